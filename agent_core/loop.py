@@ -1,0 +1,294 @@
+"""One model step as an async generator: events of a model become chunks and, at the end, parts.
+
+The loop knows neither the database nor the agent. Who drives it persists the chunks as they come
+and commits the `StepResult` whole; closing the generator closes the model's stream.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from agent_core.errors import ModelError
+from agent_core.fold import fold
+from agent_core.ids import new_id
+from agent_core.llm.base import (
+    ModelAdapter,
+    ModelEvent,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from agent_core.messages import Chunk, Part, clean_text
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A tool call the model asks for.
+
+    Attributes:
+        id: unique within the thread.
+        name: the tool's name as the model wrote it; it may be unknown.
+        arguments: the JSON text as the model wrote it; it may not be JSON.
+        position: its place among the calls of this step, from 0.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a model step came to: the parts to commit and the tool calls to run next.
+
+    `finish_reason` is for the record: whether the turn goes on depends on `tool_requests` alone,
+    because providers send calls with any reason.
+    """
+
+    parts: list[Part]
+    tool_requests: list[ToolRequest]
+    usage: Usage | None
+    finish_reason: str
+
+
+async def model_step(
+    adapter: ModelAdapter,
+    request: ModelRequest,
+    *,
+    taken_ids: Collection[str] = (),
+    include_tool_input_deltas: bool = False,
+) -> AsyncGenerator[Chunk | StepResult]:
+    """Ask the model once; yield chunks as they arrive and one `StepResult` last.
+
+    The first chunk (`start-step`) comes with the first token, not before, so that the text of a lost
+    attempt can stay visible until then. `finish-step` is left to whoever commits the result.
+
+    Args:
+        adapter: the model.
+        request: what it is asked.
+        taken_ids: ids of the thread's earlier tool calls; a call that repeats one gets a fresh id.
+        include_tool_input_deltas: yield the arguments of calls while they are being written.
+
+    Raises:
+        ModelError: the request failed, or its stream ended before the model had finished.
+    """
+    step = _Step(taken_ids, include_tool_input_deltas)
+    events = adapter.stream(request)
+    try:
+        async for event in events:
+            for chunk in step.take(event):
+                yield chunk
+    except ModelError:
+        raise
+    except Exception as error:
+        sentence = str(error) or type(error).__name__
+        raise ModelError(f"The model adapter failed: {sentence}") from error
+    finally:
+        await _close(events)
+    for chunk in step.end():
+        yield chunk
+    yield step.result()
+
+
+async def _close(events: AsyncIterator[ModelEvent]) -> None:
+    """End the provider's stream now; leaving it to the garbage collector would let it run on."""
+    close = getattr(events, "aclose", None)
+    if close is not None:
+        await close()
+
+
+class _Call:
+    """A tool call while it is being written."""
+
+    __slots__ = ("arguments", "given_id", "id", "name")
+
+    def __init__(self, given_id: str | None) -> None:
+        self.given_id = given_id
+        self.id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def continues(self, delta: ToolCallDelta) -> bool:
+        """Tell whether a fragment with the same index belongs to this call.
+
+        Some providers number all their calls 0 and tell them apart by id alone.
+        """
+        return not (delta.id and delta.name and self.name and self.given_id != delta.id)
+
+
+class _Step:
+    """The state of one step: which block is open, which calls were asked for, how it finished."""
+
+    def __init__(self, taken_ids: Collection[str], include_tool_input_deltas: bool) -> None:
+        self._taken = taken_ids
+        self._own_ids: set[str] = set()
+        self._show_input = include_tool_input_deltas
+        self._whole: list[Chunk] = []  # the step again, each block's deltas joined
+        self._kind = ""  # of the open block: "text", "reasoning", or "" when none is open
+        self._pieces: list[str] = []
+        self._blocks = 0
+        self._half = ""  # a high surrogate whose other half comes with the next delta
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+        self._requests: list[ToolRequest] = []
+        self._usage: Usage | None = None
+        self._finish: str | None = None
+
+    def take(self, event: ModelEvent) -> list[Chunk]:
+        """Return the chunks that an event causes."""
+        if isinstance(event, TextDelta):
+            return self._write("text", event.text)
+        if isinstance(event, ReasoningDelta):
+            return self._write("reasoning", event.text)
+        if isinstance(event, ToolCallDelta):
+            return self._call(event)
+        if isinstance(event, Usage):
+            self._usage = event
+        else:
+            self._finish = event.reason
+        return []
+
+    def end(self) -> list[Chunk]:
+        """Return the chunks that close the step; a model that never finished is an error."""
+        if self._finish is None:
+            raise ModelError(
+                "The provider's answer broke off before it was complete. Try again.",
+                kind="truncated",
+                retryable=True,
+            )
+        chunks = self._start() + self._close_block()
+        for call in self._calls:
+            if not call.name:
+                chunks += self._open_call(call, "unnamed_tool")
+            chunks += self._close_call(call)
+        return chunks
+
+    def result(self) -> StepResult:
+        """Return the whole step; call it after `end`."""
+        return StepResult(fold(self._whole), self._requests, self._usage, self._finish or "unknown")
+
+    def _start(self) -> list[Chunk]:
+        if self._whole:
+            return []
+        return self._note([{"type": "start-step"}])
+
+    def _note(self, chunks: list[Chunk]) -> list[Chunk]:
+        self._whole += chunks
+        return chunks
+
+    def _write(self, kind: str, text: str) -> list[Chunk]:
+        if kind != self._kind:
+            self._half = ""
+        if self._half or not text.isascii() or "\0" in text:
+            text = self._mend(text)
+        if not text:
+            return []
+        opening = [] if kind == self._kind else self._open_block(kind)
+        self._pieces.append(text)
+        opening.append({"type": kind + "-delta", "id": str(self._blocks), "delta": text})
+        return opening
+
+    def _mend(self, text: str) -> str:
+        """Join a surrogate pair that was split between deltas; replace what no database can hold."""
+        text, self._half = self._half + text, ""
+        if "\ud800" <= text[-1:] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return clean_text(_join_surrogates(text))
+
+    def _open_block(self, kind: str) -> list[Chunk]:
+        chunks = self._start() + self._close_block()
+        self._blocks += 1
+        self._kind = kind
+        return chunks + self._note([{"type": f"{kind}-start", "id": str(self._blocks)}])
+
+    def _close_block(self) -> list[Chunk]:
+        if not self._kind:
+            return []
+        kind, name = self._kind, str(self._blocks)
+        self._whole.append({"type": f"{kind}-delta", "id": name, "delta": "".join(self._pieces)})
+        self._kind, self._pieces = "", []
+        return self._note([{"type": f"{kind}-end", "id": name}])
+
+    def _call(self, delta: ToolCallDelta) -> list[Chunk]:
+        call = self._by_index.get(delta.index)
+        if call is None or not call.continues(delta):
+            call = self._by_index[delta.index] = _Call(delta.id)
+            self._calls.append(call)
+        call.given_id = call.given_id or delta.id
+        chunks: list[Chunk] = []
+        if delta.name and not call.name:
+            chunks = self._start() + self._close_block() + self._open_call(call, delta.name)
+        if delta.arguments:
+            call.arguments.append(delta.arguments)
+            if self._show_input and call.name:
+                chunks.append(
+                    {
+                        "type": "tool-input-delta",
+                        "toolCallId": call.id,
+                        "inputTextDelta": clean_text(delta.arguments),
+                    }
+                )
+        return chunks
+
+    def _open_call(self, call: _Call, name: str) -> list[Chunk]:
+        wanted = clean_text(call.given_id or "")
+        free = wanted and wanted not in self._taken and wanted not in self._own_ids
+        call.id = wanted if free else new_id("call")
+        call.name = clean_text(name)
+        self._own_ids.add(call.id)
+        return self._note([{"type": "tool-input-start", "toolCallId": call.id, "toolName": call.name}])
+
+    def _close_call(self, call: _Call) -> list[Chunk]:
+        text, value = _read_arguments("".join(call.arguments))
+        self._requests.append(ToolRequest(call.id, call.name, text, len(self._requests)))
+        return self._note(
+            [
+                {
+                    "type": "tool-input-available",
+                    "toolCallId": call.id,
+                    "toolName": call.name,
+                    "input": value,
+                }
+            ]
+        )
+
+
+def _read_arguments(raw: str) -> tuple[str, Any]:
+    """Return the arguments' text and their value; the value is the text where it is not JSON.
+
+    A call without arguments arrives as an empty text from some providers: that is an empty object.
+    """
+    raw = clean_text(_join_surrogates(raw)).strip() or "{}"
+    try:
+        value = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return raw, raw
+    if "\\u" not in raw:
+        return raw, value
+    clean = _clean_json(value)
+    return (raw, value) if clean == value else (json.dumps(clean, ensure_ascii=False), clean)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _clean_json(value: Any) -> Any:
+    """Clean every string inside a JSON value: escapes can hide what plain text may not hold."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(key): _clean_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean_json(item) for item in value]
+    return value
+
+
+def _join_surrogates(text: str) -> str:
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

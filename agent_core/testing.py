@@ -1,0 +1,219 @@
+"""Parts for tests of agents: a model that follows a script, a clock that stands still, patience.
+
+`ScriptedModel` is a model adapter like any other: from the adapter on, a scripted answer goes the
+same way as a provider's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from agent_core.errors import ModelError
+from agent_core.ids import new_id
+from agent_core.llm.base import (
+    Finish,
+    ModelEvent,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """The model calls a tool.
+
+    Attributes:
+        name: the tool's name.
+        args: its arguments; a str is sent as it is, so that a test can send what is not JSON.
+        id: the call's id; a fresh one by default.
+    """
+
+    name: str
+    args: dict[str, Any] | str = field(default_factory=dict[str, Any])
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """The model thinks."""
+
+    text: str
+
+
+Item = str | float | ToolUse | Reasoning | Usage | Finish | Exception
+Turn = Iterable[Item]
+Messages = list[dict[str, Any]]
+
+
+class ScriptedModel:
+    """A model adapter that answers each request with the next turn of its script.
+
+    Args:
+        turns: a list of turns, or a callable that is given the request's messages and returns (or
+            resolves to) a turn. A turn is a list of `str` (a text delta), `float` (seconds to wait),
+            `ToolUse`, `Reasoning`, `Usage`, `Finish` (another reason than the usual one), or an
+            `Exception` (raised there).
+        name: what the model calls itself.
+
+    Attributes:
+        requests: the messages of each request so far, in the provider's form.
+        violations: what was wrong with requests whose calls and outcomes were not paired.
+
+    It may be used from many threads and event loops at once: turns are handed out one by one. With
+    many agent threads the order of requests is anyone's guess, so give it the callable form.
+    """
+
+    def __init__(
+        self,
+        turns: Iterable[Turn] | Callable[[Messages], Turn | Awaitable[Turn]],
+        *,
+        name: str = "scripted",
+    ) -> None:
+        self.name = name
+        self.requests: list[Messages] = []
+        self.violations: list[AssertionError] = []
+        self._answer = turns if callable(turns) else None
+        self._turns = iter([] if callable(turns) else list(turns))
+        self._lock = threading.Lock()
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Yield the next turn's events, and a `Finish` when it ends normally.
+
+        Raises:
+            ModelError: the turn holds an exception, the script has no turn left, or the request's
+                tool calls and outcomes are not paired (kind "invalid_request").
+        """
+        messages = [dict(message) for message in request.messages]
+        self._check(messages)
+        turn = await self._next(messages)
+        calls, finish = 0, None
+        for item in turn:
+            if isinstance(item, str):
+                yield TextDelta(item)
+            elif isinstance(item, int | float):
+                await asyncio.sleep(item)
+            elif isinstance(item, ToolUse):
+                for event in _call_events(item, calls):
+                    yield event
+                calls += 1
+            elif isinstance(item, Finish):
+                finish = item
+            else:
+                yield _event(item)
+        yield finish or Finish("tool-calls" if calls else "stop")
+
+    def _check(self, messages: Messages) -> None:
+        with self._lock:
+            self.requests.append(messages)
+        try:
+            check_pairing(messages)
+        except AssertionError as error:
+            self.violations.append(error)
+            raise ModelError(f"The request is malformed: {error}", kind="invalid_request") from error
+
+    async def _next(self, messages: Messages) -> Turn:
+        if self._answer is not None:
+            turn = self._answer(messages)
+            return await turn if inspect.isawaitable(turn) else turn
+        with self._lock:
+            turn = next(self._turns, None)
+            asked = len(self.requests)
+        if turn is None:
+            raise ModelError(f"The script has no turn for request {asked}.", kind="invalid_request")
+        return turn
+
+
+def _call_events(use: ToolUse, index: int) -> list[ModelEvent]:
+    arguments = use.args if isinstance(use.args, str) else json.dumps(use.args)
+    return [
+        ToolCallDelta(index, use.id or new_id("call"), use.name, ""),
+        ToolCallDelta(index, None, None, arguments),
+    ]
+
+
+def _event(item: Item) -> ModelEvent:
+    if isinstance(item, Reasoning):
+        return ReasoningDelta(item.text)
+    if isinstance(item, Usage):
+        return item
+    if isinstance(item, ModelError):
+        raise item
+    if isinstance(item, Exception):
+        raise ModelError(str(item) or type(item).__name__) from item
+    raise ModelError(f"A scripted turn cannot hold a {type(item).__name__}.", kind="invalid_request")
+
+
+def check_pairing(messages: Messages) -> None:
+    """Check a request as a strict provider does; fake providers let broken histories through.
+
+    Every assistant message with tool calls must be followed at once by exactly one outcome for each
+    of them, and no outcome may stand anywhere else.
+
+    Raises:
+        AssertionError: says which message breaks the rule.
+    """
+    open_calls: set[str] = set()
+    for place, message in enumerate(messages):
+        role = message.get("role")
+        if role == "tool":
+            answered = message.get("tool_call_id")
+            assert answered in open_calls, f"message {place} answers {answered!r}, which is not open"
+            open_calls.discard(answered)
+            continue
+        assert not open_calls, f"message {place} comes before the outcome of {sorted(open_calls)}"
+        if role == "assistant":
+            open_calls = _opened(message, place)
+    assert not open_calls, f"the request ends without the outcome of {sorted(open_calls)}"
+
+
+def _opened(message: dict[str, Any], place: int) -> set[str]:
+    calls = cast("list[dict[str, Any]]", message.get("tool_calls") or [])
+    assert calls or message.get("content"), f"message {place} is empty"
+    ids: set[str] = {call["id"] for call in calls}
+    assert len(ids) == len(calls), f"message {place} calls twice with one id"
+    return ids
+
+
+class FakeClock:
+    """A clock that moves only when a test says so."""
+
+    def __init__(self, now: float = 1_750_000_000.0) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        """Return seconds since the Unix epoch, as the test has set them."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on."""
+        self._now += seconds
+
+
+async def eventually(predicate: Callable[[], T | Awaitable[T]], timeout: float = 5.0) -> T:  # noqa: ASYNC109
+    """Wait until a predicate, sync or async, returns something truthy, and return that.
+
+    Raises:
+        AssertionError: it did not within `timeout` seconds; the last value stands in the message.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if inspect.isawaitable(value):
+            value = await value
+        if value:
+            return cast(T, value)
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Not true within {timeout} s: {value!r}")
+        await asyncio.sleep(0.01)
