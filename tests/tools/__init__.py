@@ -1,0 +1,1 @@
+"""What tests need beside tests: the browser's finder, helpers, harnesses."""
