@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from agent_core.errors import ModelError
 from agent_core.fold import fold
@@ -284,9 +284,10 @@ def _clean_json(value: Any) -> Any:
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, dict):
-        return {clean_text(key): _clean_json(item) for key, item in value.items()}
+        fields = cast("dict[str, Any]", value)
+        return {clean_text(key): _clean_json(item) for key, item in fields.items()}
     if isinstance(value, list):
-        return [_clean_json(item) for item in value]
+        return [_clean_json(item) for item in cast("list[Any]", value)]
     return value
 
 

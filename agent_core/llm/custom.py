@@ -1,0 +1,91 @@
+"""Models written in Python, reached through litellm like any provider's.
+
+A provider is a function from a request to an async iterator of events; `register_custom_provider`
+makes "name/anything" a model name. It becomes a litellm `CustomLLM`, so that what it streams goes the
+whole way a provider's answer goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from agent_core.llm.base import (
+    Finish,
+    ModelEvent,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+
+Answer = Callable[[ModelRequest], AsyncIterator[ModelEvent]]
+
+_answers: dict[str, Answer] = {}
+_registered: set[str] = set()
+
+
+def register_custom_provider(provider: str, answer: Answer) -> None:
+    """Make `provider` known to litellm, now or when it is imported; a repeated name replaces it.
+
+    Args:
+        provider: what stands before the slash in a model's name.
+        answer: yields the events of one answer, a `Finish` last; it may raise a `ModelError`.
+    """
+    _answers[provider] = answer
+
+
+def register_custom_providers(litellm: Any) -> None:
+    """Tell litellm of the providers registered so far; cheap when nothing is new."""
+    for provider in _answers.keys() - _registered:
+        litellm.custom_provider_map.append(
+            {"provider": provider, "custom_handler": _handler(litellm, provider)}
+        )
+        _registered.add(provider)
+
+
+def _handler(litellm: Any, provider: str) -> Any:
+    """Build the `CustomLLM` of one provider; its base class exists only once litellm is imported."""
+
+    async def astreaming(
+        _self: Any, model: str, messages: list[dict[str, Any]], optional_params: dict[str, Any], **_: Any
+    ) -> AsyncIterator[Any]:
+        options = dict(optional_params)
+        tools: list[dict[str, Any]] = options.pop("tools", None) or []
+        async for event in _answers[provider](ModelRequest(messages, tools, {**options, "model": model})):
+            yield _encode(litellm, event)
+
+    base: Any = litellm.CustomLLM
+    return type(f"{provider.title()}Provider", (base,), {"astreaming": astreaming})()
+
+
+def _encode(litellm: Any, event: ModelEvent) -> Any:
+    """Turn an event into the chunk an OpenAI-compatible provider would send."""
+    types = litellm.types.utils
+    if isinstance(event, Usage):
+        usage = litellm.Usage(
+            prompt_tokens=event.input_tokens,
+            completion_tokens=event.output_tokens,
+            total_tokens=event.total_tokens,
+            reasoning_tokens=event.reasoning_tokens,
+        )
+        return types.ModelResponseStream(choices=[], usage=usage)
+    finish = event.reason.replace("-", "_") if isinstance(event, Finish) else None
+    delta = types.Delta(**_delta(event))
+    return types.ModelResponseStream(
+        choices=[types.StreamingChoices(index=0, delta=delta, finish_reason=finish)]
+    )
+
+
+def _delta(event: ModelEvent) -> dict[str, Any]:
+    if isinstance(event, TextDelta):
+        return {"content": event.text}
+    if isinstance(event, ReasoningDelta):
+        return {"reasoning_content": event.text}
+    if isinstance(event, ToolCallDelta):
+        function = {"name": event.name, "arguments": event.arguments}
+        return {
+            "tool_calls": [{"index": event.index, "id": event.id, "type": "function", "function": function}]
+        }
+    return {}

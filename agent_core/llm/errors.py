@@ -1,0 +1,214 @@
+"""The border at which vendors' errors become `ModelError`: kind, retryable, wait, and one sentence.
+
+Status and class are both looked at, because litellm keeps neither alone honest: a refused connection
+arrives as status 500, a missing key as status 500 too, an overloaded strict server's 503 as
+BadRequestError. Classes are told by name, so that this module need not import litellm.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+from agent_core.errors import ModelError, ModelErrorKind
+from agent_core.llm.wording import hide_secrets, provider_sentence
+
+_RETRYABLE: frozenset[ModelErrorKind] = frozenset({"network", "rate_limited", "provider_5xx", "truncated"})
+
+_OUT_OF_CREDIT = re.compile(
+    r"insufficient[_ ](?:quota|credits|balance|funds)|credit balance is too low|payment required"
+    r"|billing[_ ](?:hard[_ ]limit|not[_ ]active)|account is not active",
+    re.I,
+)
+_OVER_QUOTA = re.compile(r"exceeded your current quota", re.I)
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|maximum context length|context window|prompt is too long"
+    r"|input token count .{0,80}exceeds|too many (?:input )?tokens|reduce the length",
+    re.I,
+)
+_NO_KEY = re.compile(
+    r"missing credentials|missing .{0,30}api key|api key not (?:valid|found)|no api key"
+    r"|incorrect api key|invalid (?:x-)?api[- ]key|api_key client option must be set|default credentials were not found",
+    re.I,
+)
+_UNREACHABLE = re.compile(
+    r"connection (?:error|refused|reset|aborted)|cannot connect|getaddrinfo|name or service not known"
+    r"|server disconnected|payload is not completed|peer closed connection|incomplete chunked read",
+    re.I,
+)
+_NETWORK_CLASSES = frozenset(
+    {
+        "APIConnectionError",
+        "APITimeoutError",
+        "ClientError",
+        "ConnectionError",
+        "JSONDecodeError",
+        "Timeout",
+        "TimeoutError",
+        "TransportError",
+    }
+)
+
+_ADVICE: dict[ModelErrorKind, str] = {
+    "auth": "Check the provider's API key.",
+    "insufficient_credits": "Check the plan and the balance of the provider's account.",
+    "context_window_exceeded": "Shorten the message or start a new thread.",
+}
+
+
+def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[str] = ()) -> ModelError:
+    """Translate what an adapter's library raised; a `ModelError` in its causes is returned as it is.
+
+    Args:
+        error: the exception; its causes are looked at too.
+        model: the name of the model that was asked, for the sentence.
+        secrets: values that must not appear in the sentence.
+    """
+    chain = list(_chain(error))
+    if ours := next((link for link in chain if isinstance(link, ModelError)), None):
+        return ours
+    if missing := next((link for link in chain if isinstance(link, ImportError)), None):
+        words = hide_secrets(str(missing), secrets)
+        return ModelError(f"The model library needs a Python package that is not installed: {words}.")
+    status = _status(error)
+    kind = _kind(chain, status)
+    words = _words(error, model, secrets)
+    if kind == "network":
+        words = _network_words(words, chain, model)
+    return ModelError(
+        _with_advice(words, kind, status, model),
+        kind=kind,
+        retryable=kind in _RETRYABLE,
+        retry_after=_retry_after(chain) if kind in _RETRYABLE else None,
+        status=status,
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and everything it came from, each once."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting += [getattr(link, "original_exception", None), link.__cause__, link.__context__]
+
+
+def _status(error: BaseException) -> int | None:
+    value: object = getattr(error, "status_code", None)
+    try:
+        return int(cast(Any, value)) if value is not None else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _kind(chain: list[BaseException], status: int | None) -> ModelErrorKind:
+    text = "\n".join(str(link) for link in chain)
+    if kind := _kind_of_words(text, status, chain[0]):
+        return kind
+    classes = {base.__name__ for link in chain for base in type(link).__mro__}
+    if status in (401, 403):
+        return "auth"
+    if status == 429 or ("RateLimitError" in classes and status is None):
+        return "rate_limited"
+    if status == 408 or _UNREACHABLE.search(text) or _is_broken_stream(chain, classes):
+        return "network"
+    if status is not None and status >= 500:
+        return "provider_5xx"
+    if status is not None and status >= 400:
+        return "invalid_request"
+    return "network" if classes & _NETWORK_CLASSES else "unknown"
+
+
+def _kind_of_words(text: str, status: int | None, error: BaseException) -> ModelErrorKind | None:
+    """Tell what must never be retried by what the provider says: it sends it with any status."""
+    # Gemini says "exceeded your current quota" of ordinary limits per minute, OpenAI of an empty account.
+    is_google = str(getattr(error, "llm_provider", "")).startswith(("gemini", "vertex"))
+    spent = _OUT_OF_CREDIT.search(text) or (_OVER_QUOTA.search(text) and not is_google)
+    if status == 402 or spent or type(error).__name__ == "BudgetExceededError":
+        return "insufficient_credits"
+    if type(error).__name__ == "ContextWindowExceededError" or (
+        status in (400, 413) and _TOO_LONG.search(text)
+    ):
+        return "context_window_exceeded"
+    if _NO_KEY.search(text) and status in (None, 400, 401, 403, 500):
+        return "auth"
+    return None
+
+
+def _is_broken_stream(chain: list[BaseException], classes: set[str]) -> bool:
+    """Tell a stream that broke (drop, bad JSON, stall) from a provider that reported an error in it."""
+    if type(chain[0]).__name__ not in ("MidStreamFallbackError", "APIConnectionError"):
+        return False
+    return bool((classes - {"APIConnectionError"}) & _NETWORK_CLASSES)
+
+
+def _words(error: BaseException, model: str, secrets: Iterable[str]) -> str:
+    origin = cast("BaseException | None", getattr(error, "original_exception", None)) or error
+    message = str(getattr(origin, "message", "") or origin)
+    if "LLM Provider NOT provided" in message:
+        return f"{model!r} names no known provider. Write it as provider/model, such as openai/gpt-5-mini."
+    return provider_sentence(message, secrets)
+
+
+def _network_words(words: str, chain: list[BaseException], model: str) -> str:
+    """Say what the network did; "Connection error" alone helps nobody."""
+    subject = f"the model {model}" if model else "the model"
+    reason = f": {words}" if words else "."
+    if type(chain[0]).__name__ == "MidStreamFallbackError":
+        return f"The answer of {subject} broke off{reason}"
+    if any("Timeout" in type(link).__name__ for link in chain):
+        return f"{subject[0].upper()}{subject[1:]} did not answer in time{reason}"
+    return f"{subject[0].upper()}{subject[1:]} could not be reached{reason} Check the connection and the server's address."
+
+
+def _with_advice(words: str, kind: ModelErrorKind, status: int | None, model: str) -> str:
+    if not words:
+        named = f"The model {model}" if model else "The model"
+        words = f"{named} failed without a word" + (f" (status {status})" if status else "")
+    if words[-1] not in ".!?…":
+        words += "."
+    advice = _ADVICE.get(kind, "")
+    if status == 404 and kind == "invalid_request":
+        advice = f"Check the model's name{f' ({model})' if model else ''}."
+    return f"{words} {advice}".strip()
+
+
+def _retry_after(chain: list[BaseException]) -> float | None:
+    """Return the seconds a provider asked to wait, from `retry-after-ms` or `retry-after`."""
+    for headers in _headers(chain):
+        fields = {str(name).lower(): str(value) for name, value in headers.items()}
+        if (seconds := _seconds(fields.get("retry-after-ms"), 0.001)) is not None:
+            return seconds
+        if (seconds := _seconds(fields.get("retry-after"), 1.0)) is not None:
+            return seconds
+    return None
+
+
+def _headers(chain: list[BaseException]) -> Iterator[Mapping[Any, Any]]:
+    for link in chain:
+        response: object = getattr(link, "response", None)
+        for owner, name in ((link, "litellm_response_headers"), (link, "headers"), (response, "headers")):
+            found: object = getattr(owner, name, None)
+            if isinstance(found, Mapping):
+                yield cast("Mapping[Any, Any]", found)
+
+
+def _seconds(value: str | None, unit: float) -> float | None:
+    """Read a Retry-After value: a number, or an HTTP date (RFC 9110, section 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value) * unit)
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError, IndexError):
+        return None

@@ -1,0 +1,167 @@
+"""Any model that litellm can reach, as a model adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from agent_core.llm.base import (
+    Finish,
+    ModelEvent,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from agent_core.llm.errors import to_model_error
+from agent_core.llm.library import litellm_module
+
+READ_TIMEOUT = 300.0
+"""Seconds a provider may stay silent between two reads; litellm's own default is 6,000."""
+
+_OURS: dict[str, Any] = {
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    # One place retries, and it is not here: see agent_core.retry.
+    "max_retries": 0,
+    "num_retries": 0,
+}
+
+
+class LitellmModel:
+    """A model named in litellm's way, such as "openai/gpt-5-mini" or "ollama_chat/qwen3".
+
+    Args:
+        name: provider/model.
+        **options: passed on with every request: temperature, max_tokens, timeout (seconds of silence
+            between two reads), api_base, api_key, … Options a provider does not know are left out.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.name = name
+        self.options = options
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Yield the answer's events; see `ModelAdapter.stream`."""
+        litellm = await litellm_module()
+        try:
+            answer = await litellm.acompletion(**self._arguments(request))
+        except Exception as error:
+            raise self._translate(error) from error
+        _keep_only_usage(answer)
+        reader = _Reader()
+        try:
+            async for chunk in answer:
+                for event in reader.read(chunk):
+                    yield event
+        except Exception as error:
+            raise self._translate(error) from error
+        finally:
+            # Left to the garbage collector, the provider would go on generating.
+            await answer.aclose()
+        for event in self._ending(litellm, answer, reader):
+            yield event
+
+    def _arguments(self, request: ModelRequest) -> dict[str, Any]:
+        tools = {"tools": request.tools} if request.tools else {}
+        return {
+            "timeout": READ_TIMEOUT,
+            "drop_params": True,
+            **self.options,
+            **request.options,
+            **tools,
+            **_OURS,
+            "model": self.name,
+            "messages": request.messages,
+        }
+
+    def _translate(self, error: Exception) -> Exception:
+        return to_model_error(error, model=self.name, secrets=self._secrets())
+
+    def _secrets(self) -> list[str]:
+        return [value for name, value in self.options.items() if "key" in name and isinstance(value, str)]
+
+    def _ending(self, litellm: Any, answer: Any, reader: _Reader) -> Iterator[ModelEvent]:
+        if reader.usage is not None:
+            yield _usage(litellm, self.name, reader.usage)
+        if reader.finish and ("mock_response" in self.options or not _was_cut(answer)):
+            yield Finish(reader.finish.replace("_", "-"))
+
+
+class _Reader:
+    """Reads litellm's chunks: deltas become events, usage and the finish reason are kept."""
+
+    def __init__(self) -> None:
+        self.finish: str | None = None
+        self.usage: Any = None
+
+    def read(self, chunk: Any) -> Iterator[ModelEvent]:
+        if (usage := getattr(chunk, "usage", None)) is not None:
+            self.usage = usage
+        if not chunk.choices:
+            return
+        choice = chunk.choices[0]
+        self.finish = choice.finish_reason or self.finish
+        delta = choice.delta
+        if reasoning := getattr(delta, "reasoning_content", None):
+            yield ReasoningDelta(reasoning)
+        if delta.content:
+            yield TextDelta(delta.content)
+        for call in delta.tool_calls or ():
+            yield ToolCallDelta(
+                call.index or 0, call.id or None, call.function.name or None, call.function.arguments or ""
+            )
+
+
+def _was_cut(answer: Any) -> bool:
+    """Tell whether a stream ended without the provider having said so.
+
+    litellm then invents a finish_reason "stop" (BerriAI/litellm#40260); what the provider really
+    sent stands in these two attributes of its stream wrapper.
+    """
+    return (
+        getattr(answer, "received_finish_reason", "unknown") is None
+        and getattr(answer, "intermittent_finish_reason", "unknown") is None
+    )
+
+
+class _UsageOnly(list[Any]):
+    """A list that keeps only the chunks that report usage.
+
+    litellm collects every chunk and rebuilds the whole answer from them at the end, twice, on the
+    event loop: 0.2 s for 3,000 chunks. We have the answer already; of that only usage is wanted.
+    """
+
+    def append(self, chunk: Any) -> None:
+        if getattr(chunk, "usage", None) is not None:
+            super().append(chunk)
+
+
+def _keep_only_usage(answer: Any) -> None:
+    if isinstance(getattr(answer, "chunks", None), list):
+        answer.chunks = _UsageOnly()
+
+
+def _usage(litellm: Any, model: str, usage: Any) -> Usage:
+    prompt_details = getattr(usage, "prompt_tokens_details", None)
+    completion_details = getattr(usage, "completion_tokens_details", None)
+    return Usage(
+        input_tokens=usage.prompt_tokens or 0,
+        output_tokens=usage.completion_tokens or 0,
+        total_tokens=usage.total_tokens or 0,
+        cost=_cost(litellm, model, usage),
+        cached_tokens=getattr(prompt_details, "cached_tokens", None) or 0,
+        reasoning_tokens=getattr(completion_details, "reasoning_tokens", None) or 0,
+    )
+
+
+def _cost(litellm: Any, model: str, usage: Any) -> float | None:
+    """Return the request's price in US dollars: the provider's own, else by litellm's local table."""
+    told = getattr(usage, "cost", None)
+    if isinstance(told, int | float) and not isinstance(told, bool):
+        return float(told)
+    try:
+        return float(sum(litellm.cost_per_token(model=model, usage_object=usage)))
+    except Exception:  # it raises a different class for each way of not knowing a price
+        return None

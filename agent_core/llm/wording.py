@@ -1,0 +1,103 @@
+"""A provider's own sentence, taken out of what a vendor wrapped around it, with its secrets removed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+from collections.abc import Iterable
+from typing import Any, cast
+
+_WRAPPING = re.compile(
+    r"^\s*(?:litellm\.)?[A-Za-z_]*(?:Error|Exception|Timeout|Timeout Error)\s*(?::|\s-)\s*|^\s*Error_str:\s*"
+)
+_TAIL = re.compile(
+    r"[\s,]*(?:Original exception: |LiteLLM Retried: |LiteLLM Max Retries: |Error_str: |Received Chunk="
+    r"|Traceback \(most recent call last\)).*$",
+    re.S,
+)
+_KEY = re.compile(
+    r"\b(?:sk|pk|gsk|rk|xai|hf|ghp|key|AIza)[-_A-Za-z0-9*]{8,}"
+    r"|(?<=Bearer )\S{8,}"
+    r"|(?<=[?&]key=)[^&\s\"']+"
+)
+_SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_ACCESS_KEY")
+_HIDDEN = "[hidden]"
+_LONGEST = 1000
+
+
+def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
+    """Return what the provider said, on one line, at most 1,000 characters; "" if it said nothing.
+
+    Args:
+        message: an exception's message, with whatever prefixes and JSON stand around the words.
+        secrets: values that must not appear; keys in the environment are hidden anyway.
+    """
+    text = _TAIL.sub("", message)
+    while (shorter := _WRAPPING.sub("", text, count=1)) != text:
+        text = shorter
+    text = _from_json(text) or text
+    if "<html" in text.lower() or "<!doctype" in text.lower():
+        text = _from_html(text)
+    text = hide_secrets(" ".join(text.split()), secrets)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def hide_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """Replace everything that is, or looks like, a key."""
+    for secret in [*secrets, *_environment_secrets()]:
+        if len(secret) >= 8:
+            text = text.replace(secret, _HIDDEN)
+    return _KEY.sub(_HIDDEN, text)
+
+
+def _environment_secrets() -> list[str]:
+    return [value for name, value in os.environ.items() if name.endswith(_SECRET_NAMES)]
+
+
+def _from_json(text: str) -> str:
+    """Return the message inside the JSON (or Python) literal that a text consists of or ends with."""
+    if text.startswith(("b'", 'b"')):
+        text = _unquote(text)
+    start = min((place for place in (text.find("{"), text.find("[{")) if place >= 0), default=-1)
+    if start < 0:
+        return ""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return _words_of(read(text[start:].strip()))
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return ""
+
+
+def _unquote(text: str) -> str:
+    try:
+        return cast(bytes, ast.literal_eval(text)).decode("utf-8", "replace")
+    except (ValueError, SyntaxError, AttributeError):
+        return text[2:-1]
+
+
+def _words_of(value: Any) -> str:
+    """Find the sentence in the error forms of the known providers."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        return _words_of(items[0]) if items else ""
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        for name in ("error", "message", "detail", "msg", "error_message"):
+            if words := _words_of(fields.get(name)):
+                return words
+    return ""
+
+
+def _from_html(text: str) -> str:
+    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
+    words = (
+        title.group(1)
+        if title
+        else re.sub(r"<(?:script|style).*?</(?:script|style)>|<[^>]*>", " ", text, flags=re.S)
+    )
+    return " ".join(words.split()) or "an HTML page instead of an answer"
