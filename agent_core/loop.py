@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from agent_core.errors import ModelError
+from agent_core.errors import ModelError, ValidationError
 from agent_core.fold import fold
 from agent_core.ids import new_id
 from agent_core.llm.base import (
@@ -23,7 +23,7 @@ from agent_core.llm.base import (
     ToolCallDelta,
     Usage,
 )
-from agent_core.messages import Chunk, Part, clean_text
+from agent_core.messages import Chunk, Part, clean_json, clean_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class _Step:
         text, self._half = self._half + text, ""
         if "\ud800" <= text[-1:] <= "\udbff":
             text, self._half = text[:-1], text[-1]
-        return clean_text(_join_surrogates(text))
+        return clean_text(text)
 
     def _open_block(self, kind: str) -> list[Chunk]:
         chunks = self._start() + self._close_block()
@@ -264,32 +264,11 @@ def _read_arguments(raw: str) -> tuple[str, Any]:
 
     A call without arguments arrives as an empty text from some providers: that is an empty object.
     """
-    raw = clean_text(_join_surrogates(raw)).strip() or "{}"
+    text = clean_text(raw).strip() or "{}"
     try:
-        value = json.loads(raw, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return raw, raw
-    if "\\u" not in raw:
-        return raw, value
-    clean = _clean_json(value)
-    return (raw, value) if clean == value else (json.dumps(clean, ensure_ascii=False), clean)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _clean_json(value: Any) -> Any:
-    """Clean every string inside a JSON value: escapes can hide what plain text may not hold."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        return {clean_text(key): _clean_json(item) for key, item in fields.items()}
-    if isinstance(value, list):
-        return [_clean_json(item) for item in cast("list[Any]", value)]
-    return value
-
-
-def _join_surrogates(text: str) -> str:
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        value = json.loads(text)
+        clean = clean_json(value)
+    except (ValueError, RecursionError, ValidationError):
+        return text, text
+    # An escape can hide what plain text may not hold.
+    return (text, value) if clean == value else (json.dumps(clean, ensure_ascii=False), clean)
