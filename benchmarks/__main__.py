@@ -1,0 +1,27 @@
+"""Run the measurements named on the command line, or all of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from benchmarks.report import machine
+
+ALL = ("steps", "growth", "chunk_cpu", "resume", "page")
+
+
+def main() -> None:
+    """Run each measurement in a process of its own, so that none warms another's caches."""
+    names = sys.argv[1:] or list(ALL)
+    if unknown := [name for name in names if name not in ALL]:
+        sys.exit(f"No measurement is called {', '.join(unknown)}; there are {', '.join(ALL)}.")
+    print(f"Measured on {machine()}")
+    failed = [
+        name for name in names if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode
+    ]
+    if failed:
+        sys.exit(f"Could not be measured: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

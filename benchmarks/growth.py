@@ -1,0 +1,74 @@
+"""Database growth: one thread of 400 turns of 600 bytes, in ours and in LangGraph's saver."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from agent_core import Agent, Runtime, define_agent_api
+from agent_core.testing import ScriptedModel
+from benchmarks import peers
+from benchmarks.report import heading, row
+
+TURNS, SIZE = 400, 600
+HALF = SIZE // 2
+
+
+def answer(_messages: list[dict[str, Any]]) -> list[Any]:
+    """Stream half of the turn's bytes in six deltas."""
+    return ["a" * (HALF // 6)] * 6
+
+
+async def converse(database: Path) -> None:
+    """Hold one conversation of `TURNS` turns."""
+    agent = Agent(name="bench", model=ScriptedModel(answer))
+    async with Runtime(database_url=f"sqlite:///{database}") as runtime:
+        api = define_agent_api(runtime, agent)
+        thread = await api.create_thread()
+        for _ in range(TURNS):
+            await api.send_message(thread.id, "q" * HALF)
+            await api.wait_until_idle(thread.id)
+
+
+def size_of(database: Path) -> int:
+    """Return the size of a database in bytes, with its log folded in."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+    return database.stat().st_size
+
+
+def by_table(database: Path) -> list[tuple[str, int]]:
+    """Return the bytes that each table or index takes, the largest first; [] where SQLite cannot tell."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        try:
+            return connection.execute(
+                "select name, sum(pgsize) from dbstat group by 1 order by 2 desc"
+            ).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+
+def main() -> None:
+    """Print both sizes and what ours is made of."""
+    heading(f"Database growth: {TURNS} turns of {SIZE} B ({TURNS * SIZE / 1e6:.2f} MB of text)")
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder, "agents.db")
+        asyncio.run(converse(database))
+        own, parts = size_of(database), by_table(database)
+    row("agent_core", own / 1e6, "MB")
+    for name, size in parts[:6]:
+        row(f"    {name}", size / 1e6, "MB")
+    try:
+        peer = peers.run_langgraph("growth", turns=TURNS, size=SIZE)["bytes"]
+        row("LangGraph, AsyncSqliteSaver", peer / 1e6, "MB", f"{peer / own:.0f} times ours")
+    except subprocess.CalledProcessError as error:
+        print(f"  LangGraph was not measured: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The same work in LangGraph: `python langgraph_peer.py steps '{"threads": 20, "rounds": 20}'`.
+
+A graph of two nodes, model and tool, whose state is the list of messages, made durable after every
+node (`durability="sync"`) in the AsyncSqliteSaver. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import operator
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # pyright: ignore[reportMissingImports]
+from langgraph.graph import END, START, StateGraph  # pyright: ignore[reportMissingImports]
+
+
+class State(TypedDict):
+    """What LangGraph checkpoints."""
+
+    messages: Annotated[list[dict[str, Any]], operator.add]
+    rounds: int
+
+
+async def model(state: State) -> dict[str, Any]:
+    """Call the tool until the rounds are used up, then answer."""
+    done = sum(message["role"] == "tool" for message in state["messages"])
+    if done < state["rounds"]:
+        call = {
+            "id": f"call_{done}",
+            "type": "function",
+            "function": {"name": "echo", "arguments": f'{{"n": {done}}}'},
+        }
+        return {"messages": [{"role": "assistant", "content": f"Round {done}.", "tool_calls": [call]}]}
+    return {"messages": [{"role": "assistant", "content": "Done."}]}
+
+
+async def tool(state: State) -> dict[str, Any]:
+    """Echo the argument."""
+    call = state["messages"][-1]["tool_calls"][0]
+    return {
+        "messages": [{"role": "tool", "tool_call_id": call["id"], "content": call["function"]["arguments"]}]
+    }
+
+
+def steps_graph() -> Any:
+    """Model and tool, in turn, until the model calls no tool."""
+    graph = StateGraph(State)
+    graph.add_node("model", model)
+    graph.add_node("tool", tool)
+    graph.add_edge(START, "model")
+    graph.add_conditional_edges(
+        "model", lambda state: "tool" if "tool_calls" in state["messages"][-1] else END
+    )
+    graph.add_edge("tool", "model")
+    return graph
+
+
+async def steps(path: Path, threads: int, rounds: int) -> dict[str, float]:
+    """Run `threads` conversations at once, each of `rounds` model and tool steps."""
+    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+        await saver.setup()
+        graph = steps_graph().compile(checkpointer=saver)
+
+        async def conversation(n: int) -> None:
+            config = {"configurable": {"thread_id": str(n)}, "recursion_limit": 2 * rounds + 5}
+            start = {"messages": [{"role": "user", "content": "Go."}], "rounds": rounds}
+            await graph.ainvoke(start, config, durability="sync")
+
+        began = time.perf_counter()
+        await asyncio.gather(*(conversation(n) for n in range(threads)))
+        return {"seconds": time.perf_counter() - began}
+
+
+async def growth(path: Path, turns: int, size: int) -> dict[str, float]:
+    """One conversation of `turns` questions and answers of `size` bytes together."""
+    graph = StateGraph(State)
+
+    async def answer(state: State) -> dict[str, Any]:
+        return {"messages": [{"role": "assistant", "content": "a" * (size // 2)}]}
+
+    graph.add_node("model", answer)
+    graph.add_edge(START, "model")
+    graph.add_edge("model", END)
+    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+        await saver.setup()
+        compiled = graph.compile(checkpointer=saver)
+        config = {"configurable": {"thread_id": "1"}}
+        for _ in range(turns):
+            question = {"messages": [{"role": "user", "content": "q" * (size // 2)}], "rounds": 0}
+            await compiled.ainvoke(question, config, durability="sync")
+        await saver.conn.execute("pragma wal_checkpoint(truncate)")
+    return {"bytes": path.stat().st_size}
+
+
+def main() -> None:
+    """Do the work named on the command line in a temporary database."""
+    work, arguments = {"steps": steps, "growth": growth}[sys.argv[1]], json.loads(sys.argv[2])
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(asyncio.run(work(Path(folder, "checkpoints.db"), **arguments))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""How a measurement is repeated, summed up and printed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+
+
+def heading(text: str) -> None:
+    """Print the title of a measurement."""
+    print(f"\n{text}\n{'-' * len(text)}", flush=True)
+
+
+def machine() -> str:
+    """Describe what the figures were taken on."""
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def row(name: str, value: float, unit: str, note: str = "") -> None:
+    """Print one figure."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    print(f"  {name:<46}{value:>12,.{digits}f} {unit:<10} {note}".rstrip(), flush=True)
+
+
+def interleaved(runs: Sequence[Callable[[], float]], times: int) -> list[float]:
+    """Call each of `runs` in turn, `times` over; return the median of each.
+
+    Turn by turn, so that a machine that slows down half-way slows them all down.
+    """
+    samples: list[list[float]] = [[] for _ in runs]
+    for _ in range(times):
+        for run, sample in zip(runs, samples, strict=True):
+            sample.append(run())
+    return [statistics.median(sample) for sample in samples]

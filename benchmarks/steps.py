@@ -1,0 +1,118 @@
+"""Durable steps per second: 20 threads of 20 rounds of model and tool, each step committed.
+
+Beside it, in the same run: LangGraph's AsyncSqliteSaver with `durability="sync"` doing the same
+work, and bare sqlite3 (WAL, synchronous NORMAL) writing the rows that our run left behind, with as
+many commits as there were steps. The second is the ceiling of anything that stores what we store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from agent_core import Agent, Runtime, action_tool, define_agent_api
+from agent_core.testing import ScriptedModel, ToolUse
+from benchmarks import peers
+from benchmarks.report import heading, interleaved, row
+
+THREADS, ROUNDS, TIMES = 20, 20, 3
+STEPS = THREADS * (2 * ROUNDS + 1)
+
+
+@action_tool
+async def echo(n: int) -> dict[str, int]:
+    """Return the argument."""
+    return {"n": n}
+
+
+def answer(messages: list[dict[str, Any]]) -> list[Any]:
+    """Call the tool until the rounds are used up, then answer."""
+    done = sum(message["role"] == "tool" for message in messages)
+    return [f"Round {done}.", ToolUse("echo", {"n": done})] if done < ROUNDS else ["Done."]
+
+
+async def converse(database: Path) -> float:
+    """Run the conversations; return the seconds from the first prompt to the last answer."""
+    agent = Agent(name="bench", model=ScriptedModel(answer), tools=[echo], max_steps=ROUNDS + 2)
+    async with Runtime(database_url=f"sqlite:///{database}") as runtime:
+        api = define_agent_api(runtime, agent)
+
+        async def conversation() -> None:
+            thread = await api.create_thread("Go.")
+            thread = await api.wait_until_idle(thread.id)
+            assert thread.status == "completed", thread
+
+        began = time.perf_counter()
+        await asyncio.gather(*(conversation() for _ in range(THREADS)))
+        return time.perf_counter() - began
+
+
+def ours() -> float:
+    """Return our seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(converse(Path(folder, "agents.db")))
+
+
+def bare_sqlite(source: Path) -> float:
+    """Write the rows of `source` into a database like it, in `STEPS` commits; return the seconds."""
+    with contextlib.closing(sqlite3.connect(source)) as old:
+        schema = [sql for (sql,) in old.execute("select sql from sqlite_master where sql is not null")]
+        tables = [name for (name,) in old.execute("select name from sqlite_master where type = 'table'")]
+        rows = [(table, values) for table in tables for values in old.execute(f'select * from "{table}"')]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.closing(sqlite3.connect(Path(folder, "raw.db"))) as new,
+    ):
+        new.isolation_level = None
+        for statement in ("pragma journal_mode=wal", "pragma synchronous=normal", *schema):
+            new.execute(statement)
+        share = -(-len(rows) // STEPS)
+        began = time.perf_counter()
+        for step in range(STEPS):
+            new.execute("begin immediate")
+            for table, values in rows[step * share : (step + 1) * share]:
+                new.execute(f'insert into "{table}" values ({", ".join("?" * len(values))})', values)
+            new.execute("commit")
+        return time.perf_counter() - began
+
+
+def langgraph() -> float:
+    """Return LangGraph's seconds, or NaN where it could not be installed."""
+    try:
+        return peers.run_langgraph("steps", threads=THREADS, rounds=ROUNDS)["seconds"]
+    except subprocess.CalledProcessError as error:
+        print(f"  LangGraph was not measured: {error}", file=sys.stderr)
+        return float("nan")
+
+
+def main() -> None:
+    """Print steps per second and the two ratios."""
+    heading(f"Durable steps: {THREADS} threads x {ROUNDS} rounds of model and tool, SQLite")
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder, "agents.db")
+        asyncio.run(converse(kept))
+        own, bare, peer = interleaved([ours, lambda: bare_sqlite(kept), langgraph], TIMES)
+    row("agent_core", STEPS / own, "steps/s")
+    row(
+        "bare sqlite3, the same rows, a commit a step",
+        STEPS / bare,
+        "steps/s",
+        f"we reach {bare / own:.1%} of it",
+    )
+    row(
+        "LangGraph, AsyncSqliteSaver, durability=sync",
+        STEPS / peer,
+        "steps/s",
+        f"we do {peer / own:.1f} times as many",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Starting the app from the command line: look before serving, build the pages, serve."""

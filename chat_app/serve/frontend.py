@@ -1,0 +1,86 @@
+"""The pages as static files: built by Reflex when something they are made of has changed.
+
+Reflex builds on every start; that costs ten seconds, and its output depends on nothing but the
+sources, the versions and the port. So the build leaves a fingerprint of these, and while it fits,
+the server starts in a second and needs no JavaScript runtime.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from chat_app.serve.preflight import NotReadyError
+
+SOURCES = ("chat_app", "agent_core", "assets", "reflex.lock", "rxconfig.py", "requirements.txt")
+LOG_LINES = 40
+
+
+def web_directory(port: int) -> Path:
+    """Return where the pages for `port` are built.
+
+    The port is part of what is built, so two servers from one checkout must not share a folder:
+    the second would take the first one's pages away.
+    """
+    default = ".web" if port == 3000 else f".web-{port}"
+    return Path(os.environ.setdefault("REFLEX_WEB_WORKDIR", default))
+
+
+def is_current(port: int) -> bool:
+    """Say whether the pages on disk are those of the present sources."""
+    web = web_directory(port)
+    stamp = web / "fingerprint"
+    built = (web / "build" / "client").is_dir()
+    return built and stamp.is_file() and stamp.read_text() == fingerprint(port)
+
+
+def build(port: int) -> None:
+    """Build the pages.
+
+    Raises:
+        NotReadyError: Reflex failed; its last words are in the message.
+    """
+    web = web_directory(port)
+    (web / "fingerprint").unlink(missing_ok=True)
+    ports = {"REFLEX_FRONTEND_PORT": str(port), "REFLEX_BACKEND_PORT": str(port)}
+    done = subprocess.run(
+        [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"],
+        env=os.environ | ports,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode or not (web / "build" / "client").is_dir():
+        words = "\n".join(done.stdout.splitlines()[-LOG_LINES:])
+        raise NotReadyError(
+            f"{words}\n\nThe pages could not be built; the reason stands above. "
+            "The first build fetches packages from the npm registry, so it needs the network once."
+        )
+    (web / "fingerprint").write_text(fingerprint(port))  # only now: the build may update reflex.lock
+
+
+def fingerprint(port: int) -> str:
+    """Hash everything that the built pages depend on."""
+    digest = hashlib.sha256(f"{port} {sys.version_info[:2]} {version('reflex')}".encode())
+    for path in _files():
+        digest.update(f"\0{path.as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files() -> Iterator[Path]:
+    for source in map(Path, SOURCES):
+        if source.is_file():
+            yield source
+        # assets/external holds links that Reflex makes to files of the packages above.
+        for path in sorted(source.rglob("*")):
+            generated = "__pycache__" in path.parts or path.parts[:2] == ("assets", "external")
+            if path.is_file() and not generated:
+                yield path

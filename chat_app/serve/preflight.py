@@ -1,0 +1,71 @@
+"""What must hold before the server starts, each with a sentence for when it does not.
+
+Found later, inside a worker, the same faults would be a stack trace and a server that says it runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from agent_core.errors import AgentCoreError
+from agent_core.store.engine import opened
+from agent_core.store.migrate import migrate
+
+
+class NotReadyError(Exception):
+    """The app cannot start; the message says why and what to do."""
+
+
+def require_port(host: str, port: int) -> None:
+    """Make sure that the server will be able to listen on `host` and `port`.
+
+    Raises:
+        NotReadyError: it will not.
+    """
+    problem = _bind_error(host, port)
+    if problem is None:
+        return
+    if problem.errno == errno.EADDRINUSE:
+        raise NotReadyError(
+            f"Port {port} is taken by another program. "
+            f"End that program, or choose another port: CHAT_PORT={_free_port(host, port)} make run"
+        )
+    if problem.errno == errno.EACCES:
+        raise NotReadyError(
+            f"Port {port} may only be used by the administrator. Choose one above 1023: CHAT_PORT=3000 make run"
+        )
+    raise NotReadyError(
+        f"The server cannot listen on {host} ({problem.strerror or problem}). "
+        "Choose an address of this machine: CHAT_HOST=127.0.0.1 make run"
+    )
+
+
+def require_database(url: str) -> None:
+    """Make sure that the database can be used, and bring it to this version's schema.
+
+    Raises:
+        NotReadyError: it is locked, read-only, damaged, from a newer version or out of reach.
+    """
+    try:
+        with opened(url, "NORMAL") as (writer, _reader, _path):
+            migrate(writer)
+    except AgentCoreError as error:
+        raise NotReadyError(str(error)) from error
+
+
+def _bind_error(host: str, port: int) -> OSError | None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the server does: a port whose last owner died a moment ago is not taken.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return error
+    return None
+
+
+def _free_port(host: str, taken: int) -> int:
+    candidates = range(taken + 1, min(taken + 100, 65536))
+    return next((port for port in candidates if _bind_error(host, port) is None), 3000)
