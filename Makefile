@@ -55,7 +55,7 @@ clean: ## remove everything that can be made again (never data/)
 # Python has gone (the system's was upgraded) is made again.
 
 $(VENV)/.made: $(if $(wildcard $(PY)),,remake)
-	@python=$$(.ci/find-python) && echo "Making $(VENV) with $$($$python --version)" && $$python .ci/venv.py $(VENV)
+	@python=$$(.ci/find-python) && echo "Making $(VENV) with $$($$python --version)" && $$python .ci/make_venv.py $(VENV)
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.made requirements.txt

@@ -1,4 +1,4 @@
-"""Make the virtual environment in which everything runs: `python .ci/venv.py DIRECTORY`.
+"""Make the virtual environment in which everything runs: `python .ci/make_venv.py DIRECTORY`.
 
 Standard library only: this is the first thing that runs on a bare machine. Debian and Ubuntu ship
 Python without `ensurepip`; there, pip is fetched as the zip application that its authors publish.
