@@ -1,0 +1,169 @@
+"""Which model answers: the one asked for, else the first that is at hand, else the demo model.
+
+Nothing here imports litellm, so the page can tell the model's name while litellm is still loading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from agent_core.errors import ValidationError
+from chat_app.settings import Settings
+
+DEMO_MODEL = "demo/assistant"
+OLLAMA_URL = "http://127.0.0.1:11434/v1"
+PROBE_TIMEOUT = 0.6
+"""Seconds a local server has to answer; the page must not wait for one that is not there."""
+
+NOT_FOR_CHAT = ("embed", "whisper", "tts", "rerank", "moderation", "dall-e", "bge-", "clip", "transcribe")
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider that is known by its key: the variables that may hold it and the model to take."""
+
+    keys: tuple[str, ...]
+    model: str
+
+
+PROVIDERS = (
+    Provider(("OPENAI_API_KEY",), "openai/gpt-5-mini"),
+    Provider(("ANTHROPIC_API_KEY",), "anthropic/claude-sonnet-5"),
+    Provider(("GEMINI_API_KEY", "GOOGLE_API_KEY"), "gemini/gemini-flash-latest"),
+    Provider(("GROQ_API_KEY",), "groq/openai/gpt-oss-20b"),
+    Provider(("MISTRAL_API_KEY",), "mistral/mistral-small-latest"),
+    Provider(("OPENROUTER_API_KEY",), "openrouter/openai/gpt-5-mini"),
+    Provider(("DEEPSEEK_API_KEY",), "deepseek/deepseek-chat"),
+    Provider(("XAI_API_KEY",), "xai/grok-4.20-non-reasoning"),
+    Provider(("CEREBRAS_API_KEY",), "cerebras/gpt-oss-120b"),
+    Provider(("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"), "together_ai/openai/gpt-oss-20b"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """The model that answers.
+
+    Attributes:
+        name: a litellm model name.
+        reason: a sentence for the person who started the app: which model, and why this one.
+        options: what the model is asked with, such as the address of its server.
+        calls_tools: False for models known to refuse requests that offer tools.
+    """
+
+    name: str
+    reason: str
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    calls_tools: bool = True
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether it is the built-in demo model, which the page says plainly."""
+        return self.name == DEMO_MODEL
+
+
+def choose_model(
+    settings: Settings, environ: Mapping[str, str], *, ollama_url: str = OLLAMA_URL
+) -> ModelChoice:
+    """Choose the model: CHAT_MODEL, a provider's key, a local server that answers, the demo model.
+
+    Args:
+        settings: `model` and `openai_base_url` are looked at.
+        environ: where providers' keys may be.
+        ollama_url: where a local Ollama would be.
+
+    Raises:
+        ValidationError: CHAT_MODEL cannot be a model's name.
+    """
+    if settings.model:
+        return _named(settings.model, settings, environ)
+    return (
+        _by_key(settings, environ)
+        or _by_server(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
+        or _by_ollama(ollama_url)
+        or ModelChoice(
+            DEMO_MODEL, "The built-in demo model: no key is set and no local model server answers."
+        )
+    )
+
+
+def _named(name: str, settings: Settings, environ: Mapping[str, str]) -> ModelChoice:
+    if name in ("demo", DEMO_MODEL):
+        return ModelChoice(DEMO_MODEL, "The built-in demo model, as CHAT_MODEL says.")
+    if any(letter.isspace() for letter in name) or name.startswith("/") or name.endswith("/"):
+        raise ValidationError(
+            f"CHAT_MODEL is {name!r}; it must be a litellm model name, such as openai/gpt-5-mini, or demo."
+        )
+    options: dict[str, Any] = {}
+    if settings.openai_base_url and name.startswith("openai/"):
+        options = _server_options(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
+    return ModelChoice(name, f"{name}, as CHAT_MODEL says.", options)
+
+
+def _by_key(settings: Settings, environ: Mapping[str, str]) -> ModelChoice | None:
+    for provider in PROVIDERS:
+        for key in provider.keys:
+            # With an address of one's own, the key is that server's, and its models have other names.
+            elsewhere = key == "OPENAI_API_KEY" and settings.openai_base_url
+            if environ.get(key, "").strip() and not elsewhere:
+                options = {"api_key": environ[key].strip()} if key != provider.keys[0] else {}
+                return ModelChoice(provider.model, f"{provider.model}, because {key} is set.", options)
+    return None
+
+
+def _by_server(base_url: str | None, api_key: str | None) -> ModelChoice | None:
+    if base_url is None:
+        return None
+    names = _listed_models(base_url, api_key)
+    if not names:
+        return None
+    reason = f"{names[0]}, which the server at {base_url} offers (OPENAI_BASE_URL)."
+    return ModelChoice(f"openai/{names[0]}", reason, _server_options(base_url, api_key))
+
+
+def _by_ollama(base_url: str) -> ModelChoice | None:
+    names = _listed_models(base_url, None)
+    if not names:
+        return None
+    able = next((name for name in names[:20] if _ollama_calls_tools(base_url, name)), None)
+    name = able or names[0]
+    tools = "" if able else " It cannot call tools, so it gets none."
+    reason = f"{name}, which the Ollama on this machine offers.{tools}"
+    return ModelChoice(f"openai/{name}", reason, _server_options(base_url, "ollama"), able is not None)
+
+
+def _server_options(base_url: str, api_key: str | None) -> dict[str, Any]:
+    # The OpenAI client insists on a key; local servers do not look at it.
+    return {"api_base": base_url, "api_key": api_key or "none"}
+
+
+def _listed_models(base_url: str, api_key: str | None) -> list[str]:
+    """Return the names of a server's chat models, in its order; empty if it does not answer."""
+    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    answer = _ask("GET", f"{base_url}/models", headers=headers)
+    return [name for name in _names(answer) if not any(word in name.lower() for word in NOT_FOR_CHAT)]
+
+
+def _names(answer: Any) -> Iterator[str]:
+    models = answer.get("data") if isinstance(answer, dict) else None
+    for model in models if isinstance(models, list) else ():
+        if isinstance(model, dict) and isinstance(model.get("id"), str) and model["id"]:
+            yield model["id"]
+
+
+def _ollama_calls_tools(base_url: str, name: str) -> bool:
+    answer = _ask("POST", f"{base_url.removesuffix('/v1')}/api/show", json={"model": name})
+    return isinstance(answer, dict) and "tools" in (answer.get("capabilities") or ())
+
+
+def _ask(method: str, url: str, **options: Any) -> Any:
+    """Return the JSON a local server answers, None if it is not there or not what it should be."""
+    try:
+        with httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False) as client:
+            return client.request(method, url, **options).raise_for_status().json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return None

@@ -1,0 +1,132 @@
+"""What the person who runs the app can set: environment variables, or the same lines in `.env`.
+
+The table in docs/configuration.md and the lines of .env.example are those of `VARIABLES`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import load_dotenv
+
+from agent_core.errors import ValidationError
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: its name, what holds when it is not set, and what it does."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES = (
+    Variable("CHAT_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 opens the app to the network."),
+    Variable("CHAT_PORT", "3000", "Port of the pages and of everything else."),
+    Variable("CHAT_DATA_DIR", "data", "Folder for the database and the demo's outbox."),
+    Variable("CHAT_DATABASE_URL", "agents.db in CHAT_DATA_DIR", "An SQLAlchemy URL, SQLite."),
+    Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
+    Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
+    Variable("CHAT_DEMO_SPEED", "1", "How many times faster than a person reads the demo model writes."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The app's settings, checked.
+
+    Attributes:
+        host: address to listen on.
+        port: 1 to 65535.
+        data_dir: absolute; it need not exist yet.
+        database_url: SQLAlchemy URL.
+        model: what CHAT_MODEL says, None to look for one.
+        openai_base_url: an OpenAI-compatible server, None for OpenAI's own.
+        demo_speed: factor on the demo model's pace, above 0.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 3000
+    data_dir: Path = Path("data")
+    database_url: str = "sqlite:///data/agents.db"
+    model: str | None = None
+    openai_base_url: str | None = None
+    demo_speed: float = 1.0
+
+
+def load_settings(dotenv: Path = Path(".env")) -> Settings:
+    """Read `.env` into the environment, which wins over it, and the settings from there.
+
+    Raises:
+        ValidationError: a value cannot be used; the sentence says which and what would do.
+    """
+    load_dotenv(dotenv)
+    return read_settings(os.environ)
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from an environment; empty values count as not set.
+
+    Raises:
+        ValidationError: as `load_settings`.
+    """
+    values = {name: value.strip() for name, value in environ.items() if value.strip()}
+    data_dir = _data_dir(values.get("CHAT_DATA_DIR", "data"))
+    return Settings(
+        host=values.get("CHAT_HOST", "127.0.0.1"),
+        port=_port(values.get("CHAT_PORT", "3000")),
+        data_dir=data_dir,
+        database_url=_database_url(values.get("CHAT_DATABASE_URL"), data_dir),
+        model=values.get("CHAT_MODEL"),
+        openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
+        demo_speed=_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
+    )
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+        raise ValidationError(f"CHAT_PORT is {value!r}; it must be a number from 1 to 65535, such as 3000.")
+    return int(value)
+
+
+def _data_dir(value: str) -> Path:
+    path = Path(value).expanduser().resolve()
+    if path.exists() and not path.is_dir():
+        raise ValidationError(f"CHAT_DATA_DIR is {value!r}, which is a file; it must be a folder.")
+    return path
+
+
+def _database_url(value: str | None, data_dir: Path) -> str:
+    if value is None:
+        return f"sqlite:///{data_dir / 'agents.db'}"
+    if not value.startswith(DATABASES) or "://" not in value:
+        raise ValidationError(
+            "CHAT_DATABASE_URL must begin with sqlite:/// or postgresql://, such as sqlite:///data/agents.db."
+        )
+    return value
+
+
+def _http_url(name: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValidationError(f"{name} is {value!r}; it must be an address such as http://127.0.0.1:1234/v1.")
+    return value.rstrip("/")
+
+
+def _positive(name: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise ValidationError(f"{name} is {value!r}; it must be a number above 0, such as 1 or 2.5.")
+    return number
