@@ -283,7 +283,9 @@ def _kind(name: object) -> str:
 
 def _check_limits(kind: str, part: Mapping[str, Any]) -> None:
     if len(part.get("text") or "") > MAX_PROMPT_CHARS:
-        raise ValidationError(f"The text is longer than {MAX_PROMPT_CHARS:,} characters; shorten or split it.")
+        raise ValidationError(
+            f"The text is longer than {MAX_PROMPT_CHARS:,} characters; shorten or split it."
+        )
     if kind in _SCHEMES and not part["url"].lower().startswith(_SCHEMES[kind]):
         raise ValidationError(f"The URL of a {kind} part begins with {' or '.join(_SCHEMES[kind])}.")
     if kind == "file" and len(part["url"]) > MAX_FILE_CHARS:
