@@ -54,12 +54,12 @@ clean: ## remove everything that can be made again (never data/)
 # The stamps below stand for "installed as the requirements now say". A virtual environment whose
 # Python has gone (the system's was upgraded) is made again.
 
-$(VENV)/.made: $(if $(wildcard $(PY)),,remake)
+$(VENV)/.made: $(if $(shell test -x $(PY) && echo there),,remake)
 	@python=$$(.ci/find-python) && echo "Making $(VENV) with $$($$python --version)" && $$python .ci/make_venv.py $(VENV)
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.made requirements.txt
-	@echo "Installing what the app needs (a few minutes the first time)"
+	@echo "Installing what the app needs (a minute or two, the first time)"
 	@$(PIP) -r requirements.txt
 	@touch $@
 

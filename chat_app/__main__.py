@@ -7,44 +7,59 @@ import os
 import sys
 from pathlib import Path
 
-from dotenv import load_dotenv
-
+from agent_core.errors import AgentCoreError
+from chat_app.models import choose_model
 from chat_app.serve import frontend, server
-from chat_app.serve.preflight import NotReadyError, require_database, require_port
+from chat_app.serve.local import use_local_model
+from chat_app.serve.preflight import NotReadyError, free_port, require_database, require_port
+from chat_app.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
+BACKEND_PORT = 8000  # where Reflex's development backend looks first
 
 
 def main() -> None:
     """Look whether the app can start, build its pages if they changed, say where it is, and serve."""
     arguments = _arguments()
     os.chdir(ROOT)
-    load_dotenv(ROOT / ".env")
     try:
-        _start(arguments)
-    except NotReadyError as error:
+        if arguments.local:
+            use_local_model()
+        settings = load_settings()
+        if arguments.build:
+            _build(settings.port)
+            return
+        require_port(settings.host, settings.port)
+        require_database(settings.database_url)
+        _serve(settings, development=arguments.dev)
+    except (AgentCoreError, NotReadyError) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _start(arguments: argparse.Namespace) -> None:
-    host, port = os.environ.get("CHAT_HOST", "127.0.0.1"), int(os.environ.get("CHAT_PORT", "3000"))
-    require_port(host, port)
-    require_database("sqlite:///data/agents.db")
-    if arguments.dev:
-        server.serve_for_development(host, port, port + 5000)
+def _serve(settings: Settings, *, development: bool) -> None:
+    if not development:
+        _build(settings.port)
+    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
+    print(f"  Model    {choose_model(settings, os.environ).reason}")
+    print(f"  Data     {settings.database_url.removeprefix('sqlite:///')}")
+    print(f"  Address  http://{host}:{settings.port}", flush=True)
+    if development:
+        server.serve_for_development(settings.host, settings.port, free_port(settings.host, BACKEND_PORT))
+    server.serve(settings.host, settings.port)
+
+
+def _build(port: int) -> None:
     if not frontend.is_current(port):
-        print("Building the pages (only when they changed) …", flush=True)
+        print("Building the pages; this is done once after each change …", flush=True)
         frontend.build(port)
-    if not arguments.build:
-        print(f"Open http://{host}:{port}", flush=True)
-        server.serve(host, port)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat_app", description="Serve the chat app.")
     parser.add_argument("--dev", action="store_true", help="rebuild and reload what changes")
+    parser.add_argument("--local", action="store_true", help="with a small model on this machine")
     parser.add_argument("--build", action="store_true", help="build the pages and stop")
     return parser.parse_args()
 

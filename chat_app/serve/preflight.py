@@ -29,7 +29,7 @@ def require_port(host: str, port: int) -> None:
     if problem.errno == errno.EADDRINUSE:
         raise NotReadyError(
             f"Port {port} is taken by another program. "
-            f"End that program, or choose another port: CHAT_PORT={_free_port(host, port)} make run"
+            f"End that program, or choose another port: CHAT_PORT={free_port(host, port + 1)} make run"
         )
     if problem.errno == errno.EACCES:
         raise NotReadyError(
@@ -54,6 +54,18 @@ def require_database(url: str) -> None:
         raise NotReadyError(str(error)) from error
 
 
+def free_port(host: str, first: int) -> int:
+    """Return the first port from `first` on that can be listened on.
+
+    Raises:
+        NotReadyError: none of the next hundred can.
+    """
+    for port in range(first, min(first + 100, 65536)):
+        if _bind_error(host, port) is None:
+            return port
+    raise NotReadyError(f"No port from {first} on is free; choose one: CHAT_PORT=4000 make run")
+
+
 def _bind_error(host: str, port: int) -> OSError | None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -64,8 +76,3 @@ def _bind_error(host: str, port: int) -> OSError | None:
     except OSError as error:
         return error
     return None
-
-
-def _free_port(host: str, taken: int) -> int:
-    candidates = range(taken + 1, min(taken + 100, 65536))
-    return next((port for port in candidates if _bind_error(host, port) is None), 3000)

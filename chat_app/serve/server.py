@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import sys
-import threading
-import time
 from typing import NoReturn
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from chat_app.serve import lifeline
 
 
 def serve(host: str, port: int) -> None:
@@ -29,8 +25,7 @@ def serve(host: str, port: int) -> None:
     environment.REFLEX_SKIP_COMPILE.set(True)
     config = get_config()
     config._set_persistent(frontend_port=port, backend_port=port, backend_host=host)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_remember_parent, after_in_child=_die_with_parent)
+    lifeline.tie_forks()
     reflex_exec.run_backend_prod(host, port, config.loglevel.subprocess_level(), True)
 
 
@@ -39,30 +34,3 @@ def serve_for_development(host: str, port: int, backend_port: int) -> NoReturn:
     command = [sys.executable, "-m", "reflex", "run", "--env", "dev", "--backend-host", host]
     command += ["--frontend-port", str(port), "--backend-port", str(backend_port)]
     os.execv(sys.executable, command)
-
-
-_parent = 0
-
-
-def _remember_parent() -> None:
-    global _parent
-    _parent = os.getpid()
-
-
-def _die_with_parent() -> None:
-    """End this worker when its supervisor is killed.
-
-    Otherwise it would live on without one and keep the port, and the next start would find it taken.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != _parent:  # it died before we asked
-            os.kill(os.getpid(), signal.SIGKILL)
-        return
-
-    def watch() -> None:
-        while os.getppid() == _parent:
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

