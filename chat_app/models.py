@@ -40,7 +40,7 @@ PROVIDERS = (
     Provider(("DEEPSEEK_API_KEY",), "deepseek/deepseek-chat"),
     Provider(("XAI_API_KEY",), "xai/grok-4.20-non-reasoning"),
     Provider(("CEREBRAS_API_KEY",), "cerebras/gpt-oss-120b"),
-    Provider(("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"), "together_ai/openai/gpt-oss-20b"),
+    Provider(("TOGETHERAI_API_KEY",), "together_ai/openai/gpt-oss-20b"),
 )
 
 
@@ -51,13 +51,13 @@ class ModelChoice:
     Attributes:
         name: a litellm model name.
         reason: a sentence for the person who started the app: which model, and why this one.
-        options: what the model is asked with, such as the address of its server.
+        options: what the model is asked with, such as its server's address and key.
         calls_tools: False for models known to refuse requests that offer tools.
     """
 
     name: str
     reason: str
-    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    options: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     calls_tools: bool = True
 
     @property
@@ -110,8 +110,7 @@ def _by_key(settings: Settings, environ: Mapping[str, str]) -> ModelChoice | Non
             # With an address of one's own, the key is that server's, and its models have other names.
             elsewhere = key == "OPENAI_API_KEY" and settings.openai_base_url
             if environ.get(key, "").strip() and not elsewhere:
-                options = {"api_key": environ[key].strip()} if key != provider.keys[0] else {}
-                return ModelChoice(provider.model, f"{provider.model}, because {key} is set.", options)
+                return ModelChoice(provider.model, f"{provider.model}, because {key} is set.")
     return None
 
 

@@ -10,9 +10,13 @@ from agent_core.llm.base import (
     ToolCallDelta,
     Usage,
 )
+from agent_core.llm.custom import register_custom_provider
+from agent_core.llm.library import warm
+from agent_core.llm.litellm_model import LitellmModel
 
 __all__ = [
     "Finish",
+    "LitellmModel",
     "ModelAdapter",
     "ModelEvent",
     "ModelRequest",
@@ -20,4 +24,6 @@ __all__ = [
     "TextDelta",
     "ToolCallDelta",
     "Usage",
+    "register_custom_provider",
+    "warm",
 ]

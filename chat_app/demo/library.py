@@ -1,0 +1,87 @@
+"""Search over this project's own documents: README.md, CHANGELOG.md and docs/."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EXCERPT = 500
+"""The longest excerpt, in characters."""
+
+_WORD = re.compile(r"\w+")
+_COMMON = frozenset(
+    _WORD.findall(
+        "a about an and are as at be by can do does docs documentation find for from how i in into is it look"
+        " me my of on or search tell that the this to up what when where which why with you your"
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands below it, up to the next heading."""
+
+    file: str
+    heading: str
+    text: str
+
+
+def search(query: str, *, root: Path = ROOT, limit: int = 3) -> list[Section]:
+    """Return the sections that fit a query best, their text cut to an excerpt; best first."""
+    words = {word for word in _WORD.findall(query.lower()) if word not in _COMMON}
+    sections = list(_sections(root))
+    ranked = sorted(
+        ((score, place) for place, score in enumerate(_scores(words, sections)) if score > 0),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    found = [sections[place] for _, place in ranked[:limit]]
+    return [Section(each.file, each.heading, _excerpt(each.text, words)) for each in found]
+
+
+def _sections(root: Path) -> Iterator[Section]:
+    for path in [root / "README.md", root / "CHANGELOG.md", *sorted((root / "docs").rglob("*.md"))]:
+        if path.is_file():
+            yield from _split(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
+
+
+def _split(file: str, text: str) -> Iterator[Section]:
+    heading, lines, in_code = file, list[str](), False
+    for line in text.splitlines():
+        in_code ^= line.lstrip().startswith("```")
+        if line.startswith("#") and not in_code:
+            yield Section(file, heading, "\n".join(lines).strip())
+            heading, lines = line.lstrip("# ").strip(), []
+        else:
+            lines.append(line)
+    yield Section(file, heading, "\n".join(lines).strip())
+
+
+def _scores(words: set[str], sections: list[Section]) -> Iterator[float]:
+    """Weigh rare words above common ones, and a heading above its text (tf-idf, dampened)."""
+    counted = [_count(section, words) for section in sections]
+    spread = {word: sum(1 for counts in counted if counts.get(word)) for word in words}
+    for section, counts in zip(sections, counted, strict=True):
+        total = sum(
+            math.log1p(count) * math.log1p(len(sections) / spread[word])
+            for word, count in counts.items()
+            if count
+        )
+        yield total if section.text else 0.0
+
+
+def _count(section: Section, words: set[str]) -> dict[str, int]:
+    text = _WORD.findall(section.text.lower()) + 3 * _WORD.findall(section.heading.lower())
+    return {word: sum(1 for found in text if found.startswith(word)) for word in words}
+
+
+def _excerpt(text: str, words: set[str]) -> str:
+    """Return the stretch of a text around the first word that was looked for."""
+    places = [place for word in words if (place := text.lower().find(word)) >= 0]
+    start = max(0, min(places, default=0) - 80)
+    start = text.rfind("\n", 0, start) + 1
+    stretch = text[start : start + EXCERPT].strip()
+    return stretch + ("…" if start + EXCERPT < len(text) else "")

@@ -1,0 +1,171 @@
+"""The demo model: streams text, reasoning and tool calls at a human pace, with no network and no key.
+
+It is registered as a litellm provider, so its answers go the whole way a real provider's go. What it
+answers depends on the conversation alone: a step that is asked again after a crash gets the same
+answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from agent_core.llm import (
+    Finish,
+    ModelEvent,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    register_custom_provider,
+)
+from chat_app.demo import failures, outcomes, prose
+from chat_app.demo.planning import Batch, plan
+
+WORDS_PER_SECOND = 80.0
+FIRST_WORD_AFTER = 0.35
+LONGEST = 20_000
+
+_WORD = re.compile(r"\s*\S+|\s+")
+_LENGTH = re.compile(r"\b(\d{1,3}(?:,\d{3})+|\d+)[\s-]*words?\b", re.I)
+_LINES = re.compile(
+    r"\b(\d{1,3}(?:,\d{3})+|\d+)[\s-]*lines?\b.*\bcode\b|\bcode\b.*?\b(\d+)[\s-]*lines?\b", re.I
+)
+
+Messages = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: what is thought, what is said, and which tools are asked."""
+
+    text: str = ""
+    reasoning: str = ""
+    batch: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+def register_demo_model(speed: float = 1.0) -> None:
+    """Make "demo/assistant" a model name; `speed` is a factor on its pace."""
+
+    def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        return _stream(request, speed)
+
+    register_custom_provider("demo", answer)
+
+
+def reply_to(messages: Messages, tools: set[str]) -> Reply:
+    """Decide on the answer to a conversation; the same conversation always gets the same one."""
+    asked, since = _last_question(messages)
+    batches = [] if _is_literal(asked) else plan(asked, tools)
+    answered = sum(1 for message in since if message.get("tool_calls"))
+    if answered < len(batches):
+        return _next_batch(batches[answered], first=answered == 0)
+    if answered:
+        return Reply("\n\n".join(_described(since)))
+    return Reply(_say(asked), _thoughts(asked))
+
+
+def _last_question(messages: Messages) -> tuple[str, Messages]:
+    """Return what the person said last, and the messages after it."""
+    for place in range(len(messages) - 1, -1, -1):
+        if messages[place].get("role") == "user":
+            return _text(messages[place].get("content")), messages[place + 1 :]
+    return "", messages
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    parts = cast("list[dict[str, Any]]", content or [])
+    return "\n".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
+
+
+def _is_literal(asked: str) -> bool:
+    return bool(re.match(r"\s*echo:", asked, re.I) or failures.wanted(asked) or _LENGTH.search(asked))
+
+
+def _next_batch(batch: Batch, *, first: bool) -> Reply:
+    purposes = " and ".join(use.purpose for use in batch)
+    reasoning = f"The question needs {purposes}." if first else f"Next comes {purposes}."
+    names = " and ".join(f"`{use.tool}`" for use in batch)
+    text = f"I will use {names}." if first else f"Now {names}."
+    return Reply(text, reasoning, tuple((use.tool, use.arguments) for use in batch))
+
+
+def _described(since: Messages) -> Iterator[str]:
+    names = {call["id"]: call["function"]["name"] for each in since for call in each.get("tool_calls") or ()}
+    for message in since:
+        if message.get("role") == "tool":
+            tool = names.get(message.get("tool_call_id"), "tool")
+            yield outcomes.describe(tool, _text(message.get("content")))
+
+
+def _say(asked: str) -> str:
+    if echo := re.match(r"\s*echo: ?(.*)", asked, re.I | re.S):
+        return echo.group(1)
+    if lines := _LINES.search(asked):
+        return prose.code(_bounded(lines.group(1) or lines.group(2)))
+    if words := _LENGTH.search(asked):
+        return prose.story(_bounded(words.group(1)), asked)
+    if re.search(r"\b(?:story|essay|poem|long answer|something long)\b", asked, re.I):
+        return prose.story(1200 if re.search(r"\blong\b", asked, re.I) else 180, asked)
+    if re.search(r"\b(?:markdown|table|formatting)\b", asked, re.I):
+        return prose.MARKDOWN
+    if failure := failures.wanted(asked):
+        return f"It worked after all, at attempt {failure.times + 1}."
+    return prose.ABOUT
+
+
+def _bounded(number: str) -> int:
+    return max(1, min(int(number.replace(",", "")), LONGEST))
+
+
+def _thoughts(asked: str) -> str:
+    if re.search(r"\b(?:think|reason)\b", asked, re.I):
+        return "The person wants to see me think. No tool fits, so I say what I am and what I can do."
+    return ""
+
+
+async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEvent]:
+    asked, _ = _last_question(request.messages)
+    failure = failures.due(asked, _digest(request.messages))
+    tools = {tool["function"]["name"] for tool in request.tools}
+    reply = reply_to(request.messages, tools)
+    await asyncio.sleep(FIRST_WORD_AFTER / speed)
+    if failure and not failure.midway:
+        raise failure.error()
+    for written, event in enumerate(_events(reply, _digest(request.messages)), 1):
+        yield event
+        if failure and written > 12:
+            raise failure.error()
+        await asyncio.sleep(1 / WORDS_PER_SECOND / speed)
+    yield _usage(request.messages, reply)
+    yield Finish("tool-calls" if reply.batch else "stop")
+
+
+def _events(reply: Reply, digest: str) -> Iterator[ModelEvent]:
+    yield from (ReasoningDelta(word) for word in _WORD.findall(reply.reasoning))
+    yield from (TextDelta(word) for word in _WORD.findall(reply.text))
+    for index, (tool, arguments) in enumerate(reply.batch):
+        text = json.dumps(arguments, ensure_ascii=False)
+        yield ToolCallDelta(index, f"call_{digest[:20]}_{index}", tool, "")
+        for start in range(0, len(text), 12):
+            yield ToolCallDelta(index, None, None, text[start : start + 12])
+
+
+def _digest(messages: Messages) -> str:
+    return hashlib.sha256(json.dumps(messages, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _usage(messages: Messages, reply: Reply) -> Usage:
+    """Count words where a real model counts tokens."""
+    read = sum(len(_text(message.get("content")).split()) for message in messages)
+    thought = len(reply.reasoning.split())
+    written = len(reply.text.split()) + thought + sum(len(arguments) + 1 for _, arguments in reply.batch)
+    return Usage(read, written, read + written, reasoning_tokens=thought)
