@@ -28,10 +28,13 @@ def die_with(parent: int) -> None:
 
 
 def tie_forks() -> None:
-    """Make every process that this one forks from now on die with it."""
+    """Make every process that this one or its children fork from now on die with its parent."""
     if hasattr(os, "register_at_fork"):
-        parent = os.getpid()
-        os.register_at_fork(after_in_child=lambda: die_with(parent) if os.getppid() == parent else None)
+        forking = [0]
+        os.register_at_fork(
+            before=lambda: forking.__setitem__(0, os.getpid()),
+            after_in_child=lambda: die_with(forking[0]),
+        )
 
 
 def _watch(parent: int) -> None:
