@@ -1,0 +1,28 @@
+"""Tools: what a model may call, how its arguments are checked, how it runs, what comes back."""
+
+from agent_core.tools.arguments import parse_arguments
+from agent_core.tools.context import ToolContext
+from agent_core.tools.create import (
+    ToolOptions,
+    action_tool,
+    async_tool,
+    create_action_tool,
+    create_async_tool,
+)
+from agent_core.tools.execute import execute
+from agent_core.tools.result import encode_result
+from agent_core.tools.tool import Tool, normalise_tools
+
+__all__ = [
+    "Tool",
+    "ToolContext",
+    "ToolOptions",
+    "action_tool",
+    "async_tool",
+    "create_action_tool",
+    "create_async_tool",
+    "encode_result",
+    "execute",
+    "normalise_tools",
+    "parse_arguments",
+]

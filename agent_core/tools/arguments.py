@@ -1,0 +1,67 @@
+"""What the model wrote for arguments, checked before anything runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pydantic
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from agent_core.errors import ValidationError
+from agent_core.tools.tool import Tool
+
+
+def parse_arguments(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
+    """Return the arguments as the plain JSON that was written, once they are known to be valid.
+
+    Args:
+        tool: the tool that is called.
+        raw: JSON text, or an object; None, "" and blank text mean no arguments.
+
+    Raises:
+        ValidationError: with a sentence that tells the model what to write instead.
+    """
+    arguments = _read(tool, raw)
+    validate(tool, arguments)
+    return arguments
+
+
+def validate(tool: Tool, arguments: dict[str, Any]) -> BaseModel:
+    """Return the arguments as an instance of the tool's model.
+
+    Raises:
+        ValidationError: they are not what the model takes.
+    """
+    allowed = tool.allowed
+    if allowed is not None and (unknown := arguments.keys() - allowed):
+        raise _refused(tool, f"there is no argument {_listed(unknown)}")
+    try:
+        return tool.args_model.model_validate(arguments)
+    except pydantic.ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}"
+            for item in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise _refused(tool, "; ".join(problems)) from error
+
+
+def _read(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
+    try:
+        text = raw if isinstance(raw, str) else json.dumps(raw or {}, allow_nan=False)
+        arguments: Any = from_json(text if text.strip() else "{}", allow_inf_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _refused(tool, f"they are not JSON ({error})") from error
+    if not isinstance(arguments, dict):
+        raise _refused(tool, "they are no JSON object")
+    return cast("dict[str, Any]", arguments)
+
+
+def _refused(tool: Tool, problem: str) -> ValidationError:
+    takes = "any arguments" if tool.allowed is None else _listed(tool.allowed) or "no arguments"
+    return ValidationError(f"The arguments for {tool.name} are not acceptable: {problem}. It takes: {takes}.")
+
+
+def _listed(names: frozenset[str] | set[str]) -> str:
+    return ", ".join(sorted(names))

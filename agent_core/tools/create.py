@@ -1,0 +1,152 @@
+"""How tools are made from functions."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict, Unpack, overload
+
+from pydantic import BaseModel
+
+from agent_core.errors import ValidationError
+from agent_core.retry import RetryPolicy
+from agent_core.tools.signature import (
+    Function,
+    arguments_model,
+    caller_scope,
+    context_parameter,
+    describe,
+    keywords_for,
+    takes_model,
+    unwrap,
+)
+from agent_core.tools.tool import Kind, Tool
+
+
+class ToolOptions(TypedDict, total=False):
+    """What every way to make a tool takes.
+
+    Attributes:
+        args: a pydantic model of the arguments; by default it is made from the signature. The
+            function gets its instance if it has one parameter for it, else its fields as keywords.
+        description: by default the docstring, up to its first section.
+        name: by default the function's; where tools are given as a dict, the key counts.
+        retry: True or a policy says that a call may run again: after an error, and after a crash.
+        timeout: seconds that one attempt may take; for an async tool, until the outcome is there.
+        rerun_on_interrupt: whether a call whose process died runs again; by default bool(retry).
+        needs_approval: whether a person must approve each call before it runs.
+    """
+
+    args: type[BaseModel] | None
+    description: str | None
+    name: str | None
+    retry: RetryPolicy | bool | None
+    timeout: float | None
+    rerun_on_interrupt: bool | None
+    needs_approval: bool
+
+
+class NoArguments(BaseModel):
+    """The arguments of a tool that takes none."""
+
+
+def create_action_tool(*, handler: Function, **options: Unpack[ToolOptions]) -> Tool:
+    """Make a tool that runs when the model calls it; what the handler returns is the outcome.
+
+    Args:
+        handler: async, or sync and then run in a thread. A parameter annotated with ToolContext,
+            or named `ctx`, gets the context of the call.
+        **options: see ToolOptions.
+
+    Raises:
+        ValidationError: the signature or an option cannot be used; the sentence says why.
+    """
+    return _create("action", handler, caller_scope(), **options)
+
+
+def create_async_tool(*, callback: Function | None = None, **options: Unpack[ToolOptions]) -> Tool:
+    """Make a tool whose outcome comes later, through add_tool_result or add_tool_error.
+
+    Args:
+        callback: runs when the model calls the tool, to tell whoever will answer. What it returns
+            is not used; what it raises is the call's outcome.
+        **options: see ToolOptions.
+
+    Raises:
+        ValidationError: the signature or an option cannot be used; the sentence says why.
+    """
+    if callback is None:
+        options = {"args": NoArguments, **options}
+    return _create("async", callback or _tell_nobody, caller_scope(), **options)
+
+
+@overload
+def action_tool(function: Function, /) -> Tool: ...
+@overload
+def action_tool(**options: Unpack[ToolOptions]) -> Callable[[Function], Tool]: ...
+def action_tool(
+    function: Function | None = None, /, **options: Unpack[ToolOptions]
+) -> Tool | Callable[[Function], Tool]:
+    """Turn a function into an action tool: `@action_tool`, or with options `@action_tool(retry=True)`."""
+    return _decorate("action", function, options)
+
+
+@overload
+def async_tool(function: Function, /) -> Tool: ...
+@overload
+def async_tool(**options: Unpack[ToolOptions]) -> Callable[[Function], Tool]: ...
+def async_tool(
+    function: Function | None = None, /, **options: Unpack[ToolOptions]
+) -> Tool | Callable[[Function], Tool]:
+    """Turn a function into the callback of an async tool: `@async_tool`, or with options."""
+    return _decorate("async", function, options)
+
+
+async def _tell_nobody(**arguments: Any) -> None: ...
+
+
+def _decorate(kind: Kind, function: Function | None, options: ToolOptions) -> Any:
+    scope = caller_scope()
+
+    def decorate(function: Function) -> Tool:
+        return _create(kind, function, scope, **options)
+
+    return decorate if function is None else decorate(function)
+
+
+def _create(
+    kind: Kind,
+    handler: Function,
+    scope: Mapping[str, Any],
+    *,
+    args: type[BaseModel] | None = None,
+    description: str | None = None,
+    name: str | None = None,
+    retry: RetryPolicy | bool | None = None,
+    timeout: float | None = None,
+    rerun_on_interrupt: bool | None = None,
+    needs_approval: bool = False,
+) -> Tool:
+    name = name or str(getattr(unwrap(handler), "__name__", type(handler).__name__))
+    if not callable(handler) or inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise ValidationError(f"The tool {name} needs a function that returns its result.")
+    if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
+        raise ValidationError(f"timeout of the tool {name} must be seconds, more than 0.")
+    policy = RetryPolicy.of(retry)
+    model = args or arguments_model(handler, name, scope)
+    whole = args is not None and takes_model(handler, args, scope)
+    return Tool(
+        name=name,
+        description=(describe(handler)[0] if description is None else description).strip(),
+        args_model=model,
+        handler=handler,
+        kind=kind,
+        retry=policy,
+        timeout=timeout,
+        rerun_on_interrupt=policy is not None if rerun_on_interrupt is None else rerun_on_interrupt,
+        needs_approval=needs_approval,
+        takes_model=whole,
+        keywords={} if whole else keywords_for(handler, model, name, scope),
+        takes_context=context_parameter(handler, scope),
+    )

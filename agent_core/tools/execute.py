@@ -1,0 +1,106 @@
+"""One run of a tool's handler, whatever it does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from agent_core.tools.arguments import validate
+from agent_core.tools.context import ToolContext
+from agent_core.tools.signature import unwrap
+from agent_core.tools.tool import Tool
+
+
+async def execute(tool: Tool, arguments: dict[str, Any], ctx: ToolContext) -> Any:
+    """Run the handler once and return what it returned.
+
+    A handler that is not async runs in a thread of its own, with this task's context variables.
+    Such a thread cannot be ended: after a timeout or a stop it runs on, and its result is dropped.
+
+    Args:
+        tool: the tool that is called.
+        arguments: as `parse_arguments` returned them.
+        ctx: the context of this attempt.
+
+    Raises:
+        ValidationError: the arguments are not the tool's.
+        TimeoutError: the attempt took longer than `tool.timeout`.
+        Exception: what the handler raised. A handler that raises SystemExit or the like, or
+            cancels itself, gets a RuntimeError that says so; a cancellation from outside passes.
+    """
+    call = _bind(tool, validate(tool, arguments), ctx)
+    scope = asyncio.timeout(tool.timeout)
+    try:
+        async with scope:
+            return await _run(tool, call)
+    except TimeoutError:
+        if scope.expired():
+            raise TimeoutError(f"The tool {tool.name} did not answer within {tool.timeout:g} s.") from None
+        raise
+
+
+def _bind(tool: Tool, model: BaseModel, ctx: ToolContext) -> Callable[[], Any]:
+    kwargs: dict[str, Any] = {}
+    if tool.takes_context:
+        kwargs[tool.takes_context] = replace(ctx, _loop=asyncio.get_running_loop())
+    if tool.takes_model:
+        return functools.partial(tool.handler, model, **kwargs)
+    kwargs |= {parameter: getattr(model, field) for field, parameter in tool.keywords.items()}
+    return functools.partial(tool.handler, **kwargs, **(model.model_extra or {}))
+
+
+async def _run(tool: Tool, call: Callable[[], Any]) -> Any:
+    try:
+        result = call() if _is_async(tool) else await _in_thread(call, tool.name)
+        return await result if inspect.isawaitable(result) else result
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError(f"The tool {tool.name} cancelled itself.") from error
+    except (Exception, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"The tool {tool.name} raised {error!r}; the process goes on.") from error
+
+
+async def _in_thread(call: Callable[[], Any], name: str) -> Any:
+    """Run `call` in a daemon thread: one that hangs must not keep the process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def finish(outcome: tuple[Any, BaseException | None]) -> None:
+        if not future.done():
+            future.set_result(outcome)
+
+    def run() -> None:
+        try:
+            outcome = context.run(call), None
+        except BaseException as error:
+            outcome = None, error
+        try:
+            loop.call_soon_threadsafe(finish, outcome)
+        except RuntimeError:  # the loop has closed; nobody waits any more
+            return
+
+    threading.Thread(target=run, name=f"tool {name}", daemon=True).start()
+    result, error = await future
+    if error is None:
+        return result
+    if isinstance(error, Exception):
+        raise error
+    raise RuntimeError(f"The tool {name} raised {error!r}; the process goes on.") from error
+
+
+def _is_async(tool: Tool) -> bool:
+    handler = unwrap(tool.handler)
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)

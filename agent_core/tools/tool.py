@@ -1,0 +1,121 @@
+"""A tool: what a model may call."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel
+
+from agent_core.errors import ValidationError
+from agent_core.retry import RetryPolicy
+from agent_core.tools.signature import Function, argument_names
+
+Kind = Literal["action", "async"]
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, eq=False)
+class Tool:
+    """A tool as the model sees it and as the runner treats it; made by the functions of `create`.
+
+    Attributes:
+        name: letters, digits, _ and -, at most 64 of them (what every provider accepts).
+        description: tells the model when to call it.
+        args_model: validates the arguments, and gives their JSON schema.
+        handler: what runs.
+        kind: "action" has its outcome when the handler returns; "async" gets it later, from outside.
+        retry: whether and when a failed attempt is repeated; None for never.
+        timeout: seconds that an attempt may take; for an async tool, until the outcome is there.
+        rerun_on_interrupt: whether a call whose process died while it ran is run again.
+        needs_approval: whether a person must approve each call first.
+        takes_model: whether the handler's first argument is the instance of `args_model`.
+        keywords: else, which parameter of the handler each field of `args_model` goes to.
+        takes_context: the parameter that gets the ToolContext, if there is one.
+    """
+
+    name: str
+    description: str
+    args_model: type[BaseModel]
+    handler: Function
+    kind: Kind = "action"
+    retry: RetryPolicy | None = None
+    timeout: float | None = None
+    rerun_on_interrupt: bool = False
+    needs_approval: bool = False
+    takes_model: bool = False
+    keywords: Mapping[str, str] = field(default_factory=dict[str, str])
+    takes_context: str | None = None
+
+    def schema(self) -> dict[str, Any]:
+        """Return the tool in the form of OpenAI's function tools; a new dict at each call."""
+        return json.loads(self._schema)
+
+    @functools.cached_property
+    def allowed(self) -> frozenset[str] | None:
+        """The names of the arguments; None if the tool takes any."""
+        if self.args_model.model_config.get("extra") == "allow":
+            return None
+        return argument_names(self.args_model)
+
+    @functools.cached_property
+    def _schema(self) -> str:
+        schema = _untitled(self.args_model.model_json_schema())
+        schema.pop("description", None)  # the model's docstring; the tool has a description of its own
+        parameters = {"type": "object", "properties": {}, **schema}
+        function = {"name": self.name, "description": self.description, "parameters": parameters}
+        return json.dumps({"type": "function", "function": function})
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the handler: a decorated function stays a function to its own module."""
+        return self.handler(*args, **kwargs)
+
+
+def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[str, Tool]:
+    """Return the tools by name.
+
+    Args:
+        tools: a list of tools, or a dict whose keys are the names.
+
+    Raises:
+        ValidationError: something in it is no tool, or a name is taken or not acceptable.
+    """
+    named: dict[str, Tool] = {}
+    pairs = tools.items() if isinstance(tools, Mapping) else [(None, tool) for tool in tools or ()]
+    for key, tool in pairs:
+        if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValidationError(f"{tool!r} is no tool; decorate it with @action_tool or @async_tool.")
+        name = tool.name if key is None else key
+        if not _NAME.fullmatch(name):
+            raise ValidationError(
+                f"{name!r} is no name for a tool: use letters, digits, _ and -, at most 64."
+            )
+        if name in named:
+            raise ValidationError(f"Two tools are called {name!r}; give one of them another name.")
+        named[name] = tool if tool.name == name else replace(tool, name=name)
+    return named
+
+
+def _untitled(schema: Any, *, names: bool = False) -> Any:
+    """Drop the titles that pydantic adds: they cost tokens and say nothing the names don't.
+
+    Args:
+        schema: a JSON schema, or a part of one.
+        names: whether the keys of `schema` are names of properties, where "title" is one.
+    """
+    if isinstance(schema, list):
+        return [_untitled(item) for item in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    items = cast("dict[str, Any]", schema).items()
+    maps = ("properties", "$defs", "patternProperties")
+    keep = ("default", "const", "enum", "examples")  # values, no schemas
+    return {
+        key: value if not names and key in keep else _untitled(value, names=not names and key in maps)
+        for key, value in items
+        if names or key != "title"
+    }
