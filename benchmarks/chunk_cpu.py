@@ -1,0 +1,88 @@
+"""Our own CPU per streamed chunk: everything between the adapter and the rows, and on to a reader.
+
+An answer of 3,000 chunks comes in bursts of 50, ten bursts a second, so that deltas are flushed as
+they are in life. The adapter's own CPU, measured by draining it alone, is taken off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from agent_core import Agent, Runtime, define_agent_api
+from agent_core.llm.base import ModelRequest
+from agent_core.testing import ScriptedModel
+from benchmarks.report import heading, interleaved, row
+
+CHUNKS, BURST, PAUSE, TIMES = 3_000, 50, 0.1, 3
+TURN: list[str | float] = [
+    item for n in range(CHUNKS) for item in ([PAUSE, "word "] if n % BURST == 0 else ["word "])
+]
+
+
+async def adapter_alone() -> None:
+    """Drain the adapter."""
+    request = ModelRequest(messages=[{"role": "user", "content": "Go."}], tools=[], options={})
+    async for _event in ScriptedModel([TURN]).stream(request):
+        pass
+
+
+async def idle(_api: Any, _thread_id: str) -> None:
+    """Read nothing."""
+
+
+async def read(api: Any, thread_id: str) -> None:
+    """Follow the thread as a page does."""
+    async for update in api.subscribe(thread_id):
+        if any(
+            chunk["type"] == "data-thread" and chunk["data"]["status"] == "completed"
+            for chunk in update.chunks
+        ):
+            return
+
+
+async def whole_path(reader: Any) -> None:
+    """Run one turn through the runtime, with `reader` following it."""
+    with tempfile.TemporaryDirectory() as folder:
+        agent = Agent(name="bench", model=ScriptedModel([TURN]))
+        async with Runtime(database_url=f"sqlite:///{Path(folder, 'agents.db')}") as runtime:
+            api = define_agent_api(runtime, agent)
+            thread = await api.create_thread()
+            following = asyncio.create_task(reader(api, thread.id))
+            await api.send_message(thread.id, "Go.")
+            await api.wait_until_idle(thread.id)
+            await asyncio.wait_for(following, 10)
+
+
+def cpu_of(work: Any, *arguments: Any) -> float:
+    """Return the CPU seconds, of all threads, that a coroutine function took."""
+    began = time.process_time()
+    asyncio.run(work(*arguments))
+    return time.process_time() - began
+
+
+def main() -> None:
+    """Print microseconds per chunk."""
+    heading(f"CPU per streamed chunk ({CHUNKS} chunks)")
+    cpu_of(whole_path, read)  # imports and compiled statements are not part of a chunk
+    runs = [
+        lambda: cpu_of(adapter_alone),
+        lambda: cpu_of(whole_path, idle),
+        lambda: cpu_of(whole_path, read),
+    ]
+    adapter, stored, followed = interleaved(runs, TIMES)
+    row("the scripted adapter alone", adapter / CHUNKS * 1e6, "us/chunk")
+    row("stored, nobody reading", (stored - adapter) / CHUNKS * 1e6, "us/chunk", "above the adapter")
+    row(
+        "stored and followed by one reader",
+        (followed - adapter) / CHUNKS * 1e6,
+        "us/chunk",
+        "above the adapter",
+    )
+
+
+if __name__ == "__main__":
+    main()
