@@ -1,0 +1,1 @@
+"""The chat app: pages on top of agent_core."""

@@ -1,0 +1,67 @@
+"""The composer and what stands around it."""
+
+import reflex as rx
+
+from chat_app.components.controls import icon, testid
+from chat_app.react import composer
+from chat_app.state import OpenThread, ThreadList
+
+SUGGESTIONS = (
+    ("clock", "What time is it in Tokyo, and what is 17.5 % of 2,480?"),
+    ("book-open", "Search the docs: what happens when the server is killed in the middle of a word?"),
+    ("hourglass", "Run the slow tool and show me its progress."),
+    ("message-circle-question", "Ask me a question before you go on, then write a short poem about my answer."),
+)
+
+
+def dock() -> rx.Component:
+    """The composer at the foot of a thread."""
+    return rx.el.div(
+        composer(
+            thread=OpenThread.open_id,
+            running=OpenThread.is_running,
+            rejected=OpenThread.rejected,
+            placeholder="Write a message",
+            on_send=OpenThread.send,
+            on_stop=OpenThread.stop,
+        ),
+        fineprint(),
+        class_name="dock",
+    )
+
+
+def fineprint() -> rx.Component:
+    """That the demo model answers, and how to connect a real one."""
+    return rx.el.p(
+        rx.cond(
+            ThreadList.demo,
+            rx.fragment(
+                "This is the built-in demo model: it follows a script. For a real one, put a key such as ",
+                rx.el.code("OPENAI_API_KEY"),
+                " or a model's name as ",
+                rx.el.code("CHAT_MODEL"),
+                " into .env and restart.",
+            ),
+        ),
+        class_name="fineprint",
+        custom_attrs=testid("model-note"),
+    )
+
+
+def greeting() -> rx.Component:
+    """The page of a new chat: a greeting, the composer, four suggestions."""
+    return rx.el.div(
+        rx.el.div(
+            rx.el.h2("What shall we work on?"),
+            dock(),
+            rx.el.div(*(suggestion(name, words) for name, words in SUGGESTIONS), class_name="suggestions"),
+        ),
+        class_name="empty",
+    )
+
+
+def suggestion(icon_name: str, words: str) -> rx.Component:
+    """A message to send with one click."""
+    return rx.el.button(
+        icon(icon_name), rx.el.span(words), type="button", class_name="suggestion", custom_attrs=testid("suggestion", suggestion=words)
+    )

@@ -1,0 +1,34 @@
+"""The column of messages, and the state of the turn below it."""
+
+import reflex as rx
+
+from chat_app.components.controls import button, keyed, testid
+from chat_app.components.message import history_message, turn_message
+from chat_app.components.turn import turn_state
+from chat_app.react import outbox, viewport
+from chat_app.state import OpenThread
+
+
+def messages() -> rx.Component:
+    """History, the turn under way, what is on its way to the server, and how the turn stands."""
+    return viewport(
+        earlier(),
+        rx.foreach(OpenThread.history, lambda message: keyed(message.id, history_message(message=message))),
+        rx.foreach(OpenThread.turn, lambda message: keyed(message.id, turn_message(message=message))),
+        outbox(thread=OpenThread.open_id, known=OpenThread.known),
+        turn_state(),
+        thread=OpenThread.open_id,
+        anchor=OpenThread.anchor,
+        sent=OpenThread.sent,
+    )
+
+
+def earlier() -> rx.Component:
+    """A way to the messages before those shown."""
+    return rx.cond(
+        OpenThread.earlier,
+        rx.el.div(
+            button("Show earlier messages", on_click=OpenThread.show_earlier, custom_attrs=testid("earlier")),
+            class_name="earlier",
+        ),
+    )

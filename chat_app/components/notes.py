@@ -1,0 +1,17 @@
+"""A page that has only a few words to say, and a way back."""
+
+import reflex as rx
+from reflex_components_core.react_router import link
+
+from chat_app.components.controls import testid
+
+
+def thread_note(heading: str, words: str) -> rx.Component:
+    """A heading, a sentence, and a link to the page of a new chat."""
+    return rx.el.div(
+        rx.el.h2(heading),
+        rx.el.p(words),
+        link("Start a new chat", to="/", class_name="button primary"),
+        class_name="page-note",
+        custom_attrs=testid("page-note"),
+    )

@@ -1,0 +1,45 @@
+"""The frame around every page."""
+
+import reflex as rx
+
+from chat_app.components.controls import icon, icon_button, testid
+from chat_app.components.sidebar import DRAWER, sidebar
+
+
+def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Component:
+    """Sidebar and main column; `bar` is what stands in the top bar."""
+    return rx.el.div(
+        sidebar(),
+        rx.el.main(
+            rx.el.header(
+                icon_button(
+                    "panel-left", "Threads", class_name="menu", custom_attrs={"popovertarget": DRAWER, "data-testid": "menu"}
+                ),
+                bar or rx.fragment(),
+                class_name="topbar",
+            ),
+            *children,
+            class_name="main",
+        ),
+        class_name="app",
+    )
+
+
+def reconnect_banner() -> rx.Component:
+    """A quiet word once the server has been out of reach for three seconds; nothing else changes.
+
+    The page goes on showing what it has, what is sent meanwhile waits, and the subscription takes up
+    at the cursor by itself. The three seconds are the delay of the animation.
+    """
+    from reflex.components.core.banner import has_connection_errors
+
+    return rx.cond(
+        has_connection_errors,
+        rx.el.div(
+            icon("wifi-off", 14),
+            "Reconnecting. Nothing is lost.",
+            class_name="reconnect",
+            role="status",
+            custom_attrs=testid("reconnect"),
+        ),
+    )

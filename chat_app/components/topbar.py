@@ -1,0 +1,23 @@
+"""The bar above the messages: the thread's title and how it stands."""
+
+import reflex as rx
+
+from chat_app.components.controls import testid
+from chat_app.state import OpenThread
+
+
+def topbar(title: rx.Var[str] | str) -> rx.Component:
+    """Title and status."""
+    return rx.fragment(
+        rx.el.h1(title, dir="auto", custom_attrs=testid("title")),
+        rx.cond(OpenThread.is_running, _status()),
+    )
+
+
+def _status() -> rx.Component:
+    tone = rx.cond(OpenThread.needs_person, "waiting", "running")
+    return rx.el.span(
+        rx.el.span(class_name="dot", custom_attrs={"data-tone": tone}),
+        rx.cond(OpenThread.needs_person, "Waits for you", "At work"),
+        class_name="status",
+    )

@@ -1,0 +1,95 @@
+"""How the turn stands, in plain and calm words: at work, waiting, stopped, failed."""
+
+import reflex as rx
+
+from chat_app.components.controls import button, icon, testid
+from chat_app.react import countdown
+from chat_app.state import OpenThread
+
+
+@rx.memo
+def turn_state() -> rx.Component:
+    """What stands below the last message."""
+    return rx.el.div(
+        rx.cond(
+            OpenThread.retry.attempt > 0,
+            waiting_to_retry(),
+            rx.match(
+                OpenThread.status,
+                ("streaming", at_work()),
+                ("stopped", stopped()),
+                ("failed", failed()),
+                rx.fragment(),
+            ),
+        ),
+        notice(),
+        class_name="turn-state",
+        custom_attrs=testid("status", status=OpenThread.status),
+        aria_live="polite",
+    )
+
+
+def at_work() -> rx.Component:
+    """Until the first word, and while an interrupted answer is taken up again."""
+    return rx.cond(
+        OpenThread.resuming,
+        rx.el.div("Carrying on where it was interrupted", class_name="shimmer late", custom_attrs=testid("resuming")),
+        rx.cond(OpenThread.thinking, rx.el.div("Thinking", class_name="shimmer", custom_attrs=testid("thinking"))),
+    )
+
+
+def stopped() -> rx.Component:
+    """Stopped by a person: what was written stays, and can be continued."""
+    return rx.el.div(
+        icon("circle-stop"),
+        "Stopped",
+        button("Continue", icon_name="play", on_click=OpenThread.resume, custom_attrs=testid("continue")),
+        class_name="turn-line",
+        custom_attrs=testid("stopped"),
+    )
+
+
+def failed() -> rx.Component:
+    """The provider's own words, what to do about it, and Retry."""
+    return rx.el.div(
+        icon("circle-alert", 18),
+        rx.el.div(
+            rx.el.strong("The answer could not be finished"),
+            rx.el.div(OpenThread.error, class_name="words", dir="auto", custom_attrs=testid("error")),
+            rx.el.div(OpenThread.hint, class_name="hint"),
+            button("Retry", icon_name="rotate-cw", on_click=OpenThread.resume, custom_attrs=testid("retry")),
+        ),
+        class_name="trouble",
+        role="alert",
+        custom_attrs=testid("failed"),
+    )
+
+
+def waiting_to_retry() -> rx.Component:
+    """A retry that waits: which attempt comes next, when, and why."""
+    retry = OpenThread.retry
+    return rx.el.div(
+        icon("hourglass", 18),
+        rx.el.div(
+            rx.el.strong(
+                "Attempt ", retry.attempt.to_string(), " of ", retry.max_attempts.to_string(), ", ", countdown(seconds=retry.seconds)
+            ),
+            rx.el.div(retry.error, class_name="words", dir="auto"),
+        ),
+        class_name="trouble",
+        custom_attrs=testid("retry-wait") | {"data-tone": "wait"},
+    )
+
+
+def notice() -> rx.Component:
+    """Why something the person asked for was not done."""
+    return rx.cond(
+        OpenThread.notice != "",
+        rx.el.div(
+            icon("info", 18),
+            rx.el.div(rx.el.span(OpenThread.notice), button("OK", on_click=OpenThread.dismiss)),
+            class_name="trouble",
+            role="alert",
+            custom_attrs=testid("notice") | {"data-tone": "wait"},
+        ),
+    )

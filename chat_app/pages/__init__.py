@@ -1,0 +1,1 @@
+"""The pages: a route, what to load, and a composition of components."""

@@ -1,0 +1,32 @@
+"""The page of a new chat and the page of a thread."""
+
+import reflex as rx
+
+from chat_app.components.dock import dock, greeting
+from chat_app.components.messages import messages
+from chat_app.components.notes import thread_note
+from chat_app.components.shell import shell
+from chat_app.components.topbar import topbar
+from chat_app.components.turn import notice
+from chat_app.state import OpenThread, Stream, ThreadList
+
+ON_LOAD = [ThreadList.open, OpenThread.open, ThreadList.follow, Stream.follow]
+"""Reload, navigation and reconnection all run these: show what is known, then follow by cursor."""
+
+
+def new_chat() -> rx.Component:
+    """`/`: an empty page that begins a thread with the first message."""
+    return shell(greeting(), notice(), bar=topbar(""))
+
+
+def thread() -> rx.Component:
+    """`/chat/[thread_id]`: a thread, or a friendly word when there is none."""
+    return shell(
+        rx.match(
+            OpenThread.phase,
+            ("missing", thread_note("This thread is not here", "It may have been deleted, or the address is not quite right.")),
+            ("deleted", thread_note("This thread was deleted", "It was deleted in another tab.")),
+            rx.fragment(messages(), dock()),
+        ),
+        bar=topbar(OpenThread.title),
+    )

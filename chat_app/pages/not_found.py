@@ -1,0 +1,11 @@
+"""The page for an address that leads nowhere."""
+
+import reflex as rx
+
+from chat_app.components.notes import thread_note
+from chat_app.components.shell import shell
+
+
+def not_found() -> rx.Component:
+    """A friendly word and a way back."""
+    return shell(thread_note("There is no such page", "The address may be mistyped."))

@@ -1,0 +1,30 @@
+"""Small React components, written here, and their Python wrappers.
+
+Each `.jsx` file does what a page cannot do from the server: smooth a stream of text, keep a draft,
+follow the scroll, count seconds. The files are plain assets that Vite bundles; libraries from npm
+are pinned exactly.
+"""
+
+from chat_app.react.components import (
+    ago,
+    composer,
+    copy_button,
+    countdown,
+    elapsed,
+    markdown,
+    outbox,
+    stream_markdown,
+    viewport,
+)
+
+__all__ = [
+    "ago",
+    "composer",
+    "copy_button",
+    "countdown",
+    "elapsed",
+    "markdown",
+    "outbox",
+    "stream_markdown",
+    "viewport",
+]

@@ -1,0 +1,55 @@
+// Live seconds: how long something has been running, and how long until something happens.
+
+import { useEffect, useRef, useState } from "react";
+
+function useNow(every) {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return now;
+}
+
+export function duration(seconds) {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Time since `since` (seconds since the epoch). */
+export function Elapsed({ since }) {
+  const now = useNow(100);
+  return <span className="seconds">{duration(Math.max(0, now / 1000 - since))}</span>;
+}
+
+/** Whole seconds left of `seconds`, counted from when this value came, so that clocks need not agree. */
+export function Countdown({ seconds }) {
+  const came = useRef({ seconds, at: Date.now() });
+  if (came.current.seconds !== seconds) came.current = { seconds, at: Date.now() };
+  const now = useNow(250);
+  const left = Math.ceil(came.current.seconds - (now - came.current.at) / 1000);
+  return <span className="seconds">{left > 0 ? `in ${left} s` : "now"}</span>;
+}
+
+/** When it was, in words short enough for a list. */
+export function Ago({ at }) {
+  const now = useNow(30_000);
+  const seconds = Math.max(0, now / 1000 - at);
+  const date = new Date(at * 1000);
+  return (
+    <time dateTime={date.toISOString()} title={date.toLocaleString()} suppressHydrationWarning>
+      {ago(seconds, date)}
+    </time>
+  );
+}
+
+function ago(seconds, date) {
+  if (seconds < 60) return "now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
+  if (seconds < 604_800) return `${Math.floor(seconds / 86_400)} d`;
+  return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+}

@@ -1,0 +1,46 @@
+// A code block: its language, a copy button, and its lines in slices, so that a block of ten thousand
+// lines that is still growing touches only its last slice.
+
+import { memo } from "react";
+import { CopyButton } from "./copy.jsx";
+import { paint } from "./paint.jsx";
+
+const SLICE = 50;
+
+const Slice = memo(function Slice({ text, lang }) {
+  return <span className="code-slice">{paint(text, lang)}</span>;
+});
+
+function slices(text) {
+  const found = [];
+  let from = 0;
+  for (let at = 0, lines = 0; (at = text.indexOf("\n", at)) >= 0; ) {
+    at += 1;
+    lines += 1;
+    if (lines % SLICE === 0) {
+      found.push(text.slice(from, at));
+      from = at;
+    }
+  }
+  found.push(text.slice(from));
+  return found;
+}
+
+export function CodeBlock({ lang, text }) {
+  const name = (lang ?? "").split(/[\s{:]/)[0];
+  return (
+    <figure className="code" dir="ltr">
+      <figcaption>
+        <span>{name || "text"}</span>
+        <CopyButton text={text} label="Copy code" />
+      </figcaption>
+      <pre tabIndex={0} role="region" aria-label={name ? `${name} code` : "code"}>
+        <code>
+          {slices(text).map((slice, i) => (
+            <Slice key={i} text={slice} lang={name} />
+          ))}
+        </code>
+      </pre>
+    </figure>
+  );
+}

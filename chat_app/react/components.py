@@ -1,0 +1,137 @@
+"""Python wrappers of the React components beside this file."""
+
+import reflex as rx
+
+FILES = (
+    "announce.jsx",
+    "blocks.js",
+    "clock.jsx",
+    "code.jsx",
+    "composer.jsx",
+    "copy.jsx",
+    "drafts.js",
+    "entities.js",
+    "markdown.jsx",
+    "paint.jsx",
+    "reveal.js",
+    "stream.jsx",
+    "viewport.jsx",
+)
+LIBRARY = {name: rx.asset(name, shared=True).importable_path for name in FILES}
+MARKDOWN_LIBRARIES = ["marked@18.2.1", "remend@1.4.0"]
+
+
+def _sent(text: rx.Var[str], message_id: rx.Var[str]) -> list[rx.Var]:
+    return [text, message_id]
+
+
+def _gap(run: rx.Var[str], have: rx.Var[int]) -> list[rx.Var]:
+    return [run, have]
+
+
+class Markdown(rx.Component):
+    """A whole text as markdown; it renders once per text."""
+
+    library = LIBRARY["markdown.jsx"]
+    tag = "Markdown"
+    lib_dependencies: list[str] = MARKDOWN_LIBRARIES
+    text: rx.Var[str]
+
+
+class StreamMarkdown(rx.Component):
+    """A text part that may still be growing.
+
+    `run` names the part and its attempt; while `live`, pieces come as `offset` + `chunk` whenever
+    `feed` equals `run`; afterwards `text` is all of it. Offsets count UTF-16 code units.
+    """
+
+    library = LIBRARY["stream.jsx"]
+    tag = "StreamMarkdown"
+    lib_dependencies: list[str] = MARKDOWN_LIBRARIES
+    run: rx.Var[str]
+    text: rx.Var[str]
+    live: rx.Var[bool]
+    feed: rx.Var[str]
+    offset: rx.Var[int]
+    chunk: rx.Var[str]
+    on_gap: rx.EventHandler[_gap]
+
+
+class Composer(rx.Component):
+    """The text field with Send and Stop; the draft stays in the browser.
+
+    `on_send` gets the text and the id of the new message; set `rejected` to that id to give the text
+    back when the message could not be sent.
+    """
+
+    library = LIBRARY["composer.jsx"]
+    tag = "Composer"
+    thread: rx.Var[str]
+    running: rx.Var[bool]
+    rejected: rx.Var[str]
+    placeholder: rx.Var[str]
+    on_send: rx.EventHandler[_sent]
+    on_stop: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class Outbox(rx.Component):
+    """Messages on their way to the server; `known` lists the ids that have arrived."""
+
+    library = LIBRARY["composer.jsx"]
+    tag = "Outbox"
+    thread: rx.Var[str]
+    known: rx.Var[list[str]]
+
+
+class Viewport(rx.Component):
+    """The scrolling column of messages, which follows its end while the reader is there."""
+
+    library = LIBRARY["viewport.jsx"]
+    tag = "Viewport"
+    thread: rx.Var[str]
+    anchor: rx.Var[str]
+    sent: rx.Var[str]
+
+
+class Elapsed(rx.Component):
+    """Live time since `since`, in seconds since the epoch."""
+
+    library = LIBRARY["clock.jsx"]
+    tag = "Elapsed"
+    since: rx.Var[float]
+
+
+class Countdown(rx.Component):
+    """Live "in 4 s" from `seconds`, counted from when the value arrives."""
+
+    library = LIBRARY["clock.jsx"]
+    tag = "Countdown"
+    seconds: rx.Var[float]
+
+
+class Ago(rx.Component):
+    """When `at` (seconds since the epoch) was, in a word or two."""
+
+    library = LIBRARY["clock.jsx"]
+    tag = "Ago"
+    at: rx.Var[float]
+
+
+class CopyButton(rx.Component):
+    """A button that copies `text`."""
+
+    library = LIBRARY["copy.jsx"]
+    tag = "CopyButton"
+    text: rx.Var[str]
+    label: rx.Var[str]
+
+
+ago = Ago.create
+composer = Composer.create
+copy_button = CopyButton.create
+countdown = Countdown.create
+elapsed = Elapsed.create
+markdown = Markdown.create
+outbox = Outbox.create
+stream_markdown = StreamMarkdown.create
+viewport = Viewport.create

@@ -1,0 +1,147 @@
+// Where the person writes. The draft lives in the browser, so that a key press never makes a round trip.
+// Enter sends (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
+
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { ArrowUp, Square } from "lucide-react";
+import { messageId, post, readDraft, take, useOutbox, writeDraft } from "./drafts.js";
+
+const MAX_HEIGHT = 200;
+
+function fit(area) {
+  area.style.height = "auto";
+  area.style.height = `${Math.min(area.scrollHeight, MAX_HEIGHT)}px`;
+  area.style.overflowY = area.scrollHeight > MAX_HEIGHT ? "auto" : "hidden";
+}
+
+function isComposing(event) {
+  return event.nativeEvent.isComposing || event.keyCode === 229;
+}
+
+function useDraft(thread) {
+  const area = useRef(null);
+  const timer = useRef(0);
+  const [blank, setBlank] = useState(true);
+
+  const changed = useCallback(() => {
+    const text = area.current.value;
+    fit(area.current);
+    setBlank(!text.trim());
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => writeDraft(thread, text), 300);
+  }, [thread]);
+
+  const set = useCallback(
+    (text) => {
+      area.current.value = text;
+      changed();
+    },
+    [changed],
+  );
+
+  useLayoutEffect(() => {
+    const { current: el } = area;
+    set(readDraft(thread));
+    if (window.matchMedia("(pointer: fine)").matches) el.focus({ preventScroll: true });
+    return () => {
+      clearTimeout(timer.current);
+      writeDraft(thread, el.value);
+    };
+  }, [thread, set]);
+
+  return { area, blank, changed, set };
+}
+
+/** Stop on Esc wherever the focus is, except where Esc has a meaning of its own. */
+function useEscape(running, onStop) {
+  const latest = useRef(null);
+  latest.current = running ? onStop : null;
+  useEffect(() => {
+    const onKey = (event) => {
+      if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
+      if (document.querySelector("dialog[open]")) return;
+      latest.current?.();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+}
+
+export function Composer({ thread = "", running, rejected = "", placeholder, onSend, onStop }) {
+  const { area, blank, changed, set } = useDraft(thread);
+  useEscape(running, onStop);
+
+  const send = useCallback(
+    (text) => {
+      if (!text.trim() || running) return;
+      const id = messageId();
+      post({ id, thread, text });
+      onSend(text, id);
+      set("");
+      writeDraft(thread, "");
+    },
+    [thread, running, onSend, set],
+  );
+
+  // A message that could not be sent comes back, above whatever has been written since.
+  useEffect(() => {
+    const item = rejected && take(rejected);
+    if (item) set([item.text, area.current.value].filter(Boolean).join("\n\n"));
+  }, [rejected, set, area]);
+
+  // A suggestion is a message like any other.
+  useEffect(() => {
+    const onPick = (event) => {
+      const text = event.target.closest?.("[data-suggestion]")?.dataset.suggestion;
+      if (text) send(text);
+    };
+    document.addEventListener("click", onPick);
+    return () => document.removeEventListener("click", onPick);
+  }, [send]);
+
+  const onKeyDown = (event) => {
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
+    event.preventDefault();
+    send(area.current.value);
+  };
+
+  return (
+    <form className="composer" data-testid="composer-form" onSubmit={(event) => (event.preventDefault(), send(area.current.value))}>
+      <textarea
+        ref={area}
+        rows={1}
+        dir="auto"
+        aria-label="Message"
+        placeholder={placeholder}
+        data-testid="composer"
+        onChange={changed}
+        onKeyDown={onKeyDown}
+      />
+      {running ? (
+        <button type="button" className="round" onClick={() => onStop()} aria-label="Stop" title="Stop (Esc)" data-testid="stop">
+          <Square size={14} fill="currentColor" aria-hidden="true" />
+        </button>
+      ) : (
+        <button type="submit" className="round" disabled={blank} aria-label="Send" title="Send (Enter)" data-testid="send">
+          <ArrowUp size={18} aria-hidden="true" />
+        </button>
+      )}
+    </form>
+  );
+}
+
+/** Messages of this page that the server has not shown yet: on the screen from the moment they are sent. */
+export function Outbox({ thread = "", known }) {
+  const items = useOutbox();
+  useEffect(() => {
+    for (const item of items) if (known?.includes(item.id)) take(item.id);
+  }, [items, known]);
+  return items
+    .filter((item) => (item.thread === thread || !item.thread) && !known?.includes(item.id))
+    .map((item) => (
+      <article key={item.id} className="message user pending" data-role="user" data-message-id={item.id} data-testid="message">
+        <div className="bubble" dir="auto">
+          {item.text}
+        </div>
+      </article>
+    ));
+}

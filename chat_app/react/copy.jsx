@@ -1,0 +1,40 @@
+// A button that copies a text and says so for a moment.
+
+import { useEffect, useRef, useState } from "react";
+import { Check, Copy } from "lucide-react";
+
+async function copy(text) {
+  if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea"); // plain http on another host has no clipboard API
+  area.value = text;
+  area.style.position = "fixed";
+  area.style.opacity = "0";
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+export function CopyButton({ text, label = "Copy" }) {
+  const [copied, setCopied] = useState(false);
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const onClick = (event) => {
+    event.stopPropagation();
+    event.preventDefault();
+    copy(text).then(
+      () => {
+        setCopied(true);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(() => setCopied(false), 1500);
+      },
+      () => {},
+    );
+  };
+  const Icon = copied ? Check : Copy;
+  return (
+    <button type="button" className="icon-button small" onClick={onClick} aria-label={copied ? "Copied" : label} title={copied ? "Copied" : label}>
+      <Icon size={14} aria-hidden="true" />
+    </button>
+  );
+}

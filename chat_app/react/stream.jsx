@@ -1,0 +1,91 @@
+// The text part that is being written. The server sends `offset` + `chunk`; this component merges them,
+// shows what has arrived evenly over about 250 ms, and renders finished markdown blocks exactly once.
+// When the part is finished `text` holds all of it and the rest is shown at the same pace: nothing is
+// re-typed and nothing jumps.
+
+import { useEffect, useLayoutEffect, useReducer, useRef } from "react";
+import { Announcer } from "./announce.jsx";
+import { Blocks } from "./blocks.js";
+import { Block } from "./markdown.jsx";
+import { Reveal } from "./reveal.js";
+
+const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** What one run has received and shown; kept across renders, replaced when another run begins. */
+function fresh(run) {
+  return { reveal: new Reveal(run), blocks: new Blocks(), fed: 0, asked: -1, finished: false };
+}
+
+function render(state, live) {
+  const { reveal, blocks } = state;
+  if (reveal.shown > state.fed) {
+    blocks.feed(reveal.text.slice(state.fed, reveal.shown));
+    state.fed = reveal.shown;
+  }
+  if (!live && !reveal.pending && !state.finished) {
+    blocks.finish();
+    state.finished = true;
+  }
+}
+
+/** Bring `state` up to what the props say; returns the state to go on with. */
+function take(state, { run, text, live, feed, offset, chunk, onGap }) {
+  const known = state?.reveal.run === run;
+  let next = known ? state : fresh(run);
+  if (!live) {
+    if (!next.reveal.settle(text)) {
+      next = fresh(run);
+      next.reveal.settle(text);
+    }
+    if (next !== state) next.reveal.showAll(); // history, not writing
+  } else if (feed === run && !next.reveal.merge(offset, chunk) && next.asked !== next.reveal.have) {
+    next.asked = next.reveal.have;
+    onGap?.(run, next.reveal.have);
+  }
+  if (!state || reducedMotion()) next.reveal.showAll();
+  return next;
+}
+
+export function StreamMarkdown(props) {
+  const { run, text, live, feed, offset, chunk } = props;
+  const state = useRef(null);
+  const frame = useRef(0);
+  const [, repaint] = useReducer((n) => n + 1, 0);
+
+  useLayoutEffect(() => {
+    state.current = take(state.current, props);
+    render(state.current, live);
+    repaint();
+    let last = performance.now();
+    const step = (now) => {
+      frame.current = 0;
+      const { reveal } = state.current;
+      if (!reveal.pending) return;
+      reveal.advance(now - last);
+      last = now;
+      render(state.current, live);
+      repaint();
+      frame.current = requestAnimationFrame(step);
+    };
+    if (state.current.reveal.pending) frame.current = requestAnimationFrame(step);
+    return () => cancelAnimationFrame(frame.current);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `onGap` changes with every render and means the same
+  }, [run, text, live, feed, offset, chunk]);
+
+  const { done, open } = content(state.current);
+  return (
+    <div className="md" data-shown={state.current?.reveal.shown ?? 0}>
+      {done.map((token, i) => (
+        <Block key={i} token={token} />
+      ))}
+      {open.map((token, i) => (
+        <Block key={done.length + i} token={token} />
+      ))}
+      {live && <Announcer text={state.current?.reveal.text ?? ""} />}
+    </div>
+  );
+}
+
+function content(state) {
+  return state ? { done: state.blocks.done, open: state.blocks.open() } : { done: [], open: [] };
+}

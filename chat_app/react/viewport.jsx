@@ -1,0 +1,65 @@
+// The scrolling column of messages. It follows the end while the reader is at the end, lets go as soon
+// as they scroll up, and offers a way back. Rows put in above (`anchor` changes) don't move the view.
+
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { ArrowDown } from "lucide-react";
+
+const AT_END_PX = 24;
+const FAR_PX = 160;
+
+const fromEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight;
+const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+export function Viewport({ children, thread, anchor, sent, label = "Conversation" }) {
+  const box = useRef(null);
+  const column = useRef(null);
+  const seen = useRef({ follow: true, top: 0, end: 0 });
+  const [away, setAway] = useState(false);
+
+  const toEnd = useCallback((behavior = "auto") => {
+    seen.current.follow = true;
+    box.current.scrollTo({ top: box.current.scrollHeight, behavior: calm() ? "auto" : behavior });
+  }, []);
+
+  const onScroll = useCallback(() => {
+    const { current: el } = box;
+    const gap = fromEnd(el);
+    if (gap <= AT_END_PX) seen.current.follow = true;
+    else if (el.scrollTop < seen.current.top - 1) seen.current.follow = false;
+    seen.current.top = el.scrollTop;
+    seen.current.end = gap;
+    setAway(!seen.current.follow && gap > FAR_PX);
+  }, []);
+
+  // Another thread, or a message of one's own: to the end at once.
+  useLayoutEffect(() => toEnd(), [thread, sent, toEnd]);
+
+  // Earlier rows were put in above: keep the distance from the end.
+  useLayoutEffect(() => {
+    if (seen.current.follow) return;
+    box.current.scrollTop = box.current.scrollHeight - box.current.clientHeight - seen.current.end;
+  }, [anchor]);
+
+  useEffect(() => {
+    const settle = () => (seen.current.follow ? toEnd() : onScroll());
+    const sizes = new ResizeObserver(settle);
+    sizes.observe(column.current);
+    sizes.observe(box.current);
+    return () => sizes.disconnect();
+  }, [toEnd, onScroll]);
+
+  return (
+    <div className="viewport">
+      <div ref={box} className="viewport-scroll" onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label={label} data-testid="messages">
+        <div ref={column} className="column">
+          {children}
+        </div>
+      </div>
+      {away && (
+        <button type="button" className="to-latest" onClick={() => toEnd("smooth")} aria-label="Jump to latest" data-testid="jump-to-latest">
+          <ArrowDown size={16} aria-hidden="true" />
+        </button>
+      )}
+    </div>
+  );
+}

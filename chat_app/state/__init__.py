@@ -1,0 +1,7 @@
+"""What the pages show, and what their buttons do. Nothing here must survive: rows are the truth."""
+
+from chat_app.state.opened import OpenThread
+from chat_app.state.stream import Stream
+from chat_app.state.threads import ThreadList
+
+__all__ = ["OpenThread", "Stream", "ThreadList"]

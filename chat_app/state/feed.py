@@ -1,0 +1,75 @@
+"""The newest threads, read once for all tabs and handed on when they changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from chat_app.state.present import thread_item
+from chat_app.state.view import ThreadItem
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 100
+"""How many threads the list shows."""
+PATIENCE = 2.0
+"""How often the list is read anyway, in seconds: another process may have changed it."""
+PAUSE = 0.1
+"""The least time between two readings, in seconds: a burst of changes is one."""
+
+
+class Feed:
+    """One reader of the thread list for every tab of this process."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.items: list[ThreadItem] = []
+        self._changed = asyncio.Event()
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Say that the list may have changed."""
+        self._nudged.set()
+
+    def on_status_change(self, thread_id: str, status: str, previous_status: str | None) -> None:
+        """Hook of the agent's API."""
+        self.nudge()
+
+    async def after(self, version: int) -> int:
+        """Wait until the list is newer than `version`; return its version."""
+        while self.version == version:
+            await self._changed.wait()
+        return self.version
+
+    @asynccontextmanager
+    async def following(self, api: Any) -> AsyncIterator[None]:
+        """Keep the list up to date while open."""
+        task = asyncio.create_task(self._run(api))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self, api: Any) -> None:
+        while True:
+            self._nudged.clear()
+            try:
+                self._publish([thread_item(thread) for thread in await api.list_threads(limit=SHOWN)])
+            except Exception:
+                logger.exception("The thread list could not be read; trying again")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), PATIENCE)
+            await asyncio.sleep(PAUSE)
+
+    def _publish(self, items: list[ThreadItem]) -> None:
+        if items == self.items and self.version:
+            return
+        self.items = items
+        self.version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()

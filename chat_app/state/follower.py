@@ -1,0 +1,172 @@
+"""One tab's reading of one thread: updates in, rows and pieces of text out. Knows nothing of Reflex."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from agent_core.fold import ThreadView
+from agent_core.messages import Chunk, Update
+from chat_app.state.present import Context, duration, message_view
+from chat_app.state.view import MessageView
+from chat_app.text import clean_text, from_unit, units
+
+PAGE = 40
+"""How many earlier messages the page holds before it is asked for more."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of the text that is being written: `chunk` stands at `offset` (UTF-16 units) of `run`."""
+
+    run: str = ""
+    offset: int = 0
+    chunk: str = ""
+
+
+class Follower:
+    """Folds the updates of `subscribe` and says what the page has to show.
+
+    The turn under way (the last prompt and everything after it) is kept apart from the history, so
+    that what changes ten times a second is small. The text part at the end of a running turn leaves
+    through `piece`, never through the rows.
+    """
+
+    def __init__(self, is_async: Callable[[str], bool] = lambda name: False) -> None:
+        self._view = ThreadView()
+        self._is_async = is_async
+        self._runs: dict[str, str] = {}
+        self._sent: dict[str, str] = {}
+        self._took: dict[str, str] = {}
+        self._started: dict[str, float] = {}
+        self._seq = 0
+        self._messages: list[dict[str, Any]] = []
+        self.whole: set[str] = set()
+        self.limit = PAGE
+        self.resuming = False
+
+    @property
+    def thread(self) -> dict[str, Any]:
+        """The thread as plain JSON."""
+        return self._view.thread
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the thread is gone."""
+        return self._view.deleted
+
+    def apply(self, update: Update) -> None:
+        """Take in one update."""
+        self._view.apply(update)
+        self._watch_tools(update.chunks)
+        self._messages = self._view.messages
+        if update.type == "snapshot":
+            self._sent.clear()
+            self.resuming = bool(update.chunks) and self.thread.get("status") == "streaming"
+        elif update.seq:
+            self.resuming = False
+        self._seq = update.seq or self._seq
+        if part := self._live_part():
+            self._runs[part[0]] = f"{part[0]}:{self._seq}"
+
+    def _watch_tools(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            kind = str(chunk.get("type"))
+            if kind == "data-tool-run" and (started := (chunk.get("data") or {}).get("started_at")):
+                self._started.setdefault(str(chunk.get("id")), float(started))
+            elif kind in ("tool-output-available", "tool-output-error"):
+                call_id = str(chunk.get("toolCallId"))
+                if started := self._started.pop(call_id, None):
+                    self._took[call_id] = duration(max(0.0, time.time() - started))
+
+    def history(self) -> list[MessageView]:
+        """The newest messages before the turn under way."""
+        start = self._turn_start()
+        return [self._row(message) for message in self._messages[max(0, start - self.limit) : start]]
+
+    def has_earlier(self) -> bool:
+        """Whether there are messages before those of `history`."""
+        return self._turn_start() > self.limit
+
+    def turn(self) -> list[MessageView]:
+        """The last prompt and everything after it."""
+        return [self._row(message) for message in self._messages[self._turn_start() :]]
+
+    def more(self) -> None:
+        """Hold another page of earlier messages."""
+        self.limit += PAGE
+
+    def known(self) -> list[str]:
+        """The ids of the newest messages of the person, which have arrived."""
+        return [message["id"] for message in self._messages[-12:] if message["role"] == "user"]
+
+    def piece(self) -> Piece | None:
+        """What of the live text the page has not been sent; None when there is none."""
+        if not (part := self._live_part()):
+            return None
+        run, text = self._runs[part[0]], clean_text(part[1])
+        sent = self._sent.get(run, "")
+        if not text.startswith(sent):
+            sent = ""
+        self._sent = {run: text}
+        return Piece(run, units(sent), text[len(sent) :])
+
+    def piece_from(self, run: str, have: int) -> Piece | None:
+        """What follows the first `have` UTF-16 units of `run`, for a page that missed something."""
+        text = self._sent.get(run)
+        if text is None:
+            return None
+        chunk = from_unit(text, have)
+        return Piece(run, units(text) - units(chunk), chunk)
+
+    def _turn_start(self) -> int:
+        prompts = (i for i in range(len(self._messages) - 1, -1, -1) if self._messages[i]["role"] == "user")
+        return next(prompts, 0)
+
+    def _row(self, message: dict[str, Any]) -> MessageView:
+        part = self._live_part()
+        context = Context(
+            is_async=self._is_async,
+            progress=self._view.progress,
+            runs=self._view.runs,
+            took=self._took,
+            run=lambda key: self._runs.get(key, key),
+            live_key=part[0] if part else "",
+            whole=frozenset(self.whole),
+        )
+        return message_view(message, context)
+
+    def _live_part(self) -> tuple[str, str] | None:
+        """The key and text of the part that is being written, if the turn ends with one."""
+        if not self._messages or self.thread.get("status") != "streaming":
+            return None
+        last = self._messages[-1]
+        parts = last.get("parts") or []
+        if last["role"] != "assistant" or not parts:
+            return None
+        part = parts[-1]
+        if part["type"] not in ("text", "reasoning") or part.get("state") != "streaming":
+            return None
+        return f"{last['id']}:{len(parts) - 1}", part.get("text") or ""
+
+
+_followers: dict[str, Follower] = {}
+
+
+@contextmanager
+def following(token: str, follower: Follower) -> Iterator[None]:
+    """Make `follower` known to the handlers of the tab with this token, for as long as it follows."""
+    _followers[token] = follower
+    try:
+        yield
+    finally:
+        if _followers.get(token) is follower:
+            del _followers[token]
+
+
+def follower_of(token: str) -> Follower | None:
+    """Return what follows the open thread for a tab; None between two subscriptions."""
+    return _followers.get(token)

@@ -1,0 +1,234 @@
+"""The thread that is open in this tab."""
+
+import time
+from typing import Any
+
+import reflex as rx
+
+from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError
+from chat_app.state.follower import Follower, follower_of
+from chat_app.state.hints import hint
+from chat_app.state.present import thread_title
+from chat_app.state.service import service
+from chat_app.state.view import MessageView, RetryView
+from chat_app.text import clean_text
+
+RUNNING = ("streaming", "awaiting_tool_results")
+
+
+class OpenThread(rx.State):
+    """What the page shows of one thread, and what its buttons do.
+
+    Attributes:
+        open_id: the thread in the URL; "" on the page of a new chat.
+        phase: loading, ready, missing or deleted.
+        status: the thread's own; "" before it is known.
+        history, turn: the messages before the turn under way, and that turn.
+        known: ids of the person's newest messages, which the outbox need not show any more.
+        rejected: the id of a message that could not be sent; the composer takes its text back.
+        notice: why, in a sentence.
+        thinking: at work, with nothing to show for it yet.
+        resuming: at work on an answer that was interrupted.
+        needs_person: a tool waits for a yes or for an answer.
+        sent: the id of the last message sent from here; the view moves to the end with it.
+    """
+
+    open_id: str = ""
+    phase: str = "ready"
+    title: str = ""
+    status: str = ""
+    error: str = ""
+    hint: str = ""
+    retry: RetryView = RetryView()
+    thinking: bool = False
+    resuming: bool = False
+    needs_person: bool = False
+    history: list[MessageView] = []
+    turn: list[MessageView] = []
+    earlier: bool = False
+    anchor: str = ""
+    known: list[str] = []
+    rejected: str = ""
+    notice: str = ""
+    sent: str = ""
+    _retry_key: tuple[Any, ...] | None = None
+
+    @rx.var
+    def is_running(self) -> bool:
+        """Whether the agent is at work or waits for an outcome."""
+        return self.status in RUNNING
+
+    @rx.var
+    def is_empty(self) -> bool:
+        """Whether this is the page of a new chat."""
+        return not self.open_id
+
+    @rx.event
+    def open(self):
+        """Open the thread of the URL; what this tab already shows of it stays until the rows are read."""
+        wanted = str(self.thread_id or "")  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        if wanted != self.open_id:
+            self._clear(wanted)
+        self.notice = ""
+
+    def _clear(self, open_id: str) -> None:
+        self.reset()
+        self.open_id = open_id
+        self.phase = "loading" if open_id else "ready"
+
+    # What the subscription brings
+
+    def show(self, follower: Follower) -> None:
+        """Take over what a follower has read; what is unchanged is not sent again."""
+        if follower.deleted:
+            self._clear(self.open_id)
+            self.phase = "deleted"
+            return
+        history, turn = follower.history(), follower.turn()
+        status = str(follower.thread.get("status") or "")
+        self._set(
+            phase="ready",
+            title=thread_title(follower.thread.get("title")),
+            status=status,
+            history=history,
+            turn=turn,
+            earlier=follower.has_earlier(),
+            anchor=history[0].id if history else "",
+            known=follower.known(),
+            thinking=status == "streaming" and not _is_writing(turn),
+            resuming=follower.resuming,
+            error=clean_text(follower.thread.get("error") or "") if status == "failed" else "",
+            hint=hint(follower.thread.get("error_kind")) if status == "failed" else "",
+            needs_person=_needs_person(turn),
+        )
+        self._show_retry(follower.thread.get("retry_state"))
+
+    def _show_retry(self, state: dict[str, Any] | None) -> None:
+        key = (state.get("attempt"), state.get("next_at")) if state else None
+        if key == self._retry_key:
+            return
+        self._retry_key = key
+        self.retry = (
+            RetryView(
+                attempt=int(state.get("attempt") or 0),
+                max_attempts=int(state.get("max_attempts") or 0),
+                seconds=max(0.0, float(state.get("next_at") or 0) - time.time()),
+                error=clean_text(str(state.get("error") or "")),
+            )
+            if state
+            else RetryView()
+        )
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+
+    def lose(self, error: AgentCoreError) -> None:
+        """The thread cannot be read: it never was, is gone, or is somebody else's."""
+        self._clear(self.open_id)
+        self.phase = "missing" if isinstance(error, ThreadNotFoundError | AccessDeniedError) else "trouble"
+        self.notice = str(error)
+
+    # What the person does
+
+    @rx.event
+    def show_earlier(self):
+        """Show another page of earlier messages."""
+        if follower := follower_of(self.router.session.client_token):
+            follower.more()
+            self.show(follower)
+
+    @rx.event
+    def show_whole(self, message_id: str):
+        """Show all of a very long prompt."""
+        if follower := follower_of(self.router.session.client_token):
+            follower.whole.add(message_id)
+            self.show(follower)
+
+    @rx.event
+    async def send(self, text: str, message_id: str):
+        """Send what the person wrote; on the page of a new chat it begins a thread.
+
+        `message_id` is the idempotency key: the same message twice is one message and one run. If
+        the message cannot be sent, the composer gets the text back.
+        """
+        text = clean_text(text)
+        if not text.strip():
+            return None
+        self.notice, self.rejected = "", ""
+        try:
+            if self.open_id:
+                await service().api.send_message(self.open_id, text, message_id=message_id)
+                self.sent = message_id
+                return None
+            thread = await self._begin(text, message_id)
+        except AgentCoreError as error:
+            self.notice, self.rejected = str(error), message_id
+            return None
+        self._clear(thread.id)
+        self.sent = message_id
+        return rx.redirect(f"/chat/{thread.id}")
+
+    async def _begin(self, text: str, message_id: str) -> Any:
+        message = {"id": message_id, "role": "user", "parts": [{"type": "text", "text": text}]}
+        return await service().api.create_thread(messages=[message], auto_start=True)
+
+    @rx.event
+    async def stop(self):
+        """Stop the agent; what it has written stays."""
+        await self._do("stop_thread")
+
+    @rx.event
+    async def resume(self):
+        """Run the interrupted step again: Retry after a failure, Continue after a stop."""
+        await self._do("resume_thread")
+
+    @rx.event
+    async def approve(self, call_id: str):
+        """Let a tool run with exactly the arguments shown."""
+        await self._do("approve_tool_calls", [call_id])
+
+    @rx.event
+    async def deny(self, call_id: str):
+        """Tell the agent that it may not."""
+        await self._do("deny_tool_calls", [call_id])
+
+    @rx.event
+    async def answer(self, form: dict[str, Any]):
+        """Give a person's answer as the outcome of the tool call that waits for it."""
+        words = clean_text(str(form.get("answer") or "")).strip()
+        if not words:
+            return
+        try:
+            await service().api.add_tool_result(form["call_id"], words, thread_id=self.open_id)
+        except AgentCoreError as error:
+            self.notice = str(error)
+
+    async def _do(self, method: str, *args: Any) -> None:
+        if not self.open_id:
+            return
+        self.notice = ""
+        try:
+            await getattr(service().api, method)(self.open_id, *args)
+        except AgentCoreError as error:
+            self.notice = str(error)
+
+    @rx.event
+    def dismiss(self):
+        """Put the notice away."""
+        self.notice = ""
+
+
+def _tools(turn: list[MessageView]) -> list[str]:
+    return [part.tool.state for message in turn for part in message.parts if part.kind == "tool"]
+
+
+def _needs_person(turn: list[MessageView]) -> bool:
+    return any(state in ("approval", "answer") for state in _tools(turn))
+
+
+def _is_writing(turn: list[MessageView]) -> bool:
+    """Whether the end of the turn moves by itself: a live text, or a tool that runs."""
+    parts = turn[-1].parts if turn else []
+    return bool(parts) and (parts[-1].live or parts[-1].tool.state in ("preparing", "running"))

@@ -1,0 +1,216 @@
+"""From messages and threads, as plain JSON, to what the page draws. Pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent_core.messages import Thread, is_tool_part, tool_name
+from chat_app.state.view import MessageView, PartView, ThreadItem, ToolView
+from chat_app.text import clean_text, shorten
+
+MAX_PROMPT_SHOWN = 20_000
+"""A longer prompt is cut in the page until the person asks for all of it, in characters."""
+MAX_FIELD_SHOWN = 20_000
+"""A longer argument or result of a tool is cut in the page, in characters."""
+
+UNTITLED = "New chat"
+_TONES = {"streaming": "running", "awaiting_tool_results": "running", "failed": "failed"}
+_TOOL_STATES = {
+    "input-streaming": "preparing",
+    "input-available": "running",
+    "approval-requested": "approval",
+    "approval-responded": "running",
+    "output-available": "done",
+    "output-error": "failed",
+    "output-denied": "denied",
+}
+_ICONS = {
+    "clock": ("time", "clock", "date"),
+    "calculator": ("calc", "math"),
+    "search": ("search", "find", "lookup", "docs"),
+    "person": ("ask", "human", "person", "confirm"),
+    "mail": ("mail", "send", "message"),
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a message's row needs to know besides the message.
+
+    Attributes:
+        is_async: whether the tool of a name waits for an outcome from outside.
+        progress, runs: by tool call id, as `agent_core.fold.ThreadView` keeps them.
+        took: how long finished calls ran, by tool call id.
+        run: names the attempt that is being streamed, for a part's key; its text is left out.
+        live_key: the key of the part that is being streamed, or "".
+        whole: ids of long prompts that the person asked to see whole.
+    """
+
+    is_async: Callable[[str], bool] = lambda name: False
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    runs: Mapping[str, Any] = field(default_factory=dict)
+    took: Mapping[str, str] = field(default_factory=dict)
+    run: Callable[[str], str] = lambda key: key
+    live_key: str = ""
+    whole: frozenset[str] = frozenset()
+
+
+def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
+    """Return the row of one message."""
+    if message["role"] != "assistant":
+        return _prompt_view(message, whole=message["id"] in context.whole)
+    parts = [
+        view
+        for number, part in enumerate(message.get("parts") or [])
+        if (view := part_view(f"{message['id']}:{number}", part, context)) is not None
+    ]
+    return MessageView(id=message["id"], role=message["role"], parts=parts)
+
+
+def _prompt_view(message: Mapping[str, Any], *, whole: bool) -> MessageView:
+    text = "\n\n".join(part.get("text") or "" for part in message.get("parts") or [] if part["type"] == "text")
+    shown = text if whole else text[:MAX_PROMPT_SHOWN]
+    return MessageView(
+        id=message["id"], role=message["role"], text=clean_text(shown), hidden=len(text) - len(shown)
+    )
+
+
+def part_view(key: str, part: Mapping[str, Any], context: Context) -> PartView | None:
+    """Return the row of one part, or None for a part that shows nothing."""
+    kind = part["type"]
+    if kind in ("text", "reasoning"):
+        live = key == context.live_key
+        text = "" if live else clean_text(part.get("text") or "")
+        return PartView(key, kind, text, live, context.run(key)) if live or text.strip() else None
+    if is_tool_part(dict(part)):
+        return PartView(key, "tool", tool=tool_view(part, context))
+    if kind in ("file", "source-url"):
+        name = part.get("filename") or part.get("title") or part.get("url") or kind
+        return PartView(key, "source", clean_text(shorten(str(name), 200)), url=_safe_url(part.get("url")))
+    return None
+
+
+def _safe_url(url: object) -> str:
+    return url if isinstance(url, str) and url.lower().startswith(("https://", "http://")) else ""
+
+
+def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
+    """Return the row of a tool call."""
+    name, call_id = tool_name(dict(part)), str(part.get("toolCallId"))
+    state = _tool_state(part, name, context)
+    run = context.runs.get(call_id) or {}
+    progress, percent = _progress(context.progress.get(call_id)) if state == "running" else ("", -1)
+    return ToolView(
+        id=call_id,
+        name=name,
+        title=_title(name),
+        icon=_icon(name),
+        state=state,
+        brief=_brief(part.get("input")),
+        arguments=pretty(part.get("input")),
+        result=pretty(part.get("output")) if state == "done" else "",
+        error=_error(part, state),
+        progress=progress,
+        percent=percent,
+        since=float(run.get("started_at") or 0) if state == "running" else 0,
+        took=context.took.get(call_id, "") if state in ("done", "failed") else "",
+        attempt=int(run.get("attempt") or 1),
+        approval_id=str((part.get("approval") or {}).get("id") or ""),
+        question=_question(part.get("input")) if state == "answer" else "",
+        opened=state in ("approval", "answer", "failed"),
+    )
+
+
+def _tool_state(part: Mapping[str, Any], name: str, context: Context) -> str:
+    state = _TOOL_STATES.get(str(part.get("state")), "running")
+    return "answer" if part.get("state") == "input-available" and context.is_async(name) else state
+
+
+def _error(part: Mapping[str, Any], state: str) -> str:
+    if state == "denied":
+        return clean_text(str((part.get("approval") or {}).get("reason") or ""))
+    return clean_text(shorten(str(part.get("errorText") or ""), MAX_FIELD_SHOWN)) if state == "failed" else ""
+
+
+def _title(name: str) -> str:
+    words = name.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _icon(name: str) -> str:
+    lowered = name.lower()
+    return next((icon for icon, words in _ICONS.items() if any(word in lowered for word in words)), "tool")
+
+
+def _brief(arguments: object) -> str:
+    if not isinstance(arguments, Mapping):
+        return ""
+    values = [str(value) for value in arguments.values() if isinstance(value, str | int | float)]
+    return clean_text(shorten(" · ".join(values).replace("\n", " "), 120))
+
+
+def _question(arguments: object) -> str:
+    if not isinstance(arguments, Mapping):
+        return ""
+    return next((str(arguments[key]) for key in ("question", "prompt", "message") if arguments.get(key)), "")
+
+
+def _progress(data: object) -> tuple[str, int]:
+    """Read what a tool reported: text, or a dict with a message and done/total, percent or fraction."""
+    if isinstance(data, str):
+        return clean_text(shorten(data, 200)), -1
+    if not isinstance(data, Mapping):
+        return ("", -1) if data is None else (shorten(pretty(data), 200), -1)
+    words = next((data[key] for key in ("message", "text", "note", "step") if isinstance(data.get(key), str)), "")
+    return clean_text(shorten(words, 200)), _percent(data)
+
+
+def _percent(data: Mapping[str, Any]) -> int:
+    def number(key: str) -> float | None:
+        value = data.get(key)
+        return float(value) if isinstance(value, int | float) else None
+
+    done, total = number("done"), number("total")
+    if done is not None and total:
+        share = 100 * done / total
+    elif (percent := number("percent")) is not None:
+        share = percent
+    elif (fraction := number("fraction") or number("progress")) is not None:
+        share = 100 * fraction
+    else:
+        return -1
+    return round(min(100, max(0, share)))
+
+
+def pretty(value: object) -> str:
+    """Return a value as a person reads it: text as it is, everything else as indented JSON."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return clean_text(shorten(text, MAX_FIELD_SHOWN))
+
+
+def thread_item(thread: Thread) -> ThreadItem:
+    """Return the row of a thread in the list."""
+    return ThreadItem(
+        id=thread.id,
+        title=thread_title(thread.title),
+        tone=_TONES.get(str(thread.status), ""),
+        at=thread.updated_at.timestamp(),
+    )
+
+
+def thread_title(title: str | None) -> str:
+    """Return one line to call a thread by."""
+    words = " ".join((title or "").split())
+    return clean_text(shorten(words, 120)) or UNTITLED
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time in words as short as those of a stopwatch."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

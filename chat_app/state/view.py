@@ -1,0 +1,95 @@
+"""What the page draws: plain values, made by `present` from threads and messages."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ToolView:
+    """One tool call as a row.
+
+    Attributes:
+        state: preparing, running, approval (waits for a yes), answer (waits for a person's words),
+            done, failed or denied.
+        brief: the arguments in a few words; `arguments` and `result` are pretty JSON or text.
+        progress: what the tool last reported; `percent` is 0 to 100, or -1 when it gave no number.
+        since: when it began to run, in seconds since the epoch; 0 if unknown or not running.
+        took: how long it ran, in words; "" if nobody watched.
+        attempt: 1 for the first.
+    """
+
+    id: str = ""
+    name: str = ""
+    title: str = ""
+    icon: str = ""
+    state: str = ""
+    brief: str = ""
+    arguments: str = ""
+    result: str = ""
+    error: str = ""
+    progress: str = ""
+    percent: int = -1
+    since: float = 0
+    took: str = ""
+    attempt: int = 1
+    approval_id: str = ""
+    question: str = ""
+    opened: bool = False
+
+
+@dataclass(frozen=True)
+class PartView:
+    """One part of an assistant message.
+
+    Attributes:
+        kind: text, reasoning, tool, file, source or note.
+        run: names the part and its attempt; what `Stream.run` is compared with.
+        live: its text comes through `Stream` and `text` is empty.
+    """
+
+    key: str
+    kind: str
+    text: str = ""
+    live: bool = False
+    run: str = ""
+    url: str = ""
+    tool: ToolView = field(default_factory=ToolView)
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """One message; a user's words are in `text`, an assistant's in `parts`.
+
+    Attributes:
+        hidden: how many characters of a very long prompt are not in `text`.
+    """
+
+    id: str
+    role: str
+    text: str = ""
+    hidden: int = 0
+    parts: list[PartView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RetryView:
+    """A retry that waits: which attempt comes next, in how many seconds, and why."""
+
+    attempt: int = 0
+    max_attempts: int = 0
+    seconds: float = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ThreadItem:
+    """A row of the thread list.
+
+    Attributes:
+        tone: running, waiting (needs the person), failed, or "" when there is nothing to say.
+        at: last activity, in seconds since the epoch.
+    """
+
+    id: str
+    title: str
+    tone: str
+    at: float

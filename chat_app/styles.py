@@ -1,0 +1,99 @@
+"""The tokens: every colour, space and radius of the pages, in one place.
+
+The rules that use them are plain CSS in assets/styles. A theme of one's own is another pair of dicts.
+"""
+
+LIGHT = {
+    "page": "#ffffff",
+    "side": "#f8f8f9",
+    "raised": "#ffffff",
+    "muted": "#f3f3f5",
+    "hover": "#ececef",
+    "line": "#e3e3e7",
+    "strong-line": "#c9c9d0",
+    "text": "#1b1b1f",
+    "soft": "#55555f",
+    "faint": "#6c6c77",
+    "accent": "#3f5bd8",
+    "accent-hover": "#3349b8",
+    "on-accent": "#ffffff",
+    "danger": "#b3261e",
+    "danger-wash": "#fdf3f2",
+    "danger-line": "#f2d3d0",
+    "warn": "#8a5a00",
+    "warn-wash": "#fdf8ec",
+    "warn-line": "#eeddb5",
+    "ok": "#1f7a43",
+    "code": "#f7f7f9",
+    "tok-comment": "#6c6c77",
+    "tok-string": "#1f7a43",
+    "tok-number": "#8a5a00",
+    "tok-keyword": "#7a3db8",
+    "shadow": "0 1px 2px rgb(20 20 30 / 0.05), 0 8px 24px -12px rgb(20 20 30 / 0.12)",
+}
+
+DARK = {
+    "page": "#17171a",
+    "side": "#111113",
+    "raised": "#202024",
+    "muted": "#26262b",
+    "hover": "#2c2c32",
+    "line": "#2e2e35",
+    "strong-line": "#484852",
+    "text": "#ededf0",
+    "soft": "#b4b4be",
+    "faint": "#93939e",
+    "accent": "#8ea2ff",
+    "accent-hover": "#a8b8ff",
+    "on-accent": "#10121c",
+    "danger": "#f2a29b",
+    "danger-wash": "#2b1c1b",
+    "danger-line": "#523230",
+    "warn": "#e3bd74",
+    "warn-wash": "#282217",
+    "warn-line": "#4c4129",
+    "ok": "#7fcf9e",
+    "code": "#1f1f23",
+    "tok-comment": "#93939e",
+    "tok-string": "#8fd0a8",
+    "tok-number": "#e3bd74",
+    "tok-keyword": "#c9a6f2",
+    "shadow": "0 1px 2px rgb(0 0 0 / 0.3), 0 8px 24px -12px rgb(0 0 0 / 0.6)",
+}
+
+SHAPE = {
+    "sidebar": "260px",
+    "column": "44rem",
+    "radius": "0.75rem",
+    "radius-small": "0.5rem",
+    "radius-large": "1.5rem",
+    "ease": "180ms ease-out",
+    "font": 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
+    "mono": 'ui-monospace, "SF Mono", "Cascadia Code", Menlo, Consolas, "DejaVu Sans Mono", monospace',
+}
+
+SHEETS = ["base", "shell", "composer", "messages", "markdown", "tools"]
+
+
+def _rule(selector: str, tokens: dict[str, str]) -> str:
+    body = "".join(f"--{name}:{value};" for name, value in tokens.items())
+    return f"{selector}{{{body}}}"
+
+
+def token_sheet() -> str:
+    """Return the tokens as CSS: the system's preference until the person chooses, then theirs."""
+    return "".join(
+        (
+            _rule(":root", SHAPE | LIGHT),
+            ":root{color-scheme:light}",
+            "@media (prefers-color-scheme: dark){" + _rule(":root:not(.light)", DARK),
+            ":root:not(.light){color-scheme:dark}}",
+            _rule(":root.dark", DARK),
+            ":root.dark{color-scheme:dark}",
+        )
+    )
+
+
+def stylesheets() -> list[str]:
+    """Return the addresses of the style sheets, in the order they apply."""
+    return [f"/styles/{name}.css" for name in SHEETS]

@@ -1,0 +1,35 @@
+"""Lengths of text as a browser counts them.
+
+Python counts code points, JavaScript UTF-16 code units; they differ by one for each character beyond
+U+FFFF (most emoji). Offsets on the wire are code units, so the browser never has to convert.
+"""
+
+from __future__ import annotations
+
+from agent_core.messages import clean_text
+
+__all__ = ["clean_text", "from_unit", "shorten", "units"]
+
+
+def units(text: str) -> int:
+    """Return the length of `text` in UTF-16 code units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def from_unit(text: str, offset: int) -> str:
+    """Return what follows the first `offset` UTF-16 code units of `text`.
+
+    An offset inside a character counts as before it, so that no half character is ever sent;
+    `units(text) - units(from_unit(text, offset))` is the offset that was used.
+    """
+    if text.isascii():
+        return text[offset:]
+    tail = text.encode("utf-16-le", "surrogatepass")[2 * offset :]
+    if len(tail) >= 2 and 0xDC <= tail[1] <= 0xDF:
+        return from_unit(text, offset - 1)
+    return tail.decode("utf-16-le", "surrogatepass")
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return at most `limit` characters of `text`, with an ellipsis where it was cut."""
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
