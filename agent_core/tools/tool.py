@@ -66,8 +66,12 @@ class Tool:
     def _schema(self) -> str:
         schema = _untitled(self.args_model.model_json_schema())
         schema.pop("description", None)  # the model's docstring; the tool has a description of its own
-        parameters = {"type": "object", "properties": {}, **schema}
-        function = {"name": self.name, "description": self.description, "parameters": parameters}
+        parameters: dict[str, Any] = {"type": "object", "properties": {}, **schema}
+        function: dict[str, Any] = {
+            "name": self.name,
+            "description": self.description,
+            "parameters": parameters,
+        }
         return json.dumps({"type": "function", "function": function})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
