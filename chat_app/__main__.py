@@ -15,7 +15,6 @@ from chat_app.serve.preflight import NotReadyError, free_port, require_database,
 from chat_app.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
-BACKEND_PORT = 8000  # where Reflex's development backend looks first
 
 
 def main() -> None:
@@ -46,7 +45,9 @@ def _serve(settings: Settings, *, development: bool) -> None:
     print(f"  Data     {settings.database_url.removeprefix('sqlite:///')}")
     print(f"  Address  http://{host}:{settings.port}", flush=True)
     if development:
-        server.serve_for_development(settings.host, settings.port, free_port(settings.host, BACKEND_PORT))
+        server.serve_for_development(
+            settings.host, settings.port, free_port(settings.host, settings.port + 1)
+        )
     server.serve(settings.host, settings.port)
 
 

@@ -1,0 +1,141 @@
+"""A model provider on loopback that says what a test has told it to, in OpenAI's streaming dialect.
+
+The app reaches it as it reaches any other: through litellm, over HTTP, in another process. So the
+whole path is the real one, and the words, their pace and the faults are the test's.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The model calls a tool."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
+    id: str = "call_1"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The provider refuses the request with this status and sentence."""
+
+    status: int
+    sentence: str
+
+
+Item = str | float | Call | Refuse
+Turn = Iterable[Item]
+
+
+class Provider:
+    """The provider; use it as a context manager.
+
+    Attributes:
+        url: what to set OPENAI_BASE_URL to.
+        requests: the body of each request so far.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self._scripts: dict[str, list[Turn]] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> Provider:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, prompt: str, *turns: Turn) -> None:
+        """Answer `prompt` with `turns`: the first at once, each further one after an outcome of a tool."""
+        self._scripts[prompt] = list(turns)
+
+    def turn_for(self, messages: list[dict[str, Any]]) -> Turn:
+        """Return what is to be said after `messages`: the same again if it is asked again."""
+        last = max(n for n, message in enumerate(messages) if message["role"] == "user")
+        rounds = sum(message["role"] == "assistant" for message in messages[last:])
+        turns = self._scripts.get(_text(messages[last]["content"]))
+        if turns is None or rounds >= len(turns):
+            return [Refuse(400, f"The test has no answer to {messages[last]['content']!r}, round {rounds}.")]
+        return turns[rounds]
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._whole(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            provider.requests.append(body)
+            turn = list(provider.turn_for(body["messages"]))
+            if turn and isinstance(turn[0], Refuse):
+                error = {"message": turn[0].sentence, "type": "error", "code": None}
+                self._whole(turn[0].status, {"error": error})
+                return
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            try:
+                for data in _stream(turn):
+                    self.wfile.write(f"data: {data}\n\n".encode())
+                    self.wfile.flush()
+            except OSError:
+                pass  # the app left, as it may
+
+        def _whole(self, status: int, answer: dict[str, Any]) -> None:
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Handler
+
+
+def _stream(turn: Iterable[Item]) -> Iterator[str]:
+    calls = 0
+    for item in turn:
+        if isinstance(item, float | int):
+            time.sleep(item)
+        elif isinstance(item, Call):
+            function = {"name": item.name, "arguments": json.dumps(item.arguments)}
+            call = {"index": calls, "id": item.id, "type": "function", "function": function}
+            yield _chunk({"tool_calls": [call]})
+            calls += 1
+        else:
+            yield _chunk({"content": item})
+    yield _chunk({}, finish="tool_calls" if calls else "stop")
+    yield "[DONE]"
+
+
+def _chunk(delta: dict[str, Any], finish: str | None = None) -> str:
+    choice = {"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": finish}
+    return json.dumps(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "scripted",
+            "choices": [choice],
+        }
+    )

@@ -1,0 +1,142 @@
+"""The whole app in a process of its own, started as `make run` or `make dev` start it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+Mode = Literal["prod", "dev"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START = {"prod": 120.0, "dev": 120.0}  # seconds; both build the pages the first time
+INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+
+
+class Server:
+    """One app on a port, a data folder and a build folder of its own.
+
+    Args:
+        mode: "prod" is what `make run` serves, "dev" what `make dev` does.
+        folder: where the build, the data and the log go.
+        environment: further variables, such as CHAT_MODEL.
+    """
+
+    def __init__(self, mode: Mode, folder: Path, environment: dict[str, str]) -> None:
+        self.mode = mode
+        self.port = free_port_pair()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data = folder / "data"
+        self.log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        own = {
+            "CHAT_HOST": "127.0.0.1",
+            "CHAT_PORT": str(self.port),
+            "CHAT_DATA_DIR": str(self.data),
+            "REFLEX_WEB_WORKDIR": str(folder / "web"),
+        }
+        self._environment = kept | own | environment
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.data / "agents.db"
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            AssertionError: it ended, or did not answer in time; its log is in the message.
+        """
+        command = [sys.executable, "-m", "chat_app", *(["--dev"] if self.mode == "dev" else [])]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + START[self.mode]
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"The server did not start:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """End it as a power cut would: SIGKILL, without warning.
+
+        In production only the process that `make run` started is killed: that must be enough.
+        """
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if self.mode == "prod":
+                os.kill(self._process.pid, signal.SIGKILL)
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def stop(self) -> None:
+        """End it as Ctrl+C would, and whatever is left of it by force."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def _answers(self) -> bool:
+        backend = self.port + 1 if self.mode == "dev" else self.port
+        return _is_up(f"http://127.0.0.1:{backend}/ping") and _is_up(self.url)
+
+
+def _is_up(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def free_port_pair() -> int:
+    """Return a port that is free and whose neighbour is: the development server takes two."""
+    while True:
+        with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            second.bind(("127.0.0.1", port + 1))
+            return port
+
+
+@contextlib.contextmanager
+def running(mode: Mode, folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """Start a server for a block; its build and data are deleted afterwards."""
+    server = Server(mode, folder, environment)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder / "web", ignore_errors=True)
