@@ -35,7 +35,7 @@ class LitellmModel:
     Args:
         name: provider/model.
         **options: passed on with every request: temperature, max_tokens, timeout (seconds of silence
-            between two reads), api_base, api_key, … Options a provider does not know are left out.
+            between two reads), api_base, api_key, … OpenAI's options that a model does not take are left out.
     """
 
     def __init__(self, name: str, **options: Any) -> None:

@@ -1,0 +1,394 @@
+"""The litellm adapter against a server on loopback: every trap that was measured stays closed."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from agent_core.errors import ModelError
+from agent_core.llm import (
+    Finish,
+    LitellmModel,
+    ModelEvent,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    register_custom_provider,
+)
+from agent_core.llm.errors import to_model_error
+from agent_core.loop import StepResult, model_step
+from agent_core.testing import eventually
+from tests.providers.loopback import Answer, Hang, Provider, Stream, call, delta, provider, usage
+
+QUESTION = [{"role": "user", "content": "hello"}]
+TOOL = {"type": "function", "function": {"name": "t", "parameters": {"type": "object", "properties": {}}}}
+KEY = "sk-test-1234567890abcdef"
+
+
+def model(server: Provider, name: str = "openai/gpt-4o-mini", **options: Any) -> LitellmModel:
+    return LitellmModel(name, **{"api_base": server.url, "api_key": KEY, "timeout": 5, **options})
+
+
+async def ask(adapter: LitellmModel, **fields: Any) -> list[ModelEvent]:
+    return [event async for event in adapter.stream(ModelRequest(QUESTION, **fields))]
+
+
+async def failure(*answers: Answer | Stream | Hang, **options: Any) -> ModelError:
+    async with provider(*answers) as server:
+        with pytest.raises(ModelError) as caught:
+            await ask(model(server, **options))
+    assert KEY not in str(caught.value)
+    return caught.value
+
+
+def error(message: str, **fields: Any) -> dict[str, Any]:
+    return {"error": {"message": message, **fields}}
+
+
+# Answers
+
+
+async def test_text_reasoning_calls_usage_and_price():
+    stream = Stream(
+        [
+            delta("", role="assistant"),
+            delta(reasoning_content="Let me see."),
+            delta("It is"),
+            delta(" late."),
+            call(0, "clock", "", id="call_1"),
+            call(0, arguments='{"zone": '),
+            call(0, arguments='"UTC"}'),
+            delta(finish="tool_calls"),
+            usage(
+                1000,
+                100,
+                prompt_tokens_details={"cached_tokens": 400},
+                completion_tokens_details={"reasoning_tokens": 30},
+            ),
+        ]
+    )
+    async with provider(stream) as server:
+        events = await ask(model(server), tools=[TOOL], options={"temperature": 0.5})
+    assert events[:3] == [ReasoningDelta("Let me see."), TextDelta("It is"), TextDelta(" late.")]
+    calls = [event for event in events if isinstance(event, ToolCallDelta)]
+    assert calls[0] == ToolCallDelta(0, "call_1", "clock", "")
+    assert "".join(event.arguments for event in calls) == '{"zone": "UTC"}'
+    counted, finish = events[-2:]
+    assert isinstance(counted, Usage)
+    assert (counted.input_tokens, counted.output_tokens, counted.total_tokens) == (1000, 100, 1100)
+    assert (counted.cached_tokens, counted.reasoning_tokens) == (400, 30)
+    # 600 fresh tokens at 0.15, 400 cached at 0.075, 100 written at 0.60 dollars a million.
+    assert counted.cost == pytest.approx((600 * 0.15 + 400 * 0.075 + 100 * 0.60) / 1e6)
+    assert finish == Finish("tool-calls")
+
+
+async def test_what_is_sent():
+    async with provider(Stream([delta("x", finish="stop")])) as server:
+        await ask(model(server, temperature=0.9), tools=[TOOL], options={"temperature": 0.5})
+        await ask(model(server, temperature=0.9))
+    sent = server.requests[0]
+    assert sent["model"] == "gpt-4o-mini"
+    assert sent["messages"] == QUESTION
+    assert sent["tools"] == [TOOL]
+    assert sent["stream"] is True
+    assert sent["stream_options"] == {"include_usage": True}
+    assert sent["temperature"] == 0.5
+    assert server.requests[1]["temperature"] == 0.9
+    assert "tools" not in server.requests[1]
+
+
+async def test_options_a_model_does_not_know_do_not_fail_the_call():
+    async with provider(Stream([delta("x", finish="stop")])) as server:
+        events = await ask(model(server, "openai/gpt-5-mini", temperature=0.2, top_p=0.3))
+    assert events[-1] == Finish("stop")
+    assert "temperature" not in server.requests[0]
+
+
+async def test_an_unknown_model_has_no_price_and_an_own_price_wins():
+    async with provider(Stream([delta("x", finish="stop"), usage(5, 5)])) as server:
+        events = await ask(model(server, "openai/nobody-knows-me"))
+    assert events[-2] == Usage(5, 5, 10, cost=None)
+    async with provider(Stream([delta("x", finish="stop"), usage(5, 5, cost=0.25)])) as server:
+        events = await ask(model(server))
+    assert isinstance(events[-2], Usage)
+    assert events[-2].cost == 0.25
+
+
+async def test_a_provider_that_reports_no_usage_gets_none_invented():
+    async with provider(Stream([delta("x"), delta(finish="stop")])) as server:
+        assert await ask(model(server)) == [TextDelta("x"), Finish("stop")]
+
+
+async def test_a_thousand_equal_tokens_are_an_answer():
+    """litellm takes a hundred equal chunks for a model gone mad, and fails the request."""
+    async with provider(Stream([*[delta("same ")] * 1000, delta(finish="stop")])) as server:
+        events = await ask(model(server))
+    assert events == [*[TextDelta("same ")] * 1000, Finish("stop")]
+
+
+async def test_a_mock_response_is_not_taken_for_a_broken_stream():
+    events = [
+        event async for event in LitellmModel("openai/x", mock_response="hi").stream(ModelRequest(QUESTION))
+    ]
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "hi"
+    assert events[-1] == Finish("stop")
+
+
+# Endings
+
+
+@pytest.mark.parametrize("end", ["eof", "done"])
+async def test_a_stream_that_ends_without_a_finish_is_truncated(end: str):
+    async with provider(Stream([delta("half a sen")], end=end)) as server:
+        steps = model_step(
+            model(server), ModelRequest(QUESTION), taken_ids=(), include_tool_input_deltas=False
+        )
+        with pytest.raises(ModelError) as caught:
+            [step async for step in steps]
+    assert (caught.value.kind, caught.value.retryable) == ("truncated", True)
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind"),
+    [
+        (Stream([delta("half")], end="drop"), "network"),
+        (Stream([delta("half"), b'data: {"id": \n\n']), "network"),
+        (Stream([delta("half"), 30.0]), "network"),
+        (Stream([delta("half"), error("Overloaded, sorry", type="server_error")]), "provider_5xx"),
+    ],
+    ids=["drop", "bad json", "stall", "error event"],
+)
+async def test_a_stream_that_breaks_may_be_tried_again(stream: Stream, kind: str):
+    found = await failure(stream, timeout=0.5)
+    assert (found.kind, found.retryable) == (kind, True)
+    if kind == "provider_5xx":
+        assert str(found) == "Overloaded, sorry."
+
+
+async def test_closing_the_stream_ends_the_providers_work_at_once():
+    async with provider(Stream([*[delta("word "), 0.01] * 10_000])) as server:
+        events = model(server).stream(ModelRequest(QUESTION))
+        await anext(events)
+        await events.aclose()
+        await eventually(lambda: server.disconnects == 1, timeout=1.0)
+
+
+async def test_cancelling_ends_the_providers_work_at_once():
+    async with provider(Hang()) as server:
+        task = asyncio.ensure_future(ask(model(server)))
+        await eventually(lambda: server.requests)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await eventually(lambda: server.disconnects == 1, timeout=1.0)
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable"),
+    [
+        (400, "invalid_request", False),
+        (401, "auth", False),
+        (402, "insufficient_credits", False),
+        (403, "auth", False),
+        (404, "invalid_request", False),
+        (408, "network", True),
+        (413, "invalid_request", False),
+        (422, "invalid_request", False),
+        (429, "rate_limited", True),
+        (500, "provider_5xx", True),
+        (502, "provider_5xx", True),
+        (503, "provider_5xx", True),
+        (529, "provider_5xx", True),
+    ],
+)
+async def test_a_status_decides_whether_to_try_again(status: int, kind: str, retryable: bool):
+    found = await failure(Answer(status, error("These are the provider's words")))
+    assert (found.kind, found.retryable, found.status) == (kind, retryable, status)
+    assert "These are the provider's words." in str(found)
+    assert "litellm" not in str(found).lower()
+    assert "Exception" not in str(found)
+
+
+async def test_it_asks_exactly_once():
+    async with provider(Answer(500, error("no"))) as server:
+        with pytest.raises(ModelError):
+            await ask(model(server))
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (
+            400,
+            error("This model's maximum context length is 8192 tokens.", code="context_length_exceeded"),
+            "context_window_exceeded",
+        ),
+        (429, error("You exceeded your current quota.", code="insufficient_quota"), "insufficient_credits"),
+        (400, error("Your credit balance is too low to access the API."), "insufficient_credits"),
+        (400, error("API key not valid. Please pass a valid API key."), "auth"),
+    ],
+)
+async def test_the_providers_words_decide_where_the_status_does_not(status: int, body: Any, kind: str):
+    found = await failure(Answer(status, body))
+    assert (found.kind, found.retryable) == (kind, False)
+    assert str(found).startswith(body["error"]["message"])
+
+
+async def test_retry_after_is_read_as_seconds_as_milliseconds_and_as_a_date():
+    slow = error("Rate limit reached")
+    assert (await failure(Answer(429, slow, {"retry-after": "7"}))).retry_after == 7.0
+    assert (
+        await failure(Answer(429, slow, {"retry-after-ms": "250", "retry-after": "1"}))
+    ).retry_after == 0.25
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    found = await failure(Answer(503, slow, {"retry-after": date}))
+    assert found.retry_after == pytest.approx(30, abs=3)
+    assert (await failure(Answer(429, slow, {"retry-after": "soon"}))).retry_after is None
+    assert (await failure(Answer(429, slow))).retry_after is None
+
+
+async def test_no_server_and_no_answer():
+    async with provider(Hang()) as server:
+        url = server.url
+        with pytest.raises(ModelError, match="did not answer in time") as caught:
+            await ask(model(server, timeout=0.3))
+        assert (caught.value.kind, caught.value.retryable) == ("network", True)
+    with pytest.raises(ModelError, match="could not be reached") as caught:
+        await ask(LitellmModel("openai/x", api_base=url, api_key=KEY))
+    assert (caught.value.kind, caught.value.retryable) == ("network", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("openai/gpt-5-mini", "auth", "OPENAI_API_KEY"),
+        ("anthropic/claude-sonnet-5", "auth", "ANTHROPIC_API_KEY"),
+        ("gemini/gemini-flash-latest", "auth", "GEMINI_API_KEY"),
+        ("nonsense", "invalid_request", "'nonsense' names no known provider"),
+        ("nobody/nothing", "invalid_request", "provider/model"),
+    ],
+)
+async def test_a_missing_key_or_a_wrong_name_says_what_to_do(name: str, kind: str, words: str):
+    with pytest.raises(ModelError, match=words) as caught:
+        await ask(LitellmModel(name))
+    assert (caught.value.kind, caught.value.retryable) == (kind, False)
+    assert "Traceback" not in str(caught.value)
+
+
+async def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-hunter2")
+    body = error(
+        f"Incorrect API key provided: {KEY}, or was it hunter2-hunter2? https://x/?key=AIzaSyD123456"
+    )
+    found = await failure(Answer(401, body))
+    assert str(found).startswith("Incorrect API key provided: [hidden], or was it [hidden]?")
+    assert "AIzaSyD" not in str(found)
+
+
+async def test_anthropics_form_of_an_error_is_read_too():
+    body = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    async with provider(Answer(529, body, {"retry-after": "3"})) as server:
+        adapter = model(server, "anthropic/claude-sonnet-5", api_base=server.url.removesuffix("/v1"))
+        with pytest.raises(ModelError, match=r"^Overloaded\.$") as caught:
+            await ask(adapter)
+    assert (caught.value.kind, caught.value.retryable, caught.value.retry_after) == (
+        "provider_5xx",
+        True,
+        3.0,
+    )
+
+
+async def test_a_page_instead_of_an_answer_is_put_into_words():
+    found = await failure(
+        Answer(502, b"<html><head><title>502 Bad Gateway</title></head><body>x</body></html>")
+    )
+    assert str(found) == "502 Bad Gateway."
+
+
+def test_a_missing_package_is_never_tried_again():
+    """litellm wraps it as a connection error, which looks as though it might pass."""
+    try:
+        try:
+            raise ModuleNotFoundError("No module named 'mcp'")
+        except ModuleNotFoundError as missing:
+            wrapped = type("APIConnectionError", (Exception,), {"status_code": 500})("No module named 'mcp'")
+            raise wrapped from missing
+    except Exception as raised:
+        found = to_model_error(raised)
+    assert (found.retryable, found.kind) == (False, "unknown")
+    assert "No module named 'mcp'" in str(found)
+
+
+def test_a_strict_servers_503_counts_whatever_class_it_comes_in():
+    raised = type("BadRequestError", (Exception,), {"status_code": 503})("busy")
+    assert to_model_error(raised).retryable
+
+
+# The library
+
+
+def test_litellm_is_imported_late_and_quietly():
+    """Importing agent_core.llm costs no litellm; warm() imports it in the background, without a word."""
+    script = (
+        "import sys, agent_core.llm as llm\n"
+        "assert 'litellm' not in sys.modules\n"
+        "llm.LitellmModel('openai/x')\n"
+        "assert 'litellm' not in sys.modules\n"
+        "llm.warm().join()\n"
+        "assert 'litellm' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def test_a_provider_written_in_python_goes_the_same_way():
+    async def answer(request: ModelRequest) -> Any:
+        yield ReasoningDelta("hm")
+        yield TextDelta(f"{request.options['model']} was offered {request.tools[0]['function']['name']}")
+        yield ToolCallDelta(0, "c1", "t", "")
+        yield ToolCallDelta(0, None, None, '{"a": 1}')
+        yield Usage(1, 2, 3, reasoning_tokens=1)
+        yield Finish("tool-calls")
+
+    register_custom_provider("ours", answer)
+    steps = model_step(
+        LitellmModel("ours/small"),
+        ModelRequest(QUESTION, [TOOL]),
+        taken_ids=(),
+        include_tool_input_deltas=False,
+    )
+    *_, result = [step async for step in steps]
+    assert isinstance(result, StepResult)
+    assert [part["type"] for part in result.parts] == ["step-start", "reasoning", "text", "tool-t"]
+    assert result.parts[2]["text"] == "small was offered t"
+    assert result.parts[3]["input"] == {"a": 1}
+    assert result.usage == Usage(1, 2, 3, reasoning_tokens=1)
+    assert result.finish_reason == "tool-calls"
+
+
+async def test_a_provider_written_in_python_may_break_off_and_may_fail():
+    async def cut(request: ModelRequest) -> Any:
+        yield TextDelta("half")
+
+    async def refuse(request: ModelRequest) -> Any:
+        yield TextDelta("half")
+        raise ModelError("Slow down.", kind="rate_limited", retryable=True, retry_after=2.0)
+
+    register_custom_provider("ours", cut)
+    assert await ask(LitellmModel("ours/x")) == [TextDelta("half")]
+    register_custom_provider("ours", refuse)
+    with pytest.raises(ModelError, match="Slow down") as caught:
+        await ask(LitellmModel("ours/x"))
+    assert (caught.value.kind, caught.value.retry_after) == ("rate_limited", 2.0)

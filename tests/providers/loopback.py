@@ -1,0 +1,150 @@
+"""An HTTP server on loopback that answers as a test tells it to, in the OpenAI chat dialect.
+
+For the answers that the ready-made fake providers cannot give: exact statuses, headers and bodies,
+streams that stall or break at an exact place. It speaks real HTTP to the real client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer: status, headers, body (bytes, or what becomes JSON)."""
+
+    status: int
+    body: Any = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A streamed answer: dicts become events, bytes are sent as they are, floats are waited.
+
+    `end` says how it ends: "done" as it should, "eof" without [DONE], "drop" with a reset.
+    """
+
+    events: Sequence[dict[str, Any] | bytes | float]
+    end: str = "done"
+
+
+class Hang:
+    """No answer at all."""
+
+
+class Provider:
+    """The running server; `answers` are given one by one, the last one for ever."""
+
+    def __init__(self, answers: Sequence[Answer | Stream | Hang]) -> None:
+        self.answers = list(answers)
+        self.requests: list[dict[str, Any]] = []
+        self.disconnects = 0
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """The base URL an OpenAI client is given."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read one request, answer it, close."""
+        try:
+            self.requests.append(await _read(reader))
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            await self._answer(answer, reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.disconnects += 1
+        except asyncio.CancelledError:
+            pass  # the test is over; asyncio would print a traceback for a cancelled handler
+        finally:
+            writer.close()
+
+    async def _answer(self, answer: Answer | Stream | Hang, reader: Any, writer: Any) -> None:
+        if isinstance(answer, Answer):
+            body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
+            writer.write(_head(answer.status, headers) + body)
+            await writer.drain()
+            return
+        gone = asyncio.ensure_future(reader.read())
+        sending = asyncio.ensure_future(self._send(answer, writer))
+        await asyncio.wait([gone, sending], return_when=asyncio.FIRST_COMPLETED)
+        if not sending.done():
+            self.disconnects += 1
+        for task in (gone, sending):
+            task.cancel()
+        await asyncio.gather(gone, sending, return_exceptions=True)
+
+    async def _send(self, answer: Stream | Hang, writer: asyncio.StreamWriter) -> None:
+        if isinstance(answer, Hang):
+            await asyncio.sleep(3600)
+            return
+        writer.write(_head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"}))
+        for event in answer.events:
+            if isinstance(event, float):
+                await asyncio.sleep(event)
+                continue
+            text = event if isinstance(event, bytes) else b"data: " + json.dumps(event).encode() + b"\n\n"
+            writer.write(f"{len(text):x}\r\n".encode() + text + b"\r\n")
+            await writer.drain()
+        if answer.end == "drop":
+            writer.transport.abort()
+            return
+        done = b"data: [DONE]\n\n"
+        writer.write(
+            (f"{len(done):x}\r\n".encode() + done + b"\r\n" if answer.end == "done" else b"") + b"0\r\n\r\n"
+        )
+        await writer.drain()
+
+
+@asynccontextmanager
+async def provider(*answers: Answer | Stream | Hang) -> AsyncIterator[Provider]:
+    """Run a provider that gives these answers, the last one for ever."""
+    running = Provider(answers)
+    server = await asyncio.start_server(running.handle, "127.0.0.1", 0)
+    running.port = server.sockets[0].getsockname()[1]
+    try:
+        yield running
+    finally:
+        server.close()
+        await asyncio.sleep(0)
+
+
+async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    length = next(
+        line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length")
+    )
+    return json.loads(await reader.readexactly(int(length)))
+
+
+def _head(status: int, headers: dict[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {status} Status", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "connection: close", "", ""]).encode()
+
+
+def delta(content: str | None = None, *, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Return one `chat.completion.chunk`."""
+    body = {**({"content": content} if content is not None else {}), **fields}
+    choice = {"index": 0, "delta": body, "finish_reason": finish}
+    return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+
+
+def usage(prompt: int, completion: int, **details: Any) -> dict[str, Any]:
+    """Return the last chunk of a stream, which carries the usage."""
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    return {**delta(), "choices": [], "usage": {**counts, **details}}
+
+
+def call(index: int, name: str | None = None, arguments: str = "", id: str | None = None) -> dict[str, Any]:
+    """Return a chunk with a fragment of a tool call."""
+    function = {**({"name": name} if name else {}), "arguments": arguments}
+    return delta(
+        tool_calls=[{"index": index, "function": function, **({"id": id, "type": "function"} if id else {})}]
+    )
