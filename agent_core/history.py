@@ -134,7 +134,7 @@ def _from_step(step: list[Part]) -> list[Provider]:
 
 def _call(part: Part) -> Provider:
     given: Any = part.get("input", part.get("rawInput"))
-    arguments: Any = given if isinstance(given, dict) else {INVALID_ARGUMENTS: given} if given else {}
+    arguments: Any = {INVALID_ARGUMENTS: given} if given and not isinstance(given, dict) else given or {}
     function = {"name": tool_name(part), "arguments": json.dumps(arguments, ensure_ascii=False)}
     return {"id": str(part.get("toolCallId")), "type": "function", "function": function}
 

@@ -1,0 +1,43 @@
+"""Durable agents: threads whose work survives the process that does it.
+
+The names below are the public API; `docs/` has a page for each noun.
+"""
+
+from agent_core import errors
+from agent_core.agent import Agent, AgentFactory, CallContext, StreamingOptions
+from agent_core.api import AgentApi, define_agent_api, define_internal_agent_api
+from agent_core.messages import Message, Thread, Update
+from agent_core.retry import RetryPolicy
+from agent_core.runtime import Runtime
+from agent_core.tools import (
+    Tool,
+    ToolContext,
+    action_tool,
+    async_tool,
+    create_action_tool,
+    create_async_tool,
+)
+from agent_core.workpool import Workpool
+
+__all__ = [
+    "Agent",
+    "AgentApi",
+    "AgentFactory",
+    "CallContext",
+    "Message",
+    "RetryPolicy",
+    "Runtime",
+    "StreamingOptions",
+    "Thread",
+    "Tool",
+    "ToolContext",
+    "Update",
+    "Workpool",
+    "action_tool",
+    "async_tool",
+    "create_action_tool",
+    "create_async_tool",
+    "define_agent_api",
+    "define_internal_agent_api",
+    "errors",
+]

@@ -1,0 +1,42 @@
+"""The durations and limits of the runtime, in one place.
+
+All durations are in seconds. Tests shorten them; nothing else should need to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How patient the runtime is.
+
+    Attributes:
+        lease: how long a wake-up stays with a worker that gives no sign of life.
+        heartbeat: how often a worker extends its leases (a small fraction of `lease`).
+        poll: how often the scheduler looks for due wake-ups at the latest.
+        watch: how often another process's commits are looked for (SQLite's data_version).
+        pulse: how often running work is checked against its fence, for stops from elsewhere.
+        reconcile: how often running threads without a wake-up are looked for.
+        max_crashes: a step that killed its process this often is sealed.
+        keep_deltas: how long the deltas of an idle thread are kept for slow readers.
+        synchronous: SQLite's `synchronous` pragma, NORMAL or FULL.
+    """
+
+    lease: float = 8.0
+    heartbeat: float = 2.0
+    poll: float = 1.0
+    watch: float = 0.02
+    pulse: float = 0.25
+    reconcile: float = 1.0
+    max_crashes: int = 3
+    keep_deltas: float = 300.0
+    synchronous: str = "NORMAL"
+
+
+MAX_RESULT_BYTES = 1 << 20
+"""The longest tool result, in bytes of JSON."""
+
+MAX_PROMPT_CHARS = 4_000_000
+"""The longest prompt, in characters; far above any model's context, far below what hurts a page."""

@@ -1,0 +1,97 @@
+"""Every error that agent_core raises on purpose.
+
+The message of an error is a sentence for the person who reads it: what happened and what to do.
+Errors of vendors (litellm, SQLAlchemy, a provider) are translated into these at one border each,
+so nothing above `llm` or `store` needs to know them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ModelErrorKind = Literal[
+    "network",
+    "rate_limited",
+    "provider_5xx",
+    "context_window_exceeded",
+    "insufficient_credits",
+    "invalid_request",
+    "auth",
+    "truncated",
+    "unknown",
+]
+
+
+class AgentCoreError(Exception):
+    """The root: catch it to catch everything that agent_core raises on purpose."""
+
+
+class ThreadNotFoundError(AgentCoreError):
+    """No thread has this id; it may have been deleted."""
+
+
+class ThreadBusyError(AgentCoreError):
+    """The thread is running; stop it, wait until it is idle, or send with when_busy="queue"."""
+
+
+class DuplicateMessageError(AgentCoreError):
+    """A message with this id is already in the thread."""
+
+
+class ToolCallNotFoundError(AgentCoreError):
+    """No tool call has this id."""
+
+
+class ToolCallFinishedError(AgentCoreError):
+    """The tool call already has its outcome; the first one stays."""
+
+
+class AmbiguousToolCallError(AgentCoreError):
+    """The tool call id stands in several threads; pass thread_id as well."""
+
+
+class AccessDeniedError(AgentCoreError):
+    """The caller may not touch this thread."""
+
+
+class ValidationError(AgentCoreError):
+    """An argument is not acceptable; the sentence says which and what would be."""
+
+
+class DatabaseError(AgentCoreError):
+    """The database cannot be used as it is; nothing in it was changed."""
+
+
+class StepLimitError(AgentCoreError):
+    """The turn took as many model steps as the agent allows (`max_steps`)."""
+
+
+class PoisonedStepError(AgentCoreError):
+    """A step killed its process several times; it is sealed until a person resumes the thread."""
+
+
+class ModelError(AgentCoreError):
+    """A model request failed.
+
+    Args:
+        sentence: the provider's own words, or ours where it had none.
+        kind: what went wrong, in the words of `ModelErrorKind`.
+        retryable: whether the same request may succeed later.
+        retry_after: seconds the provider asked us to wait, if it did.
+        status: the HTTP status of the provider's answer, if there was one.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        kind: ModelErrorKind = "unknown",
+        retryable: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.kind: ModelErrorKind = kind
+        self.retryable = retryable
+        self.retry_after = retry_after
+        self.status = status

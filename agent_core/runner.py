@@ -1,0 +1,234 @@
+"""The runner: claims a model step, drives the loop, writes what it yields, commits it whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import json
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from agent_core.agent import Agent, AnyAgent
+from agent_core.clock import Clock
+from agent_core.config import Settings
+from agent_core.errors import AgentCoreError, ModelError, StepLimitError, ValidationError
+from agent_core.faults import crash_point
+from agent_core.flusher import Flusher
+from agent_core.history import repair, to_provider
+from agent_core.hooks import call_hook
+from agent_core.llm.base import ModelRequest, Usage
+from agent_core.loop import StepResult, ToolRequest, model_step
+from agent_core.messages import Chunk, Part
+from agent_core.states import CallStatus
+from agent_core.store import steps
+from agent_core.store.calls import FenceLost, NewCall
+from agent_core.store.reads import Reads
+from agent_core.store.rows import dump
+from agent_core.store.steps import Claim
+from agent_core.store.writer import Writer
+from agent_core.tools import parse_arguments
+
+_log = logging.getLogger(__name__)
+_UNKNOWN_AGENT_WAIT = 2.0  # seconds until a step of an agent that nobody has defined is looked at again
+
+
+class Runner:
+    """Runs model steps.
+
+    Args:
+        writer, reads: the store.
+        agents: the agents of this program, by name.
+        worker: this worker's name.
+        settings, clock: the durations and the time.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        reads: Reads,
+        agents: dict[str, AnyAgent],
+        worker: str,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._writer = writer
+        self._reads = reads
+        self._agents = agents
+        self._worker = worker
+        self._settings = settings
+        self._clock = clock
+        self.closing = False
+        self.live: dict[str, Claim] = {}
+        """The steps that run now, by thread; their fences are watched for stops from elsewhere."""
+
+    async def step(self, thread_id: str) -> None:
+        """Run the next model step of a thread, if there is one and it is ours."""
+        claim = await self._writer.run(steps.claim, thread_id, self._worker, self._settings.max_crashes)
+        if claim is None:
+            return
+        crash_point("claim.after")
+        self.live[thread_id] = claim
+        try:
+            await self._run(claim)
+        except FenceLost:
+            _log.info("step %s of %s belongs to somebody else now", claim.seq, thread_id)
+        finally:
+            if self.live.get(thread_id) is claim:
+                del self.live[thread_id]
+
+    async def _run(self, claim: Claim) -> None:
+        known = self._agents.get(claim.agent)
+        if known is None:
+            _log.warning("No agent %r is defined here; its thread %s waits.", claim.agent, claim.thread_id)
+            run_at = self._clock.now() + _UNKNOWN_AGENT_WAIT
+            await self._writer.run(steps.release, claim, [], run_at)
+            return
+        try:
+            agent = await known.resolve(claim.user_id, claim.thread_id)
+            if claim.steps >= agent.max_steps:
+                raise StepLimitError(
+                    f"The turn took {claim.steps} model steps, the most that {agent.name!r} allows. "
+                    "Resume the thread to let it go on."
+                )
+            request, taken = await self._request(claim, agent)
+        except Exception as error:
+            await self._fail(claim, known, error, [])
+            return
+        await self._drive(claim, agent, request, taken)
+
+    async def _request(self, claim: Claim, agent: Agent) -> tuple[ModelRequest, set[str]]:
+        history = await asyncio.to_thread(self._reads.history, claim.thread_id)
+        taken = {part["toolCallId"] for message in history for part in message.parts if "toolCallId" in part}
+        messages = to_provider(history, agent.system)
+        if agent.transform_messages is not None:
+            changed = agent.transform_messages(messages)
+            messages = await changed if inspect.isawaitable(changed) else changed
+        return ModelRequest(repair(messages), agent.tool_schemas, agent.model_options), taken
+
+    async def _drive(self, claim: Claim, agent: Agent, request: ModelRequest, taken: set[str]) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "a step runs as a task of its workpool"
+        throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
+        flusher = Flusher(self._writer, claim, throttle, task.cancel)
+        chunks = model_step(
+            agent.model,
+            request,
+            taken_ids=taken,
+            include_tool_input_deltas=agent.streaming.include_tool_input_deltas,
+        )
+        try:
+            async with contextlib.aclosing(chunks):
+                async for event in chunks:
+                    if isinstance(event, StepResult):
+                        await self._commit(claim, agent, event, flusher)
+                    else:
+                        flusher.add(event)
+        except asyncio.CancelledError:
+            await self._give_back(claim, flusher)
+            raise
+        except ModelError as error:
+            await self._retry_or_fail(claim, agent, error, await flusher.rest())
+
+    async def _give_back(self, claim: Claim, flusher: Flusher) -> None:
+        """A worker that ends gives its step back; a step that was stopped is not ours to write."""
+        if self.closing:
+            with contextlib.suppress(FenceLost, AgentCoreError):
+                rest = await flusher.rest()
+                await self._writer.run(steps.release, claim, rest, self._clock.now())
+        else:
+            await flusher.rest()
+
+    async def _commit(self, claim: Claim, agent: Agent, result: StepResult, flusher: Flusher) -> None:
+        rest = await flusher.rest()
+        parts, new_calls = _planned(agent, result)
+        crash_point("commit.before")
+        await self._writer.run(
+            steps.commit,
+            claim,
+            parts=parts,
+            chunks=rest,
+            new_calls=new_calls,
+            usage=_usage(agent, result),
+            first=flusher.first,
+        )
+        crash_point("commit.after")
+        await self._after_commit(claim, agent, result)
+
+    async def _after_commit(self, claim: Claim, agent: Agent, result: StepResult) -> None:
+        turn_ended = not result.tool_requests
+        if agent.on_message_complete is None and (agent.on_turn_complete is None or not turn_ended):
+            return
+        message = await asyncio.to_thread(self._reads.message, claim.thread_id, claim.message_id)
+        await call_hook(agent.on_message_complete, claim.thread_id, message, result.usage)
+        if turn_ended:
+            await call_hook(agent.on_turn_complete, claim.thread_id, message)
+
+    async def _retry_or_fail(self, claim: Claim, agent: Agent, error: ModelError, rest: list[Chunk]) -> None:
+        delay = agent.retry.delay(claim.attempt, error)
+        if delay is None:
+            await self._fail(claim, agent, error, rest)
+            return
+        state: dict[str, Any] = {
+            "attempt": claim.attempt + 1,
+            "max_attempts": agent.retry.max_attempts,
+            "next_at": self._clock.now() + delay,
+            "error": str(error),
+            "kind": error.kind,
+        }
+        await self._writer.run(steps.retry, claim, rest, state)
+        crash_point("retry.commit.after")
+        await call_hook(agent.on_retry, claim.thread_id, state)
+
+    async def _fail(self, claim: Claim, agent: AnyAgent, error: Exception, rest: list[Chunk]) -> None:
+        if isinstance(error, FenceLost):
+            raise error
+        kind = error.kind if isinstance(error, ModelError) else type(error).__name__
+        if not isinstance(error, AgentCoreError):
+            _log.error("The step of thread %s failed", claim.thread_id, exc_info=error)
+        words = str(error) or type(error).__name__
+        await self._writer.run(steps.fail, claim, words, kind, rest)
+        if isinstance(agent, Agent):
+            await call_hook(agent.on_error, claim.thread_id, error)
+
+
+def _usage(agent: Agent, result: StepResult) -> str | None:
+    usage = asdict(result.usage) if isinstance(result.usage, Usage) else {}
+    return dump({"model": agent.model.name, "finish_reason": result.finish_reason, **usage})
+
+
+def _planned(agent: Agent, result: StepResult) -> tuple[list[Part], list[NewCall]]:
+    """Return the parts as they are stored and the calls to create.
+
+    A tool part is stored as a reference: its input and outcome stand in the call's own row.
+    """
+    calls = [_new_call(agent, request) for request in result.tool_requests]
+    parts = [
+        {key: value for key, value in part.items() if key != "input"} if "toolCallId" in part else part
+        for part in result.parts
+    ]
+    return parts, calls
+
+
+def _new_call(agent: Agent, request: ToolRequest) -> NewCall:
+    tool = agent.tools.get(request.name)
+    if tool is None:
+        known = ", ".join(agent.tools) or "none"
+        error = f"There is no tool {request.name!r}; the tools are: {known}."
+        return NewCall(request.id, request.name, _as_json(request.arguments), CallStatus.FAILED, error)
+    try:
+        arguments = parse_arguments(tool, request.arguments)
+    except ValidationError as error:
+        text = _as_json(request.arguments)
+        return NewCall(request.id, request.name, text, CallStatus.FAILED, str(error))
+    status = CallStatus.APPROVAL if tool.needs_approval else CallStatus.PENDING
+    return NewCall(request.id, request.name, dump(arguments), status)
+
+
+def _as_json(arguments: str) -> str:
+    """Return arguments that no tool can take as JSON all the same, so that a person can see them."""
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(arguments)
+        return arguments
+    return dump(arguments)

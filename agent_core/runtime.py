@@ -1,0 +1,266 @@
+"""The runtime: one process's share in the work, from opening the database to giving work back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from agent_core.agent import AnyAgent
+from agent_core.clock import Clock, SystemClock
+from agent_core.config import Settings
+from agent_core.errors import AgentCoreError, ValidationError
+from agent_core.feeds import Feeds
+from agent_core.hooks import call_hook
+from agent_core.ids import new_id
+from agent_core.presence import Presence
+from agent_core.runner import Runner
+from agent_core.scheduler import Scheduler
+from agent_core.store.engine import opened, parse_url
+from agent_core.store.migrate import migrate
+from agent_core.store.reads import Reads
+from agent_core.store.wake_ups import LeasedWakeUps
+from agent_core.store.writer import Writer
+from agent_core.tool_runner import ToolRunner
+from agent_core.workpool import Workpool
+
+_log = logging.getLogger(__name__)
+_GRACE = 5.0  # seconds that running tools get to end by themselves when the process is asked to
+
+
+class Runtime:
+    """Opens the database, takes over what dead processes left, and works until it is closed.
+
+    An async context manager; use it on one event loop::
+
+        async with Runtime("sqlite:///data/agents.db") as runtime: ...
+
+    Args:
+        database_url: a SQLAlchemy URL; SQLite here. The folder of the file is made.
+        workpool: where model steps run, and tools too unless they have their own.
+        tool_workpool: where tools run.
+        settings: durations; the defaults suit everybody but tests.
+        clock: the time.
+        work: False: serve and send, but leave the work to other processes.
+
+    Raises:
+        ValidationError: the URL is not usable.
+        DatabaseError: (on entering) the database is locked, read-only, corrupt or too new.
+    """
+
+    def __init__(
+        self,
+        database_url: str = "sqlite:///data/agents.db",
+        workpool: Workpool | None = None,
+        tool_workpool: Workpool | None = None,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        work: bool = True,
+    ) -> None:
+        parse_url(database_url)
+        self.database_url = database_url
+        self.settings = settings or Settings()
+        self.clock = clock or SystemClock()
+        self.worker = f"{os.getpid()}-{new_id('w')[-10:].lower()}"
+        self.workpool = workpool or Workpool()
+        self.tool_workpool = tool_workpool or self.workpool
+        self.agents: dict[str, AnyAgent] = {}
+        self.status_hooks: dict[str, list[Any]] = {}
+        self.feeds = Feeds()
+        self._work = work
+        self._stack = contextlib.ExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._checking = False
+        self._foreign = False
+        self._is_open = False
+        self.writer: Writer
+        self.reads: Reads
+
+    def register(self, agent: AnyAgent, on_status_change: Any = None) -> None:
+        """Make an agent known, so that its threads can run here."""
+        self.agents[agent.name] = agent
+        if on_status_change is not None:
+            self.status_hooks.setdefault(agent.name, []).append(on_status_change)
+
+    async def __aenter__(self) -> Runtime:
+        """Open the database, bring its schema up to date and begin to work."""
+        if self._is_open:
+            raise ValidationError("This runtime is open already; make another one.")
+        with contextlib.ExitStack() as stack:
+            database = opened(self.database_url, self.settings.synchronous)
+            writing, reading, path = stack.enter_context(database)
+            await asyncio.to_thread(migrate, writing)
+            self._loop = asyncio.get_running_loop()
+            self.reads = Reads(reading)
+            self.writer = Writer(
+                writing,
+                self.clock,
+                watch=self.settings.watch,
+                on_touch=self.feeds.tell,
+                on_move=self._moved,
+                on_foreign=self._on_foreign,
+            )
+            self._wake_ups = LeasedWakeUps(
+                self.worker if self._work else None,
+                self.settings.lease,
+                dispatch=self._dispatch,
+                cancel=self.cancel,
+                notify=self._notify,
+            )
+            self.writer.wake = self._wake_ups
+            self._presence = Presence(_workers_folder(path), self.worker)
+            self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
+            self._runner = Runner(
+                self.writer, self.reads, self.agents, self.worker, self.settings, self.clock
+            )
+            self._tools = ToolRunner(self.writer, self.agents, self.worker, self.settings, self.clock)
+            self._stack = stack.pop_all()
+        self.writer.start()
+        if self._work:
+            self._start_work()
+        self._is_open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give running work back and close the database."""
+        self._runner.closing = True
+        self._is_open = False
+        self.feeds.close()
+        if self._work:
+            self._scheduler.shutdown()
+            await asyncio.gather(
+                *(pool.close(_GRACE, "step:") for pool in {self.workpool, self.tool_workpool})
+            )
+            await self.writer.run(self._wake_ups.release, self.worker)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.writer.close()
+        self._presence.close()
+        self._stack.close()
+
+    # --- work ---
+
+    def _start_work(self) -> None:
+        self._presence.open()
+        self._scheduler.every(self.settings.heartbeat, self._heartbeat)
+        self._scheduler.every(self.settings.reconcile, self._reconcile)
+        self._scheduler.start()
+
+    def _dispatch(self, key: str, thread_id: str) -> None:
+        """Put work that is leased to this worker into its workpool; on the event loop."""
+        if not self._runner.closing:
+            pool = self.workpool if key.startswith("step:") else self.tool_workpool
+            pool.submit(key, thread_id, self._handle)
+
+    async def _handle(self, key: str) -> None:
+        kind, _, rest = key.partition(":")
+        if kind == "step":
+            await self._runner.step(rest)
+            return
+        thread_id, _, call_id = rest.partition(":")
+        if kind == "tool":
+            await self._tools.call(thread_id, call_id)
+        elif kind == "timeout":
+            await self._tools.expire(thread_id, call_id)
+
+    def _notify(self) -> None:
+        if self._work:
+            self._scheduler.wakeup()
+
+    def _on_foreign(self) -> None:
+        """Another process has committed: there may be deltas, due work, or a stop for us."""
+        self.feeds.tell_all()
+        self._notify()
+        self._foreign = True
+        if self._runner.live and not self._checking:
+            self.spawn(self._check_fences())
+
+    async def _check_fences(self) -> None:
+        self._checking = True
+        try:
+            while self._foreign:
+                self._foreign = False
+                await self._end_stopped()
+                await asyncio.sleep(self.settings.pulse)
+        finally:
+            self._checking = False
+
+    async def _end_stopped(self) -> None:
+        live = dict(self._runner.live)
+        fences = await asyncio.to_thread(self.reads.fences, list(live))
+        for thread_id, claim in live.items():
+            if (
+                fences.get(thread_id) != (claim.seq, "streaming")
+                and self._runner.live.get(thread_id) is claim
+            ):
+                self.cancel(thread_id)
+
+    def cancel(self, thread_id: str) -> None:
+        """End what runs here for a thread whose fence has been raised; on the event loop."""
+        self.workpool.cancel(thread_id)
+        self.tool_workpool.cancel(thread_id)
+
+    def spawn(self, work: Any) -> None:
+        """Run a coroutine in the background until it ends or the runtime closes."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _moved(self, thread_id: str, status: str, previous: str) -> None:
+        if self.status_hooks:
+            self.spawn(self._tell_status(thread_id, status, previous))
+
+    async def _tell_status(self, thread_id: str, status: str, previous: str) -> None:
+        agents = list(self.status_hooks)
+        if len(self.agents) > 1:
+            thread = await asyncio.to_thread(self.reads.thread, thread_id)
+            agents = [thread.agent] if thread else []
+        for agent in agents:
+            for hook in self.status_hooks.get(agent, ()):
+                await call_hook(hook, thread_id, status, previous)
+
+    # --- in the scheduler's threads ---
+
+    def _take(self) -> list[str]:
+        room = max(self.workpool.free, self.tool_workpool.free)
+        if room == 0:
+            return []
+        return self.writer.run_blocking(self._wake_ups.take, room)
+
+    def _deliver(self, key: str) -> None:
+        thread_id = key.split(":", 2)[1]
+        with contextlib.suppress(RuntimeError):  # the loop has closed: the lease runs out by itself
+            self._loop.call_soon_threadsafe(self._dispatch, key, thread_id)
+
+    def _heartbeat(self) -> None:
+        self._guarded(self._wake_ups.extend)
+
+    def _reconcile(self) -> None:
+        for worker in self._presence.dead():
+            released = self._guarded(self._wake_ups.release, worker)
+            self._presence.forget(worker)
+            _log.info("Worker %s is gone; %s of its wake-ups are due again.", worker, released)
+        self._guarded(self._wake_ups.missing)
+        for key, thread_id in self._guarded(self._wake_ups.mine) or []:
+            if not self.workpool.holds(key) and not self.tool_workpool.holds(key):
+                self._loop.call_soon_threadsafe(self._dispatch, key, thread_id)
+        self._notify()
+
+    def _guarded(self, function: Any, *args: Any) -> Any:
+        try:
+            return self.writer.run_blocking(function, *args)
+        except (AgentCoreError, TimeoutError):
+            _log.exception("The database did not answer; the next round tries again.")
+            return None
+
+
+def _workers_folder(path: Path | None) -> Path | None:
+    return path.with_name(path.name + ".workers") if path is not None else None

@@ -1,0 +1,1 @@
+"""The database: one writer, short transactions, and every write guarded by state and fence."""

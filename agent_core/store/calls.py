@@ -1,0 +1,339 @@
+"""Tool calls in the database: created by a step, claimed under an attempt, ended by one outcome.
+
+The thread's row is always written first, so that its lock puts the outcomes of one thread in order
+and two of them that arrive together cannot both believe that the other is still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import exists, insert, select, update
+
+from agent_core.errors import (
+    AmbiguousToolCallError,
+    ToolCallFinishedError,
+    ToolCallNotFoundError,
+)
+from agent_core.faults import crash_point
+from agent_core.messages import Chunk
+from agent_core.states import CALL as MOVES
+from agent_core.states import OPEN_CALLS, CallStatus, sources
+from agent_core.store import deltas
+from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, dump, load, step_key, timeout_key, tool_key
+from agent_core.store.statement import Statement, one_of
+from agent_core.store.writer import Tx
+
+_c, _t = CALL.c, THREAD.c
+_this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
+
+
+class FenceLost(Exception):  # noqa: N818  # not an error: somebody else owns the work now
+    """The write missed: the step or the tool call belongs to somebody else now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """A tool call that a committed step makes.
+
+    Attributes:
+        id: unique within the thread.
+        name: the tool.
+        input: its arguments, as JSON.
+        status: approval, pending, or failed where the call cannot be run at all.
+        error: why not, for the model.
+    """
+
+    id: str
+    name: str
+    input: str
+    status: CallStatus
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedCall:
+    """The right to run one tool call, good as long as its attempt is still `attempt`.
+
+    `in_doubt`: it was running when its worker went away, so it may have taken effect already.
+    """
+
+    thread_id: str
+    id: str
+    name: str
+    input: dict[str, Any]
+    attempt: int
+    in_doubt: bool
+    agent: str
+    user_id: str | None
+
+
+_INSERT = Statement(
+    insert(CALL).values(
+        attempt=0,
+        **{
+            n: P(n)
+            for n in (
+                *("thread_id", "id", "seq", "position", "message_id", "name", "status", "input"),
+                *("error", "created_at", "ended_at"),
+            )
+        },
+    )
+)
+_LOOK = Statement(
+    select(_c.status, _c.attempt, _c.name, _c.input, _t.agent, _t.user_id)
+    .where(*_this, _t.id == _c.thread_id)
+    .with_for_update()
+)
+_leased = exists(select(WAKE_UP.c.id).where(WAKE_UP.c.id == P("key"), WAKE_UP.c.worker == P("by")))
+_CLAIM = Statement(
+    update(CALL)
+    .where(*_this, one_of(_c.status, sources(MOVES, "claim")), _leased)
+    .values(status="running", attempt=_c.attempt + 1, worker=P("by"), started_at=P("now"))
+)
+
+
+def move(event: str, *where: Any, **values: Any) -> Statement:
+    """Build the write of one transition of one call; it returns the call's seq and message id."""
+    (to,) = set(MOVES[event].values())
+    return Statement(
+        update(CALL)
+        .where(*_this, *where, one_of(_c.status, sources(MOVES, event)))
+        .values(status=to.value, **values)
+        .returning(_c.seq, _c.message_id)
+    )
+
+
+_mine = _c.attempt == P("at_attempt")
+_RETRY = move("retry", _mine)
+_HAND_OVER = move("hand_over", _mine)
+_STILL_MINE = Statement(select(_c.seq, _c.message_id).where(*_this, _mine, _c.status == "running"))
+_ended = {"output": P("new_output"), "error": P("new_error"), "ended_at": P("now")}
+_END = {event: move(event, **_ended) for event in ("succeed", "fail")}
+_END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
+_OPEN = Statement(
+    select(_c.id, _c.seq, _c.message_id)
+    .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
+    .order_by(_c.seq, _c.position)
+)
+_ANY_OPEN = Statement(
+    select(_c.id).where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS)).limit(1)
+)
+_ADVANCE = Statement(
+    update(THREAD)
+    .where(_t.id == P("thread_id"), _t.status == "awaiting_tool_results")
+    .values(status="streaming")
+)
+_THREADS_OF = Statement(select(_c.thread_id).where(_c.id == P("call_id")))
+_STATUS = Statement(select(_c.status).where(*_this))
+
+
+def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequence[NewCall]) -> list[Chunk]:
+    """Store the calls of a step and wake what can run; return the chunks that this makes visible."""
+    chunks: list[Chunk] = []
+    for position, call in enumerate(new_calls):
+        tx.run(
+            _INSERT,
+            thread_id=thread_id,
+            id=call.id,
+            seq=seq,
+            position=position,
+            message_id=message_id,
+            name=call.name,
+            status=call.status.value,
+            input=call.input,
+            error=call.error,
+            created_at=tx.now,
+            ended_at=tx.now if call.error is not None else None,
+        )
+        if call.error is not None:
+            chunks.append({"type": "tool-output-error", "toolCallId": call.id, "errorText": call.error})
+        elif call.status is CallStatus.APPROVAL:
+            chunks.append({"type": "tool-approval-request", "approvalId": call.id, "toolCallId": call.id})
+        else:
+            tx.wake.enqueue(tx, tool_key(thread_id, call.id), thread_id)
+    return chunks
+
+
+def advance(tx: Tx, thread_id: str) -> str:
+    """Wake the next model step if no call of the thread is open; return the thread's status."""
+    if tx.one(_ANY_OPEN, thread_id=thread_id) is not None:
+        return "awaiting_tool_results"
+    if tx.run(_ADVANCE, thread_id=thread_id):
+        tx.moved(thread_id, "awaiting_tool_results", "streaming")
+        tx.wake.enqueue(tx, step_key(thread_id), thread_id)
+        return "streaming"
+    return ""
+
+
+def claim(tx: Tx, thread_id: str, call_id: str, worker: str) -> ClaimedCall | None:
+    """Take a tool call for `worker`, which must hold the lease of its wake-up.
+
+    Returns:
+        None: there is nothing to do, or somebody else does it.
+    """
+    key = tool_key(thread_id, call_id)
+    row = tx.one(_LOOK, thread_id=thread_id, call_id=call_id)
+    if row is None or not tx.run(
+        _CLAIM, thread_id=thread_id, call_id=call_id, key=key, by=worker, now=tx.now
+    ):
+        tx.wake.done(tx, key)
+        return None
+    status, attempt, name, arguments, agent, user_id = row
+    in_doubt = status == CallStatus.RUNNING
+    return ClaimedCall(thread_id, call_id, name, load(arguments), attempt + 1, in_doubt, agent, user_id)
+
+
+def finish(
+    tx: Tx,
+    thread_id: str,
+    call_id: str,
+    *,
+    output: str | None = None,
+    error: str | None = None,
+    attempt: int | None = None,
+) -> str:
+    """Give a call its one outcome, and wake the next model step if it was the last one open.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        call_id: the call.
+        output: the result as JSON, or
+        error: what went wrong, for the model.
+        attempt: the fence of the worker that ran it; None: the outcome comes from outside.
+
+    Returns:
+        the thread's status after it.
+
+    Raises:
+        FenceLost: it has its outcome, or another attempt runs; nothing was written.
+    """
+    cursor = deltas.tick(tx, thread_id)
+    event = "succeed" if error is None else "fail"
+    values = {
+        "thread_id": thread_id,
+        "call_id": call_id,
+        "new_output": output,
+        "new_error": error,
+        "now": tx.now,
+    }
+    if attempt is None:
+        row = tx.one(_END[event], **values)
+    else:
+        row = tx.one(_END_MINE[event], **values, at_attempt=attempt)
+    if row is None:
+        raise FenceLost
+    crash_point("tool.commit.inside")
+    tx.wake.done(tx, tool_key(thread_id, call_id), mine=attempt is not None)
+    if attempt is None:
+        tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
+    chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
+    if error is not None:
+        chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": error}
+    return end(tx, thread_id, cursor, row, [chunk])
+
+
+def end(tx: Tx, thread_id: str, cursor: int, row: tuple[Any, ...], chunks: list[Chunk]) -> str:
+    """Advance the thread if it can, and tell the readers; `row` is the (seq, message id) of a call."""
+    status = advance(tx, thread_id)
+    if status == "streaming":
+        chunks.append(deltas.thread_chunk(status=status))
+    deltas.append(tx, thread_id, cursor, chunks, seq=row[0], message_id=row[1])
+    return status
+
+
+def finish_from_outside(
+    tx: Tx, call_id: str, thread_id: str | None, output: str | None, error: str | None
+) -> None:
+    """Record the outcome that a person or another system brings.
+
+    Raises:
+        ToolCallNotFoundError, AmbiguousToolCallError, ToolCallFinishedError
+    """
+    thread_id = locate(tx, call_id, thread_id)
+    try:
+        finish(tx, thread_id, call_id, output=output, error=error)
+    except FenceLost:
+        row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
+        if row is not None and row[0] == CallStatus.APPROVAL:
+            words = f"The tool call {call_id!r} waits for approval; approve or deny it first."
+        else:
+            words = f"The tool call {call_id!r} already has its outcome; the first one stays."
+        raise ToolCallFinishedError(words) from None
+
+
+def locate(tx: Tx, call_id: str, thread_id: str | None) -> str:
+    """Find the thread of a call.
+
+    Raises:
+        ToolCallNotFoundError: there is none; AmbiguousToolCallError: there are several.
+    """
+    threads = [row[0] for row in tx.all(_THREADS_OF, call_id=call_id)]
+    if thread_id is not None:
+        threads = [found for found in threads if found == thread_id]
+    if not threads:
+        raise ToolCallNotFoundError(f"There is no tool call {call_id!r}.")
+    if len(threads) > 1:
+        raise AmbiguousToolCallError(
+            f"The tool call id {call_id!r} stands in {len(threads)} threads; pass thread_id as well."
+        )
+    return threads[0]
+
+
+def retry(tx: Tx, call: ClaimedCall, error: str, run_at: float) -> None:
+    """Put a failed attempt back, to be run again at `run_at`.
+
+    Raises:
+        FenceLost: another attempt runs, or the call has its outcome.
+    """
+    cursor = deltas.tick(tx, call.thread_id)
+    row = tx.one(_RETRY, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
+    if row is None:
+        raise FenceLost
+    tx.wake.enqueue(tx, tool_key(call.thread_id, call.id), call.thread_id, run_at)
+    state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": error}
+    chunk: Chunk = {"type": "data-tool-run", "id": call.id, "data": state}
+    deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
+
+
+def hand_over(tx: Tx, call: ClaimedCall, timeout: float | None) -> None:
+    """An async tool's callback has returned: from here on the outcome comes from outside.
+
+    Args:
+        tx: the transaction.
+        call: the claim.
+        timeout: seconds after which the call fails if no outcome came; None: it waits for ever.
+
+    Raises:
+        FenceLost: the call has its outcome already, or another attempt runs.
+    """
+    values = {"thread_id": call.thread_id, "call_id": call.id, "at_attempt": call.attempt}
+    if tx.one(_HAND_OVER, **values) is None:
+        raise FenceLost
+    tx.wake.done(tx, tool_key(call.thread_id, call.id))
+    if timeout is not None:
+        tx.wake.enqueue(tx, timeout_key(call.thread_id, call.id), call.thread_id, tx.now + timeout)
+
+
+def report(tx: Tx, call: ClaimedCall, kind: str, data: Any) -> bool:
+    """Show live progress; False: another attempt runs, or the call has its outcome."""
+    cursor = deltas.tick(tx, call.thread_id)
+    row = tx.one(_STILL_MINE, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
+    if row is None:
+        raise FenceLost
+    chunk: Chunk = {"type": kind, "id": call.id, "data": data}
+    deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
+    return True
+
+
+def close_open(tx: Tx, thread_id: str, why: str) -> list[Chunk]:
+    """Fail every open call of a thread; return the chunks that say so."""
+    chunks: list[Chunk] = []
+    for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
+        values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "new_error": why}
+        tx.one(_END["fail"], **values, now=tx.now)
+        chunks.append({"type": "tool-output-error", "toolCallId": call_id, "errorText": why})
+    return chunks

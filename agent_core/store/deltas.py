@@ -1,0 +1,80 @@
+"""The deltas of a thread: everything visible that happens to it, as numbered rows.
+
+A row is appended in the same transaction as the change that it tells of, so a reader that follows
+the cursor misses nothing and sees nothing twice. Rows are never changed. Those of the turn before
+the last are deleted when a new turn begins; a reader that is further behind gets a snapshot.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from agent_core.errors import ThreadNotFoundError
+from agent_core.messages import Chunk
+from agent_core.store.rows import DELTA, THREAD, P, dump, load
+from agent_core.store.statement import Statement
+from agent_core.store.writer import Tx
+
+_t = THREAD.c
+_TICK = Statement(
+    update(THREAD)
+    .where(_t.id == P("thread_id"))
+    .values(cursor=_t.cursor + 1, updated_at=P("now"))
+    .returning(_t.cursor)
+)
+_INSERT = Statement(
+    insert(DELTA).values(
+        {name: P(name) for name in ("thread_id", "cursor", "seq", "message_id", "chunks", "created_at")}
+    )
+)
+_OF_STREAM = Statement(
+    select(DELTA.c.chunks)
+    .where(DELTA.c.thread_id == P("thread_id"), DELTA.c.seq == P("seq"))
+    .order_by(DELTA.c.cursor)
+)
+_TRIM = Statement(delete(DELTA).where(DELTA.c.thread_id == P("thread_id"), DELTA.c.cursor <= P("cursor")))
+
+
+def append(
+    tx: Tx, thread_id: str, cursor: int, chunks: list[Chunk], *, seq: int = 0, message_id: str | None = None
+) -> None:
+    """Write one delta row at `cursor`, which the caller's UPDATE of the thread has just taken."""
+    tx.run(
+        _INSERT,
+        thread_id=thread_id,
+        cursor=cursor,
+        seq=seq,
+        message_id=message_id,
+        chunks=dump(chunks),
+        created_at=tx.now,
+    )
+    tx.touched.add(thread_id)
+
+
+def tick(tx: Tx, thread_id: str) -> int:
+    """Take the thread's next cursor, and its row lock.
+
+    Raises:
+        ThreadNotFoundError: there is no such thread.
+    """
+    row = tx.one(_TICK, thread_id=thread_id, now=tx.now)
+    if row is None:
+        raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+    return row[0]
+
+
+def of_stream(tx: Tx, thread_id: str, seq: int) -> list[Chunk]:
+    """Return the chunks of one stream that were flushed, in order."""
+    return [chunk for (chunks,) in tx.all(_OF_STREAM, thread_id=thread_id, seq=seq) for chunk in load(chunks)]
+
+
+def trim(tx: Tx, thread_id: str, cursor: int) -> None:
+    """Delete the deltas up to `cursor`."""
+    tx.run(_TRIM, thread_id=thread_id, cursor=cursor)
+
+
+def thread_chunk(**changed: Any) -> Chunk:
+    """Return the chunk that tells readers what changed in the thread's row."""
+    return {"type": "data-thread", "data": changed}

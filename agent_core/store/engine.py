@@ -1,0 +1,183 @@
+"""Opening a database: pragmas, plain errors, and nothing changed when it cannot be used."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
+
+_QUICK_CHECK_BYTES = 256 << 20  # reading a larger file whole would delay every start by seconds
+
+
+def parse_url(database_url: str) -> URL:
+    """Read a SQLAlchemy database URL.
+
+    Raises:
+        ValidationError: it is not one, or names a database that is not supported.
+    """
+    try:
+        url = make_url(database_url)
+    except ArgumentError as error:
+        raise ValidationError(
+            f"{database_url!r} is not a database URL; write sqlite:///path/to/file.db "
+            "or postgresql+psycopg://user@host/name."
+        ) from error
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValidationError(f"{url.get_backend_name()} is not supported; use sqlite or postgresql.")
+    return url
+
+
+def database_path(url: URL) -> Path | None:
+    """Return the file of a SQLite URL; None for one in memory or for another database."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database))
+
+
+@contextlib.contextmanager
+def opened(database_url: str, synchronous: str) -> Iterator[tuple[Engine, Engine, Path | None]]:
+    """Open a database and close it again.
+
+    Args:
+        database_url: a SQLAlchemy URL. SQLite in memory becomes a temporary file, because the
+            writer and the readers are different connections.
+        synchronous: SQLite's pragma, NORMAL or FULL.
+
+    Yields:
+        the engine for the writer, the engine for readers, and the SQLite file (None elsewhere).
+
+    Raises:
+        ValidationError: the URL is not usable.
+        DatabaseError: the database is locked, read-only, corrupt or out of reach.
+    """
+    url = parse_url(database_url)
+    with contextlib.ExitStack() as stack:
+        if url.get_backend_name() == "sqlite" and database_path(url) is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="agent_core-"))
+            url = url.set(database=str(Path(folder) / "agents.db"))
+        path = database_path(url)
+        if path is not None:
+            check_file(path)
+        writer, reader = _engine(url, synchronous, "IMMEDIATE"), _engine(url, synchronous, "DEFERRED")
+        stack.callback(reader.dispose)
+        stack.callback(writer.dispose)
+        yield writer, reader, path
+
+
+def check_file(path: Path) -> None:
+    """Make sure that a SQLite file can be written, without changing it.
+
+    Raises:
+        DatabaseError: it is a folder, read-only, locked, corrupt or not a database.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        existed = path.exists()
+        if existed:
+            _look_inside(path)
+        elif not _writable(path.parent):
+            raise DatabaseError(f"The folder {path.parent} cannot be written to; choose another place.")
+    except OSError as error:
+        raise DatabaseError(f"The database {path} cannot be opened: {error.strerror or error}.") from error
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _look_inside(path: Path) -> None:
+    if path.is_dir():
+        raise DatabaseError(f"The database {path} is a folder; give the path of a file.")
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head and head != b"SQLite format 3\x00":
+        raise DatabaseError(f"{path} is not a SQLite database, or it is damaged. It was left as it is.")
+    try:
+        with path.open("r+b"):
+            pass
+    except PermissionError as error:
+        raise DatabaseError(
+            f"The database {path} is read-only; make it writable or choose another."
+        ) from error
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=3, isolation_level=None
+    )
+    try:
+        # BEGIN IMMEDIATE takes the write lock that we will need, and ROLLBACK leaves no trace.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+        small = path.stat().st_size < _QUICK_CHECK_BYTES
+        if small and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise DatabaseError(f"The database {path} is damaged (quick_check). Restore it from a copy.")
+    except sqlite3.Error as error:
+        raise _translate_sqlite(error, str(path)) from error
+    finally:
+        connection.close()
+
+
+def _engine(url: URL, synchronous: str, begin: str) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=4, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    engine = create_engine(url, paramstyle="named", connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in (
+            "busy_timeout=10000",
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "cache_size=-16000",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.exec_driver_sql(f"BEGIN {begin}")
+
+    return engine
+
+
+def translate(error: BaseException) -> BaseException:
+    """Turn a driver's or SQLAlchemy's error into a DatabaseError; leave others as they are."""
+    if isinstance(error, AgentCoreError):
+        return error
+    if isinstance(error, sqlite3.IntegrityError):
+        return error  # a broken invariant of ours: the trace must say where
+    if isinstance(error, sqlite3.Error):
+        return _translate_sqlite(error, "")
+    if isinstance(error, SQLAlchemyError):
+        return DatabaseError(f"The database refused: {error}")
+    return error
+
+
+def _translate_sqlite(error: sqlite3.Error, path: str) -> DatabaseError:
+    words = str(error)
+    name = f"The database {path}".strip()
+    if "locked" in words or "busy" in words:
+        sentence = f"{name} is locked by another program; end that program and try again."
+    elif "readonly" in words:
+        sentence = f"{name} is read-only; make it writable or choose another."
+    elif "full" in words:
+        sentence = f"{name} has no room left on its disk; nothing was changed. Make room and try again."
+    elif "malformed" in words or "not a database" in words:
+        sentence = f"{name} is damaged ({words}). It was left as it is; restore it from a copy."
+    elif "unable to open" in words:
+        sentence = f"{name} cannot be opened; check that its folder exists and may be written to."
+    else:
+        sentence = f"{name} refused: {words}."
+    return DatabaseError(sentence)

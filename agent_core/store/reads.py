@@ -1,0 +1,307 @@
+"""Reading: rows become threads, messages and updates. Consistent snapshots, off the event loop.
+
+An assistant's message is put together from the streams of its turn in the order of their seq, and
+its tool parts are filled in from the tool calls' rows; so nothing is stored twice and no row grows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import Engine, and_, or_
+from sqlmodel import Session, col, select
+
+from agent_core.clock import as_datetime
+from agent_core.fold import merge, unfold
+from agent_core.messages import Chunk, Message, Part, Role, Thread, Update
+from agent_core.states import CallStatus, StreamStatus
+from agent_core.store.rows import load
+from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow
+
+_STATES = {
+    CallStatus.APPROVAL: "approval-requested",
+    CallStatus.SUCCEEDED: "output-available",
+    CallStatus.FAILED: "output-error",
+    CallStatus.DENIED: "output-denied",
+}
+
+
+class Reads:
+    """The reading side of the store; every method is one consistent snapshot and blocks.
+
+    Args:
+        engine: the engine for readers.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        isolation = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._engine = engine.execution_options(**isolation)
+
+    def session(self) -> Session:
+        """Open a read session."""
+        return Session(self._engine, autoflush=False, expire_on_commit=False)
+
+    def thread(self, thread_id: str) -> Thread | None:
+        """Return a thread, or None."""
+        with self.session() as session:
+            row = session.get(ThreadRow, thread_id)
+            return to_thread(row) if row else None
+
+    def threads(
+        self, limit: int, cursor: str | None, query: str | None, archived: bool, user_id: str | None
+    ) -> list[Thread]:
+        """Return threads, newest activity first, after the thread with id `cursor`."""
+        statement = select(ThreadRow).where(col(ThreadRow.archived) == archived)
+        if user_id is not None:
+            statement = statement.where(col(ThreadRow.user_id) == user_id)
+        if query:
+            words = "%" + query.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
+            statement = statement.where(col(ThreadRow.title).ilike(words, escape="\\"))
+        with self.session() as session:
+            after = session.get(ThreadRow, cursor) if cursor else None
+            if after is not None:
+                older = col(ThreadRow.updated_at) < after.updated_at
+                tied = and_(col(ThreadRow.updated_at) == after.updated_at, col(ThreadRow.id) < after.id)
+                statement = statement.where(or_(older, tied))
+            order = (col(ThreadRow.updated_at).desc(), col(ThreadRow.id).desc())
+            rows = session.exec(statement.order_by(*order).limit(limit)).all()
+            return [to_thread(row) for row in rows]
+
+    def messages(self, thread_id: str, limit: int | None = None, before: str | None = None) -> list[Message]:
+        """Return the newest `limit` messages before the message `before`, oldest first."""
+        with self.session() as session:
+            return _messages(session, thread_id, limit, before, partial=True)
+
+    def history(self, thread_id: str) -> list[Message]:
+        """Return what the model is sent: everything committed, nothing partial, nothing queued."""
+        with self.session() as session:
+            return _messages(session, thread_id, None, None, partial=False, queued=False)
+
+    def snapshot(self, thread_id: str, limit: int | None) -> Update | None:
+        """Return a thread as a reader first sees it; None if there is none."""
+        with self.session() as session:
+            row = session.get(ThreadRow, thread_id)
+            if row is None:
+                return None
+            messages = _messages(session, thread_id, limit, None, partial=False)
+            seq, message_id, chunks = _uncommitted(session, thread_id)
+            return Update(
+                type="snapshot",
+                cursor=row.cursor,
+                thread=to_thread(row),
+                messages=tuple(messages),
+                seq=seq,
+                message_id=message_id,
+                chunks=tuple(chunks),
+            )
+
+    def updates(self, thread_id: str, cursor: int) -> list[Update] | None:
+        """Return what followed `cursor`, in order; None if a snapshot is needed or the thread is gone."""
+        with self.session() as session:
+            row = session.exec(
+                select(ThreadRow.cursor, ThreadRow.trimmed).where(col(ThreadRow.id) == thread_id)
+            ).first()
+            if row is None or cursor < row[1] or cursor > row[0]:
+                return None
+            return [] if cursor == row[0] else _deltas(session, thread_id, cursor)
+
+    def streams(self, thread_id: str, from_seq: int) -> list[Update]:
+        """Return the chunks of each stream with seq >= `from_seq`, one update per stream."""
+        kept = [StreamStatus.COMMITTED, StreamStatus.PARTIAL, StreamStatus.STREAMING]
+        with self.session() as session:
+            rows = session.exec(
+                select(StreamRow)
+                .where(
+                    StreamRow.thread_id == thread_id,
+                    col(StreamRow.seq) >= from_seq,
+                    col(StreamRow.status).in_(kept),
+                )
+                .order_by(col(StreamRow.seq))
+            ).all()
+            calls = _calls(session, thread_id, {row.message_id for row in rows})
+            return [_stream_update(session, row, calls) for row in rows]
+
+    def call(self, thread_id: str, call_id: str) -> ToolCallRow | None:
+        """Return a tool call's row."""
+        with self.session() as session:
+            return session.get(ToolCallRow, (thread_id, call_id))
+
+    def message(self, thread_id: str, message_id: str) -> Message | None:
+        """Return one message."""
+        with self.session() as session:
+            row = session.get(MessageRow, (thread_id, message_id))
+            if row is None:
+                return None
+            replies = {row.id} if row.role == "assistant" else set[str]()
+            streams = _streams(session, thread_id, replies, everything=False, partial=True)
+            return _message(row, streams, _calls(session, thread_id, replies))
+
+    def fences(self, thread_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Return (seq, status) of each thread that still exists."""
+        with self.session() as session:
+            rows = session.exec(
+                select(ThreadRow.id, ThreadRow.seq, ThreadRow.status).where(col(ThreadRow.id).in_(thread_ids))
+            )
+            return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def to_thread(row: ThreadRow) -> Thread:
+    """Turn a row into a value."""
+    return Thread(
+        id=row.id,
+        status=row.status,
+        title=row.title,
+        user_id=row.user_id,
+        agent=row.agent,
+        stop_signal=row.stop_signal,
+        seq=row.seq,
+        retry_state=load(row.retry_state),
+        error=row.error,
+        error_kind=row.error_kind,
+        pinned=row.pinned,
+        archived=row.archived,
+        metadata=load(row.meta),
+        created_at=as_datetime(row.created_at),
+        updated_at=as_datetime(row.updated_at),
+        cursor=row.cursor,
+    )
+
+
+def _messages(
+    session: Session,
+    thread_id: str,
+    limit: int | None,
+    before: str | None,
+    *,
+    partial: bool,
+    queued: bool = True,
+) -> list[Message]:
+    statement = select(MessageRow).where(MessageRow.thread_id == thread_id)
+    if not queued:
+        statement = statement.where(col(MessageRow.queued).is_(False))
+    if before is not None:
+        mark = session.get(MessageRow, (thread_id, before))
+        statement = statement.where(col(MessageRow.position) < (mark.position if mark else 0))
+    statement = statement.order_by(col(MessageRow.position).desc())
+    rows = session.exec(statement.limit(limit) if limit is not None else statement).all()[::-1]
+    replies = {row.id for row in rows if row.role == "assistant"}
+    streams: dict[str, list[StreamRow]] = defaultdict(list)
+    for stream in _streams(session, thread_id, replies, limit is None, partial):
+        streams[stream.message_id].append(stream)
+    calls = _calls(session, thread_id, None if limit is None else replies)
+    return [_message(row, streams[row.id], calls) for row in rows]
+
+
+def _streams(
+    session: Session, thread_id: str, replies: set[str], everything: bool, partial: bool
+) -> Sequence[StreamRow]:
+    if not replies:
+        return []
+    wanted = [StreamStatus.COMMITTED, StreamStatus.PARTIAL] if partial else [StreamStatus.COMMITTED]
+    statement = select(StreamRow).where(StreamRow.thread_id == thread_id, col(StreamRow.status).in_(wanted))
+    if not everything:
+        statement = statement.where(col(StreamRow.message_id).in_(replies))
+    return session.exec(statement.order_by(col(StreamRow.seq))).all()
+
+
+def _calls(session: Session, thread_id: str, messages: set[str] | None) -> dict[str, ToolCallRow]:
+    statement = select(ToolCallRow).where(ToolCallRow.thread_id == thread_id)
+    if messages is not None:
+        if not messages:
+            return {}
+        statement = statement.where(col(ToolCallRow.message_id).in_(messages))
+    return {row.id: row for row in session.exec(statement)}
+
+
+def _message(row: MessageRow, streams: Sequence[StreamRow], calls: dict[str, ToolCallRow]) -> Message:
+    parts: list[Part] = load(row.parts)
+    committed = 0
+    for stream in streams:
+        parts = parts + filled(load(stream.parts), calls)
+        if stream.status == StreamStatus.COMMITTED:
+            committed = stream.seq
+    meta = load(row.meta)
+    return Message(
+        id=row.id,
+        thread_id=row.thread_id,
+        role=cast(Role, row.role),
+        parts=parts,
+        metadata=meta | {"queued": True} if row.queued else meta,
+        created_at=as_datetime(row.created_at),
+        committed_seq=committed,
+    )
+
+
+def filled(parts: list[Part], calls: dict[str, ToolCallRow]) -> list[Part]:
+    """Return the parts with each tool part as its call's row has it."""
+    return [
+        part | _call_fields(call) if (call := calls.get(part.get("toolCallId", ""))) else part
+        for part in parts
+    ]
+
+
+def _call_fields(call: ToolCallRow) -> Part:
+    status = CallStatus(call.status)
+    fields: Part = {"state": _STATES.get(status, "input-available"), "input": load(call.input)}
+    if status is CallStatus.SUCCEEDED:
+        fields["output"] = load(call.output)
+    elif status in (CallStatus.FAILED, CallStatus.DENIED):
+        fields["errorText"] = call.error
+    if status is CallStatus.APPROVAL:
+        fields["approval"] = {"id": call.id}
+    elif status is CallStatus.DENIED:
+        fields["approval"] = {"id": call.id, "approved": False, "reason": call.error}
+    return fields
+
+
+def _uncommitted(session: Session, thread_id: str) -> tuple[int, str | None, list[Chunk]]:
+    """Return the newest stream that is not committed: a live one, or what a lost attempt had said."""
+    open_ones = [StreamStatus.STREAMING, StreamStatus.PARTIAL]
+    row: Any = None
+    for row in session.exec(
+        select(StreamRow)
+        .where(StreamRow.thread_id == thread_id, col(StreamRow.status).in_(open_ones))
+        .order_by(col(StreamRow.seq).desc())
+    ):
+        chunks = _said(session, row)
+        if chunks:
+            return row.seq, row.message_id, chunks
+    return (row.seq, row.message_id, []) if row else (0, None, [])
+
+
+def _said(session: Session, row: StreamRow) -> list[Chunk]:
+    if row.status == StreamStatus.PARTIAL:
+        return unfold(load(row.parts))
+    deltas = session.exec(
+        select(DeltaRow.chunks)
+        .where(DeltaRow.thread_id == row.thread_id, DeltaRow.seq == row.seq)
+        .order_by(col(DeltaRow.cursor))
+    )
+    return merge([chunk for chunks in deltas for chunk in load(chunks)])
+
+
+def _stream_update(session: Session, row: StreamRow, calls: dict[str, ToolCallRow]) -> Update:
+    chunks = _said(session, row)
+    if row.status == StreamStatus.COMMITTED:
+        chunks = [*unfold(filled(load(row.parts), calls)), {"type": "finish-step"}]
+    return Update(type="chunks", cursor=row.seq, seq=row.seq, message_id=row.message_id, chunks=tuple(chunks))
+
+
+def _deltas(session: Session, thread_id: str, cursor: int) -> list[Update]:
+    rows = session.exec(
+        select(DeltaRow)
+        .where(DeltaRow.thread_id == thread_id, col(DeltaRow.cursor) > cursor)
+        .order_by(col(DeltaRow.cursor))
+    )
+    return [
+        Update(
+            type="chunks",
+            cursor=row.cursor,
+            seq=row.seq,
+            message_id=row.message_id,
+            chunks=tuple(load(row.chunks)),
+        )
+        for row in rows
+    ]

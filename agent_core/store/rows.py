@@ -1,0 +1,45 @@
+"""Short names for the tables' columns, and JSON as it stands in them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Table, bindparam
+
+from agent_core import tables
+
+THREAD: Table = tables.metadata.tables["agent_thread"]
+MESSAGE: Table = tables.metadata.tables["agent_message"]
+STREAM: Table = tables.metadata.tables["agent_stream"]
+DELTA: Table = tables.metadata.tables["agent_delta"]
+CALL: Table = tables.metadata.tables["agent_tool_call"]
+WAKE_UP: Table = tables.metadata.tables["agent_wake_up"]
+
+P = bindparam
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def dump(value: Any) -> str:
+    """Return `value` as compact JSON."""
+    return _encoder.encode(value)
+
+
+def load(text: str | None) -> Any:
+    """Read JSON; None stays None."""
+    return None if text is None else json.loads(text)
+
+
+def step_key(thread_id: str) -> str:
+    """Return the key of the wake-up for a thread's next model step."""
+    return f"step:{thread_id}"
+
+
+def tool_key(thread_id: str, call_id: str) -> str:
+    """Return the key of the wake-up for one tool call."""
+    return f"tool:{thread_id}:{call_id}"
+
+
+def timeout_key(thread_id: str, call_id: str) -> str:
+    """Return the key of the wake-up that fails an async tool call whose outcome never came."""
+    return f"timeout:{thread_id}:{call_id}"

@@ -1,0 +1,236 @@
+"""A model step in the database: claimed under a fence, flushed, and then committed whole.
+
+Every write here carries the fence (`seq`) in its WHERE. A claim raises it, a stop raises it, so
+whoever lost the step, alive or not, writes nothing any more and is told so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import exists, select, update
+
+from agent_core.errors import PoisonedStepError
+from agent_core.faults import crash_point
+from agent_core.messages import Chunk, Part
+from agent_core.states import THREAD as MOVES
+from agent_core.states import sources
+from agent_core.store import calls, deltas, streams, turns
+from agent_core.store.calls import FenceLost, NewCall
+from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
+from agent_core.store.statement import Statement, one_of
+from agent_core.store.writer import Tx
+
+_t = THREAD.c
+_mine = (_t.id == P("thread_id"), _t.seq == P("at_seq"))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run one model step, good as long as the thread's seq is still `seq`."""
+
+    thread_id: str
+    seq: int
+    message_id: str
+    attempt: int
+    steps: int
+    agent: str
+    user_id: str | None
+    position: int
+
+
+_CLAIM = Statement(
+    update(THREAD)
+    .where(
+        _t.id == P("thread_id"),
+        one_of(_t.status, sources(MOVES, "claim")),
+        exists(select(WAKE_UP.c.id).where(WAKE_UP.c.id == P("key"), WAKE_UP.c.worker == P("worker"))),
+    )
+    .values(seq=_t.seq + 1)
+    .returning(
+        *(
+            _t.seq,
+            _t.message_id,
+            _t.attempt,
+            _t.crashes,
+            _t.steps,
+            _t.agent,
+            _t.user_id,
+            _t.position,
+            _t.retry_state,
+        )
+    )
+)
+_CRASHED = Statement(update(THREAD).where(_t.id == P("thread_id")).values(crashes=_t.crashes + 1))
+
+
+def _move(event: str, **values: Any) -> Statement:
+    (status,) = set(MOVES[event].values())
+    return Statement(
+        update(THREAD)
+        .where(*_mine, one_of(_t.status, sources(MOVES, event)))
+        .values(status=status.value, cursor=_t.cursor + 1, updated_at=P("now"), **values)
+        .returning(_t.cursor)
+    )
+
+
+_progress: dict[str, Any] = {"steps": _t.steps + 1, "attempt": 0, "crashes": 0}
+_FLUSH = _move("claim")
+_FINISH = _move("finish", **_progress)
+_CALL_TOOLS = _move("call_tools", **_progress)
+_RETRY = _move("retry", attempt=_t.attempt + 1, retry_state=P("new_retry"))
+_CLEAR_RETRY = _move("claim", retry_state=None)
+_FAIL = _move("fail", retry_state=None, error=P("new_error"), error_kind=P("new_kind"))
+
+
+def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int) -> Claim | None:
+    """Take a thread's next model step for `worker`, which must hold the lease of its wake-up.
+
+    An attempt that was still open lost its process; what it had said is kept until the first token
+    of this one. A step that lost `max_crashes` processes is sealed instead of claimed.
+
+    Returns:
+        None: there is nothing to do, or somebody else does it.
+    """
+    crash_point("claim.before")
+    key = step_key(thread_id)
+    row = tx.one(_CLAIM, thread_id=thread_id, key=key, worker=worker)
+    if row is None:
+        tx.wake.done(tx, key)
+        return None
+    seq, message_id, attempt, crashes, steps, agent, user_id, position, retrying = row
+    claimed = Claim(thread_id, seq, message_id, attempt + 1, steps, agent, user_id, position)
+    if (said := streams.cut(tx, thread_id, seq - 1, "the process ended")) is not None:
+        if said:
+            turns.ensure_reply(tx, thread_id, message_id, position)
+        tx.run(_CRASHED, thread_id=thread_id)
+        if crashes + 1 >= max_crashes:
+            _seal(tx, claimed, crashes + 1)
+            return None
+    streams.open_stream(tx, thread_id, seq, message_id=message_id, worker=worker, attempt=attempt + 1)
+    if retrying is not None:
+        (cursor,) = tx.must(_CLEAR_RETRY, thread_id=thread_id, at_seq=seq, now=tx.now)
+        deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(status="streaming", retry_state=None)])
+    return claimed
+
+
+def _seal(tx: Tx, claimed: Claim, crashes: int) -> None:
+    words = (
+        f"This step ended its process {crashes} times, so it is not tried again by itself. "
+        "Resume the thread to try once more."
+    )
+    fail(tx, claimed, words, PoisonedStepError.__name__, [])
+
+
+def flush(tx: Tx, claimed: Claim, chunks: list[Chunk], first: bool) -> bool:
+    """Append a delta for the watchers; False: the fence has moved on and nothing was written."""
+    crash_point("delta.before")
+    row = tx.one(_FLUSH, thread_id=claimed.thread_id, at_seq=claimed.seq, now=tx.now)
+    if row is None:
+        return False
+    if first:
+        streams.replace_partial(tx, claimed.thread_id, claimed.seq)
+    deltas.append(tx, claimed.thread_id, row[0], chunks, seq=claimed.seq, message_id=claimed.message_id)
+    crash_point("delta.after")
+    return True
+
+
+def commit(
+    tx: Tx,
+    claimed: Claim,
+    *,
+    parts: list[Part],
+    chunks: list[Chunk],
+    new_calls: list[NewCall],
+    usage: str | None,
+    first: bool,
+) -> str:
+    """End a model step whole: its parts, its tool calls, the thread's state, the next wake-ups.
+
+    Args:
+        tx: the transaction.
+        claimed: the claim.
+        parts: the parts of this step.
+        chunks: what was not flushed yet.
+        new_calls: the tool calls it makes; those with an error already have their outcome.
+        usage: tokens and cost, as JSON.
+        first: nothing was flushed before.
+
+    Returns:
+        the thread's new status.
+
+    Raises:
+        FenceLost: the step belongs to somebody else now; nothing was written.
+    """
+    thread_id, seq = claimed.thread_id, claimed.seq
+    row = tx.one(_CALL_TOOLS if new_calls else _FINISH, thread_id=thread_id, at_seq=seq, now=tx.now)
+    if row is None or not streams.commit_stream(tx, thread_id, seq, parts, usage):
+        raise FenceLost
+    crash_point("commit.inside")
+    if claimed.steps == 0:
+        turns.ensure_reply(tx, thread_id, claimed.message_id, claimed.position)
+    if first:
+        streams.replace_partial(tx, thread_id, seq)
+    tx.wake.done(tx, step_key(thread_id))
+    outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
+    tx.moved(thread_id, "streaming", "awaiting_tool_results" if new_calls else "completed")
+    status = calls.advance(tx, thread_id) if new_calls else "completed"
+    changed = deltas.thread_chunk(status=status, retry_state=None, error=None)
+    chunks = [*chunks, {"type": "finish-step"}, *outcomes, changed]
+    deltas.append(tx, thread_id, row[0], chunks, seq=seq, message_id=claimed.message_id)
+    if status == "completed" and turns.next_queued(tx, thread_id):
+        status = "streaming"
+    return status
+
+
+def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any]) -> None:
+    """End a failed attempt and leave a wake-up for the next one, at state["next_at"].
+
+    Raises:
+        FenceLost: the step belongs to somebody else now.
+    """
+    row = tx.one(_RETRY, thread_id=claimed.thread_id, at_seq=claimed.seq, new_retry=dump(state), now=tx.now)
+    if row is None:
+        raise FenceLost
+    _cut(tx, claimed, state["error"], rest)
+    tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, state["next_at"])
+    chunk = deltas.thread_chunk(status="streaming", retry_state=state)
+    deltas.append(tx, claimed.thread_id, row[0], [chunk])
+
+
+def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk]) -> None:
+    """End the turn with an error that a person can read; partial text is kept.
+
+    Raises:
+        FenceLost: the step belongs to somebody else now.
+    """
+    row = tx.one(
+        _FAIL, thread_id=claimed.thread_id, at_seq=claimed.seq, new_error=error, new_kind=kind, now=tx.now
+    )
+    if row is None:
+        raise FenceLost
+    tx.moved(claimed.thread_id, "streaming", "failed")
+    _cut(tx, claimed, error, rest)
+    tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
+    chunk = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
+    deltas.append(tx, claimed.thread_id, row[0], [chunk])
+
+
+def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
+    """Give a step back unfinished, as a worker does that is asked to end; it is no crash.
+
+    Raises:
+        FenceLost: the step belongs to somebody else now.
+    """
+    row = tx.one(_FLUSH, thread_id=claimed.thread_id, at_seq=claimed.seq, now=tx.now)
+    if row is None:
+        raise FenceLost
+    _cut(tx, claimed, "the server is restarting", rest)
+    tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, run_at)
+    deltas.append(tx, claimed.thread_id, row[0], [deltas.thread_chunk(status="streaming")])
+
+
+def _cut(tx: Tx, claimed: Claim, why: str, rest: list[Chunk]) -> None:
+    if streams.cut(tx, claimed.thread_id, claimed.seq, why, rest):
+        turns.ensure_reply(tx, claimed.thread_id, claimed.message_id, claimed.position)

@@ -1,0 +1,109 @@
+"""Streams: one row for each attempt at a model step, opened, cut, kept, replaced or committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from agent_core.fold import fold, settle
+from agent_core.messages import Chunk, Part
+from agent_core.states import STREAM as MOVES
+from agent_core.states import sources
+from agent_core.store import deltas
+from agent_core.store.rows import MESSAGE, STREAM, P, dump
+from agent_core.store.statement import Statement, one_of
+from agent_core.store.writer import Tx
+
+_s = STREAM.c
+_mine = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))
+
+
+def _move(event: str, *where: Any, **values: Any) -> Statement:
+    leaving = sources(MOVES, event)
+    (to,) = set(MOVES[event].values())
+    return Statement(
+        update(STREAM).where(*where, one_of(_s.status, leaving)).values(status=to.value, **values)
+    )
+
+
+_OPEN = Statement(
+    insert(STREAM).values(
+        status="streaming",
+        parts="[]",
+        **{n: P(n) for n in ("thread_id", "seq", "message_id", "worker", "attempt", "started_at")},
+    )
+)
+_ended = {"parts": P("new_parts"), "ended_at": P("now")}
+_COMMIT = _move("commit", *_mine, usage=P("new_usage"), **_ended)
+_CUT = _move("cut", *_mine, error=P("why"), **_ended)
+_REPLACE = _move("replace", _s.thread_id == P("thread_id"), _s.seq < P("at_seq"))
+_KEEP = _move("keep", _s.thread_id == P("thread_id"))
+_LIVE = Statement(select(_s.message_id).where(*_mine, _s.status == "streaming"))
+_PARTIAL = Statement(
+    select(_s.seq, _s.message_id).where(_s.thread_id == P("thread_id"), _s.status == "partial")
+)
+_HAS_MESSAGE = Statement(
+    select(MESSAGE.c.id).where(MESSAGE.c.thread_id == P("thread_id"), MESSAGE.c.id == P("message_id"))
+)
+
+
+def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: str, attempt: int) -> None:
+    """Begin the record of one attempt."""
+    tx.run(
+        _OPEN,
+        thread_id=thread_id,
+        seq=seq,
+        message_id=message_id,
+        worker=worker,
+        attempt=attempt,
+        started_at=tx.now,
+    )
+
+
+def commit_stream(tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: str | None) -> bool:
+    """End a step whole. False: the stream was no longer open (the fence had moved on)."""
+    return bool(
+        tx.run(_COMMIT, thread_id=thread_id, at_seq=seq, new_parts=dump(parts), new_usage=usage, now=tx.now)
+    )
+
+
+def cut(tx: Tx, thread_id: str, seq: int, why: str, rest: Sequence[Chunk] = ()) -> bool | None:
+    """End an attempt that will not commit, keeping what it had said.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        seq: the stream.
+        why: the reason, in words for a person.
+        rest: what it had said but not flushed yet, if the caller knows.
+
+    Returns:
+        whether it had said anything; None: there was no open stream with this seq.
+    """
+    if tx.one(_LIVE, thread_id=thread_id, at_seq=seq) is None:
+        return None
+    said = settle(fold([*deltas.of_stream(tx, thread_id, seq), *rest]), why)
+    if all(part["type"] == "step-start" for part in said):
+        said = []
+    tx.run(_CUT, thread_id=thread_id, at_seq=seq, why=why, new_parts=dump(said), now=tx.now)
+    return bool(said)
+
+
+def replace_partial(tx: Tx, thread_id: str, seq: int) -> None:
+    """Retire what lost attempts before `seq` had said: the new attempt has its first token."""
+    tx.run(_REPLACE, thread_id=thread_id, at_seq=seq)
+
+
+def keep_partial(tx: Tx, thread_id: str) -> list[tuple[int, str]]:
+    """Make partial text part of the history; return the (seq, message id) of what was kept."""
+    kept = [(seq, message_id) for seq, message_id in tx.all(_PARTIAL, thread_id=thread_id)]
+    if kept:
+        tx.run(_KEEP, thread_id=thread_id)
+    return kept
+
+
+def has_message(tx: Tx, thread_id: str, message_id: str) -> bool:
+    """Whether the message's row exists already."""
+    return tx.one(_HAS_MESSAGE, thread_id=thread_id, message_id=message_id) is not None

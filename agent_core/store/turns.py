@@ -1,0 +1,386 @@
+"""What a person does to a thread: create, send, add, resume, stop, update, delete.
+
+Each is one transaction that moves the state and writes the wake-up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import delete, insert, select, update
+
+from agent_core.errors import DuplicateMessageError, ThreadBusyError, ThreadNotFoundError
+from agent_core.faults import crash_point
+from agent_core.ids import new_id
+from agent_core.messages import Part
+from agent_core.states import IDLE, RUNNING, ThreadStatus, sources
+from agent_core.states import THREAD as MOVES
+from agent_core.store import calls, deltas, streams
+from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, P, dump, load, step_key
+from agent_core.store.statement import Statement, one_of
+from agent_core.store.writer import Tx
+
+WhenBusy = Literal["reject", "queue", "interrupt"]
+_t, _m = THREAD.c, MESSAGE.c
+
+_CREATE = Statement(
+    insert(THREAD).values(
+        **{n: P(n) for n in ("id", "agent", "title", "user_id", "meta", "created_at", "updated_at")},
+        status="completed",
+        **dict.fromkeys(
+            ("seq", "cursor", "trimmed", "turn_cursor", "attempt", "crashes", "steps", "position"), 0
+        ),
+        stop_signal=False,
+        pinned=False,
+        archived=False,
+    )
+)
+_LOCK = Statement(
+    select(_t.status, _t.position, _t.cursor, _t.turn_cursor, _t.message_id, _t.title, _t.seq)
+    .where(_t.id == P("thread_id"))
+    .with_for_update()
+)
+_BEGIN = Statement(
+    update(THREAD)
+    .where(_t.id == P("thread_id"))
+    .values(
+        status="streaming",
+        position=P("new_position"),
+        message_id=P("new_message"),
+        title=P("new_title"),
+        turn_cursor=_t.cursor,
+        trimmed=_t.turn_cursor,
+        cursor=_t.cursor + 1,
+        updated_at=P("now"),
+        stop_signal=False,
+        **dict.fromkeys(("attempt", "crashes", "steps"), 0),
+        **dict.fromkeys(("error", "error_kind", "retry_state"), None),
+    )
+    .returning(_t.cursor)
+)
+_PLACE = Statement(
+    update(THREAD).where(_t.id == P("thread_id")).values(position=P("new_position"), title=P("new_title"))
+)
+_STOP = Statement(
+    update(THREAD)
+    .where(_t.id == P("thread_id"), one_of(_t.status, sources(MOVES, "stop")))
+    .values(
+        status="stopped",
+        seq=_t.seq + 1,
+        cursor=_t.cursor + 1,
+        stop_signal=True,
+        retry_state=None,
+        updated_at=P("now"),
+    )
+    .returning(_t.cursor, _t.seq, _t.message_id, _t.position)
+)
+_INSERT_MESSAGE = Statement(
+    insert(MESSAGE).values(
+        {n: P(n) for n in ("thread_id", "id", "position", "role", "parts", "meta", "queued", "created_at")}
+    )
+)
+_of_thread = _m.thread_id == P("thread_id")
+_MESSAGE = Statement(select(_m.id).where(_of_thread, _m.id == P("message_id")))
+_LAST = Statement(
+    select(_m.id, _m.role, _m.position).where(_of_thread, ~_m.queued).order_by(_m.position.desc()).limit(1)
+)
+_QUEUED = Statement(
+    select(_m.id, _m.parts, _m.meta, _m.created_at)
+    .where(_of_thread, _m.queued)
+    .order_by(_m.position)
+    .limit(1)
+)
+_UNQUEUE = Statement(
+    update(MESSAGE)
+    .where(_of_thread, _m.id == P("message_id"))
+    .values(queued=False, position=P("new_position"))
+)
+_DELETES = [
+    Statement(delete(table).where(column == P("thread_id")))
+    for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE)] + [(THREAD, _t.id)]
+]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message about to be stored; `parts` are validated already."""
+
+    id: str
+    role: str
+    parts: list[Part]
+    metadata: dict[str, Any]
+
+    def as_json(self, thread_id: str, created_at: float) -> dict[str, Any]:
+        """Return the message as readers of the deltas get it."""
+        return {
+            "id": self.id,
+            "thread_id": thread_id,
+            "role": self.role,
+            "parts": self.parts,
+            "metadata": self.metadata,
+            "created_at": created_at,
+            "committed_seq": 0,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A thread's row as a command finds it, its lock taken."""
+
+    status: ThreadStatus
+    position: int
+    cursor: int
+    turn_cursor: int
+    message_id: str | None
+    title: str | None
+    seq: int
+
+    @property
+    def running(self) -> bool:
+        return self.status in RUNNING
+
+
+def _lock(tx: Tx, thread_id: str) -> _Standing:
+    row = tx.one(_LOCK, thread_id=thread_id)
+    if row is None:
+        raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+    return _Standing(ThreadStatus(row[0]), *row[1:])
+
+
+def create(
+    tx: Tx,
+    thread_id: str,
+    *,
+    agent: str,
+    title: str | None,
+    user_id: str | None,
+    metadata: dict[str, Any],
+    messages: list[NewMessage],
+    run: bool,
+) -> None:
+    """Store a new thread with its messages, and run it if `run`."""
+    tx.run(
+        _CREATE,
+        id=thread_id,
+        agent=agent,
+        title=title,
+        user_id=user_id,
+        meta=dump(metadata),
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    for message in messages:
+        _add(tx, thread_id, message)
+    if run:
+        _begin(tx, thread_id, _lock(tx, thread_id))
+    tx.touched.add(thread_id)
+    crash_point("send.inside")
+
+
+def add(tx: Tx, thread_id: str, message: NewMessage) -> float:
+    """Store a message without running the thread; return when, in seconds since the epoch."""
+    if _lock(tx, thread_id).running:
+        raise ThreadBusyError(f"The thread {thread_id!r} is running; wait until it is idle, or stop it.")
+    _add(tx, thread_id, message)
+    return tx.now
+
+
+def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
+    if tx.one(_MESSAGE, thread_id=thread_id, message_id=message.id) is not None:
+        raise DuplicateMessageError(f"The thread {thread_id!r} already has a message {message.id!r}.")
+    at = _lock(tx, thread_id)
+    _keep(tx, thread_id)
+    chunk = _store(tx, thread_id, message, at.position + 1)
+    title = at.title or (_title(message) if message.role == "user" else None)
+    tx.run(_PLACE, thread_id=thread_id, new_position=at.position + 1, new_title=title)
+    deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [chunk])
+
+
+def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> float | None:
+    """Store a person's message and begin its turn.
+
+    Returns:
+        when it was stored, in seconds since the epoch; None: a message with this id stands already,
+        so nothing was done.
+
+    Raises:
+        ThreadBusyError: the thread is running and `when_busy` is "reject".
+    """
+    at = _lock(tx, thread_id)
+    if tx.one(_MESSAGE, thread_id=thread_id, message_id=message.id) is not None:
+        return None
+    if at.running and when_busy == "interrupt":
+        stop(tx, thread_id)
+        at = _lock(tx, thread_id)
+    if not at.running:
+        _begin(tx, thread_id, at, message)
+    elif when_busy == "queue":
+        _queue(tx, thread_id, message, at)
+    else:
+        raise ThreadBusyError(
+            f"The thread {thread_id!r} is running; wait, stop it, or send with when_busy='queue' or 'interrupt'."
+        )
+    crash_point("send.inside")
+    return tx.now
+
+
+def _queue(tx: Tx, thread_id: str, message: NewMessage, at: _Standing) -> None:
+    cursor = deltas.tick(tx, thread_id)
+    # Far behind every ordinary position, so that the running turn can still take its own.
+    chunk = _store(tx, thread_id, message, at.position + _QUEUE_OFFSET + cursor, queued=True)
+    deltas.append(tx, thread_id, cursor, [chunk])
+
+
+_QUEUE_OFFSET = 1_000_000
+
+
+def next_queued(tx: Tx, thread_id: str) -> bool:
+    """Begin the turn of the oldest queued message; False if there is none.
+
+    Called in the transaction that ends a turn, after the thread's status has become idle.
+    """
+    row = tx.one(_QUEUED, thread_id=thread_id)
+    if row is None:
+        return False
+    message_id, parts, meta, created_at = row
+    at = _lock(tx, thread_id)
+    tx.run(_UNQUEUE, thread_id=thread_id, message_id=message_id, new_position=at.position + 1)
+    message = NewMessage(message_id, "user", load(parts), load(meta))
+    moved = {"type": "data-message", "data": message.as_json(thread_id, created_at)}
+    _start(tx, thread_id, at, [moved], at.position + 2, new_id("msg"), at.title)
+    return True
+
+
+def _begin(tx: Tx, thread_id: str, at: _Standing, message: NewMessage | None = None) -> None:
+    """Begin a turn: with a new message, or with the ones that stand at the end already."""
+    _keep(tx, thread_id)
+    chunks: list[Part] = []
+    position, title = at.position, at.title
+    if message is not None:
+        position += 1
+        title = title or _title(message)
+        chunks.append(_store(tx, thread_id, message, position))
+    _start(tx, thread_id, at, chunks, position + 1, new_id("msg"), title)
+
+
+def _start(
+    tx: Tx, thread_id: str, at: _Standing, chunks: list[Part], position: int, reply: str, title: str | None
+) -> None:
+    """Set the thread running; `position` and `reply` are kept for the assistant's message."""
+    if at.turn_cursor:
+        deltas.trim(tx, thread_id, at.turn_cursor)
+    (cursor,) = tx.must(
+        _BEGIN, thread_id=thread_id, new_position=position, new_message=reply, new_title=title, now=tx.now
+    )
+    chunks.append(
+        deltas.thread_chunk(status="streaming", error=None, error_kind=None, retry_state=None, title=title)
+    )
+    deltas.append(tx, thread_id, cursor, chunks)
+    tx.wake.enqueue(tx, step_key(thread_id), thread_id)
+
+
+def _keep(tx: Tx, thread_id: str) -> None:
+    """Make a lost attempt's text part of the history, and tell the readers so."""
+    for seq, message_id in streams.keep_partial(tx, thread_id):
+        deltas.append(
+            tx,
+            thread_id,
+            deltas.tick(tx, thread_id),
+            [{"type": "finish-step"}],
+            seq=seq,
+            message_id=message_id,
+        )
+
+
+def _store(tx: Tx, thread_id: str, message: NewMessage, position: int, *, queued: bool = False) -> Part:
+    meta = message.metadata | ({"queued": True} if queued else {})
+    tx.run(
+        _INSERT_MESSAGE,
+        thread_id=thread_id,
+        id=message.id,
+        position=position,
+        role=message.role,
+        parts=dump(message.parts),
+        meta=dump(message.metadata),
+        queued=queued,
+        created_at=tx.now,
+    )
+    return {"type": "data-message", "data": message.as_json(thread_id, tx.now) | {"metadata": meta}}
+
+
+def _title(message: NewMessage) -> str | None:
+    words = " ".join(part.get("text", "") for part in message.parts if part["type"] == "text").split()
+    line = " ".join(words)
+    return (line if len(line) <= 60 else line[:59].rstrip() + "…") or None
+
+
+def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
+    """Run the interrupted step again, or go on from `message`.
+
+    Returns:
+        False: the thread ends with a finished reply, so there is nothing to run.
+
+    Raises:
+        ThreadBusyError: the thread is running.
+    """
+    at = _lock(tx, thread_id)
+    if at.running:
+        raise ThreadBusyError(f"The thread {thread_id!r} is running already; there is nothing to resume.")
+    if message is not None:
+        return send(tx, thread_id, message, "reject") is not None
+    last = tx.one(_LAST, thread_id=thread_id)
+    if last is None or (
+        last[1] == "assistant" and (at.status is ThreadStatus.COMPLETED or last[0] != at.message_id)
+    ):
+        return False
+    if last[1] != "assistant" and (at.status is ThreadStatus.COMPLETED or last[2] != at.position - 1):
+        _begin(tx, thread_id, at)
+    else:
+        assert at.message_id is not None, "a turn that failed or stopped has its reply's id"
+        _start(tx, thread_id, at, [], at.position, at.message_id, at.title)
+    return True
+
+
+def stop(tx: Tx, thread_id: str) -> bool:
+    """Stop a thread and raise its fence; False if it was idle."""
+    at = _lock(tx, thread_id)
+    row = tx.one(_STOP, thread_id=thread_id, now=tx.now)
+    if row is None:
+        return False
+    cursor, seq, message_id, position = row
+    tx.moved(thread_id, at.status, "stopped")
+    if streams.cut(tx, thread_id, seq - 1, "stopped"):
+        ensure_reply(tx, thread_id, message_id, position)
+    chunks = calls.close_open(tx, thread_id, "stopped")
+    tx.wake.drop(tx, thread_id)
+    chunks.append(deltas.thread_chunk(status="stopped", retry_state=None))
+    deltas.append(tx, thread_id, cursor, chunks, message_id=message_id)
+    return True
+
+
+def ensure_reply(tx: Tx, thread_id: str, message_id: str, position: int) -> None:
+    """Give the assistant's message its row, in the place kept for it, if it has none yet."""
+    if not streams.has_message(tx, thread_id, message_id):
+        _store(tx, thread_id, NewMessage(message_id, "assistant", [], {}), position)
+
+
+def remove(tx: Tx, thread_id: str) -> None:
+    """Delete a thread and all that belongs to it, running or not."""
+    _lock(tx, thread_id)
+    tx.wake.drop(tx, thread_id)
+    for statement in _DELETES:
+        tx.run(statement, thread_id=thread_id)
+    tx.touched.add(thread_id)
+
+
+def change(tx: Tx, thread_id: str, **values: Any) -> None:
+    """Set columns that a person may set (title, pinned, archived, meta) and tell the readers."""
+    _lock(tx, thread_id)
+    cursor = deltas.tick(tx, thread_id)
+    columns = {name: dump(value) if name == "meta" else value for name, value in values.items()}
+    tx.run(Statement(update(THREAD).where(_t.id == P("thread_id")).values(**columns)), thread_id=thread_id)
+    deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(**values)])
+
+
+assert set(sources(MOVES, "send")) == set(IDLE), "send leaves exactly the idle states"

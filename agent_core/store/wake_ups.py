@@ -1,0 +1,153 @@
+"""Wake-ups as rows: written with the state they belong to, leased while somebody works on them.
+
+A row is an APScheduler job row. Whoever takes it pushes its time forward by the lease and puts its
+name on it; while it lives it keeps pushing. When it dies the row comes due by itself. Only the
+transaction that finishes the work deletes the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from agent_core.states import OPEN_CALLS
+from agent_core.store import calls
+from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, dump
+from agent_core.store.statement import Statement, one_of
+from agent_core.store.writer import Tx
+
+JOB_STATE = dump({"version": 1, "target": "work"})
+
+_w = WAKE_UP.c
+_values = {n: P(n) for n in ("id", "next_run_time", "thread_id", "worker", "job_state")}
+_changes = {"next_run_time": P("next_run_time"), "worker": P("worker")}
+_PUT = Statement(
+    insert(WAKE_UP).values(_values),
+    sqlite=sqlite.insert(WAKE_UP).values(_values).on_conflict_do_update(index_elements=["id"], set_=_changes),
+    postgresql=postgresql.insert(WAKE_UP)
+    .values(_values)
+    .on_conflict_do_update(index_elements=["id"], set_=_changes),
+)
+_DELETE = Statement(delete(WAKE_UP).where(_w.id == P("key")))
+_DELETE_MINE = Statement(delete(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")))
+_DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id")))
+_due = (
+    select(_w.id)
+    .where(_w.next_run_time <= P("now"))
+    .order_by(_w.next_run_time)
+    .limit(P("most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = Statement(
+    update(WAKE_UP).where(_w.id.in_(_due)).values(next_run_time=P("until"), worker=P("by")).returning(_w.id)
+)
+# In the order of the key: heartbeats that lock rows in different orders deadlock on PostgreSQL.
+_held = select(_w.id).where(_w.worker == P("by")).order_by(_w.id).with_for_update(skip_locked=True)
+_EXTEND = Statement(update(WAKE_UP).where(_w.id.in_(_held)).values(next_run_time=P("until")))
+_RELEASE = Statement(update(WAKE_UP).where(_w.worker == P("by")).values(next_run_time=P("now"), worker=None))
+_MINE = Statement(select(_w.id, _w.thread_id).where(_w.worker == P("by")))
+
+_step_row = exists(select(_w.id).where(_w.id == "step:" + THREAD.c.id))
+_STEPS_MISSING = Statement(select(THREAD.c.id).where(one_of(THREAD.c.status, ["streaming"]), ~_step_row))
+_tool_row = exists(select(_w.id).where(_w.id == "tool:" + CALL.c.thread_id + ":" + CALL.c.id))
+_TOOLS_MISSING = Statement(
+    select(CALL.c.thread_id, CALL.c.id).where(one_of(CALL.c.status, ["pending", "running"]), ~_tool_row)
+)
+_open_call = exists(
+    select(CALL.c.id).where(CALL.c.thread_id == THREAD.c.id, one_of(CALL.c.status, OPEN_CALLS))
+)
+_ADVANCE_MISSING = Statement(
+    select(THREAD.c.id).where(one_of(THREAD.c.status, ["awaiting_tool_results"]), ~_open_call)
+)
+
+
+class LeasedWakeUps:
+    """The wake-ups as one worker writes them.
+
+    Args:
+        worker: this worker's name, or None for a process that only serves and never works.
+        lease: seconds that a wake-up stays with this worker without a heartbeat.
+        dispatch: called after the commit with (key, thread id) of work that is born leased to
+            this worker.
+        cancel: called after the commit with the id of a thread whose work was dropped.
+        notify: called after the commit when a wake-up was left for the scheduler.
+    """
+
+    def __init__(
+        self,
+        worker: str | None,
+        lease: float,
+        *,
+        dispatch: Callable[[str, str], None],
+        cancel: Callable[[str], None],
+        notify: Callable[[], None],
+    ) -> None:
+        self.worker = worker
+        self._lease = lease
+        self._dispatch = dispatch
+        self._cancel = cancel
+        self._notify = notify
+
+    def enqueue(self, tx: Tx, key: str, thread_id: str, run_at: float | None = None) -> None:
+        """Write the wake-up `key`; without `run_at` it is born leased and dispatched after commit."""
+        mine = run_at is None and self.worker is not None
+        tx.run(
+            _PUT,
+            id=key,
+            next_run_time=tx.now + self._lease if mine else (run_at or tx.now),
+            thread_id=thread_id,
+            worker=self.worker if mine else None,
+            job_state=JOB_STATE,
+        )
+        if mine:
+            tx.after(self._dispatch, key, thread_id)
+        else:
+            tx.after(self._notify)
+
+    def done(self, tx: Tx, key: str, *, mine: bool = True) -> None:
+        """Delete the wake-up `key`; with `mine` only if its lease is this worker's."""
+        if mine:
+            tx.run(_DELETE_MINE, key=key, by=self.worker)
+        else:
+            tx.run(_DELETE, key=key)
+
+    def drop(self, tx: Tx, thread_id: str) -> None:
+        """Delete every wake-up of a thread and end what runs for it here."""
+        tx.run(_DROP, thread_id=thread_id)
+        tx.after(self._cancel, thread_id)
+
+    def take(self, tx: Tx, most: int) -> list[str]:
+        """Lease up to `most` due wake-ups to this worker; return their keys."""
+        until = tx.now + self._lease
+        return [row[0] for row in tx.all(_TAKE, now=tx.now, most=most, until=until, by=self.worker)]
+
+    def extend(self, tx: Tx) -> int:
+        """Push this worker's leases forward; return how many it holds."""
+        return tx.run(_EXTEND, by=self.worker, until=tx.now + self._lease)
+
+    def release(self, tx: Tx, worker: str) -> int:
+        """Make everything that `worker` holds due at once; return how many that were."""
+        return tx.run(_RELEASE, by=worker, now=tx.now)
+
+    def mine(self, tx: Tx) -> list[tuple[str, str]]:
+        """Return (key, thread id) of what this worker holds."""
+        return [(row[0], row[1]) for row in tx.all(_MINE, by=self.worker)]
+
+    def missing(self, tx: Tx) -> int:
+        """Give a wake-up to all running work that lacks one; return how many lacked it.
+
+        No known path leads there; this is the net under all the paths that nobody thought of.
+        """
+        found = 0
+        for (thread_id,) in tx.all(_STEPS_MISSING):
+            self.enqueue(tx, "step:" + thread_id, thread_id, tx.now)
+            found += 1
+        for thread_id, call_id in tx.all(_TOOLS_MISSING):
+            self.enqueue(tx, f"tool:{thread_id}:{call_id}", thread_id, tx.now)
+            found += 1
+        for (thread_id,) in tx.all(_ADVANCE_MISSING):
+            calls.advance(tx, thread_id)
+            found += 1
+        return found

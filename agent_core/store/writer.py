@@ -1,0 +1,283 @@
+"""The one writer: a thread that runs every write transaction, several to a commit.
+
+Callers hand over a function of a `Tx` and await its result. What waits together commits together
+(group commit), so the cost of a commit is shared when it matters and nobody waits when it does not.
+If anything in a group raises, the group is rolled back and each of its functions is run again
+alone: so these functions must have no effects of their own beyond the database. Effects are
+registered with `Tx.after` and run on the event loop once the commit is through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import Dialect, Engine
+
+from agent_core.clock import Clock
+from agent_core.store.engine import translate
+from agent_core.store.statement import Statement
+
+R = TypeVar("R")
+_log = logging.getLogger(__name__)
+_GROUP = 64  # the most functions that share a commit: bounds how long the first of them waits
+
+
+class WakeUps(Protocol):
+    """Where a transaction leaves the wake-ups of the work it makes possible; see `workpool`."""
+
+    def enqueue(self, tx: Tx, key: str, thread_id: str, run_at: float | None = None) -> None:
+        """Write the wake-up `key`, due at `run_at` (seconds since the epoch; None: at once)."""
+        ...
+
+    def done(self, tx: Tx, key: str, *, mine: bool = True) -> None:
+        """Delete the wake-up `key`: its work is finished by this transaction.
+
+        With `mine` only if this worker holds its lease; what another worker took up stays.
+        """
+        ...
+
+    def drop(self, tx: Tx, thread_id: str) -> None:
+        """Delete every wake-up of a thread and end what runs for it in this process."""
+        ...
+
+
+class Tx:
+    """One write transaction, or one caller's part of a group of them."""
+
+    __slots__ = ("cursor", "dialect", "effects", "moves", "now", "touched", "wake")
+
+    def __init__(self, cursor: Any, dialect: Dialect, wake: WakeUps, now: float) -> None:
+        self.cursor = cursor
+        self.dialect = dialect
+        self.wake = wake
+        self.now = now
+        self.effects: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.touched: set[str] = set()
+        self.moves: list[tuple[str, str, str]] = []
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Execute and return the number of rows it landed on."""
+        sql, defaults = statement.compiled(self.dialect)
+        return self.cursor.execute(sql, defaults | values).rowcount
+
+    def one(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
+        """Execute and return the first row, or None."""
+        # fetchall, not fetchone: SQLite refuses to commit while a RETURNING has rows left to give.
+        rows = self.all(statement, **values)
+        return rows[0] if rows else None
+
+    def must(self, statement: Statement, **values: Any) -> tuple[Any, ...]:
+        """Execute and return the first row, which is there because this transaction holds its lock."""
+        row = self.one(statement, **values)
+        assert row is not None, "a row vanished under its own lock"
+        return row
+
+    def all(self, statement: Statement, **values: Any) -> Sequence[tuple[Any, ...]]:
+        """Execute and return every row."""
+        sql, defaults = statement.compiled(self.dialect)
+        return self.cursor.execute(sql, defaults | values).fetchall()
+
+    def moved(self, thread_id: str, previous: str, status: str) -> None:
+        """Note that a thread changed its status, for those who asked to be told."""
+        self.moves.append((thread_id, status, previous))
+
+    def after(self, effect: Callable[..., object], *args: Any) -> None:
+        """Call `effect(*args)` on the event loop once this transaction is committed."""
+        self.effects.append((effect, args))
+
+
+class _Write(Generic[R]):
+    __slots__ = ("args", "error", "function", "future", "kwargs", "result", "tx")
+
+    def __init__(
+        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any], future: Any
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.future: asyncio.Future[R] | Future[R] = future
+        self.result: R | None = None
+        self.error: BaseException | None = None
+        self.tx: Tx | None = None
+
+
+class Writer:
+    """The thread that owns the only writing connection of this process.
+
+    Args:
+        engine: a SQLAlchemy engine with a named paramstyle.
+        clock: gives every transaction its `now`.
+        watch: seconds between looks for commits of other processes (SQLite only).
+        on_touch: called on the event loop with the ids of threads that a commit changed.
+        on_move: called on the event loop with (thread id, status, previous status).
+        on_foreign: called on the event loop when another process committed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        *,
+        watch: float,
+        on_touch: Callable[[set[str]], None],
+        on_move: Callable[[str, str, str], None],
+        on_foreign: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._watch = watch
+        self._on_touch = on_touch
+        self._on_move = on_move
+        self._on_foreign = on_foreign
+        self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._version: int | None = None
+        self._looked = 0.0
+        self.wake: WakeUps  # set by the runtime before the first write
+        self._thread = threading.Thread(target=self._main, name="agent_core-writer", daemon=True)
+
+    def start(self) -> None:
+        """Open the connection and begin to take writes."""
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Finish what is queued, then end the thread and close the connection."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def run(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Run `function(tx, *args, **kwargs)` in a transaction and return its result once it is committed.
+
+        Raises:
+            DatabaseError: the database refused; nothing was changed.
+            Exception: whatever `function` raised; nothing was changed.
+        """
+        future: asyncio.Future[R] = self._loop.create_future()
+        self._queue.put(_Write(function, args, kwargs, future))
+        return await future
+
+    def run_blocking(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Do the same from another thread (the scheduler's), waiting for the commit."""
+        future: Future[R] = Future()
+        self._queue.put(_Write(function, args, kwargs, future))
+        return future.result(timeout=60)
+
+    # --- the writer's own thread ---
+
+    def _main(self) -> None:
+        connection = self._engine.raw_connection()
+        cursor = connection.cursor()
+        try:
+            while True:
+                group, ended = self._next_group()
+                if group:
+                    self._commit(connection, cursor, group)
+                    self._deliver(group)
+                if self._is_sqlite:
+                    self._look_for_others(cursor)
+                if ended:
+                    return
+        finally:
+            cursor.close()
+            connection.close()
+
+    def _next_group(self) -> tuple[list[_Write[Any]], bool]:
+        group: list[_Write[Any]] = []
+        try:
+            item = self._queue.get(timeout=self._watch)
+            while item is not None:
+                group.append(item)
+                if len(group) >= _GROUP:
+                    return group, False
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            return group, False
+        return group, True
+
+    def _commit(self, connection: Any, cursor: Any, group: list[_Write[Any]]) -> None:
+        try:
+            if self._is_sqlite:
+                cursor.execute("BEGIN IMMEDIATE")
+            now = self._clock.now()
+            for write in group:
+                tx = Tx(cursor, self._engine.dialect, self.wake, now)
+                write.result = write.function(tx, *write.args, **write.kwargs)
+                write.tx = tx
+            connection.commit()
+        except BaseException as error:
+            self._roll_back(connection)
+            if len(group) == 1:
+                group[0].error = translate(error)
+                group[0].tx = None
+            else:
+                for write in group:
+                    self._commit(connection, cursor, [write])
+
+    @staticmethod
+    def _roll_back(connection: Any) -> None:
+        try:
+            connection.rollback()
+        except Exception:
+            _log.exception("The database did not roll back; the next transaction will say more.")
+
+    def _look_for_others(self, cursor: Any) -> None:
+        # data_version moves only for commits of other connections than this one, and in this
+        # process only this one writes. https://sqlite.org/pragma.html#pragma_data_version
+        now = time.monotonic()
+        if now - self._looked < self._watch:
+            return
+        self._looked = now
+        version = cursor.execute("PRAGMA data_version").fetchone()[0]
+        if self._version is not None and version != self._version:
+            self._call(self._on_foreign)
+        self._version = version
+
+    def _deliver(self, group: list[_Write[Any]]) -> None:
+        for write in group:
+            if isinstance(write.future, Future):
+                _settle(write)
+        self._call(self._arrive, group)
+
+    def _call(self, function: Callable[..., object], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:  # the loop is closed: nobody is left to be told
+            _log.debug("A commit arrived after its event loop had closed.")
+
+    # --- back on the event loop ---
+
+    def _arrive(self, group: list[_Write[Any]]) -> None:
+        touched: set[str] = set()
+        for write in group:
+            if write.tx is not None:
+                touched |= write.tx.touched
+                self._run_effects(write.tx)
+            if not isinstance(write.future, Future):
+                _settle(write)
+        if touched:
+            self._on_touch(touched)
+
+    def _run_effects(self, tx: Tx) -> None:
+        effects = tx.effects + [(self._on_move, move) for move in tx.moves]
+        for effect, args in effects:
+            try:
+                effect(*args)
+            except Exception:
+                _log.exception("An effect of a committed transaction failed.")
+
+
+def _settle(write: _Write[Any]) -> None:
+    if write.future.done():  # its caller was cancelled; the commit stands all the same
+        return
+    if write.error is not None:
+        write.future.set_exception(write.error)
+    else:
+        write.future.set_result(write.result)

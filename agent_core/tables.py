@@ -1,0 +1,183 @@
+"""The schema: eight nouns as rows. The database is the only truth; everything else is a view of it.
+
+JSON stands as text: it is written once by us and read whole, on every database the same way.
+Moments are seconds since the epoch. No foreign keys between the tables of one thread: every row
+carries its thread_id and is deleted by it, in one transaction.
+"""
+
+# No `from __future__ import annotations` here: SQLModel reads the annotations themselves.
+from typing import Any, ClassVar
+
+from sqlalchemy import Column, Float, Index, Text, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class Table(SQLModel, registry=registry()):
+    """The base of our tables, with metadata of its own, apart from the application's SQLModels."""
+
+    __table_args__: ClassVar[Any] = ()
+
+
+_CLUSTERED = {"sqlite_with_rowid": False}  # rows stand in the primary key's own tree: half the size
+
+
+def _json(default: str) -> Any:
+    return Field(default=default, sa_column=Column(Text, nullable=False, server_default=default))
+
+
+def _index(name: str, column: str, where: str) -> Index:
+    """An index over few rows of a long table: those that something still waits for."""
+    return Index(name, column, sqlite_where=text(where), postgresql_where=text(where))
+
+
+# The same words, in the same order, as the statements that use these indexes.
+_RUNNING = "status = 'awaiting_tool_results' OR status = 'streaming'"
+_OPEN = "status = 'approval' OR status = 'pending' OR status = 'running' OR status = 'waiting'"
+
+
+class ThreadRow(Table, table=True):
+    """An ordered conversation: where it stands, and the fence of whoever works on it.
+
+    status    streaming <-> awaiting_tool_results -> completed | failed | stopped -> streaming
+    seq       the fence: grows with each claim of a model step and with each stop
+    cursor    number of the newest delta row
+    trimmed   deltas up to this cursor may be gone
+    turn_cursor  where the current turn began; readers of the turn before it are still served
+    attempt   failed attempts at the current model step
+    crashes   processes that died in the current model step
+    steps     model steps committed in the current turn
+    """
+
+    __tablename__: ClassVar[Any] = "agent_thread"
+    __table_args__: ClassVar[Any] = (
+        Index("agent_thread_by_activity", "updated_at"),  # the thread list
+        _index("agent_thread_running", "status", _RUNNING),  # the reconciler looks for these
+    )
+    id: str = Field(primary_key=True)
+    agent: str
+    title: str | None = None
+    user_id: str | None = Field(default=None, index=True)
+    status: str = "completed"
+    seq: int = 0
+    cursor: int = 0
+    trimmed: int = 0
+    turn_cursor: int = 0
+    attempt: int = 0
+    crashes: int = 0
+    steps: int = 0
+    position: int = 0
+    message_id: str | None = None
+    stop_signal: bool = False
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    error_kind: str | None = None
+    retry_state: str | None = Field(default=None, sa_column=Column(Text))
+    pinned: bool = False
+    archived: bool = False
+    meta: str = _json("{}")
+    created_at: float
+    updated_at: float
+
+
+class MessageRow(Table, table=True):
+    """One message. A person's parts stand here; an assistant's stand in its streams."""
+
+    __tablename__: ClassVar[Any] = "agent_message"
+    # The order of a thread; also forbids that two senders take the same place.
+    __table_args__: ClassVar[Any] = (
+        Index("agent_message_by_position", "thread_id", "position", unique=True),
+        _CLUSTERED,
+    )
+    thread_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    position: int
+    role: str
+    parts: str = _json("[]")
+    meta: str = _json("{}")
+    queued: bool = False
+    created_at: float
+
+
+class StreamRow(Table, table=True):
+    """The durable record of one attempt at one model step, keyed by its fence.
+
+    status    streaming -> committed | partial;  partial -> superseded | committed
+    """
+
+    __tablename__: ClassVar[Any] = "agent_stream"
+    __table_args__: ClassVar[Any] = (
+        Index("agent_stream_by_message", "thread_id", "message_id"),
+        _CLUSTERED,
+    )
+    thread_id: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    message_id: str
+    status: str = "streaming"
+    worker: str
+    attempt: int = 1
+    parts: str = _json("[]")
+    usage: str | None = Field(default=None, sa_column=Column(Text))
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    started_at: float
+    ended_at: float | None = None
+
+
+class DeltaRow(Table, table=True):
+    """One flush of chunks. Appended, never grown; trimmed when no reader needs it any more."""
+
+    __tablename__: ClassVar[Any] = "agent_delta"
+    __table_args__: ClassVar[Any] = _CLUSTERED
+    thread_id: str = Field(primary_key=True)
+    cursor: int = Field(primary_key=True)  # unique: two writers cannot both append at one place
+    seq: int = 0
+    message_id: str | None = None
+    chunks: str = _json("[]")
+    created_at: float
+
+
+class ToolCallRow(Table, table=True):
+    """A tool call on its way to exactly one outcome; `attempt` is its fence.
+
+    status    approval -> pending | denied;  pending -> running -> waiting | succeeded | failed
+    """
+
+    __tablename__: ClassVar[Any] = "agent_tool_call"
+    __table_args__: ClassVar[Any] = (
+        Index("agent_tool_call_by_id", "id"),  # add_tool_result without a thread_id
+        _index("agent_tool_call_open", "thread_id", _OPEN),  # fan-in, and the reconciler
+        Index("agent_tool_call_by_message", "thread_id", "message_id"),
+        _CLUSTERED,
+    )
+    thread_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    seq: int
+    position: int
+    message_id: str
+    name: str
+    status: str
+    attempt: int = 0
+    worker: str | None = None
+    input: str = _json("{}")
+    output: str | None = Field(default=None, sa_column=Column(Text))
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+class WakeUpRow(Table, table=True):
+    """An APScheduler job row: the persistent wake-up, and the lease of whoever works on it.
+
+    next_run_time    when it is due; a lease pushes it forward, so a dead worker's comes due again
+    worker           who holds the lease; none while it is only due later
+    """
+
+    __tablename__: ClassVar[Any] = "agent_wake_up"
+    id: str = Field(primary_key=True)  # unique: one live wake-up per key
+    next_run_time: float | None = Field(default=None, sa_column=Column(Float, index=True))
+    job_state: str = _json("{}")
+    thread_id: str = Field(index=True)
+    worker: str | None = Field(default=None, index=True)
+
+
+metadata = ThreadRow.metadata

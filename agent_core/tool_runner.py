@@ -1,0 +1,128 @@
+"""The tool runner: claims a tool call, runs its handler, and records exactly one outcome."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import Any
+
+from agent_core.agent import AnyAgent
+from agent_core.clock import Clock
+from agent_core.config import Settings
+from agent_core.errors import AgentCoreError
+from agent_core.faults import crash_point
+from agent_core.store import calls
+from agent_core.store.calls import ClaimedCall, FenceLost
+from agent_core.store.writer import Tx, Writer
+from agent_core.tools import Tool, ToolContext, encode_result, execute
+
+_log = logging.getLogger(__name__)
+
+IN_DOUBT = (
+    "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
+    "It was not run again. Check before you try once more."
+)
+
+
+class ToolRunner:
+    """Runs tool calls.
+
+    Args:
+        writer: the store's writer.
+        agents: the agents of this program, by name.
+        worker: this worker's name.
+        settings, clock: the limits and the time.
+    """
+
+    def __init__(
+        self, writer: Writer, agents: dict[str, AnyAgent], worker: str, settings: Settings, clock: Clock
+    ) -> None:
+        self._writer = writer
+        self._agents = agents
+        self._worker = worker
+        self._settings = settings
+        self._clock = clock
+
+    async def call(self, thread_id: str, call_id: str) -> None:
+        """Run one tool call, if it is open and ours."""
+        claimed = await self._writer.run(calls.claim, thread_id, call_id, self._worker)
+        if claimed is None:
+            return
+        crash_point("tool.claimed")
+        try:
+            await self._run(claimed)
+        except FenceLost:
+            _log.info("the tool call %s has its outcome from elsewhere", call_id)
+
+    async def expire(self, thread_id: str, call_id: str) -> None:
+        """Fail an async tool call whose outcome did not come in time."""
+        words = "No outcome came in time."
+        try:
+            await self._writer.run(calls.finish, thread_id, call_id, error=words)
+        except (FenceLost, AgentCoreError):
+            await self._writer.run(_forget, f"timeout:{thread_id}:{call_id}")
+
+    async def _run(self, call: ClaimedCall) -> None:
+        tool = await self._tool(call)
+        if tool is None:
+            await self._end(call, error=f"There is no tool {call.name!r} any more.")
+        elif call.in_doubt and not self._may_run_again(call, tool):
+            await self._end(call, error=IN_DOUBT)
+        else:
+            await self._execute(call, tool)
+
+    def _may_run_again(self, call: ClaimedCall, tool: Tool) -> bool:
+        # A tool that ends its process each time is given up like a step that does.
+        return tool.rerun_on_interrupt and call.attempt <= self._settings.max_crashes
+
+    async def _tool(self, call: ClaimedCall) -> Tool | None:
+        known = self._agents.get(call.agent)
+        if known is None:
+            return None
+        agent = await known.resolve(call.user_id, call.thread_id)
+        return agent.tools.get(call.name)
+
+    async def _execute(self, call: ClaimedCall, tool: Tool) -> None:
+        context = ToolContext(
+            thread_id=call.thread_id,
+            tool_call_id=call.id,
+            tool_name=call.name,
+            user_id=call.user_id,
+            attempt=call.attempt,
+            idempotency_key=f"{call.thread_id}:{call.id}",
+            _report=functools.partial(self._report, call),
+        )
+        try:
+            result = await execute(tool, call.input, context)
+            output = None if tool.kind == "async" else encode_result(result)
+        except FenceLost:
+            raise
+        except Exception as error:
+            await self._retry_or_end(call, tool, error)
+            return
+        crash_point("tool.ran")
+        if output is None:
+            await self._writer.run(calls.hand_over, call, tool.timeout)
+        else:
+            await self._end(call, output=output)
+
+    async def _retry_or_end(self, call: ClaimedCall, tool: Tool, error: Exception) -> None:
+        delay = tool.retry.delay(call.attempt, error) if tool.retry is not None else None
+        words = str(error) or type(error).__name__
+        if delay is None:
+            await self._end(call, error=words)
+        else:
+            await self._writer.run(calls.retry, call, words, self._clock.now() + delay)
+
+    async def _report(self, call: ClaimedCall, data: Any) -> None:
+        await self._writer.run(calls.report, call, "data-tool-progress", data)
+
+    async def _end(self, call: ClaimedCall, *, output: str | None = None, error: str | None = None) -> None:
+        await self._writer.run(
+            calls.finish, call.thread_id, call.id, output=output, error=error, attempt=call.attempt
+        )
+        crash_point("tool.commit.after")
+
+
+def _forget(tx: Tx, key: str) -> None:
+    tx.wake.done(tx, key)

@@ -1,0 +1,114 @@
+"""Where steps and tools execute: limited in number, fair between threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+
+from agent_core.errors import ValidationError
+
+Handler = Callable[[str], Awaitable[None]]
+_log = logging.getLogger(__name__)
+
+
+class Workpool:
+    """Runs work by key, at most `max_parallelism` at once.
+
+    What waits is taken in turn from each thread, so fifty tool calls of one thread do not make
+    another thread's only one wait for all of them. A key that is submitted again while it runs is
+    run once more when it has ended: submitting is a wake-up, and handlers are idempotent.
+
+    Args:
+        max_parallelism: how many steps or tools run at once, from 1.
+
+    Raises:
+        ValidationError: `max_parallelism` is below 1.
+    """
+
+    def __init__(self, max_parallelism: int = 64) -> None:
+        if max_parallelism < 1:
+            raise ValidationError("max_parallelism must be at least 1.")
+        self.max_parallelism = max_parallelism
+        self._waiting: OrderedDict[str, deque[str]] = OrderedDict()
+        self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        self._known: set[str] = set()  # waiting, or running and to be run again
+        self._open = True
+
+    def submit(self, key: str, thread_id: str, handler: Handler) -> None:
+        """Run `handler(key)` as soon as there is room; call it on the event loop."""
+        if key in self._known or not self._open:
+            return
+        self._known.add(key)
+        if key not in self._running:
+            self._waiting.setdefault(thread_id, deque()).append(key)
+            self._fill(handler)
+
+    @property
+    def free(self) -> int:
+        """How many more could run now."""
+        return max(0, self.max_parallelism - len(self._running) - len(self._waiting))
+
+    def holds(self, key: str) -> bool:
+        """Whether the key waits or runs here."""
+        return key in self._known or key in self._running
+
+    def running(self) -> list[tuple[str, str]]:
+        """Return (key, thread id) of what runs now."""
+        return [(key, thread_id) for key, (thread_id, _) in self._running.items()]
+
+    def cancel(self, thread_id: str) -> None:
+        """Cancel what runs for a thread and forget what waits for it."""
+        for key in self._waiting.pop(thread_id, ()):
+            self._known.discard(key)
+        for key, (owner, task) in list(self._running.items()):
+            if owner == thread_id:
+                self._known.discard(key)
+                task.cancel()
+
+    async def close(self, grace: float, at_once: str) -> None:
+        """Take nothing new and end what runs.
+
+        Args:
+            grace: seconds that running work gets to end by itself before it is cancelled.
+            at_once: keys that begin so are cancelled at once; they give their work back themselves.
+        """
+        self._open = False
+        self._waiting.clear()
+        self._known.clear()
+        tasks = [task for _, task in self._running.values()]
+        for key, (_, task) in list(self._running.items()):
+            if key.startswith(at_once):
+                task.cancel()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _fill(self, handler: Handler) -> None:
+        while self._waiting and len(self._running) < self.max_parallelism:
+            thread_id, keys = next(iter(self._waiting.items()))
+            key = keys.popleft()
+            if keys:
+                self._waiting.move_to_end(thread_id)
+            else:
+                del self._waiting[thread_id]
+            self._known.discard(key)
+            task = asyncio.create_task(self._run(key, thread_id, handler), name=key)
+            self._running[key] = (thread_id, task)
+
+    async def _run(self, key: str, thread_id: str, handler: Handler) -> None:
+        try:
+            await handler(key)
+        except asyncio.CancelledError:
+            _log.debug("%s was cancelled", key)
+        except Exception:
+            # The wake-up stays leased; the reconciler finds that nobody works on it.
+            _log.exception("%s failed outside of everything that is expected to fail", key)
+        finally:
+            del self._running[key]
+            if key in self._known:  # submitted again meanwhile
+                self._waiting.setdefault(thread_id, deque()).append(key)
+            self._fill(handler)
