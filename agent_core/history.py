@@ -133,8 +133,9 @@ def _from_step(step: list[Part]) -> list[Provider]:
 
 
 def _call(part: Part) -> Provider:
-    given: Any = part.get("input", part.get("rawInput"))
-    arguments: Any = {INVALID_ARGUMENTS: given} if given and not isinstance(given, dict) else given or {}
+    arguments: Any = part.get("input", part.get("rawInput")) or {}
+    if not isinstance(arguments, dict):
+        arguments = {INVALID_ARGUMENTS: arguments}
     function = {"name": tool_name(part), "arguments": json.dumps(arguments, ensure_ascii=False)}
     return {"id": str(part.get("toolCallId")), "type": "function", "function": function}
 

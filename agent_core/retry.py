@@ -48,9 +48,7 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         """Check every value once, where the mistake was made."""
-        _require(
-            self.max_attempts == max(1, int(self.max_attempts)), "max_attempts", "a whole number, 1 or more"
-        )
+        _require(_within(self.max_attempts, 1) and self.max_attempts % 1 == 0, "max_attempts", "1, 2, 3 …")
         _require(self.backoff in ("exponential", "fixed"), "backoff", '"exponential" or "fixed"')
         _require(_within(self.initial_delay, 0), "initial_delay", "seconds, 0 or more")
         _require(_within(self.multiplier, 1), "multiplier", "1 or more")
