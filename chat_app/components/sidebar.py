@@ -68,7 +68,7 @@ def _thread_link(item: rx.Var[ThreadItem], active: rx.Var[bool]) -> rx.Component
     return rx.el.li(
         link(
             rx.el.span(class_name="dot", custom_attrs={"data-tone": item.tone}),
-            rx.el.span(item.title, class_name="title", dir="auto"),
+            rx.el.span(item.title, class_name="title"),
             ago(at=item.at),
             to="/chat/" + item.id.to(str),
             on_click=_close_drawer,
@@ -93,4 +93,13 @@ def _delete_question(item: rx.Var[ThreadItem]) -> rx.Component:
 
 def theme_toggle() -> rx.Component:
     """Light or dark; the system's preference until it is used."""
-    return icon_button("sun-moon", "Switch between light and dark", on_click=rx.toggle_color_mode, custom_attrs=testid("theme"))
+    label = "Switch between light and dark"
+    return rx.el.button(
+        rx.color_mode_cond(icon("moon"), icon("sun")),
+        type="button",
+        class_name="icon-button",
+        aria_label=label,
+        title=label,
+        on_click=rx.toggle_color_mode,
+        custom_attrs=testid("theme"),
+    )

@@ -17,12 +17,12 @@ def tool_row(tool: rx.Var[ToolView]) -> rx.Component:
         rx.el.summary(
             _icon(tool),
             rx.el.span(tool.title, class_name="name"),
-            rx.el.span(tool.brief, class_name="brief", dir="auto"),
+            rx.el.span(rx.cond(tool.progress != "", tool.progress, tool.brief), class_name="brief", dir="auto", custom_attrs=testid("tool-brief")),
             rx.el.span(_status(tool), class_name="tool-status", custom_attrs=testid("tool-status")),
             icon("chevron-right", 14, class_name="chevron"),
+            _progress(tool),
         ),
         rx.el.div(
-            _progress(tool),
             rx.match(tool.state, ("approval", _approval(tool)), ("answer", _question(tool)), rx.fragment()),
             rx.cond(tool.error != "", rx.el.div(tool.error, class_name="tool-error", dir="auto")),
             rx.cond(tool.arguments != "", _field("Arguments", tool.arguments)),
@@ -75,13 +75,8 @@ def _since(tool: ToolVar) -> rx.Component:
 
 def _progress(tool: ToolVar) -> rx.Component:
     return rx.cond(
-        (tool.progress != "") | (tool.percent >= 0),
-        rx.el.div(
-            rx.cond(tool.percent >= 0, rx.el.progress(value=tool.percent, max=100, aria_label="Progress")),
-            rx.el.span(tool.progress),
-            class_name="progress",
-            custom_attrs=testid("tool-progress"),
-        ),
+        tool.percent >= 0,
+        rx.el.progress(value=tool.percent, max=100, aria_label="Progress", custom_attrs=testid("tool-progress")),
     )
 
 

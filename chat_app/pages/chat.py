@@ -10,7 +10,7 @@ from chat_app.components.topbar import topbar
 from chat_app.components.turn import notice
 from chat_app.state import OpenThread, Stream, ThreadList
 
-ON_LOAD = [ThreadList.open, OpenThread.open, ThreadList.follow, Stream.follow]
+ON_LOAD = [Stream.open, ThreadList.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor."""
 
 

@@ -63,12 +63,10 @@ class OpenThread(rx.State):
         """Whether this is the page of a new chat."""
         return not self.open_id
 
-    @rx.event
-    def open(self):
-        """Open the thread of the URL; what this tab already shows of it stays until the rows are read."""
-        wanted = str(self.thread_id or "")  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
-        if wanted != self.open_id:
-            self._clear(wanted)
+    def open(self, thread_id: str) -> None:
+        """Turn to a thread; what the tab already shows of it stays until the rows are read."""
+        if thread_id != self.open_id:
+            self._clear(thread_id)
         self.notice = ""
 
     def _clear(self, open_id: str) -> None:

@@ -103,6 +103,7 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
     state = _tool_state(part, name, context)
     run = context.runs.get(call_id) or {}
     progress, percent = _progress(context.progress.get(call_id)) if state == "running" else ("", -1)
+    question = _question(part.get("input")) if state == "answer" else ""
     return ToolView(
         id=call_id,
         name=name,
@@ -110,7 +111,7 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
         icon=_icon(name),
         state=state,
         brief=_brief(part.get("input")),
-        arguments=pretty(part.get("input")),
+        arguments="" if question else pretty(part.get("input")),
         result=pretty(part.get("output")) if state == "done" else "",
         error=_error(part, state),
         progress=progress,
@@ -119,7 +120,7 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
         took=context.took.get(call_id, "") if state in ("done", "failed") else "",
         attempt=int(run.get("attempt") or 1),
         approval_id=str((part.get("approval") or {}).get("id") or ""),
-        question=_question(part.get("input")) if state == "answer" else "",
+        question=question,
         opened=state in ("approval", "answer", "failed"),
     )
 

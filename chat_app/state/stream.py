@@ -25,6 +25,14 @@ class Stream(rx.State):
     offset: int = 0
     chunk: str = ""
 
+    @rx.event
+    async def open(self):
+        """Turn to the thread of the URL, and follow it."""
+        opened = await self.get_state(OpenThread)
+        opened.open(str(self.thread_id or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        self.run, self.offset, self.chunk = "", 0, ""
+        return Stream.follow if opened.open_id else None
+
     @rx.event(background=True, supersedes=True)
     async def follow(self):
         """Show the open thread and go on showing it, until this tab leaves.
@@ -36,9 +44,6 @@ class Stream(rx.State):
         async with self:
             opened = await self.get_state(OpenThread)
             thread_id, token = opened.open_id, self.router.session.client_token
-            self.run, self.offset, self.chunk = "", 0, ""
-        if not thread_id:
-            return
         follower = Follower(service().is_async)
         try:
             with following(token, follower):

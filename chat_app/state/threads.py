@@ -24,12 +24,13 @@ class ThreadList(rx.State):
 
     @rx.event
     def open(self):
-        """Show what is known at once."""
+        """Show what is known at once, then follow the changes."""
         shared = service()
         self.items, self.loaded = shared.feed.items, shared.feed.version > 0
         self.model, self.demo = shared.choice.name, shared.choice.is_demo
         self.confirming_id = ""
         self.active_id = str(self.thread_id or "")  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        return ThreadList.follow
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
