@@ -7,10 +7,10 @@ from chat_app.react import composer
 from chat_app.state import OpenThread, ThreadList
 
 SUGGESTIONS = (
-    ("clock", "What time is it in Tokyo, and what is 17.5 % of 2,480?"),
-    ("book-open", "Search the docs: what happens when the server is killed in the middle of a word?"),
-    ("hourglass", "Run the slow tool and show me its progress."),
-    ("message-circle-question", "Ask me a question before you go on, then write a short poem about my answer."),
+    ("clock", "What time is it in Tokyo, and what is (17.5 + 3) * 248?"),
+    ("book-open", "Search the docs for what happens after kill -9."),
+    ("hourglass", "Run the slow task for 10 seconds and show its progress."),
+    ("message-circle-question", "Ask me which city I like, then send an e-mail about it to ada@example.org."),
 )
 
 

@@ -105,6 +105,20 @@ def _approval(tool: ToolVar) -> rx.Component:
 def _question(tool: ToolVar) -> rx.Component:
     return rx.el.form(
         rx.cond(tool.question != "", rx.el.p(tool.question, dir="auto")),
+        rx.cond(
+            tool.options.length() > 0,
+            rx.el.div(
+                rx.foreach(
+                    tool.options,
+                    lambda option: button(
+                        option,
+                        on_click=OpenThread.answer({"call_id": tool.id, "answer": option}),
+                        custom_attrs=testid("answer-option"),
+                    ),
+                ),
+                class_name="choices",
+            ),
+        ),
         rx.el.input(type="hidden", name="call_id", value=tool.id, read_only=True),
         rx.el.textarea(
             name="answer", rows="1", dir="auto", aria_label="Your answer", placeholder="Your answer", required=True, custom_attrs=testid("answer")

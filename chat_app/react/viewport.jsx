@@ -18,11 +18,12 @@ export function Viewport({ children, thread, anchor, sent, label = "Conversation
 
   const toEnd = useCallback((behavior = "auto") => {
     seen.current.follow = true;
-    box.current.scrollTo({ top: box.current.scrollHeight, behavior: calm() ? "auto" : behavior });
+    box.current?.scrollTo({ top: box.current.scrollHeight, behavior: calm() ? "auto" : behavior });
   }, []);
 
   const onScroll = useCallback(() => {
     const { current: el } = box;
+    if (!el) return; // a size that was observed just before the page went
     const gap = fromEnd(el);
     if (gap <= AT_END_PX) seen.current.follow = true;
     else if (el.scrollTop < seen.current.top - 1) seen.current.follow = false;

@@ -9,8 +9,8 @@ HINTS = {
     "network": "The provider could not be reached. Check the connection and the address (OPENAI_BASE_URL), and retry.",
     "provider_5xx": "The provider has a problem of its own. Retrying later usually helps.",
     "truncated": "The answer broke off on the way. Retry to have it written again.",
-    "step_limit": "The agent took as many steps as it may. Retry to let it go on.",
-    "poisoned_step": "This step stopped the server several times and was set aside. Retry once the cause is found.",
+    "StepLimitError": "The agent took as many steps as it may. Retry to let it go on.",
+    "PoisonedStepError": "This step stopped the server several times and was set aside. Retry once the cause is found.",
 }
 DEFAULT = "Retry, or write another message."
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import reflex as rx
 
+from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError
 from chat_app.state.follower import Follower, follower_of
 from chat_app.state.hints import hint
@@ -168,9 +169,8 @@ class OpenThread(rx.State):
         self.sent = message_id
         return rx.redirect(f"/chat/{thread.id}")
 
-    async def _begin(self, text: str, message_id: str) -> Any:
-        message = {"id": message_id, "role": "user", "parts": [{"type": "text", "text": text}]}
-        return await service().api.create_thread(messages=[message], auto_start=True)
+    async def _begin(self, text: str, message_id: str) -> Thread:
+        return await service().api.create_thread(text, message_id=message_id)
 
     @rx.event
     async def stop(self):

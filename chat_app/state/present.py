@@ -121,6 +121,7 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
         attempt=int(run.get("attempt") or 1),
         approval_id=str((part.get("approval") or {}).get("id") or ""),
         question=question,
+        options=_options(part.get("input")) if state == "answer" else [],
         opened=state in ("approval", "answer", "failed"),
     )
 
@@ -156,7 +157,12 @@ def _brief(arguments: object) -> str:
 def _question(arguments: object) -> str:
     if not isinstance(arguments, Mapping):
         return ""
-    return next((str(arguments[key]) for key in ("question", "prompt", "message") if arguments.get(key)), "")
+    return next((clean_text(str(arguments[key])) for key in ("question", "prompt", "message") if arguments.get(key)), "")
+
+
+def _options(arguments: object) -> list[str]:
+    given = arguments.get("options") if isinstance(arguments, Mapping) else None
+    return [clean_text(shorten(str(option), 200)) for option in given] if isinstance(given, list) else []
 
 
 def _progress(data: object) -> tuple[str, int]:

@@ -6,12 +6,13 @@ the app is imported, and no engine, thread or scheduler survives a fork.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from agent_core import Agent, Runtime, define_agent_api
+from agent_core import Agent, AgentApi, Runtime, define_agent_api
+from chat_app.demo.agent import build_agent
 from chat_app.models import ModelChoice, choose_model
 from chat_app.settings import Settings, load_settings
 from chat_app.state.feed import Feed
@@ -24,7 +25,7 @@ class Service:
     settings: Settings
     choice: ModelChoice
     agent: Agent
-    api: Any
+    api: AgentApi
     feed: Feed
 
     def is_async(self, tool: str) -> bool:
@@ -54,13 +55,12 @@ async def lifespan() -> AsyncIterator[None]:
 async def opened(settings: Settings) -> AsyncIterator[Service]:
     """Open the runtime on `settings` and make it the process's service."""
     global _opened
-    choice = choose_model(settings)
-    agent = choice.agent()
+    choice = choose_model(settings, os.environ)
+    agent = build_agent(choice, settings)
     async with Runtime(database_url=settings.database_url) as runtime:
-        feed = Feed()
-        api = define_agent_api(runtime, agent, on_status_change=feed.on_status_change)
+        api, feed = define_agent_api(runtime, agent), Feed()
         async with feed.following(api):
-            _opened = Service(settings=settings, choice=choice, agent=agent, api=api, feed=feed)
+            _opened = Service(settings, choice, agent, api, feed)
             try:
                 yield _opened
             finally:

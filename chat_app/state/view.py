@@ -15,6 +15,8 @@ class ToolView:
         since: when it began to run, in seconds since the epoch; 0 if unknown or not running.
         took: how long it ran, in words; "" if nobody watched.
         attempt: 1 for the first.
+        question, options: what a person is asked, and answers to choose from.
+        opened: whether the row shows what is in it before anyone asks.
     """
 
     id: str = ""
@@ -33,6 +35,7 @@ class ToolView:
     attempt: int = 1
     approval_id: str = ""
     question: str = ""
+    options: list[str] = field(default_factory=list)
     opened: bool = False
 
 
