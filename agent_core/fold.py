@@ -7,7 +7,7 @@ follower: how the updates of `subscribe` become what a page shows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from agent_core.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part, Update, tool_name
 from agent_core.reducer import Fold, extras
@@ -186,10 +186,11 @@ class ThreadView:
 
     def _chunk(self, chunk: Chunk, seq: int, message_id: str | None) -> None:
         kind, data = chunk.get("type"), chunk.get("data")
-        if kind == "data-thread":
-            self.thread |= data or {}
-        elif kind == "data-message" and data:
-            self._entries[str(data["id"])] = _Entry(data)
+        if kind == "data-thread" and isinstance(data, dict):
+            self.thread |= data
+        elif kind == "data-message" and isinstance(data, dict):
+            message = cast("dict[str, Any]", data)
+            self._entries[str(message.get("id"))] = _Entry(message)
         elif kind == "data-tool-progress":
             self.progress[str(chunk.get("id"))] = data
         elif kind == "data-tool-run":

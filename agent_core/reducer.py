@@ -9,7 +9,7 @@ stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from agent_core.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part
@@ -92,11 +92,8 @@ class Fold:
         kind = chunk["type"].removesuffix("-delta")
         key = f"{kind}:{chunk.get('id')}"
         place = self._open.get(key)
-        if place is None:
-            place = self._oldest_open(kind)
-            if place is None:
-                place = self._append({"type": kind, "text": "", "state": "streaming"})
-            self._open[key] = place
+        if place is None:  # parts that were handed in have no ids: go on where the step left off
+            place = self._open[key] = self._unclaimed(kind)
         if isinstance(delta := chunk.get("delta"), str):
             self._texts.setdefault(place, []).append(delta)
 
@@ -104,18 +101,23 @@ class Fold:
         kind = chunk["type"].removesuffix("-end")
         place = self._open.pop(f"{kind}:{chunk.get('id')}", None)
         if place is None:
-            place = self._oldest_open(kind)
+            place = next(self._streaming(kind, 0), None)
         if place is not None:
             self._parts[place]["state"] = "done"
+            self._open = {key: other for key, other in self._open.items() if other != place}
 
-    def _oldest_open(self, kind: str) -> int | None:
-        """Where an id that was never opened here belongs: parts that were handed in have no ids."""
-        for place in range(self._step, len(self._parts)):
+    def _streaming(self, kind: str, start: int) -> Iterator[int]:
+        for place in range(start, len(self._parts)):
             part = self._parts[place]
-            streaming = part.get("type") == kind and part.get("state") == "streaming"
-            if streaming and place not in self._open.values():
-                return place
-        return None
+            if part.get("type") == kind and part.get("state") == "streaming":
+                yield place
+
+    def _unclaimed(self, kind: str) -> int:
+        """Return the place of the step's first open part that no id streams into; a new one's if none."""
+        claimed = set(self._open.values())
+        places = (place for place in self._streaming(kind, self._step) if place not in claimed)
+        found = next(places, None)
+        return self._append({"type": kind, "text": "", "state": "streaming"}) if found is None else found
 
     # Tool calls
 
