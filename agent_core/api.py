@@ -21,6 +21,7 @@ from agent_core.messages import Message, Part, Thread, Update, message_parts, pr
 from agent_core.runtime import Runtime
 from agent_core.states import RUNNING
 from agent_core.store import approvals, calls, turns
+from agent_core.store.rows import idle_feed
 from agent_core.store.turns import NewMessage, WhenBusy
 from agent_core.tools import encode_result, parse_arguments
 
@@ -248,7 +249,8 @@ class AgentApi:
             TimeoutError: it still runs after `timeout` seconds.
         """
         await self._authorize(ctx, thread_id)
-        feed = self.runtime.feeds.open(thread_id)
+        name = idle_feed(thread_id)
+        feed = self.runtime.feeds.open(name)
         try:
             async with asyncio.timeout(timeout):
                 while True:
@@ -258,7 +260,7 @@ class AgentApi:
                         return thread
                     await feed.wait()
         finally:
-            self.runtime.feeds.leave(thread_id, feed)
+            self.runtime.feeds.leave(name, feed)
 
     # --- reading ---
 

@@ -2,12 +2,13 @@
 
 The layout is that of ULID (https://github.com/ulid/spec): 48 bits of milliseconds and 80 bits of
 randomness in Crockford's base 32. Within one millisecond of one process the random part counts up,
-so ids made in sequence always sort in sequence.
+so ids made in sequence always sort in sequence. They are names, not secrets: the random part keeps
+processes apart (Python seeds its generator anew after a fork) and costs no system call.
 """
 
 from __future__ import annotations
 
-import secrets
+import random
 import threading
 import time
 
@@ -19,7 +20,7 @@ _last = 0
 def new_id(prefix: str) -> str:
     """Return `prefix` + "_" + 26 characters, greater than every id this process made before."""
     global _last
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(79)
+    value = (time.time_ns() // 1_000_000) << 80 | random.getrandbits(79)
     with _lock:
         # A clock that stands still or steps back must not reorder ids.
         _last = value = value if value >> 80 > _last >> 80 else _last + 1

@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent_core.agent import Agent, AnyAgent
@@ -29,9 +29,35 @@ from agent_core.store.rows import dump
 from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
 from agent_core.tools import parse_arguments
+from agent_core.turn import Turn, Turns
 
 _log = logging.getLogger(__name__)
 _UNKNOWN_AGENT_WAIT = 2.0  # seconds until a step of an agent that nobody has defined is looked at again
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt at one model step: what it is asked with, and where its chunks go."""
+
+    claim: Claim
+    agent: Agent
+    messages: list[dict[str, Any]]
+    request: ModelRequest
+    taken: set[str]
+    flusher: Flusher
+
+    def turn(self, result: StepResult, new_calls: list[NewCall]) -> Turn:
+        """Return what the next step of this turn needs to know."""
+        open_ids = {call.id for call in new_calls if call.error is None}
+        failed = {call.id: call.error for call in new_calls if call.error is not None}
+        parts = [
+            part | {"state": "output-error", "errorText": failed[part["toolCallId"]]}
+            if part.get("toolCallId") in failed
+            else part
+            for part in result.parts
+        ]
+        taken = self.taken | {call.id for call in new_calls}
+        return Turn(self.claim.seq, self.messages, taken, parts, open_ids)
 
 
 class Runner:
@@ -42,6 +68,7 @@ class Runner:
         agents: the agents of this program, by name.
         worker: this worker's name.
         settings, clock: the durations and the time.
+        turns: the turns that run in this process.
     """
 
     def __init__(
@@ -52,7 +79,9 @@ class Runner:
         worker: str,
         settings: Settings,
         clock: Clock,
+        turns: Turns,
     ) -> None:
+        self._turns = turns
         self._writer = writer
         self._reads = reads
         self._agents = agents
@@ -86,43 +115,52 @@ class Runner:
             await self._writer.run(steps.release, claim, [], run_at)
             return
         try:
-            agent = await known.resolve(claim.user_id, claim.thread_id)
-            if claim.steps >= agent.max_steps:
-                raise StepLimitError(
-                    f"The turn took {claim.steps} model steps, the most that {agent.name!r} allows. "
-                    "Resume the thread to let it go on."
-                )
-            request, taken = await self._request(claim, agent)
+            attempt = await self._prepare(claim, await known.resolve(claim.user_id, claim.thread_id))
         except Exception as error:
             await self._fail(claim, known, error, [])
-            return
-        await self._drive(claim, agent, request, taken)
+        else:
+            await self._drive(attempt)
 
-    async def _request(self, claim: Claim, agent: Agent) -> tuple[ModelRequest, set[str]]:
-        history = await asyncio.to_thread(self._reads.history, claim.thread_id)
-        taken = {part["toolCallId"] for message in history for part in message.parts if "toolCallId" in part}
-        messages = to_provider(history, agent.system)
-        if agent.transform_messages is not None:
-            changed = agent.transform_messages(messages)
-            messages = await changed if inspect.isawaitable(changed) else changed
-        return ModelRequest(repair(messages), agent.tool_schemas, agent.model_options), taken
-
-    async def _drive(self, claim: Claim, agent: Agent, request: ModelRequest, taken: set[str]) -> None:
+    async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt:
+        if claim.steps >= agent.max_steps:
+            raise StepLimitError(
+                f"The turn took {claim.steps} model steps, the most that {agent.name!r} allows. "
+                "Resume the thread to let it go on."
+            )
+        messages, taken = await self._history(claim, agent)
         task = asyncio.current_task()
         assert task is not None, "a step runs as a task of its workpool"
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
         flusher = Flusher(self._writer, claim, throttle, task.cancel)
+        return _Attempt(claim, agent, messages, await self._request(agent, messages), taken, flusher)
+
+    async def _history(self, claim: Claim, agent: Agent) -> tuple[list[dict[str, Any]], set[str]]:
+        """Return the provider's messages and the ids of every tool call so far."""
+        if (known := self._turns.resume(claim.thread_id, claim.seq)) is not None:
+            return known
+        history = await asyncio.to_thread(self._reads.history, claim.thread_id)
+        taken = {part["toolCallId"] for message in history for part in message.parts if "toolCallId" in part}
+        return to_provider(history, agent.system), taken
+
+    async def _request(self, agent: Agent, messages: list[dict[str, Any]]) -> ModelRequest:
+        if agent.transform_messages is not None:
+            changed = agent.transform_messages(list(messages))
+            messages = repair(await changed if inspect.isawaitable(changed) else changed)
+        return ModelRequest(messages, agent.tool_schemas, agent.model_options)
+
+    async def _drive(self, attempt: _Attempt) -> None:
+        claim, agent, flusher = attempt.claim, attempt.agent, attempt.flusher
         chunks = model_step(
             agent.model,
-            request,
-            taken_ids=taken,
+            attempt.request,
+            taken_ids=attempt.taken,
             include_tool_input_deltas=agent.streaming.include_tool_input_deltas,
         )
         try:
             async with contextlib.aclosing(chunks):
                 async for event in chunks:
                     if isinstance(event, StepResult):
-                        await self._commit(claim, agent, event, flusher)
+                        await self._commit(attempt, event)
                     else:
                         flusher.add(event)
         except asyncio.CancelledError:
@@ -133,16 +171,18 @@ class Runner:
 
     async def _give_back(self, claim: Claim, flusher: Flusher) -> None:
         """A worker that ends gives its step back; a step that was stopped is not ours to write."""
+        rest = await flusher.rest()
         if self.closing:
             with contextlib.suppress(FenceLost, AgentCoreError):
-                rest = await flusher.rest()
                 await self._writer.run(steps.release, claim, rest, self._clock.now())
-        else:
-            await flusher.rest()
 
-    async def _commit(self, claim: Claim, agent: Agent, result: StepResult, flusher: Flusher) -> None:
-        rest = await flusher.rest()
+    async def _commit(self, attempt: _Attempt, result: StepResult) -> None:
+        claim, agent = attempt.claim, attempt.agent
+        rest = await attempt.flusher.rest()
         parts, new_calls = _planned(agent, result)
+        if new_calls:
+            # Before the commit: its tools may end before this coroutine hears of it.
+            self._turns.keep(claim.thread_id, attempt.turn(result, new_calls))
         crash_point("commit.before")
         await self._writer.run(
             steps.commit,
@@ -151,7 +191,7 @@ class Runner:
             chunks=rest,
             new_calls=new_calls,
             usage=_usage(agent, result),
-            first=flusher.first,
+            first=attempt.flusher.first,
         )
         crash_point("commit.after")
         await self._after_commit(claim, agent, result)

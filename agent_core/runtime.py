@@ -20,12 +20,15 @@ from agent_core.ids import new_id
 from agent_core.presence import Presence
 from agent_core.runner import Runner
 from agent_core.scheduler import Scheduler
+from agent_core.states import RUNNING
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
 from agent_core.store.reads import Reads
+from agent_core.store.rows import idle_feed
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.tool_runner import ToolRunner
+from agent_core.turn import Turns
 from agent_core.workpool import Workpool
 
 _log = logging.getLogger(__name__)
@@ -115,10 +118,9 @@ class Runtime:
             self.writer.wake = self._wake_ups
             self._presence = Presence(_workers_folder(path), self.worker)
             self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
-            self._runner = Runner(
-                self.writer, self.reads, self.agents, self.worker, self.settings, self.clock
-            )
-            self._tools = ToolRunner(self.writer, self.agents, self.worker, self.settings, self.clock)
+            shared = (self.agents, self.worker, self.settings, self.clock, Turns())
+            self._runner = Runner(self.writer, self.reads, *shared)
+            self._tools = ToolRunner(self.writer, *shared)
             self._stack = stack.pop_all()
         self.writer.start()
         if self._work:
@@ -215,6 +217,8 @@ class Runtime:
         task.add_done_callback(self._tasks.discard)
 
     def _moved(self, thread_id: str, status: str, previous: str) -> None:
+        if status not in RUNNING:
+            self.feeds.tell([idle_feed(thread_id)])
         if self.status_hooks:
             self.spawn(self._tell_status(thread_id, status, previous))
 

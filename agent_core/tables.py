@@ -26,9 +26,9 @@ def _json(default: str) -> Any:
     return Field(default=default, sa_column=Column(Text, nullable=False, server_default=default))
 
 
-def _index(name: str, column: str, where: str) -> Index:
+def _index(name: str, columns: list[str], where: str) -> Index:
     """An index over few rows of a long table: those that something still waits for."""
-    return Index(name, column, sqlite_where=text(where), postgresql_where=text(where))
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 # The same words, in the same order, as the statements that use these indexes.
@@ -52,7 +52,7 @@ class ThreadRow(Table, table=True):
     __tablename__: ClassVar[Any] = "agent_thread"
     __table_args__: ClassVar[Any] = (
         Index("agent_thread_by_activity", "updated_at"),  # the thread list
-        _index("agent_thread_running", "status", _RUNNING),  # the reconciler looks for these
+        _index("agent_thread_running", ["status"], _RUNNING),  # the reconciler looks for these
     )
     id: str = Field(primary_key=True)
     agent: str
@@ -144,7 +144,7 @@ class ToolCallRow(Table, table=True):
     __tablename__: ClassVar[Any] = "agent_tool_call"
     __table_args__: ClassVar[Any] = (
         Index("agent_tool_call_by_id", "id"),  # add_tool_result without a thread_id
-        _index("agent_tool_call_open", "thread_id", _OPEN),  # fan-in, and the reconciler
+        _index("agent_tool_call_open", ["thread_id", "seq", "position"], _OPEN),  # fan-in, and the reconciler
         Index("agent_tool_call_by_message", "thread_id", "message_id"),
         _CLUSTERED,
     )

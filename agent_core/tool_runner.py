@@ -13,8 +13,10 @@ from agent_core.errors import AgentCoreError
 from agent_core.faults import crash_point
 from agent_core.store import calls
 from agent_core.store.calls import ClaimedCall, FenceLost
+from agent_core.store.rows import load
 from agent_core.store.writer import Tx, Writer
 from agent_core.tools import Tool, ToolContext, encode_result, execute
+from agent_core.turn import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -32,11 +34,19 @@ class ToolRunner:
         agents: the agents of this program, by name.
         worker: this worker's name.
         settings, clock: the limits and the time.
+        turns: the turns that run in this process; they are told each outcome.
     """
 
     def __init__(
-        self, writer: Writer, agents: dict[str, AnyAgent], worker: str, settings: Settings, clock: Clock
+        self,
+        writer: Writer,
+        agents: dict[str, AnyAgent],
+        worker: str,
+        settings: Settings,
+        clock: Clock,
+        turns: Turns,
     ) -> None:
+        self._turns = turns
         self._writer = writer
         self._agents = agents
         self._worker = worker
@@ -122,6 +132,10 @@ class ToolRunner:
             calls.finish, call.thread_id, call.id, output=output, error=error, attempt=call.attempt
         )
         crash_point("tool.commit.after")
+        fields = {"state": "output-available", "output": load(output)}
+        if error is not None:
+            fields = {"state": "output-error", "errorText": error}
+        self._turns.outcome(call.thread_id, call.id, fields)
 
 
 def _forget(tx: Tx, key: str) -> None:

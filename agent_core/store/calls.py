@@ -119,7 +119,10 @@ _OPEN = Statement(
     .order_by(_c.seq, _c.position)
 )
 _ANY_OPEN = Statement(
-    select(_c.id).where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS)).limit(1)
+    select(_c.id)
+    .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
+    .order_by(_c.seq, _c.position)  # the order of the index of open calls, which this makes SQLite use
+    .limit(1)
 )
 _ADVANCE = Statement(
     update(THREAD)

@@ -43,3 +43,8 @@ def tool_key(thread_id: str, call_id: str) -> str:
 def timeout_key(thread_id: str, call_id: str) -> str:
     """Return the key of the wake-up that fails an async tool call whose outcome never came."""
     return f"timeout:{thread_id}:{call_id}"
+
+
+def idle_feed(thread_id: str) -> str:
+    """Return the name of the feed that is told only when a thread becomes idle or is deleted."""
+    return f"idle:{thread_id}"

@@ -17,7 +17,7 @@ from agent_core.messages import Part
 from agent_core.states import IDLE, RUNNING, ThreadStatus, sources
 from agent_core.states import THREAD as MOVES
 from agent_core.store import calls, deltas, streams
-from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, P, dump, load, step_key
+from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, P, dump, idle_feed, load, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.writer import Tx
 
@@ -371,7 +371,7 @@ def remove(tx: Tx, thread_id: str) -> None:
     tx.wake.drop(tx, thread_id)
     for statement in _DELETES:
         tx.run(statement, thread_id=thread_id)
-    tx.touched.add(thread_id)
+    tx.touched |= {thread_id, idle_feed(thread_id)}
 
 
 def change(tx: Tx, thread_id: str, **values: Any) -> None:

@@ -53,7 +53,11 @@ _step_row = exists(select(_w.id).where(_w.id == "step:" + THREAD.c.id))
 _STEPS_MISSING = Statement(select(THREAD.c.id).where(one_of(THREAD.c.status, ["streaming"]), ~_step_row))
 _tool_row = exists(select(_w.id).where(_w.id == "tool:" + CALL.c.thread_id + ":" + CALL.c.id))
 _TOOLS_MISSING = Statement(
-    select(CALL.c.thread_id, CALL.c.id).where(one_of(CALL.c.status, ["pending", "running"]), ~_tool_row)
+    select(CALL.c.thread_id, CALL.c.id).where(
+        one_of(CALL.c.status, OPEN_CALLS),  # the condition of the index
+        one_of(CALL.c.status, ["pending", "running"]),
+        ~_tool_row,
+    )
 )
 _open_call = exists(
     select(CALL.c.id).where(CALL.c.thread_id == THREAD.c.id, one_of(CALL.c.status, OPEN_CALLS))

@@ -115,7 +115,7 @@ def upgrade() -> None:
     op.create_index(
         "agent_tool_call_open",
         "agent_tool_call",
-        ["thread_id"],
+        ["thread_id", "seq", "position"],
         unique=False,
         sqlite_where=sa.text(
             "status = 'approval' OR status = 'pending' OR status = 'running' OR status = 'waiting'"
