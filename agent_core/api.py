@@ -12,16 +12,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from agent_core.agent import Agent, AnyAgent, CallContext
-from agent_core.clock import as_datetime
 from agent_core.errors import ThreadNotFoundError, ValidationError
 from agent_core.faults import crash_point
-from agent_core.feeds import ALL
 from agent_core.ids import new_id
 from agent_core.messages import Message, Part, Thread, Update, message_parts, prompt_parts
 from agent_core.runtime import Runtime
 from agent_core.states import RUNNING
 from agent_core.store import approvals, calls, turns
-from agent_core.store.rows import idle_feed
+from agent_core.store.rows import LIST_FEED, idle_feed
 from agent_core.store.turns import NewMessage, WhenBusy
 from agent_core.tools import encode_result, parse_arguments
 
@@ -351,14 +349,14 @@ class AgentApi:
 
     async def changes(self) -> AsyncGenerator[None]:
         """Yield at once, and again whenever any thread may have changed; for lists of threads."""
-        feed = self.runtime.feeds.open(ALL)
+        feed = self.runtime.feeds.open(LIST_FEED)
         try:
             while not self.runtime.feeds.closed:
                 feed.clear()
                 yield
                 await feed.wait()
         finally:
-            self.runtime.feeds.leave(ALL, feed)
+            self.runtime.feeds.leave(LIST_FEED, feed)
 
     # --- tools ---
 
@@ -467,14 +465,7 @@ class AgentApi:
             if found is not None:
                 return found
             raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
-        return Message(
-            id=new.id,
-            thread_id=thread_id,
-            role=new.role,
-            parts=new.parts,
-            metadata=new.metadata,
-            created_at=as_datetime(stored),
-        )
+        return new.stored(thread_id, stored)
 
     def _shown(self, messages: Sequence[Message]) -> list[Message]:
         return [message for message in messages if not (self._exclude_system and message.role == "system")]

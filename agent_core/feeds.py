@@ -10,37 +10,34 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
-ALL = ""
-"""The feed of everything, for readers of the thread list."""
-
 
 class Feeds:
-    """The readers of this process, by thread id."""
+    """The readers of this process, by the name of the feed: a thread's id, or one of `store.rows`."""
 
     def __init__(self) -> None:
         self._readers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._closed = False
 
-    def open(self, thread_id: str) -> asyncio.Event:
-        """Begin to follow a thread; the event is set whenever there may be something new."""
+    def open(self, name: str) -> asyncio.Event:
+        """Begin to follow; the event is set whenever there may be something new."""
         event = asyncio.Event()
         if self._closed:
             event.set()
-        self._readers[thread_id].add(event)
+        self._readers[name].add(event)
         return event
 
-    def leave(self, thread_id: str, event: asyncio.Event) -> None:
+    def leave(self, name: str, event: asyncio.Event) -> None:
         """End following."""
-        readers = self._readers.get(thread_id)
+        readers = self._readers.get(name)
         if readers is not None:
             readers.discard(event)
             if not readers:
-                del self._readers[thread_id]
+                del self._readers[name]
 
-    def tell(self, thread_ids: Iterable[str]) -> None:
-        """Tell the readers of these threads, and those of the list."""
-        for thread_id in (*thread_ids, ALL):
-            for event in self._readers.get(thread_id, ()):
+    def tell(self, names: Iterable[str]) -> None:
+        """Tell the readers of these feeds."""
+        for name in names:
+            for event in self._readers.get(name, ()):
                 event.set()
 
     def tell_all(self) -> None:

@@ -21,6 +21,7 @@ from agent_core.presence import Presence
 from agent_core.runner import Runner
 from agent_core.scheduler import Scheduler
 from agent_core.states import RUNNING
+from agent_core.store import deltas
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
 from agent_core.store.reads import Reads
@@ -32,6 +33,7 @@ from agent_core.turn import Turns
 from agent_core.workpool import Workpool
 
 _log = logging.getLogger(__name__)
+_TIDY = 60.0  # seconds between looks for deltas that no reader needs any more
 _GRACE = 5.0  # seconds that running tools get to end by themselves when the process is asked to
 
 
@@ -81,8 +83,20 @@ class Runtime:
         self._checking = False
         self._foreign = False
         self._is_open = False
-        self.writer: Writer
-        self.reads: Reads
+
+    @property
+    def writer(self) -> Writer:
+        """The store's writing side."""
+        if not self._is_open:
+            raise ValidationError("The runtime is not open; use it inside `async with runtime:`.")
+        return self._writer
+
+    @property
+    def reads(self) -> Reads:
+        """The store's reading side."""
+        if not self._is_open:
+            raise ValidationError("The runtime is not open; use it inside `async with runtime:`.")
+        return self._reads
 
     def register(self, agent: AnyAgent, on_status_change: Any = None) -> None:
         """Make an agent known, so that its threads can run here."""
@@ -99,8 +113,8 @@ class Runtime:
             writing, reading, path = stack.enter_context(database)
             await asyncio.to_thread(migrate, writing)
             self._loop = asyncio.get_running_loop()
-            self.reads = Reads(reading)
-            self.writer = Writer(
+            self._reads = Reads(reading)
+            self._writer = Writer(
                 writing,
                 self.clock,
                 watch=self.settings.watch,
@@ -115,14 +129,14 @@ class Runtime:
                 cancel=self.cancel,
                 notify=self._notify,
             )
-            self.writer.wake = self._wake_ups
+            self._writer.wake = self._wake_ups
             self._presence = Presence(_workers_folder(path), self.worker)
             self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
             shared = (self.agents, self.worker, self.settings, self.clock, Turns())
-            self._runner = Runner(self.writer, self.reads, *shared)
-            self._tools = ToolRunner(self.writer, *shared)
+            self._runner = Runner(self._writer, self._reads, *shared)
+            self._tools = ToolRunner(self._writer, *shared)
             self._stack = stack.pop_all()
-        self.writer.start()
+        self._writer.start()
         if self._work:
             self._start_work()
         self._is_open = True
@@ -133,18 +147,18 @@ class Runtime:
     ) -> None:
         """Give running work back and close the database."""
         self._runner.closing = True
-        self._is_open = False
         self.feeds.close()
         if self._work:
             self._scheduler.shutdown()
             await asyncio.gather(
                 *(pool.close(_GRACE, "step:") for pool in {self.workpool, self.tool_workpool})
             )
-            await self.writer.run(self._wake_ups.release, self.worker)
+            await self._writer.run(self._wake_ups.release, self.worker)
+        self._is_open = False
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.writer.close()
+        await self._writer.close()
         self._presence.close()
         self._stack.close()
 
@@ -154,6 +168,7 @@ class Runtime:
         self._presence.open()
         self._scheduler.every(self.settings.heartbeat, self._heartbeat)
         self._scheduler.every(self.settings.reconcile, self._reconcile)
+        self._scheduler.every(_TIDY, self._tidy)
         self._scheduler.start()
 
     def _dispatch(self, key: str, thread_id: str) -> None:
@@ -197,7 +212,7 @@ class Runtime:
 
     async def _end_stopped(self) -> None:
         live = dict(self._runner.live)
-        fences = await asyncio.to_thread(self.reads.fences, list(live))
+        fences = await asyncio.to_thread(self._reads.fences, list(live))
         for thread_id, claim in live.items():
             if (
                 fences.get(thread_id) != (claim.seq, "streaming")
@@ -225,7 +240,7 @@ class Runtime:
     async def _tell_status(self, thread_id: str, status: str, previous: str) -> None:
         agents = list(self.status_hooks)
         if len(self.agents) > 1:
-            thread = await asyncio.to_thread(self.reads.thread, thread_id)
+            thread = await asyncio.to_thread(self._reads.thread, thread_id)
             agents = [thread.agent] if thread else []
         for agent in agents:
             for hook in self.status_hooks.get(agent, ()):
@@ -237,7 +252,7 @@ class Runtime:
         room = max(self.workpool.free, self.tool_workpool.free)
         if room == 0:
             return []
-        return self.writer.run_blocking(self._wake_ups.take, room)
+        return self._writer.run_blocking(self._wake_ups.take, room)
 
     def _deliver(self, key: str) -> None:
         thread_id = key.split(":", 2)[1]
@@ -258,9 +273,12 @@ class Runtime:
                 self._loop.call_soon_threadsafe(self._dispatch, key, thread_id)
         self._notify()
 
+    def _tidy(self) -> None:
+        self._guarded(deltas.tidy, self.clock.now() - self.settings.keep_deltas)
+
     def _guarded(self, function: Any, *args: Any) -> Any:
         try:
-            return self.writer.run_blocking(function, *args)
+            return self._writer.run_blocking(function, *args)
         except (AgentCoreError, TimeoutError):
             _log.exception("The database did not answer; the next round tries again.")
             return None

@@ -22,7 +22,7 @@ from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
 from agent_core.store import deltas
-from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, dump, load, step_key, timeout_key, tool_key
+from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, load, step_key, timeout_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.writer import Tx
 

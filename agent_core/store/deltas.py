@@ -13,8 +13,9 @@ from sqlalchemy import delete, insert, select, update
 
 from agent_core.errors import ThreadNotFoundError
 from agent_core.messages import Chunk
-from agent_core.store.rows import DELTA, THREAD, P, dump, load
-from agent_core.store.statement import Statement
+from agent_core.states import IDLE
+from agent_core.store.rows import DELTA, LIST_FEED, THREAD, P, dump, load
+from agent_core.store.statement import Statement, one_of
 from agent_core.store.writer import Tx
 
 _t = THREAD.c
@@ -35,6 +36,16 @@ _OF_STREAM = Statement(
     .order_by(DELTA.c.cursor)
 )
 _TRIM = Statement(delete(DELTA).where(DELTA.c.thread_id == P("thread_id"), DELTA.c.cursor <= P("cursor")))
+_TIDY = 50  # threads to a transaction
+_UNTIDY = Statement(
+    select(_t.id, _t.cursor)
+    .where(_t.trimmed < _t.cursor, _t.updated_at < P("before"), one_of(_t.status, IDLE))
+    .order_by(_t.updated_at)
+    .limit(P("most"))
+)
+_TRIMMED = Statement(
+    update(THREAD).where(_t.id == P("thread_id")).values(trimmed=P("at_cursor"), turn_cursor=P("at_cursor"))
+)
 
 
 def append(
@@ -51,6 +62,8 @@ def append(
         created_at=tx.now,
     )
     tx.touched.add(thread_id)
+    if any(chunk["type"] == "data-thread" for chunk in chunks):
+        tx.touched.add(LIST_FEED)
 
 
 def tick(tx: Tx, thread_id: str) -> int:
@@ -73,6 +86,15 @@ def of_stream(tx: Tx, thread_id: str, seq: int) -> list[Chunk]:
 def trim(tx: Tx, thread_id: str, cursor: int) -> None:
     """Delete the deltas up to `cursor`."""
     tx.run(_TRIM, thread_id=thread_id, cursor=cursor)
+
+
+def tidy(tx: Tx, before: float) -> int:
+    """Delete the deltas of threads that have been idle since `before`; return how many threads."""
+    rows = tx.all(_UNTIDY, before=before, most=_TIDY)
+    for thread_id, cursor in rows:
+        trim(tx, thread_id, cursor)
+        tx.run(_TRIMMED, thread_id=thread_id, at_cursor=cursor)
+    return len(rows)
 
 
 def thread_chunk(**changed: Any) -> Chunk:

@@ -53,8 +53,9 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
 
 
 def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory) -> None:
+    # What alembic's own `upgrade` command does, on our connection and in our transaction.
     def steps(revision: object, _context: MigrationContext) -> object:
-        return scripts._upgrade_revs("head", revision)  # pyright: ignore  # as alembic's own command does
+        return scripts._upgrade_revs("head", revision)  # pyright: ignore[reportPrivateUsage]
 
     with EnvironmentContext(config, scripts, fn=steps) as environment:  # pyright: ignore[reportArgumentType]
         environment.configure(

@@ -45,6 +45,10 @@ def timeout_key(thread_id: str, call_id: str) -> str:
     return f"timeout:{thread_id}:{call_id}"
 
 
+LIST_FEED = "threads"
+"""The feed of those who show the list of threads."""
+
+
 def idle_feed(thread_id: str) -> str:
     """Return the name of the feed that is told only when a thread becomes idle or is deleted."""
     return f"idle:{thread_id}"

@@ -10,14 +10,27 @@ from typing import Any, Literal
 
 from sqlalchemy import delete, insert, select, update
 
+from agent_core.clock import as_datetime
 from agent_core.errors import DuplicateMessageError, ThreadBusyError, ThreadNotFoundError
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
-from agent_core.messages import Part
+from agent_core.messages import Message, Part, Role
 from agent_core.states import IDLE, RUNNING, ThreadStatus, sources
 from agent_core.states import THREAD as MOVES
 from agent_core.store import calls, deltas, streams
-from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, P, dump, idle_feed, load, step_key
+from agent_core.store.rows import (
+    CALL,
+    DELTA,
+    LIST_FEED,
+    MESSAGE,
+    STREAM,
+    THREAD,
+    P,
+    dump,
+    idle_feed,
+    load,
+    step_key,
+)
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.writer import Tx
 
@@ -107,21 +120,18 @@ class NewMessage:
     """A message about to be stored; `parts` are validated already."""
 
     id: str
-    role: str
+    role: Role
     parts: list[Part]
     metadata: dict[str, Any]
 
     def as_json(self, thread_id: str, created_at: float) -> dict[str, Any]:
         """Return the message as readers of the deltas get it."""
-        return {
-            "id": self.id,
-            "thread_id": thread_id,
-            "role": self.role,
-            "parts": self.parts,
-            "metadata": self.metadata,
-            "created_at": created_at,
-            "committed_seq": 0,
-        }
+        return self.stored(thread_id, created_at).to_dict()
+
+    def stored(self, thread_id: str, created_at: float) -> Message:
+        """Return the message as it stands from `created_at` on."""
+        when = as_datetime(created_at)
+        return Message(self.id, thread_id, self.role, self.parts, when, self.metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +184,7 @@ def create(
         _add(tx, thread_id, message)
     if run:
         _begin(tx, thread_id, _lock(tx, thread_id))
-    tx.touched.add(thread_id)
+    tx.touched |= {thread_id, LIST_FEED}
     crash_point("send.inside")
 
 
@@ -371,7 +381,7 @@ def remove(tx: Tx, thread_id: str) -> None:
     tx.wake.drop(tx, thread_id)
     for statement in _DELETES:
         tx.run(statement, thread_id=thread_id)
-    tx.touched |= {thread_id, idle_feed(thread_id)}
+    tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}
 
 
 def change(tx: Tx, thread_id: str, **values: Any) -> None:
