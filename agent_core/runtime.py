@@ -15,10 +15,12 @@ from agent_core.clock import Clock, SystemClock
 from agent_core.config import Settings
 from agent_core.errors import AgentCoreError, ValidationError
 from agent_core.feeds import Feeds
-from agent_core.hooks import call_hook
 from agent_core.ids import new_id
 from agent_core.presence import Presence
-from agent_core.runner import Runner
+from agent_core.runner.hooks import call_hook
+from agent_core.runner.steps import Runner
+from agent_core.runner.tool_calls import ToolRunner
+from agent_core.runner.turn import Turns
 from agent_core.scheduler import Scheduler
 from agent_core.states import RUNNING
 from agent_core.store import deltas
@@ -28,8 +30,6 @@ from agent_core.store.reads import Reads
 from agent_core.store.rows import idle_feed
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
-from agent_core.tool_runner import ToolRunner
-from agent_core.turn import Turns
 from agent_core.workpool import Workpool
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from agent_core.llm.base import (
     Usage,
 )
 from agent_core.llm.custom import register_custom_provider
-from agent_core.llm.library import warm
+from agent_core.llm.library import close_connections, warm
 from agent_core.llm.litellm_model import LitellmModel
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "TextDelta",
     "ToolCallDelta",
     "Usage",
+    "close_connections",
     "register_custom_provider",
     "warm",
 ]

@@ -33,6 +33,23 @@ async def litellm_module() -> Any:
     return library
 
 
+async def close_connections() -> None:
+    """Close the connections to providers that this event loop keeps open.
+
+    For programs that go on after their event loop, such as tests: litellm remembers its clients by the
+    loop's address, which a later loop may have again. No request may be under way.
+    """
+    if _litellm is None:
+        return
+    clients: dict[str, Any] = _litellm.in_memory_llm_clients_cache.cache_dict
+    ours = f"-{id(asyncio.get_running_loop())}"
+    for key in [key for key in clients if key.endswith(ours)]:
+        client = clients.pop(key)
+        close = getattr(client, "close", None) or getattr(client, "aclose", None)
+        if close is not None:
+            await close()
+
+
 def _import() -> ModuleType:
     global _litellm
     with _lock:

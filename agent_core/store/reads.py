@@ -1,31 +1,20 @@
-"""Reading: rows become threads, messages and updates. Consistent snapshots, off the event loop.
-
-An assistant's message is put together from the streams of its turn in the order of their seq, and
-its tool parts are filled in from the tool calls' rows; so nothing is stored twice and no row grows.
-"""
+"""Reading: rows become threads, messages and updates, in consistent snapshots, off the event loop."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Engine, and_, or_
 from sqlmodel import Session, col, select
 
-from agent_core.clock import as_datetime
 from agent_core.fold import merge, unfold
-from agent_core.messages import Chunk, Message, Part, Role, Thread, Update
-from agent_core.states import CallStatus, StreamStatus
+from agent_core.messages import Chunk, Message, Thread, Update
+from agent_core.states import StreamStatus
+from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.rows import load
 from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow
-
-_STATES = {
-    CallStatus.APPROVAL: "approval-requested",
-    CallStatus.SUCCEEDED: "output-available",
-    CallStatus.FAILED: "output-error",
-    CallStatus.DENIED: "output-denied",
-}
 
 
 class Reads:
@@ -136,7 +125,7 @@ class Reads:
                 return None
             replies = {row.id} if row.role == "assistant" else set[str]()
             streams = _streams(session, thread_id, replies, everything=False, partial=True)
-            return _message(row, streams, _calls(session, thread_id, replies))
+            return assemble(row, streams, _calls(session, thread_id, replies))
 
     def fences(self, thread_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Return (seq, status) of each thread that still exists."""
@@ -145,28 +134,6 @@ class Reads:
                 select(ThreadRow.id, ThreadRow.seq, ThreadRow.status).where(col(ThreadRow.id).in_(thread_ids))
             )
             return {row[0]: (row[1], row[2]) for row in rows}
-
-
-def to_thread(row: ThreadRow) -> Thread:
-    """Turn a row into a value."""
-    return Thread(
-        id=row.id,
-        status=row.status,
-        title=row.title,
-        user_id=row.user_id,
-        agent=row.agent,
-        stop_signal=row.stop_signal,
-        seq=row.seq,
-        retry_state=load(row.retry_state),
-        error=row.error,
-        error_kind=row.error_kind,
-        pinned=row.pinned,
-        archived=row.archived,
-        metadata=load(row.meta),
-        created_at=as_datetime(row.created_at),
-        updated_at=as_datetime(row.updated_at),
-        cursor=row.cursor,
-    )
 
 
 def _messages(
@@ -191,7 +158,7 @@ def _messages(
     for stream in _streams(session, thread_id, replies, limit is None, partial):
         streams[stream.message_id].append(stream)
     calls = _calls(session, thread_id, None if limit is None else replies)
-    return [_message(row, streams[row.id], calls) for row in rows]
+    return [assemble(row, streams[row.id], calls) for row in rows]
 
 
 def _streams(
@@ -213,47 +180,6 @@ def _calls(session: Session, thread_id: str, messages: set[str] | None) -> dict[
             return {}
         statement = statement.where(col(ToolCallRow.message_id).in_(messages))
     return {row.id: row for row in session.exec(statement)}
-
-
-def _message(row: MessageRow, streams: Sequence[StreamRow], calls: dict[str, ToolCallRow]) -> Message:
-    parts: list[Part] = load(row.parts)
-    committed = 0
-    for stream in streams:
-        parts = parts + filled(load(stream.parts), calls)
-        if stream.status == StreamStatus.COMMITTED:
-            committed = stream.seq
-    meta = load(row.meta)
-    return Message(
-        id=row.id,
-        thread_id=row.thread_id,
-        role=cast(Role, row.role),
-        parts=parts,
-        metadata=meta | {"queued": True} if row.queued else meta,
-        created_at=as_datetime(row.created_at),
-        committed_seq=committed,
-    )
-
-
-def filled(parts: list[Part], calls: dict[str, ToolCallRow]) -> list[Part]:
-    """Return the parts with each tool part as its call's row has it."""
-    return [
-        part | _call_fields(call) if (call := calls.get(part.get("toolCallId", ""))) else part
-        for part in parts
-    ]
-
-
-def _call_fields(call: ToolCallRow) -> Part:
-    status = CallStatus(call.status)
-    fields: Part = {"state": _STATES.get(status, "input-available"), "input": load(call.input)}
-    if status is CallStatus.SUCCEEDED:
-        fields["output"] = load(call.output)
-    elif status in (CallStatus.FAILED, CallStatus.DENIED):
-        fields["errorText"] = call.error
-    if status is CallStatus.APPROVAL:
-        fields["approval"] = {"id": call.id}
-    elif status is CallStatus.DENIED:
-        fields["approval"] = {"id": call.id, "approved": False, "reason": call.error}
-    return fields
 
 
 def _uncommitted(session: Session, thread_id: str) -> tuple[int, str | None, list[Chunk]]:

@@ -18,6 +18,7 @@ from agent_core.states import THREAD as MOVES
 from agent_core.states import sources
 from agent_core.store import calls, deltas, streams, turns
 from agent_core.store.calls import FenceLost, NewCall
+from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.writer import Tx
@@ -103,7 +104,7 @@ def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int) -> Claim | None
     claimed = Claim(thread_id, seq, message_id, attempt + 1, steps, agent, user_id, position)
     if (said := streams.cut(tx, thread_id, seq - 1, "the process ended")) is not None:
         if said:
-            turns.ensure_reply(tx, thread_id, message_id, position)
+            ensure_reply(tx, thread_id, message_id, position)
         tx.run(_CRASHED, thread_id=thread_id)
         if crashes + 1 >= max_crashes:
             _seal(tx, claimed, crashes + 1)
@@ -169,7 +170,7 @@ def commit(
         raise FenceLost
     crash_point("commit.inside")
     if claimed.steps == 0:
-        turns.ensure_reply(tx, thread_id, claimed.message_id, claimed.position)
+        ensure_reply(tx, thread_id, claimed.message_id, claimed.position)
     if first:
         streams.replace_partial(tx, thread_id, seq)
     tx.wake.done(tx, step_key(thread_id))
@@ -233,4 +234,4 @@ def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
 
 def _cut(tx: Tx, claimed: Claim, why: str, rest: list[Chunk]) -> None:
     if streams.cut(tx, claimed.thread_id, claimed.seq, why, rest):
-        turns.ensure_reply(tx, claimed.thread_id, claimed.message_id, claimed.position)
+        ensure_reply(tx, claimed.thread_id, claimed.message_id, claimed.position)

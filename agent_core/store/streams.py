@@ -12,7 +12,7 @@ from agent_core.messages import Chunk, Part
 from agent_core.states import STREAM as MOVES
 from agent_core.states import sources
 from agent_core.store import deltas
-from agent_core.store.rows import MESSAGE, STREAM, P, dump
+from agent_core.store.rows import STREAM, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.writer import Tx
 
@@ -43,9 +43,6 @@ _KEEP = _move("keep", _s.thread_id == P("thread_id"))
 _LIVE = Statement(select(_s.message_id).where(*_mine, _s.status == "streaming"))
 _PARTIAL = Statement(
     select(_s.seq, _s.message_id).where(_s.thread_id == P("thread_id"), _s.status == "partial")
-)
-_HAS_MESSAGE = Statement(
-    select(MESSAGE.c.id).where(MESSAGE.c.thread_id == P("thread_id"), MESSAGE.c.id == P("message_id"))
 )
 
 
@@ -102,8 +99,3 @@ def keep_partial(tx: Tx, thread_id: str) -> list[tuple[int, str]]:
     if kept:
         tx.run(_KEEP, thread_id=thread_id)
     return kept
-
-
-def has_message(tx: Tx, thread_id: str, message_id: str) -> bool:
-    """Whether the message's row exists already."""
-    return tx.one(_HAS_MESSAGE, thread_id=thread_id, message_id=message_id) is not None

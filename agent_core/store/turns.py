@@ -1,37 +1,25 @@
-"""What a person does to a thread: create, send, add, resume, stop, update, delete.
+"""Turns: begun by a message, resumed, stopped; and the thread's first one, with which it is made.
 
 Each is one transaction that moves the state and writes the wake-up.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
-from agent_core.clock import as_datetime
-from agent_core.errors import DuplicateMessageError, ThreadBusyError, ThreadNotFoundError
+from agent_core.errors import DuplicateMessageError, ThreadBusyError
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
-from agent_core.messages import Message, Part, Role
-from agent_core.states import IDLE, RUNNING, ThreadStatus, sources
+from agent_core.messages import Chunk
 from agent_core.states import THREAD as MOVES
+from agent_core.states import ThreadStatus, sources
 from agent_core.store import calls, deltas, streams
-from agent_core.store.rows import (
-    CALL,
-    DELTA,
-    LIST_FEED,
-    MESSAGE,
-    STREAM,
-    THREAD,
-    P,
-    dump,
-    idle_feed,
-    load,
-    step_key,
-)
+from agent_core.store.messages import NewMessage, ensure_reply, has_message, insert_message, title_of
+from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, load, step_key
 from agent_core.store.statement import Statement, one_of
+from agent_core.store.threads import Standing, lock
 from agent_core.store.writer import Tx
 
 WhenBusy = Literal["reject", "queue", "interrupt"]
@@ -48,11 +36,6 @@ _CREATE = Statement(
         pinned=False,
         archived=False,
     )
-)
-_LOCK = Statement(
-    select(_t.status, _t.position, _t.cursor, _t.turn_cursor, _t.message_id, _t.title, _t.seq)
-    .where(_t.id == P("thread_id"))
-    .with_for_update()
 )
 _BEGIN = Statement(
     update(THREAD)
@@ -88,19 +71,13 @@ _STOP = Statement(
     )
     .returning(_t.cursor, _t.seq, _t.message_id, _t.position)
 )
-_INSERT_MESSAGE = Statement(
-    insert(MESSAGE).values(
-        {n: P(n) for n in ("thread_id", "id", "position", "role", "parts", "meta", "queued", "created_at")}
-    )
-)
 _of_thread = _m.thread_id == P("thread_id")
-_MESSAGE = Statement(select(_m.id).where(_of_thread, _m.id == P("message_id")))
 _LAST = Statement(
     select(_m.id, _m.role, _m.position).where(_of_thread, ~_m.queued).order_by(_m.position.desc()).limit(1)
 )
 _QUEUED = Statement(
     select(_m.id, _m.parts, _m.meta, _m.created_at)
-    .where(_of_thread, _m.queued)
+    .where(_of_thread, _m.queued, _m.position > P("after"))  # they stand behind all others
     .order_by(_m.position)
     .limit(1)
 )
@@ -109,53 +86,6 @@ _UNQUEUE = Statement(
     .where(_of_thread, _m.id == P("message_id"))
     .values(queued=False, position=P("new_position"))
 )
-_DELETES = [
-    Statement(delete(table).where(column == P("thread_id")))
-    for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE)] + [(THREAD, _t.id)]
-]
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """A message about to be stored; `parts` are validated already."""
-
-    id: str
-    role: Role
-    parts: list[Part]
-    metadata: dict[str, Any]
-
-    def as_json(self, thread_id: str, created_at: float) -> dict[str, Any]:
-        """Return the message as readers of the deltas get it."""
-        return self.stored(thread_id, created_at).to_dict()
-
-    def stored(self, thread_id: str, created_at: float) -> Message:
-        """Return the message as it stands from `created_at` on."""
-        when = as_datetime(created_at)
-        return Message(self.id, thread_id, self.role, self.parts, when, self.metadata)
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """A thread's row as a command finds it, its lock taken."""
-
-    status: ThreadStatus
-    position: int
-    cursor: int
-    turn_cursor: int
-    message_id: str | None
-    title: str | None
-    seq: int
-
-    @property
-    def running(self) -> bool:
-        return self.status in RUNNING
-
-
-def _lock(tx: Tx, thread_id: str) -> _Standing:
-    row = tx.one(_LOCK, thread_id=thread_id)
-    if row is None:
-        raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
-    return _Standing(ThreadStatus(row[0]), *row[1:])
 
 
 def create(
@@ -183,26 +113,26 @@ def create(
     for message in messages:
         _add(tx, thread_id, message)
     if run:
-        _begin(tx, thread_id, _lock(tx, thread_id))
+        _begin(tx, thread_id, lock(tx, thread_id))
     tx.touched |= {thread_id, LIST_FEED}
     crash_point("send.inside")
 
 
 def add(tx: Tx, thread_id: str, message: NewMessage) -> float:
     """Store a message without running the thread; return when, in seconds since the epoch."""
-    if _lock(tx, thread_id).running:
+    if lock(tx, thread_id).running:
         raise ThreadBusyError(f"The thread {thread_id!r} is running; wait until it is idle, or stop it.")
     _add(tx, thread_id, message)
     return tx.now
 
 
 def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
-    if tx.one(_MESSAGE, thread_id=thread_id, message_id=message.id) is not None:
+    if has_message(tx, thread_id, message.id):
         raise DuplicateMessageError(f"The thread {thread_id!r} already has a message {message.id!r}.")
-    at = _lock(tx, thread_id)
+    at = lock(tx, thread_id)
     _keep(tx, thread_id)
-    chunk = _store(tx, thread_id, message, at.position + 1)
-    title = at.title or (_title(message) if message.role == "user" else None)
+    chunk = insert_message(tx, thread_id, message, at.position + 1)
+    title = at.title or (title_of(message) if message.role == "user" else None)
     tx.run(_PLACE, thread_id=thread_id, new_position=at.position + 1, new_title=title)
     deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [chunk])
 
@@ -217,12 +147,12 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
     Raises:
         ThreadBusyError: the thread is running and `when_busy` is "reject".
     """
-    at = _lock(tx, thread_id)
-    if tx.one(_MESSAGE, thread_id=thread_id, message_id=message.id) is not None:
+    at = lock(tx, thread_id)
+    if has_message(tx, thread_id, message.id):
         return None
     if at.running and when_busy == "interrupt":
         stop(tx, thread_id)
-        at = _lock(tx, thread_id)
+        at = lock(tx, thread_id)
     if not at.running:
         _begin(tx, thread_id, at, message)
     elif when_busy == "queue":
@@ -235,10 +165,10 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
     return tx.now
 
 
-def _queue(tx: Tx, thread_id: str, message: NewMessage, at: _Standing) -> None:
+def _queue(tx: Tx, thread_id: str, message: NewMessage, at: Standing) -> None:
     cursor = deltas.tick(tx, thread_id)
     # Far behind every ordinary position, so that the running turn can still take its own.
-    chunk = _store(tx, thread_id, message, at.position + _QUEUE_OFFSET + cursor, queued=True)
+    chunk = insert_message(tx, thread_id, message, at.position + _QUEUE_OFFSET + cursor, queued=True)
     deltas.append(tx, thread_id, cursor, [chunk])
 
 
@@ -250,11 +180,11 @@ def next_queued(tx: Tx, thread_id: str) -> bool:
 
     Called in the transaction that ends a turn, after the thread's status has become idle.
     """
-    row = tx.one(_QUEUED, thread_id=thread_id)
+    at = lock(tx, thread_id)
+    row = tx.one(_QUEUED, thread_id=thread_id, after=at.position)
     if row is None:
         return False
     message_id, parts, meta, created_at = row
-    at = _lock(tx, thread_id)
     tx.run(_UNQUEUE, thread_id=thread_id, message_id=message_id, new_position=at.position + 1)
     message = NewMessage(message_id, "user", load(parts), load(meta))
     moved = {"type": "data-message", "data": message.as_json(thread_id, created_at)}
@@ -262,20 +192,20 @@ def next_queued(tx: Tx, thread_id: str) -> bool:
     return True
 
 
-def _begin(tx: Tx, thread_id: str, at: _Standing, message: NewMessage | None = None) -> None:
+def _begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = None) -> None:
     """Begin a turn: with a new message, or with the ones that stand at the end already."""
     _keep(tx, thread_id)
-    chunks: list[Part] = []
+    chunks: list[Chunk] = []
     position, title = at.position, at.title
     if message is not None:
         position += 1
-        title = title or _title(message)
-        chunks.append(_store(tx, thread_id, message, position))
+        title = title or title_of(message)
+        chunks.append(insert_message(tx, thread_id, message, position))
     _start(tx, thread_id, at, chunks, position + 1, new_id("msg"), title)
 
 
 def _start(
-    tx: Tx, thread_id: str, at: _Standing, chunks: list[Part], position: int, reply: str, title: str | None
+    tx: Tx, thread_id: str, at: Standing, chunks: list[Chunk], position: int, reply: str, title: str | None
 ) -> None:
     """Set the thread running; `position` and `reply` are kept for the assistant's message."""
     if at.turn_cursor:
@@ -303,28 +233,6 @@ def _keep(tx: Tx, thread_id: str) -> None:
         )
 
 
-def _store(tx: Tx, thread_id: str, message: NewMessage, position: int, *, queued: bool = False) -> Part:
-    meta = message.metadata | ({"queued": True} if queued else {})
-    tx.run(
-        _INSERT_MESSAGE,
-        thread_id=thread_id,
-        id=message.id,
-        position=position,
-        role=message.role,
-        parts=dump(message.parts),
-        meta=dump(message.metadata),
-        queued=queued,
-        created_at=tx.now,
-    )
-    return {"type": "data-message", "data": message.as_json(thread_id, tx.now) | {"metadata": meta}}
-
-
-def _title(message: NewMessage) -> str | None:
-    words = " ".join(part.get("text", "") for part in message.parts if part["type"] == "text").split()
-    line = " ".join(words)
-    return (line if len(line) <= 60 else line[:59].rstrip() + "…") or None
-
-
 def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
     """Run the interrupted step again, or go on from `message`.
 
@@ -334,7 +242,7 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
     Raises:
         ThreadBusyError: the thread is running.
     """
-    at = _lock(tx, thread_id)
+    at = lock(tx, thread_id)
     if at.running:
         raise ThreadBusyError(f"The thread {thread_id!r} is running already; there is nothing to resume.")
     if message is not None:
@@ -354,7 +262,7 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
 
 def stop(tx: Tx, thread_id: str) -> bool:
     """Stop a thread and raise its fence; False if it was idle."""
-    at = _lock(tx, thread_id)
+    at = lock(tx, thread_id)
     row = tx.one(_STOP, thread_id=thread_id, now=tx.now)
     if row is None:
         return False
@@ -367,30 +275,3 @@ def stop(tx: Tx, thread_id: str) -> bool:
     chunks.append(deltas.thread_chunk(status="stopped", retry_state=None))
     deltas.append(tx, thread_id, cursor, chunks, message_id=message_id)
     return True
-
-
-def ensure_reply(tx: Tx, thread_id: str, message_id: str, position: int) -> None:
-    """Give the assistant's message its row, in the place kept for it, if it has none yet."""
-    if not streams.has_message(tx, thread_id, message_id):
-        _store(tx, thread_id, NewMessage(message_id, "assistant", [], {}), position)
-
-
-def remove(tx: Tx, thread_id: str) -> None:
-    """Delete a thread and all that belongs to it, running or not."""
-    _lock(tx, thread_id)
-    tx.wake.drop(tx, thread_id)
-    for statement in _DELETES:
-        tx.run(statement, thread_id=thread_id)
-    tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}
-
-
-def change(tx: Tx, thread_id: str, **values: Any) -> None:
-    """Set columns that a person may set (title, pinned, archived, meta) and tell the readers."""
-    _lock(tx, thread_id)
-    cursor = deltas.tick(tx, thread_id)
-    columns = {name: dump(value) if name == "meta" else value for name, value in values.items()}
-    tx.run(Statement(update(THREAD).where(_t.id == P("thread_id")).values(**columns)), thread_id=thread_id)
-    deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(**values)])
-
-
-assert set(sources(MOVES, "send")) == set(IDLE), "send leaves exactly the idle states"

@@ -48,7 +48,7 @@ def arguments_model(function: Function, name: str, scope: Mapping[str, Any]) -> 
     try:
         model = create_model(name, __config__=ConfigDict(extra=extra, protected_namespaces=()), **fields)
         model.model_json_schema()
-    except (PydanticUserError, TypeError) as error:
+    except (PydanticUserError, NameError, TypeError) as error:
         raise ValidationError(f"The arguments of the tool {name} have no JSON schema: {error}") from error
     return model
 
@@ -87,8 +87,11 @@ def takes_model(function: Function, model: type[BaseModel], scope: Mapping[str, 
 
 def context_parameter(function: Function, scope: Mapping[str, Any]) -> str | None:
     """Return the name of the parameter that wants the ToolContext, if there is one."""
-    signature = inspect.signature(function)
-    return next((p.name for p in signature.parameters.values() if _wants_context(p, function, scope)), None)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError as error:
+        raise ValidationError(f"{function!r} cannot be a tool: its parameters are not known.") from error
+    return next((p.name for p in parameters if _wants_context(p, function, scope)), None)
 
 
 def argument_names(model: type[BaseModel]) -> frozenset[str]:

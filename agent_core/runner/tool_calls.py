@@ -11,12 +11,12 @@ from agent_core.clock import Clock
 from agent_core.config import Settings
 from agent_core.errors import AgentCoreError
 from agent_core.faults import crash_point
+from agent_core.runner.turn import Turns
 from agent_core.store import calls
 from agent_core.store.calls import ClaimedCall, FenceLost
 from agent_core.store.rows import load
 from agent_core.store.writer import Tx, Writer
 from agent_core.tools import Tool, ToolContext, encode_result, execute
-from agent_core.turn import Turns
 
 _log = logging.getLogger(__name__)
 

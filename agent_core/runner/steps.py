@@ -15,12 +15,13 @@ from agent_core.clock import Clock
 from agent_core.config import Settings
 from agent_core.errors import AgentCoreError, ModelError, StepLimitError, ValidationError
 from agent_core.faults import crash_point
-from agent_core.flusher import Flusher
 from agent_core.history import repair, to_provider
-from agent_core.hooks import call_hook
 from agent_core.llm.base import ModelRequest, Usage
 from agent_core.loop import StepResult, ToolRequest, model_step
 from agent_core.messages import Chunk, Part
+from agent_core.runner.flusher import Flusher
+from agent_core.runner.hooks import call_hook
+from agent_core.runner.turn import Turn, Turns
 from agent_core.states import CallStatus
 from agent_core.store import steps
 from agent_core.store.calls import FenceLost, NewCall
@@ -29,7 +30,6 @@ from agent_core.store.rows import dump
 from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
 from agent_core.tools import parse_arguments
-from agent_core.turn import Turn, Turns
 
 _log = logging.getLogger(__name__)
 _UNKNOWN_AGENT_WAIT = 2.0  # seconds until a step of an agent that nobody has defined is looked at again

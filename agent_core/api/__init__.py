@@ -1,0 +1,52 @@
+"""The API that pages and programs call: one method per thing that can be done with a thread.
+
+Every method is one transaction or one consistent read. Methods that touch an existing thread first
+ask the `authorization_callback`, if there is one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent_core.agent import AnyAgent
+from agent_core.api.base import Authorize, StatusHook
+from agent_core.api.reading import ReadingMethods
+from agent_core.api.threads import ThreadMethods
+from agent_core.api.tool_calls import ToolCallMethods
+from agent_core.api.turns import TurnMethods
+
+if TYPE_CHECKING:
+    from agent_core.runtime import Runtime
+
+
+class AgentApi(ThreadMethods, TurnMethods, ReadingMethods, ToolCallMethods):
+    """The methods of one agent's threads; made by `define_agent_api`."""
+
+
+def define_internal_agent_api(
+    runtime: Runtime, agent: AnyAgent, *, on_status_change: StatusHook | None = None
+) -> AgentApi:
+    """Give the methods to code of one's own: no authorization, system messages included."""
+    runtime.register(agent, on_status_change)
+    return AgentApi(runtime, agent, None, exclude_system_messages=False)
+
+
+def define_agent_api(
+    runtime: Runtime,
+    agent: AnyAgent,
+    authorization_callback: Authorize | None = None,
+    on_status_change: StatusHook | None = None,
+    exclude_system_messages: bool = True,
+) -> AgentApi:
+    """Make an agent known to a runtime and give its methods to pages.
+
+    Args:
+        runtime: where its threads run.
+        agent: the agent, or a factory of it.
+        authorization_callback: `(ctx, thread_id)`, sync or async, before every method that touches
+            an existing thread; it raises (AccessDeniedError) to deny.
+        on_status_change: `(thread_id, status, previous_status)` after each change.
+        exclude_system_messages: whether readers get the thread without its system messages.
+    """
+    runtime.register(agent, on_status_change)
+    return AgentApi(runtime, agent, authorization_callback, exclude_system_messages)

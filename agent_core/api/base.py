@@ -1,0 +1,77 @@
+"""What every part of the API shares: whose runtime, whose agent, who may."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent_core.agent import AnyAgent, CallContext
+from agent_core.errors import ThreadNotFoundError, ValidationError
+from agent_core.ids import new_id
+from agent_core.messages import Message, Part, Thread, message_parts
+from agent_core.store.messages import NewMessage
+
+if TYPE_CHECKING:
+    from agent_core.runtime import Runtime
+
+Prompt = str | Sequence[Part]
+Authorize = Callable[[CallContext | None, str], Any]
+StatusHook = Callable[[str, str, str], Any]
+
+
+class ApiBase:
+    """The runtime and the agent that the methods work with."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        agent: AnyAgent,
+        authorize: Authorize | None,
+        exclude_system_messages: bool,
+    ) -> None:
+        self.runtime = runtime
+        self.agent = agent
+        self._authorize_with = authorize
+        self._exclude_system = exclude_system_messages
+
+    async def _authorize(self, ctx: CallContext | None, thread_id: str) -> None:
+        if self._authorize_with is not None:
+            answer = self._authorize_with(ctx, thread_id)
+            if inspect.isawaitable(answer):
+                await answer
+
+    async def _thread(self, thread_id: str) -> Thread:
+        thread = await asyncio.to_thread(self.runtime.reads.thread, thread_id)
+        if thread is None:
+            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+        return thread
+
+    async def _stored(self, thread_id: str, new: NewMessage, stored: float | None) -> Message:
+        if stored is None:
+            found = await asyncio.to_thread(self.runtime.reads.message, thread_id, new.id)
+            if found is not None:
+                return found
+            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+        return new.stored(thread_id, stored)
+
+    def _shown(self, messages: Sequence[Message]) -> list[Message]:
+        return [message for message in messages if not (self._exclude_system and message.role == "system")]
+
+
+def new_message(message: dict[str, Any]) -> NewMessage:
+    """Read a message that the caller wrote: role, parts or content, and perhaps id and metadata.
+
+    Raises:
+        ValidationError: the role or a part is not acceptable.
+    """
+    role = message.get("role")
+    if role not in ("user", "assistant", "system"):
+        raise ValidationError(f"A message's role is user, assistant or system, not {role!r}.")
+    given = message.get("parts")
+    if given is None:
+        given = [{"type": "text", "text": message.get("content")}]
+    return NewMessage(
+        message.get("id") or new_id("msg"), role, message_parts(role, given), message.get("metadata") or {}
+    )

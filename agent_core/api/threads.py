@@ -1,0 +1,128 @@
+"""Threads: created, listed, changed, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from agent_core.agent import CallContext
+from agent_core.api.base import ApiBase, Prompt, new_message
+from agent_core.errors import ValidationError
+from agent_core.faults import crash_point
+from agent_core.ids import new_id
+from agent_core.messages import Thread, prompt_parts
+from agent_core.store import threads, turns
+from agent_core.store.messages import NewMessage
+
+
+class ThreadMethods(ApiBase):
+    """The methods for threads as a whole."""
+
+    async def create_thread(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        messages: Sequence[dict[str, Any]] | None = None,
+        auto_start: bool | None = None,
+        title: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        thread_id: str | None = None,
+        message_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> Thread:
+        """Create a thread; it runs at once if a prompt is given or `auto_start` is true.
+
+        Args:
+            prompt: the first message, a str or a list of parts.
+            messages: earlier messages, dicts with role, parts (or content) and perhaps id, metadata.
+            auto_start: run (or not) whatever is given.
+            title: shown in lists; without one it is taken from the first message.
+            metadata: plain JSON of the application's own.
+            thread_id: its id instead of a new one, so that a page can name it first.
+            message_id: the same for the prompt's message.
+            ctx: who calls; the thread becomes theirs.
+
+        Raises:
+            ValidationError: the prompt is blank or a message is not acceptable; nothing was created.
+        """
+        new = [new_message(message) for message in messages or ()]
+        if prompt is not None:
+            new.append(NewMessage(message_id or new_id("msg"), "user", prompt_parts(prompt), {}))
+        run = auto_start if auto_start is not None else prompt is not None
+        if run and not new:
+            raise ValidationError("auto_start needs a prompt or messages to answer.")
+        thread_id = thread_id or new_id("thread")
+        await self.runtime.writer.run(
+            turns.create,
+            thread_id,
+            agent=self.agent.name,
+            title=title,
+            user_id=ctx.user_id if ctx else None,
+            metadata=metadata or {},
+            messages=new,
+            run=run,
+        )
+        crash_point("send.after")
+        return await self._thread(thread_id)
+
+    async def get_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> Thread | None:
+        """Return a thread, or None if there is none with this id."""
+        await self._authorize(ctx, thread_id)
+        return await asyncio.to_thread(self.runtime.reads.thread, thread_id)
+
+    async def list_threads(
+        self,
+        limit: int = 100,
+        *,
+        cursor: str | None = None,
+        query: str | None = None,
+        archived: bool = False,
+        user_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> list[Thread]:
+        """Return threads, newest activity first.
+
+        Args:
+            limit: how many at the most, from 1.
+            cursor: the id of the last thread of the page before.
+            query: words that the title contains.
+            archived: the archived ones instead of the others.
+            user_id: only this person's; without it those of `ctx`'s user, if there is one.
+            ctx: who calls.
+        """
+        if limit < 1:
+            raise ValidationError("limit must be at least 1.")
+        owner = user_id if user_id is not None else (ctx.user_id if ctx else None)
+        return await asyncio.to_thread(self.runtime.reads.threads, limit, cursor, query, archived, owner)
+
+    async def update_thread(
+        self,
+        thread_id: str,
+        *,
+        title: str | None = None,
+        pinned: bool | None = None,
+        archived: bool | None = None,
+        metadata: dict[str, Any] | None = None,
+        ctx: CallContext | None = None,
+    ) -> Thread:
+        """Change what a person may change of a thread; what is None stays.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+        """
+        await self._authorize(ctx, thread_id)
+        given = {"title": title, "pinned": pinned, "archived": archived, "meta": metadata}
+        values = {name: value for name, value in given.items() if value is not None}
+        if values:
+            await self.runtime.writer.run(threads.change, thread_id, **values)
+        return await self._thread(thread_id)
+
+    async def delete_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> None:
+        """Delete a thread with everything that belongs to it, also while it runs.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+        """
+        await self._authorize(ctx, thread_id)
+        await self.runtime.writer.run(threads.remove, thread_id)

@@ -1,0 +1,101 @@
+"""Tool calls: outcomes from outside, approvals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from agent_core.agent import CallContext
+from agent_core.api.base import ApiBase
+from agent_core.store import approvals, calls
+from agent_core.tools import encode_result, parse_arguments
+
+
+class ToolCallMethods(ApiBase):
+    """The methods by which people and other systems take part in tool calls."""
+
+    async def add_tool_result(
+        self, tool_call_id: str, result: Any, *, thread_id: str | None = None, ctx: CallContext | None = None
+    ) -> None:
+        """Bring the outcome of an async tool call.
+
+        Raises:
+            ToolCallNotFoundError, ToolCallFinishedError, AmbiguousToolCallError
+            ValidationError: the result is not JSON, or too long.
+        """
+        await self._outcome(ctx, tool_call_id, thread_id, encode_result(result), None)
+
+    async def add_tool_error(
+        self, tool_call_id: str, error: str, *, thread_id: str | None = None, ctx: CallContext | None = None
+    ) -> None:
+        """Bring the failure of an async tool call.
+
+        Raises:
+            ToolCallNotFoundError, ToolCallFinishedError, AmbiguousToolCallError
+        """
+        await self._outcome(ctx, tool_call_id, thread_id, None, error or "The tool failed.")
+
+    async def _outcome(
+        self,
+        ctx: CallContext | None,
+        call_id: str,
+        thread_id: str | None,
+        output: str | None,
+        error: str | None,
+    ) -> None:
+        thread_id = await self.runtime.writer.run(calls.locate, call_id, thread_id)
+        await self._authorize(ctx, thread_id)
+        await self.runtime.writer.run(calls.finish_from_outside, call_id, thread_id, output, error)
+
+    async def approve_tool_calls(
+        self,
+        thread_id: str,
+        ids: Sequence[str],
+        *,
+        args: dict[str, dict[str, Any]] | None = None,
+        ctx: CallContext | None = None,
+    ) -> None:
+        """Let tool calls run that wait for a person's yes; all of them or none.
+
+        Args:
+            thread_id: the thread.
+            ids: the calls.
+            args: edited arguments by call id; the others run exactly as they were shown.
+            ctx: who calls.
+
+        Raises:
+            ToolCallNotFoundError, ToolCallFinishedError
+            ValidationError: edited arguments do not fit the tool.
+        """
+        await self._authorize(ctx, thread_id)
+        edited = {
+            call_id: await self._fit(thread_id, call_id, given) for call_id, given in (args or {}).items()
+        }
+        await self.runtime.writer.run(
+            approvals.decide, thread_id, ids, approved=True, reason=None, args=edited
+        )
+
+    async def _fit(self, thread_id: str, call_id: str, given: dict[str, Any]) -> dict[str, Any]:
+        call = await asyncio.to_thread(self.runtime.reads.call, thread_id, call_id)
+        agent = await self.agent.resolve(None, thread_id)
+        tool = agent.tools.get(call.name) if call else None
+        return parse_arguments(tool, given) if tool else given
+
+    async def deny_tool_calls(
+        self,
+        thread_id: str,
+        ids: Sequence[str],
+        reason: str | None = None,
+        *,
+        ctx: CallContext | None = None,
+    ) -> None:
+        """Refuse tool calls that wait for a person's yes; all of them or none.
+
+        Raises:
+            ToolCallNotFoundError, ToolCallFinishedError
+        """
+        await self._authorize(ctx, thread_id)
+        await self.runtime.writer.run(
+            approvals.decide, thread_id, ids, approved=False, reason=reason, args=None
+        )

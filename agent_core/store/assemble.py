@@ -1,0 +1,87 @@
+"""Rows put together: a thread's value, and a message from its row, its streams and its tool calls.
+
+An assistant's message is its turn's streams in the order of their seq, and its tool parts are
+filled in from the tool calls' rows; so nothing is stored twice and no row grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from agent_core.clock import as_datetime
+from agent_core.messages import Message, Part, Role, Thread
+from agent_core.states import CallStatus, StreamStatus
+from agent_core.store.rows import load
+from agent_core.tables import MessageRow, StreamRow, ThreadRow, ToolCallRow
+
+_STATES = {
+    CallStatus.APPROVAL: "approval-requested",
+    CallStatus.SUCCEEDED: "output-available",
+    CallStatus.FAILED: "output-error",
+    CallStatus.DENIED: "output-denied",
+}
+
+
+def to_thread(row: ThreadRow) -> Thread:
+    """Turn a row into a value."""
+    return Thread(
+        id=row.id,
+        status=row.status,
+        title=row.title,
+        user_id=row.user_id,
+        agent=row.agent,
+        stop_signal=row.stop_signal,
+        seq=row.seq,
+        retry_state=load(row.retry_state),
+        error=row.error,
+        error_kind=row.error_kind,
+        pinned=row.pinned,
+        archived=row.archived,
+        metadata=load(row.meta),
+        created_at=as_datetime(row.created_at),
+        updated_at=as_datetime(row.updated_at),
+        cursor=row.cursor,
+    )
+
+
+def assemble(row: MessageRow, streams: Sequence[StreamRow], calls: dict[str, ToolCallRow]) -> Message:
+    """Put a message together from its row, its streams in order, and the thread's calls by id."""
+    parts: list[Part] = load(row.parts)
+    committed = 0
+    for stream in streams:
+        parts = parts + filled(load(stream.parts), calls)
+        if stream.status == StreamStatus.COMMITTED:
+            committed = stream.seq
+    meta = load(row.meta)
+    return Message(
+        id=row.id,
+        thread_id=row.thread_id,
+        role=cast(Role, row.role),
+        parts=parts,
+        metadata=meta | {"queued": True} if row.queued else meta,
+        created_at=as_datetime(row.created_at),
+        committed_seq=committed,
+    )
+
+
+def filled(parts: list[Part], calls: dict[str, ToolCallRow]) -> list[Part]:
+    """Return the parts with each tool part as its call's row has it."""
+    return [
+        part | _call_fields(call) if (call := calls.get(part.get("toolCallId", ""))) else part
+        for part in parts
+    ]
+
+
+def _call_fields(call: ToolCallRow) -> Part:
+    status = CallStatus(call.status)
+    fields: Part = {"state": _STATES.get(status, "input-available"), "input": load(call.input)}
+    if status is CallStatus.SUCCEEDED:
+        fields["output"] = load(call.output)
+    elif status in (CallStatus.FAILED, CallStatus.DENIED):
+        fields["errorText"] = call.error
+    if status is CallStatus.APPROVAL:
+        fields["approval"] = {"id": call.id}
+    elif status is CallStatus.DENIED:
+        fields["approval"] = {"id": call.id, "approved": False, "reason": call.error}
+    return fields

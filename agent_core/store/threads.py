@@ -1,0 +1,74 @@
+"""The thread's row as a whole: locked, changed by a person, deleted with all that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from agent_core.errors import ThreadNotFoundError
+from agent_core.states import RUNNING, ThreadStatus
+from agent_core.store import deltas
+from agent_core.store.rows import CALL, DELTA, LIST_FEED, MESSAGE, STREAM, THREAD, P, dump, idle_feed
+from agent_core.store.statement import Statement
+from agent_core.store.writer import Tx
+
+_t = THREAD.c
+_LOCK = Statement(
+    select(_t.status, _t.position, _t.cursor, _t.turn_cursor, _t.message_id, _t.title, _t.seq)
+    .where(_t.id == P("thread_id"))
+    .with_for_update()
+)
+_DELETES = [
+    Statement(delete(table).where(column == P("thread_id")))
+    for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE)] + [(THREAD, _t.id)]
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A thread's row as a command finds it, its lock taken."""
+
+    status: ThreadStatus
+    position: int
+    cursor: int
+    turn_cursor: int
+    message_id: str | None
+    title: str | None
+    seq: int
+
+    @property
+    def running(self) -> bool:
+        """Whether a turn is under way."""
+        return self.status in RUNNING
+
+
+def lock(tx: Tx, thread_id: str) -> Standing:
+    """Take the row's lock and return how the thread stands.
+
+    Raises:
+        ThreadNotFoundError: there is no such thread.
+    """
+    row = tx.one(_LOCK, thread_id=thread_id)
+    if row is None:
+        raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+    return Standing(ThreadStatus(row[0]), *row[1:])
+
+
+def remove(tx: Tx, thread_id: str) -> None:
+    """Delete a thread and all that belongs to it, running or not."""
+    lock(tx, thread_id)
+    tx.wake.drop(tx, thread_id)
+    for statement in _DELETES:
+        tx.run(statement, thread_id=thread_id)
+    tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}
+
+
+def change(tx: Tx, thread_id: str, **values: Any) -> None:
+    """Set columns that a person may set (title, pinned, archived, meta) and tell the readers."""
+    lock(tx, thread_id)
+    cursor = deltas.tick(tx, thread_id)
+    columns = {name: dump(value) if name == "meta" else value for name, value in values.items()}
+    tx.run(Statement(update(THREAD).where(_t.id == P("thread_id")).values(**columns)), thread_id=thread_id)
+    deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(**values)])
