@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock, SystemClock
@@ -32,6 +33,7 @@ from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.workpool import Workpool
 
+R = TypeVar("R")
 _log = logging.getLogger(__name__)
 _TIDY = 60.0  # seconds between looks for deltas that no reader needs any more
 _GRACE = 5.0  # seconds that running tools get to end by themselves when the process is asked to
@@ -276,7 +278,7 @@ class Runtime:
     def _tidy(self) -> None:
         self._guarded(deltas.tidy, self.clock.now() - self.settings.keep_deltas)
 
-    def _guarded(self, function: Any, *args: Any) -> Any:
+    def _guarded(self, function: Callable[..., R], *args: Any) -> R | None:
         try:
             return self._writer.run_blocking(function, *args)
         except (AgentCoreError, TimeoutError):

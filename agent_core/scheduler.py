@@ -6,6 +6,10 @@ rows leases them, removing and updating do nothing (the transaction that finishe
 its row), and the timer always goes on. See docs/decisions/0002-leased-wake-ups.md.
 """
 
+# The border to a library without types:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportPrivateUsage=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false, reportArgumentType=false
+
 from __future__ import annotations
 
 import logging

@@ -27,7 +27,7 @@ class Flusher:
     """
 
     def __init__(
-        self, writer: Writer, claim: Claim, throttle: float | None, lost: Callable[[], None]
+        self, writer: Writer, claim: Claim, throttle: float | None, lost: Callable[[], object]
     ) -> None:
         self._writer = writer
         self._claim = claim

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def database_path(url: URL) -> Path | None:
 
 
 @contextlib.contextmanager
-def opened(database_url: str, synchronous: str) -> Iterator[tuple[Engine, Engine, Path | None]]:
+def opened(database_url: str, synchronous: str) -> Generator[tuple[Engine, Engine, Path | None]]:
     """Open a database and close it again.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -54,7 +55,7 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
 
 def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory) -> None:
     # What alembic's own `upgrade` command does, on our connection and in our transaction.
-    def steps(revision: object, _context: MigrationContext) -> object:
+    def steps(revision: Any, _context: MigrationContext) -> object:
         return scripts._upgrade_revs("head", revision)  # pyright: ignore[reportPrivateUsage]
 
     with EnvironmentContext(config, scripts, fn=steps) as environment:  # pyright: ignore[reportArgumentType]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Table, bindparam
+from sqlalchemy import BindParameter, Table, bindparam
 
 from agent_core import tables
 
@@ -16,7 +17,7 @@ DELTA: Table = tables.metadata.tables["agent_delta"]
 CALL: Table = tables.metadata.tables["agent_tool_call"]
 WAKE_UP: Table = tables.metadata.tables["agent_wake_up"]
 
-P = bindparam
+P: Callable[[str], BindParameter[Any]] = bindparam
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
