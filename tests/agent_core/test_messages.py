@@ -23,6 +23,7 @@ from agent_core.messages import (
     message_parts,
     prompt_parts,
 )
+from tests.agent_core.pages import DOCS, run_example
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 IMAGE = {"type": "file", "url": "data:image/png;base64,AA==", "mediaType": "image/png"}
@@ -170,3 +171,10 @@ def test_values_turn_into_plain_json():
     fields = {"thread": Thread.__dataclass_fields__, "message": Message.__dataclass_fields__}
     assert set(plain["thread"]) == set(fields["thread"])
     assert set(plain["messages"][0]) == set(fields["message"])
+
+
+def test_the_example_of_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]):
+    run_example("message.md")
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) == 3
+    assert f"It prints\n\n```\n{printed}```" in (DOCS / "message.md").read_text(encoding="utf-8")

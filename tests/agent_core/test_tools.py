@@ -36,6 +36,7 @@ from agent_core.tools import (
     normalise_tools,
     parse_arguments,
 )
+from tests.agent_core.pages import run_example
 
 if TYPE_CHECKING:
     import agent_core.tools as hidden_at_runtime
@@ -241,6 +242,7 @@ def yields() -> Any:
         ),
         (lambda: action_tool(takes_plain), "takes_plain have no JSON schema"),
         (lambda: action_tool(yields), "returns its result"),
+        (lambda: action_tool(dict), "its parameters are not known"),
         (lambda: action_tool(lambda a, /: a), r"\['a'\] by position"),
         (lambda: action_tool(lambda *a: a), r"\['\*a'\] by position"),
         (lambda: action_tool(timeout=0)(lambda: 1), "timeout of the tool"),
@@ -576,3 +578,10 @@ def test_a_result_reads_as_it_was(value: Any):
     text.encode()
     if "\\u0000" not in json.dumps(value):
         assert json.loads(text) == value
+
+
+def test_the_example_of_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]):
+    run_example("tool.md")
+    assert capsys.readouterr().out == (
+        "output-available {'location': 'Rome', 'celsius': 21} 21 °C in Rome.\n"
+    )
