@@ -4,11 +4,13 @@ import reflex as rx
 
 from chat_app.components.controls import icon, icon_button, testid
 from chat_app.components.sidebar import DRAWER, sidebar
+from chat_app.react import steady
+from chat_app.state import OpenThread
 
 
 def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Component:
     """Sidebar and main column; `bar` is what stands in the top bar."""
-    return rx.el.div(
+    frame = rx.el.div(
         sidebar(),
         rx.el.main(
             rx.el.header(
@@ -23,6 +25,7 @@ def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Compon
         ),
         class_name="app",
     )
+    return steady(frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())
 
 
 def reconnect_banner() -> rx.Component:

@@ -13,6 +13,7 @@ from chat_app.react.components import (
     elapsed,
     markdown,
     outbox,
+    steady,
     stream_markdown,
     viewport,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "elapsed",
     "markdown",
     "outbox",
+    "steady",
     "stream_markdown",
     "viewport",
 ]

@@ -14,6 +14,7 @@ FILES = (
     "markdown.jsx",
     "paint.jsx",
     "reveal.js",
+    "steady.jsx",
     "stream.jsx",
     "viewport.jsx",
 )
@@ -117,6 +118,19 @@ class Ago(rx.Component):
     at: rx.Var[float]
 
 
+class Steady(rx.Component):
+    """Goes on showing what it shows while the tab's state is sent anew.
+
+    `root` and `view` name the state classes that tell: the first by `is_hydrated`, the second by a
+    var `phase` that is "loading".
+    """
+
+    library = LIBRARY["steady.jsx"]
+    tag = "Steady"
+    root: rx.Var[str]
+    view: rx.Var[str]
+
+
 class CopyButton(rx.Component):
     """A button that copies `text`."""
 
@@ -133,5 +147,6 @@ countdown = Countdown.create
 elapsed = Elapsed.create
 markdown = Markdown.create
 outbox = Outbox.create
+steady = Steady.create
 stream_markdown = StreamMarkdown.create
 viewport = Viewport.create

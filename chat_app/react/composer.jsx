@@ -2,7 +2,8 @@
 // Enter sends (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { ArrowUp, Square } from "lucide-react";
+import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
+import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { messageId, post, readDraft, take, useOutbox, writeDraft } from "./drafts.js";
 
 const MAX_HEIGHT = 200;

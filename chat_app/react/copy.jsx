@@ -1,7 +1,8 @@
 // A button that copies a text and says so for a moment.
 
 import { useEffect, useRef, useState } from "react";
-import { Check, Copy } from "lucide-react";
+import Check from "lucide-react/dist/esm/icons/check.mjs";
+import Copy from "lucide-react/dist/esm/icons/copy.mjs";
 
 async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);

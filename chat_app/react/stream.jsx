@@ -4,16 +4,26 @@
 // re-typed and nothing jumps.
 
 import { useEffect, useLayoutEffect, useReducer, useRef } from "react";
-import { Announcer } from "./announce.jsx";
+import { useAnnouncer } from "./announce.jsx";
 import { Blocks } from "./blocks.js";
 import { Block } from "./markdown.jsx";
 import { Reveal } from "./reveal.js";
 
 const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** What one run has received and shown; kept across renders, replaced when another run begins. */
-function fresh(run) {
-  return { reveal: new Reveal(run), blocks: new Blocks(), fed: 0, asked: -1, finished: false };
+/**
+ * What one run has received and shown; kept across renders, replaced when another run begins.
+ *
+ * `lost` is the run before, when an attempt broke off and is made again: as long as the new text says
+ * the same, the old one stays, so that what has been read is not typed once more.
+ */
+function fresh(run, lost = null) {
+  return { reveal: new Reveal(run), blocks: new Blocks(), fed: 0, asked: -1, finished: false, lost };
+}
+
+/** Whether the text of the attempt before still stands for the new one. */
+function repeats({ reveal, lost }) {
+  return lost !== null && lost.reveal.shown > reveal.have && lost.reveal.text.startsWith(reveal.text);
 }
 
 function render(state, live) {
@@ -31,7 +41,7 @@ function render(state, live) {
 /** Bring `state` up to what the props say; returns the state to go on with. */
 function take(state, { run, text, live, feed, offset, chunk, onGap }) {
   const known = state?.reveal.run === run;
-  let next = known ? state : fresh(run);
+  let next = known ? state : fresh(run, live && state?.reveal.shown ? state : null);
   if (!live) {
     if (!next.reveal.settle(text)) {
       next = fresh(run);
@@ -41,6 +51,10 @@ function take(state, { run, text, live, feed, offset, chunk, onGap }) {
   } else if (feed === run && !next.reveal.merge(offset, chunk) && next.asked !== next.reveal.have) {
     next.asked = next.reveal.have;
     onGap?.(run, next.reveal.have);
+  }
+  if (next.lost) {
+    next.reveal.showAll();
+    if (!repeats(next)) next.lost = null;
   }
   if (!state || reducedMotion()) next.reveal.showAll();
   return next;
@@ -72,6 +86,7 @@ export function StreamMarkdown(props) {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `onGap` changes with every render and means the same
   }, [run, text, live, feed, offset, chunk]);
 
+  useAnnouncer(state.current?.reveal.text ?? "", live);
   const { done, open } = content(state.current);
   return (
     <div className="md" data-shown={state.current?.reveal.shown ?? 0}>
@@ -81,11 +96,11 @@ export function StreamMarkdown(props) {
       {open.map((token, i) => (
         <Block key={done.length + i} token={token} />
       ))}
-      {live && <Announcer text={state.current?.reveal.text ?? ""} />}
     </div>
   );
 }
 
 function content(state) {
-  return state ? { done: state.blocks.done, open: state.blocks.open() } : { done: [], open: [] };
+  const shown = state?.lost ?? state;
+  return shown ? { done: shown.blocks.done, open: shown.blocks.open() } : { done: [], open: [] };
 }

@@ -2,7 +2,8 @@
 // as they scroll up, and offers a way back. Rows put in above (`anchor` changes) don't move the view.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { ArrowDown } from "lucide-react";
+import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
+import { LiveRegion } from "./announce.jsx";
 
 const AT_END_PX = 24;
 const FAR_PX = 160;
@@ -56,6 +57,7 @@ export function Viewport({ children, thread, anchor, sent, label = "Conversation
           {children}
         </div>
       </div>
+      <LiveRegion />
       {away && (
         <button type="button" className="to-latest" onClick={() => toEnd("smooth")} aria-label="Jump to latest" data-testid="jump-to-latest">
           <ArrowDown size={16} aria-hidden="true" />
