@@ -1,50 +1,140 @@
-"""Feeds: who follows which thread, told that there is something new to read.
+"""Feeds: who follows which thread, told that there is something new, and reading it once for all.
 
-A feed carries no data. A reader that is told reads the rows after its cursor; one that is told twice
-finds nothing the second time; one that was not told in time finds everything at the next look.
+Being told is a hint: a reader that is told twice finds nothing the second time, and one that was
+not told in time finds everything at its next look. What is read is rows, by cursor; a hundred
+readers of one thread share one read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable
+import contextlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+
+from agent_core.messages import Update
+
+_KEPT = 256  # updates of a thread that a slow reader may be behind before it reads by itself
+Read = Callable[[str, int], list[Update] | None]
+
+
+class Tail:
+    """The newest updates of one thread, read once for all who follow it.
+
+    Args:
+        name: the thread's id.
+        read: returns the updates after a cursor, or None where only a snapshot will do; blocks.
+    """
+
+    def __init__(self, name: str, read: Read) -> None:
+        self._name = name
+        self._read = read
+        self._updates: deque[Update] = deque()
+        self._base = -1  # the cursor that the oldest update kept here follows
+        self._end = -1
+        self._version = -1
+        self._lock = asyncio.Lock()
+
+    async def after(self, cursor: int, version: int) -> list[Update] | None:
+        """Return what followed `cursor`; `version` says how often the feed had been told by then."""
+        async with self._lock:
+            if self._base < 0:
+                self._base = self._end = cursor
+            if version != self._version and not await self._catch_up(version):
+                return None
+            if self._base <= cursor <= self._end:
+                return [update for update in self._updates if update.cursor > cursor]
+        return await asyncio.to_thread(self._read, self._name, cursor)
+
+    async def _catch_up(self, version: int) -> bool:
+        new = await asyncio.to_thread(self._read, self._name, self._end)
+        if new is None:
+            self._updates.clear()
+            self._base = self._end = -1
+            return False
+        self._updates.extend(new)
+        self._version = version
+        if new:
+            self._end = new[-1].cursor
+        while len(self._updates) > _KEPT:
+            self._base = self._updates.popleft().cursor
+        return True
+
+
+class Feed:
+    """One name that can be followed: a thread's id, or one of `store.rows`."""
+
+    def __init__(self, name: str, read: Read) -> None:
+        self.version = 0
+        self.tail = Tail(name, read)
+        self.readers: set[asyncio.Event] = set()
+
+    def tell(self) -> None:
+        """Tell the readers that there may be something new."""
+        self.version += 1
+        for event in self.readers:
+            event.set()
+
+
+class Reader:
+    """One reader of one feed."""
+
+    def __init__(self, feed: Feed, event: asyncio.Event) -> None:
+        self._feed = feed
+        self._event = event
+        self._seen = feed.version
+
+    def look(self) -> None:
+        """Begin to look: what is told from here on will wake `wait`."""
+        self._event.clear()
+        self._seen = self._feed.version
+
+    async def updates(self, cursor: int) -> list[Update] | None:
+        """Return what followed `cursor` when `look` was called, or more; None: take a snapshot."""
+        return await self._feed.tail.after(cursor, self._seen)
+
+    async def wait(self) -> None:
+        """Wait until there may be something new."""
+        await self._event.wait()
 
 
 class Feeds:
-    """The readers of this process, by the name of the feed: a thread's id, or one of `store.rows`."""
+    """The feeds that somebody in this process follows.
 
-    def __init__(self) -> None:
-        self._readers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+    Args:
+        read: returns the updates of a thread after a cursor; called in a thread.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._feeds: dict[str, Feed] = {}
         self._closed = False
 
-    def open(self, name: str) -> asyncio.Event:
-        """Begin to follow; the event is set whenever there may be something new."""
+    @contextlib.contextmanager
+    def follow(self, name: str) -> Generator[Reader]:
+        """Follow a feed until the block is left."""
+        feed = self._feeds.get(name)
+        if feed is None:
+            feed = self._feeds[name] = Feed(name, self._read)
         event = asyncio.Event()
-        if self._closed:
-            event.set()
-        self._readers[name].add(event)
-        return event
-
-    def leave(self, name: str, event: asyncio.Event) -> None:
-        """End following."""
-        readers = self._readers.get(name)
-        if readers is not None:
-            readers.discard(event)
-            if not readers:
-                del self._readers[name]
+        feed.readers.add(event)
+        try:
+            yield Reader(feed, event)
+        finally:
+            feed.readers.discard(event)
+            if not feed.readers and self._feeds.get(name) is feed:
+                del self._feeds[name]
 
     def tell(self, names: Iterable[str]) -> None:
         """Tell the readers of these feeds."""
         for name in names:
-            for event in self._readers.get(name, ()):
-                event.set()
+            if (feed := self._feeds.get(name)) is not None:
+                feed.tell()
 
     def tell_all(self) -> None:
         """Tell everybody: another process has committed something."""
-        for readers in self._readers.values():
-            for event in readers:
-                event.set()
+        for feed in self._feeds.values():
+            feed.tell()
 
     @property
     def closed(self) -> bool:

@@ -78,7 +78,7 @@ class Runtime:
         self.tool_workpool = tool_workpool or self.workpool
         self.agents: dict[str, AnyAgent] = {}
         self.status_hooks: dict[str, list[Any]] = {}
-        self.feeds = Feeds()
+        self.feeds = Feeds(lambda thread_id, cursor: self.reads.updates(thread_id, cursor))
         self._work = work
         self._stack = contextlib.ExitStack()
         self._tasks: set[asyncio.Task[None]] = set()

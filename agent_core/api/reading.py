@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase
-from agent_core.messages import Message, Thread, Update
+from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import RUNNING
 from agent_core.store.rows import LIST_FEED, idle_feed
 
@@ -77,40 +77,40 @@ class ReadingMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._thread(thread_id)
-        feed = self.runtime.feeds.open(thread_id)
-        try:
+        with self.runtime.feeds.follow(thread_id) as reader:
             while not self.runtime.feeds.closed:
-                feed.clear()
-                updates = await asyncio.to_thread(self._next, thread_id, cursor, limit)
+                reader.look()
+                updates = None if cursor is None else await reader.updates(cursor)
+                if updates is None:
+                    updates = [await asyncio.to_thread(self._snapshot, thread_id, limit)]
                 for update in updates:
-                    yield update
+                    yield self._visible(update)
                     if update.type == "deleted":
                         return
                     cursor = update.cursor
                 if not updates:
-                    await feed.wait()
-        finally:
-            self.runtime.feeds.leave(thread_id, feed)
+                    await reader.wait()
 
-    def _next(self, thread_id: str, cursor: int | None, limit: int | None) -> list[Update]:
-        updates = None if cursor is None else self.runtime.reads.updates(thread_id, cursor)
-        if updates is not None:
-            return updates
+    def _snapshot(self, thread_id: str, limit: int | None) -> Update:
         snapshot = self.runtime.reads.snapshot(thread_id, limit)
-        if snapshot is None:
-            return [Update(type="deleted", cursor=cursor or 0)]
-        return [replace(snapshot, messages=tuple(self._shown(snapshot.messages)))]
+        return snapshot or Update(type="deleted", cursor=0)
+
+    def _visible(self, update: Update) -> Update:
+        """Return the update without system messages, where they are not shown."""
+        if not self._exclude_system:
+            return update
+        chunks = [chunk for chunk in update.chunks if not _is_system(chunk)]
+        if update.messages or len(chunks) < len(update.chunks):
+            return replace(update, messages=tuple(self._shown(update.messages)), chunks=tuple(chunks))
+        return update
 
     async def changes(self) -> AsyncGenerator[None]:
         """Yield at once, and again whenever any thread may have changed; for lists of threads."""
-        feed = self.runtime.feeds.open(LIST_FEED)
-        try:
+        with self.runtime.feeds.follow(LIST_FEED) as reader:
             while not self.runtime.feeds.closed:
-                feed.clear()
+                reader.look()
                 yield
-                await feed.wait()
-        finally:
-            self.runtime.feeds.leave(LIST_FEED, feed)
+                await reader.wait()
 
     async def wait_until_idle(
         self,
@@ -126,15 +126,15 @@ class ReadingMethods(ApiBase):
             TimeoutError: it still runs after `timeout` seconds.
         """
         await self._authorize(ctx, thread_id)
-        name = idle_feed(thread_id)
-        feed = self.runtime.feeds.open(name)
-        try:
+        with self.runtime.feeds.follow(idle_feed(thread_id)) as reader:
             async with asyncio.timeout(timeout):
                 while True:
-                    feed.clear()
+                    reader.look()
                     thread = await self._thread(thread_id)
                     if thread.status not in RUNNING:
                         return thread
-                    await feed.wait()
-        finally:
-            self.runtime.feeds.leave(name, feed)
+                    await reader.wait()
+
+
+def _is_system(chunk: Chunk) -> bool:
+    return chunk["type"] == "data-message" and chunk["data"]["role"] == "system"
