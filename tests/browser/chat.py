@@ -1,0 +1,101 @@
+"""What a person does on the page and sees there, in the words of the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.tools.server import Server
+
+T = TypeVar("T")
+WORDS = 120
+PACE = 0.03  # seconds between words
+COUNTING = [item for n in range(WORDS) for item in (f"w{n} ", PACE)]
+COUNTED = [f"w{n}" for n in range(WORDS)]
+
+
+class Chat:
+    """One tab."""
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page = page
+        self.server = server
+
+    def go(self, path: str) -> None:
+        """Open a path of the app and wait until the page is alive."""
+        self.page.goto(self.server.url + path)
+        expect(self.by("thread-list")).to_be_visible()
+
+    def by(self, testid: str) -> Locator:
+        """Return what carries a test id."""
+        return self.page.get_by_test_id(testid)
+
+    @property
+    def answer(self) -> Locator:
+        """The newest answer."""
+        return self.page.locator('[data-testid="message"][data-role="assistant"]').last
+
+    @property
+    def prompts(self) -> Locator:
+        """The person's messages."""
+        return self.page.locator('[data-testid="message"][data-role="user"]')
+
+    @property
+    def thread_id(self) -> str:
+        """The thread in the address."""
+        return self.page.url.rstrip("/").rsplit("/", 1)[-1]
+
+    def send(self, text: str) -> None:
+        """Write a message and press Enter, as soon as the composer takes it."""
+        composer = self.by("composer")
+        expect(composer).to_be_editable()
+        composer.fill(text)
+        composer.press("Enter")
+        self.page.wait_for_url(re.compile(r"/chat/thread_"))
+
+    def words(self) -> list[str]:
+        """The words of the newest answer, as they stand on the page."""
+        return self.answer.inner_text().split() if self.answer.count() else []
+
+    def wait_for_words(self, count: int) -> list[str]:
+        """Wait until at least so many words stand there; return them."""
+        return eventually(self.words, lambda words: len(words) >= count)
+
+    def wait_until(self, status: str) -> None:
+        """Wait until the thread stands as `status` says."""
+        expect(self.by("status")).to_have_attribute("data-status", status)
+
+    def answer_text(self) -> str:
+        """Wait until the turn is over and the page has shown all of it; return the answer's text."""
+        self.wait_until("completed")
+        stored = self.stored()
+        return eventually(
+            lambda: " ".join(self.answer.inner_text().split()), lambda text: text == " ".join(stored.split())
+        )
+
+    def stored(self) -> str:
+        """The text of the newest answer as it stands in the database."""
+        with contextlib.closing(sqlite3.connect(self.server.database)) as connection:
+            rows = connection.execute(
+                "select parts from agent_stream where thread_id = ?1 and status <> 'superseded' and message_id ="
+                " (select max(message_id) from agent_stream where thread_id = ?1) order by seq",
+                [self.thread_id],
+            ).fetchall()
+        parts = [part for (column,) in rows for part in json.loads(column)]
+        return "\n".join(part["text"] for part in parts if part["type"] == "text")
+
+
+def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: float = 30.0) -> T:
+    """Look again and again until what is seen is enough; return it."""
+    deadline = time.monotonic() + patience
+    while not enough(seen := look()):
+        assert time.monotonic() < deadline, f"Still only {seen!r}"
+        time.sleep(0.05)
+    return seen

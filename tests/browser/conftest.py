@@ -1,0 +1,90 @@
+"""A real Chromium before the real app, once as `make run` serves it and once as `make dev` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
+
+from tests.browser.chat import Chat
+from tests.tools import chromium
+from tests.tools.provider import Provider
+from tests.tools.server import Mode, Server, running
+
+
+expect.set_options(timeout=30_000)  # milliseconds; the machine may be busy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test here, and give it the time that a browser and a build may take."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(240))
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail(chromium.MISSING)
+        pytest.skip("no Chromium was found or could be installed: NOTHING IN A BROWSER WAS TESTED")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def provider() -> Iterator[Provider]:
+    with Provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="package", params=["prod", "dev"])
+def server(
+    request: pytest.FixtureRequest, provider: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    mode: Mode = request.param
+    model = {"CHAT_MODEL": "openai/scripted", "OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "none"}
+    with running(mode, tmp_path_factory.mktemp(mode), model) as server:
+        yield server
+
+
+@pytest.fixture
+def troubles() -> Iterator[list[str]]:
+    """What browsers complained of; a test that expects a complaint takes it out."""
+    found: list[str] = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def open_tab(browser: Browser, server: Server, troubles: list[str]) -> Iterator[Callable[..., Chat]]:
+    """Call it for a tab in a browser profile of its own; all are closed afterwards."""
+    contexts = []
+
+    def open_one(path: str = "/") -> Chat:
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: _note(message, troubles))
+        page.on("pageerror", lambda error: troubles.append(f"uncaught: {error}"))
+        chat = Chat(page, server)
+        chat.go(path)
+        return chat
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+def _note(message: ConsoleMessage, troubles: list[str]) -> None:
+    if message.type in ("error", "warning"):
+        troubles.append(f"{message.type}: {message.text}")

@@ -1,0 +1,188 @@
+"""The page's main job, watched in a browser: what is sent is answered, and nothing is ever lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.chat import COUNTED, COUNTING, PACE, WORDS, Chat, eventually
+from tests.tools.provider import Call, Provider, Refuse
+from tests.tools.server import Server
+
+OpenTab = Callable[..., Chat]
+HOSTILE = """<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>
+<a href="javascript:window.hacked=1">one</a> [two](javascript:window.hacked=1) <iframe src="/"></iframe>"""
+
+
+def test_an_answer_is_shown_as_it_is_written(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Count", COUNTING)
+    tab = open_tab()
+    tab.send("Count")
+    expect(tab.prompts).to_have_text("Count")
+    expect(tab.by("composer")).to_have_value("")
+
+    early = tab.wait_for_words(3)
+    later = tab.wait_for_words(len(early) + 10)
+
+    assert len(early) < len(later) < WORDS, "it came at once, not as it was written"
+    assert tab.answer_text().split() == COUNTED
+
+
+def test_a_reload_in_the_middle_loses_and_repeats_nothing(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Count", COUNTING)
+    tab = open_tab()
+    tab.send("Count")
+    seen = tab.wait_for_words(15)
+
+    tab.page.reload()
+
+    assert len(tab.wait_for_words(len(seen))) < WORDS, "the answer was over before the reload"
+    assert tab.answer_text().split() == COUNTED
+    expect(tab.prompts).to_have_count(1)
+
+
+def test_a_second_browser_sees_the_same_answer_grow(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Count", COUNTING)
+    first = open_tab()
+    first.send("Count")
+    first.wait_for_words(10)
+
+    second = open_tab(f"/chat/{first.thread_id}")
+
+    assert len(second.wait_for_words(10)) < WORDS
+    assert second.answer_text() == first.answer_text()
+
+
+def test_stop_keeps_what_was_written_and_continue_finishes_it(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Count", COUNTING)
+    tab = open_tab()
+    tab.send("Count")
+    tab.wait_for_words(10)
+
+    tab.by("stop").click()
+    expect(tab.by("stopped")).to_be_visible()
+    kept = eventually(tab.words, lambda words: words == tab.stored().split())
+    tab.page.wait_for_timeout(20 * PACE * 1000)
+
+    assert 10 <= len(kept) < WORDS
+    assert tab.words() == kept == COUNTED[: len(kept)], "it went on after the stop"
+    tab.by("continue").click()
+    assert tab.answer_text().split() == COUNTED
+
+
+def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Add", [Call("calculator", {"expression": "19 * 23"})], ["It is ", "437."])
+    tab = open_tab()
+    tab.send("Add")
+
+    row = tab.by("tool")
+    expect(row).to_have_attribute("data-state", "done")
+    expect(row).to_have_attribute("data-tool-name", "calculator")
+    row.locator("summary").click()
+    expect(row).to_contain_text("437")
+    expect(tab.answer).to_contain_text("It is 437.")
+    outcome = provider.requests[-1]["messages"][-1]
+    assert outcome["role"] == "tool"
+    assert "437" in outcome["content"]
+
+
+def test_kill_9_in_the_middle_of_an_answer_and_the_same_tab_carries_on(
+    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    provider.answer("Count", COUNTING)
+    tab = open_tab()
+    tab.send("Count")
+    before = tab.wait_for_words(20)
+    assert len(before) < WORDS
+
+    server.kill()
+    tab.page.wait_for_timeout(500)
+    assert len(tab.words()) >= len(before), "what was on the page went away with the server"
+    server.start()
+
+    assert tab.answer_text().split() == COUNTED
+    expect(tab.prompts).to_have_count(1)
+    tab.send("Count")  # and the tab is alive: it can go on
+    expect(tab.prompts).to_have_count(2)
+    assert tab.answer_text().split() == COUNTED
+    # A browser says itself when a server is away, and the development server's client does too.
+    away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|\[vite\]|Failed to load resource", re.IGNORECASE)
+    troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
+
+
+def test_a_thread_that_does_not_exist_is_a_page_with_a_way_back(open_tab: OpenTab) -> None:
+    tab = open_tab("/chat/thread_00000000000000000000000000")
+    expect(tab.by("page-note")).to_contain_text("not here")
+
+    tab.page.get_by_role("link", name=re.compile("new chat", re.IGNORECASE)).first.click()
+
+    expect(tab.by("composer")).to_be_visible()
+    expect(tab.by("page-note")).to_have_count(0)
+
+
+def test_html_and_script_are_shown_as_text_and_nothing_runs(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer(HOSTILE, [HOSTILE])
+    tab = open_tab()
+    tab.send(HOSTILE)
+    tab.wait_until("completed")
+
+    expect(tab.prompts).to_contain_text("<script>window.hacked=1</script>")
+    expect(tab.answer).to_contain_text("<script>window.hacked=1</script>")
+    expect(tab.answer).to_contain_text("onerror=")
+    for tag in ("img", "script", "iframe", '[href^="javascript:"]'):
+        assert tab.by("messages").locator(tag).count() == 0, tag
+    for link in tab.answer.get_by_text("two").all():
+        link.click()
+    assert tab.page.evaluate("window.hacked") is None
+
+
+def test_a_refusal_is_the_providers_own_sentence_and_retry_works(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    provider.answer("Hello", [Refuse(401, "Incorrect API key provided: none.")])
+    tab = open_tab()
+    tab.send("Hello")
+    expect(tab.by("error")).to_contain_text("Incorrect API key provided: none.")
+    expect(tab.by("failed")).to_contain_text("key")
+
+    provider.answer("Hello", ["Hello yourself."])
+    tab.by("retry").click()
+
+    assert tab.answer_text() == "Hello yourself."
+    expect(tab.by("failed")).to_have_count(0)
+
+
+def test_a_blank_message_is_not_sent(server: Server, open_tab: OpenTab) -> None:
+    tab = open_tab()
+    composer = tab.by("composer")
+    composer.fill("  \n ")
+    composer.press("Enter")
+    tab.page.wait_for_timeout(500)
+
+    assert tab.page.url.rstrip("/") == server.url
+    expect(tab.prompts).to_have_count(0)
+
+
+def test_strange_characters_arrive_as_they_were_written(provider: Provider, open_tab: OpenTab) -> None:
+    strange = "שלום مرحبا 🏳️‍🌈 a\u202eb ﷽ \u2028 end"
+    provider.answer(strange, [strange])
+    tab = open_tab()
+    tab.send(strange)
+    tab.wait_until("completed")
+
+    assert tab.stored() == strange
+    expect(tab.prompts).to_contain_text("שלום مرحبا 🏳️‍🌈")
+    expect(tab.answer).to_contain_text("שלום مرحبا 🏳️‍🌈")
+
+
+def test_another_tabs_thread_appears_in_the_list_by_itself(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("A new thread", ["Yes."])
+    watching, writing = open_tab(), open_tab()
+    before = watching.by("thread-item").count()
+
+    writing.send("A new thread")
+
+    expect(watching.by("thread-item")).to_have_count(before + 1)
+    expect(watching.by("thread-list")).to_contain_text("A new thread")
