@@ -228,6 +228,9 @@ class _Entry:
 
     def add(self, chunk: Chunk, seq: int) -> None:
         """Apply a chunk of the model step `seq`; one of an older step is passed over."""
+        if chunk.get("type") == "tool-input-available" and 0 < seq <= self._committed_seq:
+            self._shown = None
+            self._committed.add(chunk)  # a person edited the arguments while approving the call
         if seq <= self._committed_seq or seq < self._live_seq:
             return
         if seq > self._live_seq:

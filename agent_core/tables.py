@@ -160,6 +160,7 @@ class ToolCallRow(Table, table=True):
     input: str = _json("{}")
     output: str | None = Field(default=None, sa_column=Column(Text))
     error: str | None = Field(default=None, sa_column=Column(Text))
+    approval: str | None = Field(default=None, sa_column=Column(Text))
     created_at: float
     started_at: float | None = None
     ended_at: float | None = None

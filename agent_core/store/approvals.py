@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 
 from agent_core.errors import ToolCallFinishedError
 from agent_core.messages import Chunk
 from agent_core.store import deltas
 from agent_core.store.calls import end, locate, move
 from agent_core.store.rows import CALL, P, dump, tool_key
+from agent_core.store.statement import Statement
 from agent_core.store.writer import Tx
 
-_APPROVE = move("approve", input=func.coalesce(P("new_input"), CALL.c.input))
-_DENY = move("deny", error=P("new_error"), ended_at=P("now"))
+_APPROVE = move("approve", input=func.coalesce(P("new_input"), CALL.c.input), approval=P("new_approval"))
+_DENY = move("deny", error=P("new_error"), approval=P("new_approval"), ended_at=P("now"))
+_NAME = Statement(select(CALL.c.name).where(CALL.c.thread_id == P("thread_id"), CALL.c.id == P("call_id")))
 
 
 def decide(
@@ -46,29 +48,50 @@ def decide(
     cursor = deltas.tick(tx, thread_id)
     for call_id in ids:
         locate(tx, call_id, thread_id)
-        row = _decide_one(tx, thread_id, call_id, approved, reason, (args or {}).get(call_id))
+        edited = (args or {}).get(call_id)
+        row = _approve(tx, thread_id, call_id, edited) if approved else _deny(tx, thread_id, call_id, reason)
         if row is None:
             raise ToolCallFinishedError(f"The tool call {call_id!r} does not wait for approval any more.")
-        chunks += _decided(tx, thread_id, call_id, approved, reason, (args or {}).get(call_id))
+        if approved:
+            tx.wake.enqueue(tx, tool_key(thread_id, call_id), thread_id)
+            chunks += _approved(tx, thread_id, call_id, edited)
+        else:
+            denied: Chunk = {"type": "tool-output-denied", "toolCallId": call_id}
+            chunks.append(denied | ({"reason": reason} if reason else {}))
     if row is not None:
         end(tx, thread_id, cursor, row, chunks)
 
 
-def _decide_one(
-    tx: Tx, thread_id: str, call_id: str, approved: bool, reason: str | None, args: Any
-) -> tuple[Any, ...] | None:
-    if approved:
-        edited = None if args is None else dump(args)
-        return tx.one(_APPROVE, thread_id=thread_id, call_id=call_id, new_input=edited)
-    words = reason or "A person denied this call."
-    return tx.one(_DENY, thread_id=thread_id, call_id=call_id, new_error=words, now=tx.now)
+def _approve(tx: Tx, thread_id: str, call_id: str, edited: Any) -> tuple[Any, ...] | None:
+    return tx.one(
+        _APPROVE,
+        thread_id=thread_id,
+        call_id=call_id,
+        new_input=None if edited is None else dump(edited),
+        new_approval=dump({"approved": True}),
+    )
 
 
-def _decided(
-    tx: Tx, thread_id: str, call_id: str, approved: bool, reason: str | None, args: Any
-) -> list[Chunk]:
-    if not approved:
-        return [{"type": "tool-output-denied", "toolCallId": call_id, "reason": reason}]
-    tx.wake.enqueue(tx, tool_key(thread_id, call_id), thread_id)
-    data: dict[str, Any] = {"status": "approved"} | ({} if args is None else {"input": args})
-    return [{"type": "data-tool-run", "id": call_id, "data": data}]
+def _deny(tx: Tx, thread_id: str, call_id: str, reason: str | None) -> tuple[Any, ...] | None:
+    return tx.one(
+        _DENY,
+        thread_id=thread_id,
+        call_id=call_id,
+        new_error=reason or "A person denied this call.",
+        new_approval=dump({"approved": False} | ({"reason": reason} if reason else {})),
+        now=tx.now,
+    )
+
+
+def _approved(tx: Tx, thread_id: str, call_id: str, edited: Any) -> list[Chunk]:
+    """Return what followers are told; edited arguments are shown, and then approved."""
+    call: Chunk = {"toolCallId": call_id}
+    answer = {"type": "tool-approval-response", **call, "approvalId": call_id, "approved": True}
+    if edited is None:
+        return [answer]
+    (name,) = tx.must(_NAME, thread_id=thread_id, call_id=call_id)
+    return [
+        {"type": "tool-input-available", **call, "toolName": name, "input": edited},
+        {"type": "tool-approval-request", **call, "approvalId": call_id},
+        answer,
+    ]

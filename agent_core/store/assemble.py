@@ -75,13 +75,14 @@ def filled(parts: list[Part], calls: dict[str, ToolCallRow]) -> list[Part]:
 
 def _call_fields(call: ToolCallRow) -> Part:
     status = CallStatus(call.status)
-    fields: Part = {"state": _STATES.get(status, "input-available"), "input": load(call.input)}
+    state = "input-available" if call.approval is None else "approval-responded"
+    fields: Part = {"state": _STATES.get(status, state), "input": load(call.input)}
     if status is CallStatus.SUCCEEDED:
         fields["output"] = load(call.output)
-    elif status in (CallStatus.FAILED, CallStatus.DENIED):
+    elif status is CallStatus.FAILED:
         fields["errorText"] = call.error
     if status is CallStatus.APPROVAL:
         fields["approval"] = {"id": call.id}
-    elif status is CallStatus.DENIED:
-        fields["approval"] = {"id": call.id, "approved": False, "reason": call.error}
+    elif call.approval is not None:
+        fields["approval"] = {"id": call.id, **load(call.approval)}
     return fields

@@ -68,6 +68,7 @@ class ClaimedCall:
     in_doubt: bool
     agent: str
     user_id: str | None
+    seq: int  # of the step that made it: the thread's fence for as long as the call is open
 
 
 _INSERT = Statement(
@@ -83,7 +84,7 @@ _INSERT = Statement(
     )
 )
 _LOOK = Statement(
-    select(_c.status, _c.attempt, _c.name, _c.input, _t.agent, _t.user_id)
+    select(_c.status, _c.attempt, _c.name, _c.input, _t.agent, _t.user_id, _c.seq)
     .where(*_this, _t.id == _c.thread_id)
     .with_for_update()
 )
@@ -184,9 +185,9 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str) -> ClaimedCall | No
     ):
         tx.wake.done(tx, key)
         return None
-    status, attempt, name, arguments, agent, user_id = row
+    status, attempt, name, arguments, agent, user_id, seq = row
     in_doubt = status == CallStatus.RUNNING
-    return ClaimedCall(thread_id, call_id, name, load(arguments), attempt + 1, in_doubt, agent, user_id)
+    return ClaimedCall(thread_id, call_id, name, load(arguments), attempt + 1, in_doubt, agent, user_id, seq)
 
 
 def finish(
@@ -298,7 +299,7 @@ def retry(tx: Tx, call: ClaimedCall, error: str, run_at: float) -> None:
         raise FenceLost
     tx.wake.enqueue(tx, tool_key(call.thread_id, call.id), call.thread_id, run_at)
     state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": error}
-    chunk: Chunk = {"type": "data-tool-run", "id": call.id, "data": state}
+    chunk: Chunk = {"type": "data-tool-run", "id": call.id, "data": state, "transient": True}
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
 
 
@@ -327,7 +328,7 @@ def report(tx: Tx, call: ClaimedCall, kind: str, data: Any) -> bool:
     row = tx.one(_STILL_MINE, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
     if row is None:
         raise FenceLost
-    chunk: Chunk = {"type": kind, "id": call.id, "data": data}
+    chunk: Chunk = {"type": kind, "id": call.id, "data": data, "transient": True}
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
     return True
 

@@ -99,4 +99,4 @@ def tidy(tx: Tx, before: float) -> int:
 
 def thread_chunk(**changed: Any) -> Chunk:
     """Return the chunk that tells readers what changed in the thread's row."""
-    return {"type": "data-thread", "data": changed}
+    return {"type": "data-thread", "data": changed, "transient": True}

@@ -62,7 +62,8 @@ def insert_message(
         queued=queued,
         created_at=tx.now,
     )
-    return {"type": "data-message", "data": message.as_json(thread_id, tx.now) | {"metadata": meta}}
+    data = message.as_json(thread_id, tx.now) | {"metadata": meta}
+    return {"type": "data-message", "data": data, "transient": True}
 
 
 def ensure_reply(tx: Tx, thread_id: str, message_id: str, position: int) -> None:

@@ -102,10 +102,11 @@ def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int) -> Claim | None
         return None
     seq, message_id, attempt, crashes, steps, agent, user_id, position, retrying = row
     claimed = Claim(thread_id, seq, message_id, attempt + 1, steps, agent, user_id, position)
-    if (said := streams.cut(tx, thread_id, seq - 1, "the process ended")) is not None:
-        if said:
-            ensure_reply(tx, thread_id, message_id, position)
+    ends = streams.cut(tx, thread_id, seq - 1, position, "the process ended")
+    if ends is not None:
         tx.run(_CRASHED, thread_id=thread_id)
+        if ends:
+            deltas.append(tx, thread_id, deltas.tick(tx, thread_id), ends, seq=seq - 1, message_id=message_id)
         if crashes + 1 >= max_crashes:
             _seal(tx, claimed, crashes + 1)
             return None
@@ -194,10 +195,9 @@ def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any]) -> N
     row = tx.one(_RETRY, thread_id=claimed.thread_id, at_seq=claimed.seq, new_retry=dump(state), now=tx.now)
     if row is None:
         raise FenceLost
-    _cut(tx, claimed, state["error"], rest)
     tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, state["next_at"])
-    chunk = deltas.thread_chunk(status="streaming", retry_state=state)
-    deltas.append(tx, claimed.thread_id, row[0], [chunk])
+    changed = deltas.thread_chunk(status="streaming", retry_state=state)
+    _cut(tx, claimed, row[0], state["error"], rest, changed)
 
 
 def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk]) -> None:
@@ -212,10 +212,9 @@ def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk]) -> No
     if row is None:
         raise FenceLost
     tx.moved(claimed.thread_id, "streaming", "failed")
-    _cut(tx, claimed, error, rest)
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
-    chunk = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
-    deltas.append(tx, claimed.thread_id, row[0], [chunk])
+    changed = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
+    _cut(tx, claimed, row[0], error, rest, changed)
 
 
 def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
@@ -227,11 +226,13 @@ def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
     row = tx.one(_FLUSH, thread_id=claimed.thread_id, at_seq=claimed.seq, now=tx.now)
     if row is None:
         raise FenceLost
-    _cut(tx, claimed, "the server is restarting", rest)
     tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, run_at)
-    deltas.append(tx, claimed.thread_id, row[0], [deltas.thread_chunk(status="streaming")])
+    changed = deltas.thread_chunk(status="streaming")
+    _cut(tx, claimed, row[0], "the server is restarting", rest, changed)
 
 
-def _cut(tx: Tx, claimed: Claim, why: str, rest: list[Chunk]) -> None:
-    if streams.cut(tx, claimed.thread_id, claimed.seq, why, rest):
-        ensure_reply(tx, claimed.thread_id, claimed.message_id, claimed.position)
+def _cut(tx: Tx, claimed: Claim, cursor: int, why: str, rest: list[Chunk], changed: Chunk) -> None:
+    ends = streams.cut(tx, claimed.thread_id, claimed.seq, claimed.position, why, rest) or []
+    deltas.append(
+        tx, claimed.thread_id, cursor, [*ends, changed], seq=claimed.seq, message_id=claimed.message_id
+    )

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from agent_core.fold import fold, settle
+from agent_core.fold import closing, fold
 from agent_core.messages import Chunk, Part
 from agent_core.states import STREAM as MOVES
 from agent_core.states import sources
 from agent_core.store import deltas
+from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import STREAM, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.writer import Tx
@@ -66,26 +67,37 @@ def commit_stream(tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: st
     )
 
 
-def cut(tx: Tx, thread_id: str, seq: int, why: str, rest: Sequence[Chunk] = ()) -> bool | None:
+def cut(
+    tx: Tx, thread_id: str, seq: int, position: int, why: str, rest: Sequence[Chunk] = ()
+) -> list[Chunk] | None:
     """End an attempt that will not commit, keeping what it had said.
 
     Args:
         tx: the transaction.
         thread_id: the thread.
         seq: the stream.
+        position: the place kept for the message it belongs to.
         why: the reason, in words for a person.
         rest: what it had said but not flushed yet, if the caller knows.
 
     Returns:
-        whether it had said anything; None: there was no open stream with this seq.
+        what a follower has to be told: the rest, and the ends of what was open. None: there was no
+        open stream with this seq.
     """
-    if tx.one(_LIVE, thread_id=thread_id, at_seq=seq) is None:
+    live = tx.one(_LIVE, thread_id=thread_id, at_seq=seq)
+    if live is None:
         return None
-    said = settle(fold([*deltas.of_stream(tx, thread_id, seq), *rest]), why)
+    if rest:
+        replace_partial(tx, thread_id, seq)
+    said = fold([*deltas.of_stream(tx, thread_id, seq), *rest])
     if all(part["type"] == "step-start" for part in said):
         said = []
-    tx.run(_CUT, thread_id=thread_id, at_seq=seq, why=why, new_parts=dump(said), now=tx.now)
-    return bool(said)
+    ends = closing(said, why)
+    parts = fold(ends, said)
+    tx.run(_CUT, thread_id=thread_id, at_seq=seq, why=why, new_parts=dump(parts), now=tx.now)
+    if parts:
+        ensure_reply(tx, thread_id, live[0], position)
+    return [*rest, *ends]
 
 
 def replace_partial(tx: Tx, thread_id: str, seq: int) -> None:

@@ -16,7 +16,7 @@ from agent_core.messages import Chunk
 from agent_core.states import THREAD as MOVES
 from agent_core.states import ThreadStatus, sources
 from agent_core.store import calls, deltas, streams
-from agent_core.store.messages import NewMessage, ensure_reply, has_message, insert_message, title_of
+from agent_core.store.messages import NewMessage, has_message, insert_message, title_of
 from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, load, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
@@ -187,7 +187,8 @@ def next_queued(tx: Tx, thread_id: str) -> bool:
     message_id, parts, meta, created_at = row
     tx.run(_UNQUEUE, thread_id=thread_id, message_id=message_id, new_position=at.position + 1)
     message = NewMessage(message_id, "user", load(parts), load(meta))
-    moved = {"type": "data-message", "data": message.as_json(thread_id, created_at)}
+    data = message.as_json(thread_id, created_at)
+    moved: Chunk = {"type": "data-message", "data": data, "transient": True}
     _start(tx, thread_id, at, [moved], at.position + 2, new_id("msg"), at.title)
     return True
 
@@ -268,10 +269,9 @@ def stop(tx: Tx, thread_id: str) -> bool:
         return False
     cursor, seq, message_id, position = row
     tx.moved(thread_id, at.status, "stopped")
-    if streams.cut(tx, thread_id, seq - 1, "stopped"):
-        ensure_reply(tx, thread_id, message_id, position)
-    chunks = calls.close_open(tx, thread_id, "stopped")
+    chunks = streams.cut(tx, thread_id, seq - 1, position, "stopped") or []
+    chunks += calls.close_open(tx, thread_id, "stopped")
     tx.wake.drop(tx, thread_id)
     chunks.append(deltas.thread_chunk(status="stopped", retry_state=None))
-    deltas.append(tx, thread_id, cursor, chunks, message_id=message_id)
+    deltas.append(tx, thread_id, cursor, chunks, seq=seq - 1, message_id=message_id)
     return True
