@@ -34,8 +34,11 @@ class Presence:
         if self._folder is None or fcntl is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._file = (self._folder / self._worker).open("wb")
+        # Locked before it has its name: a file without a lock is taken for a dead worker's.
+        unnamed = self._folder / f".{self._worker}"
+        self._file = unnamed.open("wb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        unnamed.rename(self._folder / self._worker)
 
     def close(self) -> None:
         """Let the lock go and remove the file."""
@@ -48,7 +51,8 @@ class Presence:
         """Return the workers whose process is gone. Call `forget` once their work is released."""
         if self._folder is None:
             return []
-        names = [path.name for path in self._folder.iterdir() if path.name != self._worker]
+        others = (path.name for path in self._folder.iterdir() if path.name != self._worker)
+        names = [name for name in others if not name.startswith(".")]
         return [name for name in names if self._is_dead(self._folder / name)]
 
     def forget(self, worker: str) -> None:

@@ -18,7 +18,7 @@ from agent_core.errors import AgentCoreError, ValidationError
 from agent_core.feeds import Feeds
 from agent_core.ids import new_id
 from agent_core.presence import Presence
-from agent_core.runner.hooks import call_hook
+from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.steps import Runner
 from agent_core.runner.tool_calls import ToolRunner
 from agent_core.runner.turn import Turns
@@ -28,7 +28,7 @@ from agent_core.store import deltas
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
 from agent_core.store.reads import Reads
-from agent_core.store.rows import idle_feed
+from agent_core.store.rows import idle_feed, step_key
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.workpool import Workpool
@@ -82,6 +82,7 @@ class Runtime:
         self._work = work
         self._stack = contextlib.ExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._hooks = Hooks()
         self._checking = False
         self._foreign = False
         self._is_open = False
@@ -135,7 +136,7 @@ class Runtime:
             self._presence = Presence(_workers_folder(path), self.worker)
             self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
             shared = (self.agents, self.worker, self.settings, self.clock, Turns())
-            self._runner = Runner(self._writer, self._reads, *shared)
+            self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
             self._tools = ToolRunner(self._writer, *shared)
             self._stack = stack.pop_all()
         self._writer.start()
@@ -156,6 +157,7 @@ class Runtime:
                 *(pool.close(_GRACE, "step:") for pool in {self.workpool, self.tool_workpool})
             )
             await self._writer.run(self._wake_ups.release, self.worker)
+        await self._hooks.close(_GRACE)
         self._is_open = False
         for task in self._tasks:
             task.cancel()
@@ -168,6 +170,8 @@ class Runtime:
 
     def _start_work(self) -> None:
         self._presence.open()
+        self.workpool.open()
+        self.tool_workpool.open()
         self._scheduler.every(self.settings.heartbeat, self._heartbeat)
         self._scheduler.every(self.settings.reconcile, self._reconcile)
         self._scheduler.every(_TIDY, self._tidy)
@@ -199,28 +203,36 @@ class Runtime:
         self.feeds.tell_all()
         self._notify()
         self._foreign = True
-        if self._runner.live and not self._checking:
+        if not self._checking and (self.workpool.busy or self.tool_workpool.busy):
+            self._checking = True
             self.spawn(self._check_fences())
 
     async def _check_fences(self) -> None:
-        self._checking = True
+        again = True
         try:
-            while self._foreign:
-                self._foreign = False
+            while again or self._foreign:
+                # Once more after the last commit: what was claimed just before it is live only now.
+                again, self._foreign = self._foreign, False
                 await self._end_stopped()
                 await asyncio.sleep(self.settings.pulse)
         finally:
             self._checking = False
 
     async def _end_stopped(self) -> None:
-        live = dict(self._runner.live)
-        fences = await asyncio.to_thread(self._reads.fences, list(live))
-        for thread_id, claim in live.items():
-            if (
-                fences.get(thread_id) != (claim.seq, "streaming")
-                and self._runner.live.get(thread_id) is claim
-            ):
-                self.cancel(thread_id)
+        """Cancel what runs here without its fence: it was stopped, deleted or answered elsewhere."""
+        steps, tools = dict(self._runner.live), dict(self._tools.live)
+        ids = {claim.thread_id for claim in (*steps.values(), *tools.values())}
+        if not ids:
+            return
+        fences = await asyncio.to_thread(self._reads.fences, list(ids))
+        for key, claim in steps.items():
+            mine = fences.get(claim.thread_id) == (claim.seq, "streaming")
+            if not mine and self._runner.live.get(key) is claim:
+                self.workpool.end(step_key(claim.thread_id))
+        for key, call in tools.items():
+            mine = fences.get(call.thread_id) == (call.seq, "awaiting_tool_results")
+            if not mine and self._tools.live.get(key) is call:
+                self.tool_workpool.end(key)
 
     def cancel(self, thread_id: str) -> None:
         """End what runs here for a thread whose fence has been raised; on the event loop."""
@@ -237,7 +249,7 @@ class Runtime:
         if status not in RUNNING:
             self.feeds.tell([idle_feed(thread_id)])
         if self.status_hooks:
-            self.spawn(self._tell_status(thread_id, status, previous))
+            self._hooks.soon(thread_id, self._tell_status, thread_id, status, previous)
 
     async def _tell_status(self, thread_id: str, status: str, previous: str) -> None:
         agents = list(self.status_hooks)
@@ -257,7 +269,9 @@ class Runtime:
         return self._writer.run_blocking(self._wake_ups.take, room)
 
     def _deliver(self, key: str) -> None:
-        thread_id = key.split(":", 2)[1]
+        self._deliver_to(key, key.split(":", 2)[1])
+
+    def _deliver_to(self, key: str, thread_id: str) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: the lease runs out by itself
             self._loop.call_soon_threadsafe(self._dispatch, key, thread_id)
 
@@ -267,12 +281,13 @@ class Runtime:
     def _reconcile(self) -> None:
         for worker in self._presence.dead():
             released = self._guarded(self._wake_ups.release, worker)
-            self._presence.forget(worker)
-            _log.info("Worker %s is gone; %s of its wake-ups are due again.", worker, released)
+            if released is not None:
+                self._presence.forget(worker)
+                _log.info("Worker %s is gone; %s of its wake-ups are due again.", worker, released)
         self._guarded(self._wake_ups.missing)
         for key, thread_id in self._guarded(self._wake_ups.mine) or []:
             if not self.workpool.holds(key) and not self.tool_workpool.holds(key):
-                self._loop.call_soon_threadsafe(self._dispatch, key, thread_id)
+                self._deliver_to(key, thread_id)
         self._notify()
 
     def _tidy(self) -> None:
@@ -282,6 +297,8 @@ class Runtime:
         try:
             return self._writer.run_blocking(function, *args)
         except (AgentCoreError, TimeoutError):
+            if self._runner.closing:
+                return None
             _log.exception("The database did not answer; the next round tries again.")
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
@@ -36,6 +37,10 @@ class Workpool:
         self._known: set[str] = set()  # waiting, or running and to be run again
         self._open = True
 
+    def open(self) -> None:
+        """Take work (again, where an earlier runtime has closed this workpool)."""
+        self._open = True
+
     def submit(self, key: str, thread_id: str, handler: Handler) -> None:
         """Run `handler(key)` as soon as there is room; call it on the event loop."""
         if key in self._known or not self._open:
@@ -57,6 +62,16 @@ class Workpool:
     def running(self) -> list[tuple[str, str]]:
         """Return (key, thread id) of what runs now."""
         return [(key, thread_id) for key, (thread_id, _) in self._running.items()]
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs."""
+        return bool(self._running)
+
+    def end(self, key: str) -> None:
+        """Cancel what runs under `key`; if it was submitted again meanwhile it still runs again."""
+        if key in self._running:
+            self._running[key][1].cancel()
 
     def cancel(self, thread_id: str) -> None:
         """Cancel what runs for a thread and forget what waits for it."""
@@ -96,19 +111,23 @@ class Workpool:
             else:
                 del self._waiting[thread_id]
             self._known.discard(key)
-            task = asyncio.create_task(self._run(key, thread_id, handler), name=key)
+            task = asyncio.create_task(_run(key, handler), name=key)
             self._running[key] = (thread_id, task)
+            # Not in the task itself: one that is cancelled before it began never enters its code.
+            task.add_done_callback(functools.partial(self._ended, key, thread_id, handler))
 
-    async def _run(self, key: str, thread_id: str, handler: Handler) -> None:
-        try:
-            await handler(key)
-        except asyncio.CancelledError:
-            _log.debug("%s was cancelled", key)
-        except Exception:
-            # The wake-up stays leased; the reconciler finds that nobody works on it.
-            _log.exception("%s failed outside of everything that is expected to fail", key)
-        finally:
-            del self._running[key]
-            if key in self._known:  # submitted again meanwhile
-                self._waiting.setdefault(thread_id, deque()).append(key)
-            self._fill(handler)
+    def _ended(self, key: str, thread_id: str, handler: Handler, _task: asyncio.Task[None]) -> None:
+        del self._running[key]
+        if key in self._known:  # submitted again meanwhile
+            self._waiting.setdefault(thread_id, deque()).append(key)
+        self._fill(handler)
+
+
+async def _run(key: str, handler: Handler) -> None:
+    try:
+        await handler(key)
+    except asyncio.CancelledError:
+        _log.debug("%s was cancelled", key)
+    except Exception:
+        # The wake-up stays leased; the reconciler finds that nobody works on it.
+        _log.exception("%s failed outside of everything that is expected to fail", key)

@@ -18,9 +18,9 @@ from agent_core.faults import crash_point
 from agent_core.history import repair, to_provider
 from agent_core.llm.base import ModelRequest, Usage
 from agent_core.loop import StepResult, ToolRequest, model_step
-from agent_core.messages import Chunk, Part
+from agent_core.messages import Chunk, Part, clean_text
 from agent_core.runner.flusher import Flusher
-from agent_core.runner.hooks import call_hook
+from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.turn import Turn, Turns
 from agent_core.states import CallStatus
 from agent_core.store import steps
@@ -69,6 +69,7 @@ class Runner:
         worker: this worker's name.
         settings, clock: the durations and the time.
         turns: the turns that run in this process.
+        hooks: calls the agents' hooks.
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class Runner:
         settings: Settings,
         clock: Clock,
         turns: Turns,
+        hooks: Hooks,
     ) -> None:
         self._turns = turns
+        self._hooks = hooks
         self._writer = writer
         self._reads = reads
         self._agents = agents
@@ -194,15 +197,13 @@ class Runner:
             first=attempt.flusher.first,
         )
         crash_point("commit.after")
-        await self._after_commit(claim, agent, result)
+        if agent.on_message_complete is not None or (agent.on_turn_complete is not None and not new_calls):
+            self._hooks.soon(claim.thread_id, self._tell_complete, claim, agent, result)
 
-    async def _after_commit(self, claim: Claim, agent: Agent, result: StepResult) -> None:
-        turn_ended = not result.tool_requests
-        if agent.on_message_complete is None and (agent.on_turn_complete is None or not turn_ended):
-            return
+    async def _tell_complete(self, claim: Claim, agent: Agent, result: StepResult) -> None:
         message = await asyncio.to_thread(self._reads.message, claim.thread_id, claim.message_id)
         await call_hook(agent.on_message_complete, claim.thread_id, message, result.usage)
-        if turn_ended:
+        if not result.tool_requests:
             await call_hook(agent.on_turn_complete, claim.thread_id, message)
 
     async def _retry_or_fail(self, claim: Claim, agent: Agent, error: ModelError, rest: list[Chunk]) -> None:
@@ -214,12 +215,13 @@ class Runner:
             "attempt": claim.attempt + 1,
             "max_attempts": agent.retry.max_attempts,
             "next_at": self._clock.now() + delay,
-            "error": str(error),
+            "error": clean_text(str(error)),
             "kind": error.kind,
         }
         await self._writer.run(steps.retry, claim, rest, state)
         crash_point("retry.commit.after")
-        await call_hook(agent.on_retry, claim.thread_id, state)
+        if agent.on_retry is not None:
+            self._hooks.soon(claim.thread_id, call_hook, agent.on_retry, claim.thread_id, state)
 
     async def _fail(self, claim: Claim, agent: AnyAgent, error: Exception, rest: list[Chunk]) -> None:
         if isinstance(error, FenceLost):
@@ -227,10 +229,10 @@ class Runner:
         kind = error.kind if isinstance(error, ModelError) else type(error).__name__
         if not isinstance(error, AgentCoreError):
             _log.error("The step of thread %s failed", claim.thread_id, exc_info=error)
-        words = str(error) or type(error).__name__
+        words = clean_text(str(error)) or type(error).__name__
         await self._writer.run(steps.fail, claim, words, kind, rest)
-        if isinstance(agent, Agent):
-            await call_hook(agent.on_error, claim.thread_id, error)
+        if isinstance(agent, Agent) and agent.on_error is not None:
+            self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)
 
 
 def _usage(agent: Agent, result: StepResult) -> str | None:

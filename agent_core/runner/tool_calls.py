@@ -9,16 +9,19 @@ from typing import Any
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock
 from agent_core.config import Settings
-from agent_core.errors import AgentCoreError
+from agent_core.errors import ThreadNotFoundError
 from agent_core.faults import crash_point
+from agent_core.messages import clean_text
 from agent_core.runner.turn import Turns
+from agent_core.messages import Part
 from agent_core.store import calls
 from agent_core.store.calls import ClaimedCall, FenceLost
-from agent_core.store.rows import load
+from agent_core.store.rows import load, timeout_key, tool_key
 from agent_core.store.writer import Tx, Writer
 from agent_core.tools import Tool, ToolContext, encode_result, execute
 
 _log = logging.getLogger(__name__)
+_UNKNOWN_AGENT_WAIT = 2.0  # seconds until a call of an agent that nobody has defined is looked at again
 
 IN_DOUBT = (
     "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
@@ -52,6 +55,8 @@ class ToolRunner:
         self._worker = worker
         self._settings = settings
         self._clock = clock
+        self.live: dict[str, ClaimedCall] = {}
+        """The calls that run now, by the key of their wake-up; see `Runner.live`."""
 
     async def call(self, thread_id: str, call_id: str) -> None:
         """Run one tool call, if it is open and ours."""
@@ -59,21 +64,35 @@ class ToolRunner:
         if claimed is None:
             return
         crash_point("tool.claimed")
+        key = tool_key(thread_id, call_id)
+        self.live[key] = claimed
         try:
             await self._run(claimed)
-        except FenceLost:
+        except (FenceLost, ThreadNotFoundError):
             _log.info("the tool call %s has its outcome from elsewhere", call_id)
+        finally:
+            del self.live[key]
 
     async def expire(self, thread_id: str, call_id: str) -> None:
         """Fail an async tool call whose outcome did not come in time."""
         words = "No outcome came in time."
         try:
             await self._writer.run(calls.finish, thread_id, call_id, error=words)
-        except (FenceLost, AgentCoreError):
-            await self._writer.run(_forget, f"timeout:{thread_id}:{call_id}")
+        except (FenceLost, ThreadNotFoundError):
+            await self._writer.run(_forget, timeout_key(thread_id, call_id))
 
     async def _run(self, call: ClaimedCall) -> None:
-        tool = await self._tool(call)
+        known = self._agents.get(call.agent)
+        if known is None:
+            _log.warning("No agent %r is defined here; its call %s waits.", call.agent, call.id)
+            words = f"No agent {call.agent!r} is defined here yet."
+            await self._writer.run(calls.retry, call, words, self._clock.now() + _UNKNOWN_AGENT_WAIT)
+            return
+        try:
+            tool = (await known.resolve(call.user_id, call.thread_id)).tools.get(call.name)
+        except Exception as error:
+            await self._end(call, error=_words(error))
+            return
         if tool is None:
             await self._end(call, error=f"There is no tool {call.name!r} any more.")
         elif call.in_doubt and not self._may_run_again(call, tool):
@@ -84,13 +103,6 @@ class ToolRunner:
     def _may_run_again(self, call: ClaimedCall, tool: Tool) -> bool:
         # A tool that ends its process each time is given up like a step that does.
         return tool.rerun_on_interrupt and call.attempt <= self._settings.max_crashes
-
-    async def _tool(self, call: ClaimedCall) -> Tool | None:
-        known = self._agents.get(call.agent)
-        if known is None:
-            return None
-        agent = await known.resolve(call.user_id, call.thread_id)
-        return agent.tools.get(call.name)
 
     async def _execute(self, call: ClaimedCall, tool: Tool) -> None:
         context = ToolContext(
@@ -118,7 +130,7 @@ class ToolRunner:
 
     async def _retry_or_end(self, call: ClaimedCall, tool: Tool, error: Exception) -> None:
         delay = tool.retry.delay(call.attempt, error) if tool.retry is not None else None
-        words = str(error) or type(error).__name__
+        words = _words(error)
         if delay is None:
             await self._end(call, error=words)
         else:
@@ -132,10 +144,15 @@ class ToolRunner:
             calls.finish, call.thread_id, call.id, output=output, error=error, attempt=call.attempt
         )
         crash_point("tool.commit.after")
-        fields = {"state": "output-available", "output": load(output)}
+        # With the input: a person may have edited it since the model asked.
+        fields: Part = {"input": call.input, "state": "output-available", "output": load(output)}
         if error is not None:
-            fields = {"state": "output-error", "errorText": error}
+            fields = {"input": call.input, "state": "output-error", "errorText": error}
         self._turns.outcome(call.thread_id, call.id, fields)
+
+
+def _words(error: Exception) -> str:
+    return clean_text(str(error)) or type(error).__name__
 
 
 def _forget(tx: Tx, key: str) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqlalchemy import Dialect, Engine
 
 from agent_core.clock import Clock
+from agent_core.errors import DatabaseError
 from agent_core.store.engine import translate
 from agent_core.store.statement import Statement
 
@@ -141,34 +142,45 @@ class Writer:
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._version: int | None = None
         self._looked = 0.0
+        self._open = False
+        self._gate = threading.Lock()  # nothing is queued behind the end of the queue
         self.wake: WakeUps  # set by the runtime before the first write
         self._thread = threading.Thread(target=self._main, name="agent_core-writer", daemon=True)
 
     def start(self) -> None:
         """Open the connection and begin to take writes."""
+        self._open = True
         self._thread.start()
 
     async def close(self) -> None:
         """Finish what is queued, then end the thread and close the connection."""
-        self._queue.put(None)
+        with self._gate:
+            self._open = False
+            self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     async def run(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Run `function(tx, *args, **kwargs)` in a transaction and return its result once it is committed.
 
         Raises:
-            DatabaseError: the database refused; nothing was changed.
+            DatabaseError: the database refused, or is closed; nothing was changed.
             Exception: whatever `function` raised; nothing was changed.
         """
         future: asyncio.Future[R] = self._loop.create_future()
-        self._queue.put(_Write(function, args, kwargs, future))
+        self._submit(_Write(function, args, kwargs, future))
         return await future
 
     def run_blocking(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Do the same from another thread (the scheduler's), waiting for the commit."""
         future: Future[R] = Future()
-        self._queue.put(_Write(function, args, kwargs, future))
+        self._submit(_Write(function, args, kwargs, future))
         return future.result(timeout=60)
+
+    def _submit(self, write: _Write[Any]) -> None:
+        with self._gate:
+            if not self._open:
+                raise DatabaseError("The runtime is closed, and with it the database.")
+            self._queue.put(write)
 
     # --- the writer's own thread ---
 
@@ -204,8 +216,8 @@ class Writer:
 
     def _commit(self, connection: Any, cursor: Any, group: list[_Write[Any]]) -> None:
         try:
-            if self._is_sqlite:
-                cursor.execute("BEGIN IMMEDIATE")
+            if self._is_sqlite and not self._begin(cursor, group):
+                return
             now = self._clock.now()
             for write in group:
                 tx = Tx(cursor, self._engine.dialect, self.wake, now)
@@ -221,6 +233,16 @@ class Writer:
                 for write in group:
                     self._commit(connection, cursor, [write])
 
+    def _begin(self, cursor: Any, group: list[_Write[Any]]) -> bool:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except Exception as error:
+            # Each of the group alone would wait as long again for the same lock.
+            for write in group:
+                write.error = translate(error)
+            return False
+        return True
+
     @staticmethod
     def _roll_back(connection: Any) -> None:
         try:
@@ -235,8 +257,12 @@ class Writer:
         if now - self._looked < self._watch:
             return
         self._looked = now
-        version = cursor.execute("PRAGMA data_version").fetchone()[0]
-        if self._version is not None and version != self._version:
+        try:
+            version = cursor.execute("PRAGMA data_version").fetchone()[0]
+        except Exception:  # this thread must outlive whatever happens to the disk
+            _log.exception("The database did not say whether another process has written.")
+            return
+        if version != self._version:  # at the first look too: somebody may have written before it
             self._call(self._on_foreign)
         self._version = version
 

@@ -1,0 +1,153 @@
+"""What the tests of agent_core share: a running agent on a real file, and a follower that forgets nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from agent_core import Agent, AgentApi, RetryPolicy, Runtime, StreamingOptions, define_internal_agent_api
+from agent_core.config import Settings
+from agent_core.fold import ThreadView
+from agent_core.messages import Message, Thread
+from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
+from agent_core.testing import ScriptedModel, eventually
+from sqlalchemy import Engine, create_engine
+
+QUICK = Settings(lease=1.0, heartbeat=0.2, poll=0.2, reconcile=0.2, pulse=0.05)
+"""For tests that wait for a lease to run out; everything else runs with the defaults."""
+
+AT_ONCE = RetryPolicy(max_attempts=3, initial_delay=0, jitter=0)
+TABLES = (THREAD, MESSAGE, STREAM, DELTA, CALL, WAKE_UP)
+
+
+@contextlib.asynccontextmanager
+async def agent_on(
+    path: Path,
+    turns: Any,
+    *,
+    tools: Iterable[Any] = (),
+    settings: Settings | None = None,
+    throttle_ms: int = 10,
+    runtime: dict[str, Any] | None = None,
+    **options: Any,
+) -> AsyncGenerator[AgentApi]:
+    """Run one agent on the database file `path`; `turns` is a ScriptedModel or what makes one."""
+    model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
+    async with Runtime(f"sqlite:///{path}", settings=settings, **(runtime or {})) as opened:
+        agent = Agent(
+            "assistant",
+            model,
+            tools=list(tools),
+            save_stream_deltas=options.pop("save_stream_deltas", StreamingOptions(throttle_ms=throttle_ms)),
+            retry=options.pop("retry", AT_ONCE),
+            **options,
+        )
+        yield define_internal_agent_api(opened, agent)
+    assert not model.violations, model.violations
+
+
+async def finished(api: AgentApi, thread: Thread | str, timeout: float = 20) -> Thread:
+    """Wait until a thread is idle."""
+    return await api.wait_until_idle(thread if isinstance(thread, str) else thread.id, timeout)
+
+
+async def texts(api: AgentApi, thread: Thread | str) -> list[str]:
+    """Return what each message says."""
+    found = await api.list_messages(thread if isinstance(thread, str) else thread.id)
+    return [message.text for message in found]
+
+
+async def tool_parts(api: AgentApi, thread: Thread | str) -> list[dict[str, Any]]:
+    """Return the tool parts of a thread, in order."""
+    found = await api.list_messages(thread if isinstance(thread, str) else thread.id)
+    return [part for message in found for part in message.parts if "toolCallId" in part]
+
+
+def rows(path: Path | str, *tables: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of the tables (all of ours by default), read by a connection of its own."""
+    engine = create_engine(f"sqlite:///{path}")
+    try:
+        return read_rows(engine, *tables)
+    finally:
+        engine.dispose()
+
+
+def read_rows(engine: Engine, *tables: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """Do the same on an engine that is open already."""
+    with engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(table.select()).all()]
+            for table in tables or TABLES
+        }
+
+
+class Follower:
+    """Follows a thread as a page does, and checks that no cursor comes twice or is left out."""
+
+    def __init__(self, api: AgentApi, thread_id: str, cursor: int | None = None) -> None:
+        self.view = ThreadView()
+        self.seen: list[int] = []
+        self.snapshots = 0
+        self._cursor = cursor
+        self._api, self._thread_id = api, thread_id
+        self._task = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        async for update in self._api.subscribe(self._thread_id, self._cursor):
+            if update.type == "chunks":
+                assert update.cursor == (self.seen[-1] if self.seen else self._cursor or 0) + 1
+            self.snapshots += update.type == "snapshot"
+            self.seen.append(update.cursor)
+            self.view.apply(update)
+
+    @property
+    def text(self) -> str:
+        """What the view shows of the newest message."""
+        return view_text(self.view.messages[-1]) if self.view.messages else ""
+
+    async def until(self, predicate: Callable[[ThreadView], Any], timeout: float = 10) -> None:
+        """Wait until the view is so."""
+
+        def holds() -> Any:
+            if self._task.done() and not self._task.cancelled() and (error := self._task.exception()):
+                raise error
+            return predicate(self.view)
+
+        await eventually(holds, timeout)
+
+    async def agrees(self, timeout: float = 10) -> None:
+        """Wait until the view is at the thread's cursor, and compare it with the rows."""
+        thread = await self._api.get_thread(self._thread_id)
+        assert thread is not None
+        await self.until(lambda view: view.cursor >= thread.cursor, timeout)
+        stored = await self._api.list_messages(self._thread_id)
+        assert [shown(message) for message in self.view.messages] == [shown(m) for m in stored]
+        for field in ("status", "title", "error", "error_kind", "retry_state"):
+            assert self.view.thread[field] == getattr(thread, field), field
+
+    async def close(self) -> None:
+        """Leave."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def __aenter__(self) -> Follower:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def view_text(message: dict[str, Any]) -> str:
+    """Return the text parts of a message as plain JSON."""
+    return "".join(part["text"] for part in message["parts"] if part["type"] == "text")
+
+
+def shown(message: Message | dict[str, Any]) -> dict[str, Any]:
+    """Return what a page shows of a message; when a live reply began is not among it."""
+    plain = message if isinstance(message, dict) else message.to_dict()
+    kept = {key: plain[key] for key in ("id", "thread_id", "role", "parts", "metadata", "committed_seq")}
+    return kept | ({"created_at": plain["created_at"]} if plain["role"] == "user" else {})
