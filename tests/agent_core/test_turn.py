@@ -1,0 +1,118 @@
+"""A turn in memory is a copy of the rows: with it and without it the model is asked the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent_core import Agent, AgentApi, Runtime, action_tool, define_agent_api
+from agent_core.runner.turn import Turn, Turns
+from agent_core.testing import ScriptedModel, ToolUse, eventually
+
+
+@action_tool
+async def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@action_tool(needs_approval=True)
+async def send(to: str) -> str:
+    """Send something."""
+    return f"sent to {to}"
+
+
+@action_tool
+async def fail() -> str:
+    """Fail."""
+    raise RuntimeError("out of paper")
+
+
+def script() -> ScriptedModel:
+    return ScriptedModel(
+        [
+            ["first ", ToolUse("add", {"a": 1, "b": 2}, id="c1"), ToolUse("fail", {}, id="c2")],
+            [ToolUse("send", {"to": "eve"}, id="c1"), ToolUse("nobody", {"x": 1}, id="c4")],
+            ["done"],
+            ["again ", ToolUse("add", {"a": 3, "b": 4}, id="c5")],
+            ["over"],
+        ]
+    )
+
+
+async def waiting_call(api: AgentApi, thread_id: str) -> str:
+    async def find() -> str | None:
+        for message in await api.list_messages(thread_id):
+            for part in message.parts:
+                if part.get("state") == "approval-requested":
+                    return part["toolCallId"]
+        return None
+
+    found = await eventually(find)
+    assert found is not None
+    return found
+
+
+async def run() -> tuple[list[Any], set[str]]:
+    """Run the script, approving with edited arguments; return the requests and the fresh ids."""
+    model = script()
+    async with Runtime("sqlite://") as runtime:
+        api = define_agent_api(runtime, Agent("a", model, system="Be brief.", tools=[add, send, fail]))
+        thread = await api.create_thread("go")
+        call_id = await waiting_call(api, thread.id)
+        assert call_id != "c1", "an id that the thread has used before is replaced"
+        await api.approve_tool_calls(thread.id, [call_id], args={call_id: {"to": "bob"}})
+        await api.wait_until_idle(thread.id, 10)
+        await api.send_message(thread.id, "more")
+        await api.wait_until_idle(thread.id, 10)
+    return model.requests, {call_id}
+
+
+def without(requests: list[Any], fresh: set[str]) -> str:
+    text = repr(requests)
+    for call_id in fresh:
+        text = text.replace(call_id, "FRESH")
+    return text
+
+
+async def test_the_model_is_asked_the_same_with_and_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    hits: list[bool] = []
+    resume = Turns.resume
+
+    def counted(self: Turns, thread_id: str, seq: int) -> Any:
+        found = resume(self, thread_id, seq)
+        hits.append(found is not None)
+        return found
+
+    monkeypatch.setattr(Turns, "resume", counted)
+    remembered = without(*await run())
+    assert hits == [False, True, True, False, True], "each step after tools that ended here starts from memory"
+    monkeypatch.setattr(Turns, "resume", lambda *_: None)
+    assert without(*await run()) == remembered
+    assert "bob" in remembered
+    assert "eve" not in remembered, "the edited arguments are what the model is told"
+
+
+def test_memory_is_used_only_for_the_very_next_fence_and_only_when_whole() -> None:
+    def turns(open_ids: set[str]) -> Turns:
+        kept = Turns()
+        kept.keep("t", Turn(seq=3, messages=[], taken=set(), parts=[], open=open_ids))
+        return kept
+
+    assert turns(set()).resume("t", 4) is not None
+    assert turns(set()).resume("t", 5) is None, "somebody else had the thread in between"
+    assert turns({"c"}).resume("t", 4) is None, "an outcome came from elsewhere"
+    assert turns(set()).resume("other", 4) is None
+    kept = turns({"c"})
+    kept.outcome("t", "c", {"state": "output-available", "output": 1})
+    assert kept.resume("t", 4) is not None
+    assert kept.resume("t", 4) is None, "it is used once"
+
+
+def test_only_so_many_turns_are_kept() -> None:
+    kept = Turns()
+    for number in range(600):
+        kept.keep(str(number), Turn(seq=0, messages=[], taken=set(), parts=[], open=set()))
+    assert kept.resume("0", 1) is None
+    assert kept.resume("599", 1) is not None
