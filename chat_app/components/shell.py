@@ -1,6 +1,7 @@
 """The frame around every page."""
 
 import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components.controls import icon, icon_button, testid
 from chat_app.components.sidebar import DRAWER, sidebar
@@ -15,7 +16,10 @@ def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Compon
         rx.el.main(
             rx.el.header(
                 icon_button(
-                    "panel-left", "Threads", class_name="menu", custom_attrs={"popovertarget": DRAWER, "data-testid": "menu"}
+                    "panel-left",
+                    "Threads",
+                    class_name="menu",
+                    custom_attrs={"popoverTarget": DRAWER, "data-testid": "menu"},
                 ),
                 bar or rx.fragment(),
                 class_name="topbar",
@@ -34,8 +38,6 @@ def reconnect_banner() -> rx.Component:
     The page goes on showing what it has, what is sent meanwhile waits, and the subscription takes up
     at the cursor by itself. The three seconds are the delay of the animation.
     """
-    from reflex.components.core.banner import has_connection_errors
-
     return rx.cond(
         has_connection_errors,
         rx.el.div(

@@ -10,7 +10,9 @@ from chat_app.state.view import ThreadItem
 
 DRAWER = "sidebar"
 _close_drawer = rx.call_function(
-    rx.Var(f"() => document.getElementById('{DRAWER}')?.matches(':popover-open') && document.getElementById('{DRAWER}').hidePopover()")
+    rx.Var(
+        f"() => document.getElementById('{DRAWER}')?.matches(':popover-open') && document.getElementById('{DRAWER}').hidePopover()"
+    )
 )
 
 
@@ -18,7 +20,14 @@ def sidebar() -> rx.Component:
     """A column beside the page; on phones a drawer, which the browser's own popover opens and closes."""
     return rx.el.nav(
         rx.el.div(icon("sparkles", 18), rx.el.span("Durable Agents"), class_name="brand"),
-        link(icon("square-pen"), "New chat", to="/", class_name="new-chat", on_click=_close_drawer, custom_attrs=testid("new-chat")),
+        link(
+            icon("square-pen"),
+            "New chat",
+            to="/",
+            class_name="new-chat",
+            on_click=_close_drawer,
+            custom_attrs=testid("new-chat"),
+        ),
         thread_list(),
         rx.el.div(
             rx.el.span(ThreadList.model, class_name="model", title=ThreadList.model),
@@ -84,7 +93,13 @@ def _thread_link(item: rx.Var[ThreadItem], active: rx.Var[bool]) -> rx.Component
 def _delete_question(item: rx.Var[ThreadItem]) -> rx.Component:
     return rx.el.li(
         rx.el.span("Delete for good?"),
-        button("Delete", kind="danger", auto_focus=True, on_click=ThreadList.delete(item.id), custom_attrs=testid("delete-confirm")),
+        button(
+            "Delete",
+            kind="danger",
+            auto_focus=True,
+            on_click=ThreadList.delete(item.id),
+            custom_attrs=testid("delete-confirm"),
+        ),
         button("Keep", on_click=ThreadList.ask_delete("")),
         class_name="thread-item confirm",
         custom_attrs=testid("thread-item", thread_id=item.id),

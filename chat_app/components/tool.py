@@ -17,7 +17,12 @@ def tool_row(tool: rx.Var[ToolView]) -> rx.Component:
         rx.el.summary(
             _icon(tool),
             rx.el.span(tool.title, class_name="name"),
-            rx.el.span(rx.cond(tool.progress != "", tool.progress, tool.brief), class_name="brief", dir="auto", custom_attrs=testid("tool-brief")),
+            rx.el.span(
+                rx.cond(tool.progress != "", tool.progress, tool.brief),
+                class_name="brief",
+                dir="auto",
+                custom_attrs=testid("tool-brief"),
+            ),
             rx.el.span(_status(tool), class_name="tool-status", custom_attrs=testid("tool-status")),
             icon("chevron-right", 14, class_name="chevron"),
             _progress(tool),
@@ -76,7 +81,9 @@ def _since(tool: ToolVar) -> rx.Component:
 def _progress(tool: ToolVar) -> rx.Component:
     return rx.cond(
         tool.percent >= 0,
-        rx.el.progress(value=tool.percent, max=100, aria_label="Progress", custom_attrs=testid("tool-progress")),
+        rx.el.progress(
+            value=tool.percent, max=100, aria_label="Progress", custom_attrs=testid("tool-progress")
+        ),
     )
 
 
@@ -93,7 +100,13 @@ def _approval(tool: ToolVar) -> rx.Component:
     return rx.el.div(
         rx.el.p("The agent wants to do this, with exactly these arguments. May it?"),
         rx.el.div(
-            button("Approve", kind="primary", icon_name="check", on_click=OpenThread.approve(tool.id), custom_attrs=testid("approve")),
+            button(
+                "Approve",
+                kind="primary",
+                icon_name="check",
+                on_click=OpenThread.approve(tool.id),
+                custom_attrs=testid("approve"),
+            ),
             button("Reject", icon_name="x", on_click=OpenThread.deny(tool.id), custom_attrs=testid("reject")),
             class_name="choices",
         ),
@@ -121,9 +134,18 @@ def _question(tool: ToolVar) -> rx.Component:
         ),
         rx.el.input(type="hidden", name="call_id", value=tool.id, read_only=True),
         rx.el.textarea(
-            name="answer", rows="1", dir="auto", aria_label="Your answer", placeholder="Your answer", required=True, custom_attrs=testid("answer")
+            name="answer",
+            rows="1",
+            dir="auto",
+            aria_label="Your answer",
+            placeholder="Your answer",
+            required=True,
+            custom_attrs=testid("answer"),
         ),
-        rx.el.div(button("Answer", kind="primary", type="submit", custom_attrs=testid("answer-send")), class_name="choices"),
+        rx.el.div(
+            button("Answer", kind="primary", type="submit", custom_attrs=testid("answer-send")),
+            class_name="choices",
+        ),
         on_submit=OpenThread.answer,
         class_name="ask",
         custom_attrs=testid("answer-card"),

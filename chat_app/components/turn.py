@@ -33,8 +33,12 @@ def at_work() -> rx.Component:
     """Until the first word, and while an interrupted answer is taken up again."""
     return rx.cond(
         OpenThread.resuming,
-        rx.el.div("Carrying on where it was interrupted", class_name="shimmer late", custom_attrs=testid("resuming")),
-        rx.cond(OpenThread.thinking, rx.el.div("Thinking", class_name="shimmer", custom_attrs=testid("thinking"))),
+        rx.el.div(
+            "Carrying on where it was interrupted", class_name="shimmer late", custom_attrs=testid("resuming")
+        ),
+        rx.cond(
+            OpenThread.thinking, rx.el.div("Thinking", class_name="shimmer", custom_attrs=testid("thinking"))
+        ),
     )
 
 
@@ -72,7 +76,12 @@ def waiting_to_retry() -> rx.Component:
         icon("hourglass", 18),
         rx.el.div(
             rx.el.strong(
-                "Attempt ", retry.attempt.to_string(), " of ", retry.max_attempts.to_string(), ", ", countdown(seconds=retry.seconds)
+                "Attempt ",
+                retry.attempt.to_string(),
+                " of ",
+                retry.max_attempts.to_string(),
+                ", ",
+                countdown(seconds=retry.seconds),
             ),
             rx.el.div(retry.error, class_name="words", dir="auto"),
         ),

@@ -24,7 +24,12 @@ def thread() -> rx.Component:
     return shell(
         rx.match(
             OpenThread.phase,
-            ("missing", thread_note("This thread is not here", "It may have been deleted, or the address is not quite right.")),
+            (
+                "missing",
+                thread_note(
+                    "This thread is not here", "It may have been deleted, or the address is not quite right."
+                ),
+            ),
             ("deleted", thread_note("This thread was deleted", "It was deleted in another tab.")),
             rx.fragment(messages(), dock()),
         ),

@@ -38,25 +38,31 @@ function render(state, live) {
   }
 }
 
+/** The new text says something else, or more: what was read of the old one counts as read. */
+function letGo(state) {
+  const seen = state.lost.reveal.text.slice(0, state.lost.reveal.shown);
+  state.reveal.shown = state.reveal.text.startsWith(seen) ? seen.length : state.reveal.have;
+  state.lost = null;
+}
+
 /** Bring `state` up to what the props say; returns the state to go on with. */
 function take(state, { run, text, live, feed, offset, chunk, onGap }) {
   const known = state?.reveal.run === run;
   let next = known ? state : fresh(run, live && state?.reveal.shown ? state : null);
+  const had = next.reveal.have;
   if (!live) {
     if (!next.reveal.settle(text)) {
       next = fresh(run);
       next.reveal.settle(text);
     }
     if (next !== state) next.reveal.showAll(); // history, not writing
-  } else if (feed === run && !next.reveal.merge(offset, chunk) && next.asked !== next.reveal.have) {
-    next.asked = next.reveal.have;
-    onGap?.(run, next.reveal.have);
+  } else if (feed === run && !next.reveal.merge(offset, chunk) && next.asked !== had) {
+    next.asked = had;
+    onGap?.(run, had);
   }
-  if (next.lost) {
-    next.reveal.showAll();
-    if (!repeats(next)) next.lost = null;
-  }
-  if (!state || reducedMotion()) next.reveal.showAll();
+  if (next.lost && !(live && repeats(next))) letGo(next);
+  // What was there before us is not typed again: the first piece holds all of it.
+  if (!had || next.lost || reducedMotion()) next.reveal.showAll();
   return next;
 }
 

@@ -71,7 +71,9 @@ def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
 
 
 def _prompt_view(message: Mapping[str, Any], *, whole: bool) -> MessageView:
-    text = "\n\n".join(part.get("text") or "" for part in message.get("parts") or [] if part["type"] == "text")
+    text = "\n\n".join(
+        part.get("text") or "" for part in message.get("parts") or [] if part["type"] == "text"
+    )
     shown = text if whole else text[:MAX_PROMPT_SHOWN]
     return MessageView(
         id=message["id"], role=message["role"], text=clean_text(shown), hidden=len(text) - len(shown)
@@ -157,7 +159,10 @@ def _brief(arguments: object) -> str:
 def _question(arguments: object) -> str:
     if not isinstance(arguments, Mapping):
         return ""
-    return next((clean_text(str(arguments[key])) for key in ("question", "prompt", "message") if arguments.get(key)), "")
+    return next(
+        (clean_text(str(arguments[key])) for key in ("question", "prompt", "message") if arguments.get(key)),
+        "",
+    )
 
 
 def _options(arguments: object) -> list[str]:
@@ -171,7 +176,9 @@ def _progress(data: object) -> tuple[str, int]:
         return clean_text(shorten(data, 200)), -1
     if not isinstance(data, Mapping):
         return ("", -1) if data is None else (shorten(pretty(data), 200), -1)
-    words = next((data[key] for key in ("message", "text", "note", "step") if isinstance(data.get(key), str)), "")
+    words = next(
+        (data[key] for key in ("message", "text", "note", "step") if isinstance(data.get(key), str)), ""
+    )
     return clean_text(shorten(words, 200)), _percent(data)
 
 
