@@ -169,8 +169,9 @@ class ThreadView:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The messages as plain JSON, in order, live parts included."""
-        return [entry.to_dict() for entry in self._entries.values()]
+        """The messages as plain JSON, in order, live parts included; queued ones come last."""
+        shown = [entry.to_dict() for entry in self._entries.values()]
+        return sorted(shown, key=lambda message: bool(message["metadata"].get("queued")))
 
     def apply(self, update: Update) -> None:
         """Take in one update."""
@@ -190,7 +191,9 @@ class ThreadView:
             self.thread |= data
         elif kind == "data-message" and isinstance(data, dict):
             message = cast("dict[str, Any]", data)
-            self._entries[str(message.get("id"))] = _Entry(message)
+            name = str(message.get("id"))
+            self._entries.pop(name, None)  # a queued one takes its place when its turn begins
+            self._entries[name] = _Entry(message)
         elif kind == "data-tool-progress":
             self.progress[str(chunk.get("id"))] = data
         elif kind == "data-tool-run":

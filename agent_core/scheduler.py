@@ -98,7 +98,7 @@ class HandOver(BaseExecutor):
 
 class _GuardedScheduler(BackgroundScheduler):
     poll = 1.0
-    pause = 0.05  # between looks while something is due that there is no room for
+    crowded = 0.05  # seconds between looks while something is due that there is no room for
 
     def _process_jobs(self) -> float:
         try:
@@ -106,7 +106,7 @@ class _GuardedScheduler(BackgroundScheduler):
         except Exception:
             _log.exception("The scheduler could not look for due work; it looks again.")
             wait = None
-        return self.poll if wait is None else min(float(wait) or self.pause, self.poll)
+        return self.poll if wait is None else min(float(wait) or self.crowded, self.poll)
 
 
 class Scheduler:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent_core.agent import AnyAgent, CallContext
 from agent_core.errors import ThreadNotFoundError, ValidationError
 from agent_core.ids import new_id
-from agent_core.messages import Message, Part, Thread, message_parts
+from agent_core.messages import Message, Part, Thread, clean_json, clean_text, message_parts
 from agent_core.store.messages import NewMessage
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Prompt = str | Sequence[Part]
 Authorize = Callable[[CallContext | None, str], Any]
+MAX_ID = 200
 StatusHook = Callable[[str, str, str], Any]
 
 
@@ -73,5 +74,32 @@ def new_message(message: dict[str, Any]) -> NewMessage:
     if given is None:
         given = [{"type": "text", "text": message.get("content")}]
     return NewMessage(
-        message.get("id") or new_id("msg"), role, message_parts(role, given), message.get("metadata") or {}
+        checked_id(message.get("id"), "msg"),
+        role,
+        message_parts(role, given),
+        checked_metadata(message.get("metadata")),
     )
+
+
+def checked_id(given: str | None, prefix: str) -> str:
+    """Return an id that the caller chose, or a new one.
+
+    Raises:
+        ValidationError: it is no short text without control characters.
+    """
+    if given is None:
+        return new_id(prefix)
+    if not isinstance(given, str) or not 0 < len(given) <= MAX_ID or clean_text(given) != given:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError(f"An id is a text of 1 to {MAX_ID} characters, not {given!r:.60}.")
+    return given
+
+
+def checked_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
+    """Return metadata as plain JSON.
+
+    Raises:
+        ValidationError: it is not a dict of plain JSON.
+    """
+    if given is not None and not isinstance(given, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError("metadata is a dict of plain JSON.")
+    return clean_json(given or {})

@@ -115,7 +115,7 @@ class ReadingMethods(ApiBase):
     async def wait_until_idle(
         self,
         thread_id: str,
-        timeout: float | None = None,  # noqa: ASYNC109  # part of the contract
+        timeout: float | None = None,  # part of the contract
         *,
         ctx: CallContext | None = None,
     ) -> Thread:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, new_message
+from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, new_message
 from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
-from agent_core.ids import new_id
-from agent_core.messages import Thread, prompt_parts
+from agent_core.messages import Thread, clean_text, prompt_parts
 from agent_core.store import threads, turns
 from agent_core.store.messages import NewMessage
 
@@ -44,22 +43,23 @@ class ThreadMethods(ApiBase):
             ctx: who calls; the thread becomes theirs.
 
         Raises:
-            ValidationError: the prompt is blank or a message is not acceptable; nothing was created.
+            ValidationError: the prompt is blank, a message is not acceptable, or the id is taken;
+                nothing was created.
         """
         new = [new_message(message) for message in messages or ()]
         if prompt is not None:
-            new.append(NewMessage(message_id or new_id("msg"), "user", prompt_parts(prompt), {}))
+            new.append(NewMessage(checked_id(message_id, "msg"), "user", prompt_parts(prompt), {}))
         run = auto_start if auto_start is not None else prompt is not None
         if run and not new:
             raise ValidationError("auto_start needs a prompt or messages to answer.")
-        thread_id = thread_id or new_id("thread")
+        thread_id = checked_id(thread_id, "thread")
         await self.runtime.writer.run(
             turns.create,
             thread_id,
             agent=self.agent.name,
-            title=title,
+            title=None if title is None else clean_text(title),
             user_id=ctx.user_id if ctx else None,
-            metadata=metadata or {},
+            metadata=checked_metadata(metadata),
             messages=new,
             run=run,
         )
@@ -94,7 +94,8 @@ class ThreadMethods(ApiBase):
         if limit < 1:
             raise ValidationError("limit must be at least 1.")
         owner = user_id if user_id is not None else (ctx.user_id if ctx else None)
-        return await asyncio.to_thread(self.runtime.reads.threads, limit, cursor, query, archived, owner)
+        words = clean_text(query) if query else None
+        return await asyncio.to_thread(self.runtime.reads.threads, limit, cursor, words, archived, owner)
 
     async def update_thread(
         self,
@@ -112,7 +113,12 @@ class ThreadMethods(ApiBase):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        given = {"title": title, "pinned": pinned, "archived": archived, "meta": metadata}
+        given = {
+            "title": None if title is None else clean_text(title),
+            "pinned": pinned,
+            "archived": archived,
+            "meta": None if metadata is None else checked_metadata(metadata),
+        }
         values = {name: value for name, value in given.items() if value is not None}
         if values:
             await self.runtime.writer.run(threads.change, thread_id, **values)

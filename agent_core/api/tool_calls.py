@@ -8,6 +8,7 @@ from typing import Any
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase
+from agent_core.messages import clean_text
 from agent_core.store import approvals, calls
 from agent_core.tools import encode_result, parse_arguments
 
@@ -34,7 +35,7 @@ class ToolCallMethods(ApiBase):
         Raises:
             ToolCallNotFoundError, ToolCallFinishedError, AmbiguousToolCallError
         """
-        await self._outcome(ctx, tool_call_id, thread_id, None, error or "The tool failed.")
+        await self._outcome(ctx, tool_call_id, thread_id, None, clean_text(error) or "The tool failed.")
 
     async def _outcome(
         self,
@@ -97,5 +98,10 @@ class ToolCallMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self.runtime.writer.run(
-            approvals.decide, thread_id, ids, approved=False, reason=reason, args=None
+            approvals.decide,
+            thread_id,
+            ids,
+            approved=False,
+            reason=None if reason is None else clean_text(reason),
+            args=None,
         )

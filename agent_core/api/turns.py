@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, new_message
+from agent_core.api.base import ApiBase, Prompt, checked_id, new_message
 from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
@@ -45,9 +45,11 @@ class TurnMethods(ApiBase):
         await self._authorize(ctx, thread_id)
         if when_busy not in ("reject", "queue", "interrupt"):
             raise ValidationError('when_busy must be "reject", "queue" or "interrupt".')
-        new = NewMessage(message_id or new_id("msg"), "user", prompt_parts(prompt), {})
+        new = NewMessage(checked_id(message_id, "msg"), "user", prompt_parts(prompt), {})
         stored = await self.runtime.writer.run(turns.send, thread_id, new, when_busy)
         crash_point("send.after")
+        if when_busy == "queue":
+            stored = None  # whether it waits or runs, the row says
         return await self._stored(thread_id, new, stored)
 
     async def add_message(

@@ -40,10 +40,13 @@ _ended = {"parts": P("new_parts"), "ended_at": P("now")}
 _COMMIT = _move("commit", *_mine, usage=P("new_usage"), **_ended)
 _CUT = _move("cut", *_mine, error=P("why"), **_ended)
 _REPLACE = _move("replace", _s.thread_id == P("thread_id"), _s.seq < P("at_seq"))
+_RETIRE_EMPTY = _move("replace", _s.thread_id == P("thread_id"), _s.parts == "[]")
 _KEEP = _move("keep", _s.thread_id == P("thread_id"))
 _LIVE = Statement(select(_s.message_id).where(*_mine, _s.status == "streaming"))
 _PARTIAL = Statement(
-    select(_s.seq, _s.message_id).where(_s.thread_id == P("thread_id"), _s.status == "partial")
+    select(_s.seq, _s.message_id)
+    .where(_s.thread_id == P("thread_id"), _s.status == "partial")
+    .order_by(_s.seq)
 )
 
 
@@ -106,8 +109,13 @@ def replace_partial(tx: Tx, thread_id: str, seq: int) -> None:
 
 
 def keep_partial(tx: Tx, thread_id: str) -> list[tuple[int, str]]:
-    """Make partial text part of the history; return the (seq, message id) of what was kept."""
+    """Make partial text part of the history; return the (seq, message id) of what was kept.
+
+    An attempt that had said nothing has nothing to keep, and no message to keep it in.
+    """
+    if tx.one(_PARTIAL, thread_id=thread_id) is None:
+        return []
+    tx.run(_RETIRE_EMPTY, thread_id=thread_id)
     kept = [(seq, message_id) for seq, message_id in tx.all(_PARTIAL, thread_id=thread_id)]
-    if kept:
-        tx.run(_KEEP, thread_id=thread_id)
+    tx.run(_KEEP, thread_id=thread_id)
     return kept

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
-from agent_core.errors import DuplicateMessageError, ThreadBusyError
+from agent_core.errors import DuplicateMessageError, ThreadBusyError, ValidationError
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
 from agent_core.messages import Chunk
@@ -37,6 +37,7 @@ _CREATE = Statement(
         archived=False,
     )
 )
+_EXISTS = Statement(select(_t.id).where(_t.id == P("thread_id")))
 _BEGIN = Statement(
     update(THREAD)
     .where(_t.id == P("thread_id"))
@@ -79,7 +80,7 @@ _QUEUED = Statement(
     select(_m.id, _m.parts, _m.meta, _m.created_at)
     .where(_of_thread, _m.queued, _m.position > P("after"))  # they stand behind all others
     .order_by(_m.position)
-    .limit(1)
+    .limit(P("most"))
 )
 _UNQUEUE = Statement(
     update(MESSAGE)
@@ -99,7 +100,13 @@ def create(
     messages: list[NewMessage],
     run: bool,
 ) -> None:
-    """Store a new thread with its messages, and run it if `run`."""
+    """Store a new thread with its messages, and run it if `run`.
+
+    Raises:
+        ValidationError: there is a thread with this id already.
+    """
+    if tx.one(_EXISTS, thread_id=thread_id) is not None:
+        raise ValidationError(f"There is a thread {thread_id!r} already; choose another id.")
     tx.run(
         _CREATE,
         id=thread_id,
@@ -131,10 +138,12 @@ def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
         raise DuplicateMessageError(f"The thread {thread_id!r} already has a message {message.id!r}.")
     at = lock(tx, thread_id)
     _keep(tx, thread_id)
-    chunk = insert_message(tx, thread_id, message, at.position + 1)
+    chunks = _unqueue(tx, thread_id, at.position)
+    position = at.position + len(chunks) + 1
+    chunks.append(insert_message(tx, thread_id, message, position))
     title = at.title or (title_of(message) if message.role == "user" else None)
-    tx.run(_PLACE, thread_id=thread_id, new_position=at.position + 1, new_title=title)
-    deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [chunk])
+    tx.run(_PLACE, thread_id=thread_id, new_position=position, new_title=title)
+    deltas.append(tx, thread_id, deltas.tick(tx, thread_id), chunks)
 
 
 def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> float | None:
@@ -181,23 +190,37 @@ def next_queued(tx: Tx, thread_id: str) -> bool:
     Called in the transaction that ends a turn, after the thread's status has become idle.
     """
     at = lock(tx, thread_id)
-    row = tx.one(_QUEUED, thread_id=thread_id, after=at.position)
-    if row is None:
-        return False
-    message_id, parts, meta, created_at = row
-    tx.run(_UNQUEUE, thread_id=thread_id, message_id=message_id, new_position=at.position + 1)
-    message = NewMessage(message_id, "user", load(parts), load(meta))
-    data = message.as_json(thread_id, created_at)
-    moved: Chunk = {"type": "data-message", "data": data, "transient": True}
-    _start(tx, thread_id, at, [moved], at.position + 2, new_id("msg"), at.title)
-    return True
+    chunks = _unqueue(tx, thread_id, at.position, most=1)
+    if chunks:
+        _start(tx, thread_id, at, chunks, at.position + 2, new_id("msg"), at.title)
+    return bool(chunks)
+
+
+_EVERY = 1_000_000
+
+
+def _unqueue(tx: Tx, thread_id: str, position: int, most: int = _EVERY) -> list[Chunk]:
+    """Give the oldest queued messages the places after `position`; return what tells the readers."""
+    chunks: list[Chunk] = []
+    for message_id, parts, meta, created_at in tx.all(
+        _QUEUED, thread_id=thread_id, after=position, most=most
+    ):
+        position += 1
+        tx.run(_UNQUEUE, thread_id=thread_id, message_id=message_id, new_position=position)
+        message = NewMessage(message_id, "user", load(parts), load(meta))
+        data = message.as_json(thread_id, created_at)
+        chunks.append({"type": "data-message", "data": data, "transient": True})
+    return chunks
 
 
 def _begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = None) -> None:
-    """Begin a turn: with a new message, or with the ones that stand at the end already."""
+    """Begin a turn: with a new message, or with the ones that stand at the end already.
+
+    What was queued for a turn that failed or was stopped comes before the new message.
+    """
     _keep(tx, thread_id)
-    chunks: list[Chunk] = []
-    position, title = at.position, at.title
+    chunks = _unqueue(tx, thread_id, at.position)
+    position, title = at.position + len(chunks), at.title
     if message is not None:
         position += 1
         title = title or title_of(message)
@@ -218,6 +241,7 @@ def _start(
         deltas.thread_chunk(status="streaming", error=None, error_kind=None, retry_state=None, title=title)
     )
     deltas.append(tx, thread_id, cursor, chunks)
+    tx.moved(thread_id, at.status, "streaming")
     tx.wake.enqueue(tx, step_key(thread_id), thread_id)
 
 

@@ -8,13 +8,14 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine, create_engine
+
 from agent_core import Agent, AgentApi, RetryPolicy, Runtime, StreamingOptions, define_internal_agent_api
 from agent_core.config import Settings
 from agent_core.fold import ThreadView
 from agent_core.messages import Message, Thread
 from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
 from agent_core.testing import ScriptedModel, eventually
-from sqlalchemy import Engine, create_engine
 
 QUICK = Settings(lease=1.0, heartbeat=0.2, poll=0.2, reconcile=0.2, pulse=0.05)
 """For tests that wait for a lease to run out; everything else runs with the defaults."""
@@ -89,6 +90,7 @@ class Follower:
 
     def __init__(self, api: AgentApi, thread_id: str, cursor: int | None = None) -> None:
         self.view = ThreadView()
+        self.view.thread = {"status": "", "retry_state": None}
         self.seen: list[int] = []
         self.snapshots = 0
         self._cursor = cursor
@@ -124,7 +126,8 @@ class Follower:
         assert thread is not None
         await self.until(lambda view: view.cursor >= thread.cursor, timeout)
         stored = await self._api.list_messages(self._thread_id)
-        assert [shown(message) for message in self.view.messages] == [shown(m) for m in stored]
+        viewed = [shown(message) for message in self.view.messages]
+        assert viewed == [shown(m) for m in stored], (viewed, [shown(m) for m in stored])
         for field in ("status", "title", "error", "error_kind", "retry_state"):
             assert self.view.thread[field] == getattr(thread, field), field
 
