@@ -26,6 +26,18 @@ def turn_message(message: rx.Var[MessageView]) -> rx.Component:
 
 
 @rx.memo
+def queued_message(message: rx.Var[MessageView]) -> rx.Component:
+    """What the person wrote while the agent was at work."""
+    return rx.el.article(
+        rx.el.div(message.text, class_name="bubble", dir="auto"),
+        rx.el.span("Waits for its turn", class_name="more"),
+        class_name="message user queued",
+        aria_label="Your message, queued",
+        custom_attrs=testid("message", role="user", message_id=message.id, queued=True),
+    )
+
+
+@rx.memo
 def growing_text(run: rx.Var[str], text: rx.Var[str], live: rx.Var[bool]) -> rx.Component:
     """The one component that reads `Stream`, so that nothing else renders ten times a second."""
     return rx.el.div(

@@ -3,20 +3,21 @@
 import reflex as rx
 
 from chat_app.components.controls import button, keyed, testid
-from chat_app.components.message import history_message, turn_message
+from chat_app.components.message import history_message, queued_message, turn_message
 from chat_app.components.turn import turn_state
 from chat_app.react import outbox, viewport
 from chat_app.state import OpenThread
 
 
 def messages() -> rx.Component:
-    """History, the turn under way, what is on its way to the server, and how the turn stands."""
+    """History, the turn under way and how it stands, then what waits and what is on its way."""
     return viewport(
         earlier(),
         rx.foreach(OpenThread.history, lambda message: keyed(message.id, history_message(message=message))),
         rx.foreach(OpenThread.turn, lambda message: keyed(message.id, turn_message(message=message))),
-        outbox(thread=OpenThread.open_id, known=OpenThread.known),
         turn_state(),
+        rx.foreach(OpenThread.queued, lambda message: keyed(message.id, queued_message(message=message))),
+        outbox(thread=OpenThread.open_id, known=OpenThread.known),
         thread=OpenThread.open_id,
         anchor=OpenThread.anchor,
         sent=OpenThread.sent,

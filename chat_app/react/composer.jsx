@@ -73,14 +73,14 @@ export function Composer({ thread = "", running, rejected = "", placeholder, onS
 
   const send = useCallback(
     (text) => {
-      if (!text.trim() || running) return;
+      if (!text.trim()) return;
       const id = messageId();
       post({ id, thread, text });
       onSend(text, id);
       set("");
       writeDraft(thread, "");
     },
-    [thread, running, onSend, set],
+    [thread, onSend, set],
   );
 
   // A message that could not be sent comes back, above whatever has been written since.
@@ -117,12 +117,20 @@ export function Composer({ thread = "", running, rejected = "", placeholder, onS
         onChange={changed}
         onKeyDown={onKeyDown}
       />
-      {running ? (
+      {running && (
         <button type="button" className="round" onClick={() => onStop()} aria-label="Stop" title="Stop (Esc)" data-testid="stop">
           <Square size={14} fill="currentColor" aria-hidden="true" />
         </button>
-      ) : (
-        <button type="submit" className="round" disabled={blank} aria-label="Send" title="Send (Enter)" data-testid="send">
+      )}
+      {!(running && blank) && (
+        <button
+          type="submit"
+          className="round"
+          disabled={blank}
+          aria-label={running ? "Send when the answer is finished" : "Send"}
+          title={running ? "Send when the answer is finished (Enter)" : "Send (Enter)"}
+          data-testid="send"
+        >
           <ArrowUp size={18} aria-hidden="true" />
         </button>
       )}

@@ -44,6 +44,8 @@ class Follower:
         self._started: dict[str, float] = {}
         self._seq = 0
         self._messages: list[dict[str, Any]] = []
+        self._queued: list[dict[str, Any]] = []
+        self._places: dict[str, int] = {}
         self.whole: set[str] = set()
         self.limit = PAGE
         self.resuming = False
@@ -62,15 +64,24 @@ class Follower:
         """Take in one update."""
         self._view.apply(update)
         self._watch_tools(update.chunks)
-        self._messages = self._view.messages
         if update.type == "snapshot":
             self._sent.clear()
+            self._places.clear()
             self.resuming = bool(update.chunks) and self.thread.get("status") == "streaming"
         elif update.seq:
             self.resuming = False
+        self._sort(self._view.messages)
         self._seq = update.seq or self._seq
         if part := self._live_part():
             self._runs[part[0]] = f"{part[0]}:{self._seq}"
+
+    def _sort(self, messages: list[dict[str, Any]]) -> None:
+        """Put queued messages aside; one that is taken up comes after what was there before."""
+        self._queued = [message for message in messages if message["metadata"].get("queued")]
+        asked = [message for message in messages if not message["metadata"].get("queued")]
+        for message in asked:
+            self._places.setdefault(message["id"], len(self._places))
+        self._messages = sorted(asked, key=lambda message: self._places[message["id"]])
 
     def _watch_tools(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
@@ -95,13 +106,18 @@ class Follower:
         """The last prompt and everything after it."""
         return [self._row(message) for message in self._messages[self._turn_start() :]]
 
+    def queued(self) -> list[MessageView]:
+        """What the person has written meanwhile and the agent has not been asked yet."""
+        return [self._row(message) for message in self._queued]
+
     def more(self) -> None:
         """Hold another page of earlier messages."""
         self.limit += PAGE
 
     def known(self) -> list[str]:
         """The ids of the newest messages of the person, which have arrived."""
-        return [message["id"] for message in self._messages[-12:] if message["role"] == "user"]
+        messages = [*self._messages[-12:], *self._queued]
+        return [message["id"] for message in messages if message["role"] == "user"]
 
     def piece(self) -> Piece | None:
         """What of the live text the page has not been sent; None when there is none."""

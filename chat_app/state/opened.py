@@ -25,6 +25,7 @@ class OpenThread(rx.State):
         phase: loading, ready, missing or deleted.
         status: the thread's own; "" before it is known.
         history, turn: the messages before the turn under way, and that turn.
+        queued: what the person has written meanwhile.
         known: ids of the person's newest messages, which the outbox need not show any more.
         rejected: the id of a message that could not be sent; the composer takes its text back.
         notice: why, in a sentence.
@@ -46,6 +47,7 @@ class OpenThread(rx.State):
     needs_person: bool = False
     history: list[MessageView] = []
     turn: list[MessageView] = []
+    queued: list[MessageView] = []
     earlier: bool = False
     anchor: str = ""
     known: list[str] = []
@@ -91,6 +93,7 @@ class OpenThread(rx.State):
             status=status,
             history=history,
             turn=turn,
+            queued=follower.queued(),
             earlier=follower.has_earlier(),
             anchor=history[0].id if history else "",
             known=follower.known(),
@@ -149,8 +152,9 @@ class OpenThread(rx.State):
     async def send(self, text: str, message_id: str):
         """Send what the person wrote; on the page of a new chat it begins a thread.
 
-        `message_id` is the idempotency key: the same message twice is one message and one run. If
-        the message cannot be sent, the composer gets the text back.
+        `message_id` is the idempotency key: the same message twice is one message and one run. What
+        is sent while the agent is at work waits for its turn. If the message cannot be sent, the
+        composer gets the text back.
         """
         text = clean_text(text)
         if not text.strip():
@@ -158,7 +162,7 @@ class OpenThread(rx.State):
         self.notice, self.rejected = "", ""
         try:
             if self.open_id:
-                await service().api.send_message(self.open_id, text, message_id=message_id)
+                await service().api.send_message(self.open_id, text, message_id=message_id, when_busy="queue")
                 self.sent = message_id
                 return None
             thread = await self._begin(text, message_id)

@@ -46,17 +46,17 @@ def service() -> Service:
 
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
-    """Open the runtime for as long as the app runs."""
-    async with opened(load_settings()):
+    """Open the service for as long as the app runs."""
+    settings = load_settings()
+    choice = choose_model(settings, os.environ)
+    async with opened(settings, choice, build_agent(choice, settings)):
         yield
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Service]:
-    """Open the runtime on `settings` and make it the process's service."""
+async def opened(settings: Settings, choice: ModelChoice, agent: Agent) -> AsyncIterator[Service]:
+    """Open a runtime with `agent` and make it the process's service."""
     global _opened
-    choice = choose_model(settings, os.environ)
-    agent = build_agent(choice, settings)
     async with Runtime(database_url=settings.database_url) as runtime:
         api, feed = define_agent_api(runtime, agent), Feed()
         async with feed.following(api):

@@ -1,0 +1,42 @@
+"""A service on a database of the test's own, with a model that says what the test tells it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reflex as rx
+
+from agent_core import Agent, Tool
+from agent_core.testing import ScriptedModel
+from chat_app.models import DEMO_MODEL, ModelChoice
+from chat_app.settings import Settings
+from chat_app.state import OpenThread, Stream, ThreadList
+from chat_app.state.service import Service, opened
+from tests.chat_app.support import Serve, Tab
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Open the app's service with `turns` as what the model says."""
+
+    @asynccontextmanager
+    async def start(turns: Any, tools: dict[str, Tool] | None = None) -> AsyncIterator[Service]:
+        settings = Settings(database_url=f"sqlite:///{tmp_path / 'agents.db'}", data_dir=tmp_path)
+        agent = Agent(name="assistant", model=ScriptedModel(turns), tools=tools or {})
+        async with opened(settings, ModelChoice(DEMO_MODEL, "for a test"), agent) as service:
+            yield service
+
+    return start
+
+
+@pytest.fixture
+async def tab() -> Tab:
+    """A tab on the page of a new chat."""
+    root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+    return Tab(
+        await root.get_state(OpenThread), await root.get_state(Stream), await root.get_state(ThreadList)
+    )

@@ -1,0 +1,139 @@
+"""One tab's reading of a thread: every way to the same text, and nothing sent twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from agent_core.messages import Message, Thread, Update
+from chat_app.state.follower import PAGE, Follower
+from chat_app.text import units
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TEXT = "Leases 🎉 run out. 👩‍👩‍👧 Nothing is lost."
+
+
+def thread(status: str = "streaming") -> Thread:
+    return Thread(id="t", status=status, created_at=NOW, updated_at=NOW, title="A title")
+
+
+def prompt(number: int, text: str = "Hello") -> Message:
+    return Message(f"u{number}", "t", "user", [{"type": "text", "text": text}], NOW)
+
+
+def answer(number: int) -> Message:
+    return Message(f"a{number}", "t", "assistant", [{"type": "text", "text": f"Answer {number}"}], NOW)
+
+
+def snapshot(*messages: Message, chunks: list[dict] | None = None, status: str = "streaming") -> Update:
+    return Update("snapshot", 1, thread(status), messages, seq=1, message_id="a", chunks=chunks or [])
+
+
+def chunks(*found: dict, seq: int = 1, message_id: str | None = "a") -> Update:
+    return Update("chunks", 2, seq=seq, message_id=message_id, chunks=found)
+
+
+def delta(text: str) -> dict:
+    return {"type": "text-delta", "id": "1", "delta": text}
+
+
+START = [{"type": "start-step"}, {"type": "text-start", "id": "1"}]
+
+
+def test_pieces_put_together_are_the_text() -> None:
+    follower, text = Follower(), ""
+    follower.apply(snapshot(prompt(1)))
+    follower.apply(chunks(*START))
+    for letter in TEXT:
+        follower.apply(chunks(delta(letter)))
+        piece = follower.piece()
+        assert piece is not None
+        assert piece.offset == units(text)
+        text += piece.chunk
+    assert text == TEXT
+
+
+def test_the_live_text_is_in_no_row_until_it_is_finished() -> None:
+    follower = Follower()
+    follower.apply(snapshot(prompt(1), chunks=[*START, delta(TEXT)]))
+    (part,) = follower.turn()[-1].parts
+    assert (part.live, part.text) == (True, "")
+    run = part.run
+    follower.apply(chunks({"type": "text-end", "id": "1"}, {"type": "finish-step"}))
+    (part,) = follower.turn()[-1].parts
+    assert (part.live, part.text, part.run) == (False, TEXT, run)
+    assert follower.piece() is None
+
+
+def test_a_page_that_missed_something_gets_what_follows() -> None:
+    follower = Follower()
+    follower.apply(snapshot(prompt(1), chunks=[*START, delta(TEXT)]))
+    piece = follower.piece()
+    assert piece is not None
+    have = units("Leases 🎉")
+    again = follower.piece_from(piece.run, have)
+    assert again is not None
+    assert (again.offset, again.chunk) == (have, TEXT[len("Leases 🎉") :])
+    assert follower.piece_from("another run", 0) is None
+
+
+def test_another_attempt_is_another_run_from_the_beginning() -> None:
+    follower = Follower()
+    follower.apply(snapshot(prompt(1), chunks=[*START, delta("Half a")]))
+    first = follower.piece()
+    follower.apply(chunks(*START, delta("Whole"), seq=2))
+    second = follower.piece()
+    assert first is not None
+    assert second is not None
+    assert first.run != second.run
+    assert (second.offset, second.chunk) == (0, "Whole")
+
+
+def test_a_snapshot_begins_the_text_again() -> None:
+    follower = Follower()
+    for _ in range(2):
+        follower.apply(snapshot(prompt(1), chunks=[*START, delta(TEXT)]))
+        piece = follower.piece()
+        assert piece is not None
+        assert (piece.offset, piece.chunk) == (0, TEXT)
+
+
+def test_the_turn_is_the_last_prompt_and_what_follows() -> None:
+    follower = Follower()
+    follower.apply(snapshot(prompt(1), answer(1), prompt(2), answer(2), status="completed"))
+    assert [row.id for row in follower.history()] == ["u1", "a1"]
+    assert [row.id for row in follower.turn()] == ["u2", "a2"]
+    assert follower.known() == ["u1", "u2"]
+
+
+def test_long_history_comes_by_the_page() -> None:
+    follower = Follower()
+    messages = [message for number in range(PAGE) for message in (prompt(number), answer(number))]
+    follower.apply(snapshot(*messages, prompt(99), status="completed"))
+    assert len(follower.history()) == PAGE
+    assert follower.has_earlier()
+    follower.more()
+    assert len(follower.history()) == 2 * PAGE
+    assert not follower.has_earlier()
+
+
+def test_a_queued_message_waits_apart_and_comes_last_when_taken_up() -> None:
+    follower = Follower()
+    queued = prompt(2).to_dict() | {"metadata": {"queued": True}}
+    follower.apply(snapshot(prompt(1)))
+    follower.apply(chunks({"type": "data-message", "data": queued}, seq=0, message_id=None))
+    follower.apply(chunks(*START, delta("First"), {"type": "finish-step"}))
+    assert [row.id for row in follower.queued()] == ["u2"]
+    assert [row.id for row in follower.turn()] == ["u1", "a"]
+    taken = {"type": "data-message", "data": queued | {"metadata": {}}}
+    follower.apply(chunks(taken, seq=0, message_id=None))
+    assert follower.queued() == []
+    assert [row.id for row in follower.history()] == ["u1", "a"]
+    assert [row.id for row in follower.turn()] == ["u2"]
+
+
+def test_an_interrupted_answer_is_said_to_be_taken_up_until_something_comes() -> None:
+    follower = Follower()
+    follower.apply(snapshot(prompt(1), chunks=[*START, delta("Half a")]))
+    assert follower.resuming
+    follower.apply(chunks(delta(" word"), seq=2))
+    assert not follower.resuming

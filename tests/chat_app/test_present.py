@@ -1,0 +1,114 @@
+"""From messages to rows: every state of a tool call, and whatever a model or a person may write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chat_app.state.hints import DEFAULT, HINTS, hint
+from chat_app.state.present import (
+    MAX_FIELD_SHOWN,
+    MAX_PROMPT_SHOWN,
+    UNTITLED,
+    Context,
+    duration,
+    message_view,
+    part_view,
+    thread_title,
+    tool_view,
+)
+
+
+def call(**part: Any) -> dict[str, Any]:
+    return {"type": "tool-get_weather", "toolCallId": "c", "input": {"city": "Kyoto"}, **part}
+
+
+@pytest.mark.parametrize(
+    ("state", "shown", "opened"),
+    [
+        ("input-streaming", "preparing", False),
+        ("input-available", "running", False),
+        ("approval-requested", "approval", True),
+        ("approval-responded", "running", False),
+        ("output-available", "done", False),
+        ("output-error", "failed", True),
+        ("output-denied", "denied", False),
+    ],
+)
+def test_each_state_of_a_call_has_its_row(state: str, shown: str, opened: bool) -> None:
+    row = tool_view(call(state=state, output="x", errorText="no"), Context())
+    assert (row.state, row.opened, row.title, row.brief) == (shown, opened, "Get weather", "Kyoto")
+
+
+def test_an_async_tool_waits_for_a_person() -> None:
+    part = call(state="input-available", input={"question": "Which?", "options": ["a", "b"]})
+    row = tool_view(part, Context(is_async=lambda name: name == "get_weather"))
+    assert (row.state, row.question, row.options, row.opened) == ("answer", "Which?", ["a", "b"], True)
+
+
+@pytest.mark.parametrize(
+    ("progress", "words", "percent"),
+    [
+        (None, "", -1),
+        ("half way", "half way", -1),
+        ({"done": 1, "total": 4, "text": "one"}, "one", 25),
+        ({"percent": 120}, "", 100),
+        ({"fraction": 0.5, "message": "half"}, "half", 50),
+        ({"done": 1, "total": 0}, "", -1),
+        ([1, 2], "[\n  1,\n  2\n]", -1),
+    ],
+)
+def test_progress_in_any_form(progress: Any, words: str, percent: int) -> None:
+    row = tool_view(call(state="input-available"), Context(progress={"c": progress}))
+    assert (row.progress, row.percent) == (words, percent)
+
+
+def test_a_very_long_result_is_cut() -> None:
+    row = tool_view(call(state="output-available", output="x" * 10**6), Context())
+    assert len(row.result) == MAX_FIELD_SHOWN
+
+
+def test_a_very_long_prompt_is_cut_until_it_is_asked_for() -> None:
+    message = {"id": "m", "role": "user", "parts": [{"type": "text", "text": "x" * 10**6}]}
+    row = message_view(message, Context())
+    assert (len(row.text), row.hidden) == (MAX_PROMPT_SHOWN, 10**6 - MAX_PROMPT_SHOWN)
+    whole = message_view(message, Context(whole=frozenset({"m"})))
+    assert (len(whole.text), whole.hidden) == (10**6, 0)
+
+
+def test_text_that_no_browser_can_hold_becomes_text_that_it_can() -> None:
+    row = message_view({"id": "m", "role": "user", "parts": [{"type": "text", "text": "a\ud800"}]}, Context())
+    row.text.encode()
+    part = part_view("k", {"type": "text", "text": "\udfff"}, Context())
+    assert part is not None
+    part.text.encode()
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", None, 7])
+def test_a_source_links_only_to_the_web(url: Any) -> None:
+    part = part_view("k", {"type": "source-url", "url": url, "title": "A page"}, Context())
+    assert part is not None
+    assert (part.url, part.text) == ("", "A page")
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": "step-start"}, {"type": "data-x", "data": 1}, {"type": "text", "text": " "}]
+)
+def test_what_shows_nothing_has_no_row(part: dict[str, Any]) -> None:
+    assert part_view("k", part, Context()) is None
+
+
+@pytest.mark.parametrize(("title", "shown"), [(None, UNTITLED), ("  ", UNTITLED), ("a\n b", "a b")])
+def test_a_thread_has_something_to_be_called_by(title: str | None, shown: str) -> None:
+    assert thread_title(title) == shown
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.42, "0.4 s"), (12.4, "12 s"), (75, "1 min 15 s")])
+def test_durations_read_like_a_stopwatch(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_every_kind_of_failure_has_a_hint() -> None:
+    assert all(words.endswith(".") for words in HINTS.values())
+    assert hint(None) == hint("never heard of") == DEFAULT

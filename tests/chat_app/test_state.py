@@ -1,0 +1,188 @@
+"""The handlers, called directly, on the real runtime with a scripted model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import reflex as rx
+
+from agent_core.errors import ModelError
+from agent_core.testing import ToolUse
+from chat_app.demo.tools import demo_tools
+from chat_app.state.feed import Feed
+from chat_app.state.present import UNTITLED
+from chat_app.state.service import service
+from tests.chat_app.support import Serve, Tab
+
+
+async def send(tab: Tab, text: str, message_id: str = "msg_1") -> str:
+    """Send from the page of a new chat; returns the thread's id."""
+    event = await tab.thread.send(text, message_id)
+    assert isinstance(event, rx.event.EventSpec)
+    return tab.thread.open_id
+
+
+async def test_the_first_message_begins_a_thread_and_turns_to_it(serve: Serve, tab: Tab) -> None:
+    async with serve([["Hello ", "there."]]) as shared:
+        thread_id = await send(tab, "Hi")
+        assert (tab.thread.phase, tab.thread.sent) == ("loading", "msg_1")
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert tab.thread.turn[0].id == "msg_1"
+        assert tab.thread.turn[-1].parts[-1].text == "Hello there."
+        assert (tab.thread.phase, tab.thread.title, tab.thread.is_running) == ("ready", "Hi", False)
+        assert [thread.id for thread in await shared.api.list_threads()] == [thread_id]
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\n\t"])
+async def test_a_blank_prompt_is_not_sent(serve: Serve, tab: Tab, blank: str) -> None:
+    async with serve([]) as shared:
+        assert await tab.thread.send(blank, "msg_1") is None
+        assert await shared.api.list_threads() == []
+
+
+async def test_a_draft_comes_back_when_sending_fails(serve: Serve, tab: Tab) -> None:
+    async with serve([]):
+        tab.thread.open("thread_gone")
+        await tab.thread.send("Hi", "msg_1")
+        assert tab.thread.rejected == "msg_1"
+        assert "thread_gone" in tab.thread.notice
+
+
+async def test_the_same_message_twice_is_one(serve: Serve, tab: Tab) -> None:
+    async with serve([["One."], ["Two."]]) as shared:
+        await send(tab, "Hi")
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        for _ in range(2):
+            await tab.thread.send("Again", "msg_2")
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        assert [message.text for message in await shared.api.list_messages(tab.thread.open_id)] == [
+            "Hi",
+            "One.",
+            "Again",
+            "Two.",
+        ]
+
+
+async def test_a_follow_up_waits_for_its_turn(serve: Serve, tab: Tab) -> None:
+    async with serve([["First", 0.3, "."], ["Second."]]) as shared:
+        await send(tab, "Hi")
+        await tab.thread.send("And then?", "msg_2")
+        assert tab.thread.notice == ""
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert [row.role for row in tab.thread.history + tab.thread.turn] == ["user", "assistant"] * 2
+
+
+async def test_stop_keeps_the_text_and_continue_finishes_it(serve: Serve, tab: Tab) -> None:
+    async with serve([["Half a ", 60.0], ["A whole sentence."]]) as shared:
+        await send(tab, "Hi")
+        await tab.read(shared, lambda: tab.follower.piece() is not None)
+        await tab.thread.stop()
+        await tab.read(shared, lambda: tab.thread.status == "stopped")
+        assert tab.thread.turn[-1].parts[-1].text.strip() == "Half a"
+        await tab.thread.resume()
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert tab.thread.turn[-1].parts[-1].text == "A whole sentence."
+
+
+async def test_a_failure_is_told_in_the_providers_words_with_a_way_out(serve: Serve, tab: Tab) -> None:
+    refusal = ModelError("Incorrect API key provided.", kind="auth", retryable=False)
+    async with serve([[refusal], ["Better."]]) as shared:
+        await send(tab, "Hi")
+        await tab.read(shared, lambda: tab.thread.status == "failed")
+        assert tab.thread.error == "Incorrect API key provided."
+        assert ".env" in tab.thread.hint
+        await tab.thread.resume()
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert (tab.thread.error, tab.thread.hint) == ("", "")
+
+
+async def test_a_retry_that_waits_says_which_attempt_comes_when(serve: Serve, tab: Tab) -> None:
+    busy = ModelError("Slow down.", kind="rate_limited", retryable=True, retry_after=30.0)
+    async with serve([[busy]]) as shared:
+        await send(tab, "Hi")
+        await tab.read(shared, lambda: tab.thread.retry.attempt > 0)
+        retry = tab.thread.retry
+        assert (retry.attempt, retry.max_attempts, retry.error) == (2, 3, "Slow down.")
+        assert 0 < retry.seconds <= 31
+        await tab.thread.stop()
+        await tab.read(shared, lambda: tab.thread.status == "stopped")
+        assert tab.thread.retry.attempt == 0
+
+
+async def test_a_person_approves_rejects_and_answers(serve: Serve, tab: Tab, tmp_path: Path) -> None:
+    mail = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
+    turns = [
+        [ToolUse("send_email", mail, "c1"), ToolUse("send_email", mail, "c2")],
+        [ToolUse("ask_human", {"question": "Which?"}, "c3")],
+        ["Done."],
+    ]
+
+    async with serve(turns, demo_tools(tmp_path)) as shared:
+        await send(tab, "Hi")
+        await tab.read(shared, lambda: tab.thread.needs_person)
+        assert states(tab) == {"c1": "approval", "c2": "approval"}
+        await tab.thread.deny("c1")
+        await tab.thread.approve("c2")
+        await tab.read(shared, lambda: states(tab).get("c3") == "answer")
+        assert states(tab) == {"c1": "denied", "c2": "done", "c3": "answer"}
+        await tab.thread.answer({"call_id": "c3", "answer": "  "})
+        await tab.thread.answer({"call_id": "c3", "answer": "Blue"})
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert not tab.thread.needs_person
+        await tab.thread.answer({"call_id": "c3", "answer": "Red"})
+        assert tab.thread.notice
+
+
+def states(tab: Tab) -> dict[str, str]:
+    """The states of the tool rows on the page, by call id."""
+    parts = [part for row in tab.thread.turn for part in row.parts if part.kind == "tool"]
+    return {part.tool.id: part.tool.state for part in parts}
+
+
+async def test_a_thread_is_deleted_once_from_however_many_tabs(serve: Serve, tab: Tab) -> None:
+    async with serve([["Hello."]]) as shared:
+        await send(tab, "Hi")
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await tab.threads.delete(tab.thread.open_id)
+        assert await shared.api.list_threads() == []
+        await tab.threads.delete(tab.thread.open_id)  # another tab was faster
+
+
+async def test_deletion_is_told_to_a_tab_that_shows_the_thread(serve: Serve, tab: Tab) -> None:
+    async with serve([["Half", 60.0]]) as shared:
+        await send(tab, "Hi")
+        await tab.read(shared, lambda: tab.thread.status == "streaming")
+        await shared.api.delete_thread(tab.thread.open_id)
+        tab.follower = type(tab.follower)()
+        with pytest.raises(Exception, match=tab.thread.open_id) as missing:
+            await tab.read(shared, lambda: False)
+        tab.thread.lose(missing.value)  # type: ignore[arg-type]
+        assert tab.thread.phase == "missing"
+        assert tab.thread.turn == []
+
+
+async def test_turning_to_another_thread_shows_nothing_of_the_one_before(serve: Serve, tab: Tab) -> None:
+    async with serve([["Hello."]]) as shared:
+        await send(tab, "Hi")
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        tab.thread.open("thread_other")
+        assert (tab.thread.turn, tab.thread.title, tab.thread.phase) == ([], "", "loading")
+
+
+async def test_the_list_is_read_once_for_all_tabs_and_told_when_it_changes(serve: Serve, tab: Tab) -> None:
+    async with serve([["Hello."]]) as shared:
+        first = await shared.feed.after(0)
+        await send(tab, "Hi")
+        version = await shared.feed.after(first)
+        while shared.feed.items[0].tone:
+            version = await shared.feed.after(version)
+        assert [(item.title, item.tone) for item in shared.feed.items] == [("Hi", "")]
+        assert UNTITLED not in [item.title for item in shared.feed.items]
+
+
+async def test_without_a_running_app_there_is_no_service() -> None:
+    assert Feed().items == []
+    with pytest.raises(RuntimeError, match="lifespan"):
+        service()
