@@ -1,0 +1,62 @@
+"""The README's program, run as it stands, against a provider on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from tests.providers.loopback import Stream, provider
+
+ROOT = Path(__file__).parents[2]
+
+
+def event(delta: dict[str, object], finish: str | None = None) -> dict[str, object]:
+    return {
+        "id": "1",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "gpt-5-mini",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+
+
+CALL = {
+    "index": 0,
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "get_weather", "arguments": '{"location": "Rome"}'},
+}
+ANSWERS = [
+    Stream([event({"role": "assistant", "tool_calls": [CALL]}), event({}, "tool_calls")]),
+    Stream([event({"role": "assistant", "content": "It is 21 °C."}), event({}, "stop")]),
+]
+
+
+def readme_program() -> str:
+    match = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert match, "the README has no example"
+    return match[1]
+
+
+@pytest.mark.parametrize("name", ["README.md", "examples/ten_lines.py"])
+async def test_the_ten_lines_run(name: str, tmp_path: Path) -> None:
+    program = readme_program() if name == "README.md" else (ROOT / name).read_text(encoding="utf-8")
+    async with provider(*ANSWERS) as server:
+        environment = os.environ | {
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": server.url,
+            "PYTHONPATH": str(ROOT),
+        }
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await asyncio.wait_for(child.communicate(), 50)
+        assert child.returncode == 0
+    assert out.decode().strip() == "It is 21 °C."
+    said = server.requests[1]["messages"]
+    assert said[-1]["role"] == "tool"
+    assert said[-1]["content"] == "21 °C in Rome"
