@@ -78,7 +78,7 @@ _INSERT = Statement(
             n: P(n)
             for n in (
                 *("thread_id", "id", "seq", "position", "message_id", "name", "status", "input"),
-                *("error", "created_at", "ended_at"),
+                *("error", "approval", "created_at", "ended_at"),
             )
         },
     )
@@ -149,6 +149,7 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
             status=call.status.value,
             input=call.input,
             error=call.error,
+            approval="{}" if call.status is CallStatus.APPROVAL else None,
             created_at=tx.now,
             ended_at=tx.now if call.error is not None else None,
         )
