@@ -8,7 +8,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
-from agent_core.errors import ValidationError
+from agent_core.errors import DatabaseError, ValidationError
 
 Handler = Callable[[str], Awaitable[None]]
 _log = logging.getLogger(__name__)
@@ -128,6 +128,8 @@ async def _run(key: str, handler: Handler) -> None:
         await handler(key)
     except asyncio.CancelledError:
         _log.debug("%s was cancelled", key)
+    # Either way the wake-up stays leased; the reconciler finds that nobody works on it.
+    except DatabaseError as error:
+        _log.error("%s waits: %s", key, error)
     except Exception:
-        # The wake-up stays leased; the reconciler finds that nobody works on it.
         _log.exception("%s failed outside of everything that is expected to fail", key)

@@ -54,8 +54,8 @@ class Flusher:
             self._timer = None
         if self._flight is not None:
             await asyncio.shield(self._flight)
-        rest, self._pending = merge(self._pending), []
-        return rest
+        self._pending = merge(self._pending)
+        return self._pending
 
     def _flush(self) -> None:
         self._timer = None

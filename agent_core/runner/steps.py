@@ -21,18 +21,18 @@ from agent_core.loop import StepResult, ToolRequest, model_step
 from agent_core.messages import Chunk, Part, clean_text
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
+from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turn, Turns
 from agent_core.states import CallStatus
 from agent_core.store import steps
-from agent_core.store.calls import FenceLost, NewCall
+from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.reads import Reads
-from agent_core.store.rows import dump
+from agent_core.store.rows import dump, step_key
 from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
 from agent_core.tools import parse_arguments
 
 _log = logging.getLogger(__name__)
-_UNKNOWN_AGENT_WAIT = 2.0  # seconds until a step of an agent that nobody has defined is looked at again
 
 
 @dataclass(slots=True)
@@ -97,7 +97,12 @@ class Runner:
 
     async def step(self, thread_id: str) -> None:
         """Run the next model step of a thread, if there is one and it is ours."""
-        claim = await self._writer.run(steps.claim, thread_id, self._worker, self._settings.max_crashes)
+        most = self._settings.max_crashes
+        try:
+            claim = await self._writer.run(steps.claim, thread_id, self._worker, most, self._agents)
+        except UnknownAgent as agent:
+            await postpone(self._writer, self._clock, str(agent), step_key(thread_id), thread_id)
+            return
         if claim is None:
             return
         crash_point("claim.after")
@@ -111,12 +116,7 @@ class Runner:
                 del self.live[thread_id]
 
     async def _run(self, claim: Claim) -> None:
-        known = self._agents.get(claim.agent)
-        if known is None:
-            _log.warning("No agent %r is defined here; its thread %s waits.", claim.agent, claim.thread_id)
-            run_at = self._clock.now() + _UNKNOWN_AGENT_WAIT
-            await self._writer.run(steps.release, claim, [], run_at)
-            return
+        known = self._agents[claim.agent]
         try:
             attempt = await self._prepare(claim, await known.resolve(claim.user_id, claim.thread_id))
         except Exception as error:
@@ -171,6 +171,13 @@ class Runner:
             raise
         except ModelError as error:
             await self._retry_or_fail(claim, agent, error, await flusher.rest())
+        except FenceLost:
+            raise
+        except Exception as error:
+            # Not the model's fault: the commit was refused, or there is a mistake in this library.
+            # Asking the model again would not mend it. If the database cannot even take this, the
+            # step stays as it is and the reconciler comes back to it.
+            await self._fail(claim, agent, error, await flusher.rest())
 
     async def _give_back(self, claim: Claim, flusher: Flusher) -> None:
         """A worker that ends gives its step back; a step that was stopped is not ours to write."""

@@ -6,6 +6,7 @@ whoever lost the step, alive or not, writes nothing any more and is told so.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from agent_core.messages import Chunk, Part
 from agent_core.states import THREAD as MOVES
 from agent_core.states import sources
 from agent_core.store import calls, deltas, streams, turns
-from agent_core.store.calls import FenceLost, NewCall
+from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
@@ -85,7 +86,7 @@ _CLEAR_RETRY = _move("claim", retry_state=None)
 _FAIL = _move("fail", retry_state=None, error=P("new_error"), error_kind=P("new_kind"))
 
 
-def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int) -> Claim | None:
+def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int, agents: Container[str]) -> Claim | None:
     """Take a thread's next model step for `worker`, which must hold the lease of its wake-up.
 
     An attempt that was still open lost its process; what it had said is kept until the first token
@@ -93,6 +94,9 @@ def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int) -> Claim | None
 
     Returns:
         None: there is nothing to do, or somebody else does it.
+
+    Raises:
+        UnknownAgent: the thread's agent is not among `agents`.
     """
     crash_point("claim.before")
     key = step_key(thread_id)
@@ -101,12 +105,17 @@ def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int) -> Claim | None
         tx.wake.done(tx, key)
         return None
     seq, message_id, attempt, crashes, steps, agent, user_id, position, retrying = row
+    if agent not in agents:
+        raise UnknownAgent(agent)
     claimed = Claim(thread_id, seq, message_id, attempt + 1, steps, agent, user_id, position)
-    ends = streams.cut(tx, thread_id, seq - 1, position, "the process ended")
-    if ends is not None:
-        tx.run(_CRASHED, thread_id=thread_id)
+    before = streams.worker_of(tx, thread_id, seq - 1)
+    if before is not None:
+        ends = streams.cut(tx, thread_id, seq - 1, position, "the process ended")
         if ends:
-            deltas.append(tx, thread_id, deltas.tick(tx, thread_id), ends, seq=seq - 1, message_id=message_id)
+            cursor = deltas.tick(tx, thread_id)
+            deltas.append(tx, thread_id, cursor, ends, seq=seq - 1, message_id=message_id)
+    if before not in (None, worker):  # an attempt of this very worker was refused by the database
+        tx.run(_CRASHED, thread_id=thread_id)
         if crashes + 1 >= max_crashes:
             _seal(tx, claimed, crashes + 1)
             return None

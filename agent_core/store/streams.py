@@ -42,7 +42,7 @@ _CUT = _move("cut", *_mine, error=P("why"), **_ended)
 _REPLACE = _move("replace", _s.thread_id == P("thread_id"), _s.seq < P("at_seq"))
 _RETIRE_EMPTY = _move("replace", _s.thread_id == P("thread_id"), _s.parts == "[]")
 _KEEP = _move("keep", _s.thread_id == P("thread_id"))
-_LIVE = Statement(select(_s.message_id).where(*_mine, _s.status == "streaming"))
+_LIVE = Statement(select(_s.message_id, _s.worker).where(*_mine, _s.status == "streaming"))
 _PARTIAL = Statement(
     select(_s.seq, _s.message_id)
     .where(_s.thread_id == P("thread_id"), _s.status == "partial")
@@ -68,6 +68,12 @@ def commit_stream(tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: st
     return bool(
         tx.run(_COMMIT, thread_id=thread_id, at_seq=seq, new_parts=dump(parts), new_usage=usage, now=tx.now)
     )
+
+
+def worker_of(tx: Tx, thread_id: str, seq: int) -> str | None:
+    """Return whose open attempt this stream is; None if it is not open."""
+    live = tx.one(_LIVE, thread_id=thread_id, at_seq=seq)
+    return live[1] if live else None
 
 
 def cut(
