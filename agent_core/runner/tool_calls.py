@@ -11,18 +11,16 @@ from agent_core.clock import Clock
 from agent_core.config import Settings
 from agent_core.errors import ThreadNotFoundError
 from agent_core.faults import crash_point
-from agent_core.messages import clean_text
+from agent_core.messages import Part, clean_text
+from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
-from agent_core.messages import Part
 from agent_core.store import calls
-from agent_core.store.calls import ClaimedCall, FenceLost
+from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
 from agent_core.store.rows import load, timeout_key, tool_key
 from agent_core.store.writer import Tx, Writer
 from agent_core.tools import Tool, ToolContext, encode_result, execute
 
 _log = logging.getLogger(__name__)
-_UNKNOWN_AGENT_WAIT = 2.0  # seconds until a call of an agent that nobody has defined is looked at again
-
 IN_DOUBT = (
     "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
     "It was not run again. Check before you try once more."
@@ -60,11 +58,15 @@ class ToolRunner:
 
     async def call(self, thread_id: str, call_id: str) -> None:
         """Run one tool call, if it is open and ours."""
-        claimed = await self._writer.run(calls.claim, thread_id, call_id, self._worker)
+        key = tool_key(thread_id, call_id)
+        try:
+            claimed = await self._writer.run(calls.claim, thread_id, call_id, self._worker, self._agents)
+        except UnknownAgent as agent:
+            await postpone(self._writer, self._clock, str(agent), key, thread_id)
+            return
         if claimed is None:
             return
         crash_point("tool.claimed")
-        key = tool_key(thread_id, call_id)
         self.live[key] = claimed
         try:
             await self._run(claimed)
@@ -82,14 +84,9 @@ class ToolRunner:
             await self._writer.run(_forget, timeout_key(thread_id, call_id))
 
     async def _run(self, call: ClaimedCall) -> None:
-        known = self._agents.get(call.agent)
-        if known is None:
-            _log.warning("No agent %r is defined here; its call %s waits.", call.agent, call.id)
-            words = f"No agent {call.agent!r} is defined here yet."
-            await self._writer.run(calls.retry, call, words, self._clock.now() + _UNKNOWN_AGENT_WAIT)
-            return
         try:
-            tool = (await known.resolve(call.user_id, call.thread_id)).tools.get(call.name)
+            agent = await self._agents[call.agent].resolve(call.user_id, call.thread_id)
+            tool = agent.tools.get(call.name)
         except Exception as error:
             await self._end(call, error=_words(error))
             return

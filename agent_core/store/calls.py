@@ -6,7 +6,7 @@ and two of them that arrive together cannot both believe that the other is still
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,10 @@ _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
 
 class FenceLost(Exception):  # noqa: N818  # not an error: somebody else owns the work now
     """The write missed: the step or the tool call belongs to somebody else now."""
+
+
+class UnknownAgent(Exception):  # noqa: N818  # not an error: another process may know it
+    """The work belongs to an agent that this process has not defined; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +177,21 @@ def advance(tx: Tx, thread_id: str) -> str:
     return ""
 
 
-def claim(tx: Tx, thread_id: str, call_id: str, worker: str) -> ClaimedCall | None:
-    """Take a tool call for `worker`, which must hold the lease of its wake-up.
+def claim(
+    tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[str]
+) -> ClaimedCall | None:
+    """Take a tool call for `worker`, which must hold the lease of its wake-up and know the agent.
 
     Returns:
         None: there is nothing to do, or somebody else does it.
+
+    Raises:
+        UnknownAgent: the call's agent is not among `agents`.
     """
     key = tool_key(thread_id, call_id)
     row = tx.one(_LOOK, thread_id=thread_id, call_id=call_id)
+    if row is not None and row[4] not in agents:
+        raise UnknownAgent(row[4])
     if row is None or not tx.run(
         _CLAIM, thread_id=thread_id, call_id=call_id, key=key, by=worker, now=tx.now
     ):
