@@ -14,7 +14,6 @@ from tests.tools import chromium
 from tests.tools.provider import Provider
 from tests.tools.server import Mode, Server, running
 
-
 expect.set_options(timeout=30_000)  # milliseconds; the machine may be busy
 
 
