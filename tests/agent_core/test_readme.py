@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.providers.loopback import Stream, provider
 
 ROOT = Path(__file__).parents[2]

@@ -87,7 +87,9 @@ async def test_the_model_is_asked_the_same_with_and_without_memory(monkeypatch: 
 
     monkeypatch.setattr(Turns, "resume", counted)
     remembered = without(*await run())
-    assert hits == [False, True, True, False, True], "each step after tools that ended here starts from memory"
+    assert hits == [False, True, True, False, True], (
+        "each step after tools that ended here starts from memory"
+    )
     monkeypatch.setattr(Turns, "resume", lambda *_: None)
     assert without(*await run()) == remembered
     assert "bob" in remembered

@@ -30,7 +30,9 @@ def take(
         composer.press("Enter")
         page.wait_for_url("**/chat/thread_*")
         if prompt is PROMPT:
-            expect(page.get_by_test_id("status")).to_have_attribute("data-status", "completed", timeout=60_000)
+            expect(page.get_by_test_id("status")).to_have_attribute(
+                "data-status", "completed", timeout=60_000
+            )
     expect(page.get_by_test_id("messages")).to_contain_text("nets full of silver", timeout=60_000)
     page.screenshot(path=IMAGES / name)
     expect(page.get_by_test_id("status")).to_have_attribute("data-status", "completed", timeout=60_000)

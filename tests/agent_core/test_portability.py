@@ -1,0 +1,40 @@
+"""Every statement of the store can be said to PostgreSQL too."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import pytest
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+
+import agent_core.store
+from agent_core.store.statement import Statement
+
+
+def statements() -> list[tuple[str, Statement]]:
+    found: list[tuple[str, Statement]] = []
+    for module in pkgutil.iter_modules(agent_core.store.__path__):
+        names = vars(importlib.import_module(f"agent_core.store.{module.name}"))
+        for name, value in names.items():
+            held = (
+                value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+            )
+            found += [(f"{module.name}.{name}", one) for one in held if isinstance(one, Statement)]
+    return found
+
+
+def test_there_are_statements_to_look_at() -> None:
+    assert len(statements()) > 40
+
+
+@pytest.mark.parametrize(("name", "statement"), statements(), ids=[name for name, _ in statements()])
+def test_it_compiles_for_both_databases(name: str, statement: Statement) -> None:
+    postgresql, values = statement.compiled(PGDialect(paramstyle="pyformat"))
+    sqlite, same = statement.compiled(SQLiteDialect(paramstyle="named"))
+    assert values == same
+    assert "ON CONFLICT" not in sqlite or "ON CONFLICT" in postgresql
+    if "FOR UPDATE" in postgresql:
+        assert "FOR UPDATE" not in sqlite, "SQLite has no row locks"
+    assert "POSTCOMPILE" not in postgresql + sqlite, "an IN would have to be expanded at each execution"
