@@ -13,15 +13,15 @@ import agent_core.store
 from agent_core.store.statement import Statement
 
 
-def statements() -> list[tuple[str, Statement]]:
-    found: list[tuple[str, Statement]] = []
+def statements() -> dict[str, Statement]:
+    found: dict[str, Statement] = {}
     for module in pkgutil.iter_modules(agent_core.store.__path__):
-        names = vars(importlib.import_module(f"agent_core.store.{module.name}"))
-        for name, value in names.items():
+        for name, value in vars(importlib.import_module(f"agent_core.store.{module.name}")).items():
             held = (
                 value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
             )
-            found += [(f"{module.name}.{name}", one) for one in held if isinstance(one, Statement)]
+            for number, one in enumerate(one for one in held if isinstance(one, Statement)):
+                found[f"{module.name}.{name}.{number}"] = one
     return found
 
 
@@ -29,7 +29,7 @@ def test_there_are_statements_to_look_at() -> None:
     assert len(statements()) > 40
 
 
-@pytest.mark.parametrize(("name", "statement"), statements(), ids=[name for name, _ in statements()])
+@pytest.mark.parametrize(("name", "statement"), statements().items(), ids=statements())
 def test_it_compiles_for_both_databases(name: str, statement: Statement) -> None:
     postgresql, values = statement.compiled(PGDialect(paramstyle="pyformat"))
     sqlite, same = statement.compiled(SQLiteDialect(paramstyle="named"))
