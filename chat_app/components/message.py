@@ -65,7 +65,7 @@ def _message(message: rx.Var[MessageView], text: TextPart) -> rx.Component:
         ),
         rx.el.article(
             rx.el.div(message.text, class_name="bubble", dir="auto"),
-            rx.cond(message.hidden > 0, _whole_button(message)),
+            rx.cond(message.hidden > 0, _more_button(message)),
             class_name="message user",
             aria_label="Your message",
             custom_attrs=testid("message", role=message.role, message_id=message.id),
@@ -73,15 +73,15 @@ def _message(message: rx.Var[MessageView], text: TextPart) -> rx.Component:
     )
 
 
-def _whole_button(message: rx.Var[MessageView]) -> rx.Component:
+def _more_button(message: rx.Var[MessageView]) -> rx.Component:
     return rx.el.button(
-        "Show the other ",
+        "Show more (",
         message.hidden.to(int).to_string(),
-        " characters",
+        " characters are not shown)",
         type="button",
         class_name="more",
-        on_click=OpenThread.show_whole(message.id),
-        custom_attrs=testid("show-whole"),
+        on_click=OpenThread.show_more(message.id),
+        custom_attrs=testid("show-more"),
     )
 
 

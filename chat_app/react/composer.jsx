@@ -7,8 +7,14 @@ import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { messageId, post, readDraft, take, useOutbox, writeDraft } from "./drafts.js";
 
 const MAX_HEIGHT = 200;
+const LONG = 20_000; // laying out a megabyte to learn its height takes seconds
 
 function fit(area) {
+  if (area.value.length > LONG) {
+    area.style.height = `${MAX_HEIGHT}px`;
+    area.style.overflowY = "auto";
+    return;
+  }
   area.style.height = "auto";
   area.style.height = `${Math.min(area.scrollHeight, MAX_HEIGHT)}px`;
   area.style.overflowY = area.scrollHeight > MAX_HEIGHT ? "auto" : "hidden";
@@ -149,7 +155,7 @@ export function Outbox({ thread = "", known }) {
     .map((item) => (
       <article key={item.id} className="message user pending" data-role="user" data-message-id={item.id} data-testid="message">
         <div className="bubble" dir="auto">
-          {item.text}
+          {item.text.slice(0, LONG)}
         </div>
       </article>
     ));

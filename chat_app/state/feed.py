@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
-from agent_core import AgentApi
+from agent_core import AgentApi, Thread
 from agent_core.errors import AgentCoreError
 from chat_app.state.present import thread_item
 from chat_app.state.view import ThreadItem
@@ -18,6 +18,11 @@ SHOWN = 100
 """How many threads the list shows."""
 PAUSE = 0.25
 """The least time between two readings, in seconds: a running thread changes ten times a second."""
+
+
+def rows(threads: Iterable[Thread]) -> list[ThreadItem]:
+    """Return the rows of threads, newest activity first; threads active in the same minute keep their places."""
+    return sorted(map(thread_item, threads), key=lambda item: (item.at, item.id), reverse=True)
 
 
 class Feed:
@@ -48,7 +53,7 @@ class Feed:
     async def _run(self, api: AgentApi) -> None:
         async for _ in api.changes():
             try:
-                self._publish([thread_item(thread) for thread in await api.list_threads(limit=SHOWN)])
+                self._publish(rows(await api.list_threads(limit=SHOWN)))
             except AgentCoreError:
                 logger.exception("The thread list could not be read; the next change tries again")
             await asyncio.sleep(PAUSE)

@@ -46,7 +46,7 @@ class Follower:
         self._messages: list[dict[str, Any]] = []
         self._queued: list[dict[str, Any]] = []
         self._places: dict[str, int] = {}
-        self.whole: set[str] = set()
+        self._more: dict[str, int] = {}
         self.limit = PAGE
         self.resuming = False
 
@@ -110,6 +110,10 @@ class Follower:
         """What the person has written meanwhile and the agent has not been asked yet."""
         return [self._row(message) for message in self._queued]
 
+    def more_of(self, message_id: str) -> None:
+        """Show more of a long prompt."""
+        self._more[message_id] = self._more.get(message_id, 0) + 1
+
     def more(self) -> None:
         """Hold another page of earlier messages."""
         self.limit += PAGE
@@ -151,7 +155,7 @@ class Follower:
             took=self._took,
             run=lambda key: self._runs.get(key, key),
             live_key=part[0] if part else "",
-            whole=frozenset(self.whole),
+            more=self._more,
         )
         return message_view(message, context)
 

@@ -142,10 +142,10 @@ class OpenThread(rx.State):
             self.show(follower)
 
     @rx.event
-    def show_whole(self, message_id: str):
-        """Show all of a very long prompt."""
+    def show_more(self, message_id: str):
+        """Show more of a very long prompt."""
         if follower := follower_of(self.router.session.client_token):
-            follower.whole.add(message_id)
+            follower.more_of(message_id)
             self.show(follower)
 
     @rx.event

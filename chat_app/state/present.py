@@ -12,7 +12,9 @@ from chat_app.state.view import MessageView, PartView, ThreadItem, ToolView
 from chat_app.text import clean_text, shorten
 
 MAX_PROMPT_SHOWN = 20_000
-"""A longer prompt is cut in the page until the person asks for all of it, in characters."""
+"""A longer prompt is cut in the page, in characters: a browser takes seconds to lay out a megabyte."""
+MORE_PROMPT_SHOWN = 100_000
+"""How much more of it comes each time the person asks, in characters."""
 MAX_FIELD_SHOWN = 20_000
 """A longer argument or result of a tool is cut in the page, in characters."""
 
@@ -46,7 +48,7 @@ class Context:
         took: how long finished calls ran, by tool call id.
         run: names the attempt that is being streamed, for a part's key; its text is left out.
         live_key: the key of the part that is being streamed, or "".
-        whole: ids of long prompts that the person asked to see whole.
+        more: how often the person asked for more of a long prompt, by its id.
     """
 
     is_async: Callable[[str], bool] = lambda name: False
@@ -55,13 +57,13 @@ class Context:
     took: Mapping[str, str] = field(default_factory=dict)
     run: Callable[[str], str] = lambda key: key
     live_key: str = ""
-    whole: frozenset[str] = frozenset()
+    more: Mapping[str, int] = field(default_factory=dict)
 
 
 def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
     """Return the row of one message."""
     if message["role"] != "assistant":
-        return _prompt_view(message, whole=message["id"] in context.whole)
+        return _prompt_view(message, context.more.get(message["id"], 0))
     parts = [
         view
         for number, part in enumerate(message.get("parts") or [])
@@ -70,11 +72,11 @@ def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
     return MessageView(id=message["id"], role=message["role"], parts=parts)
 
 
-def _prompt_view(message: Mapping[str, Any], *, whole: bool) -> MessageView:
+def _prompt_view(message: Mapping[str, Any], more: int) -> MessageView:
     text = "\n\n".join(
         part.get("text") or "" for part in message.get("parts") or [] if part["type"] == "text"
     )
-    shown = text if whole else text[:MAX_PROMPT_SHOWN]
+    shown = text[: MAX_PROMPT_SHOWN + more * MORE_PROMPT_SHOWN]
     return MessageView(
         id=message["id"], role=message["role"], text=clean_text(shown), hidden=len(text) - len(shown)
     )
@@ -213,7 +215,7 @@ def thread_item(thread: Thread) -> ThreadItem:
         id=thread.id,
         title=thread_title(thread.title),
         tone=_TONES.get(str(thread.status), ""),
-        at=thread.updated_at.timestamp(),
+        at=thread.updated_at.timestamp() // 60 * 60,
     )
 
 

@@ -65,8 +65,11 @@ class Stream(rx.State):
                     self._send(follower.piece())
 
     def _send(self, piece: Piece | None) -> None:
-        if piece and (piece.chunk or piece.run != self.run):
-            self.run, self.offset, self.chunk = piece.run, piece.offset, piece.chunk
+        if not piece or (not piece.chunk and piece.run == self.run):
+            return
+        if piece.run != self.run:
+            self.run = piece.run
+        self.offset, self.chunk = piece.offset, piece.chunk
 
     @rx.event
     def resend(self, run: str, have: int):

@@ -89,7 +89,8 @@ class ThreadItem:
 
     Attributes:
         tone: running, waiting (needs the person), failed, or "" when there is nothing to say.
-        at: last activity, in seconds since the epoch.
+        at: last activity, in seconds since the epoch, to the minute: a running thread is active all
+            the time, and the list is sent whole when it changes.
     """
 
     id: str

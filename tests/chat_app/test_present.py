@@ -10,6 +10,7 @@ from chat_app.state.hints import DEFAULT, HINTS, hint
 from chat_app.state.present import (
     MAX_FIELD_SHOWN,
     MAX_PROMPT_SHOWN,
+    MORE_PROMPT_SHOWN,
     UNTITLED,
     Context,
     duration,
@@ -69,12 +70,14 @@ def test_a_very_long_result_is_cut() -> None:
     assert len(row.result) == MAX_FIELD_SHOWN
 
 
-def test_a_very_long_prompt_is_cut_until_it_is_asked_for() -> None:
+def test_a_very_long_prompt_comes_in_pieces() -> None:
     message = {"id": "m", "role": "user", "parts": [{"type": "text", "text": "x" * 10**6}]}
     row = message_view(message, Context())
     assert (len(row.text), row.hidden) == (MAX_PROMPT_SHOWN, 10**6 - MAX_PROMPT_SHOWN)
-    whole = message_view(message, Context(whole=frozenset({"m"})))
-    assert (len(whole.text), whole.hidden) == (10**6, 0)
+    more = message_view(message, Context(more={"m": 2}))
+    assert len(more.text) == MAX_PROMPT_SHOWN + 2 * MORE_PROMPT_SHOWN
+    all_of_it = message_view(message, Context(more={"m": 99}))
+    assert (len(all_of_it.text), all_of_it.hidden) == (10**6, 0)
 
 
 def test_text_that_no_browser_can_hold_becomes_text_that_it_can() -> None:

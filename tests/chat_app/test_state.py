@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import reflex as rx
 
+from agent_core import Thread
+from agent_core.clock import as_datetime
 from agent_core.errors import ModelError
 from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
-from chat_app.state.feed import Feed
+from chat_app.state.feed import Feed, rows
 from chat_app.state.present import UNTITLED
 from chat_app.state.service import service
 from tests.chat_app.support import Serve, Tab
@@ -180,6 +182,16 @@ async def test_the_list_is_read_once_for_all_tabs_and_told_when_it_changes(serve
             version = await shared.feed.after(version)
         assert [(item.title, item.tone) for item in shared.feed.items] == [("Hi", "")]
         assert UNTITLED not in [item.title for item in shared.feed.items]
+
+
+def test_two_running_threads_do_not_change_places_all_the_time() -> None:
+    def thread(name: str, second: float) -> Thread:
+        at = as_datetime(1_200_000_000 + second)
+        return Thread(id=name, status="streaming", created_at=at, updated_at=at)
+
+    one = [item.id for item in rows([thread("a", 10), thread("b", 11), thread("c", -100)])]
+    other = [item.id for item in rows([thread("b", 12), thread("a", 13), thread("c", -100)])]
+    assert one == other == ["b", "a", "c"]
 
 
 async def test_without_a_running_app_there_is_no_service() -> None:
