@@ -14,7 +14,7 @@ _WRAPPING = re.compile(
 )
 _TAIL = re.compile(
     r"[\s,]*(?:Original exception: |LiteLLM Retried: |LiteLLM Max Retries: |Error_str: |Received Chunk="
-    r"|Traceback \(most recent call last\)).*$",
+    r"|\.? Handle with `litellm|Traceback \(most recent call last\)).*$",
     re.S,
 )
 _KEY = re.compile(

@@ -43,6 +43,11 @@ _SUM = re.compile(
     r"(?:[\d\s.,+\-−*/%^×÷()]|\b(?:sqrt|sin|cos|tan|log10|log|exp|abs|round|floor|ceil|min|max|pi|e)\b)*"
 )
 _OPERATOR = re.compile(r"[\d)]\s*[+\-−*/%^×÷]\s*[-−]?[\d(a-z]|\b(?:sqrt|sin|cos|tan|log|exp)\s*\(", re.I)
+_SEARCH_WORDS = re.compile(
+    r"^(?:please\s+)?(?:search|look up|look in|find)\b\s*"
+    r"(?:(?:in\s+)?(?:the\s+|your\s+)?(?:docs?|documentation|readme)\b\s*)?(?:for|about|on)?\b\s*",
+    re.I,
+)
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s\b|sec)", re.I)
 _TIMES = re.compile(r"(\d+)\s*(?:times|failures)", re.I)
@@ -85,12 +90,10 @@ def _calculator(text: str) -> Use | None:
 
 
 def _search(text: str) -> Use | None:
-    if re.search(r"\b(?:docs?|documentation|readme)\b|\b(?:search|look up)\b", text, re.I):
-        query = re.sub(
-            r"^\W*(?:please\s+)?(?:search|look up|find|look in)\s+(?:for\s+)?", "", text.strip(), flags=re.I
-        )
-        return Use("search_docs", "the documentation", {"query": query.strip(" ?.!")[:300] or text[:300]})
-    return None
+    if not re.search(r"\b(?:docs?|documentation|readme)\b|\b(?:search|look up)\b", text, re.I):
+        return None
+    query = _SEARCH_WORDS.sub("", text.strip()).strip(" ?.!:,")
+    return Use("search_docs", "the documentation", {"query": query[:300] or text.strip()[:300]})
 
 
 def _slow(text: str) -> Use | None:

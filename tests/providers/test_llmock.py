@@ -1,0 +1,227 @@
+"""Against llmock, which breaks as real providers do and grades how its client took it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from agent_core.errors import ModelError
+from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, TextDelta, ToolCallDelta, Usage
+from agent_core.loop import StepResult, model_step
+from tests.providers.conftest import agent_api, ask, get_weather, text
+
+pytestmark = pytest.mark.provider
+
+QUESTION = [{"role": "user", "content": "What is the weather in Paris?"}]
+DIALECTS = {"openai": ("openai/gpt-4o-mini", "/v1"), "anthropic": ("anthropic/claude-sonnet-5", "/anthropic")}
+
+
+class Llmock:
+    """The running llmock, reset for each test."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._post("reset", {})
+
+    def will(self, *behaviors: dict[str, Any]) -> None:
+        """Queue what the next requests meet."""
+        self._post("scenario", {"behaviors": list(behaviors)})
+
+    def findings(self) -> list[str]:
+        """What the grader has against the client."""
+        verdict = httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()
+        return [f"{finding['code']}: {finding['title']}" for finding in verdict["findings"]]
+
+    def attempts(self) -> int:
+        return httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()["attempts"]
+
+    def options(self, dialect: str) -> dict[str, Any]:
+        return {"api_base": self.url + DIALECTS[dialect][1], "api_key": "anything-at-all", "timeout": 1.0}
+
+    def model(self, dialect: str) -> LitellmModel:
+        return LitellmModel(DIALECTS[dialect][0], **self.options(dialect))
+
+    def _post(self, path: str, body: dict[str, Any]) -> None:
+        httpx.post(f"{self.url}/_llmock/{path}", json=body, trust_env=False).raise_for_status()
+
+
+@pytest.fixture
+def llmock(llmock_url: str) -> Llmock:
+    return Llmock(llmock_url)
+
+
+async def events(model: LitellmModel, **fields: Any) -> list[ModelEvent]:
+    return [event async for event in model.stream(ModelRequest(QUESTION, **fields))]
+
+
+async def step(model: LitellmModel) -> StepResult:
+    *_, result = [
+        each
+        async for each in model_step(
+            model, ModelRequest(QUESTION), taken_ids=(), include_tool_input_deltas=False
+        )
+    ]
+    assert isinstance(result, StepResult)
+    return result
+
+
+# The adapter alone
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_streams_text_usage_and_a_finish(llmock: Llmock, dialect: str):
+    llmock.will({"type": "reply", "text": "It is sunny in Paris today."})
+    *deltas, usage, finish = await events(llmock.model(dialect))
+    assert (
+        "".join(each.text for each in deltas if isinstance(each, TextDelta)) == "It is sunny in Paris today."
+    )
+    assert len(deltas) > 2
+    assert isinstance(usage, Usage)
+    assert usage.input_tokens > 0
+    assert usage.output_tokens > 0
+    assert usage.total_tokens == usage.input_tokens + usage.output_tokens
+    assert finish == Finish("stop")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_calls_the_tool_it_was_offered(llmock: Llmock, dialect: str):
+    llmock.will({"type": "reply", "tool_calls": [{"name": "get_weather", "arguments": {"city": "Paris"}}]})
+    found = await events(llmock.model(dialect), tools=[get_weather.schema()])
+    calls = [each for each in found if isinstance(each, ToolCallDelta)]
+    assert calls[0].name == "get_weather"
+    assert calls[0].id
+    assert "".join(each.arguments for each in calls).replace(" ", "") == '{"city":"Paris"}'
+    assert found[-1] == Finish("tool-calls")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("kind", "errors"),
+    [
+        ("disconnect", {"network"}),
+        ("malformed", {"network", "truncated"}),  # litellm passes over bad JSON of Anthropic's
+        ("stall", {"network"}),
+        ("truncate", {"truncated"}),
+    ],
+)
+async def test_a_broken_stream_is_an_error_that_may_be_tried_again(
+    llmock: Llmock, dialect: str, kind: str, errors: set[str]
+):
+    llmock.will({"type": "stream_fault", "kind": kind, "after_chunks": 4, "stall_seconds": 20})
+    with pytest.raises(ModelError) as caught:
+        await step(llmock.model(dialect))
+    assert caught.value.kind in errors
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable"),
+    [
+        (400, "invalid_request", False),
+        (401, "auth", False),
+        (403, "auth", False),
+        (404, "invalid_request", False),
+        (429, "rate_limited", True),
+        (500, "provider_5xx", True),
+        (503, "provider_5xx", True),
+        (529, "provider_5xx", True),
+    ],
+)
+async def test_an_error_says_whether_to_try_again(
+    llmock: Llmock, dialect: str, status: int, kind: str, retryable: bool
+):
+    llmock.will({"type": "fail", "status": status, "message": "Words of the provider."})
+    with pytest.raises(ModelError, match="Words of the provider") as caught:
+        await events(llmock.model(dialect))
+    assert (caught.value.kind, caught.value.retryable) == (kind, retryable)
+    assert llmock.attempts() == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_retry_after_is_read(llmock: Llmock, dialect: str):
+    llmock.will({"type": "fail", "status": 429, "retry_after": 7})
+    with pytest.raises(ModelError) as caught:
+        await events(llmock.model(dialect))
+    assert caught.value.retry_after == 7.0
+
+
+# The whole durable agent
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"type": "stream_fault", "kind": "disconnect", "after_chunks": 4},
+        {"type": "stream_fault", "kind": "truncate", "after_chunks": 4},
+        {"type": "stream_fault", "kind": "malformed", "after_chunks": 4},
+        {"type": "stream_fault", "kind": "stall", "after_chunks": 4, "stall_seconds": 20},
+        {"type": "fail", "status": 429, "retry_after": 1, "times": 2},
+        {"type": "fail", "status": 500, "times": 2},
+    ],
+    ids=lambda fault: fault.get("kind") or str(fault["status"]),
+)
+async def test_an_agent_gets_through_and_the_grader_finds_nothing(
+    llmock: Llmock, dialect: str, fault: dict[str, Any], tmp_path: Path
+):
+    """The fault meets the call of the tool first, then, on another thread, the text."""
+    call = {"type": "reply", "tool_calls": [{"name": "get_weather", "arguments": {"city": "Paris"}}]}
+    answer = {
+        "type": "reply",
+        "text": "It is sunny in Paris, and this is long enough to be cut.",
+        "times": None,
+    }
+    async with agent_api(tmp_path, DIALECTS[dialect][0], **llmock.options(dialect)) as api:
+        # An attempt whose stream breaks has used up its reply.
+        llmock.will(fault, {**call, "times": 2 if "kind" in fault else 1}, answer)
+        thread, message = await ask(api, "What is the weather in Paris?")
+        assert (thread.status, thread.error) == ("completed", None)
+        assert [part.get("output") for part in message.parts if part["type"] == "tool-get_weather"] == [
+            "It is sunny in Paris."
+        ]
+        assert message.parts[-1]["text"] == answer["text"]
+        llmock.will(fault)
+        thread, message = await ask(api, "Say it again")
+        assert (thread.status, thread.error) == ("completed", None)
+        assert text(message) == answer["text"]
+    assert llmock.findings() == []
+
+
+@pytest.mark.parametrize("kind", ["malformed_arguments", "unknown_tool"])
+async def test_a_broken_tool_call_is_told_to_the_model_and_the_turn_goes_on(
+    llmock: Llmock, kind: str, tmp_path: Path
+):
+    llmock.will({"type": "tool_fault", "kind": kind})
+    async with agent_api(tmp_path, DIALECTS["openai"][0], **llmock.options("openai")) as api:
+        thread, message = await ask(api, "What is the weather in Paris?")
+    assert thread.status == "completed"
+    assert any(part.get("state") == "output-error" for part in message.parts)
+    assert text(message)
+    assert llmock.findings() == []
+
+
+async def test_what_cannot_succeed_is_asked_once_and_said(llmock: Llmock, tmp_path: Path):
+    llmock.will({"type": "fail", "status": 401, "message": "Incorrect API key provided.", "times": None})
+    async with agent_api(tmp_path, DIALECTS["openai"][0], **llmock.options("openai")) as api:
+        thread, _ = await ask(api, "What is the weather in Paris?")
+    assert thread.status == "failed"
+    assert "Incorrect API key provided." in (thread.error or "")
+    assert llmock.attempts() == 1
+    assert llmock.findings() == []
+
+
+async def test_after_the_last_attempt_the_thread_says_why_and_can_be_resumed(llmock: Llmock, tmp_path: Path):
+    llmock.will({"type": "fail", "status": 503, "message": "Overloaded today.", "times": 3})
+    async with agent_api(tmp_path, DIALECTS["openai"][0], **llmock.options("openai")) as api:
+        thread, _ = await ask(api, "Say hello")
+        assert (thread.status, thread.error) == ("failed", "Overloaded today.")
+        assert llmock.attempts() == 3
+        llmock.will({"type": "reply", "text": "Hello again."})
+        await api.resume_thread(thread.id)
+        thread = await api.wait_until_idle(thread.id, timeout=30)
+        assert (thread.status, thread.error) == ("completed", None)
+        assert text((await api.list_messages(thread.id))[-1]) == "Hello again."
