@@ -42,7 +42,7 @@ fix: $(VENV)/.dev ## let ruff fix and format what it can
 	$(PY) -m ruff format $(wildcard $(SOURCES))
 
 chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000
-	$(PY) -m tests.tools.chaos --kills $(or $(KILLS),200)
+	$(PY) -m tests.chaos --kills $(or $(KILLS),200)
 
 bench: $(VENV)/.dev ## measure; prints ratios
 	$(PY) -m benchmarks $(ARGS)
