@@ -1,0 +1,39 @@
+"""`make chaos KILLS=1000`: kill the runtime at random and print what it cost."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.harness import Harness
+
+
+def main() -> int:
+    """Run the harness; exit 1 if anything was lost, doubled or stuck."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--pauses", type=float, default=0.1, help="share of SIGSTOP/SIGCONT")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--stock", action="store_true", help="APScheduler as it comes: expect stuck threads")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    alone = given.stock or given.workers == 1
+    pauses = 0 if alone else given.pauses
+    workers = 1 if alone else given.workers
+    harness = Harness(folder, given.kills, workers, pauses, alone, given.stock, seed=given.seed)
+    verdict = asyncio.run(harness.run())
+    print(verdict.table())
+    if verdict.clean:
+        shutil.rmtree(folder)
+    else:
+        print(f"The database, the effects and the logs stand in {folder}.")
+    return 0 if verdict.clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

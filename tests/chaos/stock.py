@@ -1,0 +1,69 @@
+"""The same runtime on APScheduler as it comes, to show what the harness can see.
+
+The jobs stand in a plain SQLAlchemyJobStore: each is deleted before it runs, and there is no lease,
+no lock file and no reconciler. Everything else (rows, fences, runner) is ours.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from agent_core import Runtime
+from agent_core.store.rows import WAKE_UP, P
+from agent_core.store.statement import Statement
+from agent_core.store.wake_ups import LeasedWakeUps
+from agent_core.store.writer import Tx
+
+_runtimes: list[StockRuntime] = []
+
+
+class StockRuntime(Runtime):
+    """A runtime whose work is woken by stock jobs."""
+
+    def _start_work(self) -> None:
+        store = SQLAlchemyJobStore(self.database_url, engine_options={"connect_args": {"timeout": 30}})
+        self.stock = BackgroundScheduler(jobstores={"default": store}, timezone=UTC)
+        _runtimes.append(self)
+        nothing: Any = lambda *_: None  # noqa: E731
+        calls = {"dispatch": nothing, "cancel": self.cancel, "notify": nothing}
+        self._writer.wake = _StockWakeUps(self.worker, 1e9, self.stock, **calls)
+        self.stock.start()
+
+    def adopt(self, key: str, thread_id: str) -> None:
+        """Take work whose job has just been deleted; what a dead process began is taken too."""
+        self._writer.run_blocking(_take_over, key, self.worker)
+        self._deliver_to(key, thread_id)
+
+
+def run_job(key: str, thread_id: str) -> None:
+    """Stand as the target of the jobs; pickled by name."""
+    _runtimes[-1].adopt(key, thread_id)
+
+
+_TAKE_OVER = Statement(WAKE_UP.update().where(WAKE_UP.c.id == P("key")).values(worker=P("by")))
+
+
+def _take_over(tx: Tx, key: str, worker: str) -> None:
+    tx.run(_TAKE_OVER, key=key, by=worker)
+
+
+class _StockWakeUps(LeasedWakeUps):
+    """Adds a job after the commit, as an application would."""
+
+    def __init__(self, worker: str, lease: float, stock: BackgroundScheduler, **calls: Any) -> None:
+        super().__init__(worker, lease, **calls)
+        self._stock = stock
+
+    def enqueue(self, tx: Tx, key: str, thread_id: str, run_at: float | None = None) -> None:
+        super().enqueue(tx, key, thread_id)
+        tx.after(self._add, key, thread_id, run_at or tx.now)
+
+    def _add(self, key: str, thread_id: str, run_at: float) -> None:
+        when = datetime.fromtimestamp(run_at, UTC)
+        self._stock.add_job(
+            run_job, "date", run_date=when, args=(key, thread_id), id=key, replace_existing=True
+        )

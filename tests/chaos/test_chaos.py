@@ -1,0 +1,35 @@
+"""Killed at random, again and again: nothing may be lost, done twice or left running for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.harness import Harness
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+
+
+async def test_three_workers_on_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One kill in ten is a pause beyond the lease instead, from which a zombie wakes."""
+    verdict = await Harness(tmp_path, kills=40, pauses=0.1, pause=(0.2, 1.0)).run()
+    with capsys.disabled():
+        print(f"\n{verdict.table()}")
+    assert verdict.clean, verdict.table()
+    assert verdict.asked > verdict.steps, "no kill ever hit a model step"
+    assert verdict.in_doubt, "no kill ever hit a tool that must not be repeated"
+
+
+@pytest.mark.parametrize("stock", [False, True], ids=["ours", "stock"])
+async def test_what_the_harness_can_see(
+    tmp_path: Path, stock: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same worker on APScheduler as it comes leaves threads running for ever."""
+    harness = Harness(tmp_path, kills=4, workers=1, alone=True, stock=stock, pause=(0.6, 1.2))
+    harness.patience = 4 if stock else 20
+    verdict = await harness.run()
+    with capsys.disabled():
+        print(f"\n{'stock' if stock else 'ours'}: {verdict.table().splitlines()[0]}")
+    assert bool(verdict.stuck) is stock, verdict.table()
+    assert stock or verdict.clean, verdict.table()

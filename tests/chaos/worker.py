@@ -1,0 +1,115 @@
+"""What runs in a child process: a worker that works until it dies, or one that sends and waits."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import signal
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from agent_core import AgentApi, Runtime, Thread, define_internal_agent_api, faults
+from agent_core.config import Settings
+from tests.chaos.stock import StockRuntime
+from tests.chaos.world import Effects, make_agent
+
+_ALIVE = 12  # threads under way at any time, so that every kill hits work
+_context = get_context("forkserver")
+_context.set_forkserver_preload(["tests.chaos.worker"])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a child is to do.
+
+    Attributes:
+        folder: where the database and the effects stand.
+        pace: seconds of each small wait of the model.
+        stock: with APScheduler as it comes, in place of ours.
+        feed: make threads, too.
+        die_at: the crash point to die at, and at which time it is passed.
+        send: prompts to send to the thread of this name; the child ends when they are answered.
+    """
+
+    folder: Path
+    pace: float = 0.01
+    stock: bool = False
+    feed: bool = False
+    die_at: tuple[str, int] | None = None
+    send: tuple[str, ...] = ()
+    thread_id: str = "thread_t"
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def url(self) -> str:
+        """The database."""
+        return f"sqlite:///{self.folder / 'agents.db'}"
+
+    @property
+    def effects(self) -> Effects:
+        """The file of effects."""
+        return Effects(self.folder / "effects.log")
+
+
+def spawn(plan: Plan) -> ForkServerProcess:
+    """Start a child; everything is imported already, so it is up within some 50 ms."""
+    process = _context.Process(target=work, args=(plan,), daemon=True)
+    process.start()
+    return process
+
+
+def work(plan: Plan) -> None:
+    """Be the child."""
+    logging.getLogger().addHandler(logging.FileHandler(plan.folder / f"{os.getpid()}.log"))
+    if plan.die_at is not None:
+        faults.install(plan.die_at[0], _Death(plan.die_at[1]))
+    asyncio.run(_main(plan))
+
+
+async def feed(api: AgentApi, prefix: str) -> None:
+    """Keep threads under way: each gets two prompts, the second one queued behind the first."""
+    waiting: set[asyncio.Task[Thread]] = set()
+    try:
+        for number in itertools.count():
+            name = f"{prefix}{number}"
+            await api.create_thread(thread_id=name)
+            await api.send_message(name, f"{name}a")
+            await api.send_message(name, f"{name}b", when_busy="queue")
+            waiting.add(asyncio.create_task(api.wait_until_idle(name)))
+            if len(waiting) == _ALIVE:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+class _Death:
+    """Kills this process the nth time it is called."""
+
+    def __init__(self, times: int) -> None:
+        self._left = times
+
+    def __call__(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def _main(plan: Plan) -> None:
+    kind = StockRuntime if plan.stock else Runtime
+    async with kind(plan.url, settings=Settings(**plan.settings)) as runtime:
+        api = define_internal_agent_api(runtime, make_agent(plan.effects, plan.pace))
+        if plan.feed:
+            await feed(api, f"{os.getpid()}-t")
+        elif not plan.send:
+            await asyncio.Event().wait()
+        if await api.get_thread(plan.thread_id) is None:
+            await api.create_thread(thread_id=plan.thread_id)
+        for prompt in plan.send:
+            await api.send_message(plan.thread_id, prompt, message_id=prompt, when_busy="queue")
+        await api.wait_until_idle(plan.thread_id, 30)
