@@ -20,6 +20,8 @@ PROBE_TIMEOUT = 0.6
 """Seconds a local server has to answer; the page must not wait for one that is not there."""
 
 NOT_FOR_CHAT = ("embed", "whisper", "tts", "rerank", "moderation", "dall-e", "bge-", "clip", "transcribe")
+WITHOUT_TOOLS = ("smollm",)
+"""In the names of models that are known to be unable to call tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ def _named(name: str, settings: Settings, environ: Mapping[str, str]) -> ModelCh
     options: dict[str, Any] = {}
     if settings.openai_base_url and name.startswith("openai/"):
         options = _server_options(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
-    return ModelChoice(name, f"{name}, as CHAT_MODEL says.", options)
+    able = not any(word in name.lower() for word in WITHOUT_TOOLS)
+    return ModelChoice(name, f"{name}, as CHAT_MODEL says.", options, able)
 
 
 def _by_key(settings: Settings, environ: Mapping[str, str]) -> ModelChoice | None:

@@ -31,6 +31,8 @@ from chat_app.demo.planning import Batch, plan
 WORDS_PER_SECOND = 80.0
 FIRST_WORD_AFTER = 0.35
 LONGEST = 20_000
+MIDWAY = 12
+"""Words after which a failure "midway" comes."""
 
 _WORD = re.compile(r"\s*\S+|\s+")
 _LENGTH = re.compile(r"\b(\d{1,3}(?:,\d{3})+|\d+)[\s-]*words?\b", re.I)
@@ -118,6 +120,8 @@ def _say(asked: str) -> str:
     if re.search(r"\b(?:markdown|table|formatting)\b", asked, re.I):
         return prose.MARKDOWN
     if failure := failures.wanted(asked):
+        if failure.midway:
+            return prose.story(60, asked)
         return f"It worked after all, at attempt {failure.times + 1}."
     return prose.ABOUT
 
@@ -142,7 +146,7 @@ async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEve
         raise failure.error()
     for written, event in enumerate(_events(reply, _digest(request.messages)), 1):
         yield event
-        if failure and written > 12:
+        if failure and written > MIDWAY:
             raise failure.error()
         await asyncio.sleep(1 / WORDS_PER_SECOND / speed)
     yield _usage(request.messages, reply)

@@ -21,7 +21,10 @@ Ask = Callable[..., Awaitable[tuple[Thread, Message]]]
 
 @pytest.fixture(scope="session")
 def llmock_url() -> Iterator[str]:
-    with running([*llmock_command(), "--log-level", "warning"], "/health") as url:
+    # Paced, so that the grader can see whether its client stopped reading.
+    with running(
+        [*llmock_command(), "--log-level", "warning", "--stream-chunk-delay-ms", "5"], "/health"
+    ) as url:
         yield url
 
 

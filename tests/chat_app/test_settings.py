@@ -1,0 +1,105 @@
+"""Settings: what is read, what is refused, and that the table in the docs is the table in the code."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from agent_core.errors import ValidationError
+from chat_app.settings import VARIABLES, Settings, load_settings, read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_without_anything_the_defaults_hold():
+    settings = read_settings({})
+    assert (settings.host, settings.port, settings.model) == ("127.0.0.1", 3000, None)
+    assert settings.data_dir == Path("data").resolve()
+    assert settings.database_url == f"sqlite:///{settings.data_dir}/agents.db"
+    assert settings == read_settings({variable.name: "  " for variable in VARIABLES})
+
+
+def test_every_variable_is_read(tmp_path: Path):
+    settings = read_settings(
+        {
+            "CHAT_HOST": "0.0.0.0",
+            "CHAT_PORT": " 8080 ",
+            "CHAT_DATA_DIR": str(tmp_path),
+            "CHAT_DATABASE_URL": "postgresql://localhost/agents",
+            "CHAT_MODEL": "demo",
+            "OPENAI_BASE_URL": "http://127.0.0.1:1234/v1/",
+            "CHAT_DEMO_SPEED": "2.5",
+        }
+    )
+    assert settings == Settings(
+        host="0.0.0.0",
+        port=8080,
+        data_dir=tmp_path,
+        database_url="postgresql://localhost/agents",
+        model="demo",
+        openai_base_url="http://127.0.0.1:1234/v1",
+        demo_speed=2.5,
+    )
+
+
+def test_the_database_lies_in_the_data_folder(tmp_path: Path):
+    assert read_settings({"CHAT_DATA_DIR": str(tmp_path)}).database_url == f"sqlite:///{tmp_path}/agents.db"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CHAT_PORT", "0"),
+        ("CHAT_PORT", "65536"),
+        ("CHAT_PORT", "three thousand"),
+        ("CHAT_PORT", "٣٠٠٠"),
+        ("CHAT_DATABASE_URL", "agents.db"),
+        ("CHAT_DATABASE_URL", "mysql://localhost/agents"),
+        ("OPENAI_BASE_URL", "127.0.0.1:1234"),
+        ("CHAT_DEMO_SPEED", "0"),
+        ("CHAT_DEMO_SPEED", "-1"),
+        ("CHAT_DEMO_SPEED", "nan"),
+        ("CHAT_DEMO_SPEED", "inf"),
+        ("CHAT_DEMO_SPEED", "fast"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_sentence(name: str, value: str):
+    with pytest.raises(ValidationError) as caught:
+        read_settings({name: value})
+    assert str(caught.value).startswith(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_no_data_folder(tmp_path: Path):
+    (tmp_path / "data").touch()
+    with pytest.raises(ValidationError, match="must be a folder"):
+        read_settings({"CHAT_DATA_DIR": str(tmp_path / "data")})
+
+
+def test_dotenv_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / ".env").write_text("CHAT_PORT=4000\nCHAT_HOST=0.0.0.0\nGROQ_API_KEY=from-the-file\n")
+    for name in ("CHAT_PORT", "GROQ_API_KEY"):  # registered, so that they are removed afterwards
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CHAT_HOST", "127.0.0.2")
+    settings = load_settings(tmp_path / ".env")
+    assert (settings.port, settings.host) == (4000, "127.0.0.2")
+    assert os.environ["GROQ_API_KEY"] == "from-the-file"
+
+
+def test_the_table_in_the_docs_is_the_one_in_the_code():
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", page, re.M)
+    assert rows == [(variable.name, variable.default, variable.meaning) for variable in VARIABLES]
+
+
+def test_the_example_file_names_the_variables_a_person_sets():
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    named = set(re.findall(r"^#?(\w+)=", example, re.M))
+    assert {variable.name for variable in VARIABLES if variable.name.startswith("CHAT_")} - named <= {
+        "CHAT_DATABASE_URL",
+        "CHAT_DEMO_SPEED",
+    }
