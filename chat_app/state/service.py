@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from agent_core import Agent, AgentApi, Runtime, define_agent_api
+from agent_core.llm import warm
 from chat_app.demo.agent import build_agent
 from chat_app.models import ModelChoice, choose_model
 from chat_app.settings import Settings, load_settings
@@ -47,6 +48,7 @@ def service() -> Service:
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Open the service for as long as the app runs."""
+    warm()  # litellm takes seconds to import; the first message shall not wait for it
     settings = load_settings()
     choice = choose_model(settings, os.environ)
     async with opened(settings, choice, build_agent(choice, settings)):
