@@ -18,6 +18,7 @@ from chat_app.serve.preflight import NotReadyError
 
 NAME = "SmolLM2-135M"
 CONTEXT = 8192  # tokens; what the model was trained for
+LONGEST_ANSWER = 400  # tokens
 
 
 def use_local_model() -> None:
@@ -49,6 +50,11 @@ def main() -> None:
     parameters.n_ctx = CONTEXT
     parameters.n_parallel = 1
     parameters.cpuparams.n_threads = 1  # more is slower for a model this small
+    # A model this small goes round in circles if it is let.
+    parameters.n_predict = LONGEST_ANSWER
+    parameters.sampling.penalty_repeat = 1.1
+    parameters.sampling.penalty_last_n = 256
+    parameters.sampling.temp = 0.2
     server = xllamacpp.Server(parameters)
     print(server.listening_address, flush=True)
     signal.pause()
