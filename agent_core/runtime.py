@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock, SystemClock
 from agent_core.config import Settings
-from agent_core.errors import AgentCoreError, ValidationError
+from agent_core.errors import ValidationError
 from agent_core.feeds import Feeds
 from agent_core.ids import new_id
 from agent_core.presence import Presence
+from agent_core.reconciler import Reconciler
 from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.steps import Runner
 from agent_core.runner.tool_calls import ToolRunner
 from agent_core.runner.turn import Turns
 from agent_core.scheduler import Scheduler
 from agent_core.states import RUNNING
-from agent_core.store import deltas
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
 from agent_core.store.reads import Reads
@@ -33,7 +33,6 @@ from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.workpool import Workpool
 
-R = TypeVar("R")
 _log = logging.getLogger(__name__)
 _TIDY = 60.0  # seconds between looks for deltas that no reader needs any more
 _GRACE = 5.0  # seconds that running tools get to end by themselves when the process is asked to
@@ -172,9 +171,17 @@ class Runtime:
         self._presence.open()
         self.workpool.open()
         self.tool_workpool.open()
-        self._scheduler.every(self.settings.heartbeat, self._heartbeat)
-        self._scheduler.every(self.settings.reconcile, self._reconcile)
-        self._scheduler.every(_TIDY, self._tidy)
+        duties = Reconciler(
+            self._writer,
+            self._wake_ups,
+            self._presence,
+            holds=lambda key: self.workpool.holds(key) or self.tool_workpool.holds(key),
+            deliver=self._deliver,
+            notify=self._notify,
+        )
+        self._scheduler.every(self.settings.heartbeat, duties.heartbeat)
+        self._scheduler.every(self.settings.reconcile, duties.reconcile)
+        self._scheduler.every(_TIDY, functools.partial(duties.tidy, self.settings.keep_deltas))
         self._scheduler.start()
 
     def _dispatch(self, key: str, thread_id: str) -> None:
@@ -269,38 +276,9 @@ class Runtime:
         return self._writer.run_blocking(self._wake_ups.take, room)
 
     def _deliver(self, key: str) -> None:
-        self._deliver_to(key, key.split(":", 2)[1])
-
-    def _deliver_to(self, key: str, thread_id: str) -> None:
+        thread_id = key.split(":", 2)[1]
         with contextlib.suppress(RuntimeError):  # the loop has closed: the lease runs out by itself
             self._loop.call_soon_threadsafe(self._dispatch, key, thread_id)
-
-    def _heartbeat(self) -> None:
-        self._guarded(self._wake_ups.extend)
-
-    def _reconcile(self) -> None:
-        for worker in self._presence.dead():
-            released = self._guarded(self._wake_ups.release, worker)
-            if released is not None:
-                self._presence.forget(worker)
-                _log.info("Worker %s is gone; %s of its wake-ups are due again.", worker, released)
-        self._guarded(self._wake_ups.missing)
-        for key, thread_id in self._guarded(self._wake_ups.mine) or []:
-            if not self.workpool.holds(key) and not self.tool_workpool.holds(key):
-                self._deliver_to(key, thread_id)
-        self._notify()
-
-    def _tidy(self) -> None:
-        self._guarded(deltas.tidy, self.clock.now() - self.settings.keep_deltas)
-
-    def _guarded(self, function: Callable[..., R], *args: Any) -> R | None:
-        try:
-            return self._writer.run_blocking(function, *args)
-        except (AgentCoreError, TimeoutError):
-            if self._runner.closing:
-                return None
-            _log.exception("The database did not answer; the next round tries again.")
-            return None
 
 
 def _workers_folder(path: Path | None) -> Path | None:

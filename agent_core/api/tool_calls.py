@@ -9,7 +9,7 @@ from typing import Any
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase
 from agent_core.messages import clean_text
-from agent_core.store import approvals, calls
+from agent_core.store import approvals, calls, outcomes
 from agent_core.tools import encode_result, parse_arguments
 
 
@@ -47,7 +47,7 @@ class ToolCallMethods(ApiBase):
     ) -> None:
         thread_id = await self.runtime.writer.run(calls.locate, call_id, thread_id)
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(calls.finish_from_outside, call_id, thread_id, output, error)
+        await self.runtime.writer.run(outcomes.finish_from_outside, call_id, thread_id, output, error)
 
     async def approve_tool_calls(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from agent_core.clock import Clock
-from agent_core.store.writer import Tx, Writer
+from agent_core.store.tx import Tx
+from agent_core.store.writer import Writer
 
 _log = logging.getLogger(__name__)
 _WAIT = 2.0  # seconds until it is looked at again

@@ -14,10 +14,11 @@ from agent_core.faults import crash_point
 from agent_core.messages import Part, clean_text
 from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
-from agent_core.store import calls
+from agent_core.store import calls, outcomes
 from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
 from agent_core.store.rows import load, timeout_key, tool_key
-from agent_core.store.writer import Tx, Writer
+from agent_core.store.tx import Tx
+from agent_core.store.writer import Writer
 from agent_core.tools import Tool, ToolContext, encode_result, execute
 
 _log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class ToolRunner:
         """Fail an async tool call whose outcome did not come in time."""
         words = "No outcome came in time."
         try:
-            await self._writer.run(calls.finish, thread_id, call_id, error=words)
+            await self._writer.run(outcomes.finish, thread_id, call_id, error=words)
         except (FenceLost, ThreadNotFoundError):
             await self._writer.run(_forget, timeout_key(thread_id, call_id))
 
@@ -138,7 +139,7 @@ class ToolRunner:
 
     async def _end(self, call: ClaimedCall, *, output: str | None = None, error: str | None = None) -> None:
         await self._writer.run(
-            calls.finish, call.thread_id, call.id, output=output, error=error, attempt=call.attempt
+            outcomes.finish, call.thread_id, call.id, output=output, error=error, attempt=call.attempt
         )
         crash_point("tool.commit.after")
         # With the input: a person may have edited it since the model asked.

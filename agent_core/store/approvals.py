@@ -10,10 +10,11 @@ from sqlalchemy import func, select
 from agent_core.errors import ToolCallFinishedError
 from agent_core.messages import Chunk
 from agent_core.store import deltas
-from agent_core.store.calls import end, locate, move
+from agent_core.store.calls import locate, move
+from agent_core.store.outcomes import end
 from agent_core.store.rows import CALL, P, dump, tool_key
 from agent_core.store.statement import Statement
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 _APPROVE = move("approve", input=func.coalesce(P("new_input"), CALL.c.input), approval=P("new_approval"))
 _DENY = move("deny", error=P("new_error"), approval=P("new_approval"), ended_at=P("now"))

@@ -14,17 +14,15 @@ from sqlalchemy import exists, insert, select, update
 
 from agent_core.errors import (
     AmbiguousToolCallError,
-    ToolCallFinishedError,
     ToolCallNotFoundError,
 )
-from agent_core.faults import crash_point
 from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
 from agent_core.store import deltas
 from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, load, step_key, timeout_key, tool_key
 from agent_core.store.statement import Statement, one_of
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 _c, _t = CALL.c, THREAD.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
@@ -115,14 +113,6 @@ _mine = _c.attempt == P("at_attempt")
 _RETRY = move("retry", _mine)
 _HAND_OVER = move("hand_over", _mine)
 _STILL_MINE = Statement(select(_c.seq, _c.message_id).where(*_this, _mine, _c.status == "running"))
-_ended = {"output": P("new_output"), "error": P("new_error"), "ended_at": P("now")}
-_END = {event: move(event, **_ended) for event in ("succeed", "fail")}
-_END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
-_OPEN = Statement(
-    select(_c.id, _c.seq, _c.message_id)
-    .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
-    .order_by(_c.seq, _c.position)
-)
 _ANY_OPEN = Statement(
     select(_c.id)
     .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
@@ -135,7 +125,6 @@ _ADVANCE = Statement(
     .values(status="streaming")
 )
 _THREADS_OF = Statement(select(_c.thread_id).where(_c.id == P("call_id")))
-_STATUS = Statement(select(_c.status).where(*_this))
 
 
 def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequence[NewCall]) -> list[Chunk]:
@@ -177,9 +166,7 @@ def advance(tx: Tx, thread_id: str) -> str:
     return ""
 
 
-def claim(
-    tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[str]
-) -> ClaimedCall | None:
+def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[str]) -> ClaimedCall | None:
     """Take a tool call for `worker`, which must hold the lease of its wake-up and know the agent.
 
     Returns:
@@ -200,85 +187,6 @@ def claim(
     status, attempt, name, arguments, agent, user_id, seq = row
     in_doubt = status == CallStatus.RUNNING
     return ClaimedCall(thread_id, call_id, name, load(arguments), attempt + 1, in_doubt, agent, user_id, seq)
-
-
-def finish(
-    tx: Tx,
-    thread_id: str,
-    call_id: str,
-    *,
-    output: str | None = None,
-    error: str | None = None,
-    attempt: int | None = None,
-) -> str:
-    """Give a call its one outcome, and wake the next model step if it was the last one open.
-
-    Args:
-        tx: the transaction.
-        thread_id: the thread.
-        call_id: the call.
-        output: the result as JSON, or
-        error: what went wrong, for the model.
-        attempt: the fence of the worker that ran it; None: the outcome comes from outside.
-
-    Returns:
-        the thread's status after it.
-
-    Raises:
-        FenceLost: it has its outcome, or another attempt runs; nothing was written.
-    """
-    cursor = deltas.tick(tx, thread_id)
-    event = "succeed" if error is None else "fail"
-    values = {
-        "thread_id": thread_id,
-        "call_id": call_id,
-        "new_output": output,
-        "new_error": error,
-        "now": tx.now,
-    }
-    if attempt is None:
-        row = tx.one(_END[event], **values)
-    else:
-        row = tx.one(_END_MINE[event], **values, at_attempt=attempt)
-    if row is None:
-        raise FenceLost
-    crash_point("tool.commit.inside")
-    tx.wake.done(tx, tool_key(thread_id, call_id), mine=attempt is not None)
-    if attempt is None:
-        tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
-    chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
-    if error is not None:
-        chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": error}
-    return end(tx, thread_id, cursor, row, [chunk])
-
-
-def end(tx: Tx, thread_id: str, cursor: int, row: tuple[Any, ...], chunks: list[Chunk]) -> str:
-    """Advance the thread if it can, and tell the readers; `row` is the (seq, message id) of a call."""
-    status = advance(tx, thread_id)
-    if status == "streaming":
-        chunks.append(deltas.thread_chunk(status=status))
-    deltas.append(tx, thread_id, cursor, chunks, seq=row[0], message_id=row[1])
-    return status
-
-
-def finish_from_outside(
-    tx: Tx, call_id: str, thread_id: str | None, output: str | None, error: str | None
-) -> None:
-    """Record the outcome that a person or another system brings.
-
-    Raises:
-        ToolCallNotFoundError, AmbiguousToolCallError, ToolCallFinishedError
-    """
-    thread_id = locate(tx, call_id, thread_id)
-    try:
-        finish(tx, thread_id, call_id, output=output, error=error)
-    except FenceLost:
-        row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
-        if row is not None and row[0] == CallStatus.APPROVAL:
-            words = f"The tool call {call_id!r} waits for approval; approve or deny it first."
-        else:
-            words = f"The tool call {call_id!r} already has its outcome; the first one stays."
-        raise ToolCallFinishedError(words) from None
 
 
 def locate(tx: Tx, call_id: str, thread_id: str | None) -> str:
@@ -343,13 +251,3 @@ def report(tx: Tx, call: ClaimedCall, kind: str, data: Any) -> bool:
     chunk: Chunk = {"type": kind, "id": call.id, "data": data, "transient": True}
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
     return True
-
-
-def close_open(tx: Tx, thread_id: str, why: str) -> list[Chunk]:
-    """Fail every open call of a thread; return the chunks that say so."""
-    chunks: list[Chunk] = []
-    for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
-        values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "new_error": why}
-        tx.one(_END["fail"], **values, now=tx.now)
-        chunks.append({"type": "tool-output-error", "toolCallId": call_id, "errorText": why})
-    return chunks

@@ -16,7 +16,7 @@ from agent_core.messages import Chunk
 from agent_core.states import IDLE
 from agent_core.store.rows import DELTA, LIST_FEED, THREAD, P, dump, load
 from agent_core.store.statement import Statement, one_of
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 _t = THREAD.c
 _TICK = Statement(

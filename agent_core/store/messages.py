@@ -11,7 +11,7 @@ from agent_core.clock import as_datetime
 from agent_core.messages import Chunk, Message, Part, Role
 from agent_core.store.rows import MESSAGE, P, dump
 from agent_core.store.statement import Statement
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 _m = MESSAGE.c
 _INSERT = Statement(

@@ -22,7 +22,7 @@ from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 _t = THREAD.c
 _mine = (_t.id == P("thread_id"), _t.seq == P("at_seq"))

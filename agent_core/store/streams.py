@@ -15,7 +15,7 @@ from agent_core.store import deltas
 from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import STREAM, P, dump
 from agent_core.store.statement import Statement, one_of
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 _s = STREAM.c
 _mine = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))

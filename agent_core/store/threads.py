@@ -12,7 +12,7 @@ from agent_core.states import RUNNING, ThreadStatus
 from agent_core.store import deltas
 from agent_core.store.rows import CALL, DELTA, LIST_FEED, MESSAGE, STREAM, THREAD, P, dump, idle_feed
 from agent_core.store.statement import Statement
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 _t = THREAD.c
 _LOCK = Statement(

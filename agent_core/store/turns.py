@@ -15,12 +15,12 @@ from agent_core.ids import new_id
 from agent_core.messages import Chunk
 from agent_core.states import THREAD as MOVES
 from agent_core.states import ThreadStatus, sources
-from agent_core.store import calls, deltas, streams
+from agent_core.store import deltas, outcomes, streams
 from agent_core.store.messages import NewMessage, has_message, insert_message, title_of
 from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, load, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 WhenBusy = Literal["reject", "queue", "interrupt"]
 _t, _m = THREAD.c, MESSAGE.c
@@ -294,7 +294,7 @@ def stop(tx: Tx, thread_id: str) -> bool:
     cursor, seq, message_id, position = row
     tx.moved(thread_id, at.status, "stopped")
     chunks = streams.cut(tx, thread_id, seq - 1, position, "stopped") or []
-    chunks += calls.close_open(tx, thread_id, "stopped")
+    chunks += outcomes.close_open(tx, thread_id, "stopped")
     tx.wake.drop(tx, thread_id)
     chunks.append(deltas.thread_chunk(status="stopped", retry_state=None))
     deltas.append(tx, thread_id, cursor, chunks, seq=seq - 1, message_id=message_id)

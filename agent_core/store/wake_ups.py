@@ -16,7 +16,7 @@ from agent_core.states import OPEN_CALLS
 from agent_core.store import calls
 from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, dump
 from agent_core.store.statement import Statement, one_of
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 
 JOB_STATE = dump({"version": 1, "target": "work"})
 

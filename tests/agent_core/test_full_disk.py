@@ -9,7 +9,7 @@ import pytest
 
 from agent_core import AgentApi
 from agent_core.errors import DatabaseError
-from agent_core.store.writer import Tx
+from agent_core.store.tx import Tx
 from agent_core.testing import ScriptedModel, eventually
 from tests.agent_core.support import QUICK, agent_on, finished
 

@@ -1,0 +1,84 @@
+"""The reconciler: a worker's regular duties, in the scheduler's thread.
+
+It keeps this worker's leases, takes over from workers that died on this machine, and is the net under
+all the paths that nobody thought of: running work without a wake-up, leases that nobody works on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from agent_core.errors import AgentCoreError
+from agent_core.presence import Presence
+from agent_core.store import deltas
+from agent_core.store.tx import Tx
+from agent_core.store.wake_ups import LeasedWakeUps
+from agent_core.store.writer import Writer
+
+R = TypeVar("R")
+_log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Does the duties of one worker.
+
+    Args:
+        writer: the store's writer.
+        wake_ups: this worker's leases.
+        presence: who is alive on this machine.
+        holds: whether a key waits or runs in this process.
+        deliver: hands a key to the workpools.
+        notify: makes the scheduler look for due work.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        wake_ups: LeasedWakeUps,
+        presence: Presence,
+        *,
+        holds: Callable[[str], bool],
+        deliver: Callable[[str], None],
+        notify: Callable[[], None],
+    ) -> None:
+        self._writer = writer
+        self._wake_ups = wake_ups
+        self._presence = presence
+        self._holds = holds
+        self._deliver = deliver
+        self._notify = notify
+
+    def heartbeat(self) -> None:
+        """Push this worker's leases forward."""
+        self._guarded(self._wake_ups.extend)
+
+    def reconcile(self) -> None:
+        """Release what the dead held, re-create what is missing, deliver what nobody works on."""
+        for worker in self._presence.dead():
+            released = self._guarded(self._wake_ups.release, worker)
+            if released is not None:
+                self._presence.forget(worker)
+                _log.info("Worker %s is gone; %s of its wake-ups are due again.", worker, released)
+        self._guarded(self._wake_ups.missing)
+        for key, _ in self._guarded(self._wake_ups.mine) or []:
+            if not self._holds(key):
+                self._deliver(key)
+        self._notify()
+
+    def tidy(self, keep: float) -> None:
+        """Delete the deltas of threads that have been idle for `keep` seconds."""
+        self._guarded(_tidy, keep)
+
+    def _guarded(self, function: Callable[..., R], *args: Any) -> R | None:
+        try:
+            return self._writer.run_blocking(function, *args)
+        except (AgentCoreError, TimeoutError) as error:
+            if not self._writer.closed:
+                _log.warning("The next round tries again: %s", error)
+            return None
+
+
+def _tidy(tx: Tx, keep: float) -> int:
+    return deltas.tidy(tx, tx.now - keep)

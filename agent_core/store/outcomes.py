@@ -1,0 +1,119 @@
+"""Outcomes: the one end of a tool call, from its worker, from outside, or from a stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from agent_core.errors import ToolCallFinishedError
+from agent_core.faults import crash_point
+from agent_core.messages import Chunk
+from agent_core.states import OPEN_CALLS, CallStatus
+from agent_core.store import deltas
+from agent_core.store.calls import FenceLost, advance, locate, move
+from agent_core.store.rows import CALL, P, load, timeout_key, tool_key
+from agent_core.store.statement import Statement, one_of
+from agent_core.store.tx import Tx
+
+_c = CALL.c
+_this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
+_mine = _c.attempt == P("at_attempt")
+_ended = {"output": P("new_output"), "error": P("new_error"), "ended_at": P("now")}
+_END = {event: move(event, **_ended) for event in ("succeed", "fail")}
+_END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
+_OPEN = Statement(
+    select(_c.id, _c.seq, _c.message_id)
+    .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
+    .order_by(_c.seq, _c.position)
+)
+_STATUS = Statement(select(_c.status).where(*_this))
+
+
+def finish(
+    tx: Tx,
+    thread_id: str,
+    call_id: str,
+    *,
+    output: str | None = None,
+    error: str | None = None,
+    attempt: int | None = None,
+) -> str:
+    """Give a call its one outcome, and wake the next model step if it was the last one open.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        call_id: the call.
+        output: the result as JSON, or
+        error: what went wrong, for the model.
+        attempt: the fence of the worker that ran it; None: the outcome comes from outside.
+
+    Returns:
+        the thread's status after it.
+
+    Raises:
+        FenceLost: it has its outcome, or another attempt runs; nothing was written.
+    """
+    cursor = deltas.tick(tx, thread_id)
+    event = "succeed" if error is None else "fail"
+    values = {
+        "thread_id": thread_id,
+        "call_id": call_id,
+        "new_output": output,
+        "new_error": error,
+        "now": tx.now,
+    }
+    if attempt is None:
+        row = tx.one(_END[event], **values)
+    else:
+        row = tx.one(_END_MINE[event], **values, at_attempt=attempt)
+    if row is None:
+        raise FenceLost
+    crash_point("tool.commit.inside")
+    tx.wake.done(tx, tool_key(thread_id, call_id), mine=attempt is not None)
+    if attempt is None:
+        tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
+    chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
+    if error is not None:
+        chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": error}
+    return end(tx, thread_id, cursor, row, [chunk])
+
+
+def end(tx: Tx, thread_id: str, cursor: int, row: tuple[Any, ...], chunks: list[Chunk]) -> str:
+    """Advance the thread if it can, and tell the readers; `row` is the (seq, message id) of a call."""
+    status = advance(tx, thread_id)
+    if status == "streaming":
+        chunks.append(deltas.thread_chunk(status=status))
+    deltas.append(tx, thread_id, cursor, chunks, seq=row[0], message_id=row[1])
+    return status
+
+
+def finish_from_outside(
+    tx: Tx, call_id: str, thread_id: str | None, output: str | None, error: str | None
+) -> None:
+    """Record the outcome that a person or another system brings.
+
+    Raises:
+        ToolCallNotFoundError, AmbiguousToolCallError, ToolCallFinishedError
+    """
+    thread_id = locate(tx, call_id, thread_id)
+    try:
+        finish(tx, thread_id, call_id, output=output, error=error)
+    except FenceLost:
+        row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
+        if row is not None and row[0] == CallStatus.APPROVAL:
+            words = f"The tool call {call_id!r} waits for approval; approve or deny it first."
+        else:
+            words = f"The tool call {call_id!r} already has its outcome; the first one stays."
+        raise ToolCallFinishedError(words) from None
+
+
+def close_open(tx: Tx, thread_id: str, why: str) -> list[Chunk]:
+    """Fail every open call of a thread; return the chunks that say so."""
+    chunks: list[Chunk] = []
+    for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
+        values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "new_error": why}
+        tx.one(_END["fail"], **values, now=tx.now)
+        chunks.append({"type": "tool-output-error", "toolCallId": call_id, "errorText": why})
+    return chunks

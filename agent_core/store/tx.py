@@ -1,0 +1,74 @@
+"""A write transaction, and where it leaves its wake-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Dialect
+
+from agent_core.store.statement import Statement
+
+
+class WakeUps(Protocol):
+    """Where a transaction leaves the wake-ups of the work it makes possible; see `workpool`."""
+
+    def enqueue(self, tx: Tx, key: str, thread_id: str, run_at: float | None = None) -> None:
+        """Write the wake-up `key`, due at `run_at` (seconds since the epoch; None: at once)."""
+        ...
+
+    def done(self, tx: Tx, key: str, *, mine: bool = True) -> None:
+        """Delete the wake-up `key`: its work is finished by this transaction.
+
+        With `mine` only if this worker holds its lease; what another worker took up stays.
+        """
+        ...
+
+    def drop(self, tx: Tx, thread_id: str) -> None:
+        """Delete every wake-up of a thread and end what runs for it in this process."""
+        ...
+
+
+class Tx:
+    """One write transaction, or one caller's part of a group of them."""
+
+    __slots__ = ("cursor", "dialect", "effects", "moves", "now", "touched", "wake")
+
+    def __init__(self, cursor: Any, dialect: Dialect, wake: WakeUps, now: float) -> None:
+        self.cursor = cursor
+        self.dialect = dialect
+        self.wake = wake
+        self.now = now
+        self.effects: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.touched: set[str] = set()
+        self.moves: list[tuple[str, str, str]] = []
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Execute and return the number of rows it landed on."""
+        sql, defaults = statement.compiled(self.dialect)
+        return self.cursor.execute(sql, defaults | values).rowcount
+
+    def one(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
+        """Execute and return the first row, or None."""
+        # fetchall, not fetchone: SQLite refuses to commit while a RETURNING has rows left to give.
+        rows = self.all(statement, **values)
+        return rows[0] if rows else None
+
+    def must(self, statement: Statement, **values: Any) -> tuple[Any, ...]:
+        """Execute and return the first row, which is there because this transaction holds its lock."""
+        row = self.one(statement, **values)
+        assert row is not None, "a row vanished under its own lock"
+        return row
+
+    def all(self, statement: Statement, **values: Any) -> Sequence[tuple[Any, ...]]:
+        """Execute and return every row."""
+        sql, defaults = statement.compiled(self.dialect)
+        return self.cursor.execute(sql, defaults | values).fetchall()
+
+    def moved(self, thread_id: str, previous: str, status: str) -> None:
+        """Note that a thread changed its status, for those who asked to be told."""
+        self.moves.append((thread_id, status, previous))
+
+    def after(self, effect: Callable[..., object], *args: Any) -> None:
+        """Call `effect(*args)` on the event loop once this transaction is committed."""
+        self.effects.append((effect, args))
