@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import sqlite3
+import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy import Engine, create_engine
 
 from agent_core import Agent, AgentApi, RetryPolicy, Runtime, StreamingOptions, define_internal_agent_api
 from agent_core.config import Settings
 from agent_core.fold import ThreadView
 from agent_core.messages import Message, Thread
+from agent_core.store.engine import opened
+from agent_core.store.migrate import migrate
 from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
 from agent_core.testing import ScriptedModel, eventually
 
@@ -36,6 +39,7 @@ async def agent_on(
     **options: Any,
 ) -> AsyncGenerator[AgentApi]:
     """Run one agent on the database file `path`; `turns` is a ScriptedModel or what makes one."""
+    prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
     async with Runtime(f"sqlite:///{path}", settings=settings, **(runtime or {})) as opened:
         agent = Agent(
@@ -69,20 +73,27 @@ async def tool_parts(api: AgentApi, thread: Thread | str) -> list[dict[str, Any]
 
 def rows(path: Path | str, *tables: Any) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of the tables (all of ours by default), read by a connection of its own."""
-    engine = create_engine(f"sqlite:///{path}")
-    try:
-        return read_rows(engine, *tables)
-    finally:
-        engine.dispose()
-
-
-def read_rows(engine: Engine, *tables: Any) -> dict[str, list[tuple[Any, ...]]]:
-    """Do the same on an engine that is open already."""
-    with engine.connect() as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(table.select()).all()]
+            table.name: connection.execute(f"select * from {table.name}").fetchall()
             for table in tables or TABLES
         }
+
+
+@functools.cache
+def _blank() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agents.db"
+        with opened(f"sqlite:///{path}", "NORMAL") as (engine, *_):
+            migrate(engine)
+        return path.read_bytes()
+
+
+def prepare(path: Path) -> Path:
+    """Put an empty database of today's schema at `path`, if there is none: migrating takes longer."""
+    if not path.exists():
+        path.write_bytes(_blank())
+    return path
 
 
 class Follower:

@@ -15,8 +15,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from agent_core import Runtime
 from agent_core.store.rows import WAKE_UP, P
 from agent_core.store.statement import Statement
+from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
-from agent_core.store.writer import Tx
 
 _runtimes: list[StockRuntime] = []
 
