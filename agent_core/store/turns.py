@@ -143,6 +143,8 @@ def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
     chunks.append(insert_message(tx, thread_id, message, position))
     title = at.title or (title_of(message) if message.role == "user" else None)
     tx.run(_PLACE, thread_id=thread_id, new_position=position, new_title=title)
+    if title != at.title:
+        chunks.append(deltas.thread_chunk(title=title))
     deltas.append(tx, thread_id, deltas.tick(tx, thread_id), chunks)
 
 
