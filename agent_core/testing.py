@@ -11,9 +11,9 @@ import inspect
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from agent_core.errors import ModelError
 from agent_core.ids import new_id
@@ -88,7 +88,7 @@ class ScriptedModel:
         self._turns = iter([] if callable(turns) else list(turns))
         self._lock = threading.Lock()
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Yield the next turn's events, and a `Finish` when it ends normally.
 
         Raises:
@@ -201,7 +201,15 @@ class FakeClock:
         self._now += seconds
 
 
-async def eventually(predicate: Callable[[], T | Awaitable[T]], timeout: float = 5.0) -> T:  # noqa: ASYNC109
+@overload
+async def eventually(predicate: Callable[[], Awaitable[T]], timeout: float = 5.0) -> T: ...
+
+
+@overload
+async def eventually(predicate: Callable[[], T], timeout: float = 5.0) -> T: ...
+
+
+async def eventually(predicate: Callable[[], Any], timeout: float = 5.0) -> Any:
     """Wait until a predicate, sync or async, returns something truthy, and return that.
 
     Raises:
@@ -213,7 +221,7 @@ async def eventually(predicate: Callable[[], T | Awaitable[T]], timeout: float =
         if inspect.isawaitable(value):
             value = await value
         if value:
-            return cast(T, value)
+            return value
         if time.monotonic() > deadline:
             raise AssertionError(f"Not true within {timeout} s: {value!r}")
         await asyncio.sleep(0.01)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from agent_core.llm.base import (
@@ -42,7 +42,7 @@ class LitellmModel:
         self.name = name
         self.options = options
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Yield the answer's events; see `ModelAdapter.stream`."""
         litellm = await litellm_module()
         try:

@@ -74,9 +74,15 @@ def _value(node: ast.expr) -> Number:
         return _UNARY[type(node.op)](_value(node.operand))
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         return _binary(node.op, _value(node.left), _value(node.right))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
-        return _bounded(_FUNCTIONS[node.func.id](*map(_value, node.args)))
+    if isinstance(node, ast.Call):
+        return _call(node)
     raise ValueError(f"{ast.unparse(node)!r} is not arithmetic I know.")
+
+
+def _call(node: ast.Call) -> Number:
+    if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords:
+        return _bounded(_FUNCTIONS[node.func.id](*map(_value, node.args)))
+    raise ValueError(f"{ast.unparse(node)!r} is no function I know.")
 
 
 def _binary(kind: ast.operator, left: Number, right: Number) -> Number:

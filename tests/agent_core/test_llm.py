@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -354,7 +355,7 @@ def test_litellm_is_imported_late_and_quietly():
 
 
 async def test_a_provider_written_in_python_goes_the_same_way():
-    async def answer(request: ModelRequest) -> Any:
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
         yield ReasoningDelta("hm")
         yield TextDelta(f"{request.options['model']} was offered {request.tools[0]['function']['name']}")
         yield ToolCallDelta(0, "c1", "t", "")
@@ -379,10 +380,10 @@ async def test_a_provider_written_in_python_goes_the_same_way():
 
 
 async def test_a_provider_written_in_python_may_break_off_and_may_fail():
-    async def cut(request: ModelRequest) -> Any:
+    async def cut(request: ModelRequest) -> AsyncIterator[ModelEvent]:
         yield TextDelta("half")
 
-    async def refuse(request: ModelRequest) -> Any:
+    async def refuse(request: ModelRequest) -> AsyncIterator[ModelEvent]:
         yield TextDelta("half")
         raise ModelError("Slow down.", kind="rate_limited", retryable=True, retry_after=2.0)
 

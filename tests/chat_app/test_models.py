@@ -46,7 +46,7 @@ def server(models: Any, capabilities: dict[str, list[str]] | None = None, status
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -87,7 +87,7 @@ def test_a_name_that_cannot_be_one_is_refused(name: str):
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.keys[0])
 def test_a_key_chooses_its_providers_model(provider: Any):
     for key in provider.keys:
-        choice = choose(**{key: "secret-value"})
+        choice = choose(None, NOWHERE, **{key: "secret-value"})
         assert choice.name == provider.model
         assert key in choice.reason
         assert "secret-value" not in repr(choice)
