@@ -36,9 +36,9 @@ def fineprint() -> rx.Component:
         rx.cond(
             ThreadList.demo,
             rx.fragment(
-                "This is the built-in demo model: it follows a script. For a real one, put a key such as ",
+                "The built-in demo model answers. For a real one, put ",
                 rx.el.code("OPENAI_API_KEY"),
-                " or a model's name as ",
+                " or ",
                 rx.el.code("CHAT_MODEL"),
                 " into .env and restart.",
             ),
@@ -52,7 +52,7 @@ def greeting() -> rx.Component:
     """The page of a new chat: a greeting, the composer, four suggestions."""
     return rx.el.div(
         rx.el.div(
-            rx.el.h2("What shall we work on?"),
+            rx.el.h1("What shall we work on?"),
             dock(),
             rx.el.div(*(suggestion(name, words) for name, words in SUGGESTIONS), class_name="suggestions"),
         ),

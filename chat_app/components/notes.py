@@ -6,7 +6,7 @@ from reflex_components_core.react_router import link
 from chat_app.components.controls import testid
 
 
-def thread_note(heading: str, words: str) -> rx.Component:
+def thread_note(heading: str, words: rx.Var[str] | str) -> rx.Component:
     """A heading, a sentence, and a link to the page of a new chat."""
     return rx.el.div(
         rx.el.h2(heading),

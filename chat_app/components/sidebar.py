@@ -26,7 +26,7 @@ def sidebar() -> rx.Component:
             to="/",
             class_name="new-chat",
             on_click=_close_drawer,
-            custom_attrs=testid("new-chat"),
+            custom_attrs=testid("new-chat") | {"prefetch": "render"},
         ),
         thread_list(),
         rx.el.div(
@@ -92,7 +92,7 @@ def _thread_link(item: rx.Var[ThreadItem], active: rx.Var[bool]) -> rx.Component
 
 def _delete_question(item: rx.Var[ThreadItem]) -> rx.Component:
     return rx.el.li(
-        rx.el.span("Delete for good?"),
+        rx.el.span("Delete?"),
         button(
             "Delete",
             kind="danger",

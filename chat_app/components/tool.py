@@ -61,6 +61,7 @@ def _status(tool: ToolVar) -> rx.Component:
         ("answer", rx.fragment("Waits for your answer")),
         ("done", rx.fragment(tool.took, icon("check", 14))),
         ("failed", rx.fragment(tool.took, "Failed")),
+        ("stopped", rx.fragment("Stopped")),
         ("denied", rx.fragment("Rejected")),
         rx.fragment(),
     )

@@ -6,10 +6,10 @@ from chat_app.components.controls import testid
 from chat_app.state import OpenThread
 
 
-def topbar(title: rx.Var[str] | str) -> rx.Component:
+def topbar() -> rx.Component:
     """Title and status."""
     return rx.fragment(
-        rx.el.h1(title, dir="auto", custom_attrs=testid("title")),
+        rx.el.h1(OpenThread.title, dir="auto", custom_attrs=testid("title")),
         rx.cond(OpenThread.is_running, _status()),
     )
 

@@ -16,7 +16,7 @@ ON_LOAD = [Stream.open, ThreadList.open]
 
 def new_chat() -> rx.Component:
     """`/`: an empty page that begins a thread with the first message."""
-    return shell(greeting(), notice(), bar=topbar(""))
+    return shell(greeting(), notice())
 
 
 def thread() -> rx.Component:
@@ -31,7 +31,8 @@ def thread() -> rx.Component:
                 ),
             ),
             ("deleted", thread_note("This thread was deleted", "It was deleted in another tab.")),
+            ("trouble", thread_note("This thread cannot be shown", OpenThread.notice)),
             rx.fragment(messages(), dock()),
         ),
-        bar=topbar(OpenThread.title),
+        bar=topbar(),
     )

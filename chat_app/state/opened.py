@@ -22,7 +22,7 @@ class OpenThread(rx.State):
 
     Attributes:
         open_id: the thread in the URL; "" on the page of a new chat.
-        phase: loading, ready, missing or deleted.
+        phase: loading, ready, missing, deleted or trouble.
         status: the thread's own; "" before it is known.
         history, turn: the messages before the turn under way, and that turn.
         queued: what the person has written meanwhile.

@@ -19,6 +19,8 @@ MAX_FIELD_SHOWN = 20_000
 """A longer argument or result of a tool is cut in the page, in characters."""
 
 UNTITLED = "New chat"
+STOPPED = "stopped"
+"""What agent_core gives as the error of a call that a person's Stop cut off."""
 _TONES = {"streaming": "running", "awaiting_tool_results": "running", "failed": "failed"}
 _TOOL_STATES = {
     "input-streaming": "preparing",
@@ -132,6 +134,8 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
 
 def _tool_state(part: Mapping[str, Any], name: str, context: Context) -> str:
     state = _TOOL_STATES.get(str(part.get("state")), "running")
+    if state == "failed" and part.get("errorText") == STOPPED:
+        return "stopped"
     return "answer" if part.get("state") == "input-available" and context.is_async(name) else state
 
 

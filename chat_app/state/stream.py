@@ -1,5 +1,6 @@
 """The text that is being written, and this tab's subscription to it."""
 
+import logging
 from contextlib import aclosing
 
 import reflex as rx
@@ -8,6 +9,8 @@ from agent_core.errors import AgentCoreError
 from chat_app.state.follower import Follower, Piece, follower_of, following
 from chat_app.state.opened import OpenThread
 from chat_app.state.service import service
+
+logger = logging.getLogger(__name__)
 
 
 class Stream(rx.State):
@@ -49,9 +52,15 @@ class Stream(rx.State):
             with following(token, follower):
                 await self._follow(thread_id, follower)
         except AgentCoreError as error:
-            async with self:
-                opened = await self.get_state(OpenThread)
-                opened.lose(error)
+            await self._lose(error)
+        except Exception:
+            logger.exception("Thread %s can not be followed", thread_id)
+            await self._lose(AgentCoreError("The server could not read this thread; its log says why."))
+
+    async def _lose(self, error: AgentCoreError) -> None:
+        async with self:
+            opened = await self.get_state(OpenThread)
+            opened.lose(error)
 
     async def _follow(self, thread_id: str, follower: Follower) -> None:
         async with aclosing(service().api.subscribe(thread_id)) as updates:

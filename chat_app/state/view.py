@@ -9,7 +9,7 @@ class ToolView:
 
     Attributes:
         state: preparing, running, approval (waits for a yes), answer (waits for a person's words),
-            done, failed or denied.
+            done, failed, stopped (by a person) or denied.
         brief: the arguments in a few words; `arguments` and `result` are pretty JSON or text.
         progress: what the tool last reported; `percent` is 0 to 100, or -1 when it gave no number.
         since: when it began to run, in seconds since the epoch; 0 if unknown or not running.

@@ -42,6 +42,11 @@ def test_each_state_of_a_call_has_its_row(state: str, shown: str, opened: bool) 
     assert (row.state, row.opened, row.title, row.brief) == (shown, opened, "Get weather", "Kyoto")
 
 
+def test_a_call_that_was_stopped_did_not_fail() -> None:
+    row = tool_view(call(state="output-error", errorText="stopped"), Context())
+    assert (row.state, row.error, row.opened) == ("stopped", "", False)
+
+
 def test_an_async_tool_waits_for_a_person() -> None:
     part = call(state="input-available", input={"question": "Which?", "options": ["a", "b"]})
     row = tool_view(part, Context(is_async=lambda name: name == "get_weather"))
