@@ -85,12 +85,19 @@ def checked_id(given: str | None, prefix: str) -> str:
     """Return an id that the caller chose, or a new one.
 
     Raises:
-        ValidationError: it is no short text without control characters.
+        ValidationError: it is no short text, or holds what no row or no key can hold.
     """
     if given is None:
         return new_id(prefix)
-    if not isinstance(given, str) or not 0 < len(given) <= MAX_ID or clean_text(given) != given:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValidationError(f"An id is a text of 1 to {MAX_ID} characters, not {given!r:.60}.")
+    if (
+        not isinstance(given, str)
+        or not 0 < len(given) <= MAX_ID
+        or clean_text(given) != given
+        or ":" in given
+    ):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError(
+            f"An id is a text of 1 to {MAX_ID} characters without a colon, not {given!r:.60}."
+        )
     return given
 
 

@@ -33,15 +33,15 @@ class StockRuntime(Runtime):
         self._writer.wake = _StockWakeUps(self.worker, 1e9, self.stock, **calls)
         self.stock.start()
 
-    def adopt(self, key: str, thread_id: str) -> None:
+    def adopt(self, key: str) -> None:
         """Take work whose job has just been deleted; what a dead process began is taken too."""
         self._writer.run_blocking(_take_over, key, self.worker)
-        self._deliver_to(key, thread_id)
+        self._deliver(key)
 
 
-def run_job(key: str, thread_id: str) -> None:
+def run_job(key: str) -> None:
     """Stand as the target of the jobs; pickled by name."""
-    _runtimes[-1].adopt(key, thread_id)
+    _runtimes[-1].adopt(key)
 
 
 _TAKE_OVER = Statement(WAKE_UP.update().where(WAKE_UP.c.id == P("key")).values(worker=P("by")))
@@ -60,10 +60,8 @@ class _StockWakeUps(LeasedWakeUps):
 
     def enqueue(self, tx: Tx, key: str, thread_id: str, run_at: float | None = None) -> None:
         super().enqueue(tx, key, thread_id)
-        tx.after(self._add, key, thread_id, run_at or tx.now)
+        tx.after(self._add, key, run_at or tx.now)
 
-    def _add(self, key: str, thread_id: str, run_at: float) -> None:
+    def _add(self, key: str, run_at: float) -> None:
         when = datetime.fromtimestamp(run_at, UTC)
-        self._stock.add_job(
-            run_job, "date", run_date=when, args=(key, thread_id), id=key, replace_existing=True
-        )
+        self._stock.add_job(run_job, "date", run_date=when, args=(key,), id=key, replace_existing=True)

@@ -1,0 +1,236 @@
+"""Two runners on one thread: whoever lost the work writes nothing any more, and nothing shows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import Agent, Runtime, ToolContext, define_internal_agent_api
+from agent_core.api import AgentApi
+from agent_core.errors import ModelError
+from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta
+from agent_core.runner.tool_calls import IN_DOUBT
+from agent_core.testing import ScriptedModel, ToolUse, eventually
+from agent_core.tools import action_tool
+from tests.agent_core.support import QUICK, Follower, agent_on, finished, prepare, rows, texts, tool_parts
+from tests.chaos.worker import Plan, spawn
+from tests.chaos.world import make_agent
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return prepare(tmp_path / "agents.db")
+
+
+class Gate:
+    """A model that says one word, waits for its gate, and then does what it was told."""
+
+    name = "gate"
+
+    def __init__(self, first: str, then: str | Exception) -> None:
+        self.first, self.then = first, then
+        self.reached, self.opened, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        try:
+            yield TextDelta(self.first)
+            self.reached.set()
+            while not self.opened.is_set():  # deaf to cancellation, as a sleeping process is
+                try:
+                    await self.opened.wait()
+                except asyncio.CancelledError:
+                    continue
+            if isinstance(self.then, Exception):
+                raise self.then
+            yield TextDelta(self.then)
+            yield Finish("stop")
+        finally:
+            self.left.set()
+
+
+async def lose_the_lease(api: AgentApi, thread_id: str) -> None:
+    """Do to a runtime what a long sleep does: its leases run out and somebody else takes them."""
+    runtime = api.runtime
+
+    def expire(tx: Any) -> None:
+        tx.wake.release(tx, runtime.worker)
+
+    await runtime.writer.run(expire)
+
+
+LATE = {
+    "commit": "and more",
+    "fail": ValueError("late"),
+    "retry": ModelError("late", retryable=True),
+}
+
+
+@pytest.mark.parametrize("late", LATE)
+async def test_a_late_step_writes_nothing(path: Path, late: str) -> None:
+    """Its flush, its commit, its retry and its failure all miss."""
+    gate = Gate("old", LATE[late])
+    async with Runtime(f"sqlite:///{path}") as first:
+        old = define_internal_agent_api(first, Agent("assistant", gate))
+        thread = await old.create_thread("Hi")
+        await asyncio.wait_for(gate.reached.wait(), 5)
+        async with agent_on(path, [["new"]]) as new, Follower(new, thread.id) as follower:
+            await lose_the_lease(old, thread.id)
+            done = await finished(new, thread)
+            assert (done.status, await texts(new, thread)) == ("completed", ["Hi", "new"])
+            before = rows(path)
+            gate.opened.set()
+            await asyncio.wait_for(gate.left.wait(), 5)
+            await eventually(lambda: not first.workpool.busy)
+            assert rows(path) == before
+            await follower.agrees()
+
+
+@pytest.mark.parametrize("end", ["result", "error", "retry", "progress"])
+async def test_a_late_tool_writes_nothing(path: Path, end: str) -> None:
+    leave, left = threading.Event(), threading.Event()
+    began: list[int] = []
+
+    def slow(ctx: ToolContext) -> str:
+        """Take long."""
+        began.append(ctx.attempt)
+        leave.wait(10)
+        left.set()
+        if end in ("error", "retry"):
+            raise OSError("late")
+        if end == "progress":
+            ctx.report_from_thread({"late": True})
+        return "late"
+
+    tool = action_tool(retry=end == "retry", rerun_on_interrupt=False)(slow)
+    answer = lambda messages: ["Well."] if messages[-1]["role"] == "tool" else [ToolUse("slow", id="c")]  # noqa: E731
+    async with agent_on(path, answer, tools=[tool]) as old:
+        thread = await old.create_thread("Hi")
+        await eventually(lambda: began)
+        async with agent_on(path, answer, tools=[tool]) as new, Follower(new, thread.id) as follower:
+            await lose_the_lease(old, thread.id)
+            await finished(new, thread)
+            assert (await tool_parts(new, thread))[0]["errorText"] == IN_DOUBT
+            before = rows(path)
+            leave.set()
+            assert await asyncio.to_thread(left.wait, 5)
+            await eventually(lambda: not old.runtime.workpool.busy)
+            assert rows(path) == before
+            await follower.agrees()
+        assert began == [1]
+
+
+async def test_only_one_of_two_workers_claims(path: Path) -> None:
+    """Both are told of the same work again and again; each step is asked for once."""
+    asked: list[int] = []
+
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        asked.append(len(messages))
+        return [f"{len(messages)}"]
+
+    async with (
+        agent_on(path, turn) as one,
+        agent_on(path, turn) as two,
+        agent_on(path, [], runtime={"work": False}) as sender,
+    ):
+        for number in range(10):
+            thread = await sender.create_thread(f"{number}")
+            for api in (one, two) * 3:
+                api.runtime._dispatch(f"step:{thread.id}", thread.id)  # pyright: ignore[reportPrivateUsage]
+            await finished(sender, thread)
+        assert len(asked) == 10
+
+
+async def test_a_worker_elsewhere_takes_over_when_the_lease_ends(path: Path) -> None:
+    """No lock file tells of the death of a worker on another machine."""
+    async with agent_on(path, [["new"]], settings=QUICK) as new:
+        await new.create_thread(thread_id="t")
+
+        def strand(tx: Any) -> None:
+            tx.wake.enqueue(tx, "step:t", "t", tx.now + 0.5)
+            tx.cursor.execute("update agent_thread set status = 'streaming', message_id = 'm', position = 2")
+            tx.cursor.execute("update agent_wake_up set worker = 'elsewhere'")
+
+        await new.runtime.writer.run(strand)
+        assert (await finished(new, "t", 5)).status == "completed"
+
+
+def put_to_sleep(pid: int | None, path: Path) -> bool:
+    """Stop a process, unless it holds the write lock just now: SQLite would have all others wait for it."""
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("begin immediate")
+        except sqlite3.OperationalError:
+            os.kill(pid, signal.SIGCONT)
+            return False
+        connection.execute("rollback")
+        return True
+
+
+async def test_a_zombie_wakes_in_a_real_process(tmp_path: Path) -> None:
+    """SIGSTOP past the lease, takeover, SIGCONT: what it goes on to write misses."""
+    path = prepare(tmp_path / "agents.db")
+    settings = {"lease": 1.0, "heartbeat": 0.2, "poll": 0.2, "reconcile": 0.2}
+    plan = Plan(tmp_path, pace=0.1, settings=settings)
+    zombie = spawn(plan)
+    assert zombie.pid
+    try:
+        async with Runtime(plan.url, settings=QUICK, work=False) as watching:
+            api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
+            await api.create_thread(thread_id="t")
+            await api.send_message("t", "once")
+            await eventually(lambda: plan.effects.count().get("ask once 0"), 10)
+            await eventually(lambda: put_to_sleep(zombie.pid, path), 10)
+            heir = spawn(plan)
+            try:
+                done = await finished(api, "t", 25)
+                before, said = rows(path), await texts(api, "t")
+                os.kill(zombie.pid, signal.SIGCONT)
+                await api.create_thread(thread_id="u")  # work for it, to see that it is awake again
+                await api.send_message("u", "again")
+                heir.kill()
+                heir.join()
+                await finished(api, "u", 25)
+            finally:
+                heir.kill()
+                heir.join()
+            assert done.status == "completed"
+            assert await texts(api, "t") == said
+            changed = {
+                name: [row for row in new if row not in before[name]]
+                for name, new in rows(path).items()
+                if name != "agent_wake_up"
+            }
+            assert all("t" not in row for found in changed.values() for row in found)
+            charged = {line: n for line, n in plan.effects.count().items() if line.startswith("charge")}
+            assert set(charged.values()) <= {1}
+    finally:
+        zombie.kill()
+        zombie.join()
+
+
+async def test_two_followers_of_a_takeover_see_the_same(path: Path) -> None:
+    gate = Gate("old", "x")
+    async with Runtime(f"sqlite:///{path}") as first:
+        old = define_internal_agent_api(first, Agent("assistant", gate))
+        thread = await old.create_thread("Hi")
+        async with Follower(old, thread.id) as early:
+            await early.until(lambda _: early.text == "old")
+            async with agent_on(path, ScriptedModel([[0.2, "new"]])) as new:
+                await lose_the_lease(old, thread.id)
+                async with Follower(new, thread.id) as late:
+                    await late.until(lambda _: late.text == "old")  # it stays until the first new token
+                    await finished(new, thread)
+                    await late.agrees()
+                    await early.agrees()
+            gate.opened.set()
