@@ -89,15 +89,10 @@ def checked_id(given: str | None, prefix: str) -> str:
     """
     if given is None:
         return new_id(prefix)
-    if (
-        not isinstance(given, str)
-        or not 0 < len(given) <= MAX_ID
-        or clean_text(given) != given
-        or ":" in given
-    ):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValidationError(
-            f"An id is a text of 1 to {MAX_ID} characters without a colon, not {given!r:.60}."
-        )
+    if not isinstance(given, str) or not 0 < len(given) <= MAX_ID or clean_text(given) != given:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError(f"An id is a text of 1 to {MAX_ID} characters, not {given!r:.60}.")
+    if prefix == "thread" and ":" in given:  # it parts the keys of wake-ups
+        raise ValidationError("A thread's id has no colon.")
     return given
 
 
