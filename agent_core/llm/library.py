@@ -48,6 +48,10 @@ async def close_connections() -> None:
         close = getattr(client, "close", None) or getattr(client, "aclose", None)
         if close is not None:
             await close()
+    # This client is made at import and used again, so only its connections may go.
+    transport = getattr(_litellm.module_level_aclient.client, "_transport", None)
+    if transport is not None:
+        await transport.aclose()
 
 
 def _import() -> ModuleType:
