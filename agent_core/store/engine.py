@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,6 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in (
             "busy_timeout=10000",
-            "journal_mode=WAL",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
             "cache_size=-16000",
@@ -150,6 +150,29 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {begin}")
 
     return engine
+
+
+def write_ahead(engine: Engine) -> None:
+    """Put a SQLite file in WAL mode, once it is known to be ours; the mode stays with the file.
+
+    Raises:
+        DatabaseError: others kept it busy for seconds.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    deadline = time.monotonic() + 10
+    try:
+        # Changing the mode needs the file for itself and does not wait for it (busy_timeout is not asked).
+        while connection.cursor().execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.cursor().execute("PRAGMA journal_mode=WAL").fetchone()
+                continue
+            if time.monotonic() > deadline:
+                raise DatabaseError("The database is kept busy by another program; try again.")
+            time.sleep(0.02)
+    finally:
+        connection.close()
 
 
 def translate(error: BaseException) -> BaseException:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent_core.errors import DatabaseError
-from agent_core.store.engine import translate
+from agent_core.store.engine import translate, write_ahead
 from agent_core.tables import metadata
 
 VERSION_TABLE = "agent_schema"
@@ -40,6 +40,7 @@ def migrate(engine: Engine) -> None:
     except SQLAlchemyError as error:
         cause = error.__cause__ or error.__context__
         raise translate(cause if cause is not None else error) from error
+    write_ahead(engine)
 
 
 def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:

@@ -1,0 +1,205 @@
+"""The workpool: limited, fair between threads, deaf to nothing that is submitted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_core import Workpool, errors
+from agent_core.testing import eventually
+
+
+class Log:
+    """A handler that notes what runs and waits until it is let go."""
+
+    def __init__(self, *, held: bool = True) -> None:
+        self.began: list[str] = []
+        self.ended: list[str] = []
+        self.go = asyncio.Event()
+        if not held:
+            self.go.set()
+
+    async def __call__(self, key: str) -> None:
+        self.began.append(key)
+        try:
+            await self.go.wait()
+        finally:
+            self.ended.append(key)
+
+
+async def idle(pool: Workpool) -> None:
+    await eventually(lambda: not pool.busy)
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_it_needs_room_for_one(most: int) -> None:
+    with pytest.raises(errors.ValidationError):
+        Workpool(most)
+
+
+async def test_no_more_than_its_limit_at_once() -> None:
+    pool, log = Workpool(2), Log()
+    for number in range(5):
+        pool.submit(f"k{number}", f"t{number}", log)
+    await asyncio.sleep(0)
+    assert log.began == ["k0", "k1"]
+    assert pool.free == 0
+    log.go.set()
+    await idle(pool)
+    assert log.began == [f"k{number}" for number in range(5)]
+    assert pool.free == 2
+
+
+async def test_fifty_calls_of_one_thread_do_not_hold_up_anothers_only_one() -> None:
+    pool, log = Workpool(1), Log(held=False)
+    for number in range(50):
+        pool.submit(f"big{number}", "big", log)
+    pool.submit("small", "small", log)
+    await idle(pool)
+    assert log.began.index("small") <= 2
+
+
+async def test_submitted_again_while_it_waits_it_runs_once() -> None:
+    pool, log = Workpool(1), Log()
+    pool.submit("first", "t", log)
+    for _ in range(3):
+        pool.submit("second", "t", log)
+    log.go.set()
+    await idle(pool)
+    assert log.began == ["first", "second"]
+
+
+async def test_submitted_again_while_it_runs_it_runs_once_more() -> None:
+    pool, log = Workpool(1), Log()
+    pool.submit("k", "t", log)
+    await asyncio.sleep(0)
+    for _ in range(3):
+        pool.submit("k", "t", log)
+    assert pool.holds("k")
+    log.go.set()
+    await idle(pool)
+    assert log.began == ["k", "k"]
+    assert not pool.holds("k")
+
+
+async def test_cancelled_before_it_began_its_key_is_free_again() -> None:
+    pool, log = Workpool(1), Log(held=False)
+    pool.submit("k", "t", log)
+    pool.cancel("t")  # its task exists and has not run a line yet
+    await idle(pool)
+    assert log.began == []
+    pool.submit("k", "t", log)
+    await idle(pool)
+    assert log.began == ["k"]
+
+
+async def test_cancelled_it_forgets_what_waits_for_the_thread() -> None:
+    pool, log = Workpool(1), Log()
+    for key, thread in (("a", "t"), ("b", "t"), ("c", "u")):
+        pool.submit(key, thread, log)
+    await asyncio.sleep(0)
+    pool.cancel("t")
+    await eventually(lambda: log.began == ["a", "c"])
+    assert log.ended == ["a"]
+    log.go.set()
+    await idle(pool)
+    assert log.began == ["a", "c"]
+
+
+async def test_ended_by_key_it_still_runs_again_if_it_was_submitted_again() -> None:
+    pool, log = Workpool(1), Log()
+    pool.submit("k", "t", log)
+    await asyncio.sleep(0)
+    pool.submit("k", "t", log)
+    pool.end("k")
+    pool.end("unknown")
+    await eventually(lambda: log.began == ["k", "k"])
+    log.go.set()
+    await idle(pool)
+
+
+async def test_a_handler_that_fails_frees_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(key: str) -> None:
+        raise KeyError(key)
+
+    pool, log = Workpool(1), Log(held=False)
+    pool.submit("bad", "t", fail)
+    pool.submit("good", "t", log)
+    await idle(pool)
+    assert log.began == ["good"]
+    assert "bad failed" in caplog.text
+
+
+async def test_closing_takes_nothing_new_and_ends_what_runs() -> None:
+    pool, step, tool = Workpool(2), Log(), Log()
+    pool.submit("step:t", "t", step)
+    pool.submit("tool:t:c", "t", tool)
+    pool.submit("tool:t:d", "t", tool)
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(pool.close(5, "step:"))
+    await eventually(lambda: step.ended)  # at once; the tool has its grace
+    assert not tool.ended
+    pool.submit("late", "t", tool)
+    tool.go.set()
+    await closing
+    assert tool.began == ["tool:t:c"]
+
+
+async def test_after_its_grace_a_tool_is_cancelled() -> None:
+    pool, tool = Workpool(2), Log()
+    pool.submit("tool:t:c", "t", tool)
+    await asyncio.sleep(0)
+    await pool.close(0.01, "step:")
+    assert tool.ended == ["tool:t:c"]
+
+
+events = st.lists(
+    st.tuples(st.sampled_from(["submit", "cancel", "end", "turn"]), st.integers(0, 5), st.integers(0, 2)),
+    max_size=60,
+)
+
+
+@settings(max_examples=60)
+@given(events, st.integers(1, 3))
+def test_whatever_happens_it_comes_to_rest_and_forgets_no_key(
+    moves: list[tuple[str, int, int]], most: int
+) -> None:
+    """What was submitted last and not cancelled has run after its submission; never too many at once."""
+
+    async def main() -> None:
+        pool, owed, running = Workpool(most), defaultdict[str, int](int), set[str]()
+
+        async def handler(key: str) -> None:
+            owed.pop(key, None)
+            assert key not in running
+            running.add(key)
+            assert len(running) <= most
+            try:
+                await asyncio.sleep(0)
+            finally:
+                running.discard(key)
+
+        for move, number, thread in moves:
+            key, owner = f"t{thread}:{number}", f"t{thread}"
+            if move == "submit":
+                pool.submit(key, owner, handler)
+                owed[key] += 1
+            elif move == "cancel":
+                pool.cancel(owner)
+                for lost in [name for name in owed if name.startswith(f"{owner}:")]:
+                    del owed[lost]
+            elif move == "end":
+                pool.end(key)
+                owed.pop(key, None)
+            else:
+                await asyncio.sleep(0)
+        await idle(pool)
+        assert not owed
+        assert not any(pool.holds(f"t{thread}:{number}") for thread in range(3) for number in range(6))
+        assert pool.free == most
+
+    asyncio.run(main())
