@@ -32,7 +32,7 @@ class Workpool:
         if max_parallelism < 1:
             raise ValidationError("max_parallelism must be at least 1.")
         self.max_parallelism = max_parallelism
-        self._waiting: OrderedDict[str, deque[str]] = OrderedDict()
+        self._waiting: OrderedDict[str, deque[tuple[str, Handler]]] = OrderedDict()
         self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
         self._known: set[str] = set()  # waiting, or running and to be run again
         self._open = True
@@ -47,8 +47,8 @@ class Workpool:
             return
         self._known.add(key)
         if key not in self._running:
-            self._waiting.setdefault(thread_id, deque()).append(key)
-            self._fill(handler)
+            self._waiting.setdefault(thread_id, deque()).append((key, handler))
+            self._fill()
 
     @property
     def free(self) -> int:
@@ -75,7 +75,7 @@ class Workpool:
 
     def cancel(self, thread_id: str) -> None:
         """Cancel what runs for a thread and forget what waits for it."""
-        for key in self._waiting.pop(thread_id, ()):
+        for key, _ in self._waiting.pop(thread_id, ()):
             self._known.discard(key)
         for key, (owner, task) in list(self._running.items()):
             if owner == thread_id:
@@ -102,10 +102,10 @@ class Workpool:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _fill(self, handler: Handler) -> None:
+    def _fill(self) -> None:
         while self._waiting and len(self._running) < self.max_parallelism:
             thread_id, keys = next(iter(self._waiting.items()))
-            key = keys.popleft()
+            key, handler = keys.popleft()
             if keys:
                 self._waiting.move_to_end(thread_id)
             else:
@@ -119,8 +119,8 @@ class Workpool:
     def _ended(self, key: str, thread_id: str, handler: Handler, _task: asyncio.Task[None]) -> None:
         del self._running[key]
         if key in self._known:  # submitted again meanwhile
-            self._waiting.setdefault(thread_id, deque()).append(key)
-        self._fill(handler)
+            self._waiting.setdefault(thread_id, deque()).append((key, handler))
+        self._fill()
 
 
 async def _run(key: str, handler: Handler) -> None:

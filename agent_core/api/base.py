@@ -38,6 +38,8 @@ class ApiBase:
         self._exclude_system = exclude_system_messages
 
     async def _authorize(self, ctx: CallContext | None, thread_id: str) -> None:
+        if not storable(thread_id):
+            raise ThreadNotFoundError(f"There is no thread {thread_id!r:.60}.")
         if self._authorize_with is not None:
             answer = self._authorize_with(ctx, thread_id)
             if inspect.isawaitable(answer):
@@ -59,6 +61,11 @@ class ApiBase:
 
     def _shown(self, messages: Sequence[Message]) -> list[Message]:
         return [message for message in messages if not (self._exclude_system and message.role == "system")]
+
+
+def storable(name: object) -> bool:
+    """Whether an id can stand in a row at all: text that every database can hold."""
+    return isinstance(name, str) and clean_text(name) == name
 
 
 def new_message(message: dict[str, Any]) -> NewMessage:
@@ -89,7 +96,7 @@ def checked_id(given: str | None, prefix: str) -> str:
     """
     if given is None:
         return new_id(prefix)
-    if not isinstance(given, str) or not 0 < len(given) <= MAX_ID or clean_text(given) != given:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not storable(given) or not 0 < len(given) <= MAX_ID:
         raise ValidationError(f"An id is a text of 1 to {MAX_ID} characters, not {given!r:.60}.")
     if prefix == "thread" and ":" in given:  # it parts the keys of wake-ups
         raise ValidationError("A thread's id has no colon.")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, new_message
+from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, new_message, storable
 from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
 from agent_core.messages import Thread, clean_text, prompt_parts
@@ -68,6 +68,8 @@ class ThreadMethods(ApiBase):
 
     async def get_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> Thread | None:
         """Return a thread, or None if there is none with this id."""
+        if not storable(thread_id):
+            return None
         await self._authorize(ctx, thread_id)
         return await asyncio.to_thread(self.runtime.reads.thread, thread_id)
 

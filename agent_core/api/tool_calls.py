@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase
+from agent_core.api.base import ApiBase, storable
+from agent_core.errors import ToolCallNotFoundError
 from agent_core.messages import clean_text
 from agent_core.store import approvals, calls, outcomes
 from agent_core.tools import encode_result, parse_arguments
@@ -45,6 +46,8 @@ class ToolCallMethods(ApiBase):
         output: str | None,
         error: str | None,
     ) -> None:
+        if not storable(call_id) or not storable(thread_id or ""):
+            raise ToolCallNotFoundError(f"There is no tool call {call_id!r:.60}.")
         thread_id = await self.runtime.writer.run(calls.locate, call_id, thread_id)
         await self._authorize(ctx, thread_id)
         await self.runtime.writer.run(outcomes.finish_from_outside, call_id, thread_id, output, error)
