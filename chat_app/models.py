@@ -103,8 +103,11 @@ def _named(name: str, settings: Settings, environ: Mapping[str, str]) -> ModelCh
     options: dict[str, Any] = {}
     if settings.openai_base_url and name.startswith("openai/"):
         options = _server_options(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
-    able = not any(word in name.lower() for word in WITHOUT_TOOLS)
-    return ModelChoice(name, f"{name}, as CHAT_MODEL says.", options, able)
+    return ModelChoice(name, f"{name}, as CHAT_MODEL says.", options, _may_call_tools(name))
+
+
+def _may_call_tools(name: str) -> bool:
+    return not any(word in name.lower() for word in WITHOUT_TOOLS)
 
 
 def _by_key(settings: Settings, environ: Mapping[str, str]) -> ModelChoice | None:
@@ -124,7 +127,8 @@ def _by_server(base_url: str | None, api_key: str | None) -> ModelChoice | None:
     if not names:
         return None
     reason = f"{names[0]}, which the server at {base_url} offers (OPENAI_BASE_URL)."
-    return ModelChoice(f"openai/{names[0]}", reason, _server_options(base_url, api_key))
+    options = _server_options(base_url, api_key)
+    return ModelChoice(f"openai/{names[0]}", reason, options, _may_call_tools(names[0]))
 
 
 def _by_ollama(base_url: str) -> ModelChoice | None:

@@ -9,7 +9,9 @@ from chat_app.models import ModelChoice
 from chat_app.settings import Settings
 
 SYSTEM = """You are the assistant of a self-hosted chat app whose agents survive restarts.
-Answer in the language of the question, briefly, in GitHub-flavoured markdown.
+Answer in the language of the question, briefly, in GitHub-flavoured markdown."""
+
+TOOL_USE = """
 Use the tools when they help: the clock for times, the calculator for arithmetic, search_docs for \
 questions about this app, ask_human when you need a decision. Use send_email only when asked to.
 When a tool reports an error, say so plainly and suggest what to do."""
@@ -18,10 +20,11 @@ When a tool reports an error, say so plainly and suggest what to do."""
 def build_agent(choice: ModelChoice, settings: Settings) -> Agent:
     """Return the agent that answers with the chosen model; calls nothing and starts nothing."""
     register_demo_model(settings.demo_speed)
+    tools = demo_tools(settings.data_dir) if choice.calls_tools else {}
     return Agent(
         name="assistant",
         model=choice.name,
-        system=SYSTEM,
-        tools=demo_tools(settings.data_dir) if choice.calls_tools else {},
+        system=SYSTEM + TOOL_USE if tools else SYSTEM,
+        tools=tools,
         **choice.options,
     )

@@ -132,6 +132,8 @@ def test_ollama_is_found_and_a_model_with_tools_preferred():
 def test_the_small_local_model_gets_no_tools():
     choice = choose(Settings(model="openai/SmolLM2-135M", openai_base_url=NOWHERE))
     assert not choice.calls_tools
+    with server(named("SmolLM2-135M")) as url:
+        assert not choose(Settings(openai_base_url=url)).calls_tools
 
 
 @pytest.mark.parametrize(
