@@ -31,6 +31,12 @@ from chat_app.demo.planning import Batch, plan
 WORDS_PER_SECOND = 80.0
 FIRST_WORD_AFTER = 0.35
 LONGEST = 20_000
+READ = 2000
+"""Characters of a message that are looked at; the patterns take quadratic time in the worst case."""
+
+LONGEST_STREAM = 3000
+"""Deltas of an answer; a longer one comes in larger pieces, so that nobody waits for half an hour."""
+
 MIDWAY = 12
 """Words after which a failure "midway" comes."""
 
@@ -64,13 +70,14 @@ def register_demo_model(speed: float = 1.0) -> None:
 def reply_to(messages: Messages, tools: set[str]) -> Reply:
     """Decide on the answer to a conversation; the same conversation always gets the same one."""
     asked, since = _last_question(messages)
-    batches = [] if _is_literal(asked) else plan(asked, tools)
+    batches = [] if _is_literal(asked[:READ]) else plan(asked[:READ], tools)
     answered = sum(1 for message in since if message.get("tool_calls"))
     if answered < len(batches):
         return _next_batch(batches[answered], first=answered == 0)
     if answered:
         return Reply("\n\n".join(_described(since)))
-    return Reply(_say(asked), _thoughts(asked))
+    echo = _echo(asked)
+    return Reply(_say(asked[:READ]) if echo is None else echo, _thoughts(asked[:READ]))
 
 
 def _last_question(messages: Messages) -> tuple[str, Messages]:
@@ -108,9 +115,12 @@ def _described(since: Messages) -> Iterator[str]:
             yield outcomes.describe(tool, _text(message.get("content")))
 
 
+def _echo(asked: str) -> str | None:
+    echo = re.match(r"\s*echo: ?(.*)", asked, re.I | re.S)
+    return echo.group(1) if echo else None
+
+
 def _say(asked: str) -> str:
-    if echo := re.match(r"\s*echo: ?(.*)", asked, re.I | re.S):
-        return echo.group(1)
     if lines := _LINES.search(asked):
         return prose.code(_bounded(lines.group(1) or lines.group(2)))
     if words := _LENGTH.search(asked):
@@ -138,7 +148,7 @@ def _thoughts(asked: str) -> str:
 
 async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEvent]:
     asked, _ = _last_question(request.messages)
-    failure = failures.due(asked, _digest(request.messages))
+    failure = failures.due(asked[:READ], _digest(request.messages))
     tools = {tool["function"]["name"] for tool in request.tools}
     reply = reply_to(request.messages, tools)
     await asyncio.sleep(FIRST_WORD_AFTER / speed)
@@ -155,7 +165,9 @@ async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEve
 
 def _events(reply: Reply, digest: str) -> Iterator[ModelEvent]:
     yield from (ReasoningDelta(word) for word in _WORD.findall(reply.reasoning))
-    yield from (TextDelta(word) for word in _WORD.findall(reply.text))
+    words = _WORD.findall(reply.text)
+    size = 1 + len(words) // LONGEST_STREAM
+    yield from (TextDelta("".join(words[start : start + size])) for start in range(0, len(words), size))
     for index, (tool, arguments) in enumerate(reply.batch):
         text = json.dumps(arguments, ensure_ascii=False)
         yield ToolCallDelta(index, f"call_{digest[:20]}_{index}", tool, "")

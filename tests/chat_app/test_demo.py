@@ -75,6 +75,25 @@ def test_code_and_markdown_and_long_answers():
     assert reply("think about it").reasoning
 
 
+@pytest.mark.parametrize(
+    "piece", ["what ", "1", "(", "1+", "echo ", "a@", "fail ", "then ", "code 1 ", "\n", "🙂"]
+)
+def test_a_megabyte_of_anything_is_answered_at_once(piece: str):
+    started = time.monotonic()
+    reply(piece * (1_000_000 // len(piece)))
+    assert time.monotonic() - started < 2
+
+
+async def test_a_long_echo_arrives_whole_and_in_time():
+    register_demo_model(1000)
+    text = "word " * 200_000
+    request = ModelRequest([{"role": "user", "content": f"echo: {text}"}])
+    events = [event async for event in LitellmModel("demo/assistant").stream(request)]
+    deltas = [event.text for event in events if isinstance(event, TextDelta)]
+    assert "".join(deltas) == text
+    assert len(deltas) <= 3001
+
+
 # What it plans
 
 
