@@ -30,6 +30,7 @@ from chat_app.demo.planning import Batch, plan
 
 WORDS_PER_SECOND = 80.0
 FIRST_WORD_AFTER = 0.35
+SHORTEST_WAIT = 0.004  # timers are no finer than a millisecond
 LONGEST = 20_000
 READ = 2000
 """Characters of a message that are looked at; the patterns take quadratic time in the worst case."""
@@ -154,11 +155,14 @@ async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEve
     await asyncio.sleep(FIRST_WORD_AFTER / speed)
     if failure and not failure.midway:
         raise failure.error()
+    owed = 0.0
     for written, event in enumerate(_events(reply, _digest(request.messages)), 1):
         yield event
         if failure and written > MIDWAY:
             raise failure.error()
-        await asyncio.sleep(1 / WORDS_PER_SECOND / speed)
+        owed += 1 / WORDS_PER_SECOND / speed
+        await asyncio.sleep(owed if owed >= SHORTEST_WAIT else 0)
+        owed = 0.0 if owed >= SHORTEST_WAIT else owed
     yield _usage(request.messages, reply)
     yield Finish("tool-calls" if reply.batch else "stop")
 
