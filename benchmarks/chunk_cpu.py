@@ -15,7 +15,7 @@ from typing import Any
 from agent_core import Agent, Runtime, define_agent_api
 from agent_core.llm.base import ModelRequest
 from agent_core.testing import ScriptedModel
-from benchmarks.report import heading, interleaved, row
+from benchmarks.report import Figures, heading, interleaved, row
 
 CHUNKS, BURST, PAUSE, TIMES = 3_000, 50, 0.1, 3
 TURN: list[str | float] = [
@@ -57,11 +57,11 @@ async def whole_path(reader: Any) -> None:
             await asyncio.wait_for(following, 10)
 
 
-def cpu_of(work: Any, *arguments: Any) -> float:
+def cpu_of(work: Any, *arguments: Any) -> Figures:
     """Return the CPU seconds, of all threads, that a coroutine function took."""
     began = time.process_time()
     asyncio.run(work(*arguments))
-    return time.process_time() - began
+    return (time.process_time() - began,)
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
         lambda: cpu_of(whole_path, idle),
         lambda: cpu_of(whole_path, read),
     ]
-    adapter, stored, followed = interleaved(runs, TIMES)
+    (adapter,), (stored,), (followed,) = interleaved(runs, TIMES)
     row("the scripted adapter alone", adapter / CHUNKS * 1e6, "us/chunk")
     row("stored, nobody reading", (stored - adapter) / CHUNKS * 1e6, "us/chunk", "above the adapter")
     row(

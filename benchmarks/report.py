@@ -7,6 +7,8 @@ import platform
 import statistics
 from collections.abc import Callable, Sequence
 
+Figures = tuple[float, ...]
+
 
 def heading(text: str) -> None:
     """Print the title of a measurement."""
@@ -24,13 +26,13 @@ def row(name: str, value: float, unit: str, note: str = "") -> None:
     print(f"  {name:<46}{value:>12,.{digits}f} {unit:<10} {note}".rstrip(), flush=True)
 
 
-def interleaved(runs: Sequence[Callable[[], float]], times: int) -> list[float]:
-    """Call each of `runs` in turn, `times` over; return the median of each.
+def interleaved(runs: Sequence[Callable[[], Figures]], times: int) -> list[Figures]:
+    """Call each of `runs` in turn, `times` over; return the medians of what each returned.
 
     Turn by turn, so that a machine that slows down half-way slows them all down.
     """
-    samples: list[list[float]] = [[] for _ in runs]
+    samples: list[list[Figures]] = [[] for _ in runs]
     for _ in range(times):
         for run, sample in zip(runs, samples, strict=True):
             sample.append(run())
-    return [statistics.median(sample) for sample in samples]
+    return [tuple(statistics.median(column) for column in zip(*sample, strict=True)) for sample in samples]

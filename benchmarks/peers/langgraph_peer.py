@@ -71,9 +71,9 @@ async def steps(path: Path, threads: int, rounds: int) -> dict[str, float]:
             start = {"messages": [{"role": "user", "content": "Go."}], "rounds": rounds}
             await graph.ainvoke(start, config, durability="sync")
 
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         await asyncio.gather(*(conversation(n) for n in range(threads)))
-        return {"seconds": time.perf_counter() - began}
+        return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - worked}
 
 
 async def growth(path: Path, turns: int, size: int) -> dict[str, float]:
