@@ -43,12 +43,15 @@ class Follower:
         self._took: dict[str, str] = {}
         self._started: dict[str, float] = {}
         self._seq = 0
+        self._live: tuple[str, str] | None = None  # key and text of the part that is being written
+        self._writes: tuple[str, Any] | None = None  # type and id of the deltas that go into it
         self._messages: list[dict[str, Any]] = []
         self._queued: list[dict[str, Any]] = []
         self._places: dict[str, int] = {}
         self._more: dict[str, int] = {}
         self.limit = PAGE
         self.resuming = False
+        self.rows_changed = False
 
     @property
     def thread(self) -> dict[str, Any]:
@@ -61,9 +64,13 @@ class Follower:
         return self._view.deleted
 
     def apply(self, update: Update) -> None:
-        """Take in one update."""
+        """Take in one update; `rows_changed` says whether it was more than another piece of text."""
         self._view.apply(update)
-        self._watch_tools(update.chunks)
+        self.rows_changed = not self._goes_on(update)
+        if self._live and not self.rows_changed:
+            self._live = (self._live[0], self._live[1] + "".join(chunk["delta"] for chunk in update.chunks))
+            return
+        self._watch(update.chunks)
         if update.type == "snapshot":
             self._sent.clear()
             self._places.clear()
@@ -72,8 +79,18 @@ class Follower:
             self.resuming = False
         self._sort(self._view.messages)
         self._seq = update.seq or self._seq
-        if part := self._live_part():
-            self._runs[part[0]] = f"{part[0]}:{self._seq}"
+        self._live = self._live_part()
+        if self._live:
+            self._runs[self._live[0]] = f"{self._live[0]}:{self._seq}"
+
+    def _goes_on(self, update: Update) -> bool:
+        """Whether an update only lengthens the live text: nine of ten do, and no row need be made again."""
+        if not self._live or self.resuming or update.type != "chunks" or update.seq != self._seq:
+            return False
+        return all(
+            (chunk.get("type"), chunk.get("id")) == self._writes and isinstance(chunk.get("delta"), str)
+            for chunk in update.chunks
+        )
 
     def _sort(self, messages: list[dict[str, Any]]) -> None:
         """Put queued messages aside; one that is taken up comes after what was there before."""
@@ -83,10 +100,13 @@ class Follower:
             self._places.setdefault(message["id"], len(self._places))
         self._messages = sorted(asked, key=lambda message: self._places[message["id"]])
 
-    def _watch_tools(self, chunks: Iterable[Chunk]) -> None:
+    def _watch(self, chunks: Iterable[Chunk]) -> None:
+        """Note which deltas are being written, and when tools began and ended."""
         for chunk in chunks:
             kind = str(chunk.get("type"))
-            if kind == "data-tool-run" and (started := (chunk.get("data") or {}).get("started_at")):
+            if kind in ("text-delta", "reasoning-delta"):
+                self._writes = (kind, chunk.get("id"))
+            elif kind == "data-tool-run" and (started := (chunk.get("data") or {}).get("started_at")):
                 self._started.setdefault(str(chunk.get("id")), float(started))
             elif kind in ("tool-output-available", "tool-output-error"):
                 call_id = str(chunk.get("toolCallId"))
@@ -125,9 +145,9 @@ class Follower:
 
     def piece(self) -> Piece | None:
         """What of the live text the page has not been sent; None when there is none."""
-        if not (part := self._live_part()):
+        if not self._live:
             return None
-        run, text = self._runs[part[0]], clean_text(part[1])
+        run, text = self._runs[self._live[0]], clean_text(self._live[1])
         sent = self._sent.get(run, "")
         if not text.startswith(sent):
             sent = ""
@@ -147,14 +167,13 @@ class Follower:
         return next(prompts, 0)
 
     def _row(self, message: dict[str, Any]) -> MessageView:
-        part = self._live_part()
         context = Context(
             is_async=self._is_async,
             progress=self._view.progress,
             runs=self._view.runs,
             took=self._took,
             run=lambda key: self._runs.get(key, key),
-            live_key=part[0] if part else "",
+            live_key=self._live[0] if self._live else "",
             more=self._more,
         )
         return message_view(message, context)

@@ -70,7 +70,8 @@ class Stream(rx.State):
                     opened = await self.get_state(OpenThread)
                     if opened.open_id != thread_id:
                         return
-                    opened.show(follower)
+                    if follower.rows_changed:
+                        opened.show(follower)
                     self._send(follower.piece())
 
     def _send(self, piece: Piece | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from agent_core.fold import ThreadView
 from agent_core.messages import Message, Thread, Update
 from chat_app.state.follower import PAGE, Follower
 from chat_app.text import units
@@ -50,6 +51,31 @@ def test_pieces_put_together_are_the_text() -> None:
         assert piece.offset == units(text)
         text += piece.chunk
     assert text == TEXT
+
+
+def test_another_piece_of_text_changes_no_row() -> None:
+    follower = Follower()
+    follower.apply(snapshot(prompt(1)))
+    changed = []
+    for found in (START, [delta("a")], [delta("b")], [delta("c"), delta("d")]):
+        follower.apply(chunks(*found))
+        changed.append(follower.rows_changed)
+    assert changed == [True, True, False, False]
+    other = {"type": "text-delta", "id": "2", "delta": "elsewhere"}
+    for update in (chunks(other), chunks(delta("e"), seq=2), chunks({"type": "text-end", "id": "1"})):
+        follower.apply(update)
+        assert follower.rows_changed
+
+
+def test_the_quick_way_and_the_whole_way_lead_to_the_same_text() -> None:
+    quick, whole = Follower(), ThreadView()
+    updates = [snapshot(prompt(1)), chunks(*START), *(chunks(delta(letter)) for letter in TEXT)]
+    for update in updates:
+        quick.apply(update)
+        whole.apply(update)
+    piece = quick.piece()
+    assert piece is not None
+    assert piece.chunk == whole.messages[-1]["parts"][-1]["text"] == TEXT
 
 
 def test_the_live_text_is_in_no_row_until_it_is_finished() -> None:
