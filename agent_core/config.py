@@ -17,7 +17,8 @@ class Settings:
         heartbeat: how often a worker extends its leases (a small fraction of `lease`).
         poll: how often the scheduler looks for due wake-ups at the latest.
         watch: how often another process's commits are looked for (SQLite's data_version).
-        pulse: how often running work is checked against its fence, for stops from elsewhere.
+        pulse: how often running work is checked against its fence, for stops from elsewhere, and
+            the workers of this machine for being alive.
         reconcile: how often running threads without a wake-up are looked for.
         max_crashes: a step that killed its process this often is sealed.
         keep_deltas: how long the deltas of an idle thread are kept for slow readers.

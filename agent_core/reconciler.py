@@ -54,13 +54,17 @@ class Reconciler:
         """Push this worker's leases forward."""
         self._guarded(self._wake_ups.extend)
 
-    def reconcile(self) -> None:
-        """Release what the dead held, re-create what is missing, deliver what nobody works on."""
+    def take_over(self) -> None:
+        """Release what workers held that died on this machine."""
         for worker in self._presence.dead():
             released = self._guarded(self._wake_ups.release, worker)
             if released is not None:
                 self._presence.forget(worker)
+                self._notify()
                 _log.info("Worker %s is gone; %s of its wake-ups are due again.", worker, released)
+
+    def reconcile(self) -> None:
+        """Re-create what is missing, deliver what nobody works on."""
         self._guarded(self._wake_ups.missing)
         for key, _ in self._guarded(self._wake_ups.mine) or []:
             if not self._holds(key):

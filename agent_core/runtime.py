@@ -180,6 +180,7 @@ class Runtime:
             notify=self._notify,
         )
         self._scheduler.every(self.settings.heartbeat, duties.heartbeat)
+        self._scheduler.every(self.settings.pulse, duties.take_over)
         self._scheduler.every(self.settings.reconcile, duties.reconcile)
         self._scheduler.every(_TIDY, functools.partial(duties.tidy, self.settings.keep_deltas))
         self._scheduler.start()

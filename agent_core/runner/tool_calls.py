@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock
 from agent_core.config import Settings
-from agent_core.errors import ThreadNotFoundError
+from agent_core.errors import DatabaseError, ThreadNotFoundError
 from agent_core.faults import crash_point
 from agent_core.messages import Part, clean_text
 from agent_core.runner.postpone import postpone
@@ -21,7 +23,9 @@ from agent_core.store.tx import Tx
 from agent_core.store.writer import Writer
 from agent_core.tools import Tool, ToolContext, encode_result, execute
 
+R = TypeVar("R")
 _log = logging.getLogger(__name__)
+_AGAIN = 0.5  # seconds between tries to write an outcome down
 IN_DOUBT = (
     "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
     "It was not run again. Check before you try once more."
@@ -100,7 +104,8 @@ class ToolRunner:
 
     def _may_run_again(self, call: ClaimedCall, tool: Tool) -> bool:
         # A tool that ends its process each time is given up like a step that does.
-        return tool.rerun_on_interrupt and call.attempt <= self._settings.max_crashes
+        failures = tool.retry.max_attempts - 1 if tool.retry is not None else 0
+        return tool.rerun_on_interrupt and call.attempt <= self._settings.max_crashes + failures
 
     async def _execute(self, call: ClaimedCall, tool: Tool) -> None:
         context = ToolContext(
@@ -122,7 +127,7 @@ class ToolRunner:
             return
         crash_point("tool.ran")
         if output is None:
-            await self._writer.run(calls.hand_over, call, tool.timeout)
+            await self._insist(calls.hand_over, call, tool.timeout)
         else:
             await self._end(call, output=output)
 
@@ -132,13 +137,30 @@ class ToolRunner:
         if delay is None:
             await self._end(call, error=words)
         else:
-            await self._writer.run(calls.retry, call, words, self._clock.now() + delay)
+            await self._insist(calls.retry, call, words, self._clock.now() + delay)
 
     async def _report(self, call: ClaimedCall, data: Any) -> None:
-        await self._writer.run(calls.report, call, "data-tool-progress", data)
+        try:
+            await self._writer.run(calls.report, call, "data-tool-progress", data)
+        except DatabaseError as error:  # seeing less of it is no reason for the tool to fail
+            _log.warning("The progress of %s is not shown: %s", call.id, error)
+
+    async def _insist(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Write what a tool came to, again and again while the database refuses.
+
+        The tool has run and must not run again, so its outcome is nowhere but here.
+        """
+        while True:
+            try:
+                return await self._writer.run(function, *args, **kwargs)
+            except DatabaseError as error:
+                if self._writer.closed:
+                    raise
+                _log.warning("A tool's outcome waits for the database: %s", error)
+                await asyncio.sleep(_AGAIN)
 
     async def _end(self, call: ClaimedCall, *, output: str | None = None, error: str | None = None) -> None:
-        await self._writer.run(
+        await self._insist(
             outcomes.finish, call.thread_id, call.id, output=output, error=error, attempt=call.attempt
         )
         crash_point("tool.commit.after")

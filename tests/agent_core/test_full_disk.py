@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from agent_core import AgentApi
 from agent_core.errors import DatabaseError
 from agent_core.store.tx import Tx
-from agent_core.testing import ScriptedModel, eventually
-from tests.agent_core.support import QUICK, agent_on, finished
+from agent_core.testing import ScriptedModel, ToolUse, eventually
+from agent_core.tools import action_tool
+from tests.agent_core.support import QUICK, agent_on, finished, tool_parts
 
 
 async def limit_pages(api: AgentApi, *, full: bool) -> None:
@@ -61,3 +63,29 @@ async def test_an_answer_that_finds_no_room_waits_for_it(
             await finished(api, thread)
         assert (await api.list_messages(thread.id))[-1].text == answer
     assert "PoisonedStepError" not in caplog.text, "a refusing disk is not a crash of the process"
+
+
+async def test_an_outcome_that_finds_no_room_waits_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The tool has run and must not run again: its result is nowhere but in memory."""
+    ran: list[int] = []
+    full = asyncio.Event()
+
+    @action_tool
+    async def once() -> str:
+        """Return a lot."""
+        ran.append(1)
+        await full.wait()
+        return "long " * 100_000
+
+    async with agent_on(tmp_path / "a.db", [[ToolUse("once")], ["Well."]], tools=[once]) as api:
+        thread = await api.create_thread("one")
+        await eventually(lambda: ran)
+        await limit_pages(api, full=True)
+        full.set()
+        await eventually(lambda: "outcome waits for the database" in caplog.text)
+        await limit_pages(api, full=False)
+        assert (await finished(api, thread)).status == "completed"
+        assert (await tool_parts(api, thread))[0]["output"] == "long " * 100_000
+    assert ran == [1]
