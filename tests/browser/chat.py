@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,10 +16,15 @@ from playwright.sync_api import Locator, Page, expect
 from tests.tools.server import Server
 
 T = TypeVar("T")
-WORDS = 120
-PACE = 0.03  # seconds between words
-COUNTING = [item for n in range(WORDS) for item in (f"w{n} ", PACE)]
-COUNTED = [f"w{n}" for n in range(WORDS)]
+WORDS = [f"w{n}" for n in range(60)]
+HALF = 25
+PACE = 0.02  # seconds between words
+
+
+def counting(gate: threading.Event) -> list[str | float | threading.Event]:
+    """Say all of `WORDS`, one by one, but after the first `HALF` wait until the test opens the gate."""
+    spoken: list[str | float | threading.Event] = [item for word in WORDS for item in (f"{word} ", PACE)]
+    return [*spoken[: 2 * HALF], gate, *spoken[2 * HALF :]]
 
 
 class Chat:
@@ -38,9 +44,14 @@ class Chat:
         return self.page.get_by_test_id(testid)
 
     @property
+    def answers(self) -> Locator:
+        """The assistant's messages."""
+        return self.page.locator('[data-testid="message"][data-role="assistant"]')
+
+    @property
     def answer(self) -> Locator:
         """The newest answer."""
-        return self.page.locator('[data-testid="message"][data-role="assistant"]').last
+        return self.answers.last
 
     @property
     def prompts(self) -> Locator:
@@ -64,21 +75,22 @@ class Chat:
         """The words of the newest answer, as they stand on the page."""
         return self.answer.inner_text().split() if self.answer.count() else []
 
-    def wait_for_words(self, count: int) -> list[str]:
-        """Wait until at least so many words stand there; return them."""
-        return eventually(self.words, lambda words: len(words) >= count)
+    def wait_for_half(self) -> None:
+        """Wait until the answer stands there as far as the gate lets it."""
+        eventually(self.words, lambda words: words == WORDS[:HALF])
 
     def wait_until(self, status: str) -> None:
         """Wait until the thread stands as `status` says."""
         expect(self.by("status")).to_have_attribute("data-status", status)
 
     def answer_text(self) -> str:
-        """Wait until the turn is over and the page has shown all of it; return the answer's text."""
+        """Wait until the turn is over and the page shows all that is stored; return the answer's text."""
         self.wait_until("completed")
-        stored = self.stored()
-        return eventually(
-            lambda: " ".join(self.answer.inner_text().split()), lambda text: text == " ".join(stored.split())
+        shown, _ = eventually(
+            lambda: (" ".join(self.words()), " ".join(self.stored().split())),
+            lambda texts: texts[0] == texts[1] != "",
         )
+        return shown
 
     def stored(self) -> str:
         """The text of the newest answer as it stands in the database."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(240))
 
 
-@pytest.fixture(scope="package")
+# No longer than a module: Playwright's own event loop runs as long as this, and no other then can.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = chromium.find()
     if path is None:
@@ -53,6 +55,14 @@ def server(
     model = {"CHAT_MODEL": "openai/scripted", "OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "none"}
     with running(mode, tmp_path_factory.mktemp(mode), model) as server:
         yield server
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What an answer may wait for; open at the end, whatever happened."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import COUNTED, COUNTING, PACE, WORDS, Chat, eventually
+from tests.browser.chat import HALF, WORDS, Chat, counting
 from tests.tools.provider import Call, Provider, Refuse
 from tests.tools.server import Server
 
@@ -16,60 +17,68 @@ HOSTILE = """<img src=x onerror="window.hacked=1"><script>window.hacked=1</scrip
 <a href="javascript:window.hacked=1">one</a> [two](javascript:window.hacked=1) <iframe src="/"></iframe>"""
 
 
-def test_an_answer_is_shown_as_it_is_written(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("Count", COUNTING)
+def test_an_answer_is_shown_as_it_is_written(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
     tab = open_tab()
     tab.send("Count")
     expect(tab.prompts).to_have_text("Count")
     expect(tab.by("composer")).to_have_value("")
 
-    early = tab.wait_for_words(3)
-    later = tab.wait_for_words(len(early) + 10)
+    tab.wait_for_half()
+    gate.set()
 
-    assert len(early) < len(later) < WORDS, "it came at once, not as it was written"
-    assert tab.answer_text().split() == COUNTED
+    assert tab.answer_text().split() == WORDS
 
 
-def test_a_reload_in_the_middle_loses_and_repeats_nothing(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("Count", COUNTING)
+def test_a_reload_in_the_middle_loses_and_repeats_nothing(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
     tab = open_tab()
     tab.send("Count")
-    seen = tab.wait_for_words(15)
+    tab.wait_for_half()
 
     tab.page.reload()
 
-    assert len(tab.wait_for_words(len(seen))) < WORDS, "the answer was over before the reload"
-    assert tab.answer_text().split() == COUNTED
+    tab.wait_for_half()
+    gate.set()
+    assert tab.answer_text().split() == WORDS
     expect(tab.prompts).to_have_count(1)
 
 
-def test_a_second_browser_sees_the_same_answer_grow(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("Count", COUNTING)
+def test_a_second_browser_sees_the_same_answer_grow(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
     first = open_tab()
     first.send("Count")
-    first.wait_for_words(10)
+    first.wait_for_half()
 
     second = open_tab(f"/chat/{first.thread_id}")
 
-    assert len(second.wait_for_words(10)) < WORDS
-    assert second.answer_text() == first.answer_text()
+    second.wait_for_half()
+    gate.set()
+    assert second.answer_text().split() == first.answer_text().split() == WORDS
 
 
-def test_stop_keeps_what_was_written_and_continue_finishes_it(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("Count", COUNTING)
+def test_stop_keeps_what_was_written_and_continue_finishes_it(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
     tab = open_tab()
     tab.send("Count")
-    tab.wait_for_words(10)
+    tab.wait_for_half()
 
     tab.by("stop").click()
     expect(tab.by("stopped")).to_be_visible()
-    kept = eventually(tab.words, lambda words: words == tab.stored().split())
-    tab.page.wait_for_timeout(20 * PACE * 1000)
+    gate.set()  # the provider would go on
+    tab.page.wait_for_timeout(500)
 
-    assert 10 <= len(kept) < WORDS
-    assert tab.words() == kept == COUNTED[: len(kept)], "it went on after the stop"
+    assert tab.words() == tab.stored().split() == WORDS[:HALF], "it went on after the stop"
     tab.by("continue").click()
-    assert tab.answer_text().split() == COUNTED
+    assert tab.answer_text().split() == WORDS
 
 
 def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_tab: OpenTab) -> None:
@@ -89,24 +98,25 @@ def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_ta
 
 
 def test_kill_9_in_the_middle_of_an_answer_and_the_same_tab_carries_on(
-    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
-    provider.answer("Count", COUNTING)
+    provider.answer("Count", counting(gate))
     tab = open_tab()
     tab.send("Count")
-    before = tab.wait_for_words(20)
-    assert len(before) < WORDS
+    tab.wait_for_half()
 
     server.kill()
     tab.page.wait_for_timeout(500)
-    assert len(tab.words()) >= len(before), "what was on the page went away with the server"
+    assert tab.words() == WORDS[:HALF], "what was on the page went away with the server"
+    gate.set()
     server.start()
 
-    assert tab.answer_text().split() == COUNTED
+    assert tab.answer_text().split() == WORDS
     expect(tab.prompts).to_have_count(1)
     tab.send("Count")  # and the tab is alive: it can go on
     expect(tab.prompts).to_have_count(2)
-    assert tab.answer_text().split() == COUNTED
+    expect(tab.answers).to_have_count(2)
+    assert tab.answer_text().split() == WORDS
     # A browser says itself when a server is away, and the development server's client does too.
     away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|\[vite\]|Failed to load resource", re.IGNORECASE)
     troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]

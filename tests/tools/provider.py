@@ -32,7 +32,9 @@ class Refuse:
     sentence: str
 
 
-Item = str | float | Call | Refuse
+PATIENCE = 120.0  # seconds that an answer waits for an event of the test
+
+Item = str | float | Call | Refuse | threading.Event
 Turn = Iterable[Item]
 
 
@@ -115,7 +117,10 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
 def _stream(turn: Iterable[Item]) -> Iterator[str]:
     calls, due = 0, time.monotonic()
     for item in turn:
-        if isinstance(item, float | int):
+        if isinstance(item, threading.Event):
+            item.wait(PATIENCE)
+            due = time.monotonic()
+        elif isinstance(item, float | int):
             # By the clock, not pause by pause: a thousand pauses must not add up to more.
             due += item
             time.sleep(max(0.0, due - time.monotonic()))
