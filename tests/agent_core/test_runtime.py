@@ -52,14 +52,14 @@ async def test_a_killed_process_is_taken_over_at_once(
 ) -> None:
     """With the default lease of seconds: the lock file tells of the death."""
     plan = Plan(tmp_path, pace=0.2)
-    dead = spawn(plan)
     path = prepare(tmp_path / "agents.db")
+    dead = spawn(plan)
     async with Runtime(plan.url, work=False) as watching:
         api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
         await api.create_thread(thread_id="t")
         await api.send_message("t", "once")
         async with Follower(api, "t") as follower:
-            await follower.until(lambda _: "Step 0" in follower.text)
+            await follower.until(lambda _: "Step 0" in follower.text, 30)
             dead.kill()
             dead.join()
             assert rows(path)["agent_wake_up"], "its lease outlives it"
