@@ -15,11 +15,13 @@ import pytest
 from agent_core import AgentApi, errors
 from agent_core.states import OUTCOMES
 from agent_core.store.rows import CALL, DELTA, STREAM, THREAD
+from agent_core.store.turns import WhenBusy
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool, async_tool
 from tests.agent_core.support import AT_ONCE, Follower, agent_on, rows, tool_parts
 
 THREADS = ("t0", "t1", "t2")
+BUSY: tuple[WhenBusy, ...] = ("reject", "queue", "queue", "interrupt")
 
 
 class Storm:
@@ -75,7 +77,7 @@ class Storm:
         """Do something, as somebody in some process would; a refusal is an answer, too."""
         api, thread_id = self.random.choice(apis), self.random.choice(THREADS)
         number = self.random.randrange(1_000_000)
-        how = self.random.choice(["reject", "queue", "queue", "interrupt"])
+        how = self.random.choice(BUSY)
         deeds: list[Any] = [
             lambda: api.send_message(thread_id, f"{number}", when_busy=how),
             lambda: api.send_message(thread_id, "again", message_id=f"m{number % 5}", when_busy=how),
