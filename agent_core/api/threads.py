@@ -119,7 +119,7 @@ class ThreadMethods(ApiBase):
             "title": None if title is None else clean_text(title),
             "pinned": pinned,
             "archived": archived,
-            "meta": None if metadata is None else checked_metadata(metadata),
+            "metadata": None if metadata is None else checked_metadata(metadata),
         }
         values = {name: value for name, value in given.items() if value is not None}
         if values:

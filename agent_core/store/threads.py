@@ -66,9 +66,14 @@ def remove(tx: Tx, thread_id: str) -> None:
 
 
 def change(tx: Tx, thread_id: str, **values: Any) -> None:
-    """Set columns that a person may set (title, pinned, archived, meta) and tell the readers."""
+    """Set what a person may set (title, pinned, archived, metadata) and tell the readers.
+
+    It is no activity: the thread keeps its place in the list.
+    """
     lock(tx, thread_id)
-    cursor = deltas.tick(tx, thread_id)
-    columns = {name: dump(value) if name == "meta" else value for name, value in values.items()}
-    tx.run(Statement(update(THREAD).where(_t.id == P("thread_id")).values(**columns)), thread_id=thread_id)
+    columns = {name: value for name, value in values.items() if name != "metadata"}
+    if "metadata" in values:
+        columns["meta"] = dump(values["metadata"])
+    write = update(THREAD).where(_t.id == P("thread_id")).values(**columns, cursor=_t.cursor + 1)
+    (cursor,) = tx.must(Statement(write.returning(_t.cursor)), thread_id=thread_id)
     deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(**values)])

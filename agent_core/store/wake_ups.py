@@ -13,7 +13,7 @@ from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent_core.states import OPEN_CALLS
-from agent_core.store import calls
+from agent_core.store import calls, deltas
 from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
@@ -152,6 +152,7 @@ class LeasedWakeUps:
             self.enqueue(tx, f"tool:{thread_id}:{call_id}", thread_id, tx.now)
             found += 1
         for (thread_id,) in tx.all(_ADVANCE_MISSING):
-            calls.advance(tx, thread_id)
+            status = calls.advance(tx, thread_id)
+            deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [deltas.thread_chunk(status=status)])
             found += 1
         return found

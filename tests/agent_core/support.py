@@ -139,7 +139,16 @@ class Follower:
         stored = await self._api.list_messages(self._thread_id)
         viewed = [shown(message) for message in self.view.messages]
         assert viewed == [shown(m) for m in stored], (viewed, [shown(m) for m in stored])
-        for field in ("status", "title", "error", "error_kind", "retry_state"):
+        for field in (
+            "status",
+            "title",
+            "error",
+            "error_kind",
+            "retry_state",
+            "pinned",
+            "archived",
+            "metadata",
+        ):
             assert self.view.thread[field] == getattr(thread, field), field
 
     async def close(self) -> None:

@@ -14,9 +14,12 @@ import pytest
 from agent_core import Agent, Runtime, Workpool, action_tool, define_internal_agent_api, errors
 from agent_core.presence import Presence
 from agent_core.runner.tool_calls import IN_DOUBT
+from agent_core.states import CallStatus
+from agent_core.store import steps
+from agent_core.store.calls import NewCall
 from agent_core.store.rows import THREAD
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from tests.agent_core.support import Follower, agent_on, finished, prepare, rows, texts, tool_parts
+from tests.agent_core.support import QUICK, Follower, agent_on, finished, prepare, rows, texts, tool_parts
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
 
@@ -162,6 +165,53 @@ async def test_a_step_that_kills_its_process_is_sealed(tmp_path: Path) -> None:
             await follower.agrees()
 
 
+NET = {
+    "a step": ("streaming", "pending", "delete from agent_wake_up"),
+    "a tool": ("awaiting_tool_results", "pending", "delete from agent_wake_up"),
+    "the step after the tools": ("awaiting_tool_results", "failed", "delete from agent_wake_up"),
+    "a lease that nobody works on": ("streaming", "failed", "update agent_wake_up set worker = 'nobody'"),
+}
+
+
+@pytest.mark.parametrize("case", NET)
+async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
+    """No known path leads there; somebody's hand in the database may."""
+    status, call, harm = NET[case]
+
+    @action_tool
+    async def ping() -> str:
+        """Ping."""
+        return "pong"
+
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        return ["Well."] if messages[-1]["role"] == "tool" else [ToolUse("ping", id="c")]
+
+    options: dict[str, Any] = {"tools": [ping], "settings": QUICK}
+    async with agent_on(path, turn, **options, runtime={"work": False}) as sender:
+        await sender.create_thread(thread_id="t")
+        await sender.send_message("t", "Hi")
+
+        def leave(tx: Any) -> None:
+            """Leave the thread as a worker would have in the middle of its turn, and then harm it."""
+            tx.cursor.execute("update agent_wake_up set worker = 'w'")
+            claim = steps.claim(tx, "t", "w", 3, {"assistant"})
+            assert claim is not None
+            parts = [{"type": "tool-ping", "toolCallId": "c", "state": "input-available"}]
+            new = [NewCall("c", "ping", "{}", CallStatus.PENDING)]
+            steps.commit(tx, claim, parts=parts, chunks=[], new_calls=new, usage=None, first=True)
+            tx.cursor.execute(f"update agent_tool_call set status = '{call}', error = 'x'")
+            tx.cursor.execute(f"update agent_thread set status = '{status}'")
+            tx.cursor.execute(harm)
+
+        if case == "a step":
+            await sender.runtime.writer.run(lambda tx: tx.cursor.execute(harm).rowcount)
+        else:
+            await sender.runtime.writer.run(leave)
+        async with Follower(sender, "t") as follower, agent_on(path, turn, **options) as worker:
+            assert (await finished(worker, "t", 5)).status == "completed"
+            await follower.agrees()
+
+
 async def test_a_sender_that_does_not_work_is_served_at_once(path: Path) -> None:
     """Another process's new work is noticed by its commit, not by the next poll."""
     async with agent_on(path, lambda _: ["Yes."]), agent_on(path, [], runtime={"work": False}) as sender:
@@ -252,6 +302,9 @@ def test_a_script_ends_when_it_is_done(tmp_path: Path) -> None:
     script = f"""
 import asyncio
 from agent_core import Agent, Runtime, define_internal_agent_api
+from agent_core.states import CallStatus
+from agent_core.store import steps
+from agent_core.store.calls import NewCall
 from agent_core.store.rows import THREAD
 from agent_core.testing import ScriptedModel
 async def main():

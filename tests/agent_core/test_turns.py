@@ -442,7 +442,11 @@ async def test_list_pages_newest_activity_first(path: Path) -> None:
         assert paged == wanted
         assert [thread.title for thread in await api.list_threads(query="t3")] == ["T3"]
         assert not await api.list_threads(query="%")
-        await api.update_thread(made[0], archived=True, title="Old", pinned=True, metadata={"k": "v"})
+        async with Follower(api, made[0]) as follower:
+            await api.update_thread(made[0], title="Old", pinned=True, metadata={"k": "v"})
+            await follower.agrees()
+        assert [thread.id for thread in await api.list_threads()] == wanted, "a new name is no activity"
+        await api.update_thread(made[0], archived=True)
         (old,) = await api.list_threads(archived=True)
         assert (old.id, old.title, old.pinned, old.metadata) == (made[0], "Old", True, {"k": "v"})
         with pytest.raises(errors.ValidationError):
