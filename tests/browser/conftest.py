@@ -27,16 +27,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(240))
 
 
+@pytest.fixture(scope="package")
+def chromium_path() -> Path:
+    """Where Chromium is; without one there is nothing to start a server for."""
+    path = chromium.find()
+    if path is None and os.environ.get("CI"):
+        pytest.fail(chromium.MISSING)
+    if path is None:
+        pytest.skip("no Chromium was found or could be installed: NOTHING IN A BROWSER WAS TESTED")
+    return path
+
+
 # No longer than a module: Playwright's own event loop runs as long as this, and no other then can.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail(chromium.MISSING)
-        pytest.skip("no Chromium was found or could be installed: NOTHING IN A BROWSER WAS TESTED")
+def browser(chromium_path: Path) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.FLAGS))
         yield browser
         browser.close()
 
@@ -49,7 +55,10 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(scope="package", params=["prod", "dev"])
 def server(
-    request: pytest.FixtureRequest, provider: Provider, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    chromium_path: Path,
+    provider: Provider,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
     mode: Mode = request.param
     model = {"CHAT_MODEL": "openai/scripted", "OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "none"}
