@@ -59,6 +59,13 @@ async def finished(api: AgentApi, thread: Thread | str, timeout: float = 20) -> 
     return await api.wait_until_idle(thread if isinstance(thread, str) else thread.id, timeout)
 
 
+async def lose_leases(api: AgentApi) -> None:
+    """Do to a runtime what a long sleep does: no more heartbeats, and its work is due for others."""
+    runtime = api.runtime
+    runtime._scheduler.shutdown()  # pyright: ignore[reportPrivateUsage]
+    await runtime.writer.run(runtime._wake_ups.release, runtime.worker)  # pyright: ignore[reportPrivateUsage]
+
+
 async def texts(api: AgentApi, thread: Thread | str) -> list[str]:
     """Return what each message says."""
     found = await api.list_messages(thread if isinstance(thread, str) else thread.id)

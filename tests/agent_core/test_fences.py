@@ -15,13 +15,22 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, Runtime, ToolContext, define_internal_agent_api
-from agent_core.api import AgentApi
 from agent_core.errors import ModelError
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta
 from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
-from tests.agent_core.support import QUICK, Follower, agent_on, finished, prepare, rows, texts, tool_parts
+from tests.agent_core.support import (
+    QUICK,
+    Follower,
+    agent_on,
+    finished,
+    lose_leases,
+    prepare,
+    rows,
+    texts,
+    tool_parts,
+)
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
 
@@ -57,16 +66,6 @@ class Gate:
             self.left.set()
 
 
-async def lose_the_lease(api: AgentApi, thread_id: str) -> None:
-    """Do to a runtime what a long sleep does: its leases run out and somebody else takes them."""
-    runtime = api.runtime
-
-    def expire(tx: Any) -> None:
-        tx.wake.release(tx, runtime.worker)
-
-    await runtime.writer.run(expire)
-
-
 LATE = {
     "commit": "and more",
     "fail": ValueError("late"),
@@ -83,7 +82,7 @@ async def test_a_late_step_writes_nothing(path: Path, late: str) -> None:
         thread = await old.create_thread("Hi")
         await asyncio.wait_for(gate.reached.wait(), 5)
         async with agent_on(path, [["new"]]) as new, Follower(new, thread.id) as follower:
-            await lose_the_lease(old, thread.id)
+            await lose_leases(old)
             done = await finished(new, thread)
             assert (done.status, await texts(new, thread)) == ("completed", ["Hi", "new"])
             before = rows(path)
@@ -116,7 +115,7 @@ async def test_a_late_tool_writes_nothing(path: Path, end: str) -> None:
         thread = await old.create_thread("Hi")
         await eventually(lambda: began)
         async with agent_on(path, answer, tools=[tool]) as new, Follower(new, thread.id) as follower:
-            await lose_the_lease(old, thread.id)
+            await lose_leases(old)
             await finished(new, thread)
             assert (await tool_parts(new, thread))[0]["errorText"] == IN_DOUBT
             before = rows(path)
@@ -227,7 +226,7 @@ async def test_two_followers_of_a_takeover_see_the_same(path: Path) -> None:
         async with Follower(old, thread.id) as early:
             await early.until(lambda _: early.text == "old")
             async with agent_on(path, ScriptedModel([[0.2, "new"]])) as new:
-                await lose_the_lease(old, thread.id)
+                await lose_leases(old)
                 async with Follower(new, thread.id) as late:
                     await late.until(lambda _: late.text == "old")  # it stays until the first new token
                     await finished(new, thread)

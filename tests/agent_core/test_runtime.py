@@ -19,7 +19,17 @@ from agent_core.store import steps
 from agent_core.store.calls import NewCall
 from agent_core.store.rows import THREAD
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from tests.agent_core.support import QUICK, Follower, agent_on, finished, prepare, rows, texts, tool_parts
+from tests.agent_core.support import (
+    QUICK,
+    Follower,
+    agent_on,
+    finished,
+    lose_leases,
+    prepare,
+    rows,
+    texts,
+    tool_parts,
+)
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
 
@@ -137,7 +147,7 @@ async def test_a_tool_whose_process_died(tmp_path: Path, again: bool) -> None:
         thread = await api.create_thread("Hi")
         await eventually(lambda: ran)
         # What a SIGKILL leaves behind: a running call whose lease nobody holds any more.
-        await api.runtime.writer.run(lambda tx: tx.wake.release(tx, api.runtime.worker))  # type: ignore[attr-defined]
+        await lose_leases(api)
         async with agent_on(path, turn, tools=[once]) as heir:
             await finished(heir, thread)
             (part,) = await tool_parts(heir, thread)
