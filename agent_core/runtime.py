@@ -272,7 +272,7 @@ class Runtime:
 
     def _take(self) -> list[str]:
         room = max(self.workpool.free, self.tool_workpool.free)
-        if room == 0:
+        if room == 0 or not self._reads.anything_due(self.clock.now()):
             return []
         return self._writer.run_blocking(self._wake_ups.take, room)
 

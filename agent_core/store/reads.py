@@ -14,7 +14,7 @@ from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import StreamStatus
 from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.rows import load
-from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow
+from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow, WakeUpRow
 
 
 class Reads:
@@ -126,6 +126,14 @@ class Reads:
             replies = {row.id} if row.role == "assistant" else set[str]()
             streams = _streams(session, thread_id, replies, everything=False, partial=True)
             return assemble(row, streams, _calls(session, thread_id, replies))
+
+    def anything_due(self, now: float) -> bool:
+        """Whether a wake-up is due; asked before the write lock is taken to lease it."""
+        with self.session() as session:
+            return (
+                session.exec(select(WakeUpRow.id).where(col(WakeUpRow.next_run_time) <= now).limit(1)).first()
+                is not None
+            )
 
     def fences(self, thread_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Return (seq, status) of each thread that still exists."""
