@@ -23,6 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of these tests answers, however busy the machine is."""
+    monkeypatch.setattr("chat_app.models.PROBE_TIMEOUT", 10.0)
+
+
 def choose(settings: Settings | None = None, ollama: str = NOWHERE, **environ: str) -> ModelChoice:
     return choose_model(settings or Settings(), environ, ollama_url=ollama)
 
