@@ -48,7 +48,7 @@ bench: $(VENV)/.dev ## measure; prints ratios
 	$(PY) -m benchmarks $(ARGS)
 
 clean: ## remove everything that can be made again (never data/)
-	rm -rf .venv .venv-* .web .states assets/external .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache .cache-tests
+	rm -rf .venv .venv-* .web .web-* .states assets/external .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache .cache-tests
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps below stand for "installed as the requirements now say". A virtual environment whose
