@@ -13,7 +13,7 @@ from typing import Any
 from agent_core.agent import Agent, AnyAgent
 from agent_core.clock import Clock
 from agent_core.config import Settings
-from agent_core.errors import AgentCoreError, ModelError, StepLimitError, ValidationError
+from agent_core.errors import AgentCoreError, ModelError, PoisonedStepError, StepLimitError, ValidationError
 from agent_core.faults import crash_point
 from agent_core.history import repair, to_provider
 from agent_core.llm.base import ModelRequest, Usage
@@ -97,9 +97,8 @@ class Runner:
 
     async def step(self, thread_id: str) -> None:
         """Run the next model step of a thread, if there is one and it is ours."""
-        most = self._settings.max_crashes
         try:
-            claim = await self._writer.run(steps.claim, thread_id, self._worker, most, self._agents)
+            claim = await self._writer.run(steps.claim, thread_id, self._worker, self._agents)
         except UnknownAgent as agent:
             await postpone(self._writer, self._clock, str(agent), step_key(thread_id), thread_id)
             return
@@ -125,6 +124,11 @@ class Runner:
             await self._drive(attempt)
 
     async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt:
+        if claim.crashes >= self._settings.max_crashes:
+            raise PoisonedStepError(
+                f"This step ended its process {claim.crashes} times, so it is not tried again by itself. "
+                "Resume the thread to try once more."
+            )
         if claim.steps >= agent.max_steps:
             raise StepLimitError(
                 f"The turn took {claim.steps} model steps, the most that {agent.name!r} allows. "

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import exists, select, update
 
-from agent_core.errors import PoisonedStepError
 from agent_core.faults import crash_point
 from agent_core.messages import Chunk, Part
 from agent_core.states import THREAD as MOVES
@@ -36,6 +35,7 @@ class Claim:
     seq: int
     message_id: str
     attempt: int
+    crashes: int
     steps: int
     agent: str
     user_id: str | None
@@ -86,11 +86,11 @@ _CLEAR_RETRY = _move("claim", retry_state=None)
 _FAIL = _move("fail", retry_state=None, error=P("new_error"), error_kind=P("new_kind"))
 
 
-def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int, agents: Container[str]) -> Claim | None:
+def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim | None:
     """Take a thread's next model step for `worker`, which must hold the lease of its wake-up.
 
     An attempt that was still open lost its process; what it had said is kept until the first token
-    of this one. A step that lost `max_crashes` processes is sealed instead of claimed.
+    of this one, and the death is counted.
 
     Returns:
         None: there is nothing to do, or somebody else does it.
@@ -107,7 +107,6 @@ def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int, agents: Contain
     seq, message_id, attempt, crashes, steps, agent, user_id, position, retrying = row
     if agent not in agents:
         raise UnknownAgent(agent)
-    claimed = Claim(thread_id, seq, message_id, attempt + 1, steps, agent, user_id, position)
     before = streams.worker_of(tx, thread_id, seq - 1)
     if before is not None:
         ends = streams.cut(tx, thread_id, seq - 1, position, "the process ended")
@@ -115,23 +114,13 @@ def claim(tx: Tx, thread_id: str, worker: str, max_crashes: int, agents: Contain
             cursor = deltas.tick(tx, thread_id)
             deltas.append(tx, thread_id, cursor, ends, seq=seq - 1, message_id=message_id)
     if before not in (None, worker):  # an attempt of this very worker was refused by the database
+        crashes += 1
         tx.run(_CRASHED, thread_id=thread_id)
-        if crashes + 1 >= max_crashes:
-            _seal(tx, claimed, crashes + 1)
-            return None
     streams.open_stream(tx, thread_id, seq, message_id=message_id, worker=worker, attempt=attempt + 1)
     if retrying is not None:
         (cursor,) = tx.must(_CLEAR_RETRY, thread_id=thread_id, at_seq=seq, now=tx.now)
         deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(status="streaming", retry_state=None)])
-    return claimed
-
-
-def _seal(tx: Tx, claimed: Claim, crashes: int) -> None:
-    words = (
-        f"This step ended its process {crashes} times, so it is not tried again by itself. "
-        "Resume the thread to try once more."
-    )
-    fail(tx, claimed, words, PoisonedStepError.__name__, [])
+    return Claim(thread_id, seq, message_id, attempt + 1, crashes, steps, agent, user_id, position)
 
 
 def flush(tx: Tx, claimed: Claim, chunks: list[Chunk], first: bool) -> bool:

@@ -163,12 +163,16 @@ async def test_a_step_that_kills_its_process_is_sealed(tmp_path: Path) -> None:
         child = spawn(plan)
         child.join(20)
         assert child.exitcode == -9
+    told: list[Exception] = []
     async with Runtime(plan.url) as runtime:
-        api = define_internal_agent_api(runtime, make_agent(plan.effects, 0))
+        agent = make_agent(plan.effects, 0)
+        agent.on_error = lambda _thread_id, error: told.append(error)
+        api = define_internal_agent_api(runtime, agent)
         async with Follower(api, plan.thread_id) as follower:
             sealed = await finished(api, plan.thread_id)
             assert (sealed.status, sealed.error_kind) == ("failed", "PoisonedStepError")
             assert "3 times" in (sealed.error or "")
+            await eventually(lambda: [type(error) for error in told] == [errors.PoisonedStepError])
             await follower.agrees()
             await api.resume_thread(plan.thread_id)
             assert (await finished(api, plan.thread_id)).status == "completed"
@@ -204,7 +208,7 @@ async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
         def leave(tx: Any) -> None:
             """Leave the thread as a worker would have in the middle of its turn, and then harm it."""
             tx.cursor.execute("update agent_wake_up set worker = 'w'")
-            claim = steps.claim(tx, "t", "w", 3, {"assistant"})
+            claim = steps.claim(tx, "t", "w", {"assistant"})
             assert claim is not None
             parts = [{"type": "tool-ping", "toolCallId": "c", "state": "input-available"}]
             new = [NewCall("c", "ping", "{}", CallStatus.PENDING)]

@@ -33,7 +33,7 @@ from agent_core.store.tx import Tx
 from tests.agent_core.support import prepare, rows
 
 WORKER = "w"
-CLAIM = Claim("t", 1, "reply", 1, 0, "a", None, 2)
+CLAIM = Claim("t", 1, "reply", 1, 0, 0, "a", None, 2)
 CLAIMED = ClaimedCall("t", "c", "tool", {}, 1, False, "a", None, 1)
 RETRY = {"attempt": 2, "max_attempts": 3, "next_at": 9e9, "error": "x", "kind": "network"}
 MISSED = (FenceLost, errors.ThreadBusyError, errors.ToolCallFinishedError)
@@ -55,7 +55,7 @@ def decide(tx: Tx, approved: bool) -> None:
 ON_THREAD: dict[str, Callable[[Tx], Any]] = {
     "send": lambda tx: turns.send(tx, "t", message("m2"), "reject"),
     "resume": lambda tx: turns.resume(tx, "t", None),
-    "claim": lambda tx: steps.claim(tx, "t", WORKER, 3, {"a"}),
+    "claim": lambda tx: steps.claim(tx, "t", WORKER, {"a"}),
     "retry": lambda tx: steps.retry(tx, CLAIM, [], RETRY),
     "call_tools": lambda tx: commit(tx, [NewCall("c", "tool", "{}", CallStatus.PENDING)]),
     "tools_done": lambda tx: calls.advance(tx, "t"),
@@ -129,7 +129,7 @@ async def bench(tmp_path: Path) -> AsyncGenerator[Bench]:
         await bench.do(lambda tx: turns.create(tx, "t", messages=[message("m1")], **given))
         await bench.put(tables.THREAD, message_id="reply")
         await bench.give_leases()
-        await bench.do(lambda tx: steps.claim(tx, "t", WORKER, 3, {"a"}))
+        await bench.do(lambda tx: steps.claim(tx, "t", WORKER, {"a"}))
         yield bench
 
 
