@@ -15,7 +15,7 @@ def main() -> None:
     names = sys.argv[1:] or list(ALL)
     if unknown := [name for name in names if name not in ALL]:
         sys.exit(f"No measurement is called {', '.join(unknown)}; there are {', '.join(ALL)}.")
-    print(f"Measured on {machine()}")
+    print(f"Measured on {machine()}", flush=True)
     failed = [
         name for name in names if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode
     ]
