@@ -23,11 +23,13 @@ TURN: list[str | float] = [
 ]
 
 
-async def adapter_alone() -> None:
-    """Drain the adapter."""
+async def adapter_alone() -> Figures:
+    """Drain the adapter; return the CPU seconds."""
     request = ModelRequest(messages=[{"role": "user", "content": "Go."}], tools=[], options={})
+    began = time.process_time()
     async for _event in ScriptedModel([TURN]).stream(request):
         pass
+    return (time.process_time() - began,)
 
 
 async def idle(_api: Any, _thread_id: str) -> None:
@@ -44,34 +46,29 @@ async def read(api: Any, thread_id: str) -> None:
             return
 
 
-async def whole_path(reader: Any) -> None:
-    """Run one turn through the runtime, with `reader` following it."""
+async def whole_path(reader: Any) -> Figures:
+    """Run one turn through an open runtime, with `reader` following it; return its CPU seconds."""
     with tempfile.TemporaryDirectory() as folder:
         agent = Agent(name="bench", model=ScriptedModel([TURN]))
         async with Runtime(database_url=f"sqlite:///{Path(folder, 'agents.db')}") as runtime:
             api = define_agent_api(runtime, agent)
             thread = await api.create_thread()
             following = asyncio.create_task(reader(api, thread.id))
+            began = time.process_time()
             await api.send_message(thread.id, "Go.")
             await api.wait_until_idle(thread.id)
             await asyncio.wait_for(following, 10)
-
-
-def cpu_of(work: Any, *arguments: Any) -> Figures:
-    """Return the CPU seconds, of all threads, that a coroutine function took."""
-    began = time.process_time()
-    asyncio.run(work(*arguments))
-    return (time.process_time() - began,)
+            return (time.process_time() - began,)
 
 
 def main() -> None:
     """Print microseconds per chunk."""
-    heading(f"CPU per streamed chunk ({CHUNKS} chunks)")
-    cpu_of(whole_path, read)  # imports and compiled statements are not part of a chunk
+    heading(f"CPU per streamed chunk ({CHUNKS} chunks, all threads)")
+    asyncio.run(whole_path(read))  # imports and compiled statements are not part of a chunk
     runs = [
-        lambda: cpu_of(adapter_alone),
-        lambda: cpu_of(whole_path, idle),
-        lambda: cpu_of(whole_path, read),
+        lambda: asyncio.run(adapter_alone()),
+        lambda: asyncio.run(whole_path(idle)),
+        lambda: asyncio.run(whole_path(read)),
     ]
     (adapter,), (stored,), (followed,) = interleaved(runs, TIMES)
     row("the scripted adapter alone", adapter / CHUNKS * 1e6, "us/chunk")
