@@ -7,14 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Engine, and_, or_
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from agent_core.fold import merge, unfold
 from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import StreamStatus
 from agent_core.store.assemble import assemble, filled, to_thread
-from agent_core.store.rows import load
+from agent_core.store.rows import DELTA, THREAD, P, load
+from agent_core.store.statement import Statement
 from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow, WakeUpRow
+
+_t, _d = THREAD.c, DELTA.c
+_FOLLOWING = Statement(
+    sql_select(_t.cursor, _t.trimmed, _d.cursor, _d.seq, _d.message_id, _d.chunks)
+    .select_from(THREAD.outerjoin(DELTA, and_(_d.thread_id == _t.id, _d.cursor > P("after"))))
+    .where(_t.id == P("thread_id"))
+    .order_by(_d.cursor)
+)
 
 
 class Reads:
@@ -87,14 +97,26 @@ class Reads:
             )
 
     def updates(self, thread_id: str, cursor: int) -> list[Update] | None:
-        """Return what followed `cursor`, in order; None if a snapshot is needed or the thread is gone."""
-        with self.session() as session:
-            row = session.exec(
-                select(ThreadRow.cursor, ThreadRow.trimmed).where(col(ThreadRow.id) == thread_id)
-            ).first()
-            if row is None or cursor < row[1] or cursor > row[0]:
-                return None
-            return [] if cursor == row[0] else _deltas(session, thread_id, cursor)
+        """Return what followed `cursor`, in order; None if a snapshot is needed or the thread is gone.
+
+        This is read for each flush of each stream that somebody follows, so it is one statement on
+        the bare driver, which is a consistent snapshot by itself.
+        """
+        sql, defaults = _FOLLOWING.compiled(self._engine.dialect)
+        connection = self._engine.raw_connection()
+        try:
+            reading = connection.cursor()
+            reading.execute(sql, defaults | {"thread_id": thread_id, "after": cursor})
+            rows = reading.fetchall()
+        finally:
+            connection.close()
+        if not rows or cursor < rows[0][1] or cursor > rows[0][0]:
+            return None
+        return [
+            Update(type="chunks", cursor=at, seq=seq, message_id=message_id, chunks=tuple(load(chunks)))
+            for _, _, at, seq, message_id, chunks in rows
+            if at is not None
+        ]
 
     def streams(self, thread_id: str, from_seq: int) -> list[Update]:
         """Return the chunks of each stream with seq >= `from_seq`, one update per stream."""
@@ -221,21 +243,3 @@ def _stream_update(session: Session, row: StreamRow, calls: dict[str, ToolCallRo
     if row.status == StreamStatus.COMMITTED:
         chunks = [*unfold(filled(load(row.parts), calls)), {"type": "finish-step"}]
     return Update(type="chunks", cursor=row.seq, seq=row.seq, message_id=row.message_id, chunks=tuple(chunks))
-
-
-def _deltas(session: Session, thread_id: str, cursor: int) -> list[Update]:
-    rows = session.exec(
-        select(DeltaRow)
-        .where(DeltaRow.thread_id == thread_id, col(DeltaRow.cursor) > cursor)
-        .order_by(col(DeltaRow.cursor))
-    )
-    return [
-        Update(
-            type="chunks",
-            cursor=row.cursor,
-            seq=row.seq,
-            message_id=row.message_id,
-            chunks=tuple(load(row.chunks)),
-        )
-        for row in rows
-    ]
