@@ -1,4 +1,4 @@
-"""The schema: eight nouns as rows. The database is the only truth; everything else is a view of it.
+"""The schema: the nouns as rows. The database is the only truth; everything else is a view of it.
 
 JSON stands as text: it is written once by us and read whole, on every database the same way.
 Moments are seconds since the epoch. No foreign keys between the tables of one thread: every row
@@ -8,7 +8,7 @@ carries its thread_id and is deleted by it, in one transaction.
 # No `from __future__ import annotations` here: SQLModel reads the annotations themselves.
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, Float, Index, Text, text
+from sqlalchemy import Column, Float, Index, Integer, Text, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -24,6 +24,10 @@ _CLUSTERED = {"sqlite_with_rowid": False}  # rows stand in the primary key's own
 
 def _json(default: str) -> Any:
     return Field(default=default, sa_column=Column(Text, nullable=False, server_default=default))
+
+
+def _count(default: int = 0) -> Any:
+    return Field(default=default, sa_column=Column(Integer, nullable=False, server_default=str(default)))
 
 
 def _index(name: str, columns: list[str], where: str) -> Index:
@@ -80,12 +84,16 @@ class ThreadRow(Table, table=True):
 
 
 class MessageRow(Table, table=True):
-    """One message. A person's parts stand here; an assistant's stand in its streams."""
+    """One message. A person's parts stand here; an assistant's stand in its streams.
+
+    branch     0 in the branch that is shown; else the number under which it was put aside
+    parent_id  the message before it; those that share one are alternatives of each other
+    """
 
     __tablename__: ClassVar[Any] = "agent_message"
-    # The order of a thread; also forbids that two senders take the same place.
+    # The order of a thread; also forbids that two senders take the same place in one branch.
     __table_args__: ClassVar[Any] = (
-        Index("agent_message_by_position", "thread_id", "position", unique=True),
+        Index("agent_message_by_position", "thread_id", "branch", "position", unique=True),
         _CLUSTERED,
     )
     thread_id: str = Field(primary_key=True)
@@ -96,6 +104,8 @@ class MessageRow(Table, table=True):
     meta: str = _json("{}")
     queued: bool = False
     created_at: float
+    parent_id: str | None = None
+    branch: int = _count()
 
 
 class StreamRow(Table, table=True):
@@ -139,6 +149,8 @@ class ToolCallRow(Table, table=True):
     """A tool call on its way to exactly one outcome; `attempt` is its fence.
 
     status    approval -> pending | denied;  pending -> running -> waiting | succeeded | failed
+    progress  what it last reported while it ran
+    attempts  the attempts before the newest, as a list: attempt, worker, started_at, ended_at, error
     """
 
     __tablename__: ClassVar[Any] = "agent_tool_call"
@@ -164,6 +176,8 @@ class ToolCallRow(Table, table=True):
     created_at: float
     started_at: float | None = None
     ended_at: float | None = None
+    progress: str | None = Field(default=None, sa_column=Column(Text))
+    attempts: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class WakeUpRow(Table, table=True):
@@ -179,6 +193,34 @@ class WakeUpRow(Table, table=True):
     job_state: str = _json("{}")
     thread_id: str = Field(index=True)
     worker: str | None = Field(default=None, index=True)
+
+
+class ScheduleRow(Table, table=True):
+    """A prompt that is sent by itself, once or again and again; its wake-up is `schedule:<id>`.
+
+    thread_id  where it is sent; none: each run has a thread of its own
+    trigger    cron, interval or date, as JSON
+    next_at    when it comes due next; none once it is over
+    paused     it keeps its place and runs nothing
+    """
+
+    __tablename__: ClassVar[Any] = "agent_schedule"
+    id: str = Field(primary_key=True)
+    thread_id: str | None = Field(default=None, index=True)
+    agent: str
+    user_id: str | None = Field(default=None, index=True)
+    title: str | None = None
+    parts: str = _json("[]")
+    trigger: str = _json("{}")
+    next_at: float | None = None
+    last_at: float | None = None
+    last_thread_id: str | None = None
+    runs: int = _count()
+    missed: int = _count()
+    paused: bool = False
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    meta: str = _json("{}")
+    created_at: float
 
 
 metadata = ThreadRow.metadata
