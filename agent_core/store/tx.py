@@ -67,7 +67,7 @@ class Tx:
 
     def moved(self, thread_id: str, previous: str, status: str) -> None:
         """Note that a thread changed its status, for those who asked to be told."""
-        self.moves.append((thread_id, status, previous))
+        self.moves.append((thread_id, str(status), str(previous)))  # plain text for those outside
 
     def after(self, effect: Callable[..., object], *args: Any) -> None:
         """Call `effect(*args)` on the event loop once this transaction is committed."""
