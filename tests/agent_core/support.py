@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import sqlite3
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,10 +12,9 @@ from agent_core import Agent, AgentApi, RetryPolicy, Runtime, StreamingOptions, 
 from agent_core.config import Settings
 from agent_core.fold import ThreadView
 from agent_core.messages import Message, Thread
-from agent_core.store.engine import opened
-from agent_core.store.migrate import migrate
 from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
 from agent_core.testing import ScriptedModel, eventually
+from tests.agent_core.databases import prepare, select_all, url
 
 QUICK = Settings(lease=1.0, heartbeat=0.2, poll=0.2, reconcile=0.2, pulse=0.05)
 """For tests that wait for a lease to run out; everything else runs with the defaults."""
@@ -38,10 +34,10 @@ async def agent_on(
     runtime: dict[str, Any] | None = None,
     **options: Any,
 ) -> AsyncGenerator[AgentApi]:
-    """Run one agent on the database file `path`; `turns` is a ScriptedModel or what makes one."""
+    """Run one agent on the database at `path` (see `databases`); `turns` is a ScriptedModel or what makes one."""
     prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
-    async with Runtime(f"sqlite:///{path}", settings=settings, **(runtime or {})) as opened:
+    async with Runtime(url(path), settings=settings, **(runtime or {})) as opened:
         agent = Agent(
             "assistant",
             model,
@@ -80,27 +76,7 @@ async def tool_parts(api: AgentApi, thread: Thread | str) -> list[dict[str, Any]
 
 def rows(path: Path | str, *tables: Any) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of the tables (all of ours by default), read by a connection of its own."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        return {
-            table.name: connection.execute(f"select * from {table.name}").fetchall()
-            for table in tables or TABLES
-        }
-
-
-@functools.cache
-def _blank() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "agents.db"
-        with opened(f"sqlite:///{path}", "NORMAL") as (engine, *_):
-            migrate(engine)
-        return path.read_bytes()
-
-
-def prepare(path: Path) -> Path:
-    """Put an empty database of today's schema at `path`, if there is none: migrating takes longer."""
-    if not path.exists():
-        path.write_bytes(_blank())
-    return path
+    return select_all(path, tables or TABLES)
 
 
 class Follower:

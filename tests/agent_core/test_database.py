@@ -23,6 +23,8 @@ from agent_core.tables import metadata
 from tests.agent_core.support import agent_on, finished, prepare, rows
 from tests.chaos.worker import Plan, spawn
 
+pytestmark = pytest.mark.sqlite  # files, locks and pragmas
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

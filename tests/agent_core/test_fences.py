@@ -20,6 +20,7 @@ from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta
 from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
+from tests.agent_core.databases import url
 from tests.agent_core.support import (
     QUICK,
     Follower,
@@ -33,11 +34,6 @@ from tests.agent_core.support import (
 )
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return prepare(tmp_path / "agents.db")
 
 
 class Gate:
@@ -77,7 +73,7 @@ LATE = {
 async def test_a_late_step_writes_nothing(path: Path, late: str) -> None:
     """Its flush, its commit, its retry and its failure all miss."""
     gate = Gate("old", LATE[late])
-    async with Runtime(f"sqlite:///{path}") as first:
+    async with Runtime(url(path)) as first:
         old = define_internal_agent_api(first, Agent("assistant", gate))
         thread = await old.create_thread("Hi")
         await asyncio.wait_for(gate.reached.wait(), 5)
@@ -220,7 +216,7 @@ async def test_a_zombie_wakes_in_a_real_process(tmp_path: Path) -> None:
 
 async def test_two_followers_of_a_takeover_see_the_same(path: Path) -> None:
     gate = Gate("old", "x")
-    async with Runtime(f"sqlite:///{path}") as first:
+    async with Runtime(url(path)) as first:
         old = define_internal_agent_api(first, Agent("assistant", gate))
         thread = await old.create_thread("Hi")
         async with Follower(old, thread.id) as early:

@@ -19,6 +19,7 @@ from agent_core.store import steps
 from agent_core.store.calls import NewCall
 from agent_core.store.rows import THREAD
 from agent_core.testing import ScriptedModel, ToolUse, eventually
+from tests.agent_core.databases import url
 from tests.agent_core.support import (
     QUICK,
     Follower,
@@ -36,11 +37,6 @@ from tests.chaos.world import make_agent
 LONG = 30.0
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 def workers(path: Path) -> list[str]:
     return sorted(file.name for file in path.with_name(path.name + ".workers").iterdir())
 
@@ -52,7 +48,7 @@ async def test_the_ten_lines_of_the_readme(path: Path) -> None:
         return {"location": location, "sky": "clear"}
 
     turns = [[ToolUse("get_weather", {"location": "Rome"})], ["Clear."]]
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(url(path)) as runtime:
         agent = Agent(name="assistant", model=ScriptedModel(turns), system="…", tools=[get_weather])
         api = define_internal_agent_api(runtime, agent)
         thread = await api.create_thread("Weather in Rome?")
@@ -272,7 +268,7 @@ async def test_a_workpool_serves_the_next_runtime_too(path: Path) -> None:
 
 
 async def test_outside_of_its_block_it_says_so(path: Path) -> None:
-    runtime = Runtime(f"sqlite:///{path}")
+    runtime = Runtime(url(path))
     api = define_internal_agent_api(runtime, Agent("a", ScriptedModel([])))
     with pytest.raises(errors.AgentCoreError, match="async with"):
         await api.create_thread("Hi")

@@ -30,7 +30,8 @@ from agent_core.store.messages import NewMessage
 from agent_core.store.statement import Statement
 from agent_core.store.steps import Claim
 from agent_core.store.tx import Tx
-from tests.agent_core.support import prepare, rows
+from tests.agent_core.databases import url
+from tests.agent_core.support import rows
 
 WORKER = "w"
 CLAIM = Claim("t", 1, "reply", 1, 0, 0, "a", None, 2)
@@ -121,9 +122,8 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncGenerator[Bench]:
-    path = prepare(tmp_path / "agents.db")
-    async with Runtime(f"sqlite:///{path}", work=False) as runtime:
+async def bench(path: Path) -> AsyncGenerator[Bench]:
+    async with Runtime(url(path), work=False) as runtime:
         bench = Bench(runtime, path)
         given: dict[str, Any] = {"agent": "a", "title": None, "user_id": None, "metadata": {}, "run": True}
         await bench.do(lambda tx: turns.create(tx, "t", messages=[message("m1")], **given))

@@ -14,14 +14,10 @@ from agent_core import Agent, RetryPolicy, Runtime, define_agent_api, errors
 from agent_core.llm.base import ModelEvent, ModelRequest, TextDelta, Usage
 from agent_core.testing import Finish, Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
+from tests.agent_core.databases import url
 from tests.agent_core.support import AT_ONCE, Follower, agent_on, finished, rows, texts
 
 BUSY = errors.ModelError("Overloaded.", kind="provider_5xx", retryable=True)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
 
 
 @action_tool
@@ -117,7 +113,7 @@ class Cut:
 
 
 async def test_a_truncated_stream_is_an_error(path: Path) -> None:
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(url(path)) as runtime:
         api = define_agent_api(runtime, Agent("cut", Cut(), retry=AT_ONCE))
         failed = await finished(api, await api.create_thread("Hi"))
         assert (failed.status, failed.error_kind) == ("failed", "truncated")
@@ -164,7 +160,7 @@ async def test_code_of_the_agent_that_fails_fails_the_turn(path: Path, fault: st
     def broken(*_: Any) -> Any:
         raise KeyError("Oh")
 
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(url(path)) as runtime:
         agent = Agent("a", ScriptedModel([]), transform_messages=broken)
         api = define_agent_api(runtime, agent if fault == "transform" else Agent.factory(broken, name="a"))
         failed = await finished(api, await api.create_thread("Hi"))
@@ -185,7 +181,7 @@ async def test_transformed_messages_are_sent_and_not_stored(path: Path) -> None:
 
 
 async def test_a_thread_of_an_unknown_agent_waits_for_it(path: Path) -> None:
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(url(path)) as runtime:
         api = define_agent_api(runtime, Agent("rare", ScriptedModel([["Here."]])))
         runtime.agents.clear()
         thread = await api.create_thread("Hi")
@@ -208,7 +204,7 @@ async def test_hooks_are_told_and_change_nothing(path: Path) -> None:
     names = ("on_message_complete", "on_turn_complete", "on_error", "on_retry")
     usage = Usage(input_tokens=3, output_tokens=5, total_tokens=8)
     turns = [[BUSY], [ToolUse("ping"), usage], ["Done."], [errors.ModelError("No.", kind="auth")]]
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(url(path)) as runtime:
         agent = Agent(
             "a", ScriptedModel(turns), tools=[ping], retry=AT_ONCE, **{name: hook(name) for name in names}
         )

@@ -15,12 +15,6 @@ from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
 from tests.agent_core.support import Follower, agent_on, finished, rows, texts, tool_parts
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 # the writer
 
 

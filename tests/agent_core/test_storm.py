@@ -108,8 +108,8 @@ class Storm:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_storm(tmp_path: Path, seed: int) -> None:
-    path, storm = tmp_path / "agents.db", Storm(seed)
+async def test_storm(path: Path, seed: int) -> None:
+    storm = Storm(seed)
     options: dict[str, Any] = {"tools": storm.tools(), "throttle_ms": 2, "max_steps": 6}
     async with (
         agent_on(path, storm.model(), **options) as one,

@@ -15,11 +15,6 @@ from agent_core.tools import action_tool, async_tool, create_async_tool
 from tests.agent_core.support import AT_ONCE, Follower, agent_on, finished, rows, texts, tool_parts
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 @action_tool
 async def add(a: int, b: int) -> int:
     """Add two numbers."""

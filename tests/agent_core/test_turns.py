@@ -17,11 +17,6 @@ from tests.agent_core.support import Follower, agent_on, finished, rows, texts, 
 LONG = 30.0  # seconds that a scripted model would take if nobody stopped it
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 def empty(path: Path) -> bool:
     return not any(rows(path).values())
 

@@ -1,0 +1,99 @@
+"""Which database a test of agent_core runs on: a SQLite file, or a PostgreSQL database in its place.
+
+Tests name their database by a path, always. On PostgreSQL the path stands for a database of its own
+on the one server of the test run; `url` says which, and `prepare` makes it from a template.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sqlite3
+import tempfile
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from agent_core.store.engine import opened
+from agent_core.store.migrate import migrate
+from tests.tools.postgresql import PostgreSQL
+
+_TEMPLATE = "template_of_tests"
+
+
+class Place:
+    """Where the paths of the running test lead; set by the fixture `database`."""
+
+    server: PostgreSQL | None = None  # none: SQLite files
+    made: dict[str, str]  # path -> database
+
+    def __init__(self) -> None:
+        self.made = {}
+
+    def clear(self) -> None:
+        """Forget and delete the databases of the test that ends."""
+        for name in self.made.values():
+            if self.server is not None:
+                self.server.execute(f'drop database if exists "{name}" with (force)')
+        self.made.clear()
+        self.server = None
+
+
+PLACE = Place()
+
+
+def url(path: Path | str) -> str:
+    """Return the URL of the database that `path` stands for in the running test; it is made if need be."""
+    if PLACE.server is None:
+        return f"sqlite:///{path}"
+    return PLACE.server.url(_database(PLACE.server, str(path)))
+
+
+def prepare(path: Path) -> Path:
+    """Put an empty database of today's schema at `path`, if there is none: migrating takes longer."""
+    if PLACE.server is not None:
+        _database(PLACE.server, str(path))
+    elif not path.exists():
+        path.write_bytes(_blank())
+    return path
+
+
+def select_all(path: Path | str, tables: Iterable[Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of the tables, in the order of their keys, read by a connection of its own."""
+    connection: Any = (
+        sqlite3.connect(path) if PLACE.server is None else psycopg.connect(url(path).replace("+psycopg", ""))
+    )
+    with closing(connection):
+        return {table.name: connection.execute(_select(table)).fetchall() for table in tables}
+
+
+def _select(table: Any) -> str:
+    return f"select * from {table.name} order by {', '.join(column.name for column in table.primary_key)}"
+
+
+def _database(server: PostgreSQL, path: str) -> str:
+    if path not in PLACE.made:
+        name = "test_" + hashlib.sha256(path.encode()).hexdigest()[:16]
+        server.execute(f"create database {name} template {_template(server)} strategy file_copy")
+        PLACE.made[path] = name
+    return PLACE.made[path]
+
+
+@functools.cache
+def _template(server: PostgreSQL) -> str:
+    server.execute(f"create database {_TEMPLATE}")
+    with opened(server.url(_TEMPLATE), "") as (engine, *_):
+        migrate(engine)
+    return _TEMPLATE
+
+
+@functools.cache
+def _blank() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agents.db"
+        with opened(f"sqlite:///{path}", "NORMAL") as (engine, *_):
+            migrate(engine)
+        return path.read_bytes()
