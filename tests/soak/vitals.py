@@ -1,0 +1,107 @@
+"""What a process holds, sampled while nobody visits, and what the samples add up to."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+
+import psutil
+
+MB = 1 << 20
+_ENOUGH = 10  # samples after the warm-up; through fewer a line says nothing
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """One sample of one process.
+
+    Attributes:
+        at: seconds since the soak began.
+        rss: resident bytes.
+        handles: open file descriptors.
+        tasks: asyncio tasks.
+        threads: threads of the operating system.
+        cpu: processor seconds so far.
+    """
+
+    at: float
+    rss: int
+    handles: int
+    tasks: int
+    threads: int
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{self.rss / MB:6.1f} MB  handles {self.handles}  tasks {self.tasks}  threads {self.threads}"
+
+
+def sample(process: psutil.Process, at: float, tasks: int) -> Vitals:
+    """Look at a process."""
+    with process.oneshot():
+        times = process.cpu_times()
+        rss, threads = process.memory_info().rss, process.num_threads()
+        return Vitals(at, rss, process.num_fds(), tasks, threads, times.user + times.system)
+
+
+def slope(samples: list[Vitals]) -> float:
+    """Return by how many MB an hour the resident memory grows: the line of least squares."""
+    line = statistics.linear_regression([s.at for s in samples], [s.rss / MB for s in samples])
+    return line.slope * 3600
+
+
+@dataclass
+class Verdict:
+    """What a soak found.
+
+    Attributes:
+        warm: seconds that count as the warm-up.
+        limit: MB an hour by which a process may grow.
+        samples: of each process, in order; the first one is taken before the first visit.
+        failures: visits that did not end as they should.
+        turns: visits that did.
+    """
+
+    warm: float
+    limit: float
+    samples: dict[str, list[Vitals]] = field(default_factory=dict[str, list[Vitals]])
+    failures: list[str] = field(default_factory=list[str])
+    turns: int = 0
+
+    def add(self, name: str, vitals: Vitals) -> None:
+        """Take in one sample."""
+        self.samples.setdefault(name, []).append(vitals)
+
+    def steady(self, name: str) -> list[Vitals]:
+        """Return the samples since the warm-up; at least the last two."""
+        samples = self.samples[name]
+        return [s for s in samples if s.at >= self.warm] if samples[-2].at >= self.warm else samples[-2:]
+
+    def complaints(self) -> list[str]:
+        """Return what is wrong; nothing where all is well."""
+        found = [f"a visit failed: {failure}" for failure in self.failures[:10]]
+        if not self.turns:
+            found.append("nobody came")
+        for name in self.samples:
+            first, *_, last = steady = self.steady(name)
+            for what in ("handles", "tasks", "threads"):
+                before, after = getattr(first, what), getattr(last, what)
+                if after > before:
+                    found.append(f"{name}: {what} went from {before} to {after}")
+            if len(steady) >= _ENOUGH and slope(steady) > self.limit:
+                found.append(f"{name}: grows by {slope(steady):.1f} MB an hour, more than {self.limit:g}")
+        return found
+
+    def table(self) -> str:
+        """Return the figures, for people."""
+        lines = [f"{self.turns} turns, {len(self.failures)} failed"]
+        for name in self.samples:
+            first, *_, last = steady = self.steady(name)
+            grows = f"{slope(steady):+.1f} MB/h" if len(steady) >= _ENOUGH else "too short for a slope"
+            cpu = (last.cpu - first.cpu) / max(last.at - first.at, 1e-9)
+            lines += [
+                f"{name:7} after warm-up {first}",
+                f"{'':7} at the end    {last}   {grows}, {cpu:.0%} of a core",
+            ]
+        complaints = self.complaints()
+        lines.append("STEADY" if not complaints else "NOT STEADY: " + "; ".join(complaints))
+        return "\n".join(lines)
