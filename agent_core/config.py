@@ -41,3 +41,6 @@ MAX_RESULT_BYTES = 1 << 20
 
 MAX_PROMPT_CHARS = 4_000_000
 """The longest prompt, in characters; far above any model's context, far below what hurts a page."""
+
+MAX_TIMEOUT = 10 * 365 * 86_400.0
+"""The longest timeout of an async tool call, in seconds: ten years, and as good as none."""

@@ -10,8 +10,8 @@ from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, storable
 from agent_core.errors import ToolCallNotFoundError
 from agent_core.messages import clean_text
-from agent_core.store import approvals, calls, outcomes
-from agent_core.tools import encode_result, parse_arguments
+from agent_core.store import approvals, calls, outcomes, timeouts
+from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments
 
 
 class ToolCallMethods(ApiBase):
@@ -46,11 +46,40 @@ class ToolCallMethods(ApiBase):
         output: str | None,
         error: str | None,
     ) -> None:
+        thread_id = await self._locate(ctx, call_id, thread_id)
+        await self.runtime.writer.run(outcomes.finish_from_outside, call_id, thread_id, output, error)
+
+    async def _locate(self, ctx: CallContext | None, call_id: str, thread_id: str | None) -> str:
+        """Return the thread of a call that the caller may touch."""
         if not storable(call_id) or not storable(thread_id or ""):
             raise ToolCallNotFoundError(f"There is no tool call {call_id!r:.60}.")
         thread_id = await self.runtime.writer.run(calls.locate, call_id, thread_id)
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(outcomes.finish_from_outside, call_id, thread_id, output, error)
+        return thread_id
+
+    async def set_tool_call_timeout(
+        self,
+        tool_call_id: str,
+        seconds: float | None,
+        *,
+        thread_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> None:
+        """Set, move or remove the timeout of an open async tool call.
+
+        Args:
+            tool_call_id: the call.
+            seconds: how long it may wait from now on, at most ten years; None: for ever.
+            thread_id: its thread, where the id stands in several.
+            ctx: who calls.
+
+        Raises:
+            ToolCallNotFoundError, ToolCallFinishedError, AmbiguousToolCallError
+            ValidationError: the tool is no async tool, or `seconds` is not acceptable.
+        """
+        thread_id = await self._locate(ctx, tool_call_id, thread_id)
+        check_timeout(await self._tool(thread_id, tool_call_id), seconds)
+        await self.runtime.writer.run(timeouts.change, tool_call_id, thread_id, seconds)
 
     async def approve_tool_calls(
         self,
@@ -81,10 +110,14 @@ class ToolCallMethods(ApiBase):
         )
 
     async def _fit(self, thread_id: str, call_id: str, given: dict[str, Any]) -> dict[str, Any]:
+        tool = await self._tool(thread_id, call_id)
+        return parse_arguments(tool, given) if tool else given
+
+    async def _tool(self, thread_id: str, call_id: str) -> Tool | None:
+        """Return the tool that a call is for, if this process knows it."""
         call = await asyncio.to_thread(self.runtime.reads.call, thread_id, call_id)
         agent = await self.agent.resolve(None, thread_id)
-        tool = agent.tools.get(call.name) if call else None
-        return parse_arguments(tool, given) if tool else given
+        return agent.tools.get(call.name) if call else None
 
     async def deny_tool_calls(
         self,

@@ -16,12 +16,12 @@ from agent_core.faults import crash_point
 from agent_core.messages import Part, clean_text
 from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
-from agent_core.store import calls, outcomes
+from agent_core.store import calls, outcomes, timeouts
 from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
 from agent_core.store.rows import load, timeout_key, tool_key
 from agent_core.store.tx import Tx
 from agent_core.store.writer import Writer
-from agent_core.tools import Tool, ToolContext, encode_result, execute
+from agent_core.tools import Tool, ToolContext, check_timeout, encode_result, execute
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
@@ -82,9 +82,8 @@ class ToolRunner:
 
     async def expire(self, thread_id: str, call_id: str) -> None:
         """Fail an async tool call whose outcome did not come in time."""
-        words = "No outcome came in time."
         try:
-            await self._writer.run(outcomes.finish, thread_id, call_id, error=words)
+            await self._writer.run(timeouts.expire, thread_id, call_id, self._worker)
         except (FenceLost, ThreadNotFoundError):
             await self._writer.run(_forget, timeout_key(thread_id, call_id))
 
@@ -116,6 +115,7 @@ class ToolRunner:
             attempt=call.attempt,
             idempotency_key=f"{call.thread_id}:{call.id}",
             _report=functools.partial(self._report, call),
+            _set_timeout=functools.partial(self._set_timeout, call, tool),
         )
         try:
             result = await execute(tool, call.input, context)
@@ -127,7 +127,7 @@ class ToolRunner:
             return
         crash_point("tool.ran")
         if output is None:
-            await self._insist(calls.hand_over, call, tool.timeout)
+            await self._insist(timeouts.hand_over, call, tool.timeout)
         else:
             await self._end(call, output=output)
 
@@ -145,6 +145,10 @@ class ToolRunner:
         except DatabaseError as error:  # seeing less of it is no reason for the tool to fail
             _log.warning("The progress of %s is not shown: %s", call.id, error)
 
+    async def _set_timeout(self, call: ClaimedCall, tool: Tool, seconds: float | None) -> None:
+        check_timeout(tool, seconds)
+        await self._writer.run(timeouts.change_own, call, seconds)
+
     async def _insist(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Write what a tool came to, again and again while the database refuses.
 
@@ -161,7 +165,13 @@ class ToolRunner:
 
     async def _end(self, call: ClaimedCall, *, output: str | None = None, error: str | None = None) -> None:
         await self._insist(
-            outcomes.finish, call.thread_id, call.id, output=output, error=error, attempt=call.attempt
+            outcomes.finish,
+            call.thread_id,
+            call.id,
+            output=output,
+            error=error,
+            attempt=call.attempt,
+            timed=output is None,  # an action tool's has none
         )
         crash_point("tool.commit.after")
         # With the input: a person may have edited it since the model asked.

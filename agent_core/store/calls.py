@@ -20,7 +20,7 @@ from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
 from agent_core.store import deltas
-from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, load, step_key, timeout_key, tool_key
+from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, load, step_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 
@@ -223,13 +223,8 @@ def retry(tx: Tx, call: ClaimedCall, error: str, run_at: float) -> None:
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
 
 
-def hand_over(tx: Tx, call: ClaimedCall, timeout: float | None) -> None:
+def hand_over(tx: Tx, call: ClaimedCall) -> None:
     """An async tool's callback has returned: from here on the outcome comes from outside.
-
-    Args:
-        tx: the transaction.
-        call: the claim.
-        timeout: seconds after which the call fails if no outcome came; None: it waits for ever.
 
     Raises:
         FenceLost: the call has its outcome already, or another attempt runs.
@@ -238,8 +233,6 @@ def hand_over(tx: Tx, call: ClaimedCall, timeout: float | None) -> None:
     if tx.one(_HAND_OVER, **values) is None:
         raise FenceLost
     tx.wake.done(tx, tool_key(call.thread_id, call.id))
-    if timeout is not None:
-        tx.wake.enqueue(tx, timeout_key(call.thread_id, call.id), call.thread_id, tx.now + timeout)
 
 
 def report(tx: Tx, call: ClaimedCall, kind: str, data: Any) -> bool:

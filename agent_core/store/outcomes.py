@@ -38,6 +38,7 @@ def finish(
     output: str | None = None,
     error: str | None = None,
     attempt: int | None = None,
+    timed: bool = True,
 ) -> str:
     """Give a call its one outcome, and wake the next model step if it was the last one open.
 
@@ -48,6 +49,7 @@ def finish(
         output: the result as JSON, or
         error: what went wrong, for the model.
         attempt: the fence of the worker that ran it; None: the outcome comes from outside.
+        timed: whether the call may have a timeout, which ends with it.
 
     Returns:
         the thread's status after it.
@@ -72,7 +74,7 @@ def finish(
         raise FenceLost
     crash_point("tool.commit.inside")
     tx.wake.done(tx, tool_key(thread_id, call_id), mine=attempt is not None)
-    if attempt is None:
+    if timed:
         tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
     chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
     if error is not None:
@@ -102,11 +104,14 @@ def finish_from_outside(
         finish(tx, thread_id, call_id, output=output, error=error)
     except FenceLost:
         row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
-        if row is not None and row[0] == CallStatus.APPROVAL:
-            words = f"The tool call {call_id!r} waits for approval; approve or deny it first."
-        else:
-            words = f"The tool call {call_id!r} already has its outcome; the first one stays."
-        raise ToolCallFinishedError(words) from None
+        raise ToolCallFinishedError(why_closed(call_id, row[0] if row else None)) from None
+
+
+def why_closed(call_id: str, status: str | None) -> str:
+    """Return why nobody outside can do anything for a call that has this status."""
+    if status == CallStatus.APPROVAL:
+        return f"The tool call {call_id!r} waits for approval; approve or deny it first."
+    return f"The tool call {call_id!r} already has its outcome; the first one stays."
 
 
 def close_open(tx: Tx, thread_id: str, why: str) -> list[Chunk]:

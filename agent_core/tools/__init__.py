@@ -11,7 +11,7 @@ from agent_core.tools.create import (
 )
 from agent_core.tools.execute import execute
 from agent_core.tools.result import encode_result
-from agent_core.tools.tool import Tool, normalise_tools
+from agent_core.tools.tool import Tool, check_timeout, normalise_tools
 
 __all__ = [
     "Tool",
@@ -19,6 +19,7 @@ __all__ = [
     "ToolOptions",
     "action_tool",
     "async_tool",
+    "check_timeout",
     "create_action_tool",
     "create_async_tool",
     "encode_result",

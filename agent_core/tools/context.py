@@ -10,10 +10,11 @@ from typing import Any
 from agent_core.tools.result import plain_json
 
 Report = Callable[[Any], Awaitable[None]]
+SetTimeout = Callable[[float | None], Awaitable[None]]
 
 
 async def _nobody(data: Any) -> None:
-    """Report to nobody: a context made by hand, in a test."""
+    """Tell nobody: a context made by hand, in a test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class ToolContext:
     attempt: int = 1
     idempotency_key: str = ""
     _report: Report = field(default=_nobody, repr=False, compare=False)
+    _set_timeout: SetTimeout = field(default=_nobody, repr=False, compare=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False, compare=False)
 
     async def report(self, data: Any) -> None:
@@ -55,3 +57,13 @@ class ToolContext:
         if self._loop is None:
             raise RuntimeError("report_from_thread is for handlers that are not async; await ctx.report().")
         asyncio.run_coroutine_threadsafe(self.report(data), self._loop).result()
+
+    async def set_timeout(self, seconds: float | None) -> None:
+        """Let an async tool's call wait so long for its outcome, counted from now, or for ever (None).
+
+        It holds instead of the tool's own `timeout`. From outside: `api.set_tool_call_timeout`.
+
+        Raises:
+            ValidationError: the tool is no async tool, or `seconds` is not more than 0.
+        """
+        await self._set_timeout(seconds)

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 
+from agent_core.config import MAX_TIMEOUT
 from agent_core.errors import ValidationError
 from agent_core.retry import RetryPolicy
 from agent_core.tools.signature import Function, argument_names
@@ -77,6 +78,22 @@ class Tool:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the handler: a decorated function stays a function to its own module."""
         return self.handler(*args, **kwargs)
+
+
+def check_timeout(tool: Tool | None, seconds: object) -> None:
+    """Check how long the call of an async tool (None: of one not known here) is to wait.
+
+    Raises:
+        ValidationError: the tool is no async tool, or `seconds` is neither None nor acceptable.
+    """
+    if tool is not None and tool.kind != "async":
+        raise ValidationError(
+            f"The tool {tool.name} is no async tool; give the time that its attempts may take as timeout=."
+        )
+    if seconds is None:
+        return
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds <= MAX_TIMEOUT:
+        raise ValidationError("A timeout is None or seconds, more than 0 and at most ten years.")
 
 
 def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[str, Tool]:

@@ -23,7 +23,7 @@ from agent_core.states import (
     StreamStatus,
     ThreadStatus,
 )
-from agent_core.store import approvals, calls, outcomes, steps, streams, turns
+from agent_core.store import approvals, calls, outcomes, steps, streams, timeouts, turns
 from agent_core.store import rows as tables
 from agent_core.store.calls import ClaimedCall, FenceLost, NewCall
 from agent_core.store.messages import NewMessage
@@ -75,7 +75,7 @@ ON_CALL: dict[str, Callable[[Tx], Any]] = {
     "deny": lambda tx: decide(tx, False),
     "claim": lambda tx: calls.claim(tx, "t", "c", WORKER, {"a"}),
     "retry": lambda tx: calls.retry(tx, CLAIMED, "x", 9e9),
-    "hand_over": lambda tx: calls.hand_over(tx, CLAIMED, None),
+    "hand_over": lambda tx: timeouts.hand_over(tx, CLAIMED, None),
     "succeed": lambda tx: outcomes.finish(tx, "t", "c", output="1"),
     "fail": lambda tx: outcomes.finish(tx, "t", "c", error="x"),
 }
