@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from agent_core.agent import AnyAgent
@@ -25,6 +26,7 @@ from agent_core.tools import Tool, ToolContext, check_timeout, encode_result, ex
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
+_LONG = 1.0  # seconds after which the readers are told that a tool runs, and since when
 _AGAIN = 0.5  # seconds between tries to write an outcome down
 IN_DOUBT = (
     "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
@@ -58,6 +60,7 @@ class ToolRunner:
         self._worker = worker
         self._settings = settings
         self._clock = clock
+        self._telling: set[asyncio.Task[None]] = set()
         self.live: dict[str, ClaimedCall] = {}
         """The calls that run now, by the key of their wake-up; see `Runner.live`."""
 
@@ -118,7 +121,8 @@ class ToolRunner:
             _set_timeout=functools.partial(self._set_timeout, call, tool),
         )
         try:
-            result = await execute(tool, call.input, context)
+            with self._watched(call):
+                result = await execute(tool, call.input, context)
             output = None if tool.kind == "async" else encode_result(result)
         except FenceLost:
             raise
@@ -141,9 +145,27 @@ class ToolRunner:
 
     async def _report(self, call: ClaimedCall, data: Any) -> None:
         try:
-            await self._writer.run(calls.report, call, "data-tool-progress", data)
+            await self._writer.run(calls.report, call, data)
         except DatabaseError as error:  # seeing less of it is no reason for the tool to fail
             _log.warning("The progress of %s is not shown: %s", call.id, error)
+
+    @contextlib.contextmanager
+    def _watched(self, call: ClaimedCall) -> Generator[None]:
+        """Tell the readers of a call that takes long; of one that ends soon its outcome is enough."""
+        timer = asyncio.get_running_loop().call_later(_LONG, self._tell_soon, call)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _tell_soon(self, call: ClaimedCall) -> None:
+        task = asyncio.get_running_loop().create_task(self._tell(call))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, call: ClaimedCall) -> None:
+        with contextlib.suppress(FenceLost, ThreadNotFoundError, DatabaseError):
+            await self._writer.run(calls.tell, call)
 
     async def _set_timeout(self, call: ClaimedCall, tool: Tool, seconds: float | None) -> None:
         check_timeout(tool, seconds)

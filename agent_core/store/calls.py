@@ -19,10 +19,11 @@ from agent_core.errors import (
 from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
-from agent_core.store import deltas
-from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, load, step_key, tool_key
+from agent_core.store import attempts, deltas
+from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, dump, load, step_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
+from agent_core.timeline import PROCESS_ENDED
 
 _c, _t = CALL.c, THREAD.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
@@ -86,7 +87,10 @@ _INSERT = Statement(
     )
 )
 _LOOK = Statement(
-    select(_c.status, _c.attempt, _c.name, _c.input, _t.agent, _t.user_id, _c.seq)
+    select(
+        *(_c.status, _c.attempt, _c.name, _c.input, _t.agent, _t.user_id, _c.seq),
+        *(_c.message_id, _c.worker, _c.started_at, _c.attempts),
+    )
     .where(*_this, _t.id == _c.thread_id)
     .with_for_update()
 )
@@ -112,7 +116,11 @@ def move(event: str, *where: Any, **values: Any) -> Statement:
 _mine = _c.attempt == P("at_attempt")
 _RETRY = move("retry", _mine)
 _HAND_OVER = move("hand_over", _mine)
-_STILL_MINE = Statement(select(_c.seq, _c.message_id).where(*_this, _mine, _c.status == "running"))
+_still_mine = (*_this, _mine, _c.status == "running")
+_RUNS = Statement(select(_c.seq, _c.message_id, _c.started_at).where(*_still_mine))
+_REPORT = Statement(
+    update(CALL).where(*_still_mine).values(progress=P("new_progress")).returning(_c.seq, _c.message_id)
+)
 _ANY_OPEN = Statement(
     select(_c.id)
     .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
@@ -184,8 +192,13 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
     ):
         tx.wake.done(tx, key)
         return None
-    status, attempt, name, arguments, agent, user_id, seq = row
+    status, attempt, name, arguments, agent, user_id, seq, message_id, *before = row
     in_doubt = status == CallStatus.RUNNING
+    if in_doubt:
+        attempts.note(tx, thread_id, call_id, (attempt, *before), PROCESS_ENDED)
+    if attempt:  # the first one is told of by the call itself; see `tell`
+        chunk = attempts.run_chunk(call_id, status="running", attempt=attempt + 1, started_at=tx.now)
+        deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [chunk], seq=seq, message_id=message_id)
     return ClaimedCall(thread_id, call_id, name, load(arguments), attempt + 1, in_doubt, agent, user_id, seq)
 
 
@@ -218,8 +231,10 @@ def retry(tx: Tx, call: ClaimedCall, error: str, run_at: float) -> None:
     if row is None:
         raise FenceLost
     tx.wake.enqueue(tx, tool_key(call.thread_id, call.id), call.thread_id, run_at)
+    newest = attempts.newest(tx, call.thread_id, call.id)
+    attempts.note(tx, call.thread_id, call.id, newest, error, run_at)
     state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": error}
-    chunk: Chunk = {"type": "data-tool-run", "id": call.id, "data": state, "transient": True}
+    chunk = attempts.run_chunk(call.id, **state)
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
 
 
@@ -235,12 +250,30 @@ def hand_over(tx: Tx, call: ClaimedCall) -> None:
     tx.wake.done(tx, tool_key(call.thread_id, call.id))
 
 
-def report(tx: Tx, call: ClaimedCall, kind: str, data: Any) -> bool:
-    """Show live progress; False: another attempt runs, or the call has its outcome."""
+def report(tx: Tx, call: ClaimedCall, data: Any) -> None:
+    """Show live progress, and keep the newest of it for readers who come later.
+
+    Raises:
+        FenceLost: another attempt runs, or the call has its outcome.
+    """
+    values = {"thread_id": call.thread_id, "call_id": call.id, "at_attempt": call.attempt}
     cursor = deltas.tick(tx, call.thread_id)
-    row = tx.one(_STILL_MINE, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
+    row = tx.one(_REPORT, **values, new_progress=dump(data))
     if row is None:
         raise FenceLost
-    chunk: Chunk = {"type": kind, "id": call.id, "data": data, "transient": True}
+    chunk = attempts.progress_chunk(call.id, data)
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
-    return True
+
+
+def tell(tx: Tx, call: ClaimedCall) -> None:
+    """Tell the readers that a call runs and since when.
+
+    Raises:
+        FenceLost: another attempt runs, or the call has its outcome.
+    """
+    cursor = deltas.tick(tx, call.thread_id)
+    row = tx.one(_RUNS, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
+    if row is None:
+        raise FenceLost
+    chunk = attempts.run_chunk(call.id, status="running", attempt=call.attempt, started_at=row[2])
+    deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])

@@ -19,7 +19,7 @@ from agent_core.store.tx import Tx
 _c = CALL.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
 _mine = _c.attempt == P("at_attempt")
-_ended = {"output": P("new_output"), "error": P("new_error"), "ended_at": P("now")}
+_ended = {"output": P("new_output"), "error": P("new_error"), "ended_at": P("now"), "progress": None}
 _END = {event: move(event, **_ended) for event in ("succeed", "fail")}
 _END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
 _OPEN = Statement(

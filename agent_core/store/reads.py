@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from agent_core.fold import merge, unfold
 from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import StreamStatus
+from agent_core.store import attempts
 from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.rows import DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
@@ -93,7 +94,7 @@ class Reads:
                 messages=tuple(messages),
                 seq=seq,
                 message_id=message_id,
-                chunks=tuple(chunks),
+                chunks=(*chunks, *attempts.under_way(session, thread_id)),
             )
 
     def updates(self, thread_id: str, cursor: int) -> list[Update] | None:

@@ -22,6 +22,7 @@ from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
+from agent_core.timeline import PROCESS_ENDED, RESTARTING
 
 _t = THREAD.c
 _mine = (_t.id == P("thread_id"), _t.seq == P("at_seq"))
@@ -109,7 +110,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         raise UnknownAgent(agent)
     before = streams.worker_of(tx, thread_id, seq - 1)
     if before is not None:
-        ends = streams.cut(tx, thread_id, seq - 1, position, "the process ended")
+        ends = streams.cut(tx, thread_id, seq - 1, position, PROCESS_ENDED)
         if ends:
             cursor = deltas.tick(tx, thread_id)
             deltas.append(tx, thread_id, cursor, ends, seq=seq - 1, message_id=message_id)
@@ -226,7 +227,7 @@ def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
         raise FenceLost
     tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, run_at)
     changed = deltas.thread_chunk(status="streaming")
-    _cut(tx, claimed, row[0], "the server is restarting", rest, changed)
+    _cut(tx, claimed, row[0], RESTARTING, rest, changed)
 
 
 def _cut(tx: Tx, claimed: Claim, cursor: int, why: str, rest: list[Chunk], changed: Chunk) -> None:

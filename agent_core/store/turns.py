@@ -21,6 +21,7 @@ from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, load, ste
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
 from agent_core.store.tx import Tx
+from agent_core.timeline import STOPPED
 
 WhenBusy = Literal["reject", "queue", "interrupt"]
 _t, _m = THREAD.c, MESSAGE.c
@@ -295,8 +296,8 @@ def stop(tx: Tx, thread_id: str) -> bool:
         return False
     cursor, seq, message_id, position = row
     tx.moved(thread_id, at.status, "stopped")
-    chunks = streams.cut(tx, thread_id, seq - 1, position, "stopped") or []
-    chunks += outcomes.close_open(tx, thread_id, "stopped")
+    chunks = streams.cut(tx, thread_id, seq - 1, position, STOPPED) or []
+    chunks += outcomes.close_open(tx, thread_id, STOPPED)
     tx.wake.drop(tx, thread_id)
     chunks.append(deltas.thread_chunk(status="stopped", retry_state=None))
     deltas.append(tx, thread_id, cursor, chunks, seq=seq - 1, message_id=message_id)
