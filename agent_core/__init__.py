@@ -6,6 +6,7 @@ The names below are the public API; `docs/` has a page for each noun.
 from agent_core import errors
 from agent_core.agent import Agent, AgentFactory, CallContext, StreamingOptions
 from agent_core.api import AgentApi, define_agent_api, define_internal_agent_api
+from agent_core.bridge import create_workpool_bridge
 from agent_core.messages import Message, Thread, Update
 from agent_core.retry import RetryPolicy
 from agent_core.runtime import Runtime
@@ -37,6 +38,7 @@ __all__ = [
     "async_tool",
     "create_action_tool",
     "create_async_tool",
+    "create_workpool_bridge",
     "define_agent_api",
     "define_internal_agent_api",
     "errors",

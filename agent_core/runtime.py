@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from agent_core.agent import AnyAgent
+from agent_core.bridge import Deliveries
 from agent_core.clock import Clock, SystemClock
 from agent_core.config import Settings
 from agent_core.errors import ValidationError
@@ -75,6 +76,7 @@ class Runtime:
         self.worker = f"{os.getpid()}-{new_id('w')[-10:].lower()}"
         self.workpool = workpool or Workpool()
         self.tool_workpool = tool_workpool or self.workpool
+        self._deliveries = Deliveries(self._take_up, {self.workpool, self.tool_workpool})
         self.agents: dict[str, AnyAgent] = {}
         self.status_hooks: dict[str, list[Any]] = {}
         self.feeds = Feeds(lambda thread_id, cursor: self.reads.updates(thread_id, cursor))
@@ -114,6 +116,7 @@ class Runtime:
             database = opened(self.database_url, self.settings.synchronous)
             writing, reading, path = stack.enter_context(database)
             await asyncio.to_thread(migrate, writing)
+            await asyncio.to_thread(self._deliveries.prepare)
             self._loop = asyncio.get_running_loop()
             self._reads = Reads(reading)
             self._writer = Writer(
@@ -130,6 +133,7 @@ class Runtime:
                 dispatch=self._dispatch,
                 cancel=self.cancel,
                 notify=self._notify,
+                engine_for=lambda key: self._pool(key).engine,
             )
             self._writer.wake = self._wake_ups
             self._presence = Presence(_workers_folder(path), self.worker)
@@ -151,6 +155,7 @@ class Runtime:
         self._runner.closing = True
         self.feeds.close()
         if self._work:
+            await self._deliveries.close()
             self._scheduler.shutdown()
             await asyncio.gather(
                 *(pool.close(_GRACE, "step:") for pool in {self.workpool, self.tool_workpool})
@@ -184,12 +189,22 @@ class Runtime:
         self._scheduler.every(self.settings.reconcile, duties.reconcile)
         self._scheduler.every(_TIDY, functools.partial(duties.tidy, self.settings.keep_deltas))
         self._scheduler.start()
+        self._deliveries.start()
+
+    def _pool(self, key: str) -> Workpool:
+        return self.workpool if key.startswith("step:") else self.tool_workpool
+
+    async def _take_up(self, key: str) -> None:
+        """Do what an engine delivers, if its wake-up is there to take; until it has ended."""
+        thread_id = await self._writer.run(self._wake_ups.lease, key)
+        if thread_id is not None:
+            self._dispatch(key, thread_id)
+            await self._pool(key).until_ended(key)
 
     def _dispatch(self, key: str, thread_id: str) -> None:
         """Put work that is leased to this worker into its workpool; on the event loop."""
         if not self._runner.closing:
-            pool = self.workpool if key.startswith("step:") else self.tool_workpool
-            pool.submit(key, thread_id, self._handle)
+            self._pool(key).submit(key, thread_id, self._handle)
 
     async def _handle(self, key: str) -> None:
         kind, _, rest = key.partition(":")
@@ -272,9 +287,10 @@ class Runtime:
 
     def _take(self) -> list[str]:
         room = max(self.workpool.free, self.tool_workpool.free)
-        if room == 0 or not self._reads.anything_due(self.clock.now()):
+        patience = self._deliveries.patience
+        if room == 0 or not self._reads.anything_due(self.clock.now() - patience):
             return []
-        return self._writer.run_blocking(self._wake_ups.take, room)
+        return self._writer.run_blocking(self._wake_ups.take, room, patience)
 
     def _deliver(self, key: str) -> None:
         thread_id = key.split(":", 2)[1]

@@ -7,6 +7,7 @@ import functools
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from agent_core.errors import DatabaseError, ValidationError
 
@@ -32,9 +33,11 @@ class Workpool:
         if max_parallelism < 1:
             raise ValidationError("max_parallelism must be at least 1.")
         self.max_parallelism = max_parallelism
+        self.engine: Any = None  # what delivers the work from elsewhere; see `agent_core.bridge`
         self._waiting: OrderedDict[str, deque[tuple[str, Handler]]] = OrderedDict()
         self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
         self._known: set[str] = set()  # waiting, or running and to be run again
+        self._watched: dict[str, asyncio.Event] = {}  # keys that somebody waits for the end of
         self._open = True
 
     def open(self) -> None:
@@ -59,6 +62,15 @@ class Workpool:
         """Whether the key waits or runs here."""
         return key in self._known or key in self._running
 
+    async def until_ended(self, key: str) -> None:
+        """Wait until the key neither waits nor runs here."""
+        while self.holds(key):
+            await self._watched.setdefault(key, asyncio.Event()).wait()
+
+    def _tell(self, key: str) -> None:
+        if (watched := self._watched.pop(key, None)) is not None:
+            watched.set()
+
     def running(self) -> list[tuple[str, str]]:
         """Return (key, thread id) of what runs now."""
         return [(key, thread_id) for key, (thread_id, _) in self._running.items()]
@@ -77,6 +89,7 @@ class Workpool:
         """Cancel what runs for a thread and forget what waits for it."""
         for key, _ in self._waiting.pop(thread_id, ()):
             self._known.discard(key)
+            self._tell(key)
         for key, (owner, task) in list(self._running.items()):
             if owner == thread_id:
                 self._known.discard(key)
@@ -120,6 +133,7 @@ class Workpool:
         del self._running[key]
         if key in self._known:  # submitted again meanwhile
             self._waiting.setdefault(thread_id, deque()).append((key, handler))
+        self._tell(key)
         self._fill()
 
 

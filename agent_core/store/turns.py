@@ -245,7 +245,7 @@ def _start(
     )
     deltas.append(tx, thread_id, cursor, chunks)
     tx.moved(thread_id, at.status, "streaming")
-    tx.wake.enqueue(tx, step_key(thread_id), thread_id)
+    tx.wake.enqueue(tx, step_key(thread_id), thread_id, fresh=True)
 
 
 def _keep(tx: Tx, thread_id: str) -> None:

@@ -13,8 +13,14 @@ from agent_core.store.statement import Statement
 class WakeUps(Protocol):
     """Where a transaction leaves the wake-ups of the work it makes possible; see `workpool`."""
 
-    def enqueue(self, tx: Tx, key: str, thread_id: str, run_at: float | None = None) -> None:
-        """Write the wake-up `key`, due at `run_at` (seconds since the epoch; None: at once)."""
+    def enqueue(
+        self, tx: Tx, key: str, thread_id: str, run_at: float | None = None, *, fresh: bool = False
+    ) -> None:
+        """Write the wake-up `key`, due at `run_at` (seconds since the epoch; None: at once).
+
+        `fresh`: it begins a turn, so any worker may as well have it; what follows from work that was
+        done here stays here.
+        """
         ...
 
     def done(self, tx: Tx, key: str, *, mine: bool = True) -> None:

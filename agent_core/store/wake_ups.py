@@ -8,8 +8,9 @@ transaction that finishes the work deletes the row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent_core.states import OPEN_CALLS
@@ -47,6 +48,12 @@ _TAKE = Statement(
 _held = select(_w.id).where(_w.worker == P("by")).order_by(_w.id).with_for_update(skip_locked=True)
 _EXTEND = Statement(update(WAKE_UP).where(_w.id.in_(_held)).values(next_run_time=P("until")))
 _RELEASE = Statement(update(WAKE_UP).where(_w.worker == P("by")).values(next_run_time=P("now"), worker=None))
+_LEASE = Statement(
+    update(WAKE_UP)
+    .where(_w.id == P("key"), or_(_w.worker.is_(None), _w.next_run_time <= P("now")))
+    .values(next_run_time=P("until"), worker=P("by"))
+    .returning(_w.thread_id)
+)
 _MINE = Statement(select(_w.id, _w.thread_id).where(_w.worker == P("by")))
 
 _step_row = exists(select(_w.id).where(_w.id == "step:" + THREAD.c.id))
@@ -67,6 +74,14 @@ _ADVANCE_MISSING = Statement(
 )
 
 
+class Engine(Protocol):
+    """What delivers wake-ups from elsewhere, as far as the store knows it; see `agent_core.bridge`."""
+
+    def defer(self, tx: Tx, key: str, run_at: float | None) -> None:
+        """Write, in the transaction, that `key` is to be delivered."""
+        ...
+
+
 class LeasedWakeUps:
     """The wake-ups as one worker writes them.
 
@@ -77,6 +92,7 @@ class LeasedWakeUps:
             this worker.
         cancel: called after the commit with the id of a thread whose work was dropped.
         notify: called after the commit when a wake-up was left for the scheduler.
+        engine_for: the engine that delivers a key, where one does; see `agent_core.bridge`.
     """
 
     def __init__(
@@ -87,16 +103,24 @@ class LeasedWakeUps:
         dispatch: Callable[[str, str], None],
         cancel: Callable[[str], None],
         notify: Callable[[], None],
+        engine_for: Callable[[str], Engine | None],
     ) -> None:
         self.worker = worker
         self._lease = lease
+        self._engine_for = engine_for
         self._dispatch = dispatch
         self._cancel = cancel
         self._notify = notify
 
-    def enqueue(self, tx: Tx, key: str, thread_id: str, run_at: float | None = None) -> None:
-        """Write the wake-up `key`; without `run_at` it is born leased and dispatched after commit."""
-        mine = run_at is None and self.worker is not None
+    def enqueue(
+        self, tx: Tx, key: str, thread_id: str, run_at: float | None = None, *, fresh: bool = False
+    ) -> None:
+        """Write the wake-up `key`; without `run_at` it is born leased and dispatched after commit.
+
+        What an engine delivers is born free instead, if it is `fresh` or due later.
+        """
+        engine = self._engine_for(key)
+        mine = run_at is None and self.worker is not None and not (fresh and engine)
         tx.run(
             _PUT,
             id=key,
@@ -107,6 +131,8 @@ class LeasedWakeUps:
         )
         if mine:
             tx.after(self._dispatch, key, thread_id)
+        elif engine:
+            engine.defer(tx, key, run_at)
         else:
             tx.after(self._notify)
 
@@ -122,10 +148,15 @@ class LeasedWakeUps:
         tx.run(_DROP, thread_id=thread_id)
         tx.after(self._cancel, thread_id)
 
-    def take(self, tx: Tx, most: int) -> list[str]:
-        """Lease up to `most` due wake-ups to this worker; return their keys."""
-        until = tx.now + self._lease
-        return [row[0] for row in tx.all(_TAKE, now=tx.now, most=most, until=until, by=self.worker)]
+    def take(self, tx: Tx, most: int, patience: float = 0.0) -> list[str]:
+        """Lease up to `most` wake-ups, due for `patience` seconds, to this worker; return their keys."""
+        until, due = tx.now + self._lease, tx.now - patience
+        return [row[0] for row in tx.all(_TAKE, now=due, most=most, until=until, by=self.worker)]
+
+    def lease(self, tx: Tx, key: str) -> str | None:
+        """Lease one wake-up that an engine delivers; return its thread, or None if there is none to take."""
+        row = tx.one(_LEASE, key=key, now=tx.now, until=tx.now + self._lease, by=self.worker)
+        return row[0] if row else None
 
     def extend(self, tx: Tx) -> int:
         """Push this worker's leases forward; return how many it holds."""
