@@ -20,7 +20,7 @@ from agent_core import (
     errors,
 )
 from agent_core.testing import ToolUse
-from tests.contract.support import Contract, shown_text
+from tests.agent_core.contract.support import Contract, shown_text
 
 
 class Place(BaseModel):

@@ -19,7 +19,7 @@ from agent_core import (
     errors,
 )
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
-from tests.contract.support import Contract, shown_text
+from tests.agent_core.contract.support import Contract, shown_text
 
 
 def broken(kind: Any = "provider_5xx", retryable: bool = True) -> errors.ModelError:
@@ -141,7 +141,7 @@ async def test_a_factory_makes_the_agent_of_each_step(contract: Contract) -> Non
         made.append((ctx.user_id, thread_id))
         return Agent("assistant", model, system=f"You serve {ctx.user_id}.")
 
-    async with Runtime(database_url=contract.url) as runtime:
+    async with Runtime(contract.url, **contract.pools()) as runtime:
         api = define_agent_api(runtime, Agent.factory(make))
         thread = await api.create_thread("Hi", ctx=CallContext("anna"))
         await api.wait_until_idle(thread.id, 10)
@@ -150,7 +150,7 @@ async def test_a_factory_makes_the_agent_of_each_step(contract: Contract) -> Non
 
 
 async def test_system_messages_are_hidden_from_the_public(contract: Contract) -> None:
-    async with Runtime(database_url=contract.url) as runtime:
+    async with Runtime(contract.url, **contract.pools()) as runtime:
         agent = Agent("assistant", ScriptedModel([]))
         public, internal = define_agent_api(runtime, agent), define_internal_agent_api(runtime, agent)
         thread = await internal.create_thread(messages=[{"role": "system", "content": "Secret."}])
@@ -196,11 +196,11 @@ async def test_work_goes_on_where_another_runtime_left_it(contract: Contract) ->
         return ["Slow", 30.0] if len(asked) == 1 else ["Whole."]
 
     agent = Agent("assistant", ScriptedModel(turn), retry=RetryPolicy(max_attempts=1))
-    async with Runtime(contract.url) as first:
+    async with Runtime(contract.url, **contract.pools()) as first:
         api = define_agent_api(first, agent)
         thread = await api.create_thread("Go")
         await contract.says(api, thread.id, "Slow")
-    async with Runtime(contract.url) as second:
+    async with Runtime(contract.url, **contract.pools()) as second:
         api = define_agent_api(second, agent)
         assert (await api.wait_until_idle(thread.id, 10)).status == "completed"
         assert [shown_text(m) for m in await api.list_messages(thread.id)] == ["Go", "Whole."]

@@ -13,7 +13,7 @@ import pytest
 
 from agent_core import Agent, AgentApi, CallContext, Runtime, action_tool, define_agent_api, errors
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from tests.contract.support import Contract, chunk_types, shown_text
+from tests.agent_core.contract.support import Contract, chunk_types, shown_text
 
 
 @action_tool
@@ -388,7 +388,10 @@ async def test_the_callback_is_asked_before_anything_happens(contract: Contract)
 @pytest.fixture
 async def two_apis(contract: Contract) -> AsyncGenerator[tuple[AgentApi, AgentApi]]:
     """Two runtimes on one database: one sends, the other only watches."""
-    async with contract.api([["Hello ", 0.1, "you."]]) as api, Runtime(contract.url, work=False) as other:
+    async with (
+        contract.api([["Hello ", 0.1, "you."]]) as api,
+        Runtime(contract.url, **contract.pools(), work=False) as other,
+    ):
         yield api, define_agent_api(other, Agent("assistant", ScriptedModel([])))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from agent_core import (
@@ -14,16 +14,23 @@ from agent_core import (
     Runtime,
     StreamingOptions,
     Update,
+    Workpool,
     define_agent_api,
 )
 from agent_core.testing import ScriptedModel, eventually
 
 
 class Contract:
-    """One database, and the model of the agent that runs on it."""
+    """One database, and the model of the agent that runs on it.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: of an empty database.
+        pools: returns the workpools of each runtime, as keywords.
+    """
+
+    def __init__(self, url: str, pools: Callable[[], dict[str, Workpool]] = dict) -> None:
         self.url = url
+        self.pools = pools
         self.model = ScriptedModel([])
 
     @contextlib.asynccontextmanager
@@ -37,7 +44,7 @@ class Contract:
         }
         options.setdefault("retry", RetryPolicy(max_attempts=3, initial_delay=0.05, jitter=0))
         options.setdefault("save_stream_deltas", StreamingOptions(throttle_ms=20))
-        async with Runtime(database_url=self.url) as runtime:
+        async with Runtime(database_url=self.url, **self.pools()) as runtime:
             yield define_agent_api(runtime, Agent("assistant", self.model, **options), **ours)
         assert not self.model.violations, self.model.violations
 

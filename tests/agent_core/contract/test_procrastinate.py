@@ -1,0 +1,76 @@
+"""The same tests once more, with Procrastinate delivering the work."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from typing import Any
+
+import pytest
+
+from agent_core import (
+    Agent,
+    Runtime,
+    Workpool,
+    action_tool,
+    create_workpool_bridge,
+    define_internal_agent_api,
+)
+from agent_core.procrastinate import ProcrastinateEngine
+from agent_core.testing import ScriptedModel, ToolUse, eventually
+from tests.agent_core.contract.support import Contract
+from tests.agent_core.contract.test_agents import *  # noqa: F403
+from tests.agent_core.contract.test_api import *  # noqa: F403
+from tests.agent_core.contract.test_tools import *  # noqa: F403
+from tests.tools.postgresql import PostgreSQL
+
+pytestmark = pytest.mark.postgresql  # Procrastinate needs one
+
+
+@pytest.fixture
+def contract(database_url: str) -> Contract:
+    def pools() -> dict[str, Workpool]:
+        return {"workpool": create_workpool_bridge(ProcrastinateEngine(database_url))}
+
+    return Contract(database_url, pools)
+
+
+@action_tool
+async def count(n: int) -> int:
+    """Count."""
+    return n + 1
+
+
+async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) -> None:
+    """Two workers and one that only sends; nothing is left behind in any table."""
+    done: collections.Counter[str] = collections.Counter()
+
+    def agent(name: str) -> Agent:
+        def turn(messages: list[dict[str, Any]]) -> list[Any]:
+            done[name] += 1
+            asked = sum(message["role"] == "tool" for message in messages)
+            return [ToolUse("count", {"n": asked})] if asked < 3 else [0.01, "Done."]
+
+        return Agent("assistant", ScriptedModel(turn), tools=[count])
+
+    async with (
+        Runtime(contract.url, **contract.pools()) as one,
+        Runtime(contract.url, **contract.pools()) as two,
+        Runtime(contract.url, **contract.pools(), work=False) as sender,
+    ):
+        for name, runtime in (("one", one), ("two", two)):
+            define_internal_agent_api(runtime, agent(name))
+        api = define_internal_agent_api(sender, agent("sender"))
+        threads = [await api.create_thread("Go") for _ in range(40)]
+        for thread in threads:
+            assert (await api.wait_until_idle(thread.id, 30)).status == "completed"
+        assert sum(done.values()) == 160
+        assert min(done["one"], done["two"]) > 20, done
+        database = contract.url.split("/")[-1].split("?")[0]
+
+        async def none_left() -> bool:
+            query = "select (select count(*) from procrastinate_jobs) + (select count(*) from agent_wake_up)"
+            ((rows,),) = await asyncio.to_thread(postgresql.execute, query, database=database)
+            return rows == 0
+
+        await eventually(none_left, 10)
