@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ScalarSelect, insert, select
 
 from agent_core.clock import as_datetime
 from agent_core.messages import Chunk, Message, Part, Role
@@ -13,12 +13,28 @@ from agent_core.store.rows import MESSAGE, P, dump
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 
-_m = MESSAGE.c
-_INSERT = Statement(
-    insert(MESSAGE).values(
-        {n: P(n) for n in ("thread_id", "id", "position", "role", "parts", "meta", "queued", "created_at")}
+_m, _before = MESSAGE.c, MESSAGE.alias("before").c
+
+
+def message_before(place: str) -> ScalarSelect[str]:
+    """Build the id of the shown message before the position that is bound as `place`: the parent there."""
+    return (
+        select(_before.id)
+        .where(
+            _before.thread_id == P("thread_id"),
+            _before.branch == 0,
+            ~_before.queued,
+            _before.position < P(place),
+        )
+        .order_by(_before.position.desc())
+        .limit(1)
+        .scalar_subquery()
     )
-)
+
+
+_values = {n: P(n) for n in ("thread_id", "id", "position", "role", "parts", "meta", "created_at")}
+_INSERT = Statement(insert(MESSAGE).values(**_values, queued=False, parent_id=message_before("position")))
+_INSERT_QUEUED = Statement(insert(MESSAGE).values(**_values, queued=True))
 _FIND = Statement(select(_m.id).where(_m.thread_id == P("thread_id"), _m.id == P("message_id")))
 
 
@@ -46,23 +62,30 @@ def has_message(tx: Tx, thread_id: str, message_id: str) -> bool:
     return tx.one(_FIND, thread_id=thread_id, message_id=message_id) is not None
 
 
-def insert_message(
-    tx: Tx, thread_id: str, message: NewMessage, position: int, *, queued: bool = False
+def insert_message(tx: Tx, thread_id: str, message: NewMessage, position: int) -> Chunk:
+    """Store a message at `position` of the shown branch; return the chunk that tells the readers."""
+    return _insert(tx, _INSERT, thread_id, message, position, message.metadata)
+
+
+def insert_queued(tx: Tx, thread_id: str, message: NewMessage, position: int) -> Chunk:
+    """Store a message that waits; return the chunk that tells the readers."""
+    return _insert(tx, _INSERT_QUEUED, thread_id, message, position, message.metadata | {"queued": True})
+
+
+def _insert(
+    tx: Tx, statement: Statement, thread_id: str, message: NewMessage, position: int, shown: dict[str, Any]
 ) -> Chunk:
-    """Store a message at `position`; return the chunk that tells the readers."""
-    meta = message.metadata | ({"queued": True} if queued else {})
     tx.run(
-        _INSERT,
+        statement,
         thread_id=thread_id,
         id=message.id,
         position=position,
         role=message.role,
         parts=dump(message.parts),
         meta=dump(message.metadata),
-        queued=queued,
         created_at=tx.now,
     )
-    data = message.as_json(thread_id, tx.now) | {"metadata": meta}
+    data = message.as_json(thread_id, tx.now) | {"metadata": shown}
     return {"type": "data-message", "data": data, "transient": True}
 
 

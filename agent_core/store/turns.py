@@ -15,9 +15,9 @@ from agent_core.ids import new_id
 from agent_core.messages import Chunk
 from agent_core.states import THREAD as MOVES
 from agent_core.states import ThreadStatus, sources
-from agent_core.store import deltas, outcomes, streams
+from agent_core.store import deltas, outcomes, queue, streams
 from agent_core.store.messages import NewMessage, has_message, insert_message, title_of
-from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, load, step_key
+from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
 from agent_core.store.tx import Tx
@@ -73,20 +73,11 @@ _STOP = Statement(
     )
     .returning(_t.cursor, _t.seq, _t.message_id, _t.position)
 )
-_of_thread = _m.thread_id == P("thread_id")
 _LAST = Statement(
-    select(_m.id, _m.role, _m.position).where(_of_thread, ~_m.queued).order_by(_m.position.desc()).limit(1)
-)
-_QUEUED = Statement(
-    select(_m.id, _m.parts, _m.meta, _m.created_at)
-    .where(_of_thread, _m.queued, _m.position > P("after"))  # they stand behind all others
-    .order_by(_m.position)
-    .limit(P("most"))
-)
-_UNQUEUE = Statement(
-    update(MESSAGE)
-    .where(_of_thread, _m.id == P("message_id"))
-    .values(queued=False, position=P("new_position"))
+    select(_m.id, _m.role, _m.position)
+    .where(_m.thread_id == P("thread_id"), _m.branch == 0, ~_m.queued)
+    .order_by(_m.position.desc())
+    .limit(1)
 )
 
 
@@ -139,7 +130,7 @@ def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
         raise DuplicateMessageError(f"The thread {thread_id!r} already has a message {message.id!r}.")
     at = lock(tx, thread_id)
     _keep(tx, thread_id)
-    chunks = _unqueue(tx, thread_id, at.position)
+    chunks = queue.take(tx, thread_id, at.position)
     position = at.position + len(chunks) + 1
     chunks.append(insert_message(tx, thread_id, message, position))
     title = at.title or (title_of(message) if message.role == "user" else None)
@@ -168,7 +159,7 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
     if not at.running:
         _begin(tx, thread_id, at, message)
     elif when_busy == "queue":
-        _queue(tx, thread_id, message, at)
+        queue.put(tx, thread_id, message)
     else:
         raise ThreadBusyError(
             f"The thread {thread_id!r} is running; wait, stop it, or send with when_busy='queue' or 'interrupt'."
@@ -177,43 +168,16 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
     return tx.now
 
 
-def _queue(tx: Tx, thread_id: str, message: NewMessage, at: Standing) -> None:
-    cursor = deltas.tick(tx, thread_id)
-    # Far behind every ordinary position, so that the running turn can still take its own.
-    chunk = insert_message(tx, thread_id, message, at.position + _QUEUE_OFFSET + cursor, queued=True)
-    deltas.append(tx, thread_id, cursor, [chunk])
-
-
-_QUEUE_OFFSET = 1_000_000
-
-
 def next_queued(tx: Tx, thread_id: str) -> bool:
     """Begin the turn of the oldest queued message; False if there is none.
 
     Called in the transaction that ends a turn, after the thread's status has become idle.
     """
     at = lock(tx, thread_id)
-    chunks = _unqueue(tx, thread_id, at.position, most=1)
+    chunks = queue.take(tx, thread_id, at.position, most=1)
     if chunks:
-        _start(tx, thread_id, at, chunks, at.position + 2, new_id("msg"), at.title)
+        start(tx, thread_id, at, chunks, at.position + 2, new_id("msg"), at.title)
     return bool(chunks)
-
-
-_EVERY = 1_000_000
-
-
-def _unqueue(tx: Tx, thread_id: str, position: int, most: int = _EVERY) -> list[Chunk]:
-    """Give the oldest queued messages the places after `position`; return what tells the readers."""
-    chunks: list[Chunk] = []
-    for message_id, parts, meta, created_at in tx.all(
-        _QUEUED, thread_id=thread_id, after=position, most=most
-    ):
-        position += 1
-        tx.run(_UNQUEUE, thread_id=thread_id, message_id=message_id, new_position=position)
-        message = NewMessage(message_id, "user", load(parts), load(meta))
-        data = message.as_json(thread_id, created_at)
-        chunks.append({"type": "data-message", "data": data, "transient": True})
-    return chunks
 
 
 def _begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = None) -> None:
@@ -222,19 +186,29 @@ def _begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = No
     What was queued for a turn that failed or was stopped comes before the new message.
     """
     _keep(tx, thread_id)
-    chunks = _unqueue(tx, thread_id, at.position)
+    chunks = queue.take(tx, thread_id, at.position)
     position, title = at.position + len(chunks), at.title
     if message is not None:
         position += 1
         title = title or title_of(message)
         chunks.append(insert_message(tx, thread_id, message, position))
-    _start(tx, thread_id, at, chunks, position + 1, new_id("msg"), title)
+    start(tx, thread_id, at, chunks, position + 1, new_id("msg"), title)
 
 
-def _start(
+def start(
     tx: Tx, thread_id: str, at: Standing, chunks: list[Chunk], position: int, reply: str, title: str | None
 ) -> None:
-    """Set the thread running; `position` and `reply` are kept for the assistant's message."""
+    """Set an idle thread running.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        at: how it stands, its lock taken.
+        chunks: what the readers are told besides.
+        position: the place kept for the assistant's message, and
+        reply: its id.
+        title: the thread's title from here on.
+    """
     if at.turn_cursor:
         deltas.trim(tx, thread_id, at.turn_cursor)
     (cursor,) = tx.must(
@@ -284,7 +258,7 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
         _begin(tx, thread_id, at)
     else:
         assert at.message_id is not None, "a turn that failed or stopped has its reply's id"
-        _start(tx, thread_id, at, [], at.position, at.message_id, at.title)
+        start(tx, thread_id, at, [], at.position, at.message_id, at.title)
     return True
 
 
