@@ -58,6 +58,14 @@ class ValidationError(AgentCoreError):
     """An argument is not acceptable; the sentence says which and what would be."""
 
 
+class MessageNotFoundError(ValidationError):
+    """No message of the thread has this id."""
+
+
+class UnreachableToolCallError(ToolCallNotFoundError, AccessDeniedError):
+    """No tool call has this id, or the caller may not touch its thread; which of the two is not said."""
+
+
 class DatabaseError(AgentCoreError):
     """The database cannot be used as it is; nothing in it was changed."""
 

@@ -98,6 +98,7 @@ class Message:
 
     Attributes:
         committed_seq: the newest model step whose parts stand here; 0 if there is none.
+        branches: ids of its alternatives, oldest first, itself among them; none if it is the only one.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Message:
     created_at: datetime
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     committed_seq: int = 0
+    branches: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -123,6 +125,7 @@ class Message:
             "metadata": self.metadata,
             "created_at": self.created_at.isoformat(),
             "committed_seq": self.committed_seq,
+            **({"branches": list(self.branches)} if self.branches else {}),
         }
 
 
@@ -209,10 +212,7 @@ def clean_json(value: object, *, depth: int = MAX_DEPTH) -> Any:
 
 
 def prompt_parts(prompt: str | Sequence[Part]) -> list[Part]:
-    """Return what a person sends as clean parts.
-
-    Args:
-        prompt: text, or parts of the types text, file, source-url and data-*.
+    """Return what a person sends, text or parts of the types text, file, source-url and data-*, cleaned.
 
     Raises:
         ValidationError: it is blank (no text and no file), too long, or not such parts.

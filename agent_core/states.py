@@ -61,8 +61,12 @@ THREAD: dict[str, dict[ThreadStatus, ThreadStatus]] = {
     "finish": {T.STREAMING: T.COMPLETED},
     "fail": {T.STREAMING: T.FAILED},
     "stop": dict.fromkeys(RUNNING, T.STOPPED),
+    "show": dict.fromkeys(IDLE, T.COMPLETED),
+    "show_unfinished": dict.fromkeys(IDLE, T.STOPPED),
 }
-"""event -> {status it may leave: status it leads to}, for threads."""
+"""event -> {status it may leave: status it leads to}, for threads.
+
+show: another branch is shown; show_unfinished: one that was left in the middle of its last reply."""
 
 STREAM: dict[str, dict[StreamStatus, StreamStatus]] = {
     "commit": {S.STREAMING: S.COMMITTED},

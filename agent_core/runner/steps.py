@@ -147,6 +147,7 @@ class Runner:
             return known
         history = await asyncio.to_thread(self._reads.history, claim.thread_id)
         taken = {part["toolCallId"] for message in history for part in message.parts if "toolCallId" in part}
+        taken |= await asyncio.to_thread(self._reads.call_ids, claim.thread_id)  # of other branches, too
         return to_provider(history, agent.system), taken
 
     async def _request(self, agent: Agent, messages: list[dict[str, Any]]) -> ModelRequest:

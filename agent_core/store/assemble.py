@@ -45,8 +45,13 @@ def to_thread(row: ThreadRow) -> Thread:
     )
 
 
-def assemble(row: MessageRow, streams: Sequence[StreamRow], calls: dict[str, ToolCallRow]) -> Message:
-    """Put a message together from its row, its streams in order, and the thread's calls by id."""
+def assemble(
+    row: MessageRow,
+    streams: Sequence[StreamRow],
+    calls: dict[str, ToolCallRow],
+    branches: tuple[str, ...] = (),
+) -> Message:
+    """Put a message together from its row, its streams in order, the thread's calls by id, its alternatives."""
     parts: list[Part] = load(row.parts)
     committed = 0
     for stream in streams:
@@ -62,6 +67,7 @@ def assemble(row: MessageRow, streams: Sequence[StreamRow], calls: dict[str, Too
         metadata=meta | {"queued": True} if row.queued else meta,
         created_at=as_datetime(row.created_at),
         committed_seq=committed,
+        branches=branches,
     )
 
 

@@ -14,6 +14,7 @@ from agent_core.fold import merge, unfold
 from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import StreamStatus
 from agent_core.store import attempts
+from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.rows import DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
@@ -61,7 +62,7 @@ class Reads:
             statement = statement.where(col(ThreadRow.title).ilike(words, escape="\\"))
         with self.session() as session:
             after = session.get(ThreadRow, cursor) if cursor else None
-            if after is not None:
+            if after is not None and user_id in (None, after.user_id):
                 older = col(ThreadRow.updated_at) < after.updated_at
                 tied = and_(col(ThreadRow.updated_at) == after.updated_at, col(ThreadRow.id) < after.id)
                 statement = statement.where(or_(older, tied))
@@ -79,6 +80,17 @@ class Reads:
         with self.session() as session:
             return _messages(session, thread_id, None, None, partial=False, queued=False)
 
+    def call_ids(self, thread_id: str) -> set[str]:
+        """Return the id of every tool call of a thread, those of branches put aside included."""
+        with self.session() as session:
+            return set(session.exec(select(ToolCallRow.id).where(ToolCallRow.thread_id == thread_id)))
+
+    def threads_of_call(self, call_id: str, most: int) -> list[str]:
+        """Return up to `most` threads that have a tool call with this id, the newest calls first."""
+        statement = select(ToolCallRow.thread_id).where(ToolCallRow.id == call_id)
+        with self.session() as session:
+            return list(session.exec(statement.order_by(col(ToolCallRow.created_at).desc()).limit(most)))
+
     def snapshot(self, thread_id: str, limit: int | None) -> Update | None:
         """Return a thread as a reader first sees it; None if there is none."""
         with self.session() as session:
@@ -86,7 +98,7 @@ class Reads:
             if row is None:
                 return None
             messages = _messages(session, thread_id, limit, None, partial=False)
-            seq, message_id, chunks = _uncommitted(session, thread_id)
+            seq, message_id, chunks = _uncommitted(session, thread_id, row.message_id)
             return Update(
                 type="snapshot",
                 cursor=row.cursor,
@@ -129,6 +141,7 @@ class Reads:
                     StreamRow.thread_id == thread_id,
                     col(StreamRow.seq) >= from_seq,
                     col(StreamRow.status).in_(kept),
+                    not_aside(StreamRow.thread_id, StreamRow.message_id),
                 )
                 .order_by(col(StreamRow.seq))
             ).all()
@@ -148,7 +161,8 @@ class Reads:
                 return None
             replies = {row.id} if row.role == "assistant" else set[str]()
             streams = _streams(session, thread_id, replies, everything=False, partial=True)
-            return assemble(row, streams, _calls(session, thread_id, replies))
+            calls = _calls(session, thread_id, replies)
+            return assemble(row, streams, calls, alternatives(session, thread_id, [row]).get(row.id, ()))
 
     def anything_due(self, now: float) -> bool:
         """Whether a wake-up is due; asked before the write lock is taken to lease it."""
@@ -176,7 +190,7 @@ def _messages(
     partial: bool,
     queued: bool = True,
 ) -> list[Message]:
-    statement = select(MessageRow).where(MessageRow.thread_id == thread_id)
+    statement = select(MessageRow).where(MessageRow.thread_id == thread_id, MessageRow.branch == 0)
     if not queued:
         statement = statement.where(col(MessageRow.queued).is_(False))
     if before is not None:
@@ -189,7 +203,8 @@ def _messages(
     for stream in _streams(session, thread_id, replies, limit is None, partial):
         streams[stream.message_id].append(stream)
     calls = _calls(session, thread_id, None if limit is None else replies)
-    return [assemble(row, streams[row.id], calls) for row in rows]
+    others = alternatives(session, thread_id, rows) if queued else {}
+    return [assemble(row, streams[row.id], calls, others.get(row.id, ())) for row in rows]
 
 
 def _streams(
@@ -213,13 +228,17 @@ def _calls(session: Session, thread_id: str, messages: set[str] | None) -> dict[
     return {row.id: row for row in session.exec(statement)}
 
 
-def _uncommitted(session: Session, thread_id: str) -> tuple[int, str | None, list[Chunk]]:
-    """Return the newest stream that is not committed: a live one, or what a lost attempt had said."""
+def _uncommitted(session: Session, thread_id: str, reply: str | None) -> tuple[int, str | None, list[Chunk]]:
+    """Return the reply's newest stream that is not committed: live, or what a lost attempt had said."""
     open_ones = [StreamStatus.STREAMING, StreamStatus.PARTIAL]
     row: Any = None
     for row in session.exec(
         select(StreamRow)
-        .where(StreamRow.thread_id == thread_id, col(StreamRow.status).in_(open_ones))
+        .where(
+            StreamRow.thread_id == thread_id,
+            StreamRow.message_id == reply,
+            col(StreamRow.status).in_(open_ones),
+        )
         .order_by(col(StreamRow.seq).desc())
     ):
         chunks = _said(session, row)

@@ -13,12 +13,17 @@ from agent_core.states import STREAM as MOVES
 from agent_core.states import sources
 from agent_core.store import deltas
 from agent_core.store.messages import ensure_reply
-from agent_core.store.rows import STREAM, P, dump
+from agent_core.store.rows import STREAM, THREAD, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 
 _s = STREAM.c
 _mine = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))
+# Of the reply in whose place the thread stands: what a branch put aside had said is not touched.
+_present = (
+    _s.thread_id == P("thread_id"),
+    _s.message_id == select(THREAD.c.message_id).where(THREAD.c.id == P("thread_id")).scalar_subquery(),
+)
 
 
 def _move(event: str, *where: Any, **values: Any) -> Statement:
@@ -39,15 +44,11 @@ _OPEN = Statement(
 _ended = {"parts": P("new_parts"), "ended_at": P("now")}
 _COMMIT = _move("commit", *_mine, usage=P("new_usage"), **_ended)
 _CUT = _move("cut", *_mine, error=P("why"), **_ended)
-_REPLACE = _move("replace", _s.thread_id == P("thread_id"), _s.seq < P("at_seq"))
-_RETIRE_EMPTY = _move("replace", _s.thread_id == P("thread_id"), _s.parts == "[]")
-_KEEP = _move("keep", _s.thread_id == P("thread_id"))
+_REPLACE = _move("replace", *_present, _s.seq < P("at_seq"))
+_RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
+_KEEP = _move("keep", *_present)
 _LIVE = Statement(select(_s.message_id, _s.worker).where(*_mine, _s.status == "streaming"))
-_PARTIAL = Statement(
-    select(_s.seq, _s.message_id)
-    .where(_s.thread_id == P("thread_id"), _s.status == "partial")
-    .order_by(_s.seq)
-)
+_PARTIAL = Statement(select(_s.seq, _s.message_id).where(*_present, _s.status == "partial").order_by(_s.seq))
 
 
 def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: str, attempt: int) -> None:

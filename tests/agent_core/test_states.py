@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, update
+from sqlalchemy import Table, insert, update
 
 from agent_core import Runtime, errors
 from agent_core.states import (
@@ -23,7 +23,7 @@ from agent_core.states import (
     StreamStatus,
     ThreadStatus,
 )
-from agent_core.store import approvals, calls, outcomes, steps, streams, timeouts, turns
+from agent_core.store import approvals, branches, calls, outcomes, steps, streams, timeouts, turns
 from agent_core.store import rows as tables
 from agent_core.store.calls import ClaimedCall, FenceLost, NewCall
 from agent_core.store.messages import NewMessage
@@ -53,6 +53,23 @@ def decide(tx: Tx, approved: bool) -> None:
     approvals.decide(tx, "t", ["c"], approved=approved, reason=None, args=None)
 
 
+def show(tx: Tx, role: str) -> None:
+    aside = Statement(
+        insert(tables.MESSAGE).values(
+            thread_id="t",
+            id="aside",
+            position=1,
+            role=role,
+            parts="[]",
+            queued=False,
+            created_at=1.0,
+            branch=9,
+        )
+    )
+    tx.run(aside)
+    branches.select_branch(tx, "t", "aside")
+
+
 ON_THREAD: dict[str, Callable[[Tx], Any]] = {
     "send": lambda tx: turns.send(tx, "t", message("m2"), "reject"),
     "resume": lambda tx: turns.resume(tx, "t", None),
@@ -63,6 +80,8 @@ ON_THREAD: dict[str, Callable[[Tx], Any]] = {
     "finish": lambda tx: commit(tx, []),
     "fail": lambda tx: steps.fail(tx, CLAIM, "x", "network", []),
     "stop": lambda tx: turns.stop(tx, "t"),
+    "show": lambda tx: show(tx, "user"),
+    "show_unfinished": lambda tx: show(tx, "assistant"),
 }
 ON_STREAM: dict[str, Callable[[Tx], Any]] = {
     "commit": lambda tx: streams.commit_stream(tx, "t", 1, [], None),

@@ -88,10 +88,28 @@ class Storm:
             lambda: api.update_thread(thread_id, title=f"T{number}"),
             lambda: self.answer(api, thread_id),
             lambda: self.answer(api, thread_id),
+            lambda: self.branch(api, thread_id),
+            lambda: self.branch(api, thread_id),
         ]
         with contextlib.suppress(
-            errors.ThreadBusyError, errors.ToolCallFinishedError, errors.DuplicateMessageError
+            errors.ThreadBusyError,
+            errors.ToolCallFinishedError,
+            errors.DuplicateMessageError,
+            errors.ValidationError,
         ):
+            await self.random.choice(deeds)()
+
+    async def branch(self, api: AgentApi, thread_id: str) -> None:
+        """Go back to some message, or to what once stood in its place."""
+        found = await api.list_messages(thread_id)
+        if found:
+            message = self.random.choice(found)
+            deeds: list[Any] = [
+                lambda: api.edit_message(thread_id, message.id, f"edited {message.id[-4:]}"),
+                lambda: api.regenerate(thread_id, message.id),
+                lambda: api.select_branch(thread_id, self.random.choice(message.branches or (message.id,))),
+                lambda: api.fork_thread(thread_id, message.id),
+            ]
             await self.random.choice(deeds)()
 
     async def answer(self, api: AgentApi, thread_id: str) -> None:

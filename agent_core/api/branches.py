@@ -1,0 +1,128 @@
+"""Branches: edited, regenerated, selected, and forked into a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent_core.agent import CallContext
+from agent_core.api.base import ApiBase, Prompt, checked_id, storable
+from agent_core.errors import MessageNotFoundError, ThreadNotFoundError
+from agent_core.faults import crash_point
+from agent_core.ids import new_id
+from agent_core.messages import Message, Thread, prompt_parts
+from agent_core.store import branches, forks
+from agent_core.store.messages import NewMessage
+
+
+class BranchMethods(ApiBase):
+    """The methods that go back to an earlier message; what stood after it is kept beside."""
+
+    async def edit_message(
+        self, thread_id: str, message_id: str, prompt: Prompt, *, ctx: CallContext | None = None
+    ) -> Message:
+        """Put other words in the place of a person's message, and answer those.
+
+        The message and all after it are put aside as a branch of their own, to which `select_branch`
+        returns. What is still queued is answered afterwards.
+
+        Args:
+            thread_id: the thread; it must be idle.
+            message_id: a shown message of the role user.
+            prompt: a str or a list of parts.
+            ctx: who calls.
+
+        Returns:
+            the new message, which has an id of its own.
+
+        Raises:
+            ThreadNotFoundError, ThreadBusyError
+            MessageNotFoundError: the thread has no such message.
+            ValidationError: the message is not shown, queued or not a user's, or the prompt is not acceptable.
+        """
+        await self._authorize(ctx, thread_id)
+        new = NewMessage(new_id("msg"), "user", prompt_parts(prompt), {})
+        await self.runtime.writer.run(branches.edit, thread_id, _known(message_id), new)
+        crash_point("send.after")
+        found = await asyncio.to_thread(self.runtime.reads.message, thread_id, new.id)
+        if found is None:
+            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+        return found
+
+    async def regenerate(self, thread_id: str, message_id: str, *, ctx: CallContext | None = None) -> Thread:
+        """Answer once more; the answer so far and all after it are put aside as a branch of their own.
+
+        Args:
+            thread_id: the thread; it must be idle.
+            message_id: a shown answer, or the shown message that was answered.
+            ctx: who calls.
+
+        Raises:
+            ThreadNotFoundError, ThreadBusyError
+            MessageNotFoundError: the thread has no such message.
+            ValidationError: the message is not shown or queued, or there is nothing to answer.
+        """
+        await self._authorize(ctx, thread_id)
+        await self.runtime.writer.run(branches.regenerate, thread_id, _known(message_id))
+        crash_point("send.after")
+        return await self._thread(thread_id)
+
+    async def select_branch(
+        self, thread_id: str, message_id: str, *, ctx: CallContext | None = None
+    ) -> Thread:
+        """Show the branch of a message (one of `Message.branches`) as it was last shown.
+
+        The present branch is put aside from where they part. The thread is "completed" then, or
+        "stopped" if that branch was left in the middle of its last reply: `resume_thread` goes on.
+
+        Args:
+            thread_id: the thread; it must be idle.
+            message_id: any message of the branch. If it is shown, nothing happens.
+            ctx: who calls.
+
+        Raises:
+            ThreadNotFoundError, ThreadBusyError
+            MessageNotFoundError: the thread has no such message.
+        """
+        await self._authorize(ctx, thread_id)
+        await self.runtime.writer.run(branches.select_branch, thread_id, _known(message_id))
+        return await self._thread(thread_id)
+
+    async def fork_thread(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        new_thread_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> Thread:
+        """Copy a thread up to a message into a new one, which is idle; the original stays as it is.
+
+        It has copies of the shown messages with everything that is committed. What was partial is
+        history in the copy, and a tool call that was still open has failed there. The original may
+        be running.
+
+        Args:
+            thread_id: the original.
+            message_id: the last message that is copied, a shown one.
+            new_thread_id: the copy's id instead of a new one, so that a page can name it first.
+            ctx: who calls; the copy becomes theirs, or without a user it is the original owner's.
+
+        Returns:
+            the copy; metadata["forked_from"] holds the original's thread_id and message_id.
+
+        Raises:
+            ThreadNotFoundError
+            MessageNotFoundError: the thread has no such message.
+            ValidationError: the message is not shown or queued, or the new id is taken.
+        """
+        await self._authorize(ctx, thread_id)
+        copy_id = checked_id(new_thread_id, "thread")
+        owner = ctx.user_id if ctx else None
+        await self.runtime.writer.run(forks.fork, thread_id, _known(message_id), copy_id, owner)
+        return await self._thread(copy_id)
+
+
+def _known(message_id: str) -> str:
+    if not storable(message_id):
+        raise MessageNotFoundError(f"There is no message {message_id!r:.60}.")
+    return message_id
