@@ -22,6 +22,7 @@ class Settings:
         reconcile: how often running threads without a wake-up are looked for.
         max_crashes: a step that killed its process this often is sealed.
         keep_deltas: how long the deltas of an idle thread are kept for slow readers.
+        recheck: how long a follower reads on before the `authorization_callback` is asked again.
         synchronous: SQLite's `synchronous` pragma, NORMAL or FULL.
     """
 
@@ -33,6 +34,7 @@ class Settings:
     reconcile: float = 1.0
     max_crashes: int = 3
     keep_deltas: float = 300.0
+    recheck: float = 5.0
     synchronous: str = "NORMAL"
 
 

@@ -275,12 +275,10 @@ class Runtime:
             self._hooks.soon(thread_id, self._tell_status, thread_id, status, previous)
 
     async def _tell_status(self, thread_id: str, status: str, previous: str) -> None:
-        agents = list(self.status_hooks)
-        if len(self.agents) > 1:
-            thread = await asyncio.to_thread(self._reads.thread, thread_id)
-            agents = [thread.agent] if thread else []
-        for agent in agents:
-            for hook in self.status_hooks.get(agent, ()):
+        thread = await asyncio.to_thread(self._reads.thread, thread_id)
+        agents = list(self.agents) if thread is None else [thread.agent]
+        if len(agents) == 1:  # else it was deleted meanwhile, and nobody knows whose it was
+            for hook in self.status_hooks.get(agents[0], ()):
                 await call_hook(hook, thread_id, status, previous)
 
     # --- in the scheduler's threads ---

@@ -41,11 +41,14 @@ def define_agent_api(
 ) -> AgentApi:
     """Make an agent known to a runtime and give its methods to pages.
 
+    A thread may have any agent that its runtime knows (`create_thread(agent=…)`): those given here,
+    to other APIs, or to `runtime.register`.
+
     Args:
         runtime: where its threads run.
-        agent: the agent, or a factory of it.
+        agent: the agent of the threads that name none, or a factory of it.
         authorization_callback: `(ctx, thread_id)`, sync or async, before every method that touches
-            an existing thread; it raises (AccessDeniedError) to deny.
+            an existing thread; it raises (AccessDeniedError) to deny. A follower is asked about again.
         on_status_change: `(thread_id, status, previous_status)` after each change.
         exclude_system_messages: whether readers get the thread without its system messages.
     """

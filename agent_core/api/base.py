@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext
-from agent_core.errors import ThreadNotFoundError, ValidationError
+from agent_core.errors import AccessDeniedError, ThreadNotFoundError, ValidationError
 from agent_core.ids import new_id
 from agent_core.messages import Message, Part, Thread, clean_json, clean_text, message_parts
 from agent_core.store.messages import NewMessage
@@ -43,7 +43,15 @@ class ApiBase:
         if self._authorize_with is not None:
             answer = self._authorize_with(ctx, thread_id)
             if inspect.isawaitable(answer):
-                await answer
+                answer = await answer
+            if answer is False:  # to deny is to raise; who answers False does not mean yes
+                raise AccessDeniedError(f"You may not use the thread {thread_id!r}.")
+
+    def _agent_name(self, name: str) -> str:
+        if name not in self.runtime.agents:
+            known = ", ".join(sorted(self.runtime.agents))
+            raise ValidationError(f"There is no agent {name!r:.60} here; the agents are: {known}.")
+        return name
 
     async def _thread(self, thread_id: str) -> Thread:
         thread = await asyncio.to_thread(self.runtime.reads.thread, thread_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
@@ -64,7 +65,8 @@ class ReadingMethods(ApiBase):
 
         With the cursor of the last update read, only what follows it comes, exactly once; if that
         is not kept any more, a new snapshot comes first. It makes no difference which process runs
-        the thread.
+        the thread. The `authorization_callback` is asked again before each later snapshot, and before
+        other updates once `Settings.recheck` seconds have passed; what it raises ends the iteration.
 
         Args:
             thread_id: the thread.
@@ -77,12 +79,18 @@ class ReadingMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._thread(thread_id)
+        asked = time.monotonic()
         with self.runtime.feeds.follow(thread_id) as reader:
             while not self.runtime.feeds.closed:
                 reader.look()
                 updates = None if cursor is None else await reader.updates(cursor)
+                again = updates is None and cursor is not None
                 if updates is None:
                     updates = [await asyncio.to_thread(self._snapshot, thread_id, limit)]
+                again = again or time.monotonic() - asked >= self.runtime.settings.recheck
+                if again and updates and updates[0].type != "deleted":
+                    await self._authorize(ctx, thread_id)
+                    asked = time.monotonic()
                 for update in updates:
                     yield self._visible(update)
                     if update.type == "deleted":

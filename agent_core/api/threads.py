@@ -28,6 +28,7 @@ class ThreadMethods(ApiBase):
         metadata: dict[str, Any] | None = None,
         thread_id: str | None = None,
         message_id: str | None = None,
+        agent: str | None = None,
         ctx: CallContext | None = None,
     ) -> Thread:
         """Create a thread; it runs at once if a prompt is given or `auto_start` is true.
@@ -40,11 +41,12 @@ class ThreadMethods(ApiBase):
             metadata: plain JSON of the application's own.
             thread_id: its id instead of a new one, so that a page can name it first.
             message_id: the same for the prompt's message.
+            agent: the name of any agent that the runtime knows, instead of this API's own.
             ctx: who calls; the thread becomes theirs.
 
         Raises:
-            ValidationError: the prompt is blank, a message is not acceptable, or the id is taken;
-                nothing was created.
+            ValidationError: the prompt is blank, a message is not acceptable, the agent is unknown, or
+                the id is taken; nothing was created.
         """
         new = [new_message(message) for message in messages or ()]
         if prompt is not None:
@@ -56,7 +58,7 @@ class ThreadMethods(ApiBase):
         await self.runtime.writer.run(
             turns.create,
             thread_id,
-            agent=self.agent.name,
+            agent=self.agent.name if agent is None else self._agent_name(agent),
             title=None if title is None else clean_text(title),
             user_id=ctx.user_id if ctx else None,
             metadata=checked_metadata(metadata),
@@ -90,12 +92,15 @@ class ThreadMethods(ApiBase):
             cursor: the id of the last thread of the page before.
             query: words that the title contains.
             archived: the archived ones instead of the others.
-            user_id: only this person's; without it those of `ctx`'s user, if there is one.
-            ctx: who calls.
+            user_id: only this person's.
+            ctx: who calls; if it has a user, only their own threads are listed, whatever `user_id` says.
         """
         if limit < 1:
             raise ValidationError("limit must be at least 1.")
-        owner = user_id if user_id is not None else (ctx.user_id if ctx else None)
+        caller = ctx.user_id if ctx else None
+        if caller is not None and user_id not in (None, caller):
+            return []
+        owner = user_id if caller is None else caller
         words = clean_text(query) if query else None
         return await asyncio.to_thread(self.runtime.reads.threads, limit, cursor, words, archived, owner)
 
@@ -107,12 +112,17 @@ class ThreadMethods(ApiBase):
         pinned: bool | None = None,
         archived: bool | None = None,
         metadata: dict[str, Any] | None = None,
+        agent: str | None = None,
         ctx: CallContext | None = None,
     ) -> Thread:
         """Change what a person may change of a thread; what is None stays.
 
+        Another `agent`, by the name that the runtime knows it by, answers from the next turn on.
+
         Raises:
             ThreadNotFoundError: there is no such thread.
+            ThreadBusyError: the agent cannot change while the thread is running.
+            ValidationError: the agent is unknown, or a value is not acceptable.
         """
         await self._authorize(ctx, thread_id)
         given = {
@@ -120,6 +130,7 @@ class ThreadMethods(ApiBase):
             "pinned": pinned,
             "archived": archived,
             "metadata": None if metadata is None else checked_metadata(metadata),
+            "agent": None if agent is None else self._agent_name(agent),
         }
         values = {name: value for name, value in given.items() if value is not None}
         if values:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, storable
-from agent_core.errors import ToolCallNotFoundError
+from agent_core.errors import (
+    AmbiguousToolCallError,
+    ToolCallNotFoundError,
+    UnreachableToolCallError,
+    ValidationError,
+)
 from agent_core.messages import clean_text
-from agent_core.store import approvals, calls, outcomes, timeouts
+from agent_core.store import approvals, outcomes, timeouts
 from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments
+
+_log = logging.getLogger(__name__)
+_ASKED = 50  # threads with one call id that the authorization is asked about, at the most
 
 
 class ToolCallMethods(ApiBase):
@@ -53,7 +62,8 @@ class ToolCallMethods(ApiBase):
         """Return the thread of a call that the caller may touch."""
         if not storable(call_id) or not storable(thread_id or ""):
             raise ToolCallNotFoundError(f"There is no tool call {call_id!r:.60}.")
-        thread_id = await self.runtime.writer.run(calls.locate, call_id, thread_id)
+        if thread_id is None:
+            return await self._thread_of(ctx, call_id)
         await self._authorize(ctx, thread_id)
         return thread_id
 
@@ -80,6 +90,28 @@ class ToolCallMethods(ApiBase):
         thread_id = await self._locate(ctx, tool_call_id, thread_id)
         check_timeout(await self._tool(thread_id, tool_call_id), seconds)
         await self.runtime.writer.run(timeouts.change, tool_call_id, thread_id, seconds)
+
+    async def _thread_of(self, ctx: CallContext | None, call_id: str) -> str:
+        """Find the one thread with this call that the caller may touch; say nothing of any other."""
+        may: list[str] = []
+        for thread_id in await asyncio.to_thread(self.runtime.reads.threads_of_call, call_id, _ASKED):
+            try:
+                await self._authorize(ctx, thread_id)
+            except Exception:
+                _log.debug("The caller may not touch a thread with the tool call %r.", call_id)
+            else:
+                may.append(thread_id)
+        if len(may) == 1:
+            return may[0]
+        if may:
+            raise AmbiguousToolCallError(
+                f"The tool call id {call_id!r} stands in several threads; pass thread_id as well."
+            )
+        if self._authorize_with is None:
+            raise ToolCallNotFoundError(f"There is no tool call {call_id!r}.")
+        raise UnreachableToolCallError(
+            f"There is no tool call {call_id!r} that you may answer; pass thread_id to ask about one thread."
+        )
 
     async def approve_tool_calls(
         self,
@@ -114,9 +146,16 @@ class ToolCallMethods(ApiBase):
         return parse_arguments(tool, given) if tool else given
 
     async def _tool(self, thread_id: str, call_id: str) -> Tool | None:
-        """Return the tool that a call is for, if this process knows it."""
+        """Return the tool that a call is for; None if there is no such call, or no such tool any more."""
         call = await asyncio.to_thread(self.runtime.reads.call, thread_id, call_id)
-        agent = await self.agent.resolve(None, thread_id)
+        thread = await self._thread(thread_id)
+        known = self.runtime.agents.get(thread.agent)
+        if known is None:
+            raise ValidationError(
+                f"The agent {thread.agent!r} is not known here, so what is given for its tool cannot be "
+                "checked; approve the call as it was shown, or ask where the agent is defined."
+            )
+        agent = await known.resolve(thread.user_id, thread_id)
         return agent.tools.get(call.name) if call else None
 
     async def deny_tool_calls(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from agent_core.errors import ThreadNotFoundError
+from agent_core.errors import ThreadBusyError, ThreadNotFoundError
 from agent_core.states import RUNNING, ThreadStatus
 from agent_core.store import deltas
 from agent_core.store.rows import CALL, DELTA, LIST_FEED, MESSAGE, STREAM, THREAD, P, dump, idle_feed
@@ -66,11 +66,18 @@ def remove(tx: Tx, thread_id: str) -> None:
 
 
 def change(tx: Tx, thread_id: str, **values: Any) -> None:
-    """Set what a person may set (title, pinned, archived, metadata) and tell the readers.
+    """Set what a person may set (title, pinned, archived, metadata, agent) and tell the readers.
 
     It is no activity: the thread keeps its place in the list.
+
+    Raises:
+        ThreadNotFoundError: there is no such thread.
+        ThreadBusyError: the agent cannot change while a turn is under way: its calls are this agent's.
     """
-    lock(tx, thread_id)
+    if lock(tx, thread_id).running and "agent" in values:
+        raise ThreadBusyError(
+            f"The thread {thread_id!r} is running; change its agent when it is idle, or stop it."
+        )
     columns = {name: value for name, value in values.items() if name != "metadata"}
     if "metadata" in values:
         columns["meta"] = dump(values["metadata"])

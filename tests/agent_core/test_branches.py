@@ -192,6 +192,24 @@ async def test_after_a_failure_and_a_stop(path: Path, end: str) -> None:
         assert sent == ["a"], "partial text is no history until a person writes on after it"
 
 
+async def test_to_write_on_keeps_the_partial_text_of_the_shown_branch_alone(path: Path) -> None:
+    broken = errors.ModelError("No.", kind="auth")
+    async with agent_on(path, [["half", broken], ["part", broken], ["b"], ["whole"]]) as api:
+        thread = await talk(api, "a")
+        question, half = await ids(api, thread)
+        await api.regenerate(thread.id, question)
+        await finished(api, thread)
+        await api.send_message(thread.id, "Go on")
+        await finished(api, thread)
+        assert await texts(api, thread) == ["a", "part", "Go on", "b"]
+        await api.select_branch(thread.id, half)
+        await api.resume_thread(thread.id)
+        await finished(api, thread)
+        assert await texts(api, thread) == ["a", "whole"]
+        sent = [[m["content"] for m in asked] for asked in api.agent.model.requests]  # type: ignore[union-attr]
+        assert sent[2:] == [["a", "part", "Go on"], ["a"]]
+
+
 async def test_a_stop_before_anything_was_claimed(path: Path) -> None:
     async with agent_on(path, [["one"], ["two"]]) as api, agent_on(path, [], runtime={"work": False}) as idle:
         thread = await talk(api, "a")
