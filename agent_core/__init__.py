@@ -6,10 +6,12 @@ The names below are the public API; `docs/` has a page for each noun.
 from agent_core import errors
 from agent_core.agent import Agent, AgentFactory, CallContext, StreamingOptions
 from agent_core.api import AgentApi, define_agent_api, define_internal_agent_api
+from agent_core.api.reminders import cancel_reminder, list_reminders, remind_me
 from agent_core.bridge import create_workpool_bridge
 from agent_core.messages import Message, Thread, Update
 from agent_core.retry import RetryPolicy
 from agent_core.runtime import Runtime
+from agent_core.schedules import Schedule
 from agent_core.tools import (
     Tool,
     ToolContext,
@@ -18,6 +20,7 @@ from agent_core.tools import (
     create_action_tool,
     create_async_tool,
 )
+from agent_core.triggers import Trigger, at, cron, every
 from agent_core.workpool import Workpool
 
 __all__ = [
@@ -28,18 +31,26 @@ __all__ = [
     "Message",
     "RetryPolicy",
     "Runtime",
+    "Schedule",
     "StreamingOptions",
     "Thread",
     "Tool",
     "ToolContext",
+    "Trigger",
     "Update",
     "Workpool",
     "action_tool",
     "async_tool",
+    "at",
+    "cancel_reminder",
     "create_action_tool",
     "create_async_tool",
     "create_workpool_bridge",
+    "cron",
     "define_agent_api",
     "define_internal_agent_api",
     "errors",
+    "every",
+    "list_reminders",
+    "remind_me",
 ]

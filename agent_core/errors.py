@@ -54,6 +54,10 @@ class AccessDeniedError(AgentCoreError):
     """The caller may not touch this thread."""
 
 
+class ScheduleNotFoundError(AgentCoreError):
+    """No schedule has this id; it may have been deleted."""
+
+
 class ValidationError(AgentCoreError):
     """An argument is not acceptable; the sentence says which and what would be."""
 

@@ -24,7 +24,10 @@ CRASH_POINTS = (
     "send.inside",
     "send.after",
 )
-"""Every name that is ever passed to `crash_point`, in the order in which a turn meets them."""
+"""The names that a turn passes to `crash_point`, in the order in which it meets them."""
+
+SCHEDULE_POINTS = ("schedule.taken", "schedule.inside", "schedule.after")
+"""The names that a schedule's run passes, besides those of the turn that it begins."""
 
 _actions: dict[str, Callable[[], None]] = {}
 
@@ -41,8 +44,8 @@ def install(name: str, action: Callable[[], None]) -> None:
     Raises:
         ValueError: no crash point has this name.
     """
-    if name not in CRASH_POINTS:
-        raise ValueError(f"There is no crash point {name!r}; the names are {', '.join(CRASH_POINTS)}.")
+    if name not in (names := CRASH_POINTS + SCHEDULE_POINTS):
+        raise ValueError(f"There is no crash point {name!r}; the names are {', '.join(names)}.")
     _actions[name] = action
 
 

@@ -21,6 +21,7 @@ from agent_core.ids import new_id
 from agent_core.presence import Presence
 from agent_core.reconciler import Reconciler
 from agent_core.runner.hooks import Hooks, call_hook
+from agent_core.runner.schedules import ScheduleRunner
 from agent_core.runner.steps import Runner
 from agent_core.runner.tool_calls import ToolRunner
 from agent_core.runner.turn import Turns
@@ -141,6 +142,7 @@ class Runtime:
             shared = (self.agents, self.worker, self.settings, self.clock, Turns())
             self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
             self._tools = ToolRunner(self._writer, *shared)
+            self._schedules = ScheduleRunner(self._writer, self.agents, self.clock)
             self._stack = stack.pop_all()
         self._writer.start()
         if self._work:
@@ -210,6 +212,9 @@ class Runtime:
         kind, _, rest = key.partition(":")
         if kind == "step":
             await self._runner.step(rest)
+            return
+        if kind == "schedule":
+            await self._schedules.run(rest)
             return
         thread_id, _, call_id = rest.partition(":")
         if kind == "tool":

@@ -184,6 +184,8 @@ class WakeUpRow(Table, table=True):
     """An APScheduler job row: the persistent wake-up, and the lease of whoever works on it.
 
     next_run_time    when it is due; a lease pushes it forward, so a dead worker's comes due again
+    thread_id        whose turn it is when many wait; of a schedule's wake-up the schedule's id, so
+                     that it outlives a stop of its thread
     worker           who holds the lease; none while it is only due later
     """
 
@@ -198,13 +200,19 @@ class WakeUpRow(Table, table=True):
 class ScheduleRow(Table, table=True):
     """A prompt that is sent by itself, once or again and again; its wake-up is `schedule:<id>`.
 
-    thread_id  where it is sent; none: each run has a thread of its own
-    trigger    cron, interval or date, as JSON
-    next_at    when it comes due next; none once it is over
-    paused     it keeps its place and runs nothing
+    thread_id      where it is sent; none: each run has a thread of its own
+    agent          of the threads that it makes
+    trigger        cron, interval or date, as JSON
+    missed_policy  run_once | skip: what becomes of runs that nobody was there for
+    next_at        when it comes due next, and the fence of the run; none once it is over
+    last_at        when the newest run was due, or was asked for
+    missed         runs that nobody was there for
+    paused         it keeps its place and runs nothing
+    error          why it is over before its time
     """
 
     __tablename__: ClassVar[Any] = "agent_schedule"
+    __table_args__: ClassVar[Any] = (_index("agent_schedule_due", ["next_at"], "next_at IS NOT NULL"),)
     id: str = Field(primary_key=True)
     thread_id: str | None = Field(default=None, index=True)
     agent: str
@@ -212,6 +220,8 @@ class ScheduleRow(Table, table=True):
     title: str | None = None
     parts: str = _json("[]")
     trigger: str = _json("{}")
+    missed_policy: str = "run_once"
+    max_runs: int | None = None
     next_at: float | None = None
     last_at: float | None = None
     last_thread_id: str | None = None

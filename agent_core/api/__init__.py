@@ -12,6 +12,7 @@ from agent_core.agent import AnyAgent
 from agent_core.api.base import Authorize, StatusHook
 from agent_core.api.branches import BranchMethods
 from agent_core.api.reading import ReadingMethods
+from agent_core.api.schedules import ScheduleMethods
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
 from agent_core.api.turns import TurnMethods
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from agent_core.runtime import Runtime
 
 
-class AgentApi(ThreadMethods, TurnMethods, BranchMethods, ReadingMethods, ToolCallMethods):
+class AgentApi(ThreadMethods, TurnMethods, BranchMethods, ReadingMethods, ToolCallMethods, ScheduleMethods):
     """The methods of one agent's threads; made by `define_agent_api`."""
 
 

@@ -15,6 +15,7 @@ MESSAGE: Table = tables.metadata.tables["agent_message"]
 STREAM: Table = tables.metadata.tables["agent_stream"]
 DELTA: Table = tables.metadata.tables["agent_delta"]
 CALL: Table = tables.metadata.tables["agent_tool_call"]
+SCHEDULE: Table = tables.metadata.tables["agent_schedule"]
 WAKE_UP: Table = tables.metadata.tables["agent_wake_up"]
 
 P: Callable[[str], BindParameter[Any]] = bindparam
@@ -44,6 +45,11 @@ def tool_key(thread_id: str, call_id: str) -> str:
 def timeout_key(thread_id: str, call_id: str) -> str:
     """Return the key of the wake-up that fails an async tool call whose outcome never came."""
     return f"timeout:{thread_id}:{call_id}"
+
+
+def schedule_key(schedule_id: str) -> str:
+    """Return the key of the wake-up for a schedule's next run."""
+    return f"schedule:{schedule_id}"
 
 
 LIST_FEED = "threads"

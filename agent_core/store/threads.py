@@ -10,7 +10,19 @@ from sqlalchemy import delete, select, update
 from agent_core.errors import ThreadBusyError, ThreadNotFoundError
 from agent_core.states import RUNNING, ThreadStatus
 from agent_core.store import deltas
-from agent_core.store.rows import CALL, DELTA, LIST_FEED, MESSAGE, STREAM, THREAD, P, dump, idle_feed
+from agent_core.store.rows import (
+    CALL,
+    DELTA,
+    LIST_FEED,
+    MESSAGE,
+    SCHEDULE,
+    STREAM,
+    THREAD,
+    P,
+    dump,
+    idle_feed,
+    schedule_key,
+)
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 
@@ -22,8 +34,17 @@ _LOCK = Statement(
 )
 _DELETES = [
     Statement(delete(table).where(column == P("thread_id")))
-    for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE)] + [(THREAD, _t.id)]
+    for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE)]
+    + [(THREAD, _t.id)]
 ]
+
+
+_SCHEDULES = Statement(
+    select(SCHEDULE.c.id)
+    .where(SCHEDULE.c.thread_id == P("thread_id"))
+    .order_by(SCHEDULE.c.id)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +79,11 @@ def lock(tx: Tx, thread_id: str) -> Standing:
 
 def remove(tx: Tx, thread_id: str) -> None:
     """Delete a thread and all that belongs to it, running or not."""
+    schedules = tx.all(_SCHEDULES, thread_id=thread_id)  # first, as a schedule's run does
     lock(tx, thread_id)
     tx.wake.drop(tx, thread_id)
+    for (schedule_id,) in schedules:
+        tx.wake.done(tx, schedule_key(schedule_id), mine=False)
     for statement in _DELETES:
         tx.run(statement, thread_id=thread_id)
     tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}

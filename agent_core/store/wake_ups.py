@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from agent_core.states import OPEN_CALLS
 from agent_core.store import calls, deltas
-from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, dump
+from agent_core.store.rows import CALL, SCHEDULE, THREAD, WAKE_UP, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 
@@ -71,6 +71,10 @@ _open_call = exists(
 )
 _ADVANCE_MISSING = Statement(
     select(THREAD.c.id).where(one_of(THREAD.c.status, ["awaiting_tool_results"]), ~_open_call)
+)
+_schedule_row = exists(select(_w.id).where(_w.id == "schedule:" + SCHEDULE.c.id))
+_SCHEDULES_MISSING = Statement(
+    select(SCHEDULE.c.id).where(SCHEDULE.c.next_at <= P("now"), ~SCHEDULE.c.paused, ~_schedule_row)
 )
 
 
@@ -181,6 +185,9 @@ class LeasedWakeUps:
             found += 1
         for thread_id, call_id in tx.all(_TOOLS_MISSING):
             self.enqueue(tx, f"tool:{thread_id}:{call_id}", thread_id, tx.now)
+            found += 1
+        for (schedule_id,) in tx.all(_SCHEDULES_MISSING, now=tx.now):
+            self.enqueue(tx, "schedule:" + schedule_id, schedule_id, tx.now)
             found += 1
         for (thread_id,) in tx.all(_ADVANCE_MISSING):
             status = calls.advance(tx, thread_id)

@@ -31,6 +31,8 @@ def upgrade() -> None:
         sa.Column("title", sa.String(), nullable=True),
         sa.Column("parts", sa.Text(), server_default="[]", nullable=False),
         sa.Column("trigger", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("missed_policy", sa.String(), nullable=False),
+        sa.Column("max_runs", sa.Integer(), nullable=True),
         sa.Column("next_at", sa.Float(), nullable=True),
         sa.Column("last_at", sa.Float(), nullable=True),
         sa.Column("last_thread_id", sa.String(), nullable=True),
@@ -41,6 +43,14 @@ def upgrade() -> None:
         sa.Column("meta", sa.Text(), server_default="{}", nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "agent_schedule_due",
+        "agent_schedule",
+        ["next_at"],
+        unique=False,
+        sqlite_where=sa.text("next_at IS NOT NULL"),
+        postgresql_where=sa.text("next_at IS NOT NULL"),
     )
     op.create_index("ix_agent_schedule_thread_id", "agent_schedule", ["thread_id"], unique=False)
     op.create_index("ix_agent_schedule_user_id", "agent_schedule", ["user_id"], unique=False)

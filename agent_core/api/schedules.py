@@ -1,0 +1,217 @@
+"""Schedules: prompts that are sent by themselves, once or again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from agent_core.agent import CallContext
+from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, storable
+from agent_core.errors import AccessDeniedError, ScheduleNotFoundError, ValidationError
+from agent_core.messages import clean_text, prompt_parts
+from agent_core.schedules import Missed, Schedule
+from agent_core.store import schedule_reads, schedule_runs, schedules
+from agent_core.store.rows import dump
+from agent_core.store.schedules import NewSchedule
+from agent_core.triggers import At, Cron, Every, Trigger, anchored
+
+MAX_SCHEDULE_ID = 100
+
+
+class ScheduleMethods(ApiBase):
+    """The methods for what is sent by itself.
+
+    A schedule of a thread belongs to whoever may touch the thread; any other to the person who made
+    it, and to nobody else.
+    """
+
+    async def schedule(
+        self,
+        thread_id: str | None,
+        prompt: Prompt,
+        trigger: Trigger,
+        *,
+        title: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        missed: Missed = "run_once",
+        max_runs: int | None = None,
+        schedule_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> Schedule:
+        """Send a prompt whenever a trigger comes due; it survives every restart.
+
+        While the thread is running the message is queued, and as long as one of the schedule's waits
+        no other is added. Its metadata holds {"schedule": id}.
+
+        Args:
+            thread_id: where it is sent; None: each run makes a thread of its own.
+            prompt: a str or a list of parts.
+            trigger: `cron("0 9 * * mon-fri", timezone="Europe/Berlin")`, `every(minutes=5)` or
+                `at("2030-01-31T09:00+01:00")`.
+            title: what it is called, and the title of the threads it makes.
+            metadata: plain JSON of the application's own, for each message.
+            missed: what becomes of runs that nobody was there for, because every worker was down:
+                "run_once" makes one late run of them all, "skip" none.
+            max_runs: it is over after so many.
+            schedule_id: the idempotency key: made twice, it is one schedule.
+            ctx: who calls; the schedule and the threads that it makes become theirs.
+
+        Raises:
+            ValidationError: an argument is not acceptable, or the trigger never comes due.
+            ThreadNotFoundError: there is no such thread.
+        """
+        if thread_id is not None:
+            await self._authorize(ctx, thread_id)
+        if missed not in ("run_once", "skip"):
+            raise ValidationError('missed must be "run_once" or "skip".')
+        new = NewSchedule(
+            id=_checked_schedule_id(schedule_id),
+            thread_id=thread_id,
+            agent=self.agent.name,
+            user_id=ctx.user_id if ctx else None,
+            title=None if title is None else clean_text(title),
+            parts=prompt_parts(prompt),
+            trigger=self._anchored(trigger),
+            missed=missed,
+            max_runs=_checked_count(max_runs),
+            metadata=checked_metadata(metadata),
+        )
+        if await self.runtime.writer.run(schedules.create, new):
+            return await self._schedule(new.id)
+        return await self._mine(new.id, ctx)
+
+    async def list_schedules(
+        self, thread_id: str | None = None, *, ctx: CallContext | None = None
+    ) -> list[Schedule]:
+        """Return schedules, the next to come due first.
+
+        Args:
+            thread_id: only those of this thread; without it those of `ctx`'s user, or all of them
+                if nobody is said to call.
+            ctx: who calls.
+        """
+        if thread_id is not None:
+            await self._authorize(ctx, thread_id)
+        return await asyncio.to_thread(
+            schedule_reads.listed,
+            self.runtime.reads,
+            thread_id=thread_id,
+            user_id=ctx.user_id if ctx else None,
+            everybody=ctx is None and self._authorize_with is None,
+        )
+
+    async def get_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule | None:
+        """Return a schedule, or None if there is none with this id."""
+        try:
+            return await self._mine(schedule_id, ctx)
+        except ScheduleNotFoundError:
+            return None
+
+    async def update_schedule(
+        self,
+        schedule_id: str,
+        *,
+        prompt: Prompt | None = None,
+        trigger: Trigger | None = None,
+        title: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        missed: Missed | None = None,
+        ctx: CallContext | None = None,
+    ) -> Schedule:
+        """Change a schedule; what is None stays. With a new trigger one that was over goes on.
+
+        Raises:
+            ScheduleNotFoundError
+            ValidationError: an argument is not acceptable, or the trigger never comes due.
+        """
+        await self._mine(schedule_id, ctx)
+        if missed not in (None, "run_once", "skip"):
+            raise ValidationError('missed must be "run_once" or "skip".')
+        given = {
+            "parts": None if prompt is None else dump(prompt_parts(prompt)),
+            "title": None if title is None else clean_text(title),
+            "meta": None if metadata is None else dump(checked_metadata(metadata)),
+            "missed_policy": missed,
+        }
+        columns = {name: value for name, value in given.items() if value is not None}
+        moved = None if trigger is None else self._anchored(trigger)
+        await self.runtime.writer.run(schedules.change, schedule_id, moved, **columns)
+        return await self._schedule(schedule_id)
+
+    async def pause_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
+        """Let a schedule run nothing until it is resumed.
+
+        Raises:
+            ScheduleNotFoundError
+        """
+        return await self._change(schedules.pause, schedule_id, ctx)
+
+    async def resume_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
+        """Let a paused schedule go on; what came due in its pause is not made up for.
+
+        Raises:
+            ScheduleNotFoundError
+            ValidationError: its time has passed meanwhile.
+        """
+        return await self._change(schedules.resume, schedule_id, ctx)
+
+    async def run_schedule_now(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
+        """Do a run that is not due, also of one that is paused or over; the next stays where it is.
+
+        Raises:
+            ScheduleNotFoundError, ThreadNotFoundError
+        """
+        return await self._change(schedule_runs.run_now, schedule_id, ctx)
+
+    async def delete_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> None:
+        """Delete a schedule; what it has sent stays.
+
+        Raises:
+            ScheduleNotFoundError
+        """
+        await self._mine(schedule_id, ctx)
+        await self.runtime.writer.run(schedules.remove, schedule_id)
+
+    async def _change(self, change: Any, schedule_id: str, ctx: CallContext | None) -> Schedule:
+        await self._mine(schedule_id, ctx)
+        await self.runtime.writer.run(change, schedule_id)
+        return await self._schedule(schedule_id)
+
+    async def _mine(self, schedule_id: str, ctx: CallContext | None) -> Schedule:
+        """Return a schedule that the caller may touch."""
+        found = await self._schedule(schedule_id)
+        if found.thread_id is not None:
+            await self._authorize(ctx, found.thread_id)
+        elif ctx is None and self._authorize_with is None:
+            pass  # code of one's own
+        elif found.user_id != (ctx.user_id if ctx else None):
+            raise AccessDeniedError(f"The schedule {schedule_id!r} belongs to somebody else.")
+        return found
+
+    async def _schedule(self, schedule_id: str) -> Schedule:
+        found = None
+        if storable(schedule_id):
+            found = await asyncio.to_thread(schedule_reads.one, self.runtime.reads, schedule_id)
+        if found is None:
+            raise ScheduleNotFoundError(
+                f"There is no schedule {schedule_id!r:.100}; it may have been deleted."
+            )
+        return found
+
+    def _anchored(self, trigger: Trigger) -> Trigger:
+        if not isinstance(trigger, Cron | Every | At):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValidationError("A trigger is made by cron(…), every(…) or at(…).")
+        return anchored(trigger, self.runtime.clock.now())
+
+
+def _checked_schedule_id(given: str | None) -> str:
+    schedule_id = checked_id(given, "sched")
+    if len(schedule_id) > MAX_SCHEDULE_ID or ":" in schedule_id:
+        raise ValidationError(f"A schedule's id has at most {MAX_SCHEDULE_ID} characters and no colon.")
+    return schedule_id
+
+
+def _checked_count(given: int | None) -> int | None:
+    if given is not None and (not isinstance(given, int) or given < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError("max_runs is a whole number, at least 1.")
+    return given

@@ -1,0 +1,50 @@
+"""Running schedules: what is due is sent, and what cannot be is looked at again later."""
+
+from __future__ import annotations
+
+import logging
+
+from agent_core.agent import AnyAgent
+from agent_core.clock import Clock
+from agent_core.errors import DatabaseError
+from agent_core.faults import crash_point
+from agent_core.messages import clean_text
+from agent_core.store import schedule_runs
+from agent_core.store.calls import UnknownAgent
+from agent_core.store.writer import Writer
+
+_log = logging.getLogger(__name__)
+_LATER = 15.0  # seconds until a run that could not be done is looked at again
+
+
+class ScheduleRunner:
+    """Does what schedules have come due for.
+
+    Args:
+        writer: the store's writer.
+        agents: the agents of this program, by name.
+        clock: the time.
+    """
+
+    def __init__(self, writer: Writer, agents: dict[str, AnyAgent], clock: Clock) -> None:
+        self._writer = writer
+        self._agents = agents
+        self._clock = clock
+
+    async def run(self, schedule_id: str) -> None:
+        """Do the run of a schedule that is due, if one is."""
+        crash_point("schedule.taken")
+        try:
+            await self._writer.run(schedule_runs.fire, schedule_id, self._agents)
+        except UnknownAgent as agent:
+            await self._wait(schedule_id, f"No agent {str(agent)!r} is defined in the process that looked.")
+        except DatabaseError:
+            raise
+        except Exception as error:
+            _log.exception("The schedule %s could not be run.", schedule_id)
+            await self._wait(schedule_id, clean_text(str(error)) or type(error).__name__)
+        crash_point("schedule.after")
+
+    async def _wait(self, schedule_id: str, why: str) -> None:
+        _log.warning("The schedule %s waits %g s: %s", schedule_id, _LATER, why)
+        await self._writer.run(schedule_runs.wait, schedule_id, why, self._clock.now() + _LATER)

@@ -1,0 +1,159 @@
+"""Schedules in the database: made, changed and ended by people; `schedule_runs` does their runs.
+
+The wake-up `schedule:<id>` stands at `next_at`, as long as the schedule is neither paused nor over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from agent_core.errors import ScheduleNotFoundError, ValidationError
+from agent_core.store.rows import SCHEDULE, P, dump, load, schedule_key
+from agent_core.store.statement import Statement
+from agent_core.store.threads import lock
+from agent_core.store.tx import Tx
+from agent_core.tables import ScheduleRow
+from agent_core.triggers import Trigger, trigger_from
+
+_s = SCHEDULE.c
+_this = _s.id == P("schedule_id")
+_NAMES = [column.name for column in SCHEDULE.columns]
+_INSERT = Statement(insert(SCHEDULE).values({name: P(name) for name in _NAMES}))
+_LOCK = Statement(select(*(_s[name] for name in _NAMES)).where(_this).with_for_update())
+_DELETE = Statement(delete(SCHEDULE).where(_this))
+_MOVE = Statement(update(SCHEDULE).where(_this).values(next_at=P("new_next"), paused=P("new_paused")))
+
+
+@dataclass(frozen=True, slots=True)
+class NewSchedule:
+    """A schedule about to be stored; everything in it is validated already, its trigger anchored."""
+
+    id: str
+    thread_id: str | None
+    agent: str
+    user_id: str | None
+    title: str | None
+    parts: list[dict[str, Any]]
+    trigger: Trigger
+    missed: str
+    max_runs: int | None
+    metadata: dict[str, Any]
+
+
+def create(tx: Tx, new: NewSchedule) -> bool:
+    """Store a schedule with its first wake-up; False: there is one with this id already.
+
+    Raises:
+        ThreadNotFoundError: its thread does not exist.
+        ValidationError: it never comes due.
+    """
+    if tx.one(_LOCK, schedule_id=new.id) is not None:
+        return False
+    if new.thread_id is not None:
+        lock(tx, new.thread_id)
+    next_at = first_after(new.trigger, tx.now)
+    tx.run(
+        _INSERT,
+        **{name: getattr(new, name) for name in ("id", "thread_id", "agent", "user_id", "title", "max_runs")},
+        parts=dump(new.parts),
+        trigger=dump(new.trigger.to_dict()),
+        missed_policy=new.missed,
+        next_at=next_at,
+        meta=dump(new.metadata),
+        created_at=tx.now,
+        paused=False,
+        **dict.fromkeys(("runs", "missed"), 0),
+        **dict.fromkeys(("last_at", "last_thread_id", "error"), None),
+    )
+    tx.wake.enqueue(tx, schedule_key(new.id), new.id, next_at)
+    return True
+
+
+def first_after(trigger: Trigger, now: float) -> float:
+    """Return when a trigger comes due next.
+
+    Raises:
+        ValidationError: never.
+    """
+    next_at = trigger.next_after(now)
+    if next_at is None:
+        raise ValidationError("The schedule never comes due: its time has passed, or no day fits it.")
+    return next_at
+
+
+def pause(tx: Tx, schedule_id: str) -> None:
+    """Let a schedule run nothing until it is resumed.
+
+    Raises:
+        ScheduleNotFoundError
+    """
+    row = must(tx, schedule_id)
+    tx.run(_MOVE, schedule_id=row.id, new_next=row.next_at, new_paused=True)
+    tx.wake.done(tx, schedule_key(row.id), mine=False)
+
+
+def resume(tx: Tx, schedule_id: str) -> None:
+    """Let a paused schedule go on; what came due in its pause is not made up for.
+
+    Raises:
+        ScheduleNotFoundError
+        ValidationError: its time has passed meanwhile.
+    """
+    row = must(tx, schedule_id)
+    if row.paused:
+        next_at = first_after(trigger_from(load(row.trigger)), tx.now)
+        tx.run(_MOVE, schedule_id=row.id, new_next=next_at, new_paused=False)
+        tx.wake.enqueue(tx, schedule_key(row.id), row.id, next_at)
+
+
+def change(tx: Tx, schedule_id: str, trigger: Trigger | None, **columns: Any) -> None:
+    """Set what is given; with a trigger the next run is that of the new one, also if it was over.
+
+    Raises:
+        ScheduleNotFoundError
+        ValidationError: the new trigger never comes due.
+    """
+    row = must(tx, schedule_id)
+    if trigger is not None:
+        next_at = first_after(trigger, tx.now)
+        columns |= {"trigger": dump(trigger.to_dict()), "next_at": next_at, "error": None}
+        if not row.paused:
+            tx.wake.enqueue(tx, schedule_key(row.id), row.id, next_at)
+    if columns:
+        tx.run(Statement(update(SCHEDULE).where(_this).values(**columns)), schedule_id=row.id)
+
+
+def remove(tx: Tx, schedule_id: str) -> None:
+    """Delete a schedule; what it sent stays.
+
+    Raises:
+        ScheduleNotFoundError
+    """
+    if not tx.run(_DELETE, schedule_id=schedule_id):
+        raise _missing(schedule_id)
+    tx.wake.done(tx, schedule_key(schedule_id), mine=False)
+
+
+def locked(tx: Tx, schedule_id: str) -> ScheduleRow | None:
+    """Take the row's lock and return it, or None."""
+    row = tx.one(_LOCK, schedule_id=schedule_id)
+    return None if row is None else ScheduleRow(**dict(zip(_NAMES, row, strict=True)))
+
+
+def must(tx: Tx, schedule_id: str) -> ScheduleRow:
+    """Take the row's lock and return it.
+
+    Raises:
+        ScheduleNotFoundError
+    """
+    row = locked(tx, schedule_id)
+    if row is None:
+        raise _missing(schedule_id)
+    return row
+
+
+def _missing(schedule_id: str) -> ScheduleNotFoundError:
+    return ScheduleNotFoundError(f"There is no schedule {schedule_id!r:.100}; it may have been deleted.")
