@@ -7,13 +7,44 @@ cannot be wrong: it is held exactly as long as the process is.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
+import tempfile
 from pathlib import Path
 from typing import IO
+
+from sqlalchemy.engine import URL
 
 try:
     import fcntl
 except ImportError:  # Windows: there the lease alone decides, some seconds later
     fcntl = None
+
+
+def workers_folder(url: URL, path: Path | None) -> Path | None:
+    """Return where the workers of a database keep their lock files.
+
+    Args:
+        url: the database.
+        path: its file, if it is one: then they stand beside it.
+
+    Returns:
+        for a server a folder of this machine and this user, named after the server's address and
+        the database; None where there can be none: then leases alone decide.
+    """
+    if path is not None:
+        return path.with_name(path.name + ".workers")
+    if fcntl is None:
+        return None
+    address = [url.host, url.port, url.database, url.query.get("host"), url.query.get("port")]
+    ours = Path(tempfile.gettempdir()) / f"agent_core-{os.getuid()}"
+    try:
+        ours.mkdir(mode=0o700, exist_ok=True)
+        if ours.lstat().st_uid != os.getuid() or ours.is_symlink():
+            return None  # somebody else's: whoever may write there could declare the living dead
+    except OSError:
+        return None
+    return ours / f"{hashlib.sha256(repr(address).encode()).hexdigest()[:16]}.workers"
 
 
 class Presence:
@@ -33,27 +64,33 @@ class Presence:
         """Take this worker's lock."""
         if self._folder is None or fcntl is None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
         # Locked before it has its name: a file without a lock is taken for a dead worker's.
         unnamed = self._folder / f".{self._worker}"
-        self._file = unnamed.open("wb")
+        while self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # the last one that left has just removed it
+                self._file = unnamed.open("wb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         unnamed.rename(self._folder / self._worker)
 
     def close(self) -> None:
-        """Let the lock go and remove the file."""
+        """Let the lock go and remove the file, and the folder with the last one."""
         if self._file is not None and self._folder is not None:
             (self._folder / self._worker).unlink(missing_ok=True)
             self._file.close()
             self._file = None
+            with contextlib.suppress(OSError):  # others are in it
+                self._folder.rmdir()
 
     def dead(self) -> list[str]:
         """Return the workers whose process is gone. Call `forget` once their work is released."""
         if self._folder is None:
             return []
-        others = (path.name for path in self._folder.iterdir() if path.name != self._worker)
-        names = [name for name in others if not name.startswith(".")]
-        return [name for name in names if self._is_dead(self._folder / name)]
+        with contextlib.suppress(FileNotFoundError):  # a folder for temporary files is tidied by others too
+            others = (path.name for path in self._folder.iterdir() if path.name != self._worker)
+            names = [name for name in others if not name.startswith(".")]
+            return [name for name in names if self._is_dead(self._folder / name)]
+        return []
 
     def forget(self, worker: str) -> None:
         """Remove a dead worker's file."""

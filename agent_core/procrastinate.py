@@ -61,7 +61,7 @@ class ProcrastinateEngine:
 
     def defer(self, tx: Tx, key: str, run_at: float | None) -> None:
         """Write the job in the caller's transaction; see `Engine.defer`."""
-        tx.run(_DEFER, queue=self._queue, task=_TASK, args=dump({"key": key}), run_at=run_at)
+        tx.do(_DEFER, queue=self._queue, task=_TASK, args=dump({"key": key}), run_at=run_at)
 
     def prepare(self) -> None:
         """Make Procrastinate's tables where they are not there yet; blocks."""

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import logging
 import os
-from pathlib import Path
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any
 
@@ -15,10 +15,10 @@ from agent_core.agent import AnyAgent
 from agent_core.bridge import Deliveries
 from agent_core.clock import Clock, SystemClock
 from agent_core.config import Settings
-from agent_core.errors import ValidationError
+from agent_core.errors import DatabaseError, ValidationError
 from agent_core.feeds import Feeds
 from agent_core.ids import new_id
-from agent_core.presence import Presence
+from agent_core.presence import Presence, workers_folder
 from agent_core.reconciler import Reconciler
 from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.schedules import ScheduleRunner
@@ -26,11 +26,10 @@ from agent_core.runner.steps import Runner
 from agent_core.runner.tool_calls import ToolRunner
 from agent_core.runner.turn import Turns
 from agent_core.scheduler import Scheduler
-from agent_core.states import RUNNING
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
 from agent_core.store.reads import Reads
-from agent_core.store.rows import idle_feed, step_key
+from agent_core.store.rows import WORK_FEED, step_key
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.workpool import Workpool
@@ -137,7 +136,7 @@ class Runtime:
                 engine_for=lambda key: self._pool(key).engine,
             )
             self._writer.wake = self._wake_ups
-            self._presence = Presence(_workers_folder(path), self.worker)
+            self._presence = Presence(workers_folder(parse_url(self.database_url), path), self.worker)
             self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
             shared = (self.agents, self.worker, self.settings, self.clock, Turns())
             self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
@@ -162,7 +161,8 @@ class Runtime:
             await asyncio.gather(
                 *(pool.close(_GRACE, "step:") for pool in {self.workpool, self.tool_workpool})
             )
-            await self._writer.run(self._wake_ups.release, self.worker)
+            with contextlib.suppress(DatabaseError):  # then its leases run out by themselves
+                await self._writer.run(self._wake_ups.release, self.worker)
         await self._hooks.close(_GRACE)
         self._is_open = False
         for task in self._tasks:
@@ -226,14 +226,20 @@ class Runtime:
         if self._work:
             self._scheduler.wakeup()
 
-    def _on_foreign(self) -> None:
+    def _on_foreign(self, touched: Collection[str] | None) -> None:
         """Another process has committed: there may be deltas, due work, or a stop for us."""
-        self.feeds.tell_all()
-        self._notify()
-        self._foreign = True
-        if not self._checking and (self.workpool.busy or self.tool_workpool.busy):
-            self._checking = True
-            self.spawn(self._check_fences())
+        if touched is None:
+            self.feeds.tell_all()
+        else:
+            self.feeds.tell(touched)
+        if touched is None or WORK_FEED in touched:
+            self._notify()
+        running = {thread_id for _, thread_id in self.workpool.running() + self.tool_workpool.running()}
+        if running if touched is None else not running.isdisjoint(touched):
+            self._foreign = True
+            if not self._checking:
+                self._checking = True
+                self.spawn(self._check_fences())
 
     async def _check_fences(self) -> None:
         again = True
@@ -274,8 +280,6 @@ class Runtime:
         task.add_done_callback(self._tasks.discard)
 
     def _moved(self, thread_id: str, status: str, previous: str) -> None:
-        if status not in RUNNING:
-            self.feeds.tell([idle_feed(thread_id)])
         if self.status_hooks:
             self._hooks.soon(thread_id, self._tell_status, thread_id, status, previous)
 
@@ -299,7 +303,3 @@ class Runtime:
         thread_id = key.split(":", 2)[1]
         with contextlib.suppress(RuntimeError):  # the loop has closed: the lease runs out by itself
             self._loop.call_soon_threadsafe(self._dispatch, key, thread_id)
-
-
-def _workers_folder(path: Path | None) -> Path | None:
-    return path.with_name(path.name + ".workers") if path is not None else None

@@ -49,7 +49,7 @@ def note(
         **{"error": error[:_MAX_WORDS], "next_at": next_at},
     }
     before: list[dict[str, Any]] = load(earlier) or []
-    tx.run(_NOTE, thread_id=thread_id, call_id=call_id, new_attempts=dump([*before, entry][-_KEPT:]))
+    tx.do(_NOTE, thread_id=thread_id, call_id=call_id, new_attempts=dump([*before, entry][-_KEPT:]))
 
 
 def run_chunk(call_id: str, **data: Any) -> Chunk:

@@ -161,11 +161,11 @@ def select_branch(tx: Tx, thread_id: str, message_id: str) -> None:
     path, first = _way_to(tx, thread_id, place.branch)
     _put_aside(tx, thread_id, first)
     for branch, up_to in path:
-        tx.run(_TAKE_OUT, thread_id=thread_id, in_branch=branch, up_to=up_to)
+        tx.do(_TAKE_OUT, thread_id=thread_id, in_branch=branch, up_to=up_to)
     last_id, role, position = tx.must(_LAST, thread_id=thread_id, in_branch=_SHOWN)
     reply = last_id if role == "assistant" else None
     event, status = ("show", "completed") if whole(tx, thread_id, reply) else ("show_unfinished", "stopped")
-    tx.run(_SETTLE[event], thread_id=thread_id, new_position=position, new_message=reply)
+    tx.do(_SETTLE[event], thread_id=thread_id, new_position=position, new_message=reply)
     if status != at.status:
         tx.moved(thread_id, at.status, status)
     crash_point("send.inside")
@@ -242,6 +242,6 @@ def _put_aside(tx: Tx, thread_id: str, first: int) -> None:
     nothing which a process remembers of the old branch is used for the new one.
     """
     (cursor,) = tx.must(_LEAVE, thread_id=thread_id, now=tx.now)
-    tx.run(_PUT_ASIDE, thread_id=thread_id, in_branch=_SHOWN, first=first, new_branch=cursor)
+    tx.do(_PUT_ASIDE, thread_id=thread_id, in_branch=_SHOWN, first=first, new_branch=cursor)
     deltas.trim(tx, thread_id, cursor)
     tx.touched |= {thread_id, LIST_FEED}

@@ -6,7 +6,7 @@ and two of them that arrive together cannot both believe that the other is still
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,7 @@ _CLAIM = Statement(
     update(CALL)
     .where(*_this, one_of(_c.status, sources(MOVES, "claim")), _leased)
     .values(status="running", attempt=_c.attempt + 1, worker=P("by"), started_at=P("now"))
+    .returning(_c.attempt)
 )
 
 
@@ -121,16 +122,14 @@ _RUNS = Statement(select(_c.seq, _c.message_id, _c.started_at).where(*_still_min
 _REPORT = Statement(
     update(CALL).where(*_still_mine).values(progress=P("new_progress")).returning(_c.seq, _c.message_id)
 )
-_ANY_OPEN = Statement(
-    select(_c.id)
-    .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
-    .order_by(_c.seq, _c.position)  # the order of the index of open calls, which this makes SQLite use
-    .limit(1)
+_any_open = exists(
+    select(_c.id).where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))  # as the index has it
 )
 _ADVANCE = Statement(
     update(THREAD)
-    .where(_t.id == P("thread_id"), _t.status == "awaiting_tool_results")
+    .where(_t.id == P("thread_id"), _t.status == "awaiting_tool_results", ~_any_open)
     .values(status="streaming")
+    .returning(_t.id)
 )
 _THREADS_OF = Statement(select(_c.thread_id).where(_c.id == P("call_id")))
 
@@ -139,7 +138,7 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
     """Store the calls of a step and wake what can run; return the chunks that this makes visible."""
     chunks: list[Chunk] = []
     for position, call in enumerate(new_calls):
-        tx.run(
+        tx.do(
             _INSERT,
             thread_id=thread_id,
             id=call.id,
@@ -163,15 +162,23 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
     return chunks
 
 
-def advance(tx: Tx, thread_id: str) -> str:
-    """Wake the next model step if no call of the thread is open; return the thread's status."""
-    if tx.one(_ANY_OPEN, thread_id=thread_id) is not None:
-        return "awaiting_tool_results"
-    if tx.run(_ADVANCE, thread_id=thread_id):
+def ask_advance(tx: Tx, thread_id: str) -> Callable[[], str]:
+    """Ask for the thread to advance; the answer is its status, and the wake-up of its next step."""
+    advanced = tx.ask(_ADVANCE, thread_id=thread_id)
+
+    def status() -> str:
+        if advanced() is None:
+            return "awaiting_tool_results"
         tx.moved(thread_id, "awaiting_tool_results", "streaming")
         tx.wake.enqueue(tx, step_key(thread_id), thread_id)
         return "streaming"
-    return ""
+
+    return status
+
+
+def advance(tx: Tx, thread_id: str) -> str:
+    """Wake the next model step if no call of the thread is open; return the thread's status."""
+    return ask_advance(tx, thread_id)()
 
 
 def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[str]) -> ClaimedCall | None:
@@ -184,12 +191,12 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
         UnknownAgent: the call's agent is not among `agents`.
     """
     key = tool_key(thread_id, call_id)
-    row = tx.one(_LOOK, thread_id=thread_id, call_id=call_id)
+    found = tx.ask(_LOOK, thread_id=thread_id, call_id=call_id)
+    claimed = tx.ask(_CLAIM, thread_id=thread_id, call_id=call_id, key=key, by=worker, now=tx.now)
+    row = found()
     if row is not None and row[4] not in agents:
         raise UnknownAgent(row[4])
-    if row is None or not tx.run(
-        _CLAIM, thread_id=thread_id, call_id=call_id, key=key, by=worker, now=tx.now
-    ):
+    if row is None or claimed() is None:
         tx.wake.done(tx, key)
         return None
     status, attempt, name, arguments, agent, user_id, seq, message_id, *before = row

@@ -7,6 +7,7 @@ the last are deleted when a new turn begins; a reader that is further behind get
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -52,7 +53,7 @@ def append(
     tx: Tx, thread_id: str, cursor: int, chunks: list[Chunk], *, seq: int = 0, message_id: str | None = None
 ) -> None:
     """Write one delta row at `cursor`, which the caller's UPDATE of the thread has just taken."""
-    tx.run(
+    tx.do(
         _INSERT,
         thread_id=thread_id,
         cursor=cursor,
@@ -72,10 +73,20 @@ def tick(tx: Tx, thread_id: str) -> int:
     Raises:
         ThreadNotFoundError: there is no such thread.
     """
-    row = tx.one(_TICK, thread_id=thread_id, now=tx.now)
-    if row is None:
-        raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
-    return row[0]
+    return ask_tick(tx, thread_id)()
+
+
+def ask_tick(tx: Tx, thread_id: str) -> Callable[[], int]:
+    """Do the same, and return a function that returns the cursor."""
+    ticked = tx.ask(_TICK, thread_id=thread_id, now=tx.now)
+
+    def cursor() -> int:
+        row = ticked()
+        if row is None:
+            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+        return row[0]
+
+    return cursor
 
 
 def of_stream(tx: Tx, thread_id: str, seq: int) -> list[Chunk]:
@@ -85,7 +96,7 @@ def of_stream(tx: Tx, thread_id: str, seq: int) -> list[Chunk]:
 
 def trim(tx: Tx, thread_id: str, cursor: int) -> None:
     """Delete the deltas up to `cursor`."""
-    tx.run(_TRIM, thread_id=thread_id, cursor=cursor)
+    tx.do(_TRIM, thread_id=thread_id, cursor=cursor)
 
 
 def tidy(tx: Tx, before: float) -> int:
@@ -93,7 +104,7 @@ def tidy(tx: Tx, before: float) -> int:
     rows = tx.all(_UNTIDY, before=before, most=_TIDY)
     for thread_id, cursor in rows:
         trim(tx, thread_id, cursor)
-        tx.run(_TRIMMED, thread_id=thread_id, at_cursor=cursor)
+        tx.do(_TRIMMED, thread_id=thread_id, at_cursor=cursor)
     return len(rows)
 
 

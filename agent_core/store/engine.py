@@ -12,10 +12,16 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
+from agent_core.store.refusals import refusal
 
+# Seconds, and milliseconds for the last, after which a server that says nothing counts as gone.
+_PATIENCE = {
+    **{"connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
+    "tcp_user_timeout": 10_000,
+}
 _QUICK_CHECK_BYTES = 256 << 20  # reading a larger file whole would delay every start by seconds
 
 
@@ -30,10 +36,12 @@ def parse_url(database_url: str) -> URL:
     except ArgumentError as error:
         raise ValidationError(
             f"{database_url!r} is not a database URL; write sqlite:///path/to/file.db "
-            "or postgresql+psycopg://user@host/name."
+            "or postgresql://user@host/name."
         ) from error
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise ValidationError(f"{url.get_backend_name()} is not supported; use sqlite or postgresql.")
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise ValidationError(f"{url.drivername} is not supported; use sqlite or postgresql.")
     return url
 
 
@@ -131,7 +139,8 @@ def _look_inside(path: Path) -> None:
 
 def _engine(url: URL, synchronous: str, begin: str) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=4, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        patience = {name: value for name, value in _PATIENCE.items() if name not in url.query}
+        return create_engine(url, pool_size=4, connect_args=patience)
     engine = create_engine(url, paramstyle="named", connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
@@ -183,8 +192,12 @@ def translate(error: BaseException) -> BaseException:
         return error  # a broken invariant of ours: the trace must say where
     if isinstance(error, sqlite3.Error):
         return _translate_sqlite(error, "")
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return translate(error.orig)
     if isinstance(error, SQLAlchemyError):
         return DatabaseError(f"The database refused: {error}")
+    if type(error).__module__.startswith("psycopg"):
+        return refusal(error)
     return error
 
 

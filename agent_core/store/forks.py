@@ -96,7 +96,7 @@ def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | N
     _insert(tx, STREAM, copy_id, [_stream(row, names) for row in _rows(tx, STREAM, _STREAMS, values)])
     _insert(tx, CALL, copy_id, calls)
     reply = message_id if place.role == "assistant" else None
-    tx.run(
+    tx.do(
         _SETTLE,
         thread_id=copy_id,
         new_status="completed" if branches.whole(tx, copy_id, reply) else "stopped",
@@ -113,7 +113,7 @@ def _rows(tx: Tx, table: Any, statement: Statement, values: dict[str, Any]) -> l
 
 def _insert(tx: Tx, table: Any, thread_id: str, rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
-        tx.run(_INSERT[table.name], **row | {"thread_id": thread_id})
+        tx.do(_INSERT[table.name], **row | {"thread_id": thread_id})
 
 
 def _stream(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def insert_queued(tx: Tx, thread_id: str, message: NewMessage, position: int) ->
 def _insert(
     tx: Tx, statement: Statement, thread_id: str, message: NewMessage, position: int, shown: dict[str, Any]
 ) -> Chunk:
-    tx.run(
+    tx.do(
         statement,
         thread_id=thread_id,
         id=message.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from agent_core.faults import crash_point
 from agent_core.messages import Chunk
 from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store import deltas
-from agent_core.store.calls import FenceLost, advance, locate, move
+from agent_core.store.calls import FenceLost, advance, ask_advance, locate, move
 from agent_core.store.rows import CALL, P, load, timeout_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
@@ -57,7 +58,7 @@ def finish(
     Raises:
         FenceLost: it has its outcome, or another attempt runs; nothing was written.
     """
-    cursor = deltas.tick(tx, thread_id)
+    ticked = deltas.ask_tick(tx, thread_id)
     event = "succeed" if error is None else "fail"
     values = {
         "thread_id": thread_id,
@@ -67,9 +68,11 @@ def finish(
         "now": tx.now,
     }
     if attempt is None:
-        row = tx.one(_END[event], **values)
+        ended = tx.ask(_END[event], **values)
     else:
-        row = tx.one(_END_MINE[event], **values, at_attempt=attempt)
+        ended = tx.ask(_END_MINE[event], **values, at_attempt=attempt)
+    advanced = ask_advance(tx, thread_id)
+    cursor, row = ticked(), ended()
     if row is None:
         raise FenceLost
     crash_point("tool.commit.inside")
@@ -79,12 +82,31 @@ def finish(
     chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
     if error is not None:
         chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": error}
-    return end(tx, thread_id, cursor, row, [chunk])
+    return end(tx, thread_id, cursor, row, [chunk], advanced)
 
 
-def end(tx: Tx, thread_id: str, cursor: int, row: tuple[Any, ...], chunks: list[Chunk]) -> str:
-    """Advance the thread if it can, and tell the readers; `row` is the (seq, message id) of a call."""
-    status = advance(tx, thread_id)
+def end(
+    tx: Tx,
+    thread_id: str,
+    cursor: int,
+    row: tuple[Any, ...],
+    chunks: list[Chunk],
+    advanced: Callable[[], str] | None = None,
+) -> str:
+    """Advance the thread if it can, and tell the readers.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        cursor: the place of the delta.
+        row: (seq, message id) of a call.
+        chunks: what the readers are told.
+        advanced: the answer of `ask_advance`, where that was asked already.
+
+    Returns:
+        the thread's status after it.
+    """
+    status = advanced() if advanced is not None else advance(tx, thread_id)
     if status == "streaming":
         chunks.append(deltas.thread_chunk(status=status))
     deltas.append(tx, thread_id, cursor, chunks, seq=row[0], message_id=row[1])

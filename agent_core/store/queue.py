@@ -46,7 +46,7 @@ def take(tx: Tx, thread_id: str, position: int, most: int = _EVERY) -> list[Chun
         _QUEUED, thread_id=thread_id, after=position, most=most
     ):
         position += 1
-        tx.run(_TAKE, thread_id=thread_id, message_id=message_id, new_position=position)
+        tx.do(_TAKE, thread_id=thread_id, message_id=message_id, new_position=position)
         message = NewMessage(message_id, "user", load(parts), load(meta))
         data = message.as_json(thread_id, created_at)
         chunks.append({"type": "data-message", "data": data, "transient": True})

@@ -16,6 +16,7 @@ from agent_core.states import StreamStatus
 from agent_core.store import attempts
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, filled, to_thread
+from agent_core.store.patience import patient
 from agent_core.store.rows import DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
 from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow, WakeUpRow
@@ -29,6 +30,7 @@ _FOLLOWING = Statement(
 )
 
 
+@patient
 class Reads:
     """The reading side of the store; every method is one consistent snapshot and blocks.
 
@@ -121,6 +123,9 @@ class Reads:
             reading = connection.cursor()
             reading.execute(sql, defaults | {"thread_id": thread_id, "after": cursor})
             rows = reading.fetchall()
+        except BaseException:
+            connection.invalidate()  # it may be lost
+            raise
         finally:
             connection.close()
         if not rows or cursor < rows[0][1] or cursor > rows[0][0]:

@@ -55,6 +55,9 @@ def schedule_key(schedule_id: str) -> str:
 LIST_FEED = "threads"
 """The feed of those who show the list of threads."""
 
+WORK_FEED = "work"
+"""The feed of workers: there is work that any of them may take, now."""
+
 
 def idle_feed(thread_id: str) -> str:
     """Return the name of the feed that is told only when a thread becomes idle or is deleted."""

@@ -10,7 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, exists, literal_column, select, update
 
 from agent_core.faults import crash_point
 from agent_core.messages import Chunk, Part
@@ -43,6 +43,11 @@ class Claim:
     position: int
 
 
+# Said in SQL: SQLAlchemy leaves the tables' names out of SQLite's RETURNING, and both have a `seq`.
+_open_attempt: ColumnElement[Any] = literal_column(
+    "(SELECT s.worker FROM agent_stream AS s WHERE s.thread_id = agent_thread.id "
+    "AND s.seq = agent_thread.seq - 1 AND s.status = 'streaming')"
+)
 _CLAIM = Statement(
     update(THREAD)
     .where(
@@ -62,6 +67,7 @@ _CLAIM = Statement(
             _t.user_id,
             _t.position,
             _t.retry_state,
+            _open_attempt,  # whose attempt the one before this is, if it is still open
         )
     )
 )
@@ -105,10 +111,9 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
     if row is None:
         tx.wake.done(tx, key)
         return None
-    seq, message_id, attempt, crashes, steps, agent, user_id, position, retrying = row
+    seq, message_id, attempt, crashes, steps, agent, user_id, position, retrying, before = row
     if agent not in agents:
         raise UnknownAgent(agent)
-    before = streams.worker_of(tx, thread_id, seq - 1)
     if before is not None:
         ends = streams.cut(tx, thread_id, seq - 1, position, PROCESS_ENDED)
         if ends:
@@ -116,7 +121,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
             deltas.append(tx, thread_id, cursor, ends, seq=seq - 1, message_id=message_id)
     if before not in (None, worker):  # an attempt of this very worker was refused by the database
         crashes += 1
-        tx.run(_CRASHED, thread_id=thread_id)
+        tx.do(_CRASHED, thread_id=thread_id)
     streams.open_stream(tx, thread_id, seq, message_id=message_id, worker=worker, attempt=attempt + 1)
     if retrying is not None:
         (cursor,) = tx.must(_CLEAR_RETRY, thread_id=thread_id, at_seq=seq, now=tx.now)
@@ -165,8 +170,10 @@ def commit(
         FenceLost: the step belongs to somebody else now; nothing was written.
     """
     thread_id, seq = claimed.thread_id, claimed.seq
-    row = tx.one(_CALL_TOOLS if new_calls else _FINISH, thread_id=thread_id, at_seq=seq, now=tx.now)
-    if row is None or not streams.commit_stream(tx, thread_id, seq, parts, usage):
+    moved = tx.ask(_CALL_TOOLS if new_calls else _FINISH, thread_id=thread_id, at_seq=seq, now=tx.now)
+    kept = streams.ask_commit(tx, thread_id, seq, parts, usage)
+    row = moved()
+    if row is None or kept() is None:
         raise FenceLost
     crash_point("commit.inside")
     if claimed.steps == 0:
@@ -176,7 +183,9 @@ def commit(
     tx.wake.done(tx, step_key(thread_id))
     outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
     tx.moved(thread_id, "streaming", "awaiting_tool_results" if new_calls else "completed")
-    status = calls.advance(tx, thread_id) if new_calls else "completed"
+    status = "awaiting_tool_results" if new_calls else "completed"
+    if new_calls and all(call.error is not None for call in new_calls):  # nothing to wait for
+        status = calls.advance(tx, thread_id)
     changed = deltas.thread_chunk(status=status, retry_state=None, error=None)
     chunks = [*chunks, {"type": "finish-step"}, *outcomes, changed]
     deltas.append(tx, thread_id, row[0], chunks, seq=seq, message_id=claimed.message_id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Update, insert, select, update
 
 from agent_core.fold import closing, fold
 from agent_core.messages import Chunk, Part
@@ -26,12 +26,14 @@ _present = (
 )
 
 
-def _move(event: str, *where: Any, **values: Any) -> Statement:
+def _change(event: str, *where: Any, **values: Any) -> Update:
     leaving = sources(MOVES, event)
     (to,) = set(MOVES[event].values())
-    return Statement(
-        update(STREAM).where(*where, one_of(_s.status, leaving)).values(status=to.value, **values)
-    )
+    return update(STREAM).where(*where, one_of(_s.status, leaving)).values(status=to.value, **values)
+
+
+def _move(event: str, *where: Any, **values: Any) -> Statement:
+    return Statement(_change(event, *where, **values))
 
 
 _OPEN = Statement(
@@ -42,7 +44,7 @@ _OPEN = Statement(
     )
 )
 _ended = {"parts": P("new_parts"), "ended_at": P("now")}
-_COMMIT = _move("commit", *_mine, usage=P("new_usage"), **_ended)
+_COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended).returning(_s.seq))
 _CUT = _move("cut", *_mine, error=P("why"), **_ended)
 _REPLACE = _move("replace", *_present, _s.seq < P("at_seq"))
 _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
@@ -53,7 +55,7 @@ _PARTIAL = Statement(select(_s.seq, _s.message_id).where(*_present, _s.status ==
 
 def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: str, attempt: int) -> None:
     """Begin the record of one attempt."""
-    tx.run(
+    tx.do(
         _OPEN,
         thread_id=thread_id,
         seq=seq,
@@ -64,17 +66,13 @@ def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: st
     )
 
 
-def commit_stream(tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: str | None) -> bool:
-    """End a step whole. False: the stream was no longer open (the fence had moved on)."""
-    return bool(
-        tx.run(_COMMIT, thread_id=thread_id, at_seq=seq, new_parts=dump(parts), new_usage=usage, now=tx.now)
+def ask_commit(
+    tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: str | None
+) -> Callable[[], object]:
+    """Ask for a step to end whole. The answer is None where the stream was no longer open."""
+    return tx.ask(
+        _COMMIT, thread_id=thread_id, at_seq=seq, new_parts=dump(parts), new_usage=usage, now=tx.now
     )
-
-
-def worker_of(tx: Tx, thread_id: str, seq: int) -> str | None:
-    """Return whose open attempt this stream is; None if it is not open."""
-    live = tx.one(_LIVE, thread_id=thread_id, at_seq=seq)
-    return live[1] if live else None
 
 
 def cut(
@@ -104,7 +102,7 @@ def cut(
         said = []
     ends = closing(said, why)
     parts = fold(ends, said)
-    tx.run(_CUT, thread_id=thread_id, at_seq=seq, why=why, new_parts=dump(parts), now=tx.now)
+    tx.do(_CUT, thread_id=thread_id, at_seq=seq, why=why, new_parts=dump(parts), now=tx.now)
     if parts:
         ensure_reply(tx, thread_id, live[0], position)
     return [*rest, *ends]
@@ -112,7 +110,7 @@ def cut(
 
 def replace_partial(tx: Tx, thread_id: str, seq: int) -> None:
     """Retire what lost attempts before `seq` had said: the new attempt has its first token."""
-    tx.run(_REPLACE, thread_id=thread_id, at_seq=seq)
+    tx.do(_REPLACE, thread_id=thread_id, at_seq=seq)
 
 
 def keep_partial(tx: Tx, thread_id: str) -> list[tuple[int, str]]:
@@ -122,7 +120,7 @@ def keep_partial(tx: Tx, thread_id: str) -> list[tuple[int, str]]:
     """
     if tx.one(_PARTIAL, thread_id=thread_id) is None:
         return []
-    tx.run(_RETIRE_EMPTY, thread_id=thread_id)
+    tx.do(_RETIRE_EMPTY, thread_id=thread_id)
     kept = [(seq, message_id) for seq, message_id in tx.all(_PARTIAL, thread_id=thread_id)]
-    tx.run(_KEEP, thread_id=thread_id)
+    tx.do(_KEEP, thread_id=thread_id)
     return kept

@@ -85,7 +85,7 @@ def remove(tx: Tx, thread_id: str) -> None:
     for (schedule_id,) in schedules:
         tx.wake.done(tx, schedule_key(schedule_id), mine=False)
     for statement in _DELETES:
-        tx.run(statement, thread_id=thread_id)
+        tx.do(statement, thread_id=thread_id)
     tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}
 
 

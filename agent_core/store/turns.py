@@ -99,7 +99,7 @@ def create(
     """
     if tx.one(_EXISTS, thread_id=thread_id) is not None:
         raise ValidationError(f"There is a thread {thread_id!r} already; choose another id.")
-    tx.run(
+    tx.do(
         _CREATE,
         id=thread_id,
         agent=agent,
@@ -134,7 +134,7 @@ def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
     position = at.position + len(chunks) + 1
     chunks.append(insert_message(tx, thread_id, message, position))
     title = at.title or (title_of(message) if message.role == "user" else None)
-    tx.run(_PLACE, thread_id=thread_id, new_position=position, new_title=title)
+    tx.do(_PLACE, thread_id=thread_id, new_position=position, new_title=title)
     if title != at.title:
         chunks.append(deltas.thread_chunk(title=title))
     deltas.append(tx, thread_id, deltas.tick(tx, thread_id), chunks)

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Dialect
 
+from agent_core.states import RUNNING
+from agent_core.store.rows import idle_feed
 from agent_core.store.statement import Statement
 
 
@@ -54,6 +56,23 @@ class Tx:
         sql, defaults = statement.compiled(self.dialect)
         return self.cursor.execute(sql, defaults | values).rowcount
 
+    def do(self, statement: Statement, **values: Any) -> None:
+        """Execute a write whose landing nobody needs to know; where that costs a wait, it is not waited for."""
+        sql, defaults = statement.compiled(self.dialect)
+        self.cursor.execute(sql, defaults | values)
+
+    def ask(self, statement: Statement, **values: Any) -> Callable[[], tuple[Any, ...] | None]:
+        """Execute and return a function that returns the first row, or None.
+
+        What is asked before the first look shares one wait, where the database is far away.
+        """
+        sql, defaults = statement.compiled(self.dialect)
+        answer = self.cursor.execute(sql, defaults | values)
+        if answer is self.cursor:  # a plain cursor holds one answer at a time
+            answer = list(answer.fetchall())
+            return lambda: answer[0] if answer else None
+        return lambda: next(iter(answer.fetchall()), None)
+
     def one(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
         """Execute and return the first row, or None."""
         # fetchall, not fetchone: SQLite refuses to commit while a RETURNING has rows left to give.
@@ -74,6 +93,8 @@ class Tx:
     def moved(self, thread_id: str, previous: str, status: str) -> None:
         """Note that a thread changed its status, for those who asked to be told."""
         self.moves.append((thread_id, str(status), str(previous)))  # plain text for those outside
+        if status not in RUNNING:
+            self.touched.add(idle_feed(thread_id))
 
     def after(self, effect: Callable[..., object], *args: Any) -> None:
         """Call `effect(*args)` on the event loop once this transaction is committed."""

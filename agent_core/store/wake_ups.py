@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from agent_core.states import OPEN_CALLS
 from agent_core.store import calls, deltas
-from agent_core.store.rows import CALL, SCHEDULE, THREAD, WAKE_UP, P, dump
+from agent_core.store.rows import CALL, SCHEDULE, THREAD, WAKE_UP, WORK_FEED, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 
@@ -125,7 +125,7 @@ class LeasedWakeUps:
         """
         engine = self._engine_for(key)
         mine = run_at is None and self.worker is not None and not (fresh and engine)
-        tx.run(
+        tx.do(
             _PUT,
             id=key,
             next_run_time=tx.now + self._lease if mine else (run_at or tx.now),
@@ -139,17 +139,19 @@ class LeasedWakeUps:
             engine.defer(tx, key, run_at)
         else:
             tx.after(self._notify)
+            if (run_at or tx.now) <= tx.now:
+                tx.touched.add(WORK_FEED)
 
     def done(self, tx: Tx, key: str, *, mine: bool = True) -> None:
         """Delete the wake-up `key`; with `mine` only if its lease is this worker's."""
         if mine:
-            tx.run(_DELETE_MINE, key=key, by=self.worker)
+            tx.do(_DELETE_MINE, key=key, by=self.worker)
         else:
-            tx.run(_DELETE, key=key)
+            tx.do(_DELETE, key=key)
 
     def drop(self, tx: Tx, thread_id: str) -> None:
         """Delete every wake-up of a thread and end what runs for it here."""
-        tx.run(_DROP, thread_id=thread_id)
+        tx.do(_DROP, thread_id=thread_id)
         tx.after(self._cancel, thread_id)
 
     def take(self, tx: Tx, most: int, patience: float = 0.0) -> list[str]:
@@ -168,6 +170,7 @@ class LeasedWakeUps:
 
     def release(self, tx: Tx, worker: str) -> int:
         """Make everything that `worker` holds due at once; return how many that were."""
+        tx.touched.add(WORK_FEED)
         return tx.run(_RELEASE, by=worker, now=tx.now)
 
     def mine(self, tx: Tx) -> list[tuple[str, str]]:

@@ -10,10 +10,11 @@ registered with `Tx.after` and run on the event loop once the commit is through.
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
@@ -22,11 +23,13 @@ from sqlalchemy import Engine
 
 from agent_core.clock import Clock
 from agent_core.errors import DatabaseError
+from agent_core.store.connection import Foreign, connection_for
 from agent_core.store.engine import translate
 from agent_core.store.tx import Tx, WakeUps
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
+_TRIES = 100  # of one transaction that collides with others, a moment apart
 _GROUP = 64  # the most functions that share a commit: bounds how long the first of them waits
 
 
@@ -51,10 +54,11 @@ class Writer:
     Args:
         engine: a SQLAlchemy engine with a named paramstyle.
         clock: gives every transaction its `now`.
-        watch: seconds between looks for commits of other processes (SQLite only).
+        watch: seconds between looks for commits of other processes (SQLite only: PostgreSQL tells).
         on_touch: called on the event loop with the ids of threads that a commit changed.
         on_move: called on the event loop with (thread id, status, previous status).
-        on_foreign: called on the event loop when another process committed.
+        on_foreign: called on the event loop when another process committed, with the feeds that it
+            touched, or None for any.
     """
 
     def __init__(
@@ -65,19 +69,16 @@ class Writer:
         watch: float,
         on_touch: Callable[[set[str]], None],
         on_move: Callable[[str, str, str], None],
-        on_foreign: Callable[[], None],
+        on_foreign: Foreign,
     ) -> None:
-        self._engine = engine
+        self._dialect = engine.dialect
         self._clock = clock
         self._watch = watch
         self._on_touch = on_touch
         self._on_move = on_move
-        self._on_foreign = on_foreign
         self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._is_sqlite = engine.dialect.name == "sqlite"
-        self._version: int | None = None
-        self._looked = 0.0
+        self._connection = connection_for(engine, watch, functools.partial(self._call, on_foreign))
         self._open = False
         self._gate = threading.Lock()  # nothing is queued behind the end of the queue
         self.wake: WakeUps  # set by the runtime before the first write
@@ -126,20 +127,18 @@ class Writer:
     # --- the writer's own thread ---
 
     def _main(self) -> None:
-        connection = self._engine.raw_connection()
-        cursor = connection.cursor()
+        connection = self._connection
+        connection.open()
         try:
             while True:
                 group, ended = self._next_group()
                 if group:
-                    self._commit(connection, cursor, group)
+                    self._commit(group)
                     self._deliver(group)
-                if self._is_sqlite:
-                    self._look_for_others(cursor)
+                connection.look()
                 if ended:
                     return
         finally:
-            cursor.close()
             connection.close()
 
     def _next_group(self) -> tuple[list[_Write[Any]], bool]:
@@ -155,57 +154,36 @@ class Writer:
             return group, False
         return group, True
 
-    def _commit(self, connection: Any, cursor: Any, group: list[_Write[Any]]) -> None:
-        try:
-            if self._is_sqlite and not self._begin(cursor, group):
+    def _commit(self, group: list[_Write[Any]]) -> None:
+        """Run a group in one transaction; where one of it fails, each in a transaction of its own."""
+        connection, begun = self._connection, False
+        for attempt in itertools.count(1):
+            try:
+                begun = connection.begin()
+                if begun:
+                    touched = self._run(group)
+                    connection.commit(touched)
                 return
-            now = self._clock.now()
-            for write in group:
-                tx = Tx(cursor, self._engine.dialect, self.wake, now)
-                write.result = write.function(tx, *write.args, **write.kwargs)
-                write.tx = tx
-            connection.commit()
-        except BaseException as error:
-            self._roll_back(connection)
-            if len(group) == 1:
-                group[0].error = translate(error)
-                group[0].tx = None
-            else:
-                for write in group:
-                    self._commit(connection, cursor, [write])
+            except BaseException as error:
+                connection.roll_back()
+                if attempt < _TRIES and connection.may_try_again(error):
+                    continue
+                if len(group) == 1 or not begun:
+                    # One that could not begin: each alone would wait as long again for the same lock.
+                    _refuse(group, translate(error))
+                else:
+                    for write in group:
+                        self._commit([write])
+                return
 
-    def _begin(self, cursor: Any, group: list[_Write[Any]]) -> bool:
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-        except Exception as error:
-            # Each of the group alone would wait as long again for the same lock.
-            for write in group:
-                write.error = translate(error)
-            return False
-        return True
-
-    @staticmethod
-    def _roll_back(connection: Any) -> None:
-        try:
-            connection.rollback()
-        except Exception:
-            _log.exception("The database did not roll back; the next transaction will say more.")
-
-    def _look_for_others(self, cursor: Any) -> None:
-        # data_version moves only for commits of other connections than this one, and in this
-        # process only this one writes. https://sqlite.org/pragma.html#pragma_data_version
-        now = time.monotonic()
-        if now - self._looked < self._watch:
-            return
-        self._looked = now
-        try:
-            version = cursor.execute("PRAGMA data_version").fetchone()[0]
-        except Exception:  # this thread must outlive whatever happens to the disk
-            _log.exception("The database did not say whether another process has written.")
-            return
-        if version != self._version:  # at the first look too: somebody may have written before it
-            self._call(self._on_foreign)
-        self._version = version
+    def _run(self, group: list[_Write[Any]]) -> set[str]:
+        touched: set[str] = set()
+        now = self._clock.now()
+        for write in group:
+            write.tx = tx = Tx(self._connection.cursor, self._dialect, self.wake, now)
+            write.result = write.function(tx, *write.args, **write.kwargs)
+            touched |= tx.touched
+        return touched
 
     def _deliver(self, group: list[_Write[Any]]) -> None:
         for write in group:
@@ -239,6 +217,11 @@ class Writer:
                 effect(*args)
             except Exception:
                 _log.exception("An effect of a committed transaction failed.")
+
+
+def _refuse(group: list[_Write[Any]], error: BaseException) -> None:
+    for write in group:
+        write.error, write.tx = error, None
 
 
 def _settle(write: _Write[Any]) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, Runtime, Workpool, action_tool, define_internal_agent_api, errors
-from agent_core.presence import Presence
+from agent_core.presence import Presence, workers_folder
 from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.states import CallStatus
 from agent_core.store import steps
 from agent_core.store.calls import NewCall
+from agent_core.store.engine import parse_url
 from agent_core.store.rows import THREAD
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.agent_core.databases import url
@@ -38,7 +39,8 @@ LONG = 30.0
 
 
 def workers(path: Path) -> list[str]:
-    return sorted(file.name for file in path.with_name(path.name + ".workers").iterdir())
+    folder = workers_folder(parse_url(url(path)), path if path.exists() else None)
+    return sorted(file.name for file in folder.glob("[!.]*")) if folder is not None else []
 
 
 async def test_the_ten_lines_of_the_readme(path: Path) -> None:

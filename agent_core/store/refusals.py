@@ -1,0 +1,68 @@
+"""What PostgreSQL's refusals mean to the person who reads them.
+
+Told by the error's SQLSTATE, and by the words where the server refused the connection: then there
+is no state. https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_core.errors import DatabaseError
+
+_STATES = {
+    "53100": "has no room left on its disk; nothing was changed. Make room and try again",
+    "25006": "is read-only; nothing was changed. Give the URL of the primary server",
+    "40001": "kept colliding with other writers; nothing was changed. Try again",
+    "40P01": "kept colliding with other writers; nothing was changed. Try again",
+    "55P03": "is locked by another program; nothing was changed. End that program and try again",
+    "42501": "may not be used so by this user; nothing was changed. Grant it what it lacks",
+}
+_REFUSED = (
+    ("password", "refuses the user or the password; check both in the URL"),
+    ("no pg_hba.conf entry", "does not let this user in from here; see its pg_hba.conf"),
+    ('role "', "does not know the user; check the URL or create the role"),
+    ('database "', "has no such database; create it (createdb) or check the URL"),
+)
+_FULL = (
+    ("too many", "has no connection left; raise max_connections or run fewer processes"),
+    ("remaining connection slots", "has no connection left; raise max_connections or run fewer processes"),
+)
+_AWAY = "does not answer; see that it runs, and that the URL leads to it"
+
+
+def refusal(error: BaseException) -> BaseException:
+    """Turn an error of psycopg into a DatabaseError that says what to do.
+
+    A broken invariant of ours (class 23) is returned as it is: the trace must say where.
+    """
+    state = getattr(error, "sqlstate", None)
+    words = " ".join(str(error).split())
+    if state is not None and state.startswith("23"):
+        return error
+    if state in _STATES:
+        return DatabaseError(f"The database {_STATES[state]} ({words}).")
+    if state is None and "OperationalError" in _kinds(error):
+        return DatabaseError(f"The database server {_said(words, _REFUSED + _FULL) or _AWAY} ({words}).")
+    if state is not None and state.startswith(("57P", "08")):
+        return DatabaseError(f"The database server {_AWAY} ({words}).")
+    return DatabaseError(f"The database refused: {words}.")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error of psycopg, or of SQLAlchemy around one, says that the server is not there just now."""
+    cause = getattr(error, "orig", None) or error
+    if not type(cause).__module__.startswith("psycopg") or "OperationalError" not in _kinds(cause):
+        return False
+    state = getattr(cause, "sqlstate", None)
+    if state is None:
+        return _said(str(cause), _REFUSED) is None
+    return state.startswith(("57P", "08"))
+
+
+def _said(words: str, known: tuple[tuple[str, str], ...]) -> str | None:
+    return next((what for sign, what in known if "FATAL" in words and sign in words), None)
+
+
+def _kinds(error: Any) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
