@@ -163,3 +163,28 @@ def test_an_interrupted_answer_is_said_to_be_taken_up_until_something_comes() ->
     assert follower.resuming
     follower.apply(chunks(delta(" word"), seq=2))
     assert not follower.resuming
+
+
+def test_another_branch_takes_the_place_of_the_one_before() -> None:
+    """An edit, the answer to it in its empty row, and the way back: each begins with a snapshot."""
+    follower = Follower()
+    old = snapshot(prompt(1), answer(1), prompt(2), answer(2), status="completed")
+    follower.apply(old)
+    empty = Message("a", "t", "assistant", [], NOW)
+    follower.apply(snapshot(prompt(1), answer(1), prompt(3), empty))
+    assert follower.rows_changed
+    assert not follower.resuming
+    assert [row.id for row in follower.history()] == ["u1", "a1"]
+    assert [row.id for row in follower.turn()] == ["u3", "a"]
+    assert follower.known() == ["u1", "u3"]
+    follower.apply(chunks(*START, delta(TEXT), seq=7))
+    piece = follower.piece()
+    assert piece is not None
+    assert (piece.offset, piece.chunk) == (0, TEXT)
+    follower.apply(old)
+    assert [row.id for row in follower.turn()] == ["u2", "a2"]
+    assert follower.piece() is None
+    follower.apply(snapshot(prompt(1), answer(1), prompt(3), empty, chunks=[*START, delta(TEXT)]))
+    again = follower.piece()
+    assert again is not None
+    assert (again.offset, again.chunk) == (0, TEXT), "sent anew, from its beginning"
