@@ -17,7 +17,7 @@ from agent_core.store import attempts
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.patience import patient
-from agent_core.store.rows import DELTA, THREAD, P, load
+from agent_core.store.rows import CALL, DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
 from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow, WakeUpRow
 
@@ -28,6 +28,7 @@ _FOLLOWING = Statement(
     .where(_t.id == P("thread_id"))
     .order_by(_d.cursor)
 )
+_CALL_IDS = Statement(sql_select(CALL.c.id).where(CALL.c.thread_id == P("thread_id")))
 
 
 @patient
@@ -84,8 +85,7 @@ class Reads:
 
     def call_ids(self, thread_id: str) -> set[str]:
         """Return the id of every tool call of a thread, those of branches put aside included."""
-        with self.session() as session:
-            return set(session.exec(select(ToolCallRow.id).where(ToolCallRow.thread_id == thread_id)))
+        return {row[0] for row in self._bare(_CALL_IDS, thread_id=thread_id)}
 
     def threads_of_call(self, call_id: str, most: int) -> list[str]:
         """Return up to `most` threads that have a tool call with this id, the newest calls first."""
@@ -117,17 +117,7 @@ class Reads:
         This is read for each flush of each stream that somebody follows, so it is one statement on
         the bare driver, which is a consistent snapshot by itself.
         """
-        sql, defaults = _FOLLOWING.compiled(self._engine.dialect)
-        connection = self._engine.raw_connection()
-        try:
-            reading = connection.cursor()
-            reading.execute(sql, defaults | {"thread_id": thread_id, "after": cursor})
-            rows = reading.fetchall()
-        except BaseException:
-            connection.invalidate()  # it may be lost
-            raise
-        finally:
-            connection.close()
+        rows = self._bare(_FOLLOWING, thread_id=thread_id, after=cursor)
         if not rows or cursor < rows[0][1] or cursor > rows[0][0]:
             return None
         return [
@@ -135,6 +125,20 @@ class Reads:
             for _, _, at, seq, message_id, chunks in rows
             if at is not None
         ]
+
+    def _bare(self, statement: Statement, **values: Any) -> Sequence[Any]:
+        """Run one statement on the bare driver: for what is read too often for a session."""
+        sql, defaults = statement.compiled(self._engine.dialect)
+        connection = self._engine.raw_connection()
+        try:
+            reading = connection.cursor()
+            reading.execute(sql, defaults | values)
+            return reading.fetchall()
+        except BaseException:
+            connection.invalidate()  # it may be lost
+            raise
+        finally:
+            connection.close()
 
     def streams(self, thread_id: str, from_seq: int) -> list[Update]:
         """Return the chunks of each stream with seq >= `from_seq`, one update per stream."""

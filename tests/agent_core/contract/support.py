@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from typing import Any, TypedDict
 
 from agent_core import (
     Agent,
@@ -20,6 +20,13 @@ from agent_core import (
 from agent_core.testing import ScriptedModel, eventually
 
 
+class Pools(TypedDict, total=False):
+    """The workpools of a runtime, as keywords."""
+
+    workpool: Workpool
+    tool_workpool: Workpool
+
+
 class Contract:
     """One database, and the model of the agent that runs on it.
 
@@ -28,7 +35,7 @@ class Contract:
         pools: returns the workpools of each runtime, as keywords.
     """
 
-    def __init__(self, url: str, pools: Callable[[], dict[str, Workpool]] = dict) -> None:
+    def __init__(self, url: str, pools: Callable[[], Pools] = Pools) -> None:
         self.url = url
         self.pools = pools
         self.model = ScriptedModel([])

@@ -7,18 +7,18 @@ import collections
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from agent_core import (
     Agent,
     Runtime,
-    Workpool,
     action_tool,
     create_workpool_bridge,
     define_internal_agent_api,
 )
 from agent_core.procrastinate import ProcrastinateEngine
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from tests.agent_core.contract.support import Contract
+from tests.agent_core.contract.support import Contract, Pools
 from tests.agent_core.contract.test_agents import *  # noqa: F403
 from tests.agent_core.contract.test_api import *  # noqa: F403
 from tests.agent_core.contract.test_tools import *  # noqa: F403
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.postgresql  # Procrastinate needs one
 
 @pytest.fixture
 def contract(database_url: str) -> Contract:
-    def pools() -> dict[str, Workpool]:
+    def pools() -> Pools:
         return {"workpool": create_workpool_bridge(ProcrastinateEngine(database_url))}
 
     return Contract(database_url, pools)
@@ -66,7 +66,7 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
             assert (await api.wait_until_idle(thread.id, 30)).status == "completed"
         assert sum(done.values()) == 160
         assert min(done["one"], done["two"]) > 20, done
-        database = contract.url.split("/")[-1].split("?")[0]
+        database = make_url(contract.url).database or ""
 
         async def none_left() -> bool:
             query = "select (select count(*) from procrastinate_jobs) + (select count(*) from agent_wake_up)"
