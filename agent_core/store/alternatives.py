@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, and_, func
 from sqlmodel import Session, col, exists, select
 
 from agent_core.tables import MessageRow
@@ -30,12 +29,17 @@ def alternatives(session: Session, thread_id: str, rows: Sequence[MessageRow]) -
     if not rows or session.exec(select(MessageRow.id).where(*aside).limit(1)).first() is None:
         return {}
     # Only the first of what was put aside together can be an alternative of a shown message.
-    parent = aliased(MessageRow)
-    after_shown = or_(col(MessageRow.parent_id).is_(None), col(parent.branch) == 0)
+    first = (
+        select(MessageRow.branch, func.min(col(MessageRow.position)).label("position"))
+        .where(*aside)
+        .group_by(col(MessageRow.branch))
+        .subquery()
+    )
+    place = and_(col(MessageRow.branch) == first.c.branch, col(MessageRow.position) == first.c.position)
     heads = session.exec(
         select(MessageRow.parent_id, MessageRow.created_at, MessageRow.id)
-        .outerjoin(parent, and_(col(parent.thread_id) == thread_id, col(parent.id) == MessageRow.parent_id))
-        .where(*aside, after_shown)
+        .join(first, place)
+        .where(MessageRow.thread_id == thread_id)
     )
     by_parent: defaultdict[str | None, list[tuple[float, str]]] = defaultdict(list)
     for parent_id, created_at, head in heads:
