@@ -32,6 +32,7 @@ _LOCK = Statement(
     .where(_t.id == P("thread_id"))
     .with_for_update()
 )
+_AGENT = Statement(select(_t.agent).where(_t.id == P("thread_id")))
 _DELETES = [
     Statement(delete(table).where(column == P("thread_id")))
     for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE)]
@@ -98,7 +99,8 @@ def change(tx: Tx, thread_id: str, **values: Any) -> None:
         ThreadNotFoundError: there is no such thread.
         ThreadBusyError: the agent cannot change while a turn is under way: its calls are this agent's.
     """
-    if lock(tx, thread_id).running and "agent" in values:
+    running, agent = lock(tx, thread_id).running, values.get("agent")
+    if running and agent is not None and tx.must(_AGENT, thread_id=thread_id) != (agent,):
         raise ThreadBusyError(
             f"The thread {thread_id!r} is running; change its agent when it is idle, or stop it."
         )

@@ -107,7 +107,7 @@ async def test_the_agent_of_a_running_thread_stays(path: Path) -> None:
         thread = await api.create_thread("Hi")
         with pytest.raises(errors.ThreadBusyError):
             await api.update_thread(thread.id, agent="two", title="x")
-        assert (await api.update_thread(thread.id, title="Mine")).title == "Mine"
+        assert (await api.update_thread(thread.id, agent="one", title="Mine")).title == "Mine"
         await api.stop_thread(thread.id)
         await api.update_thread(thread.id, agent="two")
         await api.resume_thread(thread.id)

@@ -88,10 +88,47 @@ async def test_dies_inside(path: Path, point: str, deed: str) -> None:
             await follower.agrees()
 
 
-@action_tool
+@action_tool(retry=True)
 async def look() -> str:
     """Look."""
     return "seen"
+
+
+def looks(messages: list[dict[str, Any]]) -> list[Any]:
+    """Answer after a look, in the words of the first message."""
+    if messages[-1]["role"] == "tool":
+        return ["seen with ", messages[0]["content"]]
+    return ["Hm. ", 0.02, ToolUse("look", id="c")]
+
+
+def _working_child(path: Path, point: str, thread_id: str, message_id: str) -> None:
+    async def main() -> None:
+        async with agent_on(path, looks, tools=[look]) as api:
+            faults.install(point, _die)
+            await api.regenerate(thread_id, message_id)
+            await finished(api, thread_id)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("point", ["claim.after", "delta.after", "commit.inside", "tool.commit.inside"])
+async def test_dies_in_the_turn_of_the_new_branch(path: Path, point: str) -> None:
+    async with agent_on(path, looks, tools=[look]) as api:
+        thread = await talk(api, "a")
+        first = (await ids(api, thread))[1]
+    args = (path, point, thread.id, first)
+    child = multiprocessing.get_context("spawn").Process(target=_working_child, args=args)
+    child.start()
+    await asyncio.to_thread(child.join, 30)
+    assert child.exitcode == -signal.SIGKILL
+    async with agent_on(path, looks, tools=[look]) as api, Follower(api, thread.id) as follower:
+        assert (await finished(api, thread)).status == "completed"
+        answer = (await api.list_messages(thread.id))[1]
+        assert (answer.text, len(answer.branches)) == ("Hm. \n\nseen with a", 2)
+        await follower.agrees()
+        await api.select_branch(thread.id, first)
+        assert (await texts(api, thread)) == ["a", "Hm. \n\nseen with a"]
+        await follower.agrees()
 
 
 async def test_no_turn_in_memory_survives_a_change(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,13 +140,8 @@ async def test_no_turn_in_memory_survives_a_change(path: Path, monkeypatch: pyte
         kept.append(turn)
         keep(self, thread_id, turn)
 
-    def answer(messages: list[dict[str, Any]]) -> list[Any]:
-        if messages[-1]["role"] == "tool":
-            return ["seen with ", messages[0]["content"]]
-        return [ToolUse("look")]
-
     monkeypatch.setattr(Turns, "keep", noted)
-    async with agent_on(path, answer, tools=[look]) as api:
+    async with agent_on(path, looks, tools=[look]) as api:
         thread = await talk(api, "old")
         question = (await ids(api, thread))[0]
         turns = api.runtime._runner._turns  # pyright: ignore[reportPrivateUsage]
@@ -119,6 +151,6 @@ async def test_no_turn_in_memory_survives_a_change(path: Path, monkeypatch: pyte
         keep(turns, thread.id, kept[0])
         await api.edit_message(thread.id, question, "new")
         await finished(api, thread)
-        assert await texts(api, thread) == ["new", "seen with new"]
+        assert await texts(api, thread) == ["new", "Hm. \n\nseen with new"]
         asked = api.agent.model.requests[2]  # type: ignore[union-attr]
         assert [message["content"] for message in asked] == ["new"]
