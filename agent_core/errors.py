@@ -107,3 +107,5 @@ class ModelError(AgentCoreError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.status = status
+        self.usage: object = None
+        """What the failed request used, an `llm.base.Usage`, if the provider said so before it failed."""

@@ -84,14 +84,16 @@ async def model_step(
         async for event in events:
             for chunk in step.take(event):
                 yield chunk
-    except ModelError:
+        chunks = step.end()
+    except ModelError as error:
+        error.usage = step.usage
         raise
     except Exception as error:
         sentence = str(error) or type(error).__name__
         raise ModelError(f"The model adapter failed: {sentence}") from error
     finally:
         await _close(events)
-    for chunk in step.end():
+    for chunk in chunks:
         yield chunk
     yield step.result()
 
@@ -139,6 +141,11 @@ class _Step:
         self._requests: list[ToolRequest] = []
         self._usage: Usage | None = None
         self._finish: str | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the request has used, as far as the provider has said."""
+        return self._usage
 
     def take(self, event: ModelEvent) -> list[Chunk]:
         """Return the chunks that an event causes."""

@@ -99,6 +99,9 @@ class Message:
     Attributes:
         committed_seq: the newest model step whose parts stand here; 0 if there is none.
         branches: ids of its alternatives, oldest first, itself among them; none if it is the only one.
+        usage: what its model steps used together, the fields of `usage.Tally`; None where nothing is
+            known, and in what readers are told live. Attempts whose text was replaced are not among
+            it: `api.usage` counts those, too.
     """
 
     id: str
@@ -109,6 +112,7 @@ class Message:
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     committed_seq: int = 0
     branches: tuple[str, ...] = ()
+    usage: dict[str, Any] | None = None
 
     @property
     def text(self) -> str:

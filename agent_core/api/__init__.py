@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agent_core.agent import AnyAgent
 from agent_core.api.base import Authorize, StatusHook
 from agent_core.api.branches import BranchMethods
+from agent_core.api.observing import ObservingMethods
 from agent_core.api.reading import ReadingMethods
 from agent_core.api.schedules import ScheduleMethods
 from agent_core.api.threads import ThreadMethods
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from agent_core.runtime import Runtime
 
 
-class AgentApi(ThreadMethods, TurnMethods, BranchMethods, ReadingMethods, ToolCallMethods, ScheduleMethods):
+class AgentApi(
+    ThreadMethods,
+    TurnMethods,
+    BranchMethods,
+    ReadingMethods,
+    ToolCallMethods,
+    ObservingMethods,
+    ScheduleMethods,
+):
     """The methods of one agent's threads; made by `define_agent_api`."""
 
 

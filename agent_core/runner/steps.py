@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from agent_core.agent import Agent, AnyAgent
@@ -16,11 +16,12 @@ from agent_core.config import Settings
 from agent_core.errors import AgentCoreError, ModelError, PoisonedStepError, StepLimitError, ValidationError
 from agent_core.faults import crash_point
 from agent_core.history import repair, to_provider
-from agent_core.llm.base import ModelRequest, Usage
+from agent_core.llm.base import ModelRequest
 from agent_core.loop import StepResult, ToolRequest, model_step
 from agent_core.messages import Chunk, Part, clean_text
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
+from agent_core.runner.metering import used, used_in_vain
 from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turn, Turns
 from agent_core.states import CallStatus
@@ -205,7 +206,7 @@ class Runner:
             parts=parts,
             chunks=rest,
             new_calls=new_calls,
-            usage=_usage(agent, result),
+            usage=used(agent, result),
             first=attempt.flusher.first,
         )
         crash_point("commit.after")
@@ -230,7 +231,7 @@ class Runner:
             "error": clean_text(str(error)),
             "kind": error.kind,
         }
-        await self._writer.run(steps.retry, claim, rest, state)
+        await self._writer.run(steps.retry, claim, rest, state, used_in_vain(agent, error))
         crash_point("retry.commit.after")
         if agent.on_retry is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_retry, claim.thread_id, state)
@@ -242,14 +243,9 @@ class Runner:
         if not isinstance(error, AgentCoreError):
             _log.error("The step of thread %s failed", claim.thread_id, exc_info=error)
         words = clean_text(str(error)) or type(error).__name__
-        await self._writer.run(steps.fail, claim, words, kind, rest)
+        await self._writer.run(steps.fail, claim, words, kind, rest, used_in_vain(agent, error))
         if isinstance(agent, Agent) and agent.on_error is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)
-
-
-def _usage(agent: Agent, result: StepResult) -> str | None:
-    usage = asdict(result.usage) if isinstance(result.usage, Usage) else {}
-    return dump({"model": agent.model.name, "finish_reason": result.finish_reason, **usage})
 
 
 def _planned(agent: Agent, result: StepResult) -> tuple[list[Part], list[NewCall]]:

@@ -22,16 +22,13 @@ from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
 from agent_core.store.rows import load, timeout_key, tool_key
 from agent_core.store.tx import Tx
 from agent_core.store.writer import Writer
+from agent_core.timeline import IN_DOUBT
 from agent_core.tools import Tool, ToolContext, check_timeout, encode_result, execute
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
 _LONG = 1.0  # seconds after which the readers are told that a tool runs, and since when
 _AGAIN = 0.5  # seconds between tries to write an outcome down
-IN_DOUBT = (
-    "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
-    "It was not run again. Check before you try once more."
-)
 
 
 class ToolRunner:

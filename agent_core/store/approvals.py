@@ -69,7 +69,7 @@ def _approve(tx: Tx, thread_id: str, call_id: str, edited: Any) -> tuple[Any, ..
         thread_id=thread_id,
         call_id=call_id,
         new_input=None if edited is None else dump(edited),
-        new_approval=dump({"approved": True}),
+        new_approval=dump({"approved": True, "at": tx.now}),
     )
 
 
@@ -79,7 +79,7 @@ def _deny(tx: Tx, thread_id: str, call_id: str, reason: str | None) -> tuple[Any
         thread_id=thread_id,
         call_id=call_id,
         new_error=reason or "A person denied this call.",
-        new_approval=dump({"approved": False} | ({"reason": reason} if reason else {})),
+        new_approval=dump({"approved": False, "at": tx.now} | ({"reason": reason} if reason else {})),
         now=tx.now,
     )
 

@@ -7,13 +7,14 @@ filled in from the tool calls' rows; so nothing is stored twice and no row grows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from agent_core.clock import as_datetime
 from agent_core.messages import Message, Part, Role, Thread
 from agent_core.states import CallStatus, StreamStatus
 from agent_core.store.rows import load
 from agent_core.tables import MessageRow, StreamRow, ThreadRow, ToolCallRow
+from agent_core.usage import Tally, tally_of
 
 _STATES = {
     CallStatus.APPROVAL: "approval-requested",
@@ -68,7 +69,13 @@ def assemble(
         created_at=as_datetime(row.created_at),
         committed_seq=committed,
         branches=branches,
+        usage=_usage(streams),
     )
+
+
+def _usage(streams: Sequence[StreamRow]) -> dict[str, Any] | None:
+    tallies = [tally_of(load(stream.usage)) for stream in streams if stream.usage is not None]
+    return sum(tallies, Tally()).to_dict() if tallies else None
 
 
 def filled(parts: list[Part], calls: dict[str, ToolCallRow]) -> list[Part]:
@@ -90,5 +97,7 @@ def _call_fields(call: ToolCallRow) -> Part:
     if status is CallStatus.APPROVAL:
         fields["approval"] = {"id": call.id}
     elif call.approval is not None:
-        fields["approval"] = {"id": call.id, **load(call.approval)}
+        answer = load(call.approval)
+        answer.pop("at", None)  # when it was given: for the timeline
+        fields["approval"] = {"id": call.id, **answer}
     return fields

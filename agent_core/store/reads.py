@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, and_, or_
 from sqlalchemy import select as sql_select
@@ -21,6 +21,7 @@ from agent_core.store.rows import CALL, DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
 from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow, WakeUpRow
 
+R = TypeVar("R")
 _t, _d = THREAD.c, DELTA.c
 _FOLLOWING = Statement(
     sql_select(_t.cursor, _t.trimmed, _d.cursor, _d.seq, _d.message_id, _d.chunks)
@@ -46,6 +47,11 @@ class Reads:
     def session(self) -> Session:
         """Open a read session."""
         return Session(self._engine, autoflush=False, expire_on_commit=False)
+
+    def read(self, function: Callable[..., R], *args: Any) -> R:
+        """Return `function(session, *args)`, which reads one consistent snapshot."""
+        with self.session() as session:
+            return function(session, *args)
 
     def thread(self, thread_id: str) -> Thread | None:
         """Return a thread, or None."""

@@ -194,7 +194,7 @@ def commit(
     return status
 
 
-def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any]) -> None:
+def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usage: str | None = None) -> None:
     """End a failed attempt and leave a wake-up for the next one, at state["next_at"].
 
     Raises:
@@ -205,10 +205,10 @@ def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any]) -> N
         raise FenceLost
     tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, state["next_at"])
     changed = deltas.thread_chunk(status="streaming", retry_state=state)
-    _cut(tx, claimed, row[0], state["error"], rest, changed)
+    _cut(tx, claimed, row[0], state["error"], rest, changed, usage)
 
 
-def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk]) -> None:
+def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk], usage: str | None = None) -> None:
     """End the turn with an error that a person can read; partial text is kept.
 
     Raises:
@@ -222,7 +222,7 @@ def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk]) -> No
     tx.moved(claimed.thread_id, "streaming", "failed")
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
     changed = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
-    _cut(tx, claimed, row[0], error, rest, changed)
+    _cut(tx, claimed, row[0], error, rest, changed, usage)
 
 
 def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
@@ -239,8 +239,16 @@ def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
     _cut(tx, claimed, row[0], RESTARTING, rest, changed)
 
 
-def _cut(tx: Tx, claimed: Claim, cursor: int, why: str, rest: list[Chunk], changed: Chunk) -> None:
-    ends = streams.cut(tx, claimed.thread_id, claimed.seq, claimed.position, why, rest) or []
+def _cut(
+    tx: Tx,
+    claimed: Claim,
+    cursor: int,
+    why: str,
+    rest: list[Chunk],
+    changed: Chunk,
+    usage: str | None = None,
+) -> None:
+    ends = streams.cut(tx, claimed.thread_id, claimed.seq, claimed.position, why, rest, usage) or []
     deltas.append(
         tx, claimed.thread_id, cursor, [*ends, changed], seq=claimed.seq, message_id=claimed.message_id
     )

@@ -45,7 +45,7 @@ _OPEN = Statement(
 )
 _ended = {"parts": P("new_parts"), "ended_at": P("now")}
 _COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended).returning(_s.seq))
-_CUT = _move("cut", *_mine, error=P("why"), **_ended)
+_CUT = _move("cut", *_mine, error=P("why"), usage=P("new_usage"), **_ended)
 _REPLACE = _move("replace", *_present, _s.seq < P("at_seq"))
 _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
 _KEEP = _move("keep", *_present)
@@ -76,7 +76,13 @@ def ask_commit(
 
 
 def cut(
-    tx: Tx, thread_id: str, seq: int, position: int, why: str, rest: Sequence[Chunk] = ()
+    tx: Tx,
+    thread_id: str,
+    seq: int,
+    position: int,
+    why: str,
+    rest: Sequence[Chunk] = (),
+    usage: str | None = None,
 ) -> list[Chunk] | None:
     """End an attempt that will not commit, keeping what it had said.
 
@@ -87,6 +93,7 @@ def cut(
         position: the place kept for the message it belongs to.
         why: the reason, in words for a person.
         rest: what it had said but not flushed yet, if the caller knows.
+        usage: the model's name, tokens and cost, as JSON, if the caller knows.
 
     Returns:
         what a follower has to be told: the rest, and the ends of what was open. None: there was no
@@ -102,7 +109,8 @@ def cut(
         said = []
     ends = closing(said, why)
     parts = fold(ends, said)
-    tx.do(_CUT, thread_id=thread_id, at_seq=seq, why=why, new_parts=dump(parts), now=tx.now)
+    values = {"thread_id": thread_id, "at_seq": seq, "why": why, "new_parts": dump(parts)}
+    tx.do(_CUT, **values, new_usage=usage, now=tx.now)
     if parts:
         ensure_reply(tx, thread_id, live[0], position)
     return [*rest, *ends]

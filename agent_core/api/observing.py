@@ -1,0 +1,70 @@
+"""Observing: what ran and when, and what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from agent_core.agent import CallContext
+from agent_core.api.base import ApiBase
+from agent_core.errors import ThreadNotFoundError, ValidationError
+from agent_core.store import timeline, usage
+from agent_core.timeline import Span
+from agent_core.usage import ThreadUsage, UsageSummary
+
+
+class ObservingMethods(ApiBase):
+    """The methods for those who look at how the work goes."""
+
+    async def timeline(self, thread_id: str, *, ctx: CallContext | None = None) -> list[Span]:
+        """Return what ran for a thread, each attempt a span, in the order of their beginnings.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+        """
+        await self._authorize(ctx, thread_id)
+        spans = await asyncio.to_thread(self.runtime.reads.read, timeline.timeline, thread_id)
+        if spans is None:
+            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+        return spans
+
+    async def usage(self, thread_id: str, *, ctx: CallContext | None = None) -> ThreadUsage:
+        """Return the tokens and the cost of a thread: in all, by message and by model.
+
+        Attempts that failed or were lost count too, as far as the provider told their tokens.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+        """
+        await self._authorize(ctx, thread_id)
+        await self._thread(thread_id)
+        return await asyncio.to_thread(self.runtime.reads.read, usage.of_thread, thread_id)
+
+    async def usage_summary(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        user_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> UsageSummary:
+        """Return the tokens and the cost of all threads there are, by day, model and agent.
+
+        Args:
+            since: only requests that began then or later; a datetime with its time zone.
+            until: only those that began before.
+            user_id: only this person's threads; without it those of `ctx`'s user, if there is one.
+            ctx: who calls.
+
+        Raises:
+            ValidationError: a moment has no time zone.
+        """
+        bounds = [None if moment is None else _seconds(moment) for moment in (since, until)]
+        owner = user_id if user_id is not None else (ctx.user_id if ctx else None)
+        return await asyncio.to_thread(self.runtime.reads.read, usage.summary, owner, *bounds)
+
+
+def _seconds(moment: datetime) -> float:
+    if not isinstance(moment, datetime) or moment.tzinfo is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError("since and until are datetimes with a time zone, such as datetime.now(UTC).")
+    return moment.timestamp()

@@ -1,0 +1,107 @@
+"""What models were asked and what it cost: tallies of tokens, by message, model, day and agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from typing import Any
+
+COUNTS = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+"""The counts of a model request, as `llm.base.Usage` and the rows name them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What some model requests used together.
+
+    Attributes:
+        requests: attempts at model steps, those that failed or were lost included.
+        metered: those of which the provider told the tokens; the rest may have cost something, too.
+        cost: US dollars, as far as prices are known; None where none is.
+    """
+
+    requests: int = 0
+    metered: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: float | None = None
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return both together."""
+        counts = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)[:-1]}
+        costs = [tally.cost for tally in (self, other) if tally.cost is not None]
+        return Tally(**counts, cost=sum(costs) if costs else None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tally as plain JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadUsage:
+    """What one thread used.
+
+    Attributes:
+        total: all of it.
+        by_message: by the id of the assistant's message.
+        by_model: by the name of the model; "unknown" for attempts that never said.
+    """
+
+    total: Tally = field(default_factory=Tally)
+    by_message: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    by_model: dict[str, Tally] = field(default_factory=dict[str, Tally])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {
+            "total": self.total.to_dict(),
+            "by_message": _plain(self.by_message),
+            "by_model": _plain(self.by_model),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSummary:
+    """What many threads used.
+
+    Attributes:
+        total: all of it.
+        by_day: by the day (UTC) on which a request began, oldest first.
+        by_model: by the name of the model, the dearest first.
+        by_agent: by the name of the agent, the dearest first.
+    """
+
+    total: Tally = field(default_factory=Tally)
+    by_day: dict[date, Tally] = field(default_factory=dict[date, Tally])
+    by_model: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    by_agent: dict[str, Tally] = field(default_factory=dict[str, Tally])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON; days as ISO 8601."""
+        return {
+            "total": self.total.to_dict(),
+            "by_day": {day.isoformat(): tally.to_dict() for day, tally in self.by_day.items()},
+            "by_model": _plain(self.by_model),
+            "by_agent": _plain(self.by_agent),
+        }
+
+
+def tally_of(usage: Mapping[str, Any] | None) -> Tally:
+    """Return the tally of one attempt from what its row says."""
+    known = usage or {}
+    counts = {name: int(known.get(name) or 0) for name in COUNTS}
+    return Tally(1, int(known.get("total_tokens") is not None), **counts, cost=known.get("cost"))
+
+
+def dearest_first(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    """Return the same, ordered by cost, then by tokens."""
+    ordered = sorted(tallies.items(), key=lambda item: (-(item[1].cost or 0), -item[1].total_tokens, item[0]))
+    return dict(ordered)
+
+
+def _plain(tallies: Mapping[str, Tally]) -> dict[str, Any]:
+    return {name: tally.to_dict() for name, tally in tallies.items()}
