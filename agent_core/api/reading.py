@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase
+from agent_core.errors import ValidationError
 from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import RUNNING
+from agent_core.store import cursors
 from agent_core.store.rows import LIST_FEED, idle_feed
+
+MAX_CURSORS = 1_000
 
 
 class ReadingMethods(ApiBase):
@@ -40,6 +46,52 @@ class ReadingMethods(ApiBase):
         await self._thread(thread_id)
         found = await asyncio.to_thread(self.runtime.reads.messages, thread_id, limit, before)
         return self._shown(found)
+
+    async def list_messages_with_streams(
+        self,
+        thread_id: str,
+        stream_args: Mapping[str, Any] | None = None,
+        *,
+        ctx: CallContext | None = None,
+    ) -> dict[str, Any]:
+        """Return persisted messages, and the streams or what of them a client has not read yet.
+
+        A client asks for the list, then again and again for the deltas after its cursors, each 0 at
+        first and then the `end` of the last delta it got. In whatever rhythm it asks, it gets the
+        chunks of a stream once and in order, for as long as the stream is in the list: until the
+        second turn after it begins, or the thread has been idle for minutes. By then its message
+        holds all of it.
+
+        Args:
+            thread_id: the thread.
+            stream_args: {"kind": "list"} or {"kind": "deltas", "cursors": [{"streamId": …, "cursor":
+                …}, …]}; None: no streams.
+            ctx: who calls.
+
+        Returns:
+            `messages`, a list of `Message`; and `streams`, which is None, or {"kind": "list",
+            "messages": [{streamId, status ("streaming", "finished", "aborted"), msgId, threadId, seq,
+            _creationTime}, …]}, or {"kind": "deltas", "deltas": [{streamId, seq, messageId, start,
+            end, parts}, …]} with one delta for each stream that has something new; its parts are
+            chunks of the UI message stream.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+            ValidationError: `stream_args` is neither of the two.
+        """
+        await self._authorize(ctx, thread_id)
+        asked = None if stream_args is None else _stream_args(thread_id, stream_args)
+        await self._thread(thread_id)
+        read = partial(self.runtime.reads.messages_with, thread_id)
+        if asked is None:
+            found, streams = await asyncio.to_thread(read, _no_streams)
+        elif asked == "list":
+            found, listed = await asyncio.to_thread(read, cursors.streams)
+            streams = {"kind": "list", "messages": listed}
+        else:
+            found, deltas = await asyncio.to_thread(read, cursors.deltas_after, asked)
+            streams = {"kind": "deltas", "deltas": deltas}
+        return {"messages": self._shown(found), "streams": streams}
 
     async def stream_updates(
         self, thread_id: str, from_seq: int = 0, *, ctx: CallContext | None = None
@@ -146,3 +198,45 @@ class ReadingMethods(ApiBase):
 
 def _is_system(chunk: Chunk) -> bool:
     return chunk["type"] == "data-message" and chunk["data"]["role"] == "system"
+
+
+def _no_streams(*_: object) -> None:
+    """Read nothing beside the messages."""
+
+
+def _stream_args(thread_id: str, given: Any) -> Literal["list"] | dict[int, int]:
+    """Return "list", or the cursors by seq.
+
+    Raises:
+        ValidationError: it is neither of the two forms.
+    """
+    if given == {"kind": "list"}:
+        return "list"
+    listed: Any = given.get("cursors") if _is(given, Mapping) else None
+    if not _is(listed, list) or given != {"kind": "deltas", "cursors": listed}:
+        raise ValidationError('stream_args is {"kind": "list"} or {"kind": "deltas", "cursors": […]}.')
+    if len(listed) > MAX_CURSORS:
+        raise ValidationError(f"Ask for at most {MAX_CURSORS} streams at once.")
+    after: dict[int, int] = {}
+    for one in listed:
+        seq = _seq(thread_id, one)
+        if seq is not None and after.setdefault(seq, one["cursor"]) != one["cursor"]:
+            raise ValidationError(f"The stream {one['streamId']!r} stands among the cursors twice.")
+    return after
+
+
+def _seq(thread_id: str, one: Any) -> int | None:
+    """Return the seq of the stream that one cursor is for; None for one of another thread, or gone."""
+    cursor = one.get("cursor") if _is(one, Mapping) else None
+    if type(cursor) is not int or not 0 <= cursor < 2**62 or set(one) != {"streamId", "cursor"}:
+        raise ValidationError(
+            'A cursor is {"streamId": the stream\'s, "cursor": 0 or the last delta\'s end}.'
+        )
+    if not isinstance(one["streamId"], str):
+        raise ValidationError("A streamId is a string, as the list of streams gives it.")
+    return cursors.seq_of(thread_id, one["streamId"])
+
+
+def _is(value: Any, kind: type[Any]) -> bool:
+    """Say isinstance, and leave the type of what came from outside open."""
+    return isinstance(value, kind)

@@ -84,6 +84,14 @@ class Reads:
         with self.session() as session:
             return _messages(session, thread_id, limit, before, partial=True)
 
+    def messages_with(
+        self, thread_id: str, function: Callable[..., R], *args: Any
+    ) -> tuple[list[Message], R]:
+        """Return every message and `function(session, thread_id, *args)`, which see the same rows."""
+        with self.session() as session:
+            found = _messages(session, thread_id, None, None, partial=True)
+            return found, function(session, thread_id, *args)
+
     def history(self, thread_id: str) -> list[Message]:
         """Return what the model is sent: everything committed, nothing partial, nothing queued."""
         with self.session() as session:
