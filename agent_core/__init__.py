@@ -8,6 +8,7 @@ from agent_core.agent import Agent, AgentFactory, CallContext, StreamingOptions
 from agent_core.api import AgentApi, define_agent_api, define_internal_agent_api
 from agent_core.api.reminders import cancel_reminder, list_reminders, remind_me
 from agent_core.bridge import create_workpool_bridge
+from agent_core.mcp import McpServer, ToolOverrides, mcp_tools
 from agent_core.messages import Message, Thread, Update
 from agent_core.retry import RetryPolicy
 from agent_core.runtime import Runtime
@@ -28,6 +29,7 @@ __all__ = [
     "AgentApi",
     "AgentFactory",
     "CallContext",
+    "McpServer",
     "Message",
     "RetryPolicy",
     "Runtime",
@@ -36,6 +38,7 @@ __all__ = [
     "Thread",
     "Tool",
     "ToolContext",
+    "ToolOverrides",
     "Trigger",
     "Update",
     "Workpool",
@@ -52,5 +55,6 @@ __all__ = [
     "errors",
     "every",
     "list_reminders",
+    "mcp_tools",
     "remind_me",
 ]

@@ -70,6 +70,21 @@ class UnreachableToolCallError(ToolCallNotFoundError, AccessDeniedError):
     """No tool call has this id, or the caller may not touch its thread; which of the two is not said."""
 
 
+class ToolServerError(AgentCoreError):
+    """A call could not be made through a tool server (MCP).
+
+    Args:
+        sentence: what happened, in the server's own words where it had any.
+        kind: "unreachable": the server was never asked, so asking again is safe. "lost": it was asked
+            and the connection ended before its answer, so the tool may or may not have taken effect.
+            "refused": it answered that it cannot, or that the tool failed.
+    """
+
+    def __init__(self, sentence: str, *, kind: Literal["unreachable", "lost", "refused"]) -> None:
+        super().__init__(sentence)
+        self.kind: Literal["unreachable", "lost", "refused"] = kind
+
+
 class DatabaseError(AgentCoreError):
     """The database cannot be used as it is; nothing in it was changed."""
 

@@ -94,10 +94,10 @@ class ToolRunner:
         except Exception as error:
             await self._end(call, error=_words(error))
             return
-        if tool is None:
-            await self._end(call, error=f"There is no tool {call.name!r} any more.")
-        elif call.in_doubt and not self._may_run_again(call, tool):
+        if call.in_doubt and (tool is None or not self._may_run_again(call, tool)):
             await self._end(call, error=IN_DOUBT)
+        elif tool is None:
+            await self._end(call, error=f"There is no tool {call.name!r} any more.")
         else:
             await self._execute(call, tool)
 

@@ -10,10 +10,13 @@ from agent_core.tools.create import (
     create_async_tool,
 )
 from agent_core.tools.execute import execute
+from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.result import encode_result
-from agent_core.tools.tool import Tool, check_timeout, normalise_tools
+from agent_core.tools.tool import TOOL_NAME, Tool, check_timeout, normalise_tools
 
 __all__ = [
+    "TOOL_NAME",
+    "JsonSchema",
     "Tool",
     "ToolContext",
     "ToolOptions",

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from agent_core.errors import ValidationError
+from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.tool import Tool
 
 
@@ -28,12 +29,16 @@ def parse_arguments(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, A
     return arguments
 
 
-def validate(tool: Tool, arguments: dict[str, Any]) -> BaseModel:
-    """Return the arguments as an instance of the tool's model.
+def validate(tool: Tool, arguments: dict[str, Any]) -> BaseModel | dict[str, Any]:
+    """Return the arguments as an instance of the tool's model; as they are if it has a JSON schema.
 
     Raises:
         ValidationError: they are not what the model takes.
     """
+    if isinstance(tool.args_model, JsonSchema):
+        if problems := tool.args_model.problems(arguments):
+            raise _refused(tool, "; ".join(problems))
+        return arguments
     allowed = tool.allowed
     if allowed is not None and (unknown := arguments.keys() - allowed):
         raise _refused(tool, f"there is no argument {_listed(unknown)}")

@@ -47,11 +47,11 @@ async def execute(tool: Tool, arguments: dict[str, Any], ctx: ToolContext) -> An
         raise
 
 
-def _bind(tool: Tool, model: BaseModel, ctx: ToolContext) -> Callable[[], Any]:
+def _bind(tool: Tool, model: BaseModel | dict[str, Any], ctx: ToolContext) -> Callable[[], Any]:
     kwargs: dict[str, Any] = {}
     if tool.takes_context:
         kwargs[tool.takes_context] = replace(ctx, _loop=asyncio.get_running_loop())
-    if tool.takes_model:
+    if tool.takes_model or isinstance(model, dict):
         return functools.partial(tool.handler, model, **kwargs)
     kwargs |= {parameter: getattr(model, field) for field, parameter in tool.keywords.items()}
     return functools.partial(tool.handler, **kwargs, **(model.model_extra or {}))

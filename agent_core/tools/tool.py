@@ -14,10 +14,12 @@ from pydantic import BaseModel
 from agent_core.config import MAX_TIMEOUT
 from agent_core.errors import ValidationError
 from agent_core.retry import RetryPolicy
+from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.signature import Function, argument_names
 
 Kind = Literal["action", "async"]
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What every provider takes as the name of a tool."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,8 @@ class Tool:
     Attributes:
         name: letters, digits, _ and -, at most 64 of them (what every provider accepts).
         description: tells the model when to call it.
-        args_model: validates the arguments, and gives their JSON schema.
+        args_model: validates the arguments, and gives their JSON schema: a pydantic model, or a schema
+            from elsewhere, with which the handler's first argument is the plain dict.
         handler: what runs.
         kind: "action" has its outcome when the handler returns; "async" gets it later, from outside.
         retry: whether and when a failed attempt is repeated; None for never.
@@ -41,7 +44,7 @@ class Tool:
 
     name: str
     description: str
-    args_model: type[BaseModel]
+    args_model: type[BaseModel] | JsonSchema
     handler: Function
     kind: Kind = "action"
     retry: RetryPolicy | None = None
@@ -59,14 +62,19 @@ class Tool:
     @functools.cached_property
     def allowed(self) -> frozenset[str] | None:
         """The names of the arguments; None if the tool takes any."""
+        if isinstance(self.args_model, JsonSchema):
+            return self.args_model.names
         if self.args_model.model_config.get("extra") == "allow":
             return None
         return argument_names(self.args_model)
 
     @functools.cached_property
     def _schema(self) -> str:
-        schema = _untitled(self.args_model.model_json_schema())
-        schema.pop("description", None)  # the model's docstring; the tool has a description of its own
+        if isinstance(self.args_model, JsonSchema):
+            schema = self.args_model.schema
+        else:
+            schema = _untitled(self.args_model.model_json_schema())
+            schema.pop("description", None)  # the model's docstring; the tool has one of its own
         parameters: dict[str, Any] = {"type": "object", "properties": {}, **schema}
         function: dict[str, Any] = {
             "name": self.name,
@@ -111,7 +119,7 @@ def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[s
         if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValidationError(f"{tool!r} is no tool; decorate it with @action_tool or @async_tool.")
         name = tool.name if key is None else key
-        if not _NAME.fullmatch(name):
+        if not TOOL_NAME.fullmatch(name):
             raise ValidationError(
                 f"{name!r} is no name for a tool: use letters, digits, _ and -, at most 64."
             )

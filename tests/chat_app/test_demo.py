@@ -241,6 +241,7 @@ def test_the_clock_knows_time_zones():
 
 def test_an_email_is_written_once_however_often_it_is_sent(tmp_path: Path):
     send = demo_tools(tmp_path / "data")["send_email"]
+    assert isinstance(send.args_model, type)
     arguments = send.args_model(to="a@b.c", subject="s", body="b\nc")
     for attempt in (1, 2):
         context = ToolContext("t", "c", "send_email", attempt=attempt, idempotency_key="same")

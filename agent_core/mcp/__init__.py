@@ -1,0 +1,9 @@
+"""Tools of MCP servers (Model Context Protocol), mounted into an agent.
+
+The package `mcp` is imported when a server is entered; nothing here needs it before.
+"""
+
+from agent_core.mcp.mount import ToolOverrides
+from agent_core.mcp.server import McpServer, mcp_tools
+
+__all__ = ["McpServer", "ToolOverrides", "mcp_tools"]

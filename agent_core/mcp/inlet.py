@@ -1,0 +1,101 @@
+"""What comes from a server, on its way to the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, cast
+
+import pydantic
+from mcp_types import JSONRPCResponse
+from mcp_types.methods import validate_server_result
+
+Drop = Callable[[str, str], None]
+
+
+class Inlet:
+    """A transport's stream of messages, watched.
+
+    It says when the stream has ended; the library would notice only at its next request. And it takes
+    the tools that are no tools out of a list of tools: for one of them the library refuses all.
+
+    Args:
+        stream: the transport's.
+        ended: called when nothing will come any more.
+        sift: returns a result as it is, or without what is wrong with it.
+    """
+
+    def __init__(
+        self, stream: Any, ended: Callable[[], None], sift: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        self._stream = stream
+        self._ended = ended
+        self._sift = sift
+
+    @property
+    def last_context(self) -> Any:
+        """The context of whoever sent the last message, if the transport knows it."""
+        return getattr(self._stream, "last_context", None)
+
+    async def receive(self) -> Any:
+        """Return the next message."""
+        return self._sifted(await self._stream.receive())
+
+    async def aclose(self) -> None:
+        """Close the transport's stream."""
+        await self._stream.aclose()
+
+    def __aiter__(self) -> Inlet:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return self._sifted(await self._stream.__anext__())
+        except BaseException:
+            self._ended()
+            raise
+
+    async def __aenter__(self) -> Inlet:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stream.__aexit__(kind, error, trace)
+
+    def _sifted(self, item: Any) -> Any:
+        message = getattr(item, "message", None)
+        if isinstance(message, JSONRPCResponse):
+            message.result = self._sift(message.result)
+        return item
+
+
+def without_bad_tools(result: dict[str, Any], version: str, drop: Drop) -> dict[str, Any]:
+    """Return a list of tools without those that the protocol does not allow.
+
+    Args:
+        result: any result.
+        version: the protocol's, which says what a tool is.
+        drop: called with the name of each that is left out, and why.
+    """
+    tools: Any = result.get("tools")
+    if not isinstance(tools, list) or _problem(result | {"tools": []}, version):
+        return result
+    good: list[Any] = []
+    for tool in cast("list[Any]", tools):
+        if problem := _problem(result | {"tools": [tool]}, version):
+            name: Any = cast("Mapping[str, Any]", tool).get("name") if isinstance(tool, dict) else None
+            drop(str(name), problem)
+        else:
+            good.append(tool)
+    return result | {"tools": good}
+
+
+def _problem(result: dict[str, Any], version: str) -> str | None:
+    try:
+        validate_server_result("tools/list", version, result)
+    except pydantic.ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return f"{'.'.join(map(str, found['loc'][2:]))}: {found['msg']}"
+    return None

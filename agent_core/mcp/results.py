@@ -1,0 +1,53 @@
+"""What a server answered, as JSON that a store keeps and a model reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_types import BlobResourceContents, CallToolResult, ContentBlock
+
+from agent_core.errors import ToolServerError
+
+_KEPT = 4096  # characters of base64: a model cannot look at them, and pays for each
+_LINK = ("type", "uri", "name", "title", "description", "mimeType", "size")
+
+
+def outcome(result: CallToolResult) -> Any:
+    """Return a tool's result as plain JSON.
+
+    Structured content comes first; what is no text stands beside it. Text alone is a string. Binary
+    content of more than a few KB is described by its type and size and not kept.
+
+    Raises:
+        ToolServerError: the server says that the tool failed; in the server's words.
+    """
+    blocks = [_block(block) for block in result.content]
+    texts = [block["text"] for block in blocks if block["type"] == "text"]
+    if result.is_error:
+        raise ToolServerError("\n".join(texts).strip() or "The tool failed and said nothing.", kind="refused")
+    others = [block for block in blocks if block["type"] != "text"]
+    if result.structured_content is not None:
+        structured: Any = result.structured_content
+        return {"structured": structured, "content": others} if others else structured
+    if others:
+        return blocks
+    return "\n".join(texts) if texts else None
+
+
+def _block(block: ContentBlock) -> dict[str, Any]:
+    if block.type == "text":
+        return {"type": "text", "text": block.text}
+    if block.type == "image" or block.type == "audio":
+        return {"type": block.type, "mimeType": block.mime_type, **_binary(block.data)}
+    if block.type == "resource_link":
+        fields = block.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {key: fields[key] for key in _LINK if key in fields}
+    found = block.resource
+    inner = _binary(found.blob) if isinstance(found, BlobResourceContents) else {"text": found.text}
+    kind = {"mimeType": found.mime_type} if found.mime_type else {}
+    return {"type": "resource", "uri": str(found.uri), **kind, **inner}
+
+
+def _binary(base64: str) -> dict[str, Any]:
+    size = len(base64) * 3 // 4 - base64[-2:].count("=")
+    return {"bytes": size, "data": base64} if len(base64) <= _KEPT else {"bytes": size}

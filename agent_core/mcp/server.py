@@ -1,0 +1,195 @@
+"""A tool server (MCP), mounted: its tools as tools of an agent, over one connection that mends itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from agent_core.errors import ToolServerError, ValidationError
+from agent_core.mcp.mount import Mount, ToolOverrides
+from agent_core.mcp.source import Source
+from agent_core.tools import Tool, ToolContext
+
+if TYPE_CHECKING:
+    import mcp_types
+
+    from agent_core.mcp.wire import Wire
+
+_log = logging.getLogger(__name__)
+
+
+def mcp_tools(
+    server: str | Sequence[str],
+    *,
+    name: str | None = None,
+    prefix: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
+    timeout: float | None = 60.0,
+    start_timeout: float = 30.0,
+    only: Iterable[str] | None = None,
+    overrides: Mapping[str, ToolOverrides] | None = None,
+    trust_hints: bool = True,
+    required: bool = True,
+) -> McpServer:
+    """Mount the tools of an MCP server; `async with` the result, around the runtime.
+
+    Args:
+        server: the URL of a streamable HTTP server, or a command that is started and spoken to over
+            its standard input and output, as a list or one string.
+        name: what errors and the log call it; by default its host, or what the command runs.
+        prefix: stands before the name of each tool, for two servers that use the same names.
+        headers: sent with each HTTP request.
+        env: added to the few variables a child process inherits (PATH, HOME, …; no keys of ours).
+        cwd: the folder a command runs in.
+        timeout: seconds that one attempt at a call may take; None for no limit.
+        start_timeout: seconds the server gets to start and to list its tools. A URL that refuses is
+            tried again until then.
+        only: the server's names of the tools that are wanted; by default all.
+        overrides: what is known of single tools, by the server's names; see `ToolOverrides`. "*" is
+            for every tool that is not named.
+        trust_hints: whether the server's annotations are believed: what reads only or is idempotent
+            may run again, what is destructive needs approval. False: nothing runs again and every
+            call needs approval, until `overrides` says otherwise.
+        required: whether a server that cannot be reached at the start is an error. False: it is tried
+            again in the background, and has no tools until then.
+
+    Raises:
+        ValidationError: an argument is not acceptable, or the package `mcp` is not installed.
+    """
+    return McpServer(
+        Source.of(server, name, headers, env, cwd),
+        Mount(prefix, None if only is None else frozenset(only), dict(overrides or {}), timeout, trust_hints),
+        start_timeout,
+        required,
+    )
+
+
+class McpServer:
+    """A mounted server; made by `mcp_tools`.
+
+    Attributes:
+        name: what errors and the log call it.
+        tools: for `Agent(tools=[*server.tools, …])`. A new list when the server's changes; an agent
+            keeps the tools it was made with, an agent factory sees the new ones at the next step.
+        skipped: why each tool that cannot be used was left out, by the server's name.
+        instructions: what the server says about using it; for the system prompt, if it is trusted.
+    """
+
+    def __init__(self, source: Source, mount: Mount, start_timeout: float, required: bool) -> None:
+        if not start_timeout > 0:
+            raise ValidationError("start_timeout must be seconds, more than 0.")
+        self.name = source.name
+        self.tools: list[Tool] = []
+        self.skipped: dict[str, str] = {}
+        self.instructions: str | None = None
+        self._source = source
+        self._mount = mount
+        self._start_timeout = start_timeout
+        self._required = required
+        self._checked = False
+        self._wire: Wire | None = None
+        self._insisting: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def status(self) -> Literal["connected", "down", "closed"]:
+        """Whether the server can be used now; "down" also while it is being connected."""
+        if self._closed or self._wire is None:
+            return "closed"
+        return "connected" if self._wire.connected else "down"
+
+    @property
+    def error(self) -> str | None:
+        """Why the server is down, in words; None while it is not."""
+        return self._wire.error if self._wire is not None else None
+
+    async def __aenter__(self) -> McpServer:
+        """Connect and list the tools.
+
+        Raises:
+            ToolServerError: the server is required and cannot be reached or used.
+            ValidationError: `only` or `overrides` names a tool that it does not have; `mcp` is not
+                installed; this object was entered before.
+        """
+        if self._wire is not None:
+            raise ValidationError("This MCP server was entered before; call mcp_tools again.")
+        library = await asyncio.to_thread(_library)
+        self._wire = wire = library(self._source, self._start_timeout, self._listed)
+        try:
+            await self._begin(wire)
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the server."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Leave the server, within a few seconds whatever it does; a command is ended."""
+        self._closed = True
+        if self._insisting is not None:
+            self._insisting.cancel()
+            await asyncio.wait({self._insisting})
+        if self._wire is not None:
+            await self._wire.close()
+
+    async def _begin(self, wire: Wire) -> None:
+        try:
+            await self._connect(wire, self._start_timeout)
+        except ToolServerError:
+            if self._required:
+                raise
+            self._insisting = asyncio.create_task(self._insist(wire), name=f"mcp {self.name}")
+
+    async def _insist(self, wire: Wire) -> None:
+        with contextlib.suppress(ValidationError):  # of `only` or `overrides`; the link has logged it
+            await self._connect(wire, None)
+
+    async def _connect(self, wire: Wire, patience: float | None) -> None:
+        """Connect; with `patience` (seconds) only a server that is late is waited for, without it any."""
+        loop = asyncio.get_running_loop()
+        deadline = None if patience is None else loop.time() + patience
+        while True:
+            try:
+                await wire.connect()
+                return
+            except ToolServerError:
+                if deadline is not None and (not wire.unreachable or loop.time() >= deadline):
+                    raise
+
+    def _listed(self, listed: list[mcp_types.Tool], bad: dict[str, str], instructions: str | None) -> None:
+        if not self._checked:
+            self._mount.check([*(tool.name for tool in listed), *bad])
+            self._checked = True
+        self.tools, skipped = self._mount.tools(listed, self._call)
+        skipped |= bad
+        if skipped != self.skipped:
+            for name, why in skipped.items():
+                _log.warning("The tool %r of the server %s is left out: %s", name, self.name, why)
+        self.skipped = skipped
+        self.instructions = instructions
+
+    async def _call(self, name: str, arguments: dict[str, Any], ctx: ToolContext) -> Any:
+        if self._wire is None or self._closed:
+            raise ToolServerError(f"The tool server {self.name} has been left.", kind="unreachable")
+        return await self._wire.call(name, arguments, ctx)
+
+
+def _library() -> type[Wire]:
+    """Import what needs the package `mcp`: late, since it takes most of a second."""
+    try:
+        from agent_core.mcp.wire import Wire
+    except ModuleNotFoundError as error:
+        raise ValidationError(f"MCP servers need the package mcp: pip install mcp ({error}).") from error
+    return Wire

@@ -1,0 +1,62 @@
+"""Where a tool server is: a URL, or a command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from agent_core.errors import ValidationError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a server is: a URL, or a command.
+
+    Attributes:
+        name: what errors call it; no part of a URL that could be secret.
+        url: the address of a streamable HTTP server, or None.
+        command: else what is started.
+        headers, env, cwd: see `mcp_tools`.
+    """
+
+    name: str
+    url: str | None
+    command: tuple[str, ...]
+    headers: dict[str, str] | None
+    env: dict[str, str] | None
+    cwd: str | None
+
+    @classmethod
+    def of(
+        cls,
+        server: str | Sequence[str],
+        name: str | None,
+        headers: Mapping[str, str] | None,
+        env: Mapping[str, str] | None,
+        cwd: str | Path | None,
+    ) -> Source:
+        """Read what `mcp_tools` was given.
+
+        Raises:
+            ValidationError: it is neither a URL nor a command, or an option is for the other one.
+        """
+        url = (
+            server if isinstance(server, str) and server.lower().startswith(("http://", "https://")) else None
+        )
+        command = () if url else tuple(shlex.split(server) if isinstance(server, str) else map(str, server))
+        if url is None and (not command or not command[0].strip() or "\0" in "".join(command)):
+            raise ValidationError("An MCP server is a URL or a command, such as ['python', 'server.py'].")
+        if url is None and headers:
+            raise ValidationError("headers are for a URL; a command takes env.")
+        if url is not None and (env or cwd):
+            raise ValidationError("env and cwd are for a command; a URL takes headers.")
+        if url is not None and not urlsplit(url).hostname:
+            raise ValidationError("The URL of an MCP server needs a host, as in http://127.0.0.1:8000/mcp.")
+        runs = next((part for part in command[1:] if not part.startswith("-")), command[0] if command else "")
+        known = name or (urlsplit(url).netloc.rpartition("@")[2] if url else Path(runs).name)
+        return cls(
+            known, url, command, dict(headers or {}), dict(env) if env else None, str(cwd) if cwd else None
+        )

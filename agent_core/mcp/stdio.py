@@ -1,0 +1,66 @@
+"""A tool server that is our own child process, spoken to over its standard input and output."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+_log = logging.getLogger(__name__)
+_TAIL = 12  # lines of standard error that are kept
+
+
+class Errors:
+    """What a child process writes to its standard error: logged line by line, the last ones kept."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lines: deque[str] = deque(maxlen=_TAIL)
+        self._reader: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def writer(self) -> Any:
+        """Give the file to hand to the child; close it here once the child has it."""
+        reading, writing = os.pipe()
+        self._lines.clear()
+        self._reader = threading.Thread(target=self._read, args=(reading,), name=self._name, daemon=True)
+        self._reader.start()
+        with os.fdopen(writing, "w") as file:
+            yield file
+
+    def tail(self, wait: float = 0.5) -> str:
+        """Return the last lines; blocks up to `wait` seconds for a child that has just died."""
+        if self._reader is not None:
+            self._reader.join(wait)
+        return "\n".join(list(self._lines))
+
+    def _read(self, reading: int) -> None:
+        with os.fdopen(reading, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                self._lines.append(line.rstrip())
+                _log.info("%s: %s", self._name, line.rstrip())
+
+
+@contextlib.asynccontextmanager
+async def stdio_transport(
+    command: Sequence[str],
+    env: dict[str, str] | None,
+    cwd: str | None,
+    errors: Errors,
+) -> AsyncGenerator[Any]:
+    """Start the server and give its streams.
+
+    Raises:
+        OSError: the command cannot be started.
+    """
+    parameters = StdioServerParameters(command=command[0], args=list(command[1:]), env=env, cwd=cwd)
+    async with contextlib.AsyncExitStack() as stack:
+        with errors.writer() as file:
+            streams = await stack.enter_async_context(stdio_client(parameters, errlog=file))
+        yield streams

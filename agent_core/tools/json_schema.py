@@ -1,0 +1,117 @@
+"""Arguments that are described by a JSON schema from elsewhere, such as a tool server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from agent_core.errors import ValidationError
+
+_SHOWN = 5  # problems that one sentence tells
+_WORDS = 200  # characters of one problem; it quotes what the model wrote
+
+
+class JsonSchema:
+    """Checks arguments against a JSON schema, which is shown to the model unchanged.
+
+    A `pattern` is not checked here: it is written in another dialect of regular expressions than
+    Python's, and one from elsewhere may take for ever. Whoever wrote the schema checks it again.
+
+    Args:
+        schema: a JSON schema for an object; its `$schema` says which draft, 2020-12 by default.
+            References must stay inside it.
+
+    Attributes:
+        schema: as it was given.
+        names: the arguments it names; None if it takes others too.
+
+    Raises:
+        ValidationError: it is no such schema; the sentence says why.
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema = schema
+        self._validator = _validator(schema)
+        properties = schema.get("properties", {})
+        closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
+        self.names: frozenset[str] | None = frozenset(properties) if closed or properties else None
+
+    def problems(self, arguments: dict[str, Any]) -> list[str]:
+        """Return what is wrong with the arguments, a few words for each; nothing if they fit."""
+        try:
+            errors = sorted(
+                self._validator.iter_errors(arguments), key=lambda error: list(map(str, error.path))
+            )
+        except RecursionError:
+            return ["they are nested too deep"]
+        return [_words(error) for error in errors[:_SHOWN]]
+
+
+def _words(error: Any) -> str:
+    place = ".".join(map(str, error.absolute_path)) or "arguments"
+    message = str(error.message)
+    return f"{place}: {message if len(message) <= _WORDS else message[:_WORDS] + '…'}"
+
+
+def _validator(schema: dict[str, Any]) -> Any:
+    from jsonschema import SchemaError, validators
+
+    library: Any = validators  # partly typed
+    draft = library.validator_for(schema, default=library.Draft202012Validator)
+    try:
+        draft.check_schema(schema, format_checker=None)  # it would compile the patterns
+        _check_references(schema)
+    except SchemaError as error:
+        raise ValidationError(f"The JSON schema is malformed: {_words(error)}.") from error
+    except RecursionError as error:
+        raise ValidationError("The JSON schema is nested too deep.") from error
+    if schema.get("type", "object") != "object":
+        raise ValidationError("The JSON schema must describe an object: arguments have names.")
+    unchecked = {"pattern": _accept, "patternProperties": _accept}
+    if _uses(schema, "patternProperties"):
+        unchecked["additionalProperties"] = _accept
+    # With a registry of its own: by default jsonschema fetches references from the network.
+    return library.extend(draft, unchecked)(schema, registry=_registry())
+
+
+def _accept(*_: Any) -> Iterator[Any]:
+    return iter(())
+
+
+def _registry() -> Any:
+    import referencing
+
+    library: Any = referencing  # partly typed
+    return library.Registry()
+
+
+def _check_references(schema: dict[str, Any]) -> None:
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    document = DRAFT202012.create_resource(cast("Any", schema))
+    resolver = _registry().with_resource("", document).resolver()
+    for reference in _references(schema):
+        try:
+            resolver.lookup(reference)
+        except Unresolvable as error:
+            raise ValidationError(f"The JSON schema refers to {reference!r}, which is not in it.") from error
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        for key, value in cast("dict[str, Any]", schema).items():
+            if key in ("$ref", "$dynamicRef") and isinstance(value, str):
+                yield value
+            else:
+                yield from _references(value)
+    elif isinstance(schema, list):
+        for item in cast("list[Any]", schema):
+            yield from _references(item)
+
+
+def _uses(schema: Any, keyword: str) -> bool:
+    if isinstance(schema, dict):
+        found = cast("dict[str, Any]", schema)
+        return keyword in found or any(_uses(value, keyword) for value in found.values())
+    return isinstance(schema, list) and any(_uses(item, keyword) for item in cast("list[Any]", schema))
