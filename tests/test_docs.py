@@ -1,9 +1,9 @@
-"""The examples in the docs run, and print what the page says they print."""
+"""The programs in docs/ and examples/ run as they stand, and print what is said that they print."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,26 +11,61 @@ from typing import Any
 
 import pytest
 
+from tests.providers.loopback import Stream, provider
+
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLE = re.compile(r"^```python\n(.*?)^```\n+It prints `(.*?)`", re.M | re.S)
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+PROSE = {"architecture.md", "configuration.md", "lifecycle.md"}  # these describe; they have nothing to run
+PROGRAM = re.compile(r"^```python\n(.*?)^```\n+It prints(?: `(.*?)`|\n+```\n(.*?)^```)", re.M | re.S)
+PRINTS = re.compile(r"^It prints `(.*?)`", re.M | re.S)
+TOLD = {"human_in_the_loop.py": "I am very late.\n"}  # what a person types
+SAYS = {"human_in_the_loop.py": "The e-mail: sent to ann@example.com", "ten_lines.py": "Sunny."}
 
 
-def examples() -> Iterator[Any]:
-    for page in sorted((ROOT / "docs").rglob("*.md")):
-        for number, (program, output) in enumerate(EXAMPLE.findall(page.read_text(encoding="utf-8")), 1):
-            yield pytest.param(program, output, id=f"{page.relative_to(ROOT).as_posix()} {number}")
+def programs() -> Iterator[Any]:
+    for page in PAGES:
+        for number, match in enumerate(PROGRAM.finditer(page.read_text(encoding="utf-8")), 1):
+            program, line, lines = match.groups()
+            yield pytest.param(program, line or lines.strip(), id=f"{page.stem} {number}")
 
 
-@pytest.mark.parametrize(("program", "output"), list(examples()))
-def test_an_example_prints_what_its_page_says(program: str, output: str, tmp_path: Path):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
+@pytest.mark.parametrize(("program", "output"), list(programs()))
+async def test_a_program_on_a_page_prints_what_the_page_says(program: str, output: str, tmp_path: Path):
+    assert await run("-W", "error", "-c", program, cwd=tmp_path) == output
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name not in PROSE], ids=lambda page: page.stem
+)
+def test_a_page_has_a_program_that_is_run(page: Path):
+    assert PROGRAM.search(page.read_text(encoding="utf-8")), f"no program on {page.name} says what it prints"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+async def test_an_example_runs_as_a_program_without_a_key(path: Path, tmp_path: Path):
+    """The one that names a model of a provider's gets a provider on loopback."""
+    strict = [] if path.name == "custom_page.py" else ["-W", "error"]  # Reflex warns of its own things
+    said = [{"choices": [{"index": 0, "delta": {"content": "Sunny."}}]}]
+    said.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "gpt-5-mini"}
+    async with provider(Stream([chunk | choice for choice in said])) as server:
+        keys = (
+            {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": server.url}
+            if "openai/" in path.read_text()
+            else {}
+        )
+        out = await run(*strict, str(path), cwd=tmp_path, told=TOLD.get(path.name, ""), **keys)
+    promised = PRINTS.search(path.read_text(encoding="utf-8"))
+    assert out == promised[1] if promised else out.endswith(SAYS.get(path.name, ""))
+
+
+async def run(*arguments: str, cwd: Path, told: str = "", **env: str) -> str:
+    """Run a Python program; return what it printed."""
+    env |= {"PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe
     )
-    assert (done.stderr, done.returncode) == ("", 0)
-    assert done.stdout.strip() == output
+    out, err = await asyncio.wait_for(child.communicate(told.encode()), 55)
+    assert (err.decode(), child.returncode) == ("", 0)
+    return out.decode().strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent_core.errors import ValidationError
+
+_FILE = re.compile(r"[\w@./\\:+~-]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,13 @@ class Source:
             raise ValidationError("env and cwd are for a command; a URL takes headers.")
         if url is not None and not urlsplit(url).hostname:
             raise ValidationError("The URL of an MCP server needs a host, as in http://127.0.0.1:8000/mcp.")
-        runs = next((part for part in command[1:] if not part.startswith("-")), command[0] if command else "")
-        known = name or (urlsplit(url).netloc.rpartition("@")[2] if url else Path(runs).name)
+        known = name or (urlsplit(url).netloc.rpartition("@")[2] if url else _name(command))
         return cls(
             known, url, command, dict(headers or {}), dict(env) if env else None, str(cwd) if cwd else None
         )
+
+
+def _name(command: tuple[str, ...]) -> str:
+    """Return the script or package that is run: the first argument that looks like one."""
+    arguments = (part for part in command[1:] if not part.startswith("-") and _FILE.fullmatch(part))
+    return Path(next(arguments, command[0])).name

@@ -157,6 +157,7 @@ def test_an_argument_that_cannot_be_used_is_refused_at_once(arguments: dict[str,
 def test_a_server_is_called_by_nothing_secret():
     assert mcp_tools("https://me:secret@example.com:9/mcp?key=secret").name == "example.com:9"
     assert mcp_tools(["python", "-u", "/srv/files.py", "--key=secret"]).name == "files.py"
+    assert mcp_tools(["python3", "-c", "import secret; secret.serve()"]).name == "python3"
     assert mcp_tools("npx -y @scope/server-files /tmp", name="files").name == "files"
 
 
