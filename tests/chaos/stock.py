@@ -58,7 +58,9 @@ class _StockWakeUps(LeasedWakeUps):
         super().__init__(worker, lease, **calls)
         self._stock = stock
 
-    def enqueue(self, tx: Tx, key: str, thread_id: str, run_at: float | None = None) -> None:
+    def enqueue(
+        self, tx: Tx, key: str, thread_id: str, run_at: float | None = None, *, fresh: bool = False
+    ) -> None:
         super().enqueue(tx, key, thread_id)
         tx.after(self._add, key, run_at or tx.now)
 
