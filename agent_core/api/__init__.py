@@ -14,6 +14,7 @@ from agent_core.api.branches import BranchMethods
 from agent_core.api.observing import ObservingMethods
 from agent_core.api.reading import ReadingMethods
 from agent_core.api.schedules import ScheduleMethods
+from agent_core.api.serving import ServingMethods
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
 from agent_core.api.turns import TurnMethods
@@ -31,13 +32,17 @@ class AgentApi(
     ObservingMethods,
     ScheduleMethods,
 ):
-    """The methods of one agent's threads; made by `define_agent_api`."""
+    """The methods of one agent's threads."""
+
+
+class PublicAgentApi(AgentApi, ServingMethods):
+    """The same with HTTP; made by `define_agent_api`."""
 
 
 def define_internal_agent_api(
     runtime: Runtime, agent: AnyAgent, *, on_status_change: StatusHook | None = None
 ) -> AgentApi:
-    """Give the methods to code of one's own: no authorization, system messages included."""
+    """Give the methods to code of one's own: no authorization, no HTTP, system messages included."""
     runtime.register(agent, on_status_change)
     return AgentApi(runtime, agent, None, exclude_system_messages=False)
 
@@ -48,7 +53,7 @@ def define_agent_api(
     authorization_callback: Authorize | None = None,
     on_status_change: StatusHook | None = None,
     exclude_system_messages: bool = True,
-) -> AgentApi:
+) -> PublicAgentApi:
     """Make an agent known to a runtime and give its methods to pages.
 
     A thread may have any agent that its runtime knows (`create_thread(agent=…)`): those given here,
@@ -63,4 +68,4 @@ def define_agent_api(
         exclude_system_messages: whether readers get the thread without its system messages.
     """
     runtime.register(agent, on_status_change)
-    return AgentApi(runtime, agent, authorization_callback, exclude_system_messages)
+    return PublicAgentApi(runtime, agent, authorization_callback, exclude_system_messages)

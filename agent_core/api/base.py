@@ -82,6 +82,8 @@ def new_message(message: dict[str, Any]) -> NewMessage:
     Raises:
         ValidationError: the role or a part is not acceptable.
     """
+    if not isinstance(message, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError("A message is a dict with a role, and parts or content.")
     role = message.get("role")
     if role not in ("user", "assistant", "system"):
         raise ValidationError(f"A message's role is user, assistant or system, not {role!r}.")

@@ -29,6 +29,12 @@ _UNDER_WAY = (
     .order_by(_c.seq, _c.position)
 )
 
+_BUSY = (
+    select(_c.id)
+    .where(one_of(_c.status, OPEN_CALLS), one_of(_c.status, [CallStatus.PENDING, CallStatus.RUNNING]))
+    .limit(1)
+)
+
 Newest = tuple[int, str | None, float | None, str | None]
 """attempt, worker, started_at, and the attempts before it as JSON."""
 
@@ -74,6 +80,11 @@ def under_way(session: Session, thread_id: str) -> list[Chunk]:
         if progress is not None:
             chunks.append(progress_chunk(call_id, load(progress)))
     return chunks
+
+
+def busy(session: Session, thread_id: str) -> bool:
+    """Whether a call of the thread runs or will run; False: nothing is open, or all of it waits for people."""
+    return session.connection().execute(_BUSY.where(_c.thread_id == thread_id)).first() is not None
 
 
 def _retrying(attempt: int, earlier: list[dict[str, Any]] | None) -> dict[str, Any]:

@@ -252,9 +252,14 @@ def hand_over(tx: Tx, call: ClaimedCall) -> None:
         FenceLost: the call has its outcome already, or another attempt runs.
     """
     values = {"thread_id": call.thread_id, "call_id": call.id, "at_attempt": call.attempt}
-    if tx.one(_HAND_OVER, **values) is None:
+    cursor = deltas.tick(tx, call.thread_id)
+    row = tx.one(_HAND_OVER, **values)
+    if row is None:
         raise FenceLost
     tx.wake.done(tx, tool_key(call.thread_id, call.id))
+    _, _, started_at, _ = attempts.newest(tx, call.thread_id, call.id)
+    chunk = attempts.run_chunk(call.id, status="waiting", attempt=call.attempt, started_at=started_at)
+    deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
 
 
 def report(tx: Tx, call: ClaimedCall, data: Any) -> None:

@@ -124,10 +124,9 @@ async def test_a_call_that_waits_for_a_person(path: Path) -> None:
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
 
-        async def waits() -> bool:
-            return (await late(api, thread)).runs["c1"]["status"] == "waiting"
-
-        await eventually(waits)
+        async with Follower(api, thread.id) as follower:
+            await follower.until(lambda view: view.runs.get("c1", {}).get("status") == "waiting")
+            assert follower.view.runs == (await late(api, thread)).runs
         assert (await late(api, thread)).progress == {"c1": "asked Ada"}
 
 
@@ -144,15 +143,18 @@ async def test_only_a_tool_that_takes_long_is_told_of(
             await end.wait()
         return "done"
 
+    def told() -> int:
+        return sum("data-tool-run" in str(row) for row in rows(path, DELTA)["agent_delta"])
+
     monkeypatch.setattr(tool_calls, "_LONG", 0.05 if takes_long else LONG)
     async with agent_on(path, turn, tools=[slow]) as api:
         thread = await api.create_thread("Go")
         async with Follower(api, thread.id) as follower:
             if takes_long:
+                await eventually(told)
                 await follower.until(lambda view: view.runs.get("c1"))
                 assert follower.view.runs == (await late(api, thread)).runs
                 end.set()
             await finished(api, thread)
             await follower.agrees()
-    told = [row for row in rows(path, DELTA)["agent_delta"] if "data-tool-run" in str(row)]
-    assert len(told) == takes_long
+    assert told() == takes_long

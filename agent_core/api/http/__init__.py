@@ -1,0 +1,10 @@
+"""The public API over HTTP: an ASGI app that any server runs and any Starlette app mounts.
+
+`docs/http.md` lists the paths. Starlette is imported here and nowhere else in agent_core.
+"""
+
+from __future__ import annotations
+
+from agent_core.api.http.app import make_app
+
+__all__ = ["make_app"]

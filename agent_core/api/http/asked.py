@@ -1,0 +1,161 @@
+"""What comes in: who calls, and a body or a query of exactly the fields that a path knows."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn, cast
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from agent_core.agent import CallContext
+from agent_core.errors import ValidationError
+
+Context = Callable[[Request], Any]
+"""`(request) -> CallContext | None`, sync or async; it raises to refuse the caller."""
+
+PATIENCE = 30.0
+"""Seconds that a request for an idle thread waits, if it does not say how long."""
+_MOST_PATIENCE = 300.0
+
+
+async def caller(context: Context | None, request: Request) -> CallContext | None:
+    """Return who calls."""
+    if context is None:
+        return None
+    found = context(request)
+    return await found if inspect.isawaitable(found) else found
+
+
+async def body_of(request: Request, most: int) -> dict[str, Any]:
+    """Return the body, a JSON object; {} if there is none.
+
+    Raises:
+        HTTPException: 413, it is longer than `most` bytes; 415, it does not say that it is JSON;
+            400, it is none.
+    """
+    raw = await _read(request, most)
+    if not raw:
+        return {}
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":  # a form of another site's page cannot say so, and is kept out by it
+        raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
+    try:
+        body = json.loads(raw, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "The body is no JSON.") from None
+    if not isinstance(body, dict):
+        raise HTTPException(400, "The body must be a JSON object.")
+    return cast("dict[str, Any]", body)
+
+
+async def _read(request: Request, most: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most:
+            raise HTTPException(413, f"The body is longer than {most:,} bytes.")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _no_json(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON.")
+
+
+def fields(given: Mapping[str, Any], required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields of a body.
+
+    Raises:
+        ValidationError: one is missing, or there is one that nobody knows.
+    """
+    if unknown := sorted(set(given) - {*required, *optional}):
+        known = ", ".join((*required, *optional)) or "none"
+        raise ValidationError(f"Unknown field {unknown[0]!r:.60}; the fields are: {known}.")
+    if missing := [name for name in required if name not in given]:
+        raise ValidationError(f"The field {missing[0]!r} is missing.")
+    return dict(given)
+
+
+def expect(values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]) -> None:
+    """Check the types of fields where they are given and not null.
+
+    Raises:
+        ValidationError: one has another type.
+    """
+    for name, allowed in kinds.items():
+        value = values.get(name)
+        wrong = not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)
+        if value is not None and wrong:
+            words = " or ".join(_WORDS[kind] for kind in allowed)
+            raise ValidationError(f"The field {name!r} must be {words}.")
+
+
+_WORDS: dict[type, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def is_object(value: Any) -> bool:
+    """Say whether a value is a JSON object, and leave its type open: it came from outside."""
+    return isinstance(value, dict)
+
+
+def query_of(request: Request, **kinds: Callable[[str], Any]) -> dict[str, Any]:
+    """Return the query's values, read by the function of each name.
+
+    Raises:
+        ValidationError: a value cannot be read, or there is a name that nobody knows.
+    """
+    fields(request.query_params, (), tuple(kinds))
+    found: dict[str, Any] = {}
+    for name, text in request.query_params.items():
+        try:
+            found[name] = kinds[name](text)
+        except (ValueError, KeyError):
+            raise ValidationError(f"{name}={text!r:.40} cannot be read as {_said(kinds[name])}.") from None
+    return found
+
+
+def count(text: str) -> int:
+    """Read a whole number that a database can hold."""
+    number = int(text) if len(text) < 20 else -(2**63)
+    if not 0 <= number < 2**63:
+        raise ValueError(text)
+    return number
+
+
+def patience(text: str) -> float:
+    """Read seconds to wait, which a connection outlasts."""
+    seconds = float(text)
+    if not 0 <= seconds <= _MOST_PATIENCE:
+        raise ValueError(text)
+    return seconds
+
+
+def truth(text: str) -> bool:
+    """Read true or false."""
+    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+
+
+def moment(text: str) -> datetime:
+    """Read a moment in ISO 8601; one without a time zone is UTC."""
+    # A plus sign that was not written as %2B arrives as a blank.
+    when = datetime.fromisoformat(re.sub(r"(T.*) (\d\d:\d\d)$", r"\1+\2", text))
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+
+
+def _said(kind: Callable[[str], Any]) -> str:
+    names: dict[Any, str] = {patience: f"seconds, at most {_MOST_PATIENCE:g}"}
+    names |= {count: "a whole number from 0", truth: "true or false", moment: "a moment in ISO 8601"}
+    return names.get(kind, "text")
