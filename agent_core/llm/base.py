@@ -7,7 +7,7 @@ reads it) must end the provider's stream at once, so that a stopped thread costs
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,6 +66,18 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        """Return both requests together; the cost is unknown if either is."""
+        known = self.cost is not None and other.cost is not None
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.total_tokens + other.total_tokens,
+            (self.cost or 0.0) + (other.cost or 0.0) if known else None,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Finish:
@@ -92,4 +104,23 @@ class ModelAdapter(Protocol):
             ModelError: whatever went wrong, in the provider's own words where it had some. A stream
                 that ends without a `Finish` is truncated; the loop says so.
         """
+        ...
+
+
+class SizedModel(ModelAdapter, Protocol):
+    """A model that knows how much it takes. An adapter may have these methods; it need not.
+
+    `agent_core.context` asks them. A model without `context_window` has no limit that anybody knows of;
+    for one without `count_tokens` tokens are estimated.
+    """
+
+    async def context_window(self, options: Mapping[str, Any]) -> int | None:
+        """Return the tokens a request with these options may have, room for the answer left.
+
+        None: it is not known. It is asked before each request, so it should be quick.
+        """
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text has; called in a thread, after `context_window`."""
         ...

@@ -33,6 +33,11 @@ async def litellm_module() -> Any:
     return library
 
 
+def loaded() -> Any:
+    """Return the litellm module; it is imported here and now if nobody waited for it before."""
+    return _litellm or _import()
+
+
 async def close_connections() -> None:
     """Close the connections to providers that this event loop keeps open.
 
@@ -72,6 +77,7 @@ def _silence(library: Any) -> None:
     library.telemetry = False
     library.disable_streaming_logging = True
     library.turn_off_message_logging = True
+    library.disable_hf_tokenizer_download = True  # where there is no net it tries for half a minute
     if not os.environ.get("LITELLM_LOG"):
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

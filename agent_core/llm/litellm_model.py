@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
 from agent_core.llm.base import (
@@ -15,7 +15,8 @@ from agent_core.llm.base import (
     Usage,
 )
 from agent_core.llm.errors import to_model_error
-from agent_core.llm.library import litellm_module
+from agent_core.llm.library import litellm_module, loaded
+from agent_core.llm.tokens import context_window, count_tokens
 
 READ_TIMEOUT = 300.0
 """Seconds a provider may stay silent between two reads; litellm's own default is 6,000."""
@@ -62,6 +63,18 @@ class LitellmModel:
             await answer.aclose()
         for event in self._ending(litellm, answer, reader):
             yield event
+
+    async def context_window(self, options: Mapping[str, Any]) -> int | None:
+        """Return the tokens a request may have; see `SizedModel.context_window`."""
+        try:
+            litellm = await litellm_module()
+        except ImportError:
+            return None  # the request itself will say so, in a sentence
+        return await context_window(litellm, self.name, {**self.options, **options})
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text has, once `context_window` was asked; see `SizedModel`."""
+        return count_tokens(loaded(), self.name, text)
 
     def _arguments(self, request: ModelRequest) -> dict[str, Any]:
         tools = {"tools": request.tools} if request.tools else {}

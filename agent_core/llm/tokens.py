@@ -1,0 +1,108 @@
+"""Tokens: how many a model takes, and how many a text is.
+
+litellm's model table and its tokenizer are asked only here. Both are local files. A model's own
+tokenizer would have to be downloaded, so all are counted with OpenAI's, with a margin on top.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_TOLD = ("max_tokens", "max_completion_tokens")
+_OPENAI = re.compile(r"(^|/)(chat)?(gpt-|o[1-9](-|$))")
+_OWN, _CLAUDE, _OTHER = 1.02, 1.3, 1.2
+"""A text has at most about so many times the tokens that OpenAI's older tokenizer finds: OpenAI's newer
+ones find fewer, most others more."""
+
+_KEPT = 20_000  # counted texts; the older half is forgotten
+_KEPT_WINDOWS = 1_000
+_PATIENCE = 3.0  # seconds for a server that is asked for its model's window
+_ASK_AGAIN = 60.0  # seconds after which a window that is not known is asked for again
+
+_counted: dict[tuple[int, int], int] = {}
+_windows: dict[tuple[str, Any, Any], tuple[int | None, float]] = {}
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens a text has, without a tokenizer: rather too many than too few.
+
+    English and code have about four bytes to a token; a letter beyond ASCII is a token at the worst
+    that is usual.
+    """
+    if text.isascii():
+        return math.ceil(len(text) / 3.5)
+    ascii_letters = len(text.encode("ascii", "ignore"))
+    return math.ceil(ascii_letters / 3.5) + len(text) - ascii_letters
+
+
+def most_tokens(text: str) -> int:
+    """Return how many tokens a text has at most: every token is at least one byte of UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+async def context_window(litellm: Any, model: str, options: Mapping[str, Any]) -> int | None:
+    """Return the tokens that a request to `model` may have, room for its answer left; None: not known.
+
+    The room is what the options ask for (`max_tokens`), else what the model can answer at most, within
+    reason. A Claude is always told to answer as long as it can, and then refuses a request that leaves
+    less room than that.
+    """
+    told = next((told for name in _TOLD if isinstance(told := options.get(name), int) and told > 0), None)
+    key = (model, options.get("api_base"), told)
+    window, until = _windows.get(key, (None, 0.0))
+    if time.monotonic() < until:
+        return window
+    with contextlib.suppress(TimeoutError):
+        window = await asyncio.wait_for(asyncio.to_thread(_look_up, litellm, *key), _PATIENCE)
+    if len(_windows) >= _KEPT_WINDOWS:
+        _windows.clear()
+    _windows[key] = window, time.monotonic() + (_ASK_AGAIN if window is None else math.inf)
+    return window
+
+
+def _look_up(litellm: Any, model: str, api_base: str | None, told: int | None) -> int | None:
+    """Look into the table; for a model on a server of one's own (Ollama) litellm asks the server."""
+    try:
+        info: dict[str, Any] = litellm.get_model_info(model, api_base=api_base)
+    except Exception:  # it raises a bare Exception for a model that is not in its table
+        return None
+    window = info.get("max_input_tokens") or info.get("max_tokens")
+    if not isinstance(window, int) or window <= 0:
+        return None
+    room = told if told is not None else info.get("max_output_tokens") or 0
+    within = window // 8 if told is None and "claude" not in model else window * 2 // 3
+    return window - min(room, within)
+
+
+def count_tokens(litellm: Any, model: str, text: str) -> int:
+    """Return how many tokens `model` finds in a text; what was counted before is remembered.
+
+    It takes some 8 ms for 100 KB, and may be called from any thread.
+    """
+    key = (hash(text), len(text))
+    count = _counted.get(key)
+    if count is None:
+        if len(_counted) >= _KEPT:
+            for old in list(_counted)[: _KEPT // 2]:
+                _counted.pop(old, None)
+        count = _counted[key] = _encoded(litellm.encode, text)
+    return math.ceil(count * _margin(model))
+
+
+def _encoded(encode: Callable[..., Any], text: str) -> int:
+    try:
+        return len(encode(text=text))
+    except Exception:  # a tokenizer that cannot be loaded is no reason to fail a request
+        return estimate_tokens(text)
+
+
+def _margin(model: str) -> float:
+    if "claude" in model:
+        return _CLAUDE
+    return _OWN if _OPENAI.search(model) else _OTHER
