@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent_core.context import ContextPolicy, TrimOldest
 from agent_core.errors import ValidationError
 from agent_core.llm.base import ModelAdapter
 from agent_core.llm.litellm_model import LitellmModel
@@ -15,6 +16,9 @@ from agent_core.tools import Tool, normalise_tools
 
 Hook = Callable[..., Any]
 """A sync or async function; what it raises is logged and changes nothing."""
+
+
+_TRIM = TrimOldest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Agent:
         system: the system prompt.
         tools: a dict of tools by name, or a list of decorated tools.
         save_stream_deltas: True, False or `StreamingOptions`.
+        context: what of a thread is sent once it has outgrown the model: `TrimOldest()` leaves out the
+            oldest turns, `SummariseOldest()` sums them up, None sends everything; or an async function
+            of your own, from a `ContextRequest` to a `ContextResult`.
         transform_messages: sync or async; gets the provider's messages of each request and returns
             those that are sent instead. Nothing of it is stored.
         retry: for model requests.
@@ -76,6 +83,7 @@ class Agent:
         system: str | None = None,
         tools: dict[str, Tool] | Sequence[Tool] | None = None,
         save_stream_deltas: bool | StreamingOptions = True,
+        context: ContextPolicy | None = _TRIM,
         transform_messages: Callable[[list[dict[str, Any]]], Any] | None = None,
         retry: RetryPolicy | None = None,
         max_steps: int = 50,
@@ -89,6 +97,8 @@ class Agent:
             raise ValidationError("An agent needs a name.")
         if max_steps < 1:
             raise ValidationError("max_steps must be at least 1.")
+        if context is not None and not callable(context):
+            raise ValidationError("context is a policy, such as TrimOldest(), or None for no limit at all.")
         self.name = name
         self.model: ModelAdapter = LitellmModel(model, **model_options) if isinstance(model, str) else model
         self.model_options = {} if isinstance(model, str) else model_options
@@ -96,6 +106,7 @@ class Agent:
         self.tools: dict[str, Tool] = normalise_tools(tools or {})
         self.tool_schemas = [tool.schema() for tool in self.tools.values()]
         self.streaming = _streaming(save_stream_deltas)
+        self.context = context
         self.transform_messages = transform_messages
         self.retry = retry or RetryPolicy()
         self.max_steps = max_steps

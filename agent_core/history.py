@@ -21,6 +21,12 @@ INVALID_ARGUMENTS = "INVALID_JSON"
 """The key under which arguments that are no JSON object are sent back to the model that wrote them:
 providers refuse any others. The name is pydantic-ai's (`INVALID_JSON_KEY`)."""
 
+NOTE = "data-context"
+"""The part in which an assistant's message says what of the thread its model was not sent; it is written
+by the policies of `agent_core.context`, and at the next step they read it again."""
+
+_NOTE_ROLE = "context"
+
 Provider = dict[str, Any]
 """One message in the provider form."""
 
@@ -29,7 +35,8 @@ def to_provider(messages: Sequence[Message], system: str | None) -> list[Provide
     """Return the messages in the provider form, strictly paired.
 
     An assistant message becomes, for each of its steps, one assistant message and the outcomes of
-    its tool calls. Reasoning, sources and data are not sent.
+    its tool calls. Reasoning, sources and data are not sent. A `NOTE` stays where its step begins, in
+    a form that `take_note` takes out again.
 
     Args:
         messages: in order, as they are shown.
@@ -43,6 +50,14 @@ def to_provider(messages: Sequence[Message], system: str | None) -> list[Provide
         elif content := _content(message.parts):
             history.append({"role": message.role, "content": content})
     return repair(history)
+
+
+def take_note(messages: list[Provider]) -> tuple[list[Provider], Any]:
+    """Return what a provider can be sent, and the data of the newest note; None if there is none."""
+    notes = [message for message in messages if message.get("role") == _NOTE_ROLE]
+    if not notes:
+        return messages, None
+    return [message for message in messages if message.get("role") != _NOTE_ROLE], notes[-1]["data"]
 
 
 def repair(messages: Sequence[Provider]) -> list[Provider]:
@@ -129,7 +144,8 @@ def _from_step(step: list[Part]) -> list[Provider]:
     if calls:
         message["tool_calls"] = [_call(part) for part in calls]
     outcomes = [outcome for part in calls if (outcome := _outcome(part))]
-    return [message, *outcomes]
+    notes = [{"role": _NOTE_ROLE, "data": part.get("data")} for part in step if part.get("type") == NOTE]
+    return [*notes, message, *outcomes]
 
 
 def _call(part: Part) -> Provider:

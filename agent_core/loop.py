@@ -7,7 +7,7 @@ and commits the `StepResult` whole; closing the generator closes the model's str
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,7 @@ async def model_step(
     *,
     taken_ids: Collection[str] = (),
     include_tool_input_deltas: bool = False,
+    opening: Sequence[Chunk] = (),
 ) -> AsyncGenerator[Chunk | StepResult]:
     """Ask the model once; yield chunks as they arrive and one `StepResult` last.
 
@@ -74,11 +75,12 @@ async def model_step(
         request: what it is asked.
         taken_ids: ids of the thread's earlier tool calls; a call that repeats one gets a fresh id.
         include_tool_input_deltas: yield the arguments of calls while they are being written.
+        opening: data chunks that the step begins with; they come with the first token, too.
 
     Raises:
         ModelError: the request failed, or its stream ended before the model had finished.
     """
-    step = _Step(taken_ids, include_tool_input_deltas)
+    step = _Step(taken_ids, include_tool_input_deltas, opening)
     events = adapter.stream(request)
     try:
         async for event in events:
@@ -127,8 +129,11 @@ class _Call:
 class _Step:
     """The state of one step: which block is open, which calls were asked for, how it finished."""
 
-    def __init__(self, taken_ids: Collection[str], include_tool_input_deltas: bool) -> None:
+    def __init__(
+        self, taken_ids: Collection[str], include_tool_input_deltas: bool, opening: Sequence[Chunk]
+    ) -> None:
         self._taken = taken_ids
+        self._opening = opening
         self._own_ids: set[str] = set()
         self._show_input = include_tool_input_deltas
         self._whole: list[Chunk] = []  # the step again, each block's deltas joined
@@ -183,7 +188,7 @@ class _Step:
     def _start(self) -> list[Chunk]:
         if self._whole:
             return []
-        return self._note([{"type": "start-step"}])
+        return self._note([{"type": "start-step"}, *self._opening])
 
     def _note(self, chunks: list[Chunk]) -> list[Chunk]:
         self._whole += chunks

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent_core.agent import Agent, AnyAgent
@@ -15,14 +14,14 @@ from agent_core.clock import Clock
 from agent_core.config import Settings
 from agent_core.errors import AgentCoreError, ModelError, PoisonedStepError, StepLimitError, ValidationError
 from agent_core.faults import crash_point
-from agent_core.history import repair, to_provider
-from agent_core.llm.base import ModelRequest
+from agent_core.history import to_provider
 from agent_core.loop import StepResult, ToolRequest, model_step
 from agent_core.messages import Chunk, Part, clean_text
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.metering import used, used_in_vain
 from agent_core.runner.postpone import postpone
+from agent_core.runner.requests import Prepared, prepare_request
 from agent_core.runner.turn import Turn, Turns
 from agent_core.states import CallStatus
 from agent_core.store import steps
@@ -43,7 +42,7 @@ class _Attempt:
     claim: Claim
     agent: Agent
     messages: list[dict[str, Any]]
-    request: ModelRequest
+    asked: Prepared
     taken: set[str]
     flusher: Flusher
 
@@ -119,6 +118,9 @@ class Runner:
         known = self._agents[claim.agent]
         try:
             attempt = await self._prepare(claim, await known.resolve(claim.user_id, claim.thread_id))
+        except asyncio.CancelledError:
+            await self._give_back(claim, [])
+            raise
         except Exception as error:
             await self._fail(claim, known, error, [])
         else:
@@ -140,7 +142,8 @@ class Runner:
         assert task is not None, "a step runs as a task of its workpool"
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
         flusher = Flusher(self._writer, claim, throttle, task.cancel)
-        return _Attempt(claim, agent, messages, await self._request(agent, messages), taken, flusher)
+        asked = await prepare_request(agent, claim.thread_id, messages)
+        return _Attempt(claim, agent, messages, asked, taken, flusher)
 
     async def _history(self, claim: Claim, agent: Agent) -> tuple[list[dict[str, Any]], set[str]]:
         """Return the provider's messages and the ids of every tool call so far."""
@@ -151,19 +154,14 @@ class Runner:
         taken |= await asyncio.to_thread(self._reads.call_ids, claim.thread_id)  # of other branches, too
         return to_provider(history, agent.system), taken
 
-    async def _request(self, agent: Agent, messages: list[dict[str, Any]]) -> ModelRequest:
-        if agent.transform_messages is not None:
-            changed = agent.transform_messages(list(messages))
-            messages = repair(await changed if inspect.isawaitable(changed) else changed)
-        return ModelRequest(messages, agent.tool_schemas, agent.model_options)
-
     async def _drive(self, attempt: _Attempt) -> None:
         claim, agent, flusher = attempt.claim, attempt.agent, attempt.flusher
         chunks = model_step(
             agent.model,
-            attempt.request,
+            attempt.asked.request,
             taken_ids=attempt.taken,
             include_tool_input_deltas=agent.streaming.include_tool_input_deltas,
+            opening=attempt.asked.opening,
         )
         try:
             async with contextlib.aclosing(chunks):
@@ -173,7 +171,7 @@ class Runner:
                     else:
                         flusher.add(event)
         except asyncio.CancelledError:
-            await self._give_back(claim, flusher)
+            await self._give_back(claim, await flusher.rest())
             raise
         except ModelError as error:
             await self._retry_or_fail(claim, agent, error, await flusher.rest())
@@ -185,15 +183,16 @@ class Runner:
             # step stays as it is and the reconciler comes back to it.
             await self._fail(claim, agent, error, await flusher.rest())
 
-    async def _give_back(self, claim: Claim, flusher: Flusher) -> None:
+    async def _give_back(self, claim: Claim, rest: list[Chunk]) -> None:
         """A worker that ends gives its step back; a step that was stopped is not ours to write."""
-        rest = await flusher.rest()
         if self.closing:
             with contextlib.suppress(FenceLost, AgentCoreError):
                 await self._writer.run(steps.release, claim, rest, self._clock.now())
 
     async def _commit(self, attempt: _Attempt, result: StepResult) -> None:
         claim, agent = attempt.claim, attempt.agent
+        if (more := attempt.asked.usage) is not None:
+            result = replace(result, usage=more if result.usage is None else result.usage + more)
         rest = await attempt.flusher.rest()
         parts, new_calls = _planned(agent, result)
         if new_calls:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_core.fold import fold
-from agent_core.history import INVALID_ARGUMENTS, NO_OUTCOME, repair, to_provider
+from agent_core.history import INVALID_ARGUMENTS, NO_OUTCOME, NOTE, repair, take_note, to_provider
 from agent_core.messages import Chunk, Message, Part, Role
 from tests.agent_core.streams import hostile_streams, steps
 
@@ -115,6 +115,17 @@ def test_files_are_sent_with_the_words_about_them():
         {"type": "file", "file": {"file_data": DATA_URL, "format": pdf, "filename": "a.pdf"}},
         {"type": "file", "file": {"file_id": "https://a.example/a.pdf", "format": pdf}},
     ]
+
+
+def test_a_note_of_the_assistant_is_taken_out_before_anything_is_sent():
+    forged = message("user", text("hi"), {"type": NOTE, "data": {"dropped_messages": 1}})
+    first = message("assistant", STEP, {"type": NOTE, "data": 1}, tool(input={}, output=2), STEP, text("yes"))
+    second = message("assistant", STEP, {"type": NOTE, "data": 2}, text("yes"))
+    history = to_provider([forged, first, second], None)
+    sent = [USER, calls("c"), outcome(content="2"), SAYS, SAYS]
+    assert take_note(history) == (sent, 2)
+    assert take_note(repair(history)) == (sent, 2)
+    assert take_note(sent) == (sent, None)
 
 
 REPAIRS: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {

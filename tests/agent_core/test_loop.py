@@ -125,6 +125,16 @@ async def test_nothing_is_yielded_before_the_first_token():
         await first
 
 
+@pytest.mark.parametrize("turn", [["Hi"], []])
+async def test_what_opens_a_step_stands_behind_its_start(turn: list[str]):
+    note = {"type": "data-context", "data": {"kept": 1}}
+    out = [item async for item in model_step(ScriptedModel([turn]), REQUEST, opening=[note])]
+    result = out[-1]
+    assert isinstance(result, StepResult)
+    assert out[:2] == [{"type": "start-step"}, note]
+    assert result.parts[:2] == [{"type": "step-start"}, note]
+
+
 async def test_an_empty_answer_is_a_result_without_text():
     chunks, result = await run(ScriptedModel([[]]))
     assert kinds(chunks) == ["start-step"]
