@@ -18,6 +18,7 @@ from agent_core.config import Settings
 from agent_core.errors import DatabaseError, ValidationError
 from agent_core.feeds import Feeds
 from agent_core.ids import new_id
+from agent_core.pools import Pools, QueueStats
 from agent_core.presence import Presence, workers_folder
 from agent_core.reconciler import Reconciler
 from agent_core.runner.hooks import Hooks, call_hook
@@ -26,6 +27,7 @@ from agent_core.runner.steps import Runner
 from agent_core.runner.tool_calls import ToolRunner
 from agent_core.runner.turn import Turns
 from agent_core.scheduler import Scheduler
+from agent_core.store import queue_reads
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
 from agent_core.store.reads import Reads
@@ -48,8 +50,8 @@ class Runtime:
 
     Args:
         database_url: a SQLAlchemy URL; SQLite here. The folder of the file is made.
-        workpool: where model steps run, and tools too unless they have their own.
-        tool_workpool: where tools run.
+        workpool: where model steps run.
+        tool_workpool: where tools run; by default one of their own, as large as `workpool`.
         settings: durations; the defaults suit everybody but tests.
         clock: the time.
         work: False: serve and send, but leave the work to other processes.
@@ -74,9 +76,9 @@ class Runtime:
         self.settings = settings or Settings()
         self.clock = clock or SystemClock()
         self.worker = f"{os.getpid()}-{new_id('w')[-10:].lower()}"
-        self.workpool = workpool or Workpool()
-        self.tool_workpool = tool_workpool or self.workpool
-        self._deliveries = Deliveries(self._take_up, {self.workpool, self.tool_workpool})
+        self._pools = Pools(workpool, tool_workpool)
+        self.workpool, self.tool_workpool = self._pools.steps, self._pools.tools
+        self._deliveries = Deliveries(self._take_up, self._pools)
         self.agents: dict[str, AnyAgent] = {}
         self.status_hooks: dict[str, list[Any]] = {}
         self.feeds = Feeds(lambda thread_id, cursor: self.reads.updates(thread_id, cursor))
@@ -101,6 +103,14 @@ class Runtime:
         if not self._is_open:
             raise ValidationError("The runtime is not open; use it inside `async with runtime:`.")
         return self._reads
+
+    async def queue(self) -> dict[str, QueueStats]:
+        """Return how much work there is and how long it waits, for "steps" and for "tools".
+
+        Cheap: a look at this process's workpools and one short read.
+        """
+        due = await asyncio.to_thread(queue_reads.due, self.reads, self.clock.now())
+        return self._pools.stats(due)
 
     def register(self, agent: AnyAgent, on_status_change: Any = None) -> None:
         """Make an agent known, so that its threads can run here."""
@@ -133,7 +143,7 @@ class Runtime:
                 dispatch=self._dispatch,
                 cancel=self.cancel,
                 notify=self._notify,
-                engine_for=lambda key: self._pool(key).engine,
+                engine_for=lambda key: self._pools.of(key).engine,
             )
             self._writer.wake = self._wake_ups
             self._presence = Presence(workers_folder(parse_url(self.database_url), path), self.worker)
@@ -158,9 +168,7 @@ class Runtime:
         if self._work:
             await self._deliveries.close()
             self._scheduler.shutdown()
-            await asyncio.gather(
-                *(pool.close(_GRACE, "step:") for pool in {self.workpool, self.tool_workpool})
-            )
+            await asyncio.gather(*(pool.close(_GRACE, "step:") for pool in self._pools))
             with contextlib.suppress(DatabaseError):  # then its leases run out by themselves
                 await self._writer.run(self._wake_ups.release, self.worker)
         await self._hooks.close(_GRACE)
@@ -176,13 +184,13 @@ class Runtime:
 
     def _start_work(self) -> None:
         self._presence.open()
-        self.workpool.open()
-        self.tool_workpool.open()
+        for pool in self._pools:
+            pool.open()
         duties = Reconciler(
             self._writer,
             self._wake_ups,
             self._presence,
-            holds=lambda key: self.workpool.holds(key) or self.tool_workpool.holds(key),
+            holds=self._pools.holds,
             deliver=self._deliver,
             notify=self._notify,
         )
@@ -190,23 +198,21 @@ class Runtime:
         self._scheduler.every(self.settings.pulse, duties.take_over)
         self._scheduler.every(self.settings.reconcile, duties.reconcile)
         self._scheduler.every(_TIDY, functools.partial(duties.tidy, self.settings.keep_deltas))
+        self._scheduler.every(_TIDY, lambda: self._loop.call_soon_threadsafe(self._pools.complain))
         self._scheduler.start()
         self._deliveries.start()
-
-    def _pool(self, key: str) -> Workpool:
-        return self.workpool if key.startswith("step:") else self.tool_workpool
 
     async def _take_up(self, key: str) -> None:
         """Do what an engine delivers, if its wake-up is there to take; until it has ended."""
         thread_id = await self._writer.run(self._wake_ups.lease, key)
         if thread_id is not None:
             self._dispatch(key, thread_id)
-            await self._pool(key).until_ended(key)
+            await self._pools.of(key).until_ended(key)
 
     def _dispatch(self, key: str, thread_id: str) -> None:
         """Put work that is leased to this worker into its workpool; on the event loop."""
         if not self._runner.closing:
-            self._pool(key).submit(key, thread_id, self._handle)
+            self._pools.submit(key, thread_id, self._handle)
 
     async def _handle(self, key: str) -> None:
         kind, _, rest = key.partition(":")
@@ -270,8 +276,7 @@ class Runtime:
 
     def cancel(self, thread_id: str) -> None:
         """End what runs here for a thread whose fence has been raised; on the event loop."""
-        self.workpool.cancel(thread_id)
-        self.tool_workpool.cancel(thread_id)
+        self._pools.cancel(thread_id)
 
     def spawn(self, work: Any) -> None:
         """Run a coroutine in the background until it ends or the runtime closes."""
@@ -293,11 +298,12 @@ class Runtime:
     # --- in the scheduler's threads ---
 
     def _take(self) -> list[str]:
-        room = max(self.workpool.free, self.tool_workpool.free)
-        patience = self._deliveries.patience
-        if room == 0 or not self._reads.anything_due(self.clock.now() - patience):
+        room, patience = self._pools.room(), self._deliveries.patience
+        if not room or not self._reads.anything_due(self.clock.now() - patience):
             return []
-        return self._writer.run_blocking(self._wake_ups.take, room, patience)
+        keys = self._writer.run_blocking(self._wake_ups.take, room, patience)
+        self._pools.expect(keys)
+        return keys
 
     def _deliver(self, key: str) -> None:
         thread_id = key.split(":", 2)[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from agent_core.errors import DatabaseError, ValidationError
 
 Handler = Callable[[str], Awaitable[None]]
+STANDSTILL = 30.0
+"""Seconds after which a workpool that is full and in which nothing begins is told of."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,11 +38,19 @@ class Workpool:
             raise ValidationError("max_parallelism must be at least 1.")
         self.max_parallelism = max_parallelism
         self.engine: Any = None  # what delivers the work from elsewhere; see `agent_core.bridge`
-        self._waiting: OrderedDict[str, deque[tuple[str, Handler]]] = OrderedDict()
+        self._waiting: OrderedDict[str, deque[tuple[str, Handler, float]]] = OrderedDict()
         self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
         self._known: set[str] = set()  # waiting, or running and to be run again
         self._watched: dict[str, asyncio.Event] = {}  # keys that somebody waits for the end of
         self._open = True
+        self._moved = time.monotonic()  # when something last began
+        self._told = 0.0  # of which standstill has been told
+
+    def another(self) -> Workpool:
+        """Return a workpool of the same size and with the same engine."""
+        pool = Workpool(self.max_parallelism)
+        pool.engine = self.engine
+        return pool
 
     def open(self) -> None:
         """Take work (again, where an earlier runtime has closed this workpool)."""
@@ -50,8 +62,11 @@ class Workpool:
             return
         self._known.add(key)
         if key not in self._running:
-            self._waiting.setdefault(thread_id, deque()).append((key, handler))
+            self._wait(key, thread_id, handler)
             self._fill()
+
+    def _wait(self, key: str, thread_id: str, handler: Handler) -> None:
+        self._waiting.setdefault(thread_id, deque()).append((key, handler, time.monotonic()))
 
     @property
     def free(self) -> int:
@@ -75,6 +90,27 @@ class Workpool:
         """Return (key, thread id) of what runs now."""
         return [(key, thread_id) for key, (thread_id, _) in self._running.items()]
 
+    def waiting(self) -> list[tuple[str, float]]:
+        """Return (key, seconds so far) of what waits for a place here."""
+        now = time.monotonic()
+        return [(key, now - since) for keys in list(self._waiting.values()) for key, _, since in list(keys)]
+
+    def complain(self) -> None:
+        """Warn once of a standstill: no place, something that waits, and nothing that begins."""
+        still = time.monotonic() - self._moved
+        if still < STANDSTILL or self._told == self._moved or not self._waiting or self.free:
+            return
+        self._told = self._moved
+        _log.warning(
+            "Nothing has begun for %.0f s and %s wait, because all %s places are taken by %s. If what runs "
+            "there waits for one that waits here (a tool for another thread, in a pool that both share), "
+            "none will end: give tools a workpool of their own, or this one more places.",
+            still,
+            len(self.waiting()),
+            self.max_parallelism,
+            ", ".join(key for key, _ in self.running()[:5]),
+        )
+
     @property
     def busy(self) -> bool:
         """Whether anything runs."""
@@ -87,7 +123,7 @@ class Workpool:
 
     def cancel(self, thread_id: str) -> None:
         """Cancel what runs for a thread and forget what waits for it."""
-        for key, _ in self._waiting.pop(thread_id, ()):
+        for key, *_ in self._waiting.pop(thread_id, ()):
             self._known.discard(key)
             self._tell(key)
         for key, (owner, task) in list(self._running.items()):
@@ -118,12 +154,13 @@ class Workpool:
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self.max_parallelism:
             thread_id, keys = next(iter(self._waiting.items()))
-            key, handler = keys.popleft()
+            key, handler, _ = keys.popleft()
             if keys:
                 self._waiting.move_to_end(thread_id)
             else:
                 del self._waiting[thread_id]
             self._known.discard(key)
+            self._moved = time.monotonic()
             task = asyncio.create_task(_run(key, handler), name=key)
             self._running[key] = (thread_id, task)
             # Not in the task itself: one that is cancelled before it began never enters its code.
@@ -132,7 +169,7 @@ class Workpool:
     def _ended(self, key: str, thread_id: str, handler: Handler, _task: asyncio.Task[None]) -> None:
         del self._running[key]
         if key in self._known:  # submitted again meanwhile
-            self._waiting.setdefault(thread_id, deque()).append((key, handler))
+            self._wait(key, thread_id, handler)
         self._tell(key)
         self._fill()
 

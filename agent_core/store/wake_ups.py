@@ -7,10 +7,10 @@ transaction that finishes the work deletes the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from sqlalchemy import delete, exists, insert, or_, select, update
+from sqlalchemy import delete, exists, func, insert, literal_column, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent_core.states import OPEN_CALLS
@@ -34,16 +34,27 @@ _PUT = Statement(
 _DELETE = Statement(delete(WAKE_UP).where(_w.id == P("key")))
 _DELETE_MINE = Statement(delete(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")))
 _DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id")))
-_due = (
-    select(_w.id)
-    .where(_w.next_run_time <= P("now"))
-    .order_by(_w.next_run_time)
-    .limit(P("most"))
-    .with_for_update(skip_locked=True)
-)
-_TAKE = Statement(
-    update(WAKE_UP).where(_w.id.in_(_due)).values(next_run_time=P("until"), worker=P("by")).returning(_w.id)
-)
+
+
+def _take(*kinds: str, others: bool = False) -> Statement:
+    """Lease what is due of some kinds of keys, in turn from each thread, the longest due first."""
+    kind = or_(*(func.substr(_w.id, 1, 5) == literal_column(f"'{kind}:'") for kind in kinds))
+    ours, due = not_(kind) if others else kind, _w.next_run_time <= P("now")
+    turn = func.row_number().over(partition_by=_w.thread_id, order_by=_w.next_run_time)
+    found = select(_w.id, _w.next_run_time.label("since"), turn.label("turn")).where(due, ours).subquery()
+    chosen = select(found.c.id).order_by(found.c.turn, found.c.since).limit(P("most"))
+    # Said again, for PostgreSQL looks at a row once more when it has its lock.
+    free = select(_w.id).where(due, _w.id.in_(chosen)).with_for_update(skip_locked=True)
+    values = {"next_run_time": P("until"), "worker": P("by")}
+    return Statement(update(WAKE_UP).where(_w.id.in_(free)).values(values).returning(_w.id))
+
+
+_TAKE = {
+    "step": _take("step"),
+    "tool": _take("tool"),
+    "work": _take("step", "tool"),
+    "other": _take("step", "tool", others=True),
+}
 # In the order of the key: heartbeats that lock rows in different orders deadlock on PostgreSQL.
 _held = select(_w.id).where(_w.worker == P("by")).order_by(_w.id).with_for_update(skip_locked=True)
 _EXTEND = Statement(update(WAKE_UP).where(_w.id.in_(_held)).values(next_run_time=P("until")))
@@ -154,10 +165,16 @@ class LeasedWakeUps:
         tx.do(_DROP, thread_id=thread_id)
         tx.after(self._cancel, thread_id)
 
-    def take(self, tx: Tx, most: int, patience: float = 0.0) -> list[str]:
-        """Lease up to `most` wake-ups, due for `patience` seconds, to this worker; return their keys."""
-        until, due = tx.now + self._lease, tx.now - patience
-        return [row[0] for row in tx.all(_TAKE, now=due, most=most, until=until, by=self.worker)]
+    def take(self, tx: Tx, room: Mapping[str, int], patience: float = 0.0) -> list[str]:
+        """Lease wake-ups, due for `patience` seconds, to this worker; return their keys.
+
+        Args:
+            tx: the transaction.
+            room: how many of each kind at the most: "step" and "tool", or "work" for both; "other".
+            patience: seconds.
+        """
+        lease = {"now": tx.now - patience, "until": tx.now + self._lease, "by": self.worker}
+        return [row[0] for kind, most in room.items() for row in tx.all(_TAKE[kind], most=most, **lease)]
 
     def lease(self, tx: Tx, key: str) -> str | None:
         """Lease one wake-up that an engine delivers; return its thread, or None if there is none to take."""
