@@ -20,6 +20,7 @@ class Settings:
         pulse: how often running work is checked against its fence, for stops from elsewhere, and
             the workers of this machine for being alive.
         reconcile: how often running threads without a wake-up are looked for.
+        stall: how long the event loop may not answer before the log says who blocks it.
         max_crashes: a step that killed its process this often is sealed.
         keep_deltas: how long the deltas of an idle thread are kept for slow readers.
         recheck: how long a follower reads on before the `authorization_callback` is asked again.
@@ -32,6 +33,7 @@ class Settings:
     watch: float = 0.02
     pulse: float = 0.25
     reconcile: float = 1.0
+    stall: float = 2.0
     max_crashes: int = 3
     keep_deltas: float = 300.0
     recheck: float = 5.0

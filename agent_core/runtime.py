@@ -27,6 +27,7 @@ from agent_core.runner.steps import Runner
 from agent_core.runner.tool_calls import ToolRunner
 from agent_core.runner.turn import Turns
 from agent_core.scheduler import Scheduler
+from agent_core.stalls import StallWatch
 from agent_core.store import queue_reads
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
@@ -152,8 +153,10 @@ class Runtime:
             self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
             self._tools = ToolRunner(self._writer, *shared)
             self._schedules = ScheduleRunner(self._writer, self.agents, self.clock)
+            self._stalls = StallWatch(self.settings.stall, self._describe)
             self._stack = stack.pop_all()
         self._writer.start()
+        self._stalls.start()
         if self._work:
             self._start_work()
         self._is_open = True
@@ -178,6 +181,7 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._writer.close()
         self._presence.close()
+        self._stalls.close()
         self._stack.close()
 
     # --- work ---
@@ -198,7 +202,7 @@ class Runtime:
         self._scheduler.every(self.settings.pulse, duties.take_over)
         self._scheduler.every(self.settings.reconcile, duties.reconcile)
         self._scheduler.every(_TIDY, functools.partial(duties.tidy, self.settings.keep_deltas))
-        self._scheduler.every(_TIDY, lambda: self._loop.call_soon_threadsafe(self._pools.complain))
+        self._scheduler.every(_TIDY, self._complain)
         self._scheduler.start()
         self._deliveries.start()
 
@@ -208,6 +212,9 @@ class Runtime:
         if thread_id is not None:
             self._dispatch(key, thread_id)
             await self._pools.of(key).until_ended(key)
+
+    def _complain(self) -> None:
+        self._loop.call_soon_threadsafe(self._pools.complain)
 
     def _dispatch(self, key: str, thread_id: str) -> None:
         """Put work that is leased to this worker into its workpool; on the event loop."""
@@ -227,6 +234,10 @@ class Runtime:
             await self._tools.call(thread_id, call_id)
         elif kind == "timeout":
             await self._tools.expire(thread_id, call_id)
+
+    def _describe(self, task: str) -> str:
+        call = self._tools.live.get(task)
+        return f"the tool {call.name!r} ({task})" if call else f"the task {task!r}"
 
     def _notify(self) -> None:
         if self._work:
