@@ -7,16 +7,20 @@ all the paths that nobody thought of: running work without a wake-up, leases tha
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from agent_core.clock import Clock
 from agent_core.errors import AgentCoreError
 from agent_core.presence import Presence
 from agent_core.store import deltas
+from agent_core.store.set_back import after_set_back
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 
+_SET_BACK = 30.0  # seconds that a clock loses at once only if somebody sets it
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
 
@@ -31,6 +35,7 @@ class Reconciler:
         holds: whether a key waits or runs in this process.
         deliver: hands a key to the workpools.
         notify: makes the scheduler look for due work.
+        clock: the time.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Reconciler:
         holds: Callable[[str], bool],
         deliver: Callable[[str], None],
         notify: Callable[[], None],
+        clock: Clock,
     ) -> None:
         self._writer = writer
         self._wake_ups = wake_ups
@@ -49,6 +55,8 @@ class Reconciler:
         self._holds = holds
         self._deliver = deliver
         self._notify = notify
+        self._clock = clock
+        self._ahead = clock.now() - time.monotonic()  # of the clock that nobody sets
 
     def heartbeat(self) -> None:
         """Push this worker's leases forward."""
@@ -65,11 +73,24 @@ class Reconciler:
 
     def reconcile(self) -> None:
         """Re-create what is missing, deliver what nobody works on."""
+        self._mind_the_clock()
         self._guarded(self._wake_ups.missing)
         for key, _ in self._guarded(self._wake_ups.mine) or []:
             if not self._holds(key):
                 self._deliver(key)
         self._notify()
+
+    def _mind_the_clock(self) -> None:
+        """Bring nearer what would wait for a moment that has moved away, after the clock was set back."""
+        ahead = self._clock.now() - time.monotonic()
+        if ahead < self._ahead - _SET_BACK:
+            moved = self._guarded(after_set_back)
+            if moved is None:
+                return  # the next round tries again
+            _log.warning(
+                "The clock was set back by %.0f s; %d waits were shortened.", self._ahead - ahead, moved
+            )
+        self._ahead = ahead
 
     def tidy(self, keep: float) -> None:
         """Delete the deltas of threads that have been idle for `keep` seconds."""

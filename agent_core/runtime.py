@@ -197,6 +197,7 @@ class Runtime:
             holds=self._pools.holds,
             deliver=self._deliver,
             notify=self._notify,
+            clock=self.clock,
         )
         self._scheduler.every(self.settings.heartbeat, duties.heartbeat)
         self._scheduler.every(self.settings.pulse, duties.take_over)

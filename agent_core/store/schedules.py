@@ -16,7 +16,7 @@ from agent_core.store.statement import Statement
 from agent_core.store.threads import lock
 from agent_core.store.tx import Tx
 from agent_core.tables import ScheduleRow
-from agent_core.triggers import Trigger, trigger_from
+from agent_core.triggers import Every, Trigger, trigger_from
 
 _s = SCHEDULE.c
 _this = _s.id == P("schedule_id")
@@ -24,6 +24,12 @@ _NAMES = [column.name for column in SCHEDULE.columns]
 _INSERT = Statement(insert(SCHEDULE).values({name: P(name) for name in _NAMES}))
 _LOCK = Statement(select(*(_s[name] for name in _NAMES)).where(_this).with_for_update())
 _DELETE = Statement(delete(SCHEDULE).where(_this))
+_LATER = Statement(
+    select(_s.id, _s.trigger, _s.next_at, _s.last_at, _s.created_at)
+    .where(_s.next_at > P("now"), ~_s.paused)
+    .order_by(_s.id)
+    .with_for_update()
+)
 _MOVE = Statement(update(SCHEDULE).where(_this).values(next_at=P("new_next"), paused=P("new_paused")))
 
 
@@ -135,6 +141,28 @@ def remove(tx: Tx, schedule_id: str) -> None:
     if not tx.run(_DELETE, schedule_id=schedule_id):
         raise _missing(schedule_id)
     tx.wake.done(tx, schedule_key(schedule_id), mine=False)
+
+
+def after_set_back(tx: Tx) -> int:
+    """Move schedules nearer that come due again before their next run; return how many.
+
+    For after the clock was set back: what was due every five minutes goes on so, and does not wait
+    for the clock to catch up. A moment that has had its run has no second one.
+    """
+    moved = 0
+    for schedule_id, data, next_at, last_at, created_at in tx.all(_LATER, now=tx.now):
+        try:
+            trigger = trigger_from(load(data))
+        except ValidationError:  # its run says so
+            continue
+        if isinstance(trigger, Every) and (last_at is not None or created_at > tx.now):
+            trigger = Every(trigger.seconds, next_at % trigger.seconds)  # its start is past, or was
+        nearer = trigger.next_after(tx.now)
+        if nearer is not None and nearer < next_at:
+            tx.run(_MOVE, schedule_id=schedule_id, new_next=nearer, new_paused=False)
+            tx.wake.enqueue(tx, schedule_key(schedule_id), schedule_id, nearer)
+            moved += 1
+    return moved
 
 
 def locked(tx: Tx, schedule_id: str) -> ScheduleRow | None:

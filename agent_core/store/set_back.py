@@ -1,0 +1,28 @@
+"""After the clock was set back: moments that were near are far, and nothing may wait for them."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, or_, update
+
+from agent_core.store import schedules
+from agent_core.store.rows import WAKE_UP, P
+from agent_core.store.statement import Statement
+from agent_core.store.tx import Tx
+
+_LONGEST = 8.0  # seconds that a lease or a wait still has then: a retry may come early, never a day late
+_w = WAKE_UP.c
+_kind = func.substr(_w.id, 1, 5)
+_NEARER = Statement(
+    update(WAKE_UP)
+    .where(_w.next_run_time > P("until"), or_(_kind == "step:", _kind == "tool:"))
+    .values(next_run_time=P("until"))
+)
+
+
+def after_set_back(tx: Tx) -> int:
+    """Shorten what waits; return how many waits were shortened.
+
+    Leases that nobody extends any more end, and retries are made, within seconds; schedules that
+    repeat come due by the clock as it is now. Timeouts and what is due once stay at their moment.
+    """
+    return tx.run(_NEARER, until=tx.now + _LONGEST) + schedules.after_set_back(tx)
