@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -61,18 +61,28 @@ PLACE = Place()
 
 
 def url(path: Path | str) -> str:
-    """Return the URL of the database that `path` stands for in the running test; it is made if need be."""
+    """Return the URL of the database that `path` stands for in the running test; it is made if need be.
+
+    A URL stands for itself: a child process knows no more than what it is told.
+    """
+    if "://" in str(path):
+        return str(path)
     if PLACE.server is None:
         return f"sqlite:///{path}"
     return PLACE.server.url(_database(PLACE.server, str(path)))
 
 
-def prepare(path: Path) -> Path:
+P = TypeVar("P", bound=Path | str)
+
+
+def prepare(path: P) -> P:
     """Put an empty database of today's schema at `path`, if there is none: migrating takes longer."""
+    if "://" in str(path):
+        return path
     if PLACE.server is not None:
         _database(PLACE.server, str(path))
-    elif not path.exists():
-        path.write_bytes(_blank())
+    elif not Path(path).exists():
+        Path(path).write_bytes(_blank())
     return path
 
 

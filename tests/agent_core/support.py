@@ -25,7 +25,7 @@ TABLES = (THREAD, MESSAGE, STREAM, DELTA, CALL, WAKE_UP)
 
 @contextlib.asynccontextmanager
 async def agent_on(
-    path: Path,
+    path: Path | str,
     turns: Any,
     *,
     tools: Iterable[Any] = (),

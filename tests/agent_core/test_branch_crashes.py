@@ -16,6 +16,7 @@ from agent_core.runner.turn import Turn, Turns
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
 from tests.agent_core.branching import ids, numbered, talk
+from tests.agent_core.databases import url
 from tests.agent_core.support import Follower, agent_on, finished, rows, texts
 
 DEEDS = ("edit", "regenerate", "select", "fork")
@@ -57,7 +58,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _child(path: Path, point: str, deed: str, thread_id: str, goal: list[str]) -> None:
+def _child(path: str, point: str, deed: str, thread_id: str, goal: list[str]) -> None:
     async def main() -> None:
         async with agent_on(path, numbered(), runtime={"work": False}) as api:
             faults.install(point, _die)
@@ -71,7 +72,7 @@ def _child(path: Path, point: str, deed: str, thread_id: str, goal: list[str]) -
 async def test_dies_inside(path: Path, point: str, deed: str) -> None:
     thread_id, goal = await _prepare(path, deed)
     before = rows(path)
-    args = (path, point, deed, thread_id, goal)
+    args = (url(path), point, deed, thread_id, goal)
     child = multiprocessing.get_context("spawn").Process(target=_child, args=args)
     child.start()
     await asyncio.to_thread(child.join, 30)
@@ -101,7 +102,7 @@ def looks(messages: list[dict[str, Any]]) -> list[Any]:
     return ["Hm. ", 0.02, ToolUse("look", id="c")]
 
 
-def _working_child(path: Path, point: str, thread_id: str, message_id: str) -> None:
+def _working_child(path: str, point: str, thread_id: str, message_id: str) -> None:
     async def main() -> None:
         async with agent_on(path, looks, tools=[look]) as api:
             faults.install(point, _die)
@@ -116,7 +117,7 @@ async def test_dies_in_the_turn_of_the_new_branch(path: Path, point: str) -> Non
     async with agent_on(path, looks, tools=[look]) as api:
         thread = await talk(api, "a")
         first = (await ids(api, thread))[1]
-    args = (path, point, thread.id, first)
+    args = (url(path), point, thread.id, first)
     child = multiprocessing.get_context("spawn").Process(target=_working_child, args=args)
     child.start()
     await asyncio.to_thread(child.join, 30)

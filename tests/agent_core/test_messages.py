@@ -170,7 +170,8 @@ def test_values_turn_into_plain_json():
     assert Update("deleted", 4).to_dict()["thread"] is None
     fields = {"thread": Thread.__dataclass_fields__, "message": Message.__dataclass_fields__}
     assert set(plain["thread"]) == set(fields["thread"])
-    assert set(plain["messages"][0]) == set(fields["message"])
+    rare = {"branches", "usage"}  # left out where there are none
+    assert set(plain["messages"][0]) == set(fields["message"]) - rare
 
 
 def test_the_example_of_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]):
