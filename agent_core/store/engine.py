@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
 from agent_core.store.refusals import refusal
@@ -77,9 +78,17 @@ def opened(database_url: str, synchronous: str) -> Generator[tuple[Engine, Engin
         if path is not None:
             check_file(path)
         writer, reader = _engine(url, synchronous, "IMMEDIATE"), _engine(url, synchronous, "DEFERRED")
-        stack.callback(reader.dispose)
-        stack.callback(writer.dispose)
+        stack.callback(_dispose, reader)
+        stack.callback(_dispose, writer)
         yield writer, reader, path
+
+
+def _dispose(engine: Engine) -> None:
+    # A read whose caller has left may still run; its connection would come back to a pool that is gone.
+    deadline = time.monotonic() + 1
+    while isinstance(engine.pool, QueuePool) and engine.pool.checkedout() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    engine.dispose()
 
 
 def check_file(path: Path) -> None:

@@ -81,7 +81,7 @@ class Listener:
     def _hear(self, said: bytes) -> None:
         try:
             sender, *feeds = json.loads(said)
-        except ValueError:  # another program uses the channel
+        except (ValueError, TypeError):  # another program uses the channel
             sender, feeds = "", []
         if sender != self._me:
             self._told([str(feed) for feed in feeds] or None)

@@ -22,6 +22,7 @@ from psycopg.pq.abc import PGconn, PGresult
 _READ, _BOTH = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
 _NAMED = re.compile(r"%\((\w+)\)s")
 _TEXT = PyFormat.TEXT
+_SYNC: tuple[None, str] = (None, "")
 
 
 class Result:
@@ -57,7 +58,7 @@ class Pipeline:
         self._pg.enter_pipeline_mode()
         self._transformer = Transformer(connection)
         self._prepared: dict[str, tuple[bytes, tuple[str, ...]]] = {}
-        self._sent: deque[tuple[Result | None, str]] = deque()  # no result: it was a preparation
+        self._sent: deque[tuple[Result | None, str]] = deque()  # no result: a preparation, or _SYNC
         self._asked = True  # the server has been told to answer all that was sent
         self._error: Exception | None = None
         self._selector = selectors.DefaultSelector()
@@ -86,8 +87,7 @@ class Pipeline:
             psycopg.Error: this statement, or one before it, was refused.
         """
         if result.answer is None and result.error is None and not self._asked:
-            self._pg.send_flush_request()
-            self._asked = True
+            self._ask()
         while result.answer is None and result.error is None:
             self._receive()
         if result.error is not None:
@@ -131,20 +131,25 @@ class Pipeline:
         self._prepared[sql] = known = (name, order)
         return known
 
-    def _synchronise(self) -> None:
+    def _ask(self) -> None:
+        # Not merely a flush: between synchronisations the server does not see that a transaction is
+        # idle, and would let a client that fell asleep keep its locks for ever.
         self._pg.pipeline_sync()
+        self._sent.append(_SYNC)
         self._asked = True
+
+    def _synchronise(self) -> None:
+        self._ask()
         while self._sent:
             self._receive()
-        end = self._next()
-        if end is None or end.status != ExecStatus.PIPELINE_SYNC:
-            raise errors.OperationalError("the connection to the server was lost")
 
     def _receive(self) -> None:
-        result, sql = self._sent.popleft()
+        result, sql = entry = self._sent.popleft()
         answer = self._next()
-        if answer is None:
+        if answer is None or (entry is _SYNC) != (answer.status == ExecStatus.PIPELINE_SYNC):
             raise errors.OperationalError("the connection to the server was lost")
+        if entry is _SYNC:
+            return
         if answer.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             if result is not None:
                 result.answer = answer

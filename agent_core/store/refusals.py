@@ -19,8 +19,9 @@ _STATES = {
     "42501": "may not be used so by this user; nothing was changed. Grant it what it lacks",
 }
 _REFUSED = (
-    ("password", "refuses the user or the password; check both in the URL"),
-    ("no pg_hba.conf entry", "does not let this user in from here; see its pg_hba.conf"),
+    ("password authentication failed", "refuses the user or the password; check both in the URL"),
+    ("no password supplied", "refuses the user or the password; check both in the URL"),
+    ("pg_hba.conf", "does not let this user in from here; see its pg_hba.conf"),
     ('role "', "does not know the user; check the URL or create the role"),
     ('database "', "has no such database; create it (createdb) or check the URL"),
 )
@@ -61,7 +62,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def _said(words: str, known: tuple[tuple[str, str], ...]) -> str | None:
-    return next((what for sign, what in known if "FATAL" in words and sign in words), None)
+    return next((what for sign, what in known if sign in words), None)
 
 
 def _kinds(error: Any) -> set[str]:

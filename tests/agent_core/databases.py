@@ -10,8 +10,8 @@ import functools
 import hashlib
 import sqlite3
 import tempfile
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Generator, Iterable
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +58,16 @@ class Place:
 
 
 PLACE = Place()
+
+
+@contextmanager
+def serving(server: PostgreSQL) -> Generator[None]:
+    """Let the paths of a test lead to another server."""
+    PLACE.server = server
+    try:
+        yield
+    finally:
+        PLACE.clear()
 
 
 def url(path: Path | str) -> str:
