@@ -71,6 +71,7 @@ _CLAIM = Statement(
         )
     )
 )
+_LOCK = Statement(select(_t.id).where(_t.id == P("thread_id")).with_for_update())
 _CRASHED = Statement(update(THREAD).where(_t.id == P("thread_id")).values(crashes=_t.crashes + 1))
 
 
@@ -107,6 +108,8 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
     """
     crash_point("claim.before")
     key = step_key(thread_id)
+    # The lock by itself: a statement that waits for it sees other rows as they were when it began.
+    tx.do(_LOCK, thread_id=thread_id)
     row = tx.one(_CLAIM, thread_id=thread_id, key=key, worker=worker)
     if row is None:
         tx.wake.done(tx, key)
