@@ -198,8 +198,9 @@ class Link:
         self._wanted.clear()
         cause = first_of(error)
         self.unreachable = isinstance(cause, MCPError) and cause.code == UNREACHABLE
-        self.error = await self._explain(cause)
-        _log.warning("%s", self.error)
+        before, self.error = self.error, await self._explain(cause)
+        if self.error != before:  # once, however often it is tried
+            _log.warning("%s", self.error)
         ours = cause if isinstance(cause, AgentCoreError) else None
         _fail(attempt, ours or ToolServerError(self.error, kind="unreachable"))
 

@@ -65,6 +65,8 @@ class Mount:
             raise ValidationError(f"The prefix {self.prefix!r} must be letters, digits, _ and -.")
         known = ToolOverrides.__annotations__
         for name, options in self.overrides.items():
+            if not isinstance(options, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ValidationError(f"overrides[{name!r}] is a dict of options, such as {{'timeout': 5}}.")
             if odd := options.keys() - known:
                 raise ValidationError(
                     f"overrides[{name!r}] has no {', '.join(sorted(odd))}; it takes {', '.join(known)}."

@@ -63,6 +63,8 @@ def mcp_tools(
     Raises:
         ValidationError: an argument is not acceptable, or the package `mcp` is not installed.
     """
+    if isinstance(only, str):
+        raise ValidationError(f"only is a list of names, such as [{only!r}].")
     return McpServer(
         Source.of(server, name, headers, env, cwd),
         Mount(prefix, None if only is None else frozenset(only), dict(overrides or {}), timeout, trust_hints),

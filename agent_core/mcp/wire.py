@@ -12,7 +12,7 @@ import pydantic
 from mcp import MCPError
 
 from agent_core.errors import AgentCoreError, ToolServerError
-from agent_core.mcp.http import FORGOTTEN, LOST, UNREACHABLE, http_transport
+from agent_core.mcp.http import FORGOTTEN, LOST, REFUSED, UNREACHABLE, http_transport
 from agent_core.mcp.link import Link, OnTools, first_of
 from agent_core.mcp.results import outcome
 from agent_core.mcp.source import Source
@@ -73,31 +73,37 @@ class Wire:
         """Leave the server."""
         await self._link.close()
 
-    async def call(self, name: str, arguments: dict[str, Any], ctx: ToolContext) -> Any:
+    async def call(
+        self, name: str, arguments: dict[str, Any], ctx: ToolContext, *, greeted: bool = False
+    ) -> Any:
         """Call a tool and return its result as plain JSON.
+
+        Args:
+            name: the server's name of the tool.
+            arguments: known to fit its schema.
+            ctx: whose progress is reported.
+            greeted: whether the server has forgotten us once already, and has been greeted again.
 
         Raises:
             ToolServerError: see its `kind`.
         """
-        while True:
-            client = await self._link.client()
-            progress = _Progress(ctx)
-            try:
-                result = await client.call_tool(
-                    name, arguments, progress_callback=progress, meta={_KEY: ctx.idempotency_key}
-                )
-            except MCPError as error:
-                if error.code != FORGOTTEN:
-                    raise self._translated(error) from error
-                self._link.drop(client)  # it was refused unread: greet the server again, and ask again
-                continue
-            except (RuntimeError, ValueError) as error:  # an answer that is not what it should be
-                words = f"The answer of the tool server {self._source.name} is malformed: {_words(error)}."
-                raise ToolServerError(f"{words} {_IN_DOUBT}", kind="refused") from error
-            finally:
-                progress.over = True
-            self._fault = None
-            return outcome(result)
+        client = await self._link.client()
+        progress = _Progress(ctx)
+        meta: Any = {_KEY: ctx.idempotency_key}
+        try:
+            result = await client.call_tool(name, arguments, progress_callback=progress, meta=meta)
+        except MCPError as error:
+            if error.code != FORGOTTEN or greeted:
+                raise self._translated(error) from error
+            self._link.drop(client)  # it refused the call unread, so it can be asked again
+            return await self.call(name, arguments, ctx, greeted=True)
+        except (RuntimeError, ValueError) as error:  # an answer that is not what it should be
+            words = f"The answer of the tool server {self._source.name} is malformed: {_words(error)}."
+            raise ToolServerError(f"{words} {_IN_DOUBT}", kind="refused") from error
+        finally:
+            progress.over = True
+        self._fault = None
+        return outcome(result)
 
     def _translated(self, error: MCPError) -> ToolServerError:
         name, words = self._source.name, error.message.rstrip(".")
@@ -107,7 +113,9 @@ class Wire:
             self._fault = f"The tool server {name} was lost in the middle of a call: {words}."
         else:
             self._fault = None
-            return ToolServerError(error.message or f"{name} refused the call.", kind="refused")
+            ours = f"The tool server {name} refused the call: {words}."
+            said = ours if error.code in (REFUSED, FORGOTTEN) else error.message
+            return ToolServerError(said or ours, kind="refused")
         _log.warning("%s", self._fault)
         if error.code == UNREACHABLE:
             return ToolServerError(f"{self._fault} The tool did not run.", kind="unreachable")

@@ -147,6 +147,8 @@ def test_what_never_reached_the_server_is_tried_again_and_its_answers_are_not():
         ({"server": "x", "overrides": {"a": {"needs_aproval": True}}}, "needs_aproval"),
         ({"server": "x", "overrides": {"a": {"timeout": -1}}}, "timeout"),
         ({"server": "x", "overrides": {"a": {"retry": 3}}}, "retry"),
+        ({"server": "x", "overrides": {"a": True}}, "a dict of options"),
+        ({"server": "x", "only": "read"}, "a list of names"),
     ],
 )
 def test_an_argument_that_cannot_be_used_is_refused_at_once(arguments: dict[str, Any], words: str):
