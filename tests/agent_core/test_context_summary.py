@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core import faults
+from agent_core import Agent, Runtime, define_internal_agent_api, faults
 from agent_core.context import SummariseOldest, TrimOldest
 from agent_core.context.cut import SUMMARY
 from agent_core.context.meter import at_most
@@ -186,27 +186,30 @@ async def test_a_stop_ends_the_summary(path: Path):
         assert notes(await api.list_messages(thread.id)) == []
 
 
-def _dying(folder: Path) -> None:
+def _dying(database: str) -> None:
     """Sum up, ask, and be killed just before the step is committed."""
     faults.install("commit.before", lambda: os.kill(os.getpid(), signal.SIGKILL))
-    asyncio.run(_work(folder, "first"))
+    asyncio.run(_work(database, "first"))
 
 
-async def _work(folder: Path, summary: str) -> list[Message]:
-    async with agent_on(folder / "agents.db", one_model(summary), context=policy()) as api:
-        if await api.get_thread("t") is None:
+async def _work(database: str, summary: str) -> tuple[bool, list[Message]]:
+    async with Runtime(database) as runtime:
+        api = define_internal_agent_api(runtime, Agent("assistant", one_model(summary), context=policy()))
+        known = await api.get_thread("t") is not None
+        if not known:
             await api.create_thread("last", thread_id="t", messages=old_messages(100))
         await finished(api, "t")
-        return await api.list_messages("t")
+        return known, await api.list_messages("t")
 
 
-async def test_a_process_that_dies_before_the_commit_sums_up_again(path: Path):
-    child = get_context("forkserver").Process(target=_dying, args=(path.parent,))
+async def test_a_process_that_dies_before_the_commit_sums_up_again(database_url: str):
+    child = get_context("forkserver").Process(target=_dying, args=(database_url,))
     child.start()
     await asyncio.to_thread(child.join, 40)
     assert child.exitcode == -signal.SIGKILL
-    found = notes(await _work(path.parent, "second"))
-    assert [note["summary"] for note in found] == ["second"]
+    known, messages = await _work(database_url, "second")
+    assert known, "the thread that the dead process made"
+    assert [note["summary"] for note in notes(messages)] == ["second"]
 
 
 def test_a_very_long_thread_is_summed_up_in_pieces():
