@@ -41,8 +41,8 @@ fix: $(VENV)/.dev ## let ruff fix and format what it can
 	$(PY) -m ruff check --fix $(wildcard $(SOURCES))
 	$(PY) -m ruff format $(wildcard $(SOURCES))
 
-chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000
-	$(PY) -m tests.chaos --kills $(or $(KILLS),200)
+chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABASE=postgresql
+	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite)
 
 soak: $(VENV)/.dev ## work lightly for an hour and see whether anything grows: make soak MINUTES=60
 	$(PY) -m tests.soak --minutes $(or $(MINUTES),60)

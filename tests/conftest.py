@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 
 LOOPBACK = ("127.", "::1", "localhost")
 KEYS = ("_API_KEY", "_API_BASE", "_BASE_URL")
@@ -35,6 +38,19 @@ def _loopback_only() -> Any:
     socket.socket.connect = _connect_to_loopback  # type: ignore[method-assign]
     yield
     socket.socket.connect = _connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Generator[PostgreSQL]:
+    """Run one server for all tests; in CI it must be there."""
+    try:
+        server = PostgreSQL(FAST)
+    except NoServer as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    yield server
+    server.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

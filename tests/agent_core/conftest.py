@@ -6,14 +6,12 @@ one database say so: `@pytest.mark.sqlite` or `@pytest.mark.postgresql`, with th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.agent_core.databases import PLACE, prepare, url
-from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 
 DATABASES = ("sqlite", "postgresql")
 NEEDS = {"path", "database_url"}
@@ -23,19 +21,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if NEEDS & set(metafunc.fixturenames):
         only = [name for name in DATABASES if metafunc.definition.get_closest_marker(name)]
         metafunc.parametrize("database", only or DATABASES, indirect=True)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Generator[PostgreSQL]:
-    """Run one server for all tests; in CI it must be there."""
-    try:
-        server = PostgreSQL(FAST)
-    except NoServer as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    yield server
-    server.close()
 
 
 @pytest.fixture(autouse=True)

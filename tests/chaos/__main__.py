@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.chaos.harness import Harness
+from tests.tools.postgresql import PostgreSQL
 
 
 def main() -> int:
@@ -20,12 +22,21 @@ def main() -> int:
     parser.add_argument("--pauses", type=float, default=0.1, help="share of SIGSTOP/SIGCONT")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--stock", action="store_true", help="APScheduler as it comes: expect stuck threads")
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     given = parser.parse_args()
+    if given.database == "sqlite":
+        return _run(given, None)
+    with contextlib.closing(PostgreSQL({"fsync": "off"})) as server:
+        return _run(given, server.url())
+
+
+def _run(given: argparse.Namespace, database: str | None) -> int:
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     alone = given.stock or given.workers == 1
     pauses = 0 if alone else given.pauses
     workers = 1 if alone else given.workers
     harness = Harness(folder, given.kills, workers, pauses, alone, given.stock, seed=given.seed)
+    harness.database = database
     verdict = asyncio.run(harness.run())
     print(verdict.table())
     if verdict.clean:

@@ -30,6 +30,7 @@ class Harness:
         stock: with APScheduler as it comes; a store of its jobs bears one scheduler, so only alone.
         patience: seconds after the last kill until what still runs is counted as stuck.
         seed: for the moments of the kills.
+        database: the URL; none: a SQLite file in the folder.
     """
 
     folder: Path
@@ -41,13 +42,16 @@ class Harness:
     patience: float = 30.0
     seed: int | None = None
     pause: tuple[float, float] = (0.2, 1.4)
+    database: str | None = None
     _children: list[ForkServerProcess] = field(default_factory=list[ForkServerProcess])
 
     async def run(self) -> Verdict:
         """Run it and return the verdict."""
         began = time.monotonic()
         settings = {"lease": 2.0, "heartbeat": 0.5, "reconcile": 0.5, "max_crashes": 1000}
-        self._plan = Plan(self.folder, 0.01, self.stock, self.alone, settings=settings)
+        self._plan = Plan(
+            self.folder, 0.01, self.stock, self.alone, settings=settings, database=self.database
+        )
         self._random = random.Random(self.seed)
         async with Runtime(self._plan.url, settings=Settings(**settings), work=False) as runtime:
             api = define_internal_agent_api(runtime, make_agent(self._plan.effects, 0))

@@ -7,13 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.harness import Harness
+from tests.tools.postgresql import PostgreSQL
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 
 
-async def test_three_workers_on_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_three_workers_on_one_database(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
     """One kill in ten is a pause beyond the lease instead, from which a zombie wakes."""
-    verdict = await Harness(tmp_path, kills=40, pauses=0.1, pause=(0.2, 1.0)).run()
+    harness = Harness(tmp_path, kills=40, pauses=0.1, pause=(0.2, 1.0))
+    if database == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        server.execute("create database chaos")
+        harness.database = server.url("chaos")
+    verdict = await harness.run()
     with capsys.disabled():
         print(f"\n{verdict.table()}")
     assert verdict.clean, verdict.table()

@@ -34,6 +34,7 @@ class Plan:
         feed: make threads, too.
         die_at: the crash point to die at, and at which time it is passed.
         send: prompts to send to the thread of this name; the child ends when they are answered.
+        database: the URL; none: a SQLite file in the folder.
     """
 
     folder: Path
@@ -44,11 +45,12 @@ class Plan:
     send: tuple[str, ...] = ()
     thread_id: str = "thread_t"
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    database: str | None = None
 
     @property
     def url(self) -> str:
         """The database."""
-        return f"sqlite:///{self.folder / 'agents.db'}"
+        return self.database or f"sqlite:///{self.folder / 'agents.db'}"
 
     @property
     def effects(self) -> Effects:
