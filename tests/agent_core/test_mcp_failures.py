@@ -108,33 +108,41 @@ async def test_an_http_server_that_restarts_is_found_again(env: dict[str, str], 
     assert len(noted(log, "sent rome")) == 1
 
 
-async def test_a_call_in_doubt_is_not_run_again_after_our_own_death(log: Path, tmp_path: Path):
-    """A real process runs the agent and is killed while the server works for it."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", AGENT, str(tmp_path / "db"), *command(log), env=os.environ | {"PYTHONPATH": "."}
-    )
+async def killed_in_mid_call(name: str, log: Path, path: Path) -> None:
+    """Run an agent in a process of its own, and kill that while the server works for it."""
+    arguments = ["-c", AGENT, str(path), name, *command(log)]
+    env = os.environ | {"PYTHONPATH": str(SERVER.parents[2])}
+    child = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=env)
     await eventually(lambda: noted(log, "begun rome"), 30)
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     await child.wait()
-    async with (
-        mcp_tools(command(log)) as server,
-        agent_on(tmp_path / "db", [["ok"]], tools=server.tools) as api,
-    ):
+
+
+async def test_after_our_own_death_a_call_is_in_doubt(log: Path, tmp_path: Path):
+    path = tmp_path / "db"
+    await killed_in_mid_call("send", log, path)
+    async with mcp_tools(command(log)) as server, agent_on(path, [["ok"]], tools=server.tools) as api:
         (thread,) = await api.list_threads()
         part = await outcome_of(api, thread)
     assert part["errorText"] == IN_DOUBT
     assert len(noted(log, "begun rome")) == 1
 
 
+async def test_after_our_own_death_one_that_may_run_again_does(log: Path, tmp_path: Path):
+    path = tmp_path / "db"
+    await killed_in_mid_call("put", log, path)
+    async with mcp_tools(command(log)) as server, agent_on(path, [["ok"]], tools=server.tools) as api:
+        (thread,) = await api.list_threads()
+        part = await outcome_of(api, thread)
+    assert part["output"] == {"result": "sent to rome"}
+    assert len(noted(log, "begun rome")) == 2
+
+
 async def test_a_call_in_doubt_stays_so_when_its_server_is_gone(log: Path, tmp_path: Path):
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", AGENT, str(tmp_path / "db"), *command(log), env=os.environ | {"PYTHONPATH": "."}
-    )
-    await eventually(lambda: noted(log, "begun rome"), 30)
-    child.kill()
-    await child.wait()
+    path = tmp_path / "db"
+    await killed_in_mid_call("put", log, path)
     gone = mcp_tools(["/no/such/server"], required=False)
-    async with gone as server, agent_on(tmp_path / "db", [["ok"]], tools=server.tools) as api:
+    async with gone as server, agent_on(path, [["ok"]], tools=server.tools) as api:
         (thread,) = await api.list_threads()
         part = await outcome_of(api, thread)
     assert part["errorText"] == IN_DOUBT
@@ -147,8 +155,8 @@ from agent_core import mcp_tools
 from agent_core.testing import ToolUse
 from tests.agent_core.support import agent_on
 
-async def main(path, *command):
-    turns = [[ToolUse("send", {"to": "rome", "seconds": 30})]]
+async def main(path, name, *command):
+    turns = [[ToolUse(name, {"to": "rome", "seconds": 2})]]
     async with mcp_tools(command) as server, agent_on(Path(path), turns, tools=server.tools) as api:
         await api.create_thread("Go")
         await asyncio.sleep(60)
