@@ -7,6 +7,7 @@ so nothing above `llm` or `store` needs to know them.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
 ModelErrorKind = Literal[
@@ -124,3 +125,38 @@ class ModelError(AgentCoreError):
         self.status = status
         self.usage: object = None
         """What the failed request used, an `llm.base.Usage`, if the provider said so before it failed."""
+
+
+MAX_WORDS = 10_000
+"""The longest words of an error that are kept, in characters: people and the model read them."""
+
+
+def words_of(error: BaseException) -> str:
+    """Return what an error says, or its kind where it says nothing."""
+    try:
+        words = str(error)
+    except Exception:  # a __str__ that fails itself
+        words = ""
+    if len(words) > MAX_WORDS:
+        words = words[:MAX_WORDS] + " … (cut)"
+    return words or type(error).__name__
+
+
+def as_exception(error: BaseException, who: str) -> Exception:
+    """Return what `who`, code that is not ours, raised as an ordinary exception.
+
+    What is no Exception passes every handler: SystemExit ends the event loop, and with it the work of
+    everybody in the process; any other would leave its thread as it is for ever.
+
+    Raises:
+        BaseException: the error itself, where it comes from outside: a cancellation, Ctrl-C.
+    """
+    if isinstance(error, Exception):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():
+            return RuntimeError(f"{who} cancelled itself.")
+    elif not isinstance(error, KeyboardInterrupt | GeneratorExit):
+        return RuntimeError(f"{who} raised {error!r}; the process goes on.")
+    raise error

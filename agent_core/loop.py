@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent_core.errors import ModelError, ValidationError
+from agent_core.errors import ModelError, ValidationError, as_exception, words_of
 from agent_core.fold import fold
 from agent_core.ids import new_id
 from agent_core.llm.base import (
@@ -90,8 +90,8 @@ async def model_step(
     except ModelError as error:
         error.usage = step.usage
         raise
-    except Exception as error:
-        sentence = str(error) or type(error).__name__
+    except BaseException as error:
+        sentence = words_of(as_exception(error, "It"))
         raise ModelError(f"The model adapter failed: {sentence}") from error
     finally:
         await _close(events)

@@ -58,5 +58,5 @@ async def call_hook(hook: Callable[..., Any] | None, *args: Any) -> None:
         result = hook(*args)
         if inspect.isawaitable(result):
             await result
-    except Exception:
+    except (Exception, SystemExit):
         _log.exception("The hook %r failed; nothing else is affected.", getattr(hook, "__name__", hook))

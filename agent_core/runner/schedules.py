@@ -6,7 +6,7 @@ import logging
 
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock
-from agent_core.errors import DatabaseError
+from agent_core.errors import DatabaseError, words_of
 from agent_core.faults import crash_point
 from agent_core.messages import clean_text
 from agent_core.store import schedule_runs
@@ -42,7 +42,7 @@ class ScheduleRunner:
             raise
         except Exception as error:
             _log.exception("The schedule %s could not be run.", schedule_id)
-            await self._wait(schedule_id, clean_text(str(error)) or type(error).__name__)
+            await self._wait(schedule_id, clean_text(words_of(error)))
         crash_point("schedule.after")
 
     async def _wait(self, schedule_id: str, why: str) -> None:

@@ -12,7 +12,15 @@ from typing import Any
 from agent_core.agent import Agent, AnyAgent
 from agent_core.clock import Clock
 from agent_core.config import Settings
-from agent_core.errors import AgentCoreError, ModelError, PoisonedStepError, StepLimitError, ValidationError
+from agent_core.errors import (
+    AgentCoreError,
+    ModelError,
+    PoisonedStepError,
+    StepLimitError,
+    ValidationError,
+    as_exception,
+    words_of,
+)
 from agent_core.faults import crash_point
 from agent_core.history import to_provider
 from agent_core.loop import StepResult, ToolRequest, model_step
@@ -118,13 +126,18 @@ class Runner:
         known = self._agents[claim.agent]
         try:
             attempt = await self._prepare(claim, await known.resolve(claim.user_id, claim.thread_id))
+        except BaseException as error:
+            await self._unprepared(claim, known, error)
+        else:
+            await self._drive(attempt)
+
+    async def _unprepared(self, claim: Claim, agent: AnyAgent, error: BaseException) -> None:
+        try:
+            failure = as_exception(error, f"The agent {claim.agent!r}")
         except asyncio.CancelledError:
             await self._give_back(claim, [])
             raise
-        except Exception as error:
-            await self._fail(claim, known, error, [])
-        else:
-            await self._drive(attempt)
+        await self._fail(claim, agent, failure, [])
 
     async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt:
         if claim.crashes >= self._settings.max_crashes:
@@ -227,7 +240,7 @@ class Runner:
             "attempt": claim.attempt + 1,
             "max_attempts": agent.retry.max_attempts,
             "next_at": self._clock.now() + delay,
-            "error": clean_text(str(error)),
+            "error": clean_text(words_of(error)),
             "kind": error.kind,
         }
         await self._writer.run(steps.retry, claim, rest, state, used_in_vain(agent, error))
@@ -241,7 +254,7 @@ class Runner:
         kind = error.kind if isinstance(error, ModelError) else type(error).__name__
         if not isinstance(error, AgentCoreError):
             _log.error("The step of thread %s failed", claim.thread_id, exc_info=error)
-        words = clean_text(str(error)) or type(error).__name__
+        words = clean_text(words_of(error))
         await self._writer.run(steps.fail, claim, words, kind, rest, used_in_vain(agent, error))
         if isinstance(agent, Agent) and agent.on_error is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)

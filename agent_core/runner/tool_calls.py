@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock
 from agent_core.config import Settings
-from agent_core.errors import DatabaseError, ThreadNotFoundError
+from agent_core.errors import DatabaseError, ThreadNotFoundError, as_exception, words_of
 from agent_core.faults import crash_point
 from agent_core.messages import Part, clean_text
 from agent_core.runner.postpone import postpone
@@ -91,8 +91,8 @@ class ToolRunner:
         try:
             agent = await self._agents[call.agent].resolve(call.user_id, call.thread_id)
             tool = agent.tools.get(call.name)
-        except Exception as error:
-            await self._end(call, error=_words(error))
+        except BaseException as error:
+            await self._end(call, error=_words(as_exception(error, f"The agent {call.agent!r}")))
             return
         if call.in_doubt and (tool is None or not self._may_run_again(call, tool)):
             await self._end(call, error=IN_DOUBT)
@@ -201,7 +201,7 @@ class ToolRunner:
 
 
 def _words(error: Exception) -> str:
-    return clean_text(str(error)) or type(error).__name__
+    return clean_text(words_of(error))
 
 
 def _forget(tx: Tx, key: str) -> None:

@@ -117,7 +117,7 @@ async def test_a_late_tool_writes_nothing(path: Path, end: str) -> None:
             before = rows(path)
             leave.set()
             assert await asyncio.to_thread(left.wait, 5)
-            await eventually(lambda: not old.runtime.workpool.busy)
+            await eventually(lambda: not old.runtime.tool_workpool.busy)
             assert rows(path) == before
             await follower.agrees()
         assert began == [1]

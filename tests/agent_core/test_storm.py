@@ -156,7 +156,8 @@ async def test_storm(path: Path, seed: int) -> None:
                 await eventually(lambda thread_id=thread_id: calm(thread_id), 20)
             for follower in followers:
                 await follower.agrees()
-        await eventually(lambda: not one.runtime.workpool.busy and not two.runtime.workpool.busy)
+        pools = [pool for api in (one, two) for pool in (api.runtime.workpool, api.runtime.tool_workpool)]
+        await eventually(lambda: not any(pool.busy for pool in pools))
         check_rows(path)
 
 

@@ -50,7 +50,7 @@ async def waiting(api: Any, thread_id: str, count: int = 1) -> list[str]:
         parts = await tool_parts(api, thread_id)
         ids = [p["toolCallId"] for p in parts if p["state"] in ("approval-requested", "input-available")]
         status = (await api.get_thread(thread_id)).status
-        free = not api.runtime.workpool.busy
+        free = not api.runtime.workpool.busy and not api.runtime.tool_workpool.busy
         return ids if status == "awaiting_tool_results" and len(ids) == count and free else None
 
     return await eventually(found)  # type: ignore[return-value]
