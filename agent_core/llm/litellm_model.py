@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from agent_core.llm.base import (
-    Finish,
-    ModelEvent,
-    ModelRequest,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-    Usage,
-)
+from agent_core.llm.base import Finish, ModelEvent, ModelRequest, Usage
+from agent_core.llm.direct import Reading, direct
 from agent_core.llm.errors import to_model_error
 from agent_core.llm.library import litellm_module, loaded
+from agent_core.llm.reading import ObjectReader
 from agent_core.llm.tokens import context_window, count_tokens
 
 READ_TIMEOUT = 300.0
@@ -39,6 +34,9 @@ class LitellmModel:
             between two reads), api_base, api_key, … OpenAI's options that a model does not take are left out.
     """
 
+    direct = True
+    """Whether streams of known forms are read past litellm's wrapper; see `agent_core.llm.direct`."""
+
     def __init__(self, name: str, **options: Any) -> None:
         self.name = name
         self.options = options
@@ -50,19 +48,25 @@ class LitellmModel:
             answer = await litellm.acompletion(**self._arguments(request))
         except Exception as error:
             raise self._translate(error) from error
-        _keep_only_usage(answer)
-        reader = _Reader()
         try:
-            async for chunk in answer:
-                for event in reader.read(chunk):
+            reading = await self._reading(litellm, answer)
+            async with contextlib.aclosing(reading.events()) as events:
+                async for event in events:
                     yield event
         except Exception as error:
             raise self._translate(error) from error
         finally:
             # Left to the garbage collector, the provider would go on generating.
             await answer.aclose()
-        for event in self._ending(litellm, answer, reader):
-            yield event
+        if (usage := reading.usage) is not None:
+            yield _usage(litellm, self.name, usage)
+        if finish := reading.finish:
+            yield Finish(finish.replace("_", "-"))
+
+    async def _reading(self, litellm: Any, answer: Any) -> Reading:
+        mocked = "mock_response" in self.options
+        past = await direct(litellm, answer) if self.direct and not mocked else None
+        return past or _Wrapped(answer, trusted=mocked)
 
     async def context_window(self, options: Mapping[str, Any]) -> int | None:
         """Return the tokens a request may have; see `SizedModel.context_window`."""
@@ -95,36 +99,28 @@ class LitellmModel:
     def _secrets(self) -> list[str]:
         return [value for name, value in self.options.items() if "key" in name and isinstance(value, str)]
 
-    def _ending(self, litellm: Any, answer: Any, reader: _Reader) -> Iterator[ModelEvent]:
-        if reader.usage is not None:
-            yield _usage(litellm, self.name, reader.usage)
-        if reader.finish and ("mock_response" in self.options or not _was_cut(answer)):
-            yield Finish(reader.finish.replace("_", "-"))
 
+class _Wrapped:
+    """An answer read through litellm's own stream wrapper."""
 
-class _Reader:
-    """Reads litellm's chunks: deltas become events, usage and the finish reason are kept."""
+    def __init__(self, answer: Any, trusted: bool) -> None:
+        self._answer = answer
+        self._trusted = trusted
+        self._reader = ObjectReader()
+        _keep_only_usage(answer)
 
-    def __init__(self) -> None:
-        self.finish: str | None = None
-        self.usage: Any = None
+    @property
+    def finish(self) -> str | None:
+        return self._reader.finish if self._trusted or not _was_cut(self._answer) else None
 
-    def read(self, chunk: Any) -> Iterator[ModelEvent]:
-        if (usage := getattr(chunk, "usage", None)) is not None:
-            self.usage = usage
-        if not chunk.choices:
-            return
-        choice = chunk.choices[0]
-        self.finish = choice.finish_reason or self.finish
-        delta = choice.delta
-        if reasoning := getattr(delta, "reasoning_content", None):
-            yield ReasoningDelta(reasoning)
-        if delta.content:
-            yield TextDelta(delta.content)
-        for call in delta.tool_calls or ():
-            yield ToolCallDelta(
-                call.index or 0, call.id or None, call.function.name or None, call.function.arguments or ""
-            )
+    @property
+    def usage(self) -> Any:
+        return self._reader.usage
+
+    async def events(self) -> AsyncGenerator[ModelEvent]:
+        async for chunk in self._answer:
+            for event in self._reader.read(chunk):
+                yield event
 
 
 def _was_cut(answer: Any) -> bool:

@@ -34,6 +34,12 @@ TOOL = {"type": "function", "function": {"name": "t", "parameters": {"type": "ob
 KEY = "sk-test-1234567890abcdef"
 
 
+@pytest.fixture(autouse=True, params=["direct", "wrapped"])
+def _both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds past litellm's stream wrapper and through it."""
+    monkeypatch.setattr(LitellmModel, "direct", request.param == "direct")
+
+
 def model(server: Provider, name: str = "openai/gpt-4o-mini", **options: Any) -> LitellmModel:
     return LitellmModel(name, **{"api_base": server.url, "api_key": KEY, "timeout": 5, **options})
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, RetryPolicy, Runtime, action_tool, define_internal_agent_api
-from agent_core.llm import close_connections
+from agent_core.llm import LitellmModel, close_connections
 from agent_core.messages import Message, Thread, text_of
 from tests.providers.installed import aimock_command, llmock_command, running
 
@@ -33,6 +33,12 @@ def aimock_url() -> Iterator[str]:
     fixtures = ["--fixtures", str(HERE / "aimock_fixtures.json"), "--validate-on-load", "--strict"]
     with running([*aimock_command(), *fixtures, "--log-level", "warn"], "/health") as url:
         yield url
+
+
+@pytest.fixture(autouse=True, params=["direct", "wrapped"])
+def _both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds past litellm's stream wrapper and through it."""
+    monkeypatch.setattr(LitellmModel, "direct", request.param == "direct")
 
 
 @pytest.fixture(autouse=True)

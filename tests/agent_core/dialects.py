@@ -1,0 +1,125 @@
+"""One answer in each provider's own dialect, as its server streams it, for the loopback provider."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.providers.loopback import call, delta, usage
+
+Event = dict[str, Any] | bytes | float
+
+OPENAI_LIKE = [
+    "openai/gpt-4o-mini",
+    "azure/gpt-4o-mini",
+    "deepseek/deepseek-chat",
+    "fireworks_ai/some-model",
+    "groq/some-model",
+    "hosted_vllm/some-model",
+    "mistral/mistral-small-latest",
+    "openrouter/some/model",
+    "together_ai/some/model",
+    "xai/grok-3",
+]
+"""Providers that speak OpenAI's dialect, some of them in their own way."""
+
+
+def openai() -> list[Event]:
+    """Reasoning, text, two calls, usage."""
+    return [
+        delta("", role="assistant"),
+        delta("It is "),
+        delta("späť 🌙."),
+        call(0, "clock", "", id="call_1"),
+        call(0, arguments='{"zone": '),
+        call(0, arguments='"UTC"}'),
+        call(1, "clock", '{"zone": "CET"}', id="call_2"),
+        delta(finish="tool_calls"),
+        usage(
+            1000,
+            100,
+            prompt_tokens_details={"cached_tokens": 400},
+            completion_tokens_details={"reasoning_tokens": 30},
+        ),
+    ]
+
+
+def anthropic() -> list[Event]:
+    """The same in Anthropic's events. https://docs.anthropic.com/en/docs/build-with-claude/streaming"""
+    counted = {"input_tokens": 500, "cache_read_input_tokens": 400, "cache_creation_input_tokens": 0}
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
+    return [
+        _named("message_start", message=message | {"usage": counted | {"output_tokens": 1}}),
+        *_block(
+            0, {"type": "thinking", "thinking": ""}, [{"type": "thinking_delta", "thinking": "Let me see."}]
+        ),
+        _named("ping"),
+        *_block(
+            1,
+            {"type": "text", "text": ""},
+            [{"type": "text_delta", "text": "It is "}, {"type": "text_delta", "text": "späť 🌙."}],
+        ),
+        *_block(
+            2,
+            {"type": "tool_use", "id": "toolu_1", "name": "clock", "input": {}},
+            [
+                {"type": "input_json_delta", "partial_json": '{"zone": '},
+                {"type": "input_json_delta", "partial_json": '"UTC"}'},
+            ],
+        ),
+        _named("message_delta", delta={"stop_reason": "tool_use"}, usage=counted | {"output_tokens": 90}),
+        _named("message_stop"),
+    ]
+
+
+def gemini() -> list[Event]:
+    """The same from Google AI Studio. https://ai.google.dev/api/generate-content"""
+
+    def said(parts: list[dict[str, Any]], **fields: Any) -> bytes:
+        candidate = {"content": {"parts": parts, "role": "model"}, "index": 0, **fields}
+        counted = {
+            "promptTokenCount": 500,
+            "candidatesTokenCount": 90,
+            "totalTokenCount": 620,
+            "thoughtsTokenCount": 30,
+            "cachedContentTokenCount": 400,
+        }
+        body = {"candidates": [candidate], "usageMetadata": counted, "modelVersion": "gemini"}
+        return b"data: " + json.dumps(body).encode() + b"\r\n\r\n"
+
+    return [
+        said([{"text": "Let me see.", "thought": True}]),
+        said([{"text": "It is "}]),
+        said([{"text": "späť 🌙."}]),
+        said([{"functionCall": {"name": "clock", "args": {"zone": "UTC"}}}]),
+        said([{"text": ""}], finishReason="STOP"),
+    ]
+
+
+def ollama() -> list[Event]:
+    """The same from Ollama, a JSON object a line. https://github.com/ollama/ollama/blob/main/docs/api.md"""
+
+    def line(message: dict[str, Any], **fields: Any) -> bytes:
+        head = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "done": False}
+        body = head | {"message": {"role": "assistant", "content": "", **message}} | fields
+        return json.dumps(body).encode() + b"\n"
+
+    clock = {"function": {"name": "clock", "arguments": {"zone": "UTC"}}}
+    return [
+        line({"content": "It is "}),
+        line({"content": "späť 🌙."}),
+        line({"tool_calls": [clock]}),
+        line({}, done=True, done_reason="stop", prompt_eval_count=500, eval_count=90),
+    ]
+
+
+def _named(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+
+def _block(index: int, start: dict[str, Any], deltas: list[dict[str, Any]]) -> list[Event]:
+    return [
+        _named("content_block_start", index=index, content_block=start),
+        *(_named("content_block_delta", index=index, delta=each) for each in deltas),
+        _named("content_block_stop", index=index),
+    ]
