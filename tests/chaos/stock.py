@@ -29,7 +29,7 @@ class StockRuntime(Runtime):
         self.stock = BackgroundScheduler(jobstores={"default": store}, timezone=UTC)
         _runtimes.append(self)
         nothing: Any = lambda *_: None  # noqa: E731
-        calls = {"dispatch": nothing, "cancel": self.cancel, "notify": nothing}
+        calls = {"dispatch": nothing, "cancel": self.cancel, "notify": nothing, "engine_for": nothing}
         self._writer.wake = _StockWakeUps(self.worker, 1e9, self.stock, **calls)
         self.stock.start()
 
