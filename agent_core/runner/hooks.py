@@ -9,6 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from agent_core.errors import as_exception
+
 _log = logging.getLogger(__name__)
 
 
@@ -58,5 +60,7 @@ async def call_hook(hook: Callable[..., Any] | None, *args: Any) -> None:
         result = hook(*args)
         if inspect.isawaitable(result):
             await result
-    except (Exception, SystemExit):
-        _log.exception("The hook %r failed; nothing else is affected.", getattr(hook, "__name__", hook))
+    except BaseException as error:
+        failure = as_exception(error, "A hook")
+        name = getattr(hook, "__name__", hook)
+        _log.error("The hook %r failed; nothing else is affected.", name, exc_info=failure)

@@ -16,7 +16,7 @@ import pytest
 from agent_core import Agent, RetryPolicy, Runtime, define_internal_agent_api
 from agent_core.errors import MAX_WORDS, ModelError
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta, ToolCallDelta
-from agent_core.testing import Reasoning, ScriptedModel, ToolUse
+from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from tests.agent_core.support import AT_ONCE, agent_on, finished, rows, texts, tool_parts
 from tests.agent_core.wild import RAISED, add, goes_on
 
@@ -190,3 +190,17 @@ async def test_what_a_provider_ran_elsewhere_goes_back_in_pairs(path: Path, stat
         thread = await finished(api, await api.create_thread("Hi", messages=[asked, said]))
         assert (thread.status, (await texts(api, thread))[-1]) == ("completed", "Oh.")
         await goes_on(api, thread)
+
+
+@pytest.mark.parametrize("case", ["an exit", "no Exception", "its own cancellation", "no words"])
+async def test_whatever_a_hook_raises(path: Path, case: str, caplog: pytest.LogCaptureFixture) -> None:
+    def wild(*_: Any) -> None:
+        raise RAISED[case][0]
+
+    hooks: dict[str, Any] = {"on_message_complete": wild, "on_turn_complete": wild}
+    async with agent_on(path, [["Oh."], ["Yes."]], **hooks) as api:
+        define_internal_agent_api(api.runtime, api.agent, on_status_change=wild)
+        thread = await finished(api, await api.create_thread("Hi"))
+        assert thread.status == "completed"
+        await goes_on(api, thread)
+        await eventually(lambda: caplog.text.count("The hook 'wild' failed") == 8)
