@@ -92,10 +92,9 @@ class Pools:
         for pool in self:
             pool.cancel(thread_id)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a step or a tool runs."""
-        return self.steps.busy or self.tools.busy
+    def threads(self) -> set[str]:
+        """Return the ids of the threads for which a step or a tool runs."""
+        return {thread_id for pool in (self.steps, self.tools) for _, thread_id in pool.running()}
 
     def complain(self) -> None:
         """Warn of a pool in which nothing moves."""

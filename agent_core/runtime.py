@@ -17,6 +17,7 @@ from agent_core.clock import Clock, SystemClock
 from agent_core.config import Settings
 from agent_core.errors import DatabaseError, ValidationError
 from agent_core.feeds import Feeds
+from agent_core.fences import FenceWatch
 from agent_core.ids import new_id
 from agent_core.pools import Pools, QueueStats
 from agent_core.presence import Presence, workers_folder
@@ -32,7 +33,7 @@ from agent_core.store import queue_reads
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
 from agent_core.store.reads import Reads
-from agent_core.store.rows import WORK_FEED, step_key
+from agent_core.store.rows import WORK_FEED
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.workpool import Workpool
@@ -87,8 +88,6 @@ class Runtime:
         self._stack = contextlib.ExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self._hooks = Hooks()
-        self._checking = False
-        self._foreign = False
         self._is_open = False
 
     @property
@@ -152,6 +151,9 @@ class Runtime:
             shared = (self.agents, self.worker, self.settings, self.clock, Turns())
             self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
             self._tools = ToolRunner(self._writer, *shared)
+            self._fences = FenceWatch(
+                self._reads, self._runner, self._tools, self._pools, self.settings.pulse
+            )
             self._schedules = ScheduleRunner(self._writer, self.agents, self.clock)
             self._stalls = StallWatch(self.settings.stall, self._describe)
             self._stack = stack.pop_all()
@@ -176,6 +178,7 @@ class Runtime:
                 await self._writer.run(self._wake_ups.release, self.worker)
         await self._hooks.close(_GRACE)
         self._is_open = False
+        self._fences.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -252,39 +255,7 @@ class Runtime:
             self.feeds.tell(touched)
         if touched is None or WORK_FEED in touched:
             self._notify()
-        running = {thread_id for _, thread_id in self.workpool.running() + self.tool_workpool.running()}
-        if running if touched is None else not running.isdisjoint(touched):
-            self._foreign = True
-            if not self._checking:
-                self._checking = True
-                self.spawn(self._check_fences())
-
-    async def _check_fences(self) -> None:
-        again = True
-        try:
-            while again or self._foreign:
-                # Once more after the last commit: what was claimed just before it is live only now.
-                again, self._foreign = self._foreign, False
-                await self._end_stopped()
-                await asyncio.sleep(self.settings.pulse)
-        finally:
-            self._checking = False
-
-    async def _end_stopped(self) -> None:
-        """Cancel what runs here without its fence: it was stopped, deleted or answered elsewhere."""
-        steps, tools = dict(self._runner.live), dict(self._tools.live)
-        ids = {claim.thread_id for claim in (*steps.values(), *tools.values())}
-        if not ids:
-            return
-        fences = await asyncio.to_thread(self._reads.fences, list(ids))
-        for key, claim in steps.items():
-            mine = fences.get(claim.thread_id) == (claim.seq, "streaming")
-            if not mine and self._runner.live.get(key) is claim:
-                self.workpool.end(step_key(claim.thread_id))
-        for key, call in tools.items():
-            mine = fences.get(call.thread_id) == (call.seq, "awaiting_tool_results")
-            if not mine and self._tools.live.get(key) is call:
-                self.tool_workpool.end(key)
+        self._fences.look(touched)
 
     def cancel(self, thread_id: str) -> None:
         """End what runs here for a thread whose fence has been raised; on the event loop."""

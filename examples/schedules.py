@@ -1,6 +1,12 @@
 """A schedule that makes threads, and an agent that reminds itself. Needs no key and a few seconds.
 
-Stop it in the middle and start it again: what came due meanwhile is made up for.
+Name a database (`sqlite:///news.db`), and what came due while it was stopped is made up for.
+
+It prints `The news ran 2 times.
+user: Remind me of my tea in a second.
+assistant: I will remind you.
+user: Reminder: Drink your tea.
+assistant: You asked for it: Reminder: Drink your tea.`
 """
 
 import asyncio
