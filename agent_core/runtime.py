@@ -267,16 +267,9 @@ class Runtime:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _moved(self, thread_id: str, status: str, previous: str) -> None:
-        if self.status_hooks:
-            self._hooks.soon(thread_id, self._tell_status, thread_id, status, previous)
-
-    async def _tell_status(self, thread_id: str, status: str, previous: str) -> None:
-        thread = await asyncio.to_thread(self._reads.thread, thread_id)
-        agents = list(self.agents) if thread is None else [thread.agent]
-        if len(agents) == 1:  # else it was deleted meanwhile, and nobody knows whose it was
-            for hook in self.status_hooks.get(agents[0], ()):
-                await call_hook(hook, thread_id, status, previous)
+    def _moved(self, thread_id: str, status: str, previous: str, agent: str) -> None:
+        for hook in self.status_hooks.get(agent, ()):
+            self._hooks.soon(thread_id, call_hook, hook, thread_id, status, previous)
 
     # --- in the scheduler's threads ---
 

@@ -167,7 +167,7 @@ def select_branch(tx: Tx, thread_id: str, message_id: str) -> None:
     event, status = ("show", "completed") if whole(tx, thread_id, reply) else ("show_unfinished", "stopped")
     tx.do(_SETTLE[event], thread_id=thread_id, new_position=position, new_message=reply)
     if status != at.status:
-        tx.moved(thread_id, at.status, status)
+        tx.moved(thread_id, at.status, status, at.agent)
     crash_point("send.inside")
 
 

@@ -129,7 +129,7 @@ _ADVANCE = Statement(
     update(THREAD)
     .where(_t.id == P("thread_id"), _t.status == "awaiting_tool_results", ~_any_open)
     .values(status="streaming")
-    .returning(_t.id)
+    .returning(_t.agent)
 )
 _THREADS_OF = Statement(select(_c.thread_id).where(_c.id == P("call_id")))
 
@@ -167,9 +167,10 @@ def ask_advance(tx: Tx, thread_id: str) -> Callable[[], str]:
     advanced = tx.ask(_ADVANCE, thread_id=thread_id)
 
     def status() -> str:
-        if advanced() is None:
+        row = advanced()
+        if row is None:
             return "awaiting_tool_results"
-        tx.moved(thread_id, "awaiting_tool_results", "streaming")
+        tx.moved(thread_id, "awaiting_tool_results", "streaming", row[0])
         tx.wake.enqueue(tx, step_key(thread_id), thread_id)
         return "streaming"
 

@@ -185,8 +185,8 @@ def commit(
         streams.replace_partial(tx, thread_id, seq)
     tx.wake.done(tx, step_key(thread_id))
     outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
-    tx.moved(thread_id, "streaming", "awaiting_tool_results" if new_calls else "completed")
     status = "awaiting_tool_results" if new_calls else "completed"
+    tx.moved(thread_id, "streaming", status, claimed.agent)
     if new_calls and all(call.error is not None for call in new_calls):  # nothing to wait for
         status = calls.advance(tx, thread_id)
     changed = deltas.thread_chunk(status=status, retry_state=None, error=None)
@@ -222,7 +222,7 @@ def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk], usage
     )
     if row is None:
         raise FenceLost
-    tx.moved(claimed.thread_id, "streaming", "failed")
+    tx.moved(claimed.thread_id, "streaming", "failed", claimed.agent)
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
     changed = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
     _cut(tx, claimed, row[0], error, rest, changed, usage)

@@ -28,11 +28,10 @@ from agent_core.store.tx import Tx
 
 _t = THREAD.c
 _LOCK = Statement(
-    select(_t.status, _t.position, _t.cursor, _t.turn_cursor, _t.message_id, _t.title, _t.seq)
+    select(_t.status, _t.position, _t.cursor, _t.turn_cursor, _t.message_id, _t.title, _t.seq, _t.agent)
     .where(_t.id == P("thread_id"))
     .with_for_update()
 )
-_AGENT = Statement(select(_t.agent).where(_t.id == P("thread_id")))
 _DELETES = [
     Statement(delete(table).where(column == P("thread_id")))
     for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE)]
@@ -59,6 +58,7 @@ class Standing:
     message_id: str | None
     title: str | None
     seq: int
+    agent: str
 
     @property
     def running(self) -> bool:
@@ -99,8 +99,8 @@ def change(tx: Tx, thread_id: str, **values: Any) -> None:
         ThreadNotFoundError: there is no such thread.
         ThreadBusyError: the agent cannot change while a turn is under way: its calls are this agent's.
     """
-    running, agent = lock(tx, thread_id).running, values.get("agent")
-    if running and agent is not None and tx.must(_AGENT, thread_id=thread_id) != (agent,):
+    at = lock(tx, thread_id)
+    if at.running and values.get("agent", at.agent) != at.agent:
         raise ThreadBusyError(
             f"The thread {thread_id!r} is running; change its agent when it is idle, or stop it."
         )

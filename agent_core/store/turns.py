@@ -218,7 +218,7 @@ def start(
         deltas.thread_chunk(status="streaming", error=None, error_kind=None, retry_state=None, title=title)
     )
     deltas.append(tx, thread_id, cursor, chunks)
-    tx.moved(thread_id, at.status, "streaming")
+    tx.moved(thread_id, at.status, "streaming", at.agent)
     tx.wake.enqueue(tx, step_key(thread_id), thread_id, fresh=True)
 
 
@@ -269,7 +269,7 @@ def stop(tx: Tx, thread_id: str) -> bool:
     if row is None:
         return False
     cursor, seq, message_id, position = row
-    tx.moved(thread_id, at.status, "stopped")
+    tx.moved(thread_id, at.status, "stopped", at.agent)
     chunks = streams.cut(tx, thread_id, seq - 1, position, STOPPED) or []
     chunks += outcomes.close_open(tx, thread_id, STOPPED)
     tx.wake.drop(tx, thread_id)

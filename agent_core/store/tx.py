@@ -49,7 +49,7 @@ class Tx:
         self.now = now
         self.effects: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.touched: set[str] = set()
-        self.moves: list[tuple[str, str, str]] = []
+        self.moves: list[tuple[str, str, str, str]] = []
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Execute and return the number of rows it landed on."""
@@ -90,9 +90,9 @@ class Tx:
         sql, defaults = statement.compiled(self.dialect)
         return self.cursor.execute(sql, defaults | values).fetchall()
 
-    def moved(self, thread_id: str, previous: str, status: str) -> None:
-        """Note that a thread changed its status, for those who asked to be told."""
-        self.moves.append((thread_id, str(status), str(previous)))  # plain text for those outside
+    def moved(self, thread_id: str, previous: str, status: str, agent: str) -> None:
+        """Note that a thread of `agent` changed its status, for those who asked to be told."""
+        self.moves.append((thread_id, str(status), str(previous), agent))  # plain text for those outside
         if status not in RUNNING:
             self.touched.add(idle_feed(thread_id))
 

@@ -56,7 +56,7 @@ class Writer:
         clock: gives every transaction its `now`.
         watch: seconds between looks for commits of other processes (SQLite only: PostgreSQL tells).
         on_touch: called on the event loop with the ids of threads that a commit changed.
-        on_move: called on the event loop with (thread id, status, previous status).
+        on_move: called on the event loop with (thread id, status, previous status, agent).
         on_foreign: called on the event loop when another process committed, with the feeds that it
             touched, or None for any.
     """
@@ -68,7 +68,7 @@ class Writer:
         *,
         watch: float,
         on_touch: Callable[[set[str]], None],
-        on_move: Callable[[str, str, str], None],
+        on_move: Callable[[str, str, str, str], None],
         on_foreign: Foreign,
     ) -> None:
         self._dialect = engine.dialect

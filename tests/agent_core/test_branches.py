@@ -211,14 +211,17 @@ async def test_to_write_on_keeps_the_partial_text_of_the_shown_branch_alone(path
 
 
 async def test_a_stop_before_anything_was_claimed(path: Path) -> None:
-    async with agent_on(path, [["one"], ["two"]]) as api, agent_on(path, [], runtime={"work": False}) as idle:
+    async with agent_on(path, [["one"]]) as api:
         thread = await talk(api, "a")
-        _, one = await ids(api, thread)
+        one = (await ids(api, thread))[1]
+    async with agent_on(path, [], runtime={"work": False}) as idle:
         await idle.regenerate(thread.id, one)
         await idle.stop_thread(thread.id)
-        empty = (await ids(api, thread))[1]
+        empty = (await ids(idle, thread))[1]
         for message_id, status in ((one, "completed"), (empty, "stopped")):
-            assert (await api.select_branch(thread.id, message_id)).status == status
+            assert (await idle.select_branch(thread.id, message_id)).status == status
+    async with agent_on(path, [["two"]]) as api:
         await api.resume_thread(thread.id)
         await finished(api, thread)
+        assert await texts(api, thread) == ["a", "two"]
         assert (await ids(api, thread))[1] == empty
