@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Select, cast, func, select
+from sqlalchemy import ColumnElement, Double, Select, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Session
 
@@ -58,12 +58,17 @@ def summary(
 
 
 def _requests(session: Session) -> Select[Any]:
-    """Select each attempt at a model step with its numbers in columns of their own."""
+    """Select each attempt at a model step with its numbers in columns of their own.
+
+    A step that was committed and says nothing is a fork's copy: the original counts it.
+    """
     sqlite = session.get_bind().dialect.name == "sqlite"
     numbers = [cast(_field(name, sqlite), Double).label(name) for name in _NUMBERS]
     model = func.coalesce(_field("model", sqlite), UNKNOWN).label("model")
-    return select(_s.message_id, _day(sqlite).label("day"), model, _t.agent, *numbers).join(
-        THREAD, _t.id == _s.thread_id
+    return (
+        select(_s.message_id, _day(sqlite).label("day"), model, _t.agent, *numbers)
+        .join(THREAD, _t.id == _s.thread_id)
+        .where(or_(_s.usage.is_not(None), _s.error.is_not(None), _s.status != "committed"))
     )
 
 

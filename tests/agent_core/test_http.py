@@ -123,7 +123,7 @@ async def test_a_thread_from_its_beginning_to_its_end(path: Path) -> None:
 
         gone = await client.delete(f"/threads/{name}")
         assert (gone.status_code, gone.content) == (204, b"")
-        refused(await client.get(f"/threads/{name}"), 404, "ThreadNotFoundError")
+        assert "no thread" in refused(await client.get(f"/threads/{name}"), 404)
 
 
 async def test_tool_calls(path: Path) -> None:
@@ -148,9 +148,7 @@ async def test_tool_calls(path: Path) -> None:
         assert (await client.post(f"/threads/{thread}/approvals", json=edited)).status_code == 204
         denial = {"ids": ["p2"], "reason": "Too dear."}
         assert (await client.post(f"/threads/{thread}/denials", json=denial)).status_code == 204
-        refused(
-            await client.post("/tool-calls/none/result", json={"result": 1}), 404, "ToolCallNotFoundError"
-        )
+        refused(await client.post("/tool-calls/none/result", json={"result": 1}), 404)
         await done(client, thread)
         message = (await client.get(f"/threads/{thread}/messages")).json()["messages"][-1]
         parts = {part["toolCallId"]: part for part in message["parts"] if "toolCallId" in part}
@@ -271,8 +269,10 @@ async def test_other_paths_verbs_and_queries(path: Path) -> None:
             refused(await client.get(f"/threads/{name}/events"), 404)
             refused(await client.post(f"/threads/{name}/messages", json={"prompt": "x"}), 404)
         refused(await client.post("/threads/t/messages", json={}), 422)
-        refused(await client.post("/threads/t/approvals", json={"ids": "p"}), 422)
-        refused(await client.post("/threads/t/approvals", json={"ids": [1]}), 404)
+        for ids in (None, "p", [1], [{}]):
+            refused(await client.post("/threads/t/approvals", json={"ids": ids}), 422)
+        refused(await client.post("/threads/t/messages", json={"prompt": None}), 422)
+        refused(await client.post("/threads/t/history", json={"message": None}), 422)
         refused(await client.post("/threads/t/streams", json={"stream_args": {"kind": "x"}}), 422)
 
 

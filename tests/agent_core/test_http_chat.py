@@ -181,6 +181,31 @@ async def _exists(api: AgentApi) -> bool:
     return await api.get_thread("t") is not None
 
 
+async def test_an_answer_once_more(path: Path) -> None:
+    async with serving(path, [["One."], ["Two."], ["Three."]]) as (client, api):
+        await post(client, said("Hi"))
+        for text in ("Two.", "Three."):  # by the prompt's id, then by the answer's
+            more = {"messageId": (await reply(api)).id} if text == "Three." else {}
+            chunks = await post(client, said("Hi"), trigger="regenerate-message", **more)
+            stored = await reply(api)
+            assert fold(chunks) == stored.parts
+            assert stored.text == text
+            assert {"type": "start", "messageId": stored.id} in chunks
+        assert len(await api.list_messages("t")) == 2
+        body = {"id": "t", "messages": [said("Hi")], "trigger": "regenerate-message", "messageId": "x"}
+        refused(await client.post("/chat", json=body), 404)
+
+
+async def test_a_message_with_other_words_is_an_edited_one(path: Path) -> None:
+    async with serving(path, [["One."], ["Two."], ["Three."]]) as (client, api):
+        await post(client, said("Hi"))
+        await post(client, said("More", "m2"))
+        chunks = await post(client, said("Hello"), messageId="m1")
+        stored = await api.list_messages("t")
+        assert [message.text for message in stored] == ["Hello", "Three."]
+        assert fold(chunks) == stored[-1].parts
+
+
 async def test_a_retry_comes_through(path: Path) -> None:
     async with serving(path, [["first", 0.02, BUSY], ["second"]]) as (client, _):
         chunks = await post(client, said("Hi"))
@@ -205,7 +230,8 @@ async def test_what_is_no_chat_is_refused(path: Path) -> None:
         {"id": "t", "messages": [user | {"role": "system"}]},
         {"id": "t", "messages": [user | {"parts": [5]}]},
         {"id": "t", "messages": [user | {"parts": []}]},
-        {"id": "t", "messages": [user], "trigger": "regenerate-message"},
+        {"id": "t", "messages": [user], "trigger": "nonsense"},
+        {"id": "t", "messages": [user], "trigger": "regenerate-message", "messageId": 5},
         {"id": "t", "messages": [user], "when_busy": "queue"},
     ]
     async with serving(path, [["Yes."]]) as (client, api):

@@ -72,6 +72,18 @@ async def test_what_no_provider_told_is_said_to_be_unknown(path: Path) -> None:
         assert message.usage is None, "a person's message used nothing"
 
 
+async def test_a_fork_has_used_nothing_yet(path: Path) -> None:
+    async with agent_on(path, [answer(10, 0.5), answer(20, 1.0)]) as api:
+        thread = await finished(api, await api.create_thread("1"))
+        last = (await api.list_messages(thread.id))[-1]
+        copy = await api.fork_thread(thread.id, last.id)
+        assert (await api.usage(copy.id)).total == Tally()
+        await api.send_message(copy.id, "2")
+        await finished(api, copy)
+        assert (await api.usage(copy.id)).total.cost == 1.0
+        assert (await api.usage_summary()).total.requests == 2
+
+
 async def test_an_empty_thread_and_none(path: Path) -> None:
     async with agent_on(path, []) as api:
         thread = await api.create_thread()

@@ -25,6 +25,7 @@ import pytest
 
 LLMOCK = "0.2.2"
 AIMOCK = "1.43.0"
+AI_SDK = "6.0.326"
 CACHE = Path(__file__).resolve().parents[2] / ".cache-tests"
 INSTALL_TIMEOUT = 240
 START_TIMEOUT = 30.0
@@ -51,6 +52,18 @@ def aimock_command() -> list[str]:
             options = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
             _run([*npm, "install", *options, "--prefix", str(home), package])
     return [*node, str(home / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js")]
+
+
+def ai_sdk() -> tuple[list[str], Path]:
+    """Return the command of node, and the folder in which it finds the npm package `ai`."""
+    home = CACHE / f"ai-{AI_SDK}"
+    node, npm = _node()
+    with _installing(home) as is_new:
+        if is_new:
+            home.mkdir(parents=True, exist_ok=True)
+            options = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
+            _run([*npm, "install", *options, "--prefix", str(home), f"ai@{AI_SDK}"])
+    return node, home
 
 
 @contextmanager

@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 _STATUS: dict[type[Exception], int] = {
     errors.ThreadNotFoundError: 404,
     errors.ToolCallNotFoundError: 404,
+    errors.MessageNotFoundError: 404,  # before the ValidationError that it is, too
+    errors.ScheduleNotFoundError: 404,
     errors.ThreadBusyError: 409,
     errors.DuplicateMessageError: 409,
     errors.ToolCallFinishedError: 409,
@@ -23,8 +25,10 @@ _STATUS: dict[type[Exception], int] = {
     errors.AccessDeniedError: 403,
     errors.ValidationError: 422,
     errors.DatabaseError: 503,
+    errors.ToolServerError: 502,
     TimeoutError: 408,
 }
+"""The first kind that fits."""
 _MISTAKE = "The server made a mistake; its log says more."
 
 

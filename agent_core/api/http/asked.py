@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from agent_core.agent import CallContext
 from agent_core.errors import ValidationError
+from agent_core.triggers import Trigger, at, cron, every
 
 Context = Callable[[Request], Any]
 """`(request) -> CallContext | None`, sync or async; it raises to refuse the caller."""
@@ -82,12 +83,16 @@ def fields(given: Mapping[str, Any], required: tuple[str, ...], optional: tuple[
     return dict(given)
 
 
-def expect(values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]) -> None:
-    """Check the types of fields where they are given and not null.
+def expect(
+    values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]], must: Collection[str] = ()
+) -> None:
+    """Check the types of fields where they are given and not null; those of `must` are not null.
 
     Raises:
         ValidationError: one has another type.
     """
+    if null := [name for name in must if values.get(name) is None]:
+        raise ValidationError(f"The field {null[0]!r} must not be null.")
     for name, allowed in kinds.items():
         value = values.get(name)
         wrong = not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)
@@ -153,6 +158,53 @@ def moment(text: str) -> datetime:
     # A plus sign that was not written as %2B arrives as a blank.
     when = datetime.fromisoformat(re.sub(r"(T.*) (\d\d:\d\d)$", r"\1+\2", text))
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+
+
+def names(value: list[Any]) -> list[Any]:
+    """Read a list of ids.
+
+    Raises:
+        ValidationError: something in it is no string.
+    """
+    if not all(isinstance(one, str) for one in value):
+        raise ValidationError("The ids must be strings.")
+    return value
+
+
+def trigger(value: Any) -> Trigger | None:
+    """Read a schedule's trigger, in the form in which schedules come back.
+
+    {"type": "cron", "expression", "timezone"}, {"type": "interval", …} with what `triggers.every`
+    takes, or {"type": "date", "moment"}; moments are ISO 8601 or seconds since the epoch.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    if value is None:
+        return None
+    given = {name: _when(item) if name in ("start", "moment") else item for name, item in value.items()}
+    make = _TRIGGERS.get(str(given.pop("type", None)))
+    if make is None:
+        raise ValidationError(f"A trigger's type is one of: {', '.join(_TRIGGERS)}.")
+    try:
+        return make(**given)
+    except TypeError as error:
+        raise ValidationError(f"{value!r:.80} is no trigger: {error}.") from error
+
+
+def _when(value: Any) -> Any:
+    try:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return datetime.fromtimestamp(value, UTC) if number else value
+    except (ValueError, OverflowError, OSError):
+        raise ValidationError(f"{value!r:.40} is no moment.") from None
+
+
+def _at(moment: Any) -> Trigger:
+    return at(moment)
+
+
+_TRIGGERS: Mapping[str, Callable[..., Trigger]] = {"cron": cron, "interval": every, "date": _at}
 
 
 def _said(kind: Callable[[str], Any]) -> str:

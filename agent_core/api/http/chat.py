@@ -30,7 +30,7 @@ from agent_core.errors import (
     ValidationError,
 )
 from agent_core.fold import ThreadView
-from agent_core.messages import OPEN_TOOL_STATES, Thread, is_tool_part
+from agent_core.messages import OPEN_TOOL_STATES, Thread, is_tool_part, prompt_parts
 from agent_core.states import RUNNING
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Chat:
         ctx = await caller(self._context, request)
         body = await body_of(request, self._max_body)
         thread_id, last = _sent(body)
+        if body.get("trigger") == "regenerate-message":
+            return await self._regenerate(thread_id, body.get("messageId") or last["id"], ctx)
         if last["role"] == "user":
             cursor = await self._send(thread_id, last, body.get("when_busy") or "reject", ctx)
             return self._streaming(thread_id, cursor, None, ctx)
@@ -103,7 +105,11 @@ class Chat:
     async def _send(
         self, thread_id: str, message: dict[str, Any], when_busy: Any, ctx: CallContext | None
     ) -> int | None:
-        """Send the message, in a new thread if there is none; return the cursor before its turn."""
+        """Send the message, in a new thread if there is none.
+
+        Returns:
+            the cursor that its turn follows; None: its turn is to be read from its beginning.
+        """
         if when_busy not in ("reject", "interrupt"):
             raise ValidationError(
                 'when_busy must be "reject" or "interrupt" here; a queued turn streams later.'
@@ -113,11 +119,17 @@ class Chat:
             await self._api.create_thread(prompt, thread_id=thread_id, message_id=message_id, ctx=ctx)
             return 0
         thread = await self._thread(thread_id, ctx)
-        known = [m.id for m in await self._api.list_messages(thread_id, limit=2, ctx=ctx)]
-        if message_id in known:  # sent again, perhaps because the connection broke: the same turn
-            return None
+        known = await asyncio.to_thread(self._api.runtime.reads.message, thread_id, message_id)
+        if known is not None:
+            if known.parts != prompt_parts(prompt):  # the person has changed it
+                await self._api.edit_message(thread_id, message_id, prompt, ctx=ctx)
+            return None  # else it is sent again, perhaps because the connection broke: the same turn
         await self._api.send_message(thread_id, prompt, message_id=message_id, when_busy=when_busy, ctx=ctx)
         return thread.cursor
+
+    async def _regenerate(self, thread_id: str, message_id: Any, ctx: CallContext | None) -> Response:
+        await self._api.regenerate(thread_id, message_id, ctx=ctx)
+        return self._streaming(thread_id, None, None, ctx)
 
     async def _exists(self, thread_id: str) -> bool:
         """Say so without asking who may: whoever owns threads cannot know one that is not there yet."""
@@ -167,9 +179,9 @@ def _sent(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     Raises:
         ValidationError: it is not what DefaultChatTransport sends.
     """
-    expect(body, {"id": (str,), "messages": (list,), "trigger": (str,)})
-    if body.get("trigger") not in (None, "submit-message"):
-        raise ValidationError(f"The trigger {body['trigger']!r:.40} is not served; send a new message.")
+    expect(body, {"id": (str,), "messages": (list,), "trigger": (str,), "messageId": (str,)})
+    if body.get("trigger") not in (None, "submit-message", "regenerate-message"):
+        raise ValidationError("The trigger is submit-message or regenerate-message.")
     last: Any = (body.get("messages") or [None])[-1]
     if not body.get("id") or not is_object(last) or not isinstance(last.get("parts"), list):
         raise ValidationError('Send {"id": the thread\'s, "messages": [{"id", "role", "parts"}, …]}.')

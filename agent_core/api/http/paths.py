@@ -1,0 +1,131 @@
+"""The paths: for each one the method of the API behind it, and what its body or query may hold.
+
+They name the same arguments as the methods, so that who knows one knows the other. `user_id` is never
+among them: over HTTP the caller is who `context` says it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent_core.api.http.asked import PATIENCE, count, moment, names, patience, trigger, truth
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One verb and path.
+
+    Attributes:
+        verb, path: of the request; what stands in braces is an argument.
+        method: the name of the API's method.
+        required, optional: the fields of the body.
+        query: the names of the query's values, and what reads each.
+        defaults: arguments that are given all the same.
+        status: of the answer; 204 where the method returns None.
+        name: under which a list is answered, so that there is room beside it.
+    """
+
+    verb: str
+    path: str
+    method: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    query: Mapping[str, Callable[[str], Any]] = field(default_factory=dict[str, Callable[[str], Any]])
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    status: int = 200
+    name: str | None = None
+
+
+TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("title", "agent", "thread_id", "message_id", "new_thread_id", "schedule_id"), (str,)),
+    **dict.fromkeys(("when_busy", "reason", "error", "missed"), (str,)),
+    **dict.fromkeys(("auto_start", "pinned", "archived"), (bool,)),
+    **dict.fromkeys(("metadata", "args", "message", "stream_args", "trigger"), (dict,)),
+    **dict.fromkeys(("messages", "ids"), (list,)),
+    **{"prompt": (str, list), "seconds": (int, float), "max_runs": (int,)},
+}
+"""The JSON types of the fields. Null is as good as leaving an optional one out."""
+
+NULLABLE = ("result", "seconds")
+"""Required fields in which null says something."""
+
+READERS: Mapping[str, Callable[[Any], Any]] = {"trigger": trigger, "ids": names}
+"""Fields of which more is to be said than their type."""
+
+_THREADS, _THREAD = "/threads", "/threads/{thread_id}"
+_MESSAGE, _CALL = _THREAD + "/messages/{message_id}", "/tool-calls/{tool_call_id}"
+_SCHEDULES, _SCHEDULE = "/schedules", "/schedules/{schedule_id}"
+_NEW_THREAD = ("prompt", "messages", "auto_start", "title", "metadata", "agent", "thread_id", "message_id")
+_CHANGES = ("title", "pinned", "archived", "metadata", "agent")
+_NEW_SCHEDULE = ("thread_id", "title", "metadata", "missed", "max_runs", "schedule_id")
+
+PATHS = (
+    Path("POST", _THREADS, "create_thread", optional=_NEW_THREAD, status=201),
+    Path(
+        *("GET", _THREADS, "list_threads"),
+        query={"limit": count, "cursor": str, "query": str, "archived": truth},
+        name="threads",
+    ),
+    Path("GET", _THREAD, "get_thread"),
+    Path("PATCH", _THREAD, "update_thread", optional=_CHANGES),
+    Path("DELETE", _THREAD, "delete_thread"),
+    # Nobody is told when a client goes that waits for an answer, so it may not wait for ever.
+    Path(
+        *("GET", _THREAD + "/idle", "wait_until_idle"),
+        query={"timeout": patience},
+        defaults={"timeout": PATIENCE},
+    ),
+    Path(
+        *("GET", _THREAD + "/messages", "list_messages"),
+        query={"limit": count, "before": str},
+        name="messages",
+    ),
+    Path(
+        *("POST", _THREAD + "/messages", "send_message"),
+        required=("prompt",),
+        optional=("message_id", "when_busy"),
+        status=201,
+    ),
+    Path("POST", _THREAD + "/history", "add_message", required=("message",), status=201),
+    Path("POST", _THREAD + "/resume", "resume_thread", optional=("prompt",)),
+    Path("POST", _THREAD + "/stop", "stop_thread"),
+    Path("POST", _MESSAGE + "/edit", "edit_message", required=("prompt",), status=201),
+    Path("POST", _MESSAGE + "/regenerate", "regenerate"),
+    Path("POST", _MESSAGE + "/select", "select_branch"),
+    Path("POST", _MESSAGE + "/fork", "fork_thread", optional=("new_thread_id",), status=201),
+    Path("POST", _THREAD + "/approvals", "approve_tool_calls", required=("ids",), optional=("args",)),
+    Path("POST", _THREAD + "/denials", "deny_tool_calls", required=("ids",), optional=("reason",)),
+    *(
+        Path(verb, prefix + _CALL + end, method, required=(field_,))
+        for prefix in (_THREAD, "")
+        for verb, end, method, field_ in (
+            ("POST", "/result", "add_tool_result", "result"),
+            ("POST", "/error", "add_tool_error", "error"),
+            ("PUT", "/timeout", "set_tool_call_timeout", "seconds"),
+        )
+    ),
+    Path("GET", _THREAD + "/updates", "stream_updates", query={"from_seq": count}, name="updates"),
+    Path("POST", _THREAD + "/streams", "list_messages_with_streams", optional=("stream_args",)),
+    Path("GET", _THREAD + "/timeline", "timeline", name="spans"),
+    Path("GET", _THREAD + "/usage", "usage"),
+    Path("GET", "/usage", "usage_summary", query={"since": moment, "until": moment}),
+    Path(
+        *("POST", _SCHEDULES, "schedule"),
+        required=("prompt", "trigger"),
+        optional=_NEW_SCHEDULE,
+        defaults={"thread_id": None},
+        status=201,
+    ),
+    Path("GET", _SCHEDULES, "list_schedules", query={"thread_id": str}, name="schedules"),
+    Path("GET", _SCHEDULE, "get_schedule"),
+    Path(
+        *("PATCH", _SCHEDULE, "update_schedule"),
+        optional=("prompt", "trigger", "title", "metadata", "missed"),
+    ),
+    Path("POST", _SCHEDULE + "/pause", "pause_schedule"),
+    Path("POST", _SCHEDULE + "/resume", "resume_schedule"),
+    Path("POST", _SCHEDULE + "/run", "run_schedule_now"),
+    Path("DELETE", _SCHEDULE, "delete_schedule"),
+)
