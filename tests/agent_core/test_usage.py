@@ -56,7 +56,7 @@ async def test_what_no_provider_told_is_said_to_be_unknown(path: Path) -> None:
         thread = await api.create_thread("1")
 
         async def begun() -> bool:
-            return bool(await api.stream_updates(thread.id))
+            return any(update.chunks for update in await api.stream_updates(thread.id))
 
         await eventually(begun)
         await api.stop_thread(thread.id)
