@@ -28,6 +28,7 @@ from agent_core.messages import Chunk, Part, clean_text
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.metering import used, used_in_vain
+from agent_core.runner.past import Past, provider_step
 from agent_core.runner.postpone import postpone
 from agent_core.runner.requests import Prepared, prepare_request
 from agent_core.runner.turn import Turn, Turns
@@ -66,6 +67,11 @@ class _Attempt:
         ]
         taken = self.taken | {call.id for call in new_calls}
         return Turn(self.claim.seq, self.messages, taken, parts, open_ids)
+
+    def past(self, result: StepResult, cursor: int) -> Past:
+        """Return what the next turn needs to know, when this step ended one with the delta `cursor`."""
+        messages = self.messages + provider_step(result.parts)
+        return Past(self.claim.seq, cursor, self.agent.system, messages, self.taken)
 
 
 class Runner:
@@ -162,9 +168,13 @@ class Runner:
         """Return the provider's messages and the ids of every tool call so far."""
         if (known := self._turns.resume(claim.thread_id, claim.seq)) is not None:
             return known
-        history = await asyncio.to_thread(self._reads.history, claim.thread_id)
-        taken = {part["toolCallId"] for message in history for part in message.parts if "toolCallId" in part}
-        taken |= await asyncio.to_thread(self._reads.call_ids, claim.thread_id)  # of other branches, too
+        past = self._turns.pasts.of(claim.thread_id, claim.seq, agent.system)
+        if past is not None:
+            updates = await asyncio.to_thread(self._reads.updates, claim.thread_id, past.cursor)
+            if (known := past.followed_by(updates)) is not None:
+                return known
+        history, taken = await asyncio.to_thread(self._reads.history, claim.thread_id)
+        taken |= {part["toolCallId"] for message in history for part in message.parts if "toolCallId" in part}
         return to_provider(history, agent.system), taken
 
     async def _drive(self, attempt: _Attempt) -> None:
@@ -212,7 +222,7 @@ class Runner:
             # Before the commit: its tools may end before this coroutine hears of it.
             self._turns.keep(claim.thread_id, attempt.turn(result, new_calls))
         crash_point("commit.before")
-        await self._writer.run(
+        cursor = await self._writer.run(
             steps.commit,
             claim,
             parts=parts,
@@ -222,6 +232,8 @@ class Runner:
             first=attempt.flusher.first,
         )
         crash_point("commit.after")
+        if not new_calls:
+            self._turns.pasts.keep(claim.thread_id, attempt.past(result, cursor))
         if agent.on_message_complete is not None or (agent.on_turn_complete is not None and not new_calls):
             self._hooks.soon(claim.thread_id, self._tell_complete, claim, agent, result)
 

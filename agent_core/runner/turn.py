@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from agent_core.history import to_provider
-from agent_core.messages import Message, Part
+from agent_core.messages import Part
+from agent_core.runner.past import Pasts, provider_step
 
 _KEPT = 512  # turns; the oldest is forgotten
-_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(slots=True)
@@ -42,6 +40,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._turns: OrderedDict[str, Turn] = OrderedDict()
+        self.pasts = Pasts()
 
     def keep(self, thread_id: str, turn: Turn) -> None:
         """Remember a turn whose tools are about to run."""
@@ -67,5 +66,4 @@ class Turns:
         turn = self._turns.pop(thread_id, None)
         if turn is None or turn.seq + 1 != seq or turn.open:
             return None
-        step = Message(id="", thread_id=thread_id, role="assistant", parts=turn.parts, created_at=_NEVER)
-        return turn.messages + to_provider([step], None), turn.taken
+        return turn.messages + provider_step(turn.parts), turn.taken

@@ -16,8 +16,9 @@ from agent_core.states import StreamStatus
 from agent_core.store import attempts
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, filled, to_thread
+from agent_core.store.history import read_history
 from agent_core.store.patience import patient
-from agent_core.store.rows import CALL, DELTA, THREAD, P, load
+from agent_core.store.rows import DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
 from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow, WakeUpRow
 
@@ -29,7 +30,6 @@ _FOLLOWING = Statement(
     .where(_t.id == P("thread_id"))
     .order_by(_d.cursor)
 )
-_CALL_IDS = Statement(sql_select(CALL.c.id).where(CALL.c.thread_id == P("thread_id")))
 
 
 @patient
@@ -92,14 +92,10 @@ class Reads:
             found = _messages(session, thread_id, None, None, partial=True)
             return found, function(session, thread_id, *args)
 
-    def history(self, thread_id: str) -> list[Message]:
-        """Return what the model is sent: everything committed, nothing partial, nothing queued."""
-        with self.session() as session:
-            return _messages(session, thread_id, None, None, partial=False, queued=False)
-
-    def call_ids(self, thread_id: str) -> set[str]:
-        """Return the id of every tool call of a thread, those of branches put aside included."""
-        return {row[0] for row in self._bare(_CALL_IDS, thread_id=thread_id)}
+    def history(self, thread_id: str) -> tuple[list[Message], set[str]]:
+        """Return what the model is sent, and the ids of all tool calls; see `read_history`."""
+        with self._engine.connect() as connection:
+            return read_history(connection, thread_id)
 
     def threads_of_call(self, call_id: str, most: int) -> list[str]:
         """Return up to `most` threads that have a tool call with this id, the newest calls first."""
@@ -211,11 +207,8 @@ def _messages(
     before: str | None,
     *,
     partial: bool,
-    queued: bool = True,
 ) -> list[Message]:
     statement = select(MessageRow).where(MessageRow.thread_id == thread_id, MessageRow.branch == 0)
-    if not queued:
-        statement = statement.where(col(MessageRow.queued).is_(False))
     if before is not None:
         mark = session.get(MessageRow, (thread_id, before))
         statement = statement.where(col(MessageRow.position) < (mark.position if mark else 0))
@@ -226,7 +219,7 @@ def _messages(
     for stream in _streams(session, thread_id, replies, limit is None, partial):
         streams[stream.message_id].append(stream)
     calls = _calls(session, thread_id, None if limit is None else replies)
-    others = alternatives(session, thread_id, rows) if queued else {}
+    others = alternatives(session, thread_id, rows)
     return [assemble(row, streams[row.id], calls, others.get(row.id, ())) for row in rows]
 
 

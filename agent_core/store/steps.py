@@ -154,7 +154,7 @@ def commit(
     new_calls: list[NewCall],
     usage: str | None,
     first: bool,
-) -> str:
+) -> int:
     """End a model step whole: its parts, its tool calls, the thread's state, the next wake-ups.
 
     Args:
@@ -167,7 +167,7 @@ def commit(
         first: nothing was flushed before.
 
     Returns:
-        the thread's new status.
+        the cursor of the delta that tells of it.
 
     Raises:
         FenceLost: the step belongs to somebody else now; nothing was written.
@@ -192,9 +192,9 @@ def commit(
     changed = deltas.thread_chunk(status=status, retry_state=None, error=None)
     chunks = [*chunks, {"type": "finish-step"}, *outcomes, changed]
     deltas.append(tx, thread_id, row[0], chunks, seq=seq, message_id=claimed.message_id)
-    if status == "completed" and turns.next_queued(tx, thread_id):
-        status = "streaming"
-    return status
+    if status == "completed":
+        turns.next_queued(tx, thread_id)
+    return row[0]
 
 
 def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usage: str | None = None) -> None:

@@ -1,0 +1,155 @@
+"""The past of a thread in memory: a turn begins from it, and from the rows whenever it may not hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import Agent, AgentApi, Runtime, action_tool, define_internal_agent_api
+from agent_core.history import to_provider
+from agent_core.messages import Update
+from agent_core.runner.past import Past, Pasts
+from agent_core.runner.steps import Runner
+from agent_core.testing import ScriptedModel, ToolUse, eventually
+
+
+@pytest.fixture
+def hits(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each past that was asked for held; what a model is sent is compared with the rows."""
+    seen: list[bool] = []
+    followed_by, history = Past.followed_by, Runner._history  # pyright: ignore[reportPrivateUsage]
+
+    def counted(self: Past, updates: Sequence[Update] | None) -> Any:
+        found = followed_by(self, updates)
+        seen.append(found is not None)
+        return found
+
+    async def checked(self: Runner, claim: Any, agent: Any) -> Any:
+        messages, taken = await history(self, claim, agent)
+        stored, calls = await asyncio.to_thread(self._reads.history, claim.thread_id)  # pyright: ignore[reportPrivateUsage]
+        assert messages == to_provider(stored, agent.system)
+        assert taken == calls
+        return messages, taken
+
+    monkeypatch.setattr(Past, "followed_by", counted)
+    monkeypatch.setattr(Runner, "_history", checked)
+    return seen
+
+
+@action_tool
+async def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def answer(messages: list[dict[str, Any]]) -> list[Any]:
+    """Call the tool for a sum, wait for ever when told to, else answer."""
+    last = messages[-1]
+    if last["role"] == "user" and "sum" in last["content"]:
+        return ["Let me see. ", ToolUse("add", {"a": 1, "b": len(messages)}), ToolUse("nobody", {})]
+    return ["Wait", 3600.0] if "wait" in str(last["content"]) else [f"Answer {len(messages)}."]
+
+
+def api_on(runtime: Runtime, **options: Any) -> AgentApi:
+    agent = Agent("a", ScriptedModel(answer), system="Be brief.", tools=[add], **options)
+    return define_internal_agent_api(runtime, agent)
+
+
+async def say(api: AgentApi, thread_id: str, words: str) -> None:
+    await api.send_message(thread_id, words)
+    thread = await api.wait_until_idle(thread_id, 10)
+    assert thread.status == "completed", thread.error
+
+
+async def test_each_turn_begins_from_memory(hits: list[bool]):
+    async with Runtime("sqlite://") as runtime:
+        api = api_on(runtime)
+        thread = await api.create_thread("sum, please")
+        await api.wait_until_idle(thread.id, 10)
+        for words in ("more", "a sum again", "and more"):
+            await say(api, thread.id, words)
+        assert hits == [True] * 3
+        await api.update_thread(thread.id, title="Sums")
+        await api.add_message(thread.id, {"role": "user", "parts": [{"type": "text", "text": "By the way."}]})
+        await say(api, thread.id, "and then?")
+        assert hits == [True] * 4
+
+
+async def test_what_was_queued_is_there_once(hits: list[bool]):
+    async with Runtime("sqlite://") as runtime:
+        api = api_on(runtime)
+        thread = await api.create_thread("hello")
+        await api.wait_until_idle(thread.id, 10)
+        await asyncio.gather(
+            *(api.send_message(thread.id, f"sum {n}", when_busy="queue") for n in range(4)),
+        )
+        assert (await api.wait_until_idle(thread.id, 10)).status == "completed"
+        assert hits
+        assert all(hits)
+        assert [m.text for m in await api.list_messages(thread.id) if m.role == "user"][1:] == [
+            f"sum {n}" for n in range(4)
+        ]
+
+
+@pytest.mark.parametrize("what", ["edit", "regenerate", "select", "assistant", "stop", "elsewhere"])
+async def test_anything_else_is_read_from_the_rows(what: str, hits: list[bool], tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'agents.db'}"
+    async with Runtime(url) as runtime, Runtime(url) as other_runtime:
+        api, other = api_on(runtime), api_on(other_runtime)
+        thread = await api.create_thread("hello")
+        await api.wait_until_idle(thread.id, 10)
+        await say(api, thread.id, "a sum")
+        shown = await api.list_messages(thread.id)
+        if what == "edit":
+            await other.edit_message(thread.id, shown[2].id, "no sum")
+        elif what == "regenerate":
+            await other.regenerate(thread.id, shown[3].id)
+        elif what == "select":
+            await other.edit_message(thread.id, shown[2].id, "no sum")
+            await other.wait_until_idle(thread.id, 10)
+            await other.select_branch(thread.id, shown[2].id)
+        elif what == "assistant":
+            said = {"role": "assistant", "parts": [{"type": "text", "text": "I said so."}]}
+            await other.add_message(thread.id, said)
+        elif what == "stop":
+            await api.send_message(thread.id, "wait")
+            await eventually(lambda: _text_is_there(api, thread.id))
+            await api.stop_thread(thread.id)
+        else:
+            await say(other, thread.id, "a sum, elsewhere")
+        await api.wait_until_idle(thread.id, 10)
+        for words in ("and now?", "a sum", "and then?"):
+            await say(api, thread.id, words)
+
+
+async def _text_is_there(api: AgentApi, thread_id: str) -> bool:
+    return "Wait" in str(await api.stream_updates(thread_id))
+
+
+async def test_another_system_prompt_is_another_history(hits: list[bool]):
+    prompts = iter(["One.", "Two.", "Two."])
+    async with Runtime("sqlite://") as runtime:
+        model = ScriptedModel(answer)
+        factory = Agent.factory(lambda _ctx, _id: Agent("a", model, system=next(prompts)), name="a")
+        api = define_internal_agent_api(runtime, factory)
+        thread = await api.create_thread("hello")
+        await api.wait_until_idle(thread.id, 10)
+        for words in ("and?", "so?"):
+            await say(api, thread.id, words)
+    assert [request[0]["content"] for request in model.requests] == ["One.", "Two.", "Two."]
+    assert hits == [True]
+
+
+def test_memory_is_bounded_by_what_it_holds():
+    pasts, long = Pasts(), [{"role": "user", "content": "x"}] * 20_000
+    for name in "abcd":
+        pasts.keep(name, Past(1, 1, None, long, set()))
+        pasts.keep(name, Past(1, 1, None, long, set()))
+    assert [pasts.of(name, 2, None) is not None for name in "abcd"] == [False, False, True, True]
+    assert pasts.of("d", 2, None) is None, "it is used once"
+    pasts.keep("huge", Past(1, 1, None, long * 5, set()))
+    assert pasts.of("huge", 3, None) is None, "somebody else had the thread in between"
