@@ -122,12 +122,17 @@ _RUNS = Statement(select(_c.seq, _c.message_id, _c.started_at).where(*_still_min
 _REPORT = Statement(
     update(CALL).where(*_still_mine).values(progress=P("new_progress")).returning(_c.seq, _c.message_id)
 )
-_any_open = exists(
-    select(_c.id).where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))  # as the index has it
+# In the words and the order of its index: SQLite would look at every call of the thread otherwise.
+_first_open = (
+    select(_c.id)
+    .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
+    .order_by(_c.seq, _c.position)
+    .limit(1)
+    .scalar_subquery()
 )
 _ADVANCE = Statement(
     update(THREAD)
-    .where(_t.id == P("thread_id"), _t.status == "awaiting_tool_results", ~_any_open)
+    .where(_t.id == P("thread_id"), _t.status == "awaiting_tool_results", _first_open.is_(None))
     .values(status="streaming")
     .returning(_t.agent)
 )

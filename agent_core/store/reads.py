@@ -17,6 +17,7 @@ from agent_core.store import attempts
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.history import read_history
+from agent_core.store.pages import calls_of, streams_of
 from agent_core.store.patience import patient
 from agent_core.store.rows import DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
@@ -229,18 +230,22 @@ def _streams(
     if not replies:
         return []
     wanted = [StreamStatus.COMMITTED, StreamStatus.PARTIAL] if partial else [StreamStatus.COMMITTED]
-    statement = select(StreamRow).where(StreamRow.thread_id == thread_id, col(StreamRow.status).in_(wanted))
-    if not everything:
-        statement = statement.where(col(StreamRow.message_id).in_(replies))
+    statement = select(StreamRow).where(col(StreamRow.status).in_(wanted))
+    if everything:
+        statement = statement.where(StreamRow.thread_id == thread_id)
+    else:
+        statement = statement.where(StreamRow.thread_id == thread_id, streams_of(thread_id, replies))
     return session.exec(statement.order_by(col(StreamRow.seq))).all()
 
 
 def _calls(session: Session, thread_id: str, messages: set[str] | None) -> dict[str, ToolCallRow]:
-    statement = select(ToolCallRow).where(ToolCallRow.thread_id == thread_id)
-    if messages is not None:
-        if not messages:
-            return {}
-        statement = statement.where(col(ToolCallRow.message_id).in_(messages))
+    statement = select(ToolCallRow)
+    if messages is None:
+        statement = statement.where(ToolCallRow.thread_id == thread_id)
+    elif not messages:
+        return {}
+    else:
+        statement = statement.where(ToolCallRow.thread_id == thread_id, calls_of(thread_id, messages))
     return {row.id: row for row in session.exec(statement)}
 
 
@@ -252,7 +257,7 @@ def _uncommitted(session: Session, thread_id: str, reply: str | None) -> tuple[i
         select(StreamRow)
         .where(
             StreamRow.thread_id == thread_id,
-            StreamRow.message_id == reply,
+            streams_of(thread_id, {reply or ""}),
             col(StreamRow.status).in_(open_ones),
         )
         .order_by(col(StreamRow.seq).desc())

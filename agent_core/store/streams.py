@@ -20,9 +20,17 @@ from agent_core.store.tx import Tx
 _s = STREAM.c
 _mine = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))
 # Of the reply in whose place the thread stands: what a branch put aside had said is not touched.
+# Keys first: see `store.pages`.
+_other = STREAM.alias("of_reply")
 _present = (
     _s.thread_id == P("thread_id"),
-    _s.message_id == select(THREAD.c.message_id).where(THREAD.c.id == P("thread_id")).scalar_subquery(),
+    _s.seq.in_(
+        select(_other.c.seq).where(
+            _other.c.thread_id == P("thread_id"),
+            _other.c.message_id
+            == select(THREAD.c.message_id).where(THREAD.c.id == P("thread_id")).scalar_subquery(),
+        )
+    ),
 )
 
 
@@ -46,7 +54,7 @@ _OPEN = Statement(
 _ended = {"parts": P("new_parts"), "ended_at": P("now")}
 _COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended).returning(_s.seq))
 _CUT = _move("cut", *_mine, error=P("why"), usage=P("new_usage"), **_ended)
-_REPLACE = _move("replace", *_present, _s.seq < P("at_seq"))
+_REPLACE = _move("replace", *_present, _s.seq + 0 < P("at_seq"))  # "+ 0": no range of the primary key
 _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
 _KEEP = _move("keep", *_present)
 _LIVE = Statement(select(_s.message_id, _s.worker).where(*_mine, _s.status == "streaming"))
