@@ -51,7 +51,7 @@ class Runtime:
         async with Runtime("sqlite:///data/agents.db") as runtime: ...
 
     Args:
-        database_url: a SQLAlchemy URL; SQLite here. The folder of the file is made.
+        database_url: sqlite:///path, whose folder is made, or postgresql://user@host/name, which exists.
         workpool: where model steps run.
         tool_workpool: where tools run; by default one of their own, as large as `workpool`.
         settings: durations; the defaults suit everybody but tests.

@@ -30,6 +30,8 @@ from sqlalchemy import Engine
 from agent_core.tables import metadata
 
 _log = logging.getLogger(__name__)
+_its_log = logging.getLogger("apscheduler.agent_core")
+_its_log.setLevel(logging.ERROR)  # that a duty still runs when it comes due again is no news
 
 
 class LeasedJobStore(SQLAlchemyJobStore):
@@ -126,6 +128,7 @@ class Scheduler:
             jobstores={"default": LeasedJobStore(engine, take), "duties": MemoryJobStore()},
             executors={"default": HandOver(deliver), "duties": ThreadPoolExecutor(1)},
             timezone=UTC,
+            logger=_its_log,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         self._scheduler.poll = poll

@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.report import machine
 
-ALL = ("steps", "growth", "chunk_cpu", "live_streams", "long_threads", "resume", "page")
+ALL = ("steps", "steps_postgresql", "growth", "chunk_cpu", "live_streams", "long_threads", "resume", "page")
 
 
 def main() -> None:

@@ -38,10 +38,10 @@ def answer(messages: list[dict[str, Any]]) -> list[Any]:
     return [f"Round {done}.", ToolUse("echo", {"n": done})] if done < ROUNDS else ["Done."]
 
 
-async def converse(database: Path) -> Figures:
+async def converse(url: str) -> Figures:
     """Run the conversations; return the seconds and the CPU seconds from first prompt to last answer."""
     agent = Agent(name="bench", model=ScriptedModel(answer), tools=[echo], max_steps=ROUNDS + 2)
-    async with Runtime(database_url=f"sqlite:///{database}") as runtime:
+    async with Runtime(database_url=url) as runtime:
         api = define_agent_api(runtime, agent)
 
         async def conversation() -> None:
@@ -57,7 +57,7 @@ async def converse(database: Path) -> Figures:
 def ours() -> Figures:
     """Return our seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(converse(Path(folder, "agents.db")))
+        return asyncio.run(converse(f"sqlite:///{Path(folder, 'agents.db')}"))
 
 
 def bare_sqlite(source: Path) -> Figures:
@@ -97,7 +97,7 @@ def main() -> None:
     heading(f"Durable steps: {THREADS} threads x {ROUNDS} rounds of model and tool, SQLite")
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder, "agents.db")
-        asyncio.run(converse(kept))
+        asyncio.run(converse(f"sqlite:///{kept}"))
         figures = interleaved([ours, lambda: bare_sqlite(kept), langgraph], TIMES)
     for unit, own, bare, peer in zip(("steps/s", "steps/CPU s"), *figures, strict=True):
         row("agent_core", STEPS / own, unit)

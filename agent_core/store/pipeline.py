@@ -57,7 +57,7 @@ class Pipeline:
         self._pg: PGconn = connection.pgconn
         self._pg.enter_pipeline_mode()
         self._transformer = Transformer(connection)
-        self._prepared: dict[str, tuple[bytes, tuple[str, ...]]] = {}
+        self._prepared: dict[str, tuple[bytes, tuple[str, ...], list[PyFormat]]] = {}
         self._sent: deque[tuple[Result | None, str]] = deque()  # no result: a preparation, or _SYNC
         self._asked = True  # the server has been told to answer all that was sent
         self._error: Exception | None = None
@@ -71,9 +71,8 @@ class Pipeline:
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> Result:
         """Send a statement with `%(name)s` in the places of its values; it is prepared once."""
-        name, order = self._prepared.get(sql) or self._prepare(sql)
-        given = [values[key] for key in order] if values else []
-        dumped = self._transformer.dump_sequence(given, [_TEXT] * len(given))
+        name, order, formats = self._prepared.get(sql) or self._prepare(sql)
+        dumped = self._transformer.dump_sequence([values[key] for key in order], formats) if values else None
         self._pg.send_query_prepared(name, dumped)
         result = Result(self)
         self._sent.append((result, sql))
@@ -121,14 +120,14 @@ class Pipeline:
         self._selector.close()
         self._connection.close()
 
-    def _prepare(self, sql: str) -> tuple[bytes, tuple[str, ...]]:
+    def _prepare(self, sql: str) -> tuple[bytes, tuple[str, ...], list[PyFormat]]:
         order = tuple(dict.fromkeys(_NAMED.findall(sql)))
         places = {key: f"${number}" for number, key in enumerate(order, 1)}
         name = f"s{len(self._prepared)}".encode()
         text = _NAMED.sub(lambda match: places[match[1]], sql).replace("%%", "%")
         self._pg.send_prepare(name, text.encode())
         self._sent.append((None, sql))
-        self._prepared[sql] = known = (name, order)
+        self._prepared[sql] = known = (name, order, [_TEXT] * len(order))
         return known
 
     def _ask(self) -> None:

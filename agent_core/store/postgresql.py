@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Collection
@@ -53,6 +54,8 @@ class PostgresConnection:
     def open(self) -> None:
         """Connect, and begin to listen."""
         self._listener.start()
+        with contextlib.suppress(psycopg.Error):  # the first write tries again, and says why
+            self._reconnect()
 
     def begin(self) -> bool:
         """Begin a transaction, on a new connection if the old one is lost."""
@@ -115,7 +118,7 @@ class PostgresConnection:
         connection.detach()  # it is not the pool's any more
         return driver
 
-    def _reconnect(self) -> Pipeline:
+    def _reconnect(self) -> None:
         try:
             self._pipeline = pipeline = Pipeline(self._connect())
             pipeline.execute(_SESSION[0])
@@ -123,7 +126,6 @@ class PostgresConnection:
         except psycopg.Error:
             self._give_up()
             raise
-        return pipeline
 
     def _give_up(self) -> None:
         if self._pipeline is not None:

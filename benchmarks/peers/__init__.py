@@ -12,7 +12,7 @@ ENVIRONMENT = Path(".venv-bench")
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
-def run_langgraph(work: str, **arguments: int) -> dict[str, Any]:
+def run_langgraph(work: str, **arguments: int | str) -> dict[str, Any]:
     """Run `langgraph_peer.py` in its own environment and return what it measured.
 
     Raises:

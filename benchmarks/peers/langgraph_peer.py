@@ -1,7 +1,8 @@
 """The same work in LangGraph: `python langgraph_peer.py steps '{"threads": 20, "rounds": 20}'`.
 
 A graph of two nodes, model and tool, whose state is the list of messages, made durable after every
-node (`durability="sync"`) in the AsyncSqliteSaver. Prints one JSON object.
+node (`durability="sync"`) in the AsyncSqliteSaver, or in the AsyncPostgresSaver where a `url` is
+given. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # pyright: ignore[reportMissingImports]
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # pyright: ignore[reportMissingImports]
 from langgraph.graph import END, START, StateGraph  # pyright: ignore[reportMissingImports]
 
@@ -60,9 +62,10 @@ def steps_graph() -> Any:
     return graph
 
 
-async def steps(path: Path, threads: int, rounds: int) -> dict[str, float]:
+async def steps(path: Path, threads: int, rounds: int, url: str | None = None) -> dict[str, float]:
     """Run `threads` conversations at once, each of `rounds` model and tool steps."""
-    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+    made = AsyncPostgresSaver.from_conn_string(url) if url else AsyncSqliteSaver.from_conn_string(str(path))
+    async with made as saver:
         await saver.setup()
         graph = steps_graph().compile(checkpointer=saver)
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,9 @@ class PostgreSQL:
         command = [str(self._bin / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        with (self.folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log, warnings.catch_warnings():
+            # Python 3.12 warns of preexec_fn beside threads; ours does nothing but one system call.
+            warnings.simplefilter("ignore", DeprecationWarning)
             self._process = process = subprocess.Popen[Any](
                 command, stdout=log, stderr=log, preexec_fn=_end_with_parent, **self._as_user()
             )

@@ -1,0 +1,108 @@
+"""Durable steps per second on PostgreSQL: the work of `steps`, on a server that this starts.
+
+The server has PostgreSQL's own settings (fsync, synchronous_commit and full_page_writes are on), its
+data in a temporary folder, and is reached over a Unix socket. Beside it, in the same run: LangGraph's
+AsyncPostgresSaver with `durability="sync"` doing the same work, and bare psycopg writing the rows
+that our run left behind, with as many commits as there were steps, by as many callers as there were
+threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from benchmarks import peers
+from benchmarks.report import Figures, heading, interleaved, row
+from benchmarks.steps import ROUNDS, STEPS, THREADS, converse
+from tests.tools.postgresql import PostgreSQL
+
+TIMES = 5
+_names = (f"run{number}" for number in itertools.count())
+
+
+def fresh(server: PostgreSQL, template: str = "template0") -> str:
+    """Make a database and return its name."""
+    name = next(_names)
+    server.execute(f"create database {name} template {template}", "checkpoint")
+    return name
+
+
+def ours(server: PostgreSQL) -> Figures:
+    """Return our seconds."""
+    return asyncio.run(converse(server.url(fresh(server))))
+
+
+def bare_psycopg(server: PostgreSQL, source: str) -> Figures:
+    """Write the rows of `source` into empty tables like them, in `STEPS` commits; return the seconds."""
+    with psycopg.connect(plain(server, source)) as old:
+        tables = [
+            name for (name,) in old.execute("select tablename from pg_tables where schemaname = 'public'")
+        ]
+        rows = [(table, values) for table in tables for values in old.execute(f'select * from "{table}"')]  # type: ignore[arg-type]
+    empty = fresh(server, source)
+    server.execute(f"truncate {', '.join(tables)}", database=empty)
+    share = -(-len(rows) // STEPS)
+    commits = [rows[at : at + share] for at in range(0, len(rows), share)]
+
+    def write(mine: list[list[tuple[str, Any]]]) -> None:
+        with psycopg.connect(plain(server, empty), autocommit=True, prepare_threshold=0) as new:
+            for commit in mine:
+                with new.transaction():
+                    for table, values in commit:
+                        holes = sql.SQL(", ").join(sql.Placeholder() * len(values))
+                        insert = sql.SQL("insert into {} values ({})").format(sql.Identifier(table), holes)
+                        new.execute(insert, values)
+
+    writers = [threading.Thread(target=write, args=(commits[n::THREADS],)) for n in range(THREADS)]
+    began, worked = time.perf_counter(), time.process_time()
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    return time.perf_counter() - began, time.process_time() - worked
+
+
+def langgraph(server: PostgreSQL) -> Figures:
+    """Return LangGraph's seconds, or NaN where it could not be installed."""
+    url = plain(server, fresh(server))
+    try:
+        measured = peers.run_langgraph("steps", threads=THREADS, rounds=ROUNDS, url=url)
+    except subprocess.CalledProcessError as error:
+        print(f"  LangGraph was not measured: {error}", file=sys.stderr)
+        return float("nan"), float("nan")
+    return measured["seconds"], measured["cpu"]
+
+
+def plain(server: PostgreSQL, database: str) -> str:
+    """Return a URL as libpq reads it."""
+    return server.url(database).replace("+psycopg", "")
+
+
+def main() -> None:
+    """Print steps per second, and per second of this process's CPU."""
+    heading(f"Durable steps: {THREADS} threads x {ROUNDS} rounds of model and tool, PostgreSQL")
+    with contextlib.closing(PostgreSQL()) as server:
+        kept = fresh(server)
+        asyncio.run(converse(server.url(kept)))
+        runs = [lambda: ours(server), lambda: bare_psycopg(server, kept), lambda: langgraph(server)]
+        figures = interleaved(runs, TIMES)
+    for unit, own, bare, peer in zip(("steps/s", "steps/CPU s"), *figures, strict=True):
+        row("agent_core", STEPS / own, unit)
+        note = f"we reach {bare / own:.1%} of it"
+        row("bare psycopg, the same rows, a commit a step", STEPS / bare, unit, note)
+        note = f"we do {peer / own:.1f} times as many"
+        row("LangGraph, AsyncPostgresSaver, sync", STEPS / peer, unit, note)
+
+
+if __name__ == "__main__":
+    main()
