@@ -8,6 +8,7 @@ https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 
 from __future__ import annotations
 
+import itertools
 import re
 import selectors
 from collections import deque
@@ -16,7 +17,7 @@ from typing import Any
 
 from psycopg import Connection, errors
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 _READ, _BOTH = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
@@ -58,16 +59,12 @@ class Pipeline:
         self._pg.enter_pipeline_mode()
         self._transformer = Transformer(connection)
         self._prepared: dict[str, tuple[bytes, tuple[str, ...], list[PyFormat]]] = {}
+        self._numbers = itertools.count()
         self._sent: deque[tuple[Result | None, str]] = deque()  # no result: a preparation, or _SYNC
         self._asked = True  # the server has been told to answer all that was sent
         self._error: Exception | None = None
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._pg.socket, _READ)
-
-    @property
-    def lost(self) -> bool:
-        """Whether the connection is gone."""
-        return self._pg.status != ConnStatus.OK
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> Result:
         """Send a statement with `%(name)s` in the places of its values; it is prepared once."""
@@ -123,7 +120,7 @@ class Pipeline:
     def _prepare(self, sql: str) -> tuple[bytes, tuple[str, ...], list[PyFormat]]:
         order = tuple(dict.fromkeys(_NAMED.findall(sql)))
         places = {key: f"${number}" for number, key in enumerate(order, 1)}
-        name = f"s{len(self._prepared)}".encode()
+        name = f"s{next(self._numbers)}".encode()
         text = _NAMED.sub(lambda match: places[match[1]], sql).replace("%%", "%")
         self._pg.send_prepare(name, text.encode())
         self._sent.append((None, sql))

@@ -147,6 +147,8 @@ def test_an_error_nobody_looked_at_comes_with_the_commit(pipeline: Pipeline) -> 
             assert result.rowcount
     pipeline.settle("ROLLBACK")
     assert pipeline.settle("SELECT count(*) FROM t").fetchall() == [(0,)]
+    assert pipeline.settle("SELECT count(*) + 1 FROM t").fetchall() == [(1,)]
+    assert pipeline.settle("SELECT count(*) + 2 FROM t").fetchall() == [(2,)]
 
 
 def test_what_cannot_be_stored_is_refused_before_it_is_sent(pipeline: Pipeline) -> None:

@@ -58,12 +58,9 @@ async def test_the_ten_lines_of_the_readme(path: Path) -> None:
         assert (await api.list_messages(thread.id))[-1].text == "Clear."
 
 
-async def test_a_killed_process_is_taken_over_at_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the default lease of seconds: the lock file tells of the death."""
-    plan = Plan(tmp_path, pace=0.2)
-    path = prepare(tmp_path / "agents.db")
+    plan = Plan(path.parent, pace=0.2, database=url(prepare(path)))
     dead = spawn(plan)
     async with Runtime(plan.url, work=False) as watching:
         api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
@@ -125,9 +122,8 @@ async def test_closed_while_a_tool_runs_it_waits_for_the_tool(path: Path) -> Non
 
 
 @pytest.mark.parametrize("again", [False, True])
-async def test_a_tool_whose_process_died(tmp_path: Path, again: bool) -> None:
+async def test_a_tool_whose_process_died(path: Path, again: bool) -> None:
     """Not run again unless it says it may; then the model is told that it is in doubt."""
-    path = prepare(tmp_path / "agents.db")
     ran: list[int] = []
 
     @action_tool(rerun_on_interrupt=again)
@@ -154,9 +150,9 @@ async def test_a_tool_whose_process_died(tmp_path: Path, again: bool) -> None:
             assert len(ran) == 1 + again
 
 
-async def test_a_step_that_kills_its_process_is_sealed(tmp_path: Path) -> None:
+async def test_a_step_that_kills_its_process_is_sealed(path: Path) -> None:
     """Three deaths, then a person is asked; resumed, it may try again."""
-    plan = Plan(tmp_path, pace=0, send=("poison",), die_at=("delta.after", 1))
+    plan = Plan(path.parent, pace=0, send=("poison",), die_at=("delta.after", 1), database=url(prepare(path)))
     for _ in range(3):
         child = spawn(plan)
         child.join(20)
