@@ -276,6 +276,19 @@ async def test_other_paths_verbs_and_queries(path: Path) -> None:
         refused(await client.post("/threads/t/streams", json={"stream_args": {"kind": "x"}}), 422)
 
 
+async def test_a_page_of_another_site_cannot_act(path: Path) -> None:
+    """A form or a fetch without a body needs no leave from a browser; JSON does, and nobody gives it."""
+    async with site(path, [["Half", 30.0]]) as client:
+        name = (await client.post("/threads", json={"prompt": "Hi"})).json()["id"]
+        stop = f"/threads/{name}/stop"
+        for headers in ({}, {"content-type": "application/x-www-form-urlencoded"}):
+            for origin in ("http://evil.example", "null"):
+                refused(await client.post(stop, headers={"origin": origin, **headers}), 415)
+        assert (await client.get(f"/threads/{name}")).json()["status"] == "streaming"
+        own = {"origin": f"http://{client.base_url.host}:{client.base_url.port}"}
+        assert (await client.post(stop, headers=own)).json()["status"] == "stopped"
+
+
 async def test_the_internal_api_has_no_http(path: Path) -> None:
     async with Runtime(f"sqlite:///{path}") as runtime:
         api = define_internal_agent_api(runtime, Agent("assistant", ScriptedModel([])))

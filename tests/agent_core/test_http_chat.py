@@ -177,6 +177,15 @@ async def test_stopped_failed_and_interrupted(path: Path) -> None:
         assert chunks[-1] == {"type": "error", "errorText": "The key is wrong."}
 
 
+async def test_deleted_in_mid_turn(path: Path) -> None:
+    async with serving(path, [["Half", LONG]]) as (client, api):
+        sending = asyncio.create_task(post(client, said("Hi")))
+        await eventually(lambda: _exists(api))
+        await eventually(lambda: followed(api) == 1)
+        await api.delete_thread("t")
+        assert (await sending)[-1]["type"] == "error"
+
+
 async def _exists(api: AgentApi) -> bool:
     return await api.get_thread("t") is not None
 

@@ -148,6 +148,9 @@ async def test_it_ends_with_the_thread_and_with_the_runtime(path: Path) -> None:
     async with serving(path, [["Yes."]]) as (client, api):
         thread = await finished(api, await api.create_thread("Hi"))
         other = await api.create_thread()
+        head = await client.head(f"/threads/{thread.id}/events")
+        assert (head.status_code, head.content) == (200, b"")
+        assert followed(api) == 0
         types: list[str | None] = []
 
         async def read(name: str) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -40,11 +41,12 @@ async def body_of(request: Request, most: int) -> dict[str, Any]:
             400, it is none.
     """
     raw = await _read(request, most)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and (raw or _from_elsewhere(request)):
+        # A page of another site cannot say so without asking first, and is kept out by it.
+        raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
     if not raw:
         return {}
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":  # a form of another site's page cannot say so, and is kept out by it
-        raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
     try:
         body = json.loads(raw, parse_constant=_no_json)
     except (ValueError, RecursionError):
@@ -52,6 +54,12 @@ async def body_of(request: Request, most: int) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise HTTPException(400, "The body must be a JSON object.")
     return cast("dict[str, Any]", body)
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Whether a page of another origin asks; a program says no origin."""
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
 
 
 async def _read(request: Request, most: int) -> bytes:

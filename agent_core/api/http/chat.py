@@ -24,6 +24,7 @@ from agent_core.api.http.asked import Context, body_of, caller, expect, is_objec
 from agent_core.api.http.events import EventStream, framed
 from agent_core.api.http.ui_stream import HEADERS, rests, ui_stream
 from agent_core.errors import (
+    AgentCoreError,
     ThreadNotFoundError,
     ToolCallFinishedError,
     ToolCallNotFoundError,
@@ -165,9 +166,12 @@ class Chat:
     ) -> Response:
         async def events() -> AsyncGenerator[str]:
             chunks = ui_stream(self._api, thread_id, cursor, reply, ctx)
-            async with contextlib.aclosing(chunks):
-                async for chunk in chunks:
-                    yield framed(chunk)
+            try:
+                async with contextlib.aclosing(chunks):
+                    async for chunk in chunks:
+                        yield framed(chunk)
+            except AgentCoreError as error:  # deleted, or not allowed any more
+                yield framed({"type": "error", "errorText": str(error)})
             yield "data: [DONE]\n\n"
 
         return EventStream(events(), self._heartbeat, HEADERS)

@@ -51,6 +51,10 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write, and listen for the client to leave: a quiet stream would not notice by writing."""
+        if scope["method"] == "HEAD":
+            await self._events.aclose()
+            await super().__call__(scope, receive, send)
+            return
         writing = asyncio.create_task(self._write(send))
         leaving = asyncio.create_task(_left(receive))
         try:
