@@ -37,7 +37,7 @@ _RANGES = {
     "month": (1, 12),
     "day of the week": (0, 7),  # 0 and 7 are Sunday
 }
-_ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
+_ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([0-9]{1,4}))?")
 _SHORT = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",

@@ -67,6 +67,7 @@ BAD = {
     "'mon/x' is no day of the week": lambda: cron("0 0 * * mon/x"),
     "holds none": lambda: cron("30-10 * * * *"),
     "'\\*/0' is no minute": lambda: cron("*/0 * * * *"),
+    "'\\*/9999": lambda: cron("*/" + "9" * 5000 + " * * * *"),
     "'' is no minute": lambda: cron("1,,2 * * * *"),
     "'١' is no minute": lambda: cron("١ * * * *"),
     "no day of the week of": lambda: cron("* * * * 1\0"),
