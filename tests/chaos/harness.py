@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -13,8 +14,15 @@ from pathlib import Path
 
 from agent_core import AgentApi, Runtime, define_internal_agent_api
 from agent_core.config import Settings
-from tests.chaos.worker import Plan, feed, spawn
-from tests.chaos.world import Verdict, make_agent
+from tests.chaos.branches import Branch
+from tests.chaos.stops import Interrupt, Resume, Stop
+from tests.chaos.stories import Approval, Flaky, Outside, Queue, Story
+from tests.chaos.verdict import Verdict
+from tests.chaos.worker import Plan, spawn
+from tests.chaos.world import make_agent
+
+STORIES: tuple[type[Story], ...] = (Story, Approval, Outside, Flaky, Queue, Stop, Resume, Interrupt, Branch)
+_ALIVE = 12  # threads under way at any time, so that every kill hits work
 
 
 @dataclass
@@ -28,9 +36,11 @@ class Harness:
         pauses: the share of kills that are a SIGSTOP past the lease and a SIGCONT instead.
         alone: one worker makes its threads itself; nobody else touches the database.
         stock: with APScheduler as it comes; a store of its jobs bears one scheduler, so only alone.
+        database: its URL; none: a SQLite file in the folder.
         patience: seconds after the last kill until what still runs is counted as stuck.
         seed: for the moments of the kills.
-        database: the URL; none: a SQLite file in the folder.
+        pause: the shortest and the longest time between two kills.
+        stories: what people do.
     """
 
     folder: Path
@@ -39,34 +49,51 @@ class Harness:
     pauses: float = 0.0
     alone: bool = False
     stock: bool = False
-    patience: float = 30.0
+    patience: float = 60.0
     seed: int | None = None
     pause: tuple[float, float] = (0.2, 1.4)
+    stories: tuple[type[Story], ...] = STORIES
     database: str | None = None
     _children: list[ForkServerProcess] = field(default_factory=list[ForkServerProcess])
+    lived: list[Story] = field(default_factory=list[Story])
 
     async def run(self) -> Verdict:
         """Run it and return the verdict."""
-        began = time.monotonic()
+        began, self._verdict = time.monotonic(), Verdict()
         settings = {"lease": 2.0, "heartbeat": 0.5, "reconcile": 0.5, "max_crashes": 1000}
-        self._plan = Plan(
-            self.folder, 0.01, self.stock, self.alone, settings=settings, database=self.database
-        )
-        self._random = random.Random(self.seed)
-        async with Runtime(self._plan.url, settings=Settings(**settings), work=False) as runtime:
-            api = define_internal_agent_api(runtime, make_agent(self._plan.effects, 0))
-            self._children = [spawn(self._plan) for _ in range(self.workers)]
+        self.plan = Plan(self.folder, 0.01, self.stock, self.alone, settings=settings, database=self.database)
+        self._random, self._over = random.Random(self.seed), False
+        async with Runtime(self.plan.url, settings=Settings(**settings), work=False) as runtime:
+            api = define_internal_agent_api(runtime, make_agent(self.plan.effects, 0))
+            self._children = [await asyncio.to_thread(spawn, self.plan) for _ in range(self.workers)]
             try:
-                feeding = asyncio.create_task(asyncio.sleep(0) if self.alone else feed(api, "t"))
+                people = asyncio.gather(*(self._live(api, n) for n in range(0 if self.alone else _ALIVE)))
                 await self._kill()
-                feeding.cancel()
-                verdict = await self._count(api)
+                self._over = True
+                await self._wait(people)
+                await self._count(api)
             finally:
                 for child in self._children:
                     child.kill()
                     child.join()
-        verdict.kills, verdict.seconds = self.kills, time.monotonic() - began
-        return verdict
+        self._verdict.kills, self._verdict.seconds = self.kills, time.monotonic() - began
+        return self._verdict
+
+    async def _live(self, api: AgentApi, place: int) -> None:
+        """Be one of the people: one story after the other, each on a thread of its own."""
+        number = place
+        while not self._over:
+            kind = self.stories[number % len(self.stories)]
+            thread = await api.create_thread(thread_id=f"{kind.name}{place}-{number}")
+            story = kind(api, self.plan.effects, thread.id, self._random)
+            self.lived.append(story)
+            await story.act()
+            number += 1
+
+    async def _wait(self, people: asyncio.Future[list[None]]) -> None:
+        """Let people end their stories; who is kept waiting for too long is heard all the same."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(people, self.patience)
 
     async def _kill(self) -> None:
         for _ in range(self.kills):
@@ -74,27 +101,34 @@ class Harness:
             place = self._random.randrange(len(self._children))
             child = self._children[place]
             assert child.pid is not None
-            if self._random.random() < self.pauses:
+            if child.exitcode is not None:
+                self._verdict.lose(f"a worker ended by itself, with {child.exitcode}")
+            elif self._random.random() < self.pauses:
+                self._verdict.pauses += 1
                 os.kill(child.pid, signal.SIGSTOP)
                 await asyncio.sleep(3.0)
                 os.kill(child.pid, signal.SIGCONT)
-            else:
-                os.kill(child.pid, signal.SIGKILL)
-                child.join()
-                self._children[place] = spawn(self._plan)
+                continue
+            child.kill()
+            child.join()
+            self._children[place] = await asyncio.to_thread(spawn, self.plan)
 
-    async def _count(self, api: AgentApi) -> Verdict:
+    async def _count(self, api: AgentApi) -> None:
+        if self.alone:
+            self.lived = await self._of_children(api)
+        self._verdict.hear(self.plan.effects.lines())
+        for story in self.lived:
+            thread = await api.get_thread(story.thread_id)
+            if thread is None:
+                self._verdict.lose(f"{story.thread_id} is gone")
+            else:
+                story.judge(self._verdict, thread, await api.list_messages(thread.id))
+
+    async def _of_children(self, api: AgentApi) -> list[Story]:
+        """Wait for the threads that a worker has made itself, which are all work."""
         deadline = time.monotonic() + self.patience
-        verdict = Verdict()
-        states: dict[str, str] = {}
-        for name in [thread.id for thread in await api.list_threads(100_000)]:
-            left = max(0.1, deadline - time.monotonic())
-            try:
-                states[name] = (await api.wait_until_idle(name, left)).status
-            except TimeoutError:
-                thread = await api.get_thread(name)
-                states[name] = thread.status if thread else "gone"
-        effects = self._plan.effects.count()
-        for name, status in states.items():
-            verdict.judge(name, status, await api.list_messages(name), effects)
-        return verdict
+        names = [thread.id for thread in await api.list_threads(100_000)]
+        for name in names:
+            with contextlib.suppress(TimeoutError):
+                await api.wait_until_idle(name, max(0.1, deadline - time.monotonic()))
+        return [Story(api, self.plan.effects, name, self._random) for name in names]

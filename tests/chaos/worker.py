@@ -80,8 +80,8 @@ async def feed(api: AgentApi, prefix: str) -> None:
         for number in itertools.count():
             name = f"{prefix}{number}"
             await api.create_thread(thread_id=name)
-            await api.send_message(name, f"{name}a")
-            await api.send_message(name, f"{name}b", when_busy="queue")
+            await api.send_message(name, f"work {name}a")
+            await api.send_message(name, f"work {name}b", when_busy="queue")
             waiting.add(asyncio.create_task(api.wait_until_idle(name)))
             if len(waiting) == _ALIVE:
                 _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

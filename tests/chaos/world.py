@@ -8,18 +8,38 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from agent_core import Agent, RetryPolicy, StreamingOptions, ToolContext, errors
-from agent_core.messages import Message
-from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.testing import ScriptedModel, ToolUse
-from agent_core.tools import action_tool
+from agent_core.tools import action_tool, async_tool
 
 ROUNDS = 3
-"""Model steps with tool calls in each turn; one more step ends it."""
+"""Model steps with tool calls in a turn of work; one more step ends it."""
+
+Use = tuple[str, dict[str, Any]]
+WORK: list[list[Use]] = [[("charge", {}), ("measure", {})]] * ROUNDS
+SCRIPTS: dict[str, list[list[Use]]] = {
+    "approval": [[("pay", {"amount": 1}), ("pay", {"amount": 2}), ("pay", {"amount": 3}), ("measure", {})]],
+    "outside": [[("ask", {}), ("charge", {})], [("remind", {})]],
+    "flaky": [[("flaky", {}), ("measure", {})], [("flaky", {})]],
+    "queue": [],
+    "short": [[("charge", {}), ("measure", {})]],
+}
+"""What the model calls in each step, by the first word of the prompt; work is what any other word means."""
+
+
+def script(prompt: str) -> list[list[Use]]:
+    """Return the calls of each step of the turn that `prompt` begins."""
+    return SCRIPTS.get(prompt.split()[0], WORK)
+
+
+def texts(prompt: str) -> list[str]:
+    """Return what the model says in each step of it."""
+    steps = range(len(script(prompt)))
+    return [*(f"Step {step} of {prompt}." for step in steps), f"The end of {prompt}."]
 
 
 class Effects:
@@ -34,17 +54,59 @@ class Effects:
         os.write(file, (" ".join(map(str, words)) + "\n").encode())
         os.close(file)
 
+    def first(self, *words: object) -> bool:
+        """Whether nobody has asked this before."""
+        folder = self._path.with_suffix(".once")
+        folder.mkdir(exist_ok=True)
+        try:
+            (folder / "-".join(map(str, words))).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def lines(self) -> list[str]:
+        """Return the lines in order."""
+        return self._path.read_text().splitlines() if self._path.exists() else []
+
     def count(self) -> dict[str, int]:
         """Return how often each line stands there."""
         counts: dict[str, int] = {}
-        for line in self._path.read_text().splitlines() if self._path.exists() else []:
+        for line in self.lines():
             counts[line] = counts.get(line, 0) + 1
         return counts
 
 
 def make_agent(effects: Effects, pace: float) -> Agent:
     """Return the agent of this world; `pace` is how long each of its small waits takes, in seconds."""
+    return Agent(
+        "chaos",
+        ScriptedModel(_model(effects, pace)),
+        tools=_tools(effects, pace),
+        retry=RetryPolicy(max_attempts=5, initial_delay=pace, jitter=0),
+        save_stream_deltas=StreamingOptions(throttle_ms=5),
+    )
 
+
+def _model(effects: Effects, pace: float) -> Callable[[list[dict[str, Any]]], list[Any]]:
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        asked = max(n for n, message in enumerate(messages) if message["role"] == "user")
+        step = sum(message["role"] == "assistant" for message in messages[asked:])
+        prompt = messages[asked]["content"]
+        effects.note("ask", prompt, step)
+        calls = script(prompt)
+        if step == len(calls):
+            return ["The ", pace, "end ", pace, f"of {prompt}."]
+        if step == 1 and effects.first("busy", prompt):
+            return ["Oh", pace, errors.ModelError("Busy.", kind="rate_limited", retryable=True)]
+        names = [f"{prompt}-{step}-{name}" for name, _ in calls[step]]
+        ids = [f"{name}{names[:n].count(name) or ''}" for n, name in enumerate(names)]
+        uses = [ToolUse(use[0], use[1], id=name) for name, use in zip(ids, calls[step], strict=True)]
+        return [f"Step {step} ", pace, f"of {prompt}.", pace, *uses]
+
+    return turn
+
+
+def _tools(effects: Effects, pace: float) -> list[Any]:
     @action_tool
     def charge(ctx: ToolContext) -> str:
         """Charge: must not happen twice."""
@@ -59,94 +121,29 @@ def make_agent(effects: Effects, pace: float) -> Agent:
         effects.note("measure", ctx.idempotency_key)
         return "measured"
 
-    def turn(messages: list[dict[str, Any]]) -> list[Any]:
-        asked = max(n for n, message in enumerate(messages) if message["role"] == "user")
-        step = sum(message["role"] == "assistant" for message in messages[asked:])
-        prompt = messages[asked]["content"]
-        effects.note("ask", prompt, step)
-        if step == ROUNDS:
-            return ["The ", pace, "end ", pace, f"of {prompt}."]
-        if step == 1 and effects.count()[f"ask {prompt} {step}"] == 1:
-            return ["Oh", pace, errors.ModelError("Busy.", kind="rate_limited", retryable=True)]
-        uses = [ToolUse(name, {}, id=f"{prompt}-{step}-{name}") for name in ("charge", "measure")]
-        return [f"Step {step} ", pace, f"of {prompt}.", pace, *uses]
+    @action_tool(needs_approval=True)
+    def pay(amount: int, ctx: ToolContext) -> str:
+        """Pay: must not happen without a person's yes, nor twice, nor with another amount."""
+        effects.note("pay", ctx.idempotency_key, amount)
+        time.sleep(pace)
+        return f"paid {amount}"
 
-    return Agent(
-        "chaos",
-        ScriptedModel(turn),
-        tools=[charge, measure],
-        retry=RetryPolicy(max_attempts=5, initial_delay=pace, jitter=0),
-        save_stream_deltas=StreamingOptions(throttle_ms=5),
-    )
+    @action_tool(retry=RetryPolicy(max_attempts=20, backoff="fixed", initial_delay=10 * pace, jitter=0))
+    def flaky(ctx: ToolContext) -> str:
+        """Fail twice before it works."""
+        if ctx.attempt < 3:
+            raise OSError("Not yet.")
+        effects.note("flaky", ctx.idempotency_key)
+        return "worked"
 
+    @async_tool
+    def ask(ctx: ToolContext) -> None:
+        """Ask somebody, who answers when they like."""
+        effects.note("asked", ctx.idempotency_key)
 
-@dataclass
-class Verdict:
-    """What a run cost; `lost`, `doubled` and `stuck` must be 0."""
+    @async_tool(timeout=0.5)
+    def remind(ctx: ToolContext) -> None:
+        """Ask somebody who never answers."""
+        effects.note("reminded", ctx.idempotency_key)
 
-    threads: int = 0
-    steps: int = 0
-    kills: int = 0
-    asked: int = 0
-    in_doubt: int = 0
-    lost: int = 0
-    doubled: int = 0
-    stuck: int = 0
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list[str])
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing was lost, doubled or stuck."""
-        return not (self.lost or self.doubled or self.stuck)
-
-    def judge(self, thread_id: str, status: str, messages: list[Message], effects: dict[str, int]) -> None:
-        """Add one thread, whose prompts were all sent and had all the time they needed."""
-        self.threads += 1
-        if status != "completed":
-            self.stuck += 1
-            self.notes.append(f"{thread_id} is {status}")
-            return
-        for question, reply in zip(messages[::2], messages[1::2], strict=False):
-            self._judge_turn(thread_id, question.text, reply, effects)
-        if len(messages) % 2:
-            self._lose(f"{thread_id} has an unanswered message")
-
-    def _judge_turn(self, thread_id: str, prompt: str, reply: Message, effects: dict[str, int]) -> None:
-        said = [part["text"] for part in reply.parts if part["type"] == "text"]
-        right = [f"Step {step} of {prompt}." for step in range(ROUNDS)] + [f"The end of {prompt}."]
-        self.steps += len(said)
-        if len(said) > len(right):
-            self._double(f"{thread_id} says {said}")
-        elif said != right:
-            self._lose(f"{thread_id} says {said}")
-        calls = [part for part in reply.parts if "toolCallId" in part]
-        if len(calls) != 2 * ROUNDS:
-            self._lose(f"{thread_id} has {len(calls)} calls")
-        for part in calls:
-            self._judge_call(thread_id, part, effects)
-        self.asked += sum(effects.get(f"ask {prompt} {step}", 0) for step in range(ROUNDS + 1))
-
-    def _judge_call(self, thread_id: str, part: dict[str, Any], effects: dict[str, int]) -> None:
-        verb = part["type"].removeprefix("tool-")
-        times = effects.get(f"{verb} {thread_id}:{part['toolCallId']}", 0)
-        if verb == "charge" and part.get("errorText") == IN_DOUBT:
-            self.in_doubt += 1
-        elif part["state"] != "output-available" or times == 0:
-            self._lose(f"{thread_id} has {part}, which happened {times} times")
-        if verb == "charge" and times > 1:
-            self._double(f"{thread_id} charged {times} times in {part['toolCallId']}")
-
-    def _lose(self, note: str) -> None:
-        self.lost += 1
-        self.notes.append(note)
-
-    def _double(self, note: str) -> None:
-        self.doubled += 1
-        self.notes.append(note)
-
-    def table(self) -> str:
-        """Return the figures, for people."""
-        names = ("threads", "steps", "kills", "asked", "in_doubt", "lost", "doubled", "stuck", "seconds")
-        line = "  ".join(f"{name} {getattr(self, name):g}" for name in names)
-        return "\n".join([line, *self.notes[:10]])
+    return [charge, measure, pay, flaky, ask, remind]

@@ -1,0 +1,273 @@
+"""What the store should hold, as plain dicts: docs/lifecycle.md written down once more, without SQL.
+
+`test_state_machine.py` does the same things here and there and compares. Each method is one transaction;
+it returns whether it lands. `by` is the worker whose process does it, None for one that only serves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_core.config import MAX_TIMEOUT
+from agent_core.states import CALL, IDLE, OPEN_CALLS, RUNNING
+from agent_core.store.rows import step_key, timeout_key, tool_key
+
+LEASE = 8.0
+Values = dict[str, Any]
+Call = tuple[str, str]
+
+
+class Model:
+    """Threads, streams, calls and wake-ups, and the moment."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.threads: dict[str, Values] = {}
+        self.streams: dict[tuple[str, int], Values] = {}
+        self.calls: dict[Call, Values] = {}
+        self.wakes: dict[str, tuple[float, str | None]] = {}
+
+    # wake-ups
+
+    def wake(self, key: str, by: str | None, due: float | None = None) -> None:
+        mine = due is None and by is not None
+        self.wakes[key] = (self.now + LEASE, by) if mine else (due or self.now, None)
+
+    def done(self, key: str, by: str | None) -> None:
+        if self.wakes.get(key, (0, None))[1] == by and by is not None:
+            del self.wakes[key]
+
+    def due(self) -> list[str]:
+        return [key for key, (at, _) in self.wakes.items() if at <= self.now]
+
+    def push(self, worker: str, until: float, owner: str | None) -> None:
+        """Move everything that `worker` holds to `until`, and to `owner`."""
+        for key, (_, holder) in self.wakes.items():
+            if holder == worker:
+                self.wakes[key] = (until, owner)
+
+    def held(self, key: str, worker: str) -> bool:
+        return self.wakes.get(key, (0, None))[1] == worker
+
+    # turns
+
+    def create(self, name: str, message: str, run: bool, by: str | None) -> None:
+        self.threads[name] = {"status": "completed", "seq": 0, "attempt": 0, "crashes": 0, "steps": 0}
+        self.threads[name] |= {"retry": False, "reply": None, "order": [message], "queued": []}
+        if run:
+            self._begin(name, None, by)
+
+    def send(self, name: str, message: str, how: str, by: str | None) -> bool:
+        thread = self.threads[name]
+        if message in (*thread["order"], *thread["queued"]):
+            return False
+        if thread["status"] in RUNNING and how == "interrupt":
+            self.stop(name)
+        if thread["status"] in IDLE:
+            self._begin(name, message, by)
+        else:
+            thread["queued"].append(message)
+        return True
+
+    def resume(self, name: str, by: str | None) -> bool:
+        thread = self.threads[name]
+        ends_with_reply = thread["order"][-1].startswith("msg_")
+        interrupted = thread["status"] != "completed"
+        if ends_with_reply and not (interrupted and thread["order"][-1] == thread["reply"]):
+            return False
+        if interrupted:
+            self._start(name, by)
+        else:
+            self._begin(name, None, by)
+        return True
+
+    def stop(self, name: str) -> bool:
+        thread = self.threads[name]
+        if thread["status"] in IDLE:
+            return False
+        self._cut(name)
+        thread["status"], thread["retry"] = "stopped", False
+        thread["seq"] += 1
+        for call in self.open_calls(name):
+            self.calls[call] |= {"status": "failed", "outcome": "stopped"}
+        self.wakes = {key: value for key, value in self.wakes.items() if key.split(":")[1] != name}
+        return True
+
+    def delete(self, name: str) -> None:
+        del self.threads[name]
+        for of_thread in (self.streams, self.calls):
+            for key in [key for key in of_thread if key[0] == name]:
+                del of_thread[key]  # pyright: ignore[reportArgumentType]
+        self.wakes = {key: value for key, value in self.wakes.items() if key.split(":")[1] != name}
+
+    def _begin(self, name: str, message: str | None, by: str | None) -> None:
+        thread = self.threads[name]
+        for key, stream in self.streams.items():
+            if key[0] == name and stream["status"] == "partial":
+                stream["status"] = "committed" if stream["said"] else "superseded"
+        thread["order"] += thread["queued"] + ([message] if message else [])
+        thread["queued"], thread["reply"] = [], None
+        self._start(name, by)
+
+    def _start(self, name: str, by: str | None) -> None:
+        self.threads[name] |= {"status": "streaming", "attempt": 0, "crashes": 0, "steps": 0, "retry": False}
+        self.wake(step_key(name), by)
+
+    # steps
+
+    def claim(self, name: str, worker: str) -> tuple[int, int, int, int] | None:
+        thread, key = self.threads.get(name), step_key(name)
+        if thread is None or thread["status"] != "streaming" or not self.held(key, worker):
+            self.done(key, worker)
+            return None
+        open_one = self.streams.get((name, thread["seq"]), {"status": "", "worker": worker})
+        if open_one["status"] == "streaming":
+            self._cut(name)
+            thread["crashes"] += open_one["worker"] != worker
+        thread["seq"] += 1
+        thread["retry"] = False
+        self.streams[name, thread["seq"]] = {"status": "streaming", "worker": worker, "said": False}
+        return thread["seq"], thread["attempt"] + 1, thread["crashes"], thread["steps"]
+
+    def live(self, name: str, seq: int) -> bool:
+        thread = self.threads.get(name, {})
+        return thread.get("status") == "streaming" and thread["seq"] == seq
+
+    def flush(self, name: str, seq: int) -> bool:
+        if not self.live(name, seq):
+            return False
+        self._say(name)
+        return True
+
+    def commit(self, name: str, seq: int, calls: dict[str, str], by: str) -> bool:
+        if not self.live(name, seq):
+            return False
+        thread = self.threads[name]
+        self._say(name)
+        self._ensure_reply(name)
+        self.streams[name, seq]["status"] = "committed"
+        thread |= {"attempt": 0, "crashes": 0, "steps": thread["steps"] + 1}
+        self.done(step_key(name), by)
+        for call_id, status in calls.items():
+            outcome = "no such tool" if status == "failed" else None
+            self.calls[name, call_id] = {"status": status, "attempt": 0, "outcome": outcome}
+            if status == "pending":
+                self.wake(tool_key(name, call_id), by)
+        thread["status"] = "awaiting_tool_results" if calls else "completed"
+        self._advance(name, by)
+        if not calls and thread["queued"]:
+            thread["order"].append(thread["queued"].pop(0))
+            thread["reply"] = None
+            self._start(name, by)
+        return True
+
+    def end_attempt(self, name: str, seq: int, how: str, said: bool, due: float) -> bool:
+        """`how`: retry, fail or release; `said`: there was something that no flush has written yet."""
+        if not self.live(name, seq):
+            return False
+        thread = self.threads[name]
+        if said:
+            self._say(name)
+        self._cut(name)
+        if how == "fail":
+            thread |= {"status": "failed", "retry": False}
+            self.wakes.pop(step_key(name), None)
+            return True
+        thread |= {"attempt": thread["attempt"] + 1, "retry": True} if how == "retry" else {}
+        self.wake(step_key(name), None, due)
+        return True
+
+    def _say(self, name: str) -> None:
+        seq = self.threads[name]["seq"]
+        self.streams[name, seq]["said"] = True
+        for key, stream in self.streams.items():
+            if key[0] == name and key[1] < seq and stream["status"] == "partial":
+                stream["status"] = "superseded"
+
+    def _cut(self, name: str) -> None:
+        stream = self.streams.get((name, self.threads[name]["seq"]))
+        if stream is not None and stream["status"] == "streaming":
+            stream["status"] = "partial"
+            if stream["said"]:
+                self._ensure_reply(name)
+
+    def _ensure_reply(self, name: str) -> None:
+        thread = self.threads[name]
+        if thread["reply"] not in thread["order"]:
+            thread["order"].append(thread["reply"])
+
+    # tool calls
+
+    def open_calls(self, name: str) -> list[Call]:
+        return [key for key, call in self.calls.items() if key[0] == name and call["status"] in OPEN_CALLS]
+
+    def claim_call(self, call: Call, worker: str) -> tuple[int, bool] | None:
+        row, key = self.calls.get(call), tool_key(*call)
+        if row is None or row["status"] not in CALL["claim"] or not self.held(key, worker):
+            self.done(key, worker)
+            return None
+        in_doubt = row["status"] == "running"
+        row |= {"status": "running", "attempt": row["attempt"] + 1}
+        return row["attempt"], in_doubt
+
+    def runs(self, call: Call, attempt: int) -> bool:
+        row = self.calls.get(call, {})
+        return row.get("status") == "running" and row["attempt"] == attempt
+
+    def put_back(self, call: Call, attempt: int, due: float) -> bool:
+        if not self.runs(call, attempt):
+            return False
+        self.calls[call]["status"] = "pending"
+        self.wake(tool_key(*call), None, due)
+        return True
+
+    def hand_over(self, call: Call, attempt: int, timeout: float | None, by: str) -> bool:
+        if not self.runs(call, attempt):
+            return False
+        self.calls[call]["status"] = "waiting"
+        self.done(tool_key(*call), by)
+        if timeout is not None and timeout_key(*call) not in self.wakes:
+            self.wake(timeout_key(*call), None, self.now + timeout)
+        return True
+
+    def set_timeout(self, call: Call, seconds: float | None) -> bool:
+        """None: for ever, which is a row as well until the call waits for others."""
+        row, key = self.calls.get(call, {}), timeout_key(*call)
+        if row.get("status") not in ("pending", "running", "waiting"):
+            return False
+        if seconds is None and row["status"] == "waiting":
+            self.wakes.pop(key, None)
+        else:
+            self.wake(key, None, self.now + (MAX_TIMEOUT if seconds is None else seconds))
+        return True
+
+    def finish(self, call: Call, outcome: str, status: str, by: str | None, attempt: int | None) -> bool:
+        """`attempt`: the fence of the worker `by`; None: the outcome comes from outside."""
+        row = self.calls.get(call)
+        event = "succeed" if status == "succeeded" else "fail"
+        if row is None or row["status"] not in CALL[event] or attempt not in (None, row["attempt"]):
+            return False
+        row |= {"status": status, "outcome": outcome}
+        self.wakes.pop(timeout_key(*call), None)
+        if attempt is None:
+            self.wakes.pop(tool_key(*call), None)
+        else:
+            self.done(tool_key(*call), by)
+        self._advance(call[0], by)
+        return True
+
+    def decide(self, calls: list[Call], approved: bool, by: str | None) -> bool:
+        if any(self.calls.get(call, {}).get("status") != "approval" for call in calls):
+            return False
+        for call in calls:
+            self.calls[call] |= {"status": "pending"} if approved else {"status": "denied", "outcome": "No."}
+            if approved:
+                self.wake(tool_key(*call), by)
+        self._advance(calls[0][0], by)
+        return True
+
+    def _advance(self, name: str, by: str | None) -> None:
+        thread = self.threads[name]
+        if thread["status"] == "awaiting_tool_results" and not self.open_calls(name):
+            thread["status"] = "streaming"
+            self.wake(step_key(name), by)
