@@ -1,7 +1,7 @@
 """The fake providers that nobody here wrote: installed by the test run itself, each in its own place.
 
-`llmock` (PyPI, MIT) and `@copilotkit/aimock` (npm, MIT) go to .cache-tests/, never into the project's
-own environment. Node comes from the machine, else from the wheel that pyright brings along.
+`llmock` (PyPI, MIT), `@copilotkit/aimock` (npm, MIT) and `ai`, the AI SDK (npm, Apache-2.0), go to
+.cache-tests/, never into the project's own environment. Node comes from the machine, else from the wheel that pyright brings along.
 """
 
 from __future__ import annotations
@@ -43,15 +43,27 @@ def llmock_command() -> list[str]:
 
 def aimock_command() -> list[str]:
     """Return the command of the installed aimock; installs it the first time."""
-    home = CACHE / f"aimock-{AIMOCK}"
+    node, home = _npm_package("aimock", "@copilotkit/aimock", AIMOCK)
+    return [*node, str(home / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js")]
+
+
+def ai_sdk_command(script: Path) -> list[str]:
+    """Return the command that runs a script which imports the AI SDK; installs that the first time."""
+    node, home = _npm_package("ai", "ai", AI_SDK)
+    there = home / script.name  # Node looks for packages from where the script stands
+    there.write_bytes(script.read_bytes())
+    return [*node, str(there)]
+
+
+def _npm_package(name: str, package: str, version: str) -> tuple[list[str], Path]:
+    home = CACHE / f"{name}-{version}"
     node, npm = _node()
     with _installing(home) as is_new:
         if is_new:
             home.mkdir(parents=True, exist_ok=True)
-            package = f"@copilotkit/aimock@{AIMOCK}"
             options = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-            _run([*npm, "install", *options, "--prefix", str(home), package])
-    return [*node, str(home / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js")]
+            _run([*npm, "install", *options, "--prefix", str(home), f"{package}@{version}"])
+    return node, home
 
 
 def ai_sdk() -> tuple[list[str], Path]:
