@@ -1,0 +1,171 @@
+"""Each revision upgrades a database with rows in it, and what stood there reads as before.
+
+`rows_of_0001.json` was written by the last version that knew revision 0001: a talk with a tool call, a thread
+that failed, one that was stopped, and one that waits for a person while two messages are queued.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Boolean, Engine, MetaData, text
+
+import agent_core
+from agent_core.store.engine import opened
+from agent_core.store.migrate import VERSION_TABLE
+from agent_core.store.rows import MESSAGE
+from agent_core.testing import ToolUse
+from agent_core.tools import action_tool, async_tool
+from tests.agent_core.databases import url
+from tests.agent_core.support import agent_on, finished, rows, texts, tool_parts
+
+ROWS = json.loads(Path(__file__).with_name("rows_of_0001.json").read_text())
+SAID = {
+    "talk": ["hello", "You said hello.", "look", "I look.\n\nDone.", "bye", "You said bye."],
+    "failed": ["fail", "Half"],
+    "stopped": ["slow", "Half"],
+    "waiting": ["pay", "I pay.", "q1", "q2"],
+}
+
+
+def make(engine: Engine, revision: str, content: dict[str, list[dict[str, Any]]]) -> None:
+    """Empty a database, bring it to a revision and put rows into it."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(agent_core.__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # there it is made from a template of today's schema
+            connection.execute(text("drop schema public cascade"))
+            connection.execute(text("create schema public"))
+        steps: Any = lambda at, _context: scripts._upgrade_revs(revision, at)  # noqa: E731
+        with EnvironmentContext(config, scripts, fn=steps) as environment:
+            environment.configure(connection=connection, version_table=VERSION_TABLE, transactional_ddl=False)
+            environment.run_migrations()
+        tables = MetaData()
+        tables.reflect(connection)
+        for name, found in content.items():
+            columns = tables.tables[name].columns
+            flags = {column.name for column in columns if isinstance(column.type, Boolean)}
+            for row in found:
+                values = {key: bool(value) if key in flags else value for key, value in row.items()}
+                connection.execute(tables.tables[name].insert().values(values))
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    with opened(url(path), "NORMAL") as (engine, *_):
+        make(engine, "0001", ROWS)
+    return path
+
+
+@action_tool
+async def look(place: str) -> str:
+    """Look."""
+    return f"seen {place}"
+
+
+@action_tool(needs_approval=True)
+async def pay(amount: int) -> str:
+    """Pay."""
+    return f"paid {amount}"
+
+
+@async_tool
+async def ask() -> None:
+    """Ask."""
+
+
+def answer(messages: list[dict[str, Any]]) -> list[Any]:
+    last = messages[-1]
+    return ["Done."] if last["role"] == "tool" else [f"You said {last['content']}."]
+
+
+async def test_what_stood_there_reads_as_before(old: Path) -> None:
+    async with agent_on(old, answer, tools=[look, pay, ask]) as api:
+        for thread_id, said in SAID.items():
+            assert await texts(api, thread_id) == said, thread_id
+        (part,) = await tool_parts(api, "talk")
+        assert (part["state"], part["input"], part["output"]) == (
+            "output-available",
+            {"place": "here"},
+            "seen here",
+        )
+        states = {thread.id: (thread.status, thread.error) for thread in await api.list_threads()}
+        assert states == {
+            "talk": ("completed", None),
+            "failed": ("failed", "No."),
+            "stopped": ("stopped", None),
+            "waiting": ("awaiting_tool_results", None),
+        }
+
+
+async def test_each_message_knows_the_one_before_it(old: Path) -> None:
+    async with agent_on(old, answer, tools=[look, pay, ask]) as api:
+        for thread_id, said in SAID.items():
+            shown = await api.list_messages(thread_id)
+            placed = [message for message in shown if not message.metadata.get("queued")]
+            assert len(shown) == len(said)
+            found = await _parents(old, thread_id)
+            assert [found[message.id] for message in placed] == [None, *(m.id for m in placed[:-1])]
+            assert all(found[m.id] is None for m in shown if m not in placed)
+            assert all(len(message.branches) <= 1 for message in shown)
+
+
+async def _parents(path: Path, thread_id: str) -> dict[str, str | None]:
+    names = MESSAGE.columns.keys()
+    found = [dict(zip(names, row, strict=True)) for row in rows(path, MESSAGE)["agent_message"]]
+    return {row["id"]: row["parent_id"] for row in found if row["thread_id"] == thread_id}
+
+
+async def test_what_waited_goes_on(old: Path) -> None:
+    """The approval is still there, the outcome from outside is taken, and the queue is answered in order."""
+    async with agent_on(old, answer, tools=[look, pay, ask]) as api:
+        await api.approve_tool_calls("waiting", ["c2"])
+        await api.add_tool_result("c3", "yes")
+        assert (await finished(api, "waiting")).status == "completed"
+        assert await texts(api, "waiting") == [
+            "pay",
+            "I pay.\n\nDone.",
+            "q1",
+            "You said q1.",
+            "q2",
+            "You said q2.",
+        ]
+        assert [part["output"] for part in await tool_parts(api, "waiting")] == ["paid 5", "yes"]
+        await api.send_message("waiting", "q3")
+        await finished(api, "waiting")
+        found = await _parents(old, "waiting")
+        shown = await api.list_messages("waiting")
+        assert [found[message.id] for message in shown] == [None, *(m.id for m in shown[:-1])]
+
+
+async def test_what_broke_off_can_be_resumed(old: Path) -> None:
+    async with agent_on(old, answer, tools=[look, pay, ask]) as api:
+        for thread_id in ("failed", "stopped"):
+            await api.resume_thread(thread_id)
+            assert (await finished(api, thread_id)).status == "completed"
+        assert await texts(api, "failed") == ["fail", "You said fail."]
+        assert await texts(api, "stopped") == ["slow", "You said slow."]
+
+
+async def test_an_old_message_can_be_edited_and_returned_to(old: Path) -> None:
+    async with agent_on(old, answer, tools=[look, pay, ask]) as api:
+        await api.edit_message("talk", "look", "listen")
+        await finished(api, "talk")
+        assert await texts(api, "talk") == ["hello", "You said hello.", "listen", "You said listen."]
+        await api.select_branch("talk", "look")
+        assert await texts(api, "talk") == SAID["talk"]
+
+
+async def test_a_new_call_may_not_repeat_an_old_id(old: Path) -> None:
+    turns = [[ToolUse("look", {"place": "there"}, id="c1")], ["Done."]]
+    async with agent_on(old, turns, tools=[look, pay, ask]) as api:
+        await api.send_message("talk", "look again")
+        await finished(api, "talk")
+        assert [part["output"] for part in await tool_parts(api, "talk")] == ["seen here", "seen there"]
