@@ -92,6 +92,7 @@ def _part(part: rx.Var[PartView], text: TextPart) -> rx.Component:
         ("reasoning", _reasoning(part, text)),
         ("tool", tool_row(tool=part.tool)),
         ("source", _source(part)),
+        ("note", rx.el.p(icon("scissors", 14), part.text, class_name="aside", custom_attrs=testid("note"))),
         rx.fragment(),
     )
 

@@ -96,7 +96,20 @@ def part_view(key: str, part: Mapping[str, Any], context: Context) -> PartView |
     if kind in ("file", "source-url"):
         name = part.get("filename") or part.get("title") or part.get("url") or kind
         return PartView(key, "source", clean_text(shorten(str(name), 200)), url=_safe_url(part.get("url")))
+    if kind == "data-context" and isinstance(data := part.get("data"), Mapping):
+        return PartView(key, "note", _left_out(data))
     return None
+
+
+def _left_out(data: Mapping[str, Any]) -> str:
+    """Say what the model was not sent, because the thread outgrew it."""
+    turns = data.get("dropped_turns")
+    if not isinstance(turns, int) or turns < 1:
+        return "Long results of tools were shortened, to fit the model."
+    many, was = ("the oldest turn", "was") if turns == 1 else (f"the {turns:,} oldest turns", "were")
+    if data.get("summarised"):
+        return f"To fit the model, {many} {was} summed up. Nothing is lost here."
+    return f"To fit the model, {many} {was} not sent to it. Nothing is lost here."
 
 
 def _safe_url(url: object) -> str:

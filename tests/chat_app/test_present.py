@@ -120,3 +120,26 @@ def test_durations_read_like_a_stopwatch(seconds: float, words: str) -> None:
 def test_every_kind_of_failure_has_a_hint() -> None:
     assert all(words.endswith(".") for words in HINTS.values())
     assert hint(None) == hint("never heard of") == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"dropped_turns": 1}, "To fit the model, the oldest turn was not sent to it. Nothing is lost here."),
+        (
+            {"dropped_turns": 1200},
+            "To fit the model, the 1,200 oldest turns were not sent to it. Nothing is lost here.",
+        ),
+        (
+            {"dropped_turns": 2, "summarised": True},
+            "To fit the model, the 2 oldest turns were summed up. Nothing is lost here.",
+        ),
+        ({"dropped_turns": 0}, "Long results of tools were shortened, to fit the model."),
+        ({"dropped_turns": "many"}, "Long results of tools were shortened, to fit the model."),
+    ],
+)
+def test_what_was_not_sent_is_said(data: dict[str, Any], words: str) -> None:
+    part = part_view("k", {"type": "data-context", "data": data}, Context())
+    assert part is not None
+    assert (part.kind, part.text) == ("note", words)
+    assert part_view("k", {"type": "data-context", "data": "nonsense"}, Context()) is None
