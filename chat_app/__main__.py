@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from agent_core.errors import AgentCoreError
 from chat_app.models import choose_model
 from chat_app.serve import frontend, server
@@ -42,13 +44,18 @@ def _serve(settings: Settings, *, development: bool) -> None:
         _build(settings.port)
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
     print(f"  Model    {choose_model(settings, os.environ).reason}")
-    print(f"  Data     {settings.database_url.removeprefix('sqlite:///')}")
+    print(f"  Data     {named(settings.database_url)}")
     print(f"  Address  http://{host}:{settings.port}", flush=True)
     if development:
         server.serve_for_development(
             settings.host, settings.port, free_port(settings.host, settings.port + 1)
         )
     server.serve(settings.host, settings.port)
+
+
+def named(database_url: str) -> str:
+    """Return what people call a database: a file's path, or a URL without its password."""
+    return str(make_url(database_url)).removeprefix("sqlite:///")
 
 
 def _build(port: int) -> None:

@@ -31,7 +31,11 @@ VARIABLES = (
     Variable("CHAT_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 opens the app to the network."),
     Variable("CHAT_PORT", "3000", "Port of the pages and of everything else."),
     Variable("CHAT_DATA_DIR", "data", "Folder for the database and the demo's outbox."),
-    Variable("CHAT_DATABASE_URL", "agents.db in CHAT_DATA_DIR", "An SQLAlchemy URL, SQLite."),
+    Variable(
+        "CHAT_DATABASE_URL",
+        "agents.db in CHAT_DATA_DIR",
+        "sqlite:///path/to/file.db, or postgresql://user@host/name.",
+    ),
     Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
     Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
     Variable("CHAT_DEMO_SPEED", "1", "How many times faster than a person reads the demo model writes."),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent_core.errors import ValidationError
+from chat_app.__main__ import named
 from chat_app.settings import VARIABLES, Settings, load_settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,3 +104,14 @@ def test_the_example_file_names_the_variables_a_person_sets():
         "CHAT_DATABASE_URL",
         "CHAT_DEMO_SPEED",
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite:///data/agents.db", "data/agents.db"),
+        ("postgresql://anna:secret@host/agents", "postgresql://anna:***@host/agents"),
+    ],
+)
+def test_a_password_is_not_printed(url: str, name: str):
+    assert named(url) == name
