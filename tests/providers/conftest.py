@@ -13,6 +13,7 @@ from agent_core import Agent, AgentApi, RetryPolicy, Runtime, action_tool, defin
 from agent_core.llm import LitellmModel, close_connections
 from agent_core.messages import Message, Thread, text_of
 from tests.providers.installed import aimock_command, llmock_command, running
+from tests.tools.front import Front
 
 HERE = Path(__file__).parent
 
@@ -20,19 +21,42 @@ Ask = Callable[..., Awaitable[tuple[Thread, Message]]]
 
 
 @pytest.fixture(scope="session")
-def llmock_url() -> Iterator[str]:
+def llmock_front() -> Iterator[Front]:
     # Paced, so that the grader can see whether its client stopped reading.
     with running(
         [*llmock_command(), "--log-level", "warning", "--stream-chunk-delay-ms", "5"], "/health"
     ) as url:
-        yield url
+        yield from _in_front_of(url)
 
 
 @pytest.fixture(scope="session")
-def aimock_url() -> Iterator[str]:
+def aimock_front() -> Iterator[Front]:
     fixtures = ["--fixtures", str(HERE / "aimock_fixtures.json"), "--validate-on-load", "--strict"]
     with running([*aimock_command(), *fixtures, "--log-level", "warn"], "/health") as url:
-        yield url
+        yield from _in_front_of(url)
+
+
+def _in_front_of(url: str) -> Iterator[Front]:
+    front = Front(url)
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def llmock_url(llmock_front: Front) -> Iterator[str]:
+    yield from _strictly(llmock_front)
+
+
+@pytest.fixture
+def aimock_url(aimock_front: Front) -> Iterator[str]:
+    yield from _strictly(aimock_front)
+
+
+def _strictly(front: Front) -> Iterator[str]:
+    """Fail a test whose requests a strict provider would have refused."""
+    front.violations.clear()
+    yield front.url
+    assert not front.violations, front.violations
 
 
 @pytest.fixture(autouse=True, params=["direct", "wrapped"])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_core.llm import close_connections
+from tests.tools.pairing import complaint, refusal
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,16 @@ class Hang:
 
 
 class Provider:
-    """The running server; `answers` are given one by one, the last one for ever."""
+    """The running server; `answers` are given one by one, the last one for ever.
 
-    def __init__(self, answers: Sequence[Answer | Stream | Hang]) -> None:
+    Where it is `strict` it refuses what a strict provider would, and keeps why in `violations`.
+    """
+
+    def __init__(self, answers: Sequence[Answer | Stream | Hang], strict: bool = True) -> None:
         self.answers = list(answers)
+        self.strict = strict
         self.requests: list[dict[str, Any]] = []
+        self.violations: list[str] = []
         self.disconnects = 0
         self.port = 0
 
@@ -57,15 +63,24 @@ class Provider:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read one request, answer it, close."""
         try:
-            self.requests.append(await _read(reader))
-            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-            await self._answer(answer, reader, writer)
+            path, body = await _read(reader)
+            self.requests.append(json.loads(body))
+            await self._answer(self._refusal(path, body) or self._next(), reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             self.disconnects += 1
         except asyncio.CancelledError:
             pass  # the test is over; asyncio would print a traceback for a cancelled handler
         finally:
             writer.close()
+
+    def _next(self) -> Answer | Stream | Hang:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def _refusal(self, path: str, body: bytes) -> Answer | None:
+        if not self.strict or (sentence := complaint(path, body)) is None:
+            return None
+        self.violations.append(sentence)
+        return Answer(400, refusal(sentence))
 
     async def _answer(self, answer: Answer | Stream | Hang, reader: Any, writer: Any) -> None:
         if isinstance(answer, Answer):
@@ -106,9 +121,15 @@ class Provider:
 
 
 @asynccontextmanager
-async def provider(*answers: Answer | Stream | Hang) -> AsyncIterator[Provider]:
-    """Run a provider that gives these answers, the last one for ever."""
-    running = Provider(answers)
+async def provider(*answers: Answer | Stream | Hang, strict: bool = True) -> AsyncIterator[Provider]:
+    """Run a provider that gives these answers, the last one for ever.
+
+    With `strict=False` it takes what a strict provider refuses, for tests that send just that.
+
+    Raises:
+        AssertionError: (on leaving) a request's calls and outcomes were not paired.
+    """
+    running = Provider(answers, strict)
     server = await asyncio.start_server(running.handle, "127.0.0.1", 0)
     running.port = server.sockets[0].getsockname()[1]
     try:
@@ -116,14 +137,15 @@ async def provider(*answers: Answer | Stream | Hang) -> AsyncIterator[Provider]:
     finally:
         await close_connections()
         server.close()
+    assert not running.violations, running.violations
 
 
-async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
+async def _read(reader: asyncio.StreamReader) -> tuple[str, bytes]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     length = next(
         line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length")
     )
-    return json.loads(await reader.readexactly(int(length)))
+    return head.split()[1], await reader.readexactly(int(length))
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.tools.pairing import OPENAI, complaint, refusal
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -44,10 +46,12 @@ class Provider:
     Attributes:
         url: what to set OPENAI_BASE_URL to.
         requests: the body of each request so far.
+        violations: what a strict provider would refuse and this one has refused, too.
     """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.violations: list[str] = []
         self._scripts: dict[str, list[Turn]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -57,9 +61,10 @@ class Provider:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+        assert kind or not self.violations, self.violations
 
     def answer(self, prompt: str, *turns: Turn) -> None:
         """Answer `prompt` with `turns`: the first at once, each further one after an outcome of a tool."""
@@ -85,8 +90,13 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             self._whole(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            raw = self.rfile.read(int(self.headers["content-length"]))
+            body = json.loads(raw)
             provider.requests.append(body)
+            if (sentence := complaint(OPENAI, raw)) is not None:
+                provider.violations.append(sentence)
+                self._whole(400, json.loads(refusal(sentence)))
+                return
             turn = list(provider.turn_for(body["messages"]))
             if turn and isinstance(turn[0], Refuse):
                 error = {"message": turn[0].sentence, "type": "error", "code": None}

@@ -15,7 +15,7 @@ class Proxy:
     """
 
     def __init__(self, port: int) -> None:
-        self._to = port
+        self.to = port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.deaf = threading.Event()
@@ -39,7 +39,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
-                server = socket.create_connection(("127.0.0.1", self._to))
+                server = socket.create_connection(("127.0.0.1", self.to))
                 self._open += [client, server]
                 for pair in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pass, args=pair, daemon=True).start()
