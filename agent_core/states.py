@@ -84,9 +84,11 @@ CALL: dict[str, dict[CallStatus, CallStatus]] = {
     "retry": {C.RUNNING: C.PENDING},
     "hand_over": {C.RUNNING: C.WAITING},
     "succeed": dict.fromkeys(OPEN_CALLS - {C.APPROVAL}, C.SUCCEEDED),
-    "fail": dict.fromkeys(OPEN_CALLS, C.FAILED),
+    "fail": dict.fromkeys(OPEN_CALLS - {C.APPROVAL}, C.FAILED),
+    "close": dict.fromkeys(OPEN_CALLS, C.FAILED),
 }
-"""hand_over: an async tool's callback returned and the outcome will come from outside."""
+"""hand_over: an async tool's callback returned and the outcome will come from outside.
+close: the thread is stopped; a person's yes or no cannot come any more."""
 
 
 def sources(table: Mapping[str, Mapping[X, X]], event: str) -> list[str]:

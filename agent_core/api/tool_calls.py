@@ -32,7 +32,8 @@ class ToolCallMethods(ApiBase):
         """Bring the outcome of an async tool call.
 
         Raises:
-            ToolCallNotFoundError, ToolCallFinishedError, AmbiguousToolCallError
+            ToolCallNotFoundError, AmbiguousToolCallError
+            ToolCallFinishedError: it has its outcome, or still waits for approval.
             ValidationError: the result is not JSON, or too long.
         """
         await self._outcome(ctx, tool_call_id, thread_id, encode_result(result), None)
@@ -43,7 +44,8 @@ class ToolCallMethods(ApiBase):
         """Bring the failure of an async tool call.
 
         Raises:
-            ToolCallNotFoundError, ToolCallFinishedError, AmbiguousToolCallError
+            ToolCallNotFoundError, AmbiguousToolCallError
+            ToolCallFinishedError: it has its outcome, or still waits for approval.
         """
         await self._outcome(ctx, tool_call_id, thread_id, None, clean_text(error) or "The tool failed.")
 

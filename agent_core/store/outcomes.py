@@ -23,6 +23,7 @@ _mine = _c.attempt == P("at_attempt")
 _ended = {"output": P("new_output"), "error": P("new_error"), "ended_at": P("now"), "progress": None}
 _END = {event: move(event, **_ended) for event in ("succeed", "fail")}
 _END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
+_CLOSE = move("close", **_ended)
 _OPEN = Statement(
     select(_c.id, _c.seq, _c.message_id)
     .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
@@ -56,7 +57,7 @@ def finish(
         the thread's status after it.
 
     Raises:
-        FenceLost: it has its outcome, or another attempt runs; nothing was written.
+        FenceLost: it has its outcome, waits for approval, or another attempt runs; nothing was written.
     """
     ticked = deltas.ask_tick(tx, thread_id)
     event = "succeed" if error is None else "fail"
@@ -119,7 +120,8 @@ def finish_from_outside(
     """Record the outcome that a person or another system brings.
 
     Raises:
-        ToolCallNotFoundError, AmbiguousToolCallError, ToolCallFinishedError
+        ToolCallNotFoundError, AmbiguousToolCallError
+        ToolCallFinishedError: it has its outcome, or still waits for a person's yes.
     """
     thread_id = locate(tx, call_id, thread_id)
     try:
@@ -137,10 +139,10 @@ def why_closed(call_id: str, status: str | None) -> str:
 
 
 def close_open(tx: Tx, thread_id: str, why: str) -> list[Chunk]:
-    """Fail every open call of a thread; return the chunks that say so."""
+    """Close every open call of a thread that is stopped; return the chunks that say so."""
     chunks: list[Chunk] = []
     for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
         values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "new_error": why}
-        tx.one(_END["fail"], **values, now=tx.now)
+        tx.one(_CLOSE, **values, now=tx.now)
         chunks.append({"type": "tool-output-error", "toolCallId": call_id, "errorText": why})
     return chunks

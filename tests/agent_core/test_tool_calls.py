@@ -311,8 +311,9 @@ async def test_approved_it_runs_with_what_was_shown(path: Path) -> None:
         thread = await api.create_thread("Go")
         async with Follower(api, thread.id) as follower:
             ids = await waiting(api, thread.id, 3)
-            with pytest.raises(errors.ToolCallFinishedError):
-                await api.add_tool_result("c0", "paid by a trick")
+            for trick in (api.add_tool_result("c0", "paid"), api.add_tool_error("c0", "No money.")):
+                with pytest.raises(errors.ToolCallFinishedError, match="waits for approval"):
+                    await trick
             with pytest.raises(errors.ToolCallNotFoundError):
                 await api.approve_tool_calls(thread.id, ["c0", "nothing"])
             with pytest.raises(errors.ValidationError):
