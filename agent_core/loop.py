@@ -13,6 +13,7 @@ from typing import Any
 
 from agent_core.errors import ModelError, ValidationError, as_exception, words_of
 from agent_core.fold import fold
+from agent_core.gate import clean_json, clean_text
 from agent_core.ids import new_id
 from agent_core.llm.base import (
     ModelAdapter,
@@ -23,7 +24,7 @@ from agent_core.llm.base import (
     ToolCallDelta,
     Usage,
 )
-from agent_core.messages import Chunk, Part, clean_json, clean_text
+from agent_core.messages import Chunk, Part
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,15 @@
 Values are pure: they know nothing of the rows they were read from, and changing one changes nothing
 but itself. Parts are plain JSON dicts in the shapes of the AI SDK v6 `UIMessage`
 (https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message), so existing clients can read them.
-`prompt_parts` and `message_parts` are the gate through which everything from outside comes in.
+What comes from outside goes through `agent_core.gate` first.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, cast
-
-from agent_core.config import MAX_PROMPT_CHARS
-from agent_core.errors import ValidationError
+from typing import Any, Literal
 
 Part = dict[str, Any]
 """One part of a message: text, reasoning, a tool call with its outcome, a file, a source, data."""
@@ -33,12 +29,6 @@ OPEN_TOOL_STATES = frozenset(
 
 TOOL_OUTCOME_STATES = frozenset({"output-available", "output-error", "output-denied"})
 """States of a tool part that has its outcome."""
-
-MAX_FILE_CHARS: Final = 24_000_000
-"""The longest URL of a file part, in characters: a data URL of some 18 MB."""
-
-MAX_DEPTH: Final = 64
-"""How deep JSON from outside may be nested; deeper than any real value, far from any stack's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,123 +171,3 @@ def tool_name(part: Part) -> str:
 def text_of(parts: Sequence[Part]) -> str:
     """Return the text parts, joined by blank lines; reasoning is left out."""
     return "\n\n".join(part["text"] for part in parts if part.get("type") == "text" and part.get("text"))
-
-
-def clean_text(text: str) -> str:
-    """Replace what a database or a browser cannot hold (NUL, lone surrogates) by U+FFFD."""
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # UTF-16 joins halves that belong together and finds the lone ones
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
-def clean_json(value: object, *, depth: int = MAX_DEPTH) -> Any:
-    """Return a copy of plain JSON with clean text; raise ValidationError for anything else."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if depth == 0:
-        raise ValidationError(f"The value is nested deeper than {MAX_DEPTH} levels; make it flatter.")
-    if isinstance(value, Mapping):
-        items = cast("Mapping[object, object]", value).items()
-        return {clean_text(str(key)): clean_json(item, depth=depth - 1) for key, item in items}
-    if isinstance(value, list | tuple):
-        return [clean_json(item, depth=depth - 1) for item in cast("Sequence[object]", value)]
-    kind = repr(value) if isinstance(value, float) else type(value).__name__
-    raise ValidationError(f"{kind} is not JSON; use text, finite numbers, booleans, lists and dicts.")
-
-
-def prompt_parts(prompt: str | Sequence[Part]) -> list[Part]:
-    """Return what a person sends, text or parts of the types text, file, source-url and data-*, cleaned.
-
-    Raises:
-        ValidationError: it is blank (no text and no file), too long, or not such parts.
-    """
-    return message_parts("user", prompt)
-
-
-def message_parts(role: str, parts: str | Sequence[Part]) -> list[Part]:
-    """Return the parts of a message of any role, cleaned and checked like a prompt's.
-
-    Raises:
-        ValidationError: as in `prompt_parts`, or the role does not have such parts.
-    """
-    if role not in _ALLOWED:
-        raise ValidationError(f"A message's role is user, assistant or system, not {role!r}.")
-    given = [{"type": "text", "text": parts}] if isinstance(parts, str) else parts
-    if not isinstance(given, Sequence) or not all(isinstance(part, Mapping) for part in given):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValidationError("A message is text or a list of parts, each a dict with a type.")
-    clean = [_clean_part(role, part) for part in given]
-    if not any(_has_content(part) for part in clean):
-        raise ValidationError("The message is blank; write something or attach a file.")
-    return clean
-
-
-_STRINGS = {
-    "text": ("text",),
-    "reasoning": ("text",),
-    "file": ("url", "mediaType"),
-    "source-url": ("sourceId", "url"),
-    "source-document": ("sourceId", "mediaType", "title"),
-    "step-start": (),
-    "tool-": ("toolCallId", "state"),
-    "data-": (),
-}
-"""The kinds of parts, and the keys of each that must be there and hold a string."""
-
-_ALLOWED = {
-    "user": {"text", "file", "source-url", "data-"},
-    "system": {"text"},
-    "assistant": set(_STRINGS),
-}
-_SCHEMES = {"file": ("data:", "https://", "http://"), "source-url": ("https://", "http://")}
-"""What a URL may begin with: a page makes links of them and a model adapter opens them."""
-
-
-def _clean_part(role: str, part: Mapping[str, Any]) -> Part:
-    name = part.get("type")
-    kind = _kind(name)
-    if kind not in _ALLOWED[role]:
-        allowed = ", ".join(sorted(_ALLOWED[role]))
-        raise ValidationError(f"A {role} message has no parts of type {name!r}; it has: {allowed}.")
-    for key in _STRINGS[kind]:
-        if not isinstance(part.get(key), str):
-            raise ValidationError(f"A part of type {name!r} needs {key!r}, a string.")
-    _check_limits(kind, part)
-    return clean_json(part)
-
-
-def _kind(name: object) -> str:
-    """Return the key of `_STRINGS` for a part's type; "" if it has none."""
-    if not isinstance(name, str):
-        return ""
-    for prefix in ("tool-", "data-"):
-        if name.startswith(prefix) and len(name) > len(prefix):
-            return prefix
-    return name if name in _STRINGS and not name.endswith("-") else ""
-
-
-def _check_limits(kind: str, part: Mapping[str, Any]) -> None:
-    if len(part.get("text") or "") > MAX_PROMPT_CHARS:
-        raise ValidationError(
-            f"The text is longer than {MAX_PROMPT_CHARS:,} characters; shorten or split it."
-        )
-    if kind in _SCHEMES and not part["url"].lower().startswith(_SCHEMES[kind]):
-        raise ValidationError(f"The URL of a {kind} part begins with {' or '.join(_SCHEMES[kind])}.")
-    if kind == "file" and len(part["url"]) > MAX_FILE_CHARS:
-        raise ValidationError(f"The file is longer than {MAX_FILE_CHARS:,} characters; send a smaller one.")
-    if kind == TOOL_PREFIX and part["state"] not in OPEN_TOOL_STATES | TOOL_OUTCOME_STATES:
-        raise ValidationError(f"A tool part has no state {part['state']!r}.")
-
-
-def _has_content(part: Part) -> bool:
-    """Say whether a model is told anything by the part."""
-    return part["type"] == "file" or is_tool_part(part) or bool(str(part.get("text", "")).strip())

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext
 from agent_core.errors import AccessDeniedError, ThreadNotFoundError, ValidationError
+from agent_core.gate import clean_json, clean_text, message_parts
 from agent_core.ids import new_id
-from agent_core.messages import Message, Part, Thread, clean_json, clean_text, message_parts
+from agent_core.messages import Message, Part, Thread
 from agent_core.store.messages import NewMessage
 
 if TYPE_CHECKING:

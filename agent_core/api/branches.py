@@ -8,8 +8,9 @@ from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, checked_id, storable
 from agent_core.errors import MessageNotFoundError, ThreadNotFoundError
 from agent_core.faults import crash_point
+from agent_core.gate import prompt_parts
 from agent_core.ids import new_id
-from agent_core.messages import Message, Thread, prompt_parts
+from agent_core.messages import Message, Thread
 from agent_core.store import branches, forks
 from agent_core.store.messages import NewMessage
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agent_core.clock import as_datetime
 from agent_core.errors import ScheduleNotFoundError, ValidationError
-from agent_core.messages import prompt_parts
+from agent_core.gate import prompt_parts
 from agent_core.schedules import Schedule
 from agent_core.store import schedule_reads, schedules
 from agent_core.store.schedules import NewSchedule

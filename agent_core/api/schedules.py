@@ -8,7 +8,7 @@ from typing import Any
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, storable
 from agent_core.errors import AccessDeniedError, ScheduleNotFoundError, ValidationError
-from agent_core.messages import clean_text, prompt_parts
+from agent_core.gate import clean_text, prompt_parts
 from agent_core.schedules import Missed, Schedule
 from agent_core.store import schedule_reads, schedule_runs, schedules
 from agent_core.store.rows import dump

@@ -10,7 +10,8 @@ from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, new_message, storable
 from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
-from agent_core.messages import Thread, clean_text, prompt_parts
+from agent_core.gate import clean_text, prompt_parts
+from agent_core.messages import Thread
 from agent_core.store import threads, turns
 from agent_core.store.messages import NewMessage
 

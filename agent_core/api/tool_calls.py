@@ -15,7 +15,7 @@ from agent_core.errors import (
     UnreachableToolCallError,
     ValidationError,
 )
-from agent_core.messages import clean_text
+from agent_core.gate import clean_text
 from agent_core.store import approvals, outcomes, timeouts
 from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments
 

@@ -8,8 +8,9 @@ from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, checked_id, new_message
 from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
+from agent_core.gate import prompt_parts
 from agent_core.ids import new_id
-from agent_core.messages import Message, Thread, prompt_parts
+from agent_core.messages import Message, Thread
 from agent_core.store import turns
 from agent_core.store.messages import NewMessage
 from agent_core.store.turns import WhenBusy

@@ -8,9 +8,10 @@ from typing import Any
 
 from agent_core.agent import Agent
 from agent_core.context import ContextRequest, ContextResult
+from agent_core.gate import clean_json
 from agent_core.history import NOTE, repair, take_note
 from agent_core.llm.base import ModelRequest, Usage
-from agent_core.messages import Chunk, clean_json
+from agent_core.messages import Chunk
 
 
 @dataclass(frozen=True, slots=True)

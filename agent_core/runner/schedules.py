@@ -8,7 +8,7 @@ from agent_core.agent import AnyAgent
 from agent_core.clock import Clock
 from agent_core.errors import DatabaseError, words_of
 from agent_core.faults import crash_point
-from agent_core.messages import clean_text
+from agent_core.gate import clean_text
 from agent_core.store import schedule_runs
 from agent_core.store.calls import UnknownAgent
 from agent_core.store.writer import Writer

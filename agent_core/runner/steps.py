@@ -22,9 +22,10 @@ from agent_core.errors import (
     words_of,
 )
 from agent_core.faults import crash_point
+from agent_core.gate import clean_text
 from agent_core.history import to_provider
 from agent_core.loop import StepResult, ToolRequest, model_step
-from agent_core.messages import Chunk, Part, clean_text
+from agent_core.messages import Chunk, Part
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.metering import used, used_in_vain

@@ -14,7 +14,8 @@ from agent_core.clock import Clock
 from agent_core.config import Settings
 from agent_core.errors import DatabaseError, ThreadNotFoundError, as_exception, words_of
 from agent_core.faults import crash_point
-from agent_core.messages import Part, clean_text
+from agent_core.gate import clean_text
+from agent_core.messages import Part
 from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
 from agent_core.store import calls, outcomes, timeouts

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 
 from agent_core.config import MAX_RESULT_BYTES
 from agent_core.errors import ValidationError
-from agent_core.messages import clean_json, clean_text
+from agent_core.gate import clean_json, clean_text
 
 _NESTING = 200  # brackets in a text that cannot be nested too deep for any reader
 

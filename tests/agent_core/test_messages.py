@@ -12,17 +12,8 @@ from hypothesis import strategies as st
 
 from agent_core.config import MAX_PROMPT_CHARS
 from agent_core.errors import ValidationError
-from agent_core.messages import (
-    MAX_DEPTH,
-    MAX_FILE_CHARS,
-    Message,
-    Thread,
-    Update,
-    clean_json,
-    clean_text,
-    message_parts,
-    prompt_parts,
-)
+from agent_core.gate import MAX_DEPTH, MAX_FILE_CHARS, clean_json, clean_text, message_parts, prompt_parts
+from agent_core.messages import Message, Thread, Update
 from tests.agent_core.pages import DOCS, run_example
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)

@@ -31,7 +31,8 @@ from agent_core.errors import (
     ValidationError,
 )
 from agent_core.fold import ThreadView
-from agent_core.messages import OPEN_TOOL_STATES, Thread, is_tool_part, prompt_parts
+from agent_core.gate import prompt_parts
+from agent_core.messages import OPEN_TOOL_STATES, Thread, is_tool_part
 from agent_core.states import RUNNING
 
 if TYPE_CHECKING:
