@@ -1,0 +1,159 @@
+"""Cron expressions, read as crontab(5) has them and asked for the next moment in a time zone.
+
+The arithmetic is APScheduler's, which differs in the meaning: there 0 is Monday, a day of the month
+*and* of the week must both fit, and when the clocks go back a fixed hour comes twice.
+"""
+
+# The border to a library without types:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+
+from agent_core.errors import ValidationError
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_NAMES: dict[str, dict[str, int]] = {
+    "month": {name: number for number, name in enumerate(_MONTHS, 1)},
+    "day of the week": {name: number for number, name in enumerate(_DAYS)},
+}
+_RANGES = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day": (1, 31),
+    "month": (1, 12),
+    "day of the week": (0, 7),  # 0 and 7 are Sunday
+}
+_ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([0-9]{1,4}))?")
+_SHORT = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+}
+_TICK = timedelta(microseconds=1)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone of a name of the IANA database.
+
+    Raises:
+        ValidationError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except Exception as error:  # the module raises five kinds, for what is only one mistake
+        raise ValidationError(f"{name!r:.60} is no time zone; write one such as Europe/Berlin.") from error
+
+
+@functools.lru_cache(maxsize=512)
+def compiled(expression: str, timezone: str) -> list[Callable[[float], float | None]]:
+    """Return what finds the next moment after another (seconds since the epoch).
+
+    The earliest that is found counts: where both days are given, each has a finder of its own.
+
+    Raises:
+        ValidationError: the expression or the time zone is none; the sentence says which part.
+    """
+    fields = _SHORT.get(expression.strip().lower(), expression).lower().split()
+    if len(fields) != len(_RANGES):
+        raise ValidationError(
+            f"{expression!r:.60} is no cron expression: it has five fields, minute, hour, day, month and "
+            "day of the week."
+        )
+    minute, hour, day, month, weekday = (
+        _field(text, name) for text, name in zip(fields, _RANGES, strict=True)
+    )
+    zone, named_hour = zone_of(timezone), not fields[1].startswith("*")
+    clock = UTC if named_hour else zone
+    find = _next_on_the_wall if named_hour else _next_in_time
+    days = [{"day": day, "day_of_week": weekday}]
+    if not fields[2].startswith("*") and not fields[4].startswith("*"):
+        days = [{"day": day}, {"day_of_week": weekday}]
+    common = {"minute": minute, "hour": hour, "month": month, "second": "0", "timezone": clock}
+    return [functools.partial(find, CronTrigger(**common, **one), zone) for one in days]
+
+
+def _field(text: str, name: str) -> str:
+    """Return a field as APScheduler reads it: a list of numbers, or a star."""
+    if text == "*":
+        return text
+    values: set[int] = set()
+    last_day = False
+    for item in text.split(","):
+        if item == "last" and name == "day":
+            last_day = True
+        else:
+            values.update(_item(item, name))
+    if name == "day of the week":
+        values = {(value - 1) % 7 for value in values}  # where Monday is 0
+    return ",".join([str(value) for value in sorted(values)] + ["last"] * last_day)
+
+
+def _item(item: str, name: str) -> range:
+    low, high = _RANGES[name]
+    found = _ITEM.fullmatch(item)
+    if found is None:
+        raise ValidationError(f"{item!r:.60} is no {name} of a cron expression.")
+    first_text, last_text, step_text = cast("tuple[str | None, str | None, str | None]", found.groups())
+    first, last = low, high - (name == "day of the week")
+    if first_text is not None:
+        first = _number(first_text, name)
+        if last_text is not None:
+            last = _number(last_text, name)
+        elif step_text is None:
+            last = first
+    if last < first and name == "day of the week":  # fri-mon
+        last += 7
+    step = int(step_text or 1)
+    if step < 1 or last < first:
+        raise ValidationError(
+            f"{item!r:.60} is no {name} of a cron expression: it holds none ({low}-{high})."
+        )
+    return range(first, last + 1, step)
+
+
+def _number(text: str, name: str) -> int:
+    low, high = _RANGES[name]
+    value = _NAMES.get(name, {}).get(text)
+    if value is None:
+        value = int(text) if text.isascii() and text.isdecimal() and len(text) < 3 else -1
+    if not low <= value <= high:
+        raise ValidationError(f"{text!r:.60} is no {name} of a cron expression; it is {low} to {high}.")
+    return value
+
+
+def _next_on_the_wall(trigger: CronTrigger, zone: ZoneInfo, moment: float) -> float | None:
+    """Return the next moment of a trigger of UTC whose times are read off the wall of `zone`."""
+    wall = datetime.fromtimestamp(moment, zone).replace(tzinfo=UTC)
+    while (found := _ask(trigger, wall + _TICK)) is not None:
+        # What the clocks leave out is read as if they had not been changed yet: an hour later.
+        real = found.replace(tzinfo=zone).timestamp()
+        if real > moment:
+            return real
+        wall = found
+    return None
+
+
+def _next_in_time(trigger: CronTrigger, zone: ZoneInfo, moment: float) -> float | None:
+    """Return the next moment of a trigger of `zone`, in an hour that comes again too."""
+    found = _ask(trigger, (datetime.fromtimestamp(moment, UTC) + _TICK).astimezone(zone))
+    if found is not None:
+        real = datetime.fromtimestamp(found.timestamp(), zone)
+        if (real.hour, real.minute) != (found.hour, found.minute):  # the clocks leave it out
+            found = _ask(trigger, real)
+    return None if found is None else found.timestamp()
+
+
+def _ask(trigger: CronTrigger, first: datetime) -> datetime | None:
+    return trigger.get_next_fire_time(None, first)  # pyright: ignore[reportUnknownVariableType]
