@@ -86,7 +86,6 @@ class Runtime:
         self.feeds = Feeds(lambda thread_id, cursor: self.reads.updates(thread_id, cursor))
         self._work = work
         self._stack = contextlib.ExitStack()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._hooks = Hooks()
         self._is_open = False
 
@@ -179,9 +178,6 @@ class Runtime:
         await self._hooks.close(_GRACE)
         self._is_open = False
         self._fences.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._writer.close()
         self._presence.close()
         self._stalls.close()
@@ -260,12 +256,6 @@ class Runtime:
     def cancel(self, thread_id: str) -> None:
         """End what runs here for a thread whose fence has been raised; on the event loop."""
         self._pools.cancel(thread_id)
-
-    def spawn(self, work: Any) -> None:
-        """Run a coroutine in the background until it ends or the runtime closes."""
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _moved(self, thread_id: str, status: str, previous: str, agent: str) -> None:
         for hook in self.status_hooks.get(agent, ()):
