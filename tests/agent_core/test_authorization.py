@@ -21,11 +21,6 @@ CREATES = {"create_thread"}
 """Methods whose thread does not exist yet."""
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 def methods() -> list[str]:
     """Return every public method that is given a thread."""
     found = inspect.getmembers(AgentApi, inspect.isfunction)

@@ -28,11 +28,6 @@ AFTER = {
 }
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 async def _prepare(path: Path, deed: str) -> tuple[str, list[str]]:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b")

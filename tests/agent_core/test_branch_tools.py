@@ -14,11 +14,6 @@ from tests.agent_core.branching import ids, talk
 from tests.agent_core.support import Follower, agent_on, finished, texts, tool_parts
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 @action_tool
 async def look(x: int) -> int:
     """Look."""

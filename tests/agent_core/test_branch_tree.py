@@ -19,11 +19,6 @@ from tests.agent_core.branching import ids, numbered, talk
 from tests.agent_core.support import Follower, agent_on, finished, rows, texts
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 async def test_a_branch_of_a_branch(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b", "c")

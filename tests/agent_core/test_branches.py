@@ -15,11 +15,6 @@ from tests.agent_core.support import Follower, agent_on, finished, rows, shown, 
 LONG = 30.0
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 # edit
 
 

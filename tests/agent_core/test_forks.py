@@ -19,11 +19,6 @@ from tests.agent_core.support import Follower, agent_on, finished, rows, texts, 
 LONG = 30.0
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 async def test_a_fork_goes_its_own_way(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b", "c")

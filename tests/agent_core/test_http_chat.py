@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from agent_core import AgentApi, errors
 from agent_core.fold import fold
@@ -20,11 +19,6 @@ from tests.agent_core.test_http_events import followed
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 LONG = 30.0
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
 
 
 @action_tool(retry=AT_ONCE)

@@ -21,11 +21,6 @@ BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 LONG = 30.0
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 @action_tool(retry=AT_ONCE)
 async def look() -> str:
     """Look."""

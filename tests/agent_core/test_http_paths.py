@@ -19,11 +19,6 @@ ELSEWHERE = {"subscribe", "changes"}
 """`subscribe` is GET /threads/{id}/events; `changes` tells of everybody's threads."""
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 def test_every_method_has_a_path_with_arguments_of_its_own() -> None:
     methods = {
         name: function

@@ -14,7 +14,6 @@ from agent_core.config import MAX_PROMPT_CHARS
 from agent_core.errors import ValidationError
 from agent_core.gate import MAX_DEPTH, MAX_FILE_CHARS, clean_json, clean_text, message_parts, prompt_parts
 from agent_core.messages import Message, Thread, Update
-from tests.agent_core.pages import DOCS, run_example
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 IMAGE = {"type": "file", "url": "data:image/png;base64,AA==", "mediaType": "image/png"}
@@ -163,10 +162,3 @@ def test_values_turn_into_plain_json():
     assert set(plain["thread"]) == set(fields["thread"])
     rare = {"branches", "usage"}  # left out where there are none
     assert set(plain["messages"][0]) == set(fields["message"]) - rare
-
-
-def test_the_example_of_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]):
-    run_example("message.md")
-    printed = capsys.readouterr().out
-    assert len(printed.splitlines()) == 3
-    assert f"It prints\n\n```\n{printed}```" in (DOCS / "message.md").read_text(encoding="utf-8")

@@ -22,11 +22,6 @@ quick = create_async_tool(name="ask", description="Ask.", timeout=SOON)
 open_end = create_async_tool(name="ask", description="Ask.")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "agents.db"
-
-
 def asks() -> ScriptedModel:
     return ScriptedModel([[ToolUse("ask", id="c1")], ["Well."]])
 

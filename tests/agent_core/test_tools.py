@@ -36,7 +36,6 @@ from agent_core.tools import (
     normalise_tools,
     parse_arguments,
 )
-from tests.agent_core.pages import run_example
 
 if TYPE_CHECKING:
     import agent_core.tools as hidden_at_runtime
@@ -578,10 +577,3 @@ def test_a_result_reads_as_it_was(value: Any):
     text.encode()
     if "\\u0000" not in json.dumps(value):
         assert json.loads(text) == value
-
-
-def test_the_example_of_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]):
-    run_example("tool.md")
-    assert capsys.readouterr().out == (
-        "output-available {'location': 'Rome', 'celsius': 21} 21 °C in Rome.\n"
-    )

@@ -49,7 +49,7 @@ def aimock_command() -> list[str]:
 
 def ai_sdk_command(script: Path) -> list[str]:
     """Return the command that runs a script which imports the AI SDK; installs that the first time."""
-    node, home = _npm_package("ai", "ai", AI_SDK)
+    node, home = ai_sdk()
     there = home / script.name  # Node looks for packages from where the script stands
     there.write_bytes(script.read_bytes())
     return [*node, str(there)]
@@ -68,14 +68,7 @@ def _npm_package(name: str, package: str, version: str) -> tuple[list[str], Path
 
 def ai_sdk() -> tuple[list[str], Path]:
     """Return the command of node, and the folder in which it finds the npm package `ai`."""
-    home = CACHE / f"ai-{AI_SDK}"
-    node, npm = _node()
-    with _installing(home) as is_new:
-        if is_new:
-            home.mkdir(parents=True, exist_ok=True)
-            options = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-            _run([*npm, "install", *options, "--prefix", str(home), f"ai@{AI_SDK}"])
-    return node, home
+    return _npm_package("ai", "ai", AI_SDK)
 
 
 @contextmanager
