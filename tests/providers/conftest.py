@@ -13,9 +13,12 @@ from agent_core import Agent, AgentApi, RetryPolicy, Runtime, action_tool, defin
 from agent_core.llm import LitellmModel, close_connections
 from agent_core.messages import Message, Thread, text_of
 from tests.providers.installed import aimock_command, llmock_command, running
+from tests.providers.llmock import Llmock
 from tests.tools.front import Front
 
 HERE = Path(__file__).parent
+
+NARROW = {"rpm": 12, "tpm": 6000, "context_window": 200}
 
 Ask = Callable[..., Awaitable[tuple[Thread, Message]]]
 
@@ -25,6 +28,16 @@ def llmock_front() -> Iterator[Front]:
     # Paced, so that the grader can see whether its client stopped reading.
     with running(
         [*llmock_command(), "--log-level", "warning", "--stream-chunk-delay-ms", "5"], "/health"
+    ) as url:
+        yield from _in_front_of(url)
+
+
+@pytest.fixture(scope="session")
+def narrow_front() -> Iterator[Front]:
+    """An llmock with quotas, in front of whose models tools are of no use."""
+    narrow = [word for name, most in NARROW.items() for word in (f"--{name.replace('_', '-')}", str(most))]
+    with running(
+        [*llmock_command(), "--log-level", "warning", "--tool-mode", "off", *narrow], "/health"
     ) as url:
         yield from _in_front_of(url)
 
@@ -45,6 +58,17 @@ def _in_front_of(url: str) -> Iterator[Front]:
 @pytest.fixture
 def llmock_url(llmock_front: Front) -> Iterator[str]:
     yield from _strictly(llmock_front)
+
+
+@pytest.fixture
+def llmock(llmock_url: str) -> Llmock:
+    return Llmock(llmock_url)
+
+
+@pytest.fixture
+def narrow(narrow_front: Front) -> Iterator[Llmock]:
+    for url in _strictly(narrow_front):
+        yield Llmock(url)
 
 
 @pytest.fixture
@@ -85,7 +109,7 @@ async def agent_api(directory: Path, model: str, **options: Any) -> AsyncIterato
         model=model,
         system="Help with the weather.",
         tools=[get_weather],
-        retry=RetryPolicy(max_attempts=3, initial_delay=0.1),
+        retry=RetryPolicy(max_attempts=3, initial_delay=0.3, jitter=0.1),
         **options,
     )
     async with Runtime(database_url=f"sqlite:///{directory}/agents.db") as runtime:

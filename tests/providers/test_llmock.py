@@ -5,63 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from agent_core.errors import ModelError
 from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, TextDelta, ToolCallDelta, Usage
 from agent_core.loop import StepResult, model_step
 from tests.providers.conftest import agent_api, ask, get_weather, text
+from tests.providers.llmock import DIALECTS, Llmock
 
 pytestmark = pytest.mark.provider
 
-QUESTION = [{"role": "user", "content": "What is the weather in Paris?"}]
-DIALECTS = {"openai": ("openai/gpt-4o-mini", "/v1"), "anthropic": ("anthropic/claude-sonnet-5", "/anthropic")}
+QUESTION = "What is the weather in Paris?"
+STREAM_FAULTS = ("disconnect", "truncate", "malformed", "stall")
+TOOL_FAULTS = ("malformed_arguments", "unknown_tool")
 
 
-class Llmock:
-    """The running llmock, reset for each test."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._post("reset", {})
-
-    def will(self, *behaviors: dict[str, Any]) -> None:
-        """Queue what the next requests meet."""
-        self._post("scenario", {"behaviors": list(behaviors)})
-
-    def findings(self) -> list[str]:
-        """What the grader has against the client."""
-        verdict = httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()
-        return [f"{finding['code']}: {finding['title']}" for finding in verdict["findings"]]
-
-    def attempts(self) -> int:
-        return httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()["attempts"]
-
-    def options(self, dialect: str) -> dict[str, Any]:
-        return {"api_base": self.url + DIALECTS[dialect][1], "api_key": "anything-at-all", "timeout": 1.0}
-
-    def model(self, dialect: str) -> LitellmModel:
-        return LitellmModel(DIALECTS[dialect][0], **self.options(dialect))
-
-    def _post(self, path: str, body: dict[str, Any]) -> None:
-        httpx.post(f"{self.url}/_llmock/{path}", json=body, trust_env=False).raise_for_status()
-
-
-@pytest.fixture
-def llmock(llmock_url: str) -> Llmock:
-    return Llmock(llmock_url)
-
-
-async def events(model: LitellmModel, **fields: Any) -> list[ModelEvent]:
-    return [event async for event in model.stream(ModelRequest(QUESTION, **fields))]
+async def events(model: LitellmModel, question: str = QUESTION, **fields: Any) -> list[ModelEvent]:
+    request = ModelRequest([{"role": "user", "content": question}], **fields)
+    return [event async for event in model.stream(request)]
 
 
 async def step(model: LitellmModel) -> StepResult:
     *_, result = [
         each
         async for each in model_step(
-            model, ModelRequest(QUESTION), taken_ids=(), include_tool_input_deltas=False
+            model,
+            ModelRequest([{"role": "user", "content": QUESTION}]),
+            taken_ids=(),
+            include_tool_input_deltas=False,
         )
     ]
     assert isinstance(result, StepResult)
@@ -152,19 +123,19 @@ async def test_retry_after_is_read(llmock: Llmock, dialect: str):
 # The whole durable agent
 
 
+FAULTS = {
+    **{kind: {"type": "stream_fault", "kind": kind, "after_chunks": 4} for kind in STREAM_FAULTS},
+    "429": {"type": "fail", "status": 429, "retry_after": 1, "times": 2},
+    "500": {"type": "fail", "status": 500, "times": 2},
+    "delay": {"type": "delay", "seconds": 0.3},
+    "delay too long": {"type": "delay", "seconds": 1.5},
+    "slow first token": {"type": "slow_first_token", "seconds": 0.3},
+    "slow first token too long": {"type": "slow_first_token", "seconds": 1.5},
+}
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"type": "stream_fault", "kind": "disconnect", "after_chunks": 4},
-        {"type": "stream_fault", "kind": "truncate", "after_chunks": 4},
-        {"type": "stream_fault", "kind": "malformed", "after_chunks": 4},
-        {"type": "stream_fault", "kind": "stall", "after_chunks": 4, "stall_seconds": 20},
-        {"type": "fail", "status": 429, "retry_after": 1, "times": 2},
-        {"type": "fail", "status": 500, "times": 2},
-    ],
-    ids=lambda fault: fault.get("kind") or str(fault["status"]),
-)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_an_agent_gets_through_and_the_grader_finds_nothing(
     llmock: Llmock, dialect: str, fault: dict[str, Any], tmp_path: Path
 ):
@@ -177,7 +148,7 @@ async def test_an_agent_gets_through_and_the_grader_finds_nothing(
     }
     async with agent_api(tmp_path, DIALECTS[dialect][0], **llmock.options(dialect)) as api:
         # An attempt whose stream breaks has used up its reply.
-        llmock.will(fault, {**call, "times": 2 if "kind" in fault else 1}, answer)
+        llmock.will(fault, {**call, "times": 2 if _uses_up(fault) else 1}, answer)
         thread, message = await ask(api, "What is the weather in Paris?")
         assert (thread.status, thread.error) == ("completed", None)
         assert [part.get("output") for part in message.parts if part["type"] == "tool-get_weather"] == [
@@ -194,12 +165,17 @@ async def test_an_agent_gets_through_and_the_grader_finds_nothing(
         assert llmock.findings() == []
 
 
-@pytest.mark.parametrize("kind", ["malformed_arguments", "unknown_tool"])
+def _uses_up(fault: dict[str, Any]) -> bool:
+    return fault["type"] == "stream_fault" or fault.get("seconds", 0) > 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("kind", TOOL_FAULTS)
 async def test_a_broken_tool_call_is_told_to_the_model_and_the_turn_goes_on(
-    llmock: Llmock, kind: str, tmp_path: Path
+    llmock: Llmock, dialect: str, kind: str, tmp_path: Path
 ):
     llmock.will({"type": "tool_fault", "kind": kind})
-    async with agent_api(tmp_path, DIALECTS["openai"][0], **llmock.options("openai")) as api:
+    async with agent_api(tmp_path, DIALECTS[dialect][0], **llmock.options(dialect)) as api:
         thread, message = await ask(api, "What is the weather in Paris?")
     assert thread.status == "completed"
     assert any(part.get("state") == "output-error" for part in message.parts)

@@ -1,0 +1,44 @@
+"""What tests say to the running llmock: what to do to its clients, and what it thinks of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from agent_core.llm import LitellmModel
+
+DIALECTS = {"openai": ("openai/gpt-4o-mini", "/v1"), "anthropic": ("anthropic/claude-sonnet-5", "/anthropic")}
+
+
+class Llmock:
+    """The running llmock, reset for each test."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was queued and what was asked."""
+        self._post("reset", {})
+
+    def will(self, *behaviors: dict[str, Any]) -> None:
+        """Queue what the next requests meet."""
+        self._post("scenario", {"behaviors": list(behaviors)})
+
+    def findings(self) -> list[str]:
+        """What the grader has against the client."""
+        verdict = httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()
+        return [f"{finding['code']}: {finding['title']}" for finding in verdict["findings"]]
+
+    def attempts(self) -> int:
+        return httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()["attempts"]
+
+    def options(self, dialect: str) -> dict[str, Any]:
+        return {"api_base": self.url + DIALECTS[dialect][1], "api_key": "anything-at-all", "timeout": 1.0}
+
+    def model(self, dialect: str) -> LitellmModel:
+        return LitellmModel(DIALECTS[dialect][0], **self.options(dialect))
+
+    def _post(self, path: str, body: dict[str, Any]) -> None:
+        httpx.post(f"{self.url}/_llmock/{path}", json=body, trust_env=False).raise_for_status()
