@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,15 +16,15 @@ from agent_core.errors import (
     ModelError,
     PoisonedStepError,
     StepLimitError,
-    ValidationError,
     as_exception,
     words_of,
 )
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
 from agent_core.history import to_provider
-from agent_core.loop import StepResult, ToolRequest, model_step
-from agent_core.messages import Chunk, Part
+from agent_core.loop import StepResult, model_step
+from agent_core.messages import Chunk
+from agent_core.runner.asked_calls import planned
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.metering import used, used_in_vain
@@ -33,14 +32,12 @@ from agent_core.runner.past import Past, provider_step
 from agent_core.runner.postpone import postpone
 from agent_core.runner.requests import Prepared, prepare_request
 from agent_core.runner.turn import Turn, Turns
-from agent_core.states import CallStatus
 from agent_core.store import steps
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.reads import Reads
-from agent_core.store.rows import dump, step_key
+from agent_core.store.rows import step_key
 from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
-from agent_core.tools import parse_arguments
 
 _log = logging.getLogger(__name__)
 
@@ -218,7 +215,7 @@ class Runner:
         if (more := attempt.asked.usage) is not None:
             result = replace(result, usage=more if result.usage is None else result.usage + more)
         rest = await attempt.flusher.rest()
-        parts, new_calls = _planned(agent, result)
+        parts, new_calls = planned(agent, result)
         if new_calls:
             # Before the commit: its tools may end before this coroutine hears of it.
             self._turns.keep(claim.thread_id, attempt.turn(result, new_calls))
@@ -271,39 +268,3 @@ class Runner:
         await self._writer.run(steps.fail, claim, words, kind, rest, used_in_vain(agent, error))
         if isinstance(agent, Agent) and agent.on_error is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)
-
-
-def _planned(agent: Agent, result: StepResult) -> tuple[list[Part], list[NewCall]]:
-    """Return the parts as they are stored and the calls to create.
-
-    A tool part is stored as a reference: its input and outcome stand in the call's own row.
-    """
-    calls = [_new_call(agent, request) for request in result.tool_requests]
-    parts = [
-        {key: value for key, value in part.items() if key != "input"} if "toolCallId" in part else part
-        for part in result.parts
-    ]
-    return parts, calls
-
-
-def _new_call(agent: Agent, request: ToolRequest) -> NewCall:
-    tool = agent.tools.get(request.name)
-    if tool is None:
-        known = ", ".join(agent.tools) or "none"
-        error = f"There is no tool {request.name!r}; the tools are: {known}."
-        return NewCall(request.id, request.name, _as_json(request.arguments), CallStatus.FAILED, error)
-    try:
-        arguments = parse_arguments(tool, request.arguments)
-    except ValidationError as error:
-        text = _as_json(request.arguments)
-        return NewCall(request.id, request.name, text, CallStatus.FAILED, str(error))
-    status = CallStatus.APPROVAL if tool.needs_approval else CallStatus.PENDING
-    return NewCall(request.id, request.name, dump(arguments), status)
-
-
-def _as_json(arguments: str) -> str:
-    """Return arguments that no tool can take as JSON all the same, so that a person can see them."""
-    with contextlib.suppress(ValueError, RecursionError):
-        json.loads(arguments)
-        return arguments
-    return dump(arguments)

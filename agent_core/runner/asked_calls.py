@@ -1,0 +1,51 @@
+"""The tool calls that a model asked for, as its step makes them: to run, to be approved, or failed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from agent_core.agent import Agent
+from agent_core.errors import ValidationError
+from agent_core.loop import StepResult, ToolRequest
+from agent_core.messages import Part
+from agent_core.states import CallStatus
+from agent_core.store.calls import NewCall
+from agent_core.store.rows import dump
+from agent_core.tools import parse_arguments
+
+
+def planned(agent: Agent, result: StepResult) -> tuple[list[Part], list[NewCall]]:
+    """Return the parts as they are stored and the calls to create.
+
+    A tool part is stored as a reference: its input and outcome stand in the call's own row.
+    """
+    calls = [_new_call(agent, request) for request in result.tool_requests]
+    parts = [
+        {key: value for key, value in part.items() if key != "input"} if "toolCallId" in part else part
+        for part in result.parts
+    ]
+    return parts, calls
+
+
+def _new_call(agent: Agent, request: ToolRequest) -> NewCall:
+    tool = agent.tools.get(request.name)
+    if tool is None:
+        known = ", ".join(agent.tools) or "none"
+        error = f"There is no tool {request.name!r}; the tools are: {known}."
+        return NewCall(request.id, request.name, _as_json(request.arguments), CallStatus.FAILED, error)
+    try:
+        arguments = parse_arguments(tool, request.arguments)
+    except ValidationError as error:
+        text = _as_json(request.arguments)
+        return NewCall(request.id, request.name, text, CallStatus.FAILED, str(error))
+    status = CallStatus.APPROVAL if tool.needs_approval else CallStatus.PENDING
+    return NewCall(request.id, request.name, dump(arguments), status)
+
+
+def _as_json(arguments: str) -> str:
+    """Return arguments that no tool can take as JSON all the same, so that a person can see them."""
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(arguments)
+        return arguments
+    return dump(arguments)
