@@ -49,10 +49,6 @@ class Turns:
         if len(self._turns) > _KEPT:
             self._turns.popitem(last=False)
 
-    def forget(self, thread_id: str) -> None:
-        """Forget a turn: it ended, or somebody else has it."""
-        self._turns.pop(thread_id, None)
-
     def outcome(self, thread_id: str, call_id: str, fields: Part) -> None:
         """Note the outcome of a call that this process has just committed."""
         turn = self._turns.get(thread_id)
