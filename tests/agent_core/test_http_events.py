@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import struct
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,21 @@ def followed(api: AgentApi) -> int:
     return sum(len(feed.readers) for feed in feeds.values())
 
 
+async def told_of_three_turns(
+    api: AgentApi, thread_id: str, page: Page, reading: Coroutine[Any, Any, None]
+) -> None:
+    """Let the page read three turns: each update once, in order, and what it shows is what is stored."""
+    task = asyncio.create_task(reading)
+    for number in range(3):
+        await api.send_message(thread_id, f"{number}")
+        done = await finished(api, thread_id)
+        await eventually(lambda done=done: page.cursors[-1:] == [done.cursor])
+    task.cancel()
+    done = await finished(api, thread_id)
+    assert page.cursors == list(range(page.cursors[0], done.cursor + 1))
+    assert [shown(m) for m in page.view.messages] == [shown(m) for m in await api.list_messages(thread_id)]
+
+
 async def test_a_snapshot_and_then_every_update_once(path: Path) -> None:
     async with serving(path, eventful, tools=[look]) as (client, api):
         thread = await api.create_thread()
@@ -54,19 +70,9 @@ async def test_a_snapshot_and_then_every_update_once(path: Path) -> None:
                 async for event in events(response):
                     page.take(event)
 
-        reading = asyncio.create_task(read())
-        for number in range(3):
-            await api.send_message(thread.id, f"{number}")
-            done = await finished(api, thread)
-            await eventually(lambda done=done: page.cursors[-1:] == [done.cursor])
-        reading.cancel()
-        done = await finished(api, thread)
+        await told_of_three_turns(api, thread.id, page, read())
         assert page.types[0] == "snapshot"
         assert set(page.types[1:]) == {"chunks"}
-        assert page.cursors == list(range(page.cursors[0], done.cursor + 1))
-        assert [shown(m) for m in page.view.messages] == [
-            shown(m) for m in await api.list_messages(thread.id)
-        ]
 
 
 async def test_resumed_by_last_event_id_again_and_again(path: Path) -> None:
@@ -85,18 +91,8 @@ async def test_resumed_by_last_event_id_again_and_again(path: Path) -> None:
                         if left == 0:
                             break
 
-        going = asyncio.create_task(come_and_go())
-        for number in range(3):
-            await api.send_message(thread.id, f"{number}")
-            done = await finished(api, thread)
-            await eventually(lambda done=done: page.cursors[-1:] == [done.cursor])
-        going.cancel()
-        done = await finished(api, thread)
+        await told_of_three_turns(api, thread.id, page, come_and_go())
         assert page.types.count("snapshot") == 1
-        assert page.cursors == list(range(page.cursors[0], done.cursor + 1))
-        assert [shown(m) for m in page.view.messages] == [
-            shown(m) for m in await api.list_messages(thread.id)
-        ]
 
 
 @pytest.mark.parametrize("last", ["nonsense", "999999", "-3", "9" * 40])

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -119,19 +119,20 @@ async def cut_off(path: Any, own: PostgreSQL) -> Any:
         proxy.close()
 
 
+def change(tx: Tx, thread_id: str, runs: list[int], the_first_time: Callable[[], object]) -> str:
+    """Change a thread's title, and do something to the connection the first time."""
+    runs.append(1)
+    threads.change(tx, thread_id, title=f"changed {len(runs)} times")
+    if len(runs) == 1:
+        the_first_time()
+    return "the result"
+
+
 async def test_a_commit_whose_answer_is_lost_is_not_made_twice(cut_off: Any) -> None:
     straight, runtime, proxy = cut_off
     thread = await straight.create_thread(title="-")
     runs: list[int] = []
-
-    def change(tx: Tx) -> str:
-        runs.append(1)
-        threads.change(tx, thread.id, title=f"changed {len(runs)} times")
-        if len(runs) == 1:
-            proxy.deaf.set()
-        return "the result"
-
-    writing = asyncio.create_task(runtime.writer.run(change))
+    writing = asyncio.create_task(runtime.writer.run(change, thread.id, runs, proxy.deaf.set))
 
     async def landed() -> bool:
         return (await straight.get_thread(thread.id)).title != "-"
@@ -149,14 +150,7 @@ async def test_cut_off_before_the_commit_it_is_made_again(cut_off: Any) -> None:
     straight, runtime, proxy = cut_off
     thread = await straight.create_thread(title="-")
     runs: list[int] = []
-
-    def change(tx: Tx) -> None:
-        runs.append(1)
-        threads.change(tx, thread.id, title=f"changed {len(runs)} times")
-        if len(runs) == 1:
-            proxy.cut()
-
-    await asyncio.wait_for(runtime.writer.run(change), 10)
+    await asyncio.wait_for(runtime.writer.run(change, thread.id, runs, proxy.cut), 10)
     assert (await straight.get_thread(thread.id)).title == "changed 2 times"
     assert runs == [1, 1]
 
