@@ -8,8 +8,11 @@ import functools
 import logging
 import os
 from collections.abc import Collection
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from sqlalchemy import Engine
 
 from agent_core.agent import AnyAgent
 from agent_core.bridge import Deliveries
@@ -126,35 +129,7 @@ class Runtime:
             writing, reading, path = stack.enter_context(database)
             await asyncio.to_thread(migrate, writing)
             await asyncio.to_thread(self._deliveries.prepare)
-            self._loop = asyncio.get_running_loop()
-            self._reads = Reads(reading)
-            self._writer = Writer(
-                writing,
-                self.clock,
-                watch=self.settings.watch,
-                on_touch=self.feeds.tell,
-                on_move=self._moved,
-                on_foreign=self._on_foreign,
-            )
-            self._wake_ups = LeasedWakeUps(
-                self.worker if self._work else None,
-                self.settings.lease,
-                dispatch=self._dispatch,
-                cancel=self.cancel,
-                notify=self._notify,
-                engine_for=lambda key: self._pools.of(key).engine,
-            )
-            self._writer.wake = self._wake_ups
-            self._presence = Presence(workers_folder(parse_url(self.database_url), path), self.worker)
-            self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
-            shared = (self.agents, self.worker, self.settings, self.clock, Turns())
-            self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
-            self._tools = ToolRunner(self._writer, *shared)
-            self._fences = FenceWatch(
-                self._reads, self._runner, self._tools, self._pools, self.settings.pulse
-            )
-            self._schedules = ScheduleRunner(self._writer, self.agents, self.clock)
-            self._stalls = StallWatch(self.settings.stall, self._describe)
+            self._furnish(writing, reading, path)
             self._stack = stack.pop_all()
         self._writer.start()
         self._stalls.start()
@@ -162,6 +137,36 @@ class Runtime:
             self._start_work()
         self._is_open = True
         return self
+
+    def _furnish(self, writing: Engine, reading: Engine, path: Path | None) -> None:
+        """Make the parts that need a database, each with what it may know of the others."""
+        self._loop = asyncio.get_running_loop()
+        self._reads = Reads(reading)
+        self._writer = Writer(
+            writing,
+            self.clock,
+            watch=self.settings.watch,
+            on_touch=self.feeds.tell,
+            on_move=self._moved,
+            on_foreign=self._on_foreign,
+        )
+        self._wake_ups = LeasedWakeUps(
+            self.worker if self._work else None,
+            self.settings.lease,
+            dispatch=self._dispatch,
+            cancel=self.cancel,
+            notify=self._notify,
+            engine_for=lambda key: self._pools.of(key).engine,
+        )
+        self._writer.wake = self._wake_ups
+        self._presence = Presence(workers_folder(parse_url(self.database_url), path), self.worker)
+        self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
+        shared = (self.agents, self.worker, self.settings, self.clock, Turns())
+        self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
+        self._tools = ToolRunner(self._writer, *shared)
+        self._fences = FenceWatch(self._reads, self._runner, self._tools, self._pools, self.settings.pulse)
+        self._schedules = ScheduleRunner(self._writer, self.agents, self.clock)
+        self._stalls = StallWatch(self.settings.stall, self._describe)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
