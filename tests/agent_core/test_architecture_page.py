@@ -1,0 +1,29 @@
+"""docs/architecture.md lists the layers that are held; docs/configuration.md every setting of the library."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+from agent_core.config import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_layers_are_those_that_are_held() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = page.split("agent_core: ", 1)[1].split("```", 1)[0]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (held,) = [contract["layers"] for contract in contracts if contract.get("containers") == ["agent_core"]]
+    assert [re.findall(r"\w+", layer) for layer in listed.split(">")] == [
+        re.findall(r"\w+", layer) for layer in held if layer != "(__main__)"
+    ]
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    section = page.split("## The library's durations\n", 1)[1]
+    listed = re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.M)
+    assert listed == [(field.name, str(field.default)) for field in fields(Settings)]
