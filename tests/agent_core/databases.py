@@ -10,6 +10,7 @@ import functools
 import hashlib
 import sqlite3
 import tempfile
+from collections import defaultdict
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,11 +31,12 @@ class Place:
 
     server: PostgreSQL | None = None  # none: SQLite files
     made: dict[str, str]  # path -> database
-    free: list[str]  # empty databases of earlier tests; making one takes twenty times as long
+    # Empty databases of earlier tests, by server; making one takes twenty times as long.
+    free: defaultdict[PostgreSQL, list[str]]
 
     def __init__(self) -> None:
         self.made = {}
-        self.free = []
+        self.free = defaultdict(list)
 
     def clear(self) -> None:
         """Forget the databases of the test that ends; those with our tables alone are used again."""
@@ -52,7 +54,7 @@ class Place:
         ours = {table.name for table in metadata.sorted_tables}
         if {table for (table,) in tables} == ours | {VERSION_TABLE}:
             server.execute(*(f"delete from {table}" for table in sorted(ours)), database=name)
-            self.free.append(name)
+            self.free[server].append(name)
         else:
             server.execute(f'drop database if exists "{name}" with (force)')
 
@@ -111,7 +113,8 @@ def _select(table: Any) -> str:
 
 def _database(server: PostgreSQL, path: str) -> str:
     if path not in PLACE.made:
-        PLACE.made[path] = PLACE.free.pop() if PLACE.free else _new(server, path)
+        free = PLACE.free[server]
+        PLACE.made[path] = free.pop() if free else _new(server, path)
     return PLACE.made[path]
 
 
