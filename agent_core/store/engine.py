@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
 from agent_core.store.refusals import refusal
@@ -84,11 +84,22 @@ def opened(database_url: str, synchronous: str) -> Generator[tuple[Engine, Engin
 
 
 def _dispose(engine: Engine) -> None:
-    # A read whose caller has left may still run; its connection would come back to a pool that is gone.
+    # A read whose caller has left may still run, or be about to begin. It gets a moment; one that takes
+    # longer leaves no connection behind, in a pool that is gone, and one that begins now makes none.
+    event.listen(engine, "do_connect", _refuse_late)
     deadline = time.monotonic() + 1
     while isinstance(engine.pool, QueuePool) and engine.pool.checkedout() and time.monotonic() < deadline:
         time.sleep(0.005)
+    event.listen(engine.pool, "checkin", _close_late)
     engine.dispose()
+
+
+def _refuse_late(*_: object) -> None:
+    raise DatabaseError("The runtime is closed, and with it the database.")
+
+
+def _close_late(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 def check_file(path: Path) -> None:

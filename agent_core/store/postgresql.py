@@ -120,7 +120,7 @@ class PostgresConnection:
 
     def _reconnect(self) -> None:
         try:
-            self._pipeline = pipeline = Pipeline(self._connect())
+            self._pipeline = pipeline = _pipelined(self._connect())
             pipeline.execute(_SESSION[0])
             pipeline.settle(_SESSION[1])
         except psycopg.Error:
@@ -146,6 +146,14 @@ class PostgresConnection:
         raise DatabaseError(
             "The database server does not say what became of a commit; look before you repeat it."
         )
+
+
+def _pipelined(connection: psycopg.Connection[Any]) -> Pipeline:
+    try:
+        return Pipeline(connection)
+    except BaseException:  # lost in the moment in which it was made
+        connection.close()
+        raise
 
 
 def _news(sender: str, touched: Collection[str]) -> str:

@@ -106,7 +106,6 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
     Raises:
         UnknownAgent: the thread's agent is not among `agents`.
     """
-    crash_point("claim.before")
     key = step_key(thread_id)
     # The lock by itself: a statement that waits for it sees other rows as they were when it began.
     tx.do(_LOCK, thread_id=thread_id)
@@ -114,6 +113,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
     if row is None:
         tx.wake.done(tx, key)
         return None
+    crash_point("claim.before")  # of a real one: a wake-up may come once more, when tools run already
     seq, message_id, attempt, crashes, steps, agent, user_id, position, retrying, before = row
     if agent not in agents:
         raise UnknownAgent(agent)

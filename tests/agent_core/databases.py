@@ -40,11 +40,12 @@ class Place:
 
     def clear(self) -> None:
         """Forget the databases of the test that ends; those with our tables alone are used again."""
-        for name in self.made.values():
-            if self.server is not None:
-                self._empty(self.server, name)
+        server, made = self.server, list(self.made.values())
         self.made.clear()
         self.server = None
+        for name in made:
+            if server is not None:
+                self._empty(server, name)
 
     def _empty(self, server: PostgreSQL, name: str) -> None:
         others = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"

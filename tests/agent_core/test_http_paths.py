@@ -54,7 +54,7 @@ async def test_branches_and_forks(path: Path) -> None:
         await done(client, name)
         first = (await client.get(f"/threads/{name}/messages")).json()["messages"][1]["id"]
         again = await client.post(f"/threads/{name}/messages/{first}/regenerate")
-        assert again.json()["status"] == "streaming"
+        assert again.json()["status"] in ("streaming", "completed")  # it may be answered already
         await done(client, name)
         edited = await client.post(f"/threads/{name}/messages/m/edit", json={"prompt": "Hello"})
         assert edited.status_code == 201

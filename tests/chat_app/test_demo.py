@@ -303,7 +303,7 @@ async def test_a_person_is_asked_and_the_answer_used(api: AgentApi):
             else []
         )
 
-    [call] = await eventually(waiting)
+    [call] = await eventually(waiting, 30)
     assert call["input"] == {"question": "Which colour I like?"}
     await api.add_tool_result(call["toolCallId"], "blue")
     await api.wait_until_idle(thread.id, timeout=10)
@@ -318,7 +318,7 @@ async def test_an_email_waits_for_a_yes(api: AgentApi, tmp_path: Path, approve: 
         calls = tools_of((await api.list_messages(thread.id))[-1])
         return [call for call in calls if call["state"] == "approval-requested"]
 
-    [call] = await eventually(waiting)
+    [call] = await eventually(waiting, 30)
     outbox = tmp_path / "outbox.jsonl"
     assert not outbox.exists()
     if approve:
