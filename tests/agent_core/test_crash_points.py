@@ -34,8 +34,12 @@ def outcome(plan: Plan) -> list[Any]:
     return asyncio.run(_outcome(plan))
 
 
+Outcome = tuple[list[Any], dict[str, int]]
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], dict[str, int]]:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """What comes of it in peace, on SQLite: the other database must come to the same."""
     plan = Plan(tmp_path_factory.mktemp("whole"), pace=0.005, send=PROMPTS)
     child = spawn(plan)
     child.join(30)
@@ -46,14 +50,14 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("point", CRASH_POINTS)
 def test_dies_and_is_resumed(
-    point: str, times: int, tmp_path: Path, uninterrupted: tuple[list[Any], dict[str, int]]
+    point: str, times: int, tmp_path: Path, database_url: str, uninterrupted: Outcome
 ) -> None:
-    dying = Plan(tmp_path, pace=0.005, send=PROMPTS, die_at=(point, times))
+    dying = Plan(tmp_path, pace=0.005, send=PROMPTS, die_at=(point, times), database=database_url)
     child = spawn(dying)
     child.join(30)
     assert child.exitcode == -signal.SIGKILL, f"{point} was not reached {times} times"
 
-    plan = Plan(tmp_path, pace=0.005, send=PROMPTS)
+    plan = Plan(tmp_path, pace=0.005, send=PROMPTS, database=database_url)
     child = spawn(plan)
     child.join(30)
     assert child.exitcode == 0
@@ -81,9 +85,7 @@ def _forgive_doubt(result: list[Any], whole: list[Any]) -> int:
     return count
 
 
-def test_the_uninterrupted_run_is_what_the_world_says(
-    uninterrupted: tuple[list[Any], dict[str, int]],
-) -> None:
+def test_the_uninterrupted_run_is_what_the_world_says(uninterrupted: Outcome) -> None:
     (status, error, retry_state, messages), effects = uninterrupted
     assert (status, error, retry_state) == ("completed", None, None)
     assert [role for role, _ in messages] == ["user", "assistant"] * len(PROMPTS)
