@@ -56,7 +56,8 @@ class ThreadMethods(ApiBase):
         if run and not new:
             raise ValidationError("auto_start needs a prompt or messages to answer.")
         thread_id = checked_id(thread_id, "thread")
-        await self.runtime.writer.run(
+        await self.runtime.writer.run_for(
+            thread_id,
             turns.create,
             thread_id,
             agent=self.agent.name if agent is None else self._agent_name(agent),

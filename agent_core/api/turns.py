@@ -47,7 +47,7 @@ class TurnMethods(ApiBase):
         if when_busy not in ("reject", "queue", "interrupt"):
             raise ValidationError('when_busy must be "reject", "queue" or "interrupt".')
         new = NewMessage(checked_id(message_id, "msg"), "user", prompt_parts(prompt), {})
-        stored = await self.runtime.writer.run(turns.send, thread_id, new, when_busy)
+        stored = await self.runtime.writer.run_for(thread_id, turns.send, thread_id, new, when_busy)
         crash_point("send.after")
         if when_busy == "queue":
             stored = None  # whether it waits or runs, the row says

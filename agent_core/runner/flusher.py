@@ -64,7 +64,9 @@ class Flusher:
     async def _write(self) -> None:
         chunks, self._pending = merge(self._pending), []
         try:
-            landed = await self._writer.run(steps.flush, self._claim, chunks, self.first)
+            landed = await self._writer.run_for(
+                self._claim.thread_id, steps.flush, self._claim, chunks, self.first
+            )
         except Exception:
             # The watchers see less; the step itself goes on and says at its commit what is wrong.
             self._pending = chunks + self._pending

@@ -110,7 +110,7 @@ class Runner:
     async def step(self, thread_id: str) -> None:
         """Run the next model step of a thread, if there is one and it is ours."""
         try:
-            claim = await self._writer.run(steps.claim, thread_id, self._worker, self._agents)
+            claim = await self._writer.run_for(thread_id, steps.claim, thread_id, self._worker, self._agents)
         except UnknownAgent as agent:
             await postpone(self._writer, self._clock, str(agent), step_key(thread_id), thread_id)
             return
@@ -220,7 +220,8 @@ class Runner:
             # Before the commit: its tools may end before this coroutine hears of it.
             self._turns.keep(claim.thread_id, attempt.turn(result, new_calls))
         crash_point("commit.before")
-        cursor = await self._writer.run(
+        cursor = await self._writer.run_for(
+            claim.thread_id,
             steps.commit,
             claim,
             parts=parts,

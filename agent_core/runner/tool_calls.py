@@ -66,7 +66,9 @@ class ToolRunner:
         """Run one tool call, if it is open and ours."""
         key = tool_key(thread_id, call_id)
         try:
-            claimed = await self._writer.run(calls.claim, thread_id, call_id, self._worker, self._agents)
+            claimed = await self._writer.run_for(
+                thread_id, calls.claim, thread_id, call_id, self._worker, self._agents
+            )
         except UnknownAgent as agent:
             await postpone(self._writer, self._clock, str(agent), key, thread_id)
             return
@@ -129,7 +131,7 @@ class ToolRunner:
             return
         crash_point("tool.ran")
         if output is None:
-            await self._insist(timeouts.hand_over, call, tool.timeout)
+            await self._insist(call.thread_id, timeouts.hand_over, call, tool.timeout)
         else:
             await self._end(call, output=output)
 
@@ -139,7 +141,7 @@ class ToolRunner:
         if delay is None:
             await self._end(call, error=words)
         else:
-            await self._insist(calls.retry, call, words, self._clock.now() + delay)
+            await self._insist(call.thread_id, calls.retry, call, words, self._clock.now() + delay)
 
     async def _report(self, call: ClaimedCall, data: Any) -> None:
         try:
@@ -169,14 +171,14 @@ class ToolRunner:
         check_timeout(tool, seconds)
         await self._writer.run(timeouts.change_own, call, seconds)
 
-    async def _insist(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+    async def _insist(self, thread_id: str, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Write what a tool came to, again and again while the database refuses.
 
         The tool has run and must not run again, so its outcome is nowhere but here.
         """
         while True:
             try:
-                return await self._writer.run(function, *args, **kwargs)
+                return await self._writer.run_for(thread_id, function, *args, **kwargs)
             except DatabaseError as error:
                 if self._writer.closed:
                     raise
@@ -185,6 +187,7 @@ class ToolRunner:
 
     async def _end(self, call: ClaimedCall, *, output: str | None = None, error: str | None = None) -> None:
         await self._insist(
+            call.thread_id,
             outcomes.finish,
             call.thread_id,
             call.id,

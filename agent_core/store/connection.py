@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Engine
@@ -31,6 +31,10 @@ class Connection(Protocol):
             False: the transaction before this one, whose end was not known, turns out to be
             committed; nothing was begun.
         """
+        ...
+
+    def together(self, functions: Sequence[Callable[[], None]]) -> None:
+        """Run functions that have nothing to do with each other, which may share their waits."""
         ...
 
     def commit(self, touched: Collection[str]) -> None:
@@ -80,6 +84,11 @@ class SqliteConnection:
         """Take the write lock at once: a lock that is taken later cannot be waited for."""
         self.cursor.execute("BEGIN IMMEDIATE")
         return True
+
+    def together(self, functions: Sequence[Callable[[], None]]) -> None:
+        """Run them one after the other: nothing here is far enough away to be waited for."""
+        for function in functions:
+            function()
 
     def commit(self, touched: Collection[str]) -> None:
         """Commit; the counter tells the others."""

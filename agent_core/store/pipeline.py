@@ -2,7 +2,8 @@
 
 A round trip costs as much as the statement itself, and most statements of a transaction are writes
 whose answer nobody looks at. So `execute` only sends; the first look at a result, or the commit,
-receives everything up to there. An error of a statement that nobody looked at is raised by then.
+receives everything that was sent, also what others
+asked meanwhile (see `together`). An error of a statement that nobody looked at is raised by then.
 https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 """
 
@@ -19,6 +20,8 @@ from psycopg import Connection, errors
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
+
+from agent_core.store.together import step_aside
 
 _READ, _BOTH = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
 _NAMED = re.compile(r"%\((\w+)\)s")
@@ -61,7 +64,6 @@ class Pipeline:
         self._prepared: dict[str, tuple[bytes, tuple[str, ...], list[PyFormat]]] = {}
         self._numbers = itertools.count()
         self._sent: deque[tuple[Result | None, str]] = deque()  # no result: a preparation, or _SYNC
-        self._asked = True  # the server has been told to answer all that was sent
         self._error: Exception | None = None
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._pg.socket, _READ)
@@ -73,7 +75,6 @@ class Pipeline:
         self._pg.send_query_prepared(name, dumped)
         result = Result(self)
         self._sent.append((result, sql))
-        self._asked = False
         return result
 
     def wait_for(self, result: Result) -> PGresult:
@@ -82,10 +83,8 @@ class Pipeline:
         Raises:
             psycopg.Error: this statement, or one before it, was refused.
         """
-        if result.answer is None and result.error is None and not self._asked:
-            self._ask()
-        while result.answer is None and result.error is None:
-            self._receive()
+        if result.answer is None and result.error is None and not step_aside():
+            self.receive()
         if result.error is not None:
             raise result.error
         assert result.answer is not None
@@ -103,10 +102,10 @@ class Pipeline:
             psycopg.Error: a statement was refused, by a COMMIT too; then ROLLBACK comes next.
         """
         if sql == "ROLLBACK":
-            self._synchronise()  # after an error the server skips everything up to here
+            self.receive()  # after an error the server skips everything up to here
             self._error = None
         result = self.execute(sql, values)
-        self._synchronise()
+        self.receive()
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -127,15 +126,16 @@ class Pipeline:
         self._prepared[sql] = known = (name, order, [_TEXT] * len(order))
         return known
 
-    def _ask(self) -> None:
+    def receive(self) -> None:
+        """Wait until everything sent is answered; what was refused says so when it is looked at.
+
+        Raises:
+            psycopg.Error: the connection was lost.
+        """
         # Not merely a flush: between synchronisations the server does not see that a transaction is
         # idle, and would let a client that fell asleep keep its locks for ever.
         self._pg.pipeline_sync()
         self._sent.append(_SYNC)
-        self._asked = True
-
-    def _synchronise(self) -> None:
-        self._ask()
         while self._sent:
             self._receive()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import psycopg
@@ -16,6 +16,7 @@ from agent_core.ids import new_id
 from agent_core.store.connection import Foreign
 from agent_core.store.listener import CHANNEL, Listener
 from agent_core.store.pipeline import Pipeline
+from agent_core.store.together import run_together
 
 _PATIENCE = 10.0  # seconds that writes wait for a server that went away, as they wait for a lock
 _PAUSE = 0.1  # seconds between tries
@@ -67,6 +68,13 @@ class PostgresConnection:
         pipeline.execute("BEGIN")
         self._xid = pipeline.execute("SELECT pg_current_xact_id()::text")
         return True
+
+    def together(self, functions: Sequence[Callable[[], None]]) -> None:
+        """Run them so that one wait serves all: the time of a step is mostly that of its waits."""
+        if len(functions) == 1:
+            functions[0]()
+        else:
+            run_together(functions, self.cursor.receive)
 
     def commit(self, touched: Collection[str]) -> None:
         """Commit and notify, in one transaction: the news and the change are seen together or not at all."""

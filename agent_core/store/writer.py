@@ -5,6 +5,9 @@ Callers hand over a function of a `Tx` and await its result. What waits together
 If anything in a group raises, the group is rolled back and each of its functions is run again
 alone: so these functions must have no effects of their own beyond the database. Effects are
 registered with `Tx.after` and run on the event loop once the commit is through.
+
+Functions of a group that belong to different threads may wait for the database together
+(see `together`); everything else of a group runs in the order in which it came.
 """
 
 from __future__ import annotations
@@ -34,10 +37,15 @@ _GROUP = 64  # the most functions that share a commit: bounds how long the first
 
 
 class _Write(Generic[R]):
-    __slots__ = ("args", "error", "function", "future", "kwargs", "result", "tx")
+    __slots__ = ("args", "error", "function", "future", "kwargs", "result", "thread_id", "tx")
 
     def __init__(
-        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any], future: Any
+        self,
+        function: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: Any,
+        thread_id: str | None = None,
     ) -> None:
         self.function = function
         self.args = args
@@ -46,6 +54,11 @@ class _Write(Generic[R]):
         self.result: R | None = None
         self.error: BaseException | None = None
         self.tx: Tx | None = None
+        self.thread_id = thread_id
+
+    def perform(self, tx: Tx) -> None:
+        self.tx = tx
+        self.result = self.function(tx, *self.args, **self.kwargs)
 
 
 class Writer:
@@ -110,6 +123,15 @@ class Writer:
         """
         future: asyncio.Future[R] = self._loop.create_future()
         self._submit(_Write(function, args, kwargs, future))
+        return await future
+
+    async def run_for(self, thread_id: str, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Do the same with a function that reads and writes only what belongs to one thread.
+
+        It may run between the statements of other threads' functions, never of this thread's.
+        """
+        future: asyncio.Future[R] = self._loop.create_future()
+        self._submit(_Write(function, args, kwargs, future, thread_id))
         return await future
 
     def run_blocking(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
@@ -177,13 +199,22 @@ class Writer:
                 return
 
     def _run(self, group: list[_Write[Any]]) -> set[str]:
-        touched: set[str] = set()
         now = self._clock.now()
+        chains: dict[str, list[_Write[Any]]] = {}
+
+        def perform(chain: list[_Write[Any]]) -> None:
+            for write in chain:
+                write.perform(Tx(self._connection.cursor, self._dialect, self.wake, now))
+
         for write in group:
-            write.tx = tx = Tx(self._connection.cursor, self._dialect, self.wake, now)
-            write.result = write.function(tx, *write.args, **write.kwargs)
-            touched |= tx.touched
-        return touched
+            if write.thread_id is not None:
+                chains.setdefault(write.thread_id, []).append(write)
+                continue
+            self._connection.together([functools.partial(perform, chain) for chain in chains.values()])
+            chains.clear()
+            perform([write])
+        self._connection.together([functools.partial(perform, chain) for chain in chains.values()])
+        return {feed for write in group if write.tx is not None for feed in write.tx.touched}
 
     def _deliver(self, group: list[_Write[Any]]) -> None:
         for write in group:

@@ -167,12 +167,20 @@ async def test_busy_queues_and_answers_in_order(path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["stop", "fail"])
 async def test_what_is_queued_outlives_a_stop_and_a_failure(path: Path, end: str) -> None:
-    turns: list[Any] = [["x", LONG] if end == "stop" else ["x", 0.2, errors.ModelError("No.")], ["y"], ["z"]]
-    async with agent_on(path, turns) as api:
+    queued = asyncio.Event()
+
+    @action_tool
+    async def wait() -> None:
+        """Wait until the message is queued."""
+        await queued.wait()
+
+    first = [["x", LONG]] if end == "stop" else [["x", ToolUse("wait")], [errors.ModelError("No.")]]
+    async with agent_on(path, [*first, ["y"], ["z"]], tools=[wait]) as api:
         thread = await api.create_thread("a")
         async with Follower(api, thread.id) as follower:
             await follower.until(lambda _: follower.text == "x")
             await api.send_message(thread.id, "b", when_busy="queue")
+            queued.set()
             if end == "stop":
                 await api.stop_thread(thread.id)
             assert (await finished(api, thread)).status == ("stopped" if end == "stop" else "failed")
