@@ -5,6 +5,7 @@ import reflex as rx
 from chat_app.components.controls import icon, testid
 from chat_app.react import composer
 from chat_app.state import OpenThread, ThreadList
+from chat_app.words import say
 
 SUGGESTIONS = (
     ("clock", "What time is it in Tokyo, and what is (17.5 + 3) * 248?"),
@@ -21,7 +22,7 @@ def dock() -> rx.Component:
             thread=OpenThread.open_id,
             running=OpenThread.is_running,
             rejected=OpenThread.rejected,
-            placeholder="Write a message",
+            placeholder=say("composer.placeholder"),
             on_send=OpenThread.send,
             on_stop=OpenThread.stop,
         ),

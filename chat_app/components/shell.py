@@ -7,6 +7,7 @@ from chat_app.components.controls import icon, icon_button, testid
 from chat_app.components.sidebar import DRAWER, sidebar
 from chat_app.react import steady
 from chat_app.state import OpenThread
+from chat_app.words import FILES, say, speak
 
 
 def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Component:
@@ -29,7 +30,7 @@ def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Compon
         ),
         class_name="app",
     )
-    return steady(frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())
+    return steady(speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())
 
 
 def reconnect_banner() -> rx.Component:
@@ -42,7 +43,7 @@ def reconnect_banner() -> rx.Component:
         has_connection_errors,
         rx.el.div(
             icon("wifi-off", 14),
-            "Reconnecting. Nothing is lost.",
+            say("app.reconnecting"),
             class_name="reconnect",
             role="status",
             custom_attrs=testid("reconnect"),

@@ -7,6 +7,7 @@ from chat_app.components.controls import button, icon, icon_button, keyed, testi
 from chat_app.react import ago
 from chat_app.state import ThreadList
 from chat_app.state.view import ThreadItem
+from chat_app.words import say
 
 DRAWER = "sidebar"
 _close_drawer = rx.call_function(
@@ -22,7 +23,7 @@ def sidebar() -> rx.Component:
         rx.el.div(icon("sparkles", 18), rx.el.span("Durable Agents"), class_name="brand"),
         link(
             icon("square-pen"),
-            "New chat",
+            say("sidebar.new_chat"),
             to="/",
             class_name="new-chat",
             on_click=_close_drawer,

@@ -4,6 +4,7 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
+import { useWords } from "../../words/words.js";
 import { messageId, post, readDraft, take, useOutbox, writeDraft } from "./drafts.js";
 
 const MAX_HEIGHT = 200;
@@ -75,6 +76,7 @@ function useEscape(running, onStop) {
 
 export function Composer({ thread = "", running, rejected = "", placeholder, onSend, onStop }) {
   const { area, blank, changed, set } = useDraft(thread);
+  const say = useWords();
   useEscape(running, onStop);
 
   const send = useCallback(
@@ -111,20 +113,24 @@ export function Composer({ thread = "", running, rejected = "", placeholder, onS
     send(area.current.value);
   };
 
+  const sending = running
+    ? say("composer.send_later", "Send when the answer is finished")
+    : say("composer.send", "Send");
+
   return (
     <form className="composer" data-testid="composer-form" onSubmit={(event) => (event.preventDefault(), send(area.current.value))}>
       <textarea
         ref={area}
         rows={1}
         dir="auto"
-        aria-label="Message"
+        aria-label={say("composer.label", "Message")}
         placeholder={placeholder}
         data-testid="composer"
         onChange={changed}
         onKeyDown={onKeyDown}
       />
       {running && (
-        <button type="button" className="round" onClick={() => onStop()} aria-label="Stop" title="Stop (Esc)" data-testid="stop">
+        <button type="button" className="round" onClick={() => onStop()} aria-label={say("composer.stop", "Stop")} title={`${say("composer.stop", "Stop")} (Esc)`} data-testid="stop">
           <Square size={14} fill="currentColor" aria-hidden="true" />
         </button>
       )}
@@ -133,8 +139,8 @@ export function Composer({ thread = "", running, rejected = "", placeholder, onS
           type="submit"
           className="round"
           disabled={blank}
-          aria-label={running ? "Send when the answer is finished" : "Send"}
-          title={running ? "Send when the answer is finished (Enter)" : "Send (Enter)"}
+          aria-label={sending}
+          title={`${sending} (Enter)`}
           data-testid="send"
         >
           <ArrowUp size={18} aria-hidden="true" />
