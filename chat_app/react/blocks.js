@@ -1,8 +1,10 @@
 // Growing markdown, split into blocks: all but the last can no longer change and are parsed once.
 
-import { lexer } from "marked";
 import remend from "remend";
+import { lexer } from "./lexer.js";
 
+const MATH = /^ {0,3}(\$\$|\\\[)/;
+const LONGEST_MATH = 5000;
 const FENCE = /^ {0,3}(`{3,}|~{3,})[ \t]*([^\n`]*)\n?/;
 
 export class Blocks {
@@ -23,10 +25,14 @@ export class Blocks {
   /** Move all blocks of `lines`, the beginning of the tail, but the last to those that are done. */
   settle(lines) {
     const tokens = lexer(lines).filter((token) => token.type !== "space");
-    const last = tokens.pop();
-    const start = tokens.length ? lastBlockStart(lines, last) : -1;
+    const last = tokens.length - 1;
+    const math = tokens.findIndex((token) => token.type === "paragraph" && MATH.test(token.raw));
+    const begun = math < 0 ? -1 : onlyPlace(lines, tokens[math].raw.trimEnd());
+    // A formula that has begun holds what follows, even what looks like a block of its own.
+    const open = begun >= 0 && lines.length - begun < LONGEST_MATH;
+    const start = open ? begun : last > 0 ? lastBlockStart(lines, tokens[last]) : -1;
     if (start < 0) return;
-    this.done = this.done.concat(tokens);
+    this.done = this.done.concat(tokens.slice(0, open ? math : last));
     this.tail = this.tail.slice(start);
   }
 
@@ -49,8 +55,13 @@ export class Blocks {
   }
 }
 
-/** The code token of a fence that has no end yet; parsing it again and again would cost the square of its length. */
+/**
+ * The token of a code fence or a formula that has no end yet: what is in it is nothing else, whatever
+ * it looks like, and parsing it again and again would cost the square of its length.
+ */
 function openFence(tail) {
+  const math = MATH.exec(tail);
+  if (math) return openMath(tail, math);
   const match = FENCE.exec(tail);
   if (!match) return null;
   const [head, marks, info] = match;
@@ -60,6 +71,14 @@ function openFence(tail) {
   const text = tail.slice(head.length).replace(/\n {0,3}[`~]{1,2}$|\n$/, ""); // half an end is not shown as code
   return { type: "code", raw: tail, lang: info.trim(), text, open: true };
 }
+
+function openMath(tail, [head, marks]) {
+  const text = tail.slice(head.length);
+  if (text.length > LONGEST_MATH) return null; // two dollars that are no formula must not hold back the rest
+  return text.includes(marks === "$$" ? marks : "\\]") ? null : { type: "math-block", raw: tail, text, open: true };
+}
+
+const onlyPlace = (text, part) => (text.indexOf(part) === text.lastIndexOf(part) ? text.indexOf(part) : -1);
 
 /** Where the last block begins in `tail`, or -1 when that is not certain (the lexer trims some blocks). */
 function lastBlockStart(tail, last) {

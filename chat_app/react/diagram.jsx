@@ -1,0 +1,65 @@
+// A mermaid diagram. The library comes with the first one; until then, and where the source is no
+// diagram, the source stands there as code.
+
+import { memo, useEffect, useId, useState } from "react";
+import { useWords } from "../../words/words.js";
+import { CodeBlock } from "./code.jsx";
+
+const LONGEST = 20_000; // characters: laying out more takes the page for seconds
+
+let coming = null;
+const load = () => (coming ??= import("mermaid").then((module) => module.default).catch(() => (coming = null)));
+
+const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
+
+/** Light or dark, as the page is now. */
+function useDark() {
+  const [dark, setDark] = useState(false);
+  useEffect(() => {
+    const look = () => setDark(isDark());
+    look();
+    const watch = new MutationObserver(look);
+    watch.observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
+    const system = window.matchMedia("(prefers-color-scheme: dark)");
+    system.addEventListener("change", look);
+    return () => {
+      watch.disconnect();
+      system.removeEventListener("change", look);
+    };
+  }, []);
+  return dark;
+}
+
+/** The diagram as SVG, or null when `text` is none. Labels are text and nothing links or runs ("strict"). */
+async function draw(id, text, dark) {
+  const mermaid = text.length <= LONGEST ? await load() : null;
+  if (!mermaid) return null;
+  const look = { theme: dark ? "dark" : "neutral", securityLevel: "strict", htmlLabels: false, fontFamily: "inherit" };
+  mermaid.initialize({ ...look, startOnLoad: false, suppressErrorRendering: true });
+  if (!(await mermaid.parse(text, { suppressErrors: true }))) return null;
+  return (await mermaid.render(id, text)).svg;
+}
+
+export const Diagram = memo(function Diagram({ text }) {
+  const say = useWords();
+  const dark = useDark();
+  const id = `diagram-${useId().replace(/[^\w-]/g, "")}`;
+  const [svg, setSvg] = useState(null);
+  useEffect(() => {
+    let here = true;
+    draw(id, text, dark)
+      .catch(() => null)
+      .then((drawn) => here && setSvg(drawn));
+    return () => (here = false);
+  }, [id, text, dark]);
+  if (!svg) return <CodeBlock lang="mermaid" text={text} />;
+  return (
+    <figure className="diagram" dir="ltr">
+      <div tabIndex={0} role="img" aria-label={say("markdown.diagram", "Diagram")} dangerouslySetInnerHTML={{ __html: svg }} />
+      <details>
+        <summary>{say("markdown.source", "Source")}</summary>
+        <CodeBlock lang="mermaid" text={text} />
+      </details>
+    </figure>
+  );
+});
