@@ -161,7 +161,8 @@ class Runtime:
         self._writer.wake = self._wake_ups
         self._presence = Presence(workers_folder(parse_url(self.database_url), path), self.worker)
         self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
-        shared = (self.agents, self.worker, self.settings, self.clock, Turns())
+        self._turns = Turns()
+        shared = (self.agents, self.worker, self.settings, self.clock, self._turns)
         self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
         self._tools = ToolRunner(self._writer, *shared)
         self._fences = FenceWatch(self._reads, self._runner, self._tools, self._pools, self.settings.pulse)
@@ -259,8 +260,9 @@ class Runtime:
         self._fences.look(touched)
 
     def cancel(self, thread_id: str) -> None:
-        """End what runs here for a thread whose fence has been raised; on the event loop."""
+        """End what runs here for a thread whose fence has been raised, and forget it; on the event loop."""
         self._pools.cancel(thread_id)
+        self._turns.forget(thread_id)
 
     def _moved(self, thread_id: str, status: str, previous: str, agent: str) -> None:
         for hook in self.status_hooks.get(agent, ()):

@@ -8,7 +8,6 @@ Whatever else stands there, or was cut away (a change of branch cuts all), means
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,6 @@ from typing import Any
 from agent_core.history import to_provider
 from agent_core.messages import Chunk, Message, Part, Update
 
-_KEPT = 50_000  # provider messages of all threads together; the longest unused are forgotten
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 Provider = dict[str, Any]
@@ -62,32 +60,6 @@ class Past:
             elif chunk["type"] != "data-thread":
                 return None
         return self.messages + to_provider(new, None), set(self.taken)
-
-
-class Pasts:
-    """The pasts that this process knows, by thread."""
-
-    def __init__(self) -> None:
-        self._pasts: OrderedDict[str, Past] = OrderedDict()
-        self._size = 0
-
-    def keep(self, thread_id: str, past: Past) -> None:
-        """Remember a thread whose turn has just ended here."""
-        self._drop(thread_id)
-        self._pasts[thread_id] = past
-        self._size += len(past.messages)
-        while self._size > _KEPT and len(self._pasts) > 1:
-            self._drop(next(iter(self._pasts)))
-
-    def of(self, thread_id: str, seq: int, system: str | None) -> Past | None:
-        """Return the past for the first step of the next turn, with fence `seq`; it is used once."""
-        past = self._pasts.get(thread_id)
-        self._drop(thread_id)
-        return past if past is not None and (past.seq + 1, past.system) == (seq, system) else None
-
-    def _drop(self, thread_id: str) -> None:
-        past = self._pasts.pop(thread_id, None)
-        self._size -= 0 if past is None else len(past.messages)
 
 
 def _told(chunk: Chunk) -> Message:

@@ -166,7 +166,7 @@ class Runner:
         """Return the provider's messages and the ids of every tool call so far."""
         if (known := self._turns.resume(claim.thread_id, claim.seq)) is not None:
             return known
-        past = self._turns.pasts.of(claim.thread_id, claim.seq, agent.system)
+        past = self._turns.past(claim.thread_id, claim.seq, agent.system)
         if past is not None:
             updates = await asyncio.to_thread(self._reads.updates, claim.thread_id, past.cursor)
             if (known := past.followed_by(updates)) is not None:
@@ -232,7 +232,7 @@ class Runner:
         )
         crash_point("commit.after")
         if not new_calls:
-            self._turns.pasts.keep(claim.thread_id, attempt.past(result, cursor))
+            self._turns.keep(claim.thread_id, attempt.past(result, cursor))
         if agent.on_message_complete is not None or (agent.on_turn_complete is not None and not new_calls):
             self._hooks.soon(claim.thread_id, self._tell_complete, claim, agent, result)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_internal_agent_api
 from agent_core.history import to_provider
 from agent_core.messages import Update
-from agent_core.runner.past import Past, Pasts
+from agent_core.runner.past import Past
 from agent_core.runner.steps import Runner
+from agent_core.runner.turn import Turn, Turns
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 
@@ -144,12 +146,31 @@ async def test_another_system_prompt_is_another_history(hits: list[bool]):
     assert hits == [True]
 
 
-def test_memory_is_bounded_by_what_it_holds():
-    pasts, long = Pasts(), [{"role": "user", "content": "x"}] * 20_000
+def test_a_past_is_used_once_and_only_for_the_very_next_fence():
+    known = Turns()
+    known.keep("t", Past(1, 1, None, [], set()))
+    assert known.resume("t", 2) is None, "no turn runs"
+    assert known.past("t", 2, None) is not None
+    assert known.past("t", 2, None) is None, "it is used once"
+    known.keep("t", Past(1, 1, None, [], set()))
+    assert known.past("t", 3, None) is None, "somebody else had the thread in between"
+    known.keep("t", Past(1, 1, None, [], set()))
+    assert known.past("t", 2, "Be brief.") is None
+
+
+@pytest.mark.parametrize("value", [Past(1, 1, None, [], set()), Turn(1, [], set(), [], set())])
+def test_memory_is_bounded_by_what_it_holds(value: Past | Turn):
+    known = Turns()
     for name in "abcd":
-        pasts.keep(name, Past(1, 1, None, long, set()))
-        pasts.keep(name, Past(1, 1, None, long, set()))
-    assert [pasts.of(name, 2, None) is not None for name in "abcd"] == [False, False, True, True]
-    assert pasts.of("d", 2, None) is None, "it is used once"
-    pasts.keep("huge", Past(1, 1, None, long * 5, set()))
-    assert pasts.of("huge", 3, None) is None, "somebody else had the thread in between"
+        value = replace(value, messages=[{"role": "user", "content": "x" * (12 << 20)}])
+        known.keep(name, value)
+        known.keep(name, value)
+    assert [known.known.get(name) is not None for name in "abcd"] == [False, False, True, True]
+
+
+def test_the_outcomes_of_a_turn_count():
+    known = Turns()
+    known.keep("waits", Turn(1, [], set(), [{"toolCallId": "c"}], {"c"}))
+    known.outcome("waits", "c", {"output": "x" * (33 << 20)})
+    known.keep("new", Past(1, 1, None, [], set()))
+    assert known.known.get("waits") is None

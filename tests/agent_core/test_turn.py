@@ -110,11 +110,3 @@ def test_memory_is_used_only_for_the_very_next_fence_and_only_when_whole() -> No
     kept.outcome("t", "c", {"state": "output-available", "output": 1})
     assert kept.resume("t", 4) is not None
     assert kept.resume("t", 4) is None, "it is used once"
-
-
-def test_only_so_many_turns_are_kept() -> None:
-    kept = Turns()
-    for number in range(600):
-        kept.keep(str(number), Turn(seq=0, messages=[], taken=set(), parts=[], open=set()))
-    assert kept.resume("0", 1) is None
-    assert kept.resume("599", 1) is not None
