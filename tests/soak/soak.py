@@ -7,6 +7,8 @@ import gc
 import logging
 import os
 import signal
+import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +27,7 @@ from tests.soak.load import Load, make_agent
 from tests.soak.vitals import MB, Verdict, sample
 
 _context = get_context("forkserver")
-_ASKED = -1  # in place of the child's count: it is to count now
+_ASKED = -1  # in place of the child's count of tasks: it is to count now
 _HANDS = 6  # threads of an event loop's default executor; all of them are made before the first look
 
 
@@ -55,8 +57,8 @@ class Soak:
         async with Runtime(self.url) as runtime:
             await fill_pools(runtime)
             api = define_internal_agent_api(runtime, make_agent())
-            self._tasks = _context.Value("i", 0)
-            child = _context.Process(target=work, args=(self.url, self._tasks), daemon=True)
+            self._counts = _context.Array("q", [0, 0])
+            child = _context.Process(target=work, args=(self.url, self._counts), daemon=True)
             child.start()
             assert child.pid is not None
             self._processes = {"main": psutil.Process(), "worker": psutil.Process(child.pid)}
@@ -84,12 +86,12 @@ class Soak:
         """Take a sample once all is quiet: readers have gone, hooks have run, deleted work has ended."""
         await asyncio.sleep(1.0)
         gc.collect()
-        self._tasks.value = _ASKED
-        await eventually(lambda: self._tasks.value != _ASKED, 20)
+        self._counts[0] = _ASKED
+        await eventually(lambda: self._counts[0] != _ASKED, 20)
         at = time.monotonic() - self._began
-        own = len(asyncio.all_tasks())
         for name, process in self._processes.items():
-            self._verdict.add(name, sample(process, at, own if name == "main" else self._tasks.value))
+            tasks, blocks = _count() if name == "main" else self._counts
+            self._verdict.add(name, sample(process, at, tasks, blocks))
 
     def _line(self, running: int, idle: int) -> str:
         path = database_path(parse_url(self.url))
@@ -105,22 +107,27 @@ async def fill_pools(runtime: Runtime) -> None:
     """Make at once the threads and the connections that a process would make by and by."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_HANDS))
-    await asyncio.gather(*(asyncio.to_thread(_hold_connection, runtime) for _ in range(_HANDS)))
+    all_there = threading.Barrier(_HANDS)
+    await asyncio.gather(*(asyncio.to_thread(_hold_connection, runtime, all_there) for _ in range(_HANDS)))
 
 
-def _hold_connection(runtime: Runtime) -> None:
+def _hold_connection(runtime: Runtime, all_there: threading.Barrier) -> None:
     with runtime.reads.session() as session:
         session.connection()
-        time.sleep(0.05)
+        all_there.wait(20)
 
 
-def work(url: str, tasks: Any) -> None:
+def _count() -> tuple[int, int]:
+    return len(asyncio.all_tasks()), sys.getallocatedblocks()
+
+
+def work(url: str, counts: Any) -> None:
     """Be the child: work beside the main process until it is asked to end."""
     logging.basicConfig(level=logging.WARNING)
-    asyncio.run(_work(url, tasks))
+    asyncio.run(_work(url, counts))
 
 
-async def _work(url: str, tasks: Any) -> None:
+async def _work(url: str, counts: Any) -> None:
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     parent = os.getppid()
@@ -128,7 +135,7 @@ async def _work(url: str, tasks: Any) -> None:
         await fill_pools(runtime)
         define_internal_agent_api(runtime, make_agent())
         while not ended.is_set() and os.getppid() == parent:
-            if tasks.value == _ASKED:
+            if counts[0] == _ASKED:
                 gc.collect()
-                tasks.value = len(asyncio.all_tasks())
+                counts[:] = _count()
             await asyncio.sleep(0.1)

@@ -44,7 +44,14 @@ def _verdict(**grows: float) -> Verdict:
     verdict = Verdict(warm=600, limit=6, turns=1)
     for minute in range(61):
         at = minute * 60
-        now: dict[str, Any] = {"rss": 80 * MB, "handles": 20, "tasks": 1, "threads": 10, "cpu": at / 10}
+        now: dict[str, Any] = {
+            "rss": 80 * MB,
+            "blocks": 400_000,
+            "handles": 20,
+            "tasks": 1,
+            "threads": 10,
+            "cpu": at / 10,
+        }
         for name, per_hour in grows.items():
             now[name] += int(per_hour * at / 3600)
         verdict.add("main", Vitals(at, **now))
@@ -58,6 +65,12 @@ def test_a_line_through_the_samples() -> None:
     assert not _verdict(rss=4 * MB).complaints()
 
 
+def test_objects_may_not_grow_even_where_the_memory_does_not() -> None:
+    (complaint,) = _verdict(blocks=20_000).complaints()
+    assert complaint == "main: its objects grow by 20,000 blocks an hour, more than 10,000"
+    assert not _verdict(blocks=5_000).complaints()
+
+
 @pytest.mark.parametrize("what", ["handles", "tasks", "threads"])
 def test_one_more_is_too_many(what: str) -> None:
     assert what in _verdict(**{what: 2}).complaints()[0]
@@ -65,7 +78,7 @@ def test_one_more_is_too_many(what: str) -> None:
 
 def test_what_grows_while_it_warms_up_is_no_leak() -> None:
     verdict = _verdict()
-    verdict.samples["main"][0] = Vitals(0, 40 * MB, 3, 1, 2, 0)
+    verdict.samples["main"][0] = Vitals(0, 40 * MB, 100_000, 3, 1, 2, 0)
     assert not verdict.complaints()
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 import psutil
 
 MB = 1 << 20
+BLOCKS = 10_000
+"""Blocks of memory an hour by which a process may grow: at five turns a second one in every other turn."""
+
 _ENOUGH = 10  # samples after the warm-up; through fewer a line says nothing
 
 
@@ -17,7 +20,8 @@ class Vitals:
 
     Attributes:
         at: seconds since the soak began.
-        rss: resident bytes.
+        rss: resident bytes; the C library keeps what was given back to it, so they grow by themselves.
+        blocks: of memory in use by Python's objects, up to half a kilobyte each.
         handles: open file descriptors.
         tasks: asyncio tasks.
         threads: threads of the operating system.
@@ -26,27 +30,37 @@ class Vitals:
 
     at: float
     rss: int
+    blocks: int
     handles: int
     tasks: int
     threads: int
     cpu: float
 
     def __str__(self) -> str:
-        return f"{self.rss / MB:6.1f} MB  handles {self.handles}  tasks {self.tasks}  threads {self.threads}"
+        counts = f"handles {self.handles}  tasks {self.tasks}  threads {self.threads}"
+        return f"{self.rss / MB:6.1f} MB  blocks {self.blocks:,}  {counts}"
 
 
-def sample(process: psutil.Process, at: float, tasks: int) -> Vitals:
-    """Look at a process."""
+def sample(process: psutil.Process, at: float, tasks: int, blocks: int) -> Vitals:
+    """Look at a process from outside; it has counted its tasks and blocks itself."""
     with process.oneshot():
         times = process.cpu_times()
         rss, threads = process.memory_info().rss, process.num_threads()
-        return Vitals(at, rss, process.num_fds(), tasks, threads, times.user + times.system)
+        return Vitals(at, rss, blocks, process.num_fds(), tasks, threads, times.user + times.system)
 
 
 def slope(samples: list[Vitals]) -> float:
     """Return by how many MB an hour the resident memory grows: the line of least squares."""
-    line = statistics.linear_regression([s.at for s in samples], [s.rss / MB for s in samples])
-    return line.slope * 3600
+    return _slope(samples, [s.rss / MB for s in samples])
+
+
+def slope_of_blocks(samples: list[Vitals]) -> float:
+    """Return by how many blocks an hour Python's objects grow."""
+    return _slope(samples, [s.blocks for s in samples])
+
+
+def _slope(samples: list[Vitals], values: list[float]) -> float:
+    return statistics.linear_regression([s.at for s in samples], values).slope * 3600
 
 
 @dataclass
@@ -87,8 +101,14 @@ class Verdict:
                 before, after = getattr(first, what), getattr(last, what)
                 if after > before:
                     found.append(f"{name}: {what} went from {before} to {after}")
-            if len(steady) >= _ENOUGH and slope(steady) > self.limit:
+            if len(steady) < _ENOUGH:
+                continue
+            if slope(steady) > self.limit:
                 found.append(f"{name}: grows by {slope(steady):.1f} MB an hour, more than {self.limit:g}")
+            if (blocks := slope_of_blocks(steady)) > BLOCKS:
+                found.append(
+                    f"{name}: its objects grow by {blocks:,.0f} blocks an hour, more than {BLOCKS:,}"
+                )
         return found
 
     def table(self) -> str:
@@ -96,7 +116,9 @@ class Verdict:
         lines = [f"{self.turns} turns, {len(self.failures)} failed"]
         for name in self.samples:
             first, *_, last = steady = self.steady(name)
-            grows = f"{slope(steady):+.1f} MB/h" if len(steady) >= _ENOUGH else "too short for a slope"
+            grows = "too short for a slope"
+            if len(steady) >= _ENOUGH:
+                grows = f"{slope(steady):+.1f} MB/h, {slope_of_blocks(steady):+,.0f} blocks/h"
             cpu = (last.cpu - first.cpu) / max(last.at - first.at, 1e-9)
             lines += [
                 f"{name:7} after warm-up {first}",
