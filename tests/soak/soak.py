@@ -53,7 +53,7 @@ class Soak:
 
     async def run(self) -> Verdict:
         """Run it and return the verdict."""
-        self._began, self._verdict = time.monotonic(), Verdict(self.seconds / 6, self.limit)
+        self._verdict = Verdict(self.seconds / 6, self.limit)
         async with Runtime(self.url) as runtime:
             await fill_pools(runtime)
             api = define_internal_agent_api(runtime, make_agent())
@@ -63,6 +63,8 @@ class Soak:
             assert child.pid is not None
             self._processes = {"main": psutil.Process(), "worker": psutil.Process(child.pid)}
             try:
+                await self._counted(60)  # it has to start first, and that is no time of the soak
+                self._began = time.monotonic()
                 await self._watch(api, runtime)
             finally:
                 child.terminate()
@@ -86,12 +88,16 @@ class Soak:
         """Take a sample once all is quiet: readers have gone, hooks have run, deleted work has ended."""
         await asyncio.sleep(1.0)
         gc.collect()
-        self._counts[0] = _ASKED
-        await eventually(lambda: self._counts[0] != _ASKED, 20)
+        await self._counted(20)
         at = time.monotonic() - self._began
         for name, process in self._processes.items():
             tasks, blocks = _count() if name == "main" else self._counts
             self._verdict.add(name, sample(process, at, tasks, blocks))
+
+    async def _counted(self, timeout: float) -> None:
+        """Wait until the child has counted."""
+        self._counts[0] = _ASKED
+        await eventually(lambda: self._counts[0] != _ASKED, timeout)
 
     def _line(self, running: int, idle: int) -> str:
         path = database_path(parse_url(self.url))
