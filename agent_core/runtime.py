@@ -259,6 +259,10 @@ class Runtime:
             self._notify()
         self._fences.look(touched)
 
+    async def write_down(self, thread_id: str) -> None:
+        """Flush what a model step of a thread has said so far, if it runs here; before it is stopped."""
+        await self._runner.write_down(thread_id)
+
     def cancel(self, thread_id: str) -> None:
         """End what runs here for a thread whose fence has been raised, and forget it; on the event loop."""
         self._pools.cancel(thread_id)

@@ -47,6 +47,8 @@ class TurnMethods(ApiBase):
         if when_busy not in ("reject", "queue", "interrupt"):
             raise ValidationError('when_busy must be "reject", "queue" or "interrupt".')
         new = NewMessage(checked_id(message_id, "msg"), "user", prompt_parts(prompt), {})
+        if when_busy == "interrupt":
+            await self.runtime.write_down(thread_id)
         stored = await self.runtime.writer.run_for(thread_id, turns.send, thread_id, new, when_busy)
         crash_point("send.after")
         if when_busy == "queue":
@@ -97,5 +99,6 @@ class TurnMethods(ApiBase):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
+        await self.runtime.write_down(thread_id)
         await self.runtime.writer.run(turns.stop, thread_id)
         return await self._thread(thread_id)

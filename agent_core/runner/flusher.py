@@ -38,6 +38,7 @@ class Flusher:
         self._timer: asyncio.TimerHandle | None = None
         self._flight: asyncio.Task[None] | None = None
         self._next = 0.0
+        self._over = False
         self.first = True
 
     def add(self, chunk: Chunk) -> None:
@@ -46,9 +47,18 @@ class Flusher:
         if self._timer is None and self._throttle is not None and self._flight is None:
             self._timer = self._loop.call_at(max(self._next, self._loop.time()), self._flush)
 
+    async def now(self) -> None:
+        """Flush what there is, whether or not its time has come: somebody else ends the step."""
+        while self._flight is not None:
+            await asyncio.shield(self._flight)
+        if self._pending and not self._over:
+            if self._timer is not None:
+                self._timer.cancel()
+            await asyncio.shield(self._flush())
+
     async def rest(self) -> list[Chunk]:
         """Stop flushing and return what was not flushed; the step's last write takes it along."""
-        self._throttle = None
+        self._throttle, self._over = None, True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -57,9 +67,10 @@ class Flusher:
         self._pending = merge(self._pending)
         return self._pending
 
-    def _flush(self) -> None:
+    def _flush(self) -> asyncio.Task[None]:
         self._timer = None
-        self._flight = self._loop.create_task(self._write())
+        self._flight = flight = self._loop.create_task(self._write())
+        return flight
 
     async def _write(self) -> None:
         chunks, self._pending = merge(self._pending), []

@@ -106,6 +106,7 @@ class Runner:
         self.closing = False
         self.live: dict[str, Claim] = {}
         """The steps that run now, by thread; their fences are watched for stops from elsewhere."""
+        self._flushers: dict[str, Flusher] = {}
 
     async def step(self, thread_id: str) -> None:
         """Run the next model step of a thread, if there is one and it is ours."""
@@ -125,6 +126,11 @@ class Runner:
         finally:
             if self.live.get(thread_id) is claim:
                 del self.live[thread_id]
+
+    async def write_down(self, thread_id: str) -> None:
+        """Flush what a step that runs here has said so far; who stops it keeps all of it then."""
+        if (flusher := self._flushers.get(thread_id)) is not None:
+            await flusher.now()
 
     async def _run(self, claim: Claim) -> None:
         known = self._agents[claim.agent]
@@ -184,6 +190,7 @@ class Runner:
             include_tool_input_deltas=agent.streaming.include_tool_input_deltas,
             opening=attempt.asked.opening,
         )
+        self._flushers[claim.thread_id] = flusher
         try:
             async with contextlib.aclosing(chunks):
                 async for event in chunks:
@@ -203,6 +210,9 @@ class Runner:
             # Asking the model again would not mend it. If the database cannot even take this, the
             # step stays as it is and the reconciler comes back to it.
             await self._fail(claim, agent, error, await flusher.rest())
+        finally:
+            if self._flushers.get(claim.thread_id) is flusher:
+                del self._flushers[claim.thread_id]
 
     async def _give_back(self, claim: Claim, rest: list[Chunk]) -> None:
         """A worker that ends gives its step back; a step that was stopped is not ours to write."""
