@@ -7,6 +7,7 @@ import itertools
 import logging
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
@@ -59,8 +60,13 @@ class Plan:
 
 
 def spawn(plan: Plan) -> ForkServerProcess:
+    """Start a child that does what it is to do."""
+    return start(work, plan)
+
+
+def start(target: Callable[..., object], *args: Any) -> ForkServerProcess:
     """Start a child; everything is imported already, so it is up within some 50 ms."""
-    process = _context.Process(target=work, args=(plan,), daemon=True)
+    process = _context.Process(target=target, args=args, daemon=True)
     process.start()
     return process
 

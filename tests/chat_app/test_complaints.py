@@ -1,0 +1,67 @@
+"""What people complain about on a page: row 15. The other rows stand in tests/agent_core."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import reflex as rx
+from reflex.utils import format as reflex_format
+
+from chat_app.state import Stream
+from tests.chat_app.support import Tab
+from tests.chat_app.test_follower import START, answer, chunks, delta, prompt, snapshot
+
+PIECE = "Leases run out, and nothing that was written is ever lost to anybody who waits for them to. " * 2
+PIECES = 100
+
+
+class NaiveChat(rx.State):
+    """The way of many chat pages: one list, whose last message grows."""
+
+    messages: rx.Field[list[dict[str, str]]] = rx.field(default_factory=list)
+
+
+def sent(state: rx.State) -> dict[str, Any]:
+    """Return what the browser is sent of everything that changed, by state; and forget it."""
+    root = state._get_root_state()
+    found = root.get_delta()
+    root._clean()
+    return json.loads(reflex_format.json_dumps(found))
+
+
+def size(found: dict[str, Any]) -> int:
+    return len(json.dumps(found))
+
+
+def say(tab: Tab) -> dict[str, Any]:
+    """Bring a tab another piece, as `Stream.follow` does; return what its browser is sent."""
+    tab.follower.apply(chunks(delta(PIECE)))
+    if tab.follower.rows_changed:
+        tab.thread.show(tab.follower)
+    tab.stream._send(tab.follower.piece())
+    return sent(tab.stream)
+
+
+async def test_15_a_long_chat_lags(tab: Tab) -> None:
+    """Long-chat lag, typing lag, memory: each piece of an answer is sent with all that was there before it."""
+    history = [message for number in range(100) for message in (prompt(number), answer(number))]
+    naive: Any = await tab.thread._get_root_state().get_state(NaiveChat)
+    naive.messages = [{"role": message.role, "text": message.text} for message in history]
+    naive.messages.append({"role": "assistant", "text": ""})
+    tab.follower.apply(snapshot(*history, prompt(100), chunks=START))
+    say(tab)  # and all that is there already
+
+    naive_sizes, sizes, states = list[int](), list[int](), set[str]()
+    for _ in range(PIECES):
+        naive.messages[-1]["text"] += PIECE
+        naive_sizes.append(size(sent(naive)))
+        found = say(tab)
+        sizes.append(size(found))
+        states |= found.keys()
+    assert min(naive_sizes) > 10 * len(PIECE), "the long chat is sent with every piece"
+    assert naive_sizes[-1] - naive_sizes[0] == (PIECES - 1) * len(PIECE), "and so is the answer so far"
+    assert max(sizes) < 2 * len(PIECE), "a piece is all that is sent"
+    assert sum(sizes) < sum(naive_sizes) / 50
+    # Nothing that reads another state (the composer, the history, the list of threads) is drawn again.
+    assert states == {Stream.get_full_name()}
