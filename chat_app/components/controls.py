@@ -10,7 +10,7 @@ def icon(name: str, size: int = 16, **props: Any) -> rx.Component:
     return rx.icon(name, size=size, custom_attrs={"aria-hidden": "true"}, **props)
 
 
-def icon_button(name: str, label: str, **props: Any) -> rx.Component:
+def icon_button(name: str, label: str | rx.Var[str], **props: Any) -> rx.Component:
     """A square button that is only an icon, with a label for those who cannot see it."""
     class_name = f"icon-button {props.pop('class_name', '')}".strip()
     return rx.el.button(
@@ -18,7 +18,7 @@ def icon_button(name: str, label: str, **props: Any) -> rx.Component:
     )
 
 
-def button(text: str, *, icon_name: str = "", kind: str = "", **props: Any) -> rx.Component:
+def button(text: str | rx.Var[str], *, icon_name: str = "", kind: str = "", **props: Any) -> rx.Component:
     """A button with words; `kind` is "", "primary" or "danger"."""
     children = [icon(icon_name, 14)] if icon_name else []
     return rx.el.button(

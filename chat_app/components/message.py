@@ -7,8 +7,10 @@ import reflex as rx
 from chat_app.components.controls import icon, keyed, testid
 from chat_app.components.tool import tool_row
 from chat_app.react import markdown, stream_markdown
-from chat_app.state import OpenThread, Stream
+from chat_app.react.messages import bubble, message_actions
+from chat_app.state import Actions, OpenThread, Stream
 from chat_app.state.view import MessageView, PartView
+from chat_app.words import say
 
 TextPart = Callable[[rx.Var[PartView]], rx.Component]
 
@@ -22,7 +24,7 @@ def history_message(message: rx.Var[MessageView]) -> rx.Component:
 @rx.memo
 def turn_message(message: rx.Var[MessageView]) -> rx.Component:
     """A message of the turn under way, whose last text may be growing."""
-    return _message(message, lambda part: growing_text(run=part.run, text=part.text, live=part.live))
+    return _message(message, lambda part: growing_text(run=part.run, text=part.text, live=part.live), " now")
 
 
 @rx.memo
@@ -30,9 +32,9 @@ def queued_message(message: rx.Var[MessageView]) -> rx.Component:
     """What the person wrote while the agent was at work."""
     return rx.el.article(
         rx.el.div(message.text, class_name="bubble", dir="auto"),
-        rx.el.span("Waits for its turn", class_name="more"),
+        rx.el.span(say("message.waits"), class_name="more"),
         class_name="message user queued",
-        aria_label="Your message, queued",
+        aria_label=say("message.yours_queued"),
         custom_attrs=testid("message", role="user", message_id=message.id, queued=True),
     )
 
@@ -54,30 +56,47 @@ def growing_text(run: rx.Var[str], text: rx.Var[str], live: rx.Var[bool]) -> rx.
     )
 
 
-def _message(message: rx.Var[MessageView], text: TextPart) -> rx.Component:
+def _message(message: rx.Var[MessageView], text: TextPart, when: str = "") -> rx.Component:
     return rx.cond(
         message.role == "assistant",
         rx.el.article(
             rx.foreach(message.parts, lambda part: keyed(part.key, _part(part, text))),
-            class_name="message assistant",
-            aria_label="Answer",
+            _actions(message),
+            class_name=f"message assistant{when}",
+            aria_label=say("message.answer"),
             custom_attrs=testid("message", role=message.role, message_id=message.id),
         ),
         rx.el.article(
-            rx.el.div(message.text, class_name="bubble", dir="auto"),
+            bubble(message_id=message.id, text=message.text, on_save=Actions.edit),
             rx.cond(message.hidden > 0, _more_button(message)),
-            class_name="message user",
-            aria_label="Your message",
+            _actions(message),
+            class_name=f"message user{when}",
+            aria_label=say("message.yours"),
             custom_attrs=testid("message", role=message.role, message_id=message.id),
         ),
     )
 
 
+def _actions(message: rx.Var[MessageView]) -> rx.Component:
+    return message_actions(
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        parts=message.parts,
+        whole=message.hidden == 0,
+        place=message.place,
+        count=message.count,
+        previous=message.previous,
+        next=message.next,
+        on_regenerate=Actions.regenerate,
+        on_select=Actions.select,
+        on_fork=Actions.fork,
+    )
+
+
 def _more_button(message: rx.Var[MessageView]) -> rx.Component:
     return rx.el.button(
-        "Show more (",
-        message.hidden.to(int).to_string(),
-        " characters are not shown)",
+        say("message.more", count=message.hidden),
         type="button",
         class_name="more",
         on_click=OpenThread.show_more(message.id),
@@ -100,7 +119,11 @@ def _part(part: rx.Var[PartView], text: TextPart) -> rx.Component:
 def _reasoning(part: rx.Var[PartView], text: TextPart) -> rx.Component:
     return rx.el.details(
         rx.el.summary(
-            rx.cond(part.live, rx.el.span("Thinking", class_name="shimmer"), rx.el.span("Thoughts")),
+            rx.cond(
+                part.live,
+                rx.el.span(say("turn.thinking"), class_name="shimmer"),
+                rx.el.span(say("message.thoughts")),
+            ),
             icon("chevron-right", 14, class_name="chevron"),
         ),
         text(part),

@@ -7,6 +7,7 @@ from chat_app.components.message import history_message, queued_message, turn_me
 from chat_app.components.turn import turn_state
 from chat_app.react import outbox, viewport
 from chat_app.state import OpenThread
+from chat_app.words import say
 
 
 def messages() -> rx.Component:
@@ -21,6 +22,7 @@ def messages() -> rx.Component:
         thread=OpenThread.open_id,
         anchor=OpenThread.anchor,
         sent=OpenThread.sent,
+        running=OpenThread.is_running,
     )
 
 
@@ -29,7 +31,7 @@ def earlier() -> rx.Component:
     return rx.cond(
         OpenThread.earlier,
         rx.el.div(
-            button("Show earlier messages", on_click=OpenThread.show_earlier, custom_attrs=testid("earlier")),
+            button(say("message.earlier"), on_click=OpenThread.show_earlier, custom_attrs=testid("earlier")),
             class_name="earlier",
         ),
     )

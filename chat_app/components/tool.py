@@ -2,10 +2,13 @@
 
 import reflex as rx
 
-from chat_app.components.controls import button, icon, testid
-from chat_app.react import copy_button, elapsed
+from chat_app.components.controls import icon, testid
+from chat_app.components.question import question
+from chat_app.react import copy_button, countdown, elapsed
+from chat_app.react.messages import approval_card
 from chat_app.state import OpenThread
 from chat_app.state.view import ToolView
+from chat_app.words import say
 
 ToolVar = rx.Var[ToolView]
 
@@ -28,10 +31,21 @@ def tool_row(tool: rx.Var[ToolView]) -> rx.Component:
             _progress(tool),
         ),
         rx.el.div(
-            rx.match(tool.state, ("approval", _approval(tool)), ("answer", _question(tool)), rx.fragment()),
+            rx.match(
+                tool.state,
+                ("approval", _approval(tool)),
+                ("answer", question(tool, OpenThread.answer)),
+                rx.fragment(),
+            ),
             rx.cond(tool.error != "", rx.el.div(tool.error, class_name="tool-error", dir="auto")),
-            rx.cond(tool.arguments != "", _field("Arguments", tool.arguments)),
-            rx.cond(tool.result != "", _field("Result", tool.result)),
+            rx.cond(
+                (tool.arguments != "") & (tool.state != "approval"),
+                _field("arguments", say("tool.arguments"), say("tool.copy_arguments"), tool.arguments),
+            ),
+            rx.cond(
+                tool.result != "",
+                _field("result", say("tool.result"), say("tool.copy_result"), tool.result),
+            ),
             class_name="tool-body",
         ),
         open=tool.opened,
@@ -55,14 +69,15 @@ def _icon(tool: ToolVar) -> rx.Component:
 def _status(tool: ToolVar) -> rx.Component:
     return rx.match(
         tool.state,
-        ("preparing", rx.fragment("Preparing", _spinner())),
+        ("preparing", rx.fragment(say("tool.preparing"), _spinner())),
         ("running", rx.fragment(_attempt(tool), _since(tool), _spinner())),
-        ("approval", rx.fragment("Needs your approval")),
-        ("answer", rx.fragment("Waits for your answer")),
-        ("done", rx.fragment(tool.took, icon("check", 14))),
-        ("failed", rx.fragment(tool.took, "Failed")),
-        ("stopped", rx.fragment("Stopped")),
-        ("denied", rx.fragment("Rejected")),
+        ("retrying", rx.fragment(_next_attempt(tool), countdown(seconds=tool.wait), _spinner())),
+        ("approval", rx.fragment(say("tool.needs_approval"))),
+        ("answer", rx.fragment(say("tool.needs_answer"))),
+        ("done", rx.fragment(_attempts(tool), tool.took, icon("check", 14))),
+        ("failed", rx.fragment(_attempts(tool), tool.took, rx.el.span(say("tool.failed")))),
+        ("stopped", rx.fragment(say("tool.stopped"))),
+        ("denied", rx.fragment(say("tool.denied"))),
         rx.fragment(),
     )
 
@@ -72,82 +87,43 @@ def _spinner() -> rx.Component:
 
 
 def _attempt(tool: ToolVar) -> rx.Component:
-    return rx.cond(tool.attempt > 1, rx.el.span("Attempt ", tool.attempt.to_string()))
+    return rx.cond(tool.attempt > 1, rx.el.span(say("tool.attempt", attempt=tool.attempt)))
+
+
+def _next_attempt(tool: ToolVar) -> rx.Component:
+    return rx.el.span(say("tool.next_attempt", attempt=tool.attempt))
+
+
+def _attempts(tool: ToolVar) -> rx.Component:
+    return rx.cond(tool.attempt > 1, rx.el.span(say("tool.attempts", attempts=tool.attempt)))
 
 
 def _since(tool: ToolVar) -> rx.Component:
-    return rx.cond(tool.since > 0, elapsed(since=tool.since), rx.el.span("Running"))
+    return rx.cond(tool.since > 0, elapsed(since=tool.since), rx.el.span(say("tool.running")))
 
 
 def _progress(tool: ToolVar) -> rx.Component:
     return rx.cond(
         tool.percent >= 0,
         rx.el.progress(
-            value=tool.percent, max=100, aria_label="Progress", custom_attrs=testid("tool-progress")
+            value=tool.percent, max=100, aria_label=say("tool.progress"), custom_attrs=testid("tool-progress")
         ),
     )
 
 
-def _field(label: str, text: rx.Var[str]) -> rx.Component:
+def _field(name: str, label: rx.Var[str], copy_label: rx.Var[str], text: rx.Var[str]) -> rx.Component:
     return rx.el.section(
-        rx.el.header(rx.el.span(label), copy_button(text=text, label=f"Copy {label.lower()}")),
+        rx.el.header(rx.el.span(label), copy_button(text=text, label=copy_label)),
         rx.el.pre(text, tab_index=0, dir="auto", aria_label=label, role="region"),
         class_name="tool-field",
-        custom_attrs=testid(f"tool-{label.lower()}"),
+        custom_attrs=testid(f"tool-{name}"),
     )
 
 
 def _approval(tool: ToolVar) -> rx.Component:
-    return rx.el.div(
-        rx.el.p("The agent wants to do this, with exactly these arguments. May it?"),
-        rx.el.div(
-            button(
-                "Approve",
-                kind="primary",
-                icon_name="check",
-                on_click=OpenThread.approve(tool.id),
-                custom_attrs=testid("approve"),
-            ),
-            button("Reject", icon_name="x", on_click=OpenThread.deny(tool.id), custom_attrs=testid("reject")),
-            class_name="choices",
-        ),
-        class_name="ask",
-        custom_attrs=testid("approval-card"),
-    )
-
-
-def _question(tool: ToolVar) -> rx.Component:
-    return rx.el.form(
-        rx.cond(tool.question != "", rx.el.p(tool.question, dir="auto")),
-        rx.cond(
-            tool.options.length() > 0,
-            rx.el.div(
-                rx.foreach(
-                    tool.options,
-                    lambda option: button(
-                        option,
-                        on_click=OpenThread.answer({"call_id": tool.id, "answer": option}),
-                        custom_attrs=testid("answer-option"),
-                    ),
-                ),
-                class_name="choices",
-            ),
-        ),
-        rx.el.input(type="hidden", name="call_id", value=tool.id, read_only=True),
-        rx.el.textarea(
-            name="answer",
-            rows="1",
-            dir="auto",
-            aria_label="Your answer",
-            placeholder="Your answer",
-            required=True,
-            custom_attrs=testid("answer"),
-        ),
-        rx.el.div(
-            button("Answer", kind="primary", type="submit", custom_attrs=testid("answer-send")),
-            class_name="choices",
-        ),
-        on_submit=OpenThread.answer,
-        class_name="ask",
-        custom_attrs=testid("answer-card"),
+    return approval_card(
+        call_id=tool.id,
+        arguments_text=tool.arguments,
+        on_approve=OpenThread.approve,
+        on_deny=OpenThread.deny,
     )

@@ -5,6 +5,7 @@ import reflex as rx
 from chat_app.components.controls import button, icon, testid
 from chat_app.react import countdown
 from chat_app.state import OpenThread
+from chat_app.words import say
 
 
 @rx.memo
@@ -33,11 +34,10 @@ def at_work() -> rx.Component:
     """Until the first word, and while an interrupted answer is taken up again."""
     return rx.cond(
         OpenThread.resuming,
-        rx.el.div(
-            "Carrying on where it was interrupted", class_name="shimmer late", custom_attrs=testid("resuming")
-        ),
+        rx.el.div(say("turn.resuming"), class_name="shimmer late", custom_attrs=testid("resuming")),
         rx.cond(
-            OpenThread.thinking, rx.el.div("Thinking", class_name="shimmer", custom_attrs=testid("thinking"))
+            OpenThread.thinking,
+            rx.el.div(say("turn.thinking"), class_name="shimmer", custom_attrs=testid("thinking")),
         ),
     )
 
@@ -46,8 +46,13 @@ def stopped() -> rx.Component:
     """Stopped by a person: what was written stays, and can be continued."""
     return rx.el.div(
         icon("circle-stop"),
-        "Stopped",
-        button("Continue", icon_name="play", on_click=OpenThread.resume, custom_attrs=testid("continue")),
+        say("turn.stopped"),
+        button(
+            say("turn.continue"),
+            icon_name="play",
+            on_click=OpenThread.resume,
+            custom_attrs=testid("continue"),
+        ),
         class_name="turn-line",
         custom_attrs=testid("stopped"),
     )
@@ -58,10 +63,15 @@ def failed() -> rx.Component:
     return rx.el.div(
         icon("circle-alert", 18),
         rx.el.div(
-            rx.el.strong("The answer could not be finished"),
+            rx.el.strong(say("turn.failed")),
             rx.el.div(OpenThread.error, class_name="words", dir="auto", custom_attrs=testid("error")),
             rx.el.div(OpenThread.hint, class_name="hint"),
-            button("Retry", icon_name="rotate-cw", on_click=OpenThread.resume, custom_attrs=testid("retry")),
+            button(
+                say("turn.retry"),
+                icon_name="rotate-cw",
+                on_click=OpenThread.resume,
+                custom_attrs=testid("retry"),
+            ),
         ),
         class_name="trouble",
         role="alert",
@@ -76,11 +86,8 @@ def waiting_to_retry() -> rx.Component:
         icon("hourglass", 18),
         rx.el.div(
             rx.el.strong(
-                "Attempt ",
-                retry.attempt.to_string(),
-                " of ",
-                retry.max_attempts.to_string(),
-                ", ",
+                say("turn.attempt", attempt=retry.attempt, most=retry.max_attempts),
+                " ",
                 countdown(seconds=retry.seconds),
             ),
             rx.el.div(retry.error, class_name="words", dir="auto"),
@@ -96,7 +103,9 @@ def notice() -> rx.Component:
         OpenThread.notice != "",
         rx.el.div(
             icon("info", 18),
-            rx.el.div(rx.el.span(OpenThread.notice), button("OK", on_click=OpenThread.dismiss)),
+            rx.el.div(
+                rx.el.span(OpenThread.notice), button(say("turn.dismiss"), on_click=OpenThread.dismiss)
+            ),
             class_name="trouble",
             role="alert",
             custom_attrs=testid("notice") | {"data-tone": "wait"},

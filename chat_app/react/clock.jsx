@@ -1,6 +1,7 @@
 // Live seconds: how long something has been running, and how long until something happens.
 
 import { useEffect, useRef, useState } from "react";
+import { useWords } from "../../words/words.js";
 
 function useNow(every) {
   const [now, setNow] = useState(() => Date.now());
@@ -27,11 +28,13 @@ export function Elapsed({ since }) {
 
 /** Whole seconds left of `seconds`, counted from when this value came, so that clocks need not agree. */
 export function Countdown({ seconds }) {
+  const say = useWords();
   const came = useRef({ seconds, at: Date.now() });
   if (came.current.seconds !== seconds) came.current = { seconds, at: Date.now() };
   const now = useNow(250);
   const left = Math.ceil(came.current.seconds - (now - came.current.at) / 1000);
-  return <span className="seconds">{left > 0 ? `in ${left} s` : "now"}</span>;
+  const words = left > 0 ? say("turn.in_seconds", "in {seconds} s", { seconds: left }) : say("turn.now", "now");
+  return <span className="seconds">{words}</span>;
 }
 
 /** When it was, in words short enough for a list. */

@@ -3,14 +3,18 @@
 import reflex as rx
 
 FILES = (
+    "actions.jsx",
     "announce.jsx",
+    "approval.jsx",
     "blocks.js",
+    "bubble.jsx",
     "clock.jsx",
     "code.jsx",
     "composer.jsx",
     "copy.jsx",
     "diagram.jsx",
     "drafts.js",
+    "editing.js",
     "entities.js",
     "hold.js",
     "lexer.js",
@@ -98,6 +102,7 @@ class Viewport(rx.Component):
     thread: rx.Var[str]
     anchor: rx.Var[str]
     sent: rx.Var[str]
+    running: rx.Var[bool]
 
 
 class Elapsed(rx.Component):

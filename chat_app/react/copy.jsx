@@ -3,8 +3,9 @@
 import { useEffect, useRef, useState } from "react";
 import Check from "lucide-react/dist/esm/icons/check.mjs";
 import Copy from "lucide-react/dist/esm/icons/copy.mjs";
+import { useWords } from "../../words/words.js";
 
-async function copy(text) {
+export async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea"); // plain http on another host has no clipboard API
   area.value = text;
@@ -16,7 +17,8 @@ async function copy(text) {
   area.remove();
 }
 
-export function CopyButton({ text, label = "Copy" }) {
+export function CopyButton({ text, label }) {
+  const say = useWords();
   const [copied, setCopied] = useState(false);
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
@@ -33,8 +35,9 @@ export function CopyButton({ text, label = "Copy" }) {
     );
   };
   const Icon = copied ? Check : Copy;
+  const words = copied ? say("message.copied", "Copied") : (label ?? say("message.copy", "Copy"));
   return (
-    <button type="button" className="icon-button small" onClick={onClick} aria-label={copied ? "Copied" : label} title={copied ? "Copied" : label}>
+    <button type="button" className="icon-button small" onClick={onClick} aria-label={words} title={words}>
       <Icon size={14} aria-hidden="true" />
     </button>
   );

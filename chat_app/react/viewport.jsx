@@ -3,6 +3,7 @@
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
+import { useWords } from "../../words/words.js";
 import { LiveRegion } from "./announce.jsx";
 
 const AT_END_PX = 24;
@@ -11,7 +12,8 @@ const FAR_PX = 160;
 const fromEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight;
 const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-export function Viewport({ children, thread, anchor, sent, label = "Conversation" }) {
+export function Viewport({ children, thread, anchor, sent, running = false }) {
+  const say = useWords();
   const box = useRef(null);
   const column = useRef(null);
   const seen = useRef({ follow: true, top: 0, end: 0 });
@@ -51,15 +53,15 @@ export function Viewport({ children, thread, anchor, sent, label = "Conversation
   }, [toEnd, onScroll]);
 
   return (
-    <div className="viewport">
-      <div ref={box} className="viewport-scroll" onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label={label} data-testid="messages">
+    <div className="viewport" data-running={running}>
+      <div ref={box} className="viewport-scroll" onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label={say("message.all", "Messages")} data-testid="messages">
         <div ref={column} className="column">
           {children}
         </div>
       </div>
       <LiveRegion />
       {away && (
-        <button type="button" className="to-latest" onClick={() => toEnd("smooth")} aria-label="Jump to latest" data-testid="jump-to-latest">
+        <button type="button" className="to-latest" onClick={() => toEnd("smooth")} aria-label={say("message.latest", "Jump to latest")} data-testid="jump-to-latest">
           <ArrowDown size={16} aria-hidden="true" />
         </button>
       )}

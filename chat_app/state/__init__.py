@@ -1,7 +1,8 @@
 """What the pages show, and what their buttons do. Nothing here must survive: rows are the truth."""
 
+from chat_app.state.actions import Actions
 from chat_app.state.opened import OpenThread
 from chat_app.state.stream import Stream
 from chat_app.state.threads import ThreadList
 
-__all__ = ["OpenThread", "Stream", "ThreadList"]
+__all__ = ["Actions", "OpenThread", "Stream", "ThreadList"]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent_core.fold import ThreadView
-from agent_core.messages import Chunk, Update
+from agent_core.messages import Chunk, Update, is_tool_part
+from agent_core.timeline import Span
 from chat_app.state.present import Context, duration, message_view
 from chat_app.state.view import MessageView
 from chat_app.text import clean_text, from_unit, units
@@ -33,6 +34,9 @@ class Follower:
     The turn under way (the last prompt and everything after it) is kept apart from the history, so
     that what changes ten times a second is small. The text part at the end of a running turn leaves
     through `piece`, never through the rows.
+
+    Attributes:
+        times_wanted: a tool has ended, and `know` should be told the timeline.
     """
 
     def __init__(self, is_async: Callable[[str], bool] = lambda name: False) -> None:
@@ -40,8 +44,8 @@ class Follower:
         self._is_async = is_async
         self._runs: dict[str, str] = {}
         self._sent: dict[str, str] = {}
-        self._took: dict[str, str] = {}
-        self._started: dict[str, float] = {}
+        self._took: dict[str, tuple[str, int]] = {}
+        self._waits: dict[str, float] = {}
         self._seq = 0
         self._live: tuple[str, str] | None = None  # key and text of the part that is being written
         self._writes: tuple[str, Any] | None = None  # type and id of the deltas that go into it
@@ -52,6 +56,7 @@ class Follower:
         self.limit = PAGE
         self.resuming = False
         self.rows_changed = False
+        self.times_wanted = False
 
     @property
     def thread(self) -> dict[str, Any]:
@@ -78,6 +83,8 @@ class Follower:
         elif update.seq:
             self.resuming = False
         self._sort(self._view.messages)
+        if update.type == "snapshot":
+            self.times_wanted = any(map(_has_calls, self._messages))
         self._seq = update.seq or self._seq
         self._live = self._live_part()
         if self._live:
@@ -101,17 +108,27 @@ class Follower:
         self._messages = sorted(asked, key=lambda message: self._places[message["id"]])
 
     def _watch(self, chunks: Iterable[Chunk]) -> None:
-        """Note which deltas are being written, and when tools began and ended."""
+        """Note which deltas are being written, how long a tool waits, and that one has ended."""
         for chunk in chunks:
             kind = str(chunk.get("type"))
             if kind in ("text-delta", "reasoning-delta"):
                 self._writes = (kind, chunk.get("id"))
-            elif kind == "data-tool-run" and (started := (chunk.get("data") or {}).get("started_at")):
-                self._started.setdefault(str(chunk.get("id")), float(started))
+            elif kind == "data-tool-run" and (until := (chunk.get("data") or {}).get("next_at")):
+                self._waits[str(chunk.get("id"))] = max(0.0, float(until) - time.time())
             elif kind in ("tool-output-available", "tool-output-error"):
-                call_id = str(chunk.get("toolCallId"))
-                if started := self._started.pop(call_id, None):
-                    self._took[call_id] = duration(max(0.0, time.time() - started))
+                self.times_wanted = True
+
+    def know(self, spans: Iterable[Span]) -> None:
+        """Take over from the thread's timeline how long each tool call ran, and at which attempt it ended."""
+        self.times_wanted = False
+        runs: dict[str, list[Span]] = {}
+        for span in spans:
+            if span.kind == "tool" and span.tool_call_id:
+                runs.setdefault(span.tool_call_id, []).append(span)
+        for call_id, own in runs.items():
+            if (ended := own[-1].ended_at) is not None:
+                seconds = (ended - own[0].started_at).total_seconds()
+                self._took[call_id] = duration(max(0.0, seconds)), own[-1].attempt
 
     def history(self) -> list[MessageView]:
         """The newest messages before the turn under way."""
@@ -172,6 +189,7 @@ class Follower:
             progress=self._view.progress,
             runs=self._view.runs,
             took=self._took,
+            waits=self._waits,
             run=lambda key: self._runs.get(key, key),
             live_key=self._live[0] if self._live else "",
             more=self._more,
@@ -190,6 +208,10 @@ class Follower:
         if part["type"] not in ("text", "reasoning") or part.get("state") != "streaming":
             return None
         return f"{last['id']}:{len(parts) - 1}", part.get("text") or ""
+
+
+def _has_calls(message: dict[str, Any]) -> bool:
+    return any(map(is_tool_part, message.get("parts") or ()))
 
 
 _followers: dict[str, Follower] = {}

@@ -179,22 +179,22 @@ class OpenThread(rx.State):
     @rx.event
     async def stop(self):
         """Stop the agent; what it has written stays."""
-        await self._do("stop_thread")
+        await self.do("stop_thread")
 
     @rx.event
     async def resume(self):
         """Run the interrupted step again: Retry after a failure, Continue after a stop."""
-        await self._do("resume_thread")
+        await self.do("resume_thread")
 
     @rx.event
-    async def approve(self, call_id: str):
-        """Let a tool run with exactly the arguments shown."""
-        await self._do("approve_tool_calls", [call_id])
+    async def approve(self, call_id: str, edited: dict[str, Any] | None = None):
+        """Let a tool run, with exactly the arguments shown or with those that a person put in their place."""
+        await self.do("approve_tool_calls", [call_id], args=None if edited is None else {call_id: edited})
 
     @rx.event
-    async def deny(self, call_id: str):
-        """Tell the agent that it may not."""
-        await self._do("deny_tool_calls", [call_id])
+    async def deny(self, call_id: str, reason: str = ""):
+        """Tell the agent that it may not, and why."""
+        await self.do("deny_tool_calls", [call_id], clean_text(reason).strip() or None)
 
     @rx.event
     async def answer(self, form: dict[str, Any]):
@@ -207,14 +207,16 @@ class OpenThread(rx.State):
         except AgentCoreError as error:
             self.notice = str(error)
 
-    async def _do(self, method: str, *args: Any) -> None:
+    async def do(self, method: str, *args: Any, **options: Any) -> Any:
+        """Call a method of the API with the open thread; None, and a notice, if it was not done."""
         if not self.open_id:
-            return
+            return None
         self.notice = ""
         try:
-            await getattr(service().api, method)(self.open_id, *args)
+            return await getattr(service().api, method)(self.open_id, *args, **options)
         except AgentCoreError as error:
             self.notice = str(error)
+            return None
 
     @rx.event
     def dismiss(self):
@@ -233,4 +235,4 @@ def _needs_person(turn: list[MessageView]) -> bool:
 def _is_writing(turn: list[MessageView]) -> bool:
     """Whether the end of the turn moves by itself: a live text, or a tool that runs."""
     parts = turn[-1].parts if turn else []
-    return bool(parts) and (parts[-1].live or parts[-1].tool.state in ("preparing", "running"))
+    return bool(parts) and (parts[-1].live or parts[-1].tool.state in ("preparing", "running", "retrying"))

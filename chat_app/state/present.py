@@ -47,7 +47,8 @@ class Context:
     Attributes:
         is_async: whether the tool of a name waits for an outcome from outside.
         progress, runs: by tool call id, as `agent_core.fold.ThreadView` keeps them.
-        took: how long finished calls ran, by tool call id.
+        took: how long finished calls ran, and at which attempt they ended, by tool call id.
+        waits: how many seconds calls wait for their next attempt, from when that was told.
         run: names the attempt that is being streamed, for a part's key; its text is left out.
         live_key: the key of the part that is being streamed, or "".
         more: how often the person asked for more of a long prompt, by its id.
@@ -56,7 +57,8 @@ class Context:
     is_async: Callable[[str], bool] = lambda name: False
     progress: Mapping[str, Any] = field(default_factory=dict)
     runs: Mapping[str, Any] = field(default_factory=dict)
-    took: Mapping[str, str] = field(default_factory=dict)
+    took: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    waits: Mapping[str, float] = field(default_factory=dict)
     run: Callable[[str], str] = lambda key: key
     live_key: str = ""
     more: Mapping[str, int] = field(default_factory=dict)
@@ -71,7 +73,22 @@ def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
         for number, part in enumerate(message.get("parts") or [])
         if (view := part_view(f"{message['id']}:{number}", part, context)) is not None
     ]
-    return MessageView(id=message["id"], role=message["role"], parts=parts)
+    return MessageView(id=message["id"], role=message["role"], parts=parts, **_versions(message))
+
+
+def _versions(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Say which of its versions a message is, and which are beside it."""
+    branches: list[str] = list(message.get("branches") or ())
+    if message["id"] not in branches:
+        return {}
+    at = branches.index(message["id"])
+    before, after = branches[:at], branches[at + 1 :]
+    return {
+        "place": at + 1,
+        "count": len(branches),
+        "previous": before[-1] if before else "",
+        "next": after[0] if after else "",
+    }
 
 
 def _prompt_view(message: Mapping[str, Any], more: int) -> MessageView:
@@ -80,7 +97,11 @@ def _prompt_view(message: Mapping[str, Any], more: int) -> MessageView:
     )
     shown = text[: MAX_PROMPT_SHOWN + more * MORE_PROMPT_SHOWN]
     return MessageView(
-        id=message["id"], role=message["role"], text=clean_text(shown), hidden=len(text) - len(shown)
+        id=message["id"],
+        role=message["role"],
+        text=clean_text(shown),
+        hidden=len(text) - len(shown),
+        **_versions(message),
     )
 
 
@@ -122,7 +143,10 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
     state = _tool_state(part, name, context)
     run = context.runs.get(call_id) or {}
     progress, percent = _progress(context.progress.get(call_id)) if state == "running" else ("", -1)
+    if state == "retrying":
+        progress = clean_text(shorten(str(run.get("error") or ""), 200))
     question = _question(part.get("input")) if state == "answer" else ""
+    took, attempts = context.took.get(call_id, ("", 1)) if state in ("done", "failed") else ("", 1)
     return ToolView(
         id=call_id,
         name=name,
@@ -136,8 +160,9 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
         progress=progress,
         percent=percent,
         since=float(run.get("started_at") or 0) if state == "running" else 0,
-        took=context.took.get(call_id, "") if state in ("done", "failed") else "",
-        attempt=int(run.get("attempt") or 1),
+        took=took,
+        attempt=int(run.get("attempt") or attempts) + (state == "retrying"),
+        wait=context.waits.get(call_id, 0) if state == "retrying" else 0,
         approval_id=str((part.get("approval") or {}).get("id") or ""),
         question=question,
         options=_options(part.get("input")) if state == "answer" else [],
@@ -149,6 +174,11 @@ def _tool_state(part: Mapping[str, Any], name: str, context: Context) -> str:
     state = _TOOL_STATES.get(str(part.get("state")), "running")
     if state == "failed" and part.get("errorText") == STOPPED:
         return "stopped"
+    if (
+        state == "running"
+        and (context.runs.get(part.get("toolCallId", "")) or {}).get("status") == "retrying"
+    ):
+        return "retrying"
     return "answer" if part.get("state") == "input-available" and context.is_async(name) else state
 
 

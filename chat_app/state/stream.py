@@ -66,6 +66,8 @@ class Stream(rx.State):
         async with aclosing(service().api.subscribe(thread_id)) as updates:
             async for update in updates:
                 follower.apply(update)
+                if follower.times_wanted:
+                    follower.know(await service().api.timeline(thread_id))
                 async with self:
                     opened = await self.get_state(OpenThread)
                     if opened.open_id != thread_id:

@@ -8,13 +8,13 @@ class ToolView:
     """One tool call as a row.
 
     Attributes:
-        state: preparing, running, approval (waits for a yes), answer (waits for a person's words),
-            done, failed, stopped (by a person) or denied.
+        state: preparing, running, retrying (waits for its next attempt), approval (waits for a yes),
+            answer (waits for a person's words), done, failed, stopped (by a person) or denied.
         brief: the arguments in a few words; `arguments` and `result` are pretty JSON or text.
         progress: what the tool last reported; `percent` is 0 to 100, or -1 when it gave no number.
         since: when it began to run, in seconds since the epoch; 0 if unknown or not running.
-        took: how long it ran, in words; "" if nobody watched.
-        attempt: 1 for the first.
+        took: how long it ran, all attempts together, in words; "" if that is not known.
+        attempt: 1 for the first; of a call that waits, the one that comes next, in `wait` seconds.
         question, options: what a person is asked, and answers to choose from.
         opened: whether the row shows what is in it before anyone asks.
     """
@@ -33,6 +33,7 @@ class ToolView:
     since: float = 0
     took: str = ""
     attempt: int = 1
+    wait: float = 0
     approval_id: str = ""
     question: str = ""
     options: list[str] = field(default_factory=list)
@@ -64,6 +65,8 @@ class MessageView:
 
     Attributes:
         hidden: how many characters of a very long prompt are not in `text`.
+        count: how many versions there are of it, 0 if it is the only one; `place` is which of them
+            this is, from 1; `previous` and `next` are the ids of its neighbours, or "".
     """
 
     id: str
@@ -71,6 +74,10 @@ class MessageView:
     text: str = ""
     hidden: int = 0
     parts: list[PartView] = field(default_factory=list)
+    place: int = 0
+    count: int = 0
+    previous: str = ""
+    next: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class Tab:
         async with asyncio.timeout(seconds):
             async for update in service.api.subscribe(self.thread.open_id):
                 self.follower.apply(update)
+                if self.follower.times_wanted:
+                    self.follower.know(await service.api.timeline(self.thread.open_id))
                 self.thread.show(self.follower)
                 if until():
                     return

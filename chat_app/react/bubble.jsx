@@ -1,0 +1,91 @@
+// A person's words: a bubble, or the field in which they are being written anew.
+// Enter saves (not while an input method composes), Shift+Enter breaks the line, Esc leaves things as they were.
+
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useWords } from "../../words/words.js";
+import { readDraft, writeDraft } from "./drafts.js";
+import { edit, useEditing } from "./editing.js";
+
+const MAX_HEIGHT = 400;
+const TWICE_MS = 3000; // a second press on Save within this time means the same
+
+export function Bubble({ messageId, text, hasFiles = false, onSave }) {
+  const editing = useEditing(messageId);
+  if (editing) return <Editor messageId={messageId} text={text} hasFiles={hasFiles} onSave={onSave} />;
+  return text ? (
+    <div className="bubble" dir="auto">
+      {text}
+    </div>
+  ) : null;
+}
+
+function Editor({ messageId, text, hasFiles, onSave }) {
+  const say = useWords();
+  const area = useRef(null);
+  const saved = useRef({ value: null, at: 0 });
+  const draft = `edit:${messageId}`;
+  const [value, setValue] = useState(() => readDraft(draft) || text);
+  const blank = !value.trim() && !hasFiles;
+
+  useLayoutEffect(() => {
+    const { current: el } = area;
+    el.style.height = "auto";
+    el.style.height = `${Math.min(el.scrollHeight + 2, MAX_HEIGHT)}px`;
+  }, [value]);
+
+  useEffect(() => {
+    area.current.focus();
+    area.current.setSelectionRange(value.length, value.length);
+    return () => edit(""); // the message was replaced, or the page was left; the draft stays
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the editor opens
+  }, []);
+
+  const leave = () => {
+    writeDraft(draft, "");
+    edit("");
+  };
+  const save = () => {
+    if (blank) return;
+    if (value === text) return leave();
+    const again = saved.current.value === value && Date.now() - saved.current.at < TWICE_MS;
+    if (again) return;
+    saved.current = { value, at: Date.now() };
+    onSave(messageId, value); // it stays open until another message stands here: if that fails, nothing is lost
+  };
+  const onKeyDown = (event) => {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      leave();
+    }
+    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    save();
+  };
+
+  return (
+    <div className="editor">
+      <textarea
+        ref={area}
+        rows={1}
+        dir="auto"
+        value={value}
+        aria-label={say("message.edit", "Edit")}
+        data-testid="edit-field"
+        onChange={(event) => {
+          setValue(event.target.value);
+          writeDraft(draft, event.target.value);
+        }}
+        onKeyDown={onKeyDown}
+      />
+      <div className="choices">
+        <button type="button" className="button" onClick={leave} data-testid="edit-cancel">
+          {say("message.edit_cancel", "Cancel")}
+        </button>
+        <button type="button" className="button primary" disabled={blank} onClick={save} data-testid="edit-save">
+          {say("message.edit_save", "Send anew")}
+        </button>
+      </div>
+    </div>
+  );
+}

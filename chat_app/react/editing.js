@@ -1,0 +1,19 @@
+// Which message the person is editing. The toolbar below it begins, the bubble above it becomes the
+// editor; both stand in different places of the page, so this is between them.
+
+import { useSyncExternalStore } from "react";
+
+let editing = "";
+const listeners = new Set();
+
+export function edit(id) {
+  editing = id;
+  for (const listener of listeners) listener();
+}
+
+const subscribe = (listener) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+export const useEditing = (id) => useSyncExternalStore(subscribe, () => editing === id, () => false);

@@ -1,0 +1,73 @@
+"""Python wrappers of what stands on and below a message."""
+
+from typing import Any
+
+import reflex as rx
+
+from chat_app.react.components import LIBRARY
+
+
+def _two(first: rx.Var[str], second: rx.Var[str]) -> list[rx.Var]:
+    return [first, second]
+
+
+def _edited(call_id: rx.Var[str], edited: rx.Var[dict[str, Any] | None]) -> list[rx.Var]:
+    return [call_id, edited]
+
+
+def _id(message_id: rx.Var[str]) -> list[rx.Var]:
+    return [message_id]
+
+
+class Bubble(rx.Component):
+    """A person's words, and the field to write them anew; `on_save` gets the message's id and the words."""
+
+    library = LIBRARY["bubble.jsx"]
+    tag = "Bubble"
+    message_id: rx.Var[str]
+    text: rx.Var[str]
+    has_files: rx.Var[bool]
+    on_save: rx.EventHandler[_two]
+
+
+class MessageActions(rx.Component):
+    """The row of what can be done with a message.
+
+    `whole` is whether `text` is all of a person's words; `place`, `count`, `previous` and `next` are
+    its versions. Every handler gets the id of a message: this one, or of the version to turn to.
+    """
+
+    library = LIBRARY["actions.jsx"]
+    tag = "MessageActions"
+    message_id: rx.Var[str]
+    role: rx.Var[str]
+    text: rx.Var[str]
+    parts: rx.Var[list[Any]]
+    whole: rx.Var[bool]
+    place: rx.Var[int]
+    count: rx.Var[int]
+    previous: rx.Var[str]
+    next: rx.Var[str]
+    on_regenerate: rx.EventHandler[_id]
+    on_select: rx.EventHandler[_id]
+    on_fork: rx.EventHandler[_id]
+
+
+class ApprovalCard(rx.Component):
+    """The question whether a tool may run, with its arguments as fields.
+
+    `arguments_text` is their JSON. `on_approve` gets the call's id and the arguments as they were
+    changed, None if they were not; `on_deny` the id and a reason, or "".
+    """
+
+    library = LIBRARY["approval.jsx"]
+    tag = "ApprovalCard"
+    call_id: rx.Var[str]
+    arguments_text: rx.Var[str]
+    on_approve: rx.EventHandler[_edited]
+    on_deny: rx.EventHandler[_two]
+
+
+approval_card = ApprovalCard.create
+bubble = Bubble.create
+message_actions = MessageActions.create

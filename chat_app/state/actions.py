@@ -1,0 +1,55 @@
+"""What a person does with a message that stands there."""
+
+from typing import Any
+
+import reflex as rx
+
+from agent_core import Message, Thread
+from agent_core.errors import AgentCoreError
+from chat_app.state.opened import OpenThread
+from chat_app.state.service import service
+from chat_app.text import clean_text
+
+
+class Actions(rx.State):
+    """The handlers of a message's row of actions. It has no vars: what they change is followed as ever."""
+
+    @rx.event
+    async def edit(self, message_id: str, text: str):
+        """Put other words in the place of a person's message; its files stay, and it is answered anew."""
+        opened = await self.get_state(OpenThread)
+        text = clean_text(text)
+        words = [{"type": "text", "text": text}] if text.strip() else []
+        try:
+            prompt = [*words, *await _files(opened.open_id, message_id)]
+        except AgentCoreError as error:
+            opened.notice = str(error)
+            return
+        message: Message | None = await opened.do("edit_message", message_id, prompt)
+        if message is not None:
+            opened.sent = message.id
+
+    @rx.event
+    async def regenerate(self, message_id: str):
+        """Have the message before an answer answered once more; the answer so far is kept beside."""
+        opened = await self.get_state(OpenThread)
+        await opened.do("regenerate", message_id)
+
+    @rx.event
+    async def select(self, message_id: str):
+        """Turn to another version of a message, and to all that followed it."""
+        opened = await self.get_state(OpenThread)
+        await opened.do("select_branch", message_id)
+
+    @rx.event
+    async def fork(self, message_id: str):
+        """Go on from a message in a thread of its own, and turn to that."""
+        opened = await self.get_state(OpenThread)
+        copy: Thread | None = await opened.do("fork_thread", message_id)
+        return None if copy is None else rx.redirect(f"/chat/{copy.id}")
+
+
+async def _files(thread_id: str, message_id: str) -> list[dict[str, Any]]:
+    messages = await service().api.list_messages(thread_id)
+    own = next((message.parts for message in messages if message.id == message_id), [])
+    return [part for part in own if part["type"] == "file"]

@@ -1,0 +1,96 @@
+"""What a person does with messages, in a browser: versions, forks, approvals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.chat import Chat
+from tests.tools.provider import Call, Provider
+
+OpenTab = Callable[..., Chat]
+MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
+
+
+def action(message: Locator, name: str) -> Locator:
+    """A button of a message's row of actions, which shows itself when the message is pointed at."""
+    message.hover()
+    return message.get_by_test_id(name)
+
+
+def test_a_message_is_edited_and_both_versions_can_be_read(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Where to?", ["Rome?"])
+    provider.answer("Where to in the north?", ["Oslo."])
+    tab = open_tab()
+    tab.send("Where to?")
+    assert tab.answer_text() == "Rome?"
+
+    action(tab.prompts.first, "edit").click()
+    tab.by("edit-field").fill("Where to in the north?")
+    tab.by("edit-save").click()
+
+    expect(tab.prompts).to_have_count(1)
+    expect(tab.prompts).to_contain_text("in the north")
+    expect(tab.answer).to_contain_text("Oslo.")
+    tab.wait_until("completed")
+    tab.page.reload()
+    expect(tab.by("versions")).to_contain_text("2/2")
+    action(tab.prompts.first, "version-before").click()
+    expect(tab.answer).to_contain_text("Rome?")
+    expect(tab.by("versions")).to_contain_text("1/2")
+
+
+def test_an_edit_that_was_thought_better_of_changes_nothing(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Where to?", ["Rome?"])
+    tab = open_tab()
+    tab.send("Where to?")
+    tab.wait_until("completed")
+
+    action(tab.prompts.first, "edit").click()
+    tab.by("edit-field").fill("Elsewhere")
+    tab.by("edit-field").press("Escape")
+
+    expect(tab.by("edit-field")).to_have_count(0)
+    expect(tab.prompts).to_contain_text("Where to?")
+
+
+def test_an_answer_is_asked_for_again_and_a_fork_is_a_thread_of_its_own(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    provider.answer("Dice", ["Four."])
+    tab = open_tab()
+    tab.send("Dice")
+    tab.wait_until("completed")
+    provider.answer("Dice", ["Six."])
+
+    action(tab.answer, "regenerate").click()
+
+    expect(tab.answer).to_contain_text("Six.")
+    tab.wait_until("completed")
+    expect(tab.by("versions")).to_contain_text("2/2")
+    original = tab.thread_id
+    action(tab.answer, "fork").click()
+    tab.page.wait_for_url(lambda url: original not in url and "/chat/" in url)
+    expect(tab.answer).to_contain_text("Six.")
+    expect(tab.by("versions")).to_have_count(0)
+
+
+def test_arguments_are_changed_before_a_tool_may_run(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Mail Ada", [Call("send_email", MAIL)], ["Sent."])
+    tab = open_tab()
+    tab.send("Mail Ada")
+    fields = tab.by("approval-field")
+    expect(fields).to_have_count(3)
+
+    tab.page.locator('[data-name="to"]').fill("bob@example.org")
+    expect(tab.by("approve")).to_have_text(re.compile("with changes"))
+    tab.by("approve").click()
+
+    expect(tab.by("tool")).to_have_attribute("data-state", "done")
+    tab.wait_until("completed")
+    outcome = provider.requests[-1]["messages"][-1]
+    assert "bob@example.org" in outcome["content"]
+    tab.page.reload()
+    expect(tab.by("tool-status")).to_contain_text(" s")  # how long it took is known
