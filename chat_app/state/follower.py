@@ -68,6 +68,11 @@ class Follower:
         """Whether the thread is gone."""
         return self._view.deleted
 
+    @property
+    def live_text(self) -> str:
+        """The text that is being written, as far as it is known."""
+        return clean_text(self._live[1]) if self._live else ""
+
     def apply(self, update: Update) -> None:
         """Take in one update; `rows_changed` says whether it was more than another piece of text."""
         self._view.apply(update)

@@ -1,11 +1,11 @@
-"""The thread that is open in this tab."""
+"""The thread that is open in this tab: what the page shows of it, and what its buttons do."""
 
 import time
 from typing import Any
 
 import reflex as rx
 
-from agent_core import Thread
+from agent_core import AgentApi, Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError
 from chat_app.state.follower import Follower, follower_of
 from chat_app.state.hints import hint
@@ -17,14 +17,13 @@ from chat_app.text import clean_text
 RUNNING = ("streaming", "awaiting_tool_results")
 
 
-class OpenThread(rx.State):
-    """What the page shows of one thread, and what its buttons do.
+class Opened(rx.State, mixin=True):
+    """What a page shows of one thread; `OpenThread` is the app's own, `chat_app.hooks` makes others.
 
     Attributes:
         open_id: the thread in the URL; "" on the page of a new chat.
         phase: loading, ready, missing, deleted or trouble.
         status: the thread's own; "" before it is known.
-        history, turn: the messages before the turn under way, and that turn.
         queued: what the person has written meanwhile.
         known: ids of the person's newest messages, which the outbox need not show any more.
         rejected: the id of a message that could not be sent; the composer takes its text back.
@@ -45,8 +44,6 @@ class OpenThread(rx.State):
     thinking: bool = False
     resuming: bool = False
     needs_person: bool = False
-    history: list[MessageView] = []
-    turn: list[MessageView] = []
     queued: list[MessageView] = []
     earlier: bool = False
     anchor: str = ""
@@ -77,6 +74,19 @@ class OpenThread(rx.State):
         self.open_id = open_id
         self.phase = "loading" if open_id else "ready"
 
+    @classmethod
+    def _api(cls) -> AgentApi:
+        """Return the API whose threads these are."""
+        return service().api
+
+    @classmethod
+    def _seat(cls, token: str) -> str:
+        """Name the place of what follows a thread for this state of the tab with `token`."""
+        return f"{token} {cls.get_name()}"
+
+    def _follower(self) -> Follower | None:
+        return follower_of(self._seat(self.router.session.client_token))
+
     # What the subscription brings
 
     def show(self, follower: Follower) -> None:
@@ -91,8 +101,6 @@ class OpenThread(rx.State):
             phase="ready",
             title=thread_title(follower.thread.get("title")),
             status=status,
-            history=history,
-            turn=turn,
             queued=follower.queued(),
             earlier=follower.has_earlier(),
             anchor=history[0].id if history else "",
@@ -102,8 +110,19 @@ class OpenThread(rx.State):
             error=clean_text(follower.thread.get("error") or "") if status == "failed" else "",
             hint=hint(follower.thread.get("error_kind")) if status == "failed" else "",
             needs_person=_needs_person(turn),
+            **self._rows(history, turn, follower),
         )
         self._show_retry(follower.thread.get("retry_state"))
+
+    def _rows(
+        self, history: list[MessageView], turn: list[MessageView], follower: Follower
+    ) -> dict[str, Any]:
+        """Return the vars that hold the messages before the turn under way, and that turn."""
+        raise NotImplementedError
+
+    def _is_behind(self, follower: Follower) -> bool:
+        """Whether the rows want to be sent again, although only the live text has grown."""
+        return False
 
     def _show_retry(self, state: dict[str, Any] | None) -> None:
         key = (state.get("attempt"), state.get("next_at")) if state else None
@@ -137,14 +156,14 @@ class OpenThread(rx.State):
     @rx.event
     def show_earlier(self):
         """Show another page of earlier messages."""
-        if follower := follower_of(self.router.session.client_token):
+        if follower := self._follower():
             follower.more()
             self.show(follower)
 
     @rx.event
     def show_more(self, message_id: str):
         """Show more of a very long prompt."""
-        if follower := follower_of(self.router.session.client_token):
+        if follower := self._follower():
             follower.more_of(message_id)
             self.show(follower)
 
@@ -162,7 +181,7 @@ class OpenThread(rx.State):
         self.notice, self.rejected = "", ""
         try:
             if self.open_id:
-                await service().api.send_message(self.open_id, text, message_id=message_id, when_busy="queue")
+                await self._api().send_message(self.open_id, text, message_id=message_id, when_busy="queue")
                 self.sent = message_id
                 return None
             thread = await self._begin(text, message_id)
@@ -171,10 +190,14 @@ class OpenThread(rx.State):
             return None
         self._clear(thread.id)
         self.sent = message_id
-        return rx.redirect(f"/chat/{thread.id}")
+        return self._turn_to(thread.id)
+
+    def _turn_to(self, thread_id: str) -> Any:
+        """Return the event that shows a thread which was begun here."""
+        return rx.redirect(f"/chat/{thread_id}")
 
     async def _begin(self, text: str, message_id: str) -> Thread:
-        return await service().api.create_thread(text, message_id=message_id)
+        return await self._api().create_thread(text, message_id=message_id)
 
     @rx.event
     async def stop(self):
@@ -203,7 +226,7 @@ class OpenThread(rx.State):
         if not words:
             return
         try:
-            await service().api.add_tool_result(form["call_id"], words, thread_id=self.open_id)
+            await self._api().add_tool_result(form["call_id"], words, thread_id=self.open_id)
         except AgentCoreError as error:
             self.notice = str(error)
 
@@ -213,7 +236,7 @@ class OpenThread(rx.State):
             return None
         self.notice = ""
         try:
-            return await getattr(service().api, method)(self.open_id, *args, **options)
+            return await getattr(self._api(), method)(self.open_id, *args, **options)
         except AgentCoreError as error:
             self.notice = str(error)
             return None
@@ -222,6 +245,22 @@ class OpenThread(rx.State):
     def dismiss(self):
         """Put the notice away."""
         self.notice = ""
+
+
+class OpenThread(Opened, rx.State):
+    """The thread that is open on the app's own pages.
+
+    Attributes:
+        history, turn: the messages before the turn under way, and that turn.
+    """
+
+    history: list[MessageView] = []
+    turn: list[MessageView] = []
+
+    def _rows(
+        self, history: list[MessageView], turn: list[MessageView], follower: Follower
+    ) -> dict[str, Any]:
+        return {"history": history, "turn": turn}
 
 
 def _tools(turn: list[MessageView]) -> list[str]:

@@ -6,14 +6,14 @@ from contextlib import aclosing
 import reflex as rx
 
 from agent_core.errors import AgentCoreError
+from chat_app.state.agents import async_tools
 from chat_app.state.follower import Follower, Piece, follower_of, following
-from chat_app.state.opened import OpenThread
-from chat_app.state.service import service
+from chat_app.state.opened import Opened, OpenThread
 
 logger = logging.getLogger(__name__)
 
 
-class Stream(rx.State):
+class Following(rx.State, mixin=True):
     """The newest piece of the live text: nothing else, because it changes ten times a second.
 
     A component that reads any var of a state class renders again when any of them changes; so only
@@ -28,13 +28,28 @@ class Stream(rx.State):
     offset: int = 0
     chunk: str = ""
 
+    @classmethod
+    def _shown(cls) -> type[Opened]:
+        """Return the state that shows the thread, of which this is the text being written."""
+        raise NotImplementedError
+
     @rx.event
     async def open(self):
         """Turn to the thread of the URL, and follow it."""
-        opened = await self.get_state(OpenThread)
+        opened = await self.get_state(self._shown())
         opened.open(str(self.thread_id or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        self._forget()
+        return type(self).follow if opened.open_id else None
+
+    @rx.event
+    async def leave(self):
+        """Turn away from the thread: the page that opens shows none."""
+        opened = await self.get_state(self._shown())
+        opened.open("")
+        self._forget()
+
+    def _forget(self) -> None:
         self.run, self.offset, self.chunk = "", 0, ""
-        return Stream.follow if opened.open_id else None
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
@@ -44,13 +59,19 @@ class Stream(rx.State):
         snapshot, then everything after it. Being part of the page's on_load, it ends by itself with
         navigation, reload and disconnection.
         """
+        await self._follow_open()
+
+    async def _follow_open(self) -> None:
         async with self:
-            opened = await self.get_state(OpenThread)
+            opened = await self.get_state(self._shown())
             thread_id, token = opened.open_id, self.router.session.client_token
-        follower = Follower(service().is_async)
+        if not thread_id:
+            return
+        asked: set[str] = set()
+        follower = Follower(asked.__contains__)
         try:
-            with following(token, follower):
-                await self._follow(thread_id, follower)
+            with following(self._shown()._seat(token), follower):
+                await self._follow(thread_id, follower, asked)
         except AgentCoreError as error:
             await self._lose(error)
         except Exception:
@@ -59,20 +80,24 @@ class Stream(rx.State):
 
     async def _lose(self, error: AgentCoreError) -> None:
         async with self:
-            opened = await self.get_state(OpenThread)
+            opened = await self.get_state(self._shown())
             opened.lose(error)
 
-    async def _follow(self, thread_id: str, follower: Follower) -> None:
-        async with aclosing(service().api.subscribe(thread_id)) as updates:
+    async def _follow(self, thread_id: str, follower: Follower, asked: set[str]) -> None:
+        api, agent = self._shown()._api(), None
+        async with aclosing(api.subscribe(thread_id)) as updates:
             async for update in updates:
                 follower.apply(update)
                 if follower.times_wanted:
-                    follower.know(await service().api.timeline(thread_id))
+                    follower.know(await api.timeline(thread_id))
+                if follower.thread.get("agent") != agent:
+                    agent = follower.thread.get("agent")
+                    asked |= await async_tools(api, follower.thread)
                 async with self:
-                    opened = await self.get_state(OpenThread)
+                    opened = await self.get_state(self._shown())
                     if opened.open_id != thread_id:
                         return
-                    if follower.rows_changed:
+                    if follower.rows_changed or opened._is_behind(follower):
                         opened.show(follower)
                     self._send(follower.piece())
 
@@ -86,5 +111,13 @@ class Stream(rx.State):
     @rx.event
     def resend(self, run: str, have: int):
         """Send again what follows the first `have` units of `run`; the page missed something."""
-        if follower := follower_of(self.router.session.client_token):
+        if follower := follower_of(self._shown()._seat(self.router.session.client_token)):
             self._send(follower.piece_from(run, have))
+
+
+class Stream(Following, rx.State):
+    """The text that is being written in the thread of the app's own pages."""
+
+    @classmethod
+    def _shown(cls) -> type[Opened]:
+        return OpenThread

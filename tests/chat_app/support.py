@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from chat_app.state import OpenThread, Stream, ThreadList
+from chat_app.state.agents import async_tools
 from chat_app.state.follower import Follower
 from chat_app.state.service import Service
 
@@ -24,7 +25,9 @@ class Tab:
 
     async def read(self, service: Service, until: Callable[[], bool], *, seconds: float = 10) -> None:
         """Follow the open thread until something holds."""
-        self.follower = Follower(service.is_async)
+        thread = await service.api.get_thread(self.thread.open_id)
+        asked = await async_tools(service.api, thread.to_dict() if thread else {})
+        self.follower = Follower(asked.__contains__)
         async with asyncio.timeout(seconds):
             async for update in service.api.subscribe(self.thread.open_id):
                 self.follower.apply(update)
