@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import time
-from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api, ever
 from agent_core.schedules import Schedule
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.agent_core.support import QUICK, agent_on, rows
+from tests.tools.children import FORKED
 
-_context = get_context("forkserver")
-_context.set_forkserver_preload(["tests.agent_core.scheduled"])
 
 
 async def ran(api: AgentApi, schedule_id: str, runs: int, timeout: float = 10) -> Schedule:
@@ -49,7 +47,7 @@ async def make_overdue(path: Path, thread_id: str | None) -> Schedule:
 
 def spawn(database_url: str, die_at: str | None = None) -> ForkServerProcess:
     """Start a worker that ends when the schedule "s" has run and its thread is idle."""
-    process = _context.Process(target=_work, args=(database_url, die_at), daemon=True)
+    process = FORKED.Process(target=_work, args=(database_url, die_at), daemon=True)
     process.start()
     return process
 

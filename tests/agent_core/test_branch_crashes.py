@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -18,6 +17,7 @@ from agent_core.tools import action_tool
 from tests.agent_core.branching import ids, numbered, talk
 from tests.agent_core.databases import url
 from tests.agent_core.support import Follower, agent_on, finished, rows, texts
+from tests.tools.children import FORKED
 
 DEEDS = ("edit", "regenerate", "select", "fork")
 AFTER = {
@@ -68,7 +68,7 @@ async def test_dies_inside(path: Path, point: str, deed: str) -> None:
     thread_id, goal = await _prepare(path, deed)
     before = rows(path)
     args = (url(path), point, deed, thread_id, goal)
-    child = multiprocessing.get_context("spawn").Process(target=_child, args=args)
+    child = FORKED.Process(target=_child, args=args)
     child.start()
     await asyncio.to_thread(child.join, 30)
     dies = point == "send.inside" or deed in ("edit", "regenerate")
@@ -113,7 +113,7 @@ async def test_dies_in_the_turn_of_the_new_branch(path: Path, point: str) -> Non
         thread = await talk(api, "a")
         first = (await ids(api, thread))[1]
     args = (url(path), point, thread.id, first)
-    child = multiprocessing.get_context("spawn").Process(target=_working_child, args=args)
+    child = FORKED.Process(target=_working_child, args=args)
     child.start()
     await asyncio.to_thread(child.join, 30)
     assert child.exitcode == -signal.SIGKILL

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from agent_core.tools import action_tool
 from tests.agent_core.contexts import TOOLS, apply, histories, is_cut_of, size
 from tests.agent_core.support import agent_on, finished, prepare
 from tests.agent_core.test_context_threads import notes, old_messages
+from tests.tools.children import FORKED
 
 WINDOW = 8_000
 
@@ -204,7 +204,7 @@ async def _work(database: str, summary: str) -> tuple[bool, list[Message]]:
 
 
 async def test_a_process_that_dies_before_the_commit_sums_up_again(database_url: str):
-    child = get_context("forkserver").Process(target=_dying, args=(database_url,))
+    child = FORKED.Process(target=_dying, args=(database_url,))
     child.start()
     await asyncio.to_thread(child.join, 40)
     assert child.exitcode == -signal.SIGKILL

@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,9 @@ from agent_core import AgentApi, Runtime, Thread, define_internal_agent_api, fau
 from agent_core.config import Settings
 from tests.chaos.stock import StockRuntime
 from tests.chaos.world import Effects, make_agent
+from tests.tools.children import FORKED
 
 _ALIVE = 12  # threads under way at any time, so that every kill hits work
-_context = get_context("forkserver")
-_context.set_forkserver_preload(["tests.chaos.worker"])
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def spawn(plan: Plan) -> ForkServerProcess:
 
 def start(target: Callable[..., object], *args: Any) -> ForkServerProcess:
     """Start a child; everything is imported already, so it is up within some 50 ms."""
-    process = _context.Process(target=target, args=args, daemon=True)
+    process = FORKED.Process(target=target, args=args, daemon=True)
     process.start()
     return process
 

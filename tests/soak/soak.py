@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
 import psutil
@@ -25,8 +24,8 @@ from agent_core.store.engine import database_path, parse_url
 from agent_core.testing import eventually
 from tests.soak.load import Load, make_agent
 from tests.soak.vitals import MB, Verdict, sample
+from tests.tools.children import FORKED
 
-_context = get_context("forkserver")
 _ASKED = -1  # in place of the child's count of tasks: it is to count now
 _HANDS = 6  # threads of an event loop's default executor; all of them are made before the first look
 
@@ -57,8 +56,8 @@ class Soak:
         async with Runtime(self.url) as runtime:
             await fill_pools(runtime)
             api = define_internal_agent_api(runtime, make_agent())
-            self._counts = _context.Array("q", [0, 0])
-            child = _context.Process(target=work, args=(self.url, self._counts), daemon=True)
+            self._counts = FORKED.Array("q", [0, 0])
+            child = FORKED.Process(target=work, args=(self.url, self._counts), daemon=True)
             child.start()
             assert child.pid is not None
             self._processes = {"main": psutil.Process(), "worker": psutil.Process(child.pid)}
