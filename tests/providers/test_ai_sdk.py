@@ -17,6 +17,13 @@ from tests.agent_core.serving import serving
 from tests.providers.installed import ai_sdk
 
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(autouse=True)
+def _both_paths() -> None:
+    """Nothing here goes through litellm."""
+
+
 SCRIPT = Path(__file__).with_name("ai_chat.mjs")
 
 

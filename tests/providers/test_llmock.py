@@ -83,7 +83,7 @@ async def test_a_broken_stream_is_an_error_that_may_be_tried_again(
 ):
     llmock.will({"type": "stream_fault", "kind": kind, "after_chunks": 4, "stall_seconds": 20})
     with pytest.raises(ModelError) as caught:
-        await step(llmock.model(dialect))
+        await step(llmock.model(dialect, 1.0 if kind == "stall" else 20.0))
     assert caught.value.kind in errors
     assert caught.value.retryable
 
@@ -146,7 +146,8 @@ async def test_an_agent_gets_through_and_the_grader_finds_nothing(
         "text": "It is sunny in Paris, and this is long enough to be cut.",
         "times": None,
     }
-    async with agent_api(tmp_path, DIALECTS[dialect][0], **llmock.options(dialect)) as api:
+    silence = 1.0 if fault.get("kind") == "stall" or fault.get("seconds", 0) > 1 else 20.0
+    async with agent_api(tmp_path, DIALECTS[dialect][0], **llmock.options(dialect, silence)) as api:
         # An attempt whose stream breaks has used up its reply.
         llmock.will(fault, {**call, "times": 2 if _uses_up(fault) else 1}, answer)
         thread, message = await ask(api, "What is the weather in Paris?")

@@ -28,6 +28,11 @@ from tests.providers.installed import ai_sdk_command
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
 
 
+@pytest.fixture(autouse=True)
+def _both_paths() -> None:
+    """Nothing here goes through litellm."""
+
+
 class Oracle:
     """A long-lived process that reads a list of streams per line and answers with their parts."""
 
