@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, cast
 
 V = TypeVar("V")
 _MOST = 32 << 20  # bytes of everything that is remembered together; the newest alone may be larger
-_AGE = 600.0  # seconds; who comes back later waits some milliseconds for the rows
+_AGE = 300.0  # seconds; who comes back later waits some milliseconds for the rows
 _EACH = 256  # bytes of a dict, or of a list, besides what it holds
 
 

@@ -40,10 +40,10 @@ def test_what_nobody_comes_back_to_goes_with_time() -> None:
     now = 0.0
     memory: Memory[str] = Memory(lambda: now)
     memory.keep("left", "left", 1)
-    now = 599.0
+    now = 299.0
     memory.keep("new", "new", 1)
     assert memory.get("left") == "left"
-    now = 600.0
+    now = 300.0
     memory.keep("newer", "newer", 1)
     assert [memory.get(name) for name in ("left", "new", "newer")] == [None, "new", "newer"]
 
