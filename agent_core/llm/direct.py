@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import Any, Protocol, cast
 
 from agent_core.llm.base import ModelEvent
+from agent_core.llm.lines import refuse_broken
 from agent_core.llm.reading import JsonReader, ObjectReader
 from agent_core.llm.sse import EventStream
 
@@ -69,18 +70,28 @@ async def direct(litellm: Any, answer: Any) -> Reading | None:
     """Return how to read `answer` past its wrapper; None: it is to be read through it."""
     if not _may_be_passed(litellm, answer):
         return None
+    stream = await _fetched(answer)
+    if _is_openai(stream):
+        return _Openai(litellm, answer)
+    if _is_decoder(stream):
+        refuse_broken(stream)
+        return _Decoded(litellm, answer)
+    return None
+
+
+async def refuse_holes(answer: Any) -> None:
+    """Let an answer that is read through its wrapper break where an event is broken, if its form is known."""
+    if all(hasattr(answer, name) for name in _NEEDED) and _is_decoder(stream := await _fetched(answer)):
+        refuse_broken(stream)
+
+
+async def _fetched(answer: Any) -> object:
     if answer.completion_stream is None:  # some providers are asked only now
         try:
             await answer.fetch_stream()
         except Exception as error:
             raise _as_the_wrapper_says(answer, error) from error
-    stream: object = answer.completion_stream
-    kind = type(stream)
-    if _is_openai(stream):
-        return _Openai(litellm, answer)
-    if f"{kind.__module__}.{kind.__qualname__}" in DECODERS:
-        return _Decoded(litellm, answer)
-    return None
+    return answer.completion_stream
 
 
 def _may_be_passed(litellm: Any, answer: Any) -> bool:
@@ -103,6 +114,11 @@ def _is_set(setting: Any) -> bool:
         if isinstance(setting, list)
         else bool(setting)
     )
+
+
+def _is_decoder(stream: object) -> bool:
+    kind = type(stream)
+    return f"{kind.__module__}.{kind.__qualname__}" in DECODERS
 
 
 def _is_openai(stream: object) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, Usage
-from agent_core.llm.direct import Reading, direct
+from agent_core.llm.direct import Reading, direct, refuse_holes
 from agent_core.llm.errors import to_model_error
 from agent_core.llm.library import litellm_module, loaded
 from agent_core.llm.reading import ObjectReader
@@ -65,8 +65,10 @@ class LitellmModel:
 
     async def _reading(self, litellm: Any, answer: Any) -> Reading:
         mocked = "mock_response" in self.options
-        past = await direct(litellm, answer) if self.direct and not mocked else None
-        return past or _Wrapped(answer, trusted=mocked)
+        if self.direct and not mocked and (past := await direct(litellm, answer)):
+            return past
+        await refuse_holes(answer)
+        return _Wrapped(answer, trusted=mocked)
 
     async def context_window(self, options: Mapping[str, Any]) -> int | None:
         """Return the tokens a request may have; see `SizedModel.context_window`."""

@@ -83,9 +83,9 @@ def _strictly(front: Front) -> Iterator[str]:
     assert not front.violations, front.violations
 
 
-@pytest.fixture(autouse=True, params=["direct", "wrapped"])
-def _both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds past litellm's stream wrapper and through it."""
+@pytest.fixture(params=["direct", "wrapped"])
+def both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is about a stream holds past litellm's wrapper and through it."""
     monkeypatch.setattr(LitellmModel, "direct", request.param == "direct")
 
 

@@ -13,7 +13,7 @@ from agent_core.errors import ModelError
 from agent_core.llm import Finish, LitellmModel, ModelRequest, ReasoningDelta, TextDelta
 from tests.providers.conftest import agent_api, ask, text
 
-pytestmark = pytest.mark.provider
+pytestmark = [pytest.mark.provider, pytest.mark.usefixtures("both_paths")]
 
 DIALECTS = {"openai": ("openai/gpt-4o-mini", "/v1"), "anthropic": ("anthropic/claude-sonnet-5", "")}
 

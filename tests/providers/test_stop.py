@@ -11,6 +11,8 @@ from agent_core.testing import eventually
 from tests.providers.conftest import agent_api
 from tests.providers.loopback import Answer, Hang, Stream, delta, provider
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 
 async def test_in_the_middle_of_a_word(tmp_path: Path):
     async with provider(Stream([*[delta("word "), 0.01] * 10_000])) as server:
