@@ -12,6 +12,7 @@ from agent_core.llm.errors import to_model_error
 from agent_core.llm.library import litellm_module, loaded
 from agent_core.llm.reading import ObjectReader
 from agent_core.llm.tokens import context_window, count_tokens
+from agent_core.llm.twins import needs_split, split_twins
 
 READ_TIMEOUT = 300.0
 """Seconds a provider may stay silent between two reads; litellm's own default is 6,000."""
@@ -84,6 +85,7 @@ class LitellmModel:
 
     def _arguments(self, request: ModelRequest) -> dict[str, Any]:
         tools = {"tools": request.tools} if request.tools else {}
+        messages = split_twins(request.messages) if needs_split(self.name) else request.messages
         return {
             "timeout": READ_TIMEOUT,
             "drop_params": True,
@@ -92,7 +94,7 @@ class LitellmModel:
             **tools,
             **_OURS,
             "model": self.name,
-            "messages": request.messages,
+            "messages": messages,
         }
 
     def _translate(self, error: Exception) -> Exception:

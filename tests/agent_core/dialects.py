@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 from tests.providers.loopback import call, delta, usage
 
@@ -123,3 +124,49 @@ def _block(index: int, start: dict[str, Any], deltas: list[dict[str, Any]]) -> l
         *(_named("content_block_delta", index=index, delta=each) for each in deltas),
         _named("content_block_stop", index=index),
     ]
+
+
+Use = tuple[str, dict[str, Any]]
+
+
+def openai_says(text: str, *uses: Use) -> list[Event]:
+    """Some text, some calls: each a tool's name and its arguments."""
+    calls = [
+        call(n, name, json.dumps(arguments), id=f"call_{uuid4().hex}")
+        for n, (name, arguments) in enumerate(uses)
+    ]
+    return [delta(text), *calls, delta(finish="tool_calls" if uses else "stop"), b"data: [DONE]\n\n"]
+
+
+def anthropic_says(text: str, *uses: Use) -> list[Event]:
+    """The same in Anthropic's events."""
+    counted = {"input_tokens": 5, "output_tokens": 5}
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
+    blocks = _block(0, {"type": "text", "text": ""}, [{"type": "text_delta", "text": text}]) if text else []
+    for n, (name, arguments) in enumerate(uses, 1):
+        start = {"type": "tool_use", "id": f"toolu_{uuid4().hex}", "name": name, "input": {}}
+        blocks += _block(n, start, [{"type": "input_json_delta", "partial_json": json.dumps(arguments)}])
+    end = {"stop_reason": "tool_use" if uses else "end_turn"}
+    return [
+        _named("message_start", message=message | {"usage": counted}),
+        *blocks,
+        _named("message_delta", delta=end, usage=counted),
+        _named("message_stop"),
+    ]
+
+
+def gemini_says(text: str, *uses: Use) -> list[Event]:
+    """The same from Google AI Studio."""
+    calls = [{"functionCall": {"name": name, "args": arguments}} for name, arguments in uses]
+    content = {"parts": [{"text": text}, *calls], "role": "model"}
+    body = {"candidates": [{"content": content, "index": 0, "finishReason": "STOP"}]}
+    return [b"data: " + json.dumps(body).encode() + b"\r\n\r\n"]
+
+
+def ollama_says(text: str, *uses: Use) -> list[Event]:
+    """The same from Ollama."""
+    calls = [{"function": {"name": name, "arguments": arguments}} for name, arguments in uses]
+    said = {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
+    last = {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
+    bodies = [{"message": said, "done": False}, last]
+    return [json.dumps({"model": "m", **body}).encode() + b"\n" for body in bodies]

@@ -2,6 +2,8 @@
 
 OpenAI: https://platform.openai.com/docs/guides/function-calling
 Anthropic: https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use
+Gemini: https://ai.google.dev/gemini-api/docs/function-calling
+Ollama: https://github.com/ollama/ollama/blob/main/docs/api.md#chat-request-with-history-with-tools
 """
 
 from __future__ import annotations
@@ -10,25 +12,56 @@ import json
 from typing import Any
 
 from agent_core.testing import check_pairing
+from tests.tools.pairing_gemini import check_contents
 
-OPENAI, ANTHROPIC = "/chat/completions", "/messages"
+OPENAI, ANTHROPIC, OLLAMA = "/chat/completions", "/messages", "/api/chat"
+GEMINI = (":generateContent", ":streamGenerateContent")
+
+_HISTORIES = ("messages", "contents", "input")  # what a history is called in one dialect or another
 
 
 def complaint(path: str, body: bytes) -> str | None:
-    """Return what a strict provider has against a request; None: nothing, or it is no model request."""
+    """Return what a strict provider has against a request; None: nothing, or it carries no history.
+
+    A history in a dialect that nobody checks is complained of, too: what is not looked at is not proved.
+    """
     path = path.split("?")[0]
-    check = check_pairing if path.endswith(OPENAI) else check_blocks if path.endswith(ANTHROPIC) else None
-    if check is None:
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(request, dict) or not _asks_a_model(path, request):
         return None
     try:
-        check(json.loads(body)["messages"])
+        _check(path, request)
     except AssertionError as error:
         return str(error)
+    except (AttributeError, LookupError, TypeError) as error:
+        return f"the history cannot be read: {error!r}"
     return None
 
 
+def _asks_a_model(path: str, request: dict[str, Any]) -> bool:
+    """Tell a history from the bodies of other servers; only Gemini has its model's name in the path."""
+    named = "model" in request or path.endswith(GEMINI)
+    return named and any(name in request for name in _HISTORIES)
+
+
+def _check(path: str, request: dict[str, Any]) -> None:
+    if path.endswith(OPENAI):
+        check_pairing(request["messages"])
+    elif path.endswith(ANTHROPIC):
+        check_blocks(request["messages"])
+    elif path.endswith(OLLAMA):
+        check_turns(request["messages"])
+    elif path.endswith(GEMINI):
+        check_contents(request["contents"])
+    else:
+        raise AssertionError(f"nobody checks the histories that are sent to {path}: see tests/tools/pairing")
+
+
 def refusal(sentence: str) -> bytes:
-    """Return the body of the answer 400, in a form that clients of both dialects read."""
+    """Return the body of the answer 400, in a form that clients of every dialect read."""
     message = f"The request is malformed: {sentence}"
     return json.dumps(
         {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
@@ -67,3 +100,31 @@ def _blocks(message: dict[str, Any], place: int) -> list[dict[str, Any]]:
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     assert all(block.get("text", "-").strip() for block in blocks), f"message {place} has an empty text"
     return blocks
+
+
+def check_turns(messages: list[dict[str, Any]]) -> None:
+    """Check Ollama's form: calls have no ids, so their outcomes follow at once, as many, in their order.
+
+    Ollama itself refuses arguments that are no object; an outcome too many or too few it hands to the
+    model, which then reads one call's outcome as another's.
+
+    Raises:
+        AssertionError: says which message breaks the rule.
+    """
+    still_open = 0
+    for place, message in enumerate(messages):
+        if message["role"] == "tool":
+            assert still_open, f"message {place} answers a call that is not open"
+            still_open -= 1
+            continue
+        assert not still_open, f"message {place} comes before the outcome of {still_open} calls"
+        calls = message.get("tool_calls") or []
+        assert not calls or message["role"] == "assistant", (
+            f"message {place} calls, but is not the assistant's"
+        )
+        assert calls or message.get("content") or message.get("images"), f"message {place} is empty"
+        assert all(isinstance(call["function"]["arguments"], dict) for call in calls), (
+            f"message {place} calls with arguments that are no object"
+        )
+        still_open = len(calls)
+    assert not still_open, f"the request ends without the outcome of {still_open} calls"

@@ -1,0 +1,67 @@
+"""Equal calls in one step, for Gemini, to which litellm sends but one of them.
+
+Gemini's older models give calls no ids, and of calls that are the same in name and arguments litellm
+leaves out all but the first (`check_if_part_exists_in_parts` in its Gemini transformation), while every
+outcome is sent. Gemini refuses that, for ever: as many responses as calls. So a repeated call becomes a
+step of its own behind the others, with its outcome; nothing is lost, and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+Provider = dict[str, Any]
+
+
+def needs_split(model: str) -> bool:
+    """Tell whether litellm sends a model's requests in Gemini's dialect."""
+    return "gemini" in model.lower()
+
+
+def split_twins(messages: Sequence[Provider]) -> list[Provider]:
+    """Return a paired history in which no step calls a tool twice with the same arguments."""
+    split: list[Provider] = []
+    for is_outcome, group in groupby(messages, lambda message: message.get("role") == "tool"):
+        run = list(group)
+        if is_outcome and split and split[-1].get("tool_calls"):
+            run = _steps(split.pop(), run)
+        split += run
+    return split
+
+
+def _steps(message: Provider, outcomes: list[Provider]) -> list[Provider]:
+    """Return the message and its outcomes; behind them, step by step, the calls that were there before."""
+    rounds = _rounds(message["tool_calls"])
+    if len(rounds) == 1:
+        return [message, *outcomes]
+    steps: list[Provider] = []
+    for calls in rounds:
+        step = {"role": "assistant", "content": None} if steps else message
+        ids = {call.get("id") for call in calls}
+        answers = [outcome for outcome in outcomes if outcome.get("tool_call_id") in ids]
+        steps += [{**step, "tool_calls": calls}, *answers]
+    return steps
+
+
+def _rounds(calls: list[Provider]) -> list[list[Provider]]:
+    rounds: list[list[Provider]] = []
+    for call in calls:
+        for found in rounds:
+            if not any(_said(call) == _said(other) for other in found):
+                found.append(call)
+                break
+        else:
+            rounds.append([call])
+    return rounds
+
+
+def _said(call: Provider) -> tuple[str, Any]:
+    """Return what of a call is sent; 1, 1.0 and true are one to litellm, so they are here."""
+    function: dict[str, str] = call["function"]
+    try:
+        return function["name"], json.loads(function["arguments"] or "{}")
+    except ValueError:
+        return function["name"], function["arguments"]

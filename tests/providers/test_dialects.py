@@ -1,0 +1,171 @@
+"""What litellm makes of a thread's history, for each dialect, is what that dialect's strict provider takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import Agent, Runtime, action_tool, async_tool, define_internal_agent_api
+from agent_core.history import repair
+from agent_core.llm import LitellmModel, ModelRequest
+from agent_core.testing import eventually
+from tests.agent_core import dialects
+from tests.agent_core.support import AT_ONCE, finished, texts, tool_parts
+from tests.providers.loopback import Provider, Stream, provider
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A model, its address under the server's, and its answer of some text and some calls."""
+
+    model: str
+    below: str
+    says: Callable[..., Sequence[dict[str, Any] | bytes | float]]
+
+    def options(self, server: Provider) -> dict[str, Any]:
+        return {"api_base": server.url.removesuffix("/v1") + self.below, "api_key": "k" * 12, "timeout": 10}
+
+
+DIALECTS = [
+    Dialect("openai/gpt-4o-mini", "/v1", dialects.openai_says),
+    Dialect("anthropic/claude-sonnet-5", "", dialects.anthropic_says),
+    Dialect("gemini/gemini-2.5-flash", "", dialects.gemini_says),  # its calls have no ids
+    Dialect("gemini/gemini-3-pro-preview", "", dialects.gemini_says),
+    Dialect("ollama_chat/qwen3", "", dialects.ollama_says),
+]
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=[each.model for each in DIALECTS])
+
+HI = {"role": "user", "content": "Hi"}
+
+
+def asked(*calls: tuple[str, str, dict[str, Any]], text: str | None = None) -> Message:
+    uses = [
+        {"id": id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        for id, name, arguments in calls
+    ]
+    return {"role": "assistant", "content": text, "tool_calls": uses}
+
+
+def outcome(id: str, content: str) -> Message:
+    return {"role": "tool", "tool_call_id": id, "content": content}
+
+
+A, B, SAME = ("a", "clock", {"zone": "UTC"}), ("b", "clock", {"zone": "CET"}), ("c", "clock", {"zone": "UTC"})
+LOOK = ("d", "look", {})
+HISTORIES: dict[str, list[Message]] = {
+    "two tools at once": [
+        HI,
+        asked(A, LOOK, text="So."),
+        outcome("a", "12"),
+        outcome("d", '{"seen": 1}'),
+        HI,
+    ],
+    "out of order": [HI, asked(A, B, LOOK), outcome("d", "[1]"), outcome("b", "13"), outcome("a", "12")],
+    "one tool twice": [HI, asked(A, B), outcome("a", "12"), outcome("b", "13")],
+    "the same call twice": [HI, asked(A, LOOK, SAME), *map(outcome, "adc", ("12", "x", "13")), HI],
+    "the same call in two steps": [HI, asked(A), outcome("a", "12"), asked(SAME), outcome("c", "13")],
+    "one and true": [
+        HI,
+        asked(("a", "look", {"n": 1}), ("b", "look", {"n": True})),
+        *map(outcome, "ab", "xy"),
+    ],
+    "dangling": [HI, asked(A, B, SAME), outcome("b", "13"), HI],
+    "dangling at the end": [HI, asked(A, SAME)],
+    "orphan": [
+        HI,
+        outcome("x", "?"),
+        asked(A),
+        outcome("a", "12"),
+        outcome("a", "14"),
+        HI,
+        outcome("b", "13"),
+    ],
+    "one id in two turns": [HI, asked(A), outcome("a", "12"), HI, asked(A), outcome("a", "13")],
+    "error": [HI, asked(A, LOOK), outcome("a", "Error: No clock here."), outcome("d", ""), HI],
+    "text between": [
+        HI,
+        asked(A, text="One"),
+        outcome("a", "12"),
+        {"role": "assistant", "content": "Two"},
+        HI,
+    ],
+}
+
+
+@every_dialect
+@pytest.mark.parametrize("what", HISTORIES)
+async def test_a_repaired_history_is_taken(dialect: Dialect, what: str) -> None:
+    history = repair(HISTORIES[what])
+    async with provider(Stream(dialect.says("Well."), end="eof")) as server:
+        request = ModelRequest(history, [clock.schema(), look.schema()])
+        assert [
+            event async for event in LitellmModel(dialect.model, **dialect.options(server)).stream(request)
+        ]
+    sent = json.dumps(server.requests[0], ensure_ascii=False)
+    words = [str(message["content"]) for message in history if message["role"] == "tool"]
+    places = [place for place in map(sent.find, words) if place >= 0]
+    assert len(places) >= len(words) - words.count("") - words.count('{"seen": 1}'), "none is left out"
+
+
+@action_tool
+async def clock(zone: str = "UTC") -> str:
+    """Tell the time."""
+    return f"12 in {zone}"
+
+
+@action_tool
+async def look() -> str:
+    """Look."""
+    raise OSError("It is dark.")
+
+
+@async_tool
+async def ask() -> None:
+    """Ask a person."""
+
+
+@every_dialect
+async def test_a_threads_life_is_taken(dialect: Dialect, tmp_path: Path) -> None:
+    """Equal calls, a failed one, an unknown one; asked again; stopped while a person is asked; gone on with."""
+    zone, says = ("clock", {"zone": "UTC"}), dialect.says
+    turns = [
+        says("I look.", zone, ("look", {}), zone, ("nothing", {}), ("clock", {"zone": "CET"})),
+        says("Well."),
+        says("", zone, zone),
+        says("Well, again."),
+        says("", ("ask", {}), ("ask", {})),
+        says("Never mind."),
+    ]
+    async with (
+        provider(*[Stream(turn, end="eof") for turn in turns]) as server,
+        Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime,
+    ):
+        tools = [clock, look, ask]
+        agent = Agent("a", dialect.model, tools=tools, retry=AT_ONCE, context=None, **dialect.options(server))
+        api = define_internal_agent_api(runtime, agent)
+        thread = await finished(api, await api.create_thread("Go"))
+        assert (thread.status, thread.error) == ("completed", None)
+        assert len(await tool_parts(api, thread)) == 5
+        await api.regenerate(thread.id, (await api.list_messages(thread.id))[-1].id)
+        thread = await finished(api, thread)
+        assert (thread.error, len(await tool_parts(api, thread))) == (None, 2)
+        await api.send_message(thread.id, "And you?")
+        await eventually(lambda: len(server.requests) == 5)
+        await eventually(lambda: _waits(api, thread.id))
+        await api.stop_thread(thread.id)
+        await api.send_message(thread.id, "Go on.")
+        thread = await finished(api, thread)
+        assert (thread.status, thread.error) == ("completed", None)
+        assert (await texts(api, thread))[-1] == "Never mind."
+        assert len(server.requests) == len(turns)
+
+
+async def _waits(api: Any, thread_id: str) -> bool:
+    return (await api.get_thread(thread_id)).status == "awaiting_tool_results"
