@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.tools.order import Groups, begin_with_the_longest
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
+from tests.tools.watch import VIOLATIONS, watch
 
 LOOPBACK = ("127.", "::1", "localhost")
 KEYS = ("_API_KEY", "_API_BASE", "_BASE_URL")
@@ -23,6 +24,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 for _name in [name for name in os.environ if name.endswith(KEYS) or name.startswith("CHAT_")]:
     del os.environ[_name]
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+watch()
 
 _connect = socket.socket.connect
 
@@ -47,6 +50,15 @@ def _loopback_only() -> Any:
     socket.socket.connect = _connect_to_loopback  # type: ignore[method-assign]
     yield
     socket.socket.connect = _connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def violations(request: pytest.FixtureRequest) -> Generator[list[str]]:
+    """Fail a test that asks a model what a strict provider refuses, and one that says so and does not."""
+    yield VIOLATIONS
+    found, on_purpose = list(VIOLATIONS), request.node.get_closest_marker("unpaired") is not None
+    VIOLATIONS.clear()
+    assert bool(found) == on_purpose, found or "It is marked `unpaired`, and all that it asked was paired."
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from agent_core.context.summarise import INSTRUCTIONS
 from agent_core.errors import ModelError
 from agent_core.llm import Finish, ModelRequest, TextDelta, Usage
 from agent_core.messages import Message
-from agent_core.testing import ScriptedModel, ToolUse, check_pairing, eventually
+from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.contexts import TOOLS, apply, histories, is_cut_of, size
 from tests.agent_core.support import agent_on, finished, prepare
@@ -169,7 +169,6 @@ async def test_a_stop_ends_the_summary(path: Path):
         name = "slow"
 
         async def stream(self, request: ModelRequest) -> Any:
-            check_pairing(request.messages)
             try:
                 yield TextDelta("The")
                 reached.set()

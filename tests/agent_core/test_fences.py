@@ -18,7 +18,7 @@ from agent_core import Agent, Runtime, ToolContext, define_internal_agent_api
 from agent_core.errors import ModelError
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta
 from agent_core.runner.tool_calls import IN_DOUBT
-from agent_core.testing import ScriptedModel, ToolUse, check_pairing, eventually
+from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.databases import url
 from tests.agent_core.support import (
@@ -46,7 +46,6 @@ class Gate:
         self.reached, self.opened, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        check_pairing(request.messages)
         try:
             yield TextDelta(self.first)
             self.reached.set()

@@ -16,7 +16,7 @@ import pytest
 from agent_core import Agent, RetryPolicy, Runtime, define_internal_agent_api
 from agent_core.errors import MAX_WORDS, ModelError
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta, ToolCallDelta
-from agent_core.testing import Reasoning, ScriptedModel, ToolUse, check_pairing, eventually
+from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from tests.agent_core.support import AT_ONCE, agent_on, finished, rows, texts, tool_parts
 from tests.agent_core.wild import RAISED, add, goes_on
 
@@ -81,7 +81,6 @@ class Wild:
         self.asked = 0
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        check_pairing(request.messages)
         self.asked += 1
         if request.messages[-1]["content"] == "Still there?":
             yield TextDelta("Yes.")

@@ -12,7 +12,7 @@ import pytest
 
 from agent_core import Agent, RetryPolicy, Runtime, define_agent_api, errors
 from agent_core.llm.base import ModelEvent, ModelRequest, TextDelta, Usage
-from agent_core.testing import Finish, Reasoning, ScriptedModel, ToolUse, check_pairing, eventually
+from agent_core.testing import Finish, Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.databases import url
 from tests.agent_core.support import AT_ONCE, Follower, agent_on, finished, rows, texts
@@ -109,7 +109,6 @@ class Cut:
     name = "cut"
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        check_pairing(request.messages)
         yield TextDelta("half")
 
 

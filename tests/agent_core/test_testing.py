@@ -79,6 +79,7 @@ async def test_exceptions_are_raised_where_they_stand():
     assert caught.value.kind == "unknown"
 
 
+@pytest.mark.unpaired
 @pytest.mark.parametrize(
     "messages",
     [

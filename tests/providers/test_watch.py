@@ -1,0 +1,78 @@
+"""No model of any test is asked what a strict one refuses without the test failing: `tests.tools.watch`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import Agent, RetryPolicy, Runtime, define_internal_agent_api
+from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, TextDelta, register_custom_provider
+from tests.agent_core.support import finished
+from tests.providers.loopback import Stream, provider
+from tests.providers.test_dialects import DIALECTS, HI, A, Dialect, asked, outcome
+
+DANGLING = [HI, asked(A), HI]
+PAIRED = [HI, asked(A), outcome("a", "12"), HI]
+
+
+def test_every_test_is_watched(request: pytest.FixtureRequest) -> None:
+    unwatched = [item.nodeid for item in request.session.items if "violations" not in item.fixturenames]  # type: ignore[attr-defined]
+    assert unwatched == []
+
+
+class Careless:
+    """A model as somebody writes it for a test, who thinks of something else."""
+
+    name = "careless"
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        yield TextDelta("Yes.")
+        yield Finish("stop")
+
+
+@pytest.mark.unpaired
+async def test_an_adapter_is_watched(violations: list[str]) -> None:
+    assert [event async for event in Careless().stream(ModelRequest(PAIRED))]
+    assert violations == []
+    assert [event async for event in Careless().stream(ModelRequest(DANGLING))]
+    assert violations == ["a model is asked: message 2 comes before the outcome of ['a']"]
+
+
+@pytest.mark.unpaired
+async def test_an_agents_model_is_watched(violations: list[str], monkeypatch: Any, tmp_path: Path) -> None:
+    """The repair is what keeps a history paired; without it the watch must see that."""
+    monkeypatch.setattr("agent_core.runner.requests.repair", list)
+    async with Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime:
+        agent = Agent(
+            "a", Careless(), transform_messages=lambda _: DANGLING, retry=RetryPolicy(max_attempts=1)
+        )
+        api = define_internal_agent_api(runtime, agent)
+        assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
+    assert len(violations) == 1
+
+
+@pytest.mark.unpaired
+@pytest.mark.parametrize("dialect", DIALECTS, ids=[each.model for each in DIALECTS])
+async def test_what_litellm_sends_is_watched(dialect: Dialect, violations: list[str]) -> None:
+    """Whatever server it reaches, this one that takes everything, too."""
+    async with provider(Stream(dialect.says("Yes."), end="eof"), strict=False) as server:
+        model = LitellmModel(dialect.model, **dialect.options(server))
+        assert [event async for event in model.stream(ModelRequest(PAIRED))]
+        assert violations == []
+        request = ModelRequest(list(PAIRED))
+        request.messages[:] = DANGLING  # past the first look
+        assert [event async for event in model.stream(request)]
+    assert len(violations) == 1
+    assert "is sent:" in violations[0]
+
+
+@pytest.mark.unpaired
+async def test_a_provider_written_in_python_is_watched(violations: list[str]) -> None:
+    register_custom_provider("careless", Careless().stream)
+    request = ModelRequest(list(PAIRED))
+    request.messages[:] = DANGLING
+    assert [event async for event in LitellmModel("careless/x").stream(request)]
+    assert len(violations) == 1
