@@ -45,13 +45,18 @@ async def test_an_answer_that_finds_no_room_waits_for_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = "long " * 100_000
+    full = asyncio.Event()
 
-    def turn(messages: list[dict[str, Any]]) -> list[Any]:
-        return [0.05, answer]
+    async def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        await full.wait()
+        return [answer]
 
-    async with agent_on(tmp_path / "a.db", ScriptedModel(turn), settings=QUICK, throttle_ms=1) as api:
+    model = ScriptedModel(turn)
+    async with agent_on(tmp_path / "a.db", model, settings=QUICK, throttle_ms=1) as api:
         thread = await api.create_thread("one")
+        await eventually(lambda: model.requests)
         await limit_pages(api, full=True)
+        full.set()
         await eventually(lambda: caplog.text.count("no room left on its disk") >= 4, timeout=10)
         await limit_pages(api, full=False)
         await finished(api, thread)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -121,11 +122,15 @@ def _is_up(url: str) -> bool:
 
 
 def free_port_pair() -> int:
-    """Return a port that is free and whose neighbour is: the development server takes two."""
+    """Return a port that is free and whose neighbour is: the development server takes two.
+
+    Between now and the server's start nobody may take them: they lie below the ports that systems
+    give to outgoing connections, and the dice are not those that hypothesis sets back.
+    """
     while True:
+        port = 20_000 + 2 * secrets.randbelow(6_000)
         with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
+            first.bind(("127.0.0.1", port))
             second.bind(("127.0.0.1", port + 1))
             return port
 
