@@ -9,7 +9,7 @@ from agent_core.api import AgentApi, define_agent_api, define_internal_agent_api
 from agent_core.api.reminders import cancel_reminder, list_reminders, remind_me
 from agent_core.bridge import create_workpool_bridge
 from agent_core.mcp import McpServer, ToolOverrides, mcp_tools
-from agent_core.messages import Message, Thread, Update
+from agent_core.messages import Message, SearchHit, Thread, Update
 from agent_core.retry import RetryPolicy
 from agent_core.runtime import Runtime
 from agent_core.schedules import Schedule
@@ -34,6 +34,7 @@ __all__ = [
     "RetryPolicy",
     "Runtime",
     "Schedule",
+    "SearchHit",
     "StreamingOptions",
     "Thread",
     "Tool",

@@ -41,6 +41,8 @@ class Thread:
         retry_state: while a retry waits: attempt, max_attempts, next_at (epoch seconds), error, kind.
         error: the provider's or the tool's own words, once the thread has failed.
         cursor: the newest delta; what `subscribe` goes on from.
+        in_bin: deleted, and it can still be brought back; only an `authorization_callback` that reads
+            rows ever meets one.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Thread:
     archived: bool = False
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     cursor: int = 0
+    in_bin: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the thread as plain JSON, moments as ISO 8601 strings."""
@@ -121,6 +124,24 @@ class Message:
             "committed_seq": self.committed_seq,
             **({"branches": list(self.branches)} if self.branches else {}),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A thread in which all words of a search were found: in its title, or in one of its messages.
+
+    Attributes:
+        message_id: where they were found; None: in the title.
+        snippet: the words there, with some of what stands around them, on one line; "" for a title.
+    """
+
+    thread: Thread
+    message_id: str | None = None
+    snippet: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hit as plain JSON."""
+        return {"thread": self.thread.to_dict(), "message_id": self.message_id, "snippet": self.snippet}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from agent_core.clock import Clock
 from agent_core.errors import AgentCoreError
 from agent_core.presence import Presence
-from agent_core.store import deltas
+from agent_core.store import bin, deltas
 from agent_core.store.set_back import after_set_back
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
@@ -72,9 +72,10 @@ class Reconciler:
                 _log.info("Worker %s is gone; %s of its wake-ups are due again.", worker, released)
 
     def reconcile(self) -> None:
-        """Re-create what is missing, deliver what nobody works on."""
+        """Re-create what is missing, deliver what nobody works on, empty the bin."""
         self._mind_the_clock()
         self._guarded(self._wake_ups.missing)
+        self._guarded(bin.empty)
         for key, _ in self._guarded(self._wake_ups.mine) or []:
             if not self._holds(key):
                 self._deliver(key)

@@ -51,12 +51,19 @@ class ThreadRow(Table, table=True):
     attempt   failed attempts at the current model step
     crashes   processes that died in the current model step
     steps     model steps committed in the current turn
+    delete_at  it is in the bin: hidden, refused to everybody, and deleted then; none: it is not
     """
 
     __tablename__: ClassVar[Any] = "agent_thread"
     __table_args__: ClassVar[Any] = (
         Index("agent_thread_by_activity", "updated_at"),  # the thread list
         _index("agent_thread_running", ["status"], _RUNNING),  # the reconciler looks for these
+        _index("agent_thread_in_bin", ["delete_at"], "delete_at IS NOT NULL"),  # and for these
+        Index(  # they stand first in the list
+            *("agent_thread_pinned", "updated_at"),
+            sqlite_where=text("pinned = 1"),
+            postgresql_where=text("pinned"),
+        ),
     )
     id: str = Field(primary_key=True)
     agent: str
@@ -81,6 +88,7 @@ class ThreadRow(Table, table=True):
     meta: str = _json("{}")
     created_at: float
     updated_at: float
+    delete_at: float | None = None
 
 
 class MessageRow(Table, table=True):

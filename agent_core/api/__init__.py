@@ -14,6 +14,7 @@ from agent_core.api.branches import BranchMethods
 from agent_core.api.observing import ObservingMethods
 from agent_core.api.reading import ReadingMethods
 from agent_core.api.schedules import ScheduleMethods
+from agent_core.api.searching import SearchMethods
 from agent_core.api.serving import ServingMethods
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
@@ -28,6 +29,7 @@ class AgentApi(
     TurnMethods,
     BranchMethods,
     ReadingMethods,
+    SearchMethods,
     ToolCallMethods,
     ObservingMethods,
     ScheduleMethods,

@@ -56,7 +56,7 @@ class ApiBase:
 
     async def _thread(self, thread_id: str) -> Thread:
         thread = await asyncio.to_thread(self.runtime.reads.thread, thread_id)
-        if thread is None:
+        if thread is None or thread.in_bin:
             raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
         return thread
 
@@ -70,6 +70,18 @@ class ApiBase:
 
     def _shown(self, messages: Sequence[Message]) -> list[Message]:
         return [message for message in messages if not (self._exclude_system and message.role == "system")]
+
+
+NOBODY = "\0nobody"
+"""The owner of no thread: no row can hold this text."""
+
+
+def owner_of(ctx: CallContext | None, user_id: str | None) -> str | None:
+    """Return whose threads a list holds: the caller's own, if they have a name; None: everybody's."""
+    caller = ctx.user_id if ctx else None
+    if caller is None:
+        return user_id
+    return caller if user_id in (None, caller) else NOBODY
 
 
 def storable(name: object) -> bool:

@@ -7,13 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, new_message, storable
+from agent_core.api.base import (
+    NOBODY,
+    ApiBase,
+    Prompt,
+    checked_id,
+    checked_metadata,
+    new_message,
+    owner_of,
+    storable,
+)
 from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text, prompt_parts
 from agent_core.messages import Thread
-from agent_core.store import threads, turns
+from agent_core.store import bin, threads, turns
 from agent_core.store.messages import NewMessage
+
+_LONGEST_UNDO = 366 * 86_400.0
 
 
 class ThreadMethods(ApiBase):
@@ -75,7 +86,8 @@ class ThreadMethods(ApiBase):
         if not storable(thread_id):
             return None
         await self._authorize(ctx, thread_id)
-        return await asyncio.to_thread(self.runtime.reads.thread, thread_id)
+        thread = await asyncio.to_thread(self.runtime.reads.thread, thread_id)
+        return None if thread is None or thread.in_bin else thread
 
     async def list_threads(
         self,
@@ -84,6 +96,8 @@ class ThreadMethods(ApiBase):
         cursor: str | None = None,
         query: str | None = None,
         archived: bool = False,
+        pinned: bool | None = None,
+        waiting: bool = False,
         user_id: str | None = None,
         ctx: CallContext | None = None,
     ) -> list[Thread]:
@@ -94,17 +108,19 @@ class ThreadMethods(ApiBase):
             cursor: the id of the last thread of the page before.
             query: words that the title contains.
             archived: the archived ones instead of the others.
+            pinned: only those that are pinned, or only those that are not.
+            waiting: only those in which a tool call waits for a person's yes, or for an outcome from outside.
             user_id: only this person's.
             ctx: who calls; if it has a user, only their own threads are listed, whatever `user_id` says.
         """
         if limit < 1:
             raise ValidationError("limit must be at least 1.")
-        caller = ctx.user_id if ctx else None
-        if caller is not None and user_id not in (None, caller):
+        words, owner = clean_text(query) if query else None, owner_of(ctx, user_id)
+        if owner is NOBODY:
             return []
-        owner = user_id if caller is None else caller
-        words = clean_text(query) if query else None
-        return await asyncio.to_thread(self.runtime.reads.threads, limit, cursor, words, archived, owner)
+        return await asyncio.to_thread(
+            self.runtime.reads.threads, limit, cursor, words, archived, owner, pinned, waiting
+        )
 
     async def update_thread(
         self,
@@ -139,11 +155,35 @@ class ThreadMethods(ApiBase):
             await self.runtime.writer.run(threads.change, thread_id, **values)
         return await self._thread(thread_id)
 
-    async def delete_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> None:
+    async def delete_thread(
+        self, thread_id: str, *, undo_for: float = 0, ctx: CallContext | None = None
+    ) -> None:
         """Delete a thread with everything that belongs to it, also while it runs.
+
+        Args:
+            thread_id: the thread.
+            undo_for: seconds in which `restore_thread` can bring it back. It is stopped and to everybody
+                gone at once, and deleted for good when they are over, whatever becomes of this process.
+            ctx: who calls.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
+            ValidationError: `undo_for` is not a number of seconds up to a year.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(threads.remove, thread_id)
+        if not 0 <= undo_for <= _LONGEST_UNDO:
+            raise ValidationError("undo_for is a number of seconds, from 0 to a year.")
+        if undo_for:
+            await self.runtime.writer.run(bin.put, thread_id, undo_for)
+        else:
+            await self.runtime.writer.run(threads.remove, thread_id)
+
+    async def restore_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> Thread:
+        """Bring back a thread that was deleted with `undo_for`; one that ran is stopped now.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread, or its time is over.
+        """
+        await self._authorize(ctx, thread_id)
+        await self.runtime.writer.run(bin.take_back, thread_id)
+        return await self._thread(thread_id)

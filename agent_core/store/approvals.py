@@ -12,7 +12,7 @@ from agent_core.messages import Chunk
 from agent_core.store import deltas
 from agent_core.store.calls import locate, move
 from agent_core.store.outcomes import end
-from agent_core.store.rows import CALL, P, dump, tool_key
+from agent_core.store.rows import CALL, LIST_FEED, P, dump, tool_key
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 
@@ -61,6 +61,7 @@ def decide(
             chunks.append(denied | ({"reason": reason} if reason else {}))
     if row is not None:
         end(tx, thread_id, cursor, row, chunks)
+        tx.touched.add(LIST_FEED)  # whether it waits for a person is shown there
 
 
 def _approve(tx: Tx, thread_id: str, call_id: str, edited: Any) -> tuple[Any, ...] | None:

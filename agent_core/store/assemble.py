@@ -43,6 +43,7 @@ def to_thread(row: ThreadRow) -> Thread:
         created_at=as_datetime(row.created_at),
         updated_at=as_datetime(row.updated_at),
         cursor=row.cursor,
+        in_bin=row.delete_at is not None,
     )
 
 

@@ -20,7 +20,7 @@ from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
 from agent_core.store import attempts, deltas
-from agent_core.store.rows import CALL, THREAD, WAKE_UP, P, dump, load, step_key, tool_key
+from agent_core.store.rows import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, load, step_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.timeline import PROCESS_ENDED
@@ -266,6 +266,7 @@ def hand_over(tx: Tx, call: ClaimedCall) -> None:
     _, _, started_at, _ = attempts.newest(tx, call.thread_id, call.id)
     chunk = attempts.run_chunk(call.id, status="waiting", attempt=call.attempt, started_at=started_at)
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
+    tx.touched.add(LIST_FEED)  # it waits for somebody now
 
 
 def report(tx: Tx, call: ClaimedCall, data: Any) -> None:

@@ -13,7 +13,7 @@ from agent_core.messages import Chunk
 from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store import deltas
 from agent_core.store.calls import FenceLost, advance, ask_advance, locate, move
-from agent_core.store.rows import CALL, P, load, timeout_key, tool_key
+from agent_core.store.rows import CALL, LIST_FEED, P, load, timeout_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 
@@ -126,6 +126,7 @@ def finish_from_outside(
     thread_id = locate(tx, call_id, thread_id)
     try:
         finish(tx, thread_id, call_id, output=output, error=error)
+        tx.touched.add(LIST_FEED)  # whether it waits for a person is shown there
     except FenceLost:
         row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
         raise ToolCallFinishedError(why_closed(call_id, row[0] if row else None)) from None

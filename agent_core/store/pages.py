@@ -12,7 +12,10 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
+from agent_core.states import OPEN_CALLS
+from agent_core.store.statement import one_of
 from agent_core.tables import StreamRow, ToolCallRow
 
 _stream, _call = aliased(StreamRow), aliased(ToolCallRow)
@@ -28,3 +31,9 @@ def calls_of(thread_id: str, messages: Collection[str]) -> ColumnElement[bool]:
     """Build the condition that a tool call of the thread belongs to one of these messages."""
     keys = select(_call.id).where(_call.thread_id == thread_id, col(_call.message_id).in_(messages))
     return col(ToolCallRow.id).in_(keys)
+
+
+def waiting_threads() -> SelectOfScalar[str]:
+    """Build the ids of the threads in which a tool call waits for a person, or for another system."""
+    open_ones = one_of(_call.status, OPEN_CALLS)  # the condition of the index
+    return select(_call.thread_id).where(open_ones, one_of(_call.status, ["approval", "waiting"]))

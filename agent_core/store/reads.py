@@ -17,7 +17,7 @@ from agent_core.store import attempts
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.history import read_history
-from agent_core.store.pages import calls_of, streams_of
+from agent_core.store.pages import calls_of, streams_of, waiting_threads
 from agent_core.store.patience import patient
 from agent_core.store.rows import DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
@@ -28,7 +28,7 @@ _t, _d = THREAD.c, DELTA.c
 _FOLLOWING = Statement(
     sql_select(_t.cursor, _t.trimmed, _d.cursor, _d.seq, _d.message_id, _d.chunks)
     .select_from(THREAD.outerjoin(DELTA, and_(_d.thread_id == _t.id, _d.cursor > P("after"))))
-    .where(_t.id == P("thread_id"))
+    .where(_t.id == P("thread_id"), _t.delete_at.is_(None))
     .order_by(_d.cursor)
 )
 
@@ -55,16 +55,28 @@ class Reads:
             return function(session, *args)
 
     def thread(self, thread_id: str) -> Thread | None:
-        """Return a thread, or None."""
+        """Return a thread, or None; also one in the bin, so that it can be asked who may bring it back."""
         with self.session() as session:
             row = session.get(ThreadRow, thread_id)
             return to_thread(row) if row else None
 
     def threads(
-        self, limit: int, cursor: str | None, query: str | None, archived: bool, user_id: str | None
+        self,
+        limit: int,
+        cursor: str | None,
+        query: str | None,
+        archived: bool,
+        user_id: str | None,
+        pinned: bool | None = None,
+        waiting: bool = False,
     ) -> list[Thread]:
         """Return threads, newest activity first, after the thread with id `cursor`."""
         statement = select(ThreadRow).where(col(ThreadRow.archived) == archived)
+        statement = statement.where(col(ThreadRow.delete_at).is_(None))
+        if pinned is not None:  # not as a value: the index of the pinned ones is found by the word
+            statement = statement.where(col(ThreadRow.pinned) if pinned else ~col(ThreadRow.pinned))
+        if waiting:
+            statement = statement.where(col(ThreadRow.id).in_(waiting_threads()))
         if user_id is not None:
             statement = statement.where(col(ThreadRow.user_id) == user_id)
         if query:
@@ -108,7 +120,7 @@ class Reads:
         """Return a thread as a reader first sees it; None if there is none."""
         with self.session() as session:
             row = session.get(ThreadRow, thread_id)
-            if row is None:
+            if row is None or row.delete_at is not None:
                 return None
             messages = _messages(session, thread_id, limit, None, partial=False)
             seq, message_id, chunks = _uncommitted(session, thread_id, row.message_id)

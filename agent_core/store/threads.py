@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,10 @@ from agent_core.store.tx import Tx
 
 _t = THREAD.c
 _LOCK = Statement(
-    select(_t.status, _t.position, _t.cursor, _t.turn_cursor, _t.message_id, _t.title, _t.seq, _t.agent)
+    select(
+        *(_t.status, _t.position, _t.cursor, _t.turn_cursor, _t.message_id, _t.title, _t.seq, _t.agent),
+        _t.delete_at,
+    )
     .where(_t.id == P("thread_id"))
     .with_for_update()
 )
@@ -59,6 +63,7 @@ class Standing:
     title: str | None
     seq: int
     agent: str
+    delete_at: float | None = None
 
     @property
     def running(self) -> bool:
@@ -66,22 +71,33 @@ class Standing:
         return self.status in RUNNING
 
 
-def lock(tx: Tx, thread_id: str) -> Standing:
+def lock(tx: Tx, thread_id: str, *, in_bin: bool = False) -> Standing:
     """Take the row's lock and return how the thread stands.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        in_bin: whether it may be in the bin; to everybody else it is gone.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
     """
     row = tx.one(_LOCK, thread_id=thread_id)
-    if row is None:
+    if row is None or not (in_bin or row[-1] is None):
         raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
     return Standing(ThreadStatus(row[0]), *row[1:])
 
 
-def remove(tx: Tx, thread_id: str) -> None:
-    """Delete a thread and all that belongs to it, running or not."""
+def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
+    """Delete a thread and all that belongs to it, running or not; with `due` only if it leaves the bin by then.
+
+    Raises:
+        ThreadNotFoundError: there is no such thread.
+    """
     schedules = tx.all(_SCHEDULES, thread_id=thread_id)  # first, as a schedule's run does
-    lock(tx, thread_id)
+    at = lock(tx, thread_id, in_bin=True)
+    if due < math.inf and (at.delete_at is None or at.delete_at > due):
+        return  # it was brought back meanwhile
     tx.wake.drop(tx, thread_id)
     for (schedule_id,) in schedules:
         tx.wake.done(tx, schedule_key(schedule_id), mine=False)

@@ -65,12 +65,26 @@ PATHS = (
     Path("POST", _THREADS, "create_thread", optional=_NEW_THREAD, status=201),
     Path(
         *("GET", _THREADS, "list_threads"),
-        query={"limit": count, "cursor": str, "query": str, "archived": truth},
+        query={
+            "limit": count,
+            "cursor": str,
+            "query": str,
+            "archived": truth,
+            "pinned": truth,
+            "waiting": truth,
+        },
         name="threads",
     ),
     Path("GET", _THREAD, "get_thread"),
     Path("PATCH", _THREAD, "update_thread", optional=_CHANGES),
-    Path("DELETE", _THREAD, "delete_thread"),
+    Path("DELETE", _THREAD, "delete_thread", query={"undo_for": count}),
+    Path("POST", _THREAD + "/restore", "restore_thread"),
+    Path(
+        *("GET", "/search", "search"),
+        query={"query": str, "limit": count, "archived": truth},
+        defaults={"query": ""},
+        name="hits",
+    ),
     # Nobody is told when a client goes that waits for an answer, so it may not wait for ever.
     Path(
         *("GET", _THREAD + "/idle", "wait_until_idle"),
