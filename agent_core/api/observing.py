@@ -7,26 +7,54 @@ from datetime import datetime
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase
+from agent_core.durability import Durability
 from agent_core.errors import ThreadNotFoundError, ValidationError
-from agent_core.store import timeline, usage
+from agent_core.store import durability, timeline, usage
 from agent_core.timeline import Span
 from agent_core.usage import ThreadUsage, UsageSummary
+
+MAX_TURNS = 1_000_000
+_NO_THREAD = "There is no thread {0!r}; it may have been deleted."
 
 
 class ObservingMethods(ApiBase):
     """The methods for those who look at how the work goes."""
 
-    async def timeline(self, thread_id: str, *, ctx: CallContext | None = None) -> list[Span]:
+    async def timeline(
+        self, thread_id: str, *, turns: int | None = None, ctx: CallContext | None = None
+    ) -> list[Span]:
         """Return what ran for a thread, each attempt a span, in the order of their beginnings.
+
+        Args:
+            thread_id: the thread.
+            turns: only the newest so many turns; None: all. It costs what they cost, however long
+                the thread is.
+            ctx: who calls.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+            ValidationError: `turns` is no number above 0.
+        """
+        await self._authorize(ctx, thread_id)
+        if turns is not None and (type(turns) is not int or not 0 < turns <= MAX_TURNS):
+            raise ValidationError(f"turns is a number from 1 to {MAX_TURNS}, or None for all.")
+        spans = await asyncio.to_thread(self.runtime.reads.read, timeline.timeline, thread_id, turns)
+        if spans is None:
+            raise ThreadNotFoundError(_NO_THREAD.format(thread_id))
+        return spans
+
+    async def durability(self, thread_id: str, *, ctx: CallContext | None = None) -> Durability:
+        """Return how a thread is held at this moment: who works on it, and what is committed.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        spans = await asyncio.to_thread(self.runtime.reads.read, timeline.timeline, thread_id)
-        if spans is None:
-            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
-        return spans
+        mine = self.runtime.worker, self.runtime.settings.lease
+        found = await asyncio.to_thread(self.runtime.reads.read, durability.durability, thread_id, *mine)
+        if found is None:
+            raise ThreadNotFoundError(_NO_THREAD.format(thread_id))
+        return found
 
     async def usage(self, thread_id: str, *, ctx: CallContext | None = None) -> ThreadUsage:
         """Return the tokens and the cost of a thread: in all, by message and by model.

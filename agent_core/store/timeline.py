@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 from sqlmodel import Session
 
 from agent_core.clock import as_datetime
 from agent_core.states import RUNNING, StreamStatus
 from agent_core.store.call_spans import SHORTEST, Record, call_spans, times
+from agent_core.store.pages import calls_of, streams_of
 from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, load
 from agent_core.timeline import PROCESS_ENDED, RESTARTING, STOPPED, Span, SpanStatus
 from agent_core.usage import Tally, tally_of
@@ -24,7 +25,9 @@ _CALLS = select(
     *(_c.id, _c.seq, _c.message_id, _c.name, _c.status, _c.attempt, _c.worker, _c.error, _c.approval),
     *(_c.created_at, _c.started_at, _c.ended_at, _c.attempts),
 ).order_by(_c.seq, _c.position)
-_MESSAGES = select(_m.id, _m.role, _m.position, _m.branch, _m.queued, _m.created_at).order_by(_m.position)
+_MESSAGES = select(
+    *(_m.id, _m.role, _m.position, _m.branch, _m.queued, _m.parent_id, _m.created_at)
+).order_by(_m.position)
 _THREAD = select(_t.status, _t.message_id, _t.position, _t.retry_state, _t.updated_at)
 
 _CUT: dict[str, SpanStatus] = {PROCESS_ENDED: "lost", RESTARTING: "released", STOPPED: "stopped"}
@@ -32,22 +35,49 @@ _ENDED_TURN: dict[str, SpanStatus] = {"completed": "ok", "failed": "failed", "st
 _AS_TURN: dict[str, SpanStatus] = {"lost": "stopped", "released": "stopped", "retried": "failed"}
 
 
-def timeline(session: Session, thread_id: str) -> list[Span] | None:
-    """Return the spans of a thread in the order of their beginnings; None if there is no thread."""
+def timeline(session: Session, thread_id: str, turns: int | None = None) -> list[Span] | None:
+    """Return the spans of a thread in the order of their beginnings; None if there is no thread.
+
+    Args:
+        session: a read session.
+        thread_id: the thread.
+        turns: only the newest so many, and what waits; None: all.
+    """
     rows = session.connection()
     thread = rows.execute(_THREAD.where(_t.id == thread_id)).first()
     if thread is None:
         return None
-    streams = rows.execute(_STREAMS.where(_s.thread_id == thread_id)).all()
-    calls = rows.execute(_CALLS.where(_c.thread_id == thread_id)).all()
-    messages = rows.execute(_MESSAGES.where(_m.thread_id == thread_id)).all()
+    of_streams, of_calls, of_messages = (c.thread_id == thread_id for c in (_s, _c, _m))
+    if turns is not None:
+        replies = _newest(rows, thread_id, turns)
+        of_streams &= streams_of(thread_id, replies)
+        of_calls &= calls_of(thread_id, replies)
+        of_messages &= _m.position >= _first_prompt(rows, thread_id, thread, replies)
+    streams = rows.execute(_STREAMS.where(of_streams)).all()
+    calls = rows.execute(_CALLS.where(of_calls)).all()
+    messages = rows.execute(_MESSAGES.where(of_messages)).all()
     spans = [*_model_spans(thread, streams)]
     for call in calls:
         spans += call_spans(call)
     spans += _queued_steps(thread, streams, calls)
     spans += _queued_turns(thread, streams, messages)
-    turns = _turn_spans(thread, spans)
-    return sorted([*turns, *spans], key=lambda span: span.started_at)
+    replied = _turn_spans(thread, spans)
+    return sorted([*replied, *spans], key=lambda span: span.started_at)
+
+
+def _newest(rows: Connection, thread_id: str, turns: int) -> list[str]:
+    """Return the ids of the replies of the newest turns for which a model was asked."""
+    newest = select(_s.message_id).group_by(_s.message_id).order_by(func.max(_s.seq).desc())
+    return list(rows.execute(newest.where(_s.thread_id == thread_id).limit(turns)).scalars())
+
+
+def _first_prompt(rows: Connection, thread_id: str, thread: Record, replies: Sequence[str]) -> int:
+    """Return the place of the message before the first of these replies; any before it would do."""
+    place = select(func.min(_m.position)).where(_m.thread_id == thread_id, _m.id.in_(replies))
+    first = rows.execute(place).scalar()
+    if thread.message_id in replies:  # its row may come only with its first committed step
+        first = thread.position if first is None else min(first, thread.position)
+    return (first or 1) - 1
 
 
 # model steps
@@ -124,16 +154,14 @@ def _queued_steps(thread: Record, streams: Sequence[Record], calls: Sequence[Rec
 
 def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[Record]) -> Iterator[Span]:
     """Yield how long messages waited for their turn to begin."""
-    places = {row.id: (row.position, row.branch) for row in messages if row.role == "assistant"}
-    if thread.message_id is not None:
-        places.setdefault(thread.message_id, (thread.position, 0))
     firsts: dict[str, float] = {}
     for row in streams:
         firsts.setdefault(row.message_id, row.started_at)
-    answered: set[str] = set()
+    prompts = _prompts(thread, messages)
+    # What other replies have answered, among them those of turns that were not asked for.
+    answered = {prompt.id for reply, prompt in prompts.items() if reply not in firsts}
     for message_id, began in firsts.items():
-        place = places.get(message_id)
-        prompt = place and _prompt(messages, *place)
+        prompt = prompts.get(message_id)
         if prompt and prompt.id not in answered and began - prompt.created_at >= SHORTEST:
             yield _queued(message_id, f"queued:{prompt.id}", prompt.created_at, began)
         if prompt:
@@ -143,14 +171,17 @@ def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[
             yield _queued(None, f"queued:{row.id}", row.created_at, None)
 
 
-def _prompt(messages: Sequence[Record], position: int, branch: int) -> Record | None:
-    """Return what a person said last before the reply at this place."""
-    before = [
-        row
-        for row in messages
-        if row.role == "user" and row.position < position and row.branch in (0, branch) and not row.queued
-    ]
-    return max(before, key=lambda row: (row.position, row.branch), default=None)
+def _prompts(thread: Record, messages: Sequence[Record]) -> dict[str, Record]:
+    """Return what a person said, by the reply to it."""
+    said = {row.id: row for row in messages if row.role == "user" and not row.queued}
+    found = {
+        row.id: said[row.parent_id] for row in messages if row.parent_id in said and row.role == "assistant"
+    }
+    if thread.message_id is not None and thread.message_id not in found:  # it gets its row later
+        before = [row for row in said.values() if row.branch == 0 and row.position < thread.position]
+        if before:
+            found[thread.message_id] = max(before, key=lambda row: row.position)
+    return found
 
 
 def _queued(message_id: str | None, span_id: str, began: float, ended: float | None) -> Span:

@@ -122,7 +122,8 @@ PATHS = (
     ),
     Path("GET", _THREAD + "/updates", "stream_updates", query={"from_seq": count}, name="updates"),
     Path("POST", _THREAD + "/streams", "list_messages_with_streams", optional=("stream_args",)),
-    Path("GET", _THREAD + "/timeline", "timeline", name="spans"),
+    Path("GET", _THREAD + "/timeline", "timeline", query={"turns": count}, name="spans"),
+    Path("GET", _THREAD + "/durability", "durability"),
     Path("GET", _THREAD + "/usage", "usage"),
     Path("GET", "/usage", "usage_summary", query={"since": moment, "until": moment}),
     Path(
