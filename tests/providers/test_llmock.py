@@ -131,7 +131,7 @@ async def test_retry_after_is_read(llmock: Llmock, dialect: str):
 
 FAULTS = {
     **{kind: {"type": "stream_fault", "kind": kind, "after_chunks": 4} for kind in STREAM_FAULTS},
-    "429": {"type": "fail", "status": 429, "retry_after": 1, "times": 2},
+    "429": {"type": "fail", "status": 429, "retry_after": 0.6, "times": 2},
     "500": {"type": "fail", "status": 500, "times": 2},
     "delay": {"type": "delay", "seconds": 0.3},
     "delay too long": {"type": "delay", "seconds": 1.5},
