@@ -7,12 +7,20 @@ database, shown by every browser and told to every model.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from agent_core.config import MAX_PROMPT_CHARS
 from agent_core.errors import ValidationError
-from agent_core.messages import OPEN_TOOL_STATES, TOOL_OUTCOME_STATES, TOOL_PREFIX, Part, is_tool_part
+from agent_core.messages import (
+    ATTACHMENT,
+    OPEN_TOOL_STATES,
+    TOOL_OUTCOME_STATES,
+    TOOL_PREFIX,
+    Part,
+    is_tool_part,
+)
 
 MAX_FILE_CHARS: Final = 24_000_000
 """The longest URL of a file part, in characters: a data URL of some 18 MB."""
@@ -96,8 +104,10 @@ _ALLOWED = {
     "system": {"text"},
     "assistant": set(_STRINGS),
 }
-_SCHEMES = {"file": ("data:", "https://", "http://"), "source-url": ("https://", "http://")}
+_SCHEMES = {"file": ("data:", "https://", "http://", ATTACHMENT), "source-url": ("https://", "http://")}
 """What a URL may begin with: a page makes links of them and a model adapter opens them."""
+
+_ATTACHED = re.compile(ATTACHMENT + "[0-9a-f]{64}")
 
 
 def _clean_part(role: str, part: Mapping[str, Any]) -> Part:
@@ -130,6 +140,8 @@ def _check_limits(kind: str, part: Mapping[str, Any]) -> None:
         )
     if kind in _SCHEMES and not part["url"].lower().startswith(_SCHEMES[kind]):
         raise ValidationError(f"The URL of a {kind} part begins with {' or '.join(_SCHEMES[kind])}.")
+    if part.get("url", "").lower().startswith(ATTACHMENT) and not _ATTACHED.fullmatch(part["url"]):
+        raise ValidationError(f"The URL of a file that is kept here is {ATTACHMENT} and its SHA-256.")
     if kind == "file" and len(part["url"]) > MAX_FILE_CHARS:
         raise ValidationError(f"The file is longer than {MAX_FILE_CHARS:,} characters; send a smaller one.")
     if kind == TOOL_PREFIX and part["state"] not in OPEN_TOOL_STATES | TOOL_OUTCOME_STATES:

@@ -179,6 +179,15 @@ class Update:
         }
 
 
+ATTACHMENT = "attachment:"
+"""What the URL of a file part begins with whose bytes stand in the database; then their SHA-256."""
+
+
+def attachment_id(url: str) -> str | None:
+    """Return the id of the file that a URL names; None if it names none of ours."""
+    return url.removeprefix(ATTACHMENT) if url.startswith(ATTACHMENT) else None
+
+
 def is_tool_part(part: Part) -> bool:
     """Say whether the part is a tool call."""
     return str(part.get("type", "")).startswith(TOOL_PREFIX)

@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 from agent_core.clock import Clock
 from agent_core.errors import AgentCoreError
 from agent_core.presence import Presence
-from agent_core.store import bin, deltas
+from agent_core.store import bin, deltas, files
 from agent_core.store.set_back import after_set_back
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 
+_UNSENT = 86_400.0  # seconds that a file waits for its message
 _SET_BACK = 30.0  # seconds that a clock loses at once only if somebody sets it
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Reconciler:
         self._ahead = ahead
 
     def tidy(self, keep: float) -> None:
-        """Delete the deltas of threads that have been idle for `keep` seconds."""
+        """Delete the deltas of threads that have been idle for `keep` seconds, and files that were never sent."""
         self._guarded(_tidy, keep)
 
     def _guarded(self, function: Callable[..., R], *args: Any) -> R | None:
@@ -107,4 +108,5 @@ class Reconciler:
 
 
 def _tidy(tx: Tx, keep: float) -> int:
+    files.forget(tx, tx.now - _UNSENT)
     return deltas.tidy(tx, tx.now - keep)

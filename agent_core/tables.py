@@ -8,7 +8,7 @@ carries its thread_id and is deleted by it, in one transaction.
 # No `from __future__ import annotations` here: SQLModel reads the annotations themselves.
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, Float, Index, Integer, Text, text
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -238,6 +238,22 @@ class ScheduleRow(Table, table=True):
     paused: bool = False
     error: str | None = Field(default=None, sa_column=Column(Text))
     meta: str = _json("{}")
+    created_at: float
+
+
+class FileRow(Table, table=True):
+    """The bytes of a file of a thread; before its message is sent it waits under no thread.
+
+    thread_id  whose it is; "" while it waits, for a day at the most
+    id         SHA-256 of the bytes: the same file twice is one row
+    """
+
+    __tablename__: ClassVar[Any] = "agent_file"
+    __table_args__: ClassVar[Any] = (_index("agent_file_waiting", ["created_at"], "thread_id = ''"),)
+    thread_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    media_type: str
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     created_at: float
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agent_core.agent import AnyAgent
 from agent_core.api.base import Authorize, StatusHook
 from agent_core.api.branches import BranchMethods
+from agent_core.api.files import FileMethods
 from agent_core.api.observing import ObservingMethods
 from agent_core.api.reading import ReadingMethods
 from agent_core.api.schedules import ScheduleMethods
@@ -28,6 +29,7 @@ class AgentApi(
     ThreadMethods,
     TurnMethods,
     BranchMethods,
+    FileMethods,
     ReadingMethods,
     SearchMethods,
     ToolCallMethods,

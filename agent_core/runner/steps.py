@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from agent_core.agent import Agent, AnyAgent
@@ -25,6 +27,7 @@ from agent_core.history import to_provider
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import Chunk
 from agent_core.runner.asked_calls import planned
+from agent_core.runner.attachments import with_files
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.metering import used, used_in_vain
@@ -32,8 +35,9 @@ from agent_core.runner.past import Past, provider_step
 from agent_core.runner.postpone import postpone
 from agent_core.runner.requests import Prepared, prepare_request
 from agent_core.runner.turn import Turn, Turns
-from agent_core.store import steps
+from agent_core.store import files, steps
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
+from agent_core.store.files import StoredFile
 from agent_core.store.reads import Reads
 from agent_core.store.rows import step_key
 from agent_core.store.steps import Claim
@@ -165,8 +169,12 @@ class Runner:
         assert task is not None, "a step runs as a task of its workpool"
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
         flusher = Flusher(self._writer, claim, throttle, task.cancel)
-        asked = await prepare_request(agent, claim.thread_id, messages)
+        given = await with_files(messages, partial(self._files, claim.thread_id))
+        asked = await prepare_request(agent, claim.thread_id, given)
         return _Attempt(claim, agent, messages, asked, taken, flusher)
+
+    def _files(self, thread_id: str, ids: Sequence[str]) -> dict[str, StoredFile]:
+        return self._reads.read(files.read, thread_id, ids)
 
     async def _history(self, claim: Claim, agent: Agent) -> tuple[list[dict[str, Any]], set[str]]:
         """Return the provider's messages and the ids of every tool call so far."""

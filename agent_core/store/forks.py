@@ -14,7 +14,7 @@ from sqlalchemy import and_, insert, select, update
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
 from agent_core.states import OPEN_CALLS, CallStatus, StreamStatus
-from agent_core.store import branches, turns
+from agent_core.store import branches, files, turns
 from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, P, dump, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import lock
@@ -95,6 +95,7 @@ def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | N
     _insert(tx, MESSAGE, copy_id, _rows(tx, MESSAGE, _MESSAGES, values))
     _insert(tx, STREAM, copy_id, [_stream(row, names) for row in _rows(tx, STREAM, _STREAMS, values)])
     _insert(tx, CALL, copy_id, calls)
+    files.copy(tx, thread_id, copy_id)
     reply = message_id if place.role == "assistant" else None
     tx.do(
         _SETTLE,

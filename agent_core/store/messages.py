@@ -9,6 +9,7 @@ from sqlalchemy import ScalarSelect, insert, select
 
 from agent_core.clock import as_datetime
 from agent_core.messages import Chunk, Message, Part, Role
+from agent_core.store import files
 from agent_core.store.rows import MESSAGE, P, dump
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
@@ -75,6 +76,7 @@ def insert_queued(tx: Tx, thread_id: str, message: NewMessage, position: int) ->
 def _insert(
     tx: Tx, statement: Statement, thread_id: str, message: NewMessage, position: int, shown: dict[str, Any]
 ) -> Chunk:
+    files.take(tx, thread_id, message.parts)
     tx.do(
         statement,
         thread_id=thread_id,
@@ -96,7 +98,9 @@ def ensure_reply(tx: Tx, thread_id: str, message_id: str, position: int) -> None
 
 
 def title_of(message: NewMessage) -> str | None:
-    """Return a title for the thread that begins with this message; None if it has no words."""
+    """Return a title for the thread that begins with this message; None if it has no words and no file."""
     words = " ".join(part.get("text", "") for part in message.parts if part["type"] == "text").split()
     line = " ".join(words)
+    if not line:
+        line = next((part["filename"] for part in message.parts if part.get("filename")), "")
     return (line if len(line) <= 60 else line[:59].rstrip() + "…") or None

@@ -15,6 +15,7 @@ MESSAGE: Table = tables.metadata.tables["agent_message"]
 STREAM: Table = tables.metadata.tables["agent_stream"]
 DELTA: Table = tables.metadata.tables["agent_delta"]
 CALL: Table = tables.metadata.tables["agent_tool_call"]
+FILE: Table = tables.metadata.tables["agent_file"]
 SCHEDULE: Table = tables.metadata.tables["agent_schedule"]
 WAKE_UP: Table = tables.metadata.tables["agent_wake_up"]
 

@@ -14,6 +14,7 @@ from agent_core.store import deltas
 from agent_core.store.rows import (
     CALL,
     DELTA,
+    FILE,
     LIST_FEED,
     MESSAGE,
     SCHEDULE,
@@ -38,7 +39,7 @@ _LOCK = Statement(
 )
 _DELETES = [
     Statement(delete(table).where(column == P("thread_id")))
-    for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE)]
+    for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE, FILE)]
     + [(THREAD, _t.id)]
 ]
 

@@ -15,8 +15,9 @@ from tests.agent_core.serving import serving
 from tests.agent_core.test_http import done, refused
 
 ROOT = Path(__file__).resolve().parents[2]
-ELSEWHERE = {"subscribe", "changes"}
-"""`subscribe` is GET /threads/{id}/events; `changes` tells of everybody's threads."""
+ELSEWHERE = {"subscribe", "changes", "add_file", "read_file"}
+"""`subscribe` is GET /threads/{id}/events; `changes` tells of everybody's threads; how
+bytes of files come and go is the application's own affair."""
 
 
 def test_every_method_has_a_path_with_arguments_of_its_own() -> None:
