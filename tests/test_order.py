@@ -17,7 +17,7 @@ from tests.tools.order import FIRST, begin_with_the_longest, group_of
         ("tests/agent_core/test_a.py::test_1", "tests/agent_core/test_b.py::test_1", False),
         ("tests/browser/test_a.py::test_1[prod]", "tests/browser/test_b.py::test_2[prod-x]", True),
         ("tests/browser/test_a.py::test_1[prod]", "tests/browser/test_a.py::test_1[dev]", False),
-        ("tests/chaos/test_a.py::test_1[sqlite]", "tests/chaos/test_a.py::test_1[postgresql]", False),
+        ("tests/chaos/test_a.py::test_1[sqlite]", "tests/chaos/test_a.py::test_1[postgresql]", True),
         ("tests/providers/test_a.py::test_1", "tests/providers/test_b.py::test_1", True),
         ("tests/test_a.py::test_1", "tests/test_a.py::test_2", True),
     ],

@@ -1,7 +1,8 @@
 """Which tests go together, and which come first, where several processes share a run (pytest-xdist).
 
 A process takes one group after the other. Tests of a file stay together, for they share what its
-fixtures have made; so do those of a folder that share a server. What takes longest begins, so that
+fixtures have made; so do those of a folder that share a server, or whose workers would take each
+other's processors. What takes longest begins, so that
 the processes end at about the same time.
 """
 
@@ -27,8 +28,6 @@ def group_of(nodeid: str) -> str:
     folder = file.removeprefix("tests/").partition("/")[0]
     if folder == "browser":  # each way to serve the app is a build, which takes longer than most tests
         return f"browser {'dev' if '[dev' in name else 'prod'}"
-    if folder == "chaos":  # they share nothing, and each kills for a minute
-        return f"chaos {name}"
     return folder if folder in FIRST else file
 
 
