@@ -125,8 +125,8 @@ async def test_a_person_approves_rejects_and_answers(serve: Serve, tab: Tab, tmp
         await send(tab, "Hi")
         await tab.read(shared, lambda: tab.thread.needs_person)
         assert states(tab) == {"c1": "approval", "c2": "approval"}
-        await tab.thread.deny("c1")
-        await tab.thread.approve("c2")
+        await tab.thread.deny("c1", "")
+        await tab.thread.approve("c2", None)
         await tab.read(shared, lambda: states(tab).get("c3") == "answer")
         assert states(tab) == {"c1": "denied", "c2": "done", "c3": "answer"}
         await tab.thread.answer({"call_id": "c3", "answer": "  "})
