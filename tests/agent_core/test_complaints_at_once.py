@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import pytest
 
 from agent_core import Runtime, define_internal_agent_api
 from agent_core.fold import ThreadView
-from agent_core.testing import eventually
+from agent_core.llm import Finish, ModelEvent, ModelRequest, TextDelta
+from agent_core.testing import ScriptedModel, eventually
 from tests.agent_core import naive
 from tests.agent_core.databases import prepare
 from tests.agent_core.support import agent_on, finished, lose_leases, texts, view_text
@@ -51,6 +52,25 @@ async def test_08_follow_ups_lost_under_concurrent_sends(path: Path) -> None:
     assert answers == [f"To {text}" for text in asked]
 
 
+class Deaf(ScriptedModel):
+    """A model that says a word, waits, and then goes on although it is cancelled, as if its process slept."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.awake = asyncio.Event()
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        yield TextDelta("a0 ")
+        while not self.awake.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.awake.wait()
+        for n in range(1, 10):
+            yield TextDelta(f"a{n} ")
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.02)
+        yield Finish("stop")
+
+
 async def test_09_two_workers_interleave_one_thread(path: Path, tmp_path: Path) -> None:
     """Two workers interleave one thread: each has read that nobody works on it."""
     with contextlib.closing(sqlite3.connect(tmp_path / "naive.db", isolation_level=None)) as rows:
@@ -69,23 +89,26 @@ async def test_09_two_workers_interleave_one_thread(path: Path, tmp_path: Path) 
         await asyncio.gather(naive_worker("a"), naive_worker("b"))
         assert rows.execute("select answer from thread").fetchone() == ("a0 b0 a1 b1 a2 b2 ",)
 
-    def says(name: str, words: int) -> Any:
-        return lambda _: [item for n in range(words) for item in (f"{name}{n} ", 0.02)]
-
-    view, shown, doubted = ThreadView(), list[str](), False
-    async with agent_on(path, says("a", 500)) as one:
+    words, sleeper = [f"b{n} " for n in range(15)], Deaf()
+    view, shown, seqs, asleep = ThreadView(), list[str](), list[int](), False
+    async with agent_on(path, sleeper) as one:
         thread = await one.create_thread("?")
-        async with agent_on(path, says("b", 10)) as two:
+        async with agent_on(path, [[item for word in words for item in (word, 0.02)]]) as two:
             async for update in two.subscribe(thread.id):
                 view.apply(update)
                 shown.append(view_text(view.messages[-1]))
-                if not doubted and shown[-1].startswith("a"):
-                    doubted = True
-                    await lose_leases(one)  # it goes on, and believes that the thread is its own
+                seqs += [update.seq] if update.seq else []
+                if not asleep and shown[-1] == "a0 ":
+                    asleep = True
+                    await lose_leases(one)
+                elif shown[-1].startswith("b"):
+                    sleeper.awake.set()  # and it believes that the thread is its own
                 if view.thread["status"] == "completed":
                     break
-            assert (await texts(two, thread))[1:] == ["".join(f"b{n} " for n in range(10))]
-    assert doubted
+            await eventually(lambda: not one.runtime.workpool.busy, 20)
+            assert await texts(two, thread) == ["?", "".join(words)]
+    assert asleep
+    assert seqs == sorted(seqs), "the one that lost the thread has written behind the other's first word"
     assert all(len({word[0] for word in text.split()}) <= 1 for text in shown), shown
 
 
