@@ -7,6 +7,7 @@ from chat_app.pages.chat import ON_LOAD, new_chat, thread
 from chat_app.pages.not_found import not_found
 from chat_app.state import ThreadList
 from chat_app.state.service import lifespan
+from chat_app.state.uploads import routes
 from chat_app.styles import stylesheets, token_sheet
 
 NAME = "Durable Agents"
@@ -20,6 +21,7 @@ app = rx.App(
     ],
     html_lang="en",
     toaster=None,
+    api_transformer=[routes],
 )
 # In place of Reflex's toast and its modal, which come at once and speak of servers and URLs.
 app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful else None}

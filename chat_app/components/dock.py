@@ -5,6 +5,7 @@ import reflex as rx
 from chat_app.components.controls import icon, testid
 from chat_app.react import composer
 from chat_app.state import OpenThread, ThreadList
+from chat_app.state.kinds import MAX_BYTES, MAX_FILES
 from chat_app.words import say
 
 SUGGESTIONS = (
@@ -23,6 +24,8 @@ def dock() -> rx.Component:
             running=OpenThread.is_running,
             rejected=OpenThread.rejected,
             placeholder=say("composer.placeholder"),
+            max_bytes=MAX_BYTES,
+            max_files=MAX_FILES,
             on_send=OpenThread.send,
             on_stop=OpenThread.stop,
         ),

@@ -7,7 +7,7 @@ import reflex as rx
 from chat_app.components.controls import icon, keyed, testid
 from chat_app.components.tool import tool_row
 from chat_app.react import markdown, stream_markdown
-from chat_app.react.messages import bubble, message_actions
+from chat_app.react.messages import bubble, file_list, message_actions
 from chat_app.state import Actions, OpenThread, Stream
 from chat_app.state.view import MessageView, PartView
 from chat_app.words import say
@@ -31,7 +31,8 @@ def turn_message(message: rx.Var[MessageView]) -> rx.Component:
 def queued_message(message: rx.Var[MessageView]) -> rx.Component:
     """What the person wrote while the agent was at work."""
     return rx.el.article(
-        rx.el.div(message.text, class_name="bubble", dir="auto"),
+        file_list(files=message.files),
+        rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
         rx.el.span(say("message.waits"), class_name="more"),
         class_name="message user queued",
         aria_label=say("message.yours_queued"),
@@ -67,7 +68,13 @@ def _message(message: rx.Var[MessageView], text: TextPart, when: str = "") -> rx
             custom_attrs=testid("message", role=message.role, message_id=message.id),
         ),
         rx.el.article(
-            bubble(message_id=message.id, text=message.text, on_save=Actions.edit),
+            file_list(files=message.files),
+            bubble(
+                message_id=message.id,
+                text=message.text,
+                has_files=message.files.length() > 0,
+                on_save=Actions.edit,
+            ),
             rx.cond(message.hidden > 0, _more_button(message)),
             _actions(message),
             class_name=f"message user{when}",
@@ -135,6 +142,8 @@ def _reasoning(part: rx.Var[PartView], text: TextPart) -> rx.Component:
 def _source(part: rx.Var[PartView]) -> rx.Component:
     return rx.cond(
         part.url != "",
-        rx.el.a(part.text, href=part.url, target="_blank", rel="noopener noreferrer nofollow"),
-        rx.el.span(part.text),
+        rx.el.a(
+            part.text, href=part.url, target="_blank", rel="noopener noreferrer nofollow", class_name="source"
+        ),
+        rx.el.span(part.text, class_name="source"),
     )

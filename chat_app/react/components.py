@@ -6,6 +6,8 @@ FILES = (
     "actions.jsx",
     "announce.jsx",
     "approval.jsx",
+    "attach.jsx",
+    "attachments.js",
     "blocks.js",
     "bubble.jsx",
     "clock.jsx",
@@ -16,6 +18,7 @@ FILES = (
     "drafts.js",
     "editing.js",
     "entities.js",
+    "files.jsx",
     "hold.js",
     "lexer.js",
     "markdown.jsx",
@@ -32,8 +35,8 @@ MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
 """The last two are loaded by a page only when a block needs them."""
 
 
-def _sent(text: rx.Var[str], message_id: rx.Var[str]) -> list[rx.Var]:
-    return [text, message_id]
+def _sent(text: rx.Var[str], message_id: rx.Var[str], files: rx.Var[list[dict[str, str]]]) -> list[rx.Var]:
+    return [text, message_id, files]
 
 
 def _gap(run: rx.Var[str], have: rx.Var[int]) -> list[rx.Var]:
@@ -71,8 +74,9 @@ class StreamMarkdown(rx.Component):
 class Composer(rx.Component):
     """The text field with Send and Stop; the draft stays in the browser.
 
-    `on_send` gets the text and the id of the new message; set `rejected` to that id to give the text
-    back when the message could not be sent.
+    `on_send` gets the text, the id of the new message and the parts of its files; set `rejected` to that
+    id to give them back when the message could not be sent. `max_bytes` is how large a file may be,
+    `max_files` how many there may be.
     """
 
     library = LIBRARY["composer.jsx"]
@@ -81,6 +85,8 @@ class Composer(rx.Component):
     running: rx.Var[bool]
     rejected: rx.Var[str]
     placeholder: rx.Var[str]
+    max_bytes: rx.Var[int]
+    max_files: rx.Var[int]
     on_send: rx.EventHandler[_sent]
     on_stop: rx.EventHandler[rx.event.no_args_event_spec]
 

@@ -5,6 +5,8 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { useWords } from "../../words/words.js";
+import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "./attach.jsx";
+import { isUploading, putFiles, takeFiles, useAttachments } from "./attachments.js";
 import { messageId, post, readDraft, take, useOutbox, writeDraft } from "./drafts.js";
 
 const MAX_HEIGHT = 200;
@@ -74,28 +76,38 @@ function useEscape(running, onStop) {
   }, []);
 }
 
-export function Composer({ thread = "", running, rejected = "", placeholder, onSend, onStop }) {
+export function Composer({ thread = "", running, rejected = "", placeholder, maxBytes, maxFiles, onSend, onStop }) {
   const { area, blank, changed, set } = useDraft(thread);
   const say = useWords();
+  const files = useAttachments(thread);
+  const limits = { maxBytes, maxFiles };
+  const attach = (chosen) => chosen && addFiles(thread, chosen, limits);
+  const dropping = useDrop(attach);
+  const uploading = isUploading(files);
+  const nothing = blank && !files.some((file) => file.part);
   useEscape(running, onStop);
 
   const send = useCallback(
     (text) => {
-      if (!text.trim()) return;
+      if (nothing && !text.trim()) return;
+      if (uploading) return;
       const id = messageId();
-      post({ id, thread, text });
-      onSend(text, id);
+      const taken = takeFiles(thread);
+      post({ id, thread, text, files: taken });
+      onSend(text, id, taken.map((file) => file.part));
       set("");
       writeDraft(thread, "");
     },
-    [thread, onSend, set],
+    [thread, onSend, set, nothing, uploading],
   );
 
   // A message that could not be sent comes back, above whatever has been written since.
   useEffect(() => {
     const item = rejected && take(rejected);
-    if (item) set([item.text, area.current.value].filter(Boolean).join("\n\n"));
-  }, [rejected, set, area]);
+    if (!item) return;
+    set([item.text, area.current.value].filter(Boolean).join("\n\n"));
+    putFiles(thread, item.files);
+  }, [rejected, set, area, thread]);
 
   // A suggestion is a message like any other.
   useEffect(() => {
@@ -119,6 +131,9 @@ export function Composer({ thread = "", running, rejected = "", placeholder, onS
 
   return (
     <form className="composer" data-testid="composer-form" onSubmit={(event) => (event.preventDefault(), send(area.current.value))}>
+      <Chosen thread={thread} files={files} limits={limits} />
+      {dropping && <DropZone />}
+      <AttachButton onFiles={attach} />
       <textarea
         ref={area}
         rows={1}
@@ -128,17 +143,18 @@ export function Composer({ thread = "", running, rejected = "", placeholder, onS
         data-testid="composer"
         onChange={changed}
         onKeyDown={onKeyDown}
+        onPaste={(event) => attach(pasted(event))}
       />
       {running && (
         <button type="button" className="round" onClick={() => onStop()} aria-label={say("composer.stop", "Stop")} title={`${say("composer.stop", "Stop")} (Esc)`} data-testid="stop">
           <Square size={14} fill="currentColor" aria-hidden="true" />
         </button>
       )}
-      {!(running && blank) && (
+      {!(running && nothing) && (
         <button
           type="submit"
           className="round"
-          disabled={blank}
+          disabled={nothing || uploading}
           aria-label={sending}
           title={`${sending} (Enter)`}
           data-testid="send"
@@ -160,9 +176,20 @@ export function Outbox({ thread = "", known }) {
     .filter((item) => (item.thread === thread || !item.thread) && !known?.includes(item.id))
     .map((item) => (
       <article key={item.id} className="message user pending" data-role="user" data-message-id={item.id} data-testid="message">
-        <div className="bubble" dir="auto">
-          {item.text.slice(0, LONG)}
-        </div>
+        {item.files?.length > 0 && (
+          <div className="files">
+            {item.files.map((file) => (
+              <span key={file.key} className="file">
+                {file.part.filename}
+              </span>
+            ))}
+          </div>
+        )}
+        {item.text.trim() && (
+          <div className="bubble" dir="auto">
+            {item.text.slice(0, LONG)}
+          </div>
+        )}
       </article>
     ));
 }

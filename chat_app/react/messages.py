@@ -68,6 +68,15 @@ class ApprovalCard(rx.Component):
     on_deny: rx.EventHandler[_two]
 
 
+class Files(rx.Component):
+    """The files of a message, as `FileView`s."""
+
+    library = LIBRARY["files.jsx"]
+    tag = "Files"
+    files: rx.Var[list[Any]]
+
+
 approval_card = ApprovalCard.create
 bubble = Bubble.create
+file_list = Files.create
 message_actions = MessageActions.create

@@ -9,6 +9,7 @@ from agent_core import AgentApi, Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError
 from chat_app.state.follower import Follower, follower_of
 from chat_app.state.hints import hint
+from chat_app.state.kinds import MAX_FILES
 from chat_app.state.present import thread_title
 from chat_app.state.service import service
 from chat_app.state.view import MessageView, RetryView
@@ -168,23 +169,25 @@ class Opened(rx.State, mixin=True):
             self.show(follower)
 
     @rx.event
-    async def send(self, text: str, message_id: str):
-        """Send what the person wrote; on the page of a new chat it begins a thread.
+    async def send(self, text: str, message_id: str, files: list[dict[str, Any]]):
+        """Send what the person wrote, with its files; on the page of a new chat it begins a thread.
 
         `message_id` is the idempotency key: the same message twice is one message and one run. What
         is sent while the agent is at work waits for its turn. If the message cannot be sent, the
         composer gets the text back.
         """
         text = clean_text(text)
-        if not text.strip():
+        prompt = [{"type": "text", "text": text}] if text.strip() else []
+        prompt += [_attached(part) for part in files[:MAX_FILES]]
+        if not prompt:
             return None
         self.notice, self.rejected = "", ""
         try:
             if self.open_id:
-                await self._api().send_message(self.open_id, text, message_id=message_id, when_busy="queue")
+                await self._api().send_message(self.open_id, prompt, message_id=message_id, when_busy="queue")
                 self.sent = message_id
                 return None
-            thread = await self._begin(text, message_id)
+            thread = await self._begin(prompt, message_id)
         except AgentCoreError as error:
             self.notice, self.rejected = str(error), message_id
             return None
@@ -196,8 +199,8 @@ class Opened(rx.State, mixin=True):
         """Return the event that shows a thread which was begun here."""
         return rx.redirect(f"/chat/{thread_id}")
 
-    async def _begin(self, text: str, message_id: str) -> Thread:
-        return await self._api().create_thread(text, message_id=message_id)
+    async def _begin(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
+        return await self._api().create_thread(prompt, message_id=message_id)
 
     @rx.event
     async def stop(self):
@@ -261,6 +264,13 @@ class OpenThread(Opened, rx.State):
         self, history: list[MessageView], turn: list[MessageView], follower: Follower
     ) -> dict[str, Any]:
         return {"history": history, "turn": turn}
+
+
+def _attached(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a file's part as our server gave it to the page; what else a page may add is left out."""
+    return {"type": "file"} | {
+        key: part.get(key) for key in ("mediaType", "url", "filename") if part.get(key)
+    }
 
 
 def _tools(turn: list[MessageView]) -> list[str]:

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
-from agent_core.messages import Thread, is_tool_part, tool_name
-from chat_app.state.view import MessageView, PartView, ThreadItem, ToolView
+from agent_core.messages import Thread, attachment_id, is_tool_part, tool_name
+from chat_app.state.kinds import PICTURES
+from chat_app.state.view import FileView, MessageView, PartView, ThreadItem, ToolView
 from chat_app.text import clean_text, shorten
 
 MAX_PROMPT_SHOWN = 20_000
@@ -101,8 +103,18 @@ def _prompt_view(message: Mapping[str, Any], more: int) -> MessageView:
         role=message["role"],
         text=clean_text(shown),
         hidden=len(text) - len(shown),
+        files=[_file_view(message, part) for part in message.get("parts") or [] if part["type"] == "file"],
         **_versions(message),
     )
+
+
+def _file_view(message: Mapping[str, Any], part: Mapping[str, Any]) -> FileView:
+    name = clean_text(shorten(str(part.get("filename") or part.get("mediaType") or "file"), 120))
+    file_id = attachment_id(str(part.get("url")))
+    if file_id is None:
+        return FileView(name, url=_safe_url(part.get("url")))
+    path = f"/files/{quote(str(message.get('thread_id')), safe='')}/{file_id}/{quote(name, safe='')}"
+    return FileView(name, path, picture=part.get("mediaType") in PICTURES)
 
 
 def part_view(key: str, part: Mapping[str, Any], context: Context) -> PartView | None:

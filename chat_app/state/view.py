@@ -60,8 +60,23 @@ class PartView:
 
 
 @dataclass(frozen=True)
+class FileView:
+    """A file of a person's message.
+
+    Attributes:
+        path: where our own server has it; `url` where the web has it; both "" if it only has a name.
+        picture: whether it can be shown in place.
+    """
+
+    name: str
+    path: str = ""
+    url: str = ""
+    picture: bool = False
+
+
+@dataclass(frozen=True)
 class MessageView:
-    """One message; a user's words are in `text`, an assistant's in `parts`.
+    """One message; a user's words are in `text` and `files`, an assistant's in `parts`.
 
     Attributes:
         hidden: how many characters of a very long prompt are not in `text`.
@@ -74,6 +89,7 @@ class MessageView:
     text: str = ""
     hidden: int = 0
     parts: list[PartView] = field(default_factory=list)
+    files: list[FileView] = field(default_factory=list)
     place: int = 0
     count: int = 0
     previous: str = ""

@@ -17,7 +17,7 @@ from tests.chat_app.support import Serve, Tab
 
 async def begin(tab: Tab, shared: Service, text: str = "Hi") -> tuple[MessageView, MessageView]:
     """Send from the page of a new chat, and return the prompt and its answer."""
-    await tab.thread.send(text, "msg_1")
+    await tab.thread.send(text, "msg_1", [])
     return await shown(tab, shared)
 
 
@@ -75,7 +75,7 @@ async def test_a_fork_turns_to_a_thread_of_its_own(serve: Serve, tab: Tab) -> No
 async def test_what_cannot_be_done_now_is_said_and_changes_nothing(serve: Serve, tab: Tab) -> None:
     async with serve([["Half a ", 60.0]]) as shared:
         actions = await tab.thread.get_state(Actions)
-        await tab.thread.send("Hi", "msg_1")
+        await tab.thread.send("Hi", "msg_1", [])
         await tab.read(shared, lambda: tab.follower.piece() is not None)
         await actions.edit("msg_1", "Something else")
         assert "running" in tab.thread.notice
@@ -90,7 +90,7 @@ async def test_approved_with_other_arguments_runs_with_those(serve: Serve, tab: 
     mail = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
     turns = [[ToolUse("send_email", mail, "c1"), ToolUse("send_email", mail, "c2")], ["Done."]]
     async with serve(turns, demo_tools(tmp_path)) as shared:
-        await tab.thread.send("Hi", "msg_1")
+        await tab.thread.send("Hi", "msg_1", [])
         await tab.read(shared, lambda: tab.thread.needs_person)
         await tab.thread.approve("c1", {"to": 7})
         assert "to" in tab.thread.notice, "arguments that do not fit are refused in words"
@@ -122,7 +122,7 @@ async def test_attempts_and_durations_are_known_after_a_reload(serve: Serve, tab
 
     turns = [[ToolUse("flaky_once", {}, "c1")], [ToolUse("slow_to_retry", {}, "c2")]]
     async with serve(turns, {"flaky_once": flaky_once, "slow_to_retry": slow_to_retry}) as shared:
-        await tab.thread.send("Hi", "msg_1")
+        await tab.thread.send("Hi", "msg_1", [])
         await tab.read(shared, lambda: [call.state for call in calls(tab)] == ["done", "retrying"])
         for _ in range(2):  # as it came, and after a reload
             done, waits = calls(tab)

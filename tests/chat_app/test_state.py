@@ -20,7 +20,7 @@ from tests.chat_app.support import Serve, Tab
 
 async def send(tab: Tab, text: str, message_id: str = "msg_1") -> str:
     """Send from the page of a new chat; returns the thread's id."""
-    event = await tab.thread.send(text, message_id)
+    event = await tab.thread.send(text, message_id, [])
     assert isinstance(event, rx.event.EventSpec)
     return tab.thread.open_id
 
@@ -39,14 +39,14 @@ async def test_the_first_message_begins_a_thread_and_turns_to_it(serve: Serve, t
 @pytest.mark.parametrize("blank", ["", "   ", "\n\t"])
 async def test_a_blank_prompt_is_not_sent(serve: Serve, tab: Tab, blank: str) -> None:
     async with serve([]) as shared:
-        assert await tab.thread.send(blank, "msg_1") is None
+        assert await tab.thread.send(blank, "msg_1", []) is None
         assert await shared.api.list_threads() == []
 
 
 async def test_a_draft_comes_back_when_sending_fails(serve: Serve, tab: Tab) -> None:
     async with serve([]):
         tab.thread.open("thread_gone")
-        await tab.thread.send("Hi", "msg_1")
+        await tab.thread.send("Hi", "msg_1", [])
         assert tab.thread.rejected == "msg_1"
         assert "thread_gone" in tab.thread.notice
 
@@ -56,7 +56,7 @@ async def test_the_same_message_twice_is_one(serve: Serve, tab: Tab) -> None:
         await send(tab, "Hi")
         await shared.api.wait_until_idle(tab.thread.open_id, 10)
         for _ in range(2):
-            await tab.thread.send("Again", "msg_2")
+            await tab.thread.send("Again", "msg_2", [])
         await shared.api.wait_until_idle(tab.thread.open_id, 10)
         assert [message.text for message in await shared.api.list_messages(tab.thread.open_id)] == [
             "Hi",
@@ -69,7 +69,7 @@ async def test_the_same_message_twice_is_one(serve: Serve, tab: Tab) -> None:
 async def test_a_follow_up_waits_for_its_turn(serve: Serve, tab: Tab) -> None:
     async with serve([["First", 0.3, "."], ["Second."]]) as shared:
         await send(tab, "Hi")
-        await tab.thread.send("And then?", "msg_2")
+        await tab.thread.send("And then?", "msg_2", [])
         assert tab.thread.notice == ""
         await shared.api.wait_until_idle(tab.thread.open_id, 10)
         await tab.read(shared, lambda: tab.thread.status == "completed")

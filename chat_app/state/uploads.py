@@ -1,0 +1,78 @@
+"""The routes by which files come and go; Reflex's own upload would keep them beside the database.
+
+A page sends a file as soon as it is chosen, and the message names it afterwards. What is given back can
+not run: only pictures are shown in place, everything else is downloaded, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agent_core.errors import AgentCoreError
+from chat_app.state.kinds import MAX_BYTES, PICTURES, kind_of, plain_name
+from chat_app.state.service import service
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, max-age=31536000, immutable",  # the address names the very bytes
+}
+
+
+async def upload(request: Request) -> Response:
+    """Keep the body as a file; answers with its part and size, or with the name of what is wrong."""
+    name = request.headers.get("x-filename")
+    if name is None:  # no form of another site can send it
+        return _refused("unnamed", 400)
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > MAX_BYTES:
+            return _refused("too_large", 413)
+    if not data:
+        return _refused("empty", 400)
+    name = plain_name(unquote(name))
+    kind = kind_of(bytes(data), name)
+    if kind is None:
+        return _refused("kind", 415)
+    try:
+        part = await service().api.add_file(bytes(data), media_type=kind, filename=name)
+    except AgentCoreError:
+        return _refused("failed", 503)
+    return JSONResponse({"part": part, "size": len(data)}, 201)
+
+
+async def download(request: Request) -> Response:
+    """Give back a file of a thread."""
+    asked = request.path_params
+    try:
+        file = await service().api.read_file(asked["thread_id"], asked["file_id"])
+    except AgentCoreError:
+        file = None
+    if file is None:
+        return Response("There is no such file here.", 404, media_type="text/plain")
+    shown = file.media_type in PICTURES
+    place = "inline" if shown else "attachment"
+    name = quote(plain_name(asked["name"]))
+    headers = SAFE | {"Content-Disposition": f"{place}; filename*=UTF-8''{name}"}
+    kind = file.media_type if shown else "application/octet-stream"
+    return Response(file.data, media_type=kind, headers=headers)
+
+
+def _refused(reason: str, status: int) -> Response:
+    return JSONResponse({"error": reason}, status)
+
+
+routes = Starlette(
+    routes=[
+        Route("/uploads", upload, methods=["POST"]),
+        Route("/files/{thread_id}/{file_id}/{name}", download),
+    ]
+)
+"""To be given to the app as an `api_transformer`."""

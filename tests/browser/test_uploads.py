@@ -1,0 +1,89 @@
+"""Files in a browser: chosen, pasted and dropped, seen by the model, and there again after a reload."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+from playwright.sync_api import FilePayload, expect
+
+from tests.browser.chat import Chat
+from tests.tools.provider import Provider
+
+OpenTab = Callable[..., Chat]
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PICTURE: FilePayload = {"name": "dot.png", "mimeType": "image/png", "buffer": PNG}
+HAND_OVER = """([how, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], how + '.png', { type: 'image/png' }));
+  const field = document.querySelector('[data-testid="composer"]');
+  const event = how === 'paste'
+    ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
+    : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
+  field.dispatchEvent(event);
+}"""
+
+
+def test_a_picture_is_seen_by_the_model_and_shown_again_after_a_reload(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    provider.answer("What is this?", ["A dot."])
+    tab = open_tab()
+    expect(tab.by("composer")).to_be_editable()
+    tab.by("file-input").set_input_files([PICTURE])
+    expect(tab.by("chosen-file")).to_have_attribute("data-ready", "true")
+    tab.page.reload()
+    expect(tab.by("chosen-file")).to_have_text("dot.png")  # kept like the draft
+
+    tab.send("What is this?")
+
+    assert tab.answer_text() == "A dot."
+    expect(tab.by("chosen-file")).to_have_count(0)
+    url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    assert provider.requests[-1]["messages"][-1]["content"] == [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    tab.page.reload()
+    picture = tab.by("file-picture")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("async (image) => (await image.decode(), image.naturalWidth)") == 1
+
+
+def test_files_are_pasted_dropped_and_removed(open_tab: OpenTab) -> None:
+    tab = open_tab()
+    expect(tab.by("composer")).to_be_editable()
+    for how in ("paste", "drop"):
+        tab.page.evaluate(HAND_OVER, [how, base64.b64encode(PNG).decode()])
+    chosen = tab.by("chosen-file")
+    expect(chosen).to_have_text(["paste.png", "drop.png"])
+    chosen.first.get_by_test_id("remove-file").click()
+    expect(chosen).to_have_text(["drop.png"])
+
+
+def test_what_cannot_be_taken_is_said_and_the_rest_can_be_sent(
+    provider: Provider, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    provider.answer("<file name='notes.txt'>\nRemember\n</file>", ["I shall."])
+    tab = open_tab()
+    expect(tab.by("composer")).to_be_editable()
+    tab.by("file-input").set_input_files(
+        [
+            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"Remember"},
+            {"name": "setup.exe", "mimeType": "application/x", "buffer": b"MZ\0"},
+            {"name": "huge.txt", "mimeType": "text/plain", "buffer": b"x" * 10_000_001},
+        ]
+    )
+    expect(tab.by("refused-file")).to_have_count(2)
+    expect(tab.by("chosen")).to_contain_text("setup.exe cannot be read here")
+    expect(tab.by("chosen")).to_contain_text("huge.txt is larger than 10 MB.")
+    troubles[:] = [trouble for trouble in troubles if "415" not in trouble]
+
+    tab.by("send").click()
+
+    tab.page.wait_for_url("**/chat/thread_*")
+    assert tab.answer_text() == "I shall."
+    expect(tab.by("file-link")).to_have_text("notes.txt")
