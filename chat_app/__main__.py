@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from agent_core.errors import AgentCoreError
+from chat_app import extensions
 from chat_app.models import choose_model
 from chat_app.serve import frontend, server
 from chat_app.serve.local import use_local_model
@@ -28,8 +29,9 @@ def main() -> None:
             use_local_model()
         settings = load_settings()
         if arguments.build:
-            _build(settings.port)
+            _build(settings)
             return
+        extensions.require(settings.extensions)
         require_port(settings.host, settings.port)
         require_database(settings.database_url)
         _serve(settings, development=arguments.dev)
@@ -41,7 +43,7 @@ def main() -> None:
 
 def _serve(settings: Settings, *, development: bool) -> None:
     if not development:
-        _build(settings.port)
+        _build(settings)
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
     print(f"  Model    {choose_model(settings, os.environ).reason}")
     print(f"  Data     {named(settings.database_url)}")
@@ -58,10 +60,11 @@ def named(database_url: str) -> str:
     return str(make_url(database_url)).removeprefix("sqlite:///")
 
 
-def _build(port: int) -> None:
-    if not frontend.is_current(port):
+def _build(settings: Settings) -> None:
+    files = list(extensions.sources(settings.extensions))
+    if not frontend.is_current(settings.port, files):
         print("Building the pages; this is done once after each change …", flush=True)
-        frontend.build(port)
+        frontend.build(settings.port, files)
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,15 +2,19 @@
 
 import reflex as rx
 
+from chat_app import extensions
 from chat_app.components.shell import reconnect_banner
 from chat_app.pages.chat import ON_LOAD, new_chat, thread
 from chat_app.pages.not_found import not_found
-from chat_app.state import ThreadList
+from chat_app.settings import load_settings
+from chat_app.state import Stream, ThreadList
 from chat_app.state.service import lifespan
 from chat_app.state.uploads import routes
 from chat_app.styles import stylesheets, token_sheet
 
 NAME = "Durable Agents"
+
+extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn
 
 app = rx.App(
     stylesheets=stylesheets(),
@@ -29,4 +33,10 @@ app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful
 app.add_page(new_chat, route="/", title=NAME, on_load=ON_LOAD)
 app.add_page(thread, route="/chat/[thread_id]", title=NAME, on_load=ON_LOAD)
 app.add_page(not_found, route="404", title=f"Not found · {NAME}", on_load=ThreadList.open)
+for page in extensions.PAGES.values():
+    # A page of somebody's own shows the shell, and no thread of the app's unless it says so.
+    begin = [event for event in (Stream.leave, ThreadList.open) if event not in page.on_load]
+    if Stream.open in page.on_load:
+        begin.remove(Stream.leave)
+    app.add_page(page.component, route=page.route, title=page.title, on_load=[*begin, *page.on_load])
 app.register_lifespan_task(lifespan)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import httpx
@@ -18,6 +19,9 @@ DEMO_MODEL = "demo/assistant"
 OLLAMA_URL = "http://127.0.0.1:11434/v1"
 PROBE_TIMEOUT = 0.6
 """Seconds a local server has to answer; the page must not wait for one that is not there."""
+
+MOST_OFFERED = 40
+"""More models than these nobody chooses from a list."""
 
 NOT_FOR_CHAT = ("embed", "whisper", "tts", "rerank", "moderation", "dall-e", "bge-", "clip", "transcribe")
 WITHOUT_TOOLS = ("smollm",)
@@ -83,14 +87,28 @@ def choose_model(
     """
     if settings.model:
         return _named(settings.model, settings, environ)
-    return (
-        _by_key(settings, environ)
-        or _by_server(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
-        or _by_ollama(ollama_url)
-        or ModelChoice(
-            DEMO_MODEL, "The built-in demo model: no key is set and no local model server answers."
-        )
+    return next(_at_hand(settings, environ, ollama_url), None) or ModelChoice(
+        DEMO_MODEL, "The built-in demo model: no key is set and no local model server answers."
     )
+
+
+def offered_models(
+    settings: Settings, environ: Mapping[str, str], choice: ModelChoice, *, ollama_url: str = OLLAMA_URL
+) -> list[ModelChoice]:
+    """Return the models that a person may choose: `choice` first, then all that are at hand, the demo model last.
+
+    Local servers are asked again, which takes as long as they take to answer.
+    """
+    found = islice(_at_hand(settings, environ, ollama_url), MOST_OFFERED)
+    demo = ModelChoice(DEMO_MODEL, "The built-in demo model.")
+    return list({model.name: model for model in (demo, *reversed(list(found)), choice)}.values())[::-1]
+
+
+def _at_hand(settings: Settings, environ: Mapping[str, str], ollama_url: str) -> Iterator[ModelChoice]:
+    """Find models one by one: servers are asked only if more than the keys is wanted."""
+    yield from _by_key(settings, environ)
+    yield from _by_server(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
+    yield from _by_ollama(ollama_url)
 
 
 def _named(name: str, settings: Settings, environ: Mapping[str, str]) -> ModelChoice:
@@ -110,36 +128,35 @@ def _may_call_tools(name: str) -> bool:
     return not any(word in name.lower() for word in WITHOUT_TOOLS)
 
 
-def _by_key(settings: Settings, environ: Mapping[str, str]) -> ModelChoice | None:
+def _by_key(settings: Settings, environ: Mapping[str, str]) -> Iterator[ModelChoice]:
     for provider in PROVIDERS:
         for key in provider.keys:
             # With an address of one's own, the key is that server's, and its models have other names.
             elsewhere = key == "OPENAI_API_KEY" and settings.openai_base_url
             if environ.get(key, "").strip() and not elsewhere:
-                return ModelChoice(provider.model, f"{provider.model}, because {key} is set.")
-    return None
+                yield ModelChoice(provider.model, f"{provider.model}, because {key} is set.")
+                break
 
 
-def _by_server(base_url: str | None, api_key: str | None) -> ModelChoice | None:
-    if base_url is None:
-        return None
-    names = _listed_models(base_url, api_key)
-    if not names:
-        return None
-    reason = f"{names[0]}, which the server at {base_url} offers (OPENAI_BASE_URL)."
-    options = _server_options(base_url, api_key)
-    return ModelChoice(f"openai/{names[0]}", reason, options, _may_call_tools(names[0]))
+def _by_server(base_url: str | None, api_key: str | None) -> Iterator[ModelChoice]:
+    for name in _listed_models(base_url, api_key) if base_url else ():
+        reason = f"{name}, which the server at {base_url} offers (OPENAI_BASE_URL)."
+        options = _server_options(str(base_url), api_key)
+        yield ModelChoice(f"openai/{name}", reason, options, _may_call_tools(name))
 
 
-def _by_ollama(base_url: str) -> ModelChoice | None:
-    names = _listed_models(base_url, None)
-    if not names:
-        return None
-    able = next((name for name in names[:20] if _ollama_calls_tools(base_url, name)), None)
-    name = able or names[0]
-    tools = "" if able else " It cannot call tools, so it gets none."
-    reason = f"{name}, which the Ollama on this machine offers.{tools}"
-    return ModelChoice(f"openai/{name}", reason, _server_options(base_url, "ollama"), able is not None)
+def _by_ollama(base_url: str) -> Iterator[ModelChoice]:
+    """Find those that can call tools first."""
+    names, unable = _listed_models(base_url, None), list[str]()
+    options = _server_options(base_url, "ollama")
+    for name in names[:20]:
+        if not _ollama_calls_tools(base_url, name):
+            unable.append(name)
+            continue
+        yield ModelChoice(f"openai/{name}", f"{name}, which the Ollama on this machine offers.", options)
+    for name in unable:
+        reason = f"{name}, which the Ollama on this machine offers. It cannot call tools, so it gets none."
+        yield ModelChoice(f"openai/{name}", reason, options, calls_tools=False)
 
 
 def _server_options(base_url: str, api_key: str | None) -> dict[str, Any]:

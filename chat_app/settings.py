@@ -38,6 +38,7 @@ VARIABLES = (
     ),
     Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
     Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
+    Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
     Variable("CHAT_DEMO_SPEED", "1", "How many times faster than a person reads the demo model writes."),
 )
 
@@ -53,6 +54,7 @@ class Settings:
         database_url: SQLAlchemy URL.
         model: what CHAT_MODEL says, None to look for one.
         openai_base_url: an OpenAI-compatible server, None for OpenAI's own.
+        extensions: names of the modules that extend the app, in the order in which they are imported.
         demo_speed: factor on the demo model's pace, above 0.
     """
 
@@ -62,6 +64,7 @@ class Settings:
     database_url: str = "sqlite:///data/agents.db"
     model: str | None = None
     openai_base_url: str | None = None
+    extensions: tuple[str, ...] = ()
     demo_speed: float = 1.0
 
 
@@ -90,6 +93,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         database_url=_database_url(values.get("CHAT_DATABASE_URL"), data_dir),
         model=values.get("CHAT_MODEL"),
         openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
+        extensions=_modules(values.get("CHAT_EXTENSIONS", "")),
         demo_speed=_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
     )
 
@@ -124,6 +128,17 @@ def _http_url(name: str, value: str | None) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValidationError(f"{name} is {value!r}; it must be an address such as http://127.0.0.1:1234/v1.")
     return value.rstrip("/")
+
+
+def _modules(value: str) -> tuple[str, ...]:
+    names = tuple(name for part in value.split(",") if (name := part.strip()))
+    for name in names:
+        if not all(word.isidentifier() for word in name.split(".")):
+            raise ValidationError(
+                f"CHAT_EXTENSIONS has {name!r} in it; it must be names of Python modules with commas "
+                "between them, such as examples.custom_page,mine."
+            )
+    return names
 
 
 def _positive(name: str, value: str) -> float:

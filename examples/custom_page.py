@@ -1,21 +1,26 @@
-"""A page of one's own on the app's threads.
+"""A page of one's own: a help desk on the app's agent, with a thread of its own.
 
-Serve it with `REFLEX_APP_MODULE_IMPORT=examples.custom_page python -m reflex run --env prod`, begin a
-thread, and open /desk/ followed by the thread's id.
+Serve it with `CHAT_EXTENSIONS=examples.custom_page make run` and open /desk.
 """
 
 import reflex as rx
 
-from chat_app.chat_app import app
-from chat_app.components.dock import dock
-from chat_app.components.messages import messages
+from chat_app.components.sheet import sheet
 from chat_app.components.shell import shell
-from chat_app.pages.chat import ON_LOAD
+from chat_app.extensions import register_page
+from chat_app.hooks import get_message_key, message_text, use_agent_chat
+
+Desk = use_agent_chat(title="Help desk")
 
 
-def help_desk() -> rx.Component:
-    """The thread under a heading of its own; what is shown and sent is the same."""
-    return shell(messages(), dock(), bar=rx.el.h1("Help desk"))
-
-
-app.add_page(help_desk, route="/desk/[thread_id]", title="Help desk", on_load=ON_LOAD)
+@register_page("/desk", title="Help desk", on_load=Desk.load)
+def desk() -> rx.Component:
+    """What was said, a way to stop, and a line to ask in."""
+    said = rx.foreach(
+        Desk.messages,
+        lambda message: rx.el.article(message_text(Desk, message), key=get_message_key(message)),
+    )
+    stop = rx.cond(Desk.is_running, rx.el.button("Stop", on_click=Desk.stop, class_name="button"))
+    line = rx.el.input(name="question", placeholder="How can we help?", auto_complete="off")
+    ask = rx.el.form(line, on_submit=Desk.send_message, reset_on_submit=True, class_name="field")
+    return shell(sheet(said, stop, ask), bar=rx.el.h1("Help desk"))

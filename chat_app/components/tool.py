@@ -4,6 +4,8 @@ import reflex as rx
 
 from chat_app.components.controls import icon, testid
 from chat_app.components.question import question
+from chat_app.extensions import TOOL_VIEWS
+from chat_app.extensions import ToolView as DrawTool
 from chat_app.react import copy_button, countdown, elapsed
 from chat_app.react.messages import approval_card
 from chat_app.state import OpenThread
@@ -15,6 +17,20 @@ ToolVar = rx.Var[ToolView]
 
 @rx.memo
 def tool_row(tool: rx.Var[ToolView]) -> rx.Component:
+    """The view that somebody registered for the tool while it runs and once it is done, else a row."""
+    views = [(name, _own_view(view, tool)) for name, view in TOOL_VIEWS.items()]
+    return rx.match(tool.name, *views, _row(tool)) if views else _row(tool)
+
+
+def _own_view(view: DrawTool, tool: ToolVar) -> rx.Component:
+    return rx.cond(
+        (tool.state == "running") | (tool.state == "done"),
+        rx.el.div(view(tool), class_name="tool-view", custom_attrs=testid("tool-view", tool_name=tool.name)),
+        _row(tool),
+    )
+
+
+def _row(tool: ToolVar) -> rx.Component:
     """Closed by default; open when it failed or when it needs a person."""
     return rx.el.details(
         rx.el.summary(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from agent_core import Agent
 from chat_app.demo.model import register_demo_model
 from chat_app.demo.tools import demo_tools
@@ -17,14 +19,26 @@ questions about this app, ask_human when you need a decision. Use send_email onl
 When a tool reports an error, say so plainly and suggest what to do."""
 
 
-def build_agent(choice: ModelChoice, settings: Settings) -> Agent:
-    """Return the agent that answers with the chosen model; calls nothing and starts nothing."""
+def build_agent(
+    choice: ModelChoice, settings: Settings, *, instructions: str = "", temperature: float | None = None
+) -> Agent:
+    """Return the agent that answers with the chosen model; calls nothing and starts nothing.
+
+    Args:
+        choice: the model.
+        settings: of the app.
+        instructions: a system prompt of the person's own, which stands before what is said of the tools.
+        temperature: for the model; None leaves it to the provider.
+    """
     register_demo_model(settings.demo_speed)
     tools = demo_tools(settings.data_dir) if choice.calls_tools else {}
+    options: dict[str, Any] = (
+        choice.options if temperature is None else choice.options | {"temperature": temperature}
+    )
     return Agent(
         name="assistant",
         model=choice.name,
-        system=SYSTEM + TOOL_USE if tools else SYSTEM,
+        system=(instructions or SYSTEM) + (TOOL_USE if tools else ""),
         tools=tools,
-        **choice.options,
+        **options,
     )

@@ -8,15 +8,15 @@ from chat_app.components.notes import thread_note
 from chat_app.components.shell import shell
 from chat_app.components.topbar import topbar
 from chat_app.components.turn import notice
-from chat_app.state import OpenThread, Stream, ThreadList
+from chat_app.state import Offers, OpenThread, Stream, ThreadList
 
-ON_LOAD = [Stream.open, ThreadList.open]
+ON_LOAD = [Stream.open, ThreadList.open, Offers.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor."""
 
 
 def new_chat() -> rx.Component:
     """`/`: an empty page that begins a thread with the first message."""
-    return shell(greeting(), notice())
+    return shell(greeting(), notice(), bar=topbar())
 
 
 def thread() -> rx.Component:

@@ -1,6 +1,10 @@
 """Python wrappers of the React components beside this file."""
 
+from typing import Any
+
 import reflex as rx
+
+from agent_core.errors import ValidationError
 
 FILES = (
     "actions.jsx",
@@ -25,6 +29,7 @@ FILES = (
     "math.jsx",
     "paint.jsx",
     "reveal.js",
+    "smooth.jsx",
     "steady.jsx",
     "stream.jsx",
     "viewport.jsx",
@@ -148,6 +153,16 @@ class Steady(rx.Component):
     view: rx.Var[str]
 
 
+class SmoothText(rx.Component):
+    """A growing text, revealed evenly; made by `smooth_text`."""
+
+    library = LIBRARY["smooth.jsx"]
+    tag = "SmoothText"
+    text: rx.Var[str]
+    chars_per_sec: rx.Var[float]
+    start_streaming: rx.Var[bool]
+
+
 class CopyButton(rx.Component):
     """A button that copies `text`."""
 
@@ -167,3 +182,22 @@ outbox = Outbox.create
 steady = Steady.create
 stream_markdown = StreamMarkdown.create
 viewport = Viewport.create
+
+
+def smooth_text(
+    text: rx.Var[str] | str, chars_per_sec: float = 128, start_streaming: bool = False, **props: Any
+) -> rx.Component:
+    """Reveal a text that grows in leaps evenly, as if it were typed.
+
+    Args:
+        text: the Var of the text; what stands in place of it may only go on, or be another text.
+        chars_per_sec: how fast at least; when more arrives it is faster, so that it keeps up.
+        start_streaming: whether the text that is there at first is typed, too, and not shown at once.
+        **props: of the component.
+
+    Raises:
+        ValidationError: the pace is not above 0.
+    """
+    if not isinstance(chars_per_sec, rx.Var) and not chars_per_sec > 0:
+        raise ValidationError("chars_per_sec is a number above 0, such as 128.")
+    return SmoothText.create(text=text, chars_per_sec=chars_per_sec, start_streaming=start_streaming, **props)

@@ -11,7 +11,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,15 +31,15 @@ def web_directory(port: int) -> Path:
     return Path(os.environ.setdefault("REFLEX_WEB_WORKDIR", default))
 
 
-def is_current(port: int) -> bool:
-    """Say whether the pages on disk are those of the present sources."""
+def is_current(port: int, extensions: Sequence[Path] = ()) -> bool:
+    """Say whether the pages on disk are those of the present sources, the files of extensions among them."""
     web = web_directory(port)
     stamp = web / "fingerprint"
     built = (web / "build" / "client").is_dir()
-    return built and stamp.is_file() and stamp.read_text() == fingerprint(port)
+    return built and stamp.is_file() and stamp.read_text() == fingerprint(port, extensions)
 
 
-def build(port: int) -> None:
+def build(port: int, extensions: Sequence[Path] = ()) -> None:
     """Build the pages.
 
     Raises:
@@ -63,13 +63,15 @@ def build(port: int) -> None:
             f"{words}\n\nThe pages could not be built; the reason stands above. "
             "The first build fetches packages from the npm registry, so it needs the network once."
         )
-    (web / "fingerprint").write_text(fingerprint(port))  # only now: the build may update reflex.lock
+    (web / "fingerprint").write_text(
+        fingerprint(port, extensions)
+    )  # only now: the build may update reflex.lock
 
 
-def fingerprint(port: int) -> str:
-    """Hash everything that the built pages depend on."""
+def fingerprint(port: int, extensions: Sequence[Path] = ()) -> str:
+    """Hash everything that the built pages depend on; `extensions` are files of modules that add to them."""
     digest = hashlib.sha256(f"{port} {sys.version_info[:2]} {version('reflex')}".encode())
-    for path in _files():
+    for path in (*_files(), *extensions):
         digest.update(f"\0{path.as_posix()}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

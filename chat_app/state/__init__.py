@@ -1,8 +1,9 @@
 """What the pages show, and what their buttons do. Nothing here must survive: rows are the truth."""
 
 from chat_app.state.actions import Actions
-from chat_app.state.opened import OpenThread
+from chat_app.state.choosing import Offers
 from chat_app.state.stream import Stream
+from chat_app.state.thread import OpenThread
 from chat_app.state.threads import ThreadList
 
-__all__ = ["Actions", "OpenThread", "Stream", "ThreadList"]
+__all__ = ["Actions", "Offers", "OpenThread", "Stream", "ThreadList"]

@@ -6,8 +6,8 @@ import reflex as rx
 
 from agent_core import Message, Thread
 from agent_core.errors import AgentCoreError
-from chat_app.state.opened import OpenThread
 from chat_app.state.service import service
+from chat_app.state.thread import OpenThread
 from chat_app.text import clean_text
 
 

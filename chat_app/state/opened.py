@@ -250,22 +250,6 @@ class Opened(rx.State, mixin=True):
         self.notice = ""
 
 
-class OpenThread(Opened, rx.State):
-    """The thread that is open on the app's own pages.
-
-    Attributes:
-        history, turn: the messages before the turn under way, and that turn.
-    """
-
-    history: list[MessageView] = []
-    turn: list[MessageView] = []
-
-    def _rows(
-        self, history: list[MessageView], turn: list[MessageView], follower: Follower
-    ) -> dict[str, Any]:
-        return {"history": history, "turn": turn}
-
-
 def _attached(part: dict[str, Any]) -> dict[str, Any]:
     """Return a file's part as our server gave it to the page; what else a page may add is left out."""
     return {"type": "file"} | {

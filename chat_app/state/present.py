@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agent_core.messages import Thread, attachment_id, is_tool_part, tool_name
+from chat_app.extensions import TOOL_VIEWS
 from chat_app.state.kinds import PICTURES
 from chat_app.state.view import FileView, MessageView, PartView, ThreadItem, ToolView
 from chat_app.text import clean_text, shorten
@@ -179,7 +180,20 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
         question=question,
         options=_options(part.get("input")) if state == "answer" else [],
         opened=state in ("approval", "answer", "failed"),
+        **_own_view(part, name),
     )
+
+
+def _own_view(part: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what a view of somebody's own is drawn from; the usual row does not need it, and it is long."""
+    if name not in TOOL_VIEWS:
+        return {}
+    both = {"input": part.get("input"), "output": part.get("output")}
+    return {
+        key: value if isinstance(value, dict) else {"value": value}
+        for key, value in both.items()
+        if value is not None
+    }
 
 
 def _tool_state(part: Mapping[str, Any], name: str, context: Context) -> str:

@@ -7,15 +7,17 @@ the app is imported, and no engine, thread or scheduler survives a fork.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from agent_core import Agent, AgentApi, Runtime, define_agent_api
+from agent_core import AgentApi, Runtime, Thread, define_agent_api
+from agent_core.agent import AnyAgent
 from agent_core.llm import warm
-from chat_app.demo.agent import build_agent
-from chat_app.models import ModelChoice, choose_model
+from chat_app.extensions import AGENTS
+from chat_app.models import ModelChoice, choose_model, offered_models
 from chat_app.settings import Settings, load_settings
+from chat_app.state.answering import answering
 from chat_app.state.feed import Feed
 
 
@@ -25,14 +27,9 @@ class Service:
 
     settings: Settings
     choice: ModelChoice
-    agent: Agent
+    offers: tuple[ModelChoice, ...]
     api: AgentApi
     feed: Feed
-
-    def is_async(self, tool: str) -> bool:
-        """Whether the tool's outcome comes from a person or another system."""
-        found = self.agent.tools.get(tool)
-        return found is not None and found.kind == "async"
 
 
 _opened: Service | None = None
@@ -51,18 +48,39 @@ async def lifespan() -> AsyncIterator[None]:
     warm()  # litellm takes seconds to import; the first message shall not wait for it
     settings = load_settings()
     choice = choose_model(settings, os.environ)
-    async with opened(settings, choice, build_agent(choice, settings)):
+    offers = offered_models(settings, os.environ, choice)
+    async with opened(settings, choice, offers=offers):
         yield
 
 
 @asynccontextmanager
-async def opened(settings: Settings, choice: ModelChoice, agent: Agent) -> AsyncIterator[Service]:
-    """Open a runtime with `agent` and make it the process's service."""
+async def opened(
+    settings: Settings,
+    choice: ModelChoice,
+    agent: AnyAgent | None = None,
+    *,
+    offers: Sequence[ModelChoice] = (),
+) -> AsyncIterator[Service]:
+    """Open a runtime and make it the process's service.
+
+    Args:
+        settings: of the app.
+        choice: the model that answers where no other is chosen.
+        agent: in place of the app's own.
+        offers: the models to choose from, `choice` first; only that one by default.
+    """
     global _opened
+    offers = tuple(offers) or (choice,)
+
+    async def read(thread_id: str) -> Thread | None:
+        return await api.get_thread(thread_id)
+
     async with Runtime(database_url=settings.database_url) as runtime:
-        api, feed = define_agent_api(runtime, agent), Feed()
+        api, feed = define_agent_api(runtime, agent or answering(settings, offers, read)), Feed()
+        for other in AGENTS.values():
+            runtime.register(other)
         async with feed.following(api):
-            _opened = Service(settings, choice, agent, api, feed)
+            _opened = Service(settings, choice, offers, api, feed)
             try:
                 yield _opened
             finally:

@@ -8,7 +8,8 @@ import reflex as rx
 from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
 from chat_app.state.follower import Follower, Piece, follower_of, following
-from chat_app.state.opened import Opened, OpenThread
+from chat_app.state.opened import Opened
+from chat_app.state.thread import OpenThread
 
 logger = logging.getLogger(__name__)
 

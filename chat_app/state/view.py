@@ -1,6 +1,7 @@
 """What the page draws: plain values, made by `present` from threads and messages."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class ToolView:
         took: how long it ran, all attempts together, in words; "" if that is not known.
         attempt: 1 for the first; of a call that waits, the one that comes next, in `wait` seconds.
         question, options: what a person is asked, and answers to choose from.
+        input, output: what went in and came out, for a tool with a view of its own
+            (`register_tool_view`) and for no other; an output that is no dict is under "value".
         opened: whether the row shows what is in it before anyone asks.
     """
 
@@ -37,6 +40,8 @@ class ToolView:
     approval_id: str = ""
     question: str = ""
     options: list[str] = field(default_factory=list)
+    input: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
     opened: bool = False
 
 

@@ -61,9 +61,24 @@ def server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
     mode: Mode = request.param
-    model = {"CHAT_MODEL": "openai/scripted", "OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "none"}
-    with running(mode, tmp_path_factory.mktemp(mode), model) as server:
+    with running(mode, tmp_path_factory.mktemp(mode), _model(provider)) as server:
         yield server
+
+
+@pytest.fixture(scope="package")
+def extended(
+    chromium_path: Path, provider: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The app with the examples' page, agent and tool view, and a second model to choose."""
+    environment = _model(provider) | {
+        "CHAT_EXTENSIONS": "examples.custom_page,examples.custom_tool_view,examples.custom_agent",
+    }
+    with running("prod", tmp_path_factory.mktemp("extended"), environment) as server:
+        yield server
+
+
+def _model(provider: Provider) -> dict[str, str]:
+    return {"CHAT_MODEL": "openai/scripted", "OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "none"}
 
 
 @pytest.fixture

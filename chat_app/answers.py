@@ -1,0 +1,81 @@
+"""How a thread wants to be answered: which model, with what instructions, how freely.
+
+It stands in the thread's metadata, so that every tab and every process goes by it, and what is
+chosen while the agent is at work holds from its next step on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agent_core.errors import ValidationError
+from chat_app.text import clean_text
+
+KEY = "answers"
+"""Under which it stands in a thread's metadata."""
+MAX_INSTRUCTIONS = 20_000
+HOTTEST = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person has chosen for a thread.
+
+    Attributes:
+        model: a litellm model name; "" for the one that answers by default.
+        instructions: in place of the built-in system prompt; "" for that one.
+        temperature: 0 to 2; None leaves it to the provider.
+    """
+
+    model: str = ""
+    instructions: str = ""
+    temperature: float | None = None
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any] | None) -> Answers:
+        """Read what stands in a thread's metadata; what makes no sense there counts as not chosen."""
+        found = (metadata or {}).get(KEY)
+        known = found if isinstance(found, Mapping) else {}
+        model, words = known.get("model"), known.get("instructions")
+        return cls(
+            model if isinstance(model, str) else "",
+            words if isinstance(words, str) else "",
+            _degrees(known.get("temperature")),
+        )
+
+    def into(self, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the metadata with this in it."""
+        return {
+            **(metadata or {}),
+            KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)},
+        }
+
+
+def answers_from(model: str, instructions: str, temperature: str) -> Answers:
+    """Read what a person typed.
+
+    Raises:
+        ValidationError: the instructions are too long, or the temperature is no number from 0 to 2.
+    """
+    words = clean_text(instructions).strip()
+    if len(words) > MAX_INSTRUCTIONS:
+        raise ValidationError(
+            f"The instructions have {len(words):,} characters; {MAX_INSTRUCTIONS:,} is the most."
+        )
+    typed = temperature.strip().replace(",", ".")
+    degrees = _degrees(typed) if typed else None
+    if typed and degrees is None:
+        raise ValidationError(
+            f"The temperature is {typed!r:.20}; it must be a number from 0 to 2, or nothing."
+        )
+    return Answers(model, words, degrees)
+
+
+def _degrees(value: Any) -> float | None:
+    try:
+        degrees = float(value)
+    except (TypeError, ValueError):
+        return None
+    return degrees if 0 <= degrees <= HOTTEST else None

@@ -1,0 +1,102 @@
+"""Who answers, and how: the agent, the model, and behind a button what it is told."""
+
+import reflex as rx
+
+from chat_app.components.controls import button, icon_button, testid
+from chat_app.state import Offers, OpenThread
+from chat_app.state.choosing import ASSISTANT, Option
+from chat_app.words import say
+
+PANEL = "answers"
+
+
+def picker() -> rx.Component:
+    """Lists of agents and of models, where there are several, and the way to the instructions."""
+    return rx.el.div(
+        rx.cond(Offers.agents.length() > 1, agents()),
+        rx.cond(
+            OpenThread.may_choose_model,
+            rx.fragment(
+                rx.cond(Offers.models.length() > 1, models()),
+                icon_button(
+                    "sliders-horizontal",
+                    say("picker.answers"),
+                    custom_attrs={"popoverTarget": PANEL} | testid("answers-open"),
+                ),
+                answers(),
+            ),
+        ),
+        class_name="picker",
+    )
+
+
+def agents() -> rx.Component:
+    """The agents; another one answers from the next turn on."""
+    return rx.el.select(
+        rx.foreach(
+            Offers.agents,
+            lambda option: rx.el.option(
+                rx.cond(option.value == ASSISTANT, say("picker.assistant"), option.label), value=option.value
+            ),
+        ),
+        value=OpenThread.agent,
+        on_change=OpenThread.choose_agent,
+        aria_label=say("picker.agent"),
+        title=say("picker.agent"),
+        class_name="pick",
+        custom_attrs=testid("pick-agent"),
+    )
+
+
+def models() -> rx.Component:
+    """The models of the app's own agent; another one answers from the next step on."""
+    return rx.el.select(
+        rx.foreach(Offers.models, _option),
+        value=rx.cond(OpenThread.model == "", Offers.models[0].value, OpenThread.model),
+        on_change=OpenThread.choose_model,
+        aria_label=say("picker.model"),
+        title=say("picker.model"),
+        class_name="pick",
+        custom_attrs=testid("pick-model"),
+    )
+
+
+def _option(option: rx.Var[Option]) -> rx.Component:
+    return rx.el.option(option.label, value=option.value)
+
+
+def answers() -> rx.Component:
+    """A panel for the instructions and the temperature of this thread."""
+    return rx.el.form(
+        rx.el.label(
+            say("picker.instructions"),
+            rx.el.textarea(
+                name="instructions",
+                key=OpenThread.open_id + OpenThread.instructions,
+                default_value=OpenThread.instructions,
+                placeholder=say("picker.instructions_hint"),
+                rows="5",
+                dir="auto",
+            ),
+        ),
+        rx.el.label(
+            say("picker.temperature"),
+            rx.el.input(
+                name="temperature",
+                key=OpenThread.open_id + OpenThread.temperature,
+                default_value=OpenThread.temperature,
+                placeholder=say("picker.temperature_hint"),
+                input_mode="decimal",
+            ),
+        ),
+        rx.cond(
+            OpenThread.answers_error != "",
+            rx.el.p(OpenThread.answers_error, class_name="field-error", role="alert"),
+        ),
+        rx.el.p(say("picker.when"), class_name="field-note"),
+        button(say("picker.save"), kind="primary", type="submit", custom_attrs=testid("answers-save")),
+        on_submit=OpenThread.choose_answers,
+        id=PANEL,
+        class_name="panel",
+        custom_attrs={"popover": "auto"} | testid("answers"),
+    )

@@ -1,0 +1,157 @@
+"""What others add to the app: pages, agents, and views of their tools.
+
+A module that calls these is named in CHAT_EXTENSIONS, is imported before the pages are made, and so
+has its say in every process. What it registers stays for as long as the process lives.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import reflex as rx
+
+from agent_core import Agent
+from agent_core.agent import AgentFactory, AnyAgent
+from agent_core.errors import ValidationError
+
+Component = Callable[[], rx.Component]
+ToolView = Callable[[Any], rx.Component]
+"""From the Var of a `chat_app.state.view.ToolView` to what is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of somebody's own.
+
+    Attributes:
+        route: its address, such as /desk/[thread_id].
+        on_load: events that run whenever the page opens.
+    """
+
+    route: str
+    title: str
+    component: Component
+    on_load: tuple[Any, ...] = ()
+
+
+PAGES: dict[str, Page] = {}
+AGENTS: dict[str, AnyAgent] = {}
+OFFERED: dict[str, str] = {}
+"""The agents a person may choose: name -> what the page calls it."""
+TOOL_VIEWS: dict[str, ToolView] = {}
+
+
+def register_page(
+    route: str, title: str | None = None, *, on_load: Any = ()
+) -> Callable[[Component], Component]:
+    """Decorate a function that returns a component: it is the page at `route`.
+
+    Args:
+        route: such as "/desk" or "/desk/[thread_id]".
+        title: of the browser's tab; the function's name by default.
+        on_load: an event, or a list of them, that runs whenever the page opens.
+
+    Raises:
+        ValidationError: the route does not begin with "/", or another page has it.
+    """
+    if not isinstance(route, str) or not route.startswith("/"):
+        raise ValidationError(f"A page's route begins with a slash, such as /desk; {route!r:.60} does not.")
+    events = tuple(on_load) if isinstance(on_load, list | tuple) else (on_load,)
+
+    def register(component: Component) -> Component:
+        known = PAGES.get(route)
+        if known and (known.component.__module__, known.component.__qualname__) != (
+            component.__module__,
+            component.__qualname__,
+        ):
+            raise ValidationError(f"Two pages want the address {route}; give one of them another.")
+        name = title or component.__name__.replace("_", " ").capitalize()
+        PAGES[route] = Page(route, name, component, events)
+        return component
+
+    return register
+
+
+def register_agent(agent: AnyAgent, title: str | None = None, *, offered: bool = True) -> None:
+    """Make an agent known to the app's runtime, and offer it to whoever begins a thread.
+
+    Args:
+        agent: an `Agent`, or what `Agent.factory` returned.
+        title: what the page calls it; its name by default.
+        offered: False: threads may have it, and nobody is asked.
+
+    Raises:
+        ValidationError: it is no agent, or another one has its name.
+    """
+    if not isinstance(agent, Agent | AgentFactory):
+        raise ValidationError(f"register_agent takes an Agent or an Agent.factory(…), not {agent!r:.60}.")
+    if AGENTS.get(agent.name, agent) is not agent or agent.name == "assistant":
+        raise ValidationError(f"Another agent is called {agent.name!r}; give this one a name of its own.")
+    AGENTS[agent.name] = agent
+    if offered:
+        OFFERED[agent.name] = title or agent.name
+
+
+def register_tool_view(tool_name: str, view: ToolView) -> None:
+    """Draw the calls of one tool in a way of their own, once they run.
+
+    Args:
+        tool_name: as the model calls it.
+        view: gets the Var of a `ToolView`, with the call's `input` and `output` as dicts, and
+            returns a component. A call that waits for a person or has no result keeps the usual row.
+
+    Raises:
+        ValidationError: the view is no function, or the tool has another.
+    """
+    if not callable(view):
+        raise ValidationError(f"The view of {tool_name!r} is a function that returns a component.")
+    if TOOL_VIEWS.get(tool_name, view) is not view:
+        raise ValidationError(f"The tool {tool_name!r} has two views; take one of them away.")
+    TOOL_VIEWS[tool_name] = view
+
+
+def load(modules: Sequence[str]) -> None:
+    """Import the modules that extend the app, in this order.
+
+    Raises:
+        ValidationError: one of them cannot be found; what goes wrong inside of one is raised as it is.
+    """
+    require(modules)
+    for name in modules:
+        importlib.import_module(name)
+
+
+def require(modules: Sequence[str]) -> None:
+    """Make sure that the modules are there.
+
+    Raises:
+        ValidationError: one is not.
+    """
+    for name in modules:
+        if _spec(name) is None:
+            raise ValidationError(
+                f"CHAT_EXTENSIONS names {name!r}, which cannot be found; it must be a module that Python "
+                "can import from here, such as examples.custom_page."
+            )
+
+
+def sources(modules: Sequence[str]) -> Iterator[Path]:
+    """Return the files of the modules: of a package, all that is in its folder."""
+    for name in modules:
+        spec = _spec(name)
+        if spec is None or spec.origin is None:
+            continue
+        origin = Path(spec.origin)
+        yield from sorted(origin.parent.rglob("*")) if spec.submodule_search_locations else [origin]
+
+
+def _spec(name: str) -> Any:
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None

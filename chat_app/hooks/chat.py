@@ -1,0 +1,237 @@
+"""The state of a page that shows a thread of any API: what `use_agent_chat` makes classes of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import reflex as rx
+
+from agent_core import AgentApi, Thread
+from agent_core.errors import AgentCoreError
+from agent_core.ids import new_id
+from chat_app.hooks.apis import ApiSource, found
+from chat_app.state.agents import async_tools
+from chat_app.state.follower import Follower
+from chat_app.state.opened import Opened
+from chat_app.state.present import thread_title
+from chat_app.state.stream import Following
+from chat_app.state.view import MessageView
+
+LEAST_GROWTH = 40
+GROWTH = 8
+"""The rows are sent again when the live text has grown by an eighth: nine times its length in all."""
+
+
+@dataclass(frozen=True)
+class ThreadInfo:
+    """The open thread; all empty while there is none."""
+
+    id: str = ""
+    title: str = ""
+    status: str = ""
+    agent: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a chat is made for: whose threads, the route of their page, and what a new one is given."""
+
+    api: ApiSource = None
+    route: str | None = None
+    new_thread: dict[str, Any] = field(default_factory=dict)
+
+
+class Chat(Opened, mixin=True):
+    """What a page shows of one thread, and what it can do with it.
+
+    Besides these it has the vars and events of `chat_app.state.opened.Opened`, such as `error`,
+    `retry`, `needs_person`, `approve`, `deny` and `answer`.
+
+    Attributes:
+        thread: id, title, status, agent and error.
+        messages: the newest of them, oldest first: `id`, `role`, `text` and `parts`. While an answer
+            is written its `text` follows by leaps; `message_text` shows every word.
+        kept: the open thread, kept in the browser's tab: a page whose address names none comes back
+            to it after a reload, and after a restart of the server.
+    """
+
+    place: ClassVar[Place]
+    live: ClassVar[type[Live]]
+
+    thread: ThreadInfo = ThreadInfo()
+    messages: list[MessageView] = []
+    kept: str = rx.SessionStorage("")
+    _told: int = 0
+
+    @classmethod
+    def _api(cls) -> AgentApi:
+        return found(cls.place.api)
+
+    @rx.var
+    def is_loading(self) -> bool:
+        """Whether the thread is being read."""
+        return self.phase == "loading"
+
+    @rx.var
+    def is_complete(self) -> bool:
+        """Whether the agent has answered, or was never asked."""
+        return self.status == "completed"
+
+    @rx.var
+    def is_failed(self) -> bool:
+        """Whether the turn failed; `error` says why."""
+        return self.status == "failed"
+
+    @rx.var
+    def is_stopped(self) -> bool:
+        """Whether a person stopped the turn."""
+        return self.status == "stopped"
+
+    @rx.event
+    async def load(self, thread_id: str = ""):
+        """Turn to a thread and follow it: the one that is named, else that of the page's address.
+
+        Put it into the page's on_load. Called later, it turns to another thread in place. A page whose
+        address names none goes on with the thread that it showed before, if it has no `route`.
+        """
+        wanted = thread_id or str(getattr(self, "thread_id", "") or "")
+        self.open(wanted or ("" if self.place.route else self.kept))
+        self.kept = self.open_id
+        live = await self.get_state(type(self).live)
+        live._forget()
+        await self._read()
+        return self._follow_on()
+
+    async def _read(self) -> None:
+        """Read the open thread once: what is shown does not wait for the subscription."""
+        if not self.open_id:
+            return
+        asked: set[str] = set()
+        follower = Follower(asked.__contains__)
+        try:
+            async with aclosing(self._api().subscribe(self.open_id)) as updates:
+                follower.apply(await anext(updates))
+            asked |= await async_tools(self._api(), follower.thread)
+            self.show(follower)
+        except AgentCoreError as error:
+            self.lose(error)
+
+    def _follow_on(self) -> Any:
+        """Tell the subscription of this tab to look which thread is open, or return the event that begins one."""
+        turned = _turns.get(self._seat(self.router.session.client_token))
+        if turned is None:
+            return type(self).live.follow
+        turned.set()
+        return None
+
+    @rx.event
+    async def send_message(self, message: Any, message_id: str = ""):
+        """Send what the person wrote; without an open thread it begins one.
+
+        Args:
+            message: the text, or a form's data, of which the first field is the text.
+            message_id: the idempotency key.
+        """
+        text = message if isinstance(message, str) else str(next(iter(message.values()), ""))
+        event = await self.send(text, message_id or new_id("msg"), [])
+        if self._follower() is None:
+            await self._read()
+        return event
+
+    async def _begin(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
+        return await self._api().create_thread(prompt, message_id=message_id, **self.place.new_thread)
+
+    def _turn_to(self, thread_id: str) -> Any:
+        self.kept = thread_id
+        if self.place.route:
+            return rx.redirect(self.place.route.replace("[thread_id]", thread_id))
+        return self._follow_on()
+
+    def _rows(
+        self, history: list[MessageView], turn: list[MessageView], follower: Follower
+    ) -> dict[str, Any]:
+        live = follower.live_text
+        self._told = len(live)
+        known = follower.thread
+        info = ThreadInfo(
+            id=str(known.get("id") or ""),
+            title=thread_title(known.get("title")),
+            status=str(known.get("status") or ""),
+            agent=str(known.get("agent") or ""),
+            error=str(known.get("error") or ""),
+        )
+        return {"thread": info, "messages": [_with_text(row, live) for row in history + turn]}
+
+    def _is_behind(self, follower: Follower) -> bool:
+        grown = len(follower.live_text) - self._told
+        return grown >= max(LEAST_GROWTH, self._told // GROWTH)
+
+
+def _with_text(row: MessageView, live: str) -> MessageView:
+    """Return the row of an answer with all of its text in one piece, as far as it is known."""
+    if row.role != "assistant":
+        return row
+    texts = [live if part.live else part.text for part in row.parts if part.kind == "text"]
+    return replace(row, text="\n\n".join(text for text in texts if text))
+
+
+class ThreadOnly(Chat, mixin=True):
+    """The same without its messages: for a page that shows how a thread stands, and little else."""
+
+    def _rows(
+        self, history: list[MessageView], turn: list[MessageView], follower: Follower
+    ) -> dict[str, Any]:
+        return super()._rows([], [], follower) | {"messages": []}
+
+    def _is_behind(self, follower: Follower) -> bool:
+        return False
+
+
+class Live(Following, mixin=True):
+    """The text that is being written in a `Chat`, and the tab's subscription."""
+
+    chat: ClassVar[type[Chat]]
+
+    @classmethod
+    def _shown(cls) -> type[Opened]:
+        return cls.chat
+
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Follow the open thread, and the next one when the page turns to it, until this tab leaves."""
+        async with self:
+            token = self.router.session.client_token
+        with _turning(self._shown()._seat(token)) as turned:
+            while True:
+                turned.clear()
+                await _until(turned, self._follow_open())
+
+
+_turns: dict[str, asyncio.Event] = {}
+
+
+@contextmanager
+def _turning(seat: str) -> Iterator[asyncio.Event]:
+    """Make known that a tab follows; the event tells it to look which thread is open."""
+    _turns[seat] = turned = asyncio.Event()
+    try:
+        yield turned
+    finally:
+        if _turns.get(seat) is turned:
+            del _turns[seat]
+
+
+async def _until(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Work until the event is set; then whatever is left of the work is dropped."""
+    task = asyncio.create_task(work)
+    try:
+        await event.wait()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

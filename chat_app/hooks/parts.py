@@ -1,0 +1,81 @@
+"""What draws a message of a `Chat`: its text as it is written, and its tool calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import reflex as rx
+
+from chat_app.components.controls import button, icon, keyed, testid
+from chat_app.components.question import question
+from chat_app.hooks.chat import Chat
+from chat_app.react import stream_markdown
+from chat_app.state.view import MessageView, PartView, ToolView
+from chat_app.words import say
+
+DrawTool = Callable[[Any], rx.Component]
+
+
+def message_text(
+    chat: type[Chat], message: rx.Var[MessageView], *, tool: DrawTool | None = None
+) -> rx.Component:
+    """Draw one of `chat.messages`: a person's words, or an answer as markdown, word by word.
+
+    Args:
+        chat: what `use_agent_chat` returned.
+        message: from `rx.foreach(chat.messages, …)`.
+        tool: draws a tool call, from the Var of its `ToolView`; by default it is a line, with buttons
+            where it waits for a person.
+    """
+
+    def part(part: rx.Var[PartView]) -> rx.Component:
+        return rx.match(
+            part.kind,
+            ("text", _growing(chat, part)),
+            ("tool", tool(part.tool) if tool else tool_line(chat, part.tool)),
+            rx.fragment(),
+        )
+
+    return rx.cond(
+        message.role == "assistant",
+        rx.fragment(rx.foreach(message.parts, lambda each: keyed(each.key, part(each)))),
+        rx.el.span(message.text, dir="auto"),
+    )
+
+
+def _growing(chat: type[Chat], part: rx.Var[PartView]) -> rx.Component:
+    live = chat.live
+    return stream_markdown(
+        run=part.run,
+        text=part.text,
+        live=part.live,
+        feed=live.run,
+        offset=live.offset,
+        chunk=live.chunk,
+        on_gap=live.resend,
+    )
+
+
+def tool_line(chat: type[Chat], tool: rx.Var[ToolView]) -> rx.Component:
+    """Draw a tool call as one line: what it does, how it stands, and buttons if it waits for a person."""
+    return rx.el.div(
+        icon("wrench", 14),
+        rx.el.span(tool.title),
+        rx.el.span(tool.brief, class_name="brief"),
+        rx.match(
+            tool.state,
+            (
+                "approval",
+                rx.fragment(
+                    button(say("tool.approve"), kind="primary", on_click=chat.approve(tool.id)),
+                    button(say("tool.reject"), on_click=chat.deny(tool.id)),
+                ),
+            ),
+            ("answer", question(tool, chat.answer)),
+            ("failed", rx.el.span(tool.error, class_name="tool-error")),
+            rx.fragment(),
+        ),
+        class_name="tool-line",
+        custom_attrs=testid("tool-line", state=tool.state, tool_name=tool.name),
+    )

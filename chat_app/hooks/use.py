@@ -1,0 +1,101 @@
+"""The hooks: state classes, one for each API, page and kind."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import reflex as rx
+
+from agent_core import Message
+from agent_core.errors import ValidationError
+from chat_app.hooks.apis import ApiSource, checked, name_of
+from chat_app.hooks.chat import Chat, Live, Place, ThreadOnly
+
+_made: dict[tuple[Any, ...], type[Chat]] = {}
+_names: set[str] = set()
+
+
+def use_agent_chat(
+    api: ApiSource = None, *, route: str | None = None, name: str = "", **new_thread: Any
+) -> type[Chat]:
+    """Return the state class of a page that shows a thread of `api`.
+
+    The same arguments give the same class; what differs in one of them shares nothing.
+
+    Args:
+        api: what `define_agent_api` returned, a function that returns it, or None for the app's own.
+        route: of the page, with "[thread_id]" in it: a thread that is begun goes there. Without one
+            it opens in place.
+        name: tells two threads apart that stand on one page.
+        **new_thread: for `create_thread`, such as `agent=`, `title=` and `metadata=`.
+
+    Raises:
+        ValidationError: `api` is no API, or the route has no place for the thread.
+    """
+    return _use(Chat, api, route, name, new_thread)
+
+
+def use_messages(api: ApiSource = None, **options: Any) -> type[Chat]:
+    """Return the state class of a thread with its messages; the options are those of `use_agent_chat`."""
+    return _use(Chat, api, options.pop("route", None), options.pop("name", ""), options)
+
+
+def use_thread(api: ApiSource = None, **options: Any) -> type[Chat]:
+    """Return the state class of a thread without its messages, which are not sent to the page."""
+    return _use(ThreadOnly, api, options.pop("route", None), options.pop("name", ""), options)
+
+
+def use_thread_status(api: ApiSource = None, **options: Any) -> type[Chat]:
+    """Return what `use_thread` returns: how the thread stands is among it."""
+    return use_thread(api, **options)
+
+
+def get_message_key(message: Any) -> Any:
+    """Return what tells a message from all others, as the key of its row.
+
+    Args:
+        message: a row of `messages`, a `Message`, its plain JSON, or a Var of any of them.
+    """
+    if isinstance(message, Message):
+        return message.id
+    return message["id"] if isinstance(message, Mapping) or _is_dict_var(message) else message.id
+
+
+def _is_dict_var(message: Any) -> bool:
+    kind = getattr(message, "_var_type", None)
+    return isinstance(message, rx.Var) and getattr(kind, "__origin__", kind) is dict
+
+
+def _use(
+    kind: type[Chat], api: ApiSource, route: str | None, name: str, new_thread: dict[str, Any]
+) -> type[Chat]:
+    if route is not None and "[thread_id]" not in route:
+        raise ValidationError(f"The route {route!r:.60} has no [thread_id] in it, such as /desk/[thread_id].")
+    key = (kind, checked(api), route, name, json.dumps(new_thread, sort_keys=True))
+    if key not in _made:
+        _made[key] = _make(kind, api, route, name, new_thread)
+    return _made[key]
+
+
+def _make(
+    kind: type[Chat], api: ApiSource, route: str | None, name: str, new_thread: dict[str, Any]
+) -> type[Chat]:
+    """Make the two classes of a chat: what is on the page, and the text that is being written."""
+    called = _unique(f"{kind.__name__} {name_of(api)} {name}")
+    home = {"__module__": __name__}
+    chat = type(called, (kind, rx.State), home | {"__doc__": kind.__doc__})
+    live = type(f"{called}Live", (Live, rx.State), home | {"__doc__": Live.__doc__})
+    chat.live, live.chat = live, chat
+    chat.place = Place(api, route, new_thread)
+    return chat
+
+
+def _unique(words: str) -> str:
+    """Return a name for a class: the same in every process that makes the same classes in the same order."""
+    plain = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", words))
+    name = next(name for n in range(1, 10_000) if (name := f"{plain}{n if n > 1 else ''}") not in _names)
+    _names.add(name)
+    return name

@@ -1,0 +1,136 @@
+"""Which agent and which model answer a thread, and how; chosen on the page, kept in the thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import reflex as rx
+
+from agent_core import Thread
+from agent_core.errors import AgentCoreError, ValidationError
+from chat_app.answers import Answers, answers_from
+from chat_app.extensions import OFFERED
+from chat_app.state.follower import Follower
+from chat_app.state.opened import Opened
+from chat_app.state.service import service
+
+ASSISTANT = "assistant"
+"""The app's own agent."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of several to choose from."""
+
+    value: str
+    label: str
+
+
+class Offers(rx.State):
+    """The agents and models there are to choose from.
+
+    Attributes:
+        models: of the app's own agent; the first answers where none is chosen.
+    """
+
+    agents: list[Option] = []
+    models: list[Option] = []
+
+    @rx.event
+    def open(self):
+        """Show what this process offers."""
+        others = [Option(name, title) for name, title in OFFERED.items()]
+        self.agents = [Option(ASSISTANT, ""), *others] if others else []
+        self.models = [Option(model.name, model.name) for model in service().offers]
+
+
+class Choosing(Opened, mixin=True):
+    """How the open thread is answered; on the page of a new chat, how the next one will be.
+
+    Attributes:
+        agent: its name.
+        model: its name, if the agent is the app's own.
+        instructions, temperature: as they stand in the form.
+        answers_error: why what was typed there was not taken.
+    """
+
+    agent: str = ASSISTANT
+    model: str = ""
+    instructions: str = ""
+    temperature: str = ""
+    answers_error: str = ""
+
+    @rx.var
+    def may_choose_model(self) -> bool:
+        """Whether the agent is the app's own, which answers with any model."""
+        return self.agent == ASSISTANT
+
+    def show(self, follower: Follower) -> None:
+        """Take over how the thread is answered, too."""
+        super().show(follower)
+        if follower.thread:
+            self._show_answers(
+                str(follower.thread.get("agent") or ""), Answers.of(follower.thread.get("metadata"))
+            )
+
+    def _show_answers(self, agent: str, answers: Answers) -> None:
+        degrees = "" if answers.temperature is None else f"{answers.temperature:g}"
+        self._set(agent=agent, model=answers.model, instructions=answers.instructions, temperature=degrees)
+
+    def _answers(self) -> Answers:
+        return answers_from(self.model, self.instructions, self.temperature)
+
+    async def _begin(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
+        own = self.agent == ASSISTANT
+        return await self._api().create_thread(
+            prompt,
+            message_id=message_id,
+            agent=None if own else self.agent,
+            metadata=self._answers().into(None) if own and self._answers() != Answers() else None,
+        )
+
+    @rx.event
+    async def choose_agent(self, name: str):
+        """Let another agent answer, from the next turn on."""
+        if not self.open_id:
+            self.agent = name
+            return
+        self.notice = ""
+        try:
+            await self._api().update_thread(self.open_id, agent=name)
+        except AgentCoreError as error:
+            self.notice = str(error)
+
+    @rx.event
+    async def choose_model(self, name: str):
+        """Let another model answer, from the next step on."""
+        if name not in {model.name for model in service().offers}:
+            return
+        await self._change(model=name)
+
+    @rx.event
+    async def choose_answers(self, form: dict[str, Any]):
+        """Take the instructions and the temperature that the person typed."""
+        self.answers_error = ""
+        try:
+            typed = answers_from("", str(form.get("instructions") or ""), str(form.get("temperature") or ""))
+        except ValidationError as error:
+            self.answers_error = str(error)
+            return
+        await self._change(instructions=typed.instructions, temperature=typed.temperature)
+
+    async def _change(self, **chosen: Any) -> None:
+        """Change how the thread is answered, and nothing else of what is known of it."""
+        if not self.open_id:
+            self._show_answers(self.agent, replace(self._answers(), **chosen))
+            return
+        self.notice = ""
+        try:
+            thread = await self._api().get_thread(self.open_id)
+            metadata = thread.metadata if thread else {}
+            changed = replace(Answers.of(metadata), **chosen)
+            await self._api().update_thread(self.open_id, metadata=changed.into(metadata))
+            self._show_answers(self.agent, changed)
+        except AgentCoreError as error:
+            self.notice = str(error)

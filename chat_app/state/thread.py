@@ -1,0 +1,27 @@
+"""The thread that is open on the app's own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from chat_app.state.choosing import Choosing
+from chat_app.state.follower import Follower
+from chat_app.state.view import MessageView
+
+
+class OpenThread(Choosing, rx.State):
+    """What the app's own pages show of a thread, and what their buttons do.
+
+    Attributes:
+        history, turn: the messages before the turn under way, and that turn.
+    """
+
+    history: list[MessageView] = []
+    turn: list[MessageView] = []
+
+    def _rows(
+        self, history: list[MessageView], turn: list[MessageView], follower: Follower
+    ) -> dict[str, Any]:
+        return {"history": history, "turn": turn}

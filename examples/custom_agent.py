@@ -1,0 +1,17 @@
+"""An agent of one's own, which whoever begins a thread may choose: it answers in verse.
+
+Serve it with `CHAT_EXTENSIONS=examples.custom_agent make run` and choose Poet above the page.
+"""
+
+from agent_core import Agent, CallContext
+from chat_app.extensions import register_agent
+from chat_app.state.service import service
+
+
+def poet(ctx: CallContext, thread_id: str) -> Agent:
+    """Make the agent before each step, of the model that the app found."""
+    model = service().choice
+    return Agent("poet", model.name, system="Answer in verse, in two lines.", **model.options)
+
+
+register_agent(Agent.factory(poet, name="poet"), title="Poet")

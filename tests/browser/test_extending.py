@@ -1,0 +1,105 @@
+"""The examples that extend the app, all three in one app: a page, a view of a tool, an agent."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.chat import HALF, WORDS, Chat, counting, eventually
+from tests.tools.provider import Call, Provider
+from tests.tools.server import Server
+
+OpenTab = Callable[..., Chat]
+
+
+@pytest.fixture
+def server(extended: Server) -> Server:
+    return extended
+
+
+def ask(tab: Chat, question: str) -> None:
+    """Ask on the help desk."""
+    line = tab.page.get_by_placeholder("How can we help?")
+    line.fill(question)
+    line.press("Enter")
+
+
+def answer(tab: Chat) -> list[str]:
+    """The words of the desk's newest message."""
+    rows = tab.page.locator(".sheet article")
+    return rows.last.inner_text().split() if rows.count() else []
+
+
+def test_a_page_of_ones_own_shows_an_answer_word_by_word_and_outlives_the_server(
+    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    provider.answer("Count", counting(gate))
+    tab, other = open_tab("/desk"), open_tab("/desk")
+    ask(tab, "Count")
+    eventually(lambda: answer(tab), lambda words: words == WORDS[:HALF])
+
+    server.kill()
+    tab.page.wait_for_timeout(300)
+    server.start()
+
+    eventually(lambda: answer(tab), lambda words: words[:HALF] == WORDS[:HALF])
+    gate.set()
+    eventually(lambda: answer(tab), lambda words: words == WORDS)
+    tab.page.reload()
+    eventually(lambda: answer(tab), lambda words: words == WORDS)
+    expect(tab.by("thread-list")).to_contain_text("Help desk")
+    assert answer(other) == [], "another browser's desk is another's"
+    away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|Failed to load resource", re.IGNORECASE)
+    troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
+
+
+def test_a_page_of_ones_own_stops_the_agent(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count on", counting(gate))
+    tab = open_tab("/desk")
+    ask(tab, "Count on")
+    eventually(lambda: answer(tab), lambda words: words == WORDS[:HALF])
+    tab.page.get_by_role("button", name="Stop").click()
+    expect(tab.page.get_by_role("button", name="Stop")).to_have_count(0)
+    assert answer(tab) == WORDS[:HALF]
+
+
+def test_a_tool_has_the_view_that_was_registered_and_others_have_their_row(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    calls = [
+        Call("calculator", {"expression": "19 * 23"}),
+        Call("clock", {"timezone": "UTC"}, "call_2"),
+    ]
+    provider.answer("Add", calls, ["It is 437."])
+    tab = open_tab()
+    tab.send("Add")
+    expect(tab.by("tool-view")).to_have_text("19 * 23 = 437")
+    expect(tab.by("tool")).to_have_attribute("data-tool-name", "clock")
+    tab.wait_until("completed")
+    tab.page.reload()
+    expect(tab.by("tool-view")).to_have_text("19 * 23 = 437")
+
+
+def test_an_agent_of_ones_own_can_be_chosen_and_answers(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Roses", ["Violets."])
+    provider.answer("Prose", ["Plain."])
+    tab = open_tab()
+    tab.by("pick-agent").select_option("poet")
+    tab.send("Roses")
+    assert tab.answer_text() == "Violets."
+    assert "verse" in provider.requests[-1]["messages"][0]["content"]
+    expect(tab.by("pick-agent")).to_have_value("poet")
+    expect(tab.by("pick-model")).to_have_count(0)
+
+    tab.by("pick-agent").select_option("assistant")
+    expect(tab.by("pick-model")).to_be_visible()
+    tab.send("Prose")
+    expect(tab.answers).to_have_count(2)
+    assert tab.answer_text() == "Plain."
+    assert "verse" not in provider.requests[-1]["messages"][0]["content"]

@@ -1,0 +1,147 @@
+"""What others add to the app: registered once, refused with a sentence, and part of what is built."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reflex as rx
+
+from agent_core import Agent
+from agent_core.errors import ValidationError
+from agent_core.testing import ScriptedModel
+from chat_app import extensions
+from chat_app.extensions import register_agent, register_page, register_tool_view
+from chat_app.serve import frontend
+from chat_app.settings import read_settings
+from chat_app.state.present import Context, tool_view
+from tests.chat_app.support import Serve, Tab
+
+
+@pytest.fixture(autouse=True)
+def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers, no other sees."""
+    for name in ("PAGES", "AGENTS", "OFFERED", "TOOL_VIEWS"):
+        getattr(extensions, name)
+        monkeypatch.setattr(extensions, name, {})
+    monkeypatch.setattr("chat_app.state.present.TOOL_VIEWS", extensions.TOOL_VIEWS)
+    monkeypatch.setattr("chat_app.state.service.AGENTS", extensions.AGENTS)
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A module of somebody's own."""
+    path = tmp_path / "mine_for_a_test.py"
+    path.write_text("from chat_app.extensions import register_tool_view\nregister_tool_view('t', str)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield path
+    sys.modules.pop(path.stem, None)
+
+
+def poet() -> Agent:
+    return Agent("poet", ScriptedModel(lambda messages: ["Oh!"]))
+
+
+def test_a_page_is_a_decorated_function() -> None:
+    @register_page("/desk", on_load=print)
+    def help_desk() -> rx.Component:
+        return rx.el.p("Help")
+
+    page = extensions.PAGES["/desk"]
+    assert (page.title, page.on_load, page.component) == ("Help desk", (print,), help_desk)
+    register_page("/desk", "Again")(help_desk)  # a reload of its module
+    with pytest.raises(ValidationError, match="Two pages"):
+        register_page("/desk")(lambda: rx.el.p("Another"))
+    with pytest.raises(ValidationError, match="slash"):
+        register_page("desk")
+
+
+def test_an_agent_has_a_name_of_its_own() -> None:
+    agent = poet()
+    register_agent(agent, "Poet")
+    register_agent(agent, "Poet")
+    register_agent(Agent.factory(lambda ctx, thread_id: poet(), name="hidden"), offered=False)
+    assert extensions.OFFERED == {"poet": "Poet"}
+    assert set(extensions.AGENTS) == {"poet", "hidden"}
+    for other in (poet(), Agent("assistant", ScriptedModel([]))):
+        with pytest.raises(ValidationError, match="name of its own"):
+            register_agent(other)
+    with pytest.raises(ValidationError, match="takes an Agent"):
+        register_agent(print)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_tool_has_one_view() -> None:
+    register_tool_view("t", str)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValidationError, match="two views"):
+        register_tool_view("t", repr)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValidationError, match="function"):
+        register_tool_view("u", "no")  # pyright: ignore[reportArgumentType]
+
+
+def test_only_a_tool_with_a_view_of_its_own_is_sent_its_values_twice() -> None:
+    part = {"type": "tool-t", "toolCallId": "c", "state": "output-available", "input": {"a": 1}, "output": 7}
+    assert (tool_view(part, Context()).input, tool_view(part, Context()).output) == ({}, {})
+    register_tool_view("t", str)  # pyright: ignore[reportArgumentType]
+    row = tool_view(part, Context())
+    assert (row.input, row.output) == ({"a": 1}, {"value": 7})
+
+
+def test_modules_are_imported_in_order_or_refused_before_anything_is_built(module: Path) -> None:
+    extensions.load([module.stem])
+    assert {"t": str} == extensions.TOOL_VIEWS
+    for missing in ("no_such_module", "no_such.module", "mine_for_a_test.no_package"):
+        with pytest.raises(ValidationError, match=missing):
+            extensions.require([missing])
+
+
+def test_a_changed_module_is_another_page_to_build(module: Path) -> None:
+    files = list(extensions.sources([module.stem]))
+    assert files == [module]
+    before = frontend.fingerprint(3000, files)
+    assert before != frontend.fingerprint(3000)
+    module.write_text("# changed")
+    assert frontend.fingerprint(3000, files) != before
+
+
+def test_of_a_package_every_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pack_for_a_test").mkdir()
+    for name in ("__init__.py", "look.css"):
+        (tmp_path / "pack_for_a_test" / name).touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert [path.name for path in extensions.sources(["pack_for_a_test"])] == ["__init__.py", "look.css"]
+
+
+def test_the_names_of_modules_are_checked_when_they_are_read() -> None:
+    assert read_settings({"CHAT_EXTENSIONS": " a.b , c,"}).extensions == ("a.b", "c")
+    with pytest.raises(ValidationError, match="CHAT_EXTENSIONS"):
+        read_settings({"CHAT_EXTENSIONS": "a b"})
+
+
+async def test_a_registered_agent_answers_the_threads_that_choose_it(serve: Serve, tab: Tab) -> None:
+    register_agent(poet(), "Poet")
+    async with serve([["Plain."], ["Plain again."]]) as shared:
+        await tab.thread.choose_agent("poet")
+        await tab.thread.send("Hi", "msg_1")
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert (tab.thread.agent, tab.thread.turn[-1].parts[-1].text) == ("poet", "Oh!")
+        assert not tab.thread.may_choose_model
+        await tab.thread.choose_agent("assistant")
+        await tab.thread.send("And?", "msg_2")
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await tab.read(shared, lambda: tab.thread.agent == "assistant")
+        assert tab.thread.turn[-1].parts[-1].text == "Plain."
+        await tab.thread.choose_agent("nobody")
+        assert "nobody" in tab.thread.notice
+
+
+def test_a_theme_is_another_pair_of_dicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chat_app import styles
+
+    before: dict[str, Any] = dict(styles.LIGHT)
+    monkeypatch.setitem(styles.LIGHT, "accent", "#123456")
+    assert "--accent:#123456;" in styles.token_sheet()
+    assert f"--page:{before['page']};" in styles.token_sheet()

@@ -1,0 +1,273 @@
+"""The hooks, called directly: a state class for each API, and what its vars say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import reflex as rx
+
+from agent_core import Agent, AgentApi, Runtime, define_agent_api
+from agent_core.errors import ModelError, ValidationError
+from agent_core.messages import Message
+from agent_core.testing import ScriptedModel, ToolUse, eventually
+from chat_app.demo.tools import demo_tools
+from chat_app.hooks import (
+    get_message_key,
+    smooth_text,
+    use_agent_chat,
+    use_messages,
+    use_smooth_text,
+    use_thread,
+    use_thread_status,
+)
+from chat_app.hooks.chat import Chat, _until
+from chat_app.state.follower import Follower
+from chat_app.state.view import MessageView
+from tests.chat_app.support import Serve
+
+VARS = ["messages", "thread", "status", "is_loading", "is_running", "is_complete", "is_failed", "is_stopped"]
+EVENTS = ["load", "send_message", "stop", "resume"]
+Make = Callable[..., AgentApi]
+States = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    """Make the API of an agent that says what the test tells it."""
+    async with Runtime("sqlite://") as runtime:
+        names = iter("abcdefgh")
+
+        def api(*turns: Any, **options: Any) -> AgentApi:
+            return define_agent_api(runtime, Agent(next(names), ScriptedModel(list(turns)), **options))
+
+        yield api
+
+
+@pytest.fixture
+def state() -> States:
+    """A tab's instance of a state class; a tab that opens knows the classes there are by then."""
+
+    async def instance(kind: type[rx.State]) -> Any:
+        root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+        return await root.get_state(kind)
+
+    return instance
+
+
+@pytest.mark.parametrize("hook", [use_agent_chat, use_thread, use_messages, use_thread_status])
+def test_a_hook_returns_a_state_class_with_the_vars_and_events_promised(hook: Any) -> None:
+    chat = hook()
+    assert issubclass(chat, rx.State)
+    assert [name for name in VARS if name not in chat.vars] == []
+    assert [name for name in EVENTS if name not in chat.event_handlers] == []
+    assert hook() is chat
+
+
+async def test_a_message_is_sent_answered_and_shown(make: Make, state: States) -> None:
+    api = make(["Hello ", "there."])
+    chat = await state(use_agent_chat(api))
+    assert await chat.send_message("Hi") == type(chat).live.follow
+    await api.wait_until_idle(chat.open_id, 10)
+    await chat.load()
+    assert [(row.role, row.text) for row in chat.messages] == [("user", "Hi"), ("assistant", "Hello there.")]
+    assert (chat.is_complete, chat.is_running, chat.is_failed, chat.is_loading) == (True, False, False, False)
+    assert (chat.thread.id, chat.thread.status, chat.thread.title) == (chat.open_id, "completed", "Hi")
+    assert len({get_message_key(row) for row in chat.messages}) == 2
+
+
+async def test_a_forms_first_field_is_the_message(make: Make, state: States) -> None:
+    api = make(["Yes."])
+    chat = await state(use_agent_chat(api))
+    await chat.send_message({"question": "Is it?", "more": "x"})
+    assert (await api.list_messages(chat.open_id))[0].text == "Is it?"
+    chat.open("")
+    await chat.send_message({})
+    await chat.send_message("  ")
+    assert chat.open_id == ""
+
+
+async def test_two_apis_share_nothing(make: Make, state: States) -> None:
+    first, second = make(["One."]), make(["Two."])
+    one, two = await state(use_agent_chat(first)), await state(use_agent_chat(lambda: second))
+    await one.send_message("First")
+    assert (two.open_id, two.messages) == ("", [])
+    await two.send_message("Second")
+    for chat, api in ((one, first), (two, second)):
+        await api.wait_until_idle(chat.open_id, 10)
+        await chat.load()
+    assert [row.text for row in one.messages] == ["First", "One."]
+    assert [row.text for row in two.messages] == ["Second", "Two."]
+
+
+def test_what_differs_in_one_argument_is_another_class_and_keeps_its_name() -> None:
+    kinds = [
+        use_agent_chat(),
+        use_agent_chat(name="left"),
+        use_agent_chat(route="/desk/[thread_id]"),
+        use_agent_chat(title="Desk"),
+        use_thread(),
+    ]
+    assert len({kind.get_full_name() for kind in kinds}) == len(set(kinds)) == len(kinds)
+    assert use_agent_chat(title="Desk") is kinds[3]
+
+
+async def test_stop_keeps_the_text_and_resume_finishes_it(make: Make, state: States) -> None:
+    api = make(["Half a ", 60.0], ["A whole sentence."])
+    chat = await state(use_agent_chat(api))
+    await chat.send_message("Hi")
+
+    async def half() -> bool:
+        await chat.load()
+        return chat.messages[-1].text == "Half a "
+
+    await eventually(half)
+    assert chat.is_running
+    await chat.stop()
+    await chat.load()
+    assert (chat.is_stopped, chat.messages[-1].text.strip()) == (True, "Half a")
+    await chat.resume()
+    await api.wait_until_idle(chat.open_id, 10)
+    await chat.load()
+    assert (chat.is_complete, chat.messages[-1].text) == (True, "A whole sentence.")
+
+
+async def test_a_failure_and_a_thread_that_is_not_there_are_told(make: Make, state: States) -> None:
+    api = make([ModelError("No key.", kind="auth", retryable=False)])
+    chat = await state(use_agent_chat(api))
+    await chat.send_message("Hi")
+    await api.wait_until_idle(chat.open_id, 10)
+    await chat.load()
+    assert (chat.is_failed, chat.error, chat.thread.error) == (True, "No key.", "No key.")
+    await chat.load("thread_gone")
+    assert (chat.phase, chat.messages, chat.thread.id) == ("missing", [], "")
+    assert "thread_gone" in chat.notice
+
+
+async def test_a_new_thread_is_given_what_the_page_says_and_goes_to_its_route(
+    make: Make, state: States
+) -> None:
+    api = make(["Yes."])
+    kind = use_agent_chat(api, route="/desk/[thread_id]", title="Help", metadata={"desk": 1})
+    chat = await state(kind)
+    event = await chat.send_message("Hi")
+    assert isinstance(event, rx.event.EventSpec)
+    assert f"/desk/{chat.open_id}" in str(event.args)
+    thread = await api.get_thread(chat.open_id)
+    assert thread is not None
+    assert (thread.title, thread.metadata) == ("Help", {"desk": 1})
+    await chat.load()
+    assert chat.open_id == "", "an address without a thread is that of a new one"
+
+
+async def test_without_messages_only_how_the_thread_stands_is_sent(make: Make, state: States) -> None:
+    api = make(["Hello."])
+    chat = await state(use_thread_status(api))
+    await chat.send_message("Hi")
+    await api.wait_until_idle(chat.open_id, 10)
+    await chat.load()
+    assert (chat.messages, chat.is_complete, chat.thread.title) == ([], True, "Hi")
+
+
+async def test_a_tool_that_waits_for_a_person_is_answered_on_such_a_page(
+    make: Make, state: States, tmp_path: Any
+) -> None:
+    api = make(
+        [ToolUse("ask_human", {"question": "Which?"}, "c1")], ["Blue it is."], tools=demo_tools(tmp_path)
+    )
+    chat = await state(use_agent_chat(api))
+    await chat.send_message("Hi")
+
+    async def asked() -> bool:
+        await chat.load()
+        return chat.needs_person
+
+    await eventually(asked)
+    assert [part.tool.state for row in chat.messages for part in row.parts if part.kind == "tool"] == [
+        "answer"
+    ]
+    await chat.answer({"call_id": "c1", "answer": "Blue"})
+    await api.wait_until_idle(chat.open_id, 10)
+    await chat.load()
+    assert chat.messages[-1].text == "Blue it is."
+
+
+async def test_the_apps_own_api_is_meant_where_none_is_given(serve: Serve, state: States) -> None:
+    async with serve([["Hello."]]) as shared:
+        chat = await state(use_agent_chat())
+        await chat.send_message("Hi")
+        assert [thread.id for thread in await shared.api.list_threads()] == [chat.open_id]
+
+
+def test_text_that_is_written_is_sent_by_leaps_of_an_eighth() -> None:
+    chat, follower = SimpleNamespace(_told=0), SimpleNamespace(live_text="")
+    told = total = 0
+    for _ in range(1700):
+        follower.live_text += "0123456789"
+        if Chat._is_behind(cast(Chat, chat), cast(Follower, follower)):
+            chat._told = len(follower.live_text)
+            told, total = told + 1, total + chat._told
+    assert told < 60
+    assert total < 9 * len(follower.live_text)
+
+
+@pytest.mark.parametrize("api", [42, "assistant", AgentApi])
+def test_what_is_no_api_is_refused_with_a_sentence(api: Any) -> None:
+    with pytest.raises(ValidationError, match="define_agent_api"):
+        use_agent_chat(api)
+
+
+async def test_an_async_function_and_one_that_returns_nothing_are_refused(state: States) -> None:
+    async def later() -> AgentApi:
+        raise AssertionError
+
+    with pytest.raises(ValidationError, match="plain function"):
+        use_agent_chat(later)  # pyright: ignore[reportArgumentType]
+    chat = await state(use_agent_chat(lambda: None))  # pyright: ignore[reportArgumentType]
+    await chat.send_message("Hi")
+    assert "must return an AgentApi" in chat.notice
+    with pytest.raises(ValidationError, match=r"\[thread_id\]"):
+        use_agent_chat(route="/desk")
+
+
+def test_a_message_has_one_key_in_whatever_form_it_comes() -> None:
+    row = MessageView("m1", "user")
+    forms = [row, {"id": "m1"}, Message("m1", "t", "user", [], None)]  # pyright: ignore[reportArgumentType]
+    assert [get_message_key(form) for form in forms] == ["m1"] * 3
+    for var in (rx.Var("m", _var_type=MessageView), rx.Var("m", _var_type=dict[str, Any])):
+        assert "id" in str(get_message_key(var.guess_type()))
+
+
+def test_smooth_text_is_a_component_and_its_pace_is_checked() -> None:
+    assert use_smooth_text is smooth_text
+    assert isinstance(smooth_text("Hello", 10, start_streaming=True), rx.Component)
+    with pytest.raises(ValidationError, match="above 0"):
+        smooth_text("Hello", chars_per_sec=0)
+
+
+async def test_turning_drops_the_subscription_and_leaving_ends_it() -> None:
+    turned, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(_until(turned, work()))
+    await asyncio.sleep(0)
+    turned.set()
+    await waiting
+    assert ended.is_set()
+    turned.clear()
+    ended.clear()
+    leaving = asyncio.create_task(_until(turned, work()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert ended.is_set()
