@@ -11,11 +11,15 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.tools.server import Server
 
 T = TypeVar("T")
+in_production = pytest.mark.parametrize("server", ["prod"], indirect=True, scope="package")
+"""Marks what the development server would only show once more."""
+
 WORDS = [f"w{n}" for n in range(60)]
 HALF = 25
 PACE = 0.02  # seconds between words
@@ -37,7 +41,7 @@ class Chat:
     def go(self, path: str) -> None:
         """Open a path of the app and wait until the page is alive."""
         self.page.goto(self.server.url + path)
-        expect(self.by("thread-list")).to_be_visible()
+        expect(self.page.get_by_role("main")).to_be_visible()
 
     def by(self, testid: str) -> Locator:
         """Return what carries a test id."""

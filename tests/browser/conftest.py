@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
@@ -99,11 +100,15 @@ def troubles() -> Iterator[list[str]]:
 
 @pytest.fixture
 def open_tab(browser: Browser, server: Server, troubles: list[str]) -> Iterator[Callable[..., Chat]]:
-    """Call it for a tab in a browser profile of its own; all are closed afterwards."""
+    """Call it for a tab in a browser profile of its own; all are closed afterwards.
+
+    It takes a path and options of the browser's context, such as `viewport` and `color_scheme`.
+    """
     contexts = []
 
-    def open_one(path: str = "/") -> Chat:
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
+    def open_one(path: str = "/", **options: Any) -> Chat:
+        shape: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+        context = browser.new_context(**shape | options)
         context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -47,6 +48,7 @@ class Server:
         self.port = free_port_pair()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = folder / "data"
+        self.web = folder / "web"
         self.log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -54,7 +56,7 @@ class Server:
             "CHAT_HOST": "127.0.0.1",
             "CHAT_PORT": str(self.port),
             "CHAT_DATA_DIR": str(self.data),
-            "REFLEX_WEB_WORKDIR": str(folder / "web"),
+            "REFLEX_WEB_WORKDIR": str(self.web),
         }
         self._environment = kept | own | environment
 
@@ -62,6 +64,10 @@ class Server:
     def database(self) -> Path:
         """The SQLite file."""
         return self.data / "agents.db"
+
+    def routes(self) -> list[str]:
+        """Return the routes of its pages, as Reflex has built them: `index`, `chat/[thread_id]`, …"""
+        return json.loads((self.web / "routes.json").read_text())
 
     def start(self) -> None:
         """Start it and wait until it answers.

@@ -1,0 +1,174 @@
+"""Everybody can use every page: axe-core finds nothing serious, in light and dark, wide and narrow.
+
+The pages are those that Reflex has built, so that a new one is looked at without anybody thinking of
+it; one whose route has an argument must say below what a visit of it looks like.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from tests.browser.chat import Chat, in_production
+from tests.tools.provider import Call, Provider, Refuse, Turn
+from tests.tools.server import Server
+
+pytestmark = in_production
+
+LOOKS: dict[str, dict[str, Any]] = {
+    f"{scheme} {place}": {
+        "viewport": size,
+        "color_scheme": scheme,
+        "reduced_motion": "reduce",  # what fades in has no contrast yet
+    }
+    for scheme in ("light", "dark")
+    for place, size in {
+        "desk": {"width": 1280, "height": 800},
+        "phone": {"width": 390, "height": 844},
+    }.items()
+}
+PROSE = """## A heading
+
+Some *words* with `code`, a [link](https://example.org) and $e^{i\\pi}+1=0$.
+
+### A smaller one
+
+- [x] done
+- [ ] to do
+
+> quoted
+
+```python
+def answer() -> int:  # a comment
+    return 42 if "string" else None
+```
+
+| name | value |
+|---|---|
+| step | 1 |
+
+$$
+\\int_0^1 x\\,dx
+$$
+"""
+FIGURES = Call("calculator", {"expression": "1 + 1"})
+WRONG = Call("calculator", {"expression": "one"}, id="call_2")
+MAIL = Call("send_email", {"to": "ada@example.org", "subject": "Hi", "body": "Hello"})
+ASK = Call("ask_human", {"question": "Which city?", "options": ["Rome", "Oslo"]})
+
+
+@pytest.fixture(scope="module")
+def threads(browser: Browser, server: Server, provider: Provider) -> Iterator[dict[str, str]]:
+    """One thread of each kind, by what it shows; the one that runs does so as long as the module."""
+    gate = threading.Event()
+    kinds: dict[str, tuple[tuple[Turn, ...], str]] = {
+        "prose and tools": (([FIGURES, WRONG], [PROSE]), "completed"),
+        "an approval": (([MAIL],), "awaiting_tool_results"),
+        "a question": (([ASK],), "awaiting_tool_results"),
+        "a failure": (([Refuse(401, "Incorrect API key provided: none.")],), "failed"),
+        "an answer being written": ((["Once upon ", gate],), "streaming"),
+        "a stopped answer": ((["There was ", gate],), "streaming"),
+    }
+    made: dict[str, str] = {}
+    context = browser.new_context()
+    tab = Chat(context.new_page(), server)
+    for kind, (turns, status) in kinds.items():
+        provider.answer(kind, *turns)
+        tab.go("/")
+        tab.send(kind)
+        tab.wait_until(status)
+        made[kind] = f"/chat/{tab.thread_id}"
+    expect(tab.answer).to_contain_text("There was")
+    tab.by("stop").click()
+    tab.wait_until("stopped")
+    context.close()
+    yield made
+    gate.set()
+
+
+def visits(routes: list[str], threads: dict[str, str]) -> dict[str, str]:
+    """Return where to look, by name: each page of the app, and the page of a thread once for each kind."""
+    found: dict[str, str] = {}
+    for route in routes:
+        if "[" not in route:
+            found[route] = {"index": "/", "404": "/no/such/page"}.get(route, f"/{route}")
+        elif route == "chat/[thread_id]":
+            found |= threads | {"no thread": "/chat/thread_00000000000000000000000000"}
+        else:
+            pytest.fail(f"The page {route} has an argument: say here what a visit of it looks like.")
+    return found
+
+
+def open_drawer(tab: Chat) -> None:
+    """On a phone, the list of threads."""
+    if tab.by("menu").is_visible():
+        tab.by("menu").click()
+        expect(tab.by("new-chat")).to_be_visible()
+
+
+def open_tools(tab: Chat) -> None:
+    """Open every row of a tool, and point at the answer."""
+    for row in tab.page.locator("details.tool:not([open]) > summary").all():
+        row.click()
+    tab.answer.hover()
+
+
+def edit(tab: Chat) -> None:
+    """Begin to write a message anew."""
+    tab.prompts.first.hover()
+    tab.prompts.first.get_by_test_id("edit").click()
+
+
+MOMENTS: dict[str, list[Callable[[Chat], None]]] = {
+    "index": [open_drawer],
+    "prose and tools": [open_tools, edit],
+}
+"""What else there is to see on a page, and how to come to it."""
+
+
+def findings(tab: Chat, where: str) -> list[str]:
+    """Return what is serious or critical on the page as it stands."""
+    return [
+        f"{where}: {found['id']} at {' '.join(node['target'])}: {node['failureSummary']}"
+        for found in Axe().run(tab.page).response["violations"]
+        if found["impact"] in ("serious", "critical")
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_nothing_keeps_anybody_from_using_a_page(
+    look: str, server: Server, threads: dict[str, str], open_tab: Callable[..., Chat], troubles: list[str]
+) -> None:
+    tab = open_tab("/", **LOOKS[look])
+    found: list[str] = []
+    for name, path in visits(server.routes(), threads).items():
+        tab.page.goto(server.url + path)
+        expect(tab.page.locator("h1, h2").locator("visible=true").first).to_be_visible()
+        tab.page.wait_for_load_state("networkidle")
+        found += findings(tab, name)
+        for moment in MOMENTS.get(name, []):
+            moment(tab)
+            found += findings(tab, f"{name}, {moment.__name__}")
+    assert not found, "\n\n".join(found)
+    troubles[:] = [
+        trouble for trouble in troubles if "404" not in trouble
+    ]  # the browser's word for that page
+
+
+def test_what_keeps_somebody_out_is_found(open_tab: Callable[..., Chat]) -> None:
+    tab = open_tab()
+    expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
+    tab.page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=/favicon.svg width=9>')"
+    )
+    tab.page.add_style_tag(content="main h1 { color: #999 !important; }")
+
+    found = findings(tab, "here")
+
+    assert [finding.split(" at ")[0] for finding in found] == ["here: color-contrast", "here: image-alt"]
