@@ -1,0 +1,38 @@
+"""Threads put into a server's database from outside, as another process of the same app would do it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
+from agent_core.testing import ScriptedModel
+from tests.tools.server import Server
+
+T = TypeVar("T")
+
+
+def on_rows(server: Server, act: Callable[[AgentApi], Awaitable[T]]) -> T:
+    """Do something with the API of the server's agent, in a runtime that leaves all work to the server."""
+
+    async def run() -> T:
+        async with Runtime(f"sqlite:///{server.database}", work=False) as runtime:
+            return await act(define_internal_agent_api(runtime, Agent("assistant", ScriptedModel([]))))
+
+    with ThreadPoolExecutor(1) as elsewhere:  # Playwright's event loop runs in this thread
+        return elsewhere.submit(asyncio.run, run()).result()
+
+
+def long_thread(server: Server, count: int) -> str:
+    """Make a thread of `count` messages, numbered; return its id."""
+    messages: list[dict[str, Any]] = [
+        {
+            "role": "assistant" if n % 2 else "user",
+            "parts": [{"type": "text", "text": f"Message {n} of {count}. " + "It says **little**. " * 5}],
+        }
+        for n in range(count)
+    ]
+    thread = on_rows(server, lambda api: api.create_thread(messages=messages, title=f"{count} messages"))
+    return thread.id

@@ -1,0 +1,168 @@
+"""Awkward moments between a tab and its server: nothing is lost, and nothing is sent or typed twice."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
+from tests.browser.rows import on_rows
+from tests.tools.provider import Provider
+from tests.tools.server import Server
+
+pytestmark = in_production
+OpenTab = Callable[..., Chat]
+AWAY = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|Failed to load", re.IGNORECASE)
+
+
+def forgive(troubles: list[str]) -> None:
+    """Take out what a browser says itself when a server is away."""
+    troubles[:] = [trouble for trouble in troubles if not AWAY.search(trouble)]
+
+
+HOUR = 3600 * 1000  # milliseconds
+
+
+def test_offline_and_back(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    provider.answer("Count", counting(gate))
+    tab = open_tab()
+    tab.send("Count")
+    tab.wait_for_half()
+    tab.page.context.set_offline(True)
+    gate.set()
+    eventually(lambda: tab.stored().split(), lambda words: words == WORDS)
+    tab.by("composer").fill("Count")
+    tab.by("composer").press("Enter")  # it waits until it can go
+
+    expect(tab.prompts).to_have_count(2)
+    expect(tab.by("reconnect")).to_be_visible()
+    assert tab.words() == WORDS[:HALF], "what was on the page went away with the network"
+    tab.page.context.set_offline(False)
+
+    expect(tab.answers).to_have_count(2)
+    assert tab.answer_text().split() == WORDS
+    assert tab.answers.first.inner_text().split() == WORDS
+    expect(tab.prompts).to_have_count(2)
+    expect(tab.by("reconnect")).to_have_count(0)
+    forgive(troubles)
+
+
+def test_a_lid_closed_for_an_hour(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    provider.answer("Count", counting(gate))
+    tab = open_tab()
+    tab.page.clock.install()
+    tab.page.reload()
+    tab.send("Count")
+    tab.wait_for_half()
+    tab.by("composer").fill("Half a thou")
+    asleep = tab.page.context.new_cdp_session(tab.page)
+    tab.page.context.set_offline(True)
+    asleep.send("Page.setWebLifecycleState", {"state": "frozen"})
+    gate.set()
+    eventually(lambda: tab.stored().split(), lambda words: words == WORDS)
+
+    asleep.send("Page.setWebLifecycleState", {"state": "active"})
+    tab.page.clock.fast_forward(HOUR)
+    tab.page.context.set_offline(False)
+
+    assert tab.answer_text().split() == WORDS
+    expect(tab.by("composer")).to_have_value("Half a thou")
+    expect(tab.prompts).to_have_count(1)
+    forgive(troubles)
+
+
+def test_the_server_is_killed_while_somebody_types(
+    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    provider.answer("Hello over there", ["Hello."])
+    tab = open_tab()
+    composer = tab.by("composer")
+    expect(composer).to_be_editable()
+    composer.press_sequentially("Hello ")
+    server.kill()
+    composer.press_sequentially("over ")
+    server.start()
+    expect(tab.by("reconnect")).to_have_count(0)
+    composer.press_sequentially("there")  # where the cursor was
+
+    expect(composer).to_be_focused()
+    expect(composer).to_have_value("Hello over there")
+    composer.press("Enter")
+    expect(tab.answer).to_contain_text("Hello.")
+    expect(tab.prompts).to_have_count(1)
+    forgive(troubles)
+
+
+def test_two_tabs_send_at_once(provider: Provider, open_tab: OpenTab) -> None:
+    for prompt in ("Begin", "One", "Two"):
+        provider.answer(prompt, [f"Answer to {prompt}."])
+    first = open_tab()
+    first.send("Begin")
+    first.wait_until("completed")
+    second = open_tab(f"/chat/{first.thread_id}")
+    expect(second.answers).to_have_count(1)
+    now = first.page.evaluate("Date.now()")
+    for tab, prompt in ((first, "One"), (second, "Two")):
+        tab.by("composer").fill(prompt)
+        tab.by("composer-form").evaluate(
+            "(form, at) => { setTimeout(() => form.requestSubmit(), at - Date.now()) }", now + 1500
+        )
+
+    for tab in (first, second):
+        expect(tab.answers).to_have_count(3)
+        tab.wait_until("completed")
+    said = [[row.inner_text() for row in tab.by("message").all()] for tab in (first, second)]
+    assert said[0] == said[1]
+    assert sorted(said[0]) == sorted(
+        text for prompt in ("Begin", "One", "Two") for text in (prompt, f"Answer to {prompt}.")
+    )
+
+
+def test_back_and_forward(provider: Provider, open_tab: OpenTab) -> None:
+    tab = open_tab()
+    for prompt in ("Left", "Right"):
+        provider.answer(prompt, [f"{prompt}, then."])
+        tab.by("new-chat").click()
+        expect(tab.by("suggestion").first).to_be_visible()
+        tab.send(prompt)
+        expect(tab.answer).to_have_text(f"{prompt}, then.")
+    tab.by("composer").fill("a draft of the right one")
+    tab.page.go_back()
+    expect(tab.by("suggestion").first).to_be_visible()
+    tab.page.go_back()
+
+    expect(tab.answer).to_have_text("Left, then.")
+    expect(tab.by("composer")).to_have_value("")
+    tab.page.go_forward()
+    tab.page.go_forward()
+    expect(tab.answer).to_have_text("Right, then.")
+    expect(tab.answers).to_have_count(1)
+    expect(tab.by("composer")).to_have_value("a draft of the right one")
+
+
+def test_a_thread_is_deleted_elsewhere(
+    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
+    tab = open_tab()
+    tab.send("Count")
+    tab.wait_for_half()
+    thread_id = tab.thread_id
+
+    on_rows(server, lambda api: api.delete_thread(thread_id))
+
+    expect(tab.by("page-note")).to_contain_text("deleted")
+    expect(tab.page.locator(f'[data-thread-id="{thread_id}"]')).to_have_count(0)
+    tab.page.reload()
+    expect(tab.by("page-note")).to_contain_text("not here")
+    tab.page.get_by_role("link", name=re.compile("new chat", re.IGNORECASE)).first.click()
+    tab.send("Count")
+    gate.set()
+    assert tab.answer_text().split() == WORDS
