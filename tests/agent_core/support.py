@@ -62,6 +62,16 @@ async def lose_leases(api: AgentApi) -> None:
     await runtime.writer.run(runtime._wake_ups.release, runtime.worker)  # pyright: ignore[reportPrivateUsage]
 
 
+async def live(api: AgentApi, thread_id: str, text: str) -> None:
+    """Wait until the text of a running step has been written down."""
+
+    async def said() -> bool:
+        updates = await api.stream_updates(thread_id)
+        return text in "".join(c.get("delta", "") for u in updates for c in u.chunks)
+
+    await eventually(said)
+
+
 async def texts(api: AgentApi, thread: Thread | str) -> list[str]:
     """Return what each message says."""
     found = await api.list_messages(thread if isinstance(thread, str) else thread.id)

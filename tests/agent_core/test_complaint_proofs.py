@@ -36,8 +36,8 @@ ALSO = {
     3: ("agent_core/test_history::test_any_history_can_be_repaired_once_and_for_all",),
     4: ("chaos/test_chaos::test_what_the_harness_can_see",),
     7: (
-        "agent_core/test_turns::test_stop_in_retry_wait",
-        "agent_core/test_turns::test_stop_while_a_tool_runs_ends_the_tool",
+        "agent_core/test_stops::test_stop_in_retry_wait",
+        "agent_core/test_stops::test_stop_while_a_tool_runs_ends_the_tool",
     ),
     9: (
         "agent_core/test_fences::test_only_one_of_two_workers_claims",
