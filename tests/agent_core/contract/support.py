@@ -1,4 +1,8 @@
-"""A running agent on a fresh database, and how an outsider looks at it."""
+"""A running agent on a fresh database, and how an outsider looks at it.
+
+The tests here are the API's contract, one for each row of its table. They import only what is public,
+so they hold for every way to build the library.
+"""
 
 from __future__ import annotations
 

@@ -20,8 +20,11 @@ from agent_core.procrastinate import ProcrastinateEngine
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.agent_core.contract.support import Contract, Pools
 from tests.agent_core.contract.test_agents import *  # noqa: F403
-from tests.agent_core.contract.test_api import *  # noqa: F403
+from tests.agent_core.contract.test_branches import *  # noqa: F403
+from tests.agent_core.contract.test_reading import *  # noqa: F403
+from tests.agent_core.contract.test_threads import *  # noqa: F403
 from tests.agent_core.contract.test_tools import *  # noqa: F403
+from tests.agent_core.contract.test_turns import *  # noqa: F403
 from tests.tools.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.postgresql  # Procrastinate needs one
