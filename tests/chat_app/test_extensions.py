@@ -124,7 +124,7 @@ async def test_a_registered_agent_answers_the_threads_that_choose_it(serve: Serv
     register_agent(poet(), "Poet")
     async with serve([["Plain."], ["Plain again."]]) as shared:
         await tab.thread.choose_agent("poet")
-        await tab.thread.send("Hi", "msg_1")
+        await tab.thread.send("Hi", "msg_1", [])
         await shared.api.wait_until_idle(tab.thread.open_id, 10)
         await tab.read(shared, lambda: tab.thread.status == "completed")
         assert (tab.thread.agent, tab.thread.turn[-1].parts[-1].text) == ("poet", "Oh!")
