@@ -84,6 +84,30 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleRun:
+    """A run that a schedule has had, as far as what it sent is still there.
+
+    Attributes:
+        thread_id: where it was sent.
+        message_id: the message that it sent.
+        due_at: when it was due, or was asked for.
+        sent_at: when it was sent.
+        queued: it waits until the thread's turn ends.
+    """
+
+    thread_id: str
+    message_id: str
+    due_at: datetime
+    sent_at: datetime
+    queued: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as plain JSON, moments as ISO 8601 strings."""
+        moments = {"due_at": self.due_at.isoformat(), "sent_at": self.sent_at.isoformat()}
+        return {"thread_id": self.thread_id, "message_id": self.message_id, **moments, "queued": self.queued}
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be done about a schedule that has come due.
 

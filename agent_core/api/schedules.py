@@ -9,8 +9,9 @@ from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, storable
 from agent_core.errors import AccessDeniedError, ScheduleNotFoundError, ValidationError
 from agent_core.gate import clean_text, prompt_parts
-from agent_core.schedules import Missed, Schedule
-from agent_core.store import schedule_reads, schedule_runs, schedules
+from agent_core.schedules import Missed, Schedule, ScheduleRun
+from agent_core.store import schedule_reads, schedules
+from agent_core.store import schedule_runs as running
 from agent_core.store.rows import dump
 from agent_core.store.schedules import NewSchedule
 from agent_core.triggers import At, Cron, Every, Trigger, anchored
@@ -161,7 +162,21 @@ class ScheduleMethods(ApiBase):
         Raises:
             ScheduleNotFoundError, ThreadNotFoundError
         """
-        return await self._change(schedule_runs.run_now, schedule_id, ctx)
+        return await self._change(running.run_now, schedule_id, ctx)
+
+    async def schedule_runs(
+        self, schedule_id: str, *, limit: int = 20, ctx: CallContext | None = None
+    ) -> list[ScheduleRun]:
+        """Return the newest runs of a schedule, newest first; those of deleted threads are gone with them.
+
+        Raises:
+            ScheduleNotFoundError
+            ValidationError: the limit is less than 1.
+        """
+        if limit < 1:
+            raise ValidationError("limit must be at least 1.")
+        found = await self._mine(schedule_id, ctx)
+        return await asyncio.to_thread(schedule_reads.runs, self.runtime.reads, found, limit)
 
     async def delete_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> None:
         """Delete a schedule; what it has sent stays.

@@ -6,10 +6,10 @@ from sqlmodel import col, select
 
 from agent_core.clock import as_datetime
 from agent_core.errors import ValidationError
-from agent_core.schedules import Schedule
+from agent_core.schedules import Schedule, ScheduleRun
 from agent_core.store.reads import Reads
 from agent_core.store.rows import load
-from agent_core.tables import ScheduleRow
+from agent_core.tables import MessageRow, ScheduleRow, ThreadRow
 from agent_core.triggers import At, trigger_from
 
 
@@ -41,6 +41,33 @@ def listed(
     return sorted(
         map(to_schedule, rows), key=lambda found: (found.next_at is None, found.next_at or found.created_at)
     )
+
+
+def runs(reads: Reads, schedule: Schedule, limit: int) -> list[ScheduleRun]:
+    """Return the newest runs of a schedule, newest first: a run's message has the schedule's id in its own.
+
+    Of a schedule with a thread only that thread is looked through; else the threads are, by their ids.
+    """
+    message, began = MessageRow, f"{schedule.id}-"
+    statement = select(message).where(col(message.id).startswith(began, autoescape=True))
+    if schedule.thread_id is not None:
+        statement = statement.where(message.thread_id == schedule.thread_id)
+    else:  # each run's thread is called as its message is
+        own = select(ThreadRow.id).where(col(ThreadRow.id).startswith(began, autoescape=True))
+        statement = statement.where(col(message.thread_id).in_(own), message.id == message.thread_id)
+    with reads.session() as session:
+        rows = session.exec(statement.order_by(col(message.created_at).desc()).limit(limit)).all()
+    return [
+        ScheduleRun(
+            row.thread_id,
+            row.id,
+            as_datetime(int(row.id.removeprefix(began)) / 1000),
+            as_datetime(row.created_at),
+            row.queued,
+        )
+        for row in rows
+        if row.id.removeprefix(began).isdecimal()
+    ]
 
 
 def to_schedule(row: ScheduleRow) -> Schedule:

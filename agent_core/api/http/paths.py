@@ -142,5 +142,6 @@ PATHS = (
     Path("POST", _SCHEDULE + "/pause", "pause_schedule"),
     Path("POST", _SCHEDULE + "/resume", "resume_schedule"),
     Path("POST", _SCHEDULE + "/run", "run_schedule_now"),
+    Path("GET", _SCHEDULE + "/runs", "schedule_runs", query={"limit": count}, name="runs"),
     Path("DELETE", _SCHEDULE, "delete_schedule"),
 )
