@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_core.llm import LitellmModel
 from tests.agent_core.databases import PLACE, prepare, url
 
 DATABASES = ("sqlite", "postgresql")
@@ -43,3 +44,9 @@ def path(tmp_path: Path) -> Path:
 def database_url(path: Path) -> str:
     """Return the URL of an empty database of today's schema, on either database."""
     return url(prepare(path))
+
+
+@pytest.fixture(params=["direct", "wrapped"])
+def both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What asks for it holds past litellm's stream wrapper and through it."""
+    monkeypatch.setattr(LitellmModel, "direct", request.param == "direct")
