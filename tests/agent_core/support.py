@@ -84,6 +84,25 @@ async def tool_parts(api: AgentApi, thread: Thread | str) -> list[dict[str, Any]
     return [part for message in found for part in message.parts if "toolCallId" in part]
 
 
+async def waiting(api: AgentApi, thread_id: str, count: int = 1) -> list[str]:
+    """Wait until so many calls wait for a person; return their ids."""
+
+    async def found() -> list[str]:
+        parts = await tool_parts(api, thread_id)
+        ids = [p["toolCallId"] for p in parts if p["state"] in ("approval-requested", "input-available")]
+        thread = await api.get_thread(thread_id)
+        idle = thread is not None and thread.status == "awaiting_tool_results"
+        free = not api.runtime.workpool.busy and not api.runtime.tool_workpool.busy
+        return ids if idle and len(ids) == count and free else []
+
+    return await eventually(found)
+
+
+def outcomes(model: ScriptedModel) -> list[str]:
+    """Return the outcomes that the newest request holds."""
+    return [message["content"] for message in model.requests[-1] if message["role"] == "tool"]
+
+
 def rows(path: Path | str, *tables: Any) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of the tables (all of ours by default), read by a connection of its own."""
     return select_all(path, tables or TABLES)

@@ -14,8 +14,7 @@ from agent_core.runner import tool_calls
 from agent_core.store.rows import CALL, DELTA
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
-from tests.agent_core.support import QUICK, Follower, agent_on, finished, lose_leases, prepare, rows
-from tests.agent_core.test_tool_calls import waiting
+from tests.agent_core.support import QUICK, Follower, agent_on, finished, lose_leases, prepare, rows, waiting
 
 LONG = 30.0
 WAITS = RetryPolicy(max_attempts=3, initial_delay=0.6, jitter=0)

@@ -17,8 +17,7 @@ from agent_core.store.rows import CALL
 from agent_core.testing import ToolUse, eventually
 from agent_core.timeline import PROCESS_ENDED, RESTARTING, Span
 from agent_core.tools import action_tool, async_tool
-from tests.agent_core.support import AT_ONCE, QUICK, agent_on, finished, lose_leases, prepare, rows
-from tests.agent_core.test_tool_calls import waiting
+from tests.agent_core.support import AT_ONCE, QUICK, agent_on, finished, lose_leases, prepare, rows, waiting
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
 

@@ -13,8 +13,7 @@ from agent_core.store import timeouts
 from agent_core.store.rows import WAKE_UP
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool, create_async_tool
-from tests.agent_core.support import agent_on, finished, rows, tool_parts
-from tests.agent_core.test_tool_calls import waiting
+from tests.agent_core.support import agent_on, finished, rows, tool_parts, waiting
 
 SOON, LATER = 0.2, 600.0
 late = create_async_tool(name="ask", description="Ask.", timeout=LATER)
