@@ -32,7 +32,7 @@ ROWS = {
     18: "A step that kills its process each time",
 }
 ALSO = {
-    1: ("agent_core/test_runtime::test_a_tool_whose_process_died",),
+    1: ("agent_core/test_recovery::test_a_tool_whose_process_died",),
     3: ("agent_core/test_history::test_any_history_can_be_repaired_once_and_for_all",),
     4: ("chaos/test_chaos::test_what_the_harness_can_see",),
     7: (
@@ -49,7 +49,7 @@ ALSO = {
     15: ("soak/test_soak::test_a_short_soak_is_steady",),
     16: ("chaos/test_chaos::test_three_workers_on_one_database",),
     17: ("agent_core/test_subscribe::test_over_many_subscriptions_with_a_cursor",),
-    18: ("agent_core/test_runtime::test_a_step_that_kills_its_process_is_sealed",),
+    18: ("agent_core/test_recovery::test_a_step_that_kills_its_process_is_sealed",),
 }
 
 
