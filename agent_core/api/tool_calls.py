@@ -17,6 +17,7 @@ from agent_core.errors import (
 )
 from agent_core.gate import clean_text
 from agent_core.store import approvals, outcomes, timeouts
+from agent_core.store.waiting import Waiting, waiting
 from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments
 
 _log = logging.getLogger(__name__)
@@ -114,6 +115,24 @@ class ToolCallMethods(ApiBase):
         raise UnreachableToolCallError(
             f"There is no tool call {call_id!r} that you may answer; pass thread_id to ask about one thread."
         )
+
+    async def list_waiting(
+        self, limit: int = 100, *, user_id: str | None = None, ctx: CallContext | None = None
+    ) -> list[Waiting]:
+        """Return the calls that wait for a person's yes or for an outcome, the longest wait first.
+
+        Args:
+            limit: how many at the most, from 1.
+            user_id: only in this person's threads.
+            ctx: who calls; if it has a user, only their own threads count, whatever `user_id` says.
+        """
+        if limit < 1:
+            raise ValidationError("limit must be at least 1.")
+        caller = ctx.user_id if ctx else None
+        if caller is not None and user_id not in (None, caller):
+            return []
+        owner = user_id if caller is None else caller
+        return await asyncio.to_thread(self.runtime.reads.read, waiting, limit, owner)
 
     async def approve_tool_calls(
         self,

@@ -4,6 +4,7 @@ import reflex as rx
 from reflex_components_core.react_router import link
 
 from chat_app.components.controls import button, icon, icon_button, keyed, testid
+from chat_app.components.inbox import inbox_link
 from chat_app.react import ago
 from chat_app.state import ThreadList
 from chat_app.state.view import ThreadItem
@@ -32,6 +33,7 @@ def sidebar() -> rx.Component:
         thread_list(),
         rx.el.div(
             rx.el.span(ThreadList.model, class_name="model", title=ThreadList.model),
+            inbox_link(on_click=_close_drawer),
             theme_toggle(),
             class_name="sidebar-foot",
         ),

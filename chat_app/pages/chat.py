@@ -8,9 +8,9 @@ from chat_app.components.notes import thread_note
 from chat_app.components.shell import shell
 from chat_app.components.topbar import topbar
 from chat_app.components.turn import notice
-from chat_app.state import Offers, OpenThread, Stream, ThreadList
+from chat_app.state import Inbox, Offers, OpenThread, Stream, ThreadList
 
-ON_LOAD = [Stream.open, ThreadList.open, Offers.open]
+ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Inbox.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor."""
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from agent_core.messages import Thread, attachment_id, is_tool_part, tool_name
+from agent_core.messages import TOOL_PREFIX, Thread, attachment_id, is_tool_part, tool_name
+from agent_core.store.waiting import Waiting
 from chat_app.extensions import TOOL_VIEWS
 from chat_app.state.kinds import PICTURES
-from chat_app.state.view import FileView, MessageView, PartView, ThreadItem, ToolView
+from chat_app.state.view import FileView, MessageView, PartView, ThreadItem, ToolView, WaitingView
 from chat_app.text import clean_text, shorten
 
 MAX_PROMPT_SHOWN = 20_000
@@ -303,3 +304,16 @@ def duration(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def waiting_view(call: Waiting) -> WaitingView:
+    """Return the row of a call that waits for the person, as its own thread shows it."""
+    asks = call.kind == "approval"
+    part = {
+        "type": TOOL_PREFIX + call.name,
+        "toolCallId": call.tool_call_id,
+        "state": "approval-requested" if asks else "input-available",
+        "input": call.input,
+    }
+    tool = tool_view(part, Context(is_async=lambda name: not asks))
+    return WaitingView(call.thread_id, thread_title(call.title), call.since.timestamp(), tool)

@@ -19,6 +19,7 @@ from chat_app.models import ModelChoice, choose_model, offered_models
 from chat_app.settings import Settings, load_settings
 from chat_app.state.answering import answering
 from chat_app.state.feed import Feed
+from chat_app.state.waits import Waits
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Service:
     offers: tuple[ModelChoice, ...]
     api: AgentApi
     feed: Feed
+    waits: Waits
 
 
 _opened: Service | None = None
@@ -76,11 +78,12 @@ async def opened(
         return await api.get_thread(thread_id)
 
     async with Runtime(database_url=settings.database_url) as runtime:
-        api, feed = define_agent_api(runtime, agent or answering(settings, offers, read)), Feed()
+        api = define_agent_api(runtime, agent or answering(settings, offers, read))
+        feed, waits = Feed(), Waits()
         for other in AGENTS.values():
             runtime.register(other)
-        async with feed.following(api):
-            _opened = Service(settings, choice, offers, api, feed)
+        async with feed.following(api), waits.following(api):
+            _opened = Service(settings, choice, offers, api, feed, waits)
             try:
                 yield _opened
             finally:

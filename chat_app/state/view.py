@@ -112,6 +112,16 @@ class RetryView:
 
 
 @dataclass(frozen=True)
+class WaitingView:
+    """A tool call of some thread that waits for the person; `at` is since when, in seconds since the epoch."""
+
+    thread_id: str
+    title: str
+    at: float
+    tool: ToolView
+
+
+@dataclass(frozen=True)
 class ThreadItem:
     """A row of the thread list.
 

@@ -94,3 +94,19 @@ def test_arguments_are_changed_before_a_tool_may_run(provider: Provider, open_ta
     assert "bob@example.org" in outcome["content"]
     tab.page.reload()
     expect(tab.by("tool-status")).to_contain_text(" s")  # how long it took is known
+
+
+def test_what_waits_in_another_thread_is_answered_in_the_inbox(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Ask me", [Call("ask_human", {"question": "Which city?"})], ["Thank you."])
+    tab, other = open_tab(), open_tab()
+    tab.send("Ask me")
+    expect(other.by("inbox-count")).to_be_visible()
+
+    other.by("inbox-link").click()
+    item = other.by("inbox-item").filter(has_text="Which city?")
+    item.get_by_test_id("answer").fill("Oslo")
+    item.get_by_test_id("answer-send").click()
+
+    expect(item).to_have_count(0)
+    expect(tab.answer).to_contain_text("Thank you.")
+    assert "Oslo" in provider.requests[-1]["messages"][-1]["content"]

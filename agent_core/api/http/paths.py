@@ -120,6 +120,7 @@ PATHS = (
             ("PUT", "/timeout", "set_tool_call_timeout", "seconds"),
         )
     ),
+    Path("GET", "/waiting", "list_waiting", query={"limit": count}, name="waiting"),
     Path("GET", _THREAD + "/updates", "stream_updates", query={"from_seq": count}, name="updates"),
     Path("POST", _THREAD + "/streams", "list_messages_with_streams", optional=("stream_args",)),
     Path("GET", _THREAD + "/timeline", "timeline", query={"turns": count}, name="spans"),

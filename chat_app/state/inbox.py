@@ -1,0 +1,71 @@
+"""Everything that waits for the person, in whatever thread, and what they say to it."""
+
+from typing import Any
+
+import reflex as rx
+
+from agent_core.errors import AgentCoreError
+from chat_app.state.service import service
+from chat_app.state.view import WaitingView
+from chat_app.text import clean_text
+
+
+class Inbox(rx.State):
+    """What waits, as every tab shows it.
+
+    Attributes:
+        items: approvals and questions, the longest wait first.
+        count: how many they are.
+        notice: why something the person said was not taken.
+    """
+
+    items: list[WaitingView] = []
+    count: int = 0
+    loaded: bool = False
+    notice: str = ""
+
+    @rx.event
+    def open(self):
+        """Show what is known at once, then follow the changes."""
+        self.notice = ""
+        self._show()
+        return Inbox.follow
+
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Send the list to this tab whenever it changes, until the tab leaves."""
+        waits, version = service().waits, -1
+        while True:
+            version = await waits.after(version)
+            async with self:
+                self._show()
+
+    def _show(self) -> None:
+        waits = service().waits
+        if self.items != waits.items or self.loaded != (waits.version > 0):
+            self.items, self.count, self.loaded = waits.items, len(waits.items), waits.version > 0
+
+    @rx.event
+    async def approve(self, thread_id: str, call_id: str, edited: dict[str, Any] | None):
+        """Let a tool run, with exactly the arguments shown or with those that a person put in their place."""
+        args = None if edited is None else {call_id: edited}
+        await self._do("approve_tool_calls", thread_id, [call_id], args=args)
+
+    @rx.event
+    async def deny(self, thread_id: str, call_id: str, reason: str):
+        """Tell the agent that it may not, and why."""
+        await self._do("deny_tool_calls", thread_id, [call_id], clean_text(reason).strip() or None)
+
+    @rx.event
+    async def answer(self, form: dict[str, Any]):
+        """Give a person's answer as the outcome of the tool call that waits for it."""
+        words = clean_text(str(form.get("answer") or "")).strip()
+        if words:
+            await self._do("add_tool_result", form["call_id"], words, thread_id=form["thread_id"])
+
+    async def _do(self, method: str, *args: Any, **options: Any) -> None:
+        self.notice = ""
+        try:
+            await getattr(service().api, method)(*args, **options)
+        except AgentCoreError as error:
+            self.notice = str(error)
