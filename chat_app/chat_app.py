@@ -4,7 +4,7 @@ import reflex as rx
 
 from chat_app import extensions
 from chat_app.components.shell import reconnect_banner
-from chat_app.pages import inbox
+from chat_app.pages import archive, inbox
 from chat_app.pages.chat import ON_LOAD, new_chat, thread
 from chat_app.pages.not_found import not_found
 from chat_app.settings import load_settings
@@ -34,6 +34,7 @@ app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful
 app.add_page(new_chat, route="/", title=NAME, on_load=ON_LOAD)
 app.add_page(thread, route="/chat/[thread_id]", title=NAME, on_load=ON_LOAD)
 app.add_page(inbox.inbox, route="/inbox", title=f"Inbox · {NAME}", on_load=inbox.ON_LOAD)
+app.add_page(archive.archive, route="/archive", title=f"Archived · {NAME}", on_load=archive.ON_LOAD)
 app.add_page(not_found, route="404", title=f"Not found · {NAME}", on_load=ThreadList.open)
 for page in extensions.PAGES.values():
     # A page of somebody's own shows the shell, and no thread of the app's unless it says so.

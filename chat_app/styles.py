@@ -72,7 +72,19 @@ SHAPE = {
     "mono": 'ui-monospace, "SF Mono", "Cascadia Code", Menlo, Consolas, "DejaVu Sans Mono", monospace',
 }
 
-SHEETS = ["base", "shell", "composer", "messages", "markdown", "tools", "actions", "inbox", "settings"]
+SHEETS = [
+    "base",
+    "shell",
+    "threads",
+    "palette",
+    "composer",
+    "messages",
+    "markdown",
+    "tools",
+    "actions",
+    "inbox",
+    "settings",
+]
 
 
 def _rule(selector: str, tokens: dict[str, str]) -> str:

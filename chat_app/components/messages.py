@@ -23,6 +23,7 @@ def messages() -> rx.Component:
         anchor=OpenThread.anchor,
         sent=OpenThread.sent,
         running=OpenThread.is_running,
+        on_seek=OpenThread.seek,
     )
 
 

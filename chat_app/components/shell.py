@@ -4,9 +4,12 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components.controls import icon, icon_button, testid
+from chat_app.components.search import search
 from chat_app.components.sidebar import DRAWER, sidebar
 from chat_app.react import steady
+from chat_app.react.lists import toast
 from chat_app.state import OpenThread
+from chat_app.state.threads import UNDO_SECONDS
 from chat_app.words import FILES, say, speak
 
 
@@ -18,7 +21,7 @@ def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Compon
             rx.el.header(
                 icon_button(
                     "panel-left",
-                    "Threads",
+                    say("sidebar.threads"),
                     class_name="menu",
                     custom_attrs={"popoverTarget": DRAWER, "data-testid": "menu"},
                 ),
@@ -28,6 +31,8 @@ def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Compon
             *children,
             class_name="main",
         ),
+        search(),
+        toast(seconds=UNDO_SECONDS),
         class_name="app",
     )
     return steady(speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())

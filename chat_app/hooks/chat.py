@@ -16,8 +16,8 @@ from agent_core.ids import new_id
 from chat_app.hooks.apis import ApiSource, found
 from chat_app.state.agents import async_tools
 from chat_app.state.follower import Follower
+from chat_app.state.listing import thread_title
 from chat_app.state.opened import Opened
-from chat_app.state.present import thread_title
 from chat_app.state.stream import Following
 from chat_app.state.view import MessageView
 

@@ -36,23 +36,3 @@ export function Countdown({ seconds }) {
   const words = left > 0 ? say("turn.in_seconds", "in {seconds} s", { seconds: left }) : say("turn.now", "now");
   return <span className="seconds">{words}</span>;
 }
-
-/** When it was, in words short enough for a list. */
-export function Ago({ at }) {
-  const now = useNow(30_000);
-  const seconds = Math.max(0, now / 1000 - at);
-  const date = new Date(at * 1000);
-  return (
-    <time dateTime={date.toISOString()} title={date.toLocaleString()} suppressHydrationWarning>
-      {ago(seconds, date)}
-    </time>
-  );
-}
-
-function ago(seconds, date) {
-  if (seconds < 60) return "now";
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
-  if (seconds < 604_800) return `${Math.floor(seconds / 86_400)} d`;
-  return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-}

@@ -29,6 +29,7 @@ FILES = (
     "math.jsx",
     "paint.jsx",
     "reveal.js",
+    "seek.js",
     "smooth.jsx",
     "steady.jsx",
     "stream.jsx",
@@ -42,6 +43,10 @@ MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
 
 def _sent(text: rx.Var[str], message_id: rx.Var[str], files: rx.Var[list[dict[str, str]]]) -> list[rx.Var]:
     return [text, message_id, files]
+
+
+def _id(message_id: rx.Var[str]) -> list[rx.Var]:
+    return [message_id]
 
 
 def _gap(run: rx.Var[str], have: rx.Var[int]) -> list[rx.Var]:
@@ -106,7 +111,10 @@ class Outbox(rx.Component):
 
 
 class Viewport(rx.Component):
-    """The scrolling column of messages, which follows its end while the reader is there."""
+    """The scrolling column of messages, which follows its end while the reader is there.
+
+    `on_seek` gets the id of the message in the address when it is not among the rows.
+    """
 
     library = LIBRARY["viewport.jsx"]
     tag = "Viewport"
@@ -114,6 +122,7 @@ class Viewport(rx.Component):
     anchor: rx.Var[str]
     sent: rx.Var[str]
     running: rx.Var[bool]
+    on_seek: rx.EventHandler[_id]
 
 
 class Elapsed(rx.Component):
@@ -130,14 +139,6 @@ class Countdown(rx.Component):
     library = LIBRARY["clock.jsx"]
     tag = "Countdown"
     seconds: rx.Var[float]
-
-
-class Ago(rx.Component):
-    """When `at` (seconds since the epoch) was, in a word or two."""
-
-    library = LIBRARY["clock.jsx"]
-    tag = "Ago"
-    at: rx.Var[float]
 
 
 class Steady(rx.Component):
@@ -172,7 +173,6 @@ class CopyButton(rx.Component):
     label: rx.Var[str]
 
 
-ago = Ago.create
 composer = Composer.create
 copy_button = CopyButton.create
 countdown = Countdown.create

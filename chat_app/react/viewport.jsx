@@ -5,6 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react
 import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
 import { useWords } from "../../words/words.js";
 import { LiveRegion } from "./announce.jsx";
+import { useSeek } from "./seek.js";
 
 const AT_END_PX = 24;
 const FAR_PX = 160;
@@ -12,7 +13,7 @@ const FAR_PX = 160;
 const fromEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight;
 const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-export function Viewport({ children, thread, anchor, sent, running = false }) {
+export function Viewport({ children, thread, anchor, sent, running = false, onSeek }) {
   const say = useWords();
   const box = useRef(null);
   const column = useRef(null);
@@ -37,6 +38,8 @@ export function Viewport({ children, thread, anchor, sent, running = false }) {
 
   // Another thread, or a message of one's own: to the end at once.
   useLayoutEffect(() => toEnd(), [thread, sent, toEnd]);
+
+  useSeek(box, Boolean(anchor), () => (seen.current.follow = false), onSeek);
 
   // Earlier rows were put in above: keep the distance from the end.
   useLayoutEffect(() => {

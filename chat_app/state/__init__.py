@@ -3,8 +3,9 @@
 from chat_app.state.actions import Actions
 from chat_app.state.choosing import Offers
 from chat_app.state.inbox import Inbox
+from chat_app.state.search import Search
 from chat_app.state.stream import Stream
 from chat_app.state.thread import OpenThread
-from chat_app.state.threads import ThreadList
+from chat_app.state.threads import Archive, ThreadList
 
-__all__ = ["Actions", "Inbox", "Offers", "OpenThread", "Stream", "ThreadList"]
+__all__ = ["Actions", "Archive", "Inbox", "Offers", "OpenThread", "Search", "Stream", "ThreadList"]

@@ -18,6 +18,9 @@ from chat_app.text import clean_text, from_unit, units
 PAGE = 40
 """How many earlier messages the page holds before it is asked for more."""
 
+BEFORE = 10
+"""How many messages before one that a link leads to are shown with it."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -159,6 +162,12 @@ class Follower:
     def more(self) -> None:
         """Hold another page of earlier messages."""
         self.limit += PAGE
+
+    def reach(self, message_id: str) -> None:
+        """Hold as many earlier messages as it takes to show this one with some before it."""
+        place = next((n for n, message in enumerate(self._messages) if message["id"] == message_id), None)
+        if place is not None:
+            self.limit = max(self.limit, self._turn_start() - place + BEFORE)
 
     def known(self) -> list[str]:
         """The ids of the newest messages of the person, which have arrived."""

@@ -10,7 +10,7 @@ from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundE
 from chat_app.state.follower import Follower, follower_of
 from chat_app.state.hints import hint
 from chat_app.state.kinds import MAX_FILES
-from chat_app.state.present import thread_title
+from chat_app.state.listing import thread_title
 from chat_app.state.service import service
 from chat_app.state.view import MessageView, RetryView
 from chat_app.text import clean_text
@@ -159,6 +159,13 @@ class Opened(rx.State, mixin=True):
         """Show another page of earlier messages."""
         if follower := self._follower():
             follower.more()
+            self.show(follower)
+
+    @rx.event
+    def seek(self, message_id: str):
+        """Show earlier messages as far back as this one, to which a link leads."""
+        if follower := self._follower():
+            follower.reach(message_id)
             self.show(follower)
 
     @rx.event

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from agent_core.messages import TOOL_PREFIX, Thread, attachment_id, is_tool_part, tool_name
-from agent_core.store.waiting import Waiting
+from agent_core.messages import attachment_id, is_tool_part, tool_name
 from chat_app.extensions import TOOL_VIEWS
 from chat_app.state.kinds import PICTURES
-from chat_app.state.view import FileView, MessageView, PartView, ThreadItem, ToolView, WaitingView
+from chat_app.state.view import FileView, MessageView, PartView, ToolView
 from chat_app.text import clean_text, shorten
 
 MAX_PROMPT_SHOWN = 20_000
@@ -22,10 +21,8 @@ MORE_PROMPT_SHOWN = 100_000
 MAX_FIELD_SHOWN = 20_000
 """A longer argument or result of a tool is cut in the page, in characters."""
 
-UNTITLED = "New chat"
 STOPPED = "stopped"
 """What agent_core gives as the error of a call that a person's Stop cut off."""
-_TONES = {"streaming": "running", "awaiting_tool_results": "running", "failed": "failed"}
 _TOOL_STATES = {
     "input-streaming": "preparing",
     "input-available": "running",
@@ -283,37 +280,8 @@ def pretty(value: object) -> str:
     return clean_text(shorten(text, MAX_FIELD_SHOWN))
 
 
-def thread_item(thread: Thread) -> ThreadItem:
-    """Return the row of a thread in the list."""
-    return ThreadItem(
-        id=thread.id,
-        title=thread_title(thread.title),
-        tone=_TONES.get(str(thread.status), ""),
-        at=thread.updated_at.timestamp() // 60 * 60,
-    )
-
-
-def thread_title(title: str | None) -> str:
-    """Return one line to call a thread by."""
-    words = " ".join((title or "").split())
-    return clean_text(shorten(words, 120)) or UNTITLED
-
-
 def duration(seconds: float) -> str:
     """Return a span of time in words as short as those of a stopwatch."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-
-
-def waiting_view(call: Waiting) -> WaitingView:
-    """Return the row of a call that waits for the person, as its own thread shows it."""
-    asks = call.kind == "approval"
-    part = {
-        "type": TOOL_PREFIX + call.name,
-        "toolCallId": call.tool_call_id,
-        "state": "approval-requested" if asks else "input-available",
-        "input": call.input,
-    }
-    tool = tool_view(part, Context(is_async=lambda name: not asks))
-    return WaitingView(call.thread_id, thread_title(call.title), call.since.timestamp(), tool)

@@ -1,4 +1,4 @@
-"""What the whole process shares: the runtime, the agent's API and the feed of the thread list.
+"""What the whole process shares: the runtime, the agent's API and the feeds of the thread lists.
 
 Opened by the app's lifespan, once per worker and never at import: the server forks its workers after
 the app is imported, and no engine, thread or scheduler survives a fork.
@@ -32,6 +32,7 @@ class Service:
     api: AgentApi
     feed: Feed
     waits: Waits
+    archive: Feed
 
 
 _opened: Service | None = None
@@ -79,11 +80,11 @@ async def opened(
 
     async with Runtime(database_url=settings.database_url) as runtime:
         api = define_agent_api(runtime, agent or answering(settings, offers, read))
-        feed, waits = Feed(), Waits()
+        feed, archive, waits = Feed(api), Feed(api, archived=True), Waits()
         for other in AGENTS.values():
             runtime.register(other)
-        async with feed.following(api), waits.following(api):
-            _opened = Service(settings, choice, offers, api, feed, waits)
+        async with feed.following(), archive.following(), waits.following(api):
+            _opened = Service(settings, choice, offers, api, feed, waits, archive)
             try:
                 yield _opened
             finally:

@@ -1,26 +1,134 @@
-"""The list of threads in the sidebar."""
+"""The lists of threads: the sidebar's, and the archive's."""
 
-from contextlib import suppress
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
 
 import reflex as rx
 
-from agent_core.errors import ThreadNotFoundError
+from agent_core.errors import AgentCoreError, ThreadNotFoundError
+from chat_app.state.feed import Feed
+from chat_app.state.listing import one_line
 from chat_app.state.service import service
-from chat_app.state.view import ThreadItem
+from chat_app.state.view import ThreadPatch
+from chat_app.state.window import Window
+
+logger = logging.getLogger(__name__)
+
+UNDO_SECONDS = 8
+"""How long a deleted thread can be brought back, as the page says."""
+GRACE = 4
+"""How much longer it really can: Undo in the last moment still works on a slow line."""
 
 
-class ThreadList(rx.State):
-    """The threads as every tab shows them.
+class ThreadRows(rx.State, mixin=True):
+    """What a page shows of one list of threads; the rows themselves stand in the browser.
 
     Attributes:
+        patch: what changed last.
         active_id: the thread that is open in this tab.
-        confirming_id: the thread that is about to be deleted, until the person says so.
     """
 
-    items: list[ThreadItem] = []
+    patch: ThreadPatch = ThreadPatch()
     active_id: str = ""
-    confirming_id: str = ""
-    loaded: bool = False
+    _window: Window | None = None
+    _connection: str = ""
+
+    def _feed(self) -> Feed:
+        return service().feed
+
+    def _open(self) -> None:
+        connection = self.router.session.session_id
+        if self._window is None:
+            self._window = Window()
+        if connection != self._connection:  # a page that was loaded anew has no rows
+            self._connection = connection
+            self._window.forget()
+            self._window.limit = Window.PAGE
+        self.active_id = str(getattr(self, "thread_id", "") or "")  # the route's argument
+
+    def _show(self) -> None:
+        feed = self._feed()
+        if self._window is not None and feed.version and (patch := self._window.patch(feed)):
+            self.patch = patch
+
+    async def _follow(self) -> None:
+        async with self:  # pyright: ignore[reportGeneralTypeIssues]  -- in a background task
+            window, feed, version = self._window or Window(), self._feed(), 0
+            self._window = window
+        with feed.watched(window):
+            await feed.reach(window)
+            while True:
+                version = await feed.after(version)
+                async with self:  # pyright: ignore[reportGeneralTypeIssues]
+                    self._show()
+
+    @rx.event
+    async def load_more(self, shown: int):
+        """Show a page more; `shown` is how many the page has."""
+        if self._window is not None:
+            self._window.lengthen(shown)
+            await self._feed().reach(self._window)
+            self._show()
+
+    @rx.event
+    def resend(self):
+        """Send everything again; the page missed something."""
+        if self._window is not None:
+            self._window.forget()
+            self._show()
+
+    async def _do(self, thread_id: str, doing: Awaitable[object]) -> bool:
+        """Do what a person asked for; what could not be done is shown as it is."""
+        try:
+            await doing
+        except AgentCoreError as error:
+            if not isinstance(error, ThreadNotFoundError):  # another tab was faster
+                logger.warning("The thread %s could not be changed: %s", thread_id, error)
+            self._correct(thread_id)
+            return False
+        return True
+
+    def _correct(self, thread_id: str) -> None:
+        """Show a row as it is: the page may have foreseen something else."""
+        if self._window is not None:
+            self._window.doubt(thread_id)
+            self._show()
+
+    @rx.event
+    async def rename(self, thread_id: str, title: str):
+        """Give a thread another title; a blank one changes nothing."""
+        if words := one_line(title):
+            await self._do(thread_id, service().api.update_thread(thread_id, title=words))
+
+    @rx.event
+    async def pin(self, thread_id: str, pinned: bool):
+        """Put a thread above the others, or back among them."""
+        await self._do(thread_id, service().api.update_thread(thread_id, pinned=pinned))
+
+    @rx.event
+    async def archive(self, thread_id: str, archived: bool):
+        """Put a thread into the archive, or take it out."""
+        await self._do(thread_id, service().api.update_thread(thread_id, archived=archived))
+
+    @rx.event
+    async def delete(self, thread_id: str):
+        """Delete a thread, running or not; for a moment it can be brought back."""
+        await self._do(thread_id, service().api.delete_thread(thread_id, undo_for=UNDO_SECONDS + GRACE))
+        return rx.redirect("/") if thread_id == self.active_id else None
+
+    @rx.event
+    async def restore(self, thread_id: str, opened: bool):
+        """Bring a deleted thread back; `opened` says whether it is to be opened, too."""
+        restored = await self._do(thread_id, service().api.restore_thread(thread_id))
+        self._correct(thread_id)  # who is quick enough is not even seen to have deleted it
+        return rx.redirect(f"/chat/{thread_id}") if restored and opened else None
+
+
+class ThreadList(ThreadRows, rx.State):
+    """The threads in the sidebar."""
+
     model: str = ""
     demo: bool = False
 
@@ -28,31 +136,30 @@ class ThreadList(rx.State):
     def open(self):
         """Show what is known at once, then follow the changes."""
         shared = service()
-        self.items, self.loaded = shared.feed.items, shared.feed.version > 0
         self.model, self.demo = shared.choice.name, shared.choice.is_demo
-        self.confirming_id = ""
-        self.active_id = str(self.thread_id or "")  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        self._open()
+        self._show()
         return ThreadList.follow
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
-        """Send the list to this tab whenever it changes, until the tab leaves."""
-        feed, version = service().feed, -1
-        while True:
-            version = await feed.after(version)
-            async with self:
-                if self.items != feed.items or not self.loaded:
-                    self.items, self.loaded = feed.items, True
+        """Send this tab what changed, until it leaves."""
+        await self._follow()
+
+
+class Archive(ThreadRows, rx.State):
+    """The threads in the archive."""
+
+    def _feed(self) -> Feed:
+        return service().archive
 
     @rx.event
-    def ask_delete(self, thread_id: str):
-        """Ask whether to delete a thread; "" takes the question back."""
-        self.confirming_id = thread_id
+    def open(self):
+        """Follow the archive."""
+        self._open()
+        return Archive.follow
 
-    @rx.event
-    async def delete(self, thread_id: str):
-        """Delete a thread for good, running or not."""
-        self.confirming_id = ""
-        with suppress(ThreadNotFoundError):  # another tab was faster
-            await service().api.delete_thread(thread_id)
-        return rx.redirect("/") if thread_id == self.active_id else None
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Send this tab what changed, until it leaves."""
+        await self._follow()

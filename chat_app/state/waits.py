@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager, suppress
 
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
-from chat_app.state.present import waiting_view
+from agent_core.messages import TOOL_PREFIX
+from agent_core.store.waiting import Waiting
+from chat_app.state.listing import thread_title
+from chat_app.state.present import Context, tool_view
 from chat_app.state.view import WaitingView
 
 logger = logging.getLogger(__name__)
@@ -60,3 +63,16 @@ class Waits:
         self.version += 1
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def waiting_view(call: Waiting) -> WaitingView:
+    """Return the row of a call that waits for the person, as its own thread shows it."""
+    asks = call.kind == "approval"
+    part = {
+        "type": TOOL_PREFIX + call.name,
+        "toolCallId": call.tool_call_id,
+        "state": "approval-requested" if asks else "input-available",
+        "input": call.input,
+    }
+    tool = tool_view(part, Context(is_async=lambda name: not asks))
+    return WaitingView(call.thread_id, thread_title(call.title), call.since.timestamp(), tool)

@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from chat_app.state.hints import DEFAULT, HINTS, hint
+from chat_app.state.listing import UNTITLED, thread_title
 from chat_app.state.present import (
     MAX_FIELD_SHOWN,
     MAX_PROMPT_SHOWN,
     MORE_PROMPT_SHOWN,
-    UNTITLED,
     Context,
     duration,
     message_view,
     part_view,
-    thread_title,
     tool_view,
 )
 

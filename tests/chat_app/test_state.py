@@ -7,13 +7,9 @@ from pathlib import Path
 import pytest
 import reflex as rx
 
-from agent_core import Thread
-from agent_core.clock import as_datetime
 from agent_core.errors import ModelError
 from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
-from chat_app.state.feed import Feed, rows
-from chat_app.state.present import UNTITLED
 from chat_app.state.service import service
 from tests.chat_app.support import Serve, Tab
 
@@ -143,15 +139,6 @@ def states(tab: Tab) -> dict[str, str]:
     return {part.tool.id: part.tool.state for part in parts}
 
 
-async def test_a_thread_is_deleted_once_from_however_many_tabs(serve: Serve, tab: Tab) -> None:
-    async with serve([["Hello."]]) as shared:
-        await send(tab, "Hi")
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
-        await tab.threads.delete(tab.thread.open_id)
-        assert await shared.api.list_threads() == []
-        await tab.threads.delete(tab.thread.open_id)  # another tab was faster
-
-
 async def test_deletion_is_told_to_a_tab_that_shows_the_thread(serve: Serve, tab: Tab) -> None:
     async with serve([["Half", 60.0]]) as shared:
         await send(tab, "Hi")
@@ -173,28 +160,6 @@ async def test_turning_to_another_thread_shows_nothing_of_the_one_before(serve: 
         assert (tab.thread.turn, tab.thread.title, tab.thread.phase) == ([], "", "loading")
 
 
-async def test_the_list_is_read_once_for_all_tabs_and_told_when_it_changes(serve: Serve, tab: Tab) -> None:
-    async with serve([["Hello."]]) as shared:
-        first = await shared.feed.after(0)
-        await send(tab, "Hi")
-        version = await shared.feed.after(first)
-        while shared.feed.items[0].tone:
-            version = await shared.feed.after(version)
-        assert [(item.title, item.tone) for item in shared.feed.items] == [("Hi", "")]
-        assert UNTITLED not in [item.title for item in shared.feed.items]
-
-
-def test_two_running_threads_do_not_change_places_all_the_time() -> None:
-    def thread(name: str, second: float) -> Thread:
-        at = as_datetime(1_200_000_000 + second)
-        return Thread(id=name, status="streaming", created_at=at, updated_at=at)
-
-    one = [item.id for item in rows([thread("a", 10), thread("b", 11), thread("c", -100)])]
-    other = [item.id for item in rows([thread("b", 12), thread("a", 13), thread("c", -100)])]
-    assert one == other == ["b", "a", "c"]
-
-
 async def test_without_a_running_app_there_is_no_service() -> None:
-    assert Feed().items == []
     with pytest.raises(RuntimeError, match="lifespan"):
         service()

@@ -1,0 +1,28 @@
+"""The search dialog, which Ctrl+K opens on every page."""
+
+import reflex as rx
+
+from chat_app.react.lists import palette
+from chat_app.state import Search
+from chat_app.words import say
+
+
+def search() -> rx.Component:
+    """The dialog: what can be done from anywhere, and a search in titles and messages."""
+    return palette(
+        commands=commands(),
+        query=Search.query,
+        hits=Search.hits,
+        trouble=Search.trouble,
+        on_query=Search.find,
+        on_theme=rx.toggle_color_mode,
+    )
+
+
+def commands() -> list[dict[str, rx.Var[str] | str]]:
+    """What can be done from anywhere; one more is one more line here."""
+    return [
+        {"name": "new", "icon": "new", "label": say("sidebar.new_chat"), "to": "/"},
+        {"name": "archive", "icon": "archive", "label": say("sidebar.archived"), "to": "/archive"},
+        {"name": "theme", "icon": "theme", "label": say("sidebar.theme"), "to": ""},
+    ]

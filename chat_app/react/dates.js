@@ -1,0 +1,52 @@
+// When it was, in words: by the calendar of the person's own time zone, which the server does not know.
+
+const DAY = 86_400_000;
+
+/** The first moments of today, of yesterday, and of a week and a month ago. */
+export function calendar(now) {
+  const midnight = new Date(now);
+  midnight.setHours(0, 0, 0, 0);
+  const back = (days) => new Date(midnight).setDate(midnight.getDate() - days);
+  return { today: +midnight, yesterday: back(1), week: back(7), month: back(30), year: midnight.getFullYear() };
+}
+
+/** Which group a row belongs to: a name, or the first day of a month as milliseconds. */
+export function groupOf(row, days) {
+  if (row.pinned) return "pinned";
+  const at = row.at * 1000;
+  if (at >= days.today) return "today";
+  if (at >= days.yesterday) return "yesterday";
+  if (at >= days.week) return "week";
+  if (at >= days.month) return "month";
+  const date = new Date(at);
+  return +new Date(date.getFullYear(), date.getMonth());
+}
+
+/** Rows in groups, in the order they have: [[group, rows], …]. */
+export function grouped(rows, now) {
+  const days = calendar(now);
+  const groups = [];
+  for (const row of rows) {
+    const name = groupOf(row, days);
+    if (groups.at(-1)?.[0] !== name) groups.push([name, []]);
+    groups.at(-1)[1].push(row);
+  }
+  return groups;
+}
+
+/** The name of a month, with its year if that is not this one. */
+export function monthName(first, now, language) {
+  const date = new Date(first);
+  const year = date.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
+  return date.toLocaleDateString(language, { month: "long", year });
+}
+
+/** How long ago, in a word or two. */
+export function ago(at, now, say, language) {
+  const seconds = Math.max(0, now / 1000 - at);
+  if (seconds < 60) return say("sidebar.ago_now", "now");
+  if (seconds < 3600) return say("sidebar.ago_minutes", "{count} min", { count: Math.floor(seconds / 60) });
+  if (seconds < DAY / 1000) return say("sidebar.ago_hours", "{count} h", { count: Math.floor(seconds / 3600) });
+  if (seconds < (7 * DAY) / 1000) return say("sidebar.ago_days", "{count} d", { count: Math.floor(seconds / 86_400) });
+  return new Date(at * 1000).toLocaleDateString(language, { day: "numeric", month: "short" });
+}

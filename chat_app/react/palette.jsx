@@ -1,0 +1,119 @@
+// The dialog of Ctrl+K: commands, the newest threads, and a search in titles and messages. The field keeps
+// the focus, the arrow keys move through what is below it, and Enter takes it.
+
+import { useEffect, useId, useMemo, useRef, useState } from "react";
+import { useNavigate } from "react-router";
+import Search from "lucide-react/dist/esm/icons/search.mjs";
+import { useWords } from "../../words/words.js";
+import { Options, optionsFor } from "./results.jsx";
+import { useRows } from "./rows.js";
+
+const PAUSE_MS = 150; // between the last key and the search
+
+/** Open with Ctrl+K (on a Mac Cmd+K), and with whatever is marked as a button for it. */
+function useOpening(open) {
+  useEffect(() => {
+    const onKey = (event) => {
+      if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      open();
+    };
+    const onClick = (event) => event.target.closest?.("[data-open-palette]") && open();
+    window.addEventListener("keydown", onKey);
+    document.addEventListener("click", onClick);
+    return () => {
+      window.removeEventListener("keydown", onKey);
+      document.removeEventListener("click", onClick);
+    };
+  }, [open]);
+}
+
+/** Ask the server once the person has paused. */
+function useSearch(words, onQuery) {
+  const ask = useRef(onQuery);
+  ask.current = onQuery;
+  useEffect(() => {
+    if (!words) return undefined;
+    const timer = setTimeout(() => ask.current(words), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [words]);
+}
+
+export function Palette({ commands = [], query = "", hits = [], trouble = "", onQuery, onTheme }) {
+  const say = useWords();
+  const go = useNavigate();
+  const dialog = useRef(null);
+  const field = useRef(null);
+  const name = useId();
+  const [text, setText] = useState("");
+  const [at, setAt] = useState(0);
+  const words = text.trim().replace(/\s+/g, " ");
+  const current = query === words; // what is shown belongs to what is written
+  const { rows } = useRows("main");
+  const options = useMemo(() => optionsFor(words, commands, rows, hits), [words, commands, rows, hits]);
+  useSearch(words, onQuery);
+  const open = useMemo(
+    () => () => {
+      document.querySelector(".sidebar:popover-open")?.hidePopover();
+      if (!dialog.current.open) dialog.current.showModal();
+      field.current.select();
+    },
+    [],
+  );
+  useOpening(open);
+  useEffect(() => setAt(0), [words]);
+  useEffect(() => {
+    document.getElementById(`${name}-${at}`)?.scrollIntoView({ block: "nearest" });
+  }, [name, at]);
+
+  const take = (option) => {
+    if (!option) return;
+    dialog.current.close();
+    if (option.to) go(option.to);
+    else if (option.id === "theme") onTheme();
+  };
+  const onKeyDown = (event) => {
+    event.stopPropagation();
+    if (event.nativeEvent.isComposing) return;
+    const last = options.length - 1;
+    if (event.key === "ArrowDown") setAt(at >= last ? 0 : at + 1);
+    else if (event.key === "ArrowUp") setAt(at <= 0 ? last : at - 1);
+    else if (event.key === "Enter") take(options[at]);
+    else if (event.key === "k" && (event.ctrlKey || event.metaKey)) dialog.current.close();
+    else return;
+    event.preventDefault();
+  };
+  const nothing = words && current && !hits.length;
+  return (
+    <dialog ref={dialog} className="palette" aria-label={say("search.label", "Search")} onClose={() => setText("")} onClick={(event) => event.target === dialog.current && dialog.current.close()} data-testid="palette">
+      <div className="palette-field">
+        <Search size={16} aria-hidden="true" />
+        <input
+          ref={field}
+          value={text}
+          maxLength={200}
+          dir="auto"
+          role="combobox"
+          aria-expanded="true"
+          aria-autocomplete="list"
+          aria-controls={name}
+          aria-activedescendant={options.length ? `${name}-${at}` : undefined}
+          aria-label={say("search.placeholder", "Search titles and messages")}
+          placeholder={say("search.placeholder", "Search titles and messages")}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={onKeyDown}
+          autoComplete="off"
+          spellCheck={false}
+          data-testid="palette-field"
+        />
+        <kbd>Esc</kbd>
+      </div>
+      <Options name={name} options={options} at={at} words={words} onTake={take} onPoint={setAt} />
+      <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
+        {nothing && (trouble || say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
+        {words && !current && !hits.length && say("search.searching", "Searching …")}
+        {words && current && hits.length > 0 && <span className="sr-only">{say("search.found", "{count} found", { count: hits.length })}</span>}
+      </p>
+    </dialog>
+  );
+}

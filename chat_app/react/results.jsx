@@ -1,0 +1,92 @@
+// What the search dialog offers: commands, the newest threads or the hits of a search, each one option.
+
+import { Fragment } from "react";
+import Archive from "lucide-react/dist/esm/icons/archive.mjs";
+import MessageSquare from "lucide-react/dist/esm/icons/message-square.mjs";
+import MessagesSquare from "lucide-react/dist/esm/icons/messages-square.mjs";
+import SquarePen from "lucide-react/dist/esm/icons/square-pen.mjs";
+import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
+import { useLanguage, useWords } from "../../words/words.js";
+import { ago } from "./dates.js";
+
+const NEWEST = 6;
+const ICONS = { archive: Archive, hit: MessageSquare, new: SquarePen, theme: SunMoon, thread: MessagesSquare };
+
+const says = (text, words) => words.toLowerCase().split(" ").every((word) => text.toLowerCase().includes(word));
+
+/** The options for what is written in the field, in order; `group` is where each stands. */
+export function optionsFor(words, commands, rows, hits) {
+  const fitting = commands.filter((command) => !words || says(command.label, words));
+  const acts = fitting.map(({ name, label, icon, to }) => ({ id: name, group: "commands", icon, title: label, to }));
+  const found = words
+    ? hits.map((hit) => ({
+        id: `${hit.thread_id}-${hit.message_id}`,
+        group: "found",
+        icon: hit.archived ? "archive" : hit.message_id ? "hit" : "thread",
+        title: hit.title,
+        snippet: hit.snippet,
+        at: hit.at,
+        archived: hit.archived,
+        to: `/chat/${hit.thread_id}${hit.message_id && `#${hit.message_id}`}`,
+      }))
+    : [...rows]
+        .sort((a, b) => b.at - a.at)
+        .slice(0, NEWEST)
+        .map((row) => ({ id: row.id, group: "newest", icon: "thread", title: row.title, at: row.at, to: `/chat/${row.id}` }));
+  return words ? [...found, ...acts] : [...acts, ...found];
+}
+
+/** A text with the words of a search marked in it. */
+function Marked({ text, words }) {
+  if (!words) return text;
+  const escaped = words.split(" ").map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const pieces = text.split(new RegExp(`(${escaped.join("|")})`, "giu"));
+  return pieces.map((piece, i) => (i % 2 ? <mark key={i}>{piece}</mark> : piece));
+}
+
+function Option({ id, option, chosen, words, onTake, onPoint }) {
+  const say = useWords();
+  const language = useLanguage();
+  const Icon = ICONS[option.icon] ?? MessageSquare;
+  const marked = option.group === "found" ? words : "";
+  return (
+    <li id={id} role="option" aria-selected={chosen} className="option" onClick={onTake} onMouseMove={chosen ? undefined : onPoint} data-testid="option" data-to={option.to}>
+      <Icon size={16} aria-hidden="true" />
+      <span className="option-text">
+        <span className="option-title" dir="auto">
+          <Marked text={option.title || say("sidebar.new_chat", "New chat")} words={marked} />
+        </span>
+        {option.snippet && (
+          <span className="option-snippet" dir="auto">
+            <Marked text={option.snippet} words={marked} />
+          </span>
+        )}
+      </span>
+      {option.archived && <span className="sr-only">, {say("sidebar.archived", "Archived")}</span>}
+      {option.at && <time>{ago(option.at, Date.now(), say, language)}</time>}
+    </li>
+  );
+}
+
+export function Options({ name, options, at, words, onTake, onPoint }) {
+  const say = useWords();
+  const heads = {
+    commands: say("search.commands", "Go to"),
+    found: say("search.hits", "Threads and messages"),
+    newest: say("search.newest", "Newest threads"),
+  };
+  return (
+    <ul id={name} role="listbox" className="options" aria-label={say("search.label", "Search")}>
+      {options.map((option, i) => (
+        <Fragment key={`${option.group}-${option.id}`}>
+          {option.group !== options[i - 1]?.group && (
+            <li role="presentation" className="options-head">
+              {heads[option.group]}
+            </li>
+          )}
+          <Option id={`${name}-${i}`} option={option} chosen={i === at} words={words} onTake={() => onTake(option)} onPoint={() => onPoint(i)} />
+        </Fragment>
+      ))}
+    </ul>
+  );
+}

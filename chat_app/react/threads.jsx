@@ -1,0 +1,154 @@
+// A list of threads: in groups by date, loaded page by page as it is scrolled, changed row by row. With the
+// arrow keys one goes from row to row, F2 renames, Delete deletes, and the button beside a row has the rest.
+
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useLanguage, useWords } from "../../words/words.js";
+import { ago, grouped, monthName } from "./dates.js";
+import { Menu } from "./menu.jsx";
+import { rowsOf, useRows } from "./rows.js";
+import { Row } from "./thread_row.jsx";
+import { toast } from "./toast.jsx";
+
+const LOST_MS = 300; // a patch that is on its way needs no asking for
+const MARGIN = "600px";
+
+function useMinute() {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 30_000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
+
+/** Take in what the server sends; ask again when something was missed. */
+function usePatches(list, patch, onGap) {
+  const ask = useRef(onGap);
+  ask.current = onGap;
+  useLayoutEffect(() => {
+    if (rowsOf(list).take(patch)) return undefined;
+    const timer = setTimeout(() => ask.current(), LOST_MS);
+    return () => clearTimeout(timer);
+  }, [list, patch]);
+}
+
+/** Ask for more whenever the end of the list comes near. */
+function useMore(box, { rows, more }, onMore) {
+  const end = useRef(null);
+  const ask = useRef(onMore);
+  ask.current = onMore;
+  const count = rows.length;
+  useEffect(() => {
+    if (!more) return undefined;
+    const watch = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && ask.current(count),
+      { root: box.current, rootMargin: MARGIN },
+    );
+    watch.observe(end.current);
+    return () => watch.disconnect();
+  }, [box, count, more]);
+  return end;
+}
+
+const link = (box, id) => box.querySelector(`[data-thread-id="${CSS.escape(id)}"] a`);
+
+function focusBeside(box, from, step) {
+  const links = [...box.querySelectorAll(".thread-item a")];
+  const place = links.indexOf(from);
+  const next = { Home: 0, End: links.length - 1 }[step] ?? place + step;
+  links[Math.min(links.length - 1, Math.max(0, next))]?.focus();
+}
+
+/** What can be done with a row, each shown at once and then asked of the server. */
+function useActions(list, box, activeId, props, setMenu, setRenaming) {
+  const latest = useRef(null);
+  latest.current = {
+    rename(row, title) {
+      setRenaming(null);
+      requestAnimationFrame(() => link(box.current, row.id)?.focus());
+      const words = title?.trim().replace(/\s+/g, " ");
+      if (!words || words === row.title) return;
+      rowsOf(list).foresee(row.id, { title: words });
+      props.onRename(row.id, words);
+    },
+    edit: (row) => setRenaming(row.id),
+    menu: (row, button) => setMenu({ row, button }),
+    pin(row) {
+      rowsOf(list).foresee(row.id, { pinned: !row.pinned });
+      props.onPin(row.id, !row.pinned);
+    },
+    archive(row) {
+      latest.current.leave(row);
+      props.onArchive(row.id, list !== "archive");
+    },
+    delete(row, byKey) {
+      latest.current.leave(row);
+      props.onDelete(row.id);
+      const undo = () => props.onRestore(row.id, row.id === activeId);
+      toast({ title: row.title, undo, focus: byKey });
+    },
+    leave(row) {
+      const links = [...box.current.querySelectorAll(".thread-item a")];
+      const at = links.findIndex((each) => each.closest("li").contains(document.activeElement));
+      (links[at + 1] ?? links[at - 1])?.focus();
+      rowsOf(list).foresee(row.id, null);
+    },
+    key(event, row) {
+      const step = { ArrowDown: 1, ArrowUp: -1, Home: "Home", End: "End" }[event.key];
+      if (step !== undefined) focusBeside(box.current, event.target.closest("li").querySelector("a"), step);
+      else if (event.key === "F2") latest.current.edit(row);
+      else if (event.key === "Delete") latest.current.delete(row, true);
+      else return;
+      event.preventDefault();
+    },
+  };
+  return useCallback((name, ...given) => latest.current[name](...given), []);
+}
+
+export function Threads({ list = "main", patch, activeId = "", empty, ...props }) {
+  const say = useWords();
+  const language = useLanguage();
+  const now = useMinute();
+  const box = useRef(null);
+  const [menu, setMenu] = useState(null);
+  const [renaming, setRenaming] = useState(null);
+  const [focused, setFocused] = useState(null);
+  usePatches(list, patch, props.onGap);
+  const shown = useRows(list);
+  const end = useMore(box, shown, props.onMore);
+  const act = useActions(list, box, activeId, props, setMenu, setRenaming);
+  const first = shown.rows.some((row) => row.id === focused) ? focused : (shown.rows.find((row) => row.id === activeId) ?? shown.rows[0])?.id;
+  const names = {
+    pinned: say("sidebar.pinned", "Pinned"),
+    today: say("sidebar.today", "Today"),
+    yesterday: say("sidebar.yesterday", "Yesterday"),
+    week: say("sidebar.last_week", "Previous 7 days"),
+    month: say("sidebar.last_month", "Previous 30 days"),
+  };
+  return (
+    <div ref={box} className="thread-list" data-testid={list === "main" ? "thread-list" : "archive"} onFocus={(event) => setFocused(event.target.closest("[data-thread-id]")?.dataset.threadId ?? null)}>
+      {shown.number > 0 && !shown.rows.length && <p className="nothing">{empty}</p>}
+      {grouped(shown.rows, now).map(([name, rows]) => (
+        <section key={name} aria-label={names[name] ?? monthName(name, now, language)}>
+          <h2 aria-hidden="true">{names[name] ?? monthName(name, now, language)}</h2>
+          <ul>
+            {rows.map((row) => (
+              <Row
+                key={row.id}
+                row={row}
+                when={ago(row.at, now, say, language)}
+                active={row.id === activeId}
+                reachable={row.id === first}
+                opened={row.id === menu?.row.id}
+                renaming={row.id === renaming}
+                act={act}
+              />
+            ))}
+          </ul>
+        </section>
+      ))}
+      <div ref={end} className="list-end" />
+      <Menu menu={menu} archived={list === "archive"} act={act} onClose={() => setMenu(null)} />
+    </div>
+  );
+}

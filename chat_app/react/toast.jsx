@@ -1,0 +1,54 @@
+// A word about what has just been deleted, with the way back, for a few seconds. It outlives navigations, and
+// is a popover so that it stands above an open drawer, too.
+
+import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useWords } from "../../words/words.js";
+
+let shown = null;
+let timer = 0;
+const listeners = new Set();
+
+function show(next) {
+  clearTimeout(timer);
+  shown = next;
+  for (const listener of listeners) listener();
+}
+
+/** Say that the thread of a `title` was deleted; `undo` brings it back, and `focus` moves there. */
+export const toast = (said) => show({ ...said, at: Date.now() });
+
+const subscribe = (listener) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+export function Toast({ seconds = 8 }) {
+  const said = useSyncExternalStore(subscribe, () => shown, () => null);
+  const say = useWords();
+  const box = useRef(null);
+  const button = useRef(null);
+  useEffect(() => {
+    if (!said) return;
+    if (!box.current.matches(":popover-open")) box.current.showPopover();
+    clearTimeout(timer);
+    timer = setTimeout(() => show(null), seconds * 1000 - (Date.now() - said.at));
+    if (said.focus) button.current.focus();
+  }, [said, seconds]);
+  const undo = () => {
+    said.undo();
+    show(null);
+  };
+  const title = said?.title || say("sidebar.new_chat", "New chat");
+  return (
+    <div role="status">
+      {said && (
+        <div ref={box} popover="manual" className="toast" data-testid="toast">
+          <span dir="auto">{say("sidebar.deleted", "“{title}” was deleted", { title })}</span>
+          <button ref={button} type="button" onClick={undo} data-testid="undo">
+            {say("sidebar.undo", "Undo")}
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

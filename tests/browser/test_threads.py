@@ -1,0 +1,219 @@
+"""The list of threads in a browser: found, renamed, pinned, put away, deleted and brought back, in every tab."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.chat import Chat, eventually
+from tests.tools.server import Server
+
+OpenTab = Callable[..., Chat]
+MANY = 130
+LONG = 400
+LONG_THREAD = "thread_long"
+
+
+def thread_id(number: int) -> str:
+    return f"thread_many{number:04d}"
+
+
+@pytest.fixture(autouse=True)
+def threads(server: Server) -> Iterator[None]:
+    """Put many threads, and one with many messages, into the database; take out all afterwards."""
+    now = time.time()
+    with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
+        for number in range(MANY):
+            _thread(database, thread_id(number), f"Number {number}", now - 100 - number * 7200)
+            said = "The lighthouse keeper of Number 77 sleeps" if number == 77 else f"Word {number}"
+            _message(database, thread_id(number), 1, said, now)
+        _thread(database, LONG_THREAD, "A long talk", now - 50)
+        for number in range(LONG):
+            said = "A line about heliotrope" if number == 3 else f"Line {number}"
+            _message(database, LONG_THREAD, number + 1, said, now)
+    yield
+    with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
+        for table, column in (("agent_message", "thread_id"), ("agent_thread", "id")):
+            database.execute(
+                f"delete from {table} where {column} like 'thread_many%' or {column} = 'thread_long'"
+            )
+
+
+def _thread(database: sqlite3.Connection, name: str, title: str, at: float) -> None:
+    counts = ("seq", "cursor", "trimmed", "turn_cursor", "attempt", "crashes", "steps", "position")
+    flags = ("stop_signal", "pinned", "archived")
+    values = {"id": name, "agent": "assistant", "title": title, "status": "completed", "meta": "{}"}
+    row = {**values, **dict.fromkeys(counts + flags, 0), "created_at": at, "updated_at": at}
+    marks = ", ".join("?" * len(row))
+    database.execute(f"insert into agent_thread ({', '.join(row)}) values ({marks})", list(row.values()))
+
+
+def _message(database: sqlite3.Connection, thread: str, place: int, text: str, at: float) -> None:
+    parts = json.dumps([{"type": "text", "text": text}])
+    values = (thread, f"msg_{thread}_{place}", place, "user", parts, "{}", False, at, 0)
+    database.execute(
+        "insert into agent_message (thread_id, id, position, role, parts, meta, queued, created_at, branch)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        values,
+    )
+
+
+def row(tab: Chat, title: str) -> Locator:
+    return tab.by("thread-item").filter(has=tab.page.get_by_text(title, exact=True))
+
+
+def do(tab: Chat, title: str, what: str) -> None:
+    """Choose something from the menu of a row."""
+    row(tab, title).hover()
+    row(tab, title).get_by_test_id("thread-menu").click()
+    tab.by(f"menu-{what}").click()
+
+
+def test_a_search_finds_a_message_in_its_context_and_leads_to_it_far_up(open_tab: OpenTab) -> None:
+    tab = open_tab()
+    expect(row(tab, "A long talk")).to_be_visible()
+    tab.page.keyboard.press("Control+k")
+    tab.by("palette-field").fill("heliotrope LINE")
+    option = tab.by("option").filter(has_text="about heliotrope")
+    expect(option.locator("mark").first).to_have_text("line")
+    option.click()
+
+    tab.page.wait_for_url(re.compile(r"thread_long#msg_thread_long_4$"))
+    found = tab.page.locator('[data-message-id="msg_thread_long_4"]')
+    expect(found).to_be_in_viewport()
+    expect(found).to_contain_text("A line about heliotrope")
+
+    tab.page.reload()  # the address alone leads there, too
+    expect(found).to_be_in_viewport()
+
+
+def test_a_search_finds_what_is_not_loaded_and_says_when_there_is_nothing(open_tab: OpenTab) -> None:
+    tab = open_tab()
+    tab.by("search").click()
+    tab.by("palette-field").fill("KEEPER lighthouse")
+    expect(tab.by("option").filter(has_text="Number 77").first).to_contain_text("lighthouse keeper")
+    tab.by("palette-field").fill("zebra crossing")
+    expect(tab.by("palette-word")).to_contain_text("zebra crossing")
+    tab.page.keyboard.press("Escape")
+    expect(tab.by("palette")).to_be_hidden()
+
+
+def test_the_list_is_loaded_as_it_is_scrolled_and_what_changes_far_down_is_shown(open_tab: OpenTab) -> None:
+    tab, other = open_tab(), open_tab()
+    expect(row(tab, "Number 0")).to_be_visible()
+    assert tab.by("thread-item").count() < MANY
+    for _ in range(10):
+        tab.by("thread-list").evaluate("list => list.scrollTo(0, list.scrollHeight)")
+        tab.page.wait_for_timeout(100)
+    expect(row(tab, f"Number {MANY - 1}")).to_be_visible()
+
+    do(other, "Number 3", "pin")
+    expect(tab.page.locator('section[aria-label="Pinned"]')).to_contain_text("Number 3")
+    expect(other.by("thread-list").locator("h2").first).to_have_text("Pinned")
+    assert tab.by("thread-item").count() >= MANY
+
+
+def test_a_new_name_and_the_archive_are_seen_in_every_tab(open_tab: OpenTab) -> None:
+    tab, other = open_tab(), open_tab("/archive")
+    do(tab, "Number 5", "edit")
+    tab.by("rename").fill("  A better   name ")
+    tab.by("rename").press("Enter")
+    expect(row(other, "A better name")).to_be_visible()
+    do(tab, "Number 6", "edit")
+    tab.by("rename").fill("Never mind")
+    tab.by("rename").press("Escape")
+    expect(row(tab, "Number 6")).to_be_visible()
+
+    do(tab, "A better name", "archive")
+    archived = other.by("archive").get_by_test_id("thread-item").filter(has_text="A better name")
+    expect(archived).to_be_visible()
+    expect(other.by("thread-list").get_by_text("A better name")).to_have_count(0)
+    archived.hover()
+    archived.get_by_test_id("thread-menu").click()
+    other.by("menu-archive").click()
+    expect(archived).to_have_count(0)
+    expect(row(tab, "A better name")).to_be_visible()
+
+
+def test_what_was_deleted_comes_back_with_undo_and_is_opened_again(open_tab: OpenTab) -> None:
+    tab, other = open_tab(f"/chat/{thread_id(8)}"), open_tab()
+    expect(tab.prompts).to_have_text(re.compile("Word 8"))
+    do(tab, "Number 8", "delete")
+    expect(row(tab, "Number 8")).to_have_count(0)
+    expect(row(other, "Number 8")).to_have_count(0)
+    tab.page.wait_for_url(re.compile(r"/$"))
+
+    tab.by("undo").click()
+
+    tab.page.wait_for_url(re.compile(thread_id(8)))
+    expect(tab.prompts).to_have_text(re.compile("Word 8"))
+    expect(row(other, "Number 8")).to_be_visible()
+    expect(tab.by("toast")).to_have_count(0)
+
+
+def test_a_deleted_thread_stays_deleted_although_the_server_dies_and_the_tab_closes(
+    server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    tab = open_tab()
+    do(tab, "Number 9", "delete")
+    eventually(lambda: _in_bin(server, thread_id(9)), lambda gone: gone == [True])
+    server.kill()
+    tab.page.close()
+    server.start()
+
+    again = open_tab()
+    expect(row(again, "Number 10")).to_be_visible()
+    expect(row(again, "Number 9")).to_have_count(0)
+    eventually(lambda: _in_bin(server, thread_id(9)), lambda gone: gone == [])
+    away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|\[vite\]|Failed to load resource", re.IGNORECASE)
+    troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
+
+
+def _in_bin(server: Server, name: str) -> list[bool]:
+    """Whether a thread waits to be deleted for good; [] if it is."""
+    with contextlib.closing(sqlite3.connect(server.database)) as database:
+        found = database.execute("select delete_at from agent_thread where id = ?", [name]).fetchall()
+    return [moment is not None for (moment,) in found]
+
+
+def test_everything_can_be_done_with_the_keyboard(open_tab: OpenTab) -> None:
+    tab = open_tab()
+    keys = tab.page.keyboard
+    link = row(tab, "Number 20").get_by_role("link")
+    expect(link).to_be_attached()
+    row(tab, "Number 19").get_by_role("link").focus()
+    keys.press("ArrowDown")
+    expect(link).to_be_focused()
+    keys.press("F2")
+    expect(tab.by("rename")).to_be_focused()
+    keys.type("Twenty")
+    keys.press("Enter")
+    expect(row(tab, "Twenty").get_by_role("link")).to_be_focused()
+
+    keys.press("Tab")  # the row's menu
+    keys.press("Enter")
+    expect(tab.by("menu-edit")).to_be_focused()
+    keys.press("ArrowDown")
+    keys.press("Enter")  # Pin
+    expect(tab.page.locator('section[aria-label="Pinned"]')).to_contain_text("Twenty")
+
+    row(tab, "Number 21").get_by_role("link").focus()
+    keys.press("Delete")
+    expect(row(tab, "Number 21")).to_have_count(0)
+    expect(tab.by("undo")).to_be_focused()
+    keys.press("Enter")
+    expect(row(tab, "Number 21")).to_be_visible()
+
+    keys.press("Control+k")
+    expect(tab.by("palette-field")).to_be_focused()
+    keys.type("archived")
+    expect(tab.by("option").first).to_have_attribute("data-to", "/archive")
+    keys.press("Enter")
+    tab.page.wait_for_url(re.compile("/archive$"))
