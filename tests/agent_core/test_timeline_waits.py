@@ -72,7 +72,7 @@ async def test_while_retries_wait(path: Path, ends: str) -> None:
             ("wait", "waiting", 2, False),
         ]
         await api.stop_thread(thread.id)
-        assert [(s.kind, s.status) for s in await spans(api, thread)] == [
+        assert [(s.kind, s.status) for s in await spans(api, thread, "turn", "model", "tool", "wait")] == [
             ("turn", "stopped"),
             ("model", "failed"),
         ]
