@@ -1,0 +1,100 @@
+"""The demo's agent, the whole way: through litellm and the durable runtime to its tools and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import AgentApi, Message, Runtime, Thread, define_internal_agent_api
+from agent_core.testing import eventually
+from chat_app.demo.agent import build_agent
+from chat_app.models import choose_model
+from chat_app.settings import Settings
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[AgentApi]:
+    settings = Settings(data_dir=tmp_path, model="demo", demo_speed=200.0)
+    agent = build_agent(choose_model(settings, {}), settings)
+    async with Runtime(database_url=f"sqlite:///{tmp_path}/agents.db") as runtime:
+        yield define_internal_agent_api(runtime, agent)
+
+
+async def ask(api: AgentApi, prompt: str) -> tuple[Thread, Message]:
+    thread = await api.create_thread(prompt)
+    thread = await api.wait_until_idle(thread.id, timeout=20)
+    return thread, (await api.list_messages(thread.id))[-1]
+
+
+def tools_of(message: Message) -> list[dict[str, Any]]:
+    return [part for part in message.parts if part["type"].startswith("tool-")]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("What time is it in Tokyo, and what is 12.5 * (3 + 4)?", ["(Asia/Tokyo)", "**87.5**"]),
+        ("What time is it, then compute 2^10", ["(UTC)", "**1024**"]),
+        ("what is 1 / 0?", ["Division by zero"]),
+        ("Search the docs for CHAT_DEMO_SPEED", ["configuration.md"]),
+        ("Run the slow task for 0.5 sec", ["slow task is done"]),
+        ("Call the unreliable service, 1 failures", ["**42** at attempt 2"]),
+        ("Fail with 503 midway", ["lighthouse"]),
+    ],
+)
+async def test_it_uses_its_tools_and_answers_from_their_outcomes(api: AgentApi, prompt: str, said: list[str]):
+    thread, message = await ask(api, prompt)
+    assert (thread.status, thread.error) == ("completed", None)
+    for words in said:
+        assert words in message.parts[-1]["text"]
+
+
+async def test_a_person_is_asked_and_the_answer_used(api: AgentApi):
+    thread = await api.create_thread("Ask me which colour I like")
+
+    async def waiting() -> list[dict[str, Any]]:
+        found = await api.get_thread(thread.id)
+        assert found is not None
+        return (
+            tools_of((await api.list_messages(thread.id))[-1])
+            if found.status == "awaiting_tool_results"
+            else []
+        )
+
+    [call] = await eventually(waiting, 30)
+    assert call["input"] == {"question": "Which colour I like?"}
+    await api.add_tool_result(call["toolCallId"], "blue")
+    await api.wait_until_idle(thread.id, timeout=10)
+    assert "**blue**" in (await api.list_messages(thread.id))[-1].parts[-1]["text"]
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_an_email_waits_for_a_yes(api: AgentApi, tmp_path: Path, approve: bool):
+    thread = await api.create_thread("Send an e-mail to ada@example.com saying hello")
+
+    async def waiting() -> list[dict[str, Any]]:
+        calls = tools_of((await api.list_messages(thread.id))[-1])
+        return [call for call in calls if call["state"] == "approval-requested"]
+
+    [call] = await eventually(waiting, 30)
+    outbox = tmp_path / "outbox.jsonl"
+    assert not outbox.exists()
+    if approve:
+        await api.approve_tool_calls(thread.id, [call["toolCallId"]])
+    else:
+        await api.deny_tool_calls(thread.id, [call["toolCallId"]], "Not today.")
+    await api.wait_until_idle(thread.id, timeout=10)
+    said = (await api.list_messages(thread.id))[-1].parts[-1]["text"]
+    assert outbox.exists() is approve
+    assert ("is sent" if approve else "Not today.") in said
+
+
+async def test_a_rate_limit_passes_and_a_wrong_key_does_not(api: AgentApi):
+    thread, message = await ask(api, "fail with 429 once")
+    assert (thread.status, message.parts[-1]["text"]) == ("completed", "It worked after all, at attempt 2.")
+    thread, _ = await ask(api, "fail hard")
+    assert thread.status == "failed"
+    assert "Incorrect API key provided" in (thread.error or "")
