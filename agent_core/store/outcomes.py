@@ -60,18 +60,7 @@ def finish(
         FenceLost: it has its outcome, waits for approval, or another attempt runs; nothing was written.
     """
     ticked = deltas.ask_tick(tx, thread_id)
-    event = "succeed" if error is None else "fail"
-    values = {
-        "thread_id": thread_id,
-        "call_id": call_id,
-        "new_output": output,
-        "new_error": error,
-        "now": tx.now,
-    }
-    if attempt is None:
-        ended = tx.ask(_END[event], **values)
-    else:
-        ended = tx.ask(_END_MINE[event], **values, at_attempt=attempt)
+    ended = _ask_end(tx, thread_id, call_id, output, error, attempt)
     advanced = ask_advance(tx, thread_id)
     cursor, row = ticked(), ended()
     if row is None:
@@ -84,6 +73,23 @@ def finish(
     if error is not None:
         chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": error}
     return end(tx, thread_id, cursor, row, [chunk], advanced)
+
+
+def _ask_end(
+    tx: Tx, thread_id: str, call_id: str, output: str | None, error: str | None, attempt: int | None
+) -> Callable[[], tuple[Any, ...] | None]:
+    """Ask for the end of a call, under its worker's fence if it has one; the answer is (seq, message id)."""
+    values = {
+        "thread_id": thread_id,
+        "call_id": call_id,
+        "new_output": output,
+        "new_error": error,
+        "now": tx.now,
+    }
+    event = "succeed" if error is None else "fail"
+    if attempt is None:
+        return tx.ask(_END[event], **values)
+    return tx.ask(_END_MINE[event], **values, at_attempt=attempt)
 
 
 def end(
