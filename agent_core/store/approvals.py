@@ -55,10 +55,7 @@ def decide(
             raise ToolCallFinishedError(f"The tool call {call_id!r} does not wait for approval any more.")
         if approved:
             tx.wake.enqueue(tx, tool_key(thread_id, call_id), thread_id)
-            chunks += _approved(tx, thread_id, call_id, edited)
-        else:
-            denied: Chunk = {"type": "tool-output-denied", "toolCallId": call_id}
-            chunks.append(denied | ({"reason": reason} if reason else {}))
+        chunks += _approved(tx, thread_id, call_id, edited) if approved else [_denied(call_id, reason)]
     if row is not None:
         end(tx, thread_id, cursor, row, chunks)
         tx.touched.add(LIST_FEED)  # whether it waits for a person is shown there
@@ -97,3 +94,8 @@ def _approved(tx: Tx, thread_id: str, call_id: str, edited: Any) -> list[Chunk]:
         {"type": "tool-approval-request", **call, "approvalId": call_id},
         answer,
     ]
+
+
+def _denied(call_id: str, reason: str | None) -> Chunk:
+    """Return what followers are told; the person's words are shown."""
+    return {"type": "tool-output-denied", "toolCallId": call_id} | ({"reason": reason} if reason else {})
