@@ -89,13 +89,7 @@ def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | N
         messages=[],
         run=False,
     )
-    values = {"thread_id": thread_id, "up_to": place.position}
-    calls = [_call(tx, call) for call in _rows(tx, CALL, _CALLS, values)]
-    names = {call.pop("was"): call["id"] for call in calls}
-    _insert(tx, MESSAGE, copy_id, _rows(tx, MESSAGE, _MESSAGES, values))
-    _insert(tx, STREAM, copy_id, [_stream(row, names) for row in _rows(tx, STREAM, _STREAMS, values)])
-    _insert(tx, CALL, copy_id, calls)
-    files.copy(tx, thread_id, copy_id)
+    _copy(tx, thread_id, copy_id, place.position)
     reply = message_id if place.role == "assistant" else None
     tx.do(
         _SETTLE,
@@ -106,6 +100,17 @@ def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | N
         new_message=reply,
     )
     crash_point("send.inside")
+
+
+def _copy(tx: Tx, thread_id: str, copy_id: str, up_to: int) -> None:
+    """Copy the messages up to a position, with their streams, calls and files."""
+    values = {"thread_id": thread_id, "up_to": up_to}
+    calls = [_call(tx, call) for call in _rows(tx, CALL, _CALLS, values)]
+    names = {call.pop("was"): call["id"] for call in calls}
+    _insert(tx, MESSAGE, copy_id, _rows(tx, MESSAGE, _MESSAGES, values))
+    _insert(tx, STREAM, copy_id, [_stream(row, names) for row in _rows(tx, STREAM, _STREAMS, values)])
+    _insert(tx, CALL, copy_id, calls)
+    files.copy(tx, thread_id, copy_id)
 
 
 def _rows(tx: Tx, table: Any, statement: Statement, values: dict[str, Any]) -> list[dict[str, Any]]:
