@@ -48,18 +48,7 @@ def remind_me(runtime: Runtime, *, name: str = "remind_me") -> Tool:
         timezone: Annotated[str, Field(description="of at_time and repeat, such as Europe/Berlin")] = "UTC",
     ) -> dict[str, Any]:
         now = runtime.clock.now()
-        new = NewSchedule(
-            id="sched_" + hashlib.sha256(ctx.idempotency_key.encode()).hexdigest()[:26],
-            thread_id=ctx.thread_id,
-            agent="",
-            user_id=ctx.user_id,
-            title=None,
-            parts=prompt_parts(f"Reminder: {what}"),
-            trigger=anchored(_trigger(in_minutes, at_time, repeat, timezone, now), now),
-            missed="run_once",
-            max_runs=None,
-            metadata={},
-        )
+        new = _reminder(what, anchored(_trigger(in_minutes, at_time, repeat, timezone, now), now), ctx)
         standing = [found for found in await _standing(runtime, ctx) if found.id != new.id]
         if len(standing) >= MOST_REMINDERS:
             raise ValidationError(f"There are {MOST_REMINDERS} reminders already; cancel one first.")
@@ -108,6 +97,22 @@ def cancel_reminder(runtime: Runtime, *, name: str = "cancel_reminder") -> Tool:
 async def _standing(runtime: Runtime, ctx: ToolContext) -> list[Schedule]:
     found = await asyncio.to_thread(schedule_reads.listed, runtime.reads, thread_id=ctx.thread_id)
     return [schedule for schedule in found if schedule.status != "over"]
+
+
+def _reminder(what: str, trigger: Trigger, ctx: ToolContext) -> NewSchedule:
+    """Return the schedule that a call makes: its id is the call's, so that made twice it is one."""
+    return NewSchedule(
+        id="sched_" + hashlib.sha256(ctx.idempotency_key.encode()).hexdigest()[:26],
+        thread_id=ctx.thread_id,
+        agent="",
+        user_id=ctx.user_id,
+        title=None,
+        parts=prompt_parts(f"Reminder: {what}"),
+        trigger=trigger,
+        missed="run_once",
+        max_runs=None,
+        metadata={},
+    )
 
 
 def _trigger(
