@@ -54,12 +54,11 @@ class SearchMethods(ApiBase):
         if not words or owner is NOBODY:
             return []
         roles = ("user", "assistant") if self._exclude_system else ("user", "assistant", "system")
-        wanted, hits, after, size = (
-            Wanted(words, archived, owner, roles),
-            list[SearchHit](),
-            None,
-            _FIRST_BATCH,
-        )
+        return await self._look(ctx, Wanted(words, archived, owner, roles), limit)
+
+    async def _look(self, ctx: CallContext | None, wanted: Wanted, limit: int) -> list[SearchHit]:
+        """Look through batch after batch of threads until there are hits enough, or no threads left."""
+        hits, after, size = list[SearchHit](), None, _FIRST_BATCH
         while True:
             found, after = await asyncio.to_thread(self.runtime.reads.read, search_batch, wanted, after, size)
             hits += await self._allowed(ctx, found)
