@@ -17,6 +17,7 @@ from agent_core.api.reading import ReadingMethods
 from agent_core.api.schedules import ScheduleMethods
 from agent_core.api.searching import SearchMethods
 from agent_core.api.serving import ServingMethods
+from agent_core.api.sharing import SharingMethods
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
 from agent_core.api.turns import TurnMethods
@@ -31,6 +32,7 @@ class AgentApi(
     BranchMethods,
     FileMethods,
     ReadingMethods,
+    SharingMethods,
     SearchMethods,
     ToolCallMethods,
     ObservingMethods,

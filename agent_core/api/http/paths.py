@@ -42,7 +42,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("title", "agent", "thread_id", "message_id", "new_thread_id", "schedule_id"), (str,)),
     **dict.fromkeys(("when_busy", "reason", "error", "missed"), (str,)),
     **dict.fromkeys(("auto_start", "pinned", "archived"), (bool,)),
-    **dict.fromkeys(("metadata", "args", "message", "stream_args", "trigger"), (dict,)),
+    **dict.fromkeys(("metadata", "changes", "args", "message", "stream_args", "trigger"), (dict,)),
     **dict.fromkeys(("messages", "ids"), (list,)),
     **{"prompt": (str, list), "seconds": (int, float), "max_runs": (int,)},
 }
@@ -120,6 +120,9 @@ PATHS = (
             ("PUT", "/timeout", "set_tool_call_timeout", "seconds"),
         )
     ),
+    Path("PATCH", _THREAD + "/metadata", "change_metadata", required=("changes",)),
+    Path("POST", _THREAD + "/share", "share_thread", name="token"),
+    Path("DELETE", _THREAD + "/share", "unshare_thread"),
     Path("GET", "/waiting", "list_waiting", query={"limit": count}, name="waiting"),
     Path("GET", _THREAD + "/updates", "stream_updates", query={"from_seq": count}, name="updates"),
     Path("POST", _THREAD + "/streams", "list_messages_with_streams", optional=("stream_args",)),

@@ -1,0 +1,85 @@
+"""Sharing: a token with which a thread can be read, and what an application notes on a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from agent_core.agent import CallContext
+from agent_core.api.base import ApiBase, checked_metadata, storable
+from agent_core.errors import ValidationError
+from agent_core.messages import Message, Thread
+from agent_core.store import files, sharing
+from agent_core.store.files import StoredFile
+
+
+class SharingMethods(ApiBase):
+    """The methods for a thread's metadata and for its read-only token."""
+
+    async def change_metadata(
+        self, thread_id: str, changes: dict[str, Any], *, ctx: CallContext | None = None
+    ) -> Thread:
+        """Set some keys of a thread's metadata and leave the others, in one transaction.
+
+        Two who change different keys at once don't lose each other's; `update_thread(metadata=)` puts
+        all of it in the place of what was there.
+
+        Args:
+            thread_id: the thread.
+            changes: plain JSON by key; None takes a key out.
+            ctx: who calls.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+            ValidationError: the changes are no dict of plain JSON, or make the metadata too long.
+        """
+        await self._authorize(ctx, thread_id)
+        if sharing.SHARE in changes:
+            raise ValidationError("share_thread and unshare_thread change the token.")
+        await self.runtime.writer.run(sharing.merge, thread_id, checked_metadata(changes))
+        return await self._thread(thread_id)
+
+    async def share_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> str:
+        """Return the token with which anybody may read the thread; the same until it is taken back.
+
+        It has 256 random bits and stands in metadata["share"].
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+        """
+        await self._authorize(ctx, thread_id)
+        return await self.runtime.writer.run(sharing.share, thread_id)
+
+    async def unshare_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> None:
+        """Take the token back: from now on it is unknown. A thread that has none stays as it is.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+        """
+        await self._authorize(ctx, thread_id)
+        await self.runtime.writer.run(sharing.merge, thread_id, {sharing.SHARE: None})
+
+    async def read_shared(self, token: str) -> tuple[Thread, list[Message]] | None:
+        """Return the thread with this token, as it stands now, and its messages; None if there is none.
+
+        Nobody is asked who calls: the token is what allows it.
+        """
+        thread = await self._shared(token)
+        if thread is None:
+            return None
+        found = await asyncio.to_thread(self.runtime.reads.messages, thread.id, None, None)
+        return thread, [message for message in found if message.role != "system"]
+
+    async def read_shared_file(self, token: str, file_id: str) -> StoredFile | None:
+        """Return a file of the thread with this token; None if there is none."""
+        thread = await self._shared(token)
+        if thread is None or not storable(file_id):
+            return None
+        found = await asyncio.to_thread(self.runtime.reads.read, files.read, thread.id, [file_id])
+        return found.get(file_id)
+
+    async def _shared(self, token: str) -> Thread | None:
+        if not storable(token) or len(token) > 100:
+            return None
+        thread_id = await asyncio.to_thread(self.runtime.reads.read, sharing.thread_of, token)
+        return None if thread_id is None else await asyncio.to_thread(self.runtime.reads.thread, thread_id)

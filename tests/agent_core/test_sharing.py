@@ -1,0 +1,86 @@
+"""A token with which a thread can be read, and metadata that two may change at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from agent_core import define_agent_api
+from agent_core.errors import AccessDeniedError, ValidationError
+from agent_core.store.sharing import MOST
+from tests.agent_core.support import agent_on, finished
+
+
+async def test_who_has_the_token_reads_the_thread_until_it_is_taken_back(path: Path) -> None:
+    async with agent_on(path, lambda messages: ["Yes."]) as api:
+        thread = await finished(api, await api.create_thread("Hi", metadata={"a": 1}))
+        part = await api.add_file(b"words", media_type="text/plain")
+        token = await api.share_thread(thread.id)
+        assert len(token) >= 43
+        assert await api.share_thread(thread.id) == token
+        await api.send_message(thread.id, [part])
+        await finished(api, thread)
+
+        shared = await api.read_shared(token)
+        assert shared is not None
+        assert (shared[0].id, [message.text for message in shared[1]]) == (
+            thread.id,
+            ["Hi", "Yes.", "", "Yes."],
+        )
+        file_id = part["url"].removeprefix("attachment:")
+        assert await api.read_shared_file(token, file_id) is not None
+        fork = await api.fork_thread(thread.id, shared[1][0].id)
+        assert "share" not in fork.metadata
+
+        await api.unshare_thread(thread.id)
+        await api.unshare_thread(thread.id)  # twice is once
+        for unknown in (token, "", "%", "_" * 43, token[:-1], '"', "a\0b", "x" * 10_000):
+            assert await api.read_shared(unknown) is None
+        assert await api.read_shared_file(token, file_id) is None
+        again = await api.share_thread(thread.id)
+        assert again != token
+        left = await api.get_thread(thread.id)
+        assert left is not None
+        assert left.metadata == {"a": 1, "share": again}
+
+
+async def test_a_deleted_thread_is_not_shared_any_more(path: Path) -> None:
+    async with agent_on(path, lambda messages: ["Yes."]) as api:
+        thread = await finished(api, await api.create_thread("Hi"))
+        token = await api.share_thread(thread.id)
+        await api.delete_thread(thread.id, undo_for=60)
+        assert await api.read_shared(token) is None
+        await api.restore_thread(thread.id)
+        assert await api.read_shared(token) is not None
+        await api.delete_thread(thread.id)
+        assert await api.read_shared(token) is None
+
+
+async def test_the_token_is_what_allows_it_and_only_who_may_gives_it(path: Path) -> None:
+    def nobody(ctx: object, thread_id: str) -> None:
+        raise AccessDeniedError("Not yours.")
+
+    async with agent_on(path, lambda messages: ["Yes."]) as internal:
+        thread = await finished(internal, await internal.create_thread("Hi"))
+        api = define_agent_api(internal.runtime, internal.agent, nobody)
+        with pytest.raises(AccessDeniedError):
+            await api.share_thread(thread.id)
+        token = await internal.share_thread(thread.id)
+        assert await api.read_shared(token) is not None
+
+
+async def test_nobody_loses_what_another_notes_at_the_same_time(path: Path) -> None:
+    async with agent_on(path, lambda messages: ["Yes."]) as api:
+        thread = await api.create_thread(metadata={"gone": 1})
+        keys = [f"key{n}" for n in range(20)]
+        await asyncio.gather(*(api.change_metadata(thread.id, {key: key}) for key in keys))
+        after = await api.change_metadata(thread.id, {"gone": None})
+        assert after.metadata == dict(zip(keys, keys, strict=True))
+        for bad in ({"share": "mine"}, {"long": "x" * MOST}):
+            with pytest.raises(ValidationError):
+                await api.change_metadata(thread.id, bad)
+        unchanged = await api.get_thread(thread.id)
+        assert unchanged is not None
+        assert unchanged.metadata == after.metadata
