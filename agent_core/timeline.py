@@ -43,8 +43,8 @@ class Span:
             (its process died); "released" (its server closed and gave it back); "in doubt" (its
             process died and it may not run again); "denied".
         started_at: when it began.
-        ended_at: when it ended; None: it has not. A process that died ended at the latest then,
-            which is when somebody else took over.
+        ended_at: when it ended; None: it has not. Of an attempt whose process died: the model's last
+            words, else when somebody else took over.
         name: the model or the tool; None where it is not known (yet).
         worker: the process that ran it, as `Runtime.worker` names it.
         attempt: 1 for the first; 0 where nothing was ever run.

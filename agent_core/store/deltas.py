@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from agent_core.errors import ThreadNotFoundError
 from agent_core.messages import Chunk
@@ -35,6 +35,9 @@ _OF_STREAM = Statement(
     select(DELTA.c.chunks)
     .where(DELTA.c.thread_id == P("thread_id"), DELTA.c.seq == P("seq"))
     .order_by(DELTA.c.cursor)
+)
+_LAST_MOMENT = Statement(
+    select(func.max(DELTA.c.created_at)).where(DELTA.c.thread_id == P("thread_id"), DELTA.c.seq == P("seq"))
 )
 _TRIM = Statement(delete(DELTA).where(DELTA.c.thread_id == P("thread_id"), DELTA.c.cursor <= P("cursor")))
 _TIDY = 50  # threads to a transaction
@@ -92,6 +95,12 @@ def ask_tick(tx: Tx, thread_id: str) -> Callable[[], int]:
 def of_stream(tx: Tx, thread_id: str, seq: int) -> list[Chunk]:
     """Return the chunks of one stream that were flushed, in order."""
     return [chunk for (chunks,) in tx.all(_OF_STREAM, thread_id=thread_id, seq=seq) for chunk in load(chunks)]
+
+
+def last_moment(tx: Tx, thread_id: str, seq: int) -> float | None:
+    """Return when a stream was last flushed; None if it never was."""
+    (moment,) = tx.must(_LAST_MOMENT, thread_id=thread_id, seq=seq)
+    return moment
 
 
 def trim(tx: Tx, thread_id: str, cursor: int) -> None:

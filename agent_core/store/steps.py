@@ -118,7 +118,8 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
     if agent not in agents:
         raise UnknownAgent(agent)
     if before is not None:
-        ends = streams.cut(tx, thread_id, seq - 1, position, PROCESS_ENDED)
+        seen = deltas.last_moment(tx, thread_id, seq - 1)
+        ends = streams.cut(tx, thread_id, seq - 1, position, PROCESS_ENDED, ended=seen)
         if ends:
             cursor = deltas.tick(tx, thread_id)
             deltas.append(tx, thread_id, cursor, ends, seq=seq - 1, message_id=message_id)

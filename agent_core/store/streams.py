@@ -53,7 +53,7 @@ _OPEN = Statement(
 )
 _ended = {"parts": P("new_parts"), "ended_at": P("now")}
 _COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended).returning(_s.seq))
-_CUT = _move("cut", *_mine, error=P("why"), usage=P("new_usage"), **_ended)
+_CUT = _move("cut", *_mine, error=P("why"), usage=P("new_usage"), **_ended | {"ended_at": P("ended")})
 _REPLACE = _move("replace", *_present, _s.seq + 0 < P("at_seq"))  # "+ 0": no range of the primary key
 _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
 _KEEP = _move("keep", *_present)
@@ -91,6 +91,7 @@ def cut(
     why: str,
     rest: Sequence[Chunk] = (),
     usage: str | None = None,
+    ended: float | None = None,
 ) -> list[Chunk] | None:
     """End an attempt that will not commit, keeping what it had said.
 
@@ -102,6 +103,7 @@ def cut(
         why: the reason, in words for a person.
         rest: what it had said but not flushed yet, if the caller knows.
         usage: the model's name, tokens and cost, as JSON, if the caller knows.
+        ended: when it ended, if that was not now.
 
     Returns:
         what a follower has to be told: the rest, and the ends of what was open. None: there was no
@@ -118,7 +120,7 @@ def cut(
     ends = closing(said, why)
     parts = fold(ends, said)
     values = {"thread_id": thread_id, "at_seq": seq, "why": why, "new_parts": dump(parts)}
-    tx.do(_CUT, **values, new_usage=usage, now=tx.now)
+    tx.do(_CUT, **values, new_usage=usage, ended=tx.now if ended is None else ended)
     if parts:
         ensure_reply(tx, thread_id, live[0], position)
     return [*rest, *ends]
