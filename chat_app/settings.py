@@ -39,6 +39,7 @@ VARIABLES = (
     Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
     Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
     Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
+    Variable("CHAT_DEMO", "0", "1 puts a button on the page that kills the server; `make demo` sets it."),
     Variable("CHAT_DEMO_SPEED", "1", "How many times faster than a person reads the demo model writes."),
 )
 
@@ -55,6 +56,7 @@ class Settings:
         model: what CHAT_MODEL says, None to look for one.
         openai_base_url: an OpenAI-compatible server, None for OpenAI's own.
         extensions: names of the modules that extend the app, in the order in which they are imported.
+        demo: whether the page has a button that kills the server.
         demo_speed: factor on the demo model's pace, above 0.
     """
 
@@ -66,6 +68,7 @@ class Settings:
     openai_base_url: str | None = None
     extensions: tuple[str, ...] = ()
     demo_speed: float = 1.0
+    demo: bool = False
 
 
 def load_settings(dotenv: Path = Path(".env")) -> Settings:
@@ -95,6 +98,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
         extensions=_modules(values.get("CHAT_EXTENSIONS", "")),
         demo_speed=_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
+        demo=_truth("CHAT_DEMO", values.get("CHAT_DEMO", "0")),
     )
 
 
@@ -139,6 +143,12 @@ def _modules(value: str) -> tuple[str, ...]:
                 "between them, such as examples.custom_page,mine."
             )
     return names
+
+
+def _truth(name: str, value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValidationError(f"{name} is {value!r}; it must be 1 for yes or 0 for no.")
+    return value == "1"
 
 
 def _positive(name: str, value: str) -> float:

@@ -84,6 +84,7 @@ SHEETS = [
     "actions",
     "inbox",
     "settings",
+    "timeline",
 ]
 
 

@@ -13,8 +13,10 @@ from chat_app.state.threads import UNDO_SECONDS
 from chat_app.words import FILES, say, speak
 
 
-def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Component:
-    """Sidebar and main column; `bar` is what stands in the top bar."""
+def shell(
+    *children: rx.Component, bar: rx.Component | None = None, drawer: rx.Component | None = None
+) -> rx.Component:
+    """Sidebar and main column; `bar` is what stands in the top bar, `drawer` beside the column."""
     frame = rx.el.div(
         sidebar(),
         rx.el.main(
@@ -33,6 +35,7 @@ def shell(*children: rx.Component, bar: rx.Component | None = None) -> rx.Compon
         ),
         search(),
         toast(seconds=UNDO_SECONDS),
+        drawer or rx.fragment(),
         class_name="app",
     )
     return steady(speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())

@@ -4,6 +4,7 @@ import reflex as rx
 
 from chat_app.components.controls import testid
 from chat_app.components.picker import picker
+from chat_app.react.timeline import run_toggle
 from chat_app.state import OpenThread
 from chat_app.words import say
 
@@ -14,6 +15,7 @@ def topbar() -> rx.Component:
         rx.el.h1(OpenThread.title, dir="auto", custom_attrs=testid("title")),
         rx.cond(OpenThread.is_running, _status()),
         picker(),
+        rx.cond(OpenThread.open_id != "", run_toggle()),
     )
 
 

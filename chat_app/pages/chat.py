@@ -5,12 +5,13 @@ import reflex as rx
 from chat_app.components.dock import dock, greeting
 from chat_app.components.messages import messages
 from chat_app.components.notes import thread_note
+from chat_app.components.run_drawer import run_drawer
 from chat_app.components.shell import shell
 from chat_app.components.topbar import topbar
 from chat_app.components.turn import notice
-from chat_app.state import Inbox, Offers, OpenThread, Stream, ThreadList
+from chat_app.state import Inbox, Offers, OpenThread, Stream, ThreadList, Timeline
 
-ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Inbox.open]
+ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Inbox.open, Timeline.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor."""
 
 
@@ -35,4 +36,5 @@ def thread() -> rx.Component:
             rx.fragment(messages(), dock()),
         ),
         bar=topbar(),
+        drawer=run_drawer(),
     )

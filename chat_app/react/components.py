@@ -20,6 +20,8 @@ FILES = (
     "copy.jsx",
     "diagram.jsx",
     "drafts.js",
+    "drawer.jsx",
+    "durability.jsx",
     "editing.js",
     "entities.js",
     "files.jsx",
@@ -31,8 +33,10 @@ FILES = (
     "reveal.js",
     "seek.js",
     "smooth.jsx",
+    "spans.jsx",
     "steady.jsx",
     "stream.jsx",
+    "timeline.jsx",
     "viewport.jsx",
 )
 LIBRARY = {name: rx.asset(name, shared=True).importable_path for name in FILES}

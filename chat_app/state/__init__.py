@@ -7,5 +7,16 @@ from chat_app.state.search import Search
 from chat_app.state.stream import Stream
 from chat_app.state.thread import OpenThread
 from chat_app.state.threads import Archive, ThreadList
+from chat_app.state.timeline import Timeline
 
-__all__ = ["Actions", "Archive", "Inbox", "Offers", "OpenThread", "Search", "Stream", "ThreadList"]
+__all__ = [
+    "Actions",
+    "Archive",
+    "Inbox",
+    "Offers",
+    "OpenThread",
+    "Search",
+    "Stream",
+    "ThreadList",
+    "Timeline",
+]

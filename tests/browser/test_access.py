@@ -124,9 +124,15 @@ def edit(tab: Chat) -> None:
     tab.prompts.first.get_by_test_id("edit").click()
 
 
+def open_timeline(tab: Chat) -> None:
+    """What ran; beside wide pages it is open from here on."""
+    tab.by("timeline-toggle").click()
+    expect(tab.by("timeline-row").first).to_be_visible()
+
+
 MOMENTS: dict[str, list[Callable[[Chat], None]]] = {
     "index": [open_drawer],
-    "prose and tools": [open_tools, edit],
+    "prose and tools": [open_tools, edit, open_timeline],
 }
 """What else there is to see on a page, and how to come to it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from agent_core.testing import eventually
-from chat_app.serve import frontend
+from chat_app.serve import demo, frontend
+from chat_app.serve.preflight import NotReadyError
 from tests.tools.server import ROOT, free_port_pair
 
 
@@ -90,6 +92,18 @@ def test_a_locked_database_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     assert_refused(start(Path("/proc/agents")), "/proc/agents")
+
+
+def test_the_demo_runs_under_the_supervisor_that_tests_run_it_under() -> None:
+    named = re.search(r"^SUPERVISOR := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named is not None
+    assert f"\n{named[1]} " in (ROOT / "requirements-dev.txt").read_text()
+
+
+def test_a_demo_without_its_supervisor_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(NotReadyError, match="make demo"):
+        demo.supervise(tmp_path / "new", supervisor="no_such_supervisor")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

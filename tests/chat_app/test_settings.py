@@ -33,6 +33,7 @@ def test_every_variable_is_read(tmp_path: Path):
             "CHAT_MODEL": "demo",
             "OPENAI_BASE_URL": "http://127.0.0.1:1234/v1/",
             "CHAT_DEMO_SPEED": "2.5",
+            "CHAT_DEMO": "1",
         }
     )
     assert settings == Settings(
@@ -43,6 +44,7 @@ def test_every_variable_is_read(tmp_path: Path):
         model="demo",
         openai_base_url="http://127.0.0.1:1234/v1",
         demo_speed=2.5,
+        demo=True,
     )
 
 
@@ -60,6 +62,7 @@ def test_the_database_lies_in_the_data_folder(tmp_path: Path):
         ("CHAT_DATABASE_URL", "agents.db"),
         ("CHAT_DATABASE_URL", "mysql://localhost/agents"),
         ("OPENAI_BASE_URL", "127.0.0.1:1234"),
+        ("CHAT_DEMO", "yes"),
         ("CHAT_DEMO_SPEED", "0"),
         ("CHAT_DEMO_SPEED", "-1"),
         ("CHAT_DEMO_SPEED", "nan"),

@@ -69,13 +69,14 @@ class Server:
         """Return the routes of its pages, as Reflex has built them: `index`, `chat/[thread_id]`, …"""
         return json.loads((self.web / "routes.json").read_text())
 
-    def start(self) -> None:
-        """Start it and wait until it answers.
+    def start(self, *, supervised: bool = False) -> None:
+        """Start it and wait until it answers; `supervised` as `make demo` does.
 
         Raises:
             AssertionError: it ended, or did not answer in time; its log is in the message.
         """
-        command = [sys.executable, "-m", "chat_app", *(["--dev"] if self.mode == "dev" else [])]
+        how = ["--demo"] if supervised else ["--dev"] if self.mode == "dev" else []
+        command = [sys.executable, "-m", "chat_app", *how]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
@@ -113,6 +114,17 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
+
+    @contextlib.contextmanager
+    def under_supervisor(self) -> Iterator[None]:
+        """Serve the same pages and data for a block as `make demo` does; afterwards as before."""
+        self.stop()
+        try:
+            self.start(supervised=True)
+            yield
+        finally:
+            self.stop()
+            self.start()
 
     def _answers(self) -> bool:
         backend = self.port + 1 if self.mode == "dev" else self.port

@@ -1,0 +1,145 @@
+// The run drawer: beside the column where there is room, a sheet over the page on a phone. Whether it
+// is open is remembered in this browser; a phone begins with the page, because there it would cover it.
+
+import { useCallback, useEffect, useRef, useSyncExternalStore } from "react";
+import Activity from "lucide-react/dist/esm/icons/activity.mjs";
+import X from "lucide-react/dist/esm/icons/x.mjs";
+import { useWords } from "../../words/words.js";
+import { Durability } from "./durability.jsx";
+import { Turns } from "./timeline.jsx";
+
+const KEY = "chat:timeline";
+const ID = "run-drawer";
+const PHONE = "(max-width: 767px)";
+
+let open = null;
+let asked = false; // by the person, in this page: then the focus goes along
+let toggle = null; // the button, for the focus to come back to
+const listeners = new Set();
+
+const isPhone = () => window.matchMedia(PHONE).matches;
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY) === "open" && !isPhone();
+  } catch {
+    return false; // private mode
+  }
+}
+
+function setOpen(next) {
+  if (open === next) return;
+  open = next;
+  asked = true;
+  try {
+    localStorage.setItem(KEY, next ? "open" : "closed");
+  } catch {
+    // it lives as long as the page
+  }
+  for (const listener of listeners) listener();
+  if (!next) toggle?.focus();
+}
+
+const subscribe = (listener) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+const useOpen = () => useSyncExternalStore(subscribe, () => (open ??= remembered()), () => false);
+
+function usePhone() {
+  const follow = useCallback((listener) => {
+    const query = window.matchMedia(PHONE);
+    query.addEventListener("change", listener);
+    return () => query.removeEventListener("change", listener);
+  }, []);
+  return useSyncExternalStore(follow, isPhone, () => false);
+}
+
+export function RunToggle() {
+  const say = useWords();
+  const shown = useOpen();
+  const label = say("timeline.title", "Run timeline");
+  return (
+    <button
+      ref={(button) => void (toggle = button ?? toggle)}
+      type="button"
+      className="icon-button run-toggle"
+      aria-label={label}
+      title={label}
+      aria-expanded={shown}
+      aria-controls={ID}
+      onClick={() => setOpen(!shown)}
+      data-testid="timeline-toggle"
+    >
+      <Activity size={16} aria-hidden="true" />
+    </button>
+  );
+}
+
+export function RunDrawer({ shown, onShow, ...rest }) {
+  const isOpen = useOpen();
+  const phone = usePhone();
+  // The server forgets with its process, and a tab that comes back tells it again.
+  useEffect(() => {
+    if (isOpen !== shown) onShow(isOpen);
+  }, [isOpen, shown, onShow]);
+  if (!isOpen) return null;
+  return phone ? <Sheet {...rest} /> : <Aside {...rest} />;
+}
+
+function Aside(props) {
+  const say = useWords();
+  const onKeyDown = (event) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    event.preventDefault(); // elsewhere Esc stops the agent
+    setOpen(false);
+  };
+  return (
+    <aside id={ID} className="run-drawer" aria-label={say("timeline.title", "Run timeline")} onKeyDown={onKeyDown} data-testid="timeline">
+      <Content {...props} />
+    </aside>
+  );
+}
+
+function Sheet(props) {
+  const say = useWords();
+  const sheet = useRef(null);
+  useEffect(() => {
+    const { current: dialog } = sheet;
+    if (!dialog.open) dialog.showModal();
+    return () => dialog.close();
+  }, []);
+  return (
+    <dialog
+      ref={sheet}
+      id={ID}
+      className="run-drawer sheet"
+      aria-label={say("timeline.title", "Run timeline")}
+      onCancel={(event) => (event.preventDefault(), setOpen(false))}
+      onClick={(event) => event.target === sheet.current && setOpen(false)}
+      data-testid="timeline"
+    >
+      <Content {...props} />
+    </dialog>
+  );
+}
+
+function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
+  const say = useWords();
+  const close = useRef(null);
+  useEffect(() => {
+    if (asked) close.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <div className="run-content">
+      <header>
+        <h2>{say("timeline.title", "Run timeline")}</h2>
+        <button ref={close} type="button" className="icon-button small" onClick={() => setOpen(false)} aria-label={say("timeline.close", "Close")} title={say("timeline.close", "Close")} data-testid="timeline-close">
+          <X size={16} aria-hidden="true" />
+        </button>
+      </header>
+      <Durability held={held} at={at} demo={demo} onCrash={onCrash} />
+      <Turns turn={turn} earlier={earlier} more={more} at={at} onMore={onMore} />
+    </div>
+  );
+}

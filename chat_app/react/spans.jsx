@@ -1,0 +1,62 @@
+// What a row of the waterfall says: one sentence by its kind, and how it ended in a word.
+
+import { useWords } from "../../words/words.js";
+
+/** What people call a process: its number. The rest of a worker's name tells two machines apart. */
+export const processName = (worker) => worker.split("-")[0];
+
+/** The row as a sentence; `time` is how long it took so far, `left` the seconds until a wait ends. */
+export function useSentence(row, time, left) {
+  const say = useWords();
+  const over = row.end > 0;
+  switch (row.kind) {
+    case "model":
+      return row.name || say("timeline.model", "Model");
+    case "tool":
+      return row.name;
+    case "outside":
+      return over
+        ? say("timeline.outside", "{name}: waited for an answer {time}", { name: row.name, time })
+        : say("timeline.outside_now", "{name}: waits for an answer, {time} so far", { name: row.name, time });
+    case "person":
+      return over
+        ? say("timeline.person", "{name}: waited for you {time}", { name: row.name, time })
+        : say("timeline.person_now", "{name}: waits for you, {time} so far", { name: row.name, time });
+    case "retry":
+      if (over) return say("timeline.retry", "Waited for the next attempt {time}", { time });
+      return left > 0
+        ? say("timeline.retry_in", "Waits for the next attempt, in {seconds} s", { seconds: left })
+        : say("timeline.retry_now", "Waits for the next attempt, {time} so far", { time });
+    case "turn":
+      return over ? say("timeline.turn", "Waited for its turn {time}", { time }) : say("timeline.turn_now", "Waits for its turn, {time} so far", { time });
+    case "worker":
+      return over ? say("timeline.worker", "Waited for a free worker {time}", { time }) : say("timeline.worker_now", "Waits for a free worker, {time} so far", { time });
+    default:
+      return recovery(say, row, time);
+  }
+}
+
+function recovery(say, row, time) {
+  const names = { before: processName(row.before), after: processName(row.process) };
+  if (row.status === "released") return say("timeline.handed_over", "Process {before} closed; taken over by {after} after {time}", { ...names, time });
+  if (row.end === row.start) return say("timeline.recovered", "Process {before} ended; taken over by {after}", names);
+  return say("timeline.recovered_after", "Process {before} ended; taken over by {after} after {time}", { ...names, time });
+}
+
+/** How it stands, or how it ended. */
+export function useStatus(status) {
+  const say = useWords();
+  const words = {
+    running: say("timeline.status_running", "running"),
+    waiting: say("timeline.status_waiting", "waiting"),
+    ok: say("timeline.status_ok", "done"),
+    retried: say("timeline.status_retried", "failed, tried again"),
+    failed: say("timeline.status_failed", "failed"),
+    stopped: say("timeline.status_stopped", "stopped"),
+    lost: say("timeline.status_lost", "cut off: its process ended"),
+    released: say("timeline.status_released", "given back: its server closed"),
+    "in doubt": say("timeline.status_doubt", "in doubt: its process ended, it may have taken effect"),
+    denied: say("timeline.status_denied", "rejected"),
+  };
+  return words[status] ?? status;
+}

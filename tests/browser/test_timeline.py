@@ -1,0 +1,128 @@
+"""The run timeline in a browser: what ran is a list that grows, and a server that is killed from the page comes back."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.chat import HALF, WORDS, Chat, counting, in_production
+from tests.tools.provider import Call, Provider
+from tests.tools.server import Server
+
+OpenTab = Callable[..., Chat]
+# A browser says itself when a server is away.
+AWAY = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|Failed to load resource", re.IGNORECASE)
+
+
+def rows(tab: Chat, kind: str) -> Locator:
+    return tab.page.locator(f'[data-testid="timeline-row"][data-kind="{kind}"]')
+
+
+def test_what_ran_is_a_list_that_can_be_walked_and_put_away(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Add", [Call("calculator", {"expression": "19 * 23"})], ["It is ", "437."])
+    tab = open_tab()
+    tab.send("Add")
+    tab.by("timeline-toggle").click()
+
+    drawer = tab.by("timeline")
+    expect(tab.by("timeline-close")).to_be_focused()
+    expect(tab.by("timeline-turn")).to_have_attribute("data-status", "ok")
+    expect(rows(tab, "model")).to_have_count(2)
+    expect(rows(tab, "tool")).to_contain_text("calculator")
+    expect(tab.by("durability-committed")).to_have_text("step 2 of 2")
+    expect(drawer.get_by_role("listitem").filter(has_text="process")).to_have_count(3)
+    expect(tab.by("crash")).to_have_count(0)
+    details = rows(tab, "tool").locator(".run-details")
+    assert small(details)
+    rows(tab, "tool").focus()
+    assert not small(details)
+    expect(details).to_contain_text("done")
+
+    tab.page.reload()
+    expect(rows(tab, "model")).to_have_count(2)  # this browser remembers that it was open
+    tab.by("timeline-row").first.focus()
+    tab.page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+    expect(tab.by("timeline-toggle")).to_be_focused()
+
+
+def small(element: Locator) -> bool:
+    box = element.bounding_box()
+    return box is not None and box["width"] <= 1
+
+
+@in_production
+def test_it_grows_while_a_turn_runs_and_esc_in_it_stops_nothing(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
+    tab = open_tab()
+    tab.send("Count")
+    tab.by("timeline-toggle").click()
+    expect(rows(tab, "model")).to_have_attribute("data-status", "running")
+    expect(tab.by("durability")).to_have_attribute("data-owner", re.compile(r"^\d+-"))
+    tab.wait_for_half()
+
+    tab.page.keyboard.press("Escape")  # the focus is in the drawer: it closes, and the agent goes on
+    tab.by("timeline-toggle").click()
+    gate.set()
+
+    assert tab.answer_text().split() == WORDS
+    expect(rows(tab, "model")).to_have_attribute("data-status", "ok")
+    expect(tab.by("durability-committed")).to_have_text("step 1 of 1")
+
+
+@in_production
+def test_on_a_phone_it_is_a_sheet_that_does_not_come_by_itself(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Hello", ["Hello yourself."])
+    tab = open_tab(viewport={"width": 390, "height": 844})
+    tab.send("Hello")
+    tab.by("timeline-toggle").click()
+    expect(tab.page.locator("dialog[open]")).to_contain_text("Run timeline")
+    expect(rows(tab, "model")).to_have_count(1)
+    tab.page.keyboard.press("Escape")
+    expect(tab.page.locator("dialog")).to_have_count(0)
+    tab.by("timeline-toggle").click()
+    expect(tab.page.locator("dialog[open]")).to_be_visible()
+    tab.page.reload()
+    expect(tab.by("timeline-toggle")).to_have_attribute("aria-expanded", "false")
+    expect(tab.page.locator("dialog")).to_have_count(0)
+
+
+@in_production
+def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
+    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    provider.answer("Count", counting(gate))
+    with server.under_supervisor():
+        tab = open_tab()
+        tab.send("Count")
+        tab.by("timeline-toggle").click()
+        tab.wait_for_half()
+        panel = tab.by("durability")
+        expect(panel).to_have_attribute("data-owner", re.compile(r"^\d+-"))
+        before = panel.get_attribute("data-owner") or ""
+
+        tab.by("crash").click()
+        expect(tab.by("crash")).to_be_disabled()
+        tab.page.wait_for_timeout(500)
+        assert tab.words() == WORDS[:HALF], "what was on the page went away with the server"
+        gate.set()
+
+        # It is started again, and a busy machine takes its time for that.
+        expect(panel).not_to_have_attribute("data-server", before, timeout=100_000)
+        assert tab.answer_text().split() == WORDS
+        after = panel.get_attribute("data-server") or ""
+        assert after != before
+        names = [worker.split("-")[0] for worker in (before, after)]
+        expect(rows(tab, "recovery")).to_contain_text(
+            re.compile(rf"Process {names[0]} ended; taken over by {names[1]} after \d")
+        )
+        expect(rows(tab, "model")).to_have_count(2)
+        expect(rows(tab, "model").first).to_have_attribute("data-status", "lost")
+        expect(tab.by("crash")).to_be_enabled()  # once more, if one likes
+        tab.page.close()  # before the server goes as it came
+    troubles[:] = [trouble for trouble in troubles if not AWAY.search(trouble)]

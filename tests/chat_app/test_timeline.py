@@ -1,0 +1,215 @@
+"""The run drawer's state: it shows what ran while it is open, reads nothing while it is not, kills only in the demo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from agent_core import action_tool, async_tool
+from agent_core.testing import ToolUse, eventually
+from agent_core.timeline import PROCESS_ENDED, Span
+from chat_app.state import Timeline
+from chat_app.state.spans import MOST_ROWS, turn_views
+from chat_app.state.timeline import PAGE
+from tests.chat_app.support import Serve, Tab
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def span(kind: Any, status: Any, began: float, ended: float | None, **more: Any) -> Span:
+    name = f"{kind}:{began}:{more.get('tool_call_id', '')}"
+    given = {"id": name, "message_id": "m", "seq": 1} | more
+    return Span(
+        kind=kind, status=status, started_at=at(began), ended_at=None if ended is None else at(ended), **given
+    )
+
+
+def rows(*spans: Span, outside: set[str] | None = None) -> list[tuple[str, str]]:
+    (turn,) = turn_views([span("turn", "running", 0, None), *spans], outside or set())
+    return [(row.kind, row.status) for row in turn.rows]
+
+
+def test_between_two_processes_stands_who_ended_and_who_took_over() -> None:
+    lost = span("model", "lost", 0, 2, worker="1-a", attempt=1, error=PROCESS_ENDED)
+    heir = span("model", "ok", 2.6, 3, worker="2-b", attempt=1, recovered=True)
+    (turn,) = turn_views([span("turn", "ok", 0, 3), lost, heir])
+    first, between, second = turn.rows
+    assert (first.process, second.process) == ("1-a", "2-b")
+    assert (between.kind, between.before, between.process) == ("recovery", "1-a", "2-b")
+    assert between.end - between.start == pytest.approx(0.6)
+    assert (turn.start, turn.end) == (NOW.timestamp(), at(3).timestamp())
+
+
+def test_each_tool_of_a_step_is_taken_over_by_itself() -> None:
+    call = {"attempt": 1, "error": PROCESS_ENDED, "worker": "1-a"}
+    again = {"attempt": 2, "recovered": True, "worker": "2-b"}
+    assert rows(
+        span("tool", "lost", 0, 2, tool_call_id="a", **call),
+        span("tool", "lost", 0, 2, tool_call_id="b", **call),
+        span("tool", "ok", 2, 3, tool_call_id="a", **again),
+        span("tool", "in doubt", 2.1, 3, tool_call_id="b", **again),
+    ) == [
+        ("tool", "lost"),
+        ("tool", "lost"),
+        ("recovery", "lost"),
+        ("tool", "ok"),
+        ("recovery", "lost"),
+        ("tool", "in doubt"),
+    ]
+
+
+def test_waits_say_for_whom() -> None:
+    assert rows(
+        span("queued", "ok", 0, 1, id="queued:msg_1", seq=0),
+        span("queued", "ok", 1, 2, id="queued:7", seq=0),
+        span("queued", "waiting", 2, None, id="queued:next", seq=0),
+        span("wait", "waiting", 2, None),
+        span("approval", "waiting", 2, None, name="mail", tool_call_id="c"),
+        span("tool", "waiting", 2, None, name="ask", tool_call_id="d", attempt=1),
+        outside={"ask"},
+    ) == [
+        ("turn", "ok"),
+        ("worker", "ok"),
+        ("worker", "waiting"),
+        ("retry", "waiting"),
+        ("person", "waiting"),
+        ("outside", "waiting"),
+    ]
+
+
+def test_the_newest_turn_comes_first_and_is_not_endless() -> None:
+    many = [span("tool", "ok", n, n + 1, tool_call_id=f"c{n}", message_id="b") for n in range(500)]
+    waiting = span("queued", "waiting", 600, None, id="queued:msg_2", message_id=None, seq=0)
+    old, new = (span("turn", "ok", n, 9, message_id=name, id=name) for n, name in enumerate("ab"))
+    newest, oldest = turn_views([old, new, *many, waiting])
+    assert (newest.id, oldest.id) == ("b", "a")
+    assert (len(newest.rows), newest.hidden) == (MOST_ROWS + 1, 500 - MOST_ROWS)
+    assert newest.rows[-1].kind == "turn"
+    assert oldest.rows == []
+
+
+def test_words_from_outside_can_be_shown() -> None:
+    (turn,) = turn_views([span("turn", "ok", 0, 1), span("model", "failed", 0, 1, error="\0x\ud800" * 500)])
+    assert len(turn.rows[0].error) <= 400
+    turn.rows[0].error.encode()
+
+
+# the state
+
+
+@asynccontextmanager
+async def following(tab: Tab) -> AsyncIterator[Timeline]:
+    """Follow the open thread as the page's on_load does."""
+    timeline = await tab.thread.get_state(Timeline)
+    await timeline.open()
+    task = asyncio.create_task(timeline._follow_open())
+    try:
+        yield timeline
+        assert not task.done() or task.exception() is None
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def kinds(timeline: Timeline) -> list[tuple[str, str]]:
+    return [(row.kind, row.status) for row in timeline.turn.rows]
+
+
+async def test_it_shows_a_turn_as_it_runs_and_who_works_on_it(serve: Serve, tab: Tab) -> None:
+    go = asyncio.Event()
+
+    @action_tool
+    async def look() -> str:
+        """Look."""
+        await go.wait()
+        return "seen"
+
+    @async_tool
+    def ask() -> None:
+        """Ask somebody."""
+
+    turns = [[ToolUse("look", {}, "c1")], [ToolUse("ask", {}, "c2")], ["Well."], ["Again."]]
+    async with serve(turns, {"look": look, "ask": ask}) as shared:
+        await tab.thread.send("Hi", "msg_1", [])
+        async with following(tab) as timeline:
+            timeline.show(True)
+            await eventually(lambda: kinds(timeline) == [("model", "ok"), ("tool", "running")])
+            worker = shared.api.runtime.worker
+            assert (timeline.held.owner, timeline.held.server) == (worker, worker)
+            assert (timeline.held.committed, timeline.held.running) == (1, 1)
+            assert timeline.held.beat > 0
+            assert timeline.turn.end == 0
+            go.set()
+            await eventually(lambda: kinds(timeline)[-1] == ("outside", "waiting"))
+            assert timeline.held.owner == ""
+            await shared.api.add_tool_result("c2", "Rome")
+            await eventually(lambda: timeline.turn.status == "ok")
+            first = timeline.turn
+            await tab.thread.send("More", "msg_2", [])
+            await eventually(lambda: timeline.earlier == [first])
+            assert not timeline.demo
+
+
+async def test_closed_it_reads_nothing_and_opened_again_it_shows_all(serve: Serve, tab: Tab) -> None:
+    async with serve([["One."], ["Two."]]) as shared:
+        await tab.thread.send("Hi", "msg_1", [])
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        async with following(tab) as timeline:
+            for number in (1, 2):
+                timeline.show(True)
+                await eventually(
+                    lambda number=number: len(timeline.earlier) == number - 1 and timeline.turn.id
+                )
+                timeline.show(False)
+                seen = timeline.at
+                if number == 1:
+                    # It may be in the middle of a look; after that there are none.
+                    feeds = shared.api.runtime.feeds._feeds  # pyright: ignore[reportPrivateUsage]
+                    await eventually(lambda feeds=feeds: tab.thread.open_id not in feeds)
+                    await tab.thread.send("More", "msg_2", [])
+                    await shared.api.wait_until_idle(tab.thread.open_id, 10)
+                    assert timeline.at == seen
+                    assert timeline.earlier == []
+
+
+async def test_earlier_turns_come_when_they_are_asked_for(serve: Serve, tab: Tab) -> None:
+    async with serve(lambda _messages: ["Yes."]) as shared:
+        await tab.thread.send("0", "msg_0", [])
+        for number in range(1, PAGE + 2):
+            await shared.api.wait_until_idle(tab.thread.open_id, 10)
+            await tab.thread.send(f"{number}", f"msg_{number}", [])
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        async with following(tab) as timeline:
+            timeline.show(True)
+            await eventually(lambda: timeline.more)
+            assert len(timeline.earlier) == PAGE - 1
+            timeline.show_earlier()
+            await eventually(lambda: len(timeline.earlier) == PAGE + 1)
+            assert not timeline.more
+
+
+async def test_a_thread_that_is_deleted_leaves_nothing(serve: Serve, tab: Tab) -> None:
+    async with serve([["One."]]) as shared:
+        await tab.thread.send("Hi", "msg_1", [])
+        async with following(tab) as timeline:
+            timeline.show(True)
+            await eventually(lambda: timeline.turn.id)
+            await shared.api.delete_thread(tab.thread.open_id)
+            await eventually(lambda: not timeline.turn.id)
+
+
+async def test_without_the_demo_nobody_kills_the_server(serve: Serve, tab: Tab) -> None:
+    async with serve([]):
+        timeline = await tab.thread.get_state(Timeline)
+        await timeline.open()
+        assert not timeline.demo
+        timeline.crash()  # this process is still there
