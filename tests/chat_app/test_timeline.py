@@ -121,7 +121,8 @@ async def following(tab: Tab) -> AsyncIterator[Timeline]:
 
 
 def kinds(timeline: Timeline) -> list[tuple[str, str]]:
-    return [(row.kind, row.status) for row in timeline.turn.rows]
+    """What ran; what waited for a free worker is left out, for that is the machine's pace."""
+    return [(row.kind, row.status) for row in timeline.turn.rows if row.kind not in ("worker", "turn")]
 
 
 async def test_it_shows_a_turn_as_it_runs_and_who_works_on_it(serve: Serve, tab: Tab) -> None:
