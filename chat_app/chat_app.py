@@ -7,6 +7,10 @@ from chat_app.components.shell import reconnect_banner
 from chat_app.pages import archive, inbox
 from chat_app.pages.chat import ON_LOAD, new_chat, thread
 from chat_app.pages.not_found import not_found
+from chat_app.pages.schedules import ON_LOAD as ON_SCHEDULES
+from chat_app.pages.schedules import schedules
+from chat_app.pages.settings import BESIDE, ON_USAGE, settings, usage
+from chat_app.react.beside import DENSITY_FIRST
 from chat_app.settings import load_settings
 from chat_app.state import Stream, ThreadList
 from chat_app.state.service import lifespan
@@ -21,6 +25,7 @@ app = rx.App(
     stylesheets=stylesheets(),
     head_components=[
         rx.el.style(token_sheet()),
+        rx.el.script(DENSITY_FIRST),
         rx.el.meta(name="color-scheme", content="light dark"),
         rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
     ],
@@ -35,10 +40,13 @@ app.add_page(new_chat, route="/", title=NAME, on_load=ON_LOAD)
 app.add_page(thread, route="/chat/[thread_id]", title=NAME, on_load=ON_LOAD)
 app.add_page(inbox.inbox, route="/inbox", title=f"Inbox · {NAME}", on_load=inbox.ON_LOAD)
 app.add_page(archive.archive, route="/archive", title=f"Archived · {NAME}", on_load=archive.ON_LOAD)
+app.add_page(settings, route="/settings", title=f"Settings · {NAME}", on_load=BESIDE)
+app.add_page(usage, route="/usage", title=f"Usage · {NAME}", on_load=ON_USAGE)
+app.add_page(schedules, route="/schedules", title=f"Schedules · {NAME}", on_load=ON_SCHEDULES)
 app.add_page(not_found, route="404", title=f"Not found · {NAME}", on_load=ThreadList.open)
 for page in extensions.PAGES.values():
     # A page of somebody's own shows the shell, and no thread of the app's unless it says so.
-    begin = [event for event in (Stream.leave, ThreadList.open) if event not in page.on_load]
+    begin = [event for event in BESIDE if event not in page.on_load]
     if Stream.open in page.on_load:
         begin.remove(Stream.leave)
     app.add_page(page.component, route=page.route, title=page.title, on_load=[*begin, *page.on_load])

@@ -100,8 +100,10 @@ def offered_models(
     Local servers are asked again, which takes as long as they take to answer.
     """
     found = islice(_at_hand(settings, environ, ollama_url), MOST_OFFERED)
-    demo = ModelChoice(DEMO_MODEL, "The built-in demo model.")
-    return list({model.name: model for model in (demo, *reversed(list(found)), choice)}.values())[::-1]
+    offered: dict[str, ModelChoice] = {}
+    for model in (choice, *found, ModelChoice(DEMO_MODEL, "The built-in demo model.")):
+        offered.setdefault(model.name, model)
+    return list(offered.values())
 
 
 def _at_hand(settings: Settings, environ: Mapping[str, str], ollama_url: str) -> Iterator[ModelChoice]:

@@ -62,6 +62,8 @@ DARK = {
 }
 
 SHAPE = {
+    "scale": "100%",
+    "leading": "1.65",
     "sidebar": "260px",
     "column": "44rem",
     "radius": "0.75rem",
@@ -71,6 +73,9 @@ SHAPE = {
     "font": 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
     "mono": 'ui-monospace, "SF Mono", "Cascadia Code", Menlo, Consolas, "DejaVu Sans Mono", monospace',
 }
+
+COMPACT = {"scale": "90%", "leading": "1.5"}
+"""For those who like more on one screen: every size of the style sheets is a multiple of the scale."""
 
 SHEETS = [
     "base",
@@ -101,6 +106,7 @@ def token_sheet() -> str:
             ":root{color-scheme:light}",
             "@media (prefers-color-scheme: dark){" + _rule(":root:not(.light)", DARK),
             ":root:not(.light){color-scheme:dark}}",
+            _rule(":root[data-density=compact]", COMPACT),
             _rule(":root.dark", DARK),
             ":root.dark{color-scheme:dark}",
         )

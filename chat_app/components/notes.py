@@ -4,14 +4,15 @@ import reflex as rx
 from reflex_components_core.react_router import link
 
 from chat_app.components.controls import testid
+from chat_app.words import say
 
 
-def thread_note(heading: str, words: rx.Var[str] | str) -> rx.Component:
+def thread_note(heading: rx.Var[str] | str, words: rx.Var[str] | str) -> rx.Component:
     """A heading, a sentence, and a link to the page of a new chat."""
     return rx.el.div(
         rx.el.h2(heading),
         rx.el.p(words),
-        link("Start a new chat", to="/", class_name="button primary"),
+        link(say("notes.new_chat"), to="/", class_name="button primary"),
         class_name="page-note",
         custom_attrs=testid("page-note"),
     )

@@ -5,6 +5,7 @@ from reflex_components_core.react_router import link
 
 from chat_app.components.controls import icon, icon_button, testid
 from chat_app.components.inbox import inbox_link
+from chat_app.components.places import settings_link
 from chat_app.react.lists import threads
 from chat_app.state import Archive, ThreadList
 from chat_app.words import say
@@ -51,6 +52,7 @@ def sidebar() -> rx.Component:
                 on_click=_close_drawer,
                 custom_attrs=testid("archived"),
             ),
+            settings_link(on_click=_close_drawer),
             theme_toggle(),
             class_name="sidebar-foot",
         ),

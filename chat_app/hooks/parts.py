@@ -68,8 +68,8 @@ def tool_line(chat: type[Chat], tool: rx.Var[ToolView]) -> rx.Component:
             (
                 "approval",
                 rx.fragment(
-                    button(say("tool.approve"), kind="primary", on_click=chat.approve(tool.id)),
-                    button(say("tool.reject"), on_click=chat.deny(tool.id)),
+                    button(say("tool.approve"), kind="primary", on_click=lambda: chat.approve(tool.id)),
+                    button(say("tool.reject"), on_click=lambda: chat.deny(tool.id)),
                 ),
             ),
             ("answer", question(tool, chat.answer)),

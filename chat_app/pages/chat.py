@@ -10,6 +10,7 @@ from chat_app.components.shell import shell
 from chat_app.components.topbar import topbar
 from chat_app.components.turn import notice
 from chat_app.state import Inbox, Offers, OpenThread, Stream, ThreadList, Timeline
+from chat_app.words import say
 
 ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Inbox.open, Timeline.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor."""
@@ -27,12 +28,10 @@ def thread() -> rx.Component:
             OpenThread.phase,
             (
                 "missing",
-                thread_note(
-                    "This thread is not here", "It may have been deleted, or the address is not quite right."
-                ),
+                thread_note(say("notes.missing"), say("notes.missing_why")),
             ),
-            ("deleted", thread_note("This thread was deleted", "It was deleted in another tab.")),
-            ("trouble", thread_note("This thread cannot be shown", OpenThread.notice)),
+            ("deleted", thread_note(say("notes.deleted"), say("notes.deleted_why"))),
+            ("trouble", thread_note(say("notes.trouble"), OpenThread.notice)),
             rx.fragment(messages(), dock()),
         ),
         bar=topbar(),

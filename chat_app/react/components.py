@@ -26,6 +26,7 @@ FILES = (
     "entities.js",
     "files.jsx",
     "hold.js",
+    "looks.js",
     "lexer.js",
     "markdown.jsx",
     "math.jsx",

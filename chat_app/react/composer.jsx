@@ -1,5 +1,5 @@
 // Where the person writes. The draft lives in the browser, so that a key press never makes a round trip.
-// Enter sends (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
+// Enter sends, or Ctrl+Enter if the person prefers that (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
@@ -7,6 +7,7 @@ import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { useWords } from "../../words/words.js";
 import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "./attach.jsx";
 import { isUploading, putFiles, takeFiles, useAttachments } from "./attachments.js";
+import { isSend, useLook } from "./looks.js";
 import { messageId, post, readDraft, take, useOutbox, writeDraft } from "./drafts.js";
 
 const MAX_HEIGHT = 200;
@@ -85,6 +86,7 @@ export function Composer({ thread = "", running, rejected = "", placeholder, max
   const dropping = useDrop(attach);
   const uploading = isUploading(files);
   const nothing = blank && !files.some((file) => file.part);
+  const sendKey = useLook("send");
   useEscape(running, onStop);
 
   const send = useCallback(
@@ -120,7 +122,7 @@ export function Composer({ thread = "", running, rejected = "", placeholder, max
   }, [send]);
 
   const onKeyDown = (event) => {
-    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
+    if (isComposing(event) || !isSend(event)) return;
     event.preventDefault();
     send(area.current.value);
   };
@@ -156,7 +158,7 @@ export function Composer({ thread = "", running, rejected = "", placeholder, max
           className="round"
           disabled={nothing || uploading}
           aria-label={sending}
-          title={`${sending} (Enter)`}
+          title={`${sending} (${sendKey === "enter" ? "Enter" : "Ctrl+Enter"})`}
           data-testid="send"
         >
           <ArrowUp size={18} aria-hidden="true" />

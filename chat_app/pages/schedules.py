@@ -1,0 +1,35 @@
+"""The page of what is sent by itself."""
+
+import reflex as rx
+
+from chat_app.components.controls import keyed, testid
+from chat_app.components.places import tabs
+from chat_app.components.schedule_form import schedule_form
+from chat_app.components.schedule_row import schedule_row
+from chat_app.components.sheet import section, sheet
+from chat_app.components.shell import shell
+from chat_app.pages.settings import BESIDE
+from chat_app.state.schedules import Schedules
+from chat_app.words import say
+
+ON_LOAD = [*BESIDE, Schedules.open]
+
+
+def schedules() -> rx.Component:
+    """`/schedules`: those there are, and a form for another."""
+    rows = rx.foreach(Schedules.items, lambda item: keyed(item.id, schedule_row(item)))
+    return shell(
+        sheet(
+            tabs("/schedules"),
+            rx.cond(
+                Schedules.notice != "", rx.el.p(Schedules.notice, class_name="field-error", role="alert")
+            ),
+            rx.cond(
+                Schedules.loaded & (Schedules.items.length() == 0),
+                rx.el.p(say("schedules.none"), class_name="field-note"),
+                rx.el.ul(rows, class_name="schedules", custom_attrs=testid("schedules")),
+            ),
+            section(say("schedules.new"), schedule_form(), name="new-schedule"),
+        ),
+        bar=rx.el.h1(say("schedules.title")),
+    )

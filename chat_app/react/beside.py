@@ -1,0 +1,44 @@
+"""Python wrappers of the components on the pages beside the threads: settings, usage, schedules."""
+
+from typing import Any
+
+import reflex as rx
+
+LIBRARY = {
+    name: rx.asset(name, shared=True).importable_path
+    for name in ("looks.js", "preferences.jsx", "usage.jsx", "moment.jsx")
+}
+DENSITY_FIRST = (
+    'try{document.documentElement.dataset.density=localStorage.getItem("chat:density")??"comfortable"}catch{}'
+)
+"""Set in the page's head, so that a page that is drawn small is never seen large."""
+
+
+class Preferences(rx.Component):
+    """Theme, density, the key that sends and the language; `languages` are pairs of code and own name."""
+
+    library = LIBRARY["preferences.jsx"]
+    tag = "Preferences"
+    files: rx.Var[dict[str, str]]
+    languages: rx.Var[list[list[str]]]
+
+
+class Usage(rx.Component):
+    """Figures, a bar a day and tables of a report: total, by_day, by_model, by_agent."""
+
+    library = LIBRARY["usage.jsx"]
+    tag = "Usage"
+    report: rx.Var[dict[str, Any]]
+
+
+class Moment(rx.Component):
+    """When `at` (seconds since the epoch) is, in the person's language and time zone."""
+
+    library = LIBRARY["moment.jsx"]
+    tag = "Moment"
+    at: rx.Var[float]
+
+
+moment = Moment.create
+preferences = Preferences.create
+usage = Usage.create

@@ -1,0 +1,46 @@
+// How a person likes the pages to look and behave: kept in this browser and nowhere else.
+// What is seen at once (the density) is also set by a line in the page's head, before anything is drawn.
+
+import { useSyncExternalStore } from "react";
+
+const CHOICES = { density: ["comfortable", "compact"], send: ["enter", "ctrl-enter"] };
+const PREFIX = "chat:";
+const listeners = new Set();
+
+/** What was chosen; the first of the choices if nothing was, or nothing that makes sense. */
+export function look(name) {
+  try {
+    const kept = localStorage.getItem(PREFIX + name);
+    return CHOICES[name].includes(kept) ? kept : CHOICES[name][0];
+  } catch {
+    return CHOICES[name][0]; // private mode
+  }
+}
+
+function show() {
+  document.documentElement.dataset.density = look("density");
+  for (const listener of listeners) listener();
+}
+
+export function choose(name, value) {
+  try {
+    localStorage.setItem(PREFIX + name, value);
+  } catch {
+    return; // private mode: nothing is kept, so nothing is promised
+  }
+  show();
+}
+
+const subscribe = (listener) => {
+  listeners.add(listener);
+  window.addEventListener("storage", show); // another tab's choice; added twice it is there once
+  return () => listeners.delete(listener);
+};
+
+export const useLook = (name) => useSyncExternalStore(subscribe, () => look(name), () => CHOICES[name][0]);
+
+/** Whether a key press sends what is written. */
+export function isSend(event) {
+  if (event.key !== "Enter" || event.shiftKey) return false;
+  return look("send") === "enter" || event.ctrlKey || event.metaKey;
+}

@@ -1,0 +1,232 @@
+"""The schedules, and the form of a new one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import reflex as rx
+
+from agent_core import Schedule
+from agent_core.errors import AgentCoreError, ScheduleNotFoundError
+from agent_core.triggers import zone_of
+from chat_app.state.listing import thread_title
+from chat_app.state.planning import START, FieldError, described, next_runs, trigger_of
+from chat_app.state.service import service
+from chat_app.text import clean_text, shorten
+
+ZONE_OF_BROWSER = "Intl.DateTimeFormat().resolvedOptions().timeZone"
+RUNS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class ScheduleItem:
+    """A schedule as a row.
+
+    Attributes:
+        kind, words, at: when it comes due, as `planning.described` says it.
+        status: active, paused or over.
+        next_at, last_at: seconds since the epoch, 0 for none.
+        last_thread: where its newest run was sent.
+    """
+
+    id: str
+    title: str
+    prompt: str
+    kind: str
+    words: str
+    at: float
+    status: str
+    next_at: float
+    last_at: float
+    last_thread: str
+    runs: int
+    missed: int
+    error: str
+
+
+@dataclass(frozen=True)
+class RunItem:
+    """One run: when it was due, where it was sent, and whether it waits there."""
+
+    key: str
+    thread_id: str
+    at: float
+    queued: bool
+
+
+class Schedules(rx.State):
+    """What the page of schedules shows, and what its buttons do.
+
+    Attributes:
+        zone: the browser's time zone.
+        form: what stands in the fields; `cleared` counts how often they were emptied.
+        wrong: the field that cannot be used, and `why`: a word of `planning.FieldError`, or a sentence.
+        upcoming: the next runs of what stands in the form.
+        opened: the schedule whose `history` is shown.
+        confirming: the schedule that is about to be deleted, until the person says so.
+        notice: why something was not done.
+    """
+
+    items: list[ScheduleItem] = []
+    loaded: bool = False
+    zone: str = "UTC"
+    form: dict[str, str] = START
+    cleared: int = 0
+    wrong: str = ""
+    why: str = ""
+    upcoming: list[float] = []
+    opened: str = ""
+    history: list[RunItem] = []
+    confirming: str = ""
+    notice: str = ""
+
+    @rx.event
+    async def open(self):
+        """Show the schedules, ask the browser for its time zone, and follow what changes."""
+        self.opened, self.confirming, self.notice = "", "", ""
+        await self._read()
+        return [rx.call_script(ZONE_OF_BROWSER, callback=Schedules.set_zone), Schedules.follow]
+
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Read the schedules again whenever a thread has changed, until the tab leaves: a run changes one."""
+        feed = service().feed
+        version = feed.version
+        while True:
+            version = await feed.after(version)
+            async with self:
+                await self._read()
+
+    async def _read(self) -> None:
+        items = [_item(schedule) for schedule in await service().api.list_schedules()]
+        if items != self.items or not self.loaded:
+            self.items, self.loaded = items, True
+        if self.opened:
+            await self._read_history()
+
+    @rx.event
+    def set_zone(self, zone: str):
+        """Take the browser's time zone, if it is one."""
+        try:
+            zone_of(zone)
+        except AgentCoreError:
+            zone = "UTC"
+        self.zone = zone
+        self._plan()
+
+    # The form
+
+    @rx.event
+    def fill(self, field: str, value: str):
+        """Take what was put into one field, and show what would come of it."""
+        if field in START:
+            self.form = self.form | {field: clean_text(str(value))}
+            self.wrong = self.why = ""
+            self._plan()
+
+    def _plan(self) -> None:
+        try:
+            self.upcoming = next_runs(trigger_of(self.form, self.zone), time.time())
+        except FieldError as error:
+            self.upcoming = []
+            if self.form.get(error.field):  # what is still empty is not wrong yet
+                self.wrong, self.why = error.field, error.words
+
+    @rx.event
+    async def create(self):
+        """Make the schedule that the form describes; each of its runs begins a thread."""
+        self.wrong = self.why = self.notice = ""
+        try:
+            if not self.form["prompt"].strip():
+                raise FieldError("prompt", "blank")
+            trigger = trigger_of(self.form, self.zone)
+            if not next_runs(trigger, time.time()):
+                raise FieldError(*(("moment", "past") if self.form["kind"] == "once" else ("cron", "never")))
+            title = self.form["title"].strip() or None
+            await service().api.schedule(None, self.form["prompt"], trigger, title=title)
+        except FieldError as error:
+            self.wrong, self.why = error.field, error.words
+            return
+        except AgentCoreError as error:
+            self.notice = str(error)
+            return
+        self.form = START
+        self.cleared += 1
+        self._plan()
+        await self._read()
+
+    # The rows
+
+    @rx.event
+    async def pause(self, schedule_id: str):
+        """Let a schedule run nothing until it is resumed."""
+        await self._do("pause_schedule", schedule_id)
+
+    @rx.event
+    async def resume(self, schedule_id: str):
+        """Let it go on."""
+        await self._do("resume_schedule", schedule_id)
+
+    @rx.event
+    async def run_now(self, schedule_id: str):
+        """Do a run that is not due."""
+        await self._do("run_schedule_now", schedule_id)
+
+    @rx.event
+    def ask_delete(self, schedule_id: str):
+        """Ask whether to delete a schedule; "" takes the question back."""
+        self.confirming = schedule_id
+
+    @rx.event
+    async def delete(self, schedule_id: str):
+        """Delete a schedule; what it has sent stays."""
+        self.confirming = ""
+        await self._do("delete_schedule", schedule_id)
+
+    @rx.event
+    async def toggle_history(self, schedule_id: str):
+        """Show the runs that a schedule has had, or put them away."""
+        self.opened = "" if self.opened == schedule_id else schedule_id
+        self.history = []
+        if self.opened:
+            await self._read_history()
+
+    async def _read_history(self) -> None:
+        try:
+            runs = await service().api.schedule_runs(self.opened, limit=RUNS_SHOWN)
+        except ScheduleNotFoundError:
+            self.opened, self.history = "", []
+            return
+        self.history = [
+            RunItem(run.message_id, run.thread_id, run.due_at.timestamp(), run.queued) for run in runs
+        ]
+
+    async def _do(self, method: str, schedule_id: str) -> None:
+        self.notice = ""
+        try:
+            await getattr(service().api, method)(schedule_id)
+        except ScheduleNotFoundError:
+            pass  # another tab was faster, and the list says so
+        except AgentCoreError as error:
+            self.notice = str(error)
+        await self._read()
+
+
+def _item(schedule: Schedule) -> ScheduleItem:
+    when = described(schedule.trigger)
+    return ScheduleItem(
+        id=schedule.id,
+        title=thread_title(schedule.title or schedule.prompt),
+        prompt=clean_text(shorten(schedule.prompt, 300)),
+        kind=when["kind"],
+        words=when["words"],
+        at=float(when["at"] or 0),
+        status=schedule.status,
+        next_at=schedule.next_at.timestamp() if schedule.next_at else 0,
+        last_at=schedule.last_at.timestamp() if schedule.last_at else 0,
+        last_thread=schedule.last_thread_id or "",
+        runs=schedule.runs,
+        missed=schedule.missed_runs,
+        error=clean_text(schedule.error or ""),
+    )

@@ -1,0 +1,135 @@
+"""Settings, usage and schedules in a browser: what is chosen holds, and still does after a reload."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.chat import Chat
+from tests.tools.provider import Provider
+from tests.tools.server import Server
+
+OpenTab = Callable[..., Chat]
+SIZE = "getComputedStyle(document.documentElement).fontSize"
+
+
+@pytest.fixture
+def server(extended: Server) -> Server:
+    return extended
+
+
+def test_looks_and_language_hold_in_every_page_and_after_a_reload(open_tab: OpenTab) -> None:
+    tab = open_tab()
+    tab.by("settings").click()
+    tab.page.wait_for_url("**/settings")
+    assert tab.page.evaluate(SIZE) == "16px"
+    tab.by("choose-density").get_by_label("Compact").check(force=True)
+    tab.by("choose-theme").get_by_label("Dark").check(force=True)
+    tab.by("choose-language").select_option("de")
+    expect(tab.by("tab-usage")).to_have_text("Verbrauch")
+
+    tab.page.reload()
+    assert float(tab.page.evaluate(SIZE).removesuffix("px")) < 16, "it was drawn large first"
+    expect(tab.by("tab-usage")).to_have_text("Verbrauch")
+    expect(tab.page.locator("html")).to_have_class(re.compile("dark"))
+    expect(tab.page.locator("html")).to_have_attribute("lang", "de")
+    expect(tab.by("choose-density").get_by_label("Kompakt")).to_be_checked()
+
+    tab.go("/")
+    expect(tab.by("composer")).to_have_attribute("placeholder", "Schreib eine Nachricht")
+
+
+def test_the_key_that_sends_is_the_one_that_was_chosen(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("one\ntwo", ["Both."])
+    tab = open_tab("/settings")
+    tab.by("choose-send").get_by_label("Ctrl + Enter").check(force=True)
+    tab.go("/")
+    composer = tab.by("composer")
+    expect(composer).to_be_editable()
+    composer.fill("one")
+    composer.press("Enter")
+    composer.press_sequentially("two")
+    expect(composer).to_have_value("one\ntwo")
+    composer.press("Control+Enter")
+    tab.page.wait_for_url(re.compile(r"/chat/thread_"))
+    assert tab.answer_text() == "Both."
+
+
+def test_model_and_instructions_belong_to_the_thread_and_hold_from_the_next_step(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    provider.answer("Hello", ["Scripted."])
+    tab = open_tab()
+    tab.send("Hello")
+    assert tab.answer_text() == "Scripted."
+
+    tab.by("answers-open").click()
+    tab.by("answers").get_by_label("Temperature").fill("hot")
+    tab.by("answers-save").click()
+    expect(tab.by("answers").get_by_role("alert")).to_contain_text("0 to 2")
+    tab.by("answers").get_by_label("Temperature").fill("0.25")
+    tab.by("answers").get_by_label("Instructions").fill("Speak like a pirate.")
+    tab.by("answers-save").click()
+    expect(tab.by("answers").get_by_role("alert")).to_have_count(0)
+    tab.page.keyboard.press("Escape")
+    tab.send("Hello")
+    expect(tab.answers).to_have_count(2)
+    tab.wait_until("completed")
+    asked = provider.requests[-1]
+    assert "pirate" in asked["messages"][0]["content"]
+    assert asked["temperature"] == 0.25
+
+    tab.by("pick-model").select_option("demo/assistant")
+    other = open_tab(f"/chat/{tab.thread_id}")
+    expect(other.by("pick-model")).to_have_value("demo/assistant")
+    before = len(provider.requests)
+    other.send("echo: from the demo")
+    expect(other.answers).to_have_count(3)
+    assert other.answer_text() == "from the demo"
+    assert len(provider.requests) == before
+
+
+def test_a_schedule_is_made_run_and_found_in_its_thread(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("What is new?", ["Nothing."])
+    tab = open_tab("/schedules")
+    tab.by("schedule-create").click()
+    expect(tab.by("wrong-prompt")).to_be_visible()
+    tab.by("schedule-title").fill("Morning")
+    tab.by("schedule-prompt").fill("What is new?")
+    tab.by("schedule-kind").select_option("weekdays")
+    tab.by("schedule-time").fill("08:15")
+    expect(tab.by("schedule-upcoming").locator("li")).to_have_count(5)
+    tab.by("schedule-create").click()
+
+    row = tab.by("schedule")
+    expect(row).to_contain_text("15 8 * * mon-fri")
+    expect(tab.by("schedule-prompt")).to_have_value("")
+    row.get_by_test_id("pause").click()
+    expect(row).to_have_attribute("data-status", "paused")
+    row.get_by_test_id("run-now").click()
+    row.get_by_test_id("history").click()
+    row.get_by_test_id("runs").get_by_role("link").click()
+    tab.page.wait_for_url("**/chat/sched_*")
+    assert tab.answer_text() == "Nothing."
+
+    tab.go("/schedules")
+    tab.by("delete").click()
+    tab.by("delete-confirm").click()
+    expect(tab.by("schedule")).to_have_count(0)
+
+
+def test_what_was_used_is_shown(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Hello", ["Scripted."])
+    tab = open_tab()
+    tab.send("Hello")
+    tab.wait_until("completed")
+    tab.by("settings").click()
+    tab.by("tab-usage").click()
+    expect(tab.by("usage-models")).to_contain_text("openai/scripted")
+    expect(tab.by("usage-bars").locator("li")).to_have_count(30)
+    tab.by("usage-span").select_option("7")
+    expect(tab.by("usage-bars").locator("li")).to_have_count(7)
+    expect(tab.by("usage-requests").locator("dd")).to_have_text(re.compile(r"[1-9]"))

@@ -1,0 +1,117 @@
+"""How a thread wants to be answered: chosen on the page, kept in the thread, heeded at the next step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent_core import Agent, Runtime, define_agent_api
+from agent_core.errors import ValidationError
+from agent_core.testing import ScriptedModel
+from chat_app.answers import MAX_INSTRUCTIONS, Answers, answers_from
+from chat_app.models import DEMO_MODEL, ModelChoice, offered_models
+from chat_app.settings import Settings
+from chat_app.state import answering as answering_module
+from chat_app.state.answering import answering
+from tests.chat_app.support import Serve, Tab
+
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+def test_what_is_chosen_stands_beside_what_else_is_known_of_the_thread() -> None:
+    chosen = Answers("openai/x", "Be brief.", 0.5)
+    kept = chosen.into({"schedule": "s"})
+    assert kept["schedule"] == "s"
+    assert Answers.of(kept) == chosen
+    assert Answers().into({"a": 1}) == {"a": 1, "answers": {}}
+
+
+@pytest.mark.parametrize(
+    "found", [None, 7, "x", {"model": 1, "instructions": [], "temperature": "hot"}, {"temperature": 9}]
+)
+def test_what_makes_no_sense_counts_as_not_chosen(found: Any) -> None:
+    assert Answers.of({"answers": found}) == Answers()
+
+
+def test_what_is_typed_is_read_or_refused_with_a_sentence() -> None:
+    assert answers_from("m", "  Hi  ", "0,7") == Answers("m", "Hi", 0.7)
+    assert answers_from("m", "", " ").temperature is None
+    for typed in ("hot", "-1", "2.1", "nan", "inf"):
+        with pytest.raises(ValidationError, match="0 to 2"):
+            answers_from("", "", typed)
+    with pytest.raises(ValidationError, match="most"):
+        answers_from("", "x" * (MAX_INSTRUCTIONS + 1), "")
+
+
+def test_the_default_is_offered_first_the_demo_last_and_nothing_twice() -> None:
+    keys = {"MISTRAL_API_KEY": "x", "OPENAI_API_KEY": "x"}
+    mine = ModelChoice("openai/gpt-5-mini", "mine", {"api_key": "y"})
+    offers = offered_models(Settings(), keys, mine, ollama_url=NOWHERE)
+    assert [offer.name for offer in offers] == [mine.name, "mistral/mistral-small-latest", DEMO_MODEL]
+    assert offers[0] is mine
+    demo = ModelChoice(DEMO_MODEL, "as CHAT_MODEL says")
+    assert offered_models(Settings(), keys, demo, ollama_url=NOWHERE)[0] is demo
+
+
+async def test_each_step_is_answered_as_the_thread_says_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is chosen while the thread runs answers the very next step."""
+    asked: list[tuple[str, str, float | None]] = []
+
+    def build(
+        choice: ModelChoice, settings: Settings, *, instructions: str, temperature: float | None
+    ) -> Agent:
+        def turn(_: Any) -> list[Any]:
+            asked.append((choice.name, instructions, temperature))
+            return ["Yes."]
+
+        return Agent("assistant", ScriptedModel(turn))
+
+    monkeypatch.setattr(answering_module, "build_agent", build)
+    offers = [ModelChoice("a", ""), ModelChoice("b", "")]
+    async with Runtime("sqlite://") as runtime:
+        api = define_agent_api(
+            runtime, answering(Settings(), offers, lambda thread_id: api.get_thread(thread_id))
+        )
+        thread = await api.create_thread("One")
+        await api.wait_until_idle(thread.id, 10)
+        for answers in (Answers("b", "Be brief.", 0.2), Answers("gone")):
+            await api.update_thread(thread.id, metadata=answers.into(None))
+            await api.send_message(thread.id, "Two")
+            await api.wait_until_idle(thread.id, 10)
+        assert asked == [("a", "", None), ("b", "Be brief.", 0.2), ("a", "", None)]
+
+
+async def test_a_person_chooses_before_and_after_the_thread_begins(serve: Serve, tab: Tab) -> None:
+    async with serve([["One."], ["Two."]]) as shared:
+        await tab.thread.choose_answers({"instructions": "Be brief.", "temperature": "1"})
+        await tab.thread.choose_model("nobody/offers-it")
+        assert (tab.thread.instructions, tab.thread.temperature, tab.thread.model) == ("Be brief.", "1", "")
+        await tab.thread.choose_model(DEMO_MODEL)
+        await tab.thread.send("Hi", "msg_1", [])
+        thread = await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        assert Answers.of(thread.metadata) == Answers(DEMO_MODEL, "Be brief.", 1.0)
+
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert (tab.thread.model, tab.thread.instructions, tab.thread.temperature) == (
+            DEMO_MODEL,
+            "Be brief.",
+            "1",
+        )
+        await shared.api.update_thread(thread.id, metadata={**thread.metadata, "mine": 1})
+        await tab.thread.choose_answers({"instructions": "", "temperature": "hot"})
+        assert "0 to 2" in tab.thread.answers_error
+        await tab.thread.choose_answers({"instructions": "", "temperature": ""})
+        after = await shared.api.get_thread(thread.id)
+        assert after is not None
+        assert (after.metadata["mine"], Answers.of(after.metadata)) == (1, Answers(DEMO_MODEL))
+        assert tab.thread.answers_error == ""
+
+
+async def test_a_new_chat_after_a_thread_begins_with_nothing_chosen(serve: Serve, tab: Tab) -> None:
+    async with serve([["One."]]) as shared:
+        await tab.thread.choose_answers({"instructions": "Be brief.", "temperature": ""})
+        await tab.thread.send("Hi", "msg_1", [])
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        tab.thread.open("")
+        assert (tab.thread.instructions, tab.thread.agent) == ("", "assistant")

@@ -1,0 +1,152 @@
+"""The page of schedules: what a form means, and what its buttons do, on the real runtime."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import reflex as rx
+
+from agent_core import at, cron, every
+from chat_app.state.planning import SHOWN, START, FieldError, described, next_runs, trigger_of
+from chat_app.state.schedules import Schedules
+from chat_app.state.service import Service
+from tests.chat_app.support import Serve
+
+NOON = 1_750_000_000.0  # 2025-06-15 15:06:40 UTC, a Sunday
+ZONE = "Europe/Berlin"
+
+
+@pytest.fixture
+async def page() -> Schedules:
+    root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+    return await root.get_state(Schedules)
+
+
+@pytest.fixture
+async def shared(serve: Serve) -> AsyncIterator[Service]:
+    async with serve(lambda messages: ["Well."]) as service:
+        yield service
+
+
+FORMS = {
+    "daily": ({"time": "09:05"}, cron("5 9 * * *", ZONE)),
+    "weekdays": ({"time": "23:59:00"}, cron("59 23 * * mon-fri", ZONE)),
+    "weekly": ({"day": "sun", "time": "7:00"}, cron("0 7 * * sun", ZONE)),
+    "every": ({"amount": "1,5", "unit": "hours"}, every(minutes=90)),
+    "once": ({"moment": "2030-01-31T09:00"}, at("2030-01-31T09:00", ZONE)),
+    "cron": ({"cron": " @weekly "}, cron("@weekly", ZONE)),
+}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_what_a_form_means(kind: str) -> None:
+    fields, trigger = FORMS[kind]
+    assert trigger_of(START | {"kind": kind} | fields, ZONE) == trigger
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"kind": "daily", "time": ""}, "time", "time"),
+        ({"kind": "daily", "time": "24:00"}, "time", "time"),
+        ({"kind": "daily", "time": "٠٩:٠٠"}, "time", "time"),
+        ({"kind": "every", "amount": "-1"}, "amount", "amount"),
+        ({"kind": "every", "amount": "inf"}, "amount", "amount"),
+        ({"kind": "every", "amount": "0.001", "unit": "minutes"}, "amount", "at least a second"),
+        ({"kind": "every", "amount": "99999", "unit": "days"}, "amount", "ten years"),
+        ({"kind": "once", "moment": "soon"}, "moment", "moment"),
+        ({"kind": "cron", "cron": "61 * * * *"}, "cron", "61"),
+        ({"kind": "cron", "cron": ""}, "cron", ""),
+    ],
+)
+def test_what_cannot_be_used_is_told_at_its_field(fields: dict[str, str], field: str, words: str) -> None:
+    with pytest.raises(FieldError) as wrong:
+        trigger_of(START | fields, ZONE)
+    assert wrong.value.field == field
+    assert words in wrong.value.words
+
+
+def test_the_next_runs_are_those_of_the_persons_own_clock() -> None:
+    runs = next_runs(cron("0 9 * * *", ZONE), NOON)
+    assert len(runs) == SHOWN
+    assert runs[0] == at("2025-06-16T09:00", ZONE).moment
+    assert next_runs(every(hours=1), NOON) == [NOON + 3600 * n for n in range(1, SHOWN + 1)]
+    assert next_runs(at("2020-01-01T00:00Z"), NOON) == []
+
+
+def test_a_trigger_is_described_by_its_largest_whole_unit() -> None:
+    triggers = (every(days=2), every(minutes=90), every(seconds=5), every(hours=3), cron("@daily"))
+    assert [(d["kind"], d["words"]) for d in map(described, triggers)] == [
+        ("days", "2"),
+        ("minutes", "90"),
+        ("seconds", "5"),
+        ("hours", "3"),
+        ("cron", "@daily (UTC)"),
+    ]
+
+
+async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service, page: Schedules) -> None:
+    page.set_zone(ZONE)
+    page.fill("prompt", "What is new?")
+    page.fill("title", "News")
+    page.fill("time", "08:30")
+    assert len(page.upcoming) == SHOWN
+    await page.create()
+    (item,) = page.items
+    assert (item.title, item.prompt, item.words, item.status) == (
+        "News",
+        "What is new?",
+        f"30 8 * * * ({ZONE})",
+        "active",
+    )
+    assert (page.form, page.cleared) == (START, 1)
+
+    await page.run_now(item.id)
+    await page.toggle_history(item.id)
+    (run,) = page.history
+    assert page.items[0].runs == 1
+    await shared.api.wait_until_idle(run.thread_id, 10)
+    assert [message.text for message in await shared.api.list_messages(run.thread_id)] == [
+        "What is new?",
+        "Well.",
+    ]
+
+    await page.pause(item.id)
+    assert page.items[0].status == "paused"
+    await page.resume(item.id)
+    assert page.items[0].status == "active"
+    page.ask_delete(item.id)
+    await page.delete(item.id)
+    assert (page.items, page.confirming, page.opened) == ([], "", "")
+    await page.delete(item.id)  # another tab was faster
+    assert page.notice == ""
+    assert len(await shared.api.list_threads()) == 1, "what it has sent stays"
+
+
+async def test_what_is_wrong_makes_nothing_and_keeps_what_was_typed(shared: Service, page: Schedules) -> None:
+    await page.create()
+    assert (page.wrong, page.why) == ("prompt", "blank")
+    page.fill("prompt", "Tea!")
+    page.fill("kind", "once")
+    await page.create()
+    assert (page.wrong, page.why) == ("moment", "moment")
+    page.fill("moment", "2020-01-01T09:00")
+    assert page.wrong == ""
+    await page.create()
+    assert (page.wrong, page.why, page.form["prompt"]) == ("moment", "past", "Tea!")
+    page.fill("kind", "cron")
+    page.fill("cron", "0 0 31 2 *")
+    await page.create()
+    assert page.wrong == "cron"
+    page.fill("nothing", "x")
+    assert "nothing" not in page.form
+    assert await shared.api.list_schedules() == []
+
+
+async def test_a_time_zone_that_nobody_knows_is_utc(page: Schedules) -> None:
+    page.set_zone("Mars/Olympus")
+    assert page.zone == "UTC"
+    page.set_zone("Asia/Tokyo")
+    assert page.zone == "Asia/Tokyo"

@@ -1,0 +1,40 @@
+"""The page of usage: every day has its bar, and the figures are those of the library."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import reflex as rx
+
+from agent_core.usage import Tally, UsageSummary
+from chat_app.state.usage import Usage, report
+from tests.chat_app.support import Serve
+
+FIRST = datetime(2026, 2, 27, tzinfo=UTC)
+
+
+def test_a_day_without_a_request_has_its_place() -> None:
+    tally = Tally(requests=2, metered=1, total_tokens=30, cost=0.5)
+    day = (FIRST + timedelta(days=2)).date()
+    found = report(UsageSummary(tally, {day: tally}, {"m": tally}, {"a": tally}), FIRST, 7)
+    assert [each["day"] for each in found["by_day"]][:3] == ["2026-02-27", "2026-02-28", "2026-03-01"]
+    assert [each["total_tokens"] for each in found["by_day"]] == [0, 0, 30, 0, 0, 0, 0]
+    assert found["by_model"] == [{"name": "m"} | tally.to_dict()]
+    assert found["total"]["cost"] == 0.5
+
+
+async def test_what_was_asked_is_counted_and_another_span_is_read(serve: Serve) -> None:
+    root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+    page = await root.get_state(Usage)
+    async with serve([["Hello."]]) as shared:
+        await page.open()
+        assert (page.report["total"]["requests"], len(page.report["by_day"])) == (0, 30)
+        thread = await shared.api.create_thread("Hi")
+        await shared.api.wait_until_idle(thread.id, 10)
+        await page.choose("7")
+        assert (page.report["total"]["requests"], len(page.report["by_day"])) == (1, 7)
+        assert page.report["by_day"][-1]["requests"] == 1
+        assert [row["name"] for row in page.report["by_agent"]] == ["assistant"]
+        await page.choose("100000")
+        assert page.days == "7"
