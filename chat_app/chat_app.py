@@ -4,7 +4,7 @@ import reflex as rx
 
 from chat_app import extensions
 from chat_app.components.shell import reconnect_banner
-from chat_app.pages import archive, inbox
+from chat_app.pages import archive, inbox, share
 from chat_app.pages.chat import ON_LOAD, new_chat, thread
 from chat_app.pages.not_found import not_found
 from chat_app.pages.schedules import ON_LOAD as ON_SCHEDULES
@@ -14,6 +14,7 @@ from chat_app.react.beside import DENSITY_FIRST
 from chat_app.settings import load_settings
 from chat_app.state import Stream, ThreadList
 from chat_app.state.service import lifespan
+from chat_app.state.shared import Shared
 from chat_app.state.uploads import routes
 from chat_app.styles import stylesheets, token_sheet
 
@@ -43,6 +44,7 @@ app.add_page(archive.archive, route="/archive", title=f"Archived · {NAME}", on_
 app.add_page(settings, route="/settings", title=f"Settings · {NAME}", on_load=BESIDE)
 app.add_page(usage, route="/usage", title=f"Usage · {NAME}", on_load=ON_USAGE)
 app.add_page(schedules, route="/schedules", title=f"Schedules · {NAME}", on_load=ON_SCHEDULES)
+app.add_page(share.share, route="/share/[token]", title=NAME, on_load=Shared.open)
 app.add_page(not_found, route="404", title=f"Not found · {NAME}", on_load=ThreadList.open)
 for page in extensions.PAGES.values():
     # A page of somebody's own shows the shell, and no thread of the app's unless it says so.

@@ -90,6 +90,7 @@ SHEETS = [
     "inbox",
     "settings",
     "timeline",
+    "share",
 ]
 
 

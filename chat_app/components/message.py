@@ -28,6 +28,26 @@ def turn_message(message: rx.Var[MessageView]) -> rx.Component:
 
 
 @rx.memo
+def shared_message(message: rx.Var[MessageView]) -> rx.Component:
+    """A message for somebody who may only read."""
+    return rx.el.article(
+        rx.cond(
+            message.role == "assistant",
+            rx.foreach(
+                message.parts,
+                lambda part: keyed(part.key, _part(part, lambda text: markdown(text=text.text))),
+            ),
+            rx.fragment(
+                file_list(files=message.files),
+                rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
+            ),
+        ),
+        class_name="message " + message.role.to(str),
+        custom_attrs=testid("message", role=message.role),
+    )
+
+
+@rx.memo
 def queued_message(message: rx.Var[MessageView]) -> rx.Component:
     """What the person wrote while the agent was at work."""
     return rx.el.article(
@@ -97,7 +117,9 @@ def _actions(message: rx.Var[MessageView]) -> rx.Component:
         next=message.next,
         on_regenerate=Actions.regenerate,
         on_select=Actions.select,
+        vote=message.vote,
         on_fork=Actions.fork,
+        on_vote=Actions.vote,
     )
 
 

@@ -4,18 +4,25 @@ import reflex as rx
 
 from chat_app.components.controls import testid
 from chat_app.components.picker import picker
+from chat_app.react.messages import thread_menu
 from chat_app.react.timeline import run_toggle
-from chat_app.state import OpenThread
+from chat_app.state import Actions, OpenThread
 from chat_app.words import say
 
 
 def topbar() -> rx.Component:
-    """Title, status, and who answers."""
+    """Title, status, who answers, and what can be done with the whole."""
     return rx.fragment(
         rx.el.h1(OpenThread.title, dir="auto", custom_attrs=testid("title")),
         rx.cond(OpenThread.is_running, _status()),
         picker(),
         rx.cond(OpenThread.open_id != "", run_toggle()),
+        thread_menu(
+            token=OpenThread.share,
+            on_export=Actions.export,
+            on_share=Actions.share,
+            on_unshare=Actions.unshare,
+        ),
     )
 
 

@@ -9,6 +9,8 @@ import Copy from "lucide-react/dist/esm/icons/copy.mjs";
 import GitFork from "lucide-react/dist/esm/icons/git-fork.mjs";
 import Pencil from "lucide-react/dist/esm/icons/pencil.mjs";
 import RotateCw from "lucide-react/dist/esm/icons/rotate-cw.mjs";
+import ThumbsDown from "lucide-react/dist/esm/icons/thumbs-down.mjs";
+import ThumbsUp from "lucide-react/dist/esm/icons/thumbs-up.mjs";
 import { useWords } from "../../words/words.js";
 import { copy } from "./copy.jsx";
 import { edit } from "./editing.js";
@@ -59,7 +61,7 @@ const wordsOf = (parts) =>
     .map((part) => part.text)
     .join("\n\n");
 
-export function MessageActions({ messageId, role, text = "", parts = [], whole = true, place = 0, count = 0, previous = "", next = "", onRegenerate, onSelect, onFork }) {
+export function MessageActions({ messageId, role, text = "", parts = [], whole = true, place = 0, count = 0, previous = "", next = "", vote = "", onRegenerate, onSelect, onFork, onVote }) {
   const say = useWords();
   const mine = role === "user";
   return (
@@ -69,6 +71,8 @@ export function MessageActions({ messageId, role, text = "", parts = [], whole =
       {mine && whole && <Action icon={Pencil} idle label={say("message.edit", "Edit")} onClick={() => edit(messageId)} data-testid="edit" />}
       {!mine && <Action icon={RotateCw} idle label={say("message.regenerate", "Answer again")} onClick={() => onRegenerate(messageId)} data-testid="regenerate" />}
       <Action icon={GitFork} label={say("message.fork", "Go on from here in a new chat")} onClick={() => onFork(messageId)} data-testid="fork" />
+      {!mine && <Action icon={ThumbsUp} label={say("message.good", "A good answer")} aria-pressed={vote === "up"} onClick={() => onVote(messageId, vote === "up" ? "" : "up")} data-testid="vote-up" />}
+      {!mine && <Action icon={ThumbsDown} label={say("message.poor", "A poor answer")} aria-pressed={vote === "down"} onClick={() => onVote(messageId, vote === "down" ? "" : "down")} data-testid="vote-down" />}
     </div>
   );
 }

@@ -37,6 +37,7 @@ FILES = (
     "spans.jsx",
     "steady.jsx",
     "stream.jsx",
+    "thread_menu.jsx",
     "timeline.jsx",
     "viewport.jsx",
 )

@@ -34,7 +34,8 @@ class MessageActions(rx.Component):
     """The row of what can be done with a message.
 
     `whole` is whether `text` is all of a person's words; `place`, `count`, `previous` and `next` are
-    its versions. Every handler gets the id of a message: this one, or of the version to turn to.
+    its versions; `vote` is up, down or "". Every handler gets the id of a message: this one, or of the
+    version to turn to; `on_vote` gets what it shall be, too.
     """
 
     library = LIBRARY["actions.jsx"]
@@ -50,7 +51,9 @@ class MessageActions(rx.Component):
     next: rx.Var[str]
     on_regenerate: rx.EventHandler[_id]
     on_select: rx.EventHandler[_id]
+    vote: rx.Var[str]
     on_fork: rx.EventHandler[_id]
+    on_vote: rx.EventHandler[_two]
 
 
 class ApprovalCard(rx.Component):
@@ -76,7 +79,19 @@ class Files(rx.Component):
     files: rx.Var[list[Any]]
 
 
+class ThreadMenu(rx.Component):
+    """Export and share; `token` is that of the link, "" while there is none; `on_export` gets "md" or "json"."""
+
+    library = LIBRARY["thread_menu.jsx"]
+    tag = "ThreadMenu"
+    token: rx.Var[str]
+    on_export: rx.EventHandler[_id]
+    on_share: rx.EventHandler[rx.event.no_args_event_spec]
+    on_unshare: rx.EventHandler[rx.event.no_args_event_spec]
+
+
 approval_card = ApprovalCard.create
 bubble = Bubble.create
 file_list = Files.create
 message_actions = MessageActions.create
+thread_menu = ThreadMenu.create

@@ -6,6 +6,8 @@ import reflex as rx
 
 from agent_core import Message, Thread
 from agent_core.errors import AgentCoreError
+from chat_app.state.export import file_name, to_json, to_markdown
+from chat_app.state.present import VOTE
 from chat_app.state.service import service
 from chat_app.state.thread import OpenThread
 from chat_app.text import clean_text
@@ -47,6 +49,35 @@ class Actions(rx.State):
         opened = await self.get_state(OpenThread)
         copy: Thread | None = await opened.do("fork_thread", message_id)
         return None if copy is None else rx.redirect(f"/chat/{copy.id}")
+
+    @rx.event
+    async def vote(self, message_id: str, vote: str):
+        """Note what the person thinks of an answer: "up", "down", or "" for nothing."""
+        opened = await self.get_state(OpenThread)
+        await opened.do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
+
+    @rx.event
+    async def export(self, kind: str):
+        """Give the thread as a file: "md" or "json"."""
+        opened = await self.get_state(OpenThread)
+        thread: Thread | None = await opened.do("get_thread")
+        messages: list[Message] | None = await opened.do("list_messages")
+        if thread is None or messages is None:
+            return None
+        text = to_json(thread, messages) if kind == "json" else to_markdown(thread, messages)
+        return rx.download(data=text.encode(), filename=file_name(thread, "json" if kind == "json" else "md"))
+
+    @rx.event
+    async def share(self):
+        """Let whoever gets the link read the thread."""
+        opened = await self.get_state(OpenThread)
+        await opened.do("share_thread")
+
+    @rx.event
+    async def unshare(self):
+        """Make the link lead nowhere."""
+        opened = await self.get_state(OpenThread)
+        await opened.do("unshare_thread")
 
 
 async def _files(thread_id: str, message_id: str) -> list[dict[str, Any]]:

@@ -207,6 +207,7 @@ class Follower:
             run=lambda key: self._runs.get(key, key),
             live_key=self._live[0] if self._live else "",
             more=self._more,
+            votes=self.thread.get("metadata") or {},
         )
         return message_view(message, context)
 

@@ -21,6 +21,9 @@ MORE_PROMPT_SHOWN = 100_000
 MAX_FIELD_SHOWN = 20_000
 """A longer argument or result of a tool is cut in the page, in characters."""
 
+VOTE = "vote:"
+"""Before a message's id: the key of a thread's metadata that says what the person thinks of it."""
+
 STOPPED = "stopped"
 """What agent_core gives as the error of a call that a person's Stop cut off."""
 _TOOL_STATES = {
@@ -52,6 +55,7 @@ class Context:
         waits: how many seconds calls wait for their next attempt, from when that was told.
         run: names the attempt that is being streamed, for a part's key; its text is left out.
         live_key: the key of the part that is being streamed, or "".
+        votes: the thread's metadata, in which `VOTE` and a message's id is up or down.
         more: how often the person asked for more of a long prompt, by its id.
     """
 
@@ -63,6 +67,7 @@ class Context:
     run: Callable[[str], str] = lambda key: key
     live_key: str = ""
     more: Mapping[str, int] = field(default_factory=dict)
+    votes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
@@ -74,7 +79,14 @@ def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
         for number, part in enumerate(message.get("parts") or [])
         if (view := part_view(f"{message['id']}:{number}", part, context)) is not None
     ]
-    return MessageView(id=message["id"], role=message["role"], parts=parts, **_versions(message))
+    vote = context.votes.get(f"{VOTE}{message['id']}")
+    return MessageView(
+        id=message["id"],
+        role=message["role"],
+        parts=parts,
+        vote=vote if vote in ("up", "down") else "",
+        **_versions(message),
+    )
 
 
 def _versions(message: Mapping[str, Any]) -> dict[str, Any]:

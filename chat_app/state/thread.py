@@ -16,12 +16,15 @@ class OpenThread(Choosing, rx.State):
 
     Attributes:
         history, turn: the messages before the turn under way, and that turn.
+        share: the token of the link with which it can be read; "" while there is none.
     """
 
     history: list[MessageView] = []
     turn: list[MessageView] = []
+    share: str = ""
 
     def _rows(
         self, history: list[MessageView], turn: list[MessageView], follower: Follower
     ) -> dict[str, Any]:
-        return {"history": history, "turn": turn}
+        metadata: dict[str, Any] = follower.thread.get("metadata") or {}
+        return {"history": history, "turn": turn, "share": str(metadata.get("share") or "")}

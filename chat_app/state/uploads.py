@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent_core.errors import AgentCoreError
+from agent_core.store.files import StoredFile
 from chat_app.state.kinds import MAX_BYTES, PICTURES, kind_of, plain_name
 from chat_app.state.service import service
 
@@ -55,11 +56,21 @@ async def download(request: Request) -> Response:
         file = await service().api.read_file(asked["thread_id"], asked["file_id"])
     except AgentCoreError:
         file = None
+    return _given(file, asked["name"])
+
+
+async def download_shared(request: Request) -> Response:
+    """Give back a file of the thread with a token."""
+    asked = request.path_params
+    return _given(await service().api.read_shared_file(asked["token"], asked["file_id"]), asked["name"])
+
+
+def _given(file: StoredFile | None, called: str) -> Response:
     if file is None:
         return Response("There is no such file here.", 404, media_type="text/plain")
     shown = file.media_type in PICTURES
     place = "inline" if shown else "attachment"
-    name = quote(plain_name(asked["name"]))
+    name = quote(plain_name(called))
     headers = SAFE | {"Content-Disposition": f"{place}; filename*=UTF-8''{name}"}
     kind = file.media_type if shown else "application/octet-stream"
     return Response(file.data, media_type=kind, headers=headers)
@@ -73,6 +84,7 @@ routes = Starlette(
     routes=[
         Route("/uploads", upload, methods=["POST"]),
         Route("/files/{thread_id}/{file_id}/{name}", download),
+        Route("/shared/{token}/{file_id}/{name}", download_shared),
     ]
 )
 """To be given to the app as an `api_transformer`."""

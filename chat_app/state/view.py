@@ -87,6 +87,7 @@ class MessageView:
         hidden: how many characters of a very long prompt are not in `text`.
         count: how many versions there are of it, 0 if it is the only one; `place` is which of them
             this is, from 1; `previous` and `next` are the ids of its neighbours, or "".
+        vote: what the person thinks of an answer: up, down or "".
     """
 
     id: str
@@ -95,6 +96,7 @@ class MessageView:
     hidden: int = 0
     parts: list[PartView] = field(default_factory=list)
     files: list[FileView] = field(default_factory=list)
+    vote: str = ""
     place: int = 0
     count: int = 0
     previous: str = ""

@@ -110,3 +110,30 @@ def test_what_waits_in_another_thread_is_answered_in_the_inbox(provider: Provide
     expect(item).to_have_count(0)
     expect(tab.answer).to_contain_text("Thank you.")
     assert "Oslo" in provider.requests[-1]["messages"][-1]["content"]
+
+
+def test_a_thread_is_read_by_its_link_until_that_is_taken_back(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Share this", ["With pleasure."])
+    tab = open_tab()
+    tab.send("Share this")
+    tab.wait_until("completed")
+    tab.by("vote-up").click()
+    expect(tab.by("vote-up")).to_have_attribute("aria-pressed", "true")
+    tab.by("thread-menu").click()
+    with tab.page.expect_download() as download:
+        tab.by("export-md").click()
+    assert "With pleasure." in download.value.path().read_text()
+
+    tab.by("thread-menu").click()
+    tab.by("share").click()
+    link = tab.by("share-link").input_value()
+    reader = tab.page.context.new_page()
+    reader.goto(link)
+    expect(reader.get_by_test_id("shared")).to_contain_text("With pleasure.")
+    expect(reader.get_by_test_id("composer")).to_have_count(0)
+    expect(reader.get_by_test_id("thread-list")).to_have_count(0)
+
+    tab.by("unshare").click()
+    expect(tab.by("share-link")).to_have_count(0)
+    reader.reload()
+    expect(reader.get_by_test_id("page-note")).to_contain_text("leads nowhere")

@@ -1,0 +1,37 @@
+"""The page of a link to a thread: to be read, by whoever has it."""
+
+import reflex as rx
+
+from chat_app.components.controls import keyed, testid
+from chat_app.components.message import shared_message
+from chat_app.components.notes import thread_note
+from chat_app.state.shared import Shared
+from chat_app.words import FILES, say, speak
+
+
+def share() -> rx.Component:
+    """`/share/[token]`: title and messages, and nothing else of the app."""
+    return rx.fragment(
+        speak(files=FILES),
+        rx.el.main(
+            rx.match(
+                Shared.phase,
+                ("ready", _thread()),
+                ("missing", thread_note(say("share.missing"), say("share.missing_why"))),
+                rx.fragment(),
+            ),
+            class_name="share",
+        ),
+    )
+
+
+def _thread() -> rx.Component:
+    return rx.el.div(
+        rx.el.header(
+            rx.el.h1(Shared.title, dir="auto", custom_attrs=testid("title")),
+            rx.el.p(say("share.read_only")),
+        ),
+        rx.foreach(Shared.messages, lambda message: keyed(message.id, shared_message(message=message))),
+        class_name="column",
+        custom_attrs=testid("shared"),
+    )

@@ -1,0 +1,86 @@
+// What can be done with the thread as a whole: keep it as a file, or let others read it by a link.
+
+import { useEffect, useRef, useState } from "react";
+import Check from "lucide-react/dist/esm/icons/check.mjs";
+import Copy from "lucide-react/dist/esm/icons/copy.mjs";
+import Download from "lucide-react/dist/esm/icons/download.mjs";
+import Ellipsis from "lucide-react/dist/esm/icons/ellipsis.mjs";
+import Link from "lucide-react/dist/esm/icons/link.mjs";
+import Unlink from "lucide-react/dist/esm/icons/unlink.mjs";
+import { useWords } from "../../words/words.js";
+import { copy } from "./copy.jsx";
+
+function Item({ icon: Icon, children, ...props }) {
+  return (
+    <button type="button" className="menu-item" {...props}>
+      <Icon size={15} aria-hidden="true" />
+      {children}
+    </button>
+  );
+}
+
+function SharedLink({ token, onUnshare }) {
+  const say = useWords();
+  const [copied, setCopied] = useState(false);
+  const url = `${window.location.origin}/share/${token}`;
+  return (
+    <>
+      <p>{say("share.open", "Whoever has this link can read the thread, as it stands when they look.")}</p>
+      <input readOnly value={url} aria-label={say("share.link", "Link")} onFocus={(event) => event.target.select()} data-testid="share-link" />
+      <Item icon={copied ? Check : Copy} onClick={() => copy(url).then(() => setCopied(true), () => {})} data-testid="share-copy">
+        {copied ? say("message.copied", "Copied") : say("share.copy", "Copy the link")}
+      </Item>
+      <Item icon={Unlink} onClick={onUnshare} data-testid="unshare">
+        {say("share.stop", "Stop sharing")}
+      </Item>
+    </>
+  );
+}
+
+export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
+  const say = useWords();
+  const menu = useRef(null);
+  const label = say("share.menu", "Export and share");
+  const close = () => menu.current?.removeAttribute("open");
+
+  useEffect(() => {
+    const onPress = (event) => menu.current?.open && !menu.current.contains(event.target) && close();
+    const onKey = (event) => {
+      if (event.key !== "Escape" || !menu.current?.open) return;
+      event.preventDefault(); // Esc stops the answer otherwise
+      close();
+      menu.current.querySelector("summary").focus();
+    };
+    document.addEventListener("pointerdown", onPress);
+    window.addEventListener("keydown", onKey, true);
+    return () => {
+      document.removeEventListener("pointerdown", onPress);
+      window.removeEventListener("keydown", onKey, true);
+    };
+  }, []);
+
+  const save = (kind) => () => (onExport(kind), close());
+  return (
+    <details ref={menu} className="thread-menu">
+      <summary className="icon-button" aria-label={label} title={label} data-testid="thread-menu">
+        <Ellipsis size={16} aria-hidden="true" />
+      </summary>
+      <div className="menu-box">
+        <Item icon={Download} onClick={save("md")} data-testid="export-md">
+          {say("share.export_markdown", "Export as Markdown")}
+        </Item>
+        <Item icon={Download} onClick={save("json")} data-testid="export-json">
+          {say("share.export_json", "Export as JSON")}
+        </Item>
+        <hr />
+        {token ? (
+          <SharedLink token={token} onUnshare={onUnshare} />
+        ) : (
+          <Item icon={Link} onClick={onShare} data-testid="share">
+            {say("share.start", "Share a read-only link")}
+          </Item>
+        )}
+      </div>
+    </details>
+  );
+}

@@ -1,0 +1,72 @@
+"""A thread as a file to keep: Markdown for people, JSON for programs. Pure functions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent_core.messages import Message, Thread, is_tool_part, tool_name
+from chat_app.state.listing import thread_title
+
+VERSION = 1
+_ROLES = {"user": "You", "assistant": "Assistant", "system": "System"}
+_TICKS = re.compile(r"`{3,}")
+
+
+def to_json(thread: Thread, messages: Sequence[Message]) -> str:
+    """Return everything of the shown branch: the thread without its token, and each message's parts."""
+    plain = thread.to_dict()
+    plain["metadata"] = {key: value for key, value in thread.metadata.items() if key != "share"}
+    content = {"version": VERSION, "thread": plain, "messages": [each.to_dict() for each in messages]}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_markdown(thread: Thread, messages: Sequence[Message]) -> str:
+    """Return the shown branch as Markdown: texts as they are, thoughts and tools as quoted blocks."""
+    blocks = [f"# {thread_title(thread.title)}"]
+    for message in messages:
+        when = message.created_at.strftime("%Y-%m-%d %H:%M UTC")
+        blocks.append(f"## {_ROLES.get(message.role, message.role)} · {when}")
+        blocks += filter(None, map(_part, message.parts))
+    return "\n\n".join(blocks) + "\n"
+
+
+def file_name(thread: Thread, suffix: str) -> str:
+    """Return a name that every file system takes."""
+    words = re.sub(r"[^\w\- ]+", "", thread_title(thread.title)).strip()[:60].strip()
+    return f"{words or 'chat'}.{suffix}"
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    kind = part["type"]
+    if kind == "text":
+        return str(part.get("text") or "")
+    if kind == "reasoning":
+        lines = str(part.get("text") or "").splitlines()
+        return "\n".join(f"> {line}".rstrip() for line in lines)
+    if is_tool_part(dict(part)):
+        return _tool(part)
+    if kind == "file":
+        return f"📎 {part.get('filename') or part.get('mediaType') or 'file'}"
+    if kind == "source-url":
+        return f"<{part.get('url')}>"
+    return ""
+
+
+def _tool(part: Mapping[str, Any]) -> str:
+    blocks = [f"**{tool_name(dict(part))}** ({part.get('state')})", _fenced(part.get("input"))]
+    if "output" in part:
+        blocks.append(_fenced(part["output"]))
+    reason = part.get("errorText") or (part.get("approval") or {}).get("reason")
+    if reason:
+        blocks.append(_fenced(reason))
+    return "\n\n".join(blocks)
+
+
+def _fenced(value: object) -> str:
+    """Return a value in a fence that nothing inside it can close."""
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    fence = "`" * (1 + max((len(found) for found in _TICKS.findall(text)), default=2))
+    return f"{fence}{'' if isinstance(value, str) else 'json'}\n{text}\n{fence}"

@@ -1,0 +1,117 @@
+"""A thread as a file, as a link to be read, and what the person thinks of its answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import reflex as rx
+
+from agent_core import Message, Thread
+from agent_core.clock import as_datetime
+from agent_core.testing import Reasoning, ToolUse
+from chat_app.demo.tools import demo_tools
+from chat_app.state import Actions
+from chat_app.state.export import file_name, to_markdown
+from chat_app.state.shared import Shared
+from chat_app.state.uploads import routes
+from tests.chat_app.support import Serve, Tab
+
+MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
+
+
+def downloaded(event: Any) -> tuple[str, str]:
+    """The name and the text of a download."""
+    assert isinstance(event, rx.event.EventSpec)
+    given = {str(name): str(value) for name, value in event.args}
+    data = re.search(r"base64,([A-Za-z0-9+/=]+)", given["url"])
+    assert data
+    return json.loads(given["filename"]), base64.b64decode(data[1]).decode()
+
+
+async def test_a_thread_is_kept_as_a_file_with_all_its_parts(serve: Serve, tab: Tab) -> None:
+    turns = [[Reasoning("Let me see."), ToolUse("calculator", {"expression": "6*7"}, "c")], ["It is **42**."]]
+    async with serve(turns, demo_tools(Path())) as shared:
+        actions = await tab.thread.get_state(Actions)
+        await tab.thread.send("What is 6*7?", "msg_1", [])
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await actions.share()
+
+        name, text = downloaded(await actions.export("md"))
+        assert name == "What is 67.md"
+        for piece in (
+            "# What is 6*7?",
+            "> Let me see.",
+            '"expression": "6*7"',
+            '"result": 42',
+            "It is **42**.",
+        ):
+            assert piece in text
+        name, text = downloaded(await actions.export("json"))
+        assert name == "What is 67.json"
+        kept = json.loads(text)
+        stored = await shared.api.list_messages(tab.thread.open_id)
+        assert [message["parts"] for message in kept["messages"]] == [message.parts for message in stored]
+        assert "share" not in kept["thread"]["metadata"]
+
+
+def test_nothing_in_a_result_closes_its_fence_and_any_title_is_a_name() -> None:
+    now = as_datetime(0)
+    thread = Thread(id="t", status="completed", created_at=now, updated_at=now, title="../a:b?")
+    part = {
+        "type": "tool-x",
+        "toolCallId": "c",
+        "state": "output-available",
+        "input": {},
+        "output": "a\n````\nb",
+    }
+    text = to_markdown(thread, [Message("m", "t", "assistant", [part, {"type": "step-start"}], now)])
+    assert "`````\na\n````\nb\n`````" in text
+    assert file_name(thread, "md") == "ab.md"
+    assert file_name(replace(thread, title="..."), "md") == "chat.md"
+
+
+async def test_a_link_shows_the_thread_to_be_read_until_it_is_taken_back(
+    serve: Serve, tab: Tab, tmp_path: Path
+) -> None:
+    async with serve([[ToolUse("send_email", MAIL, "c")], ["Sent."]], demo_tools(tmp_path)) as shared:
+        actions, reader = await tab.thread.get_state(Actions), await tab.thread.get_state(Shared)
+        part = await shared.api.add_file(b"words", media_type="text/plain", filename="a b.txt")
+        await tab.thread.send("Mail Ada", "msg_1", [part])
+        await tab.read(shared, lambda: tab.thread.needs_person)
+        await actions.share()
+        await tab.read(shared, lambda: tab.thread.share != "")
+
+        await reader.read(tab.thread.share)
+        prompt, answer = reader.messages
+        assert (reader.phase, reader.title, prompt.text) == ("ready", "Mail Ada", "Mail Ada")
+        (call,) = [part.tool for part in answer.parts if part.kind == "tool"]
+        assert (call.state, call.opened) == ("open", False), "a reader can approve nothing"
+        assert tab.thread.open_id not in str(reader.messages)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(routes), base_url="http://chat") as client:
+            path = prompt.files[0].path
+            assert (await client.get(path)).content == b"words"
+            await actions.unshare()
+            assert (await client.get(path)).status_code == 404
+        await reader.read(tab.thread.share)
+        assert (reader.phase, reader.messages) == ("missing", [])
+
+
+@pytest.mark.parametrize(("vote", "kept"), [("up", "up"), ("down", "down"), ("", ""), ("evil", "")])
+async def test_a_vote_is_kept_with_the_thread(serve: Serve, tab: Tab, vote: str, kept: str) -> None:
+    async with serve([["Yes."]]) as shared:
+        actions = await tab.thread.get_state(Actions)
+        await tab.thread.send("Hi", "msg_1", [])
+        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        answer = tab.thread.turn[-1]
+        await actions.vote(answer.id, "up")
+        await actions.vote(answer.id, vote)
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert tab.thread.turn[-1].vote == kept
