@@ -8,6 +8,7 @@ from chat_app.state import OpenThread, ThreadList
 from chat_app.state.kinds import MAX_BYTES, MAX_FILES
 from chat_app.words import say
 
+# In English in every language: they are what the demo model understands.
 SUGGESTIONS = (
     ("clock", "What time is it in Tokyo, and what is (17.5 + 3) * 248?"),
     ("book-open", "Search the docs for what happens after kill -9."),
@@ -39,13 +40,7 @@ def fineprint() -> rx.Component:
     return rx.el.p(
         rx.cond(
             ThreadList.demo,
-            rx.fragment(
-                "The built-in demo model answers. For a real one, put ",
-                rx.el.code("OPENAI_API_KEY"),
-                " or ",
-                rx.el.code("CHAT_MODEL"),
-                " into .env and restart.",
-            ),
+            rx.fragment(say("composer.demo")),
         ),
         class_name="fineprint",
         custom_attrs=testid("model-note"),
@@ -56,7 +51,7 @@ def greeting() -> rx.Component:
     """The page of a new chat: a greeting, the composer, four suggestions."""
     return rx.el.div(
         rx.el.div(
-            rx.el.h1("What shall we work on?"),
+            rx.el.h1(say("composer.greeting")),
             dock(),
             rx.el.div(*(suggestion(name, words) for name, words in SUGGESTIONS), class_name="suggestions"),
         ),

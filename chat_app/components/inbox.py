@@ -7,8 +7,7 @@ from reflex_components_core.react_router import link
 
 from chat_app.components.controls import icon, keyed, testid
 from chat_app.components.question import question
-from chat_app.react import ago
-from chat_app.react.messages import approval_card
+from chat_app.react.messages import ago, approval_card
 from chat_app.state import Inbox
 from chat_app.state.view import WaitingView
 from chat_app.words import say

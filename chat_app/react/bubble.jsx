@@ -4,7 +4,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useWords } from "../../words/words.js";
 import { readDraft, writeDraft } from "./drafts.js";
-import { edit, useEditing } from "./editing.js";
+import { edit, endEdit, useEditing } from "./editing.js";
 
 const MAX_HEIGHT = 400;
 const TWICE_MS = 3000; // a second press on Save within this time means the same
@@ -22,6 +22,7 @@ export function Bubble({ messageId, text, hasFiles = false, onSave }) {
 function Editor({ messageId, text, hasFiles, onSave }) {
   const say = useWords();
   const area = useRef(null);
+  const mounted = useRef(false);
   const saved = useRef({ value: null, at: 0 });
   const draft = `edit:${messageId}`;
   const [value, setValue] = useState(() => readDraft(draft) || text);
@@ -36,10 +37,20 @@ function Editor({ messageId, text, hasFiles, onSave }) {
   useEffect(() => {
     area.current.focus();
     area.current.setSelectionRange(value.length, value.length);
-    return () => edit(""); // the message was replaced, or the page was left; the draft stays
+    mounted.current = true;
+    return () => {
+      mounted.current = false;
+      // Later, because in development an effect ends and begins anew at once.
+      setTimeout(() => mounted.current || close());
+    };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the editor opens
   }, []);
 
+  // The message was replaced by the new one, or the page was left; then the draft stays.
+  const close = () => {
+    if (saved.current.value !== null) writeDraft(draft, "");
+    endEdit(messageId);
+  };
   const leave = () => {
     writeDraft(draft, "");
     edit("");

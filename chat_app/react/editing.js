@@ -11,6 +11,9 @@ export function edit(id) {
   for (const listener of listeners) listener();
 }
 
+/** No more editing of this message; another one may be edited meanwhile. */
+export const endEdit = (id) => editing === id && edit("");
+
 const subscribe = (listener) => {
   listeners.add(listener);
   return () => listeners.delete(listener);

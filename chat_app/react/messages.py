@@ -19,6 +19,14 @@ def _id(message_id: rx.Var[str]) -> list[rx.Var]:
     return [message_id]
 
 
+class Ago(rx.Component):
+    """When `at` (seconds since the epoch) was, in a word or two."""
+
+    library = LIBRARY["ago.jsx"]
+    tag = "Ago"
+    at: rx.Var[float]
+
+
 class Bubble(rx.Component):
     """A person's words, and the field to write them anew; `on_save` gets the message's id and the words."""
 
@@ -90,6 +98,7 @@ class ThreadMenu(rx.Component):
     on_unshare: rx.EventHandler[rx.event.no_args_event_spec]
 
 
+ago = Ago.create
 approval_card = ApprovalCard.create
 bubble = Bubble.create
 file_list = Files.create
