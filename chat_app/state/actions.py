@@ -27,7 +27,7 @@ class Actions(rx.State):
         except AgentCoreError as error:
             opened.notice = str(error)
             return
-        message: Message | None = await opened.do("edit_message", message_id, prompt)
+        message: Message | None = await opened._do("edit_message", message_id, prompt)
         if message is not None:
             opened.sent = message.id
 
@@ -35,33 +35,33 @@ class Actions(rx.State):
     async def regenerate(self, message_id: str):
         """Have the message before an answer answered once more; the answer so far is kept beside."""
         opened = await self.get_state(OpenThread)
-        await opened.do("regenerate", message_id)
+        await opened._do("regenerate", message_id)
 
     @rx.event
     async def select(self, message_id: str):
         """Turn to another version of a message, and to all that followed it."""
         opened = await self.get_state(OpenThread)
-        await opened.do("select_branch", message_id)
+        await opened._do("select_branch", message_id)
 
     @rx.event
     async def fork(self, message_id: str):
         """Go on from a message in a thread of its own, and turn to that."""
         opened = await self.get_state(OpenThread)
-        copy: Thread | None = await opened.do("fork_thread", message_id)
+        copy: Thread | None = await opened._do("fork_thread", message_id)
         return None if copy is None else rx.redirect(f"/chat/{copy.id}")
 
     @rx.event
     async def vote(self, message_id: str, vote: str):
         """Note what the person thinks of an answer: "up", "down", or "" for nothing."""
         opened = await self.get_state(OpenThread)
-        await opened.do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
+        await opened._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
 
     @rx.event
     async def export(self, kind: str):
         """Give the thread as a file: "md" or "json"."""
         opened = await self.get_state(OpenThread)
-        thread: Thread | None = await opened.do("get_thread")
-        messages: list[Message] | None = await opened.do("list_messages")
+        thread: Thread | None = await opened._do("get_thread")
+        messages: list[Message] | None = await opened._do("list_messages")
         if thread is None or messages is None:
             return None
         text = to_json(thread, messages) if kind == "json" else to_markdown(thread, messages)
@@ -71,13 +71,13 @@ class Actions(rx.State):
     async def share(self):
         """Let whoever gets the link read the thread."""
         opened = await self.get_state(OpenThread)
-        await opened.do("share_thread")
+        await opened._do("share_thread")
 
     @rx.event
     async def unshare(self):
         """Make the link lead nowhere."""
         opened = await self.get_state(OpenThread)
-        await opened.do("unshare_thread")
+        await opened._do("unshare_thread")
 
 
 async def _files(thread_id: str, message_id: str) -> list[dict[str, Any]]:

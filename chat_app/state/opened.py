@@ -212,22 +212,22 @@ class Opened(rx.State, mixin=True):
     @rx.event
     async def stop(self):
         """Stop the agent; what it has written stays."""
-        await self.do("stop_thread")
+        await self._do("stop_thread")
 
     @rx.event
     async def resume(self):
         """Run the interrupted step again: Retry after a failure, Continue after a stop."""
-        await self.do("resume_thread")
+        await self._do("resume_thread")
 
     @rx.event
     async def approve(self, call_id: str, edited: dict[str, Any] | None = None):
         """Let a tool run, with exactly the arguments shown or with those that a person put in their place."""
-        await self.do("approve_tool_calls", [call_id], args=None if edited is None else {call_id: edited})
+        await self._do("approve_tool_calls", [call_id], args=None if edited is None else {call_id: edited})
 
     @rx.event
     async def deny(self, call_id: str, reason: str = ""):
         """Tell the agent that it may not, and why."""
-        await self.do("deny_tool_calls", [call_id], clean_text(reason).strip() or None)
+        await self._do("deny_tool_calls", [call_id], clean_text(reason).strip() or None)
 
     @rx.event
     async def answer(self, form: dict[str, Any]):
@@ -240,7 +240,7 @@ class Opened(rx.State, mixin=True):
         except AgentCoreError as error:
             self.notice = str(error)
 
-    async def do(self, method: str, *args: Any, **options: Any) -> Any:
+    async def _do(self, method: str, *args: Any, **options: Any) -> Any:
         """Call a method of the API with the open thread; None, and a notice, if it was not done."""
         if not self.open_id:
             return None

@@ -10,6 +10,8 @@ import reflex as rx
 from agent_core.errors import ModelError
 from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
+from chat_app.state import OpenThread
+from chat_app.state.opened import Opened
 from chat_app.state.service import service
 from tests.chat_app.support import Serve, Tab
 
@@ -163,3 +165,10 @@ async def test_turning_to_another_thread_shows_nothing_of_the_one_before(serve: 
 async def test_without_a_running_app_there_is_no_service() -> None:
     with pytest.raises(RuntimeError, match="lifespan"):
         service()
+
+
+def test_a_browser_cannot_call_any_method_of_the_api() -> None:
+    """Every public method of a state is an event that a browser may send, whoever it was written for."""
+    assert "send" in OpenThread.event_handlers
+    assert "_do" in vars(Opened)
+    assert not [name for name in OpenThread.event_handlers if name.startswith("_") or name == "do"]
