@@ -15,6 +15,7 @@ def messages() -> rx.Component:
     return viewport(
         earlier(),
         rx.foreach(OpenThread.history, lambda message: keyed(message.id, history_message(message=message))),
+        left_out(),
         rx.foreach(OpenThread.turn, lambda message: keyed(message.id, turn_message(message=message))),
         turn_state(),
         rx.foreach(OpenThread.queued, lambda message: keyed(message.id, queued_message(message=message))),
@@ -33,6 +34,21 @@ def earlier() -> rx.Component:
         OpenThread.earlier,
         rx.el.div(
             button(say("message.earlier"), on_click=OpenThread.show_earlier, custom_attrs=testid("earlier")),
+            class_name="earlier",
+        ),
+    )
+
+
+def left_out() -> rx.Component:
+    """A way to the messages between those that a link led to and the turn."""
+    return rx.cond(
+        OpenThread.left_out > 0,
+        rx.el.div(
+            button(
+                say("message.left_out", count=OpenThread.left_out),
+                on_click=OpenThread.show_left_out,
+                custom_attrs=testid("left-out"),
+            ),
             class_name="earlier",
         ),
     )

@@ -22,6 +22,8 @@ export function useSeek(box, loaded, letGo, onSeek) {
   const { hash, key } = useLocation();
   const done = useRef("");
   const asked = useRef("");
+  // In development React takes every component off and puts it on again, and what is put on goes to its end.
+  useLayoutEffect(() => () => (done.current = asked.current = ""), []);
   useLayoutEffect(() => {
     const target = wanted(hash);
     const place = `${key} ${target}`;

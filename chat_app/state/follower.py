@@ -12,14 +12,9 @@ from agent_core.fold import ThreadView
 from agent_core.messages import Chunk, Update, is_tool_part
 from agent_core.timeline import Span
 from chat_app.state.present import Context, duration, message_view
+from chat_app.state.stretch import Stretch
 from chat_app.state.view import MessageView
 from chat_app.text import clean_text, from_unit, units
-
-PAGE = 40
-"""How many earlier messages the page holds before it is asked for more."""
-
-BEFORE = 10
-"""How many messages before one that a link leads to are shown with it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class Follower:
         self._queued: list[dict[str, Any]] = []
         self._places: dict[str, int] = {}
         self._more: dict[str, int] = {}
-        self.limit = PAGE
+        self._stretch = Stretch()
         self.resuming = False
         self.rows_changed = False
         self.times_wanted = False
@@ -139,13 +134,18 @@ class Follower:
                 self._took[call_id] = duration(max(0.0, seconds)), own[-1].attempt
 
     def history(self) -> list[MessageView]:
-        """The newest messages before the turn under way."""
-        start = self._turn_start()
-        return [self._row(message) for message in self._messages[max(0, start - self.limit) : start]]
+        """The newest messages before the turn under way, or those around one that a link leads to."""
+        first, end = self._stretch.of(self._turn_start())
+        return [self._row(message) for message in self._messages[first:end]]
 
     def has_earlier(self) -> bool:
         """Whether there are messages before those of `history`."""
-        return self._turn_start() > self.limit
+        return self._stretch.of(self._turn_start())[0] > 0
+
+    def left_out(self) -> int:
+        """How many messages between those of `history` and the turn are not shown."""
+        start = self._turn_start()
+        return start - self._stretch.of(start)[1]
 
     def turn(self) -> list[MessageView]:
         """The last prompt and everything after it."""
@@ -161,13 +161,17 @@ class Follower:
 
     def more(self) -> None:
         """Hold another page of earlier messages."""
-        self.limit += PAGE
+        self._stretch.earlier()
+
+    def fill(self) -> None:
+        """Hold another page of those that are left out."""
+        self._stretch.later()
 
     def reach(self, message_id: str) -> None:
-        """Hold as many earlier messages as it takes to show this one with some before it."""
+        """Hold this message with some around it, however long ago it was."""
         place = next((n for n, message in enumerate(self._messages) if message["id"] == message_id), None)
         if place is not None:
-            self.limit = max(self.limit, self._turn_start() - place + BEFORE)
+            self._stretch.reach(place, self._turn_start())
 
     def known(self) -> list[str]:
         """The ids of the newest messages of the person, which have arrived."""

@@ -26,6 +26,7 @@ class Opened(rx.State, mixin=True):
         phase: loading, ready, missing, deleted or trouble.
         status: the thread's own; "" before it is known.
         queued: what the person has written meanwhile.
+        left_out: how many messages are not shown between the history and the turn.
         known: ids of the person's newest messages, which the outbox need not show any more.
         rejected: the id of a message that could not be sent; the composer takes its text back.
         notice: why, in a sentence.
@@ -47,6 +48,7 @@ class Opened(rx.State, mixin=True):
     needs_person: bool = False
     queued: list[MessageView] = []
     earlier: bool = False
+    left_out: int = 0
     anchor: str = ""
     known: list[str] = []
     rejected: str = ""
@@ -104,6 +106,7 @@ class Opened(rx.State, mixin=True):
             status=status,
             queued=follower.queued(),
             earlier=follower.has_earlier(),
+            left_out=follower.left_out(),
             anchor=history[0].id if history else "",
             known=follower.known(),
             thinking=status == "streaming" and not _is_writing(turn),
@@ -162,8 +165,15 @@ class Opened(rx.State, mixin=True):
             self.show(follower)
 
     @rx.event
+    def show_left_out(self):
+        """Show another page of the messages that are left out after those that a link led to."""
+        if follower := self._follower():
+            follower.fill()
+            self.show(follower)
+
+    @rx.event
     def seek(self, message_id: str):
-        """Show earlier messages as far back as this one, to which a link leads."""
+        """Show this message, to which a link leads, with those around it."""
         if follower := self._follower():
             follower.reach(message_id)
             self.show(follower)

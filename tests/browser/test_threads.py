@@ -92,6 +92,9 @@ def test_a_search_finds_a_message_in_its_context_and_leads_to_it_far_up(open_tab
 
     tab.page.reload()  # the address alone leads there, too
     expect(found).to_be_in_viewport()
+    shown = tab.prompts.count()
+    tab.by("left-out").click()  # and from there on to what was said later
+    expect(tab.prompts).to_have_count(shown + 40)
 
 
 def test_a_search_finds_what_is_not_loaded_and_says_when_there_is_nothing(open_tab: OpenTab) -> None:

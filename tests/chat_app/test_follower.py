@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from agent_core.fold import ThreadView
 from agent_core.messages import Message, Thread, Update
-from chat_app.state.follower import PAGE, Follower
+from chat_app.state.follower import Follower
+from chat_app.state.stretch import PAGE
 from chat_app.text import units
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,55 @@
+"""Which messages are shown: the newest, or those around one far back, and never a hole that cannot be filled."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat_app.state.stretch import BEFORE, NEAR, PAGE, Stretch
+
+
+def test_the_newest_page_and_then_more() -> None:
+    stretch = Stretch()
+    assert stretch.of(1000) == (1000 - PAGE, 1000)
+    stretch.earlier()
+    assert stretch.of(1000) == (1000 - 2 * PAGE, 1000)
+    assert stretch.of(1010) == (1010 - 2 * PAGE, 1010), "it goes with the newest"
+    assert Stretch().of(3) == (0, 3)
+
+
+@pytest.mark.parametrize("place", [1000 - NEAR, 1000 - PAGE - 1])
+def test_what_is_near_is_shown_with_all_that_follows(place: int) -> None:
+    stretch = Stretch()
+    stretch.reach(place, 1000)
+    assert stretch.of(1000) == (place - BEFORE, 1000)
+
+
+@pytest.mark.parametrize("place", [999, 1000 - PAGE, 1000, 1001])
+def test_what_is_shown_already_changes_nothing(place: int) -> None:
+    stretch = Stretch()
+    stretch.reach(place, 1000)
+    assert stretch.of(1000) == (1000 - PAGE, 1000)
+
+
+@pytest.mark.parametrize("place", [0, 3, 500, 1000 - NEAR - 1])
+def test_what_is_far_is_shown_among_its_neighbours_until_the_gap_is_filled(place: int) -> None:
+    stretch = Stretch()
+    stretch.reach(place, 1000)
+    first, end = stretch.of(1000)
+    assert first <= place < end
+    assert end - first <= PAGE
+    stretch.earlier()
+    assert stretch.of(1000)[0] == max(0, first - PAGE)
+    first, _ = stretch.of(1000)
+    for _ in range(1000 // PAGE + 1):
+        stretch.later()
+        assert stretch.of(1000)[0] == first
+    assert stretch.of(1000) == (first, 1000)
+    assert stretch.of(1002)[1] == 1002, "from there on it goes with the newest"
+
+
+def test_a_link_leads_from_far_back_to_the_newest_again() -> None:
+    stretch = Stretch()
+    stretch.reach(5, 1000)
+    stretch.reach(990, 1000)
+    assert stretch.of(1000)[1] == 1000
+    assert stretch.of(1000)[0] <= 990
