@@ -1,10 +1,14 @@
 // A link to a message (/chat/THREAD#MESSAGE) leads to it, also if it stands far up: when it is not among the
-// rows the server is asked for them, once, and the view moves there as soon as it is.
+// rows the server is asked for it, and the view moves there as soon as it is. After a reload the rows of the
+// page before stand there for a moment and go again; so for some seconds a message that is lost is asked for
+// once more.
 
 import { useLayoutEffect, useRef } from "react";
 import { useLocation } from "react-router";
 
 const PATIENCE_MS = 20_000;
+const PAUSE_MS = 1000;
+const MOST = 5; // a message that is not there at all is not asked for for ever
 
 function wanted(hash) {
   try {
@@ -14,43 +18,53 @@ function wanted(hash) {
   }
 }
 
+function mark(box, row) {
+  for (const other of box.querySelectorAll("[data-found]")) delete other.dataset.found;
+  row.dataset.found = "";
+}
+
+const fresh = (place) => ({ place, found: false, asked: 0, askedAt: -PAUSE_MS, until: performance.now() + PATIENCE_MS });
+
+/** Look whether the message is there, and do what that asks for. */
+function look(search, box, target, loaded, letGo, onSeek) {
+  const now = performance.now();
+  const row = box.querySelector(`[data-message-id="${CSS.escape(target)}"]`);
+  if (row && !search.found) {
+    search.found = true;
+    letGo();
+    row.scrollIntoView({ block: "center" });
+    mark(box, row);
+  } else if (!row && loaded && search.asked < MOST && now - search.askedAt >= PAUSE_MS) {
+    Object.assign(search, { found: false, asked: search.asked + 1, askedAt: now });
+    letGo();
+    onSeek?.(target);
+  }
+  return now < search.until;
+}
+
 /**
  * Move `box` to the message in the address; `letGo` is called before, so that nothing else moves the view.
  * `loaded` says whether rows are there at all; only then is it known that one is missing.
  */
 export function useSeek(box, loaded, letGo, onSeek) {
   const { hash, key } = useLocation();
-  const done = useRef("");
-  const asked = useRef("");
+  const search = useRef(fresh(""));
   // In development React takes every component off and puts it on again, and what is put on goes to its end.
-  useLayoutEffect(() => () => (done.current = asked.current = ""), []);
+  useLayoutEffect(() => () => (search.current = fresh("")), []);
   useLayoutEffect(() => {
     const target = wanted(hash);
     const place = `${key} ${target}`;
-    if (!target || done.current === place) return undefined;
-    const look = () => {
-      const row = box.current?.querySelector(`[data-message-id="${CSS.escape(target)}"]`);
-      if (!row) return false;
-      done.current = place;
-      letGo();
-      row.scrollIntoView({ block: "center" });
-      for (const other of box.current.querySelectorAll("[data-found]")) delete other.dataset.found;
-      row.dataset.found = "";
-      return true;
-    };
-    if (look()) return undefined;
-    if (loaded && asked.current !== place) {
-      asked.current = place;
-      letGo();
-      onSeek?.(target);
-    }
-    const rows = new MutationObserver(() => look() && rows.disconnect());
-    rows.observe(box.current, { childList: true, subtree: true });
-    const timer = setTimeout(() => rows.disconnect(), PATIENCE_MS);
-    return () => {
-      clearTimeout(timer);
+    if (search.current.place !== place) search.current = fresh(place);
+    const again = () => look(search.current, box.current, target, loaded, letGo, onSeek) || stop();
+    const rows = new MutationObserver(() => again());
+    const timer = setInterval(() => again(), PAUSE_MS);
+    const stop = () => {
+      clearInterval(timer);
       rows.disconnect();
     };
+    if (!target || performance.now() > search.current.until) stop();
+    else if (again() !== undefined) rows.observe(box.current, { childList: true, subtree: true });
+    return stop;
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `letGo` and `onSeek` always mean the same
   }, [hash, key, loaded]);
 }
