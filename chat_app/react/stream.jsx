@@ -98,8 +98,9 @@ export function StreamMarkdown(props) {
 
   useAnnouncer(state.current?.reveal.text ?? "", live);
   const { done, open } = content(state.current);
+  const writing = live || Boolean(state.current?.reveal.pending);
   return (
-    <div className="md" data-shown={state.current?.reveal.shown ?? 0}>
+    <div className="md" data-shown={state.current?.reveal.shown ?? 0} data-writing={writing || undefined}>
       {done.map((token, i) => (
         <Block key={i} token={token} />
       ))}

@@ -23,6 +23,7 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
   const toEnd = useCallback((behavior = "auto") => {
     seen.current.follow = true;
     box.current?.scrollTo({ top: box.current.scrollHeight, behavior: calm() ? "auto" : behavior });
+    seen.current.top = box.current?.scrollTop ?? 0; // a line that went has moved the view, not the reader
   }, []);
 
   const onScroll = useCallback(() => {

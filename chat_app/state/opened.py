@@ -283,6 +283,9 @@ def _needs_person(turn: list[MessageView]) -> bool:
 
 
 def _is_writing(turn: list[MessageView]) -> bool:
-    """Whether the end of the turn moves by itself: a live text, or a tool that runs."""
+    """Whether the end of the turn moves by itself: a text, also in its last moment, or a tool that runs."""
     parts = turn[-1].parts if turn else []
-    return bool(parts) and (parts[-1].live or parts[-1].tool.state in ("preparing", "running", "retrying"))
+    if not parts:
+        return False
+    last = parts[-1]
+    return last.live or last.kind == "text" or last.tool.state in ("preparing", "running", "retrying")

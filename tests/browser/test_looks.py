@@ -1,0 +1,94 @@
+"""A page twice as large, one without motion, and what a first visit has to load."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import threading
+import urllib.request
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.chat import HALF, WORDS, Chat, counting, in_production
+from tests.tools.provider import Call, Provider
+from tests.tools.server import Server
+
+pytestmark = in_production
+OpenTab = Callable[..., Chat]
+BUDGET = 300 * 1024  # bytes of scripts, compressed, that a first visit loads
+WIDE = """```python
+result = a_function_with_a_long_name(first_argument=1, second_argument=2, third_argument=3, fourth_argument=4)
+```
+
+| one | two | three | four | five | six | seven | eight | nine | ten | eleven | twelve |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+| 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 |
+
+A_word_that_is_much_too_long_for_a_line_of_a_small_window_and_has_no_place_to_break_it_anywhere_at_all.
+"""
+CUT_OFF = """() => [...document.querySelectorAll("main *")]
+  .filter((e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+  .filter((e) => !e.closest("pre, .md-table, .sr-only, svg, .formula, .diagram"))
+  .filter((e) => { const { left, right, width } = e.getBoundingClientRect(); return width && (left < -1 || right > innerWidth + 1); })
+  .map((e) => `${e.tagName} ${e.className}`)"""
+
+
+def test_at_200_percent_nothing_is_cut_off(
+    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    mail = Call("send_email", {"to": "ada@example.org", "subject": "Hi", "body": "Hello " * 40})
+    provider.answer("Wide", [WIDE, mail])
+    tab = open_tab(viewport={"width": 640, "height": 400}, device_scale_factor=2)
+    for route in server.routes():
+        if "[" not in route:
+            tab.page.goto(server.url + {"index": "/", "404": "/no/such/page"}.get(route, f"/{route}"))
+            tab.page.wait_for_load_state("networkidle")
+            assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), route
+            assert tab.page.evaluate(CUT_OFF) == [], route
+    tab.go("/")
+    heading = tab.page.get_by_role("heading", level=1)
+    heading.scroll_into_view_if_needed()
+    expect(heading).to_be_in_viewport(ratio=1)  # what is higher than the window can be scrolled to its top
+    tab.by("suggestion").last.scroll_into_view_if_needed()
+    expect(tab.by("suggestion").last).to_be_in_viewport(ratio=1)
+
+    tab.send("Wide")
+    expect(tab.by("approve")).to_be_visible()
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.page.evaluate(CUT_OFF) == []
+    expect(tab.by("composer")).to_be_in_viewport(ratio=1)
+    tab.by("approve").scroll_into_view_if_needed()
+    expect(tab.by("approve")).to_be_in_viewport(ratio=1)
+    tab.by("menu").click()
+    expect(tab.by("new-chat")).to_be_in_viewport(ratio=1)
+    troubles[:] = [
+        trouble for trouble in troubles if "404" not in trouble
+    ]  # the browser's word for that page
+
+
+def test_without_motion_nothing_moves(provider: Provider, gate: threading.Event, open_tab: OpenTab) -> None:
+    provider.answer("Count", counting(gate))
+    tab = open_tab(reduced_motion="reduce")
+    tab.send("Count")
+    tab.wait_for_half()
+    shown = int(tab.answer.locator(".md").get_attribute("data-shown") or 0)
+    assert shown == len(" ".join(WORDS[:HALF])) + 1, "what has arrived is there at once"
+    moving = """() => document.getAnimations()
+      .filter((a) => a.playState === "running" && a.effect.getComputedTiming().activeDuration > 20)
+      .map((a) => a.animationName ?? a.transitionProperty)"""
+    assert tab.page.evaluate(moving) == []
+    gate.set()
+    assert tab.answer_text().split() == WORDS
+
+
+def test_a_first_visit_loads_no_more_script_than_it_may(server: Server) -> None:
+    with urllib.request.urlopen(server.url) as answer:
+        page = answer.read().decode()
+    scripts = set(re.findall(r'(?:modulepreload" href|script[^>]* src)="([^"]+)"', page))
+    sizes = {}
+    for script in scripts:
+        with urllib.request.urlopen(server.url + script) as answer:
+            sizes[script] = len(gzip.compress(answer.read(), 6))
+    assert len(sizes) > 3, page
+    assert sum(sizes.values()) <= BUDGET, sizes
