@@ -15,7 +15,7 @@ SUPERVISOR := supervisor==4.3.0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help run dev run-local demo test check fix chaos soak bench clean
+.PHONY: help run dev run-local demo test check fix chaos soak soak-page bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 18
@@ -51,6 +51,10 @@ chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABAS
 
 soak: $(VENV)/.dev ## work lightly for an hour and see whether anything grows: make soak MINUTES=60
 	$(PY) -m tests.soak --minutes $(or $(MINUTES),60)
+
+soak-page: $(VENV)/.dev ## use one tab for half an hour and see whether it grows: make soak-page MINUTES=30
+	@$(PY) -m tests.tools.chromium
+	$(PY) -m tests.soak.page --minutes $(or $(MINUTES),30)
 
 bench: $(VENV)/.dev ## measure; prints ratios
 	$(PY) -m benchmarks $(ARGS)

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 Mode = Literal["prod", "dev"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -68,6 +70,12 @@ class Server:
     def routes(self) -> list[str]:
         """Return the routes of its pages, as Reflex has built them: `index`, `chat/[thread_id]`, …"""
         return json.loads((self.web / "routes.json").read_text())
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes that serve it."""
+        assert self._process is not None, "it does not run"
+        first = psutil.Process(self._process.pid)
+        return [first, *first.children(recursive=True)]
 
     def start(self, *, supervised: bool = False) -> None:
         """Start it and wait until it answers; `supervised` as `make demo` does.
