@@ -6,6 +6,7 @@ are pinned exactly.
 """
 
 from chat_app.react.components import (
+    ago,
     composer,
     copy_button,
     countdown,
@@ -19,6 +20,7 @@ from chat_app.react.components import (
 )
 
 __all__ = [
+    "ago",
     "composer",
     "copy_button",
     "countdown",
