@@ -67,12 +67,14 @@ class PageSoak:
         expect(self._page.get_by_test_id("title")).to_have_text(title)
         status = self._page.get_by_test_id("status")
         expect(status).to_have_attribute("data-status", "completed")
+        last = self._page.get_by_test_id("message").last
+        before = last.get_attribute("data-message-id") or ""
         composer = self._page.get_by_test_id("composer")
         composer.fill(PROMPT)
         composer.press("Enter")
-        expect(status).to_have_attribute("data-status", "streaming")
+        expect(last).not_to_have_attribute("data-message-id", before)
+        expect(last).to_contain_text("Word 59")
         expect(status).to_have_attribute("data-status", "completed")
-        expect(self._page.get_by_test_id("message").last).to_contain_text("Word 59")
         self.rounds += 1
 
     def look(self, at: float) -> None:
