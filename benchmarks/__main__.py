@@ -7,7 +7,18 @@ import sys
 
 from benchmarks.report import machine
 
-ALL = ("steps", "steps_postgresql", "growth", "chunk_cpu", "live_streams", "long_threads", "resume", "page")
+ALL = (
+    "steps",
+    "steps_postgresql",
+    "growth",
+    "chunk_cpu",
+    "live_streams",
+    "long_threads",
+    "resume",
+    "page",
+    "typing_lag",
+    "first_load",
+)
 
 
 def main() -> None:
