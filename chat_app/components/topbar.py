@@ -13,7 +13,11 @@ from chat_app.words import say
 def topbar() -> rx.Component:
     """Title, status, who answers, and what can be done with the whole."""
     return rx.fragment(
-        rx.el.h1(OpenThread.title, dir="auto", custom_attrs=testid("title")),
+        rx.el.h1(
+            OpenThread.title,
+            dir="auto",
+            custom_attrs=testid("title") | {"aria-hidden": OpenThread.title == ""},  # a new chat has another
+        ),
         rx.cond(OpenThread.is_running, _status()),
         picker(),
         rx.cond(OpenThread.open_id != "", run_toggle()),

@@ -169,7 +169,7 @@ def test_nothing_keeps_anybody_from_using_a_page(
 
 def test_what_keeps_somebody_out_is_found(open_tab: Callable[..., Chat]) -> None:
     tab = open_tab()
-    expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
+    expect(tab.page.locator(".empty h1")).to_be_visible()
     tab.page.evaluate(
         "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=/favicon.svg width=9>')"
     )
