@@ -6,7 +6,6 @@ are pinned exactly.
 """
 
 from chat_app.react.components import (
-    ago,
     composer,
     copy_button,
     countdown,
@@ -20,7 +19,6 @@ from chat_app.react.components import (
 )
 
 __all__ = [
-    "ago",
     "composer",
     "copy_button",
     "countdown",

@@ -1,8 +1,7 @@
 // Live seconds: how long something has been running, and how long until something happens.
 
 import { useEffect, useRef, useState } from "react";
-import { useLanguage, useWords } from "../../words/words.js";
-import { ago } from "../lists/dates.js";
+import { useWords } from "../../words/words.js";
 
 function useNow(every) {
   const [now, setNow] = useState(() => Date.now());
@@ -36,17 +35,4 @@ export function Countdown({ seconds }) {
   const left = Math.ceil(came.current.seconds - (now - came.current.at) / 1000);
   const words = left > 0 ? say("turn.in_seconds", "in {seconds} s", { seconds: left }) : say("turn.now", "now");
   return <span className="seconds">{words}</span>;
-}
-
-/** When it was, in words short enough for a list. */
-export function Ago({ at }) {
-  const say = useWords();
-  const language = useLanguage();
-  const now = useNow(30_000);
-  const date = new Date(at * 1000);
-  return (
-    <time dateTime={date.toISOString()} title={date.toLocaleString(language)} suppressHydrationWarning>
-      {ago(at, now, say, language)}
-    </time>
-  );
 }

@@ -148,14 +148,6 @@ class Countdown(rx.Component):
     seconds: rx.Var[float]
 
 
-class Ago(rx.Component):
-    """When `at` (seconds since the epoch) was, in a word or two."""
-
-    library = LIBRARY["clock.jsx"]
-    tag = "Ago"
-    at: rx.Var[float]
-
-
 class Steady(rx.Component):
     """Goes on showing what it shows while the tab's state is sent anew.
 
@@ -188,7 +180,6 @@ class CopyButton(rx.Component):
     label: rx.Var[str]
 
 
-ago = Ago.create
 composer = Composer.create
 copy_button = CopyButton.create
 countdown = Countdown.create
