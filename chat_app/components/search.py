@@ -24,5 +24,6 @@ def commands() -> list[dict[str, rx.Var[str] | str]]:
     return [
         {"name": "new", "icon": "new", "label": say("sidebar.new_chat"), "to": "/"},
         {"name": "archive", "icon": "archive", "label": say("sidebar.archived"), "to": "/archive"},
+        {"name": "settings", "icon": "settings", "label": say("settings.title"), "to": "/settings"},
         {"name": "theme", "icon": "theme", "label": say("sidebar.theme"), "to": ""},
     ]

@@ -60,7 +60,7 @@ class Threads(rx.Component):
 class Palette(rx.Component):
     """The dialog of Ctrl+K: what can be done, the newest threads, and what a search finds.
 
-    `commands` are {"name", "label", "icon" ("new", "archive", "theme"), "to" (a path, or "")}; one
+    `commands` are {"name", "label", "icon" ("new", "archive", "settings", "theme"), "to" (a path, or "")}; one
     without a path calls `on_command` with its name. `hits` are those of `query`.
     """
 

@@ -4,13 +4,14 @@ import { Fragment } from "react";
 import Archive from "lucide-react/dist/esm/icons/archive.mjs";
 import MessageSquare from "lucide-react/dist/esm/icons/message-square.mjs";
 import MessagesSquare from "lucide-react/dist/esm/icons/messages-square.mjs";
+import Settings from "lucide-react/dist/esm/icons/settings.mjs";
 import SquarePen from "lucide-react/dist/esm/icons/square-pen.mjs";
 import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
 import { useLanguage, useWords } from "../../words/words.js";
 import { ago } from "./dates.js";
 
 const NEWEST = 6;
-const ICONS = { archive: Archive, hit: MessageSquare, new: SquarePen, theme: SunMoon, thread: MessagesSquare };
+const ICONS = { archive: Archive, hit: MessageSquare, new: SquarePen, settings: Settings, theme: SunMoon, thread: MessagesSquare };
 
 const says = (text, words) => words.toLowerCase().split(" ").every((word) => text.toLowerCase().includes(word));
 
