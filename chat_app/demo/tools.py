@@ -42,7 +42,10 @@ def clock(timezone: str = "UTC") -> dict[str, str]:
 @action_tool(rerun_on_interrupt=True)
 def calculator(expression: str) -> dict[str, Any]:
     """Compute an arithmetic expression, such as "2 * (3 + 4)" or "sqrt(2) ^ 3"."""
-    return {"expression": expression, "result": calculate(expression)}
+    result = calculate(expression)
+    # 5084, not 5084.0; beyond 2**53 a float is not the whole number that it looks like.
+    exact = isinstance(result, float) and result.is_integer() and abs(result) < 2**53
+    return {"expression": expression, "result": int(result) if exact else result}
 
 
 @action_tool(rerun_on_interrupt=True)

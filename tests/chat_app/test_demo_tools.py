@@ -12,7 +12,7 @@ import pytest
 from agent_core.tools import ToolContext
 from chat_app.demo import library
 from chat_app.demo.calculator import calculate
-from chat_app.demo.tools import demo_tools
+from chat_app.demo.tools import calculator, demo_tools
 
 # The calculator
 
@@ -33,6 +33,14 @@ from chat_app.demo.tools import demo_tools
 )
 def test_arithmetic(expression: str, value: float):
     assert calculate(expression) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [("(17.5 + 3) * 248", "5084"), ("1 / 2", "0.5"), ("2.0 ** 60", "1.152921504606847e+18")],
+)
+def test_a_whole_number_is_shown_as_one(expression: str, shown: str):
+    assert json.dumps(calculator.handler(expression=expression)["result"]) == shown
 
 
 @pytest.mark.parametrize(
