@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "react";
 import { useLanguage, useWords } from "../../words/words.js";
-import { ago } from "./dates.js";
+import { ago } from "../lists/dates.js";
 
 export function Ago({ at }) {
   const say = useWords();
