@@ -17,11 +17,11 @@ SUGGESTIONS = (
 )
 
 
-def dock() -> rx.Component:
-    """The composer at the foot of a thread."""
+def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
+    """The composer at the foot of `thread`, whose draft it keeps."""
     return rx.el.div(
         composer(
-            thread=OpenThread.open_id,
+            thread=thread,
             running=OpenThread.is_running,
             rejected=OpenThread.rejected,
             placeholder=say("composer.placeholder"),
@@ -52,7 +52,7 @@ def greeting() -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.h1(say("composer.greeting")),
-            dock(),
+            dock(thread=""),  # from the first moment: what is typed must not go to the thread that was left
             rx.el.div(*(suggestion(name, words) for name, words in SUGGESTIONS), class_name="suggestions"),
         ),
         class_name="empty",
