@@ -15,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat import Chat, in_production
+from tests.browser.rows import on_rows
 from tests.tools.provider import Call, Provider, Refuse, Turn
 from tests.tools.server import Server
 
@@ -91,7 +92,14 @@ def threads(browser: Browser, server: Server, provider: Provider) -> Iterator[di
     gate.set()
 
 
-def visits(routes: list[str], threads: dict[str, str]) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def shared(server: Server, threads: dict[str, str]) -> str:
+    """Where one of them is read by whoever has its link."""
+    thread_id = threads["prose and tools"].rpartition("/")[2]
+    return f"/share/{on_rows(server, lambda api: api.share_thread(thread_id))}"
+
+
+def visits(routes: list[str], threads: dict[str, str], shared: str) -> dict[str, str]:
     """Return where to look, by name: each page of the app, and the page of a thread once for each kind."""
     found: dict[str, str] = {}
     for route in routes:
@@ -99,6 +107,8 @@ def visits(routes: list[str], threads: dict[str, str]) -> dict[str, str]:
             found[route] = {"index": "/", "404": "/no/such/page"}.get(route, f"/{route}")
         elif route == "chat/[thread_id]":
             found |= threads | {"no thread": "/chat/thread_00000000000000000000000000"}
+        elif route == "share/[token]":
+            found |= {"shared": shared, "not shared": "/share/nobody-has-this-token"}
         else:
             pytest.fail(f"The page {route} has an argument: say here what a visit of it looks like.")
     return found
@@ -149,11 +159,16 @@ def findings(tab: Chat, where: str) -> list[str]:
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_nothing_keeps_anybody_from_using_a_page(
-    look: str, server: Server, threads: dict[str, str], open_tab: Callable[..., Chat], troubles: list[str]
+    look: str,
+    server: Server,
+    threads: dict[str, str],
+    shared: str,
+    open_tab: Callable[..., Chat],
+    troubles: list[str],
 ) -> None:
     tab = open_tab("/", **LOOKS[look])
     found: list[str] = []
-    for name, path in visits(server.routes(), threads).items():
+    for name, path in visits(server.routes(), threads, shared).items():
         tab.page.goto(server.url + path)
         expect(tab.page.locator("h1, h2").locator("visible=true").first).to_be_visible()
         tab.page.wait_for_load_state("networkidle")
