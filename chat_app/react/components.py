@@ -19,6 +19,7 @@ FILES = (
     "code.jsx",
     "composer.jsx",
     "copy.jsx",
+    "dates.js",
     "diagram.jsx",
     "drafts.js",
     "drawer.jsx",
