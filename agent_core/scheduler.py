@@ -106,7 +106,8 @@ class _GuardedScheduler(BackgroundScheduler):
         try:
             wait = super()._process_jobs()
         except Exception:
-            _log.exception("The scheduler could not look for due work; it looks again.")
+            if self.running:  # one that was ended meanwhile knows its jobs no more, which is no news
+                _log.exception("The scheduler could not look for due work; it looks again.")
             wait = None
         return self.poll if wait is None else min(float(wait) or self.crowded, self.poll)
 

@@ -45,12 +45,9 @@ class Answers:
             _degrees(known.get("temperature")),
         )
 
-    def into(self, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the metadata with this in it."""
-        return {
-            **(metadata or {}),
-            KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)},
-        }
+    def metadata(self) -> dict[str, Any]:
+        """Return this as it stands in a thread's metadata."""
+        return {KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)}}
 
 
 def answers_from(model: str, instructions: str, temperature: str) -> Answers:

@@ -19,7 +19,6 @@ FILES = (
     "code.jsx",
     "composer.jsx",
     "copy.jsx",
-    "dates.js",
     "diagram.jsx",
     "drafts.js",
     "drawer.jsx",

@@ -87,7 +87,7 @@ class Choosing(Opened, mixin=True):
             prompt,
             message_id=message_id,
             agent=None if own else self.agent,
-            metadata=self._answers().into(None) if own and self._answers() != Answers() else None,
+            metadata=self._answers().metadata() if own and self._answers() != Answers() else None,
         )
 
     @rx.event
@@ -128,9 +128,8 @@ class Choosing(Opened, mixin=True):
         self.notice = ""
         try:
             thread = await self._api().get_thread(self.open_id)
-            metadata = thread.metadata if thread else {}
-            changed = replace(Answers.of(metadata), **chosen)
-            await self._api().update_thread(self.open_id, metadata=changed.into(metadata))
+            changed = replace(Answers.of(thread.metadata if thread else None), **chosen)
+            await self._api().change_metadata(self.open_id, changed.metadata())
             self._show_answers(self.agent, changed)
         except AgentCoreError as error:
             self.notice = str(error)

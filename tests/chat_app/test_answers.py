@@ -19,12 +19,10 @@ from tests.chat_app.support import Serve, Tab
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
-def test_what_is_chosen_stands_beside_what_else_is_known_of_the_thread() -> None:
+def test_what_is_chosen_comes_back_from_the_metadata() -> None:
     chosen = Answers("openai/x", "Be brief.", 0.5)
-    kept = chosen.into({"schedule": "s"})
-    assert kept["schedule"] == "s"
-    assert Answers.of(kept) == chosen
-    assert Answers().into({"a": 1}) == {"a": 1, "answers": {}}
+    assert Answers.of({"schedule": "s"} | chosen.metadata()) == chosen
+    assert Answers().metadata() == {"answers": {}}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +74,7 @@ async def test_each_step_is_answered_as_the_thread_says_by_then(monkeypatch: pyt
         thread = await api.create_thread("One")
         await api.wait_until_idle(thread.id, 10)
         for answers in (Answers("b", "Be brief.", 0.2), Answers("gone")):
-            await api.update_thread(thread.id, metadata=answers.into(None))
+            await api.update_thread(thread.id, metadata=answers.metadata())
             await api.send_message(thread.id, "Two")
             await api.wait_until_idle(thread.id, 10)
         assert asked == [("a", "", None), ("b", "Be brief.", 0.2), ("a", "", None)]
@@ -115,3 +113,24 @@ async def test_a_new_chat_after_a_thread_begins_with_nothing_chosen(serve: Serve
         await tab.read(shared, lambda: tab.thread.status == "completed")
         tab.thread.open("")
         assert (tab.thread.instructions, tab.thread.agent) == ("", "assistant")
+
+
+async def test_a_choice_leaves_alone_what_another_tab_has_just_written(serve: Serve, tab: Tab) -> None:
+    async with serve([["Hi."]]) as shared:
+        await tab.thread.send("Hi", "msg_1", [])
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        read = shared.api.get_thread
+
+        async def late(*args: Any, **options: Any) -> Any:
+            """Read the thread, and be overtaken by another tab's change before anything is written."""
+            thread = await read(*args, **options)
+            await shared.api.change_metadata(args[0], {"vote": "up"})
+            return thread
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(shared.api, "get_thread", late)
+            await tab.thread.choose_answers({"instructions": "Be brief."})
+        thread = await read(tab.thread.open_id)
+        assert thread is not None
+        assert thread.metadata["vote"] == "up"
+        assert Answers.of(thread.metadata).instructions == "Be brief."
