@@ -62,7 +62,7 @@ export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
   const save = (kind) => () => (onExport(kind), close());
   return (
     <details ref={menu} className="thread-menu">
-      <summary className="icon-button" aria-label={label} title={label} data-testid="thread-menu">
+      <summary className="icon-button" aria-label={label} title={label} data-testid="share-menu">
         <Ellipsis size={16} aria-hidden="true" />
       </summary>
       <div className="menu-box">

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chat import Chat
+from tests.browser.chat import Chat, in_production
 from tests.tools.provider import Call, Provider
 
 OpenTab = Callable[..., Chat]
@@ -56,6 +56,7 @@ def test_an_edit_that_was_thought_better_of_changes_nothing(provider: Provider, 
     expect(tab.prompts).to_contain_text("Where to?")
 
 
+@in_production
 def test_an_answer_is_asked_for_again_and_a_fork_is_a_thread_of_its_own(
     provider: Provider, open_tab: OpenTab
 ) -> None:
@@ -77,6 +78,7 @@ def test_an_answer_is_asked_for_again_and_a_fork_is_a_thread_of_its_own(
     expect(tab.by("versions")).to_have_count(0)
 
 
+@in_production
 def test_arguments_are_changed_before_a_tool_may_run(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Mail Ada", [Call("send_email", MAIL)], ["Sent."])
     tab = open_tab()
@@ -96,22 +98,24 @@ def test_arguments_are_changed_before_a_tool_may_run(provider: Provider, open_ta
     expect(tab.by("tool-status")).to_contain_text(" s")  # how long it took is known
 
 
+@in_production
 def test_what_waits_in_another_thread_is_answered_in_the_inbox(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("Ask me", [Call("ask_human", {"question": "Which city?"})], ["Thank you."])
+    provider.answer("Ask me", [Call("ask_human", {"question": "Which river?"})], ["Thank you."])
     tab, other = open_tab(), open_tab()
     tab.send("Ask me")
     expect(other.by("inbox-count")).to_be_visible()
 
     other.by("inbox-link").click()
-    item = other.by("inbox-item").filter(has_text="Which city?")
-    item.get_by_test_id("answer").fill("Oslo")
+    item = other.by("inbox-item").filter(has_text="Which river?")
+    item.get_by_test_id("answer").fill("Elbe")
     item.get_by_test_id("answer-send").click()
 
     expect(item).to_have_count(0)
     expect(tab.answer).to_contain_text("Thank you.")
-    assert "Oslo" in provider.requests[-1]["messages"][-1]["content"]
+    assert "Elbe" in provider.requests[-1]["messages"][-1]["content"]
 
 
+@in_production
 def test_a_thread_is_read_by_its_link_until_that_is_taken_back(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Share this", ["With pleasure."])
     tab = open_tab()
@@ -119,12 +123,12 @@ def test_a_thread_is_read_by_its_link_until_that_is_taken_back(provider: Provide
     tab.wait_until("completed")
     tab.by("vote-up").click()
     expect(tab.by("vote-up")).to_have_attribute("aria-pressed", "true")
-    tab.by("thread-menu").click()
+    tab.by("share-menu").click()
     with tab.page.expect_download() as download:
         tab.by("export-md").click()
     assert "With pleasure." in download.value.path().read_text()
 
-    tab.by("thread-menu").click()
+    tab.by("share-menu").click()
     tab.by("share").click()
     link = tab.by("share-link").input_value()
     reader = tab.page.context.new_page()

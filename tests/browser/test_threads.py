@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chat import Chat, eventually
+from tests.browser.chat import Chat, eventually, in_production
 from tests.tools.server import Server
 
 OpenTab = Callable[..., Chat]
@@ -97,6 +97,7 @@ def test_a_search_finds_a_message_in_its_context_and_leads_to_it_far_up(open_tab
     expect(tab.prompts).to_have_count(shown + 40)
 
 
+@in_production
 def test_a_search_finds_what_is_not_loaded_and_says_when_there_is_nothing(open_tab: OpenTab) -> None:
     tab = open_tab()
     tab.by("search").click()
@@ -108,6 +109,7 @@ def test_a_search_finds_what_is_not_loaded_and_says_when_there_is_nothing(open_t
     expect(tab.by("palette")).to_be_hidden()
 
 
+@in_production
 def test_the_list_is_loaded_as_it_is_scrolled_and_what_changes_far_down_is_shown(open_tab: OpenTab) -> None:
     tab, other = open_tab(), open_tab()
     expect(row(tab, "Number 0")).to_be_visible()
@@ -123,6 +125,7 @@ def test_the_list_is_loaded_as_it_is_scrolled_and_what_changes_far_down_is_shown
     assert tab.by("thread-item").count() >= MANY
 
 
+@in_production
 def test_a_new_name_and_the_archive_are_seen_in_every_tab(open_tab: OpenTab) -> None:
     tab, other = open_tab(), open_tab("/archive")
     do(tab, "Number 5", "edit")
@@ -145,6 +148,7 @@ def test_a_new_name_and_the_archive_are_seen_in_every_tab(open_tab: OpenTab) -> 
     expect(row(tab, "A better name")).to_be_visible()
 
 
+@in_production
 def test_what_was_deleted_comes_back_with_undo_and_is_opened_again(open_tab: OpenTab) -> None:
     tab, other = open_tab(f"/chat/{thread_id(8)}"), open_tab()
     expect(tab.prompts).to_have_text(re.compile("Word 8"))
@@ -161,6 +165,7 @@ def test_what_was_deleted_comes_back_with_undo_and_is_opened_again(open_tab: Ope
     expect(tab.by("toast")).to_have_count(0)
 
 
+@in_production
 def test_a_deleted_thread_stays_deleted_although_the_server_dies_and_the_tab_closes(
     server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:

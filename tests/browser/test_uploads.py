@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import FilePayload, expect
 
-from tests.browser.chat import Chat
+from tests.browser.chat import Chat, in_production
 from tests.tools.provider import Provider
 
 OpenTab = Callable[..., Chat]
@@ -53,6 +53,7 @@ def test_a_picture_is_seen_by_the_model_and_shown_again_after_a_reload(
     assert picture.evaluate("async (image) => (await image.decode(), image.naturalWidth)") == 1
 
 
+@in_production
 def test_files_are_pasted_dropped_and_removed(open_tab: OpenTab) -> None:
     tab = open_tab()
     expect(tab.by("composer")).to_be_editable()
@@ -64,6 +65,7 @@ def test_files_are_pasted_dropped_and_removed(open_tab: OpenTab) -> None:
     expect(chosen).to_have_text(["drop.png"])
 
 
+@in_production
 def test_what_cannot_be_taken_is_said_and_the_rest_can_be_sent(
     provider: Provider, open_tab: OpenTab, troubles: list[str]
 ) -> None:
