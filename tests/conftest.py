@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.tools.order import Groups, begin_with_the_longest
+from tests.tools.order import Groups, begin_with_the_longest, sendable
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 from tests.tools.watch import VIOLATIONS, watch
 
@@ -43,6 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
     return Groups(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a report be sent from one process to another, whatever hostile text was logged or compared."""
+    report = yield
+    report.sections = [(name, sendable(text)) for name, text in report.sections]
+    if report.longrepr is not None and sendable(words := str(report.longrepr)) != words:
+        report.longrepr = sendable(words)
+    return report
 
 
 @pytest.fixture(autouse=True, scope="session")

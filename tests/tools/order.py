@@ -42,5 +42,10 @@ class Groups(LoadScopeScheduling):
         return group_of(nodeid)
 
 
+def sendable(text: str) -> str:
+    """Return the text with what UTF-8 does not know (half a character) spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _place(group: str) -> int:
     return next((place for place, name in enumerate(FIRST) if group.startswith(name)), len(FIRST))
