@@ -27,9 +27,14 @@ def thread_id(number: int) -> str:
 
 @pytest.fixture(autouse=True)
 def threads(server: Server) -> Iterator[None]:
-    """Put many threads, and one with many messages, into the database; take out all afterwards."""
+    """Put many threads, and one with many messages, into the database; take out all afterwards.
+
+    What other tests have left there is put away meanwhile: the list holds the newest fifty.
+    """
     now = time.time()
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
+        others = database.execute("select id from agent_thread where not archived").fetchall()
+        database.execute("update agent_thread set archived = 1")
         for number in range(MANY):
             _thread(database, thread_id(number), f"Number {number}", now - 100 - number * 7200)
             said = "The lighthouse keeper of Number 77 sleeps" if number == 77 else f"Word {number}"
@@ -40,6 +45,7 @@ def threads(server: Server) -> Iterator[None]:
             _message(database, LONG_THREAD, number + 1, said, now)
     yield
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
+        database.executemany("update agent_thread set archived = 0 where id = ?", others)
         for table, column in (("agent_message", "thread_id"), ("agent_thread", "id")):
             database.execute(
                 f"delete from {table} where {column} like 'thread_many%' or {column} = 'thread_long'"

@@ -84,12 +84,12 @@ def test_on_a_phone_it_is_a_sheet_that_does_not_come_by_itself(provider: Provide
     expect(tab.page.locator("dialog[open]")).to_contain_text("Run timeline")
     expect(rows(tab, "model")).to_have_count(1)
     tab.page.keyboard.press("Escape")
-    expect(tab.page.locator("dialog")).to_have_count(0)
+    expect(tab.page.locator("dialog[open]")).to_have_count(0)
     tab.by("timeline-toggle").click()
     expect(tab.page.locator("dialog[open]")).to_be_visible()
     tab.page.reload()
     expect(tab.by("timeline-toggle")).to_have_attribute("aria-expanded", "false")
-    expect(tab.page.locator("dialog")).to_have_count(0)
+    expect(tab.page.locator("dialog[open]")).to_have_count(0)
 
 
 @in_production
