@@ -23,6 +23,14 @@ in_production = pytest.mark.parametrize("server", ["prod"], indirect=True, scope
 WORDS = [f"w{n}" for n in range(60)]
 HALF = 25
 PACE = 0.02  # seconds between words
+# React keeps on its root whether the server's markup is still to be taken over. Whoever changes the page
+# before that takes place makes React throw it away (error 418).
+TAKEN_OVER = """() => {
+  const main = document.querySelector("main");
+  let fiber = main?.[Object.keys(main).find((key) => key.startsWith("__reactFiber$"))];
+  while (fiber?.return) fiber = fiber.return;
+  return fiber?.stateNode.current.memoizedState.isDehydrated === false;
+}"""
 
 
 def counting(gate: threading.Event) -> list[str | float | threading.Event]:
@@ -42,6 +50,7 @@ class Chat:
         """Open a path of the app and wait until the page is alive."""
         self.page.goto(self.server.url + path)
         expect(self.page.get_by_role("main")).to_be_visible()
+        self.page.wait_for_function(TAKEN_OVER)
 
     def by(self, testid: str) -> Locator:
         """Return what carries a test id."""
