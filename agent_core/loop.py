@@ -20,6 +20,7 @@ from agent_core.llm.base import (
     ModelEvent,
     ModelRequest,
     ReasoningDelta,
+    Source,
     TextDelta,
     ToolCallDelta,
     Usage,
@@ -145,6 +146,7 @@ class _Step:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._requests: list[ToolRequest] = []
+        self._sources: dict[str, str] = {}  # titles by URL, each once, in order
         self._usage: Usage | None = None
         self._finish: str | None = None
 
@@ -161,7 +163,9 @@ class _Step:
             return self._write("reasoning", event.text)
         if isinstance(event, ToolCallDelta):
             return self._call(event)
-        if isinstance(event, Usage):
+        if isinstance(event, Source):
+            self._sources[event.url] = event.title or self._sources.get(event.url, "")
+        elif isinstance(event, Usage):
             self._usage = event
         else:
             self._finish = event.reason
@@ -175,12 +179,21 @@ class _Step:
                 kind="truncated",
                 retryable=True,
             )
-        chunks = self._start() + self._close_block()
+        chunks = self._start() + self._close_block() + self._note(self._cited())
         for call in self._calls:
             if not call.name:
                 chunks += self._open_call(call, "unnamed_tool")
             chunks += self._close_call(call)
         return chunks
+
+    def _cited(self) -> list[Chunk]:
+        """Return the sources; they come last, for one in the middle would cut a paragraph in two."""
+        return [
+            {"type": "source-url", "sourceId": new_id("source"), "url": clean_text(url)}
+            | ({"title": clean_text(title)} if title else {})
+            for url, title in self._sources.items()
+            if url.lower().startswith(("https://", "http://"))
+        ]
 
     def result(self) -> StepResult:
         """Return the whole step; call it after `end`."""

@@ -22,6 +22,7 @@ from agent_core.llm.base import (
     ModelEvent,
     ModelRequest,
     ReasoningDelta,
+    Source,
     TextDelta,
     ToolCallDelta,
     Usage,
@@ -52,7 +53,7 @@ class Reasoning:
     text: str
 
 
-Item = str | float | ToolUse | Reasoning | Usage | Finish | Exception
+Item = str | float | ToolUse | Reasoning | Source | Usage | Finish | Exception
 Turn = Iterable[Item]
 Messages = list[dict[str, Any]]
 
@@ -63,7 +64,7 @@ class ScriptedModel:
     Args:
         turns: a list of turns, or a callable that is given the request's messages and returns (or
             resolves to) a turn. A turn is a list of `str` (a text delta), `float` (seconds to wait),
-            `ToolUse`, `Reasoning`, `Usage`, `Finish` (another reason than the usual one), or an
+            `ToolUse`, `Reasoning`, `Source`, `Usage`, `Finish` (another reason than the usual one), or an
             `Exception` (raised there).
         name: what the model calls itself.
 
@@ -146,7 +147,7 @@ def _call_events(use: ToolUse, index: int) -> list[ModelEvent]:
 def _event(item: Item) -> ModelEvent:
     if isinstance(item, Reasoning):
         return ReasoningDelta(item.text)
-    if isinstance(item, Usage):
+    if isinstance(item, Source | Usage):
         return item
     if isinstance(item, ModelError):
         raise item

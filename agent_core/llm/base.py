@@ -56,6 +56,14 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A page on the web that the model has drawn on, as providers that search by themselves name it."""
+
+    url: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What one request used, in tokens; `cost` in US dollars, None where no price is known."""
 
@@ -86,7 +94,7 @@ class Finish:
     reason: str
 
 
-ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finish
+ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | Source | Usage | Finish
 
 
 class ModelAdapter(Protocol):

@@ -15,6 +15,7 @@ from agent_core.llm.base import (
     ModelEvent,
     ModelRequest,
     ReasoningDelta,
+    Source,
     TextDelta,
     ToolCallDelta,
     Usage,
@@ -88,4 +89,7 @@ def _delta(event: ModelEvent) -> dict[str, Any]:
         return {
             "tool_calls": [{"index": event.index, "id": event.id, "type": "function", "function": function}]
         }
+    if isinstance(event, Source):
+        cited = {"url": event.url, "title": event.title}
+        return {"annotations": [{"type": "url_citation", "url_citation": cited}]}
     return {}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from agent_core.llm.base import ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta
+from agent_core.llm.base import ModelEvent, ReasoningDelta, Source, TextDelta, ToolCallDelta
 
 Json = dict[str, Any]
 
@@ -27,12 +27,12 @@ class ObjectReader:
         """Return the events of one chunk."""
         if (usage := getattr(chunk, "usage", None)) is not None:
             self.usage = usage
+        events: list[ModelEvent] = [*_sources(getattr(chunk, "citations", None))]
         if not chunk.choices:
-            return []
+            return events
         choice = chunk.choices[0]
         self.finish = choice.finish_reason or self.finish
         delta = choice.delta
-        events: list[ModelEvent] = []
         if reasoning := getattr(delta, "reasoning_content", None):
             events.append(ReasoningDelta(reasoning))
         if delta.content:
@@ -40,6 +40,9 @@ class ObjectReader:
         for call in delta.tool_calls or ():
             name, arguments = call.function.name, call.function.arguments
             events.append(ToolCallDelta(call.index or 0, call.id or None, name or None, arguments or ""))
+        events += _sources(getattr(delta, "annotations", None))
+        if fields := getattr(delta, "provider_specific_fields", None):
+            events += _sources([fields.get("citation")])  # Anthropic's
         return events
 
 
@@ -61,16 +64,19 @@ class JsonReader:
         """Return the events of one chunk."""
         if isinstance(usage := chunk.get("usage"), dict):
             self.usages.append(cast(Json, usage))
+        # Perplexity names its sources beside each delta, first as addresses alone.
+        events: list[ModelEvent] = [
+            source for key in ("citations", "search_results") for source in _sources(chunk.get(key))
+        ]
         choices: list[Json] | None = chunk.get("choices")
         if not choices:
-            return []
+            return events
         choice = choices[0]
         if finish := choice.get("finish_reason"):
             self.finish = finish
         delta: Json | None = choice.get("delta")
         if not delta:
-            return []
-        events: list[ModelEvent] = []
+            return events
         reasoning = delta.get("reasoning_content")
         if reasoning is None:
             reasoning = delta.get("reasoning")  # OpenRouter, Groq, Cerebras, vLLM
@@ -80,13 +86,29 @@ class JsonReader:
             events.append(TextDelta(_text(content)))
         if calls := delta.get("tool_calls"):
             events += _calls(calls)
-        return events
+        return events + _sources(delta.get("annotations"))
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"The provider sent text that is no text: {value!r:.200}")
     return value
+
+
+def _sources(found: object) -> list[ModelEvent]:
+    """Return what a list of citations names: addresses, dicts with url and title, or such a dict inside one.
+
+    The last is OpenAI's form, to which litellm brings Gemini's: {"type": "url_citation", "url_citation": {…}}.
+    """
+    named: list[ModelEvent] = []
+    for each in cast("list[object]", found) if isinstance(found, list) else []:
+        fields = cast(Json, each) if isinstance(each, Mapping) else {"url": each}
+        inner = fields.get("url_citation")
+        fields = cast(Json, inner) if isinstance(inner, Mapping) else fields
+        url, title = fields.get("url"), fields.get("title")
+        if isinstance(url, str) and url:
+            named.append(Source(url, title if isinstance(title, str) else ""))
+    return named
 
 
 def _calls(calls: list[Json]) -> list[ModelEvent]:

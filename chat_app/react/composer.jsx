@@ -53,9 +53,14 @@ function useDraft(thread) {
     const { current: el } = area;
     set(readDraft(thread));
     if (window.matchMedia("(pointer: fine)").matches) el.focus({ preventScroll: true });
-    return () => {
+    const keep = () => {
       clearTimeout(timer.current);
       writeDraft(thread, el.value);
+    };
+    window.addEventListener("pagehide", keep); // a reload unmounts nothing
+    return () => {
+      window.removeEventListener("pagehide", keep);
+      keep();
     };
   }, [thread, set]);
 

@@ -50,17 +50,17 @@ def anthropic() -> list[Event]:
     counted = {"input_tokens": 500, "cache_read_input_tokens": 400, "cache_creation_input_tokens": 0}
     message = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
     return [
-        _named("message_start", message=message | {"usage": counted | {"output_tokens": 1}}),
-        *_block(
+        anthropic_event("message_start", message=message | {"usage": counted | {"output_tokens": 1}}),
+        *anthropic_block(
             0, {"type": "thinking", "thinking": ""}, [{"type": "thinking_delta", "thinking": "Let me see."}]
         ),
-        _named("ping"),
-        *_block(
+        anthropic_event("ping"),
+        *anthropic_block(
             1,
             {"type": "text", "text": ""},
             [{"type": "text_delta", "text": "It is "}, {"type": "text_delta", "text": "späť 🌙."}],
         ),
-        *_block(
+        *anthropic_block(
             2,
             {"type": "tool_use", "id": "toolu_1", "name": "clock", "input": {}},
             [
@@ -68,8 +68,10 @@ def anthropic() -> list[Event]:
                 {"type": "input_json_delta", "partial_json": '"UTC"}'},
             ],
         ),
-        _named("message_delta", delta={"stop_reason": "tool_use"}, usage=counted | {"output_tokens": 90}),
-        _named("message_stop"),
+        anthropic_event(
+            "message_delta", delta={"stop_reason": "tool_use"}, usage=counted | {"output_tokens": 90}
+        ),
+        anthropic_event("message_stop"),
     ]
 
 
@@ -114,15 +116,15 @@ def ollama() -> list[Event]:
     ]
 
 
-def _named(kind: str, **fields: Any) -> bytes:
+def anthropic_event(kind: str, **fields: Any) -> bytes:
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
 
 
-def _block(index: int, start: dict[str, Any], deltas: list[dict[str, Any]]) -> list[Event]:
+def anthropic_block(index: int, start: dict[str, Any], deltas: list[dict[str, Any]]) -> list[Event]:
     return [
-        _named("content_block_start", index=index, content_block=start),
-        *(_named("content_block_delta", index=index, delta=each) for each in deltas),
-        _named("content_block_stop", index=index),
+        anthropic_event("content_block_start", index=index, content_block=start),
+        *(anthropic_event("content_block_delta", index=index, delta=each) for each in deltas),
+        anthropic_event("content_block_stop", index=index),
     ]
 
 
@@ -142,16 +144,22 @@ def anthropic_says(text: str, *uses: Use) -> list[Event]:
     """The same in Anthropic's events."""
     counted = {"input_tokens": 5, "output_tokens": 5}
     message = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
-    blocks = _block(0, {"type": "text", "text": ""}, [{"type": "text_delta", "text": text}]) if text else []
+    blocks = (
+        anthropic_block(0, {"type": "text", "text": ""}, [{"type": "text_delta", "text": text}])
+        if text
+        else []
+    )
     for n, (name, arguments) in enumerate(uses, 1):
         start = {"type": "tool_use", "id": f"toolu_{uuid4().hex}", "name": name, "input": {}}
-        blocks += _block(n, start, [{"type": "input_json_delta", "partial_json": json.dumps(arguments)}])
+        blocks += anthropic_block(
+            n, start, [{"type": "input_json_delta", "partial_json": json.dumps(arguments)}]
+        )
     end = {"stop_reason": "tool_use" if uses else "end_turn"}
     return [
-        _named("message_start", message=message | {"usage": counted}),
+        anthropic_event("message_start", message=message | {"usage": counted}),
         *blocks,
-        _named("message_delta", delta=end, usage=counted),
-        _named("message_stop"),
+        anthropic_event("message_delta", delta=end, usage=counted),
+        anthropic_event("message_stop"),
     ]
 
 

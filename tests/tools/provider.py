@@ -34,9 +34,24 @@ class Refuse:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The model thinks before it answers."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cite:
+    """The model names a page that it has drawn on."""
+
+    url: str
+    title: str
+
+
 PATIENCE = 120.0  # seconds that an answer waits for an event of the test
 
-Item = str | float | Call | Refuse | threading.Event
+Item = str | float | Call | Thought | Cite | Refuse | threading.Event
 Turn = Iterable[Item]
 
 
@@ -139,6 +154,11 @@ def _stream(turn: Iterable[Item]) -> Iterator[str]:
             call = {"index": calls, "id": item.id, "type": "function", "function": function}
             yield _chunk({"tool_calls": [call]})
             calls += 1
+        elif isinstance(item, Thought):
+            yield _chunk({"reasoning_content": item.text})
+        elif isinstance(item, Cite):
+            cited = {"url": item.url, "title": item.title}
+            yield _chunk({"annotations": [{"type": "url_citation", "url_citation": cited}]})
         else:
             yield _chunk({"content": item})
     yield _chunk({}, finish="tool_calls" if calls else "stop")

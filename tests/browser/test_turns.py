@@ -1,0 +1,208 @@
+"""How a turn stands, as a person sees it: thoughts, sources, tools at work, retries, what waits, drafts."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
+from tests.tools.provider import Call, Cite, Provider, Refuse, Thought
+
+OpenTab = Callable[..., Chat]
+pytestmark = in_production
+ROME = Cite("https://en.wikipedia.org/wiki/Rome", "Rome")
+FORUM = Cite("https://en.wikipedia.org/wiki/Roman_Forum", "Roman Forum")
+
+
+def test_thoughts_are_folded_and_sources_lead_out(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    answer = [Thought("The Forum is "), Thought("in Rome."), gate, "In **Rome**.", ROME, FORUM, ROME]
+    provider.answer("Where is the Forum?", answer)
+    tab = open_tab()
+    tab.send("Where is the Forum?")
+
+    thoughts = tab.by("reasoning")
+    expect(thoughts.locator(".shimmer")).to_be_visible()
+    gate.set()
+    tab.wait_until("completed")
+    expect(thoughts.locator(".shimmer")).to_have_count(0)
+    words = thoughts.get_by_text("The Forum is in Rome.")
+    expect(words).to_be_hidden()
+    thoughts.locator("summary").click()
+    expect(words).to_be_visible()
+
+    links = tab.answer.locator("a.source")
+    expect(links).to_have_text(["Rome", "Roman Forum"])
+    expect(links.first).to_have_attribute("href", ROME.url)
+    expect(links.first).to_have_attribute("rel", re.compile("noopener"))
+    places = [link.bounding_box() for link in links.all()]
+    assert len({place["y"] for place in places if place}) == 1, "they do not share a line"
+    tab.page.reload()
+    expect(tab.answer.locator("a.source")).to_have_text(["Rome", "Roman Forum"])
+
+
+def test_a_tool_at_work_says_how_far_and_how_long(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Work", [Call("slow_task", {"seconds": 4})], ["Done."])
+    tab = open_tab()
+    tab.send("Work")
+
+    row = tab.by("tool")
+    expect(row).to_have_attribute("data-state", "running")
+    expect(row).not_to_have_attribute("open", re.compile(".*"))
+    seen = [
+        each for each in _until_done(tab, "tool-progress", "tool-brief", "tool-status") if None not in each
+    ]
+    shares, briefs, times = (list(dict.fromkeys(column)) for column in zip(*seen, strict=True))
+    assert len(shares) > 1
+    assert shares == sorted(shares), "it went back"
+    assert all("% done" in brief for brief in briefs[1:])
+    assert len(times) > 1, "the time stood still"
+
+    tab.wait_until("completed")
+    expect(row).to_have_attribute("data-state", "done")
+    expect(tab.by("tool-status")).to_have_text(re.compile(r"[45]\.\d s"))
+    row.locator("summary").click()
+    expect(tab.by("tool-arguments")).to_contain_text('"seconds": 4')
+    expect(tab.by("tool-result")).to_contain_text('"steps": 8')
+
+
+def _until_done(tab: Chat, *testids: str) -> list[list[Any]]:
+    """Look again and again at parts of the tool's row until it is done; return what was seen each time."""
+    look = """(ids) => ["tool", ...ids].map((id) => document.querySelector(`[data-testid=${id}]`))
+      .map((found) => found && (found.dataset.state ?? found.value ?? found.innerText))"""
+    seen: list[list[Any]] = []
+
+    def state() -> str:
+        seen.append(tab.page.evaluate(look, testids))
+        return seen[-1][0]
+
+    eventually(state, lambda state: state == "done")
+    return [each[1:] for each in seen[:-1]]
+
+
+def test_a_tool_that_fails_is_tried_again_and_says_so(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Ask it", [Call("unreliable_service", {"failures": 3})], ["It was 42."])
+    tab = open_tab()
+    tab.send("Ask it")
+
+    expect(tab.by("tool")).to_be_visible()
+    waits = [
+        f"{brief} | {status}"
+        for brief, status in _until_done(tab, "tool-brief", "tool-status")
+        if brief and "did not answer" in brief
+    ]
+    found = [re.search(r"attempt (\d)\)\..*Attempt (\d)\s*in \d s", wait, re.DOTALL) for wait in waits]
+    pairs = {(int(each[1]), int(each[2])) for each in found if each}
+    assert pairs, waits
+    assert pairs <= {(1, 2), (2, 3), (3, 4)}, "what failed and what comes next"
+    tab.wait_until("completed")
+    expect(tab.by("tool-status")).to_contain_text("4 attempts")
+    expect(tab.answer).to_contain_text("It was 42.")
+
+
+def test_a_tool_that_gave_up_is_open_and_the_model_goes_on(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Divide", [Call("calculator", {"expression": "1 / 0"})], ["That cannot be done."])
+    tab = open_tab()
+    tab.send("Divide")
+
+    tab.wait_until("completed")
+    row = tab.by("tool")
+    expect(row).to_have_attribute("data-state", "failed")
+    expect(row).to_have_attribute("open", re.compile(".*"))
+    expect(row.locator(".tool-error")).to_contain_text("zero")
+    expect(tab.answer).to_contain_text("That cannot be done.")
+
+
+def test_a_busy_provider_is_asked_again_and_the_page_says_when(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Hello", [Refuse(503, "Overloaded, come back later.")])
+    tab = open_tab()
+    tab.send("Hello")
+
+    wait = tab.by("retry-wait")
+    expect(wait).to_contain_text(re.compile(r"attempt 2 of \d+", re.IGNORECASE))
+    expect(wait).to_contain_text(re.compile(r"in \d+ s"))
+    expect(wait).to_contain_text("Overloaded, come back later.")
+    provider.answer("Hello", ["Here I am."])
+    assert tab.answer_text() == "Here I am."
+    expect(wait).to_have_count(0)
+
+
+def test_what_is_written_meanwhile_waits_its_turn(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
+    provider.answer("And then?", ["That was all."])
+    tab = open_tab()
+    tab.send("Count")
+    tab.wait_for_half()
+
+    tab.by("composer").fill("And then?")
+    tab.by("composer").press("Enter")
+    queued = tab.page.locator(".message.queued")
+    expect(queued).to_contain_text("And then?")
+    expect(queued).to_contain_text("Waits for its turn")
+    assert tab.words() == WORDS[:HALF], "the answer under way was disturbed"
+    gate.set()
+
+    expect(tab.answers).to_have_count(2)
+    expect(tab.answer).to_contain_text("That was all.")
+    expect(queued).to_have_count(0)
+    assert tab.answers.first.inner_text().split() == WORDS
+
+
+def test_each_thread_keeps_its_own_draft_through_reloads(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("One", ["Yes."])
+    tab = open_tab()
+    tab.send("One")
+    tab.wait_until("completed")
+    tab.by("composer").fill("for the first")
+    first = tab.page.url
+
+    tab.by("new-chat").click()
+    expect(tab.by("composer")).to_have_value("")
+    tab.by("composer").fill("for a new one")
+    tab.page.reload()
+    expect(tab.by("composer")).to_have_value("for a new one")
+    tab.page.goto(first)
+    expect(tab.by("composer")).to_have_value("for the first")
+    tab.by("new-chat").click()
+    expect(tab.by("composer")).to_have_value("for a new one")
+    tab.by("composer").fill("")
+
+
+def test_code_and_answers_can_be_copied(provider: Provider, open_tab: OpenTab) -> None:
+    code = "print('hello')\n"
+    provider.answer("Code", [f"So:\n\n```python\n{code}```\n"])
+    tab = open_tab()
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.send("Code")
+    tab.wait_until("completed")
+    block = tab.answer.locator("pre")
+    expect(block.locator("span").first).to_be_visible()  # highlighted
+
+    tab.answer.get_by_role("button", name="Copy code").click()
+    tab.page.wait_for_function(
+        f"navigator.clipboard.readText().then((text) => text.trim() === {code.strip()!r})"
+    )
+    tab.answer.hover()
+    tab.answer.get_by_test_id("copy").click()
+    tab.page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('So:'))")
+
+
+def test_an_empty_page_greets_and_a_suggestion_is_sent(provider: Provider, open_tab: OpenTab) -> None:
+    tab = open_tab()
+    expect(tab.by("suggestion")).to_have_count(4)
+    expect(tab.by("composer")).to_be_focused()
+    words = tab.by("suggestion").first.get_attribute("data-suggestion")
+    assert words
+    provider.answer(words, ["Gladly."])
+    tab.by("suggestion").first.click()
+
+    tab.page.wait_for_url(re.compile(r"/chat/thread_"))
+    expect(tab.prompts).to_have_text(words)
+    expect(tab.answer).to_contain_text("Gladly.")
