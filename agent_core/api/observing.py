@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from agent_core.agent import CallContext
@@ -14,6 +15,7 @@ from agent_core.timeline import Span
 from agent_core.usage import ThreadUsage, UsageSummary
 
 MAX_TURNS = 1_000_000
+MAX_REPLIES = 10_000
 _NO_THREAD = "There is no thread {0!r}; it may have been deleted."
 
 
@@ -21,7 +23,12 @@ class ObservingMethods(ApiBase):
     """The methods for those who look at how the work goes."""
 
     async def timeline(
-        self, thread_id: str, *, turns: int | None = None, ctx: CallContext | None = None
+        self,
+        thread_id: str,
+        *,
+        turns: int | None = None,
+        replies: Sequence[str] | None = None,
+        ctx: CallContext | None = None,
     ) -> list[Span]:
         """Return what ran for a thread, each attempt a span, in the order of their beginnings.
 
@@ -29,16 +36,19 @@ class ObservingMethods(ApiBase):
             thread_id: the thread.
             turns: only the newest so many turns; None: all. It costs what they cost, however long
                 the thread is.
+            replies: only the turns whose answers are the messages with these ids, at the same cost.
             ctx: who calls.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
-            ValidationError: `turns` is no number above 0.
+            ValidationError: `turns` is no number above 0, `replies` are too many, or both are given.
         """
         await self._authorize(ctx, thread_id)
         if turns is not None and (type(turns) is not int or not 0 < turns <= MAX_TURNS):
             raise ValidationError(f"turns is a number from 1 to {MAX_TURNS}, or None for all.")
-        spans = await asyncio.to_thread(self.runtime.reads.read, timeline.timeline, thread_id, turns)
+        if replies is not None and (turns is not None or len(replies) > MAX_REPLIES):
+            raise ValidationError(f"Ask for turns, or for up to {MAX_REPLIES:,} replies.")
+        spans = await asyncio.to_thread(self.runtime.reads.read, timeline.timeline, thread_id, turns, replies)
         if spans is None:
             raise ThreadNotFoundError(_NO_THREAD.format(thread_id))
         return spans

@@ -35,13 +35,16 @@ _ENDED_TURN: dict[str, SpanStatus] = {"completed": "ok", "failed": "failed", "st
 _AS_TURN: dict[str, SpanStatus] = {"lost": "stopped", "released": "stopped", "retried": "failed"}
 
 
-def timeline(session: Session, thread_id: str, turns: int | None = None) -> list[Span] | None:
+def timeline(
+    session: Session, thread_id: str, turns: int | None = None, replies: Sequence[str] | None = None
+) -> list[Span] | None:
     """Return the spans of a thread in the order of their beginnings; None if there is no thread.
 
     Args:
         session: a read session.
         thread_id: the thread.
         turns: only the newest so many, and what waits; None: all.
+        replies: only the turns that these messages answer, and what waits.
     """
     rows = session.connection()
     thread = rows.execute(_THREAD.where(_t.id == thread_id)).first()
@@ -50,6 +53,7 @@ def timeline(session: Session, thread_id: str, turns: int | None = None) -> list
     of_streams, of_calls, of_messages = (c.thread_id == thread_id for c in (_s, _c, _m))
     if turns is not None:
         replies = _newest(rows, thread_id, turns)
+    if replies is not None:
         of_streams &= streams_of(thread_id, replies)
         of_calls &= calls_of(thread_id, replies)
         of_messages &= _m.position >= _first_prompt(rows, thread_id, thread, replies)

@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from agent_core import AgentApi
 from agent_core.fold import ThreadView
-from agent_core.messages import Chunk, Update, is_tool_part
+from agent_core.messages import Update, is_tool_part
 from agent_core.timeline import Span
 from chat_app.state.present import Context, duration, message_view
 from chat_app.state.stretch import Stretch
 from chat_app.state.view import MessageView
 from chat_app.text import clean_text, from_unit, units
+
+ENDED = ("output-available", "output-error")
+"""States of a tool call that ran and is over."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Follower:
     that what changes ten times a second is small. The text part at the end of a running turn leaves
     through `piece`, never through the rows.
 
-    Attributes:
-        times_wanted: a tool has ended, and `know` should be told the timeline.
+    What tools took stands in the thread's timeline; `untimed` says for which answers `know` should be
+    told it, and those are never more than the page shows.
     """
 
     def __init__(self, is_async: Callable[[str], bool] = lambda name: False) -> None:
@@ -54,7 +58,7 @@ class Follower:
         self._stretch = Stretch()
         self.resuming = False
         self.rows_changed = False
-        self.times_wanted = False
+        self._timed: set[str] = set()  # answers whose calls' times are known
 
     @property
     def thread(self) -> dict[str, Any]:
@@ -78,7 +82,7 @@ class Follower:
         if self._live and not self.rows_changed:
             self._live = (self._live[0], self._live[1] + "".join(chunk["delta"] for chunk in update.chunks))
             return
-        self._watch(update.chunks)
+        self._watch(update)
         if update.type == "snapshot":
             self._sent.clear()
             self._places.clear()
@@ -87,7 +91,7 @@ class Follower:
             self.resuming = False
         self._sort(self._view.messages)
         if update.type == "snapshot":
-            self.times_wanted = any(map(_has_calls, self._messages))
+            self._timed.clear()
         self._seq = update.seq or self._seq
         self._live = self._live_part()
         if self._live:
@@ -110,20 +114,27 @@ class Follower:
             self._places.setdefault(message["id"], len(self._places))
         self._messages = sorted(asked, key=lambda message: self._places[message["id"]])
 
-    def _watch(self, chunks: Iterable[Chunk]) -> None:
+    def _watch(self, update: Update) -> None:
         """Note which deltas are being written, how long a tool waits, and that one has ended."""
-        for chunk in chunks:
+        for chunk in update.chunks:
             kind = str(chunk.get("type"))
             if kind in ("text-delta", "reasoning-delta"):
                 self._writes = (kind, chunk.get("id"))
             elif kind == "data-tool-run" and (until := (chunk.get("data") or {}).get("next_at")):
                 self._waits[str(chunk.get("id"))] = max(0.0, float(until) - time.time())
             elif kind in ("tool-output-available", "tool-output-error"):
-                self.times_wanted = True
+                self._timed.discard(update.message_id or "")
 
-    def know(self, spans: Iterable[Span]) -> None:
-        """Take over from the thread's timeline how long each tool call ran, and at which attempt it ended."""
-        self.times_wanted = False
+    def untimed(self) -> list[str]:
+        """The ids of the answers that are shown and whose tools took it is not known how long."""
+        start = self._turn_start()
+        first, end = self._stretch.of(start)
+        shown = (*self._messages[first:end], *self._messages[start:])
+        return [each["id"] for each in shown if each["id"] not in self._timed and _has_ended_calls(each)]
+
+    def know(self, answers: Iterable[str], spans: Iterable[Span]) -> None:
+        """Take over from the timeline of these answers how long each call ran, and at which attempt it ended."""
+        self._timed.update(answers)
         runs: dict[str, list[Span]] = {}
         for span in spans:
             if span.kind == "tool" and span.tool_call_id:
@@ -229,8 +240,14 @@ class Follower:
         return f"{last['id']}:{len(parts) - 1}", part.get("text") or ""
 
 
-def _has_calls(message: dict[str, Any]) -> bool:
-    return any(map(is_tool_part, message.get("parts") or ()))
+def _has_ended_calls(message: dict[str, Any]) -> bool:
+    return any(is_tool_part(part) and part.get("state") in ENDED for part in message.get("parts") or ())
+
+
+async def read_times(api: AgentApi, thread_id: str, follower: Follower) -> None:
+    """Tell a follower what the tools it shows took: read for each answer once, and again as a tool of it ends."""
+    if answers := follower.untimed():
+        follower.know(answers, await api.timeline(thread_id, replies=answers))
 
 
 _followers: dict[str, Follower] = {}

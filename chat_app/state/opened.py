@@ -1,13 +1,14 @@
 """The thread that is open in this tab: what the page shows of it, and what its buttons do."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import reflex as rx
 
 from agent_core import AgentApi, Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError
-from chat_app.state.follower import Follower, follower_of
+from chat_app.state.follower import Follower, follower_of, read_times
 from chat_app.state.hints import hint
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
@@ -158,25 +159,30 @@ class Opened(rx.State, mixin=True):
     # What the person does
 
     @rx.event
-    def show_earlier(self):
+    async def show_earlier(self):
         """Show another page of earlier messages."""
         if follower := self._follower():
             follower.more()
-            self.show(follower)
+            await self._show_longer(follower)
 
     @rx.event
-    def show_left_out(self):
+    async def show_left_out(self):
         """Show another page of the messages that are left out after those that a link led to."""
         if follower := self._follower():
             follower.fill()
-            self.show(follower)
+            await self._show_longer(follower)
 
     @rx.event
-    def seek(self, message_id: str):
+    async def seek(self, message_id: str):
         """Show this message, to which a link leads, with those around it."""
         if follower := self._follower():
             follower.reach(message_id)
-            self.show(follower)
+            await self._show_longer(follower)
+
+    async def _show_longer(self, follower: Follower) -> None:
+        with suppress(AgentCoreError):  # it is gone; the subscription says so
+            await read_times(self._api(), self.open_id, follower)
+        self.show(follower)
 
     @rx.event
     def show_more(self, message_id: str):

@@ -7,7 +7,7 @@ import reflex as rx
 
 from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
-from chat_app.state.follower import Follower, Piece, follower_of, following
+from chat_app.state.follower import Follower, Piece, follower_of, following, read_times
 from chat_app.state.opened import Opened
 from chat_app.state.thread import OpenThread
 
@@ -89,8 +89,8 @@ class Following(rx.State, mixin=True):
         async with aclosing(api.subscribe(thread_id)) as updates:
             async for update in updates:
                 follower.apply(update)
-                if follower.times_wanted:
-                    follower.know(await api.timeline(thread_id))
+                if follower.rows_changed:
+                    await read_times(api, thread_id, follower)
                 if follower.thread.get("agent") != agent:
                     agent = follower.thread.get("agent")
                     asked |= await async_tools(api, follower.thread)

@@ -156,6 +156,6 @@ async def test_the_newest_turns_are_the_end_of_all(path: Path) -> None:
 async def _compare(api: AgentApi, thread: Thread, count: int) -> None:
     everything = await api.timeline(thread.id)
     replies = [span.message_id for span in everything if span.kind == "turn"][-count:]
-    assert await api.timeline(thread.id, turns=count) == [
-        span for span in everything if span.message_id in replies
-    ]
+    wanted = [span for span in everything if span.message_id in replies]
+    assert await api.timeline(thread.id, turns=count) == wanted
+    assert await api.timeline(thread.id, replies=[str(reply) for reply in replies]) == wanted

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 
 from chat_app.state import OpenThread, Stream, ThreadList
 from chat_app.state.agents import async_tools
-from chat_app.state.follower import Follower
+from chat_app.state.follower import Follower, read_times
 from chat_app.state.service import Service
 
 Serve = Callable[..., AbstractAsyncContextManager[Service]]
@@ -31,8 +31,7 @@ class Tab:
         async with asyncio.timeout(seconds):
             async for update in service.api.subscribe(self.thread.open_id):
                 self.follower.apply(update)
-                if self.follower.times_wanted:
-                    self.follower.know(await service.api.timeline(self.thread.open_id))
+                await read_times(service.api, self.thread.open_id, self.follower)
                 self.thread.show(self.follower)
                 if until():
                     return

@@ -143,6 +143,30 @@ def test_long_history_comes_by_the_page() -> None:
     assert not follower.has_earlier()
 
 
+def looked_up(number: int, state: str = "output-available") -> Message:
+    part = {"type": "tool-look", "toolCallId": f"c{number}", "state": state, "input": {}}
+    return Message(f"a{number}", "t", "assistant", [part], NOW)
+
+
+def test_the_times_of_tools_are_asked_for_once_and_for_what_is_shown() -> None:
+    follower = Follower()
+    talk = [message for number in range(2 * PAGE) for message in (prompt(number), looked_up(number))]
+    follower.apply(snapshot(*talk, prompt(99), looked_up(99, "input-available"), status="completed"))
+    asked = follower.untimed()
+    assert asked == [f"a{number}" for number in range(2 * PAGE - PAGE // 2, 2 * PAGE)]
+    follower.know(asked, [])
+    assert follower.untimed() == []
+    follower.more()
+    assert follower.untimed() == [f"a{number}" for number in range(PAGE, 2 * PAGE - PAGE // 2)]
+    follower.know(follower.untimed(), [])
+    for _ in range(2):  # the second tool of the step ends later
+        follower.apply(
+            chunks({"type": "tool-output-available", "toolCallId": "c99", "output": 1}, message_id="a99")
+        )
+        assert follower.untimed() == ["a99"]
+        follower.know(["a99"], [])
+
+
 def test_a_queued_message_waits_apart_and_comes_last_when_taken_up() -> None:
     follower = Follower()
     queued = prompt(2).to_dict() | {"metadata": {"queued": True}}
