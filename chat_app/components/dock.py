@@ -27,7 +27,7 @@ def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
             placeholder=say("composer.placeholder"),
             max_bytes=MAX_BYTES,
             max_files=MAX_FILES,
-            on_send=OpenThread.send,
+            on_send=OpenThread.send_from,
             on_stop=OpenThread.stop,
         ),
         fineprint(),

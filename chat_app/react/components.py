@@ -48,8 +48,10 @@ MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
 """The last two are loaded by a page only when a block needs them."""
 
 
-def _sent(text: rx.Var[str], message_id: rx.Var[str], files: rx.Var[list[dict[str, str]]]) -> list[rx.Var]:
-    return [text, message_id, files]
+def _sent(
+    text: rx.Var[str], message_id: rx.Var[str], files: rx.Var[list[dict[str, str]]], thread: rx.Var[str]
+) -> list[rx.Var]:
+    return [text, message_id, files, thread]
 
 
 def _id(message_id: rx.Var[str]) -> list[rx.Var]:
@@ -91,8 +93,8 @@ class StreamMarkdown(rx.Component):
 class Composer(rx.Component):
     """The text field with Send and Stop; the draft stays in the browser.
 
-    `on_send` gets the text, the id of the new message and the parts of its files; set `rejected` to that
-    id to give them back when the message could not be sent. `max_bytes` is how large a file may be,
+    `on_send` gets the text, the id of the new message, the parts of its files and `thread`, in whose composer
+    it was written; set `rejected` to that id to give them back when the message could not be sent. `max_bytes` is how large a file may be,
     `max_files` how many there may be.
     """
 

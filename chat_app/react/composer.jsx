@@ -101,7 +101,7 @@ export function Composer({ thread = "", running, rejected = "", placeholder, max
       const id = messageId();
       const taken = takeFiles(thread);
       post({ id, thread, text, files: taken });
-      onSend(text, id, taken.map((file) => file.part));
+      onSend(text, id, taken.map((file) => file.part), thread);
       set("");
       writeDraft(thread, "");
     },

@@ -13,6 +13,7 @@ from chat_app.state.hints import hint
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
 from chat_app.state.service import service
+from chat_app.state.standing import is_writing, needs_person
 from chat_app.state.view import MessageView, RetryView
 from chat_app.text import clean_text
 
@@ -56,6 +57,7 @@ class Opened(rx.State, mixin=True):
     notice: str = ""
     sent: str = ""
     _retry_key: tuple[Any, ...] | None = None
+    _begun: str = ""  # what the page of a new chat, which may still be shown, has begun
 
     @rx.var
     def is_running(self) -> bool:
@@ -71,7 +73,7 @@ class Opened(rx.State, mixin=True):
         """Turn to a thread; what the tab already shows of it stays until the rows are read."""
         if thread_id != self.open_id:
             self._clear(thread_id)
-        self.notice = ""
+        self.notice, self._begun = "", ""
 
     def _clear(self, open_id: str) -> None:
         self.reset()
@@ -110,11 +112,11 @@ class Opened(rx.State, mixin=True):
             left_out=follower.left_out(),
             anchor=history[0].id if history else "",
             known=follower.known(),
-            thinking=status == "streaming" and not _is_writing(turn),
+            thinking=status == "streaming" and not is_writing(turn),
             resuming=follower.resuming,
             error=clean_text(follower.thread.get("error") or "") if status == "failed" else "",
             hint=hint(follower.thread.get("error_kind")) if status == "failed" else "",
-            needs_person=_needs_person(turn),
+            needs_person=needs_person(turn),
             **self._rows(history, turn, follower),
         )
         self._show_retry(follower.thread.get("retry_state"))
@@ -199,6 +201,19 @@ class Opened(rx.State, mixin=True):
         is sent while the agent is at work waits for its turn. If the message cannot be sent, the
         composer gets the text back.
         """
+        return await self._send(self.open_id, text, message_id, files)
+
+    @rx.event
+    async def send_from(self, text: str, message_id: str, files: list[dict[str, Any]], place: str):
+        """Send what was written in the composer of the thread `place`, "" that of a new chat.
+
+        Who is quick sends before this tab has turned to the page that it shows.
+        """
+        if not place and self.open_id != self._begun:
+            self.open("")
+        return await self._send(place or self.open_id, text, message_id, files)
+
+    async def _send(self, target: str, text: str, message_id: str, files: list[dict[str, Any]]) -> Any:
         text = clean_text(text)
         prompt = [{"type": "text", "text": text}] if text.strip() else []
         prompt += [_attached(part) for part in files[:MAX_FILES]]
@@ -206,8 +221,8 @@ class Opened(rx.State, mixin=True):
             return None
         self.notice, self.rejected = "", ""
         try:
-            if self.open_id:
-                await self._api().send_message(self.open_id, prompt, message_id=message_id, when_busy="queue")
+            if target:
+                await self._api().send_message(target, prompt, message_id=message_id, when_busy="queue")
                 self.sent = message_id
                 return None
             thread = await self._begin(prompt, message_id)
@@ -215,7 +230,7 @@ class Opened(rx.State, mixin=True):
             self.notice, self.rejected = str(error), message_id
             return None
         self._clear(thread.id)
-        self.sent = message_id
+        self.sent, self._begun = message_id, thread.id
         return self._turn_to(thread.id)
 
     def _turn_to(self, thread_id: str) -> Any:
@@ -278,20 +293,3 @@ def _attached(part: dict[str, Any]) -> dict[str, Any]:
     return {"type": "file"} | {
         key: part.get(key) for key in ("mediaType", "url", "filename") if part.get(key)
     }
-
-
-def _tools(turn: list[MessageView]) -> list[str]:
-    return [part.tool.state for message in turn for part in message.parts if part.kind == "tool"]
-
-
-def _needs_person(turn: list[MessageView]) -> bool:
-    return any(state in ("approval", "answer") for state in _tools(turn))
-
-
-def _is_writing(turn: list[MessageView]) -> bool:
-    """Whether the end of the turn moves by itself: a text, also in its last moment, or a tool that runs."""
-    parts = turn[-1].parts if turn else []
-    if not parts:
-        return False
-    last = parts[-1]
-    return last.live or last.kind == "text" or last.tool.state in ("preparing", "running", "retrying")

@@ -49,6 +49,31 @@ async def test_a_draft_comes_back_when_sending_fails(serve: Serve, tab: Tab) -> 
         assert "thread_gone" in tab.thread.notice
 
 
+async def test_who_sends_before_the_tab_has_turned_to_the_page_reaches_the_right_thread(
+    serve: Serve, tab: Tab
+) -> None:
+    async with serve(lambda messages: ["Yes."]) as shared:
+
+        async def said(thread_id: str) -> list[str]:
+            await shared.api.wait_until_idle(thread_id, 10)
+            return [message.text for message in await shared.api.list_messages(thread_id)]
+
+        old = await send(tab, "Old")
+        tab.thread.open(old)  # its page; then that of a new chat is shown, and this tab does not know it yet
+        await tab.thread.send_from("New", "msg_2", [], "")
+        new = tab.thread.open_id
+        await tab.thread.send_from("Newer", "msg_3", [], "")  # its address is on its way to the page
+        assert (await said(old), await said(new)) == (["Old", "Yes."], ["New", "Yes.", "Newer", "Yes."])
+
+        tab.thread.open(new)
+        await tab.thread.send_from("To the old one", "msg_4", [], old)  # the page still shows the one before
+        assert tab.thread.open_id == new
+        assert (await said(old))[2:] == ["To the old one", "Yes."]
+        await tab.thread.send_from("Another", "msg_5", [], "")
+        assert tab.thread.open_id not in (old, new)
+        assert len(await said(new)) == 4
+
+
 async def test_the_same_message_twice_is_one(serve: Serve, tab: Tab) -> None:
     async with serve([["One."], ["Two."]]) as shared:
         await send(tab, "Hi")

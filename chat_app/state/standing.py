@@ -1,0 +1,20 @@
+"""How the turn under way stands, read from its rows. Pure functions."""
+
+from __future__ import annotations
+
+from chat_app.state.view import MessageView
+
+
+def needs_person(turn: list[MessageView]) -> bool:
+    """Whether a tool waits for a yes or for an answer."""
+    tools = [part.tool.state for message in turn for part in message.parts if part.kind == "tool"]
+    return any(state in ("approval", "answer") for state in tools)
+
+
+def is_writing(turn: list[MessageView]) -> bool:
+    """Whether the end of the turn moves by itself: a text, also in its last moment, or a tool that runs."""
+    parts = turn[-1].parts if turn else []
+    if not parts:
+        return False
+    last = parts[-1]
+    return last.live or last.kind == "text" or last.tool.state in ("preparing", "running", "retrying")
