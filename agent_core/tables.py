@@ -51,6 +51,7 @@ class ThreadRow(Table, table=True):
     attempt   failed attempts at the current model step
     crashes   processes that died in the current model step
     steps     model steps committed in the current turn
+    share     the token with which anybody may read it; none: it is not shared
     delete_at  it is in the bin: hidden, refused to everybody, and deleted then; none: it is not
     """
 
@@ -59,6 +60,12 @@ class ThreadRow(Table, table=True):
         Index("agent_thread_by_activity", "updated_at"),  # the thread list
         _index("agent_thread_running", ["status"], _RUNNING),  # the reconciler looks for these
         _index("agent_thread_in_bin", ["delete_at"], "delete_at IS NOT NULL"),  # and for these
+        Index(  # who has a link is found by its token; also forbids that two threads have the same
+            *("agent_thread_by_share", "share"),
+            unique=True,
+            sqlite_where=text("share IS NOT NULL"),
+            postgresql_where=text("share IS NOT NULL"),
+        ),
         Index(  # they stand first in the list
             *("agent_thread_pinned", "updated_at"),
             sqlite_where=text("pinned = 1"),
@@ -89,6 +96,7 @@ class ThreadRow(Table, table=True):
     created_at: float
     updated_at: float
     delete_at: float | None = None
+    share: str | None = None
 
 
 class MessageRow(Table, table=True):

@@ -11,6 +11,7 @@ from agent_core.errors import ValidationError
 from agent_core.messages import Message, Thread
 from agent_core.store import files, sharing
 from agent_core.store.files import StoredFile
+from agent_core.store.tokens import SHARE
 
 
 class SharingMethods(ApiBase):
@@ -34,7 +35,7 @@ class SharingMethods(ApiBase):
             ValidationError: the changes are no dict of plain JSON, or make the metadata too long.
         """
         await self._authorize(ctx, thread_id)
-        if sharing.SHARE in changes:
+        if SHARE in changes:
             raise ValidationError("share_thread and unshare_thread change the token.")
         await self.runtime.writer.run(sharing.merge, thread_id, checked_metadata(changes))
         return await self._thread(thread_id)
@@ -42,7 +43,7 @@ class SharingMethods(ApiBase):
     async def share_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> str:
         """Return the token with which anybody may read the thread; the same until it is taken back.
 
-        It has 256 random bits and stands in metadata["share"].
+        It has 256 random bits and is shown in metadata["share"], which nothing else can change.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
@@ -57,7 +58,7 @@ class SharingMethods(ApiBase):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(sharing.merge, thread_id, {sharing.SHARE: None})
+        await self.runtime.writer.run(sharing.unshare, thread_id)
 
     async def read_shared(self, token: str) -> tuple[Thread, list[Message]] | None:
         """Return the thread with this token, as it stands now, and its messages; None if there is none.
@@ -79,7 +80,7 @@ class SharingMethods(ApiBase):
         return found.get(file_id)
 
     async def _shared(self, token: str) -> Thread | None:
-        if not storable(token) or len(token) > 100:
+        if not storable(token) or not 0 < len(token) <= 100:
             return None
         thread_id = await asyncio.to_thread(self.runtime.reads.read, sharing.thread_of, token)
         return None if thread_id is None else await asyncio.to_thread(self.runtime.reads.thread, thread_id)

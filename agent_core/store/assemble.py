@@ -13,6 +13,7 @@ from agent_core.clock import as_datetime
 from agent_core.messages import Message, Part, Role, Thread
 from agent_core.states import CallStatus, StreamStatus
 from agent_core.store.rows import load
+from agent_core.store.tokens import with_token
 from agent_core.tables import MessageRow, StreamRow, ThreadRow, ToolCallRow
 from agent_core.usage import Tally, tally_of
 
@@ -39,7 +40,7 @@ def to_thread(row: ThreadRow) -> Thread:
         error_kind=row.error_kind,
         pinned=row.pinned,
         archived=row.archived,
-        metadata=load(row.meta),
+        metadata=with_token(load(row.meta), row.share),
         created_at=as_datetime(row.created_at),
         updated_at=as_datetime(row.updated_at),
         cursor=row.cursor,

@@ -16,7 +16,6 @@ from agent_core.ids import new_id
 from agent_core.states import OPEN_CALLS, CallStatus, StreamStatus
 from agent_core.store import branches, files, turns
 from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, P, dump, load
-from agent_core.store.sharing import SHARE
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import lock
 from agent_core.store.tx import Tx
@@ -86,8 +85,7 @@ def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | N
         agent=agent,
         title=title,
         user_id=user_id if user_id is not None else owner,
-        metadata=_without_token(load(meta))
-        | {"forked_from": {"thread_id": thread_id, "message_id": message_id}},
+        metadata=load(meta) | {"forked_from": {"thread_id": thread_id, "message_id": message_id}},
         messages=[],
         run=False,
     )
@@ -113,10 +111,6 @@ def _copy(tx: Tx, thread_id: str, copy_id: str, up_to: int) -> None:
     _insert(tx, STREAM, copy_id, [_stream(row, names) for row in _rows(tx, STREAM, _STREAMS, values)])
     _insert(tx, CALL, copy_id, calls)
     files.copy(tx, thread_id, copy_id)
-
-
-def _without_token(metadata: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in metadata.items() if key != SHARE}
 
 
 def _rows(tx: Tx, table: Any, statement: Statement, values: dict[str, Any]) -> list[dict[str, Any]]:

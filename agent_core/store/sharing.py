@@ -14,13 +14,10 @@ from agent_core.store.statement import Statement
 from agent_core.store.threads import change, lock
 from agent_core.store.tx import Tx
 
-SHARE = "share"
-"""The key of a thread's metadata that holds its token; a fork does not get it."""
-
 MOST = 200_000  # characters of metadata, as JSON
 _t = THREAD.c
-_META = Statement(select(_t.meta).where(_t.id == P("thread_id")))
-_SHARED = select(_t.id, _t.meta).where(_t.delete_at.is_(None))
+_KNOWN = Statement(select(_t.meta, _t.share).where(_t.id == P("thread_id")))
+_SHARED = select(_t.id).where(_t.delete_at.is_(None))
 
 
 def merge(tx: Tx, thread_id: str, changes: dict[str, Any]) -> None:
@@ -30,7 +27,7 @@ def merge(tx: Tx, thread_id: str, changes: dict[str, Any]) -> None:
         ThreadNotFoundError: there is no such thread.
         ValidationError: all of it would be too long.
     """
-    before = _metadata(tx, thread_id)
+    before, _ = _known(tx, thread_id)
     after = {key: value for key, value in (before | changes).items() if value is not None}
     if len(dump(after)) > MOST:
         raise ValidationError(f"The metadata of a thread is at most {MOST:,} characters of JSON.")
@@ -39,30 +36,36 @@ def merge(tx: Tx, thread_id: str, changes: dict[str, Any]) -> None:
 
 
 def share(tx: Tx, thread_id: str) -> str:
-    """Return the thread's token; it gets one if it has none."""
-    known = _metadata(tx, thread_id).get(SHARE)
-    if isinstance(known, str) and known:
+    """Return the thread's token; it gets one if it has none.
+
+    Raises:
+        ThreadNotFoundError: there is no such thread.
+    """
+    _, known = _known(tx, thread_id)
+    if known is not None:
         return known
     token = secrets.token_urlsafe(32)
-    merge(tx, thread_id, {SHARE: token})
+    change(tx, thread_id, share=token)
     return token
 
 
-def thread_of(session: Session, token: str) -> str | None:
-    """Return the id of the thread with this token.
+def unshare(tx: Tx, thread_id: str) -> None:
+    """Take the thread's token back; one that has none stays as it is.
 
-    Threads are looked through for it: a link is opened now and then, and an index would cost every write.
+    Raises:
+        ThreadNotFoundError: there is no such thread.
     """
-    if not token:
-        return None
-    found = _SHARED.where(_t.meta.contains(dump({SHARE: token})[1:-1], autoescape=True))
-    for thread_id, meta in session.connection().execute(found):
-        if load(meta).get(SHARE) == token:
-            return thread_id
-    return None
+    _, known = _known(tx, thread_id)
+    if known is not None:
+        change(tx, thread_id, share=None)
 
 
-def _metadata(tx: Tx, thread_id: str) -> dict[str, Any]:
+def thread_of(session: Session, token: str) -> str | None:
+    """Return the id of the thread with this token: one look into the index of those that are shared."""
+    return session.connection().execute(_SHARED.where(_t.share == token)).scalar()
+
+
+def _known(tx: Tx, thread_id: str) -> tuple[dict[str, Any], str | None]:
     lock(tx, thread_id)
-    (meta,) = tx.must(_META, thread_id=thread_id)
-    return load(meta)
+    meta, token = tx.must(_KNOWN, thread_id=thread_id)
+    return load(meta), token

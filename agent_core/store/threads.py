@@ -23,9 +23,11 @@ from agent_core.store.rows import (
     P,
     dump,
     idle_feed,
+    load,
     schedule_key,
 )
 from agent_core.store.statement import Statement
+from agent_core.store.tokens import SHARE, with_token, without_token
 from agent_core.store.tx import Tx
 
 _t = THREAD.c
@@ -108,7 +110,7 @@ def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
 
 
 def change(tx: Tx, thread_id: str, **values: Any) -> None:
-    """Set what a person may set (title, pinned, archived, metadata, agent) and tell the readers.
+    """Set what a person may set (title, pinned, archived, metadata, agent, share) and tell the readers.
 
     It is no activity: the thread keeps its place in the list.
 
@@ -123,7 +125,11 @@ def change(tx: Tx, thread_id: str, **values: Any) -> None:
         )
     columns = {name: value for name, value in values.items() if name != "metadata"}
     if "metadata" in values:
-        columns["meta"] = dump(values["metadata"])
+        columns["meta"] = dump(without_token(values["metadata"]))
     write = update(THREAD).where(_t.id == P("thread_id")).values(**columns, cursor=_t.cursor + 1)
-    (cursor,) = tx.must(Statement(write.returning(_t.cursor)), thread_id=thread_id)
-    deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(**values)])
+    returned = Statement(write.returning(_t.cursor, _t.meta, _t.share))
+    cursor, meta, token = tx.must(returned, thread_id=thread_id)
+    told = {name: value for name, value in values.items() if name != SHARE}
+    if len(told) < len(values) or "metadata" in values:
+        told["metadata"] = with_token(load(meta), token)
+    deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(**told)])

@@ -20,6 +20,7 @@ from agent_core.store.messages import NewMessage, has_message, insert_message, t
 from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
+from agent_core.store.tokens import without_token
 from agent_core.store.tx import Tx
 from agent_core.timeline import STOPPED
 
@@ -105,7 +106,7 @@ def create(
         agent=agent,
         title=title,
         user_id=user_id,
-        meta=dump(metadata),
+        meta=dump(without_token(metadata)),
         created_at=tx.now,
         updated_at=tx.now,
     )

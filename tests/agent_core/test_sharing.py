@@ -71,6 +71,47 @@ async def test_the_token_is_what_allows_it_and_only_who_may_gives_it(path: Path)
         assert await api.read_shared(token) is not None
 
 
+async def test_a_token_comes_from_share_thread_alone_and_other_metadata_leaves_it(path: Path) -> None:
+    async with agent_on(path, lambda messages: ["Yes."]) as api:
+        thread = await finished(api, await api.create_thread("Hi", metadata={"share": "mine", "a": 1}))
+        assert thread.metadata == {"a": 1}
+        token = await api.share_thread(thread.id)
+        other = await api.create_thread(title="Other", metadata={"share": token})
+        await api.update_thread(other.id, metadata={"share": token})
+        found = await api.read_shared(token)
+        assert found is not None
+        assert found[0].id == thread.id
+        after = await api.update_thread(thread.id, metadata={"share": "theirs", "b": 2})
+        assert after.metadata == {"b": 2, "share": token}
+        assert (await api.change_metadata(thread.id, {"b": None})).metadata == {"share": token}
+        assert await api.read_shared("theirs") is None
+
+
+async def test_the_page_is_told_of_the_token_with_the_other_metadata(path: Path) -> None:
+    async with agent_on(path, lambda messages: ["Yes."]) as api:
+        thread = await finished(api, await api.create_thread("Hi", metadata={"a": 1}))
+        cursor = (await anext(aiter(api.subscribe(thread.id)))).cursor
+        token = await api.share_thread(thread.id)
+        await api.update_thread(thread.id, metadata={"b": 2})
+        await api.unshare_thread(thread.id)
+        told: list[object] = []
+        async for update in api.subscribe(thread.id, cursor):
+            told += [chunk["data"]["metadata"] for chunk in update.chunks]
+            if len(told) == 3:
+                break
+        assert told == [{"a": 1, "share": token}, {"b": 2, "share": token}, {"b": 2}]
+
+
+async def test_a_token_is_one_look_into_an_index(path: Path) -> None:
+    async with agent_on(path, lambda messages: ["Yes."]) as api:
+        if api.runtime.reads.session().get_bind().dialect.name != "sqlite":
+            pytest.skip("SQLite says how it looks.")
+        with api.runtime.reads.session() as session:
+            asked = "explain query plan select id from agent_thread where delete_at is null and share = 'x'"
+            plan = str(session.connection().exec_driver_sql(asked).all())
+        assert "USING INDEX agent_thread_by_share (share=?)" in plan
+
+
 async def test_nobody_loses_what_another_notes_at_the_same_time(path: Path) -> None:
     async with agent_on(path, lambda messages: ["Yes."]) as api:
         thread = await api.create_thread(metadata={"gone": 1})

@@ -169,3 +169,23 @@ async def test_a_new_call_may_not_repeat_an_old_id(old: Path) -> None:
         await api.send_message("talk", "look again")
         await finished(api, "talk")
         assert [part["output"] for part in await tool_parts(api, "talk")] == ["seen here", "seen there"]
+
+
+async def test_a_link_that_was_given_still_leads_to_its_thread(path: Path) -> None:
+    """Revision 0006 takes the token out of the metadata; what an application had put there is no token."""
+    metas = {"talk": {"share": "token", "a": 1}, "waiting": {"share": "token"}, "failed": {"share": 7}}
+    before = ROWS["agent_thread"]
+    threads = [row | {"meta": json.dumps(metas.get(row["id"], {}))} for row in before]
+    with opened(url(path), "NORMAL") as (engine, *_):
+        make(engine, "0004", ROWS | {"agent_thread": threads})
+    async with agent_on(path, answer, tools=[look, pay, ask]) as api:
+        found = await api.read_shared("token")
+        assert found is not None
+        assert (found[0].id, found[0].metadata) == ("talk", {"a": 1, "share": "token"})
+        assert await api.share_thread("talk") == "token"
+        for other in ("waiting", "failed", "stopped"):
+            thread = await api.get_thread(other)
+            assert thread is not None
+            assert thread.metadata == {}
+        await api.unshare_thread("talk")
+        assert await api.read_shared("token") is None
