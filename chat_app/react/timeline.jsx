@@ -72,9 +72,11 @@ function Turn({ turn, at }) {
     <section className="run-turn" data-testid="timeline-turn" data-status={turn.status}>
       <h3>
         <span className="dot" data-tone={turn.end ? (turn.status === "failed" ? "failed" : "") : "running"} />
-        {numbers.clock(turn.start)}
-        <small>{facts.join(" · ")}</small>
+        <span className="prompt" dir="auto" title={turn.prompt || undefined}>
+          {turn.prompt || numbers.clock(turn.start)}
+        </span>
       </h3>
+      <p className="run-facts">{[...(turn.prompt ? [numbers.clock(turn.start)] : []), ...facts].join(" · ")}</p>
       {turn.hidden > 0 && <p className="run-nothing">{say("timeline.hidden", "{count} rows before these", { count: numbers.count(turn.hidden) })}</p>}
       <ol>
         {turn.rows.map((row) => (
@@ -92,7 +94,7 @@ function Row({ row, start, length, now, numbers }) {
   const sentence = useSentence(row, duration(end - row.start), row.until ? Math.ceil(row.until - now) : 0);
   const status = useStatus(row.status);
   const percent = (seconds) => `${Math.min(100, Math.max(0, (seconds / length) * 100)).toFixed(2)}%`;
-  const facts = [`+${duration(Math.max(0, row.start - start))}`];
+  const facts = row.start - start < 0.05 ? [] : [`+${duration(row.start - start)}`];
   if (row.attempt > 1) facts.push(say("timeline.attempt", "attempt {number}", { number: row.attempt }));
   if (row.process && row.kind !== "recovery") facts.push(say("timeline.process", "process {name}", { name: processName(row.process) }));
   if (row.tokens_in + row.tokens_out) facts.push(say("timeline.tokens", "{count} tokens", { count: numbers.count(row.tokens_in + row.tokens_out) }));
@@ -107,7 +109,7 @@ function Row({ row, start, length, now, numbers }) {
       <div className="run-track" aria-hidden="true">
         <i style={{ insetInlineStart: percent(row.start - start), width: percent(end - row.start) }} />
       </div>
-      <div className="run-facts">{facts.join(" · ")}</div>
+      {facts.length > 0 && <div className="run-facts">{facts.join(" · ")}</div>}
       <Details row={row} status={status} numbers={numbers} />
     </li>
   );

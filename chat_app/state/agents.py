@@ -6,13 +6,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from agent_core import AgentApi
+from agent_core import Agent, AgentApi
 
 logger = logging.getLogger(__name__)
 
 
-async def async_tools(api: AgentApi, thread: Mapping[str, Any]) -> set[str]:
-    """Return the names of the tools whose outcome comes from a person or another system.
+async def answerer(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
+    """Return the agent that answers a thread as things stand; None if it cannot be told here.
 
     Args:
         api: whose runtime knows the thread's agent.
@@ -20,10 +20,15 @@ async def async_tools(api: AgentApi, thread: Mapping[str, Any]) -> set[str]:
     """
     agent = api.runtime.agents.get(str(thread.get("agent")))
     if agent is None:  # another process has it
-        return set()
+        return None
     try:
-        found = await agent.resolve(thread.get("user_id"), str(thread["id"]))
+        return await agent.resolve(thread.get("user_id"), str(thread["id"]))
     except Exception:  # a factory of somebody's own; the step will say what is wrong with it
         logger.warning("The agent %s could not be made", agent.name, exc_info=True)
-        return set()
-    return {name for name, tool in found.tools.items() if tool.kind == "async"}
+        return None
+
+
+async def async_tools(api: AgentApi, thread: Mapping[str, Any]) -> set[str]:
+    """Return the names of the tools whose outcome comes from a person or another system; as `answerer`."""
+    found = await answerer(api, thread)
+    return {name for name, tool in found.tools.items() if tool.kind == "async"} if found else set()

@@ -295,5 +295,5 @@ def pretty(value: object) -> str:
 def duration(seconds: float) -> str:
     """Return a span of time in words as short as those of a stopwatch."""
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 0.0995 else f"{max(1, round(seconds * 1000))} ms"
     return f"{seconds:.0f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

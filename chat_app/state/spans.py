@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from agent_core.durability import Durability
 from agent_core.timeline import Span
@@ -49,9 +49,10 @@ class SpanView:
 
 @dataclass(frozen=True)
 class TurnView:
-    """One turn: how long it took in all, what it cost, and its rows in the order of their beginnings."""
+    """One turn: the first words of what it answers, its time and cost in all, and its rows as they began."""
 
     id: str = ""
+    prompt: str = ""
     status: str = ""
     start: float = 0
     end: float = 0
@@ -125,6 +126,20 @@ def turn_views(spans: Iterable[Span], from_outside: Collection[str] = ()) -> lis
         newest = found[0]
         found[0] = TurnView(**{**vars(newest), "rows": [*newest.rows, *waiting]})
     return found
+
+
+def captioned(
+    turns: Iterable[TurnView], prompts: Mapping[str, str], models: Mapping[str, str]
+) -> list[TurnView]:
+    """Return the turns with what they answer, by their ids, and names for rows that have none, by theirs."""
+    return [
+        replace(
+            turn,
+            prompt=prompts.get(turn.id, ""),
+            rows=[row if row.name else replace(row, name=models.get(row.id, "")) for row in turn.rows],
+        )
+        for turn in turns
+    ]
 
 
 def _line(span: Span) -> str:

@@ -15,9 +15,10 @@ import reflex as rx
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
+from chat_app.state.captions import Captions
 from chat_app.state.opened import RUNNING
 from chat_app.state.service import service
-from chat_app.state.spans import HeldView, TurnView, held_view, turn_views
+from chat_app.state.spans import HeldView, TurnView, captioned, held_view, turn_views
 from chat_app.state.thread import OpenThread
 
 logger = logging.getLogger(__name__)
@@ -156,19 +157,21 @@ class Timeline(rx.State):
     async def _follow(self, api: AgentApi, thread_id: str, watch: Watch) -> None:
         thread = await api.get_thread(thread_id)
         outside = await async_tools(api, thread.to_dict()) if thread else set()
+        captions = Captions(api, thread_id)
         while watch.shown.is_set():
-            running = await self._look(api, thread_id, outside)
+            running = await self._look(api, thread_id, outside, captions)
             await asyncio.sleep(PACE)
             await watch.something(BEAT if running else None)
 
-    async def _look(self, api: AgentApi, thread_id: str, outside: set[str]) -> bool:
+    async def _look(self, api: AgentApi, thread_id: str, outside: set[str], captions: Captions) -> bool:
         """Read the thread and show what has changed; return whether it is running."""
         async with self:
             limit = self._limit
         at = time.time()
         spans = await api.timeline(thread_id, turns=limit + 1)
         found, queue = await api.durability(thread_id), await api.runtime.queue()
-        turns = turn_views(spans, outside)
+        await captions.learn(spans)
+        turns = captioned(turn_views(spans, outside), captions.prompts, captions.models)
         busy = sum(kind.running for kind in queue.values()), sum(kind.depth for kind in queue.values())
         held = held_view(found, *busy)
         async with self:

@@ -111,7 +111,10 @@ def test_a_thread_has_something_to_be_called_by(title: str | None, shown: str) -
     assert thread_title(title) == shown
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.42, "0.4 s"), (12.4, "12 s"), (75, "1 min 15 s")])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0, "1 ms"), (0.044, "44 ms"), (0.0996, "0.1 s"), (0.42, "0.4 s"), (12.4, "12 s"), (75, "1 min 15 s")],
+)
 def test_durations_read_like_a_stopwatch(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 

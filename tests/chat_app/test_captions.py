@@ -1,0 +1,106 @@
+"""Over a turn stand the first words of what it answers, and a model at work has a name before its step is committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from agent_core import Message, action_tool
+from agent_core.testing import ToolUse, eventually
+from chat_app.state import Timeline
+from chat_app.state.captions import MOST_WORDS, Captions, first_words
+from chat_app.state.spans import SpanView, TurnView, captioned
+from tests.chat_app.support import Serve, Tab
+
+
+def message(name: str, role: Any, text: str = "", **metadata: Any) -> Message:
+    parts: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else [{"type": "file"}]
+    return Message(name, "thread", role, parts, datetime(2026, 1, 1, tzinfo=UTC), metadata)
+
+
+def test_a_reply_is_captioned_by_the_prompt_before_it() -> None:
+    found = first_words(
+        [
+            message("u1", "user", "Hi\n  there"),
+            message("a1", "assistant", "Yes?"),
+            message("u2", "user"),
+            message("a2", "assistant", "A picture."),
+            message("u3", "user", "long " * 500 + "\0\ud800"),
+            message("u4", "user", "later", queued=True),
+        ]
+    )
+    assert (found["a1"], found["a2"]) == ("Hi there", "")
+    assert found[""].startswith("long long")
+    assert len(found[""]) <= MOST_WORDS
+    found[""].encode()
+    assert first_words([]) == {"": ""}
+
+
+def test_a_name_that_is_written_down_stays() -> None:
+    row = SpanView("model:1", "model", "ok", 0, name="written")
+    named = captioned(
+        [TurnView("m", rows=[row, SpanView("model:2", "model", "running", 1)])],
+        {"m": "Hi"},
+        {"model:1": "x", "model:2": "seen"},
+    )
+    assert named[0].prompt == "Hi"
+    assert [row.name for row in named[0].rows] == ["written", "seen"]
+
+
+async def test_what_is_known_is_not_asked_for_again(serve: Serve, tab: Tab) -> None:
+    go = asyncio.Event()
+
+    @action_tool
+    async def look() -> str:
+        """Look."""
+        await go.wait()
+        return "seen"
+
+    async with serve([[ToolUse("look", {}, "c1")], ["Well."]], {"look": look}) as shared:
+        await tab.thread.send("What do you see?", "msg_1", [])
+        asked = Counting(shared.api)
+        captions = Captions(asked, tab.thread.open_id)  # pyright: ignore[reportArgumentType]
+
+        async def learned() -> Sequence[str]:
+            await captions.learn(await shared.api.timeline(tab.thread.open_id))
+            return list(captions.prompts.values())
+
+        await eventually(learned)
+        assert await learned() == ["What do you see?"]
+        assert asked.lists == 1
+        go.set()
+
+
+class Counting:
+    """An API that counts how often messages are listed."""
+
+    def __init__(self, api: Any) -> None:
+        self.api = api
+        self.lists = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.lists += name == "list_messages"
+        return getattr(self.api, name)
+
+
+async def test_a_model_at_work_has_its_name_at_once(serve: Serve, tab: Tab) -> None:
+    async with serve([["Once upon ", 60.0, "a time."]]) as shared:
+        await tab.thread.send("A story", "msg_1", [])
+        timeline = await tab.thread.get_state(Timeline)
+        await timeline.open()
+        timeline.show(True)
+        task = asyncio.create_task(timeline._follow_open())
+        try:
+            await eventually(
+                lambda: [row.status for row in timeline.turn.rows if row.kind == "model"] == ["running"]
+            )
+            assert timeline.turn.prompt == "A story"
+            (row,) = (row for row in timeline.turn.rows if row.kind == "model")
+            agent = await shared.api.agent.resolve(None, tab.thread.open_id)
+            assert row.name == agent.model.name != ""
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await shared.api.stop_thread(tab.thread.open_id)
