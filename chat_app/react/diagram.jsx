@@ -30,15 +30,40 @@ function useDark() {
   return dark;
 }
 
+/** The page's own colours, in mermaid's words. */
+function colours(dark) {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => style.getPropertyValue(`--${name}`).trim();
+  const plain = { background: of("page"), primaryColor: of("muted"), secondaryColor: of("side"), tertiaryColor: of("side") };
+  const lines = { lineColor: of("faint"), primaryBorderColor: of("strong-line"), edgeLabelBackground: of("page") };
+  return { darkMode: dark, ...plain, ...lines, primaryTextColor: of("text"), textColor: of("text") };
+}
+
+/** A place beside the page to lay a diagram out in: in the page itself it would make it longer for a moment. */
+function drawingBoard() {
+  const board = document.createElement("div");
+  board.style.cssText = "position:absolute;inset:0 0 auto;height:0;overflow:hidden;visibility:hidden";
+  document.body.append(board);
+  return board;
+}
+
 /** The diagram as SVG, or null when `text` is none. Labels are text and nothing links or runs ("strict"). */
 async function draw(id, text, dark) {
   const mermaid = text.length <= LONGEST ? await load() : null;
   if (!mermaid) return null;
-  const look = { theme: dark ? "dark" : "neutral", securityLevel: "strict", htmlLabels: false, fontFamily: "inherit" };
+  const look = { theme: "base", themeVariables: colours(dark), securityLevel: "strict", htmlLabels: false, fontFamily: "inherit" };
   mermaid.initialize({ ...look, startOnLoad: false, suppressErrorRendering: true });
   if (!(await mermaid.parse(text, { suppressErrors: true }))) return null;
-  return (await mermaid.render(id, text)).svg;
+  const board = drawingBoard();
+  try {
+    return (await mermaid.render(id, text, board)).svg;
+  } finally {
+    board.remove();
+  }
 }
+
+/** How wide it would like to be, in pixels: it may be drawn smaller, but its words must stay legible. */
+const widthOf = (svg) => Number(/viewBox="[-\d.]+ [-\d.]+ ([\d.]+)/.exec(svg)?.[1] ?? 0);
 
 export const Diagram = memo(function Diagram({ text }) {
   const say = useWords();
@@ -55,7 +80,7 @@ export const Diagram = memo(function Diagram({ text }) {
   if (!svg) return <CodeBlock lang="mermaid" text={text} />;
   return (
     <figure className="diagram" dir="ltr">
-      <div tabIndex={0} role="img" aria-label={say("markdown.diagram", "Diagram")} dangerouslySetInnerHTML={{ __html: svg }} />
+      <div tabIndex={0} role="img" style={{ "--natural": `${widthOf(svg)}px` }} aria-label={say("markdown.diagram", "Diagram")} dangerouslySetInnerHTML={{ __html: svg }} />
       <details>
         <summary>{say("markdown.source", "Source")}</summary>
         <CodeBlock lang="mermaid" text={text} />
