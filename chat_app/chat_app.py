@@ -12,11 +12,11 @@ from chat_app.pages.schedules import schedules
 from chat_app.pages.settings import BESIDE, ON_USAGE, settings, usage
 from chat_app.react.beside import DENSITY_FIRST
 from chat_app.settings import load_settings
-from chat_app.state import Stream, ThreadList
+from chat_app.state import Inbox, Stream, ThreadList
 from chat_app.state.service import lifespan
 from chat_app.state.shared import Shared
 from chat_app.state.uploads import routes
-from chat_app.styles import stylesheets, token_sheet
+from chat_app.styles import DARK, LIGHT, stylesheets, token_sheet
 
 NAME = "Durable Agents"
 
@@ -27,7 +27,13 @@ app = rx.App(
     head_components=[
         rx.el.style(token_sheet()),
         rx.el.script(DENSITY_FIRST),
+        # To the edges of a phone: the style sheets keep what is read and pressed away from them.
+        rx.el.meta(name="viewport", content="width=device-width, initial-scale=1, viewport-fit=cover"),
         rx.el.meta(name="color-scheme", content="light dark"),
+        *(
+            rx.el.meta(name="theme-color", content=tokens["page"], media=f"(prefers-color-scheme: {scheme})")
+            for scheme, tokens in (("light", LIGHT), ("dark", DARK))
+        ),
         rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
     ],
     html_lang="en",
@@ -45,7 +51,7 @@ app.add_page(settings, route="/settings", title=f"Settings · {NAME}", on_load=B
 app.add_page(usage, route="/usage", title=f"Usage · {NAME}", on_load=ON_USAGE)
 app.add_page(schedules, route="/schedules", title=f"Schedules · {NAME}", on_load=ON_SCHEDULES)
 app.add_page(share.share, route="/share/[token]", title=NAME, on_load=Shared.open)
-app.add_page(not_found, route="404", title=f"Not found · {NAME}", on_load=ThreadList.open)
+app.add_page(not_found, route="404", title=f"Not found · {NAME}", on_load=[ThreadList.open, Inbox.open])
 for page in extensions.PAGES.values():
     # A page of somebody's own shows the shell, and no thread of the app's unless it says so.
     begin = [event for event in BESIDE if event not in page.on_load]

@@ -91,6 +91,8 @@ SHEETS = [
     "settings",
     "timeline",
     "share",
+    "touch",
+    "print",
 ]
 
 

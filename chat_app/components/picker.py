@@ -1,5 +1,7 @@
 """Who answers, and how: the agent, the model, and behind a button what it is told."""
 
+from typing import Any
+
 import reflex as rx
 
 from chat_app.components.controls import button, icon_button, testid
@@ -50,14 +52,20 @@ def agents() -> rx.Component:
 
 def models() -> rx.Component:
     """The models of the app's own agent; another one answers from the next step on."""
+    return _models(
+        aria_label=say("picker.model"),
+        title=say("picker.model"),
+        class_name="pick pick-model",
+        custom_attrs=testid("pick-model"),
+    )
+
+
+def _models(**props: Any) -> rx.Component:
     return rx.el.select(
         rx.foreach(Offers.models, _option),
         value=rx.cond(OpenThread.model == "", Offers.models[0].value, OpenThread.model),
         on_change=OpenThread.choose_model,
-        aria_label=say("picker.model"),
-        title=say("picker.model"),
-        class_name="pick",
-        custom_attrs=testid("pick-model"),
+        **props,
     )
 
 
@@ -66,8 +74,16 @@ def _option(option: rx.Var[Option]) -> rx.Component:
 
 
 def answers() -> rx.Component:
-    """A panel for the instructions and the temperature of this thread."""
+    """A panel for the instructions and the temperature of this thread, on a phone for its model, too."""
     return rx.el.form(
+        rx.cond(
+            Offers.models.length() > 1,
+            rx.el.label(
+                say("picker.model"),
+                _models(custom_attrs=testid("pick-model-here")),
+                class_name="model",
+            ),
+        ),
         rx.el.label(
             say("picker.instructions"),
             rx.el.textarea(

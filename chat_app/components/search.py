@@ -23,7 +23,10 @@ def commands() -> list[dict[str, rx.Var[str] | str]]:
     """What can be done from anywhere; one more is one more line here."""
     return [
         {"name": "new", "icon": "new", "label": say("sidebar.new_chat"), "to": "/"},
+        {"name": "inbox", "icon": "inbox", "label": say("inbox.title"), "to": "/inbox"},
         {"name": "archive", "icon": "archive", "label": say("sidebar.archived"), "to": "/archive"},
+        {"name": "schedules", "icon": "schedules", "label": say("schedules.title"), "to": "/schedules"},
+        {"name": "usage", "icon": "usage", "label": say("usage.title"), "to": "/usage"},
         {"name": "settings", "icon": "settings", "label": say("settings.title"), "to": "/settings"},
         {"name": "theme", "icon": "theme", "label": say("sidebar.theme"), "to": ""},
     ]

@@ -34,6 +34,8 @@ def _status() -> rx.Component:
     tone = rx.cond(OpenThread.needs_person, "waiting", "running")
     return rx.el.span(
         rx.el.span(class_name="dot", custom_attrs={"data-tone": tone}),
-        rx.cond(OpenThread.needs_person, say("topbar.waits"), say("topbar.at_work")),
+        rx.el.span(
+            rx.cond(OpenThread.needs_person, say("topbar.waits"), say("topbar.at_work")), class_name="words"
+        ),
         class_name="status",
     )

@@ -4,10 +4,10 @@ import reflex as rx
 
 from chat_app.components.shell import shell
 from chat_app.components.sidebar import thread_rows
-from chat_app.state import Archive, Stream, ThreadList
+from chat_app.state import Archive, Inbox, Stream, ThreadList
 from chat_app.words import say
 
-ON_LOAD = [Stream.leave, Archive.open, ThreadList.open]
+ON_LOAD = [Stream.leave, Archive.open, ThreadList.open, Inbox.open]
 
 
 def archive() -> rx.Component:

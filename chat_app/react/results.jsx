@@ -2,6 +2,9 @@
 
 import { Fragment } from "react";
 import Archive from "lucide-react/dist/esm/icons/archive.mjs";
+import CalendarClock from "lucide-react/dist/esm/icons/calendar-clock.mjs";
+import ChartColumn from "lucide-react/dist/esm/icons/chart-column.mjs";
+import Inbox from "lucide-react/dist/esm/icons/inbox.mjs";
 import MessageSquare from "lucide-react/dist/esm/icons/message-square.mjs";
 import MessagesSquare from "lucide-react/dist/esm/icons/messages-square.mjs";
 import Settings from "lucide-react/dist/esm/icons/settings.mjs";
@@ -11,7 +14,7 @@ import { useLanguage, useWords } from "../../words/words.js";
 import { ago } from "./dates.js";
 
 const NEWEST = 6;
-const ICONS = { archive: Archive, hit: MessageSquare, new: SquarePen, settings: Settings, theme: SunMoon, thread: MessagesSquare };
+const ICONS = { archive: Archive, hit: MessageSquare, inbox: Inbox, new: SquarePen, schedules: CalendarClock, settings: Settings, theme: SunMoon, thread: MessagesSquare, usage: ChartColumn };
 
 const says = (text, words) => words.toLowerCase().split(" ").every((word) => text.toLowerCase().includes(word));
 

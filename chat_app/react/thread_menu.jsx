@@ -12,8 +12,8 @@ import { copy } from "./copy.jsx";
 
 function Item({ icon: Icon, children, ...props }) {
   return (
-    <button type="button" className="menu-item" {...props}>
-      <Icon size={15} aria-hidden="true" />
+    <button type="button" {...props}>
+      <Icon size={16} aria-hidden="true" />
       {children}
     </button>
   );

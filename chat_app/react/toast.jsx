@@ -22,6 +22,9 @@ const subscribe = (listener) => {
   return () => listeners.delete(listener);
 };
 
+const LONGEST = 32; // characters of a title: what happened to it must stand on the line, too
+const brief = (title) => (title.length > LONGEST ? `${[...title].slice(0, LONGEST - 1).join("").trimEnd()}…` : title);
+
 export function Toast({ seconds = 8 }) {
   const said = useSyncExternalStore(subscribe, () => shown, () => null);
   const say = useWords();
@@ -38,7 +41,7 @@ export function Toast({ seconds = 8 }) {
     said.undo();
     show(null);
   };
-  const title = said?.title || say("sidebar.new_chat", "New chat");
+  const title = brief(said?.title || say("sidebar.new_chat", "New chat"));
   return (
     <div role="status">
       {said && (
