@@ -13,6 +13,7 @@ from agent_core.messages import Message, SearchHit, Thread, Update
 from agent_core.retry import RetryPolicy
 from agent_core.runtime import Runtime
 from agent_core.schedules import Schedule
+from agent_core.titles import ModelTitle
 from agent_core.tools import (
     Tool,
     ToolContext,
@@ -31,6 +32,7 @@ __all__ = [
     "CallContext",
     "McpServer",
     "Message",
+    "ModelTitle",
     "RetryPolicy",
     "Runtime",
     "Schedule",

@@ -12,6 +12,7 @@ from agent_core.errors import ValidationError
 from agent_core.llm.base import ModelAdapter
 from agent_core.llm.litellm_model import LitellmModel
 from agent_core.retry import RetryPolicy
+from agent_core.titles import ModelTitle
 from agent_core.tools import Tool, normalise_tools
 
 Hook = Callable[..., Any]
@@ -63,6 +64,8 @@ class Agent:
             of your own, from a `ContextRequest` to a `ContextResult`.
         transform_messages: sync or async; gets the provider's messages of each request and returns
             those that are sent instead. Nothing of it is stored.
+        title: what names its threads after their first answer, such as `ModelTitle()`; None: they keep
+            the title that is cut from the first message.
         retry: for model requests.
         max_steps: model steps that one turn may take.
         on_message_complete: `(thread_id, message, usage)` after each committed model step.
@@ -85,6 +88,7 @@ class Agent:
         save_stream_deltas: bool | StreamingOptions = True,
         context: ContextPolicy | None = _TRIM,
         transform_messages: Callable[[list[dict[str, Any]]], Any] | None = None,
+        title: ModelTitle | None = None,
         retry: RetryPolicy | None = None,
         max_steps: int = 50,
         on_message_complete: Hook | None = None,
@@ -99,6 +103,8 @@ class Agent:
             raise ValidationError("max_steps must be at least 1.")
         if context is not None and not callable(context):
             raise ValidationError("context is a policy, such as TrimOldest(), or None for no limit at all.")
+        if title is not None and not isinstance(title, ModelTitle):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValidationError("title is what names threads, ModelTitle(…), or None for no such request.")
         self.name = name
         self.model: ModelAdapter = LitellmModel(model, **model_options) if isinstance(model, str) else model
         self.model_options = {} if isinstance(model, str) else model_options
@@ -108,6 +114,7 @@ class Agent:
         self.streaming = _streaming(save_stream_deltas)
         self.context = context
         self.transform_messages = transform_messages
+        self.title = title
         self.retry = retry or RetryPolicy()
         self.max_steps = max_steps
         self.on_message_complete = on_message_complete

@@ -37,6 +37,11 @@ VARIABLES = (
         "sqlite:///path/to/file.db, or postgresql://user@host/name.",
     ),
     Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
+    Variable(
+        "CHAT_TITLE_MODEL",
+        "the thread's own",
+        "The model that names a thread after its first answer; none: its first words stay.",
+    ),
     Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
     Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
     Variable("CHAT_DEMO", "0", "1 puts a button on the page that kills the server; `make demo` sets it."),
@@ -54,6 +59,7 @@ class Settings:
         data_dir: absolute; it need not exist yet.
         database_url: SQLAlchemy URL.
         model: what CHAT_MODEL says, None to look for one.
+        title_model: "own" for the thread's model, "none" for no such request, or a litellm model name.
         openai_base_url: an OpenAI-compatible server, None for OpenAI's own.
         extensions: names of the modules that extend the app, in the order in which they are imported.
         demo: whether the page has a button that kills the server.
@@ -65,6 +71,7 @@ class Settings:
     data_dir: Path = Path("data")
     database_url: str = "sqlite:///data/agents.db"
     model: str | None = None
+    title_model: str = "own"
     openai_base_url: str | None = None
     extensions: tuple[str, ...] = ()
     demo_speed: float = 1.0
@@ -95,11 +102,20 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         data_dir=data_dir,
         database_url=_database_url(values.get("CHAT_DATABASE_URL"), data_dir),
         model=values.get("CHAT_MODEL"),
+        title_model=_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
         openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
         extensions=_modules(values.get("CHAT_EXTENSIONS", "")),
         demo_speed=_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
         demo=_truth("CHAT_DEMO", values.get("CHAT_DEMO", "0")),
     )
+
+
+def _name(name: str, value: str) -> str:
+    if any(letter.isspace() for letter in value):
+        raise ValidationError(
+            f"{name} is {value!r}; it must be a model name, such as openai/gpt-5-nano, or none."
+        )
+    return value
 
 
 def _port(value: str) -> int:

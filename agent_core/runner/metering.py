@@ -14,18 +14,18 @@ from agent_core.store.rows import dump
 
 def used(agent: Agent, result: StepResult) -> str:
     """Return the model, why it finished, its tokens and their cost, as JSON."""
-    return dump({"model": agent.model.name, "finish_reason": result.finish_reason, **_numbers(result.usage)})
+    return dump({"model": agent.model.name, "finish_reason": result.finish_reason, **numbers(result.usage)})
 
 
 def used_in_vain(agent: AnyAgent, error: Exception) -> str | None:
     """Return the same of a request that failed; None if no model was asked."""
     if not isinstance(agent, Agent) or not isinstance(error, ModelError):
         return None
-    return dump({"model": agent.model.name, "finish_reason": None, **_numbers(error.usage)})
+    return dump({"model": agent.model.name, "finish_reason": None, **numbers(error.usage)})
 
 
-def _numbers(usage: object) -> dict[str, float | None]:
-    """Return an adapter's numbers; reports add up what stands there, and NaN is no JSON."""
+def numbers(usage: object) -> dict[str, float | None]:
+    """Return an adapter's numbers by name; reports add up what stands there, and NaN is no JSON."""
     if not isinstance(usage, Usage):
         return {}
     return {name: value if _is_number(value) else None for name, value in asdict(usage).items()}

@@ -34,6 +34,7 @@ from agent_core.runner.metering import used, used_in_vain
 from agent_core.runner.past import Past, provider_step
 from agent_core.runner.postpone import postpone
 from agent_core.runner.requests import Prepared, prepare_request
+from agent_core.runner.titles import Titles
 from agent_core.runner.turn import Turn, Turns
 from agent_core.store import files, steps
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
@@ -101,6 +102,7 @@ class Runner:
     ) -> None:
         self._turns = turns
         self._hooks = hooks
+        self._titles = Titles(writer, reads, hooks)
         self._writer = writer
         self._reads = reads
         self._agents = agents
@@ -251,6 +253,7 @@ class Runner:
         crash_point("commit.after")
         if not new_calls:
             self._turns.keep(claim.thread_id, attempt.past(result, cursor))
+            self._titles.soon(claim, agent, attempt.messages)
         if agent.on_message_complete is not None or (agent.on_turn_complete is not None and not new_calls):
             self._hooks.soon(claim.thread_id, self._tell_complete, claim, agent, result)
 

@@ -111,7 +111,7 @@ def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
     _put_aside(tx, thread_id, place.position)
     chunk = insert_message(tx, thread_id, message, place.position)
     at = lock(tx, thread_id)
-    title = at.title or title_of(message)
+    title = at.title or title_of(message.parts)
     turns.start(tx, thread_id, at, [chunk], place.position + 1, new_id("msg"), title)
     crash_point("send.inside")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,10 +98,10 @@ def ensure_reply(tx: Tx, thread_id: str, message_id: str, position: int) -> None
         insert_message(tx, thread_id, NewMessage(message_id, "assistant", [], {}), position)
 
 
-def title_of(message: NewMessage) -> str | None:
-    """Return a title for the thread that begins with this message; None if it has no words and no file."""
-    words = " ".join(part.get("text", "") for part in message.parts if part["type"] == "text").split()
+def title_of(parts: Sequence[Part]) -> str | None:
+    """Return a title for the thread that begins with these parts; None if they have no words and no file."""
+    words = " ".join(part.get("text", "") for part in parts if part["type"] == "text").split()
     line = " ".join(words)
     if not line:
-        line = next((part["filename"] for part in message.parts if part.get("filename")), "")
+        line = next((part["filename"] for part in parts if part.get("filename")), "")
     return (line if len(line) <= 60 else line[:59].rstrip() + "…") or None

@@ -134,7 +134,7 @@ def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
     chunks = queue.take(tx, thread_id, at.position)
     position = at.position + len(chunks) + 1
     chunks.append(insert_message(tx, thread_id, message, position))
-    title = at.title or (title_of(message) if message.role == "user" else None)
+    title = at.title or (title_of(message.parts) if message.role == "user" else None)
     tx.do(_PLACE, thread_id=thread_id, new_position=position, new_title=title)
     if title != at.title:
         chunks.append(deltas.thread_chunk(title=title))
@@ -191,7 +191,7 @@ def _begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = No
     position, title = at.position + len(chunks), at.title
     if message is not None:
         position += 1
-        title = title or title_of(message)
+        title = title or title_of(message.parts)
         chunks.append(insert_message(tx, thread_id, message, position))
     start(tx, thread_id, at, chunks, position + 1, new_id("msg"), title)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import Any
 
-from agent_core import Agent
+from agent_core import Agent, ModelTitle
+from agent_core.llm import LitellmModel
 from chat_app.demo.model import register_demo_model
 from chat_app.demo.tools import demo_tools
-from chat_app.models import ModelChoice
+from chat_app.models import ModelChoice, choose_model
 from chat_app.settings import Settings
 
 SYSTEM = """You are the assistant of a self-hosted chat app whose agents survive restarts.
@@ -40,5 +43,19 @@ def build_agent(
         model=choice.name,
         system=(instructions or SYSTEM) + (TOOL_USE if tools else ""),
         tools=tools,
+        title=titles(choice, settings),
         **options,
     )
+
+
+def titles(choice: ModelChoice, settings: Settings) -> ModelTitle | None:
+    """Return what names the threads that a model answers, as CHAT_TITLE_MODEL says.
+
+    The demo model names none: what it says is a script, and makes a worse title than the first words.
+    """
+    if settings.title_model == "none":
+        return None
+    if settings.title_model == "own":
+        return None if choice.is_demo else ModelTitle()
+    named = choose_model(replace(settings, model=settings.title_model), os.environ)
+    return None if named.is_demo else ModelTitle(LitellmModel(named.name, **named.options))

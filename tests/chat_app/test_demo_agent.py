@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent_core import AgentApi, Message, Runtime, Thread, define_internal_agent_api
+from agent_core.llm import LitellmModel
 from agent_core.testing import eventually
-from chat_app.demo.agent import build_agent
-from chat_app.models import choose_model
+from chat_app.demo.agent import build_agent, titles
+from chat_app.models import DEMO_MODEL, ModelChoice, choose_model
 from chat_app.settings import Settings
 
 
@@ -98,3 +100,23 @@ async def test_a_rate_limit_passes_and_a_wrong_key_does_not(api: AgentApi):
     thread, _ = await ask(api, "fail hard")
     assert thread.status == "failed"
     assert "Incorrect API key provided" in (thread.error or "")
+
+
+def test_a_real_model_names_threads_and_the_demo_model_none(tmp_path: Path) -> None:
+    demo, real = ModelChoice(DEMO_MODEL, ""), ModelChoice("openai/gpt-5-mini", "")
+    own = Settings(data_dir=tmp_path)
+    assert titles(demo, own) is None
+    assert (named := titles(real, own)) is not None
+    assert named.model is None, "the thread's own is asked"
+    assert titles(real, replace(own, title_model="none")) is None
+    assert titles(real, replace(own, title_model="demo")) is None
+    other = titles(demo, replace(own, title_model="openai/tiny", openai_base_url="http://127.0.0.1:9/v1"))
+    assert other is not None
+    assert isinstance(other.model, LitellmModel)
+    assert (other.model.name, other.model.options["api_base"]) == ("openai/tiny", "http://127.0.0.1:9/v1")
+
+
+async def test_a_thread_with_the_demo_model_keeps_its_first_words(api: AgentApi) -> None:
+    thread, _ = await ask(api, "What is 2 + 3?")
+    assert thread.title == "What is 2 + 3?"
+    assert (await api.usage(thread.id)).total.requests == 2
