@@ -27,6 +27,11 @@ from agent_core.llm.base import (
 )
 from agent_core.messages import Chunk, Part
 
+FINISH = "data-finish"
+"""The part at the end of an answer that its provider did not bring to its end; its data: the `reason`."""
+
+_CUT_SHORT = ("length", "content-filter", "model-context-window-exceeded")
+
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
@@ -184,6 +189,8 @@ class _Step:
             if not call.name:
                 chunks += self._open_call(call, "unnamed_tool")
             chunks += self._close_call(call)
+        if not self._calls and self._finish in _CUT_SHORT:  # with calls the turn goes on by itself
+            chunks += self._note([{"type": FINISH, "data": {"reason": self._finish}}])
         return chunks
 
     def _cited(self) -> list[Chunk]:

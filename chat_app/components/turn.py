@@ -1,10 +1,12 @@
 """How the turn stands, in plain and calm words: at work, waiting, stopped, failed."""
 
+from typing import Any
+
 import reflex as rx
 
 from chat_app.components.controls import button, icon, testid
 from chat_app.react import countdown
-from chat_app.state import OpenThread
+from chat_app.state import Actions, OpenThread
 from chat_app.words import say
 
 
@@ -19,7 +21,8 @@ def turn_state() -> rx.Component:
                 OpenThread.status,
                 ("streaming", at_work()),
                 ("stopped", stopped()),
-                ("failed", failed()),
+                ("failed", rx.cond(OpenThread.ended == "StepLimitError", step_limit(), failed())),
+                ("completed", cut_short()),
                 rx.fragment(),
             ),
         ),
@@ -53,8 +56,48 @@ def stopped() -> rx.Component:
             on_click=OpenThread.resume,
             custom_attrs=testid("continue"),
         ),
+        rx.cond(OpenThread.answer_id != "", regenerate()),
         class_name="turn-line",
         custom_attrs=testid("stopped"),
+    )
+
+
+def regenerate() -> rx.Component:
+    """The way to another answer; the one so far is kept beside it."""
+    return button(
+        say("message.regenerate"),
+        icon_name="refresh-cw",
+        on_click=Actions.regenerate(OpenThread.answer_id),
+        custom_attrs=testid("regenerate-last"),
+    )
+
+
+def step_limit() -> rx.Component:
+    """The agent took as many steps as it may: it can be let go on, where it is."""
+    return _cut("flag", say("turn.step_limit"), OpenThread.resume)
+
+
+def cut_short() -> rx.Component:
+    """The provider ended the answer before its end: why, and Continue where that can be continued."""
+    go_on = OpenThread.go_on(say("turn.go_on"))
+    return rx.match(
+        OpenThread.ended,
+        ("length", _cut("scissors", say("turn.length"), go_on)),
+        ("model-context-window-exceeded", _cut("scissors", say("turn.context_full"), go_on)),
+        ("content-filter", _cut("shield", say("turn.filtered"), None)),
+        rx.fragment(),
+    )
+
+
+def _cut(name: str, words: rx.Var[str], go_on: Any) -> rx.Component:
+    return rx.el.div(
+        icon(name),
+        words,
+        button(say("turn.continue"), icon_name="play", on_click=go_on, custom_attrs=testid("continue"))
+        if go_on is not None
+        else regenerate(),
+        class_name="turn-line",
+        custom_attrs=testid("cut-short", reason=OpenThread.ended),
     )
 
 

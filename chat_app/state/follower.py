@@ -10,6 +10,7 @@ from typing import Any
 
 from agent_core import AgentApi
 from agent_core.fold import ThreadView
+from agent_core.loop import FINISH
 from agent_core.messages import Update, is_tool_part
 from agent_core.timeline import Span
 from chat_app.state.present import Context, duration, message_view
@@ -69,6 +70,23 @@ class Follower:
     def deleted(self) -> bool:
         """Whether the thread is gone."""
         return self._view.deleted
+
+    @property
+    def ended(self) -> str:
+        """Why the last answer ended before its end: a provider's reason, or the kind of an error; else ""."""
+        if self.thread.get("status") == "failed":
+            return str(self.thread.get("error_kind") or "")
+        last = self._messages[-1] if self._messages else {}
+        part = (last.get("parts") or [{}])[-1]
+        if part.get("type") != FINISH or self.thread.get("status") != "completed":
+            return ""
+        return str((part.get("data") or {}).get("reason") or "")
+
+    @property
+    def answer_id(self) -> str:
+        """The id of the answer at the end; "" while there is none."""
+        last = self._messages[-1] if self._messages else {}
+        return str(last.get("id")) if last.get("role") == "assistant" else ""
 
     @property
     def live_text(self) -> str:

@@ -9,7 +9,7 @@ HINTS = {
     "network": "The provider could not be reached. Check the connection and the address (OPENAI_BASE_URL), and retry.",
     "provider_5xx": "The provider has a problem of its own. Retrying later usually helps.",
     "truncated": "The answer broke off on the way. Retry to have it written again.",
-    "StepLimitError": "The agent took as many steps as it may. Retry to let it go on.",
+    "StepLimitError": "The agent took as many steps as it may. Continue to let it go on.",
     "PoisonedStepError": "This step stopped the server several times and was set aside. Retry once the cause is found.",
 }
 DEFAULT = "Retry, or write another message."

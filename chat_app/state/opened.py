@@ -32,6 +32,9 @@ class Opened(rx.State, mixin=True):
         known: ids of the person's newest messages, which the outbox need not show any more.
         rejected: the id of a message that could not be sent; the composer takes its text back.
         notice: why, in a sentence.
+        ended: why the last answer ended before its end: "length", "content-filter", …, or the kind of
+            the error with which it failed; "" if it did not.
+        answer_id: the answer at the end; "" while there is none.
         thinking: at work, with nothing to show for it yet.
         resuming: at work on an answer that was interrupted.
         needs_person: a tool waits for a yes or for an answer.
@@ -44,6 +47,8 @@ class Opened(rx.State, mixin=True):
     status: str = ""
     error: str = ""
     hint: str = ""
+    ended: str = ""
+    answer_id: str = ""
     retry: RetryView = RetryView()
     thinking: bool = False
     resuming: bool = False
@@ -116,6 +121,8 @@ class Opened(rx.State, mixin=True):
             resuming=follower.resuming,
             error=clean_text(follower.thread.get("error") or "") if status == "failed" else "",
             hint=hint(follower.thread.get("error_kind")) if status == "failed" else "",
+            ended=follower.ended,
+            answer_id=follower.answer_id,
             needs_person=needs_person(turn),
             **self._rows(history, turn, follower),
         )
@@ -249,6 +256,12 @@ class Opened(rx.State, mixin=True):
     async def resume(self):
         """Run the interrupted step again: Retry after a failure, Continue after a stop."""
         await self._do("resume_thread")
+
+    @rx.event
+    async def go_on(self, words: str):
+        """Have an answer that was cut short continued: `words` ask for it, as a message of the person's."""
+        if self.ended and (text := clean_text(words).strip()):
+            await self._do("resume_thread", text)
 
     @rx.event
     async def approve(self, call_id: str, edited: dict[str, Any] | None = None):

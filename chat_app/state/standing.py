@@ -1,14 +1,17 @@
-"""How the turn under way stands, read from its rows. Pure functions."""
+"""How a turn stands, read from its rows. Pure functions."""
 
 from __future__ import annotations
 
 from chat_app.state.view import MessageView
 
 
+def _tools(turn: list[MessageView]) -> list[str]:
+    return [part.tool.state for message in turn for part in message.parts if part.kind == "tool"]
+
+
 def needs_person(turn: list[MessageView]) -> bool:
     """Whether a tool waits for a yes or for an answer."""
-    tools = [part.tool.state for message in turn for part in message.parts if part.kind == "tool"]
-    return any(state in ("approval", "answer") for state in tools)
+    return any(state in ("approval", "answer") for state in _tools(turn))
 
 
 def is_writing(turn: list[MessageView]) -> bool:
