@@ -193,7 +193,9 @@ class ThreadView:
             message = cast("dict[str, Any]", data)
             name = str(message.get("id"))
             self._entries.pop(name, None)  # a queued one takes its place when its turn begins
-            self._entries[name] = _Entry(message)
+            about: dict[str, Any] = message.get("metadata") or {}
+            if not about.get("withdrawn"):
+                self._entries[name] = _Entry(message)
         elif kind == "data-tool-progress":
             self.progress[str(chunk.get("id"))] = data
         elif kind == "data-tool-run":

@@ -13,6 +13,7 @@ from agent_core.api.base import Authorize, StatusHook
 from agent_core.api.branches import BranchMethods
 from agent_core.api.files import FileMethods
 from agent_core.api.observing import ObservingMethods
+from agent_core.api.queued import QueuedMethods
 from agent_core.api.reading import ReadingMethods
 from agent_core.api.schedules import ScheduleMethods
 from agent_core.api.searching import SearchMethods
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 class AgentApi(
     ThreadMethods,
     TurnMethods,
+    QueuedMethods,
     BranchMethods,
     FileMethods,
     ReadingMethods,

@@ -55,7 +55,9 @@ class Past:
         new: list[Message] = []
         for chunk in (chunk for update in updates for chunk in update.chunks):
             if chunk["type"] == "data-message" and chunk["data"]["role"] != "assistant":
-                if not chunk["data"]["metadata"].get("queued"):  # it is told of again when its turn comes
+                meta = chunk["data"]["metadata"]
+                # What is queued is told of again when its turn comes, unless it is taken back.
+                if not meta.get("queued") and not meta.get("withdrawn"):
                     new.append(_told(chunk))
             elif chunk["type"] != "data-thread":
                 return None

@@ -181,6 +181,26 @@ def next_queued(tx: Tx, thread_id: str) -> bool:
     return bool(chunks)
 
 
+def send_now(tx: Tx, thread_id: str, message_id: str) -> tuple[NewMessage, float]:
+    """Begin the turn of a queued message at once, whatever runs; the others go on waiting.
+
+    Returns:
+        the message, and when it was stored.
+
+    Raises:
+        ValidationError: it does not wait.
+    """
+    lock(tx, thread_id)
+    found = queue.find(tx, thread_id, message_id)
+    stop(tx, thread_id)
+    _keep(tx, thread_id)
+    at = lock(tx, thread_id)
+    chunk = queue.take_one(tx, thread_id, found, at.position + 1)
+    start(tx, thread_id, at, [chunk], at.position + 2, new_id("msg"), at.title)
+    crash_point("send.inside")
+    return found
+
+
 def _begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = None) -> None:
     """Begin a turn: with a new message, or with the ones that stand at the end already.
 

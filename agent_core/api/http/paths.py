@@ -105,6 +105,8 @@ PATHS = (
     Path("POST", _THREAD + "/history", "add_message", required=("message",), status=201),
     Path("POST", _THREAD + "/resume", "resume_thread", optional=("prompt",)),
     Path("POST", _THREAD + "/stop", "stop_thread"),
+    Path("POST", _MESSAGE + "/withdraw", "withdraw_message"),
+    Path("POST", _MESSAGE + "/now", "send_now"),
     Path("POST", _MESSAGE + "/edit", "edit_message", required=("prompt",), status=201),
     Path("POST", _MESSAGE + "/regenerate", "regenerate"),
     Path("POST", _MESSAGE + "/select", "select_branch"),
