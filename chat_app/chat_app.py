@@ -16,9 +16,7 @@ from chat_app.state import Inbox, Stream, ThreadList
 from chat_app.state.service import lifespan
 from chat_app.state.shared import Shared
 from chat_app.state.uploads import routes
-from chat_app.styles import DARK, LIGHT, stylesheets, token_sheet
-
-NAME = "Durable Agents"
+from chat_app.styles import DARK, LIGHT, NAME, stylesheets, token_sheet
 
 extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn
 

@@ -3,6 +3,9 @@
 The rules that use them are plain CSS in assets/styles. A theme of one's own is another pair of dicts.
 """
 
+NAME = "Durable Agents"
+"""What the app calls itself: above the list of threads and in the browser's tab."""
+
 LIGHT = {
     "page": "#ffffff",
     "side": "#f8f8f9",

@@ -8,6 +8,7 @@ from chat_app.components.inbox import inbox_link
 from chat_app.components.places import settings_link
 from chat_app.react.lists import threads
 from chat_app.state import Archive, ThreadList
+from chat_app.styles import NAME
 from chat_app.words import say
 
 DRAWER = "sidebar"
@@ -21,7 +22,7 @@ _close_drawer = rx.call_function(
 def sidebar() -> rx.Component:
     """A column beside the page; on phones a drawer, which the browser's own popover opens and closes."""
     return rx.el.nav(
-        rx.el.div(icon("sparkles", 18), rx.el.span("Durable Agents"), class_name="brand"),
+        rx.el.div(icon("sparkles", 18), rx.el.span(NAME), class_name="brand"),
         rx.el.div(
             link(
                 icon("square-pen"),

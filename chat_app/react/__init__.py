@@ -15,6 +15,7 @@ from chat_app.react.components import (
     smooth_text,
     steady,
     stream_markdown,
+    tab_title,
     viewport,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "smooth_text",
     "steady",
     "stream_markdown",
+    "tab_title",
     "viewport",
 ]

@@ -38,6 +38,7 @@ FILES = (
     "spans.jsx",
     "steady.jsx",
     "stream.jsx",
+    "tab_title.jsx",
     "thread_menu.jsx",
     "timeline.jsx",
     "viewport.jsx",
@@ -173,6 +174,15 @@ class SmoothText(rx.Component):
     start_streaming: rx.Var[bool]
 
 
+class TabTitle(rx.Component):
+    """Calls the browser's tab `words`, with the app's `name` behind them; without words, `name` alone."""
+
+    library = LIBRARY["tab_title.jsx"]
+    tag = "TabTitle"
+    words: rx.Var[str]
+    name: rx.Var[str]
+
+
 class CopyButton(rx.Component):
     """A button that copies `text`."""
 
@@ -190,6 +200,7 @@ markdown = Markdown.create
 outbox = Outbox.create
 steady = Steady.create
 stream_markdown = StreamMarkdown.create
+tab_title = TabTitle.create
 viewport = Viewport.create
 
 

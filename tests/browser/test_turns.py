@@ -194,6 +194,24 @@ def test_code_and_answers_can_be_copied(provider: Provider, open_tab: OpenTab) -
     tab.page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('So:'))")
 
 
+def test_a_thread_is_named_by_what_it_is_about_in_every_tab(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("hi, quick one: where is the Forum?", ["In Rome."])
+    provider.name("hi, quick one: where is the Forum?", '"Place of the Roman Forum."')
+    tab, other = open_tab(), open_tab()
+    tab.send("hi, quick one: where is the Forum?")
+
+    for each in (tab, other):
+        expect(each.by("thread-list")).to_contain_text("Place of the Roman Forum")
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("Place of the Roman Forum")
+    expect(tab.page).to_have_title(re.compile("^Place of the Roman Forum · "))
+    tab.by("new-chat").click()
+    expect(tab.page).not_to_have_title(re.compile("Forum"))
+    tab.page.go_back()
+    expect(tab.page).to_have_title(re.compile("^Place of the Roman Forum · "))
+    tab.page.get_by_role("link", name="Settings").click()
+    expect(tab.page).to_have_title(re.compile("^Settings · "))
+
+
 def test_an_empty_page_greets_and_a_suggestion_is_sent(provider: Provider, open_tab: OpenTab) -> None:
     tab = open_tab()
     expect(tab.by("suggestion")).to_have_count(4)

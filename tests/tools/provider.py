@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from agent_core.titles import INSTRUCTIONS
 from tests.tools.pairing import OPENAI, complaint, refusal
 
 
@@ -60,7 +61,7 @@ class Provider:
 
     Attributes:
         url: what to set OPENAI_BASE_URL to.
-        requests: the body of each request so far.
+        requests: the body of each request so far, but for those that ask for a thread's title.
         violations: what a strict provider would refuse and this one has refused, too.
     """
 
@@ -68,6 +69,7 @@ class Provider:
         self.requests: list[dict[str, Any]] = []
         self.violations: list[str] = []
         self._scripts: dict[str, list[Turn]] = {}
+        self._titles: dict[str, str] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
@@ -84,6 +86,17 @@ class Provider:
     def answer(self, prompt: str, *turns: Turn) -> None:
         """Answer `prompt` with `turns`: the first at once, each further one after an outcome of a tool."""
         self._scripts[prompt] = list(turns)
+
+    def name(self, prompt: str, title: str) -> None:
+        """Call the thread that begins with `prompt` so when asked; no other thread gets a title."""
+        self._titles[prompt] = title
+
+    def title_for(self, messages: list[dict[str, Any]]) -> Turn | None:
+        """Return what a request for a title is answered; None: it is no such request."""
+        if messages[0]["content"] != INSTRUCTIONS:
+            return None
+        shown = _text(messages[-1]["content"])
+        return [t for prompt, t in self._titles.items() if shown.startswith(f"The person:\n{prompt}\n")]
 
     def turn_for(self, messages: list[dict[str, Any]]) -> Turn:
         """Return what is to be said after `messages`: the same again if it is asked again."""
@@ -107,12 +120,14 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["content-length"]))
             body = json.loads(raw)
-            provider.requests.append(body)
+            title = provider.title_for(body["messages"])
+            if title is None:
+                provider.requests.append(body)
             if (sentence := complaint(OPENAI, raw)) is not None:
                 provider.violations.append(sentence)
                 self._whole(400, json.loads(refusal(sentence)))
                 return
-            turn = list(provider.turn_for(body["messages"]))
+            turn = list(provider.turn_for(body["messages"]) if title is None else title)
             if turn and isinstance(turn[0], Refuse):
                 error = {"message": turn[0].sentence, "type": "error", "code": None}
                 self._whole(turn[0].status, {"error": error})

@@ -1,0 +1,15 @@
+// What the browser's tab is called: `words`, and the app behind it. Without words the page's own title stays.
+
+import { useEffect } from "react";
+
+export function TabTitle({ words, name }) {
+  useEffect(() => {
+    const before = document.title;
+    document.title = words ? `${words} · ${name}` : name;
+    // Another page has set its own by now; only what is ours is taken back.
+    return () => {
+      if (words && document.title === `${words} · ${name}`) document.title = before;
+    };
+  }, [words, name]);
+  return null;
+}
