@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator
 
 from agent_core.messages import Update
 
@@ -67,27 +67,41 @@ class Feed:
     def __init__(self, name: str, read: Read) -> None:
         self.version = 0
         self.tail = Tail(name, read)
-        self.readers: set[asyncio.Event] = set()
+        self.readers: set[Reader] = set()
 
-    def tell(self) -> None:
-        """Tell the readers that there may be something new."""
+    def tell(self, touched: Collection[str] | None) -> None:
+        """Tell the readers that there may be something new, in these feeds; None: in any."""
         self.version += 1
-        for event in self.readers:
-            event.set()
+        for reader in self.readers:
+            reader.hear(touched)
 
 
 class Reader:
     """One reader of one feed."""
 
-    def __init__(self, feed: Feed, event: asyncio.Event) -> None:
+    def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._event = event
+        self._event = asyncio.Event()
         self._seen = feed.version
+        self._touched: set[str] | None = None  # before the first look nothing is known
 
-    def look(self) -> None:
-        """Begin to look: what is told from here on will wake `wait`."""
+    def hear(self, touched: Collection[str] | None) -> None:
+        """Be told that there may be something new, in these feeds; None: in any."""
+        if touched is None:
+            self._touched = None
+        elif self._touched is not None:
+            self._touched.update(touched)
+        self._event.set()
+
+    def look(self) -> Collection[str] | None:
+        """Begin to look: what is told from here on will wake `wait`.
+
+        Returns the feeds that were touched together with this one since the look before; None: any may be.
+        """
+        touched, self._touched = self._touched, set()
         self._event.clear()
         self._seen = self._feed.version
+        return touched
 
     async def updates(self, cursor: int) -> list[Update] | None:
         """Return what followed `cursor` when `look` was called, or more; None: take a snapshot."""
@@ -116,25 +130,25 @@ class Feeds:
         feed = self._feeds.get(name)
         if feed is None:
             feed = self._feeds[name] = Feed(name, self._read)
-        event = asyncio.Event()
-        feed.readers.add(event)
+        reader = Reader(feed)
+        feed.readers.add(reader)
         try:
-            yield Reader(feed, event)
+            yield reader
         finally:
-            feed.readers.discard(event)
+            feed.readers.discard(reader)
             if not feed.readers and self._feeds.get(name) is feed:
                 del self._feeds[name]
 
-    def tell(self, names: Iterable[str]) -> None:
+    def tell(self, names: Collection[str]) -> None:
         """Tell the readers of these feeds."""
         for name in names:
             if (feed := self._feeds.get(name)) is not None:
-                feed.tell()
+                feed.tell(names)
 
     def tell_all(self) -> None:
         """Tell everybody: another process has committed something."""
         for feed in self._feeds.values():
-            feed.tell()
+            feed.tell(None)
 
     @property
     def closed(self) -> bool:

@@ -16,6 +16,7 @@ ALL = (
     "long_threads",
     "resume",
     "page",
+    "thread_list",
     "typing_lag",
     "first_load",
 )

@@ -164,12 +164,16 @@ class ReadingMethods(ApiBase):
             return replace(update, messages=tuple(self._shown(update.messages)), chunks=tuple(chunks))
         return update
 
-    async def changes(self) -> AsyncGenerator[None]:
-        """Yield at once, and again whenever any thread may have changed; for lists of threads."""
+    async def changes(self) -> AsyncGenerator[frozenset[str] | None]:
+        """Yield at once, and again whenever any thread may have changed; for lists of threads.
+
+        What is yielded are names, among them the ids of all threads that may have changed since it
+        yielded before, deleted ones too; or None: any may have. The first is always None.
+        """
         with self.runtime.feeds.follow(LIST_FEED) as reader:
             while not self.runtime.feeds.closed:
-                reader.look()
-                yield
+                touched = reader.look()
+                yield None if touched is None else frozenset(touched)
                 await reader.wait()
 
     async def wait_until_idle(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from agent_core.agent import CallContext
@@ -21,7 +21,7 @@ from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text, prompt_parts
 from agent_core.messages import Thread
-from agent_core.store import bin, threads, turns
+from agent_core.store import bin, listing, threads, turns
 from agent_core.store.messages import NewMessage
 
 _LONGEST_UNDO = 366 * 86_400.0
@@ -93,24 +93,27 @@ class ThreadMethods(ApiBase):
         self,
         limit: int = 100,
         *,
-        cursor: str | None = None,
+        cursor: str | Thread | None = None,
         query: str | None = None,
         archived: bool = False,
         pinned: bool | None = None,
         waiting: bool = False,
         user_id: str | None = None,
+        among: Collection[str] | None = None,
         ctx: CallContext | None = None,
     ) -> list[Thread]:
         """Return threads, newest activity first.
 
         Args:
             limit: how many at the most, from 1.
-            cursor: the id of the last thread of the page before.
+            cursor: the last thread of the page before, or its id. The thread itself keeps its place although
+                it has moved or is deleted meanwhile; so the next page is what stood after it.
             query: words that the title contains.
             archived: the archived ones instead of the others.
             pinned: only those that are pinned, or only those that are not.
             waiting: only those in which a tool call waits for a person's yes, or for an outcome from outside.
             user_id: only this person's.
+            among: only those with these ids.
             ctx: who calls; if it has a user, only their own threads are listed, whatever `user_id` says.
         """
         if limit < 1:
@@ -118,9 +121,8 @@ class ThreadMethods(ApiBase):
         words, owner = clean_text(query) if query else None, owner_of(ctx, user_id)
         if owner is NOBODY:
             return []
-        return await asyncio.to_thread(
-            self.runtime.reads.threads, limit, cursor, words, archived, owner, pinned, waiting
-        )
+        asked = listing.Listed(limit, cursor, words, archived, owner, pinned, waiting, among)
+        return await asyncio.to_thread(self.runtime.reads.read, listing.threads, asked)
 
     async def update_thread(
         self,

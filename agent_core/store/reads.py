@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, and_, or_
+from sqlalchemy import Engine, and_
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
@@ -17,7 +17,7 @@ from agent_core.store import attempts
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.history import read_history
-from agent_core.store.pages import calls_of, streams_of, waiting_threads
+from agent_core.store.pages import calls_of, streams_of
 from agent_core.store.patience import patient
 from agent_core.store.rows import DELTA, THREAD, P, load
 from agent_core.store.statement import Statement
@@ -59,38 +59,6 @@ class Reads:
         with self.session() as session:
             row = session.get(ThreadRow, thread_id)
             return to_thread(row) if row else None
-
-    def threads(
-        self,
-        limit: int,
-        cursor: str | None,
-        query: str | None,
-        archived: bool,
-        user_id: str | None,
-        pinned: bool | None = None,
-        waiting: bool = False,
-    ) -> list[Thread]:
-        """Return threads, newest activity first, after the thread with id `cursor`."""
-        statement = select(ThreadRow).where(col(ThreadRow.archived) == archived)
-        statement = statement.where(col(ThreadRow.delete_at).is_(None))
-        if pinned is not None:  # not as a value: the index of the pinned ones is found by the word
-            statement = statement.where(col(ThreadRow.pinned) if pinned else ~col(ThreadRow.pinned))
-        if waiting:
-            statement = statement.where(col(ThreadRow.id).in_(waiting_threads()))
-        if user_id is not None:
-            statement = statement.where(col(ThreadRow.user_id) == user_id)
-        if query:
-            words = "%" + query.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
-            statement = statement.where(col(ThreadRow.title).ilike(words, escape="\\"))
-        with self.session() as session:
-            after = session.get(ThreadRow, cursor) if cursor else None
-            if after is not None and user_id in (None, after.user_id):
-                older = col(ThreadRow.updated_at) < after.updated_at
-                tied = and_(col(ThreadRow.updated_at) == after.updated_at, col(ThreadRow.id) < after.id)
-                statement = statement.where(or_(older, tied))
-            order = (col(ThreadRow.updated_at).desc(), col(ThreadRow.id).desc())
-            rows = session.exec(statement.order_by(*order).limit(limit)).all()
-            return [to_thread(row) for row in rows]
 
     def messages(self, thread_id: str, limit: int | None = None, before: str | None = None) -> list[Message]:
         """Return the newest `limit` messages before the message `before`, oldest first."""

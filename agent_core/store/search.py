@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -85,7 +85,7 @@ def _threads(wanted: Wanted, after: tuple[float, str] | None) -> SelectOfScalar[
     if wanted.user_id is not None:
         statement = statement.where(ThreadRow.user_id == wanted.user_id)
     if after is not None:
-        statement = statement.where(or_(at < after[0], and_(at == after[0], name < after[1])))
+        statement = statement.where(at <= after[0], or_(at < after[0], name < after[1]))  # see listing
     return statement.order_by(at.desc(), name.desc())
 
 

@@ -123,6 +123,7 @@ def add(tx: Tx, thread_id: str, message: NewMessage) -> float:
     if lock(tx, thread_id).running:
         raise ThreadBusyError(f"The thread {thread_id!r} is running; wait until it is idle, or stop it.")
     _add(tx, thread_id, message)
+    tx.touched.add(LIST_FEED)  # it has moved to the top
     return tx.now
 
 

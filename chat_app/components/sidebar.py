@@ -73,6 +73,7 @@ def thread_rows(rows: type[ThreadList] | type[Archive], name: str, empty: rx.Var
         empty=empty,
         on_gap=rows.resend,
         on_more=rows.load_more,
+        on_keep=rows.keep,
         on_rename=rows.rename,
         on_pin=rows.pin,
         on_archive=rows.archive,

@@ -38,8 +38,9 @@ def _row_and_flag(thread_id: rx.Var[str], flag: rx.Var[bool]) -> list[rx.Var]:
 class Threads(rx.Component):
     """A list of threads in groups by date; its rows stand in the browser, and patches change them.
 
-    `list` names the rows: "main", or "archive". `on_more` gets how many rows there are, `on_restore`
-    whether the thread is to be opened again; `on_gap` asks for everything.
+    `list` names the rows: "main", or "archive". `on_more` gets how many rows there are, `on_keep` how many
+    there were before the connection was lost, `on_restore` whether the thread is to be opened again;
+    `on_gap` asks for everything.
     """
 
     library = LIBRARY["threads.jsx"]
@@ -50,6 +51,7 @@ class Threads(rx.Component):
     empty: rx.Var[str]
     on_gap: rx.EventHandler[rx.event.no_args_event_spec]
     on_more: rx.EventHandler[_count]
+    on_keep: rx.EventHandler[_count]
     on_rename: rx.EventHandler[_row_and_words]
     on_pin: rx.EventHandler[_row_and_flag]
     on_archive: rx.EventHandler[_row_and_flag]

@@ -10,19 +10,50 @@ const byActivity = (a, b) => b.pinned - a.pinned || b.at - a.at || (a.id < b.id 
 export class Rows {
   constructor() {
     this.byId = new Map();
+    this.old = new Set(); // of these nothing was heard since the connection was lost
+    this.wanted = 0; // how many rows there were then
     this.shown = EMPTY;
     this.listeners = new Set();
   }
 
-  /** Take a patch in; false: one before it was missed. One that is known already changes nothing. */
-  take({ base, number, rows, gone, more }) {
+  /**
+   * Take a patch in; false: one before it was missed. One that is known already changes nothing. One that
+   * holds everything and is shorter than the list comes from a server that does not know how far it was
+   * scrolled: what stood behind stays, and is `wanted` from it, until it has sent as much.
+   */
+  take({ base, number, rows, gone, more, limit }) {
     if (!number || number === this.shown.number) return true;
     if (base && base !== this.shown.number) return number < this.shown.number;
-    if (!base) this.byId.clear();
-    for (const row of rows) this.byId.set(row.id, row);
-    for (const id of gone) this.byId.delete(id);
+    if (!base) this.begin(rows);
+    for (const row of rows) this.put(row);
+    for (const id of gone) this.remove(id);
+    if (!more || limit >= this.wanted) this.end();
     this.show(number, more);
     return true;
+  }
+
+  begin(rows) {
+    const last = rows.findLast((row) => !row.pinned);
+    const behind = this.shown.rows.filter((row) => last && !row.pinned && byActivity(last, row) < 0);
+    this.wanted = behind.length ? this.shown.rows.length : 0;
+    this.byId = new Map(behind.map((row) => [row.id, row]));
+    this.old = new Set(this.byId.keys());
+  }
+
+  end() {
+    for (const id of this.old) this.byId.delete(id);
+    this.old.clear();
+    this.wanted = 0;
+  }
+
+  put(row) {
+    this.byId.set(row.id, row);
+    this.old.delete(row.id);
+  }
+
+  remove(id) {
+    this.byId.delete(id);
+    this.old.delete(id);
   }
 
   /** Show a change before the server has confirmed it; `null` takes the row away. */

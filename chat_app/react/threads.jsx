@@ -22,11 +22,17 @@ function useMinute() {
 }
 
 /** Take in what the server sends; ask again when something was missed. */
-function usePatches(list, patch, onGap) {
+function usePatches(list, patch, onGap, onKeep) {
   const ask = useRef(onGap);
+  const keep = useRef(onKeep);
   ask.current = onGap;
+  keep.current = onKeep;
   useLayoutEffect(() => {
-    if (rowsOf(list).take(patch)) return undefined;
+    const rows = rowsOf(list);
+    if (rows.take(patch)) {
+      if (!patch.base && rows.wanted) keep.current(rows.wanted);
+      return undefined;
+    }
     const timer = setTimeout(() => ask.current(), LOST_MS);
     return () => clearTimeout(timer);
   }, [list, patch]);
@@ -113,7 +119,7 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
   const [menu, setMenu] = useState(null);
   const [renaming, setRenaming] = useState(null);
   const [focused, setFocused] = useState(null);
-  usePatches(list, patch, props.onGap);
+  usePatches(list, patch, props.onGap, props.onKeep);
   const shown = useRows(list);
   const end = useMore(box, shown, props.onMore);
   const act = useActions(list, box, activeId, props, setMenu, setRenaming);

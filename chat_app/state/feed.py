@@ -10,14 +10,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
-from chat_app.state.listing import thread_item
+from chat_app.state.shelf import BATCH, Shelf
 from chat_app.state.view import ThreadItem
 from chat_app.state.window import Window
 
 logger = logging.getLogger(__name__)
 
-MOST = 1000
-"""How many pinned threads, and how many that wait for somebody, are looked for at the most."""
 PAUSE = 0.25
 """The least time between two readings, in seconds: a running thread changes ten times a second."""
 SHARE = 10
@@ -49,7 +47,8 @@ class Feed:
         self._watching: list[Window] = []  # one that is watched twice stands in it twice
         self._changed = asyncio.Event()
         self._reading = asyncio.Lock()
-        self._stale = True
+        self._changes: frozenset[str] | None = None  # not read yet; None: anything may have changed
+        self._shelf = Shelf(api, archived)
         self._depth = 0
 
     async def after(self, version: int) -> int:
@@ -70,7 +69,7 @@ class Feed:
     async def reach(self, window: Window) -> None:
         """Wait until as much has been read as `window` shows."""
         with self.watched(window):
-            if self._stale or self._depth < window.limit:
+            if self._changes is None or self._changes or self._depth < window.limit:
                 await self._read()
 
     @asynccontextmanager
@@ -85,9 +84,9 @@ class Feed:
                 await task
 
     async def _run(self) -> None:
-        async for _ in self._api.changes():
+        async for names in self._api.changes():
             begun = time.monotonic()
-            self._stale = True
+            self._changes = _together(self._changes, names)
             if self._watching or not self._archived:
                 try:
                     await self._read()
@@ -96,28 +95,23 @@ class Feed:
             await asyncio.sleep(max(PAUSE, SHARE * (time.monotonic() - begun)))
 
     async def _read(self) -> None:
+        """Read what has changed, and as far as the longest window shows; or all of it anew."""
         async with self._reading:
-            self._stale = False
+            names, self._changes = self._changes, frozenset()
             depth = max((window.limit for window in self._watching), default=Window.PAGE)
             try:
-                found = await self._find(depth)
+                if names is None or len(self._shelf) > depth + BATCH:  # others have left who went farther
+                    self._shelf = Shelf(self._api, self._archived)
+                    await self._shelf.begin()
+                else:
+                    await self._shelf.renew(names)
+                await self._shelf.reach(depth + 1)
             except BaseException:
-                self._stale = True
+                self._changes = _together(self._changes, names)
                 raise
             self._depth = depth
-            self._publish(*found)
-
-    async def _find(self, depth: int) -> tuple[list[ThreadItem], list[ThreadItem], bool]:
-        if self._archived:
-            pinned, unpinned = [], None
-        else:
-            pinned, unpinned = await self._api.list_threads(MOST, pinned=True), False
-        newest = await self._api.list_threads(depth + 1, pinned=unpinned, archived=self._archived)
-        waiting = set[str]()
-        if any(thread.status == "awaiting_tool_results" for thread in (*pinned, *newest)):
-            waiting = {thread.id for thread in await self._api.list_threads(MOST, waiting=True)}
-        rows = [[thread_item(thread, thread.id in waiting) for thread in some] for some in (pinned, newest)]
-        return rows[0], rows[1][:depth], len(newest) > depth
+            more = self._shelf.more or len(self._shelf) > depth
+            self._publish(self._shelf.pinned(), self._shelf.newest(depth), more)
 
     def _publish(self, pinned: list[ThreadItem], newest: list[ThreadItem], more: bool) -> None:
         if self.version and (pinned, newest, more) == (self.pinned, self.newest, self.more):
@@ -126,3 +120,10 @@ class Feed:
         self.version += 1
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _together(before: frozenset[str] | None, names: frozenset[str] | None) -> frozenset[str] | None:
+    """Return what may have changed in all; None: anything, or so much that all is read as quickly."""
+    if before is None or names is None or len(before) + len(names) > BATCH:
+        return None
+    return before | names

@@ -73,6 +73,14 @@ class ThreadRows(rx.State, mixin=True):
             self._show()
 
     @rx.event
+    async def keep(self, shown: int):
+        """Show as many as the page has: it was there before this connection, or before this server."""
+        if self._window is not None:
+            self._window.reach(shown)
+            await self._feed().reach(self._window)
+            self._show()
+
+    @rx.event
     def resend(self):
         """Send everything again; the page missed something."""
         if self._window is not None:

@@ -151,6 +151,7 @@ class ThreadPatch:
         rows: the threads that are new or changed.
         gone: ids of those that are not shown any more.
         more: whether there are older ones.
+        limit: how many are shown at the most, besides the pinned ones.
     """
 
     base: int = 0
@@ -158,6 +159,7 @@ class ThreadPatch:
     rows: list[ThreadItem] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     more: bool = False
+    limit: int = 0
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,10 @@ class Window:
         """Show a page more than the `shown` threads that a page has; asked twice, it is one page."""
         self.limit = max(self.limit, shown // self.PAGE * self.PAGE + self.PAGE)
 
+    def reach(self, shown: int) -> None:
+        """Show at least as many as a page has that was there before: it keeps its place."""
+        self.limit = max(self.limit, -(-shown // self.PAGE) * self.PAGE)
+
     def forget(self) -> None:
         """Send everything with the next patch: the page is a new one, or has missed something."""
         self._sent, self._more = {}, None
@@ -61,7 +65,7 @@ class Window:
         whole = self._more is None
         base, self.number = (0 if whole else self.number), self.number + 1
         self._sent, self._more = wanted, more
-        return ThreadPatch(base, self.number, changed, gone, more)
+        return ThreadPatch(base, self.number, changed, gone, more, self.limit)
 
     def _shown(self, rows: Rows) -> Sequence[ThreadItem]:
         return [*rows.pinned, *rows.newest[: self.limit]]

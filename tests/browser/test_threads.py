@@ -190,6 +190,33 @@ def test_a_deleted_thread_stays_deleted_although_the_server_dies_and_the_tab_clo
     troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
 
 
+@in_production
+def test_a_list_far_down_keeps_its_place_although_the_server_dies(
+    server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    tab = open_tab()
+    expect(row(tab, "Number 0")).to_be_visible()
+    thread_list = tab.by("thread-list")
+    for _ in range(10):
+        thread_list.evaluate("list => list.scrollTo(0, list.scrollHeight)")
+        tab.page.wait_for_timeout(100)
+    expect(row(tab, f"Number {MANY - 1}")).to_be_visible()
+    row(tab, "Number 90").scroll_into_view_if_needed()
+    place = thread_list.evaluate("list => list.scrollTop")
+    assert place > 1_000
+    server.kill()
+    with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
+        database.execute("update agent_thread set title = 'Ninety' where id = ?", [thread_id(90)])
+        database.execute("delete from agent_thread where id = ?", [thread_id(MANY - 1)])
+    server.start()
+    expect(row(tab, "Ninety")).to_be_in_viewport()
+    expect(row(tab, f"Number {MANY - 1}")).to_have_count(0)
+    expect(row(tab, f"Number {MANY - 2}")).to_have_count(1)
+    assert thread_list.evaluate("list => list.scrollTop") == place
+    away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|\[vite\]|Failed to load resource", re.IGNORECASE)
+    troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
+
+
 def _in_bin(server: Server, name: str) -> list[bool]:
     """Whether a thread waits to be deleted for good; [] if it is."""
     with contextlib.closing(sqlite3.connect(server.database)) as database:
