@@ -4,6 +4,7 @@ import reflex as rx
 from reflex_components_core.react_router import link
 
 from chat_app.components.controls import button, keyed, testid
+from chat_app.components.schedule_form import DAYS
 from chat_app.react.beside import moment
 from chat_app.state.schedules import RunItem, ScheduleItem, Schedules
 from chat_app.words import say
@@ -55,11 +56,22 @@ def _when(item: Item) -> rx.Component:
             item.kind,
             ("once", rx.fragment(say("schedules.once_at"), " ", moment(at=item.at))),
             ("cron", rx.fragment(item.words)),
+            ("daily", rx.fragment(say("schedules.kind_daily"), ", ", item.words)),
+            ("weekdays", rx.fragment(say("schedules.kind_weekdays"), ", ", item.words)),
+            ("weekly", rx.fragment(say("schedules.kind_weekly"), ", ", _day(item), ", ", item.words)),
             ("days", rx.fragment(say("schedules.every_days", amount=item.words))),
             ("hours", rx.fragment(say("schedules.every_hours", amount=item.words))),
             ("minutes", rx.fragment(say("schedules.every_minutes", amount=item.words))),
             rx.fragment(say("schedules.every_seconds", amount=item.words)),
         )
+    )
+
+
+def _day(item: Item) -> rx.Component:
+    return rx.match(
+        item.day,
+        *((day, rx.fragment(say(key))) for day, key in DAYS.items()),
+        rx.fragment(),
     )
 
 

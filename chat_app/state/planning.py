@@ -75,15 +75,27 @@ def next_runs(trigger: Trigger, now: float) -> list[float]:
 
 
 def described(trigger: Trigger) -> dict[str, str]:
-    """Return what a page says of a trigger: its kind, and what belongs to that."""
+    """Return what a page says of a trigger: its kind, and what belongs to that.
+
+    A cron expression such as the form makes is daily, weekdays or weekly; of the last, `day` is the day.
+    """
     if isinstance(trigger, Cron):
-        return {"kind": "cron", "words": f"{trigger.expression} ({trigger.timezone})", "at": ""}
+        return _described_cron(trigger)
     if isinstance(trigger, At):
         return {"kind": "once", "words": "", "at": str(trigger.moment)}
     for unit, seconds in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if trigger.seconds % seconds == 0:
             return {"kind": unit, "words": f"{trigger.seconds / seconds:g}", "at": ""}
     return {"kind": "seconds", "words": f"{trigger.seconds:g}", "at": ""}
+
+
+def _described_cron(trigger: Cron) -> dict[str, str]:
+    plain = re.fullmatch(r"(\d{1,2}) (\d{1,2}) \* \* (\S+)", trigger.expression, re.ASCII)
+    kinds = {"*": "daily", "mon-fri": "weekdays"} | dict.fromkeys(DAYS, "weekly")
+    if not plain or plain[3] not in kinds:
+        return {"kind": "cron", "words": f"{trigger.expression} ({trigger.timezone})", "at": ""}
+    words = f"{int(plain[2]):02}:{int(plain[1]):02} ({trigger.timezone})"
+    return {"kind": kinds[plain[3]], "words": words, "at": "", "day": plain[3]}
 
 
 def _clock(words: str) -> tuple[int, int]:

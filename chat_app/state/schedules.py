@@ -24,7 +24,7 @@ class ScheduleItem:
     """A schedule as a row.
 
     Attributes:
-        kind, words, at: when it comes due, as `planning.described` says it.
+        kind, words, at, day: when it comes due, as `planning.described` says it.
         status: active, paused or over.
         next_at, last_at: seconds since the epoch, 0 for none.
         last_thread: where its newest run was sent.
@@ -43,6 +43,7 @@ class ScheduleItem:
     runs: int
     missed: int
     error: str
+    day: str = ""
 
 
 @dataclass(frozen=True)
@@ -229,4 +230,5 @@ def _item(schedule: Schedule) -> ScheduleItem:
         runs=schedule.runs,
         missed=schedule.missed_runs,
         error=clean_text(schedule.error or ""),
+        day=when.get("day", ""),
     )

@@ -76,6 +76,23 @@ def test_the_next_runs_are_those_of_the_persons_own_clock() -> None:
     assert next_runs(at("2020-01-01T00:00Z"), NOON) == []
 
 
+@pytest.mark.parametrize(
+    ("expression", "kind", "words"),
+    [
+        ("5 9 * * *", "daily", "09:05 (UTC)"),
+        ("0 17 * * mon-fri", "weekdays", "17:00 (UTC)"),
+        ("30 7 * * sun", "weekly", "07:30 (UTC)"),
+        ("30 7 1 * *", "cron", "30 7 1 * * (UTC)"),
+        ("*/5 7 * * *", "cron", "*/5 7 * * * (UTC)"),
+        ("0 9 * * mon,sun", "cron", "0 9 * * mon,sun (UTC)"),
+    ],
+)
+def test_what_the_form_can_say_is_said_as_the_form_does(expression: str, kind: str, words: str) -> None:
+    found = described(cron(expression))
+    assert (found["kind"], found["words"]) == (kind, words)
+    assert found.get("day", "") == (expression.split()[-1] if kind != "cron" else "")
+
+
 def test_a_trigger_is_described_by_its_largest_whole_unit() -> None:
     triggers = (every(days=2), every(minutes=90), every(seconds=5), every(hours=3), cron("@daily"))
     assert [(d["kind"], d["words"]) for d in map(described, triggers)] == [
@@ -98,7 +115,7 @@ async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service
     assert (item.title, item.prompt, item.words, item.status) == (
         "News",
         "What is new?",
-        f"30 8 * * * ({ZONE})",
+        f"08:30 ({ZONE})",
         "active",
     )
     assert (page.form, page.cleared) == (START, 1)
