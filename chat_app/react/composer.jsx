@@ -74,7 +74,7 @@ function useEscape(running, onStop) {
   useEffect(() => {
     const onKey = (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
-      if (document.querySelector("dialog[open]")) return;
+      if (document.querySelector('dialog[open], [popover]:not([popover="manual"]):popover-open')) return;
       latest.current?.();
     };
     window.addEventListener("keydown", onKey);

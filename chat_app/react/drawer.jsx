@@ -1,7 +1,7 @@
 // The run drawer: beside the column where there is room, a sheet over the page on a phone. Whether it
 // is open is remembered in this browser; a phone begins with the page, because there it would cover it.
 
-import { useCallback, useEffect, useRef, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
 import Activity from "lucide-react/dist/esm/icons/activity.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
 import { useWords } from "../../words/words.js";
@@ -104,7 +104,8 @@ function Aside(props) {
 function Sheet(props) {
   const say = useWords();
   const sheet = useRef(null);
-  useEffect(() => {
+  // Closed while it still stands in the page: only then does the browser give the focus back.
+  useLayoutEffect(() => {
     const { current: dialog } = sheet;
     if (!dialog.open) dialog.showModal();
     return () => dialog.close();

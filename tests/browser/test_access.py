@@ -140,9 +140,43 @@ def open_timeline(tab: Chat) -> None:
     expect(tab.by("timeline-row").first).to_be_visible()
 
 
+def open_palette(tab: Chat) -> None:
+    """The dialog of Ctrl+K with something found; it closes what else is open."""
+    tab.page.keyboard.press("Control+k")
+    tab.by("palette-field").fill("approval")
+    expect(tab.by("option").locator("mark").first).to_be_visible()
+
+
+def open_share(tab: Chat) -> None:
+    """The menu of the thread, with a link to it."""
+    tab.by("share-menu").click()
+    expect(tab.by("share-link")).to_be_visible()
+
+
+def open_answers(tab: Chat) -> None:
+    """Instructions and temperature."""
+    tab.page.keyboard.press("Escape")
+    tab.by("answers-open").click()
+    expect(tab.by("answers")).to_be_visible()
+
+
+def open_row_menu(tab: Chat) -> None:
+    """What can be done with a thread in the list."""
+    open_drawer(tab)
+    tab.by("thread-item").first.hover()
+    tab.by("thread-menu").first.click()
+    expect(tab.by("menu-box")).to_be_visible()
+
+
+def change_arguments(tab: Chat) -> None:
+    """An approval of something else than was asked for."""
+    tab.by("approval-field").last.fill("Something else")
+
+
 MOMENTS: dict[str, list[Callable[[Chat], None]]] = {
-    "index": [open_drawer],
-    "prose and tools": [open_tools, edit, open_timeline],
+    "index": [open_drawer, open_palette],
+    "prose and tools": [open_tools, edit, open_share, open_answers, open_timeline],
+    "an approval": [change_arguments, open_row_menu],
 }
 """What else there is to see on a page, and how to come to it."""
 

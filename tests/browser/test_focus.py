@@ -1,0 +1,145 @@
+"""The keyboard's way through what opens over a page: focus goes in, stays in, comes back, and Esc closes one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.chat import Chat, in_production
+from tests.tools.provider import Call, Provider
+
+pytestmark = in_production
+OpenTab = Callable[..., Chat]
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+RING = """() => {
+  const { outlineStyle, outlineWidth, boxShadow, borderColor, backgroundColor } = getComputedStyle(document.activeElement);
+  return outlineStyle !== "none" && parseFloat(outlineWidth) >= 1.5;
+}"""
+WITHIN = "box => box.contains(document.activeElement)"
+
+
+def with_answer(open_tab: OpenTab, provider: Provider, **options: object) -> Chat:
+    provider.answer("Hello", ["Hello back."])
+    tab = open_tab(**options)
+    tab.send("Hello")
+    tab.wait_until("completed")
+    return tab
+
+
+def stays_within(tab: Chat, box: Locator, presses: int = 12) -> None:
+    """Press Tab often; focus may leave for the browser's own buttons, but goes to nothing of the page behind."""
+    for _ in range(presses):
+        tab.page.keyboard.press("Tab")
+        assert box.evaluate(WITHIN) or tab.page.evaluate("document.activeElement === document.body")
+
+
+def test_esc_closes_the_innermost_and_the_focus_comes_back(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", ["One ", gate, "two."])
+    tab = open_tab()
+    tab.send("Count")
+    expect(tab.answer).to_contain_text("One")
+    keys = tab.page.keyboard
+    tab.by("timeline-toggle").click()
+    expect(tab.by("timeline-close")).to_be_focused()
+
+    keys.press("Control+k")  # over the drawer
+    expect(tab.by("palette-field")).to_be_focused()
+    stays_within(tab, tab.by("palette"), 4)
+    keys.press("Escape")
+    expect(tab.by("palette")).to_be_hidden()
+    expect(tab.by("timeline-close")).to_be_focused()
+    keys.press("Escape")
+    expect(tab.by("timeline")).to_have_count(0)
+    expect(tab.by("timeline-toggle")).to_be_focused()
+    tab.by("share-menu").press("Enter")
+    expect(tab.by("export-md")).to_be_visible()
+    keys.press("Escape")
+    expect(tab.by("export-md")).to_be_hidden()
+    expect(tab.by("share-menu")).to_be_focused()
+    tab.by("answers-open").press("Enter")
+    expect(tab.by("answers")).to_be_visible()
+    keys.press("Escape")
+    expect(tab.by("answers")).to_be_hidden()
+    expect(tab.by("answers-open")).to_be_focused()
+    tab.wait_until("streaming")  # none of these has stopped the answer
+    gate.set()
+    tab.wait_until("completed")
+
+
+def test_a_row_s_menu_is_walked_with_arrows_and_gives_the_focus_back(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    tab = with_answer(open_tab, provider)
+    button = tab.page.locator(f'[data-thread-id="{tab.thread_id}"]').get_by_test_id("thread-menu")
+    keys = tab.page.keyboard
+    button.press("Enter")
+    box = tab.by("menu-box")
+    expect(box.get_by_role("menuitem").first).to_be_focused()
+    keys.press("ArrowUp")
+    expect(tab.by("menu-delete")).to_be_focused()
+    sizes = box.bounding_box()
+    assert sizes is not None
+    assert sizes["width"] < 260  # as wide as its words: it has once had the width of another menu
+    keys.press("Escape")
+    expect(box).to_have_count(0)
+    expect(button).to_be_focused()
+
+
+def test_on_a_phone_drawer_and_sheet_hold_the_focus(provider: Provider, open_tab: OpenTab) -> None:
+    tab = with_answer(open_tab, provider, **PHONE)
+    keys = tab.page.keyboard
+    tab.by("menu").press("Enter")
+    expect(tab.by("new-chat")).to_be_visible()
+    keys.press("Tab")
+    assert tab.page.locator(".sidebar").evaluate(WITHIN)
+    keys.press("Escape")
+    expect(tab.by("new-chat")).to_be_hidden()
+    expect(tab.by("menu")).to_be_focused()
+
+    tab.by("timeline-toggle").press("Enter")
+    expect(tab.by("timeline-close")).to_be_focused()
+    expect(tab.by("timeline-row").first).to_be_visible()
+    stays_within(tab, tab.by("timeline"))
+    keys.press("Escape")
+    expect(tab.by("timeline")).to_have_count(0)
+    expect(tab.by("timeline-toggle")).to_be_focused()
+
+
+def test_what_a_finger_presses_is_large_enough(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Mail", [Call("send_email", {"to": "a@example.org", "subject": "Hi", "body": "Hello"})])
+    tab = open_tab(**PHONE)
+    tab.send("Mail")
+    expect(tab.by("approve")).to_be_visible()
+    small = """() => [...document.querySelectorAll("button, summary, select, a.icon-button, input, textarea")]
+      .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".sr-only, .composer textarea"))
+      .filter((e) => e.getBoundingClientRect().height < 39.5 && !(e.tagName === "TEXTAREA" && e.closest(".composer")))
+      .map((e) => `${e.tagName} ${e.className} ${e.dataset.testid} ${e.getBoundingClientRect().height}`)"""
+    assert tab.page.evaluate(small) == []
+    tab.by("menu").click()
+    expect(tab.by("new-chat")).to_be_visible()
+    assert tab.page.evaluate(small) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_whoever_walks_with_tab_sees_where_they_are(
+    scheme: str, provider: Provider, open_tab: OpenTab
+) -> None:
+    tab = with_answer(open_tab, provider, color_scheme=scheme)
+    tab.by("new-chat").focus()
+    seen = ["new-chat"]
+    for _ in range(16):
+        tab.page.keyboard.press("Tab")
+        name = tab.page.evaluate(
+            "(e => e.dataset.testid || e.getAttribute('aria-label') || e.tagName)(document.activeElement)"
+        )
+        seen.append(name)
+        if name not in ("composer", "BODY"):  # its box shows it, not the field
+            assert tab.page.evaluate(RING), name
+    wanted = ["new-chat", "search", "inbox-link", "settings", "timeline-toggle", "share-menu", "messages"]
+    places = [seen.index(name) for name in wanted]  # in the order in which they are read
+    assert places == sorted(places), seen
