@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import reflex as rx
 
-from agent_core import Agent
+from agent_core import Agent, CallContext
 from agent_core.agent import AgentFactory, AnyAgent
-from agent_core.errors import ValidationError
+from agent_core.errors import AccessDeniedError, ValidationError
 
 Component = Callable[[], rx.Component]
 ToolView = Callable[[Any], rx.Component]
@@ -44,6 +45,11 @@ AGENTS: dict[str, AnyAgent] = {}
 OFFERED: dict[str, str] = {}
 """The agents a person may choose: name -> what the page calls it."""
 TOOL_VIEWS: dict[str, ToolView] = {}
+
+Identify = Callable[[Mapping[str, str]], CallContext | None]
+"""From the headers of a request, their names in small letters, to who sent it; None: nobody is signed in."""
+IDENTITY: list[Identify] = []
+"""The one function that says so; none: the app knows no people, and every thread is everybody's."""
 
 
 def register_page(
@@ -113,6 +119,40 @@ def register_tool_view(tool_name: str, view: ToolView) -> None:
     if TOOL_VIEWS.get(tool_name, view) is not view:
         raise ValidationError(f"The tool {tool_name!r} has two views; take one of them away.")
     TOOL_VIEWS[tool_name] = view
+
+
+def register_identity(identify: Identify) -> Identify:
+    """Decorate the function that says who is asking: each person then sees, and reaches, only their own threads.
+
+    Args:
+        identify: gets the request's headers, as a dict with names in small letters, and returns a
+            `CallContext` with a `user_id`, or None where nobody is signed in: such a request is refused
+            everything. What it trusts must come from somebody who can be trusted, such as the proxy that
+            signs people in, and nobody else may reach the app.
+
+    Raises:
+        ValidationError: it is no plain function, or there is another.
+    """
+    if not callable(identify) or inspect.iscoroutinefunction(identify):
+        raise ValidationError("register_identity takes a plain function, from headers to a CallContext.")
+    if IDENTITY and [identify] != IDENTITY:
+        raise ValidationError("Two functions say who is asking; take one of them away.")
+    IDENTITY[:] = [identify]
+    return identify
+
+
+def caller(headers: Mapping[str, str]) -> CallContext | None:
+    """Return who sent a request with these headers; None where the app knows no people.
+
+    Raises:
+        AccessDeniedError: nobody is signed in.
+    """
+    if not IDENTITY:
+        return None
+    ctx = IDENTITY[0]({name.lower(): value for name, value in headers.items()})
+    if ctx is None or not ctx.user_id:
+        raise AccessDeniedError("Nobody is signed in here; sign in, and load the page again.")
+    return ctx
 
 
 def load(modules: Sequence[str]) -> None:

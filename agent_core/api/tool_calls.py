@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, storable
+from agent_core.api.base import NOBODY, ApiBase, owner_of, storable
 from agent_core.errors import (
     AmbiguousToolCallError,
     ToolCallNotFoundError,
@@ -128,10 +128,9 @@ class ToolCallMethods(ApiBase):
         """
         if limit < 1:
             raise ValidationError("limit must be at least 1.")
-        caller = ctx.user_id if ctx else None
-        if caller is not None and user_id not in (None, caller):
+        owner = owner_of(ctx, user_id)
+        if owner is NOBODY:
             return []
-        owner = user_id if caller is None else caller
         return await asyncio.to_thread(self.runtime.reads.read, waiting, limit, owner)
 
     async def approve_tool_calls(

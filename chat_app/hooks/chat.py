@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import reflex as rx
 
-from agent_core import AgentApi, Thread
+from agent_core import AgentApi, CallContext, Thread
 from agent_core.errors import AgentCoreError
 from agent_core.ids import new_id
 from chat_app.hooks.apis import ApiSource, found
 from chat_app.state.agents import async_tools
+from chat_app.state.calling import calling
 from chat_app.state.follower import Follower
 from chat_app.state.listing import thread_title
 from chat_app.state.opened import Opened
@@ -24,6 +25,10 @@ from chat_app.state.view import MessageView
 LEAST_GROWTH = 40
 GROWTH = 8
 """The rows are sent again when the live text has grown by an eighth: nine times its length in all."""
+
+
+Context = Callable[[rx.State], CallContext | None]
+"""From the state of a tab, whose `router` knows its headers and its session, to who has it open."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,15 @@ class ThreadInfo:
 
 @dataclass(frozen=True)
 class Place:
-    """What a chat is made for: whose threads, the route of their page, and what a new one is given."""
+    """What a chat is made for: whose threads, the route of their page, and what a new one is given.
+
+    `context` says who is asking; None: as the app itself does.
+    """
 
     api: ApiSource = None
     route: str | None = None
     new_thread: dict[str, Any] = field(default_factory=dict)
+    context: Context | None = None
 
 
 class Chat(Opened, mixin=True):
@@ -68,9 +77,11 @@ class Chat(Opened, mixin=True):
     kept: str = rx.SessionStorage("")
     _told: int = 0
 
-    @classmethod
-    def _api(cls) -> AgentApi:
-        return found(cls.place.api)
+    def _ctx(self) -> CallContext | None:
+        return self.place.context(self) if self.place.context else super()._ctx()
+
+    def _api(self) -> AgentApi:
+        return calling(found(self.place.api), self._ctx())
 
     @rx.var
     def is_loading(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -12,14 +13,19 @@ import reflex as rx
 from agent_core import Message
 from agent_core.errors import ValidationError
 from chat_app.hooks.apis import ApiSource, checked, name_of
-from chat_app.hooks.chat import Chat, Live, Place, ThreadOnly
+from chat_app.hooks.chat import Chat, Context, Live, Place, ThreadOnly
 
 _made: dict[tuple[Any, ...], type[Chat]] = {}
 _names: set[str] = set()
 
 
 def use_agent_chat(
-    api: ApiSource = None, *, route: str | None = None, name: str = "", **new_thread: Any
+    api: ApiSource = None,
+    *,
+    route: str | None = None,
+    name: str = "",
+    context: Context | None = None,
+    **new_thread: Any,
 ) -> type[Chat]:
     """Return the state class of a page that shows a thread of `api`.
 
@@ -30,22 +36,26 @@ def use_agent_chat(
         route: of the page, with "[thread_id]" in it: a thread that is begun goes there. Without one
             it opens in place.
         name: tells two threads apart that stand on one page.
+        context: from the tab's state to the `CallContext` of who has it open, for every call that is
+            made; None: whom `register_identity` says, if the app has that.
         **new_thread: for `create_thread`, such as `agent=`, `title=` and `metadata=`.
 
     Raises:
-        ValidationError: `api` is no API, or the route has no place for the thread.
+        ValidationError: `api` is no API, the route has no place for the thread, or `context` is no
+            plain function.
     """
-    return _use(Chat, api, route, name, new_thread)
+    return _use(Chat, api, route, name, context, new_thread)
 
 
 def use_messages(api: ApiSource = None, **options: Any) -> type[Chat]:
     """Return the state class of a thread with its messages; the options are those of `use_agent_chat`."""
-    return _use(Chat, api, options.pop("route", None), options.pop("name", ""), options)
+    return use_agent_chat(api, **options)
 
 
 def use_thread(api: ApiSource = None, **options: Any) -> type[Chat]:
     """Return the state class of a thread without its messages, which are not sent to the page."""
-    return _use(ThreadOnly, api, options.pop("route", None), options.pop("name", ""), options)
+    given = options.pop("route", None), options.pop("name", ""), options.pop("context", None)
+    return _use(ThreadOnly, api, *given, options)
 
 
 def use_thread_status(api: ApiSource = None, **options: Any) -> type[Chat]:
@@ -70,26 +80,31 @@ def _is_dict_var(message: Any) -> bool:
 
 
 def _use(
-    kind: type[Chat], api: ApiSource, route: str | None, name: str, new_thread: dict[str, Any]
+    kind: type[Chat],
+    api: ApiSource,
+    route: str | None,
+    name: str,
+    context: Context | None,
+    new_thread: dict[str, Any],
 ) -> type[Chat]:
+    if context is not None and (not callable(context) or inspect.iscoroutinefunction(context)):
+        raise ValidationError("context= is a plain function, from a tab's state to a CallContext or None.")
     if route is not None and "[thread_id]" not in route:
         raise ValidationError(f"The route {route!r:.60} has no [thread_id] in it, such as /desk/[thread_id].")
-    key = (kind, checked(api), route, name, json.dumps(new_thread, sort_keys=True))
+    key = (kind, checked(api), route, name, context, json.dumps(new_thread, sort_keys=True))
     if key not in _made:
-        _made[key] = _make(kind, api, route, name, new_thread)
+        _made[key] = _make(kind, name, Place(api, route, new_thread, context))
     return _made[key]
 
 
-def _make(
-    kind: type[Chat], api: ApiSource, route: str | None, name: str, new_thread: dict[str, Any]
-) -> type[Chat]:
+def _make(kind: type[Chat], name: str, place: Place) -> type[Chat]:
     """Make the two classes of a chat: what is on the page, and the text that is being written."""
-    called = _unique(f"{kind.__name__} {name_of(api)} {name}")
+    called = _unique(f"{kind.__name__} {name_of(place.api)} {name}")
     home = {"__module__": __name__}
     chat = type(called, (kind, rx.State), home | {"__doc__": kind.__doc__})
     live = type(f"{called}Live", (Live, rx.State), home | {"__doc__": Live.__doc__})
     chat.live, live.chat = live, chat
-    chat.place = Place(api, route, new_thread)
+    chat.place = place
     return chat
 
 

@@ -4,11 +4,10 @@ from typing import Any
 
 import reflex as rx
 
-from agent_core import Message, Thread
+from agent_core import AgentApi, Message, Thread
 from agent_core.errors import AgentCoreError
 from chat_app.state.export import file_name, to_json, to_markdown
 from chat_app.state.present import VOTE
-from chat_app.state.service import service
 from chat_app.state.thread import OpenThread
 from chat_app.text import clean_text
 
@@ -23,7 +22,7 @@ class Actions(rx.State):
         text = clean_text(text)
         words = [{"type": "text", "text": text}] if text.strip() else []
         try:
-            prompt = [*words, *await _files(opened.open_id, message_id)]
+            prompt = [*words, *await _files(opened._api(), opened.open_id, message_id)]
         except AgentCoreError as error:
             opened.notice = str(error)
             return
@@ -80,7 +79,7 @@ class Actions(rx.State):
         await opened._do("unshare_thread")
 
 
-async def _files(thread_id: str, message_id: str) -> list[dict[str, Any]]:
-    messages = await service().api.list_messages(thread_id)
+async def _files(api: AgentApi, thread_id: str, message_id: str) -> list[dict[str, Any]]:
+    messages = await api.list_messages(thread_id)
     own = next((message.parts for message in messages if message.id == message_id), [])
     return [part for part in own if part["type"] == "file"]

@@ -27,8 +27,9 @@ class Feed:
 
     Args:
         api: whose threads.
-        archived: the archived ones instead of the others. Nobody watches them all the time, so they
-            are read only while somebody does.
+        archived: the archived ones instead of the others.
+        always: read them also while nobody watches, so that they are there at once. Nobody watches the
+            archive all the time: it is not.
 
     Attributes:
         version: how often the list has changed; 0 before it was read.
@@ -37,19 +38,25 @@ class Feed:
         more: whether there are others beyond those.
     """
 
-    def __init__(self, api: AgentApi, *, archived: bool = False) -> None:
+    def __init__(self, api: AgentApi, *, archived: bool = False, always: bool | None = None) -> None:
         self.version = 0
         self.pinned: list[ThreadItem] = []
         self.newest: list[ThreadItem] = []
         self.more = False
         self._api = api
         self._archived = archived
+        self._always = not archived if always is None else always
         self._watching: list[Window] = []  # one that is watched twice stands in it twice
         self._changed = asyncio.Event()
         self._reading = asyncio.Lock()
         self._changes: frozenset[str] | None = None  # not read yet; None: anything may have changed
         self._shelf = Shelf(api, archived)
         self._depth = 0
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a tab shows it."""
+        return bool(self._watching)
 
     async def after(self, version: int) -> int:
         """Wait until the list is newer than `version`; return its version."""
@@ -87,7 +94,7 @@ class Feed:
         async for names in self._api.changes():
             begun = time.monotonic()
             self._changes = _together(self._changes, names)
-            if self._watching or not self._archived:
+            if self._watching or self._always:
                 try:
                     await self._read()
                 except AgentCoreError:

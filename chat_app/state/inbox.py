@@ -5,12 +5,12 @@ from typing import Any
 import reflex as rx
 
 from agent_core.errors import AgentCoreError
-from chat_app.state.service import service
+from chat_app.state.asking import Asking
 from chat_app.state.view import WaitingView
 from chat_app.text import clean_text
 
 
-class Inbox(rx.State):
+class Inbox(Asking, rx.State):
     """What waits, as every tab shows it.
 
     Attributes:
@@ -34,14 +34,15 @@ class Inbox(rx.State):
     @rx.event(background=True, supersedes=True)
     async def follow(self):
         """Send the list to this tab whenever it changes, until the tab leaves."""
-        waits, version = service().waits, -1
+        async with self:
+            waits, version = self._lists().waits, -1
         while True:
             version = await waits.after(version)
             async with self:
                 self._show()
 
     def _show(self) -> None:
-        waits = service().waits
+        waits = self._lists().waits
         if self.items != waits.items or self.loaded != (waits.version > 0):
             self.items, self.count, self.loaded = waits.items, len(waits.items), waits.version > 0
 
@@ -66,6 +67,6 @@ class Inbox(rx.State):
     async def _do(self, method: str, *args: Any, **options: Any) -> None:
         self.notice = ""
         try:
-            await getattr(service().api, method)(*args, **options)
+            await getattr(self._api(), method)(*args, **options)
         except AgentCoreError as error:
             self.notice = str(error)

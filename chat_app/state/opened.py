@@ -6,13 +6,13 @@ from typing import Any
 
 import reflex as rx
 
-from agent_core import AgentApi, Thread
+from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError
+from chat_app.state.asking import Asking
 from chat_app.state.follower import Follower, follower_of, read_times
 from chat_app.state.hints import hint
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
-from chat_app.state.service import service
 from chat_app.state.standing import is_writing, needs_person
 from chat_app.state.view import MessageView, RetryView
 from chat_app.text import clean_text
@@ -20,7 +20,7 @@ from chat_app.text import clean_text
 RUNNING = ("streaming", "awaiting_tool_results")
 
 
-class Opened(rx.State, mixin=True):
+class Opened(Asking, mixin=True):
     """What a page shows of one thread; `OpenThread` is the app's own, `chat_app.hooks` makes others.
 
     Attributes:
@@ -84,11 +84,6 @@ class Opened(rx.State, mixin=True):
         self.reset()
         self.open_id = open_id
         self.phase = "loading" if open_id else "ready"
-
-    @classmethod
-    def _api(cls) -> AgentApi:
-        """Return the API whose threads these are."""
-        return service().api
 
     @classmethod
     def _seat(cls, token: str) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import reflex as rx
 
 from agent_core import Schedule
-from agent_core.errors import AgentCoreError, ScheduleNotFoundError
+from agent_core.errors import AccessDeniedError, AgentCoreError, ScheduleNotFoundError
 from agent_core.triggers import zone_of
+from chat_app.state.asking import Asking
 from chat_app.state.listing import thread_title
 from chat_app.state.planning import START, FieldError, described, next_runs, trigger_of
-from chat_app.state.service import service
 from chat_app.text import clean_text, shorten
 
 ZONE_OF_BROWSER = "Intl.DateTimeFormat().resolvedOptions().timeZone"
@@ -56,7 +56,7 @@ class RunItem:
     queued: bool
 
 
-class Schedules(rx.State):
+class Schedules(Asking, rx.State):
     """What the page of schedules shows, and what its buttons do.
 
     Attributes:
@@ -92,7 +92,8 @@ class Schedules(rx.State):
     @rx.event(background=True, supersedes=True)
     async def follow(self):
         """Read the schedules again whenever a thread has changed, until the tab leaves: a run changes one."""
-        feed = service().feed
+        async with self:
+            feed = self._lists().feed
         version = feed.version
         while True:
             version = await feed.after(version)
@@ -100,7 +101,10 @@ class Schedules(rx.State):
                 await self._read()
 
     async def _read(self) -> None:
-        items = [_item(schedule) for schedule in await service().api.list_schedules()]
+        try:
+            items = [_item(schedule) for schedule in await self._api().list_schedules()]
+        except AccessDeniedError as error:
+            items, self.notice = [], str(error)
         if items != self.items or not self.loaded:
             self.items, self.loaded = items, True
         if self.opened:
@@ -145,7 +149,7 @@ class Schedules(rx.State):
             if not next_runs(trigger, time.time()):
                 raise FieldError(*(("moment", "past") if self.form["kind"] == "once" else ("cron", "never")))
             title = self.form["title"].strip() or None
-            await service().api.schedule(None, self.form["prompt"], trigger, title=title)
+            await self._api().schedule(None, self.form["prompt"], trigger, title=title)
         except FieldError as error:
             self.wrong, self.why = error.field, error.words
             return
@@ -195,7 +199,7 @@ class Schedules(rx.State):
 
     async def _read_history(self) -> None:
         try:
-            runs = await service().api.schedule_runs(self.opened, limit=RUNS_SHOWN)
+            runs = await self._api().schedule_runs(self.opened, limit=RUNS_SHOWN)
         except ScheduleNotFoundError:
             self.opened, self.history = "", []
             return
@@ -206,7 +210,7 @@ class Schedules(rx.State):
     async def _do(self, method: str, schedule_id: str) -> None:
         self.notice = ""
         try:
-            await getattr(service().api, method)(schedule_id)
+            await getattr(self._api(), method)(schedule_id)
         except ScheduleNotFoundError:
             pass  # another tab was faster, and the list says so
         except AgentCoreError as error:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import reflex as rx
 
+from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
+from chat_app.state.asking import Asking
 from chat_app.state.listing import hit_view
-from chat_app.state.service import service
 from chat_app.state.view import HitView
 
 MOST = 30
@@ -15,7 +16,7 @@ LONGEST = 200
 """More of a query is not looked for, in characters."""
 
 
-class Search(rx.State):
+class Search(Asking, rx.State):
     """What a search found.
 
     Attributes:
@@ -31,14 +32,20 @@ class Search(rx.State):
     @rx.event(background=True, supersedes=True)
     async def find(self, query: str):
         """Look for the words of a query; a newer one takes the place of this."""
-        hits, trouble = await self.hits_for(query)
+        try:
+            async with self:
+                api = self._api()
+            hits, trouble = await hits_for(api, query), ""
+        except AgentCoreError as error:
+            hits, trouble = [], str(error)
         async with self:
             self.query, self.hits, self.trouble = query, hits, trouble
 
-    @staticmethod
-    async def hits_for(query: str) -> tuple[list[HitView], str]:
-        """Return the hits for a query, or none and why."""
-        try:
-            return [hit_view(hit) for hit in await service().api.search(query[:LONGEST], MOST)], ""
-        except AgentCoreError as error:
-            return [], str(error)
+
+async def hits_for(api: AgentApi, query: str) -> list[HitView]:
+    """Return the hits for a query.
+
+    Raises:
+        AgentCoreError: nothing could be searched.
+    """
+    return [hit_view(hit) for hit in await api.search(query[:LONGEST], MOST)]

@@ -6,33 +6,62 @@ the app is imported, and no engine, thread or scheduler survives a fork.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from agent_core import AgentApi, Runtime, Thread, define_agent_api
+from agent_core import AgentApi, CallContext, Runtime, Thread, define_agent_api
 from agent_core.agent import AnyAgent
+from agent_core.errors import AccessDeniedError
 from agent_core.llm import warm
-from chat_app.extensions import AGENTS
+from chat_app.extensions import AGENTS, IDENTITY
 from chat_app.models import ModelChoice, choose_model, offered_models
 from chat_app.settings import Settings, load_settings
 from chat_app.state.answering import answering
+from chat_app.state.calling import calling
 from chat_app.state.feed import Feed
+from chat_app.state.people import Lists, People
 from chat_app.state.waits import Waits
 
 
 @dataclass(frozen=True)
 class Service:
-    """One worker's open runtime and what stands on it."""
+    """One worker's open runtime and what stands on it.
+
+    Attributes:
+        everybody: the lists of an app that knows no people.
+        people: those of each person, else.
+    """
 
     settings: Settings
     choice: ModelChoice
     offers: tuple[ModelChoice, ...]
     api: AgentApi
-    feed: Feed
-    waits: Waits
-    archive: Feed
+    everybody: Lists
+    people: People
+
+    def lists(self, ctx: CallContext | None) -> Lists:
+        """Return the lists of whoever asks."""
+        if ctx is None or ctx.user_id is None:
+            return self.everybody
+        return self.people.lists(ctx.user_id, calling(self.api, ctx))
+
+    @property
+    def feed(self) -> Feed:
+        """Everybody's threads."""
+        return self.everybody.feed
+
+    @property
+    def archive(self) -> Feed:
+        """Everybody's archive."""
+        return self.everybody.archive
+
+    @property
+    def waits(self) -> Waits:
+        """What waits in everybody's threads."""
+        return self.everybody.waits
 
 
 _opened: Service | None = None
@@ -76,16 +105,29 @@ async def opened(
     offers = tuple(offers) or (choice,)
 
     async def read(thread_id: str) -> Thread | None:
-        return await api.get_thread(thread_id)
+        return await asyncio.to_thread(runtime.reads.thread, thread_id)
+
+    async def own(ctx: CallContext | None, thread_id: str) -> None:
+        thread = await read(thread_id)
+        if thread is not None and (ctx is None or thread.user_id != ctx.user_id):
+            raise AccessDeniedError(f"The thread {thread_id!r} belongs to somebody else.")
 
     async with Runtime(database_url=settings.database_url) as runtime:
-        api = define_agent_api(runtime, agent or answering(settings, offers, read))
-        feed, archive, waits = Feed(api), Feed(api, archived=True), Waits()
+        api = define_agent_api(
+            runtime,
+            agent or answering(settings, offers, read),
+            authorization_callback=own if IDENTITY else None,
+        )
+        everybody, people = Lists.of(api, always=not IDENTITY), People()
         for other in AGENTS.values():
             runtime.register(other)
-        async with feed.following(), archive.following(), waits.following(api):
-            _opened = Service(settings, choice, offers, api, feed, waits, archive)
-            try:
-                yield _opened
-            finally:
-                _opened = None
+        following = asyncio.create_task(everybody.follow())
+        _opened = Service(settings, choice, offers, api, everybody, people)
+        try:
+            yield _opened
+        finally:
+            _opened = None
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+            await people.close()

@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 import reflex as rx
 
+from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
 from chat_app.state.follower import Follower, Piece, follower_of, following, read_times
@@ -63,16 +64,17 @@ class Following(rx.State, mixin=True):
         await self._follow_open()
 
     async def _follow_open(self) -> None:
-        async with self:
-            opened = await self.get_state(self._shown())
-            thread_id, token = opened.open_id, self.router.session.client_token
-        if not thread_id:
-            return
-        asked: set[str] = set()
+        asked, thread_id = set[str](), ""
         follower = Follower(asked.__contains__)
         try:
+            async with self:
+                opened = await self.get_state(self._shown())
+                thread_id, token = opened.open_id, self.router.session.client_token
+                if not thread_id:
+                    return
+                api = opened._api()
             with following(self._shown()._seat(token), follower):
-                await self._follow(thread_id, follower, asked)
+                await self._follow(api, thread_id, follower, asked)
         except AgentCoreError as error:
             await self._lose(error)
         except Exception:
@@ -84,8 +86,8 @@ class Following(rx.State, mixin=True):
             opened = await self.get_state(self._shown())
             opened.lose(error)
 
-    async def _follow(self, thread_id: str, follower: Follower, asked: set[str]) -> None:
-        api, agent = self._shown()._api(), None
+    async def _follow(self, api: AgentApi, thread_id: str, follower: Follower, asked: set[str]) -> None:
+        agent = None
         async with aclosing(api.subscribe(thread_id)) as updates:
             async for update in updates:
                 follower.apply(update)

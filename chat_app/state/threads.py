@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from typing import Any
 
 import reflex as rx
 
 from agent_core.errors import AgentCoreError, ThreadNotFoundError
+from chat_app.state.asking import Asking
 from chat_app.state.feed import Feed
 from chat_app.state.listing import one_line
 from chat_app.state.service import service
@@ -22,7 +23,7 @@ GRACE = 4
 """How much longer it really can: Undo in the last moment still works on a slow line."""
 
 
-class ThreadRows(rx.State, mixin=True):
+class ThreadRows(Asking, mixin=True):
     """What a page shows of one list of threads; the rows themselves stand in the browser.
 
     Attributes:
@@ -36,7 +37,7 @@ class ThreadRows(rx.State, mixin=True):
     _connection: str = ""
 
     def _feed(self) -> Feed:
-        return service().feed
+        return self._lists().feed
 
     def _open(self) -> None:
         connection = self.router.session.session_id
@@ -87,10 +88,10 @@ class ThreadRows(rx.State, mixin=True):
             self._window.forget()
             self._show()
 
-    async def _do(self, thread_id: str, doing: Awaitable[object]) -> bool:
+    async def _do(self, method: str, thread_id: str, **options: Any) -> bool:
         """Do what a person asked for; what could not be done is shown as it is."""
         try:
-            await doing
+            await getattr(self._api(), method)(thread_id, **options)
         except AgentCoreError as error:
             if not isinstance(error, ThreadNotFoundError):  # another tab was faster
                 logger.warning("The thread %s could not be changed: %s", thread_id, error)
@@ -108,28 +109,28 @@ class ThreadRows(rx.State, mixin=True):
     async def rename(self, thread_id: str, title: str):
         """Give a thread another title; a blank one changes nothing."""
         if words := one_line(title):
-            await self._do(thread_id, service().api.update_thread(thread_id, title=words))
+            await self._do("update_thread", thread_id, title=words)
 
     @rx.event
     async def pin(self, thread_id: str, pinned: bool):
         """Put a thread above the others, or back among them."""
-        await self._do(thread_id, service().api.update_thread(thread_id, pinned=pinned))
+        await self._do("update_thread", thread_id, pinned=pinned)
 
     @rx.event
     async def archive(self, thread_id: str, archived: bool):
         """Put a thread into the archive, or take it out."""
-        await self._do(thread_id, service().api.update_thread(thread_id, archived=archived))
+        await self._do("update_thread", thread_id, archived=archived)
 
     @rx.event
     async def delete(self, thread_id: str):
         """Delete a thread, running or not; for a moment it can be brought back."""
-        await self._do(thread_id, service().api.delete_thread(thread_id, undo_for=UNDO_SECONDS + GRACE))
+        await self._do("delete_thread", thread_id, undo_for=UNDO_SECONDS + GRACE)
         return rx.redirect("/") if thread_id == self.active_id else None
 
     @rx.event
     async def restore(self, thread_id: str, opened: bool):
         """Bring a deleted thread back; `opened` says whether it is to be opened, too."""
-        restored = await self._do(thread_id, service().api.restore_thread(thread_id))
+        restored = await self._do("restore_thread", thread_id)
         self._correct(thread_id)  # who is quick enough is not even seen to have deleted it
         return rx.redirect(f"/chat/{thread_id}") if restored and opened else None
 
@@ -159,7 +160,7 @@ class Archive(ThreadRows, rx.State):
     """The threads in the archive."""
 
     def _feed(self) -> Feed:
-        return service().archive
+        return self._lists().archive
 
     @rx.event
     def open(self):

@@ -15,6 +15,7 @@ import reflex as rx
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
+from chat_app.state.asking import Asking
 from chat_app.state.captions import Captions
 from chat_app.state.opened import RUNNING
 from chat_app.state.service import service
@@ -84,7 +85,7 @@ async def _hearing(api: AgentApi, thread_id: str, watch: Watch) -> AsyncIterator
             await task
 
 
-class Timeline(rx.State):
+class Timeline(Asking, rx.State):
     """What the drawer shows. A state class of its own: it changes twice a second while a turn runs.
 
     Attributes:
@@ -143,9 +144,10 @@ class Timeline(rx.State):
     async def _follow_open(self) -> None:
         async with self:
             thread_id, token, watch = self._thread_id, self.router.session.client_token, Watch(self.shown)
-        api = service().api
         with _watching(token, watch):
             try:
+                async with self:
+                    api = self._api()
                 while True:
                     await watch.shown.wait()
                     async with _hearing(api, thread_id, watch):

@@ -13,8 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent_core.errors import AgentCoreError
+from agent_core import AgentApi
+from agent_core.errors import AccessDeniedError, AgentCoreError
 from agent_core.store.files import StoredFile
+from chat_app.extensions import caller
+from chat_app.state.calling import calling
 from chat_app.state.kinds import MAX_BYTES, PICTURES, kind_of, plain_name
 from chat_app.state.service import service
 
@@ -43,7 +46,9 @@ async def upload(request: Request) -> Response:
     if kind is None:
         return _refused("kind", 415)
     try:
-        part = await service().api.add_file(bytes(data), media_type=kind, filename=name)
+        part = await _api(request).add_file(bytes(data), media_type=kind, filename=name)
+    except AccessDeniedError:
+        return _refused("failed", 403)
     except AgentCoreError:
         return _refused("failed", 503)
     return JSONResponse({"part": part, "size": len(data)}, 201)
@@ -53,7 +58,7 @@ async def download(request: Request) -> Response:
     """Give back a file of a thread."""
     asked = request.path_params
     try:
-        file = await service().api.read_file(asked["thread_id"], asked["file_id"])
+        file = await _api(request).read_file(asked["thread_id"], asked["file_id"])
     except AgentCoreError:
         file = None
     return _given(file, asked["name"])
@@ -63,6 +68,10 @@ async def download_shared(request: Request) -> Response:
     """Give back a file of the thread with a token."""
     asked = request.path_params
     return _given(await service().api.read_shared_file(asked["token"], asked["file_id"]), asked["name"])
+
+
+def _api(request: Request) -> AgentApi:
+    return calling(service().api, caller(request.headers))
 
 
 def _given(file: StoredFile | None, called: str) -> Response:

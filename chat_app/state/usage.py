@@ -7,14 +7,15 @@ from typing import Any
 
 import reflex as rx
 
+from agent_core.errors import AccessDeniedError
 from agent_core.usage import Tally, UsageSummary
-from chat_app.state.service import service
+from chat_app.state.asking import Asking
 
 SPANS = (7, 30, 90)
 """Days, today included, to choose from."""
 
 
-class Usage(rx.State):
+class Usage(Asking, rx.State):
     """A report on the last so many days.
 
     Attributes:
@@ -42,7 +43,11 @@ class Usage(rx.State):
         first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
             days=days - 1
         )
-        self.report = report(await service().api.usage_summary(since=first), first, days)
+        try:
+            found = await self._api().usage_summary(since=first)
+        except AccessDeniedError:
+            found = UsageSummary()
+        self.report = report(found, first, days)
 
 
 def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:

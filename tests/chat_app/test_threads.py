@@ -13,8 +13,9 @@ import reflex as rx
 
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
-from chat_app.state import Archive, Search
+from chat_app.state import Archive
 from chat_app.state.feed import Feed
+from chat_app.state.search import hits_for
 from chat_app.state.service import Service
 from chat_app.state.threads import ThreadRows
 from chat_app.state.view import ThreadItem, ThreadPatch
@@ -274,16 +275,13 @@ async def test_a_search_finds_titles_and_messages(serve: Serve) -> None:
     async with serve([["A harbour."]]) as shared:
         thread = await shared.api.create_thread("What lies by the sea?")
         await shared.api.wait_until_idle(thread.id, 10)
-        root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
-        state: Search = await root.get_state(Search)
         reply = (await shared.api.list_messages(thread.id))[-1].id
         for query, found in {
             "SEA": [("", ""), ("msg", "What lies by the sea?")],
             "harbour": [(reply, "A harbour.")],
             "zebra": [],
         }.items():
-            hits, trouble = await state.hits_for(query)
-            assert trouble == ""
+            hits = await hits_for(shared.api, query)
             shown = [(hit.message_id, hit.snippet) for hit in hits]
             assert [(name if name in ("", reply) else "msg", words) for name, words in shown] == found
-        assert await state.hits_for("x" * 10_000) == ([], "")
+        assert await hits_for(shared.api, "x" * 10_000) == []

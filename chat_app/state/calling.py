@@ -1,0 +1,33 @@
+"""An API as one person calls it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, cast
+
+from agent_core import AgentApi, CallContext
+
+
+class _Calling:
+    """An API whose methods get `ctx` with every call."""
+
+    def __init__(self, api: AgentApi, ctx: CallContext) -> None:
+        self._api = api
+        self._ctx = ctx
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._api, name)
+        function = getattr(found, "__func__", None)
+        return partial(found, ctx=self._ctx) if function and _takes_ctx(function) else found
+
+
+def calling(api: AgentApi, ctx: CallContext | None) -> AgentApi:
+    """Return `api` as `ctx` calls it: the same methods, and nobody has to think of `ctx=`."""
+    return api if ctx is None else cast(AgentApi, _Calling(api, ctx))
+
+
+@lru_cache(maxsize=256)
+def _takes_ctx(function: Callable[..., Any]) -> bool:
+    return "ctx" in inspect.signature(function).parameters

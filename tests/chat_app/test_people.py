@@ -1,0 +1,203 @@
+"""Two people in two browsers: what one has, the other neither sees nor reaches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+import reflex as rx
+from reflex.istate.data import HeaderData
+
+from agent_core import Agent, AgentApi, CallContext, Runtime, define_agent_api
+from agent_core.errors import AccessDeniedError, ValidationError
+from agent_core.testing import ScriptedModel, eventually
+from chat_app import extensions
+from chat_app.extensions import IDENTITY, caller, register_identity
+from chat_app.hooks import use_agent_chat, use_messages, use_thread
+from chat_app.state import Inbox, OpenThread, ThreadList
+from chat_app.state.people import KEPT, People
+from chat_app.state.schedules import Schedules
+from chat_app.state.search import hits_for
+from chat_app.state.uploads import routes
+from chat_app.state.usage import Usage
+from tests.chat_app.support import Serve
+
+Tabs = Callable[..., Awaitable[Any]]
+
+
+def by_header(headers: Mapping[str, str]) -> CallContext | None:
+    name = headers.get("x-person")
+    return CallContext(name, {"by": "header"}) if name else None
+
+
+@pytest.fixture
+def people() -> Iterator[None]:
+    """An app in which a header says who asks."""
+    register_identity(by_header)
+    yield
+    IDENTITY.clear()
+
+
+@pytest.fixture
+def tab() -> Tabs:
+    """A state of a tab in somebody's browser."""
+
+    async def opened(kind: type[rx.State], name: str) -> Any:
+        root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+        headers = HeaderData.from_router_data({"headers": {"x-person": name} if name else {}})
+        root.router = replace(root.router, headers=headers)
+        return await root.get_state(kind)
+
+    return opened
+
+
+async def own(ctx: CallContext | None, thread_id: str) -> None:
+    if ctx is None or OWNERS.get(thread_id, ctx.user_id) != ctx.user_id:
+        raise AccessDeniedError("This thread is somebody else's.")
+
+
+OWNERS: dict[str, str | None] = {}
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[AgentApi]:
+    async with Runtime("sqlite://") as runtime:
+        agent = Agent("clerk", ScriptedModel(lambda _: ["Hello."]))
+        yield define_agent_api(runtime, agent, authorization_callback=own)
+
+
+def who(state: rx.State) -> CallContext | None:
+    return by_header(state.router.headers.raw_headers)
+
+
+async def test_a_page_of_hooks_says_who_asks_with_every_call(api: AgentApi, tab: Tabs) -> None:
+    chat = use_agent_chat(api, context=who)
+    ada, bob = await tab(chat, "ada"), await tab(chat, "bob")
+    await ada.send_message("A secret")
+    thread = await api.list_threads(user_id="ada")
+    OWNERS[ada.open_id] = "ada"
+    assert [found.id for found in thread] == [ada.open_id]
+    await api.wait_until_idle(ada.open_id, 10, ctx=CallContext("ada"))
+    await ada.load()
+    assert [row.text for row in ada.messages] == ["A secret", "Hello."]
+    await bob.load(ada.open_id)
+    assert (bob.phase, bob.messages) == ("missing", [])
+    bob.open_id = ada.open_id  # as a browser that lies would have it
+    for act in (bob.stop, bob.resume, lambda: bob.send_message("Mine?"), lambda: bob.go_on("More")):
+        bob.notice, bob.ended = "", "length"
+        await act()
+        assert "somebody else" in bob.notice
+    assert len(await api.list_messages(ada.open_id, ctx=CallContext("ada"))) == 2
+
+
+@pytest.mark.parametrize("hook", [use_agent_chat, use_messages, use_thread])
+def test_another_context_is_another_class_and_an_async_one_is_refused(hook: Any) -> None:
+    async def later(_: rx.State) -> CallContext:
+        raise AssertionError
+
+    assert hook(context=who) is hook(context=who) is not hook()
+    for wrong in (later, "ada"):
+        with pytest.raises(ValidationError, match="plain function"):
+            hook(context=wrong)
+
+
+async def test_on_the_apps_pages_each_person_has_their_own_threads(
+    people: None, serve: Serve, tab: Tabs
+) -> None:
+    async with serve(lambda _: ["Hello."]) as shared:
+        ada, bob = await tab(OpenThread, "ada"), await tab(OpenThread, "bob")
+        await ada.send("A secret", "msg_1", [])
+        assert ada.open_id, ada.notice
+        await shared.api.wait_until_idle(ada.open_id, 10, ctx=CallContext("ada"))
+        for name, titles in (("ada", ["A secret"]), ("bob", []), ("", [])):
+            rows = await tab(ThreadList, name)
+            rows._open()
+            feed = rows._lists().feed
+            await feed.reach(rows._window)
+            assert [item.title for item in feed.newest] == titles, name
+        bob.open_id = ada.open_id
+        await bob._do("list_messages")
+        assert "somebody else" in bob.notice
+        assert await hits_for((await tab(OpenThread, "bob"))._api(), "secret") == []
+        assert len(await hits_for(ada._api(), "secret")) == 2
+        for name, requests in (("ada", 1), ("bob", 0), ("", 0)):
+            usage = await tab(Usage, name)
+            await usage.open()
+            assert usage.report["total"]["requests"] == requests
+
+
+async def test_a_list_is_live_for_its_person_alone(people: None, serve: Serve, tab: Tabs) -> None:
+    async with serve(lambda _: ["Hello."]) as shared:
+        ada, bob = await tab(ThreadList, "ada"), await tab(ThreadList, "bob")
+        for rows in (ada, bob):
+            rows._open()
+        with ada._feed().watched(ada._window), bob._feed().watched(bob._window):
+            await ada._feed().reach(ada._window)
+            await bob._feed().reach(bob._window)
+            await shared.api.create_thread("Mine", ctx=CallContext("ada"))
+            await eventually(lambda: [item.title for item in ada._feed().newest] == ["Mine"])
+            assert bob._feed().newest == []
+
+
+async def test_nobody_who_is_not_signed_in_can_do_anything(people: None, serve: Serve, tab: Tabs) -> None:
+    async with serve(lambda _: ["Hello."]) as shared:
+        stranger = await tab(OpenThread, "")
+        await stranger.send("Let me in", "msg_1", [])
+        assert (stranger.rejected, stranger.open_id) == ("msg_1", "")
+        assert "sign in" in stranger.notice
+        schedules, inbox = await tab(Schedules, ""), await tab(Inbox, "")
+        await schedules._read()
+        inbox._show()
+        assert (schedules.items, inbox.items) == ([], [])
+        assert await shared.api.list_threads() == []
+        with pytest.raises(AccessDeniedError):
+            await shared.api.get_thread((await shared.api.create_thread("x", ctx=CallContext("ada"))).id)
+
+
+async def test_files_go_by_the_same_rule(people: None, serve: Serve, tab: Tabs) -> None:
+    async with serve(lambda _: ["Hello."]) as shared:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(routes), base_url="http://here")
+        sent = {"x-filename": "a.txt"}
+        assert (await client.post("/uploads", content=b"words", headers=sent)).status_code == 403
+        mine = (await client.post("/uploads", content=b"words", headers=sent | {"x-person": "ada"})).json()[
+            "part"
+        ]
+        thread = await shared.api.create_thread([mine], ctx=CallContext("ada"))
+        path = f"/files/{thread.id}/{mine['url'].removeprefix('attachment:')}/a.txt"
+        asked = [await client.get(path, headers={"x-person": name}) for name in ("ada", "bob", "")]
+        found = [answer.status_code for answer in asked]
+        assert found == [200, 404, 404]
+
+
+async def test_lists_that_nobody_watches_are_forgotten(api: AgentApi) -> None:
+    people = People()
+    first = people.lists("first", api)
+    with first.feed.watched(Any):  # type: ignore[arg-type]
+        for number in range(KEPT + 10):
+            people.lists(f"p{number}", api)
+        assert len(people._here) == KEPT
+        assert people.lists("first", api) is first
+    tasks = [task for _, task in people._here.values()]
+    await people.close()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*tasks)
+    assert all(task.done() for task in tasks)
+
+
+def test_headers_are_read_whatever_their_letters_and_one_function_says_who(people: None) -> None:
+    assert (found := caller({"X-Person": "ada"})) is not None
+    assert found.user_id == "ada"
+    with pytest.raises(AccessDeniedError, match="sign in"):
+        caller({})
+    assert register_identity(by_header) is by_header
+    with pytest.raises(ValidationError, match="Two functions"):
+        register_identity(lambda _: None)
+    with pytest.raises(ValidationError, match="plain function"):
+        register_identity("x-person")  # pyright: ignore[reportArgumentType]
+    IDENTITY.clear()
+    assert extensions.caller({}) is None, "an app that knows no people asks nobody"
