@@ -37,6 +37,7 @@ class ScheduleMethods(ApiBase):
         missed: Missed = "run_once",
         max_runs: int | None = None,
         schedule_id: str | None = None,
+        agent: str | None = None,
         ctx: CallContext | None = None,
     ) -> Schedule:
         """Send a prompt whenever a trigger comes due; it survives every restart.
@@ -55,6 +56,8 @@ class ScheduleMethods(ApiBase):
                 "run_once" makes one late run of them all, "skip" none.
             max_runs: it is over after so many.
             schedule_id: the idempotency key: made twice, it is one schedule.
+            agent: of the threads that it makes, by the name that the runtime knows it by; None: this
+                API's own. A thread that is there keeps its agent.
             ctx: who calls; the schedule and the threads that it makes become theirs.
 
         Raises:
@@ -68,7 +71,7 @@ class ScheduleMethods(ApiBase):
         new = NewSchedule(
             id=_checked_schedule_id(schedule_id),
             thread_id=thread_id,
-            agent=self.agent.name,
+            agent=self.agent.name if agent is None else self._agent_name(agent),
             user_id=ctx.user_id if ctx else None,
             title=None if title is None else clean_text(title),
             parts=prompt_parts(prompt),

@@ -6,7 +6,7 @@ import reflex as rx
 
 from chat_app.components.controls import button, icon_button, testid
 from chat_app.state import Offers, OpenThread
-from chat_app.state.choosing import ASSISTANT, Option
+from chat_app.state.offers import ASSISTANT, Option
 from chat_app.words import say
 
 PANEL = "answers"
@@ -35,12 +35,7 @@ def picker() -> rx.Component:
 def agents() -> rx.Component:
     """The agents; another one answers from the next turn on."""
     return rx.el.select(
-        rx.foreach(
-            Offers.agents,
-            lambda option: rx.el.option(
-                rx.cond(option.value == ASSISTANT, say("picker.assistant"), option.label), value=option.value
-            ),
-        ),
+        rx.foreach(Offers.agents, agent_option),
         value=OpenThread.agent,
         on_change=OpenThread.choose_agent,
         aria_label=say("picker.agent"),
@@ -66,6 +61,13 @@ def _models(**props: Any) -> rx.Component:
         value=rx.cond(OpenThread.model == "", Offers.models[0].value, OpenThread.model),
         on_change=OpenThread.choose_model,
         **props,
+    )
+
+
+def agent_option(option: rx.Var[Option]) -> rx.Component:
+    """One agent in a list of them."""
+    return rx.el.option(
+        rx.cond(option.value == ASSISTANT, say("picker.assistant"), option.label), value=option.value
     )
 
 

@@ -3,7 +3,9 @@
 import reflex as rx
 
 from chat_app.components.controls import button, testid
+from chat_app.components.picker import agent_option
 from chat_app.react.beside import moment
+from chat_app.state.offers import ASSISTANT
 from chat_app.state.schedules import Schedules
 from chat_app.words import say
 
@@ -55,6 +57,7 @@ def schedule_form() -> rx.Component:
                 custom_attrs=testid("schedule-prompt"),
             ),
         ),
+        _where(),
         _when(),
         _upcoming(),
         button(
@@ -65,6 +68,38 @@ def schedule_form() -> rx.Component:
         class_name="schedule-form",
         no_validate=True,
         custom_attrs=testid("schedule-form"),
+    )
+
+
+def _where() -> rx.Component:
+    """In which thread; and for threads of their own, who answers, where there are several."""
+    form = Schedules.form
+    return rx.el.div(
+        _field(
+            "thread",
+            say("schedules.thread"),
+            rx.el.select(
+                rx.el.option(say("schedules.thread_new"), value=""),
+                rx.foreach(Schedules.threads, lambda one: rx.el.option(one.label, value=one.value)),
+                value=form["thread"],
+                on_change=lambda value: Schedules.fill("thread", value),
+                custom_attrs=testid("schedule-thread"),
+            ),
+        ),
+        rx.cond(
+            (Schedules.agents.length() > 1) & (form["thread"] == ""),
+            _field("agent", say("picker.agent"), _agents()),
+        ),
+        class_name="field-row",
+    )
+
+
+def _agents() -> rx.Component:
+    return rx.el.select(
+        rx.foreach(Schedules.agents, agent_option),
+        value=rx.cond(Schedules.form["agent"] == "", ASSISTANT, Schedules.form["agent"]),
+        on_change=lambda value: Schedules.fill("agent", value),
+        custom_attrs=testid("schedule-agent"),
     )
 
 

@@ -25,6 +25,8 @@ def schedule_row(item: Item) -> rx.Component:
         rx.el.p(item.prompt, class_name="schedule-prompt", dir="auto"),
         rx.el.p(
             _when(item),
+            rx.cond(item.thread != "", link(say("schedules.in_thread"), to="/chat/" + item.thread.to(str))),
+            rx.cond(item.agent != "", rx.el.span(item.agent)),
             rx.cond(
                 (item.next_at > 0) & (item.status == "active"),
                 rx.el.span(say("schedules.next"), " ", moment(at=item.next_at)),

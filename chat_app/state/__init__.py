@@ -1,8 +1,8 @@
 """What the pages show, and what their buttons do. Nothing here must survive: rows are the truth."""
 
 from chat_app.state.actions import Actions
-from chat_app.state.choosing import Offers
 from chat_app.state.inbox import Inbox
+from chat_app.state.offers import Offers
 from chat_app.state.search import Search
 from chat_app.state.stream import Stream
 from chat_app.state.thread import OpenThread

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import reflex as rx
@@ -10,39 +10,10 @@ import reflex as rx
 from agent_core import Thread
 from agent_core.errors import AgentCoreError, ValidationError
 from chat_app.answers import Answers, answers_from
-from chat_app.extensions import OFFERED
 from chat_app.state.follower import Follower
+from chat_app.state.offers import ASSISTANT
 from chat_app.state.opened import Opened
 from chat_app.state.service import service
-
-ASSISTANT = "assistant"
-"""The app's own agent."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """One of several to choose from."""
-
-    value: str
-    label: str
-
-
-class Offers(rx.State):
-    """The agents and models there are to choose from.
-
-    Attributes:
-        models: of the app's own agent; the first answers where none is chosen.
-    """
-
-    agents: list[Option] = []
-    models: list[Option] = []
-
-    @rx.event
-    def open(self):
-        """Show what this process offers."""
-        others = [Option(name, title) for name, title in OFFERED.items()]
-        self.agents = [Option(ASSISTANT, ""), *others] if others else []
-        self.models = [Option(model.name, model.name) for model in service().offers]
 
 
 class Choosing(Opened, mixin=True):

@@ -13,6 +13,8 @@ from agent_core.triggers import At, Cron, anchored
 UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 START = {
+    "agent": "",
+    "thread": "",
     "title": "",
     "prompt": "",
     "kind": "daily",

@@ -10,13 +10,17 @@ import reflex as rx
 from agent_core import Schedule
 from agent_core.errors import AccessDeniedError, AgentCoreError, ScheduleNotFoundError
 from agent_core.triggers import zone_of
+from chat_app.extensions import OFFERED
 from chat_app.state.asking import Asking
-from chat_app.state.listing import thread_title
+from chat_app.state.listing import UNTITLED, thread_title
+from chat_app.state.offers import Option, agent_options
 from chat_app.state.planning import START, FieldError, described, next_runs, trigger_of
 from chat_app.text import clean_text, shorten
 
 ZONE_OF_BROWSER = "Intl.DateTimeFormat().resolvedOptions().timeZone"
 RUNS_SHOWN = 20
+THREADS_OFFERED = 50
+"""More threads than these nobody chooses from a list."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class ScheduleItem:
         kind, words, at, day: when it comes due, as `planning.described` says it.
         status: active, paused or over.
         next_at, last_at: seconds since the epoch, 0 for none.
+        thread: where each run is sent; "": each begins one, with
+        agent: the agent of that name; "" for the app's own.
         last_thread: where its newest run was sent.
     """
 
@@ -40,6 +46,8 @@ class ScheduleItem:
     next_at: float
     last_at: float
     last_thread: str
+    thread: str
+    agent: str
     runs: int
     missed: int
     error: str
@@ -62,6 +70,8 @@ class Schedules(Asking, rx.State):
     Attributes:
         zone: the browser's time zone.
         form: what stands in the fields; `cleared` counts how often they were emptied.
+        agents: to choose from, the app's own first; none if there is only that.
+        threads: the newest threads, to which it can be sent.
         wrong: the field that cannot be used, and `why`: a word of `planning.FieldError`, or a sentence.
         upcoming: the next runs of what stands in the form.
         opened: the schedule whose `history` is shown.
@@ -74,6 +84,8 @@ class Schedules(Asking, rx.State):
     zone: str = "UTC"
     form: dict[str, str] = START
     cleared: int = 0
+    agents: list[Option] = []
+    threads: list[Option] = []
     wrong: str = ""
     why: str = ""
     upcoming: list[float] = []
@@ -86,6 +98,7 @@ class Schedules(Asking, rx.State):
     async def open(self):
         """Show the schedules, ask the browser for its time zone, and follow what changes."""
         self.opened, self.confirming, self.notice = "", "", ""
+        self._offer()
         await self._read()
         return [rx.call_script(ZONE_OF_BROWSER, callback=Schedules.set_zone), Schedules.follow]
 
@@ -98,7 +111,19 @@ class Schedules(Asking, rx.State):
         while True:
             version = await feed.after(version)
             async with self:
+                self._offer()
                 await self._read()
+
+    def _offer(self) -> None:
+        """Show which agents and threads there are; a thread that was chosen stays in the list."""
+        feed = self._lists().feed
+        rows = [*feed.pinned, *feed.newest][:THREADS_OFFERED]
+        threads = [Option(row.id, row.title or UNTITLED) for row in rows]
+        chosen = self.form["thread"]
+        threads += [one for one in self.threads if one.value == chosen and one not in threads]
+        agents = agent_options()
+        if (agents, threads) != (self.agents, self.threads):
+            self.agents, self.threads = agents, threads
 
     async def _read(self) -> None:
         try:
@@ -140,7 +165,7 @@ class Schedules(Asking, rx.State):
 
     @rx.event
     async def create(self):
-        """Make the schedule that the form describes; each of its runs begins a thread."""
+        """Make the schedule that the form describes; its runs go to the chosen thread, or begin one each."""
         self.wrong = self.why = self.notice = ""
         try:
             if not self.form["prompt"].strip():
@@ -149,7 +174,9 @@ class Schedules(Asking, rx.State):
             if not next_runs(trigger, time.time()):
                 raise FieldError(*(("moment", "past") if self.form["kind"] == "once" else ("cron", "never")))
             title = self.form["title"].strip() or None
-            await self._api().schedule(None, self.form["prompt"], trigger, title=title)
+            thread, agent = self.form["thread"] or None, self.form["agent"] or None
+            agent = None if thread else agent
+            await self._api().schedule(thread, self.form["prompt"], trigger, title=title, agent=agent)
         except FieldError as error:
             self.wrong, self.why = error.field, error.words
             return
@@ -231,6 +258,8 @@ def _item(schedule: Schedule) -> ScheduleItem:
         next_at=schedule.next_at.timestamp() if schedule.next_at else 0,
         last_at=schedule.last_at.timestamp() if schedule.last_at else 0,
         last_thread=schedule.last_thread_id or "",
+        thread=schedule.thread_id or "",
+        agent=OFFERED.get(schedule.agent, "") if not schedule.thread_id else "",
         runs=schedule.runs,
         missed=schedule.missed_runs,
         error=clean_text(schedule.error or ""),

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 import reflex as rx
 
-from agent_core import at, cron, every
+from agent_core import Agent, at, cron, every
+from agent_core.testing import ScriptedModel
+from chat_app.extensions import OFFERED
 from chat_app.state.planning import SHOWN, START, FieldError, described, next_runs, trigger_of
 from chat_app.state.schedules import Schedules
 from chat_app.state.service import Service
+from chat_app.state.window import Window
 from tests.chat_app.support import Serve
 
 NOON = 1_750_000_000.0  # 2025-06-15 15:06:40 UTC, a Sunday
@@ -167,3 +170,40 @@ async def test_a_time_zone_that_nobody_knows_is_utc(page: Schedules) -> None:
     assert page.zone == "UTC"
     page.set_zone("Asia/Tokyo")
     assert page.zone == "Asia/Tokyo"
+
+
+async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_chosen_agent(
+    shared: Service, page: Schedules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OFFERED, "poet", "The poet")
+    shared.api.runtime.register(Agent("poet", ScriptedModel(lambda _: ["A poem."])))
+    thread = await shared.api.create_thread("Hi")
+    await shared.api.wait_until_idle(thread.id, 10)
+    await page._lists().feed.reach(Window())
+    page._offer()
+    assert [one.value for one in page.agents] == ["assistant", "poet"]
+    assert [(one.value, one.label) for one in page.threads] == [(thread.id, "Hi")]
+    for field, value in {"prompt": "Write", "agent": "poet"}.items():
+        page.fill(field, value)
+    await page.create()
+    assert (page.notice, page.form, page.items[0].agent) == ("", START, "The poet")
+    await page.run_now(page.items[0].id)
+    made = next(one for one in await shared.api.list_threads() if one.id != thread.id)
+    await shared.api.wait_until_idle(made.id, 10)
+    assert (made.agent, (await shared.api.list_messages(made.id))[-1].text) == ("poet", "A poem.")
+    for field, value in {"prompt": "Go on", "agent": "poet", "thread": thread.id}.items():
+        page.fill(field, value)
+    await page.create()
+    (item,) = [item for item in page.items if item.thread]
+    await page.run_now(item.id)
+    await shared.api.wait_until_idle(thread.id, 10)
+    said = [message.text for message in await shared.api.list_messages(thread.id)]
+    assert (item.thread, item.agent, said) == (thread.id, "", ["Hi", "Well.", "Go on", "Well."])
+    page.fill("prompt", "Lost")
+    page.fill("thread", "thread_gone")
+    await page.create()
+    assert "thread_gone" in page.notice
+    page.fill("thread", "")
+    page.fill("agent", "nobody")
+    await page.create()
+    assert "no agent" in page.notice
