@@ -265,4 +265,13 @@ class FileRow(Table, table=True):
     created_at: float
 
 
+class PersonRow(Table, table=True):
+    """What the application notes of a person; "" is whoever calls without a name."""
+
+    __tablename__: ClassVar[Any] = "agent_person"
+    id: str = Field(primary_key=True)
+    meta: str = _json("{}")
+    updated_at: float
+
+
 metadata = ThreadRow.metadata

@@ -9,7 +9,7 @@ from chat_app.pages.chat import ON_LOAD, new_chat, thread
 from chat_app.pages.not_found import not_found
 from chat_app.pages.schedules import ON_LOAD as ON_SCHEDULES
 from chat_app.pages.schedules import schedules
-from chat_app.pages.settings import BESIDE, ON_USAGE, settings, usage
+from chat_app.pages.settings import BESIDE, ON_SETTINGS, ON_USAGE, settings, usage
 from chat_app.react.beside import DENSITY_FIRST
 from chat_app.settings import load_settings
 from chat_app.state import Inbox, Stream, ThreadList
@@ -45,7 +45,7 @@ app.add_page(new_chat, route="/", title=NAME, on_load=ON_LOAD)
 app.add_page(thread, route="/chat/[thread_id]", title=NAME, on_load=ON_LOAD)
 app.add_page(inbox.inbox, route="/inbox", title=f"Inbox · {NAME}", on_load=inbox.ON_LOAD)
 app.add_page(archive.archive, route="/archive", title=f"Archived · {NAME}", on_load=archive.ON_LOAD)
-app.add_page(settings, route="/settings", title=f"Settings · {NAME}", on_load=BESIDE)
+app.add_page(settings, route="/settings", title=f"Settings · {NAME}", on_load=ON_SETTINGS)
 app.add_page(usage, route="/usage", title=f"Usage · {NAME}", on_load=ON_USAGE)
 app.add_page(schedules, route="/schedules", title=f"Schedules · {NAME}", on_load=ON_SCHEDULES)
 app.add_page(share.share, route="/share/[token]", title=NAME, on_load=Shared.open)

@@ -13,6 +13,7 @@ from agent_core.api.base import Authorize, StatusHook
 from agent_core.api.branches import BranchMethods
 from agent_core.api.files import FileMethods
 from agent_core.api.observing import ObservingMethods
+from agent_core.api.people import PeopleMethods
 from agent_core.api.queued import QueuedMethods
 from agent_core.api.reading import ReadingMethods
 from agent_core.api.schedules import ScheduleMethods
@@ -39,6 +40,7 @@ class AgentApi(
     ToolCallMethods,
     ObservingMethods,
     ScheduleMethods,
+    PeopleMethods,
 ):
     """The methods of one agent's threads."""
 

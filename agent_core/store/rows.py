@@ -16,6 +16,7 @@ STREAM: Table = tables.metadata.tables["agent_stream"]
 DELTA: Table = tables.metadata.tables["agent_delta"]
 CALL: Table = tables.metadata.tables["agent_tool_call"]
 FILE: Table = tables.metadata.tables["agent_file"]
+PERSON: Table = tables.metadata.tables["agent_person"]
 SCHEDULE: Table = tables.metadata.tables["agent_schedule"]
 WAKE_UP: Table = tables.metadata.tables["agent_wake_up"]
 
@@ -63,3 +64,8 @@ WORK_FEED = "work"
 def idle_feed(thread_id: str) -> str:
     """Return the name of the feed that is told only when a thread becomes idle or is deleted."""
     return f"idle:{thread_id}"
+
+
+def person_feed(name: str) -> str:
+    """Return the name of the feed that is told when what is noted of a person has changed."""
+    return f"person:{name}"

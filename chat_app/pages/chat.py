@@ -9,10 +9,10 @@ from chat_app.components.run_drawer import run_drawer
 from chat_app.components.shell import shell
 from chat_app.components.topbar import topbar
 from chat_app.components.turn import notice
-from chat_app.state import Inbox, Offers, OpenThread, Stream, ThreadList, Timeline
+from chat_app.state import Defaults, Inbox, Offers, OpenThread, Stream, ThreadList, Timeline
 from chat_app.words import say
 
-ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Inbox.open, Timeline.open]
+ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Defaults.open, Inbox.open, Timeline.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor."""
 
 

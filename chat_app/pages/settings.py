@@ -3,22 +3,24 @@
 import reflex as rx
 
 from chat_app.components.controls import testid
+from chat_app.components.defaults import defaults_form
 from chat_app.components.places import tabs
 from chat_app.components.sheet import section, sheet
 from chat_app.components.shell import shell
 from chat_app.react.beside import preferences
 from chat_app.react.beside import usage as usage_report
-from chat_app.state import Inbox, Stream, ThreadList
+from chat_app.state import Defaults, Inbox, Offers, Stream, ThreadList
 from chat_app.state.usage import SPANS, Usage
 from chat_app.words import FILES, LANGUAGES, say
 
 BESIDE = [Stream.leave, ThreadList.open, Inbox.open]
 """What every page beside the threads does first: it shows none of them, and the list."""
+ON_SETTINGS = [*BESIDE, Offers.open, Defaults.open]
 ON_USAGE = [*BESIDE, Usage.open]
 
 
 def settings() -> rx.Component:
-    """`/settings`: theme, density, the key that sends, the language."""
+    """`/settings`: theme, density, the key that sends, the language; and how new chats are answered."""
     return shell(
         sheet(
             tabs("/settings"),
@@ -30,7 +32,8 @@ def settings() -> rx.Component:
             ),
             section(
                 say("settings.answers"),
-                rx.el.p(say("settings.answers_where"), class_name="field-note"),
+                defaults_form(),
+                name="new-chats",
             ),
         ),
         bar=rx.el.h1(say("settings.title")),

@@ -1,6 +1,7 @@
 """What the pages show, and what their buttons do. Nothing here must survive: rows are the truth."""
 
 from chat_app.state.actions import Actions
+from chat_app.state.defaults import Defaults
 from chat_app.state.inbox import Inbox
 from chat_app.state.offers import Offers
 from chat_app.state.search import Search
@@ -12,6 +13,7 @@ from chat_app.state.timeline import Timeline
 __all__ = [
     "Actions",
     "Archive",
+    "Defaults",
     "Inbox",
     "Offers",
     "OpenThread",

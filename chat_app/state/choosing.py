@@ -31,6 +31,9 @@ class Choosing(Opened, mixin=True):
     instructions: str = ""
     temperature: str = ""
     answers_error: str = ""
+    _chosen: bool = (
+        False  # for the chat that is about to be begun: what the person prefers elsewhere must wait
+    )
 
     @rx.var
     def may_choose_model(self) -> bool:
@@ -49,6 +52,11 @@ class Choosing(Opened, mixin=True):
         degrees = "" if answers.temperature is None else f"{answers.temperature:g}"
         self._set(agent=agent, model=answers.model, instructions=answers.instructions, temperature=degrees)
 
+    def _begin_with(self, agent: str, answers: Answers) -> None:
+        """Take over what the person wants for new chats, unless they have chosen otherwise for this one."""
+        if not self.open_id and not self._chosen:
+            self._show_answers(agent, answers)
+
     def _answers(self) -> Answers:
         return answers_from(self.model, self.instructions, self.temperature)
 
@@ -65,7 +73,7 @@ class Choosing(Opened, mixin=True):
     async def choose_agent(self, name: str):
         """Let another agent answer, from the next turn on."""
         if not self.open_id:
-            self.agent = name
+            self.agent, self._chosen = name, True
             return
         self.notice = ""
         try:
@@ -94,6 +102,7 @@ class Choosing(Opened, mixin=True):
     async def _change(self, **chosen: Any) -> None:
         """Change how the thread is answered, and nothing else of what is known of it."""
         if not self.open_id:
+            self._chosen = True
             self._show_answers(self.agent, replace(self._answers(), **chosen))
             return
         self.notice = ""

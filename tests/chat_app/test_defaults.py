@@ -1,0 +1,132 @@
+"""What a person wants for new chats: taken over when one is begun, overruled by what is chosen for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reflex as rx
+
+from agent_core import Agent
+from agent_core.testing import ScriptedModel
+from chat_app.answers import Answers
+from chat_app.extensions import OFFERED
+from chat_app.models import ModelChoice
+from chat_app.settings import Settings
+from chat_app.state import Defaults, OpenThread
+from chat_app.state.defaults import KEY, wanted
+from chat_app.state.service import Service, opened
+
+Tabs = Callable[[], Awaitable[tuple[Defaults, OpenThread]]]
+OFFERS = [ModelChoice("a", ""), ModelChoice("b", "")]
+
+
+@pytest.fixture
+async def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
+    monkeypatch.setitem(OFFERED, "poet", "The poet")
+    async with app(tmp_path) as service:
+        yield service
+
+
+def app(folder: Path) -> Any:
+    settings = Settings(database_url=f"sqlite:///{folder / 'agents.db'}", data_dir=folder)
+    agent = Agent("assistant", ScriptedModel(lambda _: ["Hello."]))
+    return opened(settings, OFFERS[0], agent, offers=OFFERS)
+
+
+@pytest.fixture
+def tab() -> Tabs:
+    async def open_tab() -> tuple[Defaults, OpenThread]:
+        root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+        defaults, thread = await root.get_state(Defaults), await root.get_state(OpenThread)
+        await defaults.open()
+        return defaults, thread
+
+    return open_tab
+
+
+FORM = {"agent": "assistant", "model": "b", "instructions": " Be brief. ", "temperature": "0,5"}
+MINE = Answers("b", "Be brief.", 0.5)
+
+
+async def test_a_new_chat_takes_them_over_in_every_tab(shared: Service, tab: Tabs) -> None:
+    (settings, here), (_, there_before) = await tab(), await tab()
+    await settings.save(FORM)
+    assert (settings.error, settings.saved) == ("", True)
+    assert (here.model, here.instructions, here.temperature) == ("b", "Be brief.", "0.5"), (
+        "in this tab at once"
+    )
+    assert there_before.model == "", "until its subscription tells it"
+    _, there = await tab()
+    await there.send("Hi", "msg_1", [])
+    thread = await shared.api.get_thread(there.open_id)
+    assert thread is not None
+    assert (thread.agent, Answers.of(thread.metadata)) == ("assistant", MINE)
+
+
+async def test_what_is_chosen_for_a_chat_wins_and_the_next_one_begins_anew(
+    shared: Service, tab: Tabs
+) -> None:
+    settings, here = await tab()
+    await settings.save(FORM)
+    await here.choose_model("a")
+    await settings.open()  # as a reload does
+    await here.send("Hi", "msg_1", [])
+    thread = await shared.api.get_thread(here.open_id)
+    assert thread is not None
+    assert Answers.of(thread.metadata) == Answers("a", "Be brief.", 0.5)
+    await settings.save(FORM | {"instructions": "Be long."})
+    assert here.instructions != "Be long.", "an open chat stays as it is"
+    here.open("")
+    await settings.open()
+    assert (here.model, here.instructions) == ("b", "Be long.")
+
+
+async def test_another_agent_is_taken_over_without_what_only_the_apps_own_takes(
+    shared: Service, tab: Tabs
+) -> None:
+    shared.api.runtime.register(Agent("poet", ScriptedModel(lambda _: ["A poem."])))
+    settings, here = await tab()
+    await settings.save(FORM | {"agent": "poet"})
+    assert here.agent == "poet"
+    await here.send("Hi", "msg_1", [])
+    thread = await shared.api.get_thread(here.open_id)
+    assert thread is not None
+    assert (thread.agent, thread.metadata) == ("poet", {})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"temperature": "hot"}, "0 to 2"),
+        ({"model": "x"}, "not offered"),
+        ({"instructions": "x" * 20_001}, "most"),
+    ],
+)
+async def test_what_cannot_be_used_is_told_and_changes_nothing(
+    shared: Service, tab: Tabs, wrong: dict[str, str], words: str
+) -> None:
+    settings, _ = await tab()
+    await settings.save(FORM)
+    await settings.save(FORM | wrong)
+    assert words in settings.error
+    assert not settings.saved
+    assert wanted(await shared.api.get_preferences()) == ("assistant", MINE)
+
+
+async def test_they_outlive_a_restart_and_what_is_not_offered_any_more_is_left_out(
+    tmp_path: Path, tab: Tabs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app(tmp_path):
+        settings, _ = await tab()
+        await settings.save(FORM)
+    async with app(tmp_path) as service:
+        settings, here = await tab()
+        assert (settings.model, here.instructions) == ("b", "Be brief.")
+        await service.api.change_preferences({KEY: {"agent": "gone", "answers": {"model": "gone"}}})
+        settings, here = await tab()
+        assert (settings.agent, here.agent, here.model) == ("assistant", "assistant", "")
+        await service.api.change_preferences({KEY: "nonsense"})
+        assert wanted(await service.api.get_preferences()) == ("assistant", Answers())
