@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +23,8 @@ from chat_app.serve.preflight import NotReadyError
 
 SOURCES = ("chat_app", "agent_core", "assets", "reflex.lock", "rxconfig.py", "requirements.txt")
 LOG_LINES = 40
+KEPT_SECONDS = 7 * 24 * 3600
+"""How long the scripts of earlier builds are served: a tab that is still open asks for those of its own."""
 
 
 def web_directory(port: int) -> Path:
@@ -48,15 +54,16 @@ def build(port: int, extensions: Sequence[Path] = ()) -> None:
     web = web_directory(port)
     (web / "fingerprint").unlink(missing_ok=True)
     ports = {"REFLEX_FRONTEND_PORT": str(port), "REFLEX_BACKEND_PORT": str(port)}
-    done = subprocess.run(
-        [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"],
-        env=os.environ | ports,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    with earlier_scripts(web / "build" / "client" / "assets"):
+        done = subprocess.run(
+            [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"],
+            env=os.environ | ports,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     if done.returncode or not (web / "build" / "client").is_dir():
         words = "\n".join(done.stdout.splitlines()[-LOG_LINES:])
         raise NotReadyError(
@@ -66,6 +73,24 @@ def build(port: int, extensions: Sequence[Path] = ()) -> None:
     (web / "fingerprint").write_text(
         fingerprint(port, extensions)
     )  # only now: the build may update reflex.lock
+
+
+@contextmanager
+def earlier_scripts(assets: Path) -> Iterator[None]:
+    """Keep what a new build deletes from `assets` for a week; the names hold hashes of what is in the files.
+
+    The age of a file is that of its build, which copies keep.
+    """
+    with tempfile.TemporaryDirectory(prefix="earlier-") as folder:
+        if assets.is_dir():
+            shutil.copytree(assets, folder, dirs_exist_ok=True)
+        yield
+        for earlier in Path(folder).rglob("*"):
+            place = assets / earlier.relative_to(folder)
+            fresh = earlier.is_file() and time.time() - earlier.stat().st_mtime < KEPT_SECONDS
+            if fresh and assets.is_dir() and not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(earlier, place)
 
 
 def fingerprint(port: int, extensions: Sequence[Path] = ()) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,30 @@ def test_what_python_and_reflex_leave_behind_is_no_change(sources: Path) -> None
 
 def test_pages_built_for_another_port_are_not_current(sources: Path) -> None:
     assert not frontend.is_current(3001)
+
+
+def test_the_scripts_of_earlier_pages_stay_for_a_week(tmp_path: Path) -> None:
+    assets = tmp_path / "assets"
+    with frontend.earlier_scripts(assets):  # the first build
+        assets.mkdir()
+        for name in ("page-1.js", "same-1.js", "old-0.js"):
+            (assets / name).write_text(name)
+    aged = time.time() - frontend.KEPT_SECONDS - 60
+    os.utime(assets / "old-0.js", (aged, aged))
+    for number in (2, 3):
+        with frontend.earlier_scripts(assets):
+            shutil.rmtree(assets)
+            assets.mkdir()
+            (assets / "same-1.js").write_text("as this build made it")
+            (assets / f"page-{number}.js").touch()
+    assert sorted(path.name for path in assets.iterdir()) == [
+        "page-1.js",
+        "page-2.js",
+        "page-3.js",
+        "same-1.js",
+    ]
+    assert (assets / "page-1.js").read_text() == "page-1.js"
+    assert (assets / "same-1.js").read_text() == "as this build made it"
 
 
 def test_two_ports_build_in_two_folders(monkeypatch: pytest.MonkeyPatch) -> None:
