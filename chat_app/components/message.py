@@ -53,7 +53,26 @@ def queued_message(message: rx.Var[MessageView]) -> rx.Component:
     return rx.el.article(
         file_list(files=message.files),
         rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
-        rx.el.span(say("message.waits"), class_name="more"),
+        rx.el.div(
+            rx.el.span(say("message.waits")),
+            rx.el.button(
+                icon("undo-2", 14),
+                say("message.take_back"),
+                type="button",
+                title=say("message.take_back_why"),
+                on_click=Actions.take_back(message.id).throttle(1000),  # a double click is one
+                custom_attrs=testid("take-back"),
+            ),
+            rx.el.button(
+                icon("arrow-up", 14),
+                say("message.send_now"),
+                type="button",
+                title=say("message.send_now_why"),
+                on_click=Actions.send_now(message.id).throttle(1000),
+                custom_attrs=testid("send-now"),
+            ),
+            class_name="more waiting",
+        ),
         class_name="message user queued",
         aria_label=say("message.yours_queued"),
         custom_attrs=testid("message", role="user", message_id=message.id, queued=True),

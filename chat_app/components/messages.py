@@ -19,7 +19,7 @@ def messages() -> rx.Component:
         rx.foreach(OpenThread.turn, lambda message: keyed(message.id, turn_message(message=message))),
         turn_state(),
         rx.foreach(OpenThread.queued, lambda message: keyed(message.id, queued_message(message=message))),
-        outbox(thread=OpenThread.open_id, known=OpenThread.known),
+        outbox(thread=OpenThread.open_id, sent=OpenThread.sent, known=OpenThread.known),
         thread=OpenThread.open_id,
         anchor=OpenThread.anchor,
         sent=OpenThread.sent,

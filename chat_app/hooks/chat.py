@@ -154,8 +154,8 @@ class Chat(Opened, mixin=True):
             await self._read()
         return event
 
-    async def _begin(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
-        return await self._api().create_thread(prompt, message_id=message_id, **self.place.new_thread)
+    async def _begin(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
+        return await self._api().create_thread(prompt, message_id=message_id, **named | self.place.new_thread)
 
     def _turn_to(self, thread_id: str) -> Any:
         self.kept = thread_id

@@ -82,6 +82,7 @@ function useReason({ maxBytes, maxFiles }) {
       too_many: say("upload.too_many", "{name} is too many: a message takes {most} files.", { name, most: maxFiles }),
       empty: say("upload.empty", "{name} is empty.", { name }),
       kind: say("upload.kind", "{name} cannot be read here: pictures (PNG, JPEG, GIF, WebP), PDF, text and code can.", { name }),
+      interrupted: say("upload.interrupted", "{name} had not arrived when the page was left. Attach it again, or remove it.", { name }),
     })[error] ?? say("upload.failed", "{name} could not be uploaded. Remove it and try once more.", { name });
 }
 

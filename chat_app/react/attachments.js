@@ -6,11 +6,13 @@ import { useSyncExternalStore } from "react";
 import { getBackendURL } from "$/utils/state";
 
 const KEPT = "chat:files:";
+const UNDER_WAY = "chat:uploading:"; // in this tab: a page that is loaded anew says which must be given again
 const NOTHING = [];
 
 const lists = new Map(); // by thread
 const listeners = new Set();
 let last = 0;
+let leaving = false;
 
 /** The address of a path of our own server. */
 export function serverUrl(path) {
@@ -23,7 +25,8 @@ function read(thread) {
   if (!lists.has(thread)) {
     let kept = NOTHING;
     try {
-      kept = JSON.parse(localStorage.getItem(KEPT + thread) ?? "[]");
+      const lost = JSON.parse(sessionStorage.getItem(UNDER_WAY + thread) ?? "[]");
+      kept = [...JSON.parse(localStorage.getItem(KEPT + thread) ?? "[]"), ...lost.map((file) => ({ ...file, error: "interrupted" }))];
     } catch {
       // private mode, or a damaged store
     }
@@ -38,6 +41,9 @@ function write(thread, files) {
     const kept = files.filter((file) => file.part).map(({ part, size }) => ({ part, size }));
     if (kept.length) localStorage.setItem(KEPT + thread, JSON.stringify(kept));
     else localStorage.removeItem(KEPT + thread);
+    const lost = files.filter(isOpen).map(({ name, size }) => ({ name, size }));
+    if (lost.length) sessionStorage.setItem(UNDER_WAY + thread, JSON.stringify(lost));
+    else sessionStorage.removeItem(UNDER_WAY + thread);
   } catch {
     // they live as long as the page
   }
@@ -57,6 +63,8 @@ export const useAttachments = (thread) => useSyncExternalStore(subscribe, () => 
 
 /** Take chosen files in; those that may not be sent stay with the reason in `error`. */
 export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
+  const names = Array.from(chosen, (file) => file.name);
+  write(thread, read(thread).filter((file) => !(file.error === "interrupted" && names.includes(file.name)))); // given again
   let room = maxFiles - read(thread).filter((file) => !file.error).length;
   for (const file of chosen) {
     const entry = { key: ++last, name: file.name || "image.png", size: file.size };
@@ -73,7 +81,7 @@ export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
 
 function upload(thread, entry, file) {
   const request = new XMLHttpRequest(); // fetch tells nothing of how far it is
-  const settle = (values) => change(thread, entry.key, { request: undefined, ...values });
+  const settle = (values) => leaving || change(thread, entry.key, { request: undefined, ...values });
   request.upload.onprogress = (event) => event.lengthComputable && change(thread, entry.key, { progress: event.loaded / event.total });
   request.onload = () => {
     let answer = {};
@@ -98,15 +106,32 @@ export function removeFile(thread, key) {
   write(thread, read(thread).filter((each) => each.key !== key));
 }
 
-export const isUploading = (files) => files.some((file) => !file.part && !file.error);
+const isUploading = (file) => !file.part && !file.error;
+const isOpen = (file) => isUploading(file) || file.error === "interrupted";
 
-/** Take the files out to be sent. */
+/** Whether a file is under way or was cut off: a message without it would be half a message. */
+export const isUnfinished = (files) => files.some(isOpen);
+
+/** Take the files out to be sent; their previews go with them. */
 export function takeFiles(thread) {
   const files = read(thread);
-  for (const { preview } of files) if (preview) URL.revokeObjectURL(preview);
+  for (const { part, preview } of files) if (preview && !part) URL.revokeObjectURL(preview);
   write(thread, []);
-  return files.filter((file) => file.part).map(({ key, part, size }) => ({ key, part, size }));
+  return files.filter((file) => file.part).map(({ part, size, preview }) => ({ part, size, preview }));
 }
 
-/** Put files back whose message could not be sent. */
-export const putFiles = (thread, files) => write(thread, [...(files ?? []), ...read(thread)]);
+/** Put files back whose message was not sent, or was taken back. */
+export const putFiles = (thread, files) => write(thread, [...(files ?? []).map((file) => ({ ...file, key: ++last })), ...read(thread)]);
+
+if (typeof window !== "undefined") {
+  // Before Reflex's own listener, which ends the connection although the person may stay.
+  const warn = (event) => {
+    if (![...lists.values()].some((files) => files.some(isUploading))) return;
+    event.preventDefault();
+    event.returnValue = "";
+    event.stopImmediatePropagation();
+  };
+  window.addEventListener("beforeunload", warn, { capture: true });
+  window.addEventListener("pagehide", () => (leaving = true)); // what is cut off now has not failed
+  window.addEventListener("pageshow", () => (leaving = false));
+}

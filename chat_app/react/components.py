@@ -26,12 +26,16 @@ FILES = (
     "editing.js",
     "entities.js",
     "files.jsx",
+    "going.js",
     "hold.js",
     "looks.js",
     "lexer.js",
     "markdown.jsx",
     "math.jsx",
+    "outbox.js",
+    "outbox.jsx",
     "paint.jsx",
+    "returned.js",
     "reveal.js",
     "seek.js",
     "smooth.jsx",
@@ -94,8 +98,11 @@ class StreamMarkdown(rx.Component):
 class Composer(rx.Component):
     """The text field with Send and Stop; the draft stays in the browser.
 
-    `on_send` gets the text, the id of the new message, the parts of its files and `thread`, in whose composer
-    it was written; set `rejected` to that id to give them back when the message could not be sent. `max_bytes` is how large a file may be,
+    `thread` is the one that is shown; on a page whose address names one, it writes to that. `on_send`
+    gets the text, the id of the new message, the parts of its files and the thread, "" for a new one;
+    it may get the same message again until `sent` is its id or `known` of the outbox has it. Set
+    `rejected` to the id to give text and files back when the message could not be sent, and `returned`
+    (a `ReturnedView`) for one that was sent and taken back. `max_bytes` is how large a file may be,
     `max_files` how many there may be.
     """
 
@@ -104,6 +111,8 @@ class Composer(rx.Component):
     thread: rx.Var[str]
     running: rx.Var[bool]
     rejected: rx.Var[str]
+    returned: rx.Var[Any]
+    sent: rx.Var[str]
     placeholder: rx.Var[str]
     max_bytes: rx.Var[int]
     max_files: rx.Var[int]
@@ -112,11 +121,15 @@ class Composer(rx.Component):
 
 
 class Outbox(rx.Component):
-    """Messages on their way to the server; `known` lists the ids that have arrived."""
+    """Messages on their way to the server; `known` lists the ids that have arrived.
 
-    library = LIBRARY["composer.jsx"]
+    `sent` is the id of the message that began the thread, while that is new.
+    """
+
+    library = LIBRARY["outbox.jsx"]
     tag = "Outbox"
     thread: rx.Var[str]
+    sent: rx.Var[str]
     known: rx.Var[list[str]]
 
 

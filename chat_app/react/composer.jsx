@@ -2,16 +2,20 @@
 // Enter sends, or Ctrl+Enter if the person prefers that (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useParams } from "react-router";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { useWords } from "../../words/words.js";
 import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "./attach.jsx";
-import { isUploading, putFiles, takeFiles, useAttachments } from "./attachments.js";
+import { isUnfinished, putFiles, takeFiles, useAttachments } from "./attachments.js";
 import { isSend, useLook } from "./looks.js";
-import { messageId, post, readDraft, take, useOutbox, writeDraft } from "./drafts.js";
+import { readDraft, writeDraft } from "./drafts.js";
+import { drop, messageId, overdue, post, take } from "./outbox.js";
+import { isNew } from "./returned.js";
 
 const MAX_HEIGHT = 200;
 const LONG = 20_000; // laying out a megabyte to learn its height takes seconds
+const AGAIN_MS = 2000; // between two looks for messages that have not arrived
 
 function fit(area) {
   if (area.value.length > LONG) {
@@ -82,22 +86,63 @@ function useEscape(running, onStop) {
   }, []);
 }
 
-export function Composer({ thread = "", running, rejected = "", placeholder, maxBytes, maxFiles, onSend, onStop }) {
+/** Messages that the server never acknowledged are sent once more: their ids make that safe. */
+function useResend(thread, sent, onSend) {
+  const latest = useRef(null);
+  latest.current = { sent, onSend };
+  useEffect(() => {
+    const again = () => {
+      const { sent: arrived, onSend: sendOne } = latest.current;
+      for (const { id, text, files, tries } of overdue(thread)) {
+        if (tries && id === arrived) drop(id);
+        else sendOne(text, id, (files ?? []).map((file) => file.part), thread);
+      }
+    };
+    const first = setTimeout(again); // in development an effect ends and begins anew at once
+    const timer = setInterval(again, AGAIN_MS);
+    return () => {
+      clearTimeout(first);
+      clearInterval(timer);
+    };
+  }, [thread]);
+}
+
+/** Put words and files back: into the field, or into the draft of another thread. */
+function useReturn(thread, area, set) {
+  return useCallback(
+    (to, text, files) => {
+      const before = to === thread ? area.current.value : readDraft(to);
+      const all = [text, before].filter(Boolean).join("\n\n");
+      if (to === thread) set(all);
+      else writeDraft(to, all);
+      putFiles(to, files);
+    },
+    [thread, area, set],
+  );
+}
+
+export function Composer({ thread: shown = "", running: atWork, rejected = "", returned, sent = "", placeholder, maxBytes, maxFiles, onSend, onStop }) {
+  // The thread of the address, not the one that the server shows: it is the one that the person has turned
+  // to, from the moment of the click.
+  const thread = useParams().thread_id ?? shown;
+  const running = atWork && thread === shown;
   const { area, blank, changed, set } = useDraft(thread);
   const say = useWords();
   const files = useAttachments(thread);
   const limits = { maxBytes, maxFiles };
   const attach = (chosen) => chosen && addFiles(thread, chosen, limits);
   const dropping = useDrop(attach);
-  const uploading = isUploading(files);
+  const unfinished = isUnfinished(files);
   const nothing = blank && !files.some((file) => file.part);
   const sendKey = useLook("send");
   useEscape(running, onStop);
+  useResend(thread, sent, onSend);
+  const putBack = useReturn(thread, area, set);
 
   const send = useCallback(
     (text) => {
       if (nothing && !text.trim()) return;
-      if (uploading) return;
+      if (unfinished) return;
       const id = messageId();
       const taken = takeFiles(thread);
       post({ id, thread, text, files: taken });
@@ -105,16 +150,21 @@ export function Composer({ thread = "", running, rejected = "", placeholder, max
       set("");
       writeDraft(thread, "");
     },
-    [thread, onSend, set, nothing, uploading],
+    [thread, onSend, set, nothing, unfinished],
   );
 
   // A message that could not be sent comes back, above whatever has been written since.
   useEffect(() => {
     const item = rejected && take(rejected);
-    if (!item) return;
-    set([item.text, area.current.value].filter(Boolean).join("\n\n"));
-    putFiles(thread, item.files);
-  }, [rejected, set, area, thread]);
+    if (item) putBack(item.thread, item.text, item.files);
+  }, [rejected, putBack]);
+
+  // So does one that was taken back from the queue.
+  useEffect(() => {
+    if (!isNew(returned?.id)) return;
+    putBack(returned.thread_id, returned.text, returned.files.map((part) => ({ part })));
+    if (returned.thread_id === thread) area.current.focus();
+  }, [returned, putBack, area, thread]);
 
   // A suggestion is a message like any other.
   useEffect(() => {
@@ -161,7 +211,7 @@ export function Composer({ thread = "", running, rejected = "", placeholder, max
         <button
           type="submit"
           className="round"
-          disabled={nothing || uploading}
+          disabled={nothing || unfinished}
           aria-label={sending}
           title={`${sending} (${sendKey === "enter" ? "Enter" : "Ctrl+Enter"})`}
           data-testid="send"
@@ -171,32 +221,4 @@ export function Composer({ thread = "", running, rejected = "", placeholder, max
       )}
     </form>
   );
-}
-
-/** Messages of this page that the server has not shown yet: on the screen from the moment they are sent. */
-export function Outbox({ thread = "", known }) {
-  const items = useOutbox();
-  useEffect(() => {
-    for (const item of items) if (known?.includes(item.id)) take(item.id);
-  }, [items, known]);
-  return items
-    .filter((item) => (item.thread === thread || !item.thread) && !known?.includes(item.id))
-    .map((item) => (
-      <article key={item.id} className="message user pending" data-role="user" data-message-id={item.id} data-testid="message">
-        {item.files?.length > 0 && (
-          <div className="files">
-            {item.files.map((file) => (
-              <span key={file.key} className="file">
-                {file.part.filename}
-              </span>
-            ))}
-          </div>
-        )}
-        {item.text.trim() && (
-          <div className="bubble" dir="auto">
-            {item.text.slice(0, LONG)}
-          </div>
-        )}
-      </article>
-    ));
 }

@@ -1,15 +1,15 @@
-// What the person has written and not yet seen arrive, kept in this browser: one draft per thread, and
-// the outbox of messages that were sent and that the server has not acknowledged.
-
-import { useSyncExternalStore } from "react";
+// What the person has written and not yet sent, kept in this browser: one draft per thread.
 
 const DRAFT = "chat:draft:";
 const MAX_KEPT = 200_000; // a browser gives a site about five million characters in all
 
 function store(key, text) {
   try {
-    if (text && text.length <= MAX_KEPT) localStorage.setItem(key, text);
+    const long = text.length > MAX_KEPT; // that is kept for this tab alone, so that many do not fill the store
+    if (text && !long) localStorage.setItem(key, text);
     else localStorage.removeItem(key);
+    if (long) sessionStorage.setItem(key, text);
+    else sessionStorage.removeItem(key);
   } catch {
     // private mode or full: the draft lives as long as the page
   }
@@ -17,44 +17,10 @@ function store(key, text) {
 
 export function readDraft(thread) {
   try {
-    return localStorage.getItem(DRAFT + thread) ?? "";
+    return sessionStorage.getItem(DRAFT + thread) ?? localStorage.getItem(DRAFT + thread) ?? "";
   } catch {
     return "";
   }
 }
 
 export const writeDraft = (thread, text) => store(DRAFT + thread, text);
-
-let outbox = [];
-const listeners = new Set();
-const NOTHING = [];
-
-function change(next) {
-  outbox = next;
-  for (const listener of listeners) listener();
-}
-
-export const post = (item) => change([...outbox, item]);
-
-/** Take a message out of the outbox; returns it, or undefined. */
-export function take(id) {
-  const found = outbox.find((item) => item.id === id);
-  if (found) change(outbox.filter((item) => item !== found));
-  return found;
-}
-
-const subscribe = (listener) => {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-};
-
-export const useOutbox = () => useSyncExternalStore(subscribe, () => outbox, () => NOTHING);
-
-let last = 0;
-
-/** An id that sorts by time, for a message that the server has not seen yet. */
-export function messageId() {
-  last = Math.max(Date.now(), last + 1);
-  const bytes = crypto.getRandomValues(new Uint8Array(10));
-  return `msg_${last.toString(36).padStart(10, "0")}${Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("")}`;
-}

@@ -4,6 +4,7 @@
 
 import { useContext, useEffect, useMemo } from "react";
 import { StateStoreContext } from "$/utils/context-registry";
+import "./going.js";
 import { steadyStore } from "./hold.js";
 
 export function Steady({ root, view, children }) {

@@ -2,6 +2,7 @@
 // as they scroll up, and offers a way back. Rows put in above (`anchor` changes) don't move the view.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useParams } from "react-router";
 import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
 import { useWords } from "../../words/words.js";
 import { LiveRegion } from "./announce.jsx";
@@ -19,6 +20,8 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
   const column = useRef(null);
   const seen = useRef({ follow: true, top: 0, end: 0 });
   const [away, setAway] = useState(false);
+  const address = useParams().thread_id;
+  const leaving = address !== undefined && address !== thread; // what is shown is not what was turned to
 
   const toEnd = useCallback((behavior = "auto") => {
     seen.current.follow = true;
@@ -59,7 +62,7 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
   return (
     <div className="viewport" data-running={running}>
       <div ref={box} className="viewport-scroll" onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label={say("message.all", "Messages")} data-testid="messages">
-        <div ref={column} className="column">
+        <div ref={column} className="column" inert={leaving}>
           {children}
         </div>
       </div>

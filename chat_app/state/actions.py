@@ -9,6 +9,7 @@ from agent_core.errors import AgentCoreError
 from chat_app.state.export import file_name, to_json, to_markdown
 from chat_app.state.present import VOTE
 from chat_app.state.thread import OpenThread
+from chat_app.state.view import ReturnedView
 from chat_app.text import clean_text
 
 
@@ -35,6 +36,21 @@ class Actions(rx.State):
         """Have the message before an answer answered once more; the answer so far is kept beside."""
         opened = await self.get_state(OpenThread)
         await opened._do("regenerate", message_id)
+
+    @rx.event
+    async def take_back(self, message_id: str):
+        """Take a message that waits out of the queue; the composer gets its words and files."""
+        opened = await self.get_state(OpenThread)
+        message: Message | None = await opened._do("withdraw_message", message_id)
+        if message is not None:
+            files = [part for part in message.parts if part["type"] == "file"]
+            opened.returned = ReturnedView(message.id, message.thread_id, clean_text(message.text), files)
+
+    @rx.event
+    async def send_now(self, message_id: str):
+        """Stop what runs, and have a message that waits answered at once."""
+        opened = await self.get_state(OpenThread)
+        await opened._do("send_now", message_id)
 
     @rx.event
     async def select(self, message_id: str):

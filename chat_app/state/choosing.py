@@ -60,11 +60,12 @@ class Choosing(Opened, mixin=True):
     def _answers(self) -> Answers:
         return answers_from(self.model, self.instructions, self.temperature)
 
-    async def _begin(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
+    async def _begin(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
         own = self.agent == ASSISTANT
         return await self._api().create_thread(
             prompt,
             message_id=message_id,
+            **named,
             agent=None if own else self.agent,
             metadata=self._answers().metadata() if own and self._answers() != Answers() else None,
         )

@@ -13,6 +13,7 @@ from chat_app.state.follower import Follower, follower_of, read_times
 from chat_app.state.hints import hint
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
+from chat_app.state.sending import attached, begun_by
 from chat_app.state.standing import is_writing, needs_person
 from chat_app.state.view import MessageView, RetryView
 from chat_app.text import clean_text
@@ -197,39 +198,41 @@ class Opened(Asking, mixin=True):
 
     @rx.event
     async def send(self, text: str, message_id: str, files: list[dict[str, Any]]):
-        """Send what the person wrote, with its files; on the page of a new chat it begins a thread.
+        """Send what the person wrote, with its files, to the open thread; without one it begins one.
 
-        `message_id` is the idempotency key: the same message twice is one message and one run. What
-        is sent while the agent is at work waits for its turn. If the message cannot be sent, the
-        composer gets the text back.
+        `message_id` is the idempotency key: sent twice it is one message, one run, one thread. While
+        the agent is at work it waits for its turn. If it cannot be sent, the composer gets it back.
         """
         return await self._send(self.open_id, text, message_id, files)
 
     @rx.event
-    async def send_from(self, text: str, message_id: str, files: list[dict[str, Any]], place: str):
-        """Send what was written in the composer of the thread `place`, "" that of a new chat.
+    async def send_to(self, text: str, message_id: str, files: list[dict[str, Any]], thread_id: str):
+        """The same for the thread that the person saw then, "" for a new one; by now it may be another.
 
-        Who is quick sends before this tab has turned to the page that it shows.
+        Who writes again while the address of the thread just begun is on its way means that thread.
         """
-        if not place and self.open_id != self._begun:
-            self.open("")
-        return await self._send(place or self.open_id, text, message_id, files)
+        if not thread_id and self.open_id == self._begun:
+            thread_id = self._begun
+        return await self._send(thread_id, text, message_id, files)
 
-    async def _send(self, target: str, text: str, message_id: str, files: list[dict[str, Any]]) -> Any:
+    async def _send(self, thread_id: str, text: str, message_id: str, files: list[dict[str, Any]]) -> Any:
         text = clean_text(text)
         prompt = [{"type": "text", "text": text}] if text.strip() else []
-        prompt += [_attached(part) for part in files[:MAX_FILES]]
+        prompt += [attached(part) for part in files[:MAX_FILES]]
         if not prompt:
             return None
         self.notice, self.rejected = "", ""
         try:
-            if target:
-                await self._api().send_message(target, prompt, message_id=message_id, when_busy="queue")
-                self.sent = message_id
+            if thread_id:
+                await self._api().send_message(thread_id, prompt, message_id=message_id, when_busy="queue")
+                if thread_id == self.open_id:
+                    self.sent = message_id
                 return None
-            thread = await self._begin(prompt, message_id)
+            thread = await self._begin_once(prompt, message_id)
         except AgentCoreError as error:
             self.notice, self.rejected = str(error), message_id
+            return None
+        if thread.id == self.open_id:  # sent twice, and begun by the first
             return None
         self._clear(thread.id)
         self.sent, self._begun = message_id, thread.id
@@ -239,8 +242,15 @@ class Opened(Asking, mixin=True):
         """Return the event that shows a thread which was begun here."""
         return rx.redirect(f"/chat/{thread_id}")
 
-    async def _begin(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
-        return await self._api().create_thread(prompt, message_id=message_id)
+    async def _begin_once(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
+        """Begin a thread with a message, or return the one that it began when it was sent before."""
+        thread_id = begun_by(message_id)
+        if thread_id is not None and (thread := await self._api().get_thread(thread_id)) is not None:
+            return thread
+        return await self._begin(prompt, message_id, thread_id=thread_id)
+
+    async def _begin(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
+        return await self._api().create_thread(prompt, message_id=message_id, **named)
 
     @rx.event
     async def stop(self):
@@ -294,10 +304,3 @@ class Opened(Asking, mixin=True):
     def dismiss(self):
         """Put the notice away."""
         self.notice = ""
-
-
-def _attached(part: dict[str, Any]) -> dict[str, Any]:
-    """Return a file's part as our server gave it to the page; what else a page may add is left out."""
-    return {"type": "file"} | {
-        key: part.get(key) for key in ("mediaType", "url", "filename") if part.get(key)
-    }

@@ -8,7 +8,7 @@ import reflex as rx
 
 from chat_app.state.choosing import Choosing
 from chat_app.state.follower import Follower
-from chat_app.state.view import MessageView
+from chat_app.state.view import MessageView, ReturnedView
 
 
 class OpenThread(Choosing, rx.State):
@@ -17,11 +17,13 @@ class OpenThread(Choosing, rx.State):
     Attributes:
         history, turn: the messages before the turn under way, and that turn.
         share: the token of the link with which it can be read; "" while there is none.
+        returned: the message that was taken back last.
     """
 
     history: list[MessageView] = []
     turn: list[MessageView] = []
     share: str = ""
+    returned: ReturnedView = ReturnedView()
 
     def _rows(
         self, history: list[MessageView], turn: list[MessageView], follower: Follower

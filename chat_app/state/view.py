@@ -104,6 +104,16 @@ class MessageView:
 
 
 @dataclass(frozen=True)
+class ReturnedView:
+    """A message that was taken back, for the composer: its text, and the parts of its files."""
+
+    id: str = ""
+    thread_id: str = ""
+    text: str = ""
+    files: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class RetryView:
     """A retry that waits: which attempt comes next, in how many seconds, and why."""
 

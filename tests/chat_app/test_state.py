@@ -60,16 +60,16 @@ async def test_who_sends_before_the_tab_has_turned_to_the_page_reaches_the_right
 
         old = await send(tab, "Old")
         tab.thread.open(old)  # its page; then that of a new chat is shown, and this tab does not know it yet
-        await tab.thread.send_from("New", "msg_2", [], "")
+        await tab.thread.send_to("New", "msg_2", [], "")
         new = tab.thread.open_id
-        await tab.thread.send_from("Newer", "msg_3", [], "")  # its address is on its way to the page
+        await tab.thread.send_to("Newer", "msg_3", [], "")  # its address is on its way to the page
         assert (await said(old), await said(new)) == (["Old", "Yes."], ["New", "Yes.", "Newer", "Yes."])
 
         tab.thread.open(new)
-        await tab.thread.send_from("To the old one", "msg_4", [], old)  # the page still shows the one before
+        await tab.thread.send_to("To the old one", "msg_4", [], old)  # the page still shows the one before
         assert tab.thread.open_id == new
         assert (await said(old))[2:] == ["To the old one", "Yes."]
-        await tab.thread.send_from("Another", "msg_5", [], "")
+        await tab.thread.send_to("Another", "msg_5", [], "")
         assert tab.thread.open_id not in (old, new)
         assert len(await said(new)) == 4
 

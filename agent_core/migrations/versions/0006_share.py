@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 _LONGEST = 100
 _thread = sa.table("agent_thread", sa.column("id"), sa.column("meta"), sa.column("share"))

@@ -1,0 +1,75 @@
+// The messages that were sent and that the server has not acknowledged. They are kept in this tab: a page
+// that is loaded anew in between (the server was restarted, or brought new pages) sends them once more.
+// That is safe at any time, for a message's id is its idempotency key: sent twice it is one message.
+
+import { useSyncExternalStore } from "react";
+
+const KEPT = "chat:outbox";
+const PATIENCE_MS = 10_000;
+const MOST_PATIENCE_MS = 60_000;
+const NOTHING = [];
+
+const listeners = new Set();
+let outbox = read();
+
+function read() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+  } catch {
+    return []; // private mode, or rendered where there is no browser
+  }
+}
+
+function change(next) {
+  outbox = next;
+  try {
+    const kept = outbox.map(({ id, thread, text, files }) => ({ id, thread, text, files: (files ?? []).map(({ part, size }) => ({ part, size })) }));
+    if (kept.length) sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    else sessionStorage.removeItem(KEPT);
+  } catch {
+    // they live as long as the page
+  }
+  for (const listener of listeners) listener();
+}
+
+const subscribe = (listener) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+export const useOutbox = () => useSyncExternalStore(subscribe, () => outbox, () => NOTHING);
+
+/** Put in a message that is being sent: its id, thread, text, and files with their parts and previews. */
+export const post = (item) => change([...outbox, { ...item, sentAt: Date.now(), tries: 0 }]);
+
+/** Take a message out; returns it, or undefined. */
+export function take(id) {
+  const found = outbox.find((item) => item.id === id);
+  if (found) change(outbox.filter((item) => item !== found));
+  return found;
+}
+
+/** Take a message out for good: it has arrived, and its pictures come from the server from now on. */
+export function drop(id) {
+  for (const { preview } of take(id)?.files ?? []) if (preview) URL.revokeObjectURL(preview);
+}
+
+/** The messages of a thread that were sent too long ago, or by the page before this one; each is asked for once a turn. */
+export function overdue(thread) {
+  const now = Date.now();
+  const due = (item) => item.thread === thread && now - (item.sentAt ?? 0) >= Math.min(MOST_PATIENCE_MS, PATIENCE_MS * 2 ** (item.tries ?? 0));
+  const found = outbox.filter(due);
+  if (found.length) outbox = outbox.map((item) => (found.includes(item) ? { ...item, sentAt: now, tries: (item.tries ?? 0) + 1 } : item));
+  return found;
+}
+
+const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+let last = 0;
+
+/** An id that sorts by time, for a message that the server has not seen yet (https://github.com/ulid/spec). */
+export function messageId() {
+  last = Math.max(Date.now(), last + 1);
+  let time = "";
+  for (let rest = last, n = 0; n < 10; n += 1, rest = Math.floor(rest / 32)) time = DIGITS[rest % 32] + time;
+  return `msg_${time}${Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => DIGITS[byte % 32]).join("")}`;
+}

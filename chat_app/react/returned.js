@@ -1,0 +1,27 @@
+// Which messages have been put back into the composer already. The server tells of the last one again with
+// every reconnection, and its words must not be typed twice.
+
+const KEPT = "chat:returned";
+const MOST = 50;
+
+let done = read();
+
+function read() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+  } catch {
+    return []; // private mode, or rendered where there is no browser
+  }
+}
+
+/** Whether this message is to be put back; it is so once. */
+export function isNew(id) {
+  if (!id || done.includes(id)) return false;
+  done = [...done, id].slice(-MOST);
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(done));
+  } catch {
+    // it is known as long as the page lives
+  }
+  return true;
+}

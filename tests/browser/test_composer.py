@@ -1,0 +1,268 @@
+"""What is written goes where the person saw it go, and is never lost on the way."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Dialog, Route, expect
+
+from tests.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
+from tests.browser.rows import long_thread, on_rows
+from tests.browser.sockets import Slow
+from tests.browser.test_uploads import PICTURE
+from tests.tools.provider import Provider
+from tests.tools.server import Server
+
+pytestmark = in_production
+OpenTab = Callable[..., Chat]
+
+
+def slow_tab(open_tab: OpenTab, path: str = "/") -> tuple[Chat, Slow]:
+    """Open a tab whose connection the test can hold back."""
+    tab = open_tab(path)
+    slow = Slow(tab.page)
+    tab.page.reload()
+    eventually(
+        lambda: tab.page.evaluate("1") and slow.heard, lambda heard: heard > 2
+    )  # the handshakes are over
+    return tab, slow
+
+
+def begun(provider: Provider, tab: Chat, prompt: str) -> str:
+    """Begin a thread and wait for its answer; return its id."""
+    provider.answer(prompt, [f"{prompt}, then."])
+    tab.by("new-chat").click()
+    expect(tab.by("suggestion").first).to_be_visible()
+    tab.send(prompt)
+    expect(tab.answer).to_have_text(f"{prompt}, then.")
+    tab.wait_until("completed")
+    return tab.thread_id
+
+
+def prompts_of(server: Server, thread_id: str) -> list[str]:
+    messages = on_rows(server, lambda api: api.list_messages(thread_id))
+    return [message.text for message in messages if message.role == "user"]
+
+
+def test_a_fast_enter_goes_to_the_thread_that_was_turned_to(
+    provider: Provider, server: Server, open_tab: OpenTab
+) -> None:
+    tab, slow = slow_tab(open_tab)
+    left, right = begun(provider, tab, "Left"), begun(provider, tab, "Right")
+    provider.answer("For the left one", ["Here."])
+    tab.by("composer").fill("a draft of the right one")
+    expect(tab.answers).to_have_count(1)
+    with slow.holding():
+        tab.page.locator(f'[data-thread-id="{left}"] a').click()
+        tab.page.wait_for_url(f"**/{left}")
+        composer = tab.by("composer")
+        expect(composer).to_have_value("")
+        expect(composer).to_be_focused()
+        composer.fill("For the left one")
+        composer.press("Enter")
+        expect(composer).to_have_value("")
+        expect(tab.prompts).to_have_text("Right")  # the server has not answered; nothing of it stands here
+        expect(tab.by("messages").locator(".column")).to_have_attribute("inert", "")
+        eventually(lambda: slow.said, lambda said: "For the left one" in said)
+
+    expect(tab.prompts).to_have_text(["Left", "For the left one"])
+    expect(tab.answer).to_have_text("Here.")
+    assert prompts_of(server, left) == ["Left", "For the left one"]
+    assert prompts_of(server, right) == ["Right"]
+    tab.page.locator(f'[data-thread-id="{right}"] a').click()
+    expect(tab.by("composer")).to_have_value("a draft of the right one")
+
+
+def test_a_new_chat_is_new_before_the_server_knows_of_it(
+    provider: Provider, server: Server, open_tab: OpenTab
+) -> None:
+    tab, slow = slow_tab(open_tab)
+    left = begun(provider, tab, "Old")
+    provider.answer("Brand new", ["New."])
+    with slow.holding():
+        tab.by("new-chat").click()
+        expect(tab.by("suggestion").first).to_be_visible()
+        tab.by("composer").fill("Brand new")
+        tab.by("composer").press("Enter")
+        eventually(lambda: slow.said, lambda said: "Brand new" in said)
+    tab.page.wait_for_url(re.compile(f"/chat/(?!{left})thread_"))
+    expect(tab.answer).to_have_text("New.")
+    assert prompts_of(server, left) == ["Old"]
+
+
+@pytest.mark.parametrize("where", ["in a thread", "on the page of a new chat"])
+def test_what_the_server_never_read_is_sent_by_the_page_that_is_loaded_next(
+    provider: Provider, server: Server, open_tab: OpenTab, where: str
+) -> None:
+    tab, slow = slow_tab(open_tab)
+    in_thread = where == "in a thread"
+    prompt = f"Not lost {where}"
+    provider.answer(prompt, ["Found."])
+    if in_thread:
+        begun(provider, tab, "Before")
+    slow.held = True
+    tab.by("composer").fill(prompt)
+    tab.by("composer").press("Enter")
+    eventually(lambda: slow.said, lambda said: prompt in said)
+    slow.lose()
+    tab.by("composer").type("and a draft")
+    tab.page.reload()
+
+    expect(tab.answer).to_have_text("Found.")
+    expect(tab.prompts).to_have_count(2 if in_thread else 1)
+    assert prompts_of(server, tab.thread_id).count(prompt) == 1
+    if in_thread:
+        expect(tab.by("composer")).to_have_value("and a draft")
+    tab.page.reload()
+    expect(tab.answer).to_have_text("Found.")
+    expect(tab.prompts).to_have_count(2 if in_thread else 1)
+
+
+def test_pages_that_are_gone_take_neither_a_message_nor_a_click(
+    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    """New pages were built: the script of the page that a tab turns to is not there any more, until it reloads."""
+    provider.answer("Into the new", ["Welcome."])
+    other = long_thread(server, 2)
+    tab = open_tab()
+    gone: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        """Refuse the script of the thread's page, as long as nobody has asked for it in vain."""
+        if gone:
+            route.continue_()
+        else:
+            gone.append(route.request.url)
+            route.fulfill(status=404, body="")
+
+    for act in ("send", "click"):
+        gone.clear()
+        tab.go("/settings" if act == "click" else "/")
+        tab.page.route(re.compile(r"/assets/.*chat.*\.js"), refuse_once)
+        if act == "send":
+            tab.by("composer").fill("Into the new")
+            tab.by("composer").press("Enter")
+            tab.page.wait_for_url("**/chat/thread_*")
+            expect(tab.answer).to_have_text("Welcome.")
+            expect(tab.prompts).to_have_count(1)
+        else:
+            tab.page.locator(f'[data-thread-id="{other}"] a').click()
+            tab.page.wait_for_url(f"**/{other}")
+            expect(tab.answer).to_contain_text("Message 1 of 2")
+        assert gone, "the page was there"
+        tab.page.unroute_all()
+    threads = on_rows(server, lambda api: api.list_threads(query="Into the new"))
+    assert len(threads) == 1, "and it was sent once"
+    troubles.clear()  # the router tells of the script that is not there
+
+
+def test_pictures_are_seen_while_they_are_sent(provider: Provider, open_tab: OpenTab) -> None:
+    tab, slow = slow_tab(open_tab)
+    begun(provider, tab, "Before the picture")
+    provider.answer("Look", ["Nice."])
+    tab.by("file-input").set_input_files([PICTURE])
+    expect(tab.by("chosen-file")).to_have_attribute("data-ready", "true")
+    with slow.holding():
+        tab.by("composer").fill("Look")
+        tab.by("composer").press("Enter")
+        picture = tab.by("sending-picture")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("async (image) => (await image.decode(), image.naturalWidth)") == 1
+    expect(tab.by("file-picture")).to_be_visible()
+    expect(picture).to_have_count(0)
+    expect(tab.answer).to_have_text("Nice.")
+
+
+def test_a_page_that_is_left_during_an_upload_asks_and_says_what_to_give_again(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    provider.answer("With a picture", ["Seen."])
+    tab = open_tab()
+    tab.page.route("**/uploads", lambda route: None)  # it never arrives
+    tab.by("composer").click()
+    tab.by("file-input").set_input_files([PICTURE])
+    expect(tab.by("chosen-file")).to_have_attribute("data-ready", "false")
+    tab.by("composer").fill("With a picture")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    tab.page.once("dialog", stay)
+    tab.page.evaluate("location.reload()")
+    eventually(lambda: tab.page.evaluate("1") and asked, bool)
+    assert asked == ["beforeunload"]
+    expect(tab.by("chosen-file")).to_have_count(1)
+    tab.page.once("dialog", lambda dialog: dialog.accept())
+    tab.page.reload()
+
+    expect(tab.by("refused-file")).to_contain_text("dot.png had not arrived when the page was left")
+    expect(tab.by("composer")).to_have_value("With a picture")
+    tab.by("composer").press("Enter")
+    expect(tab.by("send")).to_be_disabled()  # half of it is not sent
+    expect(tab.by("composer")).to_have_value("With a picture")
+    tab.page.unroute_all()
+    tab.by("file-input").set_input_files([PICTURE])
+    expect(tab.by("refused-file")).to_have_count(0)
+    expect(tab.by("chosen-file")).to_have_attribute("data-ready", "true")
+    tab.send("With a picture")
+    expect(tab.answer).to_have_text("Seen.")
+    expect(tab.by("file-picture")).to_be_visible()
+
+
+def test_what_waits_is_taken_back_or_sent_at_once(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
+    provider.answer("Better", ["Better it is."])
+    provider.answer("Last", ["The last."])
+    tab = open_tab()
+    tab.send("Count")
+    tab.wait_for_half()
+    for text in ("Worse", "Last", "Better"):
+        tab.by("composer").fill(text)
+        tab.by("composer").press("Enter")
+    waiting = tab.page.locator('[data-queued="true"]')
+    expect(waiting).to_have_count(3)
+    tab.by("composer").fill("and a draft")
+    waiting.first.get_by_test_id("take-back").click()
+    expect(tab.by("composer")).to_have_value("Worse\n\nand a draft")
+    expect(tab.by("composer")).to_be_focused()
+    expect(waiting).to_have_count(2)
+
+    waiting.filter(has_text="Better").get_by_test_id("send-now").click()
+
+    expect(tab.answers).to_have_count(3)
+    expect(tab.answers.first).to_have_text(" ".join(WORDS[:HALF]))
+    expect(tab.answers.nth(1)).to_have_text("Better it is.")
+    expect(tab.answer).to_have_text("The last.")
+    tab.page.reload()
+    expect(tab.answers).to_have_count(3)
+    expect(tab.by("composer")).to_have_value("Worse\n\nand a draft")  # and not twice
+
+
+def test_the_field_and_its_keys(provider: Provider, gate: threading.Event, open_tab: OpenTab) -> None:
+    provider.answer("one\ntwo", counting(gate))
+    tab = open_tab()
+    composer = tab.by("composer")
+    expect(composer).to_be_focused()
+    low = (composer.bounding_box() or {})["height"]
+    composer.press_sequentially("one")
+    composer.press("Shift+Enter")
+    composer.press_sequentially("two")
+    expect(composer).to_have_value("one\ntwo")
+    assert (composer.bounding_box() or {})["height"] > low
+    composer.fill("\n".join(map(str, range(40))))
+    expect(composer).to_have_css("height", "200px")
+    expect(composer).to_have_css("overflow-y", "auto")
+    composer.fill("one\ntwo")
+    composer.press("Enter")
+    tab.wait_for_half()
+    expect(composer).to_be_focused()
+    composer.press("Escape")
+    expect(tab.by("stopped")).to_be_visible()
+    assert tab.words() == WORDS[:HALF]

@@ -1,0 +1,90 @@
+"""To which thread a message goes, called directly: the one that the person saw, once, and back if it must."""
+
+from __future__ import annotations
+
+import base64
+
+from agent_core.ids import new_id
+from chat_app.state import Actions
+from chat_app.state.sending import begun_by
+from tests.chat_app.support import Serve, Tab
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+async def test_a_message_goes_to_the_thread_that_was_seen(serve: Serve, tab: Tab) -> None:
+    async with serve([["One."], ["Two."], ["Three."]]) as shared:
+        seen = await shared.api.create_thread("Hi")
+        await shared.api.wait_until_idle(seen.id, 10)
+        other = await shared.api.create_thread("Ho")
+        await shared.api.wait_until_idle(other.id, 10)
+        tab.thread.open(other.id)
+        await tab.thread.send_to("For the first", "msg_1", [], seen.id)
+        await shared.api.wait_until_idle(seen.id, 10)
+        assert [m.text for m in await shared.api.list_messages(seen.id)] == [
+            "Hi",
+            "One.",
+            "For the first",
+            "Three.",
+        ]
+        assert len(await shared.api.list_messages(other.id)) == 2
+        assert (tab.thread.open_id, tab.thread.sent) == (other.id, ""), "and the tab stays where it is"
+
+
+async def test_a_new_chat_is_begun_whatever_is_open_and_once(serve: Serve, tab: Tab) -> None:
+    async with serve([["One."], ["Two."]]) as shared:
+        old = await shared.api.create_thread("Hi")
+        await shared.api.wait_until_idle(old.id, 10)
+        tab.thread.open(old.id)
+        message_id = new_id("msg")
+        assert await tab.thread.send_to("New", message_id, [], "") is not None
+        begun = tab.thread.open_id
+        assert begun == begun_by(message_id) != old.id
+        assert await tab.thread.send_to("New", message_id, [], "") is None, "it is open already"
+        tab.thread.open("")  # a page that was loaded anew and does not know
+        assert await tab.thread.send_to("New", message_id, [], "") is not None
+        assert (tab.thread.open_id, tab.thread.sent) == (begun, message_id)
+        await shared.api.wait_until_idle(begun, 10)
+        assert [m.text for m in await shared.api.list_messages(begun)] == ["New", "Two."]
+        assert len(await shared.api.list_threads()) == 2
+
+
+async def test_a_thread_that_was_deleted_is_not_begun_again(serve: Serve, tab: Tab) -> None:
+    async with serve([["One."]]) as shared:
+        message_id = new_id("msg")
+        await tab.thread.send_to("New", message_id, [], "")
+        await shared.api.delete_thread(tab.thread.open_id, undo_for=60)
+        tab.thread.open("")
+        assert await tab.thread.send_to("New", message_id, [], "") is None
+        assert tab.thread.rejected == message_id
+        assert await shared.api.list_threads() == []
+
+
+def test_only_an_id_that_a_page_made_names_a_thread() -> None:
+    for strange in ("msg_1", "msg_" + "I" * 26, "x" + new_id("msg"), new_id("msg") + "\n", ""):
+        assert begun_by(strange) is None
+
+
+async def test_what_waits_is_taken_back_with_its_files_and_can_be_sent_again(serve: Serve, tab: Tab) -> None:
+    async with serve([["Half", 60.0], ["Seen."]]) as shared:
+        await tab.thread.send("Hi", "msg_1", [])
+        actions = await tab.thread.get_state(Actions)
+        part = await shared.api.add_file(PNG, media_type="image/png", filename="dot.png")
+        await tab.thread.send("Look", "msg_2", [part])
+        await tab.read(shared, lambda: len(tab.thread.queued) == 1)
+        await actions.take_back("msg_2")
+        back = tab.thread.returned
+        assert (back.id, back.thread_id, back.text) == ("msg_2", tab.thread.open_id, "Look")
+        assert [(file["url"], file["filename"]) for file in back.files] == [(part["url"], "dot.png")]
+        await tab.read(shared, lambda: not tab.thread.queued)
+        await actions.take_back("msg_2")
+        assert "does not wait" in tab.thread.notice
+        assert tab.thread.returned == back
+        await tab.thread.send(back.text, "msg_3", back.files)
+        await actions.send_now("msg_3")
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert [m.text for m in await shared.api.list_messages(tab.thread.open_id)][-2:] == ["Look", "Seen."]
+        await actions.send_now("msg_3")
+        assert "does not wait" in tab.thread.notice
