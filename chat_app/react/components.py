@@ -45,6 +45,7 @@ FILES = (
     "tab_title.jsx",
     "thread_menu.jsx",
     "timeline.jsx",
+    "typing.js",
     "viewport.jsx",
 )
 LIBRARY = {name: rx.asset(name, shared=True).importable_path for name in FILES}

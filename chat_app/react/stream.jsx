@@ -8,6 +8,7 @@ import { useAnnouncer } from "./announce.jsx";
 import { Blocks } from "./blocks.js";
 import { Block } from "./markdown.jsx";
 import { Reveal } from "./reveal.js";
+import { showsKey } from "./typing.js";
 
 const RESTRAINT = 3; // a very long list takes long to parse: it may take a quarter of the time, not all of it
 
@@ -85,7 +86,7 @@ export function StreamMarkdown(props) {
       const { reveal, blocks } = state.current;
       if (!reveal.pending) return;
       frame.current = requestAnimationFrame(step);
-      if (now - advanced.current < blocks.cost * RESTRAINT) return;
+      if (now - advanced.current < blocks.cost * RESTRAINT || showsKey(now)) return;
       reveal.advance(now - advanced.current);
       advanced.current = now;
       render(state.current, live);
