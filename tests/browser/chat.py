@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.tools.provider import Provider
 from tests.tools.server import Server
 
 T = TypeVar("T")
@@ -124,3 +125,14 @@ def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: flo
         assert time.monotonic() < deadline, f"Still only {seen!r}"
         time.sleep(0.05)
     return seen
+
+
+def begun(provider: Provider, tab: Chat, prompt: str) -> str:
+    """Begin a thread and wait for its answer; return its id."""
+    provider.answer(prompt, [f"{prompt}, then."])
+    tab.by("new-chat").click()
+    expect(tab.by("suggestion").first).to_be_visible()
+    tab.send(prompt)
+    expect(tab.answer).to_have_text(f"{prompt}, then.")
+    tab.wait_until("completed")
+    return tab.thread_id

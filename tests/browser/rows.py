@@ -36,3 +36,9 @@ def long_thread(server: Server, count: int) -> str:
     ]
     thread = on_rows(server, lambda api: api.create_thread(messages=messages, title=f"{count} messages"))
     return thread.id
+
+
+def prompts_of(server: Server, thread_id: str) -> list[str]:
+    """What the person has said in a thread, as it is stored."""
+    messages = on_rows(server, lambda api: api.list_messages(thread_id))
+    return [message.text for message in messages if message.role == "user"]

@@ -6,45 +6,17 @@ import re
 import threading
 from collections.abc import Callable
 
-import pytest
-from playwright.sync_api import Dialog, Route, expect
+from playwright.sync_api import Dialog, expect
 
-from tests.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
-from tests.browser.rows import long_thread, on_rows
-from tests.browser.sockets import Slow
+from tests.browser.chat import HALF, WORDS, Chat, begun, counting, eventually, in_production
+from tests.browser.rows import prompts_of
+from tests.browser.sockets import slow_tab
 from tests.browser.test_uploads import PICTURE
 from tests.tools.provider import Provider
 from tests.tools.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]
-
-
-def slow_tab(open_tab: OpenTab, path: str = "/") -> tuple[Chat, Slow]:
-    """Open a tab whose connection the test can hold back."""
-    tab = open_tab(path)
-    slow = Slow(tab.page)
-    tab.page.reload()
-    eventually(
-        lambda: tab.page.evaluate("1") and slow.heard, lambda heard: heard > 2
-    )  # the handshakes are over
-    return tab, slow
-
-
-def begun(provider: Provider, tab: Chat, prompt: str) -> str:
-    """Begin a thread and wait for its answer; return its id."""
-    provider.answer(prompt, [f"{prompt}, then."])
-    tab.by("new-chat").click()
-    expect(tab.by("suggestion").first).to_be_visible()
-    tab.send(prompt)
-    expect(tab.answer).to_have_text(f"{prompt}, then.")
-    tab.wait_until("completed")
-    return tab.thread_id
-
-
-def prompts_of(server: Server, thread_id: str) -> list[str]:
-    messages = on_rows(server, lambda api: api.list_messages(thread_id))
-    return [message.text for message in messages if message.role == "user"]
 
 
 def test_a_fast_enter_goes_to_the_thread_that_was_turned_to(
@@ -91,72 +63,6 @@ def test_a_new_chat_is_new_before_the_server_knows_of_it(
     tab.page.wait_for_url(re.compile(f"/chat/(?!{left})thread_"))
     expect(tab.answer).to_have_text("New.")
     assert prompts_of(server, left) == ["Old"]
-
-
-@pytest.mark.parametrize("where", ["in a thread", "on the page of a new chat"])
-def test_what_the_server_never_read_is_sent_by_the_page_that_is_loaded_next(
-    provider: Provider, server: Server, open_tab: OpenTab, where: str
-) -> None:
-    tab, slow = slow_tab(open_tab)
-    in_thread = where == "in a thread"
-    prompt = f"Not lost {where}"
-    provider.answer(prompt, ["Found."])
-    if in_thread:
-        begun(provider, tab, "Before")
-    slow.held = True
-    tab.by("composer").fill(prompt)
-    tab.by("composer").press("Enter")
-    eventually(lambda: slow.said, lambda said: prompt in said)
-    slow.lose()
-    tab.by("composer").type("and a draft")
-    tab.page.reload()
-
-    expect(tab.answer).to_have_text("Found.")
-    expect(tab.prompts).to_have_count(2 if in_thread else 1)
-    assert prompts_of(server, tab.thread_id).count(prompt) == 1
-    if in_thread:
-        expect(tab.by("composer")).to_have_value("and a draft")
-    tab.page.reload()
-    expect(tab.answer).to_have_text("Found.")
-    expect(tab.prompts).to_have_count(2 if in_thread else 1)
-
-
-def test_pages_that_are_gone_take_neither_a_message_nor_a_click(
-    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
-) -> None:
-    """New pages were built: the script of the page that a tab turns to is not there any more, until it reloads."""
-    provider.answer("Into the new", ["Welcome."])
-    other = long_thread(server, 2)
-    tab = open_tab()
-    gone: list[str] = []
-
-    def refuse_once(route: Route) -> None:
-        """Refuse the script of the thread's page, as long as nobody has asked for it in vain."""
-        if gone:
-            route.continue_()
-        else:
-            gone.append(route.request.url)
-            route.fulfill(status=404, body="")
-
-    for act in ("send", "click"):
-        gone.clear()
-        tab.go("/settings" if act == "click" else "/")
-        tab.page.route(re.compile(r"/assets/.*chat.*\.js"), refuse_once)
-        if act == "send":
-            tab.by("composer").fill("Into the new")
-            tab.by("composer").press("Enter")
-            tab.page.wait_for_url("**/chat/thread_*")
-            expect(tab.answer).to_have_text("Welcome.")
-            expect(tab.prompts).to_have_count(1)
-        else:
-            tab.page.locator(f'[data-thread-id="{other}"] a').click()
-            tab.page.wait_for_url(f"**/{other}")
-            expect(tab.answer).to_contain_text("Message 1 of 2")
-        assert gone, "the page was there"
-        tab.page.unroute_all()
-    threads = on_rows(server, lambda api: api.list_threads(query="Into the new"))
-    assert len(threads) == 1, "and it was sent once"
-    troubles.clear()  # the router tells of the script that is not there
 
 
 def test_pictures_are_seen_while_they_are_sent(provider: Provider, open_tab: OpenTab) -> None:

@@ -1,0 +1,116 @@
+"""The page is loaded anew in the middle of things: nothing is lost, sent twice, or somewhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.chat import Chat, begun, eventually, in_production
+from tests.browser.rows import long_thread, on_rows, prompts_of
+from tests.browser.sockets import slow_tab
+from tests.tools.provider import Provider
+from tests.tools.server import Server
+
+pytestmark = in_production
+OpenTab = Callable[..., Chat]
+
+
+@pytest.mark.parametrize("where", ["in a thread", "on the page of a new chat"])
+def test_what_the_server_never_read_is_sent_by_the_page_that_is_loaded_next(
+    provider: Provider, server: Server, open_tab: OpenTab, where: str
+) -> None:
+    tab, slow = slow_tab(open_tab)
+    in_thread = where == "in a thread"
+    prompt = f"Not lost {where}"
+    provider.answer(prompt, ["Found."])
+    if in_thread:
+        begun(provider, tab, "Before")
+    slow.held = True
+    tab.by("composer").fill(prompt)
+    tab.by("composer").press("Enter")
+    eventually(lambda: slow.said, lambda said: prompt in said)
+    slow.lose()
+    tab.by("composer").type("and a draft")
+    tab.page.reload()
+
+    expect(tab.answer).to_have_text("Found.")
+    expect(tab.prompts).to_have_count(2 if in_thread else 1)
+    assert prompts_of(server, tab.thread_id).count(prompt) == 1
+    if in_thread:
+        expect(tab.by("composer")).to_have_value("and a draft")
+    tab.page.reload()
+    expect(tab.answer).to_have_text("Found.")
+    expect(tab.prompts).to_have_count(2 if in_thread else 1)
+
+
+@pytest.mark.parametrize("where", ["in a thread", "on the page of a new chat"])
+def test_a_tab_older_than_the_servers_pages_is_loaded_anew_where_it_is(
+    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str], where: str
+) -> None:
+    """The server comes back with new pages, while a message and a draft are in the tab."""
+    tab, slow = slow_tab(open_tab)
+    in_thread = where == "in a thread"
+    prompt = f"Before the new pages, {where}"
+    provider.answer(prompt, ["After them."])
+    if in_thread:
+        begun(provider, tab, "Long before")
+    address = tab.page.url
+    tab.page.evaluate("window.loaded = 'before'")
+    server.kill()
+    tab.by("composer").fill(prompt)
+    tab.by("composer").press("Enter")
+    tab.by("composer").press_sequentially("and a draft")
+    slow.outdated = True
+    server.start()
+    tab.page.wait_for_function("window.loaded === undefined", timeout=60_000)
+
+    expect(tab.answer).to_have_text("After them.")
+    expect(tab.prompts).to_have_count(2 if in_thread else 1)
+    assert prompts_of(server, tab.thread_id).count(prompt) == 1
+    if in_thread:
+        assert tab.page.url == address
+        expect(tab.by("composer")).to_have_value("and a draft")
+    else:
+        assert len(on_rows(server, lambda api: api.list_threads(query=prompt))) == 1
+    troubles.clear()  # of the server that was away
+
+
+def test_pages_that_are_gone_take_neither_a_message_nor_a_click(
+    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    """New pages were built: the script of the page that a tab turns to is not there any more, until it reloads."""
+    provider.answer("Into the new", ["Welcome."])
+    other = long_thread(server, 2)
+    tab = open_tab()
+    gone: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        """Refuse the script of the thread's page, as long as nobody has asked for it in vain."""
+        if gone:
+            route.continue_()
+        else:
+            gone.append(route.request.url)
+            route.fulfill(status=404, body="")
+
+    for act in ("send", "click"):
+        gone.clear()
+        tab.go("/settings" if act == "click" else "/")
+        tab.page.route(re.compile(r"/assets/.*chat.*\.js"), refuse_once)
+        if act == "send":
+            tab.by("composer").fill("Into the new")
+            tab.by("composer").press("Enter")
+            tab.page.wait_for_url("**/chat/thread_*")
+            expect(tab.answer).to_have_text("Welcome.")
+            expect(tab.prompts).to_have_count(1)
+        else:
+            tab.page.locator(f'[data-thread-id="{other}"] a').click()
+            tab.page.wait_for_url(f"**/{other}")
+            expect(tab.answer).to_contain_text("Message 1 of 2")
+        assert gone, "the page was there"
+        tab.page.unroute_all()
+    threads = on_rows(server, lambda api: api.list_threads(query="Into the new"))
+    assert len(threads) == 1, "and it was sent once"
+    troubles.clear()  # the router tells of the script that is not there
