@@ -14,7 +14,7 @@ from chat_app.react.beside import DENSITY_FIRST
 from chat_app.settings import load_settings
 from chat_app.state import Inbox, Stream, ThreadList
 from chat_app.state.service import lifespan
-from chat_app.state.shared import Shared
+from chat_app.state.shared import SharedText
 from chat_app.state.uploads import routes
 from chat_app.styles import DARK, LIGHT, NAME, stylesheets, token_sheet
 
@@ -48,7 +48,7 @@ app.add_page(archive.archive, route="/archive", title=f"Archived · {NAME}", on_
 app.add_page(settings, route="/settings", title=f"Settings · {NAME}", on_load=ON_SETTINGS)
 app.add_page(usage, route="/usage", title=f"Usage · {NAME}", on_load=ON_USAGE)
 app.add_page(schedules, route="/schedules", title=f"Schedules · {NAME}", on_load=ON_SCHEDULES)
-app.add_page(share.share, route="/share/[token]", title=NAME, on_load=Shared.open)
+app.add_page(share.share, route="/share/[token]", title=NAME, on_load=SharedText.open)
 app.add_page(not_found, route="404", title=f"Not found · {NAME}", on_load=[ThreadList.open, Inbox.open])
 for page in extensions.PAGES.values():
     # A page of somebody's own shows the shell, and no thread of the app's unless it says so.

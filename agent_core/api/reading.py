@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -131,6 +132,14 @@ class ReadingMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._thread(thread_id)
+        async with aclosing(self._follow(thread_id, cursor, limit, partial(self._authorize, ctx))) as updates:
+            async for update in updates:
+                yield self._visible(update)
+
+    async def _follow(
+        self, thread_id: str, cursor: int | None, limit: int | None, ask: Callable[[str], Awaitable[None]]
+    ) -> AsyncGenerator[Update]:
+        """Follow a thread, as `subscribe` says; `ask` raises as soon as the reader may not any more."""
         asked = time.monotonic()
         with self.runtime.feeds.follow(thread_id) as reader:
             while not self.runtime.feeds.closed:
@@ -141,10 +150,10 @@ class ReadingMethods(ApiBase):
                     updates = [await asyncio.to_thread(self._snapshot, thread_id, limit)]
                 again = again or time.monotonic() - asked >= self.runtime.settings.recheck
                 if again and updates and updates[0].type != "deleted":
-                    await self._authorize(ctx, thread_id)
+                    await ask(thread_id)
                     asked = time.monotonic()
                 for update in updates:
-                    yield self._visible(update)
+                    yield update
                     if update.type == "deleted":
                         return
                     cursor = update.cursor
@@ -157,12 +166,7 @@ class ReadingMethods(ApiBase):
 
     def _visible(self, update: Update) -> Update:
         """Return the update without system messages, where they are not shown."""
-        if not self._exclude_system:
-            return update
-        chunks = [chunk for chunk in update.chunks if not _is_system(chunk)]
-        if update.messages or len(chunks) < len(update.chunks):
-            return replace(update, messages=tuple(self._shown(update.messages)), chunks=tuple(chunks))
-        return update
+        return without_system(update) if self._exclude_system else update
 
     async def changes(self) -> AsyncGenerator[frozenset[str] | None]:
         """Yield at once, and again whenever any thread may have changed; for lists of threads.
@@ -198,6 +202,15 @@ class ReadingMethods(ApiBase):
                     if thread.status not in RUNNING:
                         return thread
                     await reader.wait()
+
+
+def without_system(update: Update) -> Update:
+    """Return the update without system messages."""
+    chunks = [chunk for chunk in update.chunks if not _is_system(chunk)]
+    if update.messages or len(chunks) < len(update.chunks):
+        shown = tuple(message for message in update.messages if message.role != "system")
+        return replace(update, messages=shown, chunks=tuple(chunks))
+    return update
 
 
 def _is_system(chunk: Chunk) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, checked_metadata, storable
-from agent_core.errors import ValidationError
-from agent_core.messages import Message, Thread
+from agent_core.api.base import checked_metadata, storable
+from agent_core.api.reading import ReadingMethods, without_system
+from agent_core.errors import ThreadNotFoundError, ValidationError
+from agent_core.messages import Message, Thread, Update
 from agent_core.store import files, sharing
 from agent_core.store.files import StoredFile
 from agent_core.store.tokens import SHARE
 
 
-class SharingMethods(ApiBase):
+class SharingMethods(ReadingMethods):
     """The methods for a thread's metadata and for its read-only token."""
 
     async def change_metadata(
@@ -70,6 +73,28 @@ class SharingMethods(ApiBase):
             return None
         found = await asyncio.to_thread(self.runtime.reads.messages, thread.id, None, None)
         return thread, [message for message in found if message.role != "system"]
+
+    async def subscribe_shared(self, token: str) -> AsyncGenerator[Update]:
+        """Follow the thread with this token, as `subscribe` does, for as long as the token leads to it.
+
+        Raises:
+            ThreadNotFoundError: nothing is shared with this token, or not any more: at once when it is
+                taken back, and when the thread is put into the bin.
+        """
+        thread = await self._shared(token)
+
+        async def ask(thread_id: str) -> None:
+            known = await self._shared(token)
+            if known is None or known.id != thread_id:
+                raise ThreadNotFoundError("Nothing is shared by this link any more.")
+
+        if thread is None:
+            raise ThreadNotFoundError("Nothing is shared by this link.")
+        async with aclosing(self._follow(thread.id, None, None, ask)) as updates:
+            async for update in updates:
+                if update.type == "deleted" or any(chunk["type"] == "data-thread" for chunk in update.chunks):
+                    await ask(thread.id)
+                yield without_system(update)
 
     async def read_shared_file(self, token: str, file_id: str) -> StoredFile | None:
         """Return a file of the thread with this token; None if there is none."""

@@ -9,6 +9,8 @@ from chat_app.components.tool import tool_row
 from chat_app.react import markdown, stream_markdown
 from chat_app.react.messages import bubble, file_list, message_actions
 from chat_app.state import Actions, OpenThread, Stream
+from chat_app.state.growing import Growing
+from chat_app.state.shared import SharedText
 from chat_app.state.view import MessageView, PartView
 from chat_app.words import say
 
@@ -30,13 +32,26 @@ def turn_message(message: rx.Var[MessageView]) -> rx.Component:
 @rx.memo
 def shared_message(message: rx.Var[MessageView]) -> rx.Component:
     """A message for somebody who may only read."""
+    return _shared(message, lambda part: markdown(text=part.text))
+
+
+@rx.memo
+def shared_turn_message(message: rx.Var[MessageView]) -> rx.Component:
+    """One of the turn under way, for the same reader."""
+    return _shared(message, lambda part: shared_text(run=part.run, text=part.text, live=part.live))
+
+
+@rx.memo
+def shared_text(run: rx.Var[str], text: rx.Var[str], live: rx.Var[bool]) -> rx.Component:
+    """The one component that reads `SharedText`."""
+    return _growing(SharedText, run, text, live)
+
+
+def _shared(message: rx.Var[MessageView], text: TextPart) -> rx.Component:
     return rx.el.article(
         rx.cond(
             message.role == "assistant",
-            rx.foreach(
-                message.parts,
-                lambda part: keyed(part.key, _part(part, lambda text: markdown(text=text.text))),
-            ),
+            rx.foreach(message.parts, lambda part: keyed(part.key, _part(part, text))),
             rx.fragment(
                 file_list(files=message.files),
                 rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
@@ -82,15 +97,19 @@ def queued_message(message: rx.Var[MessageView]) -> rx.Component:
 @rx.memo
 def growing_text(run: rx.Var[str], text: rx.Var[str], live: rx.Var[bool]) -> rx.Component:
     """The one component that reads `Stream`, so that nothing else renders ten times a second."""
+    return _growing(Stream, run, text, live)
+
+
+def _growing(stream: type[Growing], run: rx.Var[str], text: rx.Var[str], live: rx.Var[bool]) -> rx.Component:
     return rx.el.div(
         stream_markdown(
             run=run,
             text=text,
             live=live,
-            feed=Stream.run,
-            offset=Stream.offset,
-            chunk=Stream.chunk,
-            on_gap=Stream.resend,
+            feed=stream.run,
+            offset=stream.offset,
+            chunk=stream.chunk,
+            on_gap=stream.resend,
         ),
         custom_attrs=testid("stream", live=live),
     )

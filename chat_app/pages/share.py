@@ -1,9 +1,9 @@
-"""The page of a link to a thread: to be read, by whoever has it."""
+"""The page of a link to a thread: to be read, by whoever has it, as it goes on."""
 
 import reflex as rx
 
 from chat_app.components.controls import keyed, testid
-from chat_app.components.message import shared_message
+from chat_app.components.message import shared_message, shared_turn_message
 from chat_app.components.notes import thread_note
 from chat_app.state.shared import Shared
 from chat_app.words import FILES, say, speak
@@ -18,6 +18,7 @@ def share() -> rx.Component:
                 Shared.phase,
                 ("ready", _thread()),
                 ("missing", thread_note(say("share.missing"), say("share.missing_why"))),
+                ("over", thread_note(say("share.over"), say("share.over_why"))),
                 rx.fragment(),
             ),
             class_name="share",
@@ -32,6 +33,8 @@ def _thread() -> rx.Component:
             rx.el.p(say("share.read_only")),
         ),
         rx.foreach(Shared.messages, lambda message: keyed(message.id, shared_message(message=message))),
+        rx.foreach(Shared.turn, lambda message: keyed(message.id, shared_turn_message(message=message))),
+        rx.cond(Shared.thinking, rx.el.div(say("turn.thinking"), class_name="shimmer")),
         class_name="column",
         custom_attrs=testid("shared"),
     )

@@ -25,7 +25,7 @@ function SharedLink({ token, onUnshare }) {
   const url = `${window.location.origin}/share/${token}`;
   return (
     <>
-      <p>{say("share.open", "Whoever has this link can read the thread, as it stands when they look.")}</p>
+      <p>{say("share.open", "Whoever has this link can read the thread, and follow it as it goes on.")}</p>
       <input readOnly value={url} aria-label={say("share.link", "Link")} onFocus={(event) => event.target.select()} data-testid="share-link" />
       <Item icon={copied ? Check : Copy} onClick={() => copy(url).then(() => setCopied(true), () => {})} data-testid="share-copy">
         {copied ? say("message.copied", "Copied") : say("share.copy", "Copy the link")}

@@ -40,9 +40,13 @@ class Follower:
 
     What tools took stands in the thread's timeline; `untimed` says for which answers `know` should be
     told it, and those are never more than the page shows.
+
+    Args:
+        is_async: whether the tool of a name waits for an outcome from outside.
+        whole: all messages are shown, long ones too: for who cannot ask for more.
     """
 
-    def __init__(self, is_async: Callable[[str], bool] = lambda name: False) -> None:
+    def __init__(self, is_async: Callable[[str], bool] = lambda name: False, *, whole: bool = False) -> None:
         self._view = ThreadView()
         self._is_async = is_async
         self._runs: dict[str, str] = {}
@@ -57,6 +61,7 @@ class Follower:
         self._places: dict[str, int] = {}
         self._more: dict[str, int] = {}
         self._stretch = Stretch()
+        self._whole = whole
         self.resuming = False
         self.rows_changed = False
         self._timed: set[str] = set()  # answers whose calls' times are known
@@ -164,7 +169,8 @@ class Follower:
 
     def history(self) -> list[MessageView]:
         """The newest messages before the turn under way, or those around one that a link leads to."""
-        first, end = self._stretch.of(self._turn_start())
+        start = self._turn_start()
+        first, end = (0, start) if self._whole else self._stretch.of(start)
         return [self._row(message) for message in self._messages[first:end]]
 
     def has_earlier(self) -> bool:
@@ -239,7 +245,7 @@ class Follower:
             waits=self._waits,
             run=lambda key: self._runs.get(key, key),
             live_key=self._live[0] if self._live else "",
-            more=self._more,
+            more=None if self._whole else self._more,
             votes=self.thread.get("metadata") or {},
         )
         return message_view(message, context)

@@ -56,7 +56,7 @@ class Context:
         run: names the attempt that is being streamed, for a part's key; its text is left out.
         live_key: the key of the part that is being streamed, or "".
         votes: the thread's metadata, in which `VOTE` and a message's id is up or down.
-        more: how often the person asked for more of a long prompt, by its id.
+        more: how often the person asked for more of a long prompt, by its id; None: all of them are whole.
     """
 
     is_async: Callable[[str], bool] = lambda name: False
@@ -66,14 +66,14 @@ class Context:
     waits: Mapping[str, float] = field(default_factory=dict)
     run: Callable[[str], str] = lambda key: key
     live_key: str = ""
-    more: Mapping[str, int] = field(default_factory=dict)
+    more: Mapping[str, int] | None = field(default_factory=dict)
     votes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
     """Return the row of one message."""
     if message["role"] != "assistant":
-        return _prompt_view(message, context.more.get(message["id"], 0))
+        return _prompt_view(message, None if context.more is None else context.more.get(message["id"], 0))
     parts = [
         view
         for number, part in enumerate(message.get("parts") or [])
@@ -104,11 +104,11 @@ def _versions(message: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _prompt_view(message: Mapping[str, Any], more: int) -> MessageView:
+def _prompt_view(message: Mapping[str, Any], more: int | None) -> MessageView:
     text = "\n\n".join(
         part.get("text") or "" for part in message.get("parts") or [] if part["type"] == "text"
     )
-    shown = text[: MAX_PROMPT_SHOWN + more * MORE_PROMPT_SHOWN]
+    shown = text if more is None else text[: MAX_PROMPT_SHOWN + more * MORE_PROMPT_SHOWN]
     return MessageView(
         id=message["id"],
         role=message["role"],

@@ -1,60 +1,131 @@
-"""A thread as somebody sees it who has its link: as it stands now, to be read only."""
+"""A thread as somebody sees it who has its link: to be read only, and as it goes on."""
 
+from __future__ import annotations
+
+import logging
+from contextlib import aclosing
 from dataclasses import replace
 from urllib.parse import quote
 
 import reflex as rx
 
-from agent_core import Message
 from agent_core.errors import AgentCoreError
+from chat_app.state.follower import Follower, following
+from chat_app.state.growing import Growing
 from chat_app.state.listing import thread_title
-from chat_app.state.present import Context, message_view
 from chat_app.state.service import service
+from chat_app.state.standing import is_writing
 from chat_app.state.view import FileView, MessageView, PartView
+
+logger = logging.getLogger(__name__)
 
 OPEN = ("preparing", "running", "retrying", "approval", "answer")
 
 
 class Shared(rx.State):
-    """The thread of the link in this tab.
+    """The thread of the link in this tab; there is no event with which its reader could change it.
 
     Attributes:
-        phase: loading, ready or missing.
-        messages: the branch that is shown; nothing in it can be answered.
+        phase: loading, ready, missing or over (the link was taken back while it was open).
+        messages: those before the turn under way, in the branch that is shown; nothing in them can be answered.
+        turn: that turn.
+        thinking: at work, with nothing to show for it yet.
     """
 
     phase: str = "loading"
     title: str = ""
     messages: list[MessageView] = []
+    turn: list[MessageView] = []
+    thinking: bool = False
+    _token: str = ""
+
+    def begin(self, token: str) -> None:
+        """Turn to the thread with this token."""
+        self.reset()
+        self._token = token
+
+    def show(self, follower: Follower) -> None:
+        """Take over what a follower has read; what is unchanged is not sent again."""
+        name, turn = str(follower.thread.get("id") or ""), follower.turn()
+        found = {
+            "phase": "ready",
+            "title": thread_title(follower.thread.get("title")),
+            "messages": [shared_view(row, name, self._token) for row in follower.history()],
+            "turn": [shared_view(row, name, self._token) for row in turn],
+            "thinking": follower.thread.get("status") == "streaming" and not is_writing(turn),
+        }
+        for var, value in found.items():
+            if getattr(self, var) != value:
+                setattr(self, var, value)
+
+    def lose(self) -> None:
+        """Show nothing any more: the token leads nowhere."""
+        phase = "over" if self.phase in ("ready", "over") else "missing"
+        self.begin(self._token)
+        self.phase = phase
+
+
+class SharedText(Growing, rx.State):
+    """The text that is being written in that thread, and this tab's subscription to it."""
+
+    @classmethod
+    def _place(cls, token: str) -> str:
+        return f"{token} shared"
 
     @rx.event
     async def open(self):
-        """Read the thread whose token stands in the address."""
-        await self.read(str(self.token or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        """Follow the thread whose token stands in the address."""
+        shared = await self.get_state(Shared)
+        shared.begin(str(self.token or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        self._forget()
+        return SharedText.follow
 
-    async def read(self, token: str) -> None:
-        """Show the thread with this token."""
-        self.phase, self.title, self.messages = "loading", "", []
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Show the thread and what becomes of it, until this tab leaves or the link is taken back."""
+        async with self:
+            shared = await self.get_state(Shared)
+            token, seat = shared._token, self._place(self.router.session.client_token)
+        follower = Follower(whole=True)
         try:
-            found = await service().api.read_shared(token)
+            with following(seat, follower):
+                async with aclosing(service().api.subscribe_shared(token)) as updates:
+                    async for update in updates:
+                        follower.apply(update)
+                        async with self:
+                            shared = await self.get_state(Shared)
+                            if shared._token != token:
+                                return
+                            if follower.rows_changed:
+                                shared.show(follower)
+                            self._send(follower.piece())
         except AgentCoreError:
-            found = None
-        if found is None:
-            self.phase = "missing"
-            return
-        thread, messages = found
-        self.title = thread_title(thread.title)
-        self.messages = [shared_view(message, token) for message in messages]
-        self.phase = "ready"
+            await self._lose()
+        except Exception:
+            logger.exception("A shared thread can not be followed")
+            await self._lose()
+
+    async def _lose(self) -> None:
+        async with self:
+            shared = await self.get_state(Shared)
+            shared.lose()
+            self._forget()
 
 
-def shared_view(message: Message, token: str) -> MessageView:
-    """Return the row of a message with nothing that a reader could press, and files by the token."""
-    plain = message.to_dict()
-    row = message_view(plain, Context(more={message.id: 1_000}))
-    prefix = f"/files/{quote(message.thread_id, safe='')}/"
+def shared_view(row: MessageView, thread_id: str, token: str) -> MessageView:
+    """Return a message's row with nothing that a reader could press, and files by the token."""
+    prefix = f"/files/{quote(thread_id, safe='')}/"
     files = [_file(file, prefix, token) for file in row.files]
-    return replace(row, files=files, parts=[_part(part) for part in row.parts], place=0, count=0)
+    return replace(
+        row,
+        files=files,
+        parts=[_part(part) for part in row.parts],
+        vote="",
+        place=0,
+        count=0,
+        previous="",
+        next="",
+    )
 
 
 def _part(part: PartView) -> PartView:

@@ -8,32 +8,25 @@ import reflex as rx
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
-from chat_app.state.follower import Follower, Piece, follower_of, following, read_times
+from chat_app.state.follower import Follower, following, read_times
+from chat_app.state.growing import Growing
 from chat_app.state.opened import Opened
 from chat_app.state.thread import OpenThread
 
 logger = logging.getLogger(__name__)
 
 
-class Following(rx.State, mixin=True):
-    """The newest piece of the live text: nothing else, because it changes ten times a second.
-
-    A component that reads any var of a state class renders again when any of them changes; so only
-    the text part that is being written reads these.
-
-    Attributes:
-        run: the part, and the attempt, that the piece belongs to.
-        offset: where `chunk` stands in the text, in UTF-16 code units.
-    """
-
-    run: str = ""
-    offset: int = 0
-    chunk: str = ""
+class Following(Growing, mixin=True):
+    """The live text of a thread that is open, and this tab's subscription to it."""
 
     @classmethod
     def _shown(cls) -> type[Opened]:
         """Return the state that shows the thread, of which this is the text being written."""
         raise NotImplementedError
+
+    @classmethod
+    def _place(cls, token: str) -> str:
+        return cls._shown()._seat(token)
 
     @rx.event
     async def open(self):
@@ -49,9 +42,6 @@ class Following(rx.State, mixin=True):
         opened = await self.get_state(self._shown())
         opened.open("")
         self._forget()
-
-    def _forget(self) -> None:
-        self.run, self.offset, self.chunk = "", 0, ""
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
@@ -103,19 +93,6 @@ class Following(rx.State, mixin=True):
                     if follower.rows_changed or opened._is_behind(follower):
                         opened.show(follower)
                     self._send(follower.piece())
-
-    def _send(self, piece: Piece | None) -> None:
-        if not piece or (not piece.chunk and piece.run == self.run):
-            return
-        if piece.run != self.run:
-            self.run = piece.run
-        self.offset, self.chunk = piece.offset, piece.chunk
-
-    @rx.event
-    def resend(self, run: str, have: int):
-        """Send again what follows the first `have` units of `run`; the page missed something."""
-        if follower := follower_of(self._shown()._seat(self.router.session.client_token)):
-            self._send(follower.piece_from(run, have))
 
 
 class Stream(Following, rx.State):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from agent_core import define_agent_api
-from agent_core.errors import AccessDeniedError, ValidationError
+from agent_core.errors import AccessDeniedError, ThreadNotFoundError, ValidationError
+from agent_core.fold import ThreadView
 from agent_core.store.sharing import MOST
 from tests.agent_core.support import agent_on, finished
 
@@ -44,6 +46,42 @@ async def test_who_has_the_token_reads_the_thread_until_it_is_taken_back(path: P
         left = await api.get_thread(thread.id)
         assert left is not None
         assert left.metadata == {"a": 1, "share": again}
+
+
+@pytest.mark.parametrize("end", ["unshare", "bin", "delete", "another token"])
+async def test_who_follows_by_the_token_is_told_everything_until_it_leads_nowhere(
+    path: Path, end: str
+) -> None:
+    def nobody(ctx: object, thread_id: str) -> None:
+        raise AccessDeniedError("Not yours.")
+
+    async with agent_on(path, lambda messages: ["Yes."]) as api:
+        thread = await finished(api, await api.create_thread("Hi"))
+        await api.add_message(thread.id, {"role": "system", "content": "Secret."})
+        token = await api.share_thread(thread.id)
+        view, public = ThreadView(), define_agent_api(api.runtime, api.agent, nobody)
+        async with asyncio.timeout(10), aclosing(public.subscribe_shared(token)) as updates:
+            view.apply(await anext(updates))
+            assert [message["role"] for message in view.messages] == ["user", "assistant"]
+            await api.send_message(thread.id, "And?")
+            await finished(api, thread)
+            await api.add_message(thread.id, {"role": "system", "content": "Secret."})
+            await api.update_thread(thread.id, title="Renamed")
+            while view.thread["title"] != "Renamed":
+                view.apply(await anext(updates))
+            assert [message["role"] for message in view.messages] == ["user", "assistant"] * 2
+            if end == "bin":
+                await api.delete_thread(thread.id, undo_for=60)
+            elif end == "delete":
+                await api.delete_thread(thread.id)
+            else:
+                await api.unshare_thread(thread.id)
+            if end == "another token":
+                await api.share_thread(thread.id)
+            with pytest.raises(ThreadNotFoundError):
+                await anext(updates)
+        with pytest.raises(ThreadNotFoundError):
+            await anext(public.subscribe_shared(token))
 
 
 async def test_a_deleted_thread_is_not_shared_any_more(path: Path) -> None:

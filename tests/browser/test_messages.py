@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chat import Chat, in_production
+from tests.browser.chat import HALF, WORDS, Chat, counting, in_production
 from tests.tools.provider import Call, Provider
 
 OpenTab = Callable[..., Chat]
@@ -137,7 +138,21 @@ def test_a_thread_is_read_by_its_link_until_that_is_taken_back(provider: Provide
     expect(reader.get_by_test_id("composer")).to_have_count(0)
     expect(reader.get_by_test_id("thread-list")).to_have_count(0)
 
+    gate = threading.Event()
+    provider.answer("Count", counting(gate))
+    tab.page.keyboard.press("Escape")
+    tab.send("Count")
+    growing = reader.locator('[data-testid="stream"][data-live="true"]')
+    expect(growing).to_contain_text(WORDS[HALF - 1])
+    expect(growing).not_to_contain_text(WORDS[HALF])
+    gate.set()
+    expect(reader.get_by_test_id("message").last).to_contain_text(WORDS[-1])
+
+    tab.wait_until("completed")
+    tab.by("share-menu").click()
     tab.by("unshare").click()
     expect(tab.by("share-link")).to_have_count(0)
+    expect(reader.get_by_test_id("page-note")).to_contain_text("no longer shared")
+    expect(reader.get_by_test_id("shared")).to_have_count(0)
     reader.reload()
     expect(reader.get_by_test_id("page-note")).to_contain_text("leads nowhere")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
+from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,13 @@ import reflex as rx
 
 from agent_core import Message, Thread
 from agent_core.clock import as_datetime
+from agent_core.errors import ThreadNotFoundError
 from agent_core.testing import Reasoning, ToolUse
 from chat_app.demo.tools import demo_tools
 from chat_app.state import Actions
 from chat_app.state.export import file_name, to_markdown
+from chat_app.state.follower import Follower
+from chat_app.state.service import Service
 from chat_app.state.shared import Shared
 from chat_app.state.uploads import routes
 from tests.chat_app.support import Serve, Tab
@@ -88,19 +94,65 @@ async def test_a_link_shows_the_thread_to_be_read_until_it_is_taken_back(
         await actions.share()
         await tab.read(shared, lambda: tab.thread.share != "")
 
-        await reader.read(tab.thread.share)
-        prompt, answer = reader.messages
+        await follow_shared(shared, reader, tab.thread.share, lambda: len(reader.turn) == 2)
+        prompt, answer = reader.turn
         assert (reader.phase, reader.title, prompt.text) == ("ready", "Mail Ada", "Mail Ada")
         (call,) = [part.tool for part in answer.parts if part.kind == "tool"]
         assert (call.state, call.opened) == ("open", False), "a reader can approve nothing"
-        assert tab.thread.open_id not in str(reader.messages)
+        assert tab.thread.open_id not in str(reader.turn)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(routes), base_url="http://chat") as client:
             path = prompt.files[0].path
             assert (await client.get(path)).content == b"words"
             await actions.unshare()
             assert (await client.get(path)).status_code == 404
-        await reader.read(tab.thread.share)
-        assert (reader.phase, reader.messages) == ("missing", [])
+        with pytest.raises(ThreadNotFoundError):
+            await follow_shared(shared, reader, tab.thread.share, lambda: False)
+        reader.lose()
+        assert (reader.phase, reader.turn) == ("missing", [])
+
+
+async def follow_shared(shared: Service, reader: Shared, token: str, until: Callable[[], bool]) -> None:
+    """Follow a link as its page does, until something holds."""
+    reader.begin(token)
+    follower = Follower(whole=True)
+    async with asyncio.timeout(10), aclosing(shared.api.subscribe_shared(token)) as updates:
+        async for update in updates:
+            follower.apply(update)
+            reader.show(follower)
+            if until():
+                return
+
+
+async def test_a_reader_sees_the_thread_go_on_and_nothing_more_once_the_link_is_taken_back(
+    serve: Serve, tab: Tab
+) -> None:
+    async with serve([["First."], ["Second."], ["Third."]]) as shared:
+        reader: Shared = await tab.thread.get_state(Shared)
+        long = "A very long prompt. " * 2_000
+        thread = await shared.api.create_thread(long)
+        await shared.api.wait_until_idle(thread.id, 10)
+        token = await shared.api.share_thread(thread.id)
+        follower = Follower(whole=True)
+        reader.begin(token)
+        async with asyncio.timeout(10), aclosing(shared.api.subscribe_shared(token)) as updates:
+
+            async def until(holds: Callable[[], bool]) -> None:
+                while not holds():
+                    follower.apply(await anext(updates))
+                    reader.show(follower)
+
+            await until(lambda: len(reader.turn) == 2)
+            assert (reader.turn[0].hidden, reader.turn[1].parts[-1].text) == (0, "First.")
+            for number in range(2):
+                await shared.api.send_message(thread.id, f"Go on {number}")
+                await shared.api.wait_until_idle(thread.id, 10)
+            await until(lambda: len(reader.messages) == 4 and len(reader.turn) == 2 and not reader.thinking)
+            assert reader.turn[1].parts[-1].text == "Third."
+            await shared.api.unshare_thread(thread.id)
+            with pytest.raises(ThreadNotFoundError):
+                await until(lambda: False)
+        reader.lose()
+        assert (reader.phase, reader.messages, reader.turn) == ("over", [], [])
 
 
 @pytest.mark.parametrize(("vote", "kept"), [("up", "up"), ("down", "down"), ("", ""), ("evil", "")])
