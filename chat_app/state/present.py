@@ -230,8 +230,8 @@ def _title(name: str) -> str:
 
 
 def _icon(name: str) -> str:
-    lowered = name.lower()
-    return next((icon for icon, words in _ICONS.items() if any(word in lowered for word in words)), "tool")
+    parts = "".join(f" {letter}" if letter.isupper() else letter for letter in _title(name)).lower().split()
+    return next((icon for icon, words in _ICONS.items() if any(p.startswith(words) for p in parts)), "tool")
 
 
 def _brief(arguments: object) -> str:

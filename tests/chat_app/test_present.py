@@ -145,3 +145,20 @@ def test_what_was_not_sent_is_said(data: dict[str, Any], words: str) -> None:
     assert part is not None
     assert (part.kind, part.text) == ("note", words)
     assert part_view("k", {"type": "data-context", "data": "nonsense"}, Context()) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "icon"),
+    [
+        ("ask_human", "person"),
+        ("slow_task", "tool"),
+        ("get_time", "clock"),
+        ("update_row", "tool"),
+        ("send", "mail"),
+    ],
+)
+def test_a_tool_s_icon_goes_by_the_words_of_its_name(name: str, icon: str) -> None:
+    part = {"type": f"tool-{name}", "toolCallId": "c", "state": "output-available", "input": {}, "output": 1}
+    view = part_view("k", part, Context())
+    assert view is not None
+    assert view.tool.icon == icon
