@@ -155,6 +155,8 @@ def test_what_was_not_sent_is_said(data: dict[str, Any], words: str) -> None:
         ("get_time", "clock"),
         ("update_row", "tool"),
         ("send", "mail"),
+        ("webSearch", "search"),
+        ("read-docs", "search"),
     ],
 )
 def test_a_tool_s_icon_goes_by_the_words_of_its_name(name: str, icon: str) -> None:

@@ -1,0 +1,118 @@
+"""Three pages look as they did: their boxes, without their words, so that another machine's letters change nothing.
+
+A snapshot is a text file beside this one: one character for a square of 20 pixels, what stands out most
+in it from 0 (dark) to f (light), so that a hairline shows. Delete the file of a page that is meant to look different; the test writes it anew, fails
+once, and the difference stands in the commit for everybody to see.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.chat import Chat, in_production
+from tests.tools.provider import Call, Provider
+
+pytestmark = in_production
+OpenTab = Callable[..., Chat]
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+SQUARE = 20  # pixels
+RANGES = {"light": (215, 255), "dark": (10, 70)}  # where a scheme's grounds and lines are
+STRAY = 0.04  # how many squares may differ, for a line of text that breaks elsewhere
+WITHOUT_WORDS = """
+  *, ::placeholder { color: transparent !important; text-shadow: none !important; }
+  svg, img, .badge, .thread-list, select, .run-track, .dot { visibility: hidden !important; }
+"""
+LEVELS = """async ([picture, square, low, high, pick]) => {
+  const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const brush = canvas.getContext("2d", { willReadFrequently: true });
+  brush.drawImage(image, 0, 0);
+  const level = (x, y) => {
+    const { data } = brush.getImageData(x, y, square, square);
+    let grey = (data[0] + data[1] + data[2]) / 3;
+    for (let i = 4; i < data.length; i += 4) grey = Math[pick](grey, (data[i] + data[i + 1] + data[i + 2]) / 3);
+    return Math.round(Math.min(1, Math.max(0, (grey - low) / (high - low))) * 15).toString(16);
+  };
+  const rows = [];
+  for (let y = 0; y + square <= image.height; y += square) {
+    let row = "";
+    for (let x = 0; x + square <= image.width; x += square) row += level(x, y);
+    rows.push(row);
+  }
+  return rows;
+}"""
+
+
+def looks(tab: Chat, scheme: str) -> list[str]:
+    """Return the page as it stands, without its words, as rows of levels."""
+    tab.page.add_style_tag(content=WITHOUT_WORDS)
+    tab.page.mouse.move(1, 1)
+    picture = base64.b64encode(tab.page.screenshot(animations="disabled")).decode()
+    return tab.page.evaluate(
+        LEVELS, [picture, SQUARE, *RANGES[scheme], "min" if scheme == "light" else "max"]
+    )
+
+
+def compare(name: str, seen: list[str]) -> None:
+    """Hold what is seen against the snapshot."""
+    file = SNAPSHOTS / f"{name}.txt"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("\n".join(seen) + "\n")
+        raise AssertionError(f"{file.name} was written: look at it, and run this again.")
+    kept = file.read_text().split()
+    assert [len(row) for row in seen] == [len(row) for row in kept]
+    pairs = [
+        (int(a, 16), int(b, 16))
+        for old, new in zip(kept, seen, strict=True)
+        for a, b in zip(old, new, strict=True)
+    ]
+    strays = sum(abs(a - b) > 1 for a, b in pairs)
+    assert strays <= STRAY * len(pairs), f"{strays} squares of {len(pairs)}:\n" + "\n".join(seen)
+
+
+def opened(open_tab: OpenTab, scheme: str, width: int, height: int, **more: Any) -> Chat:
+    look = {
+        "color_scheme": scheme,
+        "reduced_motion": "reduce",
+        "viewport": {"width": width, "height": height},
+    }
+    return open_tab(**look | more)
+
+
+def test_a_new_chat(open_tab: OpenTab) -> None:
+    tab = opened(open_tab, "light", 1280, 800)
+    expect(tab.by("composer")).to_be_editable()
+    expect(tab.by("suggestion")).to_have_count(4)
+    compare("new-chat", looks(tab, "light"))
+
+    tab.page.add_style_tag(content=".suggestions { grid-template-columns: 1fr !important; }")
+    with pytest.raises(AssertionError, match="squares of"):  # what has moved is seen
+        compare("new-chat", looks(tab, "light"))
+
+
+def test_a_thread_with_tools_and_its_timeline(provider: Provider, open_tab: OpenTab) -> None:
+    code = "```python\nanswer = 42\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    provider.answer("Look", [Call("calculator", {"expression": "6 * 7"})], [code])
+    tab = opened(open_tab, "dark", 1280, 800)
+    tab.send("Look")
+    tab.wait_until("completed")
+    expect(tab.answer.locator("table")).to_be_visible()
+    tab.by("timeline-toggle").click()
+    expect(tab.by("timeline-row")).to_have_count(3)
+    compare("thread", looks(tab, "dark"))
+
+
+def test_an_approval_on_a_phone(provider: Provider, open_tab: OpenTab) -> None:
+    mail = Call("send_email", {"to": "ada@example.org", "subject": "Hi", "body": "Hello"})
+    provider.answer("Mail", [mail])
+    tab = opened(open_tab, "light", 390, 844, is_mobile=True, has_touch=True)
+    tab.send("Mail")
+    expect(tab.by("approve")).to_be_visible()
+    compare("approval", looks(tab, "light"))
