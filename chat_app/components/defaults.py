@@ -46,7 +46,7 @@ def defaults_form() -> rx.Component:
                 Defaults.saved,
                 rx.el.span(say("settings.saved"), role="status", custom_attrs=testid("defaults-saved")),
             ),
-            class_name="choices",
+            class_name="turn-line",
         ),
         key=key,
         on_submit=Defaults.save,

@@ -35,6 +35,7 @@ def use_local_model() -> None:
     if not address.startswith("http"):
         raise NotReadyError("The local model could not be started; see: python -m chat_app.serve.local")
     os.environ["CHAT_MODEL"] = f"openai/{NAME}"
+    os.environ.setdefault("CHAT_TITLE_MODEL", "none")  # it is too small to name a thread well
     os.environ["OPENAI_BASE_URL"] = f"{address}/v1"
 
 

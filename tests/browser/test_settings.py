@@ -133,3 +133,24 @@ def test_what_was_used_is_shown(provider: Provider, open_tab: OpenTab) -> None:
     tab.by("usage-span").select_option("7")
     expect(tab.by("usage-bars").locator("li")).to_have_count(7)
     expect(tab.by("usage-requests").locator("dd")).to_have_text(re.compile(r"[1-9]"))
+
+
+def test_new_chats_begin_as_the_settings_say_in_every_tab(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Hello", ["Well."])
+    tab = open_tab("/settings")
+    other = open_tab("/")
+    other.by("answers-open").click()
+    expect(tab.by("default-agent")).to_have_value("assistant")
+    tab.by("default-instructions").fill("Be brief.")
+    tab.by("defaults-save").click()
+    expect(tab.by("defaults-saved")).to_be_visible()
+    expect(other.by("answers").locator("[name=instructions]")).to_have_value("Be brief.")
+    tab.go("/")
+    tab.send("Hello")
+    assert tab.answer_text() == "Well."
+    assert provider.requests[-1]["messages"][0]["content"].startswith("Be brief.")
+    tab.go("/settings")
+    expect(tab.by("default-instructions")).to_have_value("Be brief.")
+    tab.by("default-instructions").fill("")
+    tab.by("defaults-save").click()  # what other tests begin shall be as it was
+    expect(tab.by("defaults-saved")).to_be_visible()
