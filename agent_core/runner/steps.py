@@ -36,6 +36,7 @@ from agent_core.runner.postpone import postpone
 from agent_core.runner.requests import Prepared, prepare_request
 from agent_core.runner.titles import Titles
 from agent_core.runner.turn import Turn, Turns
+from agent_core.runner.whole import whole
 from agent_core.store import files, steps
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.files import StoredFile
@@ -205,21 +206,21 @@ class Runner:
             async with contextlib.aclosing(chunks):
                 async for event in chunks:
                     if isinstance(event, StepResult):
-                        await self._commit(attempt, event)
+                        await whole(self._commit(attempt, event))
                     else:
                         flusher.add(event)
         except asyncio.CancelledError:
             await self._give_back(claim, await flusher.rest())
             raise
         except ModelError as error:
-            await self._retry_or_fail(claim, agent, error, await flusher.rest())
+            await whole(self._retry_or_fail(claim, agent, error, await flusher.rest()))
         except FenceLost:
             raise
         except Exception as error:
             # Not the model's fault: the commit was refused, or there is a mistake in this library.
             # Asking the model again would not mend it. If the database cannot even take this, the
             # step stays as it is and the reconciler comes back to it.
-            await self._fail(claim, agent, error, await flusher.rest())
+            await whole(self._fail(claim, agent, error, await flusher.rest()))
         finally:
             if self._flushers.get(claim.thread_id) is flusher:
                 del self._flushers[claim.thread_id]
