@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent_core.endings import cited, cut_short
 from agent_core.errors import ModelError, ValidationError, as_exception, words_of
 from agent_core.fold import fold
 from agent_core.gate import clean_json, clean_text
@@ -26,11 +27,6 @@ from agent_core.llm.base import (
     Usage,
 )
 from agent_core.messages import Chunk, Part
-
-FINISH = "data-finish"
-"""The part at the end of an answer that its provider did not bring to its end; its data: the `reason`."""
-
-_CUT_SHORT = ("length", "content-filter", "model-context-window-exceeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,23 +180,15 @@ class _Step:
                 kind="truncated",
                 retryable=True,
             )
-        chunks = self._start() + self._close_block() + self._note(self._cited())
+        # Sources come last: one in the middle would cut a paragraph in two.
+        chunks = self._start() + self._close_block() + self._note(cited(self._sources))
         for call in self._calls:
             if not call.name:
                 chunks += self._open_call(call, "unnamed_tool")
             chunks += self._close_call(call)
-        if not self._calls and self._finish in _CUT_SHORT:  # with calls the turn goes on by itself
-            chunks += self._note([{"type": FINISH, "data": {"reason": self._finish}}])
+        if not self._calls:  # with calls the turn goes on by itself
+            chunks += self._note(cut_short(self._finish))
         return chunks
-
-    def _cited(self) -> list[Chunk]:
-        """Return the sources; they come last, for one in the middle would cut a paragraph in two."""
-        return [
-            {"type": "source-url", "sourceId": new_id("source"), "url": clean_text(url)}
-            | ({"title": clean_text(title)} if title else {})
-            for url, title in self._sources.items()
-            if url.lower().startswith(("https://", "http://"))
-        ]
 
     def result(self) -> StepResult:
         """Return the whole step; call it after `end`."""

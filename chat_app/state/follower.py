@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent_core import AgentApi
+from agent_core.endings import FINISH
 from agent_core.fold import ThreadView
-from agent_core.loop import FINISH
 from agent_core.messages import Update, is_tool_part
 from agent_core.timeline import Span
 from chat_app.state.present import Context, duration, message_view

@@ -1,6 +1,5 @@
 """The thread that is open in this tab: what the page shows of it, and what its buttons do."""
 
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +13,7 @@ from chat_app.state.hints import hint
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
 from chat_app.state.sending import attached, begun_by
-from chat_app.state.standing import is_writing, needs_person
+from chat_app.state.standing import is_writing, needs_person, retry_view
 from chat_app.state.view import MessageView, RetryView
 from chat_app.text import clean_text
 
@@ -139,16 +138,7 @@ class Opened(Asking, mixin=True):
         if key == self._retry_key:
             return
         self._retry_key = key
-        self.retry = (
-            RetryView(
-                attempt=int(state.get("attempt") or 0),
-                max_attempts=int(state.get("max_attempts") or 0),
-                seconds=max(0.0, float(state.get("next_at") or 0) - time.time()),
-                error=clean_text(str(state.get("error") or "")),
-            )
-            if state
-            else RetryView()
-        )
+        self.retry = retry_view(state) if state else RetryView()
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from chat_app.state.view import MessageView
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chat_app.state.view import MessageView, RetryView
+from chat_app.text import clean_text
 
 
 def _tools(turn: list[MessageView]) -> list[str]:
@@ -21,3 +26,13 @@ def is_writing(turn: list[MessageView]) -> bool:
         return False
     last = parts[-1]
     return last.live or last.kind == "text" or last.tool.state in ("preparing", "running", "retrying")
+
+
+def retry_view(state: Mapping[str, Any]) -> RetryView:
+    """Return the retry that waits, read from a thread's `retry_state`."""
+    return RetryView(
+        attempt=int(state.get("attempt") or 0),
+        max_attempts=int(state.get("max_attempts") or 0),
+        seconds=max(0.0, float(state.get("next_at") or 0) - time.time()),
+        error=clean_text(str(state.get("error") or "")),
+    )
