@@ -203,15 +203,17 @@ class FakeClock:
 
 
 @overload
-async def eventually(predicate: Callable[[], Awaitable[T]], timeout: float = 5.0) -> T: ...
+async def eventually(predicate: Callable[[], Awaitable[T]], timeout: float = 20.0) -> T: ...
 
 
 @overload
-async def eventually(predicate: Callable[[], T], timeout: float = 5.0) -> T: ...
+async def eventually(predicate: Callable[[], T], timeout: float = 20.0) -> T: ...
 
 
-async def eventually(predicate: Callable[[], Any], timeout: float = 5.0) -> Any:
+async def eventually(predicate: Callable[[], Any], timeout: float = 20.0) -> Any:
     """Wait until a predicate, sync or async, returns something truthy, and return that.
+
+    Patience costs time only where a test fails, so the default is that of a busy machine.
 
     Raises:
         AssertionError: it did not within `timeout` seconds; the last value stands in the message.

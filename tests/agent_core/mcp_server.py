@@ -71,8 +71,9 @@ async def send(to: str, seconds: float, ctx: Context) -> str:
 
 @server.tool(annotations=ToolAnnotations(idempotent_hint=True))
 async def put(to: str, seconds: float, ctx: Context) -> str:
-    """Put something there, as often as you like."""
-    return await _send(to, seconds, ctx)
+    """Put something there, as often as you like; only the first time takes so long."""
+    again = LOG.exists() and f"begun {to} " in LOG.read_text(encoding="utf-8")
+    return await _send(to, 0 if again else seconds, ctx)
 
 
 @server.tool(annotations=ToolAnnotations(read_only_hint=True))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -22,13 +21,6 @@ LEGACY = Path(__file__).with_name("mcp_legacy.py")
 def command(log: Path, *more: str) -> list[str]:
     """Return what starts the server over standard input and output."""
     return [sys.executable, str(SERVER), str(log), *more]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
 
 
 @contextlib.asynccontextmanager

@@ -26,7 +26,7 @@ WORDS = ("Once ", "upon ", "a ", "time.")
 def run(folder: Path, prompt: str | None = None, *, again: bool = False, dies: bool = False) -> int | None:
     """Run `serve` in a process of its own; return how it ended."""
     child = start(serve, folder, prompt, again, dies)
-    child.join(20)
+    child.join(60)
     return child.exitcode
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from tests.agent_core.databases import prepare, select_all, url
 
 QUICK = Settings(lease=1.0, heartbeat=0.2, poll=0.2, reconcile=0.2, pulse=0.05)
 """For tests that wait for a lease to run out; everything else runs with the defaults."""
+
+EAGER = replace(QUICK, lease=8.0, heartbeat=2.0)
+"""As quick to look, and with the leases of the defaults: a machine that pauses a moment loses none."""
 
 AT_ONCE = RetryPolicy(max_attempts=3, initial_delay=0, jitter=0)
 TABLES = (THREAD, MESSAGE, STREAM, DELTA, CALL, WAKE_UP)
@@ -50,7 +54,7 @@ async def agent_on(
     assert not model.violations, model.violations
 
 
-async def finished(api: AgentApi, thread: Thread | str, timeout: float = 20) -> Thread:
+async def finished(api: AgentApi, thread: Thread | str, timeout: float = 40) -> Thread:
     """Wait until a thread is idle."""
     return await api.wait_until_idle(thread if isinstance(thread, str) else thread.id, timeout)
 
@@ -60,6 +64,12 @@ async def lose_leases(api: AgentApi) -> None:
     runtime = api.runtime
     runtime._scheduler.shutdown()  # pyright: ignore[reportPrivateUsage]
     await runtime.writer.run(runtime._wake_ups.release, runtime.worker)  # pyright: ignore[reportPrivateUsage]
+
+
+def held(event: asyncio.Event) -> Iterator[float]:
+    """Let a scripted model wait for the test: `yield from held(go)`."""
+    while not event.is_set():
+        yield 0.01
 
 
 async def live(api: AgentApi, thread_id: str, text: str) -> None:
@@ -133,7 +143,7 @@ class Follower:
         """What the view shows of the newest message."""
         return view_text(self.view.messages[-1]) if self.view.messages else ""
 
-    async def until(self, predicate: Callable[[ThreadView], Any], timeout: float = 10) -> None:
+    async def until(self, predicate: Callable[[ThreadView], Any], timeout: float = 20) -> None:
         """Wait until the view is so."""
 
         def holds() -> Any:
@@ -143,7 +153,7 @@ class Follower:
 
         await eventually(holds, timeout)
 
-    async def agrees(self, timeout: float = 10) -> None:
+    async def agrees(self, timeout: float = 20) -> None:
         """Wait until the view is at the thread's cursor, and compare it with the rows."""
         thread = await self._api.get_thread(self._thread_id)
         assert thread is not None

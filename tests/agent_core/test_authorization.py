@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -153,16 +154,22 @@ async def gone(follower: Follower) -> None:
         await follower.until(lambda _: False)
 
 
-async def test_a_follower_is_asked_about_again_while_updates_flow(path: Path) -> None:
-    door = Door()
-    turn = [item for n in range(200) for item in (f"{n} ", 0.01)]
-    async with agent_on(path, [turn], settings=Settings(recheck=0.1), throttle_ms=5) as internal:
+async def test_a_follower_is_asked_about_again_while_updates_flow(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door, now = Door(), 0.0
+    monkeypatch.setattr("agent_core.api.reading.time", SimpleNamespace(monotonic=lambda: now))
+    turn = [item for n in range(10_000) for item in (f"{n} ", 0.01)]
+    async with agent_on(path, [turn], settings=Settings(recheck=5), throttle_ms=5) as internal:
         api = define_agent_api(internal.runtime, internal.agent, door)
         thread = await internal.create_thread("Hi")
         follower = Follower(api, thread.id)
-        await follower.until(lambda _: door.asked >= 3)
-        updates = len(follower.seen)
-        assert updates > 2 * door.asked, "not for each update"
+        for asked in (1, 2, 3):
+            await follower.until(lambda _, asked=asked: door.asked == asked)
+            updates = len(follower.seen)
+            await follower.until(lambda _, seen=updates: len(follower.seen) >= seen + 5)
+            assert door.asked == asked, "not for each update"
+            now += 6
         door.shut = True
         await gone(follower)
         seen = list(follower.seen)

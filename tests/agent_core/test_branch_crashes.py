@@ -70,7 +70,7 @@ async def test_dies_inside(path: Path, point: str, deed: str) -> None:
     args = (url(path), point, deed, thread_id, goal)
     child = FORKED.Process(target=_child, args=args)
     child.start()
-    await asyncio.to_thread(child.join, 30)
+    await asyncio.to_thread(child.join, 60)
     dies = point == "send.inside" or deed in ("edit", "regenerate")
     assert child.exitcode == (-signal.SIGKILL if dies else 0)
     async with agent_on(path, numbered()) as api:
@@ -115,7 +115,7 @@ async def test_dies_in_the_turn_of_the_new_branch(path: Path, point: str) -> Non
     args = (url(path), point, thread.id, first)
     child = FORKED.Process(target=_working_child, args=args)
     child.start()
-    await asyncio.to_thread(child.join, 30)
+    await asyncio.to_thread(child.join, 60)
     assert child.exitcode == -signal.SIGKILL
     async with agent_on(path, looks, tools=[look]) as api, Follower(api, thread.id) as follower:
         assert (await finished(api, thread)).status == "completed"

@@ -105,7 +105,7 @@ async def test_what_follows_stays_where_it_is(tmp_path: Path) -> None:
     async with Runtime(url, create_workpool_bridge(engine), Workpool()) as runtime:
         api = define_internal_agent_api(runtime, assistant(asked(done, "one")))
         thread = await api.create_thread("Go")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
     assert engine.deferred == [f"step:{thread.id}"]
 
 
@@ -127,7 +127,7 @@ async def test_an_engine_that_stops_is_started_again(
         api = define_internal_agent_api(runtime, assistant(asked(done, "one")))
         await eventually(lambda: engine.starts == 2)
         thread = await api.create_thread("Go")
-        assert (await api.wait_until_idle(thread.id, 10)).status == "completed"
+        assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
     assert "is started again" in caplog.text
 
 

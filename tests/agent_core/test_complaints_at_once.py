@@ -105,7 +105,7 @@ async def test_09_two_workers_interleave_one_thread(path: Path, tmp_path: Path) 
                     sleeper.awake.set()  # and it believes that the thread is its own
                 if view.thread["status"] == "completed":
                     break
-            await eventually(lambda: not one.runtime.workpool.busy, 20)
+            await eventually(lambda: not one.runtime.workpool.busy)
             assert await texts(two, thread) == ["?", "".join(words)]
     assert asleep
     assert seqs == sorted(seqs), "the one that lost the thread has written behind the other's first word"
@@ -151,9 +151,9 @@ async def test_16_two_schedulers_on_one_jobstore(tmp_path: Path) -> None:
     with contextlib.ExitStack() as processes:
         for name in ("one", "two"):  # not at once: both would make the table
             processes.enter_context(running(start(naive.share_jobstore, tmp_path, name)))
-            await eventually((tmp_path / name).exists, 20)
+            await eventually((tmp_path / name).exists)
         (tmp_path / "go").touch()
-        await eventually(lambda: 2 in jobs.count().values(), 20)
+        await eventually(lambda: 2 in jobs.count().values())
 
     prepare(tmp_path / "agents.db")
     plan = Plan(tmp_path)

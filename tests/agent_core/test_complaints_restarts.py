@@ -31,7 +31,7 @@ KILLED = -signal.SIGKILL
 def run(plan: Plan) -> int | None:
     """Run a worker in a process of its own; return how it ended."""
     child = spawn(plan)
-    child.join(30)
+    child.join(60)
     return child.exitcode
 
 

@@ -179,9 +179,9 @@ async def test_a_stop_ends_the_summary(path: Path):
 
     async with agent_on(path, [["Never."]], context=policy(Slow())) as api:
         thread = await api.create_thread("last", messages=old_messages(100))
-        await asyncio.wait_for(reached.wait(), 5)
+        await asyncio.wait_for(reached.wait(), 20)
         await api.stop_thread(thread.id)
-        await asyncio.wait_for(closed.wait(), 1)
+        await asyncio.wait_for(closed.wait(), 20)
         assert (await finished(api, thread)).status == "stopped"
         assert notes(await api.list_messages(thread.id)) == []
 
@@ -205,7 +205,7 @@ async def _work(database: str, summary: str) -> tuple[bool, list[Message]]:
 async def test_a_process_that_dies_before_the_commit_sums_up_again(database_url: str):
     child = FORKED.Process(target=_dying, args=(database_url,))
     child.start()
-    await asyncio.to_thread(child.join, 40)
+    await asyncio.to_thread(child.join, 60)
     assert child.exitcode == -signal.SIGKILL
     known, messages = await _work(database_url, "second")
     assert known, "the thread that the dead process made"

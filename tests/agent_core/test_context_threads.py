@@ -211,7 +211,7 @@ async def test_a_policy_of_ones_own(path: Path):
 
     async with agent_on(path, model, tools=[look], context=last_only, transform_messages=loud) as api:
         thread = await api.create_thread("Look")
-        await eventually(lambda: len(seen) >= 2)
+        await eventually(lambda: len(model.requests) >= 2)
         await api.stop_thread(thread.id)
         assert notes(await api.list_messages(thread.id)) == [{"cut": 1}]
     assert [request.note for request in seen[:2]] == [None, {"cut": 1}]
@@ -251,6 +251,6 @@ async def test_a_restart_while_the_policy_works_is_no_crash(path: Path):
         async with agent_on(path, ScriptedModel([]), context=slow) as api:
             if number == 0:
                 thread_id = (await api.create_thread("Hi")).id
-            await asyncio.wait_for(reached.wait(), 10)
+            await asyncio.wait_for(reached.wait(), 20)
     async with agent_on(path, [["Well."]]) as api:
         assert (await finished(api, thread_id)).status == "completed"

@@ -42,7 +42,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """What comes of it in peace, on SQLite: the other database must come to the same."""
     plan = Plan(tmp_path_factory.mktemp("whole"), pace=0.005, send=PROMPTS)
     child = spawn(plan)
-    child.join(30)
+    child.join(60)
     assert child.exitcode == 0
     return outcome(plan), plan.effects.count()
 
@@ -54,12 +54,12 @@ def test_dies_and_is_resumed(
 ) -> None:
     dying = Plan(tmp_path, pace=0.005, send=PROMPTS, die_at=(point, times), database=database_url)
     child = spawn(dying)
-    child.join(30)
+    child.join(60)
     assert child.exitcode == -signal.SIGKILL, f"{point} was not reached {times} times"
 
     plan = Plan(tmp_path, pace=0.005, send=PROMPTS, database=database_url)
     child = spawn(plan)
-    child.join(30)
+    child.join(60)
     assert child.exitcode == 0
 
     result, effects = outcome(plan), plan.effects.count()

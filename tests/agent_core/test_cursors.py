@@ -14,9 +14,9 @@ import pytest
 
 from agent_core import AgentApi, RetryPolicy, errors
 from agent_core.fold import fold, merge
-from agent_core.testing import Reasoning, ToolUse, eventually
+from agent_core.testing import FakeClock, Reasoning, ToolUse, eventually
 from agent_core.tools import action_tool
-from tests.agent_core.support import AT_ONCE, agent_on, finished, prepare
+from tests.agent_core.support import AT_ONCE, EAGER, agent_on, finished, prepare
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 LONG = 30.0
@@ -136,8 +136,9 @@ def _joined(one: Any, other: Any) -> Any:
 
 
 async def test_a_lost_attempt_leaves_the_list_at_the_next_first_token(path: Path) -> None:
-    later = RetryPolicy(max_attempts=2, initial_delay=0.4, jitter=0)
-    async with agent_on(path, [["first try", 0.05, BUSY], ["second"]], retry=later) as api:
+    later, clock = RetryPolicy(max_attempts=2, initial_delay=60, jitter=0), FakeClock()
+    turns, runtime = [["first try", 0.05, BUSY], ["second"]], {"clock": clock}
+    async with agent_on(path, turns, retry=later, settings=EAGER, runtime=runtime) as api:
         thread = await api.create_thread("Hi")
         client = Client(api, thread.id)
 
@@ -147,6 +148,7 @@ async def test_a_lost_attempt_leaves_the_list_at_the_next_first_token(path: Path
         await eventually(aborted)
         (lost,) = client.chunks
         assert fold(client.chunks[lost])[-1]["text"] == "first try"
+        clock.advance(61)
         await finished(api, thread)
         (stream,) = await client.look()
         assert stream["streamId"] != lost

@@ -139,7 +139,7 @@ def test_read_only(what: str) -> None:
         before = contents(Path(folder))
         Path(folder).chmod(0o555)
         command = [sys.executable, "-c", READ_ONLY, f"sqlite:///{path}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
         Path(folder).chmod(0o755)
         words = "is read-only; make it writable" if what == "file" else "cannot be written to; choose"
         assert words in done.stdout, done.stdout + done.stderr
@@ -169,7 +169,7 @@ def test_many_processes_make_one_new_file_at_once(tmp_path: Path) -> None:
     plans = [Plan(tmp_path, pace=0, send=(f"p{n}",), thread_id=f"t{n}") for n in range(4)]
     children = [spawn(plan) for plan in plans]
     for child in children:
-        child.join(30)
+        child.join(60)
     assert [child.exitcode for child in children] == [0] * 4
     assert len(rows(tmp_path / "agents.db")["agent_thread"]) == 4
 

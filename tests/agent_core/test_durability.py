@@ -52,7 +52,6 @@ async def test_who_holds_a_thread_and_what_is_committed(path: Path) -> None:
         assert (found.status, found.seq, found.committed_seq) == ("awaiting_tool_results", 1, 1)
         first = found.leases[0]
         assert first.expires_at - first.heartbeat_at == timedelta(seconds=QUICK.lease)
-        assert datetime.now(UTC) - first.heartbeat_at < timedelta(seconds=QUICK.lease)
         assert found.to_dict()["leases"][0]["heartbeat_at"] == first.heartbeat_at.isoformat()
 
         async def beats() -> bool:
@@ -94,13 +93,13 @@ async def test_what_nobody_works_on_waits_for_its_moment(path: Path) -> None:
     def ask() -> None:
         """Ask a person."""
 
-    later = RetryPolicy(max_attempts=2, initial_delay=30.0, jitter=0)
+    later = RetryPolicy(max_attempts=2, initial_delay=600.0, max_delay=600.0, jitter=0)
     async with agent_on(path, [["Oh", BUSY]], retry=later) as api:
         thread = await api.create_thread("Go")
         found = await eventually(lambda: _waits(api, thread))
         assert (found.waiting, found.leases) == (1, ())
         assert found.next_at is not None
-        assert 25 < (found.next_at - datetime.now(UTC)).total_seconds() < 31
+        assert 540 < (found.next_at - datetime.now(UTC)).total_seconds() <= 600
     async with agent_on(path, [[ToolUse("ask", id="c")]], tools=[ask]) as api:
         thread = await api.create_thread("Go")
         found = await eventually(lambda: _waits(api, thread))

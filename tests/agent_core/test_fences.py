@@ -8,7 +8,9 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from agent_core import Agent, Runtime, ToolContext, define_internal_agent_api
 from agent_core.errors import ModelError
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta
 from agent_core.runner.tool_calls import IN_DOUBT
-from agent_core.testing import ScriptedModel, ToolUse, eventually
+from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.databases import url
 from tests.agent_core.support import (
@@ -26,6 +28,7 @@ from tests.agent_core.support import (
     Follower,
     agent_on,
     finished,
+    held,
     lose_leases,
     prepare,
     rows,
@@ -76,14 +79,14 @@ async def test_a_late_step_writes_nothing(path: Path, late: str) -> None:
     async with Runtime(url(path)) as first:
         old = define_internal_agent_api(first, Agent("assistant", gate))
         thread = await old.create_thread("Hi")
-        await asyncio.wait_for(gate.reached.wait(), 5)
+        await asyncio.wait_for(gate.reached.wait(), 20)
         async with agent_on(path, [["new"]]) as new, Follower(new, thread.id) as follower:
             await lose_leases(old)
             done = await finished(new, thread)
             assert (done.status, await texts(new, thread)) == ("completed", ["Hi", "new"])
             before = rows(path)
             gate.opened.set()
-            await asyncio.wait_for(gate.left.wait(), 5)
+            await asyncio.wait_for(gate.left.wait(), 20)
             await eventually(lambda: not first.workpool.busy)
             assert rows(path) == before
             await follower.agrees()
@@ -97,7 +100,7 @@ async def test_a_late_tool_writes_nothing(path: Path, end: str) -> None:
     def slow(ctx: ToolContext) -> str:
         """Take long."""
         began.append(ctx.attempt)
-        leave.wait(10)
+        leave.wait(20)
         left.set()
         if end in ("error", "retry"):
             raise OSError("late")
@@ -116,7 +119,7 @@ async def test_a_late_tool_writes_nothing(path: Path, end: str) -> None:
             assert (await tool_parts(new, thread))[0]["errorText"] == IN_DOUBT
             before = rows(path)
             leave.set()
-            assert await asyncio.to_thread(left.wait, 5)
+            assert await asyncio.to_thread(left.wait, 20)
             await eventually(lambda: not old.runtime.tool_workpool.busy)
             assert rows(path) == before
             await follower.agrees()
@@ -155,28 +158,34 @@ async def test_a_worker_elsewhere_takes_over_when_the_lease_ends(path: Path) -> 
             tx.cursor.execute("update agent_wake_up set worker = 'elsewhere'")
 
         await new.runtime.writer.run(strand)
-        assert (await finished(new, "t", 5)).status == "completed"
+        assert (await finished(new, "t")).status == "completed"
 
 
-def put_to_sleep(pid: int | None, path: Path) -> bool:
-    """Stop a process, unless it holds the write lock just now: SQLite would have all others wait for it.
+def put_to_sleep(pid: int | None, path: Path) -> None:
+    """Stop a process while it does not hold the write lock: SQLite would have all others wait for it.
 
     PostgreSQL ends the transaction of one that sleeps in it.
     """
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
     if not url(path).startswith("sqlite"):
-        return True
-    with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
-        try:
-            connection.execute("begin immediate")
-        except sqlite3.OperationalError:
-            os.kill(pid, signal.SIGCONT)
-            return False
+        os.kill(pid, signal.SIGSTOP)
+        return
+    # Whoever has the lock knows that nobody else has it; a signal alone may arrive a moment later.
+    with contextlib.closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as connection:
+        connection.execute("begin immediate")
+        os.kill(pid, signal.SIGSTOP)
+        while any(status not in "tT" for status in states(pid)):
+            time.sleep(0.01)
         connection.execute("rollback")
-        return True
 
 
+def states(pid: int) -> list[str]:
+    """Return the states of a process's threads, as Linux names them."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return [task.read_text().rpartition(")")[2].split()[0] for task in tasks]
+
+
+@pytest.mark.timeout(150)
 async def test_a_zombie_wakes_in_a_real_process(path: Path, tmp_path: Path) -> None:
     """SIGSTOP past the lease, takeover, SIGCONT: what it goes on to write misses."""
     settings = {"lease": 1.0, "heartbeat": 0.2, "poll": 0.2, "reconcile": 0.2}
@@ -188,18 +197,18 @@ async def test_a_zombie_wakes_in_a_real_process(path: Path, tmp_path: Path) -> N
             api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
             await api.create_thread(thread_id="t")
             await api.send_message("t", "once")
-            await eventually(lambda: plan.effects.count().get("ask once 0"), 10)
-            await eventually(lambda: put_to_sleep(zombie.pid, path), 10)
+            await eventually(lambda: plan.effects.count().get("ask once 0"))
+            await asyncio.to_thread(put_to_sleep, zombie.pid, path)
             heir = spawn(plan)
             try:
-                done = await finished(api, "t", 25)
+                done = await finished(api, "t", 50)
                 before, said = rows(path), await texts(api, "t")
                 os.kill(zombie.pid, signal.SIGCONT)
                 await api.create_thread(thread_id="u")  # work for it, to see that it is awake again
                 await api.send_message("u", "again")
                 heir.kill()
                 heir.join()
-                await finished(api, "u", 25)
+                await finished(api, "u", 50)
             finally:
                 heir.kill()
                 heir.join()
@@ -225,10 +234,13 @@ async def test_two_followers_of_a_takeover_see_the_same(path: Path) -> None:
         thread = await old.create_thread("Hi")
         async with Follower(old, thread.id) as early:
             await early.until(lambda _: early.text == "old")
-            async with agent_on(path, ScriptedModel([[0.2, "new"]])) as new:
+            go = asyncio.Event()
+            async with agent_on(path, [chain(held(go), ["new"])]) as new:
                 await lose_leases(old)
                 async with Follower(new, thread.id) as late:
+                    await eventually(lambda: new.agent.model.requests)  # type: ignore[union-attr]
                     await late.until(lambda _: late.text == "old")  # it stays until the first new token
+                    go.set()
                     await finished(new, thread)
                     await late.agrees()
                     await early.agrees()

@@ -28,7 +28,7 @@ async def test_stopped_without_deltas_it_keeps_its_words(path: Path, stops: int)
     async with agent_on(path, turn, save_stream_deltas=False) as api:
         thread = await api.create_thread("Go")
         async with Follower(api, thread.id) as page:
-            await asyncio.wait_for(said.wait(), 10)
+            await asyncio.wait_for(said.wait(), 20)
             await asyncio.gather(*(api.stop_thread(thread.id) for _ in range(stops)))
             assert await texts(api, thread) == ["Go", "".join(WORDS)]
             await page.agrees()

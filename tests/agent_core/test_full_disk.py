@@ -57,7 +57,7 @@ async def test_an_answer_that_finds_no_room_waits_for_it(
         await eventually(lambda: model.requests)
         await limit_pages(api, full=True)
         full.set()
-        await eventually(lambda: caplog.text.count("no room left on its disk") >= 4, timeout=10)
+        await eventually(lambda: caplog.text.count("no room left on its disk") >= 4)
         await limit_pages(api, full=False)
         await finished(api, thread)
         found = await api.get_thread(thread.id)

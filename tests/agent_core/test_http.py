@@ -57,7 +57,8 @@ async def site(
             if thread is not None and thread.user_id != (ctx.user_id if ctx else None):
                 raise errors.AccessDeniedError("This thread is somebody else's.")
 
-        agent = Agent("assistant", ScriptedModel(turns), tools=[ask, pay])
+        model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
+        agent = Agent("assistant", model, tools=[ask, pay])
         api = define_agent_api(runtime, agent, own)
         app = Starlette(routes=[Mount("/agents", api.http_app(context, **options))])
         async with served(app) as client:
@@ -160,8 +161,10 @@ async def test_tool_calls(path: Path) -> None:
 
 
 async def test_running_stopped_and_resumed(path: Path) -> None:
-    async with site(path, [["Half", 30.0], ["Whole."], ["After."]]) as client:
+    model = ScriptedModel([["Half", 600.0], ["Whole."], ["After."]])
+    async with site(path, model) as client:
         thread = (await client.post("/threads", json={"prompt": "Go"})).json()["id"]
+        await eventually(lambda: model.requests)
         messages = f"/threads/{thread}/messages"
         refused(await client.post(messages, json={"prompt": "x"}), 409, "ThreadBusyError")
         refused(await client.get(f"/threads/{thread}/idle", params={"timeout": 0.05}), 408)

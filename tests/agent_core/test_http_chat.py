@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from agent_core.fold import fold
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.serving import events, serving
-from tests.agent_core.support import AT_ONCE, finished
+from tests.agent_core.support import AT_ONCE, finished, held
 from tests.agent_core.test_http import refused
 from tests.agent_core.test_http_events import followed
 
@@ -131,7 +132,8 @@ async def test_it_ends_where_people_are_asked_and_goes_on_with_their_answers(pat
 
 
 async def test_resumed_in_mid_turn_from_its_beginning(path: Path) -> None:
-    words = [word for n in range(60) for word in (f"{n} ", 0.01)]
+    resumed = asyncio.Event()
+    words = chain(["One "], held(resumed), ["two ", 0.01, "three."])
     async with serving(path, [[ToolUse("look")], words], tools=[look]) as (client, api):
         body = {"id": "t", "messages": [said("Go")]}
         async with client.stream("POST", "/chat", json=body) as response:
@@ -143,6 +145,7 @@ async def test_resumed_in_mid_turn_from_its_beginning(path: Path) -> None:
         assert opened["status"] == "streaming"
         assert [message["role"] for message in opened["messages"]] == ["user"]
         async with client.stream("GET", "/chat/t/stream") as response:
+            resumed.set()
             chunks = await whole(response)
         assert fold(chunks) == (await reply(api)).parts
         assert (await client.get("/chat/t/stream")).status_code == 204

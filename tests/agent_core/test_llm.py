@@ -142,7 +142,8 @@ async def test_a_stream_that_ends_without_a_finish_is_truncated(end: str):
     ids=["drop", "bad json", "stall", "error event"],
 )
 async def test_a_stream_that_breaks_may_be_tried_again(stream: Stream, kind: str):
-    found = await failure(stream, timeout=0.5)
+    # Whoever waits for a stall waits not long; the others must not be taken for one.
+    found = await failure(stream, timeout=0.5 if 30.0 in stream.events else 20)
     assert (found.kind, found.retryable) == (kind, True)
     if kind == "provider_5xx":
         assert str(found) == "Overloaded, sorry."
@@ -153,7 +154,7 @@ async def test_closing_the_stream_ends_the_providers_work_at_once():
         events = model(server).stream(ModelRequest(QUESTION))
         await anext(events)
         await events.aclose()
-        await eventually(lambda: server.disconnects == 1, timeout=1.0)
+        await eventually(lambda: server.disconnects == 1)
 
 
 async def test_cancelling_ends_the_providers_work_at_once():
@@ -163,7 +164,7 @@ async def test_cancelling_ends_the_providers_work_at_once():
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await eventually(lambda: server.disconnects == 1, timeout=1.0)
+        await eventually(lambda: server.disconnects == 1)
 
 
 # The library

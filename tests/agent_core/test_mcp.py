@@ -14,8 +14,9 @@ import pytest
 from agent_core import Agent, McpServer, action_tool, mcp_tools
 from agent_core.errors import ToolServerError, ValidationError
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from tests.agent_core.mcp_support import LEGACY, call, command, free_port, http_server, noted, tool
+from tests.agent_core.mcp_support import LEGACY, call, command, http_server, noted, tool
 from tests.agent_core.support import Follower, agent_on, finished, texts, tool_parts
+from tests.tools.server import free_port_pair
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ async def server(request: pytest.FixtureRequest, log: Path) -> AsyncGenerator[Mc
             yield mounted
         return
     env = {"http json": {"JSON": "1"}, "http with sessions": {"OLD": "1"}}.get(request.param, {})
-    port = free_port()
+    port = free_port_pair()
     async with http_server(log, port, **env), mcp_tools(f"http://127.0.0.1:{port}/mcp") as mounted:
         yield mounted
 
@@ -124,14 +125,14 @@ async def test_progress_is_shown_and_stop_reaches_the_server(server: McpServer, 
 
 
 async def test_a_timeout_ends_the_call_at_the_server(log: Path, tmp_path: Path):
-    limits = {"send": {"timeout": 0.4}}
+    limits = {"send": {"timeout": 1.5}}
     async with mcp_tools(command(log), overrides=limits, only=["send"]) as server:  # type: ignore[arg-type]
         turns = [[ToolUse("send", {"to": "rome", "seconds": 30})], ["ok"]]
         async with agent_on(tmp_path / "db", turns, tools=server.tools) as api:
             thread = await api.create_thread("Go")
             await finished(api, thread)
             (part,) = await tool_parts(api, thread)
-        assert part["errorText"] == "The tool send did not answer within 0.4 s."
+        assert part["errorText"] == "The tool send did not answer within 1.5 s."
         await eventually(lambda: noted(log, "cancelled rome"))
 
 

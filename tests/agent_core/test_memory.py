@@ -114,7 +114,7 @@ async def visit(api: AgentApi, kind: str) -> None:
     if kind != "left":
         await finished(api, thread)
     await api.delete_thread(thread.id)
-    await asyncio.wait_for(reader, 10)  # it leaves with the thread
+    await asyncio.wait_for(reader, 20)  # it leaves with the thread
 
 
 async def _follow(api: AgentApi, thread_id: str) -> None:

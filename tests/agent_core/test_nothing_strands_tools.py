@@ -113,7 +113,7 @@ async def test_a_tool_that_never_returns(path: Path, end: str, asynchronous: boo
         path, [[ToolUse("wild")], *([["Oh."]] * (end == "timeout")), ["Yes."]], tools=[tool]
     ) as api:
         thread = await api.create_thread("Hi")
-        await asyncio.wait_for(began.wait(), 5)
+        await asyncio.wait_for(began.wait(), 20)
         if end == "stop":
             asked = time.monotonic()
             await api.stop_thread(thread.id)

@@ -86,7 +86,7 @@ async def test_an_async_tool_times_out(path: Path) -> None:
     quick = create_async_tool(name="quick", description="Answer soon.", timeout=0.1)
     async with agent_on(path, [[ToolUse("quick", id="c1")], ["Well."]], tools=[quick]) as api:
         thread = await api.create_thread("Go")
-        await finished(api, thread, 5)
+        await finished(api, thread)
         assert (await tool_parts(api, thread))[0]["state"] == "output-error"
         with pytest.raises(errors.ToolCallFinishedError):
             await api.add_tool_result("c1", 1)

@@ -63,7 +63,7 @@ def api_on(runtime: Runtime, **options: Any) -> AgentApi:
 
 async def say(api: AgentApi, thread_id: str, words: str) -> None:
     await api.send_message(thread_id, words)
-    thread = await api.wait_until_idle(thread_id, 10)
+    thread = await api.wait_until_idle(thread_id, 20)
     assert thread.status == "completed", thread.error
 
 
@@ -71,7 +71,7 @@ async def test_each_turn_begins_from_memory(hits: list[bool]):
     async with Runtime("sqlite://") as runtime:
         api = api_on(runtime)
         thread = await api.create_thread("sum, please")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         for words in ("more", "a sum again", "and more"):
             await say(api, thread.id, words)
         assert hits == [True] * 3
@@ -85,11 +85,11 @@ async def test_what_was_queued_is_there_once(hits: list[bool]):
     async with Runtime("sqlite://") as runtime:
         api = api_on(runtime)
         thread = await api.create_thread("hello")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         await asyncio.gather(
             *(api.send_message(thread.id, f"sum {n}", when_busy="queue") for n in range(4)),
         )
-        assert (await api.wait_until_idle(thread.id, 10)).status == "completed"
+        assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
         assert hits
         assert all(hits)
         assert [m.text for m in await api.list_messages(thread.id) if m.role == "user"][1:] == [
@@ -103,7 +103,7 @@ async def test_anything_else_is_read_from_the_rows(what: str, hits: list[bool], 
     async with Runtime(url) as runtime, Runtime(url) as other_runtime:
         api, other = api_on(runtime), api_on(other_runtime)
         thread = await api.create_thread("hello")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         await say(api, thread.id, "a sum")
         shown = await api.list_messages(thread.id)
         if what == "edit":
@@ -112,7 +112,7 @@ async def test_anything_else_is_read_from_the_rows(what: str, hits: list[bool], 
             await other.regenerate(thread.id, shown[3].id)
         elif what == "select":
             await other.edit_message(thread.id, shown[2].id, "no sum")
-            await other.wait_until_idle(thread.id, 10)
+            await other.wait_until_idle(thread.id, 20)
             await other.select_branch(thread.id, shown[2].id)
         elif what == "assistant":
             said = {"role": "assistant", "parts": [{"type": "text", "text": "I said so."}]}
@@ -123,7 +123,7 @@ async def test_anything_else_is_read_from_the_rows(what: str, hits: list[bool], 
             await api.stop_thread(thread.id)
         else:
             await say(other, thread.id, "a sum, elsewhere")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         for words in ("and now?", "a sum", "and then?"):
             await say(api, thread.id, words)
 
@@ -139,7 +139,7 @@ async def test_another_system_prompt_is_another_history(hits: list[bool]):
         factory = Agent.factory(lambda _ctx, _id: Agent("a", model, system=next(prompts)), name="a")
         api = define_internal_agent_api(runtime, factory)
         thread = await api.create_thread("hello")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         for words in ("and?", "so?"):
             await say(api, thread.id, words)
     assert [request[0]["content"] for request in model.requests] == ["One.", "Two.", "Two."]

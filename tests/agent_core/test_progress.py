@@ -12,12 +12,22 @@ from agent_core import RetryPolicy, ToolContext
 from agent_core.fold import ThreadView
 from agent_core.runner import tool_calls
 from agent_core.store.rows import CALL, DELTA
-from agent_core.testing import ToolUse, eventually
+from agent_core.testing import FakeClock, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
-from tests.agent_core.support import QUICK, Follower, agent_on, finished, lose_leases, prepare, rows, waiting
+from tests.agent_core.support import (
+    EAGER,
+    QUICK,
+    Follower,
+    agent_on,
+    finished,
+    lose_leases,
+    prepare,
+    rows,
+    waiting,
+)
 
 LONG = 30.0
-WAITS = RetryPolicy(max_attempts=3, initial_delay=0.6, jitter=0)
+WAITS = RetryPolicy(max_attempts=3, initial_delay=60, jitter=0)
 
 
 @pytest.fixture
@@ -98,7 +108,8 @@ async def test_a_retry_is_told_live_and_to_those_who_come_later(path: Path) -> N
         await end.wait()
         return "done"
 
-    async with agent_on(path, turn, tools=[slow]) as api:
+    clock = FakeClock()
+    async with agent_on(path, turn, tools=[slow], settings=EAGER, runtime={"clock": clock}) as api:
         thread = await api.create_thread("Go")
         async with Follower(api, thread.id) as follower:
             for status, attempt in (("retrying", 1), ("running", 2)):
@@ -108,6 +119,7 @@ async def test_a_retry_is_told_live_and_to_those_who_come_later(path: Path) -> N
                 told = follower.view.runs["c1"]
                 assert told["attempt"] == attempt
                 assert (await late(api, thread)).runs["c1"] == told
+                clock.advance(61)
             end.set()
             await finished(api, thread)
             await follower.agrees()

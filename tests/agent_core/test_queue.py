@@ -14,18 +14,20 @@ from agent_core.pools import Pools
 from agent_core.store.tx import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
-from tests.agent_core.support import QUICK, agent_on, finished, rows, texts
+from tests.agent_core.support import EAGER, QUICK, agent_on, finished, rows, texts
 
 
 async def test_fifty_calls_of_one_thread_starve_nobody(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began: list[tuple[str, float]] = []
+    go = asyncio.Event()
 
     @action_tool
     async def busy(who: str) -> None:
-        """Take a moment."""
+        """Take a moment, once all of them wait for a place."""
         began.append((who, time.monotonic()))
+        await go.wait()
         await asyncio.sleep(0.02)
 
     def turn(messages: list[dict[str, Any]]) -> list[Any]:
@@ -34,11 +36,14 @@ async def test_fifty_calls_of_one_thread_starve_nobody(
         who = messages[-1]["content"]
         return [ToolUse("busy", {"who": who})] * (50 if who == "big" else 1)
 
-    async with agent_on(path, turn, tools=[busy], runtime={"tool_workpool": Workpool(2)}) as api:
+    pool = Workpool(2)
+    async with agent_on(path, turn, tools=[busy], runtime={"tool_workpool": pool}) as api:
         big = await api.create_thread("big")
         await eventually(lambda: began)
-        asked = time.monotonic()
         small = [await api.create_thread(f"small{number}") for number in range(10)]
+        await eventually(lambda: len(pool.waiting()) == 58)
+        asked = time.monotonic()
+        go.set()
         for thread in (*small, big):
             assert (await finished(api, thread)).status == "completed"
     waits = sorted(at - asked for who, at in began if who != "big")
@@ -92,9 +97,9 @@ async def test_it_takes_no_more_than_it_has_room_for(path: Path) -> None:
         return [row[4] for row in rows(path)["agent_wake_up"]]
 
     pools = {"workpool": Workpool(2)}
-    async with agent_on(path, turn, settings=QUICK, runtime={"work": False}) as sender:
+    async with agent_on(path, turn, settings=EAGER, runtime={"work": False}) as sender:
         threads = [await sender.create_thread(f"{number}") for number in range(9)]
-        async with agent_on(path, turn, settings=QUICK, runtime=pools) as one:
+        async with agent_on(path, turn, settings=EAGER, runtime=pools) as one:
             await eventually(lambda: holders().count(one.runtime.worker) == 2)
 
             async def seen() -> bool:
@@ -103,7 +108,7 @@ async def test_it_takes_no_more_than_it_has_room_for(path: Path) -> None:
 
             await eventually(seen)
             first = (await one.runtime.queue())["steps"].oldest_wait
-            async with agent_on(path, turn, settings=QUICK) as two:
+            async with agent_on(path, turn, settings=EAGER) as two:
                 await eventually(lambda: holders().count(two.runtime.worker) == 7)
                 assert holders().count(one.runtime.worker) == 2
                 assert first > 0
@@ -181,6 +186,9 @@ async def test_a_pool_in_which_nothing_can_end_is_told_of(
     async with agent_on(path, ask_or_answer, settings=QUICK, runtime=runtime) as api:
         api.agent.tools["ask"] = asking(api)  # type: ignore[union-attr]
         thread = await api.create_thread("Go")
+        await eventually(  # for the other thread's step; the tool itself may wait for its own step first
+            lambda: any(key.startswith("step:") and thread.id not in key for key, _ in pool.waiting())
+        )
 
         def told() -> bool:
             pool.complain()

@@ -55,7 +55,7 @@ async def test_the_ten_lines_run(name: str, tmp_path: Path) -> None:
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", program, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE
         )
-        out, _ = await asyncio.wait_for(child.communicate(), 50)
+        out, _ = await asyncio.wait_for(child.communicate(), 100)
         assert child.returncode == 0
     assert out.decode().strip() == "It is 21 °C."
     said = server.requests[1]["messages"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.agent_core.support import (
     Follower,
     agent_on,
     finished,
+    held,
     lose_leases,
     prepare,
     rows,
@@ -42,8 +44,9 @@ def workers(path: Path) -> list[str]:
 
 
 async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the default lease of seconds: the lock file tells of the death."""
-    plan = Plan(path.parent, pace=0.2, database=url(prepare(path)))
+    """With a lease of an hour: the lock file tells of the death."""
+    settings = {"lease": 3600.0}
+    plan = Plan(path.parent, pace=0.2, settings=settings, database=url(prepare(path)))
     dead = spawn(plan)
     async with Runtime(plan.url, work=False) as watching:
         api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
@@ -64,7 +67,6 @@ async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest
             await follower.agrees()
     with capsys.disabled():
         print(f"\nrestart -> the next model request: {took * 1000:.0f} ms")
-    assert took < 3  # it should be well under 1 s; machines that test are busy ones
 
 
 async def test_closed_in_the_middle_it_gives_its_step_back(path: Path) -> None:
@@ -74,13 +76,16 @@ async def test_closed_in_the_middle_it_gives_its_step_back(path: Path) -> None:
         async with Follower(api, thread.id) as follower:
             await follower.until(lambda _: follower.text == "half")
         began = time.monotonic()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < LONG, "it has waited for the model"
     assert not workers(path)
     assert [row[4] for row in rows(path)["agent_wake_up"]] == [None]
     assert [row[THREAD.c.keys().index("crashes")] for row in rows(path)["agent_thread"]] == [0]
-    async with agent_on(path, [[0.1, "whole"]]) as api:
+    go = asyncio.Event()
+    async with agent_on(path, [chain(held(go), ["whole"])]) as api:
         async with Follower(api, thread.id) as follower:
+            await eventually(lambda: api.agent.model.requests)  # type: ignore[union-attr]
             await follower.until(lambda _: follower.text == "half")
+            go.set()
             await finished(api, thread)
             await follower.agrees()
         assert await texts(api, thread) == ["Hi", "whole"]
@@ -98,7 +103,7 @@ async def test_closed_while_a_tool_runs_it_waits_for_the_tool(path: Path) -> Non
 
     async with agent_on(path, [[ToolUse("short")]], tools=[short]) as api:
         thread = await api.create_thread("Hi")
-        await asyncio.wait_for(began.wait(), 5)
+        await asyncio.wait_for(began.wait(), 20)
     async with agent_on(path, [["Well."]], tools=[short]) as api:
         await finished(api, thread)
         assert [part["output"] for part in await tool_parts(api, thread)] == ["done"]
@@ -138,7 +143,7 @@ async def test_a_step_that_kills_its_process_is_sealed(path: Path) -> None:
     plan = Plan(path.parent, pace=0, send=("poison",), die_at=("delta.after", 1), database=url(prepare(path)))
     for _ in range(3):
         child = spawn(plan)
-        child.join(20)
+        child.join(60)
         assert child.exitcode == -9
     told: list[Exception] = []
     async with Runtime(plan.url) as runtime:
@@ -199,7 +204,7 @@ async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
         else:
             await sender.runtime.writer.run(leave)
         async with Follower(sender, "t") as follower, agent_on(path, turn, **options) as worker:
-            assert (await finished(worker, "t", 5)).status == "completed"
+            assert (await finished(worker, "t")).status == "completed"
             await follower.agrees()
 
 

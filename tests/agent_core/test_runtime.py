@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent_core import Agent, Runtime, Workpool, action_tool, define_internal_agent_api, errors
+from agent_core.config import Settings
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.agent_core.databases import url
 from tests.agent_core.support import agent_on, finished
@@ -34,32 +34,32 @@ async def test_the_ten_lines_of_the_readme(path: Path) -> None:
 
 async def test_a_sender_that_does_not_work_is_served_at_once(path: Path) -> None:
     """Another process's new work is noticed by its commit, not by the next poll."""
-    async with agent_on(path, lambda _: ["Yes."]), agent_on(path, [], runtime={"work": False}) as sender:
-        await finished(sender, await sender.create_thread("Warm up"))
-        began = time.monotonic()
+    seldom = Settings(poll=600, reconcile=600)
+    async with (
+        agent_on(path, lambda _: ["Yes."], settings=seldom),
+        agent_on(path, [], runtime={"work": False}) as sender,
+    ):
         for _ in range(5):
             assert (await finished(sender, await sender.create_thread("Hi"))).status == "completed"
-        assert time.monotonic() - began < 5 * 0.6
 
 
 async def test_pools_limit_what_runs_at_once(path: Path) -> None:
-    now, most = [0, 0], [0, 0]
+    now, most, limits = [0, 0], [0, 0], [2, 3]
 
-    def enter(place: int) -> None:
+    async def stay(place: int) -> None:
         now[place] += 1
         most[place] = max(most[place], now[place])
+        await eventually(lambda: most[place] >= limits[place])  # however slowly the others begin
+        await asyncio.sleep(0.02)
+        now[place] -= 1
 
     @action_tool
     async def busy() -> None:
         """Take a moment."""
-        enter(1)
-        await asyncio.sleep(0.02)
-        now[1] -= 1
+        await stay(1)
 
     async def turn(messages: list[dict[str, Any]]) -> list[Any]:
-        enter(0)
-        await asyncio.sleep(0.02)
-        now[0] -= 1
+        await stay(0)
         return ["Well."] if messages[-1]["role"] == "tool" else [ToolUse("busy")] * 3
 
     pools = {"workpool": Workpool(2), "tool_workpool": Workpool(3)}
@@ -67,14 +67,14 @@ async def test_pools_limit_what_runs_at_once(path: Path) -> None:
         threads = [await api.create_thread(f"{n}") for n in range(8)]
         for thread in threads:
             assert (await finished(api, thread)).status == "completed"
-    assert most == [2, 3]
+    assert most == limits
 
 
 async def test_a_workpool_serves_the_next_runtime_too(path: Path) -> None:
     pool = Workpool(1)
     for _ in range(2):
         async with agent_on(path, lambda _: ["Yes."], runtime={"workpool": pool}) as api:
-            assert (await finished(api, await api.create_thread("Hi"), 5)).status == "completed"
+            assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
 
 
 async def test_outside_of_its_block_it_says_so(path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_one_that_follows_leaves_when_it_closes(path: Path) -> None:
         thread = await api.create_thread()
         following = asyncio.create_task(_drain(api, thread.id))
         await eventually(lambda: api.runtime.feeds._feeds)  # pyright: ignore[reportPrivateUsage]
-    await asyncio.wait_for(following, 5)
+    await asyncio.wait_for(following, 20)
 
 
 async def _drain(api: Any, thread_id: str) -> None:
@@ -119,6 +119,6 @@ async def main():
 asyncio.run(main())
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -42,10 +42,10 @@ async def test_dies_and_the_next_one_ends_the_run(path: Path, point: str, thread
     schedule = await make_overdue(path, thread_id)
     assert schedule.next_at is not None
     child = spawn(url(path), point)
-    child.join(30)
+    child.join(60)
     assert child.exitcode == -9, f"{point} was not reached"
     child = spawn(url(path))
-    child.join(30)
+    child.join(60)
     assert child.exitcode == 0
     name = schedule_runs.run_id("s", schedule.next_at.timestamp())
     async with agent_on(path, [], runtime={"work": False}) as api:

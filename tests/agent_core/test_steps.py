@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import pytest
 
 from agent_core import Agent, RetryPolicy, Runtime, define_agent_api, errors
 from agent_core.llm.base import ModelEvent, ModelRequest, TextDelta, Usage
-from agent_core.testing import Finish, Reasoning, ScriptedModel, ToolUse, eventually
+from agent_core.testing import FakeClock, Finish, Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.databases import url
-from tests.agent_core.support import AT_ONCE, Follower, agent_on, finished, rows, texts
+from tests.agent_core.support import AT_ONCE, EAGER, Follower, agent_on, finished, rows, texts
 
 BUSY = errors.ModelError("Overloaded.", kind="provider_5xx", retryable=True)
 
@@ -65,14 +64,10 @@ async def test_what_cannot_help_is_not_tried_again(path: Path) -> None:
 
 
 async def test_retry_after_is_honoured(path: Path) -> None:
-    asked: list[float] = []
-
-    def turn(_: Any) -> list[Any]:
-        asked.append(time.time())
-        busy = errors.ModelError("Slow down.", kind="rate_limited", retryable=True, retry_after=0.4)
-        return [busy] if len(asked) == 1 else ["Hello"]
-
-    async with agent_on(path, turn) as api:
+    clock = FakeClock()
+    busy = errors.ModelError("Slow down.", kind="rate_limited", retryable=True, retry_after=40.0)
+    model = ScriptedModel([[busy], ["Hello"]])
+    async with agent_on(path, model, settings=EAGER, runtime={"clock": clock}) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
             await follower.until(lambda view: view.thread["retry_state"])
@@ -85,21 +80,27 @@ async def test_retry_after_is_honoured(path: Path) -> None:
                 "Slow down.",
                 "rate_limited",
             )
+            assert state["next_at"] == clock.now() + 40
+            clock.advance(39)
+            await asyncio.sleep(2 * EAGER.poll)
+            assert len(model.requests) == 1, "not before it is time"
+            clock.advance(1)
             await finished(api, thread)
             await follower.agrees()
-        assert 0.4 <= asked[1] - asked[0] < 2
-        assert abs(asked[1] - state["next_at"]) < 1.5
 
 
 async def test_a_wait_outlives_its_process(path: Path) -> None:
-    policy = RetryPolicy(initial_delay=0.6, jitter=0)
-    async with agent_on(path, [["Hal", BUSY]], retry=policy) as api:
+    clock = FakeClock()
+    policy = RetryPolicy(initial_delay=60, jitter=0)
+    options: dict[str, Any] = {"retry": policy, "settings": EAGER, "runtime": {"clock": clock}}
+    async with agent_on(path, [["Hal", BUSY]], **options) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
             await follower.until(lambda view: view.thread["retry_state"])
-    async with agent_on(path, [["Hello"]], retry=policy) as api:
+    async with agent_on(path, [["Hello"]], **options) as api:
         assert (await api.get_thread(thread.id)).retry_state  # type: ignore[union-attr]
-        await finished(api, thread, 10)
+        clock.advance(61)
+        await finished(api, thread)
         assert await texts(api, thread) == ["Hi", "Hello"]
 
 
@@ -188,7 +189,7 @@ async def test_a_thread_of_an_unknown_agent_waits_for_it(path: Path) -> None:
         await eventually(lambda: rows(path)["agent_wake_up"] and not runtime.workpool.busy)
         assert not rows(path)["agent_stream"]  # looking again and again must not pile up rows
         runtime.register(api.agent)
-        assert (await finished(api, thread, 10)).status == "completed"
+        assert (await finished(api, thread)).status == "completed"
 
 
 async def test_hooks_are_told_and_change_nothing(path: Path) -> None:
@@ -237,7 +238,7 @@ async def test_a_slow_hook_delays_nothing(path: Path) -> None:
     model = ScriptedModel([[ToolUse("ping")], ["Done."]])
     async with agent_on(path, model, tools=[ping], on_message_complete=slow) as api:
         thread = await api.create_thread("Hi")
-        assert (await finished(api, thread, 5)).status == "completed"
+        assert (await finished(api, thread)).status == "completed"
         leave.set()
 
 

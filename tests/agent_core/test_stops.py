@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
 
 from agent_core import RetryPolicy, errors
+from agent_core.config import Settings
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.support import Follower, agent_on, finished, live, rows, texts
 
-LONG = 30.0  # seconds that a scripted model would take if nobody stopped it
+LONG = 600.0  # seconds that a scripted model would take if nobody stopped it
 
 
 async def test_stop_keeps_what_was_said_and_ends_the_request(path: Path) -> None:
@@ -22,24 +22,25 @@ async def test_stop_keeps_what_was_said_and_ends_the_request(path: Path) -> None
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
             await follower.until(lambda _: follower.text == "Once upon")
-            began = time.monotonic()
             stopped = await api.stop_thread(thread.id)
             assert (stopped.status, stopped.stop_signal, stopped.retry_state) == ("stopped", True, None)
             await eventually(lambda: not api.runtime.workpool.running())
-            assert time.monotonic() - began < 1
             assert await texts(api, thread) == ["Hi", "Once \n\nupon"]
             await follower.agrees()
     assert not rows(path)["agent_wake_up"]
 
 
 async def test_stop_from_another_process_ends_the_request(path: Path) -> None:
-    async with agent_on(path, [["a", LONG]]) as api, agent_on(path, [], runtime={"work": False}) as other:
+    """It is noticed by its commit, not at the next look at the fences."""
+    seldom = Settings(pulse=600, poll=600, reconcile=600)
+    async with (
+        agent_on(path, [["a", LONG]], settings=seldom) as api,
+        agent_on(path, [], runtime={"work": False}) as other,
+    ):
         thread = await api.create_thread("Hi")
         await live(api, thread.id, "a")
-        began = time.monotonic()
         await other.stop_thread(thread.id)
-        await eventually(lambda: not api.runtime.workpool.running(), 3)
-        assert time.monotonic() - began < 1
+        await eventually(lambda: not api.runtime.workpool.running())
         assert await texts(api, thread) == ["Hi", "a"]
 
 
@@ -48,7 +49,7 @@ async def test_stop_before_the_first_token(path: Path) -> None:
         thread = await api.create_thread("Hi")
         await eventually(lambda: api.agent.model.requests)  # type: ignore[union-attr]
         await other.stop_thread(thread.id)
-        await eventually(lambda: not api.runtime.workpool.running(), 1)
+        await eventually(lambda: not api.runtime.workpool.running())
         assert await texts(api, thread) == ["Hi"]
 
 
@@ -73,7 +74,7 @@ async def test_stop_while_a_tool_runs_ends_the_tool(path: Path, elsewhere: bool)
         thread = await api.create_thread("Hi")
         await eventually(lambda: happened)
         await (other if elsewhere else api).stop_thread(thread.id)
-        await eventually(lambda: happened == ["began", "ended"], 1)
+        await eventually(lambda: happened == ["began", "ended"])
         assert (await finished(api, thread)).status == "stopped"
 
 
@@ -115,4 +116,4 @@ async def test_stopped_at_once_and_sent_again_many_times(path: Path) -> None:
             stopped = api.stop_thread(thread.id)
             await asyncio.gather(sent, stopped)
         await api.send_message(thread.id, "last", when_busy="interrupt")
-        assert (await finished(api, thread, 5)).status == "completed"
+        assert (await finished(api, thread)).status == "completed"

@@ -153,7 +153,7 @@ async def test_storm(path: Path, seed: int) -> None:
                 return thread is not None and thread.status not in ("streaming", "awaiting_tool_results")
 
             for thread_id in THREADS:
-                await eventually(lambda thread_id=thread_id: calm(thread_id), 20)
+                await eventually(lambda thread_id=thread_id: calm(thread_id))
             for follower in followers:
                 await follower.agrees()
         pools = [pool for api in (one, two) for pool in (api.runtime.workpool, api.runtime.tool_workpool)]

@@ -11,9 +11,9 @@ import pytest
 
 from agent_core import RetryPolicy, define_agent_api, errors
 from agent_core.fold import ThreadView
-from agent_core.testing import Reasoning, ToolUse, eventually
+from agent_core.testing import FakeClock, Reasoning, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool
-from tests.agent_core.support import AT_ONCE, Follower, agent_on, finished, rows, shown, texts
+from tests.agent_core.support import AT_ONCE, EAGER, Follower, agent_on, finished, rows, shown, texts
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 LONG = 30.0
@@ -133,14 +133,16 @@ async def test_a_snapshot_in_mid_word_goes_on_where_it_is(path: Path) -> None:
 
 
 async def test_a_lost_attempts_text_stays_until_the_next_first_token(path: Path) -> None:
-    later = RetryPolicy(max_attempts=3, initial_delay=0.5, jitter=0)  # long enough to be seen waiting
-    async with agent_on(path, [["first try", 0.05, BUSY], [0.3, "second try", 0.05]], retry=later) as api:
+    later, clock = RetryPolicy(max_attempts=3, initial_delay=60, jitter=0), FakeClock()
+    turns, runtime = [["first try", 0.05, BUSY], [0.3, "second try", 0.05]], {"clock": clock}
+    async with agent_on(path, turns, retry=later, settings=EAGER, runtime=runtime) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
             await follower.until(lambda view: view.thread["retry_state"])
             async with Follower(api, thread.id) as late:
                 await late.until(lambda _: late.text)
                 assert follower.text == late.text == "first try"
+                clock.advance(61)
                 shown_then = set[str]()
                 while (await api.get_thread(thread.id)).status == "streaming":  # type: ignore[union-attr]
                     shown_then.add(late.text)

@@ -103,7 +103,7 @@ async def test_delete_while_it_runs(path: Path) -> None:
             await follower.until(lambda _: follower.text == "a")
             await api.delete_thread(thread.id)
             await follower.until(lambda view: view.deleted)
-        await eventually(lambda: not api.runtime.workpool.running(), 1)
+        await eventually(lambda: not api.runtime.workpool.running())
         assert empty(path)
         assert await api.get_thread(thread.id) is None
         for method in (api.delete_thread, api.stop_thread, api.resume_thread, api.list_messages):

@@ -111,7 +111,7 @@ def test_a_killed_process_and_who_went_on(tmp_path: Path, point: str) -> None:
     nth = 2 if point.startswith("delta") else 1  # the first delta must have been committed
     for die_at, code in (((point, nth), -signal.SIGKILL), (None, 0)):
         child = spawn(Plan(tmp_path, pace=0.005, send=("first",), die_at=die_at))
-        child.join(30)
+        child.join(60)
         assert child.exitcode == code
     found = asyncio.run(_read(tmp_path))
     kind = "tool" if point.startswith("tool") else "model"

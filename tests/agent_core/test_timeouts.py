@@ -11,9 +11,9 @@ import pytest
 from agent_core import ToolContext, errors
 from agent_core.store import timeouts
 from agent_core.store.rows import WAKE_UP
-from agent_core.testing import ScriptedModel, ToolUse, eventually
+from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool, create_async_tool
-from tests.agent_core.support import agent_on, finished, rows, tool_parts, waiting
+from tests.agent_core.support import EAGER, agent_on, finished, rows, tool_parts, waiting
 
 SOON, LATER = 0.2, 600.0
 late = create_async_tool(name="ask", description="Ask.", timeout=LATER)
@@ -43,18 +43,20 @@ async def test_it_is_set_and_moved(path: Path, tool: Any) -> None:
         await api.set_tool_call_timeout("c1", LATER * 2)
         assert due(path)[0] > api.runtime.clock.now() + LATER
         await api.set_tool_call_timeout("c1", SOON, thread_id=thread.id)
-        await finished(api, thread, 5)
+        await finished(api, thread)
         assert await error(api, thread) == "No outcome came in time."
     assert not due(path)
 
 
 async def test_it_is_removed(path: Path) -> None:
-    async with agent_on(path, asks(), tools=[quick]) as api:
+    clock = FakeClock()
+    async with agent_on(path, asks(), tools=[quick], settings=EAGER, runtime={"clock": clock}) as api:
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
         await api.set_tool_call_timeout("c1", None)
         assert not due(path)
-        await asyncio.sleep(2 * SOON)
+        clock.advance(2 * SOON)
+        await asyncio.sleep(2 * EAGER.poll)
         await api.add_tool_result("c1", "at last")
         await finished(api, thread)
         assert await error(api, thread) is None
@@ -66,7 +68,7 @@ async def test_it_survives_a_restart(path: Path) -> None:
         await waiting(api, thread.id)
         await api.set_tool_call_timeout("c1", SOON)
     async with agent_on(path, [["Well."]], tools=[open_end]) as api:
-        await finished(api, thread, 5)
+        await finished(api, thread)
         assert await error(api, thread) == "No outcome came in time."
 
 
@@ -81,7 +83,7 @@ async def test_the_callback_sets_its_own(path: Path, seconds: float | None, leas
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
         await eventually(lambda: len(rows(path, WAKE_UP)["agent_wake_up"]) == 1)
-        assert due(path)[0] > api.runtime.clock.now() + least - 5
+        assert due(path)[0] > api.runtime.clock.now() + least - 60
         await api.add_tool_result("c1", 1)
         await finished(api, thread)
     assert not rows(path, WAKE_UP)["agent_wake_up"]
@@ -99,10 +101,10 @@ async def test_from_outside_before_the_callback_returns(path: Path) -> None:
 
     async with agent_on(path, asks(), tools=[ask]) as api:
         thread = await api.create_thread("Go")
-        await asyncio.wait_for(go.wait(), 5)
+        await asyncio.wait_for(go.wait(), 20)
         await waiting(api, thread.id)
         await eventually(lambda: len(rows(path, WAKE_UP)["agent_wake_up"]) == 1)
-        assert due(path)[0] > api.runtime.clock.now() + LATER - 5
+        assert due(path)[0] > api.runtime.clock.now() + LATER - 60
 
 
 async def test_a_callback_that_fails_leaves_no_timeout(path: Path) -> None:

@@ -62,7 +62,7 @@ async def test_whoever_follows_is_told(path: Path) -> None:
     async with agent_on(path, ANSWER, title=title) as api:
         thread = await api.create_thread("How do I get to Rome?")
         told: list[str] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             async for update in api.subscribe(thread.id):
                 told += [c["data"]["title"] for c in update.chunks if "title" in (c.get("data") or {})]
                 if "Rome by train" in told:
@@ -100,7 +100,7 @@ async def test_a_thread_that_a_person_has_named_keeps_its_name(path: Path, when:
         begun.set()
         await finished(api, thread)
         if when == "meanwhile":
-            await asyncio.wait_for(asked.wait(), 10)
+            await asyncio.wait_for(asked.wait(), 20)
             await api.update_thread(thread.id, title="Mine")
         go.set()
         await quiet(api)

@@ -79,7 +79,7 @@ def test_an_error_ends_the_others_where_they_wait(who: str) -> None:
 async def grouped(writer: Writer, *writes: Any) -> list[Any]:
     """Return the results of writes that share one commit: they queue behind one that takes its time."""
     go = threading.Event()
-    first = asyncio.ensure_future(writer.run(lambda tx: go.wait(5)))
+    first = asyncio.ensure_future(writer.run(lambda tx: go.wait(20)))
     results = asyncio.gather(*writes, return_exceptions=True)
     await asyncio.sleep(0)  # so that they are queued
     go.set()

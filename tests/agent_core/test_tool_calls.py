@@ -103,7 +103,7 @@ async def test_an_action_tool_times_out(path: Path) -> None:
         await asyncio.sleep(30)
 
     async with agent_on(path, [[ToolUse("slow")], ["Well."]], tools=[slow]) as api:
-        thread = await finished(api, await api.create_thread("Go"), 5)
+        thread = await finished(api, await api.create_thread("Go"))
         assert "0.05 s" in (await tool_parts(api, thread))[0]["errorText"]
 
 
@@ -164,7 +164,7 @@ async def test_many_calls_of_one_step_run_at_once(path: Path) -> None:
     @action_tool
     def together(n: int) -> int:
         """Wait for the others."""
-        barrier.wait(5)
+        barrier.wait(20)
         return n
 
     uses = [ToolUse("together", {"n": n}) for n in range(8)]

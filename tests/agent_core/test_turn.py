@@ -63,9 +63,9 @@ async def run() -> tuple[list[Any], set[str]]:
         call_id = await waiting_call(api, thread.id)
         assert call_id != "c1", "an id that the thread has used before is replaced"
         await api.approve_tool_calls(thread.id, [call_id], args={call_id: {"to": "bob"}})
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         await api.send_message(thread.id, "more")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
     return model.requests, {call_id}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from agent_core import errors
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
-from tests.agent_core.support import Follower, agent_on, finished, live, texts, tool_parts
+from tests.agent_core.support import Follower, agent_on, finished, held, live, texts, tool_parts
 
 LONG = 30.0  # seconds that a scripted model would take if nobody stopped it
 
@@ -148,7 +149,8 @@ async def test_add_stores_and_does_not_run(path: Path) -> None:
 
 async def test_resume_after_a_failure_runs_the_step_again(path: Path) -> None:
     fails = ["half", errors.ModelError("The key is wrong.", kind="auth")]
-    async with agent_on(path, [fails, [0.2, "whole"]]) as api:
+    go = asyncio.Event()
+    async with agent_on(path, [fails, chain(held(go), ["whole"])]) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
             failed = await finished(api, thread)
@@ -158,6 +160,7 @@ async def test_resume_after_a_failure_runs_the_step_again(path: Path) -> None:
             await api.resume_thread(thread.id)
             await follower.until(lambda view: view.thread["status"] == "streaming")
             assert follower.text == "half"  # it stays until the first new token
+            go.set()
             await finished(api, thread)
             assert await texts(api, thread) == ["Hi", "whole"]
             await follower.agrees()

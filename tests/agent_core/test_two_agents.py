@@ -39,7 +39,7 @@ async def run(*arguments: str) -> tuple[int | None, str]:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
     )
-    out, _ = await asyncio.wait_for(child.communicate(), 50)
+    out, _ = await asyncio.wait_for(child.communicate(), 100)
     return child.returncode, out.decode().strip()
 
 

@@ -58,5 +58,5 @@ async def test_what_waits_is_listed_until_it_is_decided_wherever_it_stands(path:
 
         await api.approve_tool_calls(paying.id, ["p"])
         await api.stop_thread(asking.id)
-        await api.wait_until_idle(paying.id, 10)
+        await api.wait_until_idle(paying.id, 20)
         assert await api.list_waiting() == []

@@ -118,11 +118,12 @@ def test_two_tabs_send_at_once(provider: Provider, open_tab: OpenTab) -> None:
     for tab in (first, second):
         expect(tab.answers).to_have_count(3)
         tab.wait_until("completed")
-    said = [[row.inner_text() for row in tab.by("message").all()] for tab in (first, second)]
+    wanted = sorted(text for prompt in ("Begin", "One", "Two") for text in (prompt, f"Answer to {prompt}."))
+    said = [
+        eventually(tab.by("message").all_inner_texts, lambda texts: sorted(texts) == wanted)
+        for tab in (first, second)  # an answer shows itself by and by
+    ]
     assert said[0] == said[1]
-    assert sorted(said[0]) == sorted(
-        text for prompt in ("Begin", "One", "Two") for text in (prompt, f"Answer to {prompt}.")
-    )
 
 
 def test_back_and_forward(provider: Provider, open_tab: OpenTab) -> None:

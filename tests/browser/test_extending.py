@@ -93,7 +93,7 @@ def test_an_agent_of_ones_own_can_be_chosen_and_answers(provider: Provider, open
     tab.by("pick-agent").select_option("poet")
     tab.send("Roses")
     assert tab.answer_text() == "Violets."
-    assert "verse" in provider.requests[-1]["messages"][0]["content"]
+    assert "verse" in provider.asked("Roses")[-1]["messages"][0]["content"]
     expect(tab.by("pick-agent")).to_have_value("poet")
     expect(tab.by("pick-model")).to_have_count(0)
 
@@ -102,4 +102,4 @@ def test_an_agent_of_ones_own_can_be_chosen_and_answers(provider: Provider, open
     tab.send("Prose")
     expect(tab.answers).to_have_count(2)
     assert tab.answer_text() == "Plain."
-    assert "verse" not in provider.requests[-1]["messages"][0]["content"]
+    assert "verse" not in provider.asked("Prose")[-1]["messages"][0]["content"]

@@ -92,7 +92,7 @@ def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_ta
     row.locator("summary").click()
     expect(row).to_contain_text("437")
     expect(tab.answer).to_contain_text("It is 437.")
-    outcome = provider.requests[-1]["messages"][-1]
+    outcome = provider.asked("Add")[-1]["messages"][-1]
     assert outcome["role"] == "tool"
     assert "437" in outcome["content"]
 

@@ -78,18 +78,17 @@ def test_model_and_instructions_belong_to_the_thread_and_hold_from_the_next_step
     tab.send("Hello")
     expect(tab.answers).to_have_count(2)
     tab.wait_until("completed")
-    asked = provider.requests[-1]
+    asked = provider.asked("Hello")[-1]
     assert "pirate" in asked["messages"][0]["content"]
     assert asked["temperature"] == 0.25
 
     tab.by("pick-model").select_option("demo/assistant")
     other = open_tab(f"/chat/{tab.thread_id}")
     expect(other.by("pick-model")).to_have_value("demo/assistant")
-    before = len(provider.requests)
     other.send("echo: from the demo")
     expect(other.answers).to_have_count(3)
     assert other.answer_text() == "from the demo"
-    assert len(provider.requests) == before
+    assert provider.asked("echo: from the demo") == []
 
 
 def test_a_schedule_is_made_run_and_found_in_its_thread(provider: Provider, open_tab: OpenTab) -> None:

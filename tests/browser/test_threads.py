@@ -120,10 +120,9 @@ def test_the_list_is_loaded_as_it_is_scrolled_and_what_changes_far_down_is_shown
     tab, other = open_tab(), open_tab()
     expect(row(tab, "Number 0")).to_be_visible()
     assert tab.by("thread-item").count() < MANY
-    for _ in range(10):
-        tab.by("thread-list").evaluate("list => list.scrollTo(0, list.scrollHeight)")
-        tab.page.wait_for_timeout(100)
-    expect(row(tab, f"Number {MANY - 1}")).to_be_visible()
+    last = row(tab, f"Number {MANY - 1}")
+    end = "list => list.scrollTo(0, list.scrollHeight)"  # the next page comes when it is reached
+    eventually(lambda: (tab.by("thread-list").evaluate(end), last.is_visible())[1], bool)
 
     do(other, "Number 3", "pin")
     expect(tab.page.locator('section[aria-label="Pinned"]')).to_contain_text("Number 3")

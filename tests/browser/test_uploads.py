@@ -43,7 +43,7 @@ def test_a_picture_is_seen_by_the_model_and_shown_again_after_a_reload(
     assert tab.answer_text() == "A dot."
     expect(tab.by("chosen-file")).to_have_count(0)
     url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
-    assert provider.requests[-1]["messages"][-1]["content"] == [
+    assert provider.asked("What is this?")[-1]["messages"][-1]["content"] == [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": url}},
     ]

@@ -39,7 +39,7 @@ async def test_what_the_harness_can_see(
 ) -> None:
     """The same worker on APScheduler as it comes leaves threads running for ever."""
     harness = Harness(tmp_path, kills=4, workers=1, alone=True, stock=stock, pause=(0.6, 1.2))
-    harness.patience = 4 if stock else 20
+    harness.patience = 4 if stock else 60
     verdict = await harness.run()
     with capsys.disabled():
         print(f"\n{'stock' if stock else 'ours'}: {verdict.table().splitlines()[0]}")

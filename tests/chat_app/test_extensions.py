@@ -125,13 +125,13 @@ async def test_a_registered_agent_answers_the_threads_that_choose_it(serve: Serv
     async with serve([["Plain."], ["Plain again."]]) as shared:
         await tab.thread.choose_agent("poet")
         await tab.thread.send("Hi", "msg_1", [])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await tab.read(shared, lambda: tab.thread.status == "completed")
         assert (tab.thread.agent, tab.thread.turn[-1].parts[-1].text) == ("poet", "Oh!")
         assert not tab.thread.may_choose_model
         await tab.thread.choose_agent("assistant")
         await tab.thread.send("And?", "msg_2", [])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await tab.read(shared, lambda: tab.thread.agent == "assistant")
         assert tab.thread.turn[-1].parts[-1].text == "Plain."
         await tab.thread.choose_agent("nobody")

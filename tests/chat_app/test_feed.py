@@ -79,7 +79,7 @@ async def test_whatever_happens_a_list_far_down_is_what_a_reading_of_all_would_b
                     for _ in range(8):
                         await something(there if elsewhere else shared.api, dice, ids)
                     whole = await everything(shared.api, archived=archived)
-                    await eventually(lambda: same(feed, whole, SHOWN), 10)  # noqa: B023
+                    await eventually(lambda: same(feed, whole, SHOWN))  # noqa: B023
 
 
 async def test_a_page_far_down_is_read_after_the_one_before_and_nothing_before_it_again(serve: Serve) -> None:

@@ -71,7 +71,7 @@ async def test_a_message_is_sent_answered_and_shown(make: Make, state: States) -
     api = make(["Hello ", "there."])
     chat = await state(use_agent_chat(api))
     assert await chat.send_message("Hi") == type(chat).live.follow
-    await api.wait_until_idle(chat.open_id, 10)
+    await api.wait_until_idle(chat.open_id, 20)
     await chat.load()
     assert [(row.role, row.text) for row in chat.messages] == [("user", "Hi"), ("assistant", "Hello there.")]
     assert (chat.is_complete, chat.is_running, chat.is_failed, chat.is_loading) == (True, False, False, False)
@@ -97,7 +97,7 @@ async def test_two_apis_share_nothing(make: Make, state: States) -> None:
     assert (two.open_id, two.messages) == ("", [])
     await two.send_message("Second")
     for chat, api in ((one, first), (two, second)):
-        await api.wait_until_idle(chat.open_id, 10)
+        await api.wait_until_idle(chat.open_id, 20)
         await chat.load()
     assert [row.text for row in one.messages] == ["First", "One."]
     assert [row.text for row in two.messages] == ["Second", "Two."]
@@ -130,7 +130,7 @@ async def test_stop_keeps_the_text_and_resume_finishes_it(make: Make, state: Sta
     await chat.load()
     assert (chat.is_stopped, chat.messages[-1].text.strip()) == (True, "Half a")
     await chat.resume()
-    await api.wait_until_idle(chat.open_id, 10)
+    await api.wait_until_idle(chat.open_id, 20)
     await chat.load()
     assert (chat.is_complete, chat.messages[-1].text) == (True, "A whole sentence.")
 
@@ -139,7 +139,7 @@ async def test_a_failure_and_a_thread_that_is_not_there_are_told(make: Make, sta
     api = make([ModelError("No key.", kind="auth", retryable=False)])
     chat = await state(use_agent_chat(api))
     await chat.send_message("Hi")
-    await api.wait_until_idle(chat.open_id, 10)
+    await api.wait_until_idle(chat.open_id, 20)
     await chat.load()
     assert (chat.is_failed, chat.error, chat.thread.error) == (True, "No key.", "No key.")
     await chat.load("thread_gone")
@@ -167,7 +167,7 @@ async def test_without_messages_only_how_the_thread_stands_is_sent(make: Make, s
     api = make(["Hello."])
     chat = await state(use_thread_status(api))
     await chat.send_message("Hi")
-    await api.wait_until_idle(chat.open_id, 10)
+    await api.wait_until_idle(chat.open_id, 20)
     await chat.load()
     assert (chat.messages, chat.is_complete, chat.thread.title) == ([], True, "Hi")
 
@@ -190,7 +190,7 @@ async def test_a_tool_that_waits_for_a_person_is_answered_on_such_a_page(
         "answer"
     ]
     await chat.answer({"call_id": "c1", "answer": "Blue"})
-    await api.wait_until_idle(chat.open_id, 10)
+    await api.wait_until_idle(chat.open_id, 20)
     await chat.load()
     assert chat.messages[-1].text == "Blue it is."
 

@@ -17,7 +17,7 @@ MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
 async def until(shared: Service, count: int) -> None:
     """Wait until so many things wait."""
     version = -1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while len(shared.waits.items) != count or not shared.waits.version:
             version = await shared.waits.after(version)
 
@@ -57,7 +57,7 @@ async def test_what_waits_anywhere_is_answered_in_one_place(serve: Serve, tab: T
         assert inbox.notice == ""
         await until(shared, 0)
         for thread in (mail, asks):
-            assert (await shared.api.wait_until_idle(thread.id, 10)).status == "completed"
+            assert (await shared.api.wait_until_idle(thread.id, 20)).status == "completed"
         assert "bob@example.org" in (tmp_path / "outbox.jsonl").read_text()
 
         await inbox.approve(mail.id, "m1", None)

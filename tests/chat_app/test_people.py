@@ -82,7 +82,7 @@ async def test_a_page_of_hooks_says_who_asks_with_every_call(api: AgentApi, tab:
     thread = await api.list_threads(user_id="ada")
     OWNERS[ada.open_id] = "ada"
     assert [found.id for found in thread] == [ada.open_id]
-    await api.wait_until_idle(ada.open_id, 10, ctx=CallContext("ada"))
+    await api.wait_until_idle(ada.open_id, 20, ctx=CallContext("ada"))
     await ada.load()
     assert [row.text for row in ada.messages] == ["A secret", "Hello."]
     await bob.load(ada.open_id)
@@ -113,7 +113,7 @@ async def test_on_the_apps_pages_each_person_has_their_own_threads(
         ada, bob = await tab(OpenThread, "ada"), await tab(OpenThread, "bob")
         await ada.send("A secret", "msg_1", [])
         assert ada.open_id, ada.notice
-        await shared.api.wait_until_idle(ada.open_id, 10, ctx=CallContext("ada"))
+        await shared.api.wait_until_idle(ada.open_id, 20, ctx=CallContext("ada"))
         for name, titles in (("ada", ["A secret"]), ("bob", []), ("", [])):
             rows = await tab(ThreadList, name)
             rows._open()

@@ -127,7 +127,7 @@ async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service
     await page.toggle_history(item.id)
     (run,) = page.history
     assert page.items[0].runs == 1
-    await shared.api.wait_until_idle(run.thread_id, 10)
+    await shared.api.wait_until_idle(run.thread_id, 20)
     assert [message.text for message in await shared.api.list_messages(run.thread_id)] == [
         "What is new?",
         "Well.",
@@ -178,7 +178,7 @@ async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_c
     monkeypatch.setitem(OFFERED, "poet", "The poet")
     shared.api.runtime.register(Agent("poet", ScriptedModel(lambda _: ["A poem."])))
     thread = await shared.api.create_thread("Hi")
-    await shared.api.wait_until_idle(thread.id, 10)
+    await shared.api.wait_until_idle(thread.id, 20)
     await page._lists().feed.reach(Window())
     page._offer()
     assert [one.value for one in page.agents] == ["assistant", "poet"]
@@ -189,14 +189,14 @@ async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_c
     assert (page.notice, page.form, page.items[0].agent) == ("", START, "The poet")
     await page.run_now(page.items[0].id)
     made = next(one for one in await shared.api.list_threads() if one.id != thread.id)
-    await shared.api.wait_until_idle(made.id, 10)
+    await shared.api.wait_until_idle(made.id, 20)
     assert (made.agent, (await shared.api.list_messages(made.id))[-1].text) == ("poet", "A poem.")
     for field, value in {"prompt": "Go on", "agent": "poet", "thread": thread.id}.items():
         page.fill(field, value)
     await page.create()
     (item,) = [item for item in page.items if item.thread]
     await page.run_now(item.id)
-    await shared.api.wait_until_idle(thread.id, 10)
+    await shared.api.wait_until_idle(thread.id, 20)
     said = [message.text for message in await shared.api.list_messages(thread.id)]
     assert (item.thread, item.agent, said) == (thread.id, "", ["Hi", "Well.", "Go on", "Well."])
     page.fill("prompt", "Lost")

@@ -31,7 +31,7 @@ def start(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         env=os.environ | variables | environment,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
 

@@ -46,7 +46,7 @@ async def test_a_thread_is_kept_as_a_file_with_all_its_parts(serve: Serve, tab: 
     async with serve(turns, demo_tools(Path())) as shared:
         actions = await tab.thread.get_state(Actions)
         await tab.thread.send("What is 6*7?", "msg_1", [])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await actions.share()
 
         name, text = downloaded(await actions.export("md"))
@@ -160,7 +160,7 @@ async def test_a_vote_is_kept_with_the_thread(serve: Serve, tab: Tab, vote: str,
     async with serve([["Yes."]]) as shared:
         actions = await tab.thread.get_state(Actions)
         await tab.thread.send("Hi", "msg_1", [])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await tab.read(shared, lambda: tab.thread.status == "completed")
         answer = tab.thread.turn[-1]
         await actions.vote(answer.id, "up")

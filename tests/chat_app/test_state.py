@@ -55,7 +55,7 @@ async def test_who_sends_before_the_tab_has_turned_to_the_page_reaches_the_right
     async with serve(lambda messages: ["Yes."]) as shared:
 
         async def said(thread_id: str) -> list[str]:
-            await shared.api.wait_until_idle(thread_id, 10)
+            await shared.api.wait_until_idle(thread_id, 20)
             return [message.text for message in await shared.api.list_messages(thread_id)]
 
         old = await send(tab, "Old")
@@ -77,10 +77,10 @@ async def test_who_sends_before_the_tab_has_turned_to_the_page_reaches_the_right
 async def test_the_same_message_twice_is_one(serve: Serve, tab: Tab) -> None:
     async with serve([["One."], ["Two."]]) as shared:
         await send(tab, "Hi")
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         for _ in range(2):
             await tab.thread.send("Again", "msg_2", [])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         assert [message.text for message in await shared.api.list_messages(tab.thread.open_id)] == [
             "Hi",
             "One.",
@@ -94,7 +94,7 @@ async def test_a_follow_up_waits_for_its_turn(serve: Serve, tab: Tab) -> None:
         await send(tab, "Hi")
         await tab.thread.send("And then?", "msg_2", [])
         assert tab.thread.notice == ""
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await tab.read(shared, lambda: tab.thread.status == "completed")
         assert [row.role for row in tab.thread.history + tab.thread.turn] == ["user", "assistant"] * 2
 

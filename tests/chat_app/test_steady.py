@@ -30,7 +30,7 @@ const look = () => seen.push(steady.getSnapshot("view").text);
 def run(script: str) -> object:
     """Run a script on a store with a root that says whether it is ready, and a view."""
     code = f"import {{ steadyStore }} from {json.dumps(str(HOLD))};\n{STORE}\n{script}\nconsole.log(JSON.stringify(seen));"
-    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=100)
     return json.loads(done.stdout)
 
 

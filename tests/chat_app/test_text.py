@@ -49,7 +49,7 @@ def test_shorten_keeps_short_text() -> None:
 def in_the_browser(script: str) -> object:
     """Run a script beside reveal.js, in the JavaScript engine that builds the pages."""
     code = f"import {{ Reveal, wholeCharacters }} from {json.dumps(str(REVEAL))};\n{script}"
-    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=100)
     return json.loads(done.stdout)
 
 

@@ -65,7 +65,7 @@ def row(number: int, **fields: Any) -> ThreadItem:
 
 
 async def seen(feed: Feed, holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         version = 0
         while not holds():
             version = await feed.after(version)
@@ -203,7 +203,7 @@ async def test_endless_scroll_reads_as_far_as_a_tab_shows_and_no_further(serve: 
 async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(serve: Serve, tab: Tab) -> None:
     async with serve([["Hello."]]) as shared:
         thread = await shared.api.create_thread("Hi")
-        await shared.api.wait_until_idle(thread.id, 10)
+        await shared.api.wait_until_idle(thread.id, 20)
         tab.threads.active_id = thread.id
         gone = await tab.threads.delete(thread.id)
         assert isinstance(gone, rx.event.EventSpec), "the page of a deleted thread leads nowhere"
@@ -274,7 +274,7 @@ async def test_the_archive_is_a_list_of_its_own_and_read_only_when_somebody_look
 async def test_a_search_finds_titles_and_messages(serve: Serve) -> None:
     async with serve([["A harbour."]]) as shared:
         thread = await shared.api.create_thread("What lies by the sea?")
-        await shared.api.wait_until_idle(thread.id, 10)
+        await shared.api.wait_until_idle(thread.id, 20)
         reply = (await shared.api.list_messages(thread.id))[-1].id
         for query, found in {
             "SEA": [("", ""), ("msg", "What lies by the sea?")],

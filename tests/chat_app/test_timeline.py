@@ -163,7 +163,7 @@ async def test_it_shows_a_turn_as_it_runs_and_who_works_on_it(serve: Serve, tab:
 async def test_closed_it_reads_nothing_and_opened_again_it_shows_all(serve: Serve, tab: Tab) -> None:
     async with serve([["One."], ["Two."]]) as shared:
         await tab.thread.send("Hi", "msg_1", [])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         async with following(tab) as timeline:
             for number in (1, 2):
                 timeline.show(True)
@@ -177,7 +177,7 @@ async def test_closed_it_reads_nothing_and_opened_again_it_shows_all(serve: Serv
                     feeds = shared.api.runtime.feeds._feeds  # pyright: ignore[reportPrivateUsage]
                     await eventually(lambda feeds=feeds: tab.thread.open_id not in feeds)
                     await tab.thread.send("More", "msg_2", [])
-                    await shared.api.wait_until_idle(tab.thread.open_id, 10)
+                    await shared.api.wait_until_idle(tab.thread.open_id, 20)
                     assert timeline.at == seen
                     assert timeline.earlier == []
 
@@ -186,9 +186,9 @@ async def test_earlier_turns_come_when_they_are_asked_for(serve: Serve, tab: Tab
     async with serve(lambda _messages: ["Yes."]) as shared:
         await tab.thread.send("0", "msg_0", [])
         for number in range(1, PAGE + 2):
-            await shared.api.wait_until_idle(tab.thread.open_id, 10)
+            await shared.api.wait_until_idle(tab.thread.open_id, 20)
             await tab.thread.send(f"{number}", f"msg_{number}", [])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         async with following(tab) as timeline:
             timeline.show(True)
             await eventually(lambda: timeline.more)

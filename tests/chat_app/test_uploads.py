@@ -34,7 +34,7 @@ async def test_a_file_is_sent_shown_and_kept_when_its_message_is_edited(serve: S
     async with serve([["A dot."], ["Still a dot."]]) as shared, browser() as client:
         part = await uploaded(client, PNG, "a%20dot.png")
         await tab.thread.send("", "msg_1", [part | {"onload": "evil"}])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await tab.read(shared, lambda: tab.thread.status == "completed")
         (file,) = tab.thread.turn[0].files
         assert (file.name, file.picture, tab.thread.title) == ("a dot.png", True, "a dot.png")
@@ -47,7 +47,7 @@ async def test_a_file_is_sent_shown_and_kept_when_its_message_is_edited(serve: S
 
         actions = await tab.thread.get_state(Actions)
         await actions.edit("msg_1", "What is it?")
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await tab.read(shared, lambda: tab.thread.status == "completed")
         assert (tab.thread.turn[0].text, tab.thread.turn[0].files) == ("What is it?", [file])
 
@@ -57,7 +57,7 @@ async def test_what_is_given_back_can_not_run(serve: Serve, tab: Tab) -> None:
         part = await uploaded(client, SVG, "evil.svg")
         assert part["mediaType"] == "text/plain"
         await tab.thread.send("Look", "msg_1", [part])
-        await shared.api.wait_until_idle(tab.thread.open_id, 10)
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
         path = f"/files/{tab.thread.open_id}/{part['url'].removeprefix('attachment:')}/x%22%0d%0aA:b.html"
         answer = await client.get(path)
         assert answer.headers["content-type"] == "application/octet-stream"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, RetryPolicy, Runtime, action_tool, define_internal_agent_api
-from agent_core.llm import LitellmModel, close_connections
+from agent_core.llm import LitellmModel, close_connections, warm
 from agent_core.messages import Message, Thread, text_of
 from tests.providers.installed import aimock_command, llmock_command, running
 from tests.providers.llmock import Llmock
@@ -87,6 +87,12 @@ def _strictly(front: Front) -> Iterator[str]:
 def both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is about a stream holds past litellm's wrapper and through it."""
     monkeypatch.setattr(LitellmModel, "direct", request.param == "direct")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _litellm_there() -> None:
+    """Its import takes seconds, on a busy machine many: no test here waits for it."""
+    warm().join()
 
 
 @pytest.fixture(autouse=True)

@@ -92,7 +92,8 @@ class Provider:
         gone = asyncio.ensure_future(reader.read())
         sending = asyncio.ensure_future(self._send(answer, writer))
         await asyncio.wait([gone, sending], return_when=asyncio.FIRST_COMPLETED)
-        if not sending.done():
+        # Who leaves may be noticed first by what is sent to nobody.
+        if not sending.done() or isinstance(sending.exception(), ConnectionError):
             self.disconnects += 1
         for task in (gone, sending):
             task.cancel()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from agent_core import AgentApi, action_tool, async_tool
 from agent_core.testing import Reasoning, ToolUse, eventually
 from tests.agent_core.serving import serving
+from tests.agent_core.support import held
 from tests.providers.installed import ai_sdk
 
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
@@ -126,7 +128,8 @@ async def test_people_answer_in_the_page(tmp_path: Path) -> None:
 
 
 async def test_a_second_page_opens_in_mid_turn(tmp_path: Path) -> None:
-    words = [word for n in range(100) for word in (f"{n} ", 0.02)]
+    opened = asyncio.Event()
+    words = chain(["One "], held(opened), (word for n in range(50) for word in (f"{n} ", 0.02)))
     async with browser(tmp_path / "agents.db", [[ToolUse("look")], words, ["Yes."]]) as page:
         await page("a", "sendMessage", {"text": "Go"}, wait=False)
 
@@ -136,6 +139,7 @@ async def test_a_second_page_opens_in_mid_turn(tmp_path: Path) -> None:
         await eventually(begun)
         loaded = await page("b", "load")
         assert [message["role"] for message in loaded["messages"]] == ["user"]
+        opened.set()
         await page.agrees(await page("b", "resumeStream"))
         await page.agrees(await page("a", "clearError"))
         again = await page("c", "load")

@@ -78,10 +78,9 @@ async def test_deltas_come_as_they_are_written(model: tuple[str, dict[str, Any]]
     request = ModelRequest([{"role": "user", "content": "slowly"}])
     events = LitellmModel(name, **options).stream(request)
     times = [time.monotonic() async for event in events if isinstance(event, TextDelta)]
-    whole = times[-1] - times[0]
+    apart = sum(later - earlier > 0.01 for earlier, later in pairwise(times))
     assert len(times) >= 8
-    assert whole > 0.2
-    assert max(later - earlier for earlier, later in pairwise(times)) < 0.5 * whole
+    assert apart >= 3, "some come together where the machine pauses; held back, all of them would"
 
 
 @pytest.mark.parametrize(

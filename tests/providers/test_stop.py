@@ -23,12 +23,12 @@ async def test_in_the_middle_of_a_word(tmp_path: Path):
                 updates = await api.stream_updates(thread.id)
                 return "".join(chunk.get("delta", "") for update in updates for chunk in update.chunks)
 
-            before = await eventually(said, timeout=20)
+            before = await eventually(said)
             await api.stop_thread(thread.id)
             found = await api.get_thread(thread.id)
             assert found is not None
             assert found.status == "stopped"
-            await eventually(lambda: server.disconnects == 1, timeout=1.0)
+            await eventually(lambda: server.disconnects == 1)
             kept = text_of((await api.list_messages(thread.id))[-1].parts)
         assert kept.startswith(before)
         assert set(kept.split()) == {"word"}
@@ -40,14 +40,14 @@ async def test_before_the_first_token(answer: Hang | Stream, tmp_path: Path):
     async with provider(answer) as server:
         async with agent_api(tmp_path, "openai/gpt-4o-mini", api_base=server.url, api_key="k" * 9) as api:
             thread = await api.create_thread("hello")
-            await eventually(lambda: server.requests, timeout=20)
+            await eventually(lambda: server.requests)
             await api.stop_thread(thread.id)
-            await eventually(lambda: server.disconnects == 1, timeout=1.0)
+            await eventually(lambda: server.disconnects == 1)
         assert len(server.requests) == 1
 
 
 async def test_while_a_retry_waits(tmp_path: Path):
-    busy = Answer(429, {"error": {"message": "Slow down."}}, {"retry-after": "1"})
+    busy = Answer(429, {"error": {"message": "Slow down."}}, {"retry-after": "2"})
     async with (
         provider(busy) as server,
         agent_api(tmp_path, "openai/gpt-4o-mini", api_base=server.url, api_key="k" * 9) as api,
@@ -58,7 +58,7 @@ async def test_while_a_retry_waits(tmp_path: Path):
             found = await api.get_thread(thread.id)
             return found is not None and found.retry_state is not None
 
-        await eventually(waiting, timeout=20)
+        await eventually(waiting)
         await api.stop_thread(thread.id)
         found = await api.get_thread(thread.id)
         assert found is not None
@@ -66,4 +66,4 @@ async def test_while_a_retry_waits(tmp_path: Path):
         asked = len(server.requests)
         # Longer than the provider asked to wait: nothing may come after a stop.
         with pytest.raises(AssertionError):
-            await eventually(lambda: len(server.requests) > asked, timeout=1.5)
+            await eventually(lambda: len(server.requests) > asked, timeout=2.5)

@@ -68,7 +68,7 @@ class Soak:
                 await self._watch(api, runtime)
             finally:
                 child.terminate()
-                await asyncio.to_thread(child.join, 20)
+                await asyncio.to_thread(child.join, 60)
         if child.exitcode != 0:
             self._verdict.failures.append(f"the worker ended with {child.exitcode}")
         return self._verdict

@@ -98,6 +98,13 @@ class Provider:
         shown = _text(messages[-1]["content"])
         return [t for prompt, t in self._titles.items() if shown.startswith(f"The person:\n{prompt}\n")]
 
+    def asked(self, prompt: str) -> list[dict[str, Any]]:
+        """Return the requests of turns that `prompt` began, in order.
+
+        The app asks for more than that, such as a title, and nobody knows when.
+        """
+        return [body for body in list(self.requests) if _newest(body["messages"]) == prompt]
+
     def turn_for(self, messages: list[dict[str, Any]]) -> Turn:
         """Return what is to be said after `messages`: the same again if it is asked again."""
         last = max(n for n, message in enumerate(messages) if message["role"] == "user")
@@ -106,6 +113,11 @@ class Provider:
         if turns is None or rounds >= len(turns):
             return [Refuse(400, f"The test has no answer to {messages[last]['content']!r}, round {rounds}.")]
         return turns[rounds]
+
+
+def _newest(messages: list[dict[str, Any]]) -> str:
+    """Return what the person said last."""
+    return next((_text(m["content"]) for m in reversed(messages) if m["role"] == "user"), "")
 
 
 def _text(content: Any) -> str:

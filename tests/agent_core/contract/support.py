@@ -76,7 +76,7 @@ class Contract:
             thread = await api.get_thread(thread_id)
             return thread is not None and thread.status == status
 
-        await eventually(reached, 10)
+        await eventually(reached)
 
 
 def shown_text(message: Message) -> str:

@@ -28,7 +28,7 @@ async def said(api: AgentApi, thread_id: str) -> list[str]:
 async def seen(api: AgentApi, thread_id: str, count: int) -> ThreadView:
     """Follow the thread until `count` messages are seen in it."""
     view = ThreadView()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         async for update in api.subscribe(thread_id):
             view.apply(update)
             if len(view.messages) == count:
@@ -49,7 +49,7 @@ async def test_a_message_that_is_taken_back_was_never_sent(contract: Contract) -
         assert [message["id"] for message in view.messages][-1] == "m-c", "a follower is told"
         await api.stop_thread(thread_id)
         await api.send_message(thread_id, "b", message_id="m-b")  # its id is free again
-        await api.wait_until_idle(thread_id, 10)
+        await api.wait_until_idle(thread_id, 20)
         assert await said(api, thread_id) == ["a", "A", "c", "b", "C."]
         assert contract.model.requests[-1][-1]["content"] == "b"
 
@@ -81,8 +81,8 @@ async def test_sent_now_it_interrupts_and_the_others_go_on_waiting(contract: Con
         async def all_said() -> bool:
             return len(await said(api, thread_id)) == 6
 
-        await eventually(all_said, 10)
-        await api.wait_until_idle(thread_id, 10)
+        await eventually(all_said)
+        await api.wait_until_idle(thread_id, 20)
         assert await said(api, thread_id) == ["a", "A", "c", "C.", "b", "B."]
         assert [m["content"] for m in contract.model.requests[1] if m["role"] == "user"] == ["a", "c"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,15 @@ async def test_messages_are_read_page_by_page(contract: Contract) -> None:
 
 async def test_a_subscription_misses_and_repeats_nothing(contract: Contract) -> None:
     words = [f"w{n} " for n in range(30)]
-    turn = [item for word in words for item in (word, 0.005)]
-    async with contract.api([turn]) as api:
+    left = asyncio.Event()
+
+    def turn(_messages: list[dict[str, Any]]) -> Iterator[str | float]:
+        for number, word in enumerate(words):
+            while number == 20 and not left.is_set():  # some of it is still to come when the reader leaves
+                yield 0.01
+            yield from (word, 0.005)
+
+    async with contract.api(turn) as api:
         thread = await api.create_thread("Go")
         text, cursor, seen = "", None, []
         async for update in api.subscribe(thread.id):
@@ -41,6 +49,7 @@ async def test_a_subscription_misses_and_repeats_nothing(contract: Contract) -> 
             cursor = update.cursor
             if len(text) > 40:
                 break
+        left.set()
         async for update in api.subscribe(thread.id, cursor):
             assert update.type == "chunks"
             for chunk in update.chunks:
@@ -56,7 +65,7 @@ async def test_stream_updates_begin_at_a_seq(contract: Contract) -> None:
         [[ToolUse("get_weather", {"location": "Rome"})], ["Clear."]], tools=[get_weather]
     ) as api:
         thread = await api.create_thread("Weather?")
-        done = await api.wait_until_idle(thread.id, 10)
+        done = await api.wait_until_idle(thread.id, 20)
         everything = await api.stream_updates(thread.id)
         assert [u.seq for u in everything] == sorted(u.seq for u in everything)
         assert {"tool-input-available", "tool-output-available"} <= {
@@ -69,7 +78,7 @@ async def test_stream_updates_begin_at_a_seq(contract: Contract) -> None:
 async def test_list_messages_with_streams_in_both_forms(contract: Contract) -> None:
     async with contract.api([["Hello."]]) as api:
         thread = await api.create_thread("Hi")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         plain = await api.list_messages_with_streams(thread.id)
         listed = await api.list_messages_with_streams(thread.id, {"kind": "list"})
         deltas = await api.list_messages_with_streams(thread.id, {"kind": "deltas", "cursors": []})
@@ -83,7 +92,7 @@ async def test_a_timeline_tells_what_ran(contract: Contract) -> None:
     turns = [[ToolUse("get_weather", {"location": "Rome"})], ["Clear."]]
     async with contract.api(turns, tools=[get_weather]) as api:
         thread = await api.create_thread("Weather?")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         spans = await api.timeline(thread.id)
         kinds = [span.kind for span in spans]
         assert kinds.count("model") == 2
@@ -112,7 +121,7 @@ async def test_a_thread_is_followed_from_another_process_too(two_apis: tuple[Age
     assert (await anext(updates)).type == "snapshot"
     await api.send_message(thread.id, "Hi")
     text = ""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         async for update in updates:
             text += "".join(c["delta"] for c in update.chunks if c["type"] == "text-delta")
             if "finish-step" in chunk_types(update):

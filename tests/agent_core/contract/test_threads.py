@@ -23,7 +23,7 @@ async def test_a_new_thread_is_idle(contract: Contract) -> None:
 async def test_a_prompt_sets_it_running(contract: Contract) -> None:
     async with contract.api([["Hello."]]) as api:
         thread = await api.create_thread("Hi")
-        assert (await api.wait_until_idle(thread.id, 10)).status == "completed"
+        assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
         messages = await api.list_messages(thread.id)
         assert [(m.role, shown_text(m)) for m in messages] == [("user", "Hi"), ("assistant", "Hello.")]
 
@@ -41,7 +41,7 @@ async def test_earlier_messages_wait_for_auto_start(contract: Contract) -> None:
     async with contract.api([["Two."], ["Three."]]) as api:
         idle = await api.create_thread(messages=history)
         started = await api.create_thread(messages=history, auto_start=True)
-        assert (await api.wait_until_idle(started.id, 10)).status == "completed"
+        assert (await api.wait_until_idle(started.id, 20)).status == "completed"
         assert len(await api.list_messages(started.id)) == 2
         assert (await api.get_thread(idle.id)).status == "completed"  # type: ignore[union-attr]
         assert len(await api.list_messages(idle.id)) == 1
@@ -110,7 +110,7 @@ async def test_the_callback_is_asked_before_anything_happens(contract: Contract)
     anna, bob = CallContext("anna"), CallContext("bob", {"role": "guest"})
     async with contract.api([["Hello."]], authorization_callback=only_anna) as api:
         thread = await api.create_thread("Hi", ctx=anna)
-        await api.wait_until_idle(thread.id, 10, ctx=anna)
+        await api.wait_until_idle(thread.id, 20, ctx=anna)
         assert thread.user_id == "anna"
         for caller in (bob, None):
             with pytest.raises(errors.AccessDeniedError):

@@ -38,7 +38,7 @@ async def tool_parts(api: AgentApi, thread: Thread) -> list[dict[str, Any]]:
 async def ran(api: AgentApi, prompt: str = "Go") -> Thread:
     """Run a new thread to its end."""
     thread = await api.create_thread(prompt)
-    return await api.wait_until_idle(thread.id, 15)
+    return await api.wait_until_idle(thread.id, 20)
 
 
 async def test_every_way_to_make_a_tool(contract: Contract) -> None:
@@ -155,7 +155,7 @@ async def test_progress_is_shown_live(contract: Contract) -> None:
             if shown:
                 break
         go_on.set()
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
     assert shown == [{"done": 1}]
 
 
@@ -176,7 +176,7 @@ async def test_an_outcome_comes_later_and_only_once(contract: Contract) -> None:
         await api.add_tool_result(part["toolCallId"], {"answer": "Because."})
         with pytest.raises(errors.ToolCallFinishedError):
             await api.add_tool_error(part["toolCallId"], "Too late.")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         (part,) = await tool_parts(api, thread)
         assert part["output"] == {"answer": "Because."}
         with pytest.raises(errors.ToolCallNotFoundError):
@@ -194,7 +194,7 @@ async def test_an_id_in_two_threads_needs_the_thread(contract: Contract) -> None
             await api.add_tool_result("same", 1)
         for thread in (one, two):
             await api.add_tool_result("same", 1, thread_id=thread.id)
-            assert (await api.wait_until_idle(thread.id, 10)).status == "completed"
+            assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
 
 
 async def test_an_async_tool_gives_up_in_time(contract: Contract) -> None:
@@ -228,7 +228,7 @@ async def test_approvals_hold_for_the_arguments_shown(contract: Contract) -> Non
         await api.approve_tool_calls(thread.id, ["p0", "p1", "p2"], args={"p2": {"amount": 20}})
         with pytest.raises(errors.ToolCallFinishedError):
             await api.approve_tool_calls(thread.id, ["p0"])
-        assert (await api.wait_until_idle(thread.id, 10)).status == "completed"
+        assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
         parts = {part["toolCallId"]: part for part in await tool_parts(api, thread)}
         assert sorted(paid) == [0, 1, 20]
         assert parts["p3"]["state"] == "output-denied"

@@ -21,7 +21,7 @@ async def test_the_same_message_id_twice_is_one_run(contract: Contract) -> None:
             api.send_message(thread.id, "Hi", message_id="m-1"),
         )
         assert first.id == again.id == "m-1"
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         await api.send_message(thread.id, "Hi", message_id="m-1")
         assert [shown_text(m) for m in await api.list_messages(thread.id)] == ["Hi", "Once."]
         assert len(contract.model.requests) == 1
@@ -35,7 +35,7 @@ async def test_a_running_thread_rejects_queues_or_is_interrupted(contract: Contr
             await api.send_message(thread.id, "2")
         await api.send_message(thread.id, "3", when_busy="queue")
         await api.send_message(thread.id, "2", when_busy="interrupt")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         said = [shown_text(m) for m in await api.list_messages(thread.id)]
         assert said[:2] == ["1", "One"]
         assert sorted(said[2:]) in (["2", "3", "Two."], ["2", "3", "Three.", "Two."])
@@ -50,8 +50,8 @@ async def test_what_is_queued_is_answered_in_order(contract: Contract) -> None:
         async def all_said() -> bool:
             return len(await api.list_messages(thread.id)) == 6
 
-        await eventually(all_said, 10)
-        await api.wait_until_idle(thread.id, 10)
+        await eventually(all_said)
+        await api.wait_until_idle(thread.id, 20)
         assert [shown_text(m) for m in await api.list_messages(thread.id)] == ["a", "A", "b", "B", "c", "C"]
 
 
@@ -84,7 +84,7 @@ async def test_stop_keeps_the_text_and_resume_replaces_it(contract: Contract) ->
         assert (await api.get_thread(thread.id)).status == "stopped"  # type: ignore[union-attr]
         assert shown_text((await api.list_messages(thread.id))[-1]) == "Half a"
         await api.resume_thread(thread.id)
-        assert (await api.wait_until_idle(thread.id, 10)).status == "completed"
+        assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
         assert [shown_text(m) for m in await api.list_messages(thread.id)] == ["Go", "A whole answer."]
 
 
@@ -94,7 +94,7 @@ async def test_resume_with_a_prompt_keeps_the_partial_text(contract: Contract) -
         await contract.says(api, thread.id, "Half a")
         await api.stop_thread(thread.id)
         await api.resume_thread(thread.id, "Really?")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         said = [shown_text(m) for m in await api.list_messages(thread.id)]
         assert said == ["Go", "Half a", "Really?", "Yes."]
 
@@ -103,18 +103,18 @@ async def test_a_failed_thread_says_why_and_can_be_resumed(contract: Contract) -
     refused = errors.ModelError("The key is wrong.", kind="auth", retryable=False)
     async with contract.api([["Well", refused], ["Fine."]]) as api:
         thread = await api.create_thread("Go")
-        failed = await api.wait_until_idle(thread.id, 10)
+        failed = await api.wait_until_idle(thread.id, 20)
         assert (failed.status, failed.error) == ("failed", "The key is wrong.")
         assert len(contract.model.requests) == 1
         await api.resume_thread(thread.id)
-        assert (await api.wait_until_idle(thread.id, 10)).error is None
+        assert (await api.wait_until_idle(thread.id, 20)).error is None
         assert shown_text((await api.list_messages(thread.id))[-1]) == "Fine."
 
 
 async def test_resume_of_a_finished_thread_asks_nobody(contract: Contract) -> None:
     async with contract.api([["Done."], [30.0]]) as api:
         thread = await api.create_thread("Go")
-        await api.wait_until_idle(thread.id, 10)
+        await api.wait_until_idle(thread.id, 20)
         await api.resume_thread(thread.id)
         assert (await api.get_thread(thread.id)).status == "completed"  # type: ignore[union-attr]
         assert len(contract.model.requests) == 1
