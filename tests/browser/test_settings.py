@@ -104,7 +104,7 @@ def test_a_schedule_is_made_run_and_found_in_its_thread(provider: Provider, open
     tab.by("schedule-create").click()
 
     row = tab.by("schedule")
-    expect(row).to_contain_text("15 8 * * mon-fri")
+    expect(row).to_contain_text("Monday to Friday, 08:15")
     expect(tab.by("schedule-prompt")).to_have_value("")
     row.get_by_test_id("pause").click()
     expect(row).to_have_attribute("data-status", "paused")
