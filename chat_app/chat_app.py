@@ -17,6 +17,13 @@ from chat_app.state.service import lifespan
 from chat_app.state.shared import SharedText
 from chat_app.state.uploads import routes
 from chat_app.styles import DARK, LIGHT, NAME, stylesheets, token_sheet
+from chat_app.words import say
+
+
+def titled(key: str) -> rx.Var[str]:
+    """Return what the browser's tab says of a page beside the threads."""
+    return rx.Var.create(f"{say(key)} · {NAME}").to(str)
+
 
 extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn
 
@@ -43,13 +50,13 @@ app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful
 
 app.add_page(new_chat, route="/", title=NAME, on_load=ON_LOAD)
 app.add_page(thread, route="/chat/[thread_id]", title=NAME, on_load=ON_LOAD)
-app.add_page(inbox.inbox, route="/inbox", title=f"Inbox · {NAME}", on_load=inbox.ON_LOAD)
-app.add_page(archive.archive, route="/archive", title=f"Archived · {NAME}", on_load=archive.ON_LOAD)
-app.add_page(settings, route="/settings", title=f"Settings · {NAME}", on_load=ON_SETTINGS)
-app.add_page(usage, route="/usage", title=f"Usage · {NAME}", on_load=ON_USAGE)
-app.add_page(schedules, route="/schedules", title=f"Schedules · {NAME}", on_load=ON_SCHEDULES)
+app.add_page(inbox.inbox, route="/inbox", title=titled("inbox.title"), on_load=inbox.ON_LOAD)
+app.add_page(archive.archive, route="/archive", title=titled("sidebar.archived"), on_load=archive.ON_LOAD)
+app.add_page(settings, route="/settings", title=titled("settings.title"), on_load=ON_SETTINGS)
+app.add_page(usage, route="/usage", title=titled("usage.title"), on_load=ON_USAGE)
+app.add_page(schedules, route="/schedules", title=titled("schedules.title"), on_load=ON_SCHEDULES)
 app.add_page(share.share, route="/share/[token]", title=NAME, on_load=SharedText.open)
-app.add_page(not_found, route="404", title=f"Not found · {NAME}", on_load=[ThreadList.open, Inbox.open])
+app.add_page(not_found, route="404", title=titled("page.missing"), on_load=[ThreadList.open, Inbox.open])
 for page in extensions.PAGES.values():
     # A page of somebody's own shows the shell, and no thread of the app's unless it says so.
     begin = [event for event in BESIDE if event not in page.on_load]

@@ -5,7 +5,7 @@ import reflex as rx
 from chat_app.components.controls import button, testid
 from chat_app.components.picker import agent_option
 from chat_app.state import Defaults, Offers
-from chat_app.words import say
+from chat_app.words import say, tell
 
 
 def defaults_form() -> rx.Component:
@@ -38,7 +38,7 @@ def defaults_form() -> rx.Component:
                 custom_attrs=testid("default-temperature"),
             ),
         ),
-        rx.cond(Defaults.error != "", rx.el.p(Defaults.error, class_name="field-error", role="alert")),
+        rx.cond(Defaults.error != "", rx.el.p(tell(Defaults.error), class_name="field-error", role="alert")),
         rx.el.p(say("settings.answers_where"), class_name="field-note"),
         rx.el.div(
             button(say("settings.save"), kind="primary", type="submit", custom_attrs=testid("defaults-save")),

@@ -7,14 +7,7 @@ from chat_app.react import composer
 from chat_app.state import OpenThread, ThreadList
 from chat_app.state.kinds import MAX_BYTES, MAX_FILES
 from chat_app.words import say
-
-# In English in every language: they are what the demo model understands.
-SUGGESTIONS = (
-    ("clock", "What time is it in Tokyo, and what is (17.5 + 3) * 248?"),
-    ("book-open", "Search the docs for what happens after kill -9."),
-    ("hourglass", "Run the slow task for 10 seconds and show its progress."),
-    ("message-circle-question", "Ask me which city I like, then send an e-mail about it to ada@example.org."),
-)
+from chat_app.words.suggestions import SUGGESTIONS
 
 
 def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
@@ -55,13 +48,15 @@ def greeting() -> rx.Component:
         rx.el.div(
             rx.el.h1(say("composer.greeting")),
             dock(thread=""),  # from the first moment: what is typed must not go to the thread that was left
-            rx.el.div(*(suggestion(name, words) for name, words in SUGGESTIONS), class_name="suggestions"),
+            rx.el.div(
+                *(suggestion(name, say(key)) for name, key in SUGGESTIONS.items()), class_name="suggestions"
+            ),
         ),
         class_name="empty",
     )
 
 
-def suggestion(icon_name: str, words: str) -> rx.Component:
+def suggestion(icon_name: str, words: rx.Var[str]) -> rx.Component:
     """A message to send with one click."""
     return rx.el.button(
         icon(icon_name),

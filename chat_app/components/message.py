@@ -12,7 +12,7 @@ from chat_app.state import Actions, OpenThread, Stream
 from chat_app.state.growing import Growing
 from chat_app.state.shared import SharedText
 from chat_app.state.view import MessageView, PartView
-from chat_app.words import say
+from chat_app.words import say, tell
 
 TextPart = Callable[[rx.Var[PartView]], rx.Component]
 
@@ -178,7 +178,10 @@ def _part(part: rx.Var[PartView], text: TextPart) -> rx.Component:
         ("reasoning", _reasoning(part, text)),
         ("tool", tool_row(tool=part.tool)),
         ("source", _source(part)),
-        ("note", rx.el.p(icon("scissors", 14), part.text, class_name="aside", custom_attrs=testid("note"))),
+        (
+            "note",
+            rx.el.p(icon("scissors", 14), tell(part.text), class_name="aside", custom_attrs=testid("note")),
+        ),
         rx.fragment(),
     )
 

@@ -7,7 +7,7 @@ import reflex as rx
 from chat_app.components.controls import button, icon_button, testid
 from chat_app.state import Offers, OpenThread
 from chat_app.state.offers import ASSISTANT, Option
-from chat_app.words import say
+from chat_app.words import say, tell
 
 PANEL = "answers"
 
@@ -109,7 +109,7 @@ def answers() -> rx.Component:
         ),
         rx.cond(
             OpenThread.answers_error != "",
-            rx.el.p(OpenThread.answers_error, class_name="field-error", role="alert"),
+            rx.el.p(tell(OpenThread.answers_error), class_name="field-error", role="alert"),
         ),
         rx.el.p(say("picker.when"), class_name="field-note"),
         button(say("picker.save"), kind="primary", type="submit", custom_attrs=testid("answers-save")),

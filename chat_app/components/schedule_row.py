@@ -7,7 +7,7 @@ from chat_app.components.controls import button, keyed, testid
 from chat_app.components.schedule_form import DAYS
 from chat_app.react.beside import moment
 from chat_app.state.schedules import RunItem, ScheduleItem, Schedules
-from chat_app.words import say
+from chat_app.words import say, tell
 
 Item = rx.Var[ScheduleItem]
 
@@ -35,7 +35,7 @@ def schedule_row(item: Item) -> rx.Component:
             rx.cond(item.missed > 0, rx.el.span(say("schedules.missed", missed=item.missed))),
             class_name="schedule-facts",
         ),
-        rx.cond(item.error != "", rx.el.p(item.error, class_name="field-error", dir="auto")),
+        rx.cond(item.error != "", rx.el.p(tell(item.error), class_name="field-error", dir="auto")),
         rx.cond(Schedules.confirming == item.id, _question(item), _buttons(item)),
         rx.cond(Schedules.opened == item.id, _history()),
         class_name="schedule",
@@ -61,10 +61,10 @@ def _when(item: Item) -> rx.Component:
             ("daily", rx.fragment(say("schedules.kind_daily"), ", ", item.words)),
             ("weekdays", rx.fragment(say("schedules.kind_weekdays"), ", ", item.words)),
             ("weekly", rx.fragment(say("schedules.kind_weekly"), ", ", _day(item), ", ", item.words)),
-            ("days", rx.fragment(say("schedules.every_days", amount=item.words))),
-            ("hours", rx.fragment(say("schedules.every_hours", amount=item.words))),
-            ("minutes", rx.fragment(say("schedules.every_minutes", amount=item.words))),
-            rx.fragment(say("schedules.every_seconds", amount=item.words)),
+            ("days", rx.fragment(say("schedules.every_days", count=item.words))),
+            ("hours", rx.fragment(say("schedules.every_hours", count=item.words))),
+            ("minutes", rx.fragment(say("schedules.every_minutes", count=item.words))),
+            rx.fragment(say("schedules.every_seconds", count=item.words)),
         )
     )
 

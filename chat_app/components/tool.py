@@ -6,11 +6,11 @@ from chat_app.components.controls import icon, testid
 from chat_app.components.question import question
 from chat_app.extensions import TOOL_VIEWS
 from chat_app.extensions import ToolView as DrawTool
-from chat_app.react import copy_button, countdown, elapsed
+from chat_app.react import copy_button, countdown, elapsed, lasted
 from chat_app.react.messages import approval_card
 from chat_app.state import OpenThread
 from chat_app.state.view import ToolView
-from chat_app.words import say
+from chat_app.words import say, tell
 
 ToolVar = rx.Var[ToolView]
 
@@ -37,7 +37,7 @@ def _row(tool: ToolVar) -> rx.Component:
             _icon(tool),
             rx.el.span(tool.title, class_name="name"),
             rx.el.span(
-                rx.cond(tool.progress != "", tool.progress, tool.brief),
+                rx.cond(tool.progress != "", tell(tool.progress), tool.brief),
                 class_name="brief",
                 dir="auto",
                 custom_attrs=testid("tool-brief"),
@@ -53,7 +53,7 @@ def _row(tool: ToolVar) -> rx.Component:
                 ("answer", question(tool, OpenThread.answer)),
                 rx.fragment(),
             ),
-            rx.cond(tool.error != "", rx.el.div(tool.error, class_name="tool-error", dir="auto")),
+            rx.cond(tool.error != "", rx.el.div(tell(tool.error), class_name="tool-error", dir="auto")),
             rx.cond(
                 (tool.arguments != "") & (tool.state != "approval"),
                 _field("arguments", say("tool.arguments"), say("tool.copy_arguments"), tool.arguments),
@@ -90,8 +90,8 @@ def _status(tool: ToolVar) -> rx.Component:
         ("retrying", rx.fragment(_next_attempt(tool), countdown(seconds=tool.wait), _spinner())),
         ("approval", rx.fragment(say("tool.needs_approval"))),
         ("answer", rx.fragment(say("tool.needs_answer"))),
-        ("done", rx.fragment(_attempts(tool), tool.took, icon("check", 14))),
-        ("failed", rx.fragment(_attempts(tool), tool.took, rx.el.span(say("tool.failed")))),
+        ("done", rx.fragment(_attempts(tool), _took(tool), icon("check", 14))),
+        ("failed", rx.fragment(_attempts(tool), _took(tool), rx.el.span(say("tool.failed")))),
         ("stopped", rx.fragment(say("tool.stopped"))),
         ("denied", rx.fragment(say("tool.denied"))),
         rx.fragment(),
@@ -111,7 +111,11 @@ def _next_attempt(tool: ToolVar) -> rx.Component:
 
 
 def _attempts(tool: ToolVar) -> rx.Component:
-    return rx.cond(tool.attempt > 1, rx.el.span(say("tool.attempts", attempts=tool.attempt)))
+    return rx.cond(tool.attempt > 1, rx.el.span(say("tool.attempts", count=tool.attempt)))
+
+
+def _took(tool: ToolVar) -> rx.Component:
+    return rx.cond(tool.took >= 0, lasted(seconds=tool.took))
 
 
 def _since(tool: ToolVar) -> rx.Component:

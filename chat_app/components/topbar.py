@@ -9,15 +9,15 @@ from chat_app.react.messages import thread_menu
 from chat_app.react.timeline import run_toggle
 from chat_app.state import Actions, OpenThread
 from chat_app.styles import NAME
-from chat_app.words import say
+from chat_app.words import say, tell
 
 
 def topbar() -> rx.Component:
     """Title, status, who answers, and what can be done with the whole."""
     return rx.fragment(
-        tab_title(words=OpenThread.title, name=NAME),
+        tab_title(words=tell(OpenThread.title), name=NAME),
         rx.el.h1(
-            OpenThread.title,
+            tell(OpenThread.title),
             dir="auto",
             custom_attrs=testid("title") | {"aria-hidden": OpenThread.title == ""},  # a new chat has another
         ),

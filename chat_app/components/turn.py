@@ -5,9 +5,10 @@ from typing import Any
 import reflex as rx
 
 from chat_app.components.controls import button, icon, testid
+from chat_app.components.hints import hint
 from chat_app.react import countdown
 from chat_app.state import Actions, OpenThread
-from chat_app.words import say
+from chat_app.words import say, tell
 
 
 @rx.memo
@@ -107,8 +108,8 @@ def failed() -> rx.Component:
         icon("circle-alert", 18),
         rx.el.div(
             rx.el.strong(say("turn.failed")),
-            rx.el.div(OpenThread.error, class_name="words", dir="auto", custom_attrs=testid("error")),
-            rx.el.div(OpenThread.hint, class_name="hint"),
+            rx.el.div(tell(OpenThread.error), class_name="words", dir="auto", custom_attrs=testid("error")),
+            rx.el.div(hint(OpenThread.error_kind), class_name="hint"),
             button(
                 say("turn.retry"),
                 icon_name="rotate-cw",
@@ -133,7 +134,7 @@ def waiting_to_retry() -> rx.Component:
                 " ",
                 countdown(seconds=retry.seconds),
             ),
-            rx.el.div(retry.error, class_name="words", dir="auto"),
+            rx.el.div(tell(retry.error), class_name="words", dir="auto"),
         ),
         class_name="trouble",
         custom_attrs=testid("retry-wait") | {"data-tone": "wait"},
@@ -147,7 +148,7 @@ def notice() -> rx.Component:
         rx.el.div(
             icon("info", 18),
             rx.el.div(
-                rx.el.span(OpenThread.notice), button(say("turn.dismiss"), on_click=OpenThread.dismiss)
+                rx.el.span(tell(OpenThread.notice)), button(say("turn.dismiss"), on_click=OpenThread.dismiss)
             ),
             class_name="trouble",
             role="alert",

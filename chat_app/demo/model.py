@@ -27,6 +27,7 @@ from agent_core.llm import (
 )
 from chat_app.demo import failures, outcomes, prose
 from chat_app.demo.planning import Batch, plan
+from chat_app.words.suggestions import in_english
 
 WORDS_PER_SECOND = 80.0
 FIRST_WORD_AFTER = 0.35
@@ -85,7 +86,7 @@ def _last_question(messages: Messages) -> tuple[str, Messages]:
     """Return what the person said last, and the messages after it."""
     for place in range(len(messages) - 1, -1, -1):
         if messages[place].get("role") == "user":
-            return _text(messages[place].get("content")), messages[place + 1 :]
+            return in_english(_text(messages[place].get("content"))), messages[place + 1 :]
     return "", messages
 
 

@@ -10,7 +10,7 @@ from chat_app.components.shell import shell
 from chat_app.components.topbar import topbar
 from chat_app.components.turn import notice
 from chat_app.state import Defaults, Inbox, Offers, OpenThread, Stream, ThreadList, Timeline
-from chat_app.words import say
+from chat_app.words import say, tell
 
 ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Defaults.open, Inbox.open, Timeline.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor."""
@@ -31,7 +31,7 @@ def thread() -> rx.Component:
                 thread_note(say("notes.missing"), say("notes.missing_why")),
             ),
             ("deleted", thread_note(say("notes.deleted"), say("notes.deleted_why"))),
-            ("trouble", thread_note(say("notes.trouble"), OpenThread.notice)),
+            ("trouble", thread_note(say("notes.trouble"), tell(OpenThread.notice))),
             rx.fragment(messages(), dock()),
         ),
         bar=topbar(),

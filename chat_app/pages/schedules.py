@@ -10,7 +10,7 @@ from chat_app.components.sheet import section, sheet
 from chat_app.components.shell import shell
 from chat_app.pages.settings import BESIDE
 from chat_app.state.schedules import Schedules
-from chat_app.words import say
+from chat_app.words import say, tell
 
 ON_LOAD = [*BESIDE, Schedules.open]
 
@@ -22,7 +22,8 @@ def schedules() -> rx.Component:
         sheet(
             tabs("/schedules"),
             rx.cond(
-                Schedules.notice != "", rx.el.p(Schedules.notice, class_name="field-error", role="alert")
+                Schedules.notice != "",
+                rx.el.p(tell(Schedules.notice), class_name="field-error", role="alert"),
             ),
             rx.cond(
                 Schedules.loaded & (Schedules.items.length() == 0),

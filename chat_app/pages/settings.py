@@ -11,7 +11,7 @@ from chat_app.react.beside import preferences
 from chat_app.react.beside import usage as usage_report
 from chat_app.state import Defaults, Inbox, Offers, Stream, ThreadList
 from chat_app.state.usage import SPANS, Usage
-from chat_app.words import FILES, LANGUAGES, say
+from chat_app.words import LANGUAGES, say
 
 BESIDE = [Stream.leave, ThreadList.open, Inbox.open]
 """What every page beside the threads does first: it shows none of them, and the list."""
@@ -26,7 +26,7 @@ def settings() -> rx.Component:
             tabs("/settings"),
             section(
                 say("settings.looks"),
-                preferences(files=FILES, languages=[list(pair) for pair in LANGUAGES.items()]),
+                preferences(languages=[list(pair) for pair in LANGUAGES.items()]),
                 rx.el.p(say("settings.where"), class_name="field-note"),
                 name="looks",
             ),

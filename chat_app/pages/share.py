@@ -6,7 +6,7 @@ from chat_app.components.controls import keyed, testid
 from chat_app.components.message import shared_message, shared_turn_message
 from chat_app.components.notes import thread_note
 from chat_app.state.shared import Shared
-from chat_app.words import FILES, say, speak
+from chat_app.words import FILES, say, speak, tell
 
 
 def share() -> rx.Component:
@@ -29,7 +29,7 @@ def share() -> rx.Component:
 def _thread() -> rx.Component:
     return rx.el.div(
         rx.el.header(
-            rx.el.h1(Shared.title, dir="auto", custom_attrs=testid("title")),
+            rx.el.h1(tell(Shared.title), dir="auto", custom_attrs=testid("title")),
             rx.el.p(say("share.read_only")),
         ),
         rx.foreach(Shared.messages, lambda message: keyed(message.id, shared_message(message=message))),

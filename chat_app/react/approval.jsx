@@ -81,7 +81,7 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
           <X size={14} aria-hidden="true" />
           {say("tool.reject", "Reject")}
         </button>
-        <input className="reason" dir="auto" value={reason} onChange={(event) => setReason(event.target.value)} placeholder={say("tool.reason", "Reason for a rejection, if you like")} aria-label={say("tool.reason", "Reason for a rejection, if you like")} data-testid="reason" />
+        <input className="reason" dir="auto" value={reason} onChange={(event) => setReason(event.target.value)} placeholder={say("tool.reason", "Reason, if you reject it")} aria-label={say("tool.reason", "Reason, if you reject it")} data-testid="reason" />
       </div>
     </div>
   );

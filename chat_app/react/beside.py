@@ -19,7 +19,6 @@ class Preferences(rx.Component):
 
     library = LIBRARY["preferences.jsx"]
     tag = "Preferences"
-    files: rx.Var[dict[str, str]]
     languages: rx.Var[list[list[str]]]
 
 

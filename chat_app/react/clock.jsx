@@ -1,7 +1,7 @@
 // Live seconds: how long something has been running, and how long until something happens.
 
-import { useEffect, useRef, useState } from "react";
-import { useWords } from "../../words/words.js";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { useLanguage, useWords } from "../../words/words.js";
 
 function useNow(every) {
   const [now, setNow] = useState(() => Date.now());
@@ -13,18 +13,33 @@ function useNow(every) {
   return now;
 }
 
-export function duration(seconds) {
-  if (seconds < 0.0995) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.floor(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+/** A function from seconds to words as short as those of a stopwatch. */
+export function useDuration() {
+  const say = useWords();
+  const language = useLanguage();
+  return useCallback(
+    (seconds) => {
+      const tenth = () => seconds.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+      if (seconds < 0.0995) return say("time.milliseconds", "{milliseconds} ms", { milliseconds: Math.max(1, Math.round(seconds * 1000)) });
+      if (seconds < 60) return say("time.seconds", "{seconds} s", { seconds: seconds < 10 ? tenth() : Math.floor(seconds) });
+      const minutes = Math.floor(seconds / 60);
+      if (minutes < 60) return say("time.minutes", "{minutes} min {seconds} s", { minutes, seconds: Math.floor(seconds % 60) });
+      return say("time.hours", "{hours} h {minutes} min", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
+    },
+    [say, language],
+  );
 }
 
 /** Time since `since` (seconds since the epoch). */
 export function Elapsed({ since }) {
   const now = useNow(100);
+  const duration = useDuration();
   return <span className="seconds">{duration(Math.max(0, now / 1000 - since))}</span>;
+}
+
+/** How long something took that is over, in seconds. */
+export function Lasted({ seconds }) {
+  return useDuration()(seconds);
 }
 
 /** Whole seconds left of `seconds`, counted from when this value came, so that clocks need not agree. */

@@ -2,6 +2,7 @@
 // lines that is still growing touches only its last slice.
 
 import { memo } from "react";
+import { useWords } from "../../words/words.js";
 import { CopyButton } from "./copy.jsx";
 import { paint } from "./paint.jsx";
 
@@ -27,14 +28,15 @@ function slices(text) {
 }
 
 export function CodeBlock({ lang, text }) {
+  const say = useWords();
   const name = (lang ?? "").split(/[\s{:]/)[0];
   return (
     <figure className="code" dir="ltr">
       <figcaption>
-        <span>{name || "text"}</span>
-        <CopyButton text={text} label="Copy code" />
+        <span>{name || say("markdown.text", "text")}</span>
+        <CopyButton text={text} label={say("markdown.copy_code", "Copy code")} />
       </figcaption>
-      <pre tabIndex={0} role="region" aria-label={name ? `${name} code` : "code"}>
+      <pre tabIndex={0} role="region" aria-label={name ? say("markdown.code_in", "Code in {language}", { language: name }) : say("markdown.code", "Code")}>
         <code>
           {slices(text).map((slice, i) => (
             <Slice key={i} text={slice} lang={name} />

@@ -165,6 +165,14 @@ class Countdown(rx.Component):
     seconds: rx.Var[float]
 
 
+class Lasted(rx.Component):
+    """How long something took that is over, in `seconds`."""
+
+    library = LIBRARY["clock.jsx"]
+    tag = "Lasted"
+    seconds: rx.Var[float]
+
+
 class Steady(rx.Component):
     """Goes on showing what it shows while the tab's state is sent anew.
 
@@ -210,6 +218,7 @@ composer = Composer.create
 copy_button = CopyButton.create
 countdown = Countdown.create
 elapsed = Elapsed.create
+lasted = Lasted.create
 markdown = Markdown.create
 outbox = Outbox.create
 steady = Steady.create

@@ -213,7 +213,7 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
           className="round"
           disabled={nothing || unfinished}
           aria-label={sending}
-          title={`${sending} (${sendKey === "enter" ? "Enter" : "Ctrl+Enter"})`}
+          title={`${sending} (${sendKey === "enter" ? say("settings.send_enter", "Enter") : say("settings.send_ctrl", "Ctrl + Enter")})`}
           data-testid="send"
         >
           <ArrowUp size={18} aria-hidden="true" />

@@ -3,12 +3,13 @@
 import { useState } from "react";
 import Zap from "lucide-react/dist/esm/icons/zap.mjs";
 import { useWords } from "../../words/words.js";
-import { duration } from "./clock.jsx";
+import { useDuration } from "./clock.jsx";
 import { processName } from "./spans.jsx";
 import { useServerNow } from "./timeline.jsx";
 
 export function Durability({ held, at, demo, onCrash }) {
   const say = useWords();
+  const duration = useDuration();
   const now = useServerNow(at, Boolean(held.beat));
   const facts = [
     ["owner", say("timeline.owner", "Worked on by"), held.owner ? processName(held.owner) : say("timeline.nobody", "nobody, at rest"), held.owner],

@@ -2,6 +2,7 @@
 // as the characters it is, an image is a link to it, and a link goes to http, https or mailto.
 
 import { Fragment, memo, useMemo } from "react";
+import { useWords } from "../../words/words.js";
 import { CodeBlock } from "./code.jsx";
 import { Diagram } from "./diagram.jsx";
 import { decodeEntities } from "./entities.js";
@@ -20,6 +21,16 @@ function Link({ token, label }) {
   );
 }
 
+function Image() {
+  return useWords()("markdown.image", "image");
+}
+
+function Checkbox({ checked }) {
+  const say = useWords();
+  const label = checked ? say("markdown.done", "done") : say("markdown.to_do", "to do");
+  return <input type="checkbox" checked={checked} disabled readOnly aria-label={label} />;
+}
+
 const INLINE = {
   text: (t) => (t.tokens ? inline(t.tokens) : decodeEntities(t.text)),
   escape: (t) => t.text,
@@ -30,8 +41,8 @@ const INLINE = {
   br: () => <br />,
   link: (t) => <Link token={t} label={inline(t.tokens)} />,
   math: (t) => <Formula text={t.text} display={t.display} raw={t.raw} />,
-  image: (t) => <Link token={t} label={t.text || "image"} />,
-  checkbox: (t) => <input type="checkbox" checked={t.checked} disabled readOnly aria-label={t.checked ? "done" : "to do"} />,
+  image: (t) => <Link token={t} label={t.text || <Image />} />,
+  checkbox: (t) => <Checkbox checked={t.checked} />,
 };
 
 function inline(tokens) {
@@ -69,13 +80,14 @@ const Item = memo(
 );
 
 function Table({ token }) {
+  const say = useWords();
   const cell = (Tag, c, i) => (
     <Tag key={i} dir="auto" style={c.align ? { textAlign: c.align } : undefined}>
       {inline(c.tokens)}
     </Tag>
   );
   return (
-    <div className="md-table" tabIndex={0} role="region" aria-label="Table">
+    <div className="md-table" tabIndex={0} role="region" aria-label={say("markdown.table", "Table")}>
       <table>
         <thead>
           <tr>{token.header.map((c, i) => cell("th", c, i))}</tr>

@@ -4,7 +4,7 @@
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import Search from "lucide-react/dist/esm/icons/search.mjs";
-import { useWords } from "../../words/words.js";
+import { useTell, useWords } from "../../words/words.js";
 import { Options, optionsFor } from "./results.jsx";
 import { useRows } from "./rows.js";
 
@@ -41,6 +41,7 @@ function useSearch(words, onQuery) {
 
 export function Palette({ commands = [], query = "", hits = [], trouble = "", onQuery, onTheme }) {
   const say = useWords();
+  const tell = useTell();
   const go = useNavigate();
   const dialog = useRef(null);
   const field = useRef(null);
@@ -98,8 +99,8 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
           aria-autocomplete="list"
           aria-controls={name}
           aria-activedescendant={options.length ? `${name}-${at}` : undefined}
-          aria-label={say("search.placeholder", "Search titles and messages")}
-          placeholder={say("search.placeholder", "Search titles and messages")}
+          aria-label={say("search.label", "Search")}
+          placeholder={say("search.placeholder", "Titles and messages")}
           onChange={(event) => setText(event.target.value)}
           onKeyDown={onKeyDown}
           autoComplete="off"
@@ -110,7 +111,7 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
       </div>
       <Options name={name} options={options} at={at} words={words} onTake={take} onPoint={setAt} />
       <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
-        {nothing && (trouble || say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
+        {nothing && (tell(trouble) || say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
         {words && !current && !hits.length && say("search.searching", "Searching …")}
         {words && current && hits.length > 0 && <span className="sr-only">{say("search.found", "{count} found", { count: hits.length })}</span>}
       </p>

@@ -21,7 +21,7 @@ function Segments({ name, legend, value, options, onChoose }) {
   );
 }
 
-export function Preferences({ files, languages }) {
+export function Preferences({ languages }) {
   const say = useWords();
   const { rawColorMode, setColorMode } = useContext(ColorModeContext);
   const language = useLanguage();
@@ -47,7 +47,7 @@ export function Preferences({ files, languages }) {
       <Segments name="send" legend={say("settings.send", "Send a message with")} value={send} options={keys} onChoose={(to) => choose("send", to)} />
       <label className="field">
         {say("settings.language", "Language")}
-        <select value={language} onChange={(event) => chooseLanguage(event.target.value, files)} data-testid="choose-language">
+        <select value={language} onChange={(event) => chooseLanguage(event.target.value)} data-testid="choose-language">
           {languages.map(([code, name]) => (
             <option key={code} value={code} lang={code}>
               {name}

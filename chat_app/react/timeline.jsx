@@ -9,8 +9,8 @@ import LifeBuoy from "lucide-react/dist/esm/icons/life-buoy.mjs";
 import ListEnd from "lucide-react/dist/esm/icons/list-end.mjs";
 import User from "lucide-react/dist/esm/icons/user.mjs";
 import Wrench from "lucide-react/dist/esm/icons/wrench.mjs";
-import { useLanguage, useWords } from "../../words/words.js";
-import { duration } from "./clock.jsx";
+import { useLanguage, useTell, useWords } from "../../words/words.js";
+import { useDuration } from "./clock.jsx";
 import { processName, useSentence, useStatus } from "./spans.jsx";
 
 const TICK_MS = 200;
@@ -34,7 +34,6 @@ function useNumbers() {
   return useMemo(() => {
     const money = new Intl.NumberFormat(language, { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
     return {
-      count: (number) => number.toLocaleString(language),
       money: (dollars) => money.format(dollars),
       clock: (at) => new Date(at * 1000).toLocaleTimeString(language),
     };
@@ -61,12 +60,13 @@ export function Turns({ turn, earlier, more, at, onMore }) {
 
 function Turn({ turn, at }) {
   const say = useWords();
+  const duration = useDuration();
   const numbers = useNumbers();
   const lasts = !turn.end || turn.rows.some((row) => !row.end);
   const now = useServerNow(at, lasts && at > 0);
   const end = turn.end || Math.max(now, turn.start);
   const facts = [duration(end - turn.start)];
-  if (turn.tokens) facts.push(say("timeline.tokens", "{count} tokens", { count: numbers.count(turn.tokens) }));
+  if (turn.tokens) facts.push(say("timeline.tokens", { one: "{count} token", other: "{count} tokens" }, { count: turn.tokens }));
   if (turn.cost > 0) facts.push(numbers.money(turn.cost));
   return (
     <section className="run-turn" data-testid="timeline-turn" data-status={turn.status}>
@@ -77,7 +77,7 @@ function Turn({ turn, at }) {
         </span>
       </h3>
       <p className="run-facts">{[...(turn.prompt ? [numbers.clock(turn.start)] : []), ...facts].join(" · ")}</p>
-      {turn.hidden > 0 && <p className="run-nothing">{say("timeline.hidden", "{count} rows before these", { count: numbers.count(turn.hidden) })}</p>}
+      {turn.hidden > 0 && <p className="run-nothing">{say("timeline.hidden", { one: "{count} row before these", other: "{count} rows before these" }, { count: turn.hidden })}</p>}
       <ol>
         {turn.rows.map((row) => (
           <Row key={row.id} row={row} start={turn.start} length={Math.max(end - turn.start, 0.001)} now={now} numbers={numbers} />
@@ -89,6 +89,7 @@ function Turn({ turn, at }) {
 
 function Row({ row, start, length, now, numbers }) {
   const say = useWords();
+  const duration = useDuration();
   const end = row.end || Math.max(now, row.start);
   const Icon = ICONS[row.kind] ?? Wrench;
   const sentence = useSentence(row, duration(end - row.start), row.until ? Math.ceil(row.until - now) : 0);
@@ -97,7 +98,7 @@ function Row({ row, start, length, now, numbers }) {
   const facts = row.start - start < 0.05 ? [] : [`+${duration(row.start - start)}`];
   if (row.attempt > 1) facts.push(say("timeline.attempt", "attempt {number}", { number: row.attempt }));
   if (row.process && row.kind !== "recovery") facts.push(say("timeline.process", "process {name}", { name: processName(row.process) }));
-  if (row.tokens_in + row.tokens_out) facts.push(say("timeline.tokens", "{count} tokens", { count: numbers.count(row.tokens_in + row.tokens_out) }));
+  if (row.tokens_in + row.tokens_out) facts.push(say("timeline.tokens", { one: "{count} token", other: "{count} tokens" }, { count: row.tokens_in + row.tokens_out }));
   if (row.cost > 0) facts.push(numbers.money(row.cost));
   return (
     <li className="run-row" tabIndex={0} data-kind={row.kind} data-status={row.status} data-deep={row.deep} data-testid="timeline-row">
@@ -118,17 +119,18 @@ function Row({ row, start, length, now, numbers }) {
 /** Shown while the row is hovered or focused; read out with it always. */
 function Details({ row, status, numbers }) {
   const say = useWords();
+  const tell = useTell();
   const lines = [row.kind === "recovery" ? numbers.clock(row.start) : `${numbers.clock(row.start)} · ${status}`];
   if (row.before) lines.push(say("timeline.process", "process {name}", { name: row.before }));
   if (row.process) lines.push(say("timeline.process", "process {name}", { name: row.process }));
   if (row.tokens_in + row.tokens_out)
-    lines.push(say("timeline.tokens_each", "{sent} tokens in, {written} out", { sent: numbers.count(row.tokens_in), written: numbers.count(row.tokens_out) }));
+    lines.push(say("timeline.tokens_each", "{sent} tokens in, {written} out", { sent: row.tokens_in, written: row.tokens_out }));
   return (
     <div className="run-details">
       {lines.map((line) => (
         <p key={line}>{line}</p>
       ))}
-      {row.error && <p className="words" dir="auto">{row.error}</p>}
+      {row.error && <p className="words" dir="auto">{tell(row.error)}</p>}
     </div>
   );
 }

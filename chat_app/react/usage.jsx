@@ -3,6 +3,8 @@
 import { useState } from "react";
 import { useLanguage, useWords } from "../../words/words.js";
 
+const UNKNOWN = "unknown"; // the model of an attempt that never said which
+
 function useNumbers() {
   const language = useLanguage();
   const count = (number) => number.toLocaleString(language);
@@ -64,7 +66,7 @@ function Table({ heading, rows, name }) {
         {rows.map((row) => (
           <tr key={row.name}>
             <th scope="row" dir="auto">
-              {row.name}
+              {row.name === UNKNOWN ? say("usage.unknown", "unknown") : row.name}
             </th>
             <td>{count(row.requests)}</td>
             <td>{count(row.total_tokens)}</td>
@@ -104,7 +106,7 @@ export function Usage({ report }) {
       <Table name="agents" heading={say("usage.by_agent", "By agent")} rows={report.by_agent} />
       <p className="field-note">{say("usage.days", "A day is a day of UTC. A cost is known where the model's price is.")}</p>
       {unmetered > 0 && (
-        <p className="field-note">{say("usage.unmetered", "Of {count} requests the provider told no tokens.", { count: count(unmetered) })}</p>
+        <p className="field-note">{say("usage.unmetered", { one: "Of {count} request the provider told no tokens.", other: "Of {count} requests the provider told no tokens." }, { count: unmetered })}</p>
       )}
     </div>
   );

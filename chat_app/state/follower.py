@@ -13,7 +13,7 @@ from agent_core.endings import FINISH
 from agent_core.fold import ThreadView
 from agent_core.messages import Update, is_tool_part
 from agent_core.timeline import Span
-from chat_app.state.present import Context, duration, message_view
+from chat_app.state.present import Context, message_view
 from chat_app.state.stretch import Stretch
 from chat_app.state.view import MessageView
 from chat_app.text import clean_text, from_unit, units
@@ -51,7 +51,7 @@ class Follower:
         self._is_async = is_async
         self._runs: dict[str, str] = {}
         self._sent: dict[str, str] = {}
-        self._took: dict[str, tuple[str, int]] = {}
+        self._took: dict[str, tuple[float, int]] = {}
         self._waits: dict[str, float] = {}
         self._seq = 0
         self._live: tuple[str, str] | None = None  # key and text of the part that is being written
@@ -165,7 +165,7 @@ class Follower:
         for call_id, own in runs.items():
             if (ended := own[-1].ended_at) is not None:
                 seconds = (ended - own[0].started_at).total_seconds()
-                self._took[call_id] = duration(max(0.0, seconds)), own[-1].attempt
+                self._took[call_id] = max(0.0, seconds), own[-1].attempt
 
     def history(self) -> list[MessageView]:
         """The newest messages before the turn under way, or those around one that a link leads to."""

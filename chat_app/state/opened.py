@@ -9,7 +9,6 @@ from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError
 from chat_app.state.asking import Asking
 from chat_app.state.follower import Follower, follower_of, read_times
-from chat_app.state.hints import hint
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
 from chat_app.state.sending import attached, begun_by
@@ -27,6 +26,7 @@ class Opened(Asking, mixin=True):
         open_id: the thread in the URL; "" on the page of a new chat.
         phase: loading, ready, missing, deleted or trouble.
         status: the thread's own; "" before it is known.
+        error, error_kind: why the thread failed, in a sentence and as `Thread.error_kind` names it.
         queued: what the person has written meanwhile.
         left_out: how many messages are not shown between the history and the turn.
         known: ids of the person's newest messages, which the outbox need not show any more.
@@ -46,7 +46,7 @@ class Opened(Asking, mixin=True):
     title: str = ""
     status: str = ""
     error: str = ""
-    hint: str = ""
+    error_kind: str = ""
     ended: str = ""
     answer_id: str = ""
     retry: RetryView = RetryView()
@@ -115,7 +115,7 @@ class Opened(Asking, mixin=True):
             thinking=status == "streaming" and not is_writing(turn),
             resuming=follower.resuming,
             error=clean_text(follower.thread.get("error") or "") if status == "failed" else "",
-            hint=hint(follower.thread.get("error_kind")) if status == "failed" else "",
+            error_kind=str(follower.thread.get("error_kind") or "") if status == "failed" else "",
             ended=follower.ended,
             answer_id=follower.answer_id,
             needs_person=needs_person(turn),

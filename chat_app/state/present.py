@@ -62,7 +62,7 @@ class Context:
     is_async: Callable[[str], bool] = lambda name: False
     progress: Mapping[str, Any] = field(default_factory=dict)
     runs: Mapping[str, Any] = field(default_factory=dict)
-    took: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    took: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     waits: Mapping[str, float] = field(default_factory=dict)
     run: Callable[[str], str] = lambda key: key
     live_key: str = ""
@@ -169,7 +169,7 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
     if state == "retrying":
         progress = clean_text(shorten(str(run.get("error") or ""), 200))
     question = _question(part.get("input")) if state == "answer" else ""
-    took, attempts = context.took.get(call_id, ("", 1)) if state in ("done", "failed") else ("", 1)
+    took, attempts = context.took.get(call_id, (-1, 1)) if state in ("done", "failed") else (-1, 1)
     return ToolView(
         id=call_id,
         name=name,
@@ -290,10 +290,3 @@ def pretty(value: object) -> str:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
     return clean_text(shorten(text, MAX_FIELD_SHOWN))
-
-
-def duration(seconds: float) -> str:
-    """Return a span of time in words as short as those of a stopwatch."""
-    if seconds < 10:
-        return f"{seconds:.1f} s" if seconds >= 0.0995 else f"{max(1, round(seconds * 1000))} ms"
-    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

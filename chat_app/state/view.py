@@ -14,7 +14,7 @@ class ToolView:
         brief: the arguments in a few words; `arguments` and `result` are pretty JSON or text.
         progress: what the tool last reported; `percent` is 0 to 100, or -1 when it gave no number.
         since: when it began to run, in seconds since the epoch; 0 if unknown or not running.
-        took: how long it ran, all attempts together, in words; "" if that is not known.
+        took: how long it ran, all attempts together, in seconds; -1 if that is not known.
         attempt: 1 for the first; of a call that waits, the one that comes next, in `wait` seconds.
         question, options: what a person is asked, and answers to choose from.
         input, output: what went in and came out, for a tool with a view of its own
@@ -34,7 +34,7 @@ class ToolView:
     progress: str = ""
     percent: int = -1
     since: float = 0
-    took: str = ""
+    took: float = -1
     attempt: int = 1
     wait: float = 0
     approval_id: str = ""

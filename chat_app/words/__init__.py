@@ -1,7 +1,9 @@
 """What the pages say, in each language: one JSON file a language, and English is the one that is built in.
 
 `say("composer.send")` is a Var for the words of a key. The pages are built with the English ones in
-them; in a browser that asked for another language its file is read, and every word changes in place.
+them; in a browser that asks for another language its file is read, and every word changes in place.
+`tell(var)` is for sentences that come from the server, which knows no languages: those that stand under
+`told.` are recognised by their English words and said in the page's language; any other is shown as it is.
 A new language is one more file beside these, with its own name under `language.name`.
 """
 
@@ -15,46 +17,66 @@ from reflex.vars import VarData
 from reflex_base.utils.imports import ImportVar
 
 HERE = Path(__file__).parent
+rx.asset("phrase.js", shared=True)
 LIBRARY = rx.asset("words.js", shared=True).importable_path
 HOLE = re.compile(r"\{(\w+)\}")
 
+Text = str | dict[str, str]
+"""Words, or their forms by number: one, other, and what else Intl.PluralRules names for the language."""
 
-def read(language: str) -> dict[str, str]:
+
+def read(language: str) -> dict[str, Text]:
     """Return the words of a language, such as "en", by key."""
     return json.loads((HERE / f"{language}.json").read_text(encoding="utf-8"))
 
 
+def forms(text: Text) -> list[str]:
+    """Return a text in all its forms."""
+    return [text] if isinstance(text, str) else list(text.values())
+
+
 ENGLISH = read("en")
-LANGUAGES = {path.stem: read(path.stem)["language.name"] for path in sorted(HERE.glob("*.json"))}
+LANGUAGES = {path.stem: str(read(path.stem)["language.name"]) for path in sorted(HERE.glob("*.json"))}
 """The languages there are: code -> its own name for itself."""
-FILES = {code: str(rx.asset(f"{code}.json", shared=True)) for code in LANGUAGES if code != "en"}
+FILES = {code: str(rx.asset(f"{code}.json", shared=True)) for code in LANGUAGES}
 """Where a browser reads the words of a language."""
 
 
 def say(key: str, **values: Any) -> rx.Var[str]:
-    """Return the words of `key`, in the language that the person chose.
+    """Return the words of `key`, in the person's language.
 
     Args:
         key: of `en.json`, such as "composer.send".
-        values: what stands in the places of the text's {names}; Vars or plain values.
+        values: what stands in the places of the text's {names}; Vars or plain values. Numbers are
+            written as the language writes them, and `count` chooses among forms.
 
     Raises:
         KeyError: there are no such words.
         ValueError: the values are not those that the words ask for.
     """
     english = ENGLISH[key]
-    if set(HOLE.findall(english)) != set(values):
+    if {hole for form in forms(english) for hole in HOLE.findall(form)} != set(values):
         raise ValueError(f"The words of {key!r} are {english!r}, but were given {sorted(values)}.")
     given = rx.Var.create(values)
-    found = VarData(
-        imports={LIBRARY: [ImportVar(tag="useWords")]}, hooks={"const sayWords = useWords();": None}
-    )
-    data = VarData.merge(found, given._get_all_var_data())
+    data = VarData.merge(_hook("useWords", "sayWords"), given._get_all_var_data())
     return rx.Var(f"sayWords({json.dumps(key)}, {json.dumps(english)}, {given!s})", _var_data=data).to(str)
 
 
+def tell(sentence: rx.Var[str]) -> rx.Var[str]:
+    """Return what the server says, in the person's language if that knows the sentence."""
+    data = VarData.merge(_hook("useTell", "tellWords"), sentence._get_all_var_data())
+    return rx.Var(f"tellWords({sentence!s})", _var_data=data).to(str)
+
+
+def _hook(hook: str, name: str) -> VarData:
+    return VarData(
+        imports={LIBRARY: [ImportVar(tag=hook)]},
+        hooks={f"const {name} = {hook}();": None},
+    )
+
+
 class Speak(rx.Component):
-    """Brings the words of the chosen language; part of every page, and shows nothing."""
+    """Brings the words of the person's language; part of every page, and shows nothing."""
 
     library = LIBRARY
     tag = "Speak"

@@ -1,55 +1,90 @@
-// The language of the page. English is built into the pages; another language is a file that is read
-// once and then kept in this browser, so that a reload shows it from the first moment.
+// The language of the page: the one that was chosen in this browser, else the first that the browser asks
+// for and that there is a file of. English is built into the pages; another language is a file that is
+// read once and then kept in this browser, so that a reload shows it from the first moment.
 
 import { useCallback, useEffect, useSyncExternalStore } from "react";
+import { phrase, tellerOf } from "./phrase.js";
 
 const LANGUAGE = "chat:language";
 const WORDS = "chat:words";
-const ENGLISH = { code: "en", words: {} };
+const TOLD = "told.";
+const ENGLISH = { code: "en", words: {}, tell: (sentence) => sentence };
 const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
 
 let current = null;
+let places = {}; // where the file of each language is read
 const listeners = new Set();
 
-function read() {
+const known = (code, words = {}, english = {}) => ({ code, words, english, tell: tellerOf(english, words, code) });
+
+function stored(key) {
   try {
-    const code = localStorage.getItem(LANGUAGE) ?? "en";
-    const kept = JSON.parse(localStorage.getItem(WORDS) ?? "null");
-    return kept?.code === code ? kept : { code, words: {} };
+    return localStorage.getItem(key);
   } catch {
-    return ENGLISH; // private mode, or a damaged store
+    return null; // private mode
   }
+}
+
+function store(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // private mode, or the store is full: it lives as long as the page
+  }
+}
+
+/** What this browser had last, or nothing yet of another language that was chosen. */
+function read() {
+  let kept = null;
+  try {
+    kept = JSON.parse(stored(WORDS));
+  } catch {
+    // a damaged store
+  }
+  const code = stored(LANGUAGE) ?? kept?.code ?? "en";
+  if (code === "en") return ENGLISH;
+  return kept?.code === code ? known(code, kept.words, kept.english) : known(code);
+}
+
+/** The first language that the browser asks for and that there is a file of. */
+function preferred() {
+  const wanted = navigator.languages.flatMap((tag) => [tag, tag.split("-")[0]]);
+  return wanted.find((code) => code in places) ?? "en";
 }
 
 function become(next) {
   current = next;
   document.documentElement.lang = next.code;
-  document.documentElement.dir = RIGHT_TO_LEFT.includes(next.code) ? "rtl" : "ltr";
+  document.documentElement.dir = RIGHT_TO_LEFT.includes(next.code.split("-")[0]) ? "rtl" : "ltr";
   for (const listener of listeners) listener();
 }
 
-/** Read the words of a language anew: they may have changed with the app. */
-async function load(code, url) {
-  if (code === "en" || !url) return become(ENGLISH);
-  try {
-    const words = await (await fetch(url)).json();
-    if (current.code !== code) return; // another choice was made meanwhile
-    become({ code, words });
-    localStorage.setItem(WORDS, JSON.stringify(current));
-  } catch {
-    // out of reach, or the store is full: what is known, and English, go on
+const fetched = async (code) => (await fetch(places[code])).json();
+
+/** Show a language, and read its words anew: they may have changed with the app. */
+async function speak(code) {
+  if (code === "en" || !(code in places)) {
+    store(WORDS, "null");
+    return become(ENGLISH);
   }
+  const kept = read();
+  become(kept.code === code ? kept : known(code));
+  try {
+    const [words, all] = await Promise.all([fetched(code), fetched("en")]);
+    if (current.code !== code) return undefined; // another choice was made meanwhile
+    const english = Object.fromEntries(Object.entries(all).filter(([key]) => key.startsWith(TOLD)));
+    become(known(code, words, english));
+    store(WORDS, JSON.stringify({ code, words, english }));
+  } catch {
+    // out of reach: what is known, and English, go on
+  }
+  return undefined;
 }
 
-/** Choose a language; `files` says where each is read. */
-export function chooseLanguage(code, files) {
-  try {
-    localStorage.setItem(LANGUAGE, code);
-  } catch {
-    // it lives as long as the page
-  }
-  become({ code, words: {} });
-  return load(code, files[code]);
+/** Choose a language, in this and every other tab of the browser. */
+export function chooseLanguage(code) {
+  store(LANGUAGE, code);
+  return speak(code);
 }
 
 const snapshot = () => (current ??= read());
@@ -60,28 +95,29 @@ const subscribe = (listener) => {
 
 export const useLanguage = () => useSyncExternalStore(subscribe, () => snapshot().code, () => "en");
 
+const useKnown = () => useSyncExternalStore(subscribe, snapshot, () => ENGLISH);
+
 let started = false;
 
-/** Read the chosen language's file, once: the choice outlives the page. */
-function startLanguage(files) {
+function start(files) {
   if (started) return;
   started = true;
-  const { code, words } = snapshot();
-  if (code === "en") return;
-  become({ code, words });
-  load(code, files[code]);
+  places = files;
+  speak(stored(LANGUAGE) ?? preferred());
+  window.addEventListener("storage", ({ key, newValue }) => key === LANGUAGE && newValue && speak(newValue));
 }
-
-const fill = (text, values) => (values ? text.replace(/\{(\w+)\}/g, (hole, name) => values[name] ?? hole) : text);
 
 /** A function (key, English words, values) -> the words in the person's language. */
 export function useWords() {
-  const known = useSyncExternalStore(subscribe, snapshot, () => ENGLISH);
-  return useCallback((key, english, values) => fill(known.words[key] ?? english, values), [known]);
+  const { code, words } = useKnown();
+  return useCallback((key, english, values) => phrase(words[key] ?? english, values, words[key] ? code : "en"), [code, words]);
 }
 
-/** Reads the chosen language's file once the page is there; it shows nothing itself. */
+/** A function from a sentence that the server says to the same in the person's language, if it is known there. */
+export const useTell = () => useKnown().tell;
+
+/** Reads the language's file once the page is there; it shows nothing itself. */
 export function Speak({ files }) {
-  useEffect(() => startLanguage(files), [files]);
+  useEffect(() => start(files), [files]);
   return null;
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import reflex as rx
@@ -128,7 +127,7 @@ async def test_attempts_and_durations_are_known_after_a_reload(serve: Serve, tab
         for _ in range(2):  # as it came, and after a reload
             done, waits = calls(tab)
             assert (done.state, done.attempt) == ("done", 2)
-            assert re.fullmatch(r"[0-9.]+ m?s", done.took), "in whatever unit a quick machine needs"
+            assert 0 <= done.took < 60
             assert (waits.state, waits.attempt, waits.progress) == ("retrying", 2, "no answer at all")
             assert 20 < waits.wait <= 60
             await tab.read(shared, lambda: len(calls(tab)) == 2)

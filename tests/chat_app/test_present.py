@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from chat_app.state.hints import DEFAULT, HINTS, hint
 from chat_app.state.listing import UNTITLED, thread_title
 from chat_app.state.present import (
     MAX_FIELD_SHOWN,
     MAX_PROMPT_SHOWN,
     MORE_PROMPT_SHOWN,
     Context,
-    duration,
     message_view,
     part_view,
     tool_view,
@@ -109,19 +107,6 @@ def test_what_shows_nothing_has_no_row(part: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("title", "shown"), [(None, UNTITLED), ("  ", UNTITLED), ("a\n b", "a b")])
 def test_a_thread_has_something_to_be_called_by(title: str | None, shown: str) -> None:
     assert thread_title(title) == shown
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.0, "1 ms"), (0.044, "44 ms"), (0.0996, "0.1 s"), (0.42, "0.4 s"), (12.4, "12 s"), (75, "1 min 15 s")],
-)
-def test_durations_read_like_a_stopwatch(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
-
-
-def test_every_kind_of_failure_has_a_hint() -> None:
-    assert all(words.endswith(".") for words in HINTS.values())
-    assert hint(None) == hint("never heard of") == DEFAULT
 
 
 @pytest.mark.parametrize(
