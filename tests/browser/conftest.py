@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 
 from tests.browser.chat import Chat
-from tests.tools import chromium
+from tests.tools import chromium, third_language
 from tests.tools.provider import Provider
 from tests.tools.server import Mode, Server, running
 
@@ -70,11 +70,12 @@ def server(
 def extended(
     chromium_path: Path, provider: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The app with the examples' page, agent and tool view, and a second model to choose."""
+    """The app with the examples' page, agent and tool view, a second model to choose, and a third language."""
     environment = _model(provider) | {
         "CHAT_EXTENSIONS": "examples.custom_page,examples.custom_tool_view,examples.custom_agent",
     }
-    with running("prod", tmp_path_factory.mktemp("extended"), environment) as server:
+    folder = tmp_path_factory.mktemp("extended")
+    with running("prod", folder, environment, third_language.checkout(folder)) as server:
         yield server
 
 

@@ -29,10 +29,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The provider refuses the request with this status and sentence."""
+    """The provider refuses the request with this status and sentence, and may say when to come again."""
 
     status: int
     sentence: str
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             turn = list(provider.turn_for(body["messages"]) if title is None else title)
             if turn and isinstance(turn[0], Refuse):
                 error = {"message": turn[0].sentence, "type": "error", "code": None}
-                self._whole(turn[0].status, {"error": error})
+                self._whole(turn[0].status, {"error": error}, turn[0].retry_after)
                 return
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
@@ -154,16 +155,24 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             except OSError:
                 pass  # the app left, as it may
 
-        def _whole(self, status: int, answer: dict[str, Any]) -> None:
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
+        def _whole(self, status: int, answer: dict[str, Any], retry_after: int | None = None) -> None:
+            _answer_whole(self, status, answer, retry_after)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
     return Handler
+
+
+def _answer_whole(
+    handler: BaseHTTPRequestHandler, status: int, answer: dict[str, Any], retry_after: int | None
+) -> None:
+    handler.send_response(status)
+    if retry_after is not None:
+        handler.send_header("retry-after", str(retry_after))
+    handler.send_header("content-type", "application/json")
+    handler.end_headers()
+    handler.wfile.write(json.dumps(answer).encode())
 
 
 def _stream(turn: Iterable[Item]) -> Iterator[str]:

@@ -43,9 +43,11 @@ class Server:
         mode: "prod" is what `make run` serves, "dev" what `make dev` does.
         folder: where the build, the data and the log go.
         environment: further variables, such as CHAT_MODEL.
+        root: the checkout.
     """
 
-    def __init__(self, mode: Mode, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, mode: Mode, folder: Path, environment: dict[str, str], root: Path = ROOT) -> None:
+        self.root = root
         self.mode = mode
         self.port = free_port_pair()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -87,7 +89,7 @@ class Server:
         command = [sys.executable, "-m", "chat_app", *how]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
+                command, cwd=self.root, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + START[self.mode]
         while not self._answers():
@@ -162,9 +164,9 @@ def free_port_pair() -> int:
 
 
 @contextlib.contextmanager
-def running(mode: Mode, folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+def running(mode: Mode, folder: Path, environment: dict[str, str], root: Path = ROOT) -> Iterator[Server]:
     """Start a server for a block; its build and data are deleted afterwards."""
-    server = Server(mode, folder, environment)
+    server = Server(mode, folder, environment, root)
     try:
         server.start()
         yield server

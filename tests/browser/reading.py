@@ -1,0 +1,68 @@
+"""What a page says, and what of it cannot be read because it is cut off: scripts that run in the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from tests.browser.chat import Chat
+
+SAID = """() => {
+  const found = [["tab", document.title]];
+  const names = ["aria-label", "title", "placeholder", "alt", "aria-description", "aria-valuetext", "data-suggestion"];
+  for (const el of document.querySelectorAll("body *")) {
+    if (el.closest("script, style, noscript, time, svg, .katex")) continue;
+    if (!el.closest("option") && !el.checkVisibility()) continue;
+    const place = `${el.tagName.toLowerCase()}.${[...el.classList].join(".")}`;
+    for (const name of names) found.push([`${place} ${name}`, el.getAttribute(name) ?? ""]);
+    for (const node of el.childNodes) if (node.nodeType === Node.TEXT_NODE) found.push([place, node.data]);
+  }
+  return found.filter(([, text]) => text.trim());
+}"""
+"""Every text that is seen or read out, with where it stands; but not dates and drawings."""
+
+CUT = """() => {
+  const ours = /[áéíóúñ]/; // a letter of the third language; what somebody wrote may be cut
+  const found = [];
+  const pen = document.createElement("canvas").getContext("2d");
+  if (document.documentElement.scrollWidth > innerWidth) found.push("the page is wider than the screen");
+  const scrolls = (el) => el && el !== document.body && (/auto|scroll/.test(getComputedStyle(el).overflowX) || scrolls(el.parentElement));
+  for (const el of document.querySelectorAll("body *")) {
+    if (!el.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    const style = getComputedStyle(el);
+    if (el.closest(".sr-only, .run-details, .topbar h1, svg, time") || style.display.startsWith("inline") && !el.clientWidth) continue;
+    if (el.clientWidth <= 1) continue; // only read out
+    const place = `${el.tagName.toLowerCase()}.${[...el.classList].join(".")}`;
+    if (/^(INPUT|TEXTAREA)$/.test(el.tagName) && el.placeholder && !el.value) {
+      pen.font = style.font;
+      const room = (el.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)) * (el.tagName === "INPUT" ? 1 : el.rows);
+      if (pen.measureText(el.placeholder).width > room) found.push(`${place}: ${el.placeholder}`);
+    }
+    const own = el.innerText ?? "";
+    if (!ours.test(own) || el.tagName === "SELECT") continue;
+    const wide = el.scrollWidth > el.clientWidth + 1 && !/auto|scroll/.test(style.overflowX);
+    const high = /hidden|clip/.test(style.overflowY) && el.scrollHeight > el.clientHeight + 2;
+    const box = el.getBoundingClientRect();
+    const out = (box.right > innerWidth + 1 || box.left < -1) && box.width > 0 && !scrolls(el.parentElement);
+    const leaf = [...el.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && ours.test(node.data));
+    if ((leaf || /hidden|clip/.test(style.overflow)) && (wide || high || out)) found.push(`${place} (${wide ? "wide" : high ? "high" : "out"}): ${own.slice(0, 60)}`);
+  }
+  return [...new Set(found)];
+}"""
+"""Every text of the third language that does not fit where it stands."""
+
+
+def left(tab: Chat, where: str, data: Iterable[str]) -> list[str]:
+    """Return what the page says that is neither in the third language nor one of the patterns of `data`."""
+    known = re.compile("|".join(data), re.IGNORECASE)
+    found = {(place, text.strip()) for place, text in tab.page.evaluate(SAID)}
+    return [
+        f"{where}: {place}: {text[:120]}"
+        for place, text in sorted(found)
+        if re.search("[A-Za-z]", known.sub("", text))
+    ]
+
+
+def cut(tab: Chat, where: str) -> list[str]:
+    """Return what cannot be read whole."""
+    return [f"{where}: {found}" for found in tab.page.evaluate(CUT)]

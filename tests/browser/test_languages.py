@@ -1,0 +1,271 @@
+"""Every word of every page is in the language that was chosen, and fits, also in one that is longer.
+
+The third language is one file that was put beside the others (tests/tools/third_language.py). All that
+people, models and tools say here is Greek, so that a plain letter is one that somebody forgot.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from agent_core.timeline import IN_DOUBT
+from tests.browser.chat import Chat
+from tests.browser.reading import cut, left
+from tests.browser.rows import on_rows
+from tests.tools.provider import Call, Provider, Refuse, Turn
+from tests.tools.server import Server
+from tests.tools.third_language import CODE
+
+OpenTab = Callable[..., Chat]
+SIZES = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+PROSE = (
+    "## Α\n\n- [x] β\n- [ ] γ\n\n```\nδ\n```\n\n```python\n1\n```\n\n| ε |\n|---|\n| 1 |\n\n![](https://ζ.gr)"
+)
+MAIL = Call("send_email", {"to": "α@β.gr", "subject": "Α", "body": "Β"})
+ASK = Call("ask_human", {"question": "Πού;", "options": ["Α", "Β"]})
+DATA = (
+    r"durable agents",
+    r"openai/scripted|demo/assistant|\bpoet\b|assistant",
+    r"send[ _]email|ask[ _]human|calculator|slow[ _]task",
+    r"\b(?:to|subject|body|expression|result|python|seconds|gr)\b",
+    r"\d+-[0-9a-z-]{3,}",  # a process
+    r"\bEsc\b|\bUTC\b|English|Deutsch|https?://\S+",
+    r"thread_\w+|share/\S+",
+    r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\b(?:AM|PM)\b",
+    r"0 9 \* \* mon-fri|\d+ \d+ \* \* (?:mon-fri|\*)",
+)
+"""What is no language: names of programs, tools, their arguments, and dates."""
+
+
+def _call(name: str, state: str, **more: Any) -> dict[str, Any]:
+    return {"type": f"tool-{name}", "toolCallId": f"{name}_{state}", "state": state, "input": {}, **more}
+
+
+HISTORY: list[dict[str, Any]] = [
+    {"role": "user", "parts": [{"type": "text", "text": "Α" * 30_000}]},
+    {
+        "role": "assistant",
+        "parts": [
+            {"type": "data-context", "data": {"dropped_turns": 3}},
+            {"type": "data-context", "data": {"dropped_turns": 1, "summarised": True}},
+            {"type": "data-context", "data": {}},
+            {"type": "reasoning", "text": "Σκέψη."},
+            _call("slow_task", "output-error", errorText=IN_DOUBT),
+            _call("calculator", "output-error", errorText="The tool calculator did not answer within 30 s."),
+            _call("ask_human", "output-error", errorText="stopped"),
+            _call(
+                "send_email", "output-denied", approval={"id": "a", "reason": "A person denied this call."}
+            ),
+            {"type": "text", "text": PROSE},
+        ],
+    },
+]
+
+
+@pytest.fixture
+def server(extended: Server) -> Server:
+    return extended
+
+
+@pytest.fixture(scope="module")
+def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[dict[str, str]]:
+    """Where to see each state that a thread may be in; those that run do so as long as the module."""
+    gate = threading.Event()
+    kinds: dict[str, tuple[str, tuple[Turn, ...], str]] = {
+        "done": ("Ένα", ([Call("calculator", {"expression": "1+1"})], [PROSE]), "completed"),
+        "approval": ("Δύο", ([MAIL],), "awaiting_tool_results"),
+        "question": ("Τρία", ([ASK],), "awaiting_tool_results"),
+        "failed": ("Τέσσερα", ([Refuse(401, "Όχι.")],), "failed"),
+        "waiting": ("Πέντε", ([Refuse(503, "Όχι.", retry_after=50)],), "streaming"),
+        "running": ("Έξι", (["Μια ", gate],), "streaming"),
+        "stopped": ("Επτά", (["Μια ", gate],), "streaming"),
+    }
+    provider.answer("Οκτώ", ["Ναι."])
+    context = browser.new_context()
+    tab = Chat(context.new_page(), extended)
+    made: dict[str, str] = {}
+    for kind, (prompt, turns, status) in kinds.items():
+        provider.answer(prompt, *turns)
+        tab.go("/")
+        tab.send(prompt)
+        tab.wait_until(status)
+        made[kind] = f"/chat/{tab.thread_id}"
+    expect(tab.answer).to_contain_text("Μια")
+    tab.by("stop").click()
+    tab.wait_until("stopped")
+    tab.go(made["running"])
+    expect(tab.answer).to_contain_text("Μια")  # from then on Enter sends
+    tab.send("Οκτώ")
+    expect(tab.page.locator('[data-queued="true"]')).to_be_visible()
+    context.close()
+    thread = on_rows(extended, lambda api: api.create_thread(messages=HISTORY, title="Ιστορία"))
+    made["history"] = f"/chat/{thread.id}"
+    made["shared"] = f"/share/{on_rows(extended, lambda api: api.share_thread(thread.id))}"
+    made["untitled"] = f"/chat/{on_rows(extended, lambda api: api.create_thread()).id}"
+    own = [path.rpartition("/")[2] for path in made.values() if path.startswith("/chat/")]
+    made |= {"gone": "/chat/thread_00000000000000000000000000", "not shared": "/share/nobody"}
+    yield made
+    gate.set()
+    for thread_id in own:
+        on_rows(extended, lambda api, thread_id=thread_id: api.delete_thread(thread_id))
+
+
+def drawer(tab: Chat) -> None:
+    if tab.by("menu").is_visible():
+        tab.by("menu").click()
+    expect(tab.by("new-chat")).to_be_visible()
+
+
+def row_menu(tab: Chat) -> None:
+    tab.by("thread-menu").first.click()
+
+
+def palette(tab: Chat) -> None:
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("Control+k")
+    expect(tab.by("palette-field")).to_be_focused()
+
+
+def palette_finds_nothing(tab: Chat) -> None:
+    tab.by("palette-field").fill("ξξξ")
+    expect(tab.by("palette-word")).to_have_attribute("data-query", "ξξξ")
+
+
+def share_menu(tab: Chat) -> None:
+    tab.by("share-menu").click()
+    share = tab.by("share")
+    if share.count():
+        share.click()
+    expect(tab.by("share-link")).to_be_visible()
+
+
+def answers(tab: Chat) -> None:
+    tab.page.keyboard.press("Escape")
+    tab.by("answers-open").click()
+    tab.by("answers").locator("input").fill("9")
+    tab.by("answers-save").click()
+    expect(tab.by("answers").get_by_role("alert")).to_be_visible()
+    tab.page.keyboard.press("Escape")
+
+
+def timeline(tab: Chat) -> None:
+    """What ran; beside wide pages it is open from the first time on."""
+    if tab.by("timeline-toggle").get_attribute("aria-expanded") == "false":
+        tab.by("timeline-toggle").click()
+    expect(tab.by("timeline-row").first).to_be_visible()
+
+
+def edit(tab: Chat) -> None:
+    tab.prompts.first.hover()
+    tab.prompts.first.get_by_test_id("edit").click()
+
+
+def refused_file(tab: Chat) -> None:
+    tab.by("file-input").set_input_files({"name": "α", "mimeType": "text/plain", "buffer": b""})
+    expect(tab.by("refused-file")).to_be_visible()
+
+
+def each_kind_of_schedule(tab: Chat) -> None:
+    tab.by("schedule-create").click()
+    expect(tab.by("wrong-prompt")).to_be_visible()
+    tab.by("schedule-kind").select_option("every")
+    tab.by("schedule-amount").fill("0.5")
+    tab.by("schedule-kind").select_option("weekly")
+    expect(tab.by("schedule-day")).to_be_visible()
+
+
+def a_wrong_expression(tab: Chat) -> None:
+    tab.by("schedule-kind").select_option("cron")
+    tab.by("schedule-cron").fill("61 * * * *")
+    expect(tab.by("wrong-cron")).to_be_visible()
+
+
+def a_schedule(tab: Chat) -> None:
+    tab.by("schedule-kind").select_option("every")
+    tab.by("schedule-amount").fill("2")
+    tab.by("schedule-prompt").fill("Εννέα")
+    tab.by("schedule-create").click()
+    tab.by("history").first.click()
+    tab.by("delete").first.click()
+    expect(tab.by("delete-confirm")).to_be_visible()
+
+
+def no_schedule(tab: Chat) -> None:
+    tab.by("delete-confirm").click()
+    expect(tab.by("schedule")).to_have_count(0)
+
+
+MOMENTS: dict[str, list[Callable[[Chat], None]]] = {
+    "index": [refused_file, drawer, row_menu, palette, palette_finds_nothing],
+    "schedules": [each_kind_of_schedule, a_wrong_expression, a_schedule, no_schedule],
+    "done": [edit, share_menu, answers, timeline],
+    "waiting": [timeline],
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_word_is_left_in_another_language_and_none_is_cut(
+    size: str, server: Server, threads: dict[str, str], open_tab: OpenTab, troubles: list[str]
+) -> None:
+    tab = open_tab("/", viewport=SIZES[size], locale=CODE, reduced_motion="reduce")
+    expect(tab.page.locator("html")).to_have_attribute("lang", CODE)
+    found: list[str] = []
+    paths = {"index": "/", "404": "/no/such/page"}
+    places = {name: paths.get(name, f"/{name}") for name in server.routes() if "[" not in name} | threads
+    del places["desk"]  # an example, in its author's English
+    for name, path in places.items():
+        tab.page.goto(server.url + path)
+        expect(tab.page.locator("h1, h2").locator("visible=true").first).to_be_visible()
+        tab.page.wait_for_load_state("networkidle")
+        found += left(tab, name, DATA) + cut(tab, name)
+        for moment in MOMENTS.get(name, []):
+            moment(tab)
+            found += left(tab, f"{name}, {moment.__name__}", DATA)
+            found += cut(tab, f"{name}, {moment.__name__}")
+    troubles[:] = [trouble for trouble in troubles if "404" not in trouble]
+    assert not found, "\n".join(found)
+
+
+def test_the_browsers_language_is_taken_until_one_is_chosen(open_tab: OpenTab) -> None:
+    tab = open_tab("/settings", locale="de-AT")
+    expect(tab.page.locator("html")).to_have_attribute("lang", "de")
+    expect(tab.page).to_have_title("Einstellungen · Durable Agents")
+    tab.by("choose-language").select_option("en")
+    tab.page.reload()
+    expect(tab.page.locator("html")).to_have_attribute("lang", "en")
+    expect(tab.page).to_have_title("Settings · Durable Agents")
+    other = open_tab("/settings", locale="fr-FR")
+    expect(other.page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_a_link_is_read_in_the_readers_language(threads: dict[str, str], open_tab: OpenTab) -> None:
+    tab = open_tab(threads["shared"], locale="de-DE")
+    expect(tab.page.get_by_role("main")).to_contain_text("Zum Lesen geteilt.")
+    expect(tab.by("note").first).to_contain_text("die 3 ältesten Wortwechsel")
+    expect(tab.page.locator("html")).to_have_attribute("lang", "de")
+
+
+def test_another_tab_follows_the_choice(open_tab: OpenTab) -> None:
+    tab = open_tab("/settings")
+    other = Chat(tab.page.context.new_page(), tab.server)
+    other.go("/")
+    tab.by("choose-language").select_option("de")
+    expect(other.by("composer")).to_have_attribute("placeholder", "Schreib eine Nachricht")
+
+
+def test_a_word_that_was_forgotten_and_one_that_is_cut_are_found(open_tab: OpenTab) -> None:
+    tab = open_tab("/settings", locale=CODE)
+    expect(tab.page.locator("html")).to_have_attribute("lang", CODE)
+    expect(tab.by("choose-theme")).to_contain_text("é")
+    assert left(tab, "here", DATA) + cut(tab, "here") == []
+    tab.page.evaluate(
+        """document.querySelector("main").insertAdjacentHTML("beforeend",
+        '<b title="Forgotten">1</b><p class="cut" style="width:2ch;overflow:hidden;white-space:nowrap">áááááá</p>')"""
+    )
+    assert left(tab, "here", DATA) == ["here: b. title: Forgotten"]
+    assert cut(tab, "here") == ["here: p.cut (wide): áááááá"]

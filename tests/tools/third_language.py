@@ -1,0 +1,52 @@
+"""A third language: English with accents and two fifths longer, in one file that is put beside the others.
+
+Whoever sees a plain letter in it sees a word that did not come from the file. It is called en-XA, as
+pseudo-languages are, so that the browser writes numbers and dates in it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from chat_app.words import ENGLISH, HOLE, Text
+from tests.tools.server import ROOT
+
+CODE = "en-XA"
+PARTS = ("chat_app", "agent_core", "examples", "assets", "rxconfig.py", "requirements.txt", "reflex.lock")
+_PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ACCENTED = "áƀçđéƒĝĥíĵķļɱñóþɋŕšŧúṽŵẋýžÁƁÇĐÉƑĜĤÍĴĶĻṀÑÓÞɊŔŠŦÚṼŴẊÝŽ"
+_ACCENTS = str.maketrans(_PLAIN, _ACCENTED)
+_FILLING = "ëïö üåë ïöüå "
+
+
+def spoken(text: Text) -> Text:
+    """Say words in the language."""
+    if isinstance(text, dict):
+        return {form: _spoken(words) for form, words in text.items()}
+    return _spoken(text)
+
+
+def _spoken(text: str) -> str:
+    pieces = HOLE.split(text)
+    words = "".join(f"{{{piece}}}" if i % 2 else piece.translate(_ACCENTS) for i, piece in enumerate(pieces))
+    more = round(0.4 * sum(len(piece) for piece in pieces[::2]))
+    filling = (_FILLING * (1 + more // len(_FILLING)))[:more].strip()
+    return f"{words} {filling}".strip()
+
+
+def checkout(folder: Path) -> Path:
+    """Copy what the app is made of, and put the file in; return where."""
+    root = folder / "checkout"
+    generated = shutil.ignore_patterns("__pycache__", "external")
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, root / part, ignore=generated)
+        else:
+            shutil.copy(source, root / part)
+    words = {key: spoken(text) for key, text in ENGLISH.items()}
+    file = root / "chat_app" / "words" / f"{CODE}.json"
+    file.write_text(json.dumps(words, ensure_ascii=False, indent=2), encoding="utf-8")
+    return root
