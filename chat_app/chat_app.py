@@ -16,6 +16,7 @@ from chat_app.state import Inbox, Stream, ThreadList
 from chat_app.state.service import lifespan
 from chat_app.state.shared import SharedText
 from chat_app.state.uploads import routes
+from chat_app.state.visitor import Visitors
 from chat_app.styles import DARK, LIGHT, NAME, stylesheets, token_sheet
 from chat_app.words import say
 
@@ -45,6 +46,7 @@ app = rx.App(
     toaster=None,
     api_transformer=[routes],
 )
+app.add_middleware(Visitors(), index=0)  # before anything is sent
 # In place of Reflex's toast and its modal, which come at once and speak of servers and URLs.
 app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful else None}
 

@@ -25,6 +25,7 @@ from chat_app.state.schedules import Schedules
 from chat_app.state.search import hits_for
 from chat_app.state.uploads import routes
 from chat_app.state.usage import Usage
+from chat_app.state.visitor import Visitors
 from tests.chat_app.support import Serve
 
 Tabs = Callable[..., Awaitable[Any]]
@@ -157,6 +158,35 @@ async def test_nobody_who_is_not_signed_in_can_do_anything(people: None, serve: 
         assert await shared.api.list_threads() == []
         with pytest.raises(AccessDeniedError):
             await shared.api.get_thread((await shared.api.create_thread("x", ctx=CallContext("ada"))).id)
+
+
+async def test_what_a_tab_held_for_one_person_is_gone_before_the_next(
+    people: None, serve: Serve, tab: Tabs
+) -> None:
+    async with serve(lambda _: ["Hello."]):
+        thread = await tab(OpenThread, "ada")
+        root = thread._get_root_state()
+        app: Any = None
+
+        async def asks(name: str) -> None:
+            headers = {"headers": {"x-person": name} if name else {}}
+            root.router = replace(root.router, headers=HeaderData.from_router_data(headers))
+            assert await Visitors().preprocess(app, root, None) is None
+
+        await asks("ada")
+        await thread.send("A secret", "msg_1", [])
+        thread.title = "A secret"
+        await asks("ada")
+        assert thread.title == "A secret", "the same person goes on"
+        for name in ("", "bob"):
+            thread.title, thread._retry_key = "A secret", ("kept",)
+            await asks(name)
+            assert (thread.title, thread.open_id, thread._retry_key) == ("", "", None)
+            assert "A secret" not in str(root.dict())
+        IDENTITY.clear()
+        thread.title = "Everybody's"
+        await asks("ada")
+        assert thread.title == "Everybody's"
 
 
 async def test_files_go_by_the_same_rule(people: None, serve: Serve, tab: Tabs) -> None:
