@@ -115,6 +115,8 @@ def token_sheet() -> str:
             _rule(":root[data-density=compact]", COMPACT),
             _rule(":root.dark", DARK),
             ":root.dark{color-scheme:dark}",
+            "@media print{" + _rule(":root,:root.dark,:root:not(.light)", LIGHT | {"page": "#fff"}),
+            ":root,:root.dark,:root:not(.light){color-scheme:light}}",
         )
     )
 
