@@ -22,6 +22,17 @@ def topbar() -> rx.Component:
             custom_attrs=testid("title") | {"aria-hidden": OpenThread.title == ""},  # a new chat has another
         ),
         rx.cond(OpenThread.is_running, _status()),
+        rx.cond(_is_there(), _tools()),
+    )
+
+
+def _is_there() -> rx.Var[bool]:
+    """Of a thread that cannot be shown nothing can be chosen."""
+    return (OpenThread.phase == "ready") | (OpenThread.phase == "loading")
+
+
+def _tools() -> rx.Component:
+    return rx.fragment(
         picker(),
         rx.cond(OpenThread.open_id != "", run_toggle()),
         thread_menu(

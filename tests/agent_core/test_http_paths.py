@@ -15,9 +15,9 @@ from tests.agent_core.serving import serving
 from tests.agent_core.test_http import done, refused
 
 ROOT = Path(__file__).resolve().parents[2]
-ELSEWHERE = {"subscribe", "changes", "add_file", "read_file"}
-"""`subscribe` is GET /threads/{id}/events; `changes` tells of everybody's threads; how
-bytes of files come and go is the application's own affair."""
+ELSEWHERE = {"subscribe", "changes", "follow_preferences", "add_file", "read_file"}
+"""`subscribe` is GET /threads/{id}/events; `changes` tells of everybody's threads; preferences are read
+again, not followed; how bytes of files come and go is the application's own affair."""
 
 
 def test_every_method_has_a_path_with_arguments_of_its_own() -> None:
@@ -104,3 +104,13 @@ async def test_schedules(path: Path) -> None:
         for trigger in strange:
             refused(await client.post("/schedules", json={"prompt": "Hi", "trigger": trigger}), 422)
         assert await api.list_schedules() == []
+
+
+async def test_what_is_noted_of_a_person(path: Path) -> None:
+    async with serving(path, []) as (client, _):
+        assert (await client.get("/preferences")).json() == {"preferences": {}}
+        changed = await client.patch("/preferences", json={"changes": {"model": "m", "temperature": 0.5}})
+        assert changed.json() == {"preferences": {"model": "m", "temperature": 0.5}}
+        await client.patch("/preferences", json={"changes": {"model": None}})
+        assert (await client.get("/preferences")).json() == {"preferences": {"temperature": 0.5}}
+        refused(await client.patch("/preferences", json={"changes": 7}), 422)

@@ -20,7 +20,7 @@ ANNOTATION = {"type": "url_citation", "url_citation": CITED}
 
 
 async def read(server: Provider, name: str, url: str = "", *, direct: bool = True) -> list[ModelEvent]:
-    adapter = LitellmModel(name, api_base=url or server.url, api_key="k" * 12, timeout=5)
+    adapter = LitellmModel(name, api_base=url or server.url, api_key="k" * 12, timeout=60)
     adapter.direct = direct
     request = ModelRequest([{"role": "user", "content": "Where is the Forum?"}])
     return [event async for event in adapter.stream(request)]

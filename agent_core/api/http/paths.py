@@ -59,7 +59,7 @@ _MESSAGE, _CALL = _THREAD + "/messages/{message_id}", "/tool-calls/{tool_call_id
 _SCHEDULES, _SCHEDULE = "/schedules", "/schedules/{schedule_id}"
 _NEW_THREAD = ("prompt", "messages", "auto_start", "title", "metadata", "agent", "thread_id", "message_id")
 _CHANGES = ("title", "pinned", "archived", "metadata", "agent")
-_NEW_SCHEDULE = ("thread_id", "title", "metadata", "missed", "max_runs", "schedule_id")
+_NEW_SCHEDULE = ("thread_id", "title", "metadata", "missed", "max_runs", "schedule_id", "agent")
 
 PATHS = (
     Path("POST", _THREADS, "create_thread", optional=_NEW_THREAD, status=201),
@@ -150,4 +150,6 @@ PATHS = (
     Path("POST", _SCHEDULE + "/run", "run_schedule_now"),
     Path("GET", _SCHEDULE + "/runs", "schedule_runs", query={"limit": count}, name="runs"),
     Path("DELETE", _SCHEDULE, "delete_schedule"),
+    Path("GET", "/preferences", "get_preferences", name="preferences"),
+    Path("PATCH", "/preferences", "change_preferences", required=("changes",), name="preferences"),
 )
