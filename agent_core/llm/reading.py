@@ -9,6 +9,8 @@ from typing import Any, cast
 from agent_core.llm.base import ModelEvent, ReasoningDelta, Source, TextDelta, ToolCallDelta
 
 Json = dict[str, Any]
+_BESIDE = ("citations", "search_results")
+"""Where Perplexity names its sources, beside each delta: as addresses alone, and with titles."""
 
 
 class ObjectReader:
@@ -27,7 +29,9 @@ class ObjectReader:
         """Return the events of one chunk."""
         if (usage := getattr(chunk, "usage", None)) is not None:
             self.usage = usage
-        events: list[ModelEvent] = [*_sources(getattr(chunk, "citations", None))]
+        events: list[ModelEvent] = [
+            source for key in _BESIDE for source in _sources(getattr(chunk, key, None))
+        ]
         if not chunk.choices:
             return events
         choice = chunk.choices[0]
@@ -64,10 +68,7 @@ class JsonReader:
         """Return the events of one chunk."""
         if isinstance(usage := chunk.get("usage"), dict):
             self.usages.append(cast(Json, usage))
-        # Perplexity names its sources beside each delta, first as addresses alone.
-        events: list[ModelEvent] = [
-            source for key in ("citations", "search_results") for source in _sources(chunk.get(key))
-        ]
+        events: list[ModelEvent] = [source for key in _BESIDE for source in _sources(chunk.get(key))]
         choices: list[Json] | None = chunk.get("choices")
         if not choices:
             return events

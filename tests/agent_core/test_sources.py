@@ -40,11 +40,12 @@ async def test_openai_names_them_as_annotations(direct: bool) -> None:
     assert said[-1] == Finish("stop")
 
 
-async def test_perplexity_names_them_beside_each_piece() -> None:
+@pytest.mark.parametrize("direct", [True, False])
+async def test_perplexity_names_them_beside_each_piece(direct: bool) -> None:
     beside = {"citations": [ROME.url], "search_results": [{"title": "Rome", "url": ROME.url, "date": None}]}
     events = [delta("In ") | beside, delta("Rome.") | beside, delta(finish="stop") | beside]
     async with provider(Stream(events)) as server:
-        assert ROME in sources(await read(server, "perplexity/sonar"))
+        assert ROME in sources(await read(server, "perplexity/sonar", direct=direct))
 
 
 async def test_anthropic_cites_as_it_writes() -> None:

@@ -6,6 +6,8 @@ people, models and tools say here is Greek, so that a plain letter is one that s
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -76,6 +78,7 @@ def server(extended: Server) -> Server:
 def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[dict[str, str]]:
     """Where to see each state that a thread may be in; those that run do so as long as the module."""
     gate = threading.Event()
+    titles = _rename(extended)
     kinds: dict[str, tuple[str, tuple[Turn, ...], str]] = {
         "done": ("Ένα", ([Call("calculator", {"expression": "1+1"})], [PROSE]), "completed"),
         "approval": ("Δύο", ([MAIL],), "awaiting_tool_results"),
@@ -113,6 +116,16 @@ def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[
     gate.set()
     for thread_id in own:
         on_rows(extended, lambda api, thread_id=thread_id: api.delete_thread(thread_id))
+    _rename(extended, titles)
+
+
+def _rename(server: Server, titles: list[tuple[str, str]] | None = None) -> list[tuple[str, str]]:
+    """Give the threads that other tests have left Greek titles, or these; return those that they had."""
+    with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
+        had = database.execute("select title, id from agent_thread").fetchall()
+        given = [("Άλλα", name) for _, name in had] if titles is None else titles
+        database.executemany("update agent_thread set title = ? where id = ?", given)
+    return had
 
 
 def drawer(tab: Chat) -> None:
@@ -258,7 +271,9 @@ def test_another_tab_follows_the_choice(open_tab: OpenTab) -> None:
     expect(other.by("composer")).to_have_attribute("placeholder", "Schreib eine Nachricht")
 
 
-def test_a_word_that_was_forgotten_and_one_that_is_cut_are_found(open_tab: OpenTab) -> None:
+def test_a_word_that_was_forgotten_and_one_that_is_cut_are_found(
+    threads: dict[str, str], open_tab: OpenTab
+) -> None:
     tab = open_tab("/settings", locale=CODE)
     expect(tab.page.locator("html")).to_have_attribute("lang", CODE)
     expect(tab.by("choose-theme")).to_contain_text("é")

@@ -17,6 +17,7 @@ from tests.tools.server import Server
 
 OpenTab = Callable[..., Chat]
 MANY = 130
+AGE = 1e8  # seconds by which what other tests have left is older meanwhile
 LONG = 400
 LONG_THREAD = "thread_long"
 
@@ -29,12 +30,13 @@ def thread_id(number: int) -> str:
 def threads(server: Server) -> Iterator[None]:
     """Put many threads, and one with many messages, into the database; take out all afterwards.
 
-    What other tests have left there is put away meanwhile: the list holds the newest fifty.
+    What other tests have left there is put away meanwhile, and behind these in the archive: a list holds
+    the newest fifty.
     """
     now = time.time()
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
         others = database.execute("select id from agent_thread where not archived").fetchall()
-        database.execute("update agent_thread set archived = 1")
+        database.execute("update agent_thread set archived = 1, updated_at = updated_at - ?", [AGE])
         for number in range(MANY):
             _thread(database, thread_id(number), f"Number {number}", now - 100 - number * 7200)
             said = "The lighthouse keeper of Number 77 sleeps" if number == 77 else f"Word {number}"
@@ -46,6 +48,9 @@ def threads(server: Server) -> Iterator[None]:
     yield
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
         database.executemany("update agent_thread set archived = 0 where id = ?", others)
+        database.execute(
+            "update agent_thread set updated_at = updated_at + ? where updated_at < ?", [AGE, now - AGE / 2]
+        )
         for table, column in (("agent_message", "thread_id"), ("agent_thread", "id")):
             database.execute(
                 f"delete from {table} where {column} like 'thread_many%' or {column} = 'thread_long'"
