@@ -13,7 +13,7 @@ from tests.tools.server import ROOT, Server, running
 
 IMAGES = ROOT / "docs" / "images"
 PROMPT = "What time is it in Tokyo, and what is (17.5 + 3) * 248?"
-STORY = "Write 160 words"
+STORY = "Write 300 words"
 
 
 def take(
