@@ -18,6 +18,7 @@ ALL = (
     "page",
     "thread_list",
     "typing_lag",
+    "tabs",
     "first_load",
 )
 

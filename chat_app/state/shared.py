@@ -92,12 +92,14 @@ class SharedText(Growing, rx.State):
                 async with aclosing(service().api.subscribe_shared(token)) as updates:
                     async for update in updates:
                         follower.apply(update)
+                        if not follower.rows_changed:
+                            await self._pass_on(follower.piece())
+                            continue
                         async with self:
                             shared = await self.get_state(Shared)
                             if shared._token != token:
                                 return
-                            if follower.rows_changed:
-                                shared.show(follower)
+                            shared.show(follower)
                             self._send(follower.piece())
         except AgentCoreError:
             await self._lose()

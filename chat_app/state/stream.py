@@ -77,7 +77,7 @@ class Following(Growing, mixin=True):
             opened.lose(error)
 
     async def _follow(self, api: AgentApi, thread_id: str, follower: Follower, asked: set[str]) -> None:
-        agent = None
+        agent, opened = None, None
         async with aclosing(api.subscribe(thread_id)) as updates:
             async for update in updates:
                 follower.apply(update)
@@ -86,12 +86,14 @@ class Following(Growing, mixin=True):
                 if follower.thread.get("agent") != agent:
                     agent = follower.thread.get("agent")
                     asked |= await async_tools(api, follower.thread)
+                if opened and not follower.rows_changed and not opened._is_behind(follower):
+                    await self._pass_on(follower.piece())
+                    continue
                 async with self:
                     opened = await self.get_state(self._shown())
                     if opened.open_id != thread_id:
                         return
-                    if follower.rows_changed or opened._is_behind(follower):
-                        opened.show(follower)
+                    opened.show(follower)
                     self._send(follower.piece())
 
 

@@ -1,0 +1,52 @@
+"""A piece of text that goes past the state of its tab: it must arrive as the state itself would send it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+import reflex as rx
+from reflex.istate.manager.memory import StateManagerMemory
+from reflex_base.event.context import EventContext
+
+from chat_app.state import Stream
+from chat_app.state.follower import Piece
+from chat_app.state.growing import Growing
+from chat_app.state.shared import SharedText
+from tests.chat_app.support import Tab
+
+Emitted = list[tuple[str, Mapping[str, Mapping[str, Any]]]]
+
+
+@pytest.fixture
+async def emitted() -> AsyncIterator[Emitted]:
+    """What the tab "t" is sent besides its state's changes."""
+    found: Emitted = []
+
+    async def emit(token: str, delta: Mapping[str, Mapping[str, Any]]) -> None:
+        found.append((token, delta))
+
+    async def enqueue(token: str, *events: Any) -> Any:
+        raise AssertionError("no event is made of it")
+
+    manager = StateManagerMemory()
+    with EventContext(token="t", state_manager=manager, enqueue_impl=enqueue, emit_delta_impl=emit):
+        yield found
+
+
+@pytest.mark.parametrize("kind", [Stream, SharedText])
+async def test_it_is_what_the_state_would_send(kind: type[Growing], tab: Tab, emitted: Emitted) -> None:
+    state: Any = await tab.stream._get_root_state().get_state(kind)
+    root: rx.State = state._get_root_state()
+    state._send(Piece("run", 0, "Leases "))
+    root._clean()
+    state._send(Piece("run", 7, "run out."))
+    await state._pass_on(Piece("run", 7, "run out."))
+    assert emitted == [("t", root.get_delta())]
+
+
+async def test_nothing_is_sent_where_nothing_is_new(tab: Tab, emitted: Emitted) -> None:
+    await tab.stream._pass_on(None)
+    await tab.stream._pass_on(Piece("run", 7, ""))
+    assert emitted == []
