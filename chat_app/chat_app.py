@@ -15,6 +15,7 @@ from chat_app.settings import load_settings
 from chat_app.state import Inbox, Stream, ThreadList
 from chat_app.state.service import lifespan
 from chat_app.state.shared import SharedText
+from chat_app.state.staying import Staying
 from chat_app.state.uploads import routes
 from chat_app.state.visitor import Visitors
 from chat_app.styles import DARK, LIGHT, NAME, stylesheets, token_sheet
@@ -66,3 +67,4 @@ for page in extensions.PAGES.values():
         begin.remove(Stream.leave)
     app.add_page(page.component, route=page.route, title=page.title, on_load=[*begin, *page.on_load])
 app.register_lifespan_task(lifespan)
+app.register_lifespan_task(Staying(app).run)

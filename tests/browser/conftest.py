@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,10 +73,12 @@ def extended(
 ) -> Iterator[Server]:
     """The app with the examples' page, agent and tool view, a second model to choose, and a third language."""
     environment = _model(provider) | {
-        "CHAT_EXTENSIONS": "examples.custom_page,examples.custom_tool_view,examples.custom_agent",
+        "CHAT_EXTENSIONS": "examples.custom_page,examples.custom_tool_view,examples.custom_agent,guests",
     }
     folder = tmp_path_factory.mktemp("extended")
-    with running("prod", folder, environment, third_language.checkout(folder)) as server:
+    checkout = third_language.checkout(folder)
+    shutil.copy(Path(__file__).with_name("guests.py"), checkout)
+    with running("prod", folder, environment, checkout) as server:
         yield server
 
 

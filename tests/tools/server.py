@@ -136,6 +136,20 @@ class Server:
             self.stop()
             self.start()
 
+    @contextlib.contextmanager
+    def changed(self, **environment: str) -> Iterator[None]:
+        """Serve the same pages and data for a block with these variables, too; afterwards as before."""
+        before = self._environment
+        self.kill()
+        try:
+            self._environment = before | environment
+            self.start()
+            yield
+        finally:
+            self.kill()
+            self._environment = before
+            self.start()
+
     def _answers(self) -> bool:
         backend = self.port + 1 if self.mode == "dev" else self.port
         return _is_up(f"http://127.0.0.1:{backend}/ping") and _is_up(self.url)

@@ -1,0 +1,71 @@
+"""The state of a tab stays for as long as the tab is open, however long nothing happens in it.
+
+Reflex lets the state of a tab go when nothing has happened in it for an hour (`redis_token_expiration`), open
+or not. What followed a thread for the tab then finds a state that knows nothing of it, and the tab would show
+nothing new until somebody presses something in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import reflex as rx
+from reflex.config import get_config
+from reflex.event import Event
+from reflex.state import StateUpdate
+
+logger = logging.getLogger(__name__)
+
+PERIOD = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
+PATIENCE = 5.0  # seconds for one tab: whose state is in use is not let go
+
+
+class Staying:
+    """Keeps the states of the tabs that are connected to an app.
+
+    Args:
+        app: whose tabs.
+    """
+
+    def __init__(self, app: rx.App) -> None:
+        self._app = app
+        self._known: set[str] = set()  # tokens of tabs that had loaded their page at the last round
+
+    async def run(self) -> None:
+        """Look after the tabs until cancelled."""
+        period = min(PERIOD, get_config().redis_token_expiration / 4)
+        while True:
+            await asyncio.sleep(period)
+            await self.round()
+
+    async def round(self) -> None:
+        """Use each connected tab's state, so that it stays; a tab whose state is gone loads its page anew.
+
+        It is gone after all when the machine slept: the hour has passed then, and the socket may still
+        stand. A draft is kept in the browser, and everything else is read again.
+        """
+        namespace = self._app.event_namespace
+        connected = list(namespace.token_to_sid) if namespace else []
+        loaded: set[str] = set()
+        for token in connected:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    if await self._has_loaded(token):
+                        loaded.add(token)
+                    elif token in self._known:
+                        await self._load_anew(token)
+            except Exception:
+                logger.exception("The state of a tab could not be looked after")
+        self._known = loaded
+
+    async def _has_loaded(self, token: str) -> bool:
+        """Whether the state of a tab knows its page; asking keeps it."""
+        async with self._app.modify_state(rx.BaseStateToken(ident=token, cls=rx.State)) as state:
+            return bool(state.router_data)
+
+    async def _load_anew(self, token: str) -> None:
+        """Have a tab load its page again; a closed socket would do, but a browser is told of that by time-outs."""
+        assert self._app.event_namespace
+        reload = Event.from_event_type(rx.call_script("location.reload()"))
+        await self._app.event_namespace.emit_update(StateUpdate(events=reload), token)

@@ -1,0 +1,98 @@
+"""Tabs that are left open for long, and tabs that change hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, WebSocket, expect
+
+from tests.browser.chat import Chat
+from tests.tools.provider import Provider
+from tests.tools.server import Server
+
+OpenTab = Callable[..., Chat]
+SOON = 4
+"""Seconds after which Reflex lets the state of a tab go; an hour as it comes."""
+
+
+@pytest.fixture(scope="module")
+def server(extended: Server) -> Iterator[Server]:
+    """The app when states of tabs are let go soon, and cookies say who asks."""
+    with extended.changed(REFLEX_REDIS_TOKEN_EXPIRATION=str(SOON), GUESTS="yes"):
+        yield extended
+
+
+def guest(name: str) -> dict[str, Any]:
+    """Return the options of a browser in which somebody is signed in."""
+    cookie = {"name": "guest", "value": name, "domain": "127.0.0.1", "path": "/", "expires": -1}
+    cookie |= {"httpOnly": False, "secure": False, "sameSite": "Lax"}
+    return {"storage_state": {"cookies": [cookie], "origins": []}}
+
+
+@pytest.fixture
+def two_tabs(provider: Provider, open_tab: OpenTab) -> tuple[Chat, Chat]:
+    """Ada's thread, open in two of her browsers."""
+    provider.answer("Hello", ["Good morning."])
+    provider.answer("Again", ["Good evening."])
+    one = open_tab(**guest("Ada"))
+    one.send("Hello")
+    one.wait_until("completed")
+    two = open_tab(f"/chat/{one.thread_id}", **guest("Ada"))
+    expect(two.answers).to_have_text("Good morning.")
+    return one, two
+
+
+def test_a_tab_in_which_nothing_happens_for_long_still_shows_what_comes(two_tabs: tuple[Chat, Chat]) -> None:
+    one, two = two_tabs
+    one.page.wait_for_timeout(2_500 * SOON)
+    one.send("Again")
+    expect(two.answer).to_have_text("Good evening.")
+    expect(one.answer).to_have_text("Good evening.")
+
+
+def test_a_tab_whose_state_was_let_go_comes_back_by_itself(
+    two_tabs: tuple[Chat, Chat], open_tab: OpenTab
+) -> None:
+    """As when the machine slept for hours, and with it the sockets of its tabs."""
+    one, two = two_tabs
+    one.by("composer").fill("A draft")
+    other = open_tab("/sleep", **guest("Ada"))
+    expect(other.page.get_by_text("Slept")).to_be_visible()
+    other.go(f"/chat/{one.thread_id}")
+    other.send("Again")
+    for tab in (other, one, two):
+        expect(tab.answer).to_have_text("Good evening.")
+    expect(one.by("composer")).to_have_value("A draft")
+
+
+def heard(page: Page) -> list[str]:
+    """Take down what a tab is sent from now on."""
+    found: list[str] = []
+
+    def opened(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: found.append(str(frame)))
+
+    page.on("websocket", opened)
+    return found
+
+
+def test_a_tab_that_changes_hands_is_sent_nothing_of_who_had_it_before(
+    provider: Provider, open_tab: OpenTab, server: Server
+) -> None:
+    provider.answer("My secret", ["The secret answer."])
+    tab = open_tab(**guest("Ada"))
+    tab.send("My secret")
+    tab.wait_until("completed")
+    frames = heard(tab.page)
+    tab.page.reload()
+    expect(tab.answer).to_have_text("The secret answer.")
+    assert "secret" in "".join(frames)
+
+    tab.page.context.add_cookies([{"name": "guest", "value": "Bob", "url": server.url}])
+    frames.clear()
+    tab.page.reload()
+    expect(tab.page.get_by_role("heading", name="This thread is not here")).to_be_visible()
+    assert frames
+    assert "secret" not in "".join(frames)
