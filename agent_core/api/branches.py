@@ -52,6 +52,9 @@ class BranchMethods(ApiBase):
     async def regenerate(self, thread_id: str, message_id: str, *, ctx: CallContext | None = None) -> Thread:
         """Answer once more; the answer so far and all after it are put aside as a branch of their own.
 
+        Name the answer rather than the question: then of two calls at once, or one after the other,
+        one is refused, because the answer is put aside by then. A question may be answered again and again.
+
         Args:
             thread_id: the thread; it must be idle.
             message_id: a shown answer, or the shown message that was answered.
