@@ -9,8 +9,9 @@ import pytest
 import reflex as rx
 
 from agent_core import Agent, at, cron, every
-from agent_core.testing import ScriptedModel
+from agent_core.testing import ScriptedModel, eventually
 from chat_app.extensions import OFFERED
+from chat_app.state.offers import Option
 from chat_app.state.planning import SHOWN, START, FieldError, described, next_runs, trigger_of
 from chat_app.state.schedules import Schedules
 from chat_app.state.service import Service
@@ -179,10 +180,14 @@ async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_c
     shared.api.runtime.register(Agent("poet", ScriptedModel(lambda _: ["A poem."])))
     thread = await shared.api.create_thread("Hi")
     await shared.api.wait_until_idle(thread.id, 20)
-    await page._lists().feed.reach(Window())
-    page._offer()
+
+    async def offered() -> list[Option]:
+        await page._lists().feed.reach(Window())  # which reads what it has been told of by now
+        page._offer()
+        return page.threads
+
+    assert [(one.value, one.label) for one in await eventually(offered)] == [(thread.id, "Hi")]
     assert [one.value for one in page.agents] == ["assistant", "poet"]
-    assert [(one.value, one.label) for one in page.threads] == [(thread.id, "Hi")]
     for field, value in {"prompt": "Write", "agent": "poet"}.items():
         page.fill(field, value)
     await page.create()
