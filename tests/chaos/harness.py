@@ -8,12 +8,14 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from agent_core import AgentApi, Runtime, define_internal_agent_api
 from agent_core.config import Settings
+from agent_core.testing import eventually
 from tests.chaos.branches import Branch
 from tests.chaos.stops import Interrupt, Resume, Stop
 from tests.chaos.stories import Approval, Flaky, Outside, Queue, Story
@@ -31,7 +33,7 @@ class Harness:
 
     Attributes:
         folder: where its files go.
-        kills: how many.
+        kills: how many; the first one hits a tool that must not happen twice.
         workers: how many at once.
         pauses: the share of kills that are a SIGSTOP past the lease and a SIGCONT instead.
         alone: one worker makes its threads itself; nobody else touches the database.
@@ -41,6 +43,7 @@ class Harness:
         seed: for the moments of the kills.
         pause: the shortest and the longest time between two kills.
         stories: what people do.
+        rounds: how many stories of each kind are begun, at the least.
     """
 
     folder: Path
@@ -53,6 +56,7 @@ class Harness:
     seed: int | None = None
     pause: tuple[float, float] = (0.2, 1.4)
     stories: tuple[type[Story], ...] = STORIES
+    rounds: int = 1
     database: str | None = None
     _children: list[ForkServerProcess] = field(default_factory=list[ForkServerProcess])
     lived: list[Story] = field(default_factory=list[Story])
@@ -69,6 +73,7 @@ class Harness:
             try:
                 people = asyncio.gather(*(self._live(api, n) for n in range(0 if self.alone else _ALIVE)))
                 await self._kill()
+                await eventually(lambda: self.alone or self._all_lived(), self.patience)
                 self._over = True
                 await self._wait(people)
                 await self._count(api)
@@ -95,15 +100,22 @@ class Harness:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(people, self.patience)
 
+    def _all_lived(self) -> bool:
+        lived = Counter(type(story) for story in self.lived)
+        return all(lived[kind] >= self.rounds for kind in self.stories)
+
     async def _kill(self) -> None:
-        for _ in range(self.kills):
+        for number in range(1, self.kills + 1):
             await asyncio.sleep(self._random.uniform(*self.pause))
             place = self._random.randrange(len(self._children))
+            if number == 1 and not self.alone and Story in self.stories:
+                victim = await self.plan.effects.trap.victim()
+                place = [child.pid for child in self._children].index(victim)
             child = self._children[place]
             assert child.pid is not None
             if child.exitcode is not None:
                 self._verdict.lose(f"a worker ended by itself, with {child.exitcode}")
-            elif self._random.random() < self.pauses:
+            elif int(number * self.pauses) > int((number - 1) * self.pauses):
                 self._verdict.pauses += 1
                 os.kill(child.pid, signal.SIGSTOP)
                 await asyncio.sleep(3.0)

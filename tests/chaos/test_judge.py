@@ -12,8 +12,9 @@ import pytest
 
 from agent_core import Runtime, define_internal_agent_api
 from agent_core.messages import Message, Thread
+from agent_core.testing import eventually
 from tests.chaos.harness import STORIES, Harness
-from tests.chaos.stories import Story
+from tests.chaos.stories import PATIENCE, Approval, Story
 from tests.chaos.verdict import Verdict
 from tests.chaos.world import make_agent
 
@@ -79,6 +80,17 @@ def went_on(case: Case) -> Case:
     return [*case[0], *[f"ask stop {case[1].id} {step}" for step in (2, 3)]], *case[1:]
 
 
+class Approved(Approval):
+    """The one who approves is faster than the one who denies, so that something is paid."""
+
+    async def _deny(self, ids: list[str], after: float) -> None:
+        await eventually(self._decided, PATIENCE)
+        await super()._deny(ids, 0)
+
+    async def _decided(self) -> bool:
+        return not await self._all_wait()
+
+
 FORGED: list[tuple[str, str, Callable[[Case], Case]]] = [
     ("work", "doubled", again("charge")),
     ("work", "lost", never("charge")),
@@ -109,7 +121,8 @@ FORGED: list[tuple[str, str, Callable[[Case], Case]]] = [
 
 @pytest.mark.chaos
 async def test_each_forgery_is_seen(tmp_path: Path) -> None:
-    harness = Harness(tmp_path, kills=1, workers=1, pause=(2.5, 2.5), seed=1)
+    harness = Harness(tmp_path, kills=1, workers=1, pause=(2.5, 2.5), seed=1, rounds=3)
+    harness.stories = tuple(Approved if story is Approval else story for story in STORIES)
     verdict = await harness.run()
     assert verdict.clean, verdict.table()
     plan = harness.plan

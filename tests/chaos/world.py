@@ -15,6 +15,7 @@ from typing import Any
 from agent_core import Agent, RetryPolicy, StreamingOptions, ToolContext, errors
 from agent_core.testing import ScriptedModel, ToolUse
 from agent_core.tools import action_tool, async_tool
+from tests.chaos.trap import Trap
 
 ROUNDS = 3
 """Model steps with tool calls in a turn of work; one more step ends it."""
@@ -47,6 +48,7 @@ class Effects:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.trap = Trap(path.with_name("trap.set"))
 
     def note(self, *words: object) -> None:
         """Write one line; lines of several processes do not mix (O_APPEND)."""
@@ -112,6 +114,8 @@ def _tools(effects: Effects, pace: float) -> list[Any]:
         """Charge: must not happen twice."""
         time.sleep(pace)
         effects.note("charge", ctx.idempotency_key)
+        if ctx.thread_id.startswith("work"):  # where nobody stops it, so that it is in doubt in the end
+            effects.trap.step_in()
         time.sleep(pace)
         return "charged"
 
