@@ -160,24 +160,26 @@ async def test_an_agent_gets_through_what_comes_before_a_stream(
 async def gets_through(llmock: Llmock, dialect: str, fault: dict[str, Any], directory: Path) -> None:
     """The fault meets the call of the tool first, then, on another thread, the text.
 
-    Of a stream with bad JSON the grader wants that its client stops reading: an attempt that it could send
-    to its end is to it no failed one, and what comes after it is no retry. So much of it is still to come.
+    An attempt whose stream breaks has used up its reply. Of a stream with bad JSON the grader wants that
+    its client stops reading: an attempt that it could send to its end is to it no failed one, and what
+    comes after it is no retry. So much is still to come that the busiest client has ten seconds for it.
     """
-    words = "It is sunny in Paris, and this is long enough to be cut. " * (8 if _is_malformed(fault) else 1)
+    words = "It is sunny in Paris, and this is long enough to be cut."
     uses = [{"name": "get_weather", "arguments": {"city": "Paris"}}]
-    call = {"type": "reply", "text": words if _is_malformed(fault) else "", "tool_calls": uses}
-    answer = {"type": "reply", "text": words.strip(), "times": None}
+    call: dict[str, Any] = {"type": "reply", "tool_calls": uses, "text": ""}
+    answer: dict[str, Any] = {"type": "reply", "text": words}
+    more = {"text": f"{words} " * 170} if _is_malformed(fault) else {}
+    first, second = ([reply | more] if _uses_up(fault) else [] for reply in (call, answer))
     silence = 1.0 if fault.get("kind") == "stall" or fault.get("seconds", 0) > 1 else 20.0
     async with agent_api(directory, DIALECTS[dialect][0], **llmock.options(dialect, silence)) as api:
-        # An attempt whose stream breaks has used up its reply.
-        llmock.will(fault, {**call, "times": 2 if _uses_up(fault) else 1}, answer)
+        llmock.will(fault, *first, call, answer)
         thread, message = await ask(api, "What is the weather in Paris?")
         assert (thread.status, thread.error) == ("completed", None)
         assert [part.get("output") for part in message.parts if part["type"] == "tool-get_weather"] == [
             "It is sunny in Paris."
         ]
         assert message.parts[-1]["text"] == answer["text"]
-        llmock.will(fault)
+        llmock.will(fault, *second, answer)
         thread, message = await ask(api, "Say it again")
         assert (thread.status, thread.error) == ("completed", None)
         assert text(message) == answer["text"]
