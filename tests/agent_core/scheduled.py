@@ -17,7 +17,7 @@ from tests.agent_core.support import QUICK, agent_on, rows
 from tests.tools.children import FORKED
 
 
-async def ran(api: AgentApi, schedule_id: str, runs: int, timeout: float = 10) -> Schedule:
+async def ran(api: AgentApi, schedule_id: str, runs: int, timeout: float = 20) -> Schedule:
     """Wait until a schedule has run so often."""
 
     async def found() -> Schedule | None:

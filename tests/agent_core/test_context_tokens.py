@@ -199,7 +199,7 @@ async def test_a_server_that_does_not_tell_its_window_holds_nobody_up(monkeypatc
     async with provider(Hang()) as server:
         model = LitellmModel("ollama/tiny", api_base=server.url)
         assert await asyncio.wait_for(model.context_window({}), 20) is None
-        assert await asyncio.wait_for(model.context_window({}), 0.1) is None, "and is not asked again at once"
+        assert await asyncio.wait_for(model.context_window({}), 1.0) is None, "and is not asked again at once"
         assert len(server.requests) == 1
 
 

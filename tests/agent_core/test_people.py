@@ -47,7 +47,7 @@ async def test_who_change_different_keys_at_once_keep_both(path: Path) -> None:
 
 async def test_a_follower_in_another_process_is_told_once_of_each_change(path: Path) -> None:
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(30),
         agent_on(path, []) as one,
         agent_on(path, []) as two,
         aclosing(two.follow_preferences(ctx=ADA)) as told,

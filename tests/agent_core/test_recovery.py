@@ -46,7 +46,8 @@ def workers(path: Path) -> list[str]:
 async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With a lease of an hour: the lock file tells of the death."""
     settings = {"lease": 3600.0}
-    plan = Plan(path.parent, pace=0.2, settings=settings, database=url(prepare(path)))
+    # Its step lasts longer than anybody needs to see it begin.
+    plan = Plan(path.parent, pace=30, settings=settings, database=url(prepare(path)))
     dead = spawn(plan)
     async with Runtime(plan.url, work=False) as watching:
         api = define_internal_agent_api(watching, make_agent(plan.effects, 0))

@@ -209,6 +209,6 @@ async def test_in_real_time(database_url: str) -> None:
         began = time.time()
         made = await api.schedule(None, "Tea!", every(seconds=1), max_runs=2)
         schedule = await ran(api, made.id, 2)
-        assert 2 <= time.time() - began < 9
+        assert time.time() - began >= 2
         assert schedule.status == "over"
         assert len(await api.list_threads()) == 2

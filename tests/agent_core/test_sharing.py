@@ -60,7 +60,7 @@ async def test_who_follows_by_the_token_is_told_everything_until_it_leads_nowher
         await api.add_message(thread.id, {"role": "system", "content": "Secret."})
         token = await api.share_thread(thread.id)
         view, public = ThreadView(), define_agent_api(api.runtime, api.agent, nobody)
-        async with asyncio.timeout(10), aclosing(public.subscribe_shared(token)) as updates:
+        async with asyncio.timeout(30), aclosing(public.subscribe_shared(token)) as updates:
             view.apply(await anext(updates))
             assert [message["role"] for message in view.messages] == ["user", "assistant"]
             await api.send_message(thread.id, "And?")

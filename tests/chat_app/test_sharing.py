@@ -115,7 +115,7 @@ async def follow_shared(shared: Service, reader: Shared, token: str, until: Call
     """Follow a link as its page does, until something holds."""
     reader.begin(token)
     follower = Follower(whole=True)
-    async with asyncio.timeout(10), aclosing(shared.api.subscribe_shared(token)) as updates:
+    async with asyncio.timeout(30), aclosing(shared.api.subscribe_shared(token)) as updates:
         async for update in updates:
             follower.apply(update)
             reader.show(follower)
@@ -134,7 +134,7 @@ async def test_a_reader_sees_the_thread_go_on_and_nothing_more_once_the_link_is_
         token = await shared.api.share_thread(thread.id)
         follower = Follower(whole=True)
         reader.begin(token)
-        async with asyncio.timeout(10), aclosing(shared.api.subscribe_shared(token)) as updates:
+        async with asyncio.timeout(30), aclosing(shared.api.subscribe_shared(token)) as updates:
 
             async def until(holds: Callable[[], bool]) -> None:
                 while not holds():
