@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.tools.provider import Provider
 from tests.tools.server import Server
@@ -21,17 +21,26 @@ T = TypeVar("T")
 in_production = pytest.mark.parametrize("server", ["prod"], indirect=True, scope="package")
 """Marks what the development server would only show once more."""
 
+PATIENCE = 90.0
+"""Seconds for which anything here is waited for: a busy machine may need them, and no test that passes uses them."""
 WORDS = [f"w{n}" for n in range(60)]
 HALF = 25
 PACE = 0.02  # seconds between words
 # React keeps on its root whether the server's markup is still to be taken over. Whoever changes the page
 # before that takes place makes React throw it away (error 418).
+# Reflex's store says then whether what the server knows has come; a page that has not heard of it is empty.
 TAKEN_OVER = """() => {
   const main = document.querySelector("main");
   let fiber = main?.[Object.keys(main).find((key) => key.startsWith("__reactFiber$"))];
-  while (fiber?.return) fiber = fiber.return;
-  return fiber?.stateNode.current.memoizedState.isDehydrated === false;
+  let store;
+  for (; fiber?.return; fiber = fiber.return) if (fiber.memoizedProps?.value?.dispatchers) store = fiber.memoizedProps.value;
+  if (!store || fiber.stateNode.current.memoizedState.isDehydrated !== false) return false;
+  const states = Object.keys(store.dispatchers).map((name) => store.getSnapshot(name));
+  const reads = (state) => "open_id_rx_state_" in state || location.pathname.startsWith("/share/");
+  return states.some((state) => state.is_hydrated_rx_state_) && !states.some((state) => reads(state) && state.phase_rx_state_ === "loading");
 }"""
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Wait until what the page has been told is drawn."""
 
 
 def counting(gate: threading.Event) -> list[str | float | threading.Event]:
@@ -46,12 +55,32 @@ class Chat:
     def __init__(self, page: Page, server: Server) -> None:
         self.page = page
         self.server = server
+        page.context.set_default_timeout(1000 * PATIENCE)
+        self._lines: list[WebSocket] = []
+        page.on("websocket", lambda line: self._lines.append(line))
 
     def go(self, path: str) -> None:
-        """Open a path of the app and wait until the page is alive."""
+        """Open a path of the app and wait until the page is alive and has heard from the server."""
         self.page.goto(self.server.url + path)
+        self.wait_until_alive()
+
+    def reload(self) -> None:
+        """Load the page anew and wait as long."""
+        self.page.reload()
+        self.wait_until_alive()
+
+    def wait_until_alive(self) -> None:
+        """Wait until the page takes what is done to it, and shows what the server knows."""
         expect(self.page.get_by_role("main")).to_be_visible()
         self.page.wait_for_function(TAKEN_OVER)
+
+    def wait_until_cut_off(self) -> None:
+        """Wait until the page has noticed that its server is gone, and has drawn what it makes of that."""
+        eventually(
+            lambda: self.page.evaluate("1") and self._lines,
+            lambda lines: all(line.is_closed() for line in lines),
+        )
+        self.page.evaluate(FRAMES)
 
     def by(self, testid: str) -> Locator:
         """Return what carries a test id."""
@@ -118,13 +147,24 @@ class Chat:
         return "\n".join(part["text"] for part in parts if part["type"] == "text")
 
 
-def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: float = 30.0) -> T:
+def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: float = PATIENCE) -> T:
     """Look again and again until what is seen is enough; return it."""
     deadline = time.monotonic() + patience
     while not enough(seen := look()):
         assert time.monotonic() < deadline, f"Still only {seen!r}"
         time.sleep(0.05)
     return seen
+
+
+def left_over(look: Callable[[], list[str]], patience: float = PATIENCE) -> list[str]:
+    """Look at a page until nothing is wrong with it; return what still is after so many seconds.
+
+    A page that comes to rest may be wrong for a moment; what is wrong with it for good is found.
+    """
+    deadline = time.monotonic() + patience
+    while (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def begun(provider: Provider, tab: Chat, prompt: str) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 
-from tests.browser.chat import Chat
+from tests.browser.chat import PATIENCE, Chat
 from tests.tools import chromium, third_language
 from tests.tools.provider import Provider
 from tests.tools.server import Mode, Server, running
 
-expect.set_options(timeout=30_000)  # milliseconds; the machine may be busy
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(240))
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="package")
@@ -113,7 +113,6 @@ def open_tab(browser: Browser, server: Server, troubles: list[str]) -> Iterator[
     def open_one(path: str = "/", **options: Any) -> Chat:
         shape: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
         context = browser.new_context(**shape | options)
-        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: _note(message, troubles))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page, WebSocketRoute
 
-from tests.browser.chat import Chat, eventually
+from tests.browser.chat import Chat
 
 SOCKET = re.compile(r"/_event/")
 SCHEMA = re.compile(r'"state_schema":"\w+"')
@@ -72,8 +72,6 @@ def slow_tab(open_tab: Callable[..., Chat], path: str = "/") -> tuple[Chat, Slow
     """Open a tab whose connection the test can hold back."""
     tab = open_tab(path)
     slow = Slow(tab.page)
-    tab.page.reload()
-    eventually(
-        lambda: tab.page.evaluate("1") and slow.heard, lambda heard: heard > 2
-    )  # the handshakes are over
+    tab.reload()
+    assert slow.heard, "it does not go by here"
     return tab, slow

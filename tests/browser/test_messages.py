@@ -36,7 +36,7 @@ def test_a_message_is_edited_and_both_versions_can_be_read(provider: Provider, o
     expect(tab.prompts).to_contain_text("in the north")
     expect(tab.answer).to_contain_text("Oslo.")
     tab.wait_until("completed")
-    tab.page.reload()
+    tab.reload()
     expect(tab.by("versions")).to_contain_text("2/2")
     action(tab.prompts.first, "version-before").click()
     expect(tab.answer).to_contain_text("Rome?")
@@ -95,7 +95,7 @@ def test_arguments_are_changed_before_a_tool_may_run(provider: Provider, open_ta
     tab.wait_until("completed")
     outcome = provider.asked("Mail Ada")[-1]["messages"][-1]
     assert "bob@example.org" in outcome["content"]
-    tab.page.reload()
+    tab.reload()
     expect(tab.by("tool-status")).to_contain_text(re.compile(r"[0-9] m?s"))  # how long it took is known
 
 
@@ -117,7 +117,9 @@ def test_what_waits_in_another_thread_is_answered_in_the_inbox(provider: Provide
 
 
 @in_production
-def test_a_thread_is_read_by_its_link_until_that_is_taken_back(provider: Provider, open_tab: OpenTab) -> None:
+def test_a_thread_is_read_by_its_link_until_that_is_taken_back(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
     provider.answer("Share this", ["With pleasure."])
     tab = open_tab()
     tab.send("Share this")
@@ -138,7 +140,6 @@ def test_a_thread_is_read_by_its_link_until_that_is_taken_back(provider: Provide
     expect(reader.get_by_test_id("composer")).to_have_count(0)
     expect(reader.get_by_test_id("thread-list")).to_have_count(0)
 
-    gate = threading.Event()
     provider.answer("Count", counting(gate))
     tab.page.keyboard.press("Escape")
     tab.send("Count")

@@ -34,14 +34,14 @@ def test_what_the_server_never_read_is_sent_by_the_page_that_is_loaded_next(
     eventually(lambda: slow.said, lambda said: prompt in said)
     slow.lose()
     tab.by("composer").type("and a draft")
-    tab.page.reload()
+    tab.reload()
 
     expect(tab.answer).to_have_text("Found.")
     expect(tab.prompts).to_have_count(2 if in_thread else 1)
     assert prompts_of(server, tab.thread_id).count(prompt) == 1
     if in_thread:
         expect(tab.by("composer")).to_have_value("and a draft")
-    tab.page.reload()
+    tab.reload()
     expect(tab.answer).to_have_text("Found.")
     expect(tab.prompts).to_have_count(2 if in_thread else 1)
 
@@ -65,7 +65,7 @@ def test_a_tab_older_than_the_servers_pages_is_loaded_anew_where_it_is(
     tab.by("composer").press_sequentially("and a draft")
     slow.outdated = True
     server.start()
-    tab.page.wait_for_function("window.loaded === undefined", timeout=60_000)
+    tab.page.wait_for_function("window.loaded === undefined")
 
     expect(tab.answer).to_have_text("After them.")
     expect(tab.prompts).to_have_count(2 if in_thread else 1)

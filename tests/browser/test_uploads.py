@@ -35,7 +35,7 @@ def test_a_picture_is_seen_by_the_model_and_shown_again_after_a_reload(
     expect(tab.by("composer")).to_be_editable()
     tab.by("file-input").set_input_files([PICTURE])
     expect(tab.by("chosen-file")).to_have_attribute("data-ready", "true")
-    tab.page.reload()
+    tab.reload()
     expect(tab.by("chosen-file")).to_have_text("dot.png")  # kept like the draft
 
     tab.send("What is this?")
@@ -47,7 +47,7 @@ def test_a_picture_is_seen_by_the_model_and_shown_again_after_a_reload(
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": url}},
     ]
-    tab.page.reload()
+    tab.reload()
     picture = tab.by("file-picture")
     expect(picture).to_be_visible()
     assert picture.evaluate("async (image) => (await image.decode(), image.naturalWidth)") == 1

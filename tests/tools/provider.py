@@ -6,6 +6,7 @@ whole path is the real one, and the words, their pace and the faults are the tes
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -51,7 +52,7 @@ class Cite:
     title: str
 
 
-PATIENCE = 120.0  # seconds that an answer waits for an event of the test
+PATIENCE = 1200.0  # seconds that an answer waits for an event of the test
 
 Item = str | float | Call | Thought | Cite | Refuse | threading.Event
 Turn = Iterable[Item]
@@ -64,11 +65,14 @@ class Provider:
         url: what to set OPENAI_BASE_URL to.
         requests: the body of each request so far, but for those that ask for a thread's title.
         violations: what a strict provider would refuse and this one has refused, too.
+        writing: how many answers it is writing, or would if the app had not gone.
     """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.violations: list[str] = []
+        self.writing = 0
+        self._count = threading.Lock()
         self._scripts: dict[str, list[Turn]] = {}
         self._titles: dict[str, str] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -105,6 +109,17 @@ class Provider:
         The app asks for more than that, such as a title, and nobody knows when.
         """
         return [body for body in list(self.requests) if _newest(body["messages"]) == prompt]
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Count an answer for as long as it is written."""
+        with self._count:
+            self.writing += 1
+        try:
+            yield
+        finally:
+            with self._count:
+                self.writing -= 1
 
     def turn_for(self, messages: list[dict[str, Any]]) -> Turn:
         """Return what is to be said after `messages`: the same again if it is asked again."""
@@ -148,12 +163,11 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
-            try:
+            # The app may leave.
+            with provider.at_work(), contextlib.suppress(OSError):
                 for data in _stream(turn):
                     self.wfile.write(f"data: {data}\n\n".encode())
                     self.wfile.flush()
-            except OSError:
-                pass  # the app left, as it may
 
         def _whole(self, status: int, answer: dict[str, Any], retry_after: int | None = None) -> None:
             _answer_whole(self, status, answer, retry_after)

@@ -23,7 +23,7 @@ import psutil
 Mode = Literal["prod", "dev"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START = {"prod": 120.0, "dev": 120.0}  # seconds; both build the pages the first time
+START = {"prod": 400.0, "dev": 400.0}  # seconds; both build the pages the first time
 INHERITED = (
     "PATH",
     "HOME",
