@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -36,6 +39,15 @@ def long_thread(server: Server, count: int) -> str:
     ]
     thread = on_rows(server, lambda api: api.create_thread(messages=messages, title=f"{count} messages"))
     return thread.id
+
+
+def hurry(server: Server, thread_id: str) -> None:
+    """Let the next attempt of a thread's step, which waits for its time, begin at once."""
+    with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
+        found = database.execute(
+            "update agent_wake_up set next_run_time = ? where id = ?", [time.time(), f"step:{thread_id}"]
+        )
+    assert found.rowcount == 1, "nothing waits"
 
 
 def prompts_of(server: Server, thread_id: str) -> list[str]:
