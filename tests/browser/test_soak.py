@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import psutil
@@ -19,23 +18,44 @@ from tests.tools.provider import Provider
 from tests.tools.server import Server
 
 LOOKS = 2 * ENOUGH
-KEPT = """() => {
-  const kept = [];
-  setInterval(() => {
-    const node = document.createElement("div");
-    node.append(...Array.from({ length: 20 }, () => document.createElement("b")));
-    for (const child of node.children) child.addEventListener("click", () => kept);
-    kept.push(node, Array.from({ length: 2000 }, (_, n) => ({ n })));
-  }, 20);
+KEEP = """() => {
+  const kept = (window.kept ??= []);
+  const node = document.createElement("div");
+  node.append(...Array.from({ length: 200 }, () => document.createElement("b")));
+  for (const child of node.children) child.addEventListener("click", () => kept);
+  kept.push(node, Array.from({ length: 20_000 }, (_, n) => ({ n })));
 }"""
-GROWS = "import time\nkept = []\nwhile True:\n    kept.append(bytearray(1 << 18))\n    time.sleep(0.02)"
+GROWS = """
+import sys
+kept = []
+for line in sys.stdin:
+    kept.append(bytearray(b"1") * (1 << 21))
+    print(len(kept), flush=True)
+"""
+
+
+class Growing:
+    """A process that makes two megabytes when it is told to, and keeps them."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = psutil.Process(process.pid)
+        self._told, self._done = process.stdin, process.stdout
+
+    def keep(self) -> None:
+        """Let it make more, and wait until it has."""
+        assert self._told
+        assert self._done
+        self._told.write("\n")
+        self._told.flush()
+        assert self._done.readline()
 
 
 @pytest.fixture
-def grows() -> Iterator[psutil.Process]:
-    """Start a process that keeps whatever it makes."""
-    with subprocess.Popen([sys.executable, "-c", GROWS]) as process:
-        yield psutil.Process(process.pid)
+def grows() -> Iterator[Growing]:
+    """Start such a process."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", GROWS], **pipes) as process:
+        yield Growing(process)
         process.kill()
 
 
@@ -44,19 +64,20 @@ def test_what_a_page_and_a_server_keep_is_found(
     server: Server,
     provider: Provider,
     open_tab: Callable[..., Chat],
-    grows: psutil.Process,
+    grows: Growing,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(soak_page, "THREADS", 2)
     monkeypatch.setattr(soak_page, "LIFE", 1)
     provider.answer(PROMPT, answer(3, 0.01))
     long = [(long_thread(server, 20), "20 messages")]
-    tab, began = open_tab(), time.monotonic()
-    soak = PageSoak(tab.page, long, [*server.processes(), grows], last="Word 2 ")
+    tab = open_tab()
+    soak = PageSoak(tab.page, long, [*server.processes(), grows.process], last="Word 2 ")
     for _ in range(5):  # two are begun, then each is written to, deleted, and another begun
         soak.round()
-    tab.page.evaluate(KEPT)
-    for _ in range(LOOKS):
-        soak.look(time.monotonic() - began)
+    for second in range(LOOKS):
+        tab.page.evaluate(KEEP)
+        grows.keep()
+        soak.look(second)
     complaints = soak.verdict.complaints()
     assert [complaint.split()[0] for complaint in complaints] == list(LIMITS), soak.verdict.table()
