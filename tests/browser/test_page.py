@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import HALF, WORDS, Chat, counting
+from tests.browser.chat import FRAMES, HALF, WORDS, Chat, counting, eventually
+from tests.browser.rows import prompts_of
 from tests.tools.provider import Call, Provider, Refuse
 from tests.tools.server import Server
 
@@ -40,7 +41,7 @@ def test_a_reload_in_the_middle_loses_and_repeats_nothing(
     tab.send("Count")
     tab.wait_for_half()
 
-    tab.page.reload()
+    tab.reload()
 
     tab.wait_for_half()
     gate.set()
@@ -74,7 +75,8 @@ def test_stop_keeps_what_was_written_and_continue_finishes_it(
     tab.by("stop").click()
     expect(tab.by("stopped")).to_be_visible()
     gate.set()  # the provider would go on
-    tab.page.wait_for_timeout(500)
+    eventually(lambda: provider.writing, lambda answers: answers == 0)
+    tab.page.evaluate(FRAMES)
 
     assert tab.words() == tab.stored().split() == WORDS[:HALF], "it went on after the stop"
     tab.by("continue").click()
@@ -106,7 +108,7 @@ def test_kill_9_in_the_middle_of_an_answer_and_the_same_tab_carries_on(
     tab.wait_for_half()
 
     server.kill()
-    tab.page.wait_for_timeout(500)
+    tab.wait_until_cut_off()
     assert tab.words() == WORDS[:HALF], "what was on the page went away with the server"
     gate.set()
     server.start()
@@ -164,15 +166,19 @@ def test_a_refusal_is_the_providers_own_sentence_and_retry_works(
     expect(tab.by("failed")).to_have_count(0)
 
 
-def test_a_blank_message_is_not_sent(server: Server, open_tab: OpenTab) -> None:
+def test_a_blank_message_is_not_sent(provider: Provider, server: Server, open_tab: OpenTab) -> None:
+    provider.answer("Not blank", ["No."])
     tab = open_tab()
     composer = tab.by("composer")
     composer.fill("  \n ")
     composer.press("Enter")
-    tab.page.wait_for_timeout(500)
-
     assert tab.page.url.rstrip("/") == server.url
-    expect(tab.prompts).to_have_count(0)
+    tab.send("Not blank")  # what was sent before it would stand before it
+
+    assert tab.answer_text() == "No."
+    expect(tab.prompts).to_have_text("Not blank")
+    assert prompts_of(server, tab.thread_id) == ["Not blank"]
+    assert len(provider.asked("Not blank")[-1]["messages"]) == 2, "the instructions and the prompt"
 
 
 def test_strange_characters_arrive_as_they_were_written(provider: Provider, open_tab: OpenTab) -> None:

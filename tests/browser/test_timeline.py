@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chat import HALF, WORDS, Chat, counting, in_production
+from tests.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
 from tests.tools.provider import Call, Provider
 from tests.tools.server import Server
 
 OpenTab = Callable[..., Chat]
 # A browser says itself when a server is away.
+RESTART = 400.0  # seconds
 AWAY = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|Failed to load resource", re.IGNORECASE)
 
 
@@ -36,15 +37,14 @@ def test_what_ran_is_a_list_that_can_be_walked_and_put_away(provider: Provider, 
     expect(drawer.get_by_role("listitem").filter(has_text="process")).to_have_count(3)
     expect(tab.by("crash")).to_have_count(0)
     details = rows(tab, "tool").locator(".run-details")
-    assert small(details)
+    eventually(lambda: small(details), bool)
     rows(tab, "tool").focus()
-    assert not small(details)
+    eventually(lambda: small(details), lambda is_small: not is_small)
     expect(details).to_contain_text("done")
 
-    tab.page.reload()
+    tab.reload()
     expect(rows(tab, "model")).to_have_count(2)  # this browser remembers that it was open
-    tab.by("timeline-row").first.focus()
-    tab.page.keyboard.press("Escape")
+    tab.by("timeline-row").first.press("Escape")
     expect(drawer).to_have_count(0)
     expect(tab.by("timeline-toggle")).to_be_focused()
 
@@ -65,8 +65,10 @@ def test_it_grows_while_a_turn_runs_and_esc_in_it_stops_nothing(
     expect(rows(tab, "model")).to_have_attribute("data-status", "running")
     expect(tab.by("durability")).to_have_attribute("data-owner", re.compile(r"^\d+-"))
     tab.wait_for_half()
+    expect(tab.by("timeline-close")).to_be_focused()
 
     tab.page.keyboard.press("Escape")  # the focus is in the drawer: it closes, and the agent goes on
+    expect(tab.by("timeline")).to_have_count(0)
     tab.by("timeline-toggle").click()
     gate.set()
 
@@ -87,7 +89,7 @@ def test_on_a_phone_it_is_a_sheet_that_does_not_come_by_itself(provider: Provide
     expect(tab.page.locator("dialog[open]")).to_have_count(0)
     tab.by("timeline-toggle").click()
     expect(tab.page.locator("dialog[open]")).to_be_visible()
-    tab.page.reload()
+    tab.reload()
     expect(tab.by("timeline-toggle")).to_have_attribute("aria-expanded", "false")
     expect(tab.page.locator("dialog[open]")).to_have_count(0)
 
@@ -108,12 +110,12 @@ def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
 
         tab.by("crash").click()
         expect(tab.by("crash")).to_be_disabled()
-        tab.page.wait_for_timeout(500)
+        tab.wait_until_cut_off()
         assert tab.words() == WORDS[:HALF], "what was on the page went away with the server"
         gate.set()
 
         # It is started again, and a busy machine takes its time for that.
-        expect(panel).not_to_have_attribute("data-server", before, timeout=100_000)
+        expect(panel).not_to_have_attribute("data-server", before, timeout=1000 * RESTART)
         assert tab.answer_text().split() == WORDS
         after = panel.get_attribute("data-server") or ""
         assert after != before
