@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import HALF, WORDS, Chat, counting, in_production
+from tests.browser.chat import HALF, WORDS, Chat, counting, in_production, left_over
 from tests.tools.provider import Call, Provider
 from tests.tools.server import Server
 
@@ -34,6 +34,12 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")]
   .map((e) => `${e.tagName} ${e.className}`)"""
 
 
+def cut_off(tab: Chat) -> list[str]:
+    """Return what does not fit into the window."""
+    fits = tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    return tab.page.evaluate(CUT_OFF) + ([] if fits else ["the page is wider than the window"])
+
+
 def test_at_200_percent_nothing_is_cut_off(
     provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
@@ -42,10 +48,9 @@ def test_at_200_percent_nothing_is_cut_off(
     tab = open_tab(viewport={"width": 640, "height": 400}, device_scale_factor=2)
     for route in server.routes():
         if "[" not in route:
-            tab.page.goto(server.url + {"index": "/", "404": "/no/such/page"}.get(route, f"/{route}"))
+            tab.go({"index": "/", "404": "/no/such/page"}.get(route, f"/{route}"))
             tab.page.wait_for_load_state("networkidle")
-            assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), route
-            assert tab.page.evaluate(CUT_OFF) == [], route
+            assert left_over(lambda: cut_off(tab)) == [], route
     tab.go("/")
     heading = tab.page.locator(".empty h1")
     heading.scroll_into_view_if_needed()
@@ -55,8 +60,7 @@ def test_at_200_percent_nothing_is_cut_off(
 
     tab.send("Wide")
     expect(tab.by("approve")).to_be_visible()
-    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert tab.page.evaluate(CUT_OFF) == []
+    assert left_over(lambda: cut_off(tab)) == []
     expect(tab.by("composer")).to_be_in_viewport(ratio=1)
     tab.by("approve").scroll_into_view_if_needed()
     expect(tab.by("approve")).to_be_in_viewport(ratio=1)
@@ -72,8 +76,8 @@ def test_without_motion_nothing_moves(provider: Provider, gate: threading.Event,
     tab = open_tab(reduced_motion="reduce")
     tab.send("Count")
     tab.wait_for_half()
-    shown = int(tab.answer.locator(".md").get_attribute("data-shown") or 0)
-    assert shown == len(" ".join(WORDS[:HALF])) + 1, "what has arrived is there at once"
+    shown = str(len(" ".join(WORDS[:HALF])) + 1)
+    expect(tab.answer.locator(".md")).to_have_attribute("data-shown", shown)  # all that has arrived
     moving = """() => document.getAnimations()
       .filter((a) => a.playState === "running" && a.effect.getComputedTiming().activeDuration > 20)
       .map((a) => a.animationName ?? a.transitionProperty)"""

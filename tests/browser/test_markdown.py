@@ -35,7 +35,7 @@ def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
     tab = open_tab()
     asked: list[str] = []
     tab.page.on("request", lambda request: asked.append(request.url))
-    tab.page.reload()
+    tab.reload()
     tab.page.wait_for_load_state("networkidle")
     assert not [url for url in asked if "katex" in url or "mermaid" in url]
 
