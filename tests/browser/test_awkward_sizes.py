@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import threading
 from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import Chat, eventually, in_production
+from tests.browser.chat import FRAMES, Chat, eventually, in_production
 from tests.browser.rows import long_thread
 from tests.tools.provider import Provider
 from tests.tools.server import Server
@@ -29,7 +30,17 @@ SHIFT = 0.1  # what https://web.dev/articles/cls calls good
 
 def shift(tab: Chat) -> float:
     """Return by how much the page has moved by itself since it was loaded or watched."""
+    tab.page.evaluate(FRAMES)
     return sum(value for value, *_ in tab.page.evaluate("window.shifted"))
+
+
+def send_and_watch(tab: Chat, prompt: str) -> None:
+    """Send the first message, and watch what moves from then on: until the thread's page is there it is the person's own doing."""
+    tab.send(prompt)
+    expect(tab.prompts).to_have_count(1)
+    expect(tab.by("stop")).to_be_visible()
+    tab.page.evaluate(FRAMES)
+    tab.page.evaluate("window.shifted = []")
 
 
 def prompt_of(tab: Chat) -> str:
@@ -41,25 +52,30 @@ def prompt_of(tab: Chat) -> str:
     return json.loads(found[0])[0]["text"]
 
 
-def test_nothing_jumps_while_a_page_loads_and_an_answer_grows(provider: Provider, open_tab: OpenTab) -> None:
+def test_nothing_jumps_while_a_page_loads_and_an_answer_grows(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
     paragraphs = [
         f"## Part {n}\n\n" + f"Some words of part {n}, and a `name`. " * 6 + "\n\n" for n in range(12)
     ]
-    provider.answer("Grow", [item for text in paragraphs for item in (text, 0.15)])
+    provider.answer("Grow", [gate, *(item for text in paragraphs for item in (text, 0.15))])
     tab = open_tab()
     tab.page.evaluate(WATCH_SHIFTS)
     expect(tab.by("suggestion").first).to_be_visible()
     assert shift(tab) < SHIFT, tab.page.evaluate("window.shifted")
 
-    tab.send("Grow")
+    send_and_watch(tab, "Grow")
+    gate.set()
     expect(tab.answer).to_contain_text("part 11")
     tab.wait_until("completed")
     assert shift(tab) < SHIFT, tab.page.evaluate("window.shifted")
 
-    tab.page.reload()
-    tab.page.evaluate(WATCH_SHIFTS)
+    tab.reload()
+    tab.page.evaluate(WATCH_SHIFTS)  # and what was before
     expect(tab.answer).to_contain_text("part 11")
     assert shift(tab) < SHIFT, tab.page.evaluate("window.shifted")
+    tab.page.evaluate("document.querySelector('main').style.paddingTop = '300px'")
+    eventually(lambda: shift(tab), lambda by: by >= SHIFT)  # what jumps is seen
 
 
 def test_a_thread_of_2000_messages(provider: Provider, server: Server, open_tab: OpenTab) -> None:
@@ -75,10 +91,10 @@ def test_a_thread_of_2000_messages(provider: Provider, server: Server, open_tab:
     before = tab.by("message").count()
     tab.by("earlier").click()
     eventually(tab.by("message").count, lambda count: count > before)
-    now = tab.page.locator(f'[data-message-id="{name}"]').bounding_box()
     assert top is not None
-    assert now is not None
-    assert abs(now["y"] - top["y"]) < 60, "the rows that were read have moved"  # the button's own height
+    moved = tab.page.locator(f'[data-message-id="{name}"]').bounding_box
+    # By no more than the button's own height.
+    eventually(moved, lambda now: now is not None and abs(now["y"] - top["y"]) < 60)
 
     tab.send("One more")
     expect(tab.answer).to_have_text("Here it is.")
@@ -99,12 +115,13 @@ def test_a_message_of_100_kilobytes_both_ways(provider: Provider, open_tab: Open
     expect(tab.prompts.first).to_contain_text("word009499")
 
 
-def test_an_answer_of_50000_tokens(provider: Provider, open_tab: OpenTab) -> None:
+def test_an_answer_of_50000_tokens(provider: Provider, gate: threading.Event, open_tab: OpenTab) -> None:
     tokens = [f"t{n}" + ("\n\n" if n % 100 == 99 else " ") for n in range(50_000)]
-    provider.answer("Everything", tokens)
+    provider.answer("Everything", [gate, *tokens])
     tab = open_tab()
     tab.page.evaluate(WATCH_SHIFTS)
-    tab.send("Everything")
+    send_and_watch(tab, "Everything")
+    gate.set()
 
     assert tab.answer_text() == " ".join("".join(tokens).split())
     expect(tab.answer.locator("p").last).to_be_in_viewport()
@@ -125,7 +142,7 @@ def test_a_megabyte_is_pasted(provider: Provider, open_tab: OpenTab) -> None:
 
     expect(tab.answer).to_have_text("That was long.")
     assert prompt_of(tab).strip() == megabyte.strip()
-    tab.page.reload()
+    tab.reload()
     expect(tab.answer).to_have_text("That was long.")
     expect(tab.by("show-more")).to_be_visible()
 
@@ -139,7 +156,7 @@ def test_enter_belongs_to_the_input_method_while_it_composes(provider: Provider,
     keys.send("Input.imeSetComposition", {"text": "日本語", "selectionStart": 3, "selectionEnd": 3})
     taking = {"type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229}
     keys.send("Input.dispatchKeyEvent", taking)  # takes what the input method suggests
-    tab.page.wait_for_timeout(300)
+    tab.page.evaluate(FRAMES)
     expect(tab.prompts).to_have_count(0)
     expect(composer).to_have_value("日本語")
 
