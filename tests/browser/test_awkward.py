@@ -46,7 +46,7 @@ def test_offline_and_back(
 
     expect(tab.answers).to_have_count(2)
     assert tab.answer_text().split() == WORDS
-    assert tab.answers.first.inner_text().split() == WORDS
+    expect(tab.answers.first).to_have_text(" ".join(WORDS))
     expect(tab.prompts).to_have_count(2)
     expect(tab.by("reconnect")).to_have_count(0)
     forgive(troubles)
@@ -58,7 +58,7 @@ def test_a_lid_closed_for_an_hour(
     provider.answer("Count", counting(gate))
     tab = open_tab()
     tab.page.clock.install()
-    tab.page.reload()
+    tab.reload()
     tab.send("Count")
     tab.wait_for_half()
     tab.by("composer").fill("Half a thou")
@@ -108,22 +108,22 @@ def test_two_tabs_send_at_once(provider: Provider, open_tab: OpenTab) -> None:
     first.wait_until("completed")
     second = open_tab(f"/chat/{first.thread_id}")
     expect(second.answers).to_have_count(1)
-    now = first.page.evaluate("Date.now()")
     for tab, prompt in ((first, "One"), (second, "Two")):
         tab.by("composer").fill(prompt)
+    now = first.page.evaluate("Date.now()")
+    for tab in (first, second):
         tab.by("composer-form").evaluate(
-            "(form, at) => { setTimeout(() => form.requestSubmit(), at - Date.now()) }", now + 1500
+            "(form, at) => { setTimeout(() => form.requestSubmit(), at - Date.now()) }", now + 1000
         )
 
     for tab in (first, second):
         expect(tab.answers).to_have_count(3)
         tab.wait_until("completed")
     wanted = sorted(text for prompt in ("Begin", "One", "Two") for text in (prompt, f"Answer to {prompt}."))
-    said = [
-        eventually(tab.by("message").all_inner_texts, lambda texts: sorted(texts) == wanted)
-        for tab in (first, second)  # an answer shows itself by and by
-    ]
-    assert said[0] == said[1]
+    eventually(  # an answer shows itself by and by
+        lambda: [tab.by("message").all_inner_texts() for tab in (first, second)],
+        lambda said: sorted(said[0]) == wanted and said[0] == said[1],
+    )
 
 
 def test_back_and_forward(provider: Provider, open_tab: OpenTab) -> None:
@@ -161,9 +161,10 @@ def test_a_thread_is_deleted_elsewhere(
 
     expect(tab.by("page-note")).to_contain_text("deleted")
     expect(tab.page.locator(f'[data-thread-id="{thread_id}"]')).to_have_count(0)
-    tab.page.reload()
+    tab.reload()
     expect(tab.by("page-note")).to_contain_text("not here")
     tab.page.get_by_role("link", name=re.compile("new chat", re.IGNORECASE)).first.click()
+    expect(tab.by("suggestion").first).to_be_visible()
     tab.send("Count")
     gate.set()
     assert tab.answer_text().split() == WORDS

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chat import Chat, in_production
+from tests.browser.chat import Chat, eventually, in_production
 from tests.tools.provider import Call, Provider
 
 pytestmark = in_production
@@ -96,7 +96,7 @@ def test_on_a_phone_drawer_and_sheet_hold_the_focus(provider: Provider, open_tab
     tab.by("menu").press("Enter")
     expect(tab.by("new-chat")).to_be_visible()
     keys.press("Tab")
-    assert tab.page.locator(".sidebar").evaluate(WITHIN)
+    eventually(lambda: tab.page.locator(".sidebar").evaluate(WITHIN), bool)
     keys.press("Escape")
     expect(tab.by("new-chat")).to_be_hidden()
     expect(tab.by("menu")).to_be_focused()
@@ -120,10 +120,10 @@ def test_what_a_finger_presses_is_large_enough(provider: Provider, open_tab: Ope
       .filter((e) => e.getBoundingClientRect().top < innerHeight) // rows further down are not laid out yet
       .filter((e) => e.getBoundingClientRect().height < 39.5 && !(e.tagName === "TEXTAREA" && e.closest(".composer")))
       .map((e) => `${e.tagName} ${e.className} ${e.dataset.testid} ${e.getBoundingClientRect().height}`)"""
-    assert tab.page.evaluate(small) == []
+    eventually(lambda: tab.page.evaluate(small), lambda found: found == [])
     tab.by("menu").click()
     expect(tab.by("new-chat")).to_be_visible()
-    assert tab.page.evaluate(small) == []
+    eventually(lambda: tab.page.evaluate(small), lambda found: found == [])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -140,7 +140,7 @@ def test_whoever_walks_with_tab_sees_where_they_are(
         )
         seen.append(name)
         if name not in ("composer", "BODY"):  # its box shows it, not the field
-            assert tab.page.evaluate(RING), name
+            eventually(lambda name=name: tab.page.evaluate(RING) or name, lambda ring: ring is True)
     wanted = ["new-chat", "search", "inbox-link", "settings", "timeline-toggle", "share-menu", "messages"]
     places = [seen.index(name) for name in wanted]  # in the order in which they are read
     assert places == sorted(places), seen

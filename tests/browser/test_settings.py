@@ -23,9 +23,9 @@ def server(extended: Server) -> Server:
 
 def test_looks_and_language_hold_in_every_page_and_after_a_reload(open_tab: OpenTab) -> None:
     tab = open_tab()
+    assert tab.page.evaluate(SIZE) == "16px"
     tab.by("settings").click()
     tab.page.wait_for_url("**/settings")
-    assert tab.page.evaluate(SIZE) == "16px"
     tab.by("choose-density").get_by_label("Compact").check(force=True)
     tab.by("choose-theme").get_by_label("Dark").check(force=True)
     tab.by("choose-language").select_option("de")
