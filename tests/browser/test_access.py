@@ -217,7 +217,7 @@ def test_nothing_keeps_anybody_from_using_a_page(
     tab = open_tab("/", **LOOKS[look])
     found: list[str] = []
 
-    def look(where: str) -> None:
+    def look_at(where: str) -> None:
         """Note what is wrong here; whoever has found something need not wait for more."""
         found.extend(left_over(lambda: findings(tab, where), 0 if found else PATIENCE))
 
@@ -227,10 +227,10 @@ def test_nothing_keeps_anybody_from_using_a_page(
         if name in SEEN:
             expect(tab.by(SEEN[name]).first).to_be_visible()
         tab.page.wait_for_load_state("networkidle")
-        look(name)
+        look_at(name)
         for moment in MOMENTS.get(name, []):
             moment(tab)
-            look(f"{name}, {moment.__name__}")
+            look_at(f"{name}, {moment.__name__}")
     assert not found, "\n\n".join(found)
     troubles[:] = [
         trouble for trouble in troubles if "404" not in trouble
