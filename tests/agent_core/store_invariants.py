@@ -45,10 +45,12 @@ class Checked(Machine):
         assert now["wakes"] == model.wakes
         for name, thread in model.threads.items():
             found = self.rows.execute(
-                "select id, queued from agent_message where thread_id = ? order by position", [name]
+                "select id, queued, branch from agent_message where thread_id = ? order by position", [name]
             ).fetchall()
-            assert [key for key, queued in found if not queued] == thread["order"]
-            assert [key for key, queued in found if queued] == thread["queued"]
+            assert [key for key, queued, branch in found if not queued and not branch] == thread["order"]
+            assert [key for key, queued, _ in found if queued] == thread["queued"]
+            aside = {key for path in thread["aside"] for key in path}
+            assert {key for key, _, branch in found if branch} == aside - {*thread["order"]}
 
     def _found(self) -> Rows:
         def read(sql: str) -> list[tuple[Any, ...]]:

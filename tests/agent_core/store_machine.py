@@ -1,6 +1,6 @@
 """The store under random histories: two workers, a server beside them, a clock, zombies and restarts.
 
-Each rule does one transaction against the real store on a real file and the same in `Model`; after each,
+Each rule does one transaction against the real store on a real file and the same in `BranchModel`; after each,
 `test_state_machine.py` compares. What a worker was given at a claim is kept after its fence has moved on,
 so old fences are used as often as new ones. A worker that dies takes its claims along and leaves its leases.
 """
@@ -32,7 +32,8 @@ from agent_core.store.steps import Claim
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.testing import FakeClock
-from tests.agent_core.store_model import LEASE, Call, Model
+from tests.agent_core.store_branch_model import BranchModel
+from tests.agent_core.store_model import LEASE, Call
 from tests.agent_core.support import prepare
 
 R = TypeVar("R")
@@ -97,7 +98,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self._folder = Path(tempfile.mkdtemp(prefix="machine-"))
         self.path = prepare(self._folder / "agents.db")
-        self.clock, self.model = FakeClock(), Model()
+        self.clock, self.model = FakeClock(), BranchModel()
         self.model.now = self.clock.now()
         self.workers = ["a0", "b0"]
         self.dead: list[str] = []

@@ -53,7 +53,7 @@ class Model:
 
     def create(self, name: str, message: str, run: bool, by: str | None) -> None:
         self.threads[name] = {"status": "completed", "seq": 0, "attempt": 0, "crashes": 0, "steps": 0}
-        self.threads[name] |= {"retry": False, "reply": None, "order": [message], "queued": []}
+        self.threads[name] |= {"retry": False, "reply": None, "order": [message], "queued": [], "aside": []}
         if run:
             self._begin(name, None, by)
 
@@ -102,9 +102,8 @@ class Model:
 
     def _begin(self, name: str, message: str | None, by: str | None) -> None:
         thread = self.threads[name]
-        for key, stream in self.streams.items():
-            if key[0] == name and stream["status"] == "partial":
-                stream["status"] = "committed" if stream["said"] else "superseded"
+        for stream in self._lost(name):
+            stream["status"] = "committed" if stream["said"] else "superseded"
         thread["order"] += thread["queued"] + ([message] if message else [])
         thread["queued"], thread["reply"] = [], None
         self._start(name, by)
@@ -126,7 +125,8 @@ class Model:
             thread["crashes"] += open_one["worker"] != worker
         thread["seq"] += 1
         thread["retry"] = False
-        self.streams[name, thread["seq"]] = {"status": "streaming", "worker": worker, "said": False}
+        new = {"status": "streaming", "worker": worker, "said": False, "whole": True}
+        self.streams[name, thread["seq"]] = new | {"reply": thread["reply"]}
         return thread["seq"], thread["attempt"] + 1, thread["crashes"], thread["steps"]
 
     def live(self, name: str, seq: int) -> bool:
@@ -150,7 +150,7 @@ class Model:
         self.done(step_key(name), by)
         for call_id, status in calls.items():
             outcome = "no such tool" if status == "failed" else None
-            self.calls[name, call_id] = {"status": status, "attempt": 0, "outcome": outcome}
+            self.calls[name, call_id] = {"status": status, "attempt": 0, "outcome": outcome, "seq": seq}
             if status == "pending":
                 self.wake(tool_key(name, call_id), by)
         thread["status"] = "awaiting_tool_results" if calls else "completed"
@@ -178,18 +178,22 @@ class Model:
         return True
 
     def _say(self, name: str) -> None:
-        seq = self.threads[name]["seq"]
-        self.streams[name, seq]["said"] = True
-        for key, stream in self.streams.items():
-            if key[0] == name and key[1] < seq and stream["status"] == "partial":
-                stream["status"] = "superseded"
+        for stream in self._lost(name):
+            stream["status"] = "superseded"
+        self.streams[name, self.threads[name]["seq"]]["said"] = True
 
     def _cut(self, name: str) -> None:
         stream = self.streams.get((name, self.threads[name]["seq"]))
         if stream is not None and stream["status"] == "streaming":
-            stream["status"] = "partial"
+            stream |= {"status": "partial", "whole": False}
             if stream["said"]:
                 self._ensure_reply(name)
+
+    def _lost(self, name: str) -> list[Values]:
+        """The attempts at the present reply that have neither ended nor been replaced."""
+        reply = self.threads[name]["reply"]
+        own = [stream for key, stream in self.streams.items() if key[0] == name]
+        return [stream for stream in own if (stream["status"], stream["reply"]) == ("partial", reply)]
 
     def _ensure_reply(self, name: str) -> None:
         thread = self.threads[name]

@@ -11,7 +11,8 @@ from hypothesis.stateful import initialize, precondition, rule
 from agent_core import errors
 from agent_core.states import IDLE, OPEN_CALLS, CallStatus
 from agent_core.store import steps, threads, turns
-from tests.agent_core.store_call_rules import CallRules, picks
+from tests.agent_core.store_branch_rules import BranchRules
+from tests.agent_core.store_call_rules import picks
 from tests.agent_core.store_machine import Step, message
 from tests.agent_core.store_model import LEASE
 
@@ -28,7 +29,7 @@ there_are_threads = precondition(lambda self: self.model.threads)
 there_are_steps = precondition(lambda self: self.steps)
 
 
-class StoreMachine(CallRules):
+class StoreMachine(BranchRules):
     """The rules."""
 
     # threads and turns
@@ -73,11 +74,6 @@ class StoreMachine(CallRules):
         else:
             with pytest.raises(errors.ThreadBusyError):
                 self.do(who, turns.resume, name, None)
-
-    def stop(self, by: int) -> None:
-        if self.model.threads:
-            name = self.thread(by)
-            assert self.do(self.process(by), turns.stop, name) is self.model.stop(name)
 
     def delete(self, by: int) -> None:
         if self.model.threads:
