@@ -55,6 +55,8 @@ class Staying:
                         loaded.add(token)
                     elif token in self._known:
                         await self._load_anew(token)
+            except TimeoutError:
+                loaded |= self._known & {token}
             except Exception:
                 logger.exception("The state of a tab could not be looked after")
         self._known = loaded

@@ -1,0 +1,100 @@
+"""What keeps the states of open tabs, one round at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import reflex as rx
+from reflex.istate.manager.memory import StateManagerMemory
+from reflex_base.registry import RegistrationContext
+
+from chat_app.state import staying
+from chat_app.state.staying import Staying
+
+
+class Open:
+    """An app whose tabs are connected and have loaded their page, and what they are sent besides."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with RegistrationContext.ensure_context().fork():
+            self.app = rx.App()
+            self.app._enable_state()
+        self.sent: list[str] = []
+        monkeypatch.setattr(self.app.event_namespace, "emit", self._emit)
+
+    async def _emit(self, event: str, update: Any, to: str) -> None:
+        if "location.reload()" in str(update.events):
+            self.sent.append(to.removeprefix("socket of "))
+
+    async def connect(self, token: str, *, loaded: bool = True) -> None:
+        assert self.app.event_namespace
+        await self.app.event_namespace._token_manager.link_token_to_sid(token, f"socket of {token}")
+        if loaded:
+            async with self.app.modify_state(rx.BaseStateToken(ident=token, cls=rx.State)) as state:
+                state.router_data = {"pathname": "/"}
+
+    def let_go(self, token: str) -> None:
+        manager = self.app.state_manager
+        assert isinstance(manager, StateManagerMemory)
+        manager._purge_token(rx.BaseStateToken(ident=token, cls=rx.State))
+
+
+@pytest.fixture
+def open_app(monkeypatch: pytest.MonkeyPatch) -> Open:
+    return Open(monkeypatch)
+
+
+async def test_only_a_tab_whose_state_is_gone_loads_its_page_anew(open_app: Open) -> None:
+    for token in ("kept", "gone"):
+        await open_app.connect(token)
+    await open_app.connect("still loading", loaded=False)
+    rounds = Staying(open_app.app)
+    await rounds.round()
+    open_app.let_go("gone")
+    await rounds.round()
+    assert open_app.sent == ["gone"]
+    await rounds.round()  # it is asked once: what it loads may take longer than a round
+    assert open_app.sent == ["gone"]
+
+
+async def test_a_tab_in_use_is_known_afterwards_and_costs_the_others_nothing(
+    open_app: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(staying, "PATIENCE", 0.5)
+    for token in ("busy", "gone"):
+        await open_app.connect(token)
+    rounds = Staying(open_app.app)
+    await rounds.round()
+    open_app.let_go("gone")
+    async with open_app.app.modify_state(rx.BaseStateToken(ident="busy", cls=rx.State)):
+        await asyncio.create_task(rounds.round())
+    assert open_app.sent == ["gone"]
+    open_app.let_go("busy")
+    await rounds.round()
+    assert open_app.sent == ["gone", "busy"]
+    assert caplog.records == []
+
+
+async def test_a_tab_that_can_not_be_read_is_named_in_the_log_and_costs_the_others_nothing(
+    open_app: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for token in ("broken", "gone"):
+        await open_app.connect(token)
+    rounds = Staying(open_app.app)
+    await rounds.round()
+    open_app.let_go("gone")
+    ask = open_app.app.modify_state
+
+    def modify(token: rx.BaseStateToken) -> Any:
+        if token.ident == "broken":
+            raise OSError("the place where states are kept is gone")
+        return ask(token)
+
+    monkeypatch.setattr(open_app.app, "modify_state", modify)
+    await rounds.round()
+    assert open_app.sent == ["gone"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "The state of a tab could not be looked after"
+    ]
