@@ -64,6 +64,14 @@ class Chat:
         self.page.goto(self.server.url + path)
         self.wait_until_alive()
 
+    def visit(self, path: str, sign: str | None = None) -> None:
+        """Open a path and wait until the page has come to rest: what has this test id stands there, and a heading."""
+        self.go(path)
+        expect(self.page.locator("h1, h2").locator("visible=true").first).to_be_visible()
+        if sign:
+            expect(self.by(sign).first).to_be_visible()
+        self.page.wait_for_load_state("networkidle")
+
     def reload(self) -> None:
         """Load the page anew and wait as long."""
         self.page.reload()

@@ -222,11 +222,7 @@ def test_nothing_keeps_anybody_from_using_a_page(
         found.extend(left_over(lambda: findings(tab, where), 0 if found else PATIENCE))
 
     for name, path in visits(server.routes(), threads, shared).items():
-        tab.go(path)
-        expect(tab.page.locator("h1, h2").locator("visible=true").first).to_be_visible()
-        if name in SEEN:
-            expect(tab.by(SEEN[name]).first).to_be_visible()
-        tab.page.wait_for_load_state("networkidle")
+        tab.visit(path, SEEN.get(name))
         look_at(name)
         for moment in MOMENTS.get(name, []):
             moment(tab)

@@ -162,11 +162,7 @@ def test_no_word_is_left_in_another_language_and_none_is_cut(
     for extension in ("desk", "sleep"):  # in their authors' English
         del places[extension]
     for name, path in places.items():
-        tab.go(path)
-        expect(tab.page.locator("h1, h2").locator("visible=true").first).to_be_visible()
-        if name in SEEN:
-            expect(tab.by(SEEN[name]).first).to_be_visible()
-        tab.page.wait_for_load_state("networkidle")
+        tab.visit(path, SEEN.get(name))
         look(name)
         for moment in MOMENTS.get(name, []):
             moment(tab)
