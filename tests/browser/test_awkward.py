@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
@@ -24,6 +26,19 @@ def forgive(troubles: list[str]) -> None:
 
 
 HOUR = 3600 * 1000  # milliseconds
+TURNS, A_TURN = 16, 15  # and the words that are written in each
+NOTE_STRANGERS = """(answers) => {
+  window.strangers = [];
+  const look = () => {
+    for (const node of document.querySelectorAll('[data-testid="message"][data-role="assistant"]')) {
+      const text = node.innerText.trim().replace(/\\s+/g, " ");
+      if (!answers.some((answer) => answer.startsWith(text))) window.strangers.push(text);
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Note in each frame what an answer shows that is not the beginning of one of these."""
 
 
 def test_offline_and_back(
@@ -146,6 +161,39 @@ def test_back_and_forward(provider: Provider, open_tab: OpenTab) -> None:
     expect(tab.answer).to_have_text("Right, then.")
     expect(tab.answers).to_have_count(1)
     expect(tab.by("composer")).to_have_value("a draft of the right one")
+
+
+@pytest.fixture
+def gates() -> Iterator[list[threading.Event]]:
+    """One for each turn; open at the end, whatever happened."""
+    gates = [threading.Event() for _ in range(TURNS)]
+    yield gates
+    for gate in gates:
+        gate.set()
+
+
+def test_turning_between_two_answers_that_are_being_written_mixes_nothing(
+    provider: Provider, gates: list[threading.Event], open_tab: OpenTab
+) -> None:
+    tab = open_tab()
+    sides: dict[str, list[str]] = {}
+    for side in ("left", "right"):
+        words = [f"{side}{n} " for n in range(A_TURN * TURNS)]
+        turns = [(gate, *words[n * A_TURN : (n + 1) * A_TURN]) for n, gate in enumerate(gates)]
+        provider.answer(f"To the {side}", [item for turn in turns for each in turn for item in (each, 0.02)])
+        tab.go("/")
+        tab.send(f"To the {side}")
+        expect(tab.by("stop")).to_be_visible()
+        sides[f"/chat/{tab.thread_id}"] = "".join(words).split()
+    tab.page.evaluate(NOTE_STRANGERS, [" ".join(words) for words in sides.values()])
+    for gate, (path, words) in zip(gates, cycle(sides.items()), strict=False):
+        gate.set()
+        tab.page.locator(f'a[href="{path}"], a[href="{path}/"]').first.click()
+        eventually(tab.words, lambda seen, words=words: seen[:1] == words[:1])
+    for path, words in sides.items():
+        tab.page.locator(f'a[href="{path}"], a[href="{path}/"]').first.click()
+        eventually(tab.words, lambda seen, words=words: seen == words)
+    assert tab.page.evaluate("window.strangers") == []
 
 
 def test_a_thread_is_deleted_elsewhere(
