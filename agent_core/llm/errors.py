@@ -54,6 +54,7 @@ _NETWORK_CLASSES = frozenset(
 
 _ADVICE: dict[ModelErrorKind, str] = {
     "auth": "Check the provider's API key.",
+    "network": "Check the connection and the server's address.",
     "insufficient_credits": "Check the plan and the balance of the provider's account.",
     "context_window_exceeded": "Shorten the message or start a new thread.",
 }
@@ -61,6 +62,9 @@ _ADVICE: dict[ModelErrorKind, str] = {
 
 def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[str] = ()) -> ModelError:
     """Translate what an adapter's library raised; a `ModelError` in its causes is returned as it is.
+
+    The sentence is the provider's own; what to do about it is a note (PEP 678), which a traceback shows
+    and a thread's `error` does not: a page says that in the person's language, by the kind.
 
     Args:
         error: the exception; its causes are looked at too.
@@ -78,13 +82,16 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
     words = _words(error, model, secrets)
     if kind == "network":
         words = _network_words(words, chain, model)
-    return ModelError(
-        _with_advice(words, kind, status, model),
+    found = ModelError(
+        _sentence(words, status, model),
         kind=kind,
         retryable=kind in _RETRYABLE,
         retry_after=_retry_after(chain) if kind in _RETRYABLE else None,
         status=status,
     )
+    if advice := _advice(kind, status, model):
+        found.add_note(advice)
+    return found
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -165,19 +172,20 @@ def _network_words(words: str, chain: list[BaseException], model: str) -> str:
         return f"The answer of {subject} broke off{reason}"
     if any("Timeout" in type(link).__name__ for link in chain):
         return f"{subject[0].upper()}{subject[1:]} did not answer in time{reason}"
-    return f"{subject[0].upper()}{subject[1:]} could not be reached{reason} Check the connection and the server's address."
+    return f"{subject[0].upper()}{subject[1:]} could not be reached{reason}"
 
 
-def _with_advice(words: str, kind: ModelErrorKind, status: int | None, model: str) -> str:
+def _sentence(words: str, status: int | None, model: str) -> str:
     if not words:
         named = f"The model {model}" if model else "The model"
         words = f"{named} failed without a word" + (f" (status {status})" if status else "")
-    if words[-1] not in ".!?…":
-        words += "."
-    advice = _ADVICE.get(kind, "")
+    return words if words[-1] in ".!?…" else f"{words}."
+
+
+def _advice(kind: ModelErrorKind, status: int | None, model: str) -> str:
     if status == 404 and kind == "invalid_request":
-        advice = f"Check the model's name{f' ({model})' if model else ''}."
-    return f"{words} {advice}".strip()
+        return f"Check the model's name{f' ({model})' if model else ''}."
+    return _ADVICE.get(kind, "")
 
 
 def _retry_after(chain: list[BaseException]) -> float | None:

@@ -66,7 +66,8 @@ async def test_it_asks_exactly_once():
 async def test_the_providers_words_decide_where_the_status_does_not(status: int, body: Any, kind: str):
     found = await failure(Answer(status, body))
     assert (found.kind, found.retryable) == (kind, False)
-    assert str(found).startswith(body["error"]["message"])
+    assert str(found) == body["error"]["message"]
+    assert found.__notes__, "a traceback does not say what to do"
 
 
 async def test_retry_after_is_read_as_seconds_as_milliseconds_and_as_a_date():
@@ -90,6 +91,7 @@ async def test_no_server_and_no_answer():
         assert (caught.value.kind, caught.value.retryable) == ("network", True)
     with pytest.raises(ModelError, match="could not be reached") as caught:
         await ask(LitellmModel("openai/x", api_base=url, api_key=KEY))
+    assert caught.value.__notes__ == ["Check the connection and the server's address."]
     assert (caught.value.kind, caught.value.retryable) == ("network", True)
 
 
