@@ -15,6 +15,10 @@ def _edited(call_id: rx.Var[str], edited: rx.Var[dict[str, Any] | None]) -> list
     return [call_id, edited]
 
 
+def _export(kind: rx.Var[str], names: rx.Var[dict[str, str]]) -> list[rx.Var]:
+    return [kind, names]
+
+
 def _id(message_id: rx.Var[str]) -> list[rx.Var]:
     return [message_id]
 
@@ -88,12 +92,15 @@ class Files(rx.Component):
 
 
 class ThreadMenu(rx.Component):
-    """Export and share; `token` is that of the link, "" while there is none; `on_export` gets "md" or "json"."""
+    """Export and share; `token` is that of the link, "" while there is none.
+
+    `on_export` gets "md" or "json", and what to call each role in the person's language.
+    """
 
     library = LIBRARY["thread_menu.jsx"]
     tag = "ThreadMenu"
     token: rx.Var[str]
-    on_export: rx.EventHandler[_id]
+    on_export: rx.EventHandler[_export]
     on_share: rx.EventHandler[rx.event.no_args_event_spec]
     on_unshare: rx.EventHandler[rx.event.no_args_event_spec]
 

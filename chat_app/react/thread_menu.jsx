@@ -59,7 +59,8 @@ export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
     };
   }, []);
 
-  const save = (kind) => () => (onExport(kind), close());
+  const names = { user: say("share.you", "You"), assistant: say("picker.assistant", "Assistant") };
+  const save = (kind) => () => (onExport(kind, names), close());
   return (
     <details ref={menu} className="thread-menu">
       <summary className="icon-button" aria-label={label} title={label} data-testid="share-menu">

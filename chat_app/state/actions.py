@@ -72,14 +72,14 @@ class Actions(rx.State):
         await opened._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
 
     @rx.event
-    async def export(self, kind: str):
-        """Give the thread as a file: "md" or "json"."""
+    async def export(self, kind: str, names: dict[str, str]):
+        """Give the thread as a file: "md" or "json"; `names` of the roles are in the person's language."""
         opened = await self.get_state(OpenThread)
         thread: Thread | None = await opened._do("get_thread")
         messages: list[Message] | None = await opened._do("list_messages")
         if thread is None or messages is None:
             return None
-        text = to_json(thread, messages) if kind == "json" else to_markdown(thread, messages)
+        text = to_json(thread, messages) if kind == "json" else to_markdown(thread, messages, names)
         return rx.download(data=text.encode(), filename=file_name(thread, "json" if kind == "json" else "md"))
 
     @rx.event

@@ -11,7 +11,6 @@ from agent_core.messages import Message, Thread, is_tool_part, tool_name
 from chat_app.state.listing import thread_title
 
 VERSION = 1
-_ROLES = {"user": "You", "assistant": "Assistant", "system": "System"}
 _TICKS = re.compile(r"`{3,}")
 
 
@@ -23,12 +22,18 @@ def to_json(thread: Thread, messages: Sequence[Message]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def to_markdown(thread: Thread, messages: Sequence[Message]) -> str:
-    """Return the shown branch as Markdown: texts as they are, thoughts and tools as quoted blocks."""
+def to_markdown(thread: Thread, messages: Sequence[Message], names: Mapping[str, str]) -> str:
+    """Return the shown branch as Markdown: texts as they are, thoughts and tools as quoted blocks.
+
+    Args:
+        thread: the thread.
+        messages: its messages.
+        names: what to call each role; one that is not named is called as it is.
+    """
     blocks = [f"# {thread_title(thread.title)}"]
     for message in messages:
         when = message.created_at.strftime("%Y-%m-%d %H:%M UTC")
-        blocks.append(f"## {_ROLES.get(message.role, message.role)} · {when}")
+        blocks.append(f"## {names.get(message.role, message.role)} · {when}")
         blocks += filter(None, map(_part, message.parts))
     return "\n\n".join(blocks) + "\n"
 
@@ -56,7 +61,7 @@ def _part(part: Mapping[str, Any]) -> str:
 
 
 def _tool(part: Mapping[str, Any]) -> str:
-    blocks = [f"**{tool_name(dict(part))}** ({part.get('state')})", _fenced(part.get("input"))]
+    blocks = [f"**{tool_name(dict(part))}**", _fenced(part.get("input"))]
     if "output" in part:
         blocks.append(_fenced(part["output"]))
     reason = part.get("errorText") or (part.get("approval") or {}).get("reason")

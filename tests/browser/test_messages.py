@@ -129,7 +129,10 @@ def test_a_thread_is_read_by_its_link_until_that_is_taken_back(
     tab.by("share-menu").click()
     with tab.page.expect_download() as download:
         tab.by("export-md").click()
-    assert "With pleasure." in download.value.path().read_text()
+    text = download.value.path().read_text()
+    assert re.fullmatch(
+        r"# Share this\n\n## You · .*\n\nShare this\n\n## Assistant · .*\n\nWith pleasure\.\n", text
+    )
 
     tab.by("share-menu").click()
     tab.by("share").click()

@@ -49,17 +49,20 @@ async def test_a_thread_is_kept_as_a_file_with_all_its_parts(serve: Serve, tab: 
         await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await actions.share()
 
-        name, text = downloaded(await actions.export("md"))
+        name, text = downloaded(await actions.export("md", {"user": "Du"}))
         assert name == "What is 67.md"
         for piece in (
             "# What is 6*7?",
+            "## Du · 20",
+            "## assistant · 20",
+            "**calculator**\n",
             "> Let me see.",
             '"expression": "6*7"',
             '"result": 42',
             "It is **42**.",
         ):
             assert piece in text
-        name, text = downloaded(await actions.export("json"))
+        name, text = downloaded(await actions.export("json", {}))
         assert name == "What is 67.json"
         kept = json.loads(text)
         stored = await shared.api.list_messages(tab.thread.open_id)
@@ -77,7 +80,7 @@ def test_nothing_in_a_result_closes_its_fence_and_any_title_is_a_name() -> None:
         "input": {},
         "output": "a\n````\nb",
     }
-    text = to_markdown(thread, [Message("m", "t", "assistant", [part, {"type": "step-start"}], now)])
+    text = to_markdown(thread, [Message("m", "t", "assistant", [part, {"type": "step-start"}], now)], {})
     assert "`````\na\n````\nb\n`````" in text
     assert file_name(thread, "md") == "ab.md"
     assert file_name(replace(thread, title="..."), "md") == "chat.md"
