@@ -40,10 +40,6 @@ PUT_TOGETHER = {
     "told.model_late",
     "told.model_cut",
     "told.model_mute",
-    "told.advice_key",
-    "told.advice_credit",
-    "told.advice_model",
-    "told.advice_shorten",
     "told.server_away",
     "told.server_lost",
     "told.server_doubt",
@@ -118,25 +114,15 @@ def note(**data: Any) -> str:
 
 
 def made() -> dict[str, str]:
-    """A real sentence of each kind that is put together, and what it is in German.
-
-    Advice after a provider's words goes: the page gives it below them.
-    """
-    reach = "Prüfe die Verbindung und die Adresse des Servers."
+    """A real sentence of each kind that is put together, and what it is in German."""
     return {
-        provider("APIConnectionError", ""): f"Das Modell m/x war nicht zu erreichen. {reach}",
-        provider(
-            "APIConnectionError", "No route."
-        ): f"Das Modell m/x war nicht zu erreichen: No route. {reach}",
+        provider("APIConnectionError", ""): "Das Modell m/x war nicht zu erreichen.",
+        provider("APIConnectionError", "No route."): "Das Modell m/x war nicht zu erreichen: No route.",
         provider("Timeout", "30 s."): "Das Modell m/x hat nicht rechtzeitig geantwortet: 30 s.",
         provider("MidStreamFallbackError", "Reset."): "Die Antwort des Modells m/x riss ab: Reset.",
         provider(
             "InternalServerError", "", 500
         ): "Das Modell m/x ist ohne ein Wort gescheitert (Status 500).",
-        provider("AuthenticationError", "Wrong.", 401): "Wrong.",
-        provider("PaymentRequired", "Broke.", 402): "Broke.",
-        provider("NotFoundError", "Who?", 404): "Who?",
-        provider("ContextWindowExceededError", "Too long.", 400): "Too long.",
         tool_server(
             UNREACHABLE, "refused"
         ): "Der Werkzeugserver files ist nicht zu erreichen: refused. Das Werkzeug lief nicht.",
