@@ -97,8 +97,13 @@ class ProcrastinateEngine:
     async def _opened(self, concurrency: int) -> AsyncGenerator[Any]:
         connector = self._library.PsycopgConnector(conninfo=self._conninfo, min_size=2, max_size=4)
         app = self._library.App(connector=connector)
-        async with app.open_async():
-            yield app
+        try:
+            async with app.open_async():
+                yield app
+        finally:
+            # Also of one that was cancelled while it opened: the tasks of psycopg's pool take a cancellation
+            # for a failed attempt, and would keep the event loop from ending.
+            await app.close_async()
 
     async def _sweep(self, app: Any) -> None:
         """Remove the jobs of dead workers: the wake-up row itself comes due again, not the job."""

@@ -80,3 +80,21 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
             return rows == 0
 
         await eventually(none_left)
+
+
+async def test_who_is_closed_while_the_engine_connects_leaves_nothing_behind(contract: Contract) -> None:
+    """Its pool's tasks take a cancellation for a failed attempt: one that is left keeps a program from ending."""
+    engine = ProcrastinateEngine(contract.url)
+    await asyncio.to_thread(engine.prepare)
+
+    async def deliver(key: str) -> None:
+        raise AssertionError(f"nothing is deferred, but {key} came")
+
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(engine.run(deliver, 1))
+    async with asyncio.timeout(20):
+        while asyncio.all_tasks() - before <= {running}:  # until the pool has tasks, and no moment longer
+            await asyncio.sleep(0)
+    running.cancel()
+    assert await asyncio.gather(running, return_exceptions=True) != [None]
+    assert asyncio.all_tasks() == before
