@@ -13,6 +13,7 @@ from typing import Any, cast
 from agent_core.history import Provider
 from agent_core.messages import attachment_id
 from agent_core.store.files import StoredFile
+from agent_core.text_decoding import decode_text
 
 Read = Callable[[Sequence[str]], dict[str, StoredFile]]
 """Files by their ids; those that are not there are missing."""
@@ -64,7 +65,8 @@ def _content(part: dict[str, Any], file: StoredFile | None) -> dict[str, Any]:
     if file is None:
         return {"type": "text", "text": f"[The {name} that stood here is not kept any more.]"}
     if file.media_type.startswith("text/"):
-        words = file.data.decode("utf-8-sig", "replace")
+        charset = file.media_type.partition("charset=")[2].split(";")[0].strip(" \"'")
+        words = decode_text(file.data, charset) or file.data.decode("utf-8-sig", "replace")
         return {"type": "text", "text": f"<file name={name!r}>\n{words}\n</file>"}
     url = f"data:{file.media_type};base64,{base64.b64encode(file.data).decode()}"
     if file.media_type.startswith("image/"):

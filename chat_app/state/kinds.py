@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from agent_core.text_decoding import decode_text
+
 MAX_BYTES = 10_000_000
 """The largest file, in bytes."""
 MAX_FILES = 10
@@ -27,11 +29,7 @@ def kind_of(data: bytes, name: str) -> str | None:
         return "image/webp"
     if data.startswith(b"%PDF-"):
         return "application/pdf"
-    if b"\0" in data:
-        return None
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
+    if decode_text(data) is None:
         return None
     return _TEXTS.get(PurePath(name).suffix.lower(), "text/plain")
 

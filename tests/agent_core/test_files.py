@@ -28,6 +28,17 @@ def file_rows(path: Path) -> list[str]:
     return sorted(row[0] for row in select_all(path, [FILE])["agent_file"])
 
 
+async def test_model_reads_text_files_of_other_encodings(path: Path) -> None:
+    model = ScriptedModel([["Read."]])
+    async with Runtime(url(path)) as runtime:
+        api = define_internal_agent_api(runtime, Agent("a", model))
+        windows = await api.add_file("Grüße aus Köln – 5 €".encode("cp1252"), media_type="text/plain")
+        named = await api.add_file("北京".encode("gbk"), media_type='text/plain; charset="gbk"')
+        await finished(api, await api.create_thread([windows, named]))
+    said = [part["text"] for part in model.requests[0][-1]["content"]]
+    assert ["Grüße aus Köln – 5 €" in said[0], "北京" in said[1]] == [True, True]
+
+
 async def test_the_model_gets_each_file_as_what_it_is_at_every_step(path: Path) -> None:
     """The request bodies are litellm's own, as a server on loopback received them."""
     said = Stream([delta("Seen.", finish="stop")])

@@ -111,6 +111,9 @@ async def test_each_refusal_has_a_reason(serve: Serve, data: bytes, name: str | 
         (b"%PDF-1.7", "x.txt", "application/pdf"),
         ("Grüße".encode(), "read.me", "text/plain"),
         (b"# Hi", "a.MD", "text/markdown"),
+        ("Grüße, naïve".encode("utf-16"), "a.txt", "text/plain"),
+        ("Die Übergabe der Schlüssel".encode("cp1252"), "a.csv", "text/csv"),
+        ("月末までに請求書を".encode("shift_jis"), "a.txt", "text/plain"),
         (b"print(1)", "a.py", "text/plain"),
     ],
 )
