@@ -35,6 +35,7 @@ class Stream:
 
     events: Sequence[dict[str, Any] | bytes | float]
     end: str = "done"
+    content_type: str = "text/event-stream"
 
 
 class Hang:
@@ -103,7 +104,7 @@ class Provider:
         if isinstance(answer, Hang):
             await asyncio.sleep(3600)
             return
-        writer.write(_head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"}))
+        writer.write(_head(200, {"content-type": answer.content_type, "transfer-encoding": "chunked"}))
         for event in answer.events:
             if isinstance(event, float):
                 await asyncio.sleep(event)
@@ -131,14 +132,21 @@ async def provider(*answers: Answer | Stream | Hang, strict: bool = True) -> Asy
         AssertionError: (on leaving) a request's calls and outcomes were not paired.
     """
     running = Provider(answers, strict)
+    async with listening(running):
+        yield running
+    assert not running.violations, running.violations
+
+
+@asynccontextmanager
+async def listening(running: Provider) -> AsyncIterator[None]:
+    """Have a provider listen on a free port of the loopback interface."""
     server = await asyncio.start_server(running.handle, "127.0.0.1", 0)
     running.port = server.sockets[0].getsockname()[1]
     try:
-        yield running
+        yield
     finally:
         await close_connections()
         server.close()
-    assert not running.violations, running.violations
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[str, bytes]:
