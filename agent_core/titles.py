@@ -14,6 +14,7 @@ from agent_core.llm.base import ModelAdapter, ModelRequest
 from agent_core.llm.litellm_model import LitellmModel
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import text_of
+from agent_core.plain_text import plain_line
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class ModelTitle:
 def name_in(said: str) -> str:
     """Return the name in what a model said, on one line and without marks around it; "" if there is none."""
     line = next((line for line in clean_text(said).splitlines() if line.strip(_MARKS)), "")
-    words = _LEAD.sub("", " ".join(line.split()).strip(_MARKS)).strip(_MARKS).rstrip(" .。")
+    words = _LEAD.sub("", plain_line(line).strip(_MARKS)).strip(_MARKS).rstrip(" .。")
     return words if len(words.split()) <= _MOST_WORDS and len(words) <= _LONGEST else ""
 
 

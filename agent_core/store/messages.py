@@ -10,6 +10,7 @@ from sqlalchemy import ScalarSelect, insert, select
 
 from agent_core.clock import as_datetime
 from agent_core.messages import Chunk, Message, Part, Role
+from agent_core.plain_text import plain_line, strip_escapes
 from agent_core.store import files
 from agent_core.store.rows import MESSAGE, P, dump
 from agent_core.store.statement import Statement
@@ -100,8 +101,7 @@ def ensure_reply(tx: Tx, thread_id: str, message_id: str, position: int) -> None
 
 def title_of(parts: Sequence[Part]) -> str | None:
     """Return a title for the thread that begins with these parts; None if they have no words and no file."""
-    words = " ".join(part.get("text", "") for part in parts if part["type"] == "text").split()
-    line = " ".join(words)
-    if not line:
-        line = next((part["filename"] for part in parts if part.get("filename")), "")
+    text = "\n".join(part.get("text", "") for part in parts if part["type"] == "text")
+    names = [str(part["filename"]) for part in parts if part.get("filename")]
+    line = plain_line(text) or next(iter(names), "") or " ".join(strip_escapes(text[:120]).split())
     return (line if len(line) <= 60 else line[:59].rstrip() + "…") or None

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useWords } from "../../words/words.js";
 import { readDraft, writeDraft } from "./drafts.js";
 import { edit, endEdit, useEditing } from "./editing.js";
+import { isSend } from "./looks.js";
 
 const MAX_HEIGHT = 400;
 const TWICE_MS = 3000; // a second press on Save within this time means the same
@@ -69,7 +70,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
       event.stopPropagation();
       leave();
     }
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing || event.keyCode === 229) return;
+    if (!isSend(event) || event.nativeEvent.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     save();
   };

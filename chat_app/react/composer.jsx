@@ -14,10 +14,17 @@ import { drop, messageId, overdue, post, take } from "./outbox.js";
 import { isNew } from "./returned.js";
 
 const MAX_HEIGHT = 200;
-const LONG = 20_000; // laying out a megabyte to learn its height takes seconds
+const LONG = 20_000; // laying out a megabyte to learn its height takes seconds, and so does `dir="auto"` on it
+const RIGHT_TO_LEFT = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 const AGAIN_MS = 2000; // between two looks for messages that have not arrived
 
+/** Give a long text one direction: with `auto` the browser looks for one in each of its lines. */
+function direct(area, text) {
+  area.dir = text.length <= LONG ? "auto" : RIGHT_TO_LEFT.test(text.slice(0, LONG)) ? "rtl" : "ltr";
+}
+
 function fit(area) {
+  direct(area, area.value);
   if (area.value.length > LONG) {
     area.style.height = `${MAX_HEIGHT}px`;
     area.style.overflowY = "auto";
@@ -47,6 +54,7 @@ function useDraft(thread) {
 
   const set = useCallback(
     (text) => {
+      direct(area.current, text);
       area.current.value = text;
       changed();
     },
@@ -195,12 +203,16 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
         ref={area}
         rows={1}
         dir="auto"
+        enterKeyHint="enter"
         aria-label={say("composer.label", "Message")}
         placeholder={placeholder}
         data-testid="composer"
         onChange={changed}
         onKeyDown={onKeyDown}
-        onPaste={(event) => attach(pasted(event))}
+        onPaste={(event) => {
+          direct(area.current, area.current.value + event.clipboardData.getData("text/plain")); // before it is laid out
+          attach(pasted(event));
+        }}
       />
       {running && (
         <button type="button" className="round" onClick={() => onStop()} aria-label={say("composer.stop", "Stop")} title={`${say("composer.stop", "Stop")} (Esc)`} data-testid="stop">

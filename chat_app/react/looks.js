@@ -39,8 +39,11 @@ const subscribe = (listener) => {
 
 export const useLook = (name) => useSyncExternalStore(subscribe, () => look(name), () => CHOICES[name][0]);
 
+/** Whether a touch keyboard is all there is: its Return breaks the line, and the button sends. */
+const hasTouchKeyboard = () => window.matchMedia("(hover: none) and (pointer: coarse)").matches;
+
 /** Whether a key press sends what is written. */
 export function isSend(event) {
   if (event.key !== "Enter" || event.shiftKey) return false;
-  return look("send") === "enter" || event.ctrlKey || event.metaKey;
+  return event.ctrlKey || event.metaKey || (look("send") === "enter" && !hasTouchKeyboard());
 }

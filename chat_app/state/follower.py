@@ -109,7 +109,9 @@ class Follower:
         if update.type == "snapshot":
             self._sent.clear()
             self._places.clear()
-            self.resuming = bool(update.chunks) and self.thread.get("status") == "streaming"
+            # A later attempt has claimed the step, and shows no text of its own yet.
+            later = int(self.thread.get("seq") or 0) > update.seq
+            self.resuming = bool(update.chunks) and later and self.thread.get("status") == "streaming"
         elif update.seq:
             self.resuming = False
         self._sort(self._view.messages)

@@ -172,3 +172,35 @@ def test_the_field_and_its_keys(provider: Provider, gate: threading.Event, open_
     composer.press("Escape")
     expect(tab.by("stopped")).to_be_visible()
     expect(tab.answer).to_have_text(" ".join(WORDS[:HALF]))
+
+
+def test_return_on_a_touch_keyboard_breaks_the_line_and_the_button_sends(
+    provider: Provider, server: Server, open_tab: OpenTab
+) -> None:
+    provider.answer("one\ntwo", ["Both."])
+    tab = open_tab(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    composer = tab.by("composer")
+    expect(composer).to_have_attribute("enterkeyhint", "enter")
+    composer.press_sequentially("one")
+    composer.press("Enter")
+    composer.press_sequentially("two")
+    expect(composer).to_have_value("one\ntwo")
+    tab.by("send").tap()
+    expect(tab.answer).to_have_text("Both.")
+    tab.prompts.first.hover()
+    tab.by("edit").first.tap()
+    field = tab.by("edit-field")
+    field.press("Enter")
+    expect(field).to_have_value("one\ntwo\n")
+
+
+def test_long_paste_has_one_direction_and_a_short_text_finds_its_own(open_tab: OpenTab) -> None:
+    """With `dir="auto"` on 20,000 lines the browser looks for a direction in each, which takes seconds."""
+    tab = open_tab()
+    composer = tab.by("composer")
+    for line, direction in (("a line of words", "ltr"), ("שורה של מילים", "rtl")):
+        composer.fill("\n".join([line] * 2_000))
+        expect(composer).to_have_attribute("dir", direction)
+        assert composer.input_value().count(line) == 2_000
+        composer.fill("short")
+        expect(composer).to_have_attribute("dir", "auto")

@@ -14,8 +14,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXT = "Leases 🎉 run out. 👩‍👩‍👧 Nothing is lost."
 
 
-def thread(status: str = "streaming") -> Thread:
-    return Thread(id="t", status=status, created_at=NOW, updated_at=NOW, title="A title")
+def thread(status: str = "streaming", seq: int = 1) -> Thread:
+    return Thread(id="t", status=status, created_at=NOW, updated_at=NOW, title="A title", seq=seq)
 
 
 def prompt(number: int, text: str = "Hello") -> Message:
@@ -26,8 +26,12 @@ def answer(number: int) -> Message:
     return Message(f"a{number}", "t", "assistant", [{"type": "text", "text": f"Answer {number}"}], NOW)
 
 
-def snapshot(*messages: Message, chunks: list[dict] | None = None, status: str = "streaming") -> Update:
-    return Update("snapshot", 1, thread(status), messages, seq=1, message_id="a", chunks=chunks or [])
+def snapshot(
+    *messages: Message, chunks: list[dict] | None = None, status: str = "streaming", claimed: int = 1
+) -> Update:
+    return Update(
+        "snapshot", 1, thread(status, claimed), messages, seq=1, message_id="a", chunks=chunks or []
+    )
 
 
 def chunks(*found: dict, seq: int = 1, message_id: str | None = "a") -> Update:
@@ -182,9 +186,15 @@ def test_a_queued_message_waits_apart_and_comes_last_when_taken_up() -> None:
     assert [row.id for row in follower.turn()] == ["u2"]
 
 
-def test_an_interrupted_answer_is_said_to_be_taken_up_until_something_comes() -> None:
+def test_reloading_a_page_in_mid_answer_is_no_interruption() -> None:
     follower = Follower()
     follower.apply(snapshot(prompt(1), chunks=[*START, delta("Half a")]))
+    assert not follower.resuming
+
+
+def test_an_interrupted_answer_is_said_to_be_taken_up_until_something_comes() -> None:
+    follower = Follower()
+    follower.apply(snapshot(prompt(1), chunks=[*START, delta("Half a")], claimed=2))
     assert follower.resuming
     follower.apply(chunks(delta(" word"), seq=2))
     assert not follower.resuming

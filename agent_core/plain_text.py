@@ -1,0 +1,49 @@
+"""Reduce a person's or a model's words to one plain line, as titles and lists show it."""
+
+from __future__ import annotations
+
+import re
+
+_READ = 2_000  # characters; a title shows sixty
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # ECMA-48: CSI, as in colours
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and other strings, up to BEL or ST
+    r"|\x1b[ -/]*[0-~]?"  # anything else that ESC begins
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+)
+_LINES = re.compile(
+    r"^[ \t]*(?:(?:```|~~~)[^\n]*$|[-*_][ \t]*(?:[-*_][ \t]*){2,}$|(?:#{1,6}|[-*+>]|\d{1,9}[.)])(?=[ \t])|>+)",
+    re.M,
+)
+_LINKS = re.compile(r"(?:!|(?<!\w))\[([^\[\]\n]*)\]\([^()\s]*(?:[ \t]+\"[^\"\n]*\")?\)")
+_CODE = re.compile(r"(?<!`)(`{1,3})(?!`)([^`\n]+)\1(?!`)")
+_STARS = re.compile(r"(?<![\w*])(\*{1,3})(?![\s*])([^*\n]*[^\s*])\1(?![\w*])")
+_STARS_INSIDE = re.compile(
+    r"(\*\*)(?![\s*])([^*\n]*[^\s*])\1(?!\*)"
+)  # also beside CJK text, which has no blanks
+_UNDERSCORES = re.compile(r"(?<![\w_])(_{1,3})(?![\s_])([^_\n]*[^\s_])\1(?![\w_])")
+_STRUCK = re.compile(r"(?<!~)~~(?![\s~])([^~\n]*[^\s~])~~(?!~)")
+_DUNDER = re.compile(r"\w+")
+
+
+def strip_escapes(text: str) -> str:
+    """Remove the escape sequences of terminals and other control characters; line breaks and tabs stay."""
+    return _ESCAPES.sub("", text)
+
+
+def plain_line(text: str) -> str:
+    """Return the beginning of `text` as one line, without escape sequences and markdown's marks.
+
+    Names and formulas keep their characters: `__init__`, `snake_case`, `2 * 3 * 4`, `a[i](x)` in code.
+    """
+    words = _LINES.sub("", strip_escapes(text[:_READ]))
+    words = _CODE.sub(r"\2", _LINKS.sub(r"\1", words))
+    for _ in range(2):  # one kind of emphasis inside another
+        words = _STARS_INSIDE.sub(r"\2", _STARS.sub(r"\2", words))
+        words = _STRUCK.sub(r"\1", _UNDERSCORES.sub(_unless_dunder, words))
+    return " ".join(words.split())
+
+
+def _unless_dunder(found: re.Match[str]) -> str:
+    marks, inside = found.groups()
+    return found[0] if len(marks) == 2 and _DUNDER.fullmatch(inside) else inside
