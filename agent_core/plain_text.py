@@ -1,8 +1,10 @@
-"""Reduce a person's or a model's words to one plain line, as titles and lists show it."""
+"""Reduce words to what titles show (one plain line) and to what searches compare (no accents or capitals)."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 
 _READ = 2_000  # characters; a title shows sixty
 _ESCAPES = re.compile(
@@ -47,3 +49,37 @@ def plain_line(text: str) -> str:
 def _unless_dunder(found: re.Match[str]) -> str:
     marks, inside = found.groups()
     return found[0] if len(marks) == 2 and _DUNDER.fullmatch(inside) else inside
+
+
+ACCENTS = "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065f\u0670]"
+"""Combining marks that people leave out when they search: accents, Hebrew points, Arabic vowels. The marks
+that tell Japanese か from が or one vowel of an Indian script from another are no accents."""
+STROKES = ("đħłøŧı", "dhloti")
+"""Letters that no decomposition gives back, and what people type for them."""
+_ACCENTS = re.compile(ACCENTS)
+_STROKES = str.maketrans(*STROKES)
+
+
+def fold(text: str) -> str:
+    """Return `text` as searches compare it: without accents and capitals, in its compatible form (NFKC)."""
+    if text.isascii():
+        return text.lower()
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    return unicodedata.normalize("NFKC", plain).casefold().translate(_STROKES)
+
+
+def find_folded(text: str, words: Sequence[str]) -> int | None:
+    """Return where the first of some folded words stands in `text`; None unless all of them stand there."""
+    found = fold(text)
+    places = [found.find(word) for word in words]
+    if -1 in places:
+        return None
+    first = min(places, default=0)
+    if len(found) == len(text):
+        return first
+    folded = 0
+    for at, character in enumerate(text):
+        if folded >= first:
+            return at
+        folded += len(fold(character))
+    return len(text)

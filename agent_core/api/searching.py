@@ -32,7 +32,7 @@ class SearchMethods(ApiBase):
         """Return where all words of a query stand: in a title, or in one message that is shown.
 
         Threads with the newest activity come first, each with up to three hits, the newest message
-        first. Capitals do not matter, and a word may be a part of a longer one. Tool calls, reasoning and
+        first. Accents and capitals do not matter, and a word may be a part of a longer one. Tool calls, reasoning and
         branches that are put aside are not searched. The `authorization_callback` is asked about each
         thread with a hit; a thread that it denies is left out.
 

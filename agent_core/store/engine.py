@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
+from agent_core.plain_text import fold
 from agent_core.store.refusals import refusal
 
 # Seconds, and milliseconds for the last, after which a server that says nothing counts as gone.
@@ -166,6 +167,7 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
         connection.isolation_level = None  # we say BEGIN ourselves
+        connection.create_function("agent_fold", 1, _fold, deterministic=True)
         for pragma in (
             "busy_timeout=10000",
             f"synchronous={synchronous}",
@@ -179,6 +181,10 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {begin}")
 
     return engine
+
+
+def _fold(text: str | None) -> str | None:
+    return None if text is None else fold(text)
 
 
 def write_ahead(engine: Engine) -> None:

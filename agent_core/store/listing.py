@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, func, literal_column, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent_core.clock import as_datetime
 from agent_core.messages import Thread
+from agent_core.plain_text import ACCENTS, STROKES, fold
 from agent_core.store.assemble import to_thread
 from agent_core.store.pages import waiting_threads
 from agent_core.tables import ThreadRow
@@ -42,7 +44,7 @@ class Listed:
 
 def threads(session: Session, asked: Listed) -> list[Thread]:
     """Return threads, newest activity first; a page costs what it holds, however far down it is."""
-    statement = _chosen(asked)
+    statement = _chosen(session, asked)
     if (place := _place(session, asked)) is not None:
         at, name = col(ThreadRow.updated_at), col(ThreadRow.id)
         # The first condition leads into the index; the second alone looks through all that stands before.
@@ -52,7 +54,7 @@ def threads(session: Session, asked: Listed) -> list[Thread]:
     return [to_thread(row) for row in rows]
 
 
-def _chosen(asked: Listed) -> SelectOfScalar[ThreadRow]:
+def _chosen(session: Session, asked: Listed) -> SelectOfScalar[ThreadRow]:
     statement = select(ThreadRow).where(col(ThreadRow.archived) == asked.archived)
     statement = statement.where(col(ThreadRow.delete_at).is_(None))
     if asked.pinned is not None:  # not as a value: the index of the pinned ones is found by the word
@@ -64,9 +66,19 @@ def _chosen(asked: Listed) -> SelectOfScalar[ThreadRow]:
     if asked.user_id is not None:
         statement = statement.where(col(ThreadRow.user_id) == asked.user_id)
     if asked.query:
-        words = asked.query.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-        statement = statement.where(col(ThreadRow.title).ilike(f"%{words}%", escape="\\"))
+        statement = statement.where(
+            _folded(session, col(ThreadRow.title)).contains(fold(asked.query), autoescape=True)
+        )
     return statement
+
+
+def _folded(session: Session, title: Any) -> ColumnElement[str]:
+    """Return the title without accents and capitals, as `agent_core.plain_text.fold` makes it of a query."""
+    if session.get_bind().dialect.name == "sqlite":
+        return func.agent_fold(title)
+    apart = func.normalize(func.lower(title), literal_column("NFKD"))
+    plain = func.normalize(func.regexp_replace(apart, ACCENTS, "", "g"), literal_column("NFKC"))
+    return func.replace(func.translate(func.lower(plain), *STROKES), "ß", "ss")
 
 
 def _place(session: Session, asked: Listed) -> tuple[float, str] | None:

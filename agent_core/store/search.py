@@ -7,17 +7,17 @@ finds a batch's rows by their keys and sorts out those whose JSON cannot match; 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent_core.messages import SearchHit, text_of
+from agent_core.plain_text import find_folded, fold
 from agent_core.states import StreamStatus
 from agent_core.store.alternatives import not_aside
 from agent_core.store.assemble import to_thread
@@ -35,7 +35,8 @@ class Wanted:
     """What is looked for, and where.
 
     Attributes:
-        words: all of them must stand in one title or one message; capitals do not matter.
+        words: all of them must stand in one title or one message; folded, so that accents and capitals do
+            not matter.
         archived: only among those that are, or that are not; None: among both.
         user_id: only among this person's threads.
         roles: of the messages that may be shown.
@@ -48,8 +49,8 @@ class Wanted:
 
 
 def words_of(query: str) -> tuple[str, ...]:
-    """Return the words of a query, each once."""
-    return tuple(dict.fromkeys(query.split()))[:MAX_WORDS]
+    """Return the words of a query, folded, each once."""
+    return tuple(dict.fromkeys(fold(query).split()))[:MAX_WORDS]
 
 
 def search_batch(
@@ -117,8 +118,13 @@ def _messages(
 def _may_say(session: Session, column: Any, words: Sequence[str]) -> list[ColumnElement[bool]]:
     """Build the conditions that JSON text may hold the words: what they sort out certainly does not."""
     # SQLite's LIKE takes no notice of capitals by itself, and is far faster so.
-    like = column.ilike if session.get_bind().dialect.name == "postgresql" else column.like
-    return [like(f"%{''.join(map(_pattern, word))}%", escape="!") for word in words]
+    postgresql = session.get_bind().dialect.name == "postgresql"
+    like = column.ilike if postgresql else column.like
+    said = [like(f"%{''.join(map(_pattern, word))}%", escape="!") for word in words]
+    # A letter may carry an accent, or have another form, only where something is not ASCII.
+    accented = column.op("~")("[^\x01-\x7f]") if postgresql else column.op("GLOB")("*[^\x01-\x7f]*")
+    loose = [like(f"%{''.join(map(_loose_pattern, word))}%", escape="!") for word in words]
+    return [or_(and_(*said), and_(accented, *loose))]
 
 
 def _pattern(character: str) -> str:
@@ -130,12 +136,17 @@ def _pattern(character: str) -> str:
     return character if character.isascii() or character.lower() == character.upper() else "_"
 
 
+def _loose_pattern(character: str) -> str:
+    """Match a character in each form that folds to it; those of CJK text have one form in practice."""
+    is_cjk = character > "\u2e7f" and character.isprintable() and character.lower() == character.upper()
+    return character if is_cjk else "%"
+
+
 def _said(text: str, words: Sequence[str]) -> str:
     """Return a snippet of a text that says all the words; "" for one that does not."""
     line = " ".join(text.split())
-    places = [re.search(re.escape(word), line, re.IGNORECASE) for word in words]
-    found = [place for place in places if place]
-    return _snippet(line, min(place.start() for place in found)) if len(found) == len(places) else ""
+    at = find_folded(line, words)
+    return "" if at is None else _snippet(line, at)
 
 
 def _snippet(line: str, at: int) -> str:

@@ -26,6 +26,7 @@ FILES = (
     "editing.js",
     "entities.js",
     "files.jsx",
+    "fold.js",
     "going.js",
     "hold.js",
     "looks.js",

@@ -12,11 +12,12 @@ import SquarePen from "lucide-react/dist/esm/icons/square-pen.mjs";
 import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
 import { useLanguage, useWords } from "../../words/words.js";
 import { ago } from "./dates.js";
+import { fold, split } from "./fold.js";
 
 const NEWEST = 6;
 const ICONS = { archive: Archive, hit: MessageSquare, inbox: Inbox, new: SquarePen, schedules: CalendarClock, settings: Settings, theme: SunMoon, thread: MessagesSquare, usage: ChartColumn };
 
-const says = (text, words) => words.toLowerCase().split(" ").every((word) => text.toLowerCase().includes(word));
+const says = (text, words) => fold(words).split(" ").every((word) => fold(text).includes(word));
 
 /** The options for what is written in the field, in order; `group` is where each stands. */
 export function optionsFor(words, commands, rows, hits) {
@@ -43,8 +44,7 @@ export function optionsFor(words, commands, rows, hits) {
 /** A text with the words of a search marked in it. */
 function Marked({ text, words }) {
   if (!words) return text;
-  const escaped = words.split(" ").map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  const pieces = text.split(new RegExp(`(${escaped.join("|")})`, "giu"));
+  const pieces = split(text, words.split(" "));
   return pieces.map((piece, i) => (i % 2 ? <mark key={i}>{piece}</mark> : piece));
 }
 

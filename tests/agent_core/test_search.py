@@ -97,6 +97,41 @@ async def test_every_character_means_itself(path: Path, said: str, query: str) -
             assert len(await api.search(word * 2)) <= 1
 
 
+ACCENTED = [
+    ("Meet me at the café", "cafe"),
+    ("Meet me at the cafe", "CAFÉ"),
+    ("Meet me at the cafe\u0301", "café"),
+    ("Zażółć gęślą jaźń", "zazolc gesla"),
+    ("Søren ate Smørrebrød", "smorrebrod"),
+    ("die Straße", "strasse"),
+    ("ＡＢＣ株式会社", "abc株式"),
+    ("ёлка", "елка"),
+    ("שָׁלוֹם", "שלום"),
+    ("İstanbul ve Işık", "istanbul isik"),
+    ("Ἀθῆναι", "αθηναι"),
+    ("Việt Nam đẹp", "viet dep"),
+]
+
+
+@pytest.mark.parametrize(("said", "query"), ACCENTED)
+async def test_search_takes_no_notice_of_accents(path: Path, said: str, query: str) -> None:
+    async with agent_on(path, []) as api:
+        await place(api, "this", "x " * 400 + said)
+        await place(api, "that", "Some hay, ünd more", "か and not the other")
+        assert where(await api.search(query)) == [("this", "this-0")]
+        (hit,) = await api.search(query)
+        assert said in hit.snippet
+        await place(api, said, "Hi")
+        assert [thread.title for thread in await api.list_threads(query=query.split()[0])] == [said]
+
+
+async def test_search_tells_apart_what_a_mark_makes_another_letter(path: Path) -> None:
+    async with agent_on(path, []) as api:
+        await place(api, "this", "が")
+        assert await api.search("か") == []
+        assert where(await api.search("が")) == [("this", "this-0")]
+
+
 @pytest.mark.parametrize("query", ["", "   ", "\n"])
 async def test_a_blank_query_finds_nothing(path: Path, query: str) -> None:
     async with agent_on(path, []) as api:

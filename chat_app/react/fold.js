@@ -1,0 +1,39 @@
+// Compare words as the server's search does (agent_core/plain_text.py): without accents and capitals.
+
+const ACCENTS = /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065f\u0670]/g;
+const STROKES = { ß: "ss", đ: "d", ħ: "h", ł: "l", ø: "o", ŧ: "t", ı: "i" };
+
+export const fold = (text) =>
+  text
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(ACCENTS, "")
+    .normalize("NFKC")
+    .replace(/[ßđħłøŧı]/g, (letter) => STROKES[letter]);
+
+/** Split `text` so that every second piece is one of the words, whatever its accents and capitals. */
+export function split(text, words) {
+  const wanted = words.map(fold).filter(Boolean);
+  let folded = "";
+  const ends = []; // for each folded character, where the text's own one begins and ends
+  let at = 0;
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    for (const unit of fold(segment)) for (let i = 0; i < unit.length; i += 1) ends.push([at, at + segment.length]);
+    folded += fold(segment);
+    at += segment.length;
+  }
+  const pieces = [];
+  let last = 0;
+  for (let from = 0; from < folded.length; ) {
+    const word = wanted.find((each) => folded.startsWith(each, from));
+    if (!word) {
+      from += 1;
+      continue;
+    }
+    const [start, end] = [ends[from][0], ends[from + word.length - 1][1]];
+    if (start >= last) pieces.push(text.slice(last, start), text.slice(start, end));
+    last = Math.max(last, end);
+    from += word.length;
+  }
+  return [...pieces, text.slice(last)];
+}

