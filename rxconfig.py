@@ -32,6 +32,7 @@ config = rx.Config(
     frontend_port=settings.port,
     backend_port=settings.port,
     backend_host=settings.host,
+    cors_allowed_origins=(),  # the guard before Reflex knows who may ask (chat_app/serve/site.py)
     state_manager_mode=constants.StateManagerMode.MEMORY,
     telemetry_enabled=False,
     show_built_with_reflex=False,

@@ -11,6 +11,7 @@ from chat_app.pages.schedules import ON_LOAD as ON_SCHEDULES
 from chat_app.pages.schedules import schedules
 from chat_app.pages.settings import BESIDE, ON_SETTINGS, ON_USAGE, settings, usage
 from chat_app.react.beside import DENSITY_FIRST
+from chat_app.serve.site import Site
 from chat_app.settings import load_settings
 from chat_app.state import Inbox, Stream, ThreadList
 from chat_app.state.service import lifespan
@@ -29,7 +30,7 @@ def titled(key: str) -> rx.Var[str]:
 
 extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn
 
-app = rx.App(
+app = Site(
     stylesheets=stylesheets(),
     head_components=[
         rx.el.style(token_sheet()),

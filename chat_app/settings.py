@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from dotenv import load_dotenv
 
 from agent_core.errors import ValidationError
+from chat_app.origins import Origin, parse_address
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -30,6 +31,11 @@ class Variable:
 VARIABLES = (
     Variable("CHAT_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 opens the app to the network."),
     Variable("CHAT_PORT", "3000", "Port of the pages and of everything else."),
+    Variable(
+        "CHAT_ORIGINS",
+        "this machine's own",
+        "Addresses the app is reached at through a proxy or by name, such as https://agents.example.org.",
+    ),
     Variable("CHAT_DATA_DIR", "data", "Folder for the database and the demo's outbox."),
     Variable(
         "CHAT_DATABASE_URL",
@@ -56,6 +62,8 @@ class Settings:
     Attributes:
         host: address to listen on.
         port: 1 to 65535.
+        origins: further origins that the app is reached at.
+        base_path: the path below which it is reached, such as /agents; "" for none.
         data_dir: absolute; it need not exist yet.
         database_url: SQLAlchemy URL.
         model: what CHAT_MODEL says, None to look for one.
@@ -68,6 +76,8 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 3000
+    origins: tuple[Origin, ...] = ()
+    base_path: str = ""
     data_dir: Path = Path("data")
     database_url: str = "sqlite:///data/agents.db"
     model: str | None = None
@@ -96,9 +106,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     values = {name: value.strip() for name, value in environ.items() if value.strip()}
     data_dir = _data_dir(values.get("CHAT_DATA_DIR", "data"))
+    origins, base_path = _origins(values.get("CHAT_ORIGINS", ""))
     return Settings(
         host=values.get("CHAT_HOST", "127.0.0.1"),
         port=_port(values.get("CHAT_PORT", "3000")),
+        origins=origins,
+        base_path=base_path,
         data_dir=data_dir,
         database_url=_database_url(values.get("CHAT_DATABASE_URL"), data_dir),
         model=values.get("CHAT_MODEL"),
@@ -122,6 +135,26 @@ def _port(value: str) -> int:
     if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
         raise ValidationError(f"CHAT_PORT is {value!r}; it must be a number from 1 to 65535, such as 3000.")
     return int(value)
+
+
+def _origins(value: str) -> tuple[tuple[Origin, ...], str]:
+    origins: list[Origin] = []
+    paths: list[str] = []
+    for text in filter(None, map(str.strip, value.split(","))):
+        address = parse_address(text)
+        if address is None:
+            raise ValidationError(
+                f"CHAT_ORIGINS has {text!r} in it; it must be addresses with commas between them, each a "
+                "scheme, a name and at most a port and a path, such as https://agents.example.org:8443."
+            )
+        origins.append(address[0])
+        paths.append(address[1])
+    if len(set(paths)) > 1:
+        raise ValidationError(
+            f"CHAT_ORIGINS is {value!r}; all its addresses must have the same path, "
+            "for the app lies below one path only."
+        )
+    return tuple(origins), paths[0] if paths else ""
 
 
 def _data_dir(value: str) -> Path:

@@ -118,3 +118,34 @@ def test_the_example_file_names_the_variables_a_person_sets():
 )
 def test_a_password_is_not_printed(url: str, name: str):
     assert named(url) == name
+
+
+def test_origins_are_read_with_the_one_path_they_share():
+    settings = read_settings(
+        {"CHAT_ORIGINS": " https://Agents.example.org/agents/ ,http://10.0.0.7:8080/agents,"}
+    )
+    assert [str(origin) for origin in settings.origins] == [
+        "https://agents.example.org",
+        "http://10.0.0.7:8080",
+    ]
+    assert settings.base_path == "/agents"
+    assert read_settings({"CHAT_ORIGINS": "https://agents.example.org"}).base_path == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("*", "'*'"),
+        ("https://a.example.org,https://*.example.org", "'https://*.example.org'"),
+        ("agents.example.org", "'agents.example.org'"),
+        ("null", "'null'"),
+        ("https://a.example.org/?next=1", "'https://a.example.org/?next=1'"),
+        ("https://ada@a.example.org", "'https://ada@a.example.org'"),
+        ("https://a.example.org/agents,http://localhost:3000", "the same path"),
+    ],
+)
+def test_origins_that_are_none_are_refused_in_one_sentence(value: str, named: str):
+    with pytest.raises(ValidationError, match="CHAT_ORIGINS") as caught:
+        read_settings({"CHAT_ORIGINS": value})
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
