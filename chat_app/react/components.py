@@ -26,7 +26,6 @@ FILES = (
     "editing.js",
     "entities.js",
     "files.jsx",
-    "fold.js",
     "going.js",
     "hold.js",
     "looks.js",

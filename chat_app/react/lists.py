@@ -8,6 +8,7 @@ from chat_app.state.view import HitView, ThreadPatch
 
 FILES = (
     "dates.js",
+    "fold.js",
     "menu.jsx",
     "palette.jsx",
     "results.jsx",
