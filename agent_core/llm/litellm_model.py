@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, cast
 
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, Usage
 from agent_core.llm.direct import Reading, direct, refuse_holes
 from agent_core.llm.errors import to_model_error
 from agent_core.llm.library import litellm_module, loaded
+from agent_core.llm.outgoing import Outgoing, outgoing, refused_tools
 from agent_core.llm.reading import ObjectReader
+from agent_core.llm.rules import Rules, rules_for
+from agent_core.llm.table import provider_of, sees_pictures
 from agent_core.llm.tokens import context_window, count_tokens
-from agent_core.llm.twins import needs_split, split_twins
 
 READ_TIMEOUT = 300.0
 """Seconds a provider may stay silent between two reads; litellm's own default is 6,000."""
@@ -45,15 +47,16 @@ class LitellmModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Yield the answer's events; see `ModelAdapter.stream`."""
         litellm = await litellm_module()
+        sent = self._outgoing(litellm, request)
         try:
-            answer = await litellm.acompletion(**self._arguments(request))
+            answer = await litellm.acompletion(**self._arguments(request, sent))
         except Exception as error:
             raise self._translate(error) from error
         try:
             reading = await self._reading(litellm, answer)
             async with contextlib.aclosing(reading.events()) as events:
                 async for event in events:
-                    yield event
+                    yield sent.named(event)
         except Exception as error:
             raise self._translate(error) from error
         finally:
@@ -83,18 +86,36 @@ class LitellmModel:
         """Return how many tokens a text has, once `context_window` was asked; see `SizedModel`."""
         return count_tokens(loaded(), self.name, text)
 
-    def _arguments(self, request: ModelRequest) -> dict[str, Any]:
-        tools = {"tools": request.tools} if request.tools else {}
-        messages = split_twins(request.messages) if needs_split(self.name) else request.messages
+    def refused_tools(self, tools: Sequence[dict[str, Any]]) -> dict[str, str]:
+        """Return which of some tools, in OpenAI's form, this model cannot be offered, by name, and why."""
+        return refused_tools(tools, self._rules(loaded(), self.options))
+
+    def _rules(self, litellm: Any, options: Mapping[str, Any]) -> Rules:
+        provider, model = provider_of(litellm, self.name, options)
+        address = options.get("api_base") or options.get("base_url")
+        return rules_for(provider, model, address, thinks=_is_told_to_think(options))
+
+    def _outgoing(self, litellm: Any, request: ModelRequest) -> Outgoing:
+        options = {**self.options, **request.options}
+        return outgoing(
+            request,
+            self._rules(litellm, options),
+            model=self.name,
+            sees=sees_pictures(litellm, self.name),
+            choice=options.get("tool_choice"),
+        )
+
+    def _arguments(self, request: ModelRequest, sent: Outgoing) -> dict[str, Any]:
         return {
             "timeout": READ_TIMEOUT,
             "drop_params": True,
             **self.options,
             **request.options,
-            **tools,
+            **sent.options,
+            **({"tools": sent.tools} if sent.tools else {}),
             **_OURS,
             "model": self.name,
-            "messages": messages,
+            "messages": sent.messages,
         }
 
     def _translate(self, error: Exception) -> Exception:
@@ -102,6 +123,12 @@ class LitellmModel:
 
     def _secrets(self) -> list[str]:
         return [value for name, value in self.options.items() if "key" in name and isinstance(value, str)]
+
+
+def _is_told_to_think(options: Mapping[str, Any]) -> bool:
+    thinking: Any = options.get("thinking")
+    asked = isinstance(thinking, Mapping) and cast("Mapping[str, Any]", thinking).get("type") == "enabled"
+    return asked or options.get("reasoning_effort") not in (None, "none")
 
 
 class _Wrapped:

@@ -16,11 +16,6 @@ from typing import Any
 Provider = dict[str, Any]
 
 
-def needs_split(model: str) -> bool:
-    """Tell whether litellm sends a model's requests in Gemini's dialect."""
-    return "gemini" in model.lower()
-
-
 def split_twins(messages: Sequence[Provider]) -> list[Provider]:
     """Return a paired history in which no step calls a tool twice with the same arguments."""
     split: list[Provider] = []

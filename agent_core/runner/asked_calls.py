@@ -9,6 +9,7 @@ from agent_core.agent import Agent
 from agent_core.errors import ValidationError
 from agent_core.loop import StepResult, ToolRequest
 from agent_core.messages import Part
+from agent_core.naming import find_tool
 from agent_core.states import CallStatus
 from agent_core.store.calls import NewCall
 from agent_core.store.rows import dump
@@ -18,7 +19,8 @@ from agent_core.tools import parse_arguments
 def planned(agent: Agent, result: StepResult) -> tuple[list[Part], list[NewCall]]:
     """Return the parts as they are stored and the calls to create.
 
-    A tool part is stored as a reference: its input and outcome stand in the call's own row.
+    A tool part is stored as a reference: its input and outcome stand in the call's own row. It keeps the
+    name that the model wrote, for people to see; the call has the name of the tool.
     """
     calls = [_new_call(agent, request) for request in result.tool_requests]
     parts = [
@@ -29,18 +31,19 @@ def planned(agent: Agent, result: StepResult) -> tuple[list[Part], list[NewCall]
 
 
 def _new_call(agent: Agent, request: ToolRequest) -> NewCall:
-    tool = agent.tools.get(request.name)
-    if tool is None:
+    name = find_tool(request.name, agent.tools)
+    if name is None:
         known = ", ".join(agent.tools) or "none"
         error = f"There is no tool {request.name!r}; the tools are: {known}."
         return NewCall(request.id, request.name, _as_json(request.arguments), CallStatus.FAILED, error)
+    tool = agent.tools[name]
     try:
         arguments = parse_arguments(tool, request.arguments)
     except ValidationError as error:
         text = _as_json(request.arguments)
-        return NewCall(request.id, request.name, text, CallStatus.FAILED, str(error))
+        return NewCall(request.id, name, text, CallStatus.FAILED, str(error))
     status = CallStatus.APPROVAL if tool.needs_approval else CallStatus.PENDING
-    return NewCall(request.id, request.name, dump(arguments), status)
+    return NewCall(request.id, name, dump(arguments), status)
 
 
 def _as_json(arguments: str) -> str:

@@ -11,6 +11,7 @@ from agent_core.context import ContextRequest, ContextResult
 from agent_core.gate import clean_json
 from agent_core.history import NOTE, repair, take_note
 from agent_core.llm.base import ModelRequest, Usage
+from agent_core.llm.wire import fit_names
 from agent_core.messages import Chunk
 
 
@@ -46,5 +47,6 @@ async def prepare_request(agent: Agent, thread_id: str, history: list[dict[str, 
     if agent.transform_messages is not None:
         changed = agent.transform_messages(list(messages))
         messages = repair(await changed if inspect.isawaitable(changed) else changed)
+    messages = fit_names(messages, agent.tools)
     opening = [] if fitted.note is None else [{"type": NOTE, "data": clean_json(fitted.note)}]
     return Prepared(ModelRequest(messages, agent.tool_schemas, agent.model_options), opening, fitted.usage)

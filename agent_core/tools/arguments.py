@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, cast
 
@@ -11,11 +12,14 @@ from pydantic_core import from_json
 
 from agent_core.errors import ValidationError
 from agent_core.tools.json_schema import JsonSchema
+from agent_core.tools.mending import mended
 from agent_core.tools.tool import Tool
 
 
 def parse_arguments(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
     """Return the arguments as the plain JSON that was written, once they are known to be valid.
+
+    What was written as text where the tool takes no text, such as "[1, 2]" for a list, is that list.
 
     Args:
         tool: the tool that is called.
@@ -25,6 +29,11 @@ def parse_arguments(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, A
         ValidationError: with a sentence that tells the model what to write instead.
     """
     arguments = _read(tool, raw)
+    better = mended(arguments, tool.parameters)
+    if better != arguments or json.dumps(better) != json.dumps(arguments):  # 1 equals True
+        with contextlib.suppress(ValidationError):
+            validate(tool, better)
+            return better
     validate(tool, arguments)
     return arguments
 
@@ -56,6 +65,8 @@ def _read(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
     try:
         text = raw if isinstance(raw, str) else json.dumps(raw or {}, allow_nan=False)
         arguments: Any = from_json(text if text.strip() else "{}", allow_inf_nan=False)
+        if isinstance(arguments, str):  # some models write the JSON as a JSON string
+            arguments = from_json(arguments, allow_inf_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
         raise _refused(tool, f"they are not JSON ({error})") from error
     if not isinstance(arguments, dict):

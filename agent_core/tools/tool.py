@@ -69,6 +69,11 @@ class Tool:
         return argument_names(self.args_model)
 
     @functools.cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The JSON schema of the arguments, as the model is shown it."""
+        return self.schema()["function"]["parameters"]
+
+    @functools.cached_property
     def _schema(self) -> str:
         if isinstance(self.args_model, JsonSchema):
             schema = self.args_model.schema

@@ -1,0 +1,136 @@
+"""A request as it goes out: messages and tools in the form of the provider that is asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from agent_core.llm.base import ModelEvent, ModelRequest, ToolCallDelta
+from agent_core.llm.rules import Rules
+from agent_core.llm.wire import Provider, fit, name_on_wire
+
+_log = logging.getLogger(__name__)
+
+MAX_SCHEMA_BYTES = 64 << 10
+"""The longest schema of a tool, in bytes of JSON, as the provider gets it."""
+
+_warned: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is sent.
+
+    Attributes:
+        messages: in the provider's form.
+        tools: those that can be sent.
+        options: changes to the request's options.
+        names: of tools that are sent under another name, the agent's name by the sent one.
+    """
+
+    messages: list[Provider]
+    tools: list[Provider]
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def named(self, event: ModelEvent) -> ModelEvent:
+        """Return an event of the answer with the agent's name of the tool."""
+        if not self.names or not isinstance(event, ToolCallDelta) or event.name is None:
+            return event
+        return replace(event, name=self.names.get(event.name, event.name))
+
+
+def outgoing(
+    request: ModelRequest, rules: Rules, *, model: str = "", sees: bool | None = None, choice: Any = None
+) -> Outgoing:
+    """Return a request as a provider with these rules takes it.
+
+    Args:
+        request: what the model is asked.
+        rules: the provider's.
+        model: the model's name, for the log.
+        sees: whether it looks at pictures; None: nobody knows.
+        choice: the option `tool_choice`, which may name a tool.
+    """
+    refused = refused_tools(request.tools, rules)
+    for name, reason in refused.items():
+        if (model, name) not in _warned:
+            _warned.add((model, name))
+            _log.warning("The tool %s is not offered to %s: %s", name, model or "the model", reason)
+    tools = [tool for tool in request.tools if _name(tool) not in refused]
+    names = {tool_name: name_on_wire(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
+    messages = fit(request.messages, names, rules, sees=sees)
+    changed = {sent: name for name, sent in names.items() if sent != name}
+    if not changed:
+        return Outgoing(messages, tools)
+    renamed = [_renamed(tool, names) for tool in tools]
+    options = {"tool_choice": _renamed(cast(Provider, choice), names)} if isinstance(choice, Mapping) else {}
+    return Outgoing(messages, renamed, options, changed)
+
+
+def refused_tools(tools: Sequence[Provider], rules: Rules) -> dict[str, str]:
+    """Return why tools cannot be sent to a provider with these rules, by their names."""
+    refused: dict[str, str] = {}
+    for tool in tools:
+        schema = _function(tool).get("parameters")
+        if schema and schema_size(schema, inline=rules.inlines) > MAX_SCHEMA_BYTES:
+            how = "once its references are written out " if rules.inlines else ""
+            refused[_name(tool)] = (
+                f"the schema of its arguments is {how}longer than {MAX_SCHEMA_BYTES:,} bytes. Make it smaller."
+            )
+    return refused
+
+
+def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> int:
+    """Return about how many bytes of JSON a schema is sent as; counting ends where it is more than `most`.
+
+    Args:
+        schema: a JSON schema.
+        inline: whether each `$ref` is sent as what it refers to, up to where it refers to itself.
+        most: the size from which the exact one is of no interest.
+    """
+    size = 0
+    waiting: list[tuple[Any, Mapping[str, Any], frozenset[str]]] = [(schema, {}, frozenset())]
+    while waiting and size <= most:
+        node, known, within = waiting.pop()
+        if isinstance(node, Mapping):
+            fields = cast("Mapping[str, Any]", node)
+            known = {**known, **_definitions(fields)} if inline else known
+            target = str(fields["$ref"]).rpartition("/")[2] if inline and "$ref" in fields else ""
+            if target in known and target not in within:
+                waiting.append((known[target], known, within | {target}))
+                continue
+            size += 2 + sum(len(str(key)) + 4 for key in fields)
+            waiting += [(value, known, within) for value in fields.values()]
+        elif isinstance(node, list | tuple):
+            items = cast("Sequence[Any]", node)
+            size += 2 + 2 * len(items)
+            waiting += [(value, known, within) for value in items]
+        else:
+            size += len(str(node).encode("utf-8", "surrogatepass")) + 2
+    return size
+
+
+def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key in ("$defs", "definitions"):
+        if isinstance(schema.get(key), Mapping):
+            found |= schema[key]
+    return found
+
+
+def _function(tool: Provider) -> Provider:
+    function: Any = tool.get("function")
+    return cast(Provider, function) if isinstance(function, dict) else {}
+
+
+def _name(tool: Provider) -> str:
+    return str(_function(tool).get("name") or "")
+
+
+def _renamed(tool: Provider, names: Mapping[str, str]) -> Provider:
+    """Return a tool, or the choice of one, with the name it is sent under."""
+    name = _name(tool)
+    return {**tool, "function": {**_function(tool), "name": names[name]}} if name in names else tool

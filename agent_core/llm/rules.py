@@ -1,0 +1,209 @@
+"""The rules of the providers: what a request may hold, by the provider that is asked.
+
+One table. Each entry was taken from what the provider's API refuses, in the words of its answers:
+
+- Anthropic: `tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'`, "text content blocks must be
+  non-empty", "This model does not support assistant message prefill".
+- OpenAI: `function.name … '^[a-zA-Z0-9_-]+$'`, "tool_calls[0].id: string too long. Expected … maximum length
+  40", "Image URLs are only allowed for messages with role 'user'".
+- Gemini: "Invalid function name. Must start with a letter or an underscore", "Please ensure that single turn
+  requests end with a user role", "Function call is missing a thought_signature".
+- Mistral: "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9", "Unexpected role 'user' after
+  role 'tool'", "Expected last role User or Tool".
+- DeepSeek: "does not support successive user or assistant messages", "The reasoning_content in the thinking
+  mode must be passed back to the API".
+- Moonshot: "function name is invalid, must start with a letter", "reasoning_content is missing in assistant
+  tool call message".
+- xAI: "Each message must have at least one content element".
+- Groq and Cerebras: "property 'reasoning_content' is unsupported".
+- vLLM, llama.cpp and others that run a model's chat template: "Conversation roles must alternate",
+  "System message must be at the beginning".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+_ANY_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LETTER_FIRST = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_SHORT_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_NINE = re.compile(r"[A-Za-z0-9]{9}")
+_ANY_ID = re.compile(r".+", re.S)
+
+PICTURES = frozenset({"image"})
+PICTURES_AND_FILES = frozenset({"image", "file"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a provider takes; the defaults are what every known one takes.
+
+    Attributes:
+        names: the form of a tool's name.
+        ids: the form of a tool call's id.
+        one_system: system messages may stand at the beginning only, as one.
+        alternate: neither the person nor the model may speak twice in a row.
+        user_after_outcome: a person's message may follow an outcome.
+        content_of_calls: the content of an assistant message that only calls.
+        blank_outcome: what is sent in place of an empty outcome.
+        media: kinds of files that it takes in a person's message: image, file (PDF).
+        outcome_media: it takes pictures in an outcome; else they follow as a person's message.
+        needs_tools: calls in the history are refused unless the request declares tools.
+        inlines: `$ref`s in the schemas of tools are replaced by what they refer to, before it is sent.
+        distinct_calls: no step may call a tool twice with the same arguments.
+        own: fields of an assistant message that the provider itself has made and takes back.
+        owned_of_call: the same of a tool call.
+        owed: what an assistant message with calls must have, and what is sent where it is missing.
+        owed_of_call: the same of the first call of such a message.
+    """
+
+    names: re.Pattern[str] = _LETTER_FIRST
+    ids: re.Pattern[str] = _SHORT_ID
+    one_system: bool = True
+    alternate: bool = True
+    user_after_outcome: bool = True
+    content_of_calls: str | None = None
+    blank_outcome: str = "(no output)"
+    media: frozenset[str] = PICTURES
+    outcome_media: bool = False
+    needs_tools: bool = False
+    inlines: bool = False
+    distinct_calls: bool = False
+    own: frozenset[str] = frozenset()
+    owned_of_call: frozenset[str] = frozenset()
+    owed: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    owed_of_call: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+COMPATIBLE = Rules(own=frozenset({"reasoning_content"}))
+"""Servers that speak OpenAI's dialect and of which nothing else is known."""
+
+_SKIPPED: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+"""Google's own placeholder for the signature of a call that another model made.
+https://ai.google.dev/gemini-api/docs/thought-signatures"""
+
+_MADE_BY_OPENAI: dict[str, Any] = {
+    "names": _ANY_NAME,
+    "one_system": False,
+    "alternate": False,
+    "blank_outcome": "",
+    "media": PICTURES_AND_FILES,
+}
+
+RULES: dict[str, Rules] = {
+    "openai": Rules(**_MADE_BY_OPENAI),
+    "azure": Rules(**_MADE_BY_OPENAI),
+    "anthropic": Rules(
+        names=_ANY_NAME,
+        ids=re.compile(r"[A-Za-z0-9_-]{1,64}"),
+        one_system=False,  # litellm sends them apart from the messages
+        alternate=False,  # it joins them, too
+        blank_outcome="",
+        media=PICTURES_AND_FILES,
+        outcome_media=True,
+        needs_tools=True,
+        own=frozenset({"thinking_blocks"}),
+    ),
+    "gemini": Rules(
+        names=re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}"),
+        ids=_ANY_ID,
+        one_system=False,
+        alternate=False,
+        blank_outcome="",
+        media=PICTURES_AND_FILES,
+        outcome_media=True,
+        inlines=True,
+        distinct_calls=True,
+        owned_of_call=frozenset({"provider_specific_fields"}),
+    ),
+    "gemini_openai": Rules(
+        owned_of_call=frozenset({"extra_content"}),
+        owed_of_call={"extra_content": _SKIPPED},
+    ),
+    "mistral": Rules(ids=_NINE, user_after_outcome=False),
+    "deepseek": Rules(
+        content_of_calls="",
+        own=frozenset({"reasoning_content"}),
+        owed={"reasoning_content": " "},
+    ),
+    "moonshot": Rules(own=frozenset({"reasoning_content"}), owed={"reasoning_content": " "}),
+    "groq": Rules(one_system=False),
+    "cerebras": Rules(media=frozenset(), own=frozenset({"reasoning"})),
+    "xai": Rules(content_of_calls="", one_system=False),
+    "openrouter": Rules(
+        media=PICTURES_AND_FILES, own=frozenset({"reasoning", "reasoning_details", "reasoning_content"})
+    ),
+    "ollama": Rules(ids=_ANY_ID, blank_outcome="", own=frozenset({"reasoning_content"})),
+    "hosted_vllm": COMPATIBLE,
+}
+"""The table, by litellm's name of the provider; `gemini_openai` is Gemini's OpenAI endpoint."""
+
+_SAME = {
+    "ollama_chat": "ollama",
+    "vertex_ai": "gemini",
+    "vertex_ai_beta": "gemini",
+    "text-completion-openai": "openai",
+    "azure_ai": "openai",
+    "bedrock": "anthropic",
+    "codestral": "mistral",
+}
+_HOSTS = {
+    "api.openai.com": "openai",
+    "openai.azure.com": "openai",
+    "generativelanguage.googleapis.com": "gemini_openai",
+    "api.mistral.ai": "mistral",
+    "api.deepseek.com": "deepseek",
+    "api.moonshot.": "moonshot",
+    "api.groq.com": "groq",
+    "api.cerebras.ai": "cerebras",
+    "api.x.ai": "xai",
+    "openrouter.ai": "openrouter",
+}
+_OPENAI_MODELS = re.compile(r"(chat)?gpt-\d|o[1-9](-|$)|chatgpt-")
+_MODELS = (
+    (re.compile(r"gemini"), "gemini_openai"),
+    (re.compile(r"mi[sx]tral|codestral|devstral|magistral|pixtral"), "mistral"),
+    (re.compile(r"deepseek"), "deepseek"),
+    (re.compile(r"kimi|moonshot"), "moonshot"),
+    (re.compile(r"grok-"), "xai"),
+)
+_THINKS = re.compile(r"deepseek-(reasoner|r1|v[4-9])|kimi-(?!k2-(0|instruct|turbo))|thinking")
+"""Models of DeepSeek and Moonshot that think unless they are told not to."""
+
+
+def rules_for(provider: str, model: str, api_base: str | None = None, *, thinks: bool = False) -> Rules:
+    """Return the rules of the provider that a request goes to.
+
+    Args:
+        provider: litellm's name of the provider; of an unknown one the safest rules are returned.
+        model: the model's name at the provider.
+        api_base: the address of the server, where it is not the provider's own.
+        thinks: the request asks the model to think.
+    """
+    model = model.lower()
+    family = _SAME.get(provider, provider)
+    if family == "openai" and api_base:
+        family = _by_address(api_base.lower(), model)
+    rules = RULES.get(family, COMPATIBLE)
+    if family in ("gemini", "bedrock") and "claude" in model:
+        rules = RULES["anthropic"]  # Google and Amazon sell it, too
+    if family in ("deepseek", "moonshot") and not (thinks or _THINKS.search(model)):
+        rules = replace(rules, owed={})
+    if family == "gemini_openai" and "gemini-2" in model:
+        rules = replace(rules, owed_of_call={})
+    if rules.user_after_outcome and _MODELS[1][0].search(model) and family != "openai":
+        # Whoever serves a model of Mistral's checks with Mistral's library.
+        rules = replace(rules, ids=_NINE, user_after_outcome=False, alternate=True, one_system=True)
+    return rules
+
+
+def _by_address(address: str, model: str) -> str:
+    for host, family in _HOSTS.items():
+        if host in address:
+            return family
+    if _OPENAI_MODELS.match(model):
+        return "openai"
+    return next((family for pattern, family in _MODELS if pattern.search(model)), "compatible")

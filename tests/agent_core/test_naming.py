@@ -1,0 +1,106 @@
+"""Garbled names of tools: which of them are plain, and what is sent in place of the others."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_core.naming import WIRE_NAME, find_tool, wire_name
+
+TOOLS = ["get_weather", "send_mail", "Send-Mail-Now", "list"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "get_weather",
+        "functions.get_weather",
+        "functions.get_weather:0",
+        "functions::get_weather",
+        "function/get_weather",
+        "default_api:get_weather",
+        "default_api.get_weather",
+        "tools.weather.get_weather",
+        "get_weather<|channel|>analysis",
+        "get_weather<|channel|>commentary",
+        "get_weather<|constrain|>json",
+        "<|channel|>commentary to=functions.get_weather<|message|>",
+        "to=functions.get_weather",
+        "<tool_call>get_weather",
+        "<function=get_weather>",
+        "[TOOL_CALLS]get_weather",
+        "get_weather[ARGS]",
+        " get_weather ",
+        "get_weather\n",
+        "`get_weather`",
+        '"get_weather"',
+        "get_weather()",
+        "get_weather:",
+        "get-weather",
+        "GetWeather",
+        "getWeather",
+        "GET_WEATHER",
+        "get_weatherget_weather",
+        "functions.getWeather",
+    ],
+)
+def test_plain_name_is_the_tool(written: str):
+    assert find_tool(written, TOOLS) == "get_weather"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        " ",
+        "<|channel|>",
+        "nothing",
+        "weather",
+        "get_weather_now",
+        "forget_weather",
+        "get_weather send_mail",
+        "get_weather.send_mail.x",
+        "send_mail.get_weather",
+        "get_weather<|channel|>send_mail",
+        "get_weather, send_mail",
+        "never get_weather",
+        "get_weather; rm -rf /",
+        "get_weather({})x",
+        "list_all",
+        "x" * 10_000 + ".get_weather",
+        "\ud800",
+    ],
+)
+def test_ambiguous_name_is_no_tool(written: str):
+    assert find_tool(written, TOOLS) is None
+
+
+def test_spelling_of_two_tools_is_neither():
+    assert find_tool("getweather", ["get_weather", "get-weather"]) is None
+    assert find_tool("get-weather", ["get_weather", "get-weather"]) == "get-weather"
+    assert find_tool("functions.GetWeather", ["get_weather", "get-weather"]) is None
+
+
+def test_exact_name_wins_over_a_likeness():
+    assert find_tool("a-list", ["a-list", "list"]) == "a-list"
+
+
+@given(st.lists(st.text(max_size=90), max_size=6, unique=True))
+def test_wire_names_fit_and_tell_names_apart(names: list[str]):
+    sent = [wire_name(name) for name in names]
+    assert all(WIRE_NAME.fullmatch(name) for name in sent)
+    assert len(set(sent)) == len(sent)
+    assert [wire_name(name) for name in sent] == sent
+
+
+def test_wire_name_stays_readable():
+    assert re.fullmatch(r"get_weather_now_[0-9a-f]{8}", wire_name("get weather.now"))
+    assert len(wire_name("n" * 80)) <= 64
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_looked_at_without_an_error(written: str):
+    assert find_tool(written, TOOLS) in {None, *TOOLS}
