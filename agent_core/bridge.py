@@ -9,11 +9,11 @@ costs time and nothing else: the lease decides, and the scheduler looks at what 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agent_core.errors import ValidationError
+from agent_core.logs import get_logger
 from agent_core.workpool import Workpool
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Deliver = Callable[[str], Awaitable[None]]
 _PATIENCE = 1.0  # seconds that a due wake-up is left to the engine before the scheduler takes it
 _AGAIN = 1.0  # seconds until an engine that stopped is started again
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 @runtime_checkable

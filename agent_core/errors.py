@@ -8,7 +8,10 @@ so nothing above `llm` or `store` needs to know them.
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, cast
+
+from agent_core.redaction import hide_secrets
 
 ModelErrorKind = Literal[
     "network",
@@ -129,17 +132,45 @@ class ModelError(AgentCoreError):
 
 MAX_WORDS = 10_000
 """The longest words of an error that are kept, in characters: people and the model read them."""
+_MOST_READ = 20 * MAX_WORDS  # characters in which secrets are looked for
 
 
-def words_of(error: BaseException) -> str:
-    """Return what an error says, or its kind where it says nothing."""
+def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
+    """Return what an error says, its secrets hidden; with the name of its class where that is no sentence.
+
+    `KeyError("key")` says no more than `'key'`, and `ValueError(404)` no more than its value's repr.
+
+    Args:
+        error: the error. Of a group, the words of the first error in it follow.
+        secrets: values that must not appear; see `redaction.hide_secrets`.
+    """
+    words = hide_secrets(_said(error)[:_MOST_READ], secrets)
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        words = f"{words}: {words_of(group.exceptions[0], secrets)}"
+    return words if len(words) <= MAX_WORDS else words[:MAX_WORDS] + " … (cut)"
+
+
+def _said(error: BaseException) -> str:
+    kind = type(error).__name__
     try:
         words = str(error)
+        if not words.strip():
+            return kind
+        return f"{kind}: {words}" if _is_value(error, words) else words
     except Exception:  # a __str__ that fails itself
-        words = ""
-    if len(words) > MAX_WORDS:
-        words = words[:MAX_WORDS] + " … (cut)"
-    return words or type(error).__name__
+        return kind
+
+
+def _is_value(error: BaseException, words: str) -> bool:
+    """Whether an error says nothing but what it was made with."""
+    args: tuple[object, ...] = error.args
+    if not args or isinstance(error, OSError | AgentCoreError):
+        return False
+    if len(args) > 1:
+        return words == repr(args)
+    value = next(iter(args))
+    return words == repr(value) or (not isinstance(value, str) and words == str(value))
 
 
 def as_exception(error: BaseException, who: str) -> Exception:

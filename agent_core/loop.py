@@ -27,6 +27,7 @@ from agent_core.llm.base import (
     Usage,
 )
 from agent_core.messages import Chunk, Part
+from agent_core.redaction import secret_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,20 @@ async def model_step(
         chunks = step.end()
     except ModelError as error:
         error.usage = step.usage
+        error.args = (words_of(error, _secrets(adapter, request)),)
         raise
     except BaseException as error:
-        sentence = words_of(as_exception(error, "It"))
+        sentence = words_of(as_exception(error, "It"), _secrets(adapter, request))
         raise ModelError(f"The model adapter failed: {sentence}") from error
     finally:
         await _close(events)
     for chunk in chunks:
         yield chunk
     yield step.result()
+
+
+def _secrets(adapter: ModelAdapter, request: ModelRequest) -> list[str]:
+    return secret_values({**getattr(adapter, "options", {}), **request.options})
 
 
 async def _close(events: AsyncIterator[ModelEvent]) -> None:

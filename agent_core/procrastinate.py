@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -20,11 +19,12 @@ from sqlalchemy.engine import make_url
 
 from agent_core.bridge import Deliver
 from agent_core.errors import ValidationError
+from agent_core.logs import get_logger
 from agent_core.store.rows import dump
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _TASK = "agent_core.look"
 _HEARTBEAT, _STALLED, _SWEEP = 2.0, 10.0, 5.0  # seconds
 _DEFER = Statement(

@@ -6,13 +6,13 @@ all the paths that nobody thought of: running work without a wake-up, leases tha
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from agent_core.clock import Clock
 from agent_core.errors import AgentCoreError
+from agent_core.logs import get_logger
 from agent_core.presence import Presence
 from agent_core.store import bin, deltas, files
 from agent_core.store.set_back import after_set_back
@@ -23,7 +23,7 @@ from agent_core.store.writer import Writer
 _UNSENT = 86_400.0  # seconds that a file waits for its message
 _SET_BACK = 30.0  # seconds that a clock loses at once only if somebody sets it
 R = TypeVar("R")
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class Reconciler:

@@ -6,7 +6,6 @@ each failed attempt and writes down the answer.
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 from collections.abc import Callable
@@ -16,8 +15,9 @@ from typing import Literal
 from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponential, wait_fixed
 
 from agent_core.errors import ModelError, ValidationError
+from agent_core.logs import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import logging
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -22,6 +21,7 @@ from agent_core.errors import DatabaseError, ValidationError
 from agent_core.feeds import Feeds
 from agent_core.fences import FenceWatch
 from agent_core.ids import new_id
+from agent_core.logs import get_logger
 from agent_core.pools import Pools, QueueStats
 from agent_core.presence import Presence, workers_folder
 from agent_core.reconciler import Reconciler
@@ -41,7 +41,7 @@ from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.workpool import Workpool
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _TIDY = 60.0  # seconds between looks for deltas that no reader needs any more
 _GRACE = 5.0  # seconds that running tools get to end by themselves when the process is asked to
 

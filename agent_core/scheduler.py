@@ -27,9 +27,10 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Engine
 
+from agent_core.logs import get_logger
 from agent_core.tables import metadata
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _its_log = logging.getLogger("apscheduler.agent_core")
 _its_log.setLevel(logging.ERROR)  # that a duty still runs when it comes due again is no news
 

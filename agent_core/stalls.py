@@ -9,14 +9,15 @@ no loop, so nobody elsewhere takes over what is only slow.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 
-_log = logging.getLogger(__name__)
+from agent_core.logs import get_logger
+
+_log = get_logger(__name__)
 _FRAMES = 8  # the innermost of the stack; they say where it stands
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,12 @@ from agent_core.errors import ModelError, ValidationError
 from agent_core.gate import clean_text
 from agent_core.llm.base import ModelAdapter, ModelRequest
 from agent_core.llm.litellm_model import LitellmModel
+from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import text_of
 from agent_core.plain_text import plain_line
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 INSTRUCTIONS = """\
 You name a conversation for a list of many. Answer with the name alone: three to six words in the \

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agent_core.errors import DatabaseError, ValidationError
+from agent_core.logs import get_logger
 
 Handler = Callable[[str], Awaitable[None]]
 STANDSTILL = 30.0
 """Seconds after which a workpool that is full and in which nothing begins is told of."""
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class Workpool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from agent_core.errors import AgentCoreError
+from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions
 from chat_app.models import choose_model
 from chat_app.serve import demo, frontend, server
@@ -40,7 +40,7 @@ def main() -> None:
             demo.supervise(settings.data_dir)
         _serve(settings, development=arguments.dev)
     except (AgentCoreError, NotReadyError) as error:
-        sys.exit(str(error))
+        sys.exit(words_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
 

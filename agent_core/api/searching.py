@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 from agent_core.agent import CallContext
 from agent_core.api.base import NOBODY, ApiBase, owner_of
 from agent_core.errors import ValidationError
 from agent_core.gate import clean_text
+from agent_core.logs import get_logger
 from agent_core.messages import SearchHit
 from agent_core.store.search import Wanted, search_batch, words_of
 
 MAX_QUERY = 400
 _FIRST_BATCH, _BATCH = 50, 400  # threads looked through at once: few at first, for words that are everywhere
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class SearchMethods(ApiBase):

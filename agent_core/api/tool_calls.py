@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,11 +15,13 @@ from agent_core.errors import (
     ValidationError,
 )
 from agent_core.gate import clean_text
+from agent_core.logs import get_logger
+from agent_core.redaction import hide_secrets
 from agent_core.store import approvals, outcomes, timeouts
 from agent_core.store.waiting import Waiting, waiting
 from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _ASKED = 50  # threads with one call id that the authorization is asked about, at the most
 
 
@@ -48,7 +49,9 @@ class ToolCallMethods(ApiBase):
             ToolCallNotFoundError, AmbiguousToolCallError
             ToolCallFinishedError: it has its outcome, or still waits for approval.
         """
-        await self._outcome(ctx, tool_call_id, thread_id, None, clean_text(error) or "The tool failed.")
+        await self._outcome(
+            ctx, tool_call_id, thread_id, None, clean_text(hide_secrets(error)) or "The tool failed."
+        )
 
     async def _outcome(
         self,

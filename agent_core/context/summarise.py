@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 from collections import OrderedDict
 from typing import Any
 
@@ -19,10 +18,11 @@ from agent_core.errors import ModelError, ValidationError
 from agent_core.history import Provider
 from agent_core.llm.base import ModelAdapter, ModelRequest, Usage
 from agent_core.llm.litellm_model import LitellmModel
+from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import text_of
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 INSTRUCTIONS = """\
 You sum up the older part of a conversation between a person and an assistant, for the assistant, who \

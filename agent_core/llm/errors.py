@@ -14,7 +14,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from agent_core.errors import ModelError, ModelErrorKind
-from agent_core.llm.wording import hide_secrets, provider_sentence
+from agent_core.llm.wording import provider_sentence
+from agent_core.redaction import hide_secrets
 
 _RETRYABLE: frozenset[ModelErrorKind] = frozenset({"network", "rate_limited", "provider_5xx", "truncated"})
 

@@ -15,6 +15,7 @@ from agent_core.llm.reading import ObjectReader
 from agent_core.llm.rules import Rules, rules_for
 from agent_core.llm.table import provider_of, sees_pictures
 from agent_core.llm.tokens import context_window, count_tokens
+from agent_core.redaction import secret_values
 
 READ_TIMEOUT = 300.0
 """Seconds a provider may stay silent between two reads; litellm's own default is 6,000."""
@@ -51,14 +52,14 @@ class LitellmModel:
         try:
             answer = await litellm.acompletion(**self._arguments(request, sent))
         except Exception as error:
-            raise self._translate(error) from error
+            raise self._translate(error, request) from error
         try:
             reading = await self._reading(litellm, answer)
             async with contextlib.aclosing(reading.events()) as events:
                 async for event in events:
                     yield sent.named(event)
         except Exception as error:
-            raise self._translate(error) from error
+            raise self._translate(error, request) from error
         finally:
             # Left to the garbage collector, the provider would go on generating.
             await answer.aclose()
@@ -118,11 +119,9 @@ class LitellmModel:
             "messages": sent.messages,
         }
 
-    def _translate(self, error: Exception) -> Exception:
-        return to_model_error(error, model=self.name, secrets=self._secrets())
-
-    def _secrets(self) -> list[str]:
-        return [value for name, value in self.options.items() if "key" in name and isinstance(value, str)]
+    def _translate(self, error: Exception, request: ModelRequest) -> Exception:
+        secrets = secret_values({**self.options, **request.options})
+        return to_model_error(error, model=self.name, secrets=secrets)
 
 
 def _is_told_to_think(options: Mapping[str, Any]) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 from collections.abc import Iterable
 from typing import Any, cast
+
+from agent_core.redaction import hide_secrets
 
 _WRAPPING = re.compile(
     r"^\s*(?:litellm\.)?[A-Za-z_]*(?:Error|Exception|Timeout|Timeout Error)\s*(?::|\s-)\s*|^\s*Error_str:\s*"
@@ -17,13 +18,6 @@ _TAIL = re.compile(
     r"|\.? Handle with `litellm|Traceback \(most recent call last\)).*$",
     re.S,
 )
-_KEY = re.compile(
-    r"\b(?:sk|pk|gsk|rk|xai|hf|ghp|key|AIza)[-_A-Za-z0-9*]{8,}"
-    r"|(?<=Bearer )\S{8,}"
-    r"|(?<=[?&]key=)[^&\s\"']+"
-)
-_SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_ACCESS_KEY")
-_HIDDEN = "[hidden]"
 _LONGEST = 1000
 
 
@@ -42,18 +36,6 @@ def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
         text = _from_html(text)
     text = hide_secrets(" ".join(text.split()), secrets)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-def hide_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """Replace everything that is, or looks like, a key."""
-    for secret in [*secrets, *_environment_secrets()]:
-        if len(secret) >= 8:
-            text = text.replace(secret, _HIDDEN)
-    return _KEY.sub(_HIDDEN, text)
-
-
-def _environment_secrets() -> list[str]:
-    return [value for name, value in os.environ.items() if name.endswith(_SECRET_NAMES)]
 
 
 def _from_json(text: str) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
+from agent_core.errors import words_of
+
 UNREACHABLE = -31901  # no connection: the request was not sent
 LOST = -31902  # sent, and no answer came: it may have been carried out
 FORGOTTEN = -31903  # the server does not know our session: it refused the request unread
@@ -84,4 +86,4 @@ def _is_json(response: httpx2.Response) -> bool:
 
 
 def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return words_of(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, cast
@@ -16,10 +15,11 @@ from mcp.client.subscriptions import SubscriptionLost
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from agent_core.errors import AgentCoreError, ToolServerError
+from agent_core.logs import get_logger
 from agent_core.mcp.http import UNREACHABLE
 from agent_core.mcp.inlet import Inlet, without_bad_tools
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _PAUSES = (0.25, 10.0)  # seconds before a second attempt to connect, and the longest
 _KNOCKING = 1.0  # the longest where nobody is there: knocking costs little
 _LEAVING = 10.0  # seconds; the library itself needs up to 7 for a child process that will not end

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from agent_core.errors import ToolServerError, ValidationError
+from agent_core.errors import ToolServerError, ValidationError, words_of
 from agent_core.mcp.names import tool_names
 from agent_core.retry import RetryPolicy
 from agent_core.tools import TOOL_NAME, JsonSchema, Tool, ToolContext
@@ -106,7 +106,7 @@ class Mount:
                     raise ValidationError(f"The name {names[name]!r} is taken by another of its tools.")
                 tools[names[name]] = self._tool(wanted[name], names[name], call)
             except ValidationError as error:
-                skipped[name] = str(error)
+                skipped[name] = words_of(error)
         return list(tools.values()), skipped
 
     def _tool(self, listed: mcp_types.Tool, name: str, call: Call) -> Tool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent_core.errors import ToolServerError, ValidationError
+from agent_core.logs import get_logger
 from agent_core.mcp.mount import Mount, ToolOverrides
 from agent_core.mcp.source import Source
 from agent_core.tools import Tool, ToolContext
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from agent_core.mcp.wire import Wire
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 def mcp_tools(

@@ -7,9 +7,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from agent_core.errors import ValidationError
+from agent_core.redaction import secret_values
 
 _FILE = re.compile(r"[\w@./\\:+~-]{1,200}")
 
@@ -31,6 +32,15 @@ class Source:
     headers: dict[str, str] | None
     env: dict[str, str] | None
     cwd: str | None
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values that no error may repeat: of headers, of the environment, of the address."""
+        parts = urlsplit(self.url or "")
+        query = [value for _, value in parse_qsl(parts.query)]
+        values = [*(self.headers or {}).values(), *(parts.username or "", parts.password or ""), *query]
+        named = secret_values(self.env or {})
+        return [*values, *(value.partition(" ")[2] for value in values), *named]
 
     @classmethod
     def of(

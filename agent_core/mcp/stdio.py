@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 from collections import deque
@@ -12,7 +11,9 @@ from typing import Any
 
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-_log = logging.getLogger(__name__)
+from agent_core.logs import get_logger
+
+_log = get_logger(__name__)
 _TAIL = 12  # lines of standard error that are kept
 
 

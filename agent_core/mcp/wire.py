@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -11,15 +10,17 @@ import mcp_types
 import pydantic
 from mcp import MCPError
 
-from agent_core.errors import AgentCoreError, ToolServerError
+from agent_core.errors import AgentCoreError, ToolServerError, words_of
+from agent_core.logs import get_logger
 from agent_core.mcp.http import FORGOTTEN, LOST, REFUSED, UNREACHABLE, http_transport
 from agent_core.mcp.link import Link, OnTools, first_of
 from agent_core.mcp.results import outcome
 from agent_core.mcp.source import Source
 from agent_core.mcp.stdio import Errors, stdio_transport
+from agent_core.redaction import hide_secrets
 from agent_core.tools import ToolContext
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _EVERY = 0.1  # seconds between reports of progress
 _KEY = "durable-agents/idempotency-key"  # in the request's _meta: the same in every attempt at a call
 _IN_DOUBT = "The tool may or may not have taken effect. Check before you try once more."
@@ -98,15 +99,19 @@ class Wire:
             self._link.drop(client)  # it refused the call unread, so it can be asked again
             return await self.call(name, arguments, ctx, greeted=True)
         except (RuntimeError, ValueError) as error:  # an answer that is not what it should be
-            words = f"The answer of the tool server {self._source.name} is malformed: {_words(error)}."
+            words = f"The answer of the tool server {self._source.name} is malformed: {self._words(error).rstrip('.')}."
             raise ToolServerError(f"{words} {_IN_DOUBT}", kind="refused") from error
         finally:
             progress.over = True
         self._fault = None
-        return outcome(result)
+        try:
+            return outcome(result)
+        except ToolServerError as error:
+            raise ToolServerError(self._words(error), kind=error.kind) from None
 
     def _translated(self, error: MCPError) -> ToolServerError:
-        name, words = self._source.name, error.message.rstrip(".")
+        name, message = self._source.name, hide_secrets(error.message, self._source.secrets)
+        words = message.rstrip(".")
         if error.code == UNREACHABLE:
             self._fault = f"The tool server {name} cannot be reached: {words}."
         elif error.code == LOST or error.code == mcp_types.CONNECTION_CLOSED:
@@ -114,7 +119,7 @@ class Wire:
         else:
             self._fault = None
             ours = f"The tool server {name} refused the call: {words}."
-            said = ours if error.code in (REFUSED, FORGOTTEN) else error.message
+            said = ours if error.code in (REFUSED, FORGOTTEN) else message
             return ToolServerError(said or ours, kind="refused")
         _log.warning("%s", self._fault)
         if error.code == UNREACHABLE:
@@ -130,9 +135,12 @@ class Wire:
         return stdio_transport(source.command, source.env, source.cwd, self._errors)
 
     async def _explain(self, error: BaseException) -> str:
+        return hide_secrets(await self._explained(error), self._source.secrets)
+
+    async def _explained(self, error: BaseException) -> str:
         name = self._source.name
         if isinstance(error, AgentCoreError):
-            return str(error)
+            return words_of(error)
         if isinstance(error, EOFError):
             self._fault = None  # which was about the same end
             words = f"The tool server {name} has ended the connection; the next call makes another."
@@ -141,16 +149,15 @@ class Wire:
         elif isinstance(error, TimeoutError):
             words = f"The tool server {name} did not start within {self._start_timeout:g} s."
         else:
-            words = f"The tool server {name} cannot be used: {_words(error)}."
+            words = f"The tool server {name} cannot be used: {self._words(error).rstrip('.')}."
         said = await asyncio.to_thread(self._errors.tail) if self._source.url is None else ""
         return f"{words} It said:\n{said}" if said else words
 
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, pydantic.ValidationError):
-        found = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
-    return (str(error) or type(error).__name__).rstrip(".")
+    def _words(self, error: BaseException) -> str:
+        if isinstance(error, pydantic.ValidationError):
+            found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            return hide_secrets(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", self._source.secrets)
+        return words_of(error, self._source.secrets)
 
 
 class _Progress:

@@ -6,7 +6,7 @@ import contextlib
 import json
 
 from agent_core.agent import Agent
-from agent_core.errors import ValidationError
+from agent_core.errors import ValidationError, words_of
 from agent_core.loop import StepResult, ToolRequest
 from agent_core.messages import Part
 from agent_core.naming import find_tool
@@ -41,7 +41,7 @@ def _new_call(agent: Agent, request: ToolRequest) -> NewCall:
         arguments = parse_arguments(tool, request.arguments)
     except ValidationError as error:
         text = _as_json(request.arguments)
-        return NewCall(request.id, name, text, CallStatus.FAILED, str(error))
+        return NewCall(request.id, name, text, CallStatus.FAILED, words_of(error))
     status = CallStatus.APPROVAL if tool.needs_approval else CallStatus.PENDING
     return NewCall(request.id, name, dump(arguments), status)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 from agent_core.clock import Clock
+from agent_core.logs import get_logger
 from agent_core.store.tx import Tx
 from agent_core.store.writer import Writer
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _WAIT = 2.0  # seconds until it is looked at again
 
 

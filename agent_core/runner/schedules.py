@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock
 from agent_core.errors import DatabaseError, words_of
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
+from agent_core.logs import get_logger
 from agent_core.store import schedule_runs
 from agent_core.store.calls import UnknownAgent
 from agent_core.store.writer import Writer
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _LATER = 15.0  # seconds until a run that could not be done is looked at again
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +23,7 @@ from agent_core.errors import (
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
 from agent_core.history import to_provider
+from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import Chunk
 from agent_core.runner.asked_calls import planned
@@ -45,7 +45,7 @@ from agent_core.store.rows import step_key
 from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True)

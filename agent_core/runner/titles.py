@@ -7,11 +7,11 @@ process dies before it has been answered, the thread keeps the title that was cu
 from __future__ import annotations
 
 import asyncio
-import logging
 
 from agent_core.agent import Agent
 from agent_core.errors import AgentCoreError
 from agent_core.history import Provider
+from agent_core.logs import get_logger
 from agent_core.runner.hooks import Hooks
 from agent_core.runner.metering import numbers
 from agent_core.store import titles
@@ -21,7 +21,7 @@ from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
 from agent_core.titles import ModelTitle
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _AT_ONCE = 4  # requests of one process: names can wait, answers should not wait for them
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import logging
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from agent_core.config import Settings
 from agent_core.errors import DatabaseError, ThreadNotFoundError, as_exception, words_of
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
+from agent_core.logs import get_logger
 from agent_core.messages import Part
 from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
@@ -27,7 +27,7 @@ from agent_core.timeline import IN_DOUBT
 from agent_core.tools import Tool, ToolContext, check_timeout, encode_result, execute
 
 R = TypeVar("R")
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _LONG = 1.0  # seconds after which the readers are told that a tool runs, and since when
 _AGAIN = 0.5  # seconds between tries to write an outcome down
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
-_log = logging.getLogger(__name__)
+from agent_core.logs import get_logger
+
+_log = get_logger(__name__)
 Foreign = Callable[[Collection[str] | None], None]
 """Told when another process has committed: the feeds that it touched, or None for any."""
 

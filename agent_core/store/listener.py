@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import selectors
 import socket
 import threading
@@ -18,11 +17,12 @@ from typing import Any
 
 import psycopg
 
+from agent_core.logs import get_logger
 from agent_core.store.connection import Foreign
 
 CHANNEL = "agent_core"
 _PAUSE = 1.0  # seconds between tries to connect, in which everybody looks for themselves
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class Listener:

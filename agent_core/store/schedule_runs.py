@@ -12,7 +12,7 @@ from collections.abc import Container
 from sqlalchemy import select, update
 
 from agent_core.clock import as_datetime
-from agent_core.errors import ValidationError
+from agent_core.errors import ValidationError, words_of
 from agent_core.faults import crash_point
 from agent_core.schedules import Missed, Plan, plan
 from agent_core.store import turns
@@ -75,7 +75,7 @@ def fire(tx: Tx, schedule_id: str, agents: Container[str]) -> None:
         try:
             trigger = trigger_from(load(row.trigger))
         except ValidationError as error:
-            _end(tx, row, str(error))
+            _end(tx, row, words_of(error))
         else:
             _run(tx, row, trigger, row.next_at)
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -26,12 +25,13 @@ from sqlalchemy import Engine
 
 from agent_core.clock import Clock
 from agent_core.errors import DatabaseError
+from agent_core.logs import get_logger
 from agent_core.store.connection import Foreign, connection_for
 from agent_core.store.engine import translate
 from agent_core.store.tx import Tx, WakeUps
 
 R = TypeVar("R")
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _TRIES = 100  # of one transaction that collides with others, a moment apart
 _GROUP = 64  # the most functions that share a commit: bounds how long the first of them waits
 

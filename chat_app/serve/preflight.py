@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from agent_core.errors import AgentCoreError
+from agent_core.errors import AgentCoreError, words_of
 from agent_core.store.engine import opened
 from agent_core.store.migrate import migrate
 
@@ -51,7 +51,7 @@ def require_database(url: str) -> None:
         with opened(url, "NORMAL") as (writer, _reader, _path):
             migrate(writer)
     except AgentCoreError as error:
-        raise NotReadyError(str(error)) from error
+        raise NotReadyError(words_of(error)) from error
 
 
 def free_port(host: str, first: int) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core import AgentApi, Message, Thread
-from agent_core.errors import AgentCoreError
+from agent_core.errors import AgentCoreError, words_of
 from chat_app.state.export import file_name, to_json, to_markdown
 from chat_app.state.present import VOTE
 from chat_app.state.thread import OpenThread
@@ -25,7 +25,7 @@ class Actions(rx.State):
         try:
             prompt = [*words, *await _files(opened._api(), opened.open_id, message_id)]
         except AgentCoreError as error:
-            opened.notice = str(error)
+            opened.notice = words_of(error)
             return
         message: Message | None = await opened._do("edit_message", message_id, prompt)
         if message is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core import Thread
-from agent_core.errors import AgentCoreError, ValidationError
+from agent_core.errors import AgentCoreError, ValidationError, words_of
 from chat_app.answers import Answers, answers_from
 from chat_app.state.follower import Follower
 from chat_app.state.offers import ASSISTANT
@@ -80,7 +80,7 @@ class Choosing(Opened, mixin=True):
         try:
             await self._api().update_thread(self.open_id, agent=name)
         except AgentCoreError as error:
-            self.notice = str(error)
+            self.notice = words_of(error)
 
     @rx.event
     async def choose_model(self, name: str):
@@ -96,7 +96,7 @@ class Choosing(Opened, mixin=True):
         try:
             typed = answers_from("", str(form.get("instructions") or ""), str(form.get("temperature") or ""))
         except ValidationError as error:
-            self.answers_error = str(error)
+            self.answers_error = words_of(error)
             return
         await self._change(instructions=typed.instructions, temperature=typed.temperature)
 
@@ -113,4 +113,4 @@ class Choosing(Opened, mixin=True):
             await self._api().change_metadata(self.open_id, changed.metadata())
             self._show_answers(self.agent, changed)
         except AgentCoreError as error:
-            self.notice = str(error)
+            self.notice = words_of(error)

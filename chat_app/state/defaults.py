@@ -9,7 +9,7 @@ from typing import Any
 
 import reflex as rx
 
-from agent_core.errors import AgentCoreError, ValidationError
+from agent_core.errors import AgentCoreError, ValidationError, words_of
 from chat_app.answers import Answers, answers_from
 from chat_app.extensions import OFFERED
 from chat_app.state.asking import Asking
@@ -60,7 +60,7 @@ class Defaults(Asking, rx.State):
         try:
             await self._show(await self._api().get_preferences())
         except AgentCoreError as error:
-            self.error = str(error)
+            self.error = words_of(error)
             return None
         return Defaults.follow
 
@@ -97,4 +97,4 @@ class Defaults(Asking, rx.State):
             await self._show(await self._api().change_preferences({KEY: kept}))
             self.saved = True
         except AgentCoreError as error:
-            self.error = str(error)
+            self.error = words_of(error)

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from agent_core.errors import AgentCoreError
+from agent_core.errors import AgentCoreError, words_of
 from chat_app.state.asking import Asking
 from chat_app.state.view import WaitingView
 from chat_app.text import clean_text
@@ -69,4 +69,4 @@ class Inbox(Asking, rx.State):
         try:
             await getattr(self._api(), method)(*args, **options)
         except AgentCoreError as error:
-            self.notice = str(error)
+            self.notice = words_of(error)

@@ -6,7 +6,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core import Thread
-from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError
+from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError, words_of
 from chat_app.state.asking import Asking
 from chat_app.state.follower import Follower, follower_of, read_times
 from chat_app.state.kinds import MAX_FILES
@@ -149,7 +149,7 @@ class Opened(Asking, mixin=True):
         """The thread cannot be read: it never was, is gone, or is somebody else's."""
         self._clear(self.open_id)
         self.phase = "missing" if isinstance(error, ThreadNotFoundError | AccessDeniedError) else "trouble"
-        self.notice = str(error)
+        self.notice = words_of(error)
 
     # What the person does
 
@@ -220,7 +220,7 @@ class Opened(Asking, mixin=True):
                 return None
             thread = await self._begin_once(prompt, message_id)
         except AgentCoreError as error:
-            self.notice, self.rejected = str(error), message_id
+            self.notice, self.rejected = words_of(error), message_id
             return None
         if thread.id == self.open_id:  # sent twice, and begun by the first
             return None
@@ -277,7 +277,7 @@ class Opened(Asking, mixin=True):
         try:
             await self._api().add_tool_result(form["call_id"], words, thread_id=self.open_id)
         except AgentCoreError as error:
-            self.notice = str(error)
+            self.notice = words_of(error)
 
     async def _do(self, method: str, *args: Any, **options: Any) -> Any:
         """Call a method of the API with the open thread; None, and a notice, if it was not done."""
@@ -287,7 +287,7 @@ class Opened(Asking, mixin=True):
         try:
             return await getattr(self._api(), method)(self.open_id, *args, **options)
         except AgentCoreError as error:
-            self.notice = str(error)
+            self.notice = words_of(error)
             return None
 
     @rx.event

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from agent_core import Trigger, at, cron, every
-from agent_core.errors import ValidationError
+from agent_core.errors import ValidationError, words_of
 from agent_core.triggers import At, Cron, anchored
 
 UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
@@ -129,4 +129,4 @@ def _checked(field: str, make: Callable[[], Trigger]) -> Trigger:
     try:
         return make()
     except ValidationError as error:
-        raise FieldError(field, str(error)) from error
+        raise FieldError(field, words_of(error)) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import reflex as rx
 
 from agent_core import Schedule
-from agent_core.errors import AccessDeniedError, AgentCoreError, ScheduleNotFoundError
+from agent_core.errors import AccessDeniedError, AgentCoreError, ScheduleNotFoundError, words_of
 from agent_core.triggers import zone_of
 from chat_app.extensions import OFFERED
 from chat_app.state.asking import Asking
@@ -129,7 +129,7 @@ class Schedules(Asking, rx.State):
         try:
             items = [_item(schedule) for schedule in await self._api().list_schedules()]
         except AccessDeniedError as error:
-            items, self.notice = [], str(error)
+            items, self.notice = [], words_of(error)
         if items != self.items or not self.loaded:
             self.items, self.loaded = items, True
         if self.opened:
@@ -181,7 +181,7 @@ class Schedules(Asking, rx.State):
             self.wrong, self.why = error.field, error.words
             return
         except AgentCoreError as error:
-            self.notice = str(error)
+            self.notice = words_of(error)
             return
         self.form = START
         self.cleared += 1
@@ -241,7 +241,7 @@ class Schedules(Asking, rx.State):
         except ScheduleNotFoundError:
             pass  # another tab was faster, and the list says so
         except AgentCoreError as error:
-            self.notice = str(error)
+            self.notice = words_of(error)
         await self._read()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from agent_core import AgentApi
-from agent_core.errors import AgentCoreError
+from agent_core.errors import AgentCoreError, words_of
 from chat_app.state.asking import Asking
 from chat_app.state.listing import hit_view
 from chat_app.state.view import HitView
@@ -37,7 +37,7 @@ class Search(Asking, rx.State):
                 api = self._api()
             hits, trouble = await hits_for(api, query), ""
         except AgentCoreError as error:
-            hits, trouble = [], str(error)
+            hits, trouble = [], words_of(error)
         async with self:
             self.query, self.hits, self.trouble = query, hits, trouble
 

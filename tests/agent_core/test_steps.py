@@ -165,7 +165,7 @@ async def test_code_of_the_agent_that_fails_fails_the_turn(path: Path, fault: st
         agent = Agent("a", ScriptedModel([]), transform_messages=broken)
         api = define_agent_api(runtime, agent if fault == "transform" else Agent.factory(broken, name="a"))
         failed = await finished(api, await api.create_thread("Hi"))
-        assert (failed.status, failed.error) == ("failed", "'Oh'")
+        assert (failed.status, failed.error) == ("failed", "KeyError: 'Oh'")
 
 
 async def test_transformed_messages_are_sent_and_not_stored(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,8 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent_core import errors
+from agent_core.errors import words_of
+from agent_core.logs import get_logger
+from agent_core.redaction import hide_secrets
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _STATUS: dict[type[Exception], int] = {
     errors.ThreadNotFoundError: 404,
     errors.ToolCallNotFoundError: 404,
@@ -53,12 +55,12 @@ def answer(value: Any = None, status: int = 200) -> Response:
 def refusal(request: Request, error: Exception) -> Response:
     """Return the response for an error: {"error": {"type": …, "message": …}}, never a traceback."""
     if isinstance(error, HTTPException):
-        return _refused("HTTPException", error.detail, error.status_code, error.headers)
+        return _refused("HTTPException", hide_secrets(error.detail), error.status_code, error.headers)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     if status == 500:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return _refused("InternalError", _MISTAKE, 500)
-    return _refused(type(error).__name__, str(error) or "It took too long.", status)
+    return _refused(type(error).__name__, words_of(error) if str(error) else "It took too long.", status)
 
 
 def _refused(kind: str, message: str, status: int, headers: Any = None) -> Response:

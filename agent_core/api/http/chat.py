@@ -29,6 +29,7 @@ from agent_core.errors import (
     ToolCallFinishedError,
     ToolCallNotFoundError,
     ValidationError,
+    words_of,
 )
 from agent_core.fold import ThreadView
 from agent_core.gate import prompt_parts
@@ -172,7 +173,7 @@ class Chat:
                     async for chunk in chunks:
                         yield framed(chunk)
             except AgentCoreError as error:  # deleted, or not allowed any more
-                yield framed({"type": "error", "errorText": str(error)})
+                yield framed({"type": "error", "errorText": words_of(error)})
             yield "data: [DONE]\n\n"
 
         return EventStream(events(), self._heartbeat, HEADERS)

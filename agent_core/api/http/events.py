@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,12 @@ from starlette.types import Receive, Scope, Send
 from agent_core.agent import CallContext
 from agent_core.api.http.asked import count, query_of
 from agent_core.errors import AgentCoreError, ThreadNotFoundError, ValidationError
+from agent_core.logs import get_logger
 
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 _HEARTBEAT = ":\n\n"
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",

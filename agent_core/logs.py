@@ -1,0 +1,72 @@
+"""The loggers of this library: the standard ones, whose records carry no secrets and forge no lines.
+
+Nothing is configured here: no handler, no level, no format; that is the application's. A record is
+cleaned before any handler sees it: secrets are hidden in the words of errors, in tracebacks and in
+what stands in the message, and line breaks and control characters of values are escaped.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from types import TracebackType
+from typing import Any
+
+from agent_core.redaction import hide_secrets
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Controls, line separators, invisible and bidirectional marks, halves of pairs."""
+_LONGEST = 100_000  # characters of one value or traceback
+
+
+def get_logger(name: str) -> logging.Logger:
+    """Return the standard logger of a module, with the filter that cleans its records."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(known, _Cleaner) for known in logger.filters):
+        logger.addFilter(_Cleaner())
+    return logger
+
+
+def escape(text: str) -> str:
+    """Return a text on one line: whatever could end it, or change how it is shown, is written as an escape.
+
+    A backslash of the text's own stays as it is.
+    """
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def words_of_traceback(error: BaseException, tb: TracebackType | None = None) -> str:
+    """Return a traceback as Python prints it, with secrets hidden."""
+    lines = traceback.format_exception(type(error), error, tb or error.__traceback__)
+    return hide_secrets("".join(lines)[:_LONGEST]).rstrip("\n")
+
+
+class _Cleaner(logging.Filter):
+    """Cleans a record in place; it lets every record through."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_clean(value) for value in record.args)
+        if record.exc_info and not record.exc_text:
+            error = record.exc_info[1]
+            record.exc_text = words_of_traceback(error, record.exc_info[2]) if error else None
+        return True
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception:  # a __str__ that fails itself
+        text = type(value).__name__
+    return escape(hide_secrets(text[:_LONGEST]))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    letter = match[0]
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter)
+    return named or (f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}")

@@ -1,0 +1,204 @@
+"""Redaction: secrets are taken out of the words of errors before people, models, rows or logs get them.
+
+Two things are hidden: what is known to be secret (keys that were handed over, values of environment
+variables whose names say KEY, TOKEN, SECRET or PASSWORD), and what has the form of a secret: tokens of
+known issuers, JSON Web Tokens, PEM private keys, passwords in URLs, and values under a secret's name in
+a header, a query string, JSON, Python or a command line. Words, ids, hashes and paths stay.
+
+No pattern looks at a character more than a bounded number of times, so a hostile text takes time in
+proportion to its length.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, cast
+from urllib.parse import quote
+
+HIDDEN: Final = "[hidden]"
+"""What is read in the place of a secret."""
+
+_MIXED = r"(?=[a-z-]{0,60}[A-Z0-9*])"  # not lower-case words alone, as in hf_transformers
+
+_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    + "|".join(
+        (
+            r"sk-(?!learn)[A-Za-z0-9_*-]{8,}",  # OpenAI, Anthropic, OpenRouter, DeepSeek, …
+            r"(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9*]{8,}",  # Stripe
+            rf"(?:hf|gsk|r8|fw|npm|whsec|ntn|figd|pat|secret)_{_MIXED}[A-Za-z0-9*]{{10,}}",
+            rf"(?:xai|gsk|csk|pplx|tvly|nvapi|glpat|gldt|glrt|GOCSPX|PMAK)-{_MIXED}[A-Za-z0-9_*-]{{10,}}",
+            r"key-[0-9a-f]{32}|AGE-SECRET-KEY-1[A-Z0-9]{20,}",
+            r"gh[oprsu]_[A-Za-z0-9*]{8,}|github_pat_[A-Za-z0-9_*]{8,}",
+            r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9*-]{8,}|xapp-[A-Za-z0-9*-]{8,}",  # Slack
+            r"A(?:KI|SI|BI|CC)A[A-Z0-9]{16}(?![A-Za-z0-9])(?:[ :,/]{1,2}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+]))?",
+            r"AIza[A-Za-z0-9_-]{8,}|ya29\.[A-Za-z0-9_-]{8,}|1//0[A-Za-z0-9_-]{20,}",  # Google
+            r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|hv[sb]\.[A-Za-z0-9_-]{16,}",  # SendGrid, Vault
+            r"dp\.[a-z]{2,5}\.[A-Za-z0-9]{16,}|pypi-AgE[A-Za-z0-9_-]{8,}|do[opr]_v1_[0-9a-f]{16,}",
+            r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}|dapi[0-9a-f]{32}|lin_(?:api|oauth)_[A-Za-z0-9]{16,}",
+            r"[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}",  # Telegram
+        )
+    )
+    + r")|(?<![\w-])eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]+){0,3}"  # JSON Web Token, RFC 7519
+)
+_WEBHOOK = re.compile(
+    r"((?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks)/"
+    r"|api\.telegram\.org/bot)[\w/:-]+",
+    re.I,
+)
+_PEM = re.compile(  # RFC 7468; the end may have been cut off
+    r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----)"
+    r"(?=(?:\s|\\[nrt]){0,8}(?:[A-Za-z0-9+/=]{8}|Proc-Type|Version))(?:[^-]|-(?!----))*"
+)
+_URL = re.compile(r"://[^\s\"'<>]*")
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
+
+_SIGN = r"\\{0,4}[\"']?\s{0,3}(?:=(?![=~])>?|:=?|%3[AaDd])\s{0,3}"
+_NAMED = re.compile(
+    r"(?P<name>(?:(?:api|access|secret|private|auth|account|signing|encryption|master|subscription)[-_ ]?keys?"
+    r"|x-[a-z-]{0,30}-key|secret|token|password|passwd|passphrase|passcode|pwd|credentials?|authorization)"
+    r"(?: provided)?)"
+    rf"(?P<sign>{_SIGN})"
+    r"(?P<value>[bBrRuUfF]{0,2}(?:(?P<q>[\"'])(?:\\.|(?!(?P=q))[^\\\r\n])*(?:(?P=q)|\\)?"
+    r"|\\{1,4}[\"'](?:(?!\\{1,4}[\"'])[^\r\n])*)"
+    r"|(?:(?P<scheme>Bearer|Basic|Token|ApiKey|Digest|Negotiate)\s{1,3})?"
+    r"[^\s\"'&;,<>{}()\[\]](?:[^\s\"'&;,<>{}()\[\]]|[{}()\[\]](?=\w))*)",
+    re.I,
+)
+_COOKIE = re.compile(
+    rf"(\bcookie{_SIGN})(?:(?P<q>\\{{0,4}}[\"'])(?:(?!(?P=q))[^\r\n])*|[^\s\"'{{}}=]+=[^\r\n\"'{{}}]*)", re.I
+)
+_SPOKEN = re.compile(  # 'the password hunter2 is wrong'
+    r"(\b(?:password|passphrase|api[-_ ]?key|secret)\s{1,3}(?:(?:is|was)\s{1,3})?[\"'`]?)"
+    r"(?=[A-Za-z]{0,60}\d)(?=\d{0,60}[A-Za-z])[^\s\"'`;,<>{}()\[\]]{6,}",
+    re.I,
+)
+_SCHEME = re.compile(r"(\b(?:Bearer|Basic)\s{1,3})(?P<value>[A-Za-z0-9._~+/=*-]{8,})", re.I)
+_FLAG = re.compile(
+    r"(--(?:[a-z]{1,20}-){0,3}(?:key|token|secret|password|passwd|passphrase)\s{1,3})(?!-)"
+    r"(?:\"[^\"\r\n]*\"?|'[^'\r\n]*'?|[^\s\"']+)",
+    re.I,
+)
+_QUERY = re.compile(r"([?&](?:key|sig|signature|x-amz-signature|auth|code|sid)=)[^&\s\"'<>#]+", re.I)
+
+_NOTHING = re.compile(
+    r"(?:none|null|nil|true|false|undefined|unset|required|missing|\d{1,6}|\*+|\.+|…)?\W{0,3}", re.I
+)
+_STRONG = re.compile(r"\d|[^\w.,!?:-]|[a-z][A-Z]|\w{20}")
+_CODED = re.compile(r"[A-Za-z]\d|\d[A-Za-z]|[a-z][A-Z].{0,200}[a-z][A-Z]|=$|\S{30}")
+_WORDS = frozenset({"token", "tokens", "auth", "authentication", "authorization", "key", "scheme", "header"})
+
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:KEYS?|TOKENS?|SECRETS?|PASS|CREDENTIALS?)(?:_|$)|PASSWORD|PASSWD|PASSPHRASE|SECRET|APIKEY",
+    re.I,
+)
+_OPTION = re.compile(r"key|token|secret|passw|credential|authorization|cookie", re.I)
+_SHORTEST = 6  # characters; what is shorter may be part of any word
+_UNMISTAKABLE = 12  # characters; what is shorter is a secret only where it stands alone
+
+
+def hide_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """Replace everything that is, or looks like, a secret by "[hidden]".
+
+    Args:
+        text: the words of an error, or a line of a log.
+        secrets: values that must not appear, whatever they look like, of at least 6 characters.
+    """
+    for secret in (*secrets, *_environment_secrets()):
+        text = _without(text, secret)
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def secret_values(options: Mapping[str, object]) -> list[str]:
+    """Return the values in options, or in headers among them, whose names are those of secrets."""
+    found: list[str] = []
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            found += secret_values(cast("Mapping[str, object]", value))
+        elif isinstance(value, str) and _OPTION.search(str(name)):
+            found += [value, value.partition(" ")[2]]  # after the scheme of an Authorization header
+    return found
+
+
+def _environment_secrets() -> Iterator[str]:
+    """Yield the values of variables that are named as secrets; paths, numbers and plain words are none."""
+    for name, value in os.environ.items():
+        known = _SECRET_NAME.search(name) and not value.startswith(("/", "./", "~", HIDDEN))
+        if known and not re.fullmatch(r"[\d.,]+|[a-z_ -]{0,15}", value):
+            yield value
+
+
+def _without(text: str, secret: str) -> str:
+    """Replace a known value, also as JSON and URLs write it."""
+    if len(secret) < _SHORTEST:
+        return text
+    for form in {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}:
+        if form not in text:
+            continue
+        if len(form) >= _UNMISTAKABLE:
+            text = text.replace(form, HIDDEN)
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", HIDDEN, text)
+    return text
+
+
+def _in_url(match: re.Match[str]) -> str:
+    """Hide the password of the first URL that has one, up to the last @: it may contain others."""
+    run = match[0]
+    last = run.rfind("@")
+    start = run.find("://")
+    while 0 <= start < last:
+        start += 3
+        user, colon, password = run[start : min(start + 256, last)].partition(":")
+        inside = not re.search(r"[/?#]", user)
+        if inside and colon and not _PORT.match(password):
+            return f"{run[: start + len(user) + 1]}{HIDDEN}{run[last:]}"
+        if inside and not colon and len(user) >= 20:
+            return f"{run[:start]}{HIDDEN}{run[last:]}"
+        start = run.find("://", start)
+    return run
+
+
+def _named(match: re.Match[str]) -> str:
+    """Hide the value under a secret's name, unless a sentence only speaks of the name."""
+    name, sign, value = match["name"], match["sign"], match["value"]
+    bare = value.strip("\\\"'")
+    header = "-" in name or match["scheme"]
+    assigned = header or "=" in sign or "%3d" in sign.lower() or "'" in sign or '"' in sign
+    path = name.lower() == "pwd" and bare.startswith(("/", "~"))
+    link = not assigned and bare.startswith(("http://", "https://"))
+    spoken = bare.lower() in _WORDS or (not assigned and not _STRONG.search(bare))
+    scheme_only = match["scheme"] and bare.split()[-1].lower() in _WORDS
+    if _NOTHING.fullmatch(bare) or path or link or spoken or scheme_only or bare == HIDDEN:
+        return match[0]
+    opening = re.match(r"[bBrRuUfF]{0,2}\\{0,4}[\"']", value)
+    quoted = opening[0] if opening else ""
+    closing = quoted[-1] if opening and value.endswith(quoted[-1]) and len(value) > len(quoted) else ""
+    return f"{name}{sign}{quoted}{HIDDEN}{closing}"
+
+
+def _scheme(match: re.Match[str]) -> str:
+    return f"{match[1]}{HIDDEN}" if _CODED.search(match["value"]) else match[0]
+
+
+def _cookie(match: re.Match[str]) -> str:
+    return f"{match[1]}{match['q'] or ''}{HIDDEN}"
+
+
+_RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (_PEM, rf"\1 {HIDDEN} "),
+    (_URL, _in_url),
+    (_TOKEN, HIDDEN),
+    (_WEBHOOK, rf"\1{HIDDEN}"),
+    (_COOKIE, _cookie),
+    (_NAMED, _named),
+    (_SCHEME, _scheme),
+    (_SPOKEN, rf"\1{HIDDEN}"),
+    (_FLAG, rf"\1{HIDDEN}"),
+    (_QUERY, rf"\1{HIDDEN}"),
+)

@@ -1,0 +1,81 @@
+"""The library's loggers: standard ones, whose records carry no secrets and forge no lines."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+
+import pytest
+
+import agent_core
+from agent_core.logs import escape, get_logger
+
+log = get_logger("agent_core.test_logs")
+
+
+def test_every_module_of_the_library_logs_through_a_cleaned_logger() -> None:
+    for module in pkgutil.walk_packages(agent_core.__path__, "agent_core."):
+        if ".migrations" in module.name or module.name == "agent_core.procrastinate":
+            continue
+        loaded = importlib.import_module(module.name)
+        for value in vars(loaded).values():
+            if isinstance(value, logging.Logger) and value.name.startswith("agent_core"):
+                assert value.filters, f"{module.name} has a logger that cleans nothing"
+                assert value.level == logging.NOTSET
+                assert not value.handlers
+
+
+FORGED = (
+    "a\nERROR root: forged",
+    "a\r\nb",
+    "a\x1b[31mred\x1b[0m",
+    "a\u2028b",
+    "a\u2029b",
+    "a\x85b",
+    "a\u202eb\u2066c",
+    "a\x00b\x07\x08",
+    "a\ud800b",
+    "a\u200bb\ufeff",
+)
+
+
+@pytest.mark.parametrize("text", FORGED)
+def test_a_value_cannot_forge_a_line(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    log.warning("The thread %s is %d", text, 3)
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert message.startswith("The thread a")
+    assert message.endswith(" is 3")
+    assert message.isprintable()
+    assert len(message.splitlines()) == 1
+    assert message.encode()
+
+
+def test_ordinary_letters_are_not_escaped() -> None:
+    text = "Grüße, 你好, עברית, C:\\new 👩‍🔬"
+    assert escape(text.replace("\u200d", "")) == text.replace("\u200d", "")
+
+
+def test_a_traceback_hides_what_the_error_says(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        try:
+            raise ValueError("password=hunter2")
+        except ValueError as cause:
+            raise RuntimeError("Bearer abcd1234efgh") from cause
+    except RuntimeError:
+        log.exception("It failed")
+    assert "hunter2" not in caplog.text
+    assert "abcd1234efgh" not in caplog.text
+    assert "RuntimeError: Bearer [hidden]" in caplog.text
+    assert "ValueError: password=[hidden]" in caplog.text
+    assert "test_logs.py" in caplog.text, "the traceback itself stays"
+
+
+def test_a_value_whose_words_fail_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    class SilentError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    log.warning("It said %s", SilentError())
+    assert caplog.messages == ["It said SilentError"]
