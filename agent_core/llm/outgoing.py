@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -10,8 +9,9 @@ from typing import Any, cast
 from agent_core.llm.base import ModelEvent, ModelRequest, ToolCallDelta
 from agent_core.llm.rules import Rules
 from agent_core.llm.wire import Provider, fit, name_on_wire
+from agent_core.logs import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 MAX_SCHEMA_BYTES = 64 << 10
 """The longest schema of a tool, in bytes of JSON, as the provider gets it."""
