@@ -21,7 +21,9 @@ class Settings:
             the workers of this machine for being alive.
         reconcile: how often running threads without a wake-up are looked for.
         stall: how long the event loop may not answer before the log says who blocks it.
-        max_crashes: a step that killed its process this often is sealed.
+        max_crashes: a step or tool call that killed its process this often, as the only suspect that
+            ran there, is sealed; see `agent_core.suspects`.
+        probation: how long a worker must have lived before it runs one that was charged twice.
         keep_deltas: how long the deltas of an idle thread are kept for slow readers.
         recheck: how long a follower reads on before the `authorization_callback` is asked again.
         synchronous: SQLite's `synchronous` pragma, NORMAL or FULL.
@@ -35,6 +37,7 @@ class Settings:
     reconcile: float = 1.0
     stall: float = 2.0
     max_crashes: int = 3
+    probation: float = 3.0
     keep_deltas: float = 300.0
     recheck: float = 5.0
     synchronous: str = "NORMAL"

@@ -20,6 +20,8 @@ try:
 except ImportError:  # Windows: there the lease alone decides, some seconds later
     fcntl = None
 
+_LEAVING = b"leaving"
+
 
 def workers_folder(url: URL, path: Path | None) -> Path | None:
     """Return where the workers of a database keep their lock files.
@@ -81,6 +83,26 @@ class Presence:
             self._file = None
             with contextlib.suppress(OSError):  # others are in it
                 self._folder.rmdir()
+
+    def leave(self) -> None:
+        """Say that this process is about to end on purpose: whatever it runs did not end it."""
+        if self._file is not None:
+            self._file.write(_LEAVING)
+            self._file.flush()
+
+    def has_left(self, worker: str) -> bool:
+        """Whether a worker of this machine that is gone was about to end on purpose."""
+        if self._folder is None:
+            return False
+        with contextlib.suppress(OSError):
+            return (self._folder / worker).read_bytes() == _LEAVING
+        return False
+
+    def is_alive(self, worker: str) -> bool:
+        """Whether a worker is known to live; one on another machine is not known here."""
+        if self._folder is None or not (path := self._folder / worker).exists():
+            return False
+        return not self._is_dead(path)
 
     def dead(self) -> list[str]:
         """Return the workers whose process is gone. Call `forget` once their work is released."""

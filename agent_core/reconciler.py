@@ -6,6 +6,7 @@ all the paths that nobody thought of: running work without a wake-up, leases tha
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from agent_core.errors import AgentCoreError
 from agent_core.logs import get_logger
 from agent_core.presence import Presence
 from agent_core.store import bin, deltas, files
+from agent_core.store.reads import Reads
 from agent_core.store.set_back import after_set_back
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
@@ -30,7 +32,7 @@ class Reconciler:
     """Does the duties of one worker.
 
     Args:
-        writer: the store's writer.
+        writer, reads: the store.
         wake_ups: this worker's leases.
         presence: who is alive on this machine.
         holds: whether a key waits or runs in this process.
@@ -42,6 +44,7 @@ class Reconciler:
     def __init__(
         self,
         writer: Writer,
+        reads: Reads,
         wake_ups: LeasedWakeUps,
         presence: Presence,
         *,
@@ -51,6 +54,7 @@ class Reconciler:
         clock: Clock,
     ) -> None:
         self._writer = writer
+        self._reads = reads
         self._wake_ups = wake_ups
         self._presence = presence
         self._holds = holds
@@ -64,13 +68,29 @@ class Reconciler:
         self._guarded(self._wake_ups.extend)
 
     def take_over(self) -> None:
-        """Release what workers held that died on this machine."""
+        """Release what workers held that died on this machine, or whose leases have run out."""
         for worker in self._presence.dead():
-            released = self._guarded(self._wake_ups.release, worker)
-            if released is not None:
+            if self._presence.has_left(worker):
+                buried = self._guarded(self._release, worker)
+            else:
+                buried = self._guarded(self._wake_ups.bury, worker)
+            if buried is not None:
                 self._presence.forget(worker)
-                self._notify()
-                _log.info("Worker %s is gone; %s of its wake-ups are due again.", worker, released)
+                self._tell(worker, *buried)
+        for worker in self._reads.expired(self._clock.now()):
+            if worker != self._wake_ups.worker:  # its own the next heartbeat extends
+                alive = self._presence.is_alive(worker)
+                buried = self._guarded(functools.partial(self._wake_ups.expire, alive=alive), worker)
+                self._tell(worker, *(buried or (0, 0)))
+
+    def _release(self, tx: Tx, worker: str) -> tuple[int, int]:
+        return self._wake_ups.release(tx, worker), 0
+
+    def _tell(self, worker: str, released: int, ran: int) -> None:
+        if released:
+            self._notify()
+            words = "Worker %s is gone; %d of its wake-ups are due again, of which %d ran and are suspect."
+            _log.info(words, worker, released, ran)
 
     def reconcile(self) -> None:
         """Re-create what is missing, deliver what nobody works on, empty the bin."""

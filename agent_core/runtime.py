@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +40,7 @@ from agent_core.store.reads import Reads
 from agent_core.store.rows import WORK_FEED
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
+from agent_core.suspects import Admission
 from agent_core.workpool import Workpool
 
 _log = get_logger(__name__)
@@ -161,6 +163,7 @@ class Runtime:
         self._writer.wake = self._wake_ups
         self._presence = Presence(workers_folder(parse_url(self.database_url), path), self.worker)
         self._scheduler = Scheduler(reading, self._take, self._deliver, self.settings.poll)
+        self._admission = Admission(self.settings.max_crashes, self.settings.probation)
         self._turns = Turns()
         shared = (self.agents, self.worker, self.settings, self.clock, self._turns)
         self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
@@ -173,6 +176,7 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give running work back and close the database."""
+        self.leave()
         self._runner.closing = True
         self.feeds.close()
         if self._work:
@@ -189,14 +193,20 @@ class Runtime:
         self._stalls.close()
         self._stack.close()
 
+    def leave(self) -> None:
+        """Note that this process ends on purpose, however suddenly: what it runs is not suspect for it."""
+        self._presence.leave()
+
     # --- work ---
 
     def _start_work(self) -> None:
         self._presence.open()
+        self._began = time.monotonic()
         for pool in self._pools:
             pool.open()
         duties = Reconciler(
             self._writer,
+            self._reads,
             self._wake_ups,
             self._presence,
             holds=self._pools.holds,
@@ -276,10 +286,25 @@ class Runtime:
 
     def _take(self) -> list[str]:
         room, patience = self._pools.room(), self._deliveries.patience
-        if not room or not self._reads.anything_due(self.clock.now() - patience):
+        if not room:
             return []
-        keys = self._writer.run_blocking(self._wake_ups.take, room, patience)
-        self._pools.expect(keys)
+        fresh, suspect = self._reads.anything_due(self.clock.now(), patience)
+        keys = self._admit(room) if suspect else []
+        if fresh and (room := self._pools.room()):
+            taken = self._writer.run_blocking(self._wake_ups.take, room, patience)
+            self._pools.expect(taken)
+            keys += taken
+        return keys
+
+    def _admit(self, room: Mapping[str, int]) -> list[str]:
+        """Lease the suspects that may run beside those that run here."""
+        known, now = self._reads.suspects(), self.clock.now()
+        held = [one for one in known if one.worker == self.worker]
+        waiting = [one for one in known if one.worker is None and one.due <= now]
+        keys = self._admission.of(held, waiting, room, time.monotonic() - self._began)
+        if keys:
+            keys = self._writer.run_blocking(self._wake_ups.admit, keys)
+            self._pools.expect(keys)
         return keys
 
     def _deliver(self, key: str) -> None:

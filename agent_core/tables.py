@@ -49,7 +49,7 @@ class ThreadRow(Table, table=True):
     trimmed   deltas up to this cursor may be gone
     turn_cursor  where the current turn began; readers of the turn before it are still served
     attempt   failed attempts at the current model step
-    crashes   processes that died in the current model step
+    crashes   of the versions before 0007; see WakeUpRow
     steps     model steps committed in the current turn
     share     the token with which anybody may read it; none: it is not shared
     delete_at  it is in the bin: hidden, refused to everybody, and deleted then; none: it is not
@@ -203,14 +203,22 @@ class WakeUpRow(Table, table=True):
     thread_id        whose turn it is when many wait; of a schedule's wake-up the schedule's id, so
                      that it outlives a stop of its thread
     worker           who holds the lease; none while it is only due later
+    company          it ran in a process that died: how many suspects may run in one process with it
+                     from now on, itself included; none: it is no suspect
+    crashes          deaths as the only suspect that ran
+    death            the worker in whose death it was last
     """
 
     __tablename__: ClassVar[Any] = "agent_wake_up"
+    __table_args__: ClassVar[Any] = (_index("agent_wake_up_suspect", ["company"], "company IS NOT NULL"),)
     id: str = Field(primary_key=True)  # unique: one live wake-up per key
     next_run_time: float | None = Field(default=None, sa_column=Column(Float, index=True))
     job_state: str = _json("{}")
     thread_id: str = Field(index=True)
     worker: str | None = Field(default=None, index=True)
+    company: int | None = None
+    crashes: int = _count()
+    death: str | None = None
 
 
 class ScheduleRow(Table, table=True):

@@ -23,6 +23,7 @@ from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
 from agent_core.store.rows import load, timeout_key, tool_key
 from agent_core.store.tx import Tx
 from agent_core.store.writer import Writer
+from agent_core.suspects import Suspicion
 from agent_core.timeline import IN_DOUBT
 from agent_core.tools import Tool, ToolContext, check_timeout, encode_result, execute
 
@@ -97,17 +98,22 @@ class ToolRunner:
         except BaseException as error:
             await self._end(call, error=_words(as_exception(error, f"The agent {call.agent!r}")))
             return
-        if call.in_doubt and (tool is None or not self._may_run_again(call, tool)):
+        if call.in_doubt and (tool is None or not tool.rerun_on_interrupt):
             await self._end(call, error=IN_DOUBT)
+        elif call.crashes >= self._settings.max_crashes:
+            await self._seal(call)
         elif tool is None:
             await self._end(call, error=f"There is no tool {call.name!r} any more.")
         else:
             await self._execute(call, tool)
 
-    def _may_run_again(self, call: ClaimedCall, tool: Tool) -> bool:
-        # A tool that ends its process each time is given up like a step that does.
-        failures = tool.retry.max_attempts - 1 if tool.retry is not None else 0
-        return tool.rerun_on_interrupt and call.attempt <= self._settings.max_crashes + failures
+    async def _seal(self, call: ClaimedCall) -> None:
+        words = (
+            f"This tool ended its process {call.crashes} times, so it is not run again by itself. It may or "
+            "may not have taken effect; check before you try once more."
+        )
+        await self._insist(call.thread_id, outcomes.seal, call, words)
+        self._note(call, {"state": "output-error", "errorText": words})
 
     async def _execute(self, call: ClaimedCall, tool: Tool) -> None:
         context = ToolContext(
@@ -133,13 +139,13 @@ class ToolRunner:
         if output is None:
             await self._insist(call.thread_id, timeouts.hand_over, call, tool.timeout)
         else:
-            await self._end(call, output=output)
+            await self._end(call, output=output, suspicion=call.suspicion)
 
     async def _retry_or_end(self, call: ClaimedCall, tool: Tool, error: Exception) -> None:
         delay = tool.retry.delay(call.attempt, error) if tool.retry is not None else None
         words = _words(error)
         if delay is None:
-            await self._end(call, error=words)
+            await self._end(call, error=words, suspicion=call.suspicion)
         else:
             await self._insist(call.thread_id, calls.retry, call, words, self._clock.now() + delay)
 
@@ -185,7 +191,14 @@ class ToolRunner:
                 _log.warning("A tool's outcome waits for the database: %s", error)
                 await asyncio.sleep(_AGAIN)
 
-    async def _end(self, call: ClaimedCall, *, output: str | None = None, error: str | None = None) -> None:
+    async def _end(
+        self,
+        call: ClaimedCall,
+        *,
+        output: str | None = None,
+        error: str | None = None,
+        suspicion: Suspicion | None = None,
+    ) -> None:
         await self._insist(
             call.thread_id,
             outcomes.finish,
@@ -195,13 +208,17 @@ class ToolRunner:
             error=error,
             attempt=call.attempt,
             timed=output is None,  # an action tool's has none
+            suspicion=suspicion,
         )
         crash_point("tool.commit.after")
-        # With the input: a person may have edited it since the model asked.
-        fields: Part = {"input": call.input, "state": "output-available", "output": load(output)}
         if error is not None:
-            fields = {"input": call.input, "state": "output-error", "errorText": error}
-        self._turns.outcome(call.thread_id, call.id, fields)
+            self._note(call, {"state": "output-error", "errorText": error})
+        else:
+            self._note(call, {"state": "output-available", "output": load(output)})
+
+    def _note(self, call: ClaimedCall, outcome: Part) -> None:
+        # With the input: a person may have edited it since the model asked.
+        self._turns.outcome(call.thread_id, call.id, {"input": call.input, **outcome})
 
 
 def _words(error: Exception) -> str:

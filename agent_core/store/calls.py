@@ -19,10 +19,11 @@ from agent_core.errors import (
 from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
-from agent_core.store import attempts, deltas
+from agent_core.store import attempts, deltas, suspects
 from agent_core.store.rows import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, load, step_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
+from agent_core.suspects import Suspicion
 from agent_core.timeline import PROCESS_ENDED
 
 _c, _t = CALL.c, THREAD.c
@@ -72,6 +73,12 @@ class ClaimedCall:
     agent: str
     user_id: str | None
     seq: int  # of the step that made it: the thread's fence for as long as the call is open
+    suspicion: Suspicion | None = None
+
+    @property
+    def crashes(self) -> int:
+        """How many processes have died while this call was the only suspect in them."""
+        return self.suspicion.crashes if self.suspicion is not None else 0
 
 
 _INSERT = Statement(
@@ -99,7 +106,7 @@ _CLAIM = Statement(
     update(CALL)
     .where(*_this, one_of(_c.status, sources(MOVES, "claim")), _leased)
     .values(status="running", attempt=_c.attempt + 1, worker=P("by"), started_at=P("now"))
-    .returning(_c.attempt)
+    .returning(_c.attempt, select(WAKE_UP.c.company).where(WAKE_UP.c.id == P("key")).scalar_subquery())
 )
 
 
@@ -202,7 +209,8 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
     row = found()
     if row is not None and row[4] not in agents:
         raise UnknownAgent(row[4])
-    if row is None or claimed() is None:
+    mine = claimed() if row is not None else None
+    if row is None or mine is None:
         tx.wake.done(tx, key)
         return None
     status, attempt, name, arguments, agent, user_id, seq, message_id, *before = row
@@ -212,7 +220,9 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
     if attempt:  # the first one is told of by the call itself; see `tell`
         chunk = attempts.run_chunk(call_id, status="running", attempt=attempt + 1, started_at=tx.now)
         deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [chunk], seq=seq, message_id=message_id)
-    return ClaimedCall(thread_id, call_id, name, load(arguments), attempt + 1, in_doubt, agent, user_id, seq)
+    suspicion = suspects.read(tx, key) if mine[1] is not None else None
+    given = (name, load(arguments), attempt + 1, in_doubt, agent, user_id, seq, suspicion)
+    return ClaimedCall(thread_id, call_id, *given)
 
 
 def locate(tx: Tx, call_id: str, thread_id: str | None) -> str:
@@ -263,6 +273,7 @@ def hand_over(tx: Tx, call: ClaimedCall) -> None:
     if row is None:
         raise FenceLost
     tx.wake.done(tx, tool_key(call.thread_id, call.id))
+    suspects.completed(tx, call.suspicion)
     _, _, started_at, _ = attempts.newest(tx, call.thread_id, call.id)
     chunk = attempts.run_chunk(call.id, status="waiting", attempt=call.attempt, started_at=started_at)
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])

@@ -11,11 +11,12 @@ from agent_core.errors import ToolCallFinishedError
 from agent_core.faults import crash_point
 from agent_core.messages import Chunk
 from agent_core.states import OPEN_CALLS, CallStatus
-from agent_core.store import deltas
-from agent_core.store.calls import FenceLost, advance, ask_advance, locate, move
+from agent_core.store import deltas, suspects
+from agent_core.store.calls import ClaimedCall, FenceLost, advance, ask_advance, locate, move
 from agent_core.store.rows import CALL, LIST_FEED, P, load, timeout_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
+from agent_core.suspects import Suspicion
 
 _c = CALL.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
@@ -41,6 +42,7 @@ def finish(
     error: str | None = None,
     attempt: int | None = None,
     timed: bool = True,
+    suspicion: Suspicion | None = None,
 ) -> str:
     """Give a call its one outcome, and wake the next model step if it was the last one open.
 
@@ -52,6 +54,7 @@ def finish(
         error: what went wrong, for the model.
         attempt: the fence of the worker that ran it; None: the outcome comes from outside.
         timed: whether the call may have a timeout, which ends with it.
+        suspicion: what was held against the call, if its end clears it.
 
     Returns:
         the thread's status after it.
@@ -67,6 +70,7 @@ def finish(
         raise FenceLost
     crash_point("tool.commit.inside")
     tx.wake.done(tx, tool_key(thread_id, call_id), mine=attempt is not None)
+    suspects.completed(tx, suspicion)
     if timed:
         tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
     chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
@@ -118,6 +122,12 @@ def end(
         chunks.append(deltas.thread_chunk(status=status))
     deltas.append(tx, thread_id, cursor, chunks, seq=row[0], message_id=row[1])
     return status
+
+
+def seal(tx: Tx, call: ClaimedCall, error: str) -> str:
+    """Give a call that ended its process too often an error for its outcome; see `finish`."""
+    suspects.sealed(tx, tool_key(call.thread_id, call.id))
+    return finish(tx, call.thread_id, call.id, error=error, attempt=call.attempt)
 
 
 def finish_from_outside(

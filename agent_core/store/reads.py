@@ -6,22 +6,23 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, and_
+from sqlalchemy import Engine, and_, bindparam, exists
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from agent_core.fold import merge, unfold
 from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import StreamStatus
-from agent_core.store import attempts
+from agent_core.store import attempts, suspects
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, filled, to_thread
 from agent_core.store.history import read_history
 from agent_core.store.pages import calls_of, streams_of
 from agent_core.store.patience import patient
-from agent_core.store.rows import DELTA, THREAD, P, load
+from agent_core.store.rows import DELTA, THREAD, WAKE_UP, P, load
 from agent_core.store.statement import Statement
-from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow, WakeUpRow
+from agent_core.suspects import Suspect
+from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow
 
 R = TypeVar("R")
 _t, _d = THREAD.c, DELTA.c
@@ -30,6 +31,15 @@ _FOLLOWING = Statement(
     .select_from(THREAD.outerjoin(DELTA, and_(_d.thread_id == _t.id, _d.cursor > P("after"))))
     .where(_t.id == P("thread_id"), _t.delete_at.is_(None))
     .order_by(_d.cursor)
+)
+_w = WAKE_UP.c
+_free = sql_select(_w.id).where(_w.worker.is_(None))
+_DUE = sql_select(
+    exists(_free.where(_w.company.is_(None), _w.next_run_time <= bindparam("since"))),
+    exists(_free.where(_w.company.is_not(None), _w.next_run_time <= bindparam("now"))),
+)
+_EXPIRED = (
+    sql_select(_w.worker).where(_w.worker.is_not(None), _w.next_run_time <= bindparam("now")).distinct()
 )
 
 
@@ -164,13 +174,24 @@ class Reads:
             calls = _calls(session, thread_id, replies)
             return assemble(row, streams, calls, alternatives(session, thread_id, [row]).get(row.id, ()))
 
-    def anything_due(self, now: float) -> bool:
-        """Whether a wake-up is due; asked before the write lock is taken to lease it."""
+    def anything_due(self, now: float, patience: float = 0.0) -> tuple[bool, bool]:
+        """Return whether free work has been due for `patience` seconds, and whether a suspect is due.
+
+        Asked before the write lock is taken to lease it.
+        """
         with self.session() as session:
-            return (
-                session.exec(select(WakeUpRow.id).where(col(WakeUpRow.next_run_time) <= now).limit(1)).first()
-                is not None
-            )
+            values = {"since": now - patience, "now": now}
+            fresh, suspects = session.connection().execute(_DUE, values).one()
+            return bool(fresh), bool(suspects)
+
+    def suspects(self) -> list[Suspect]:
+        """Return every suspect there is; see `agent_core.suspects`."""
+        return self.read(suspects.found)
+
+    def expired(self, now: float) -> list[str]:
+        """Return the workers of which a lease has run out."""
+        with self.session() as session:
+            return [row[0] for row in session.connection().execute(_EXPIRED, {"now": now})]
 
     def fences(self, thread_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Return (seq, status) of each thread that still exists."""

@@ -12,16 +12,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, literal_column, select, update
 
+from agent_core.errors import PoisonedStepError
 from agent_core.faults import crash_point
 from agent_core.messages import Chunk, Part
 from agent_core.states import THREAD as MOVES
 from agent_core.states import sources
-from agent_core.store import calls, deltas, streams, turns
+from agent_core.store import calls, deltas, streams, suspects, turns
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
+from agent_core.suspects import Suspicion
 from agent_core.timeline import PROCESS_ENDED, RESTARTING
 
 _t = THREAD.c
@@ -36,17 +38,25 @@ class Claim:
     seq: int
     message_id: str
     attempt: int
-    crashes: int
+    suspicion: Suspicion | None
     steps: int
     agent: str
     user_id: str | None
     position: int
+
+    @property
+    def crashes(self) -> int:
+        """How many processes have died while this step was the only suspect in them."""
+        return self.suspicion.crashes if self.suspicion is not None else 0
 
 
 # Said in SQL: SQLAlchemy leaves the tables' names out of SQLite's RETURNING, and both have a `seq`.
 _open_attempt: ColumnElement[Any] = literal_column(
     "(SELECT s.worker FROM agent_stream AS s WHERE s.thread_id = agent_thread.id "
     "AND s.seq = agent_thread.seq - 1 AND s.status = 'streaming')"
+)
+_company: ColumnElement[Any] = literal_column(
+    "(SELECT w.company FROM agent_wake_up AS w WHERE w.id = 'step:' || agent_thread.id)"
 )
 _CLAIM = Statement(
     update(THREAD)
@@ -61,7 +71,7 @@ _CLAIM = Statement(
             _t.seq,
             _t.message_id,
             _t.attempt,
-            _t.crashes,
+            _company,
             _t.steps,
             _t.agent,
             _t.user_id,
@@ -72,7 +82,6 @@ _CLAIM = Statement(
     )
 )
 _LOCK = Statement(select(_t.id).where(_t.id == P("thread_id")).with_for_update())
-_CRASHED = Statement(update(THREAD).where(_t.id == P("thread_id")).values(crashes=_t.crashes + 1))
 
 
 def _move(event: str, **values: Any) -> Statement:
@@ -98,7 +107,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
     """Take a thread's next model step for `worker`, which must hold the lease of its wake-up.
 
     An attempt that was still open lost its process; what it had said is kept until the first token
-    of this one, and the death is counted.
+    of this one.
 
     Returns:
         None: there is nothing to do, or somebody else does it.
@@ -114,7 +123,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         tx.wake.done(tx, key)
         return None
     crash_point("claim.before")  # of a real one: a wake-up may come once more, when tools run already
-    seq, message_id, attempt, crashes, steps, agent, user_id, position, retrying, before = row
+    seq, message_id, attempt, company, steps, agent, user_id, position, retrying, before = row
     if agent not in agents:
         raise UnknownAgent(agent)
     if before is not None:
@@ -123,14 +132,12 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         if ends:
             cursor = deltas.tick(tx, thread_id)
             deltas.append(tx, thread_id, cursor, ends, seq=seq - 1, message_id=message_id)
-    if before not in (None, worker):  # an attempt of this very worker was refused by the database
-        crashes += 1
-        tx.do(_CRASHED, thread_id=thread_id)
     streams.open_stream(tx, thread_id, seq, message_id=message_id, worker=worker, attempt=attempt + 1)
     if retrying is not None:
         (cursor,) = tx.must(_CLEAR_RETRY, thread_id=thread_id, at_seq=seq, now=tx.now)
         deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(status="streaming", retry_state=None)])
-    return Claim(thread_id, seq, message_id, attempt + 1, crashes, steps, agent, user_id, position)
+    suspicion = suspects.read(tx, key) if company is not None else None
+    return Claim(thread_id, seq, message_id, attempt + 1, suspicion, steps, agent, user_id, position)
 
 
 def flush(tx: Tx, claimed: Claim, chunks: list[Chunk], first: bool) -> bool:
@@ -185,6 +192,7 @@ def commit(
     if first:
         streams.replace_partial(tx, thread_id, seq)
     tx.wake.done(tx, step_key(thread_id))
+    suspects.completed(tx, claimed.suspicion)
     outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
     status = "awaiting_tool_results" if new_calls else "completed"
     tx.moved(thread_id, "streaming", status, claimed.agent)
@@ -225,6 +233,10 @@ def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk], usage
         raise FenceLost
     tx.moved(claimed.thread_id, "streaming", "failed", claimed.agent)
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
+    if kind == PoisonedStepError.__name__:
+        suspects.sealed(tx, step_key(claimed.thread_id))
+    else:
+        suspects.completed(tx, claimed.suspicion)
     changed = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
     _cut(tx, claimed, row[0], error, rest, changed, usage)
 

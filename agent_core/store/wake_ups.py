@@ -7,14 +7,14 @@ transaction that finishes the work deletes the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from sqlalchemy import delete, exists, func, insert, literal_column, not_, or_, select, update
+from sqlalchemy import and_, delete, exists, func, insert, literal_column, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent_core.states import OPEN_CALLS
-from agent_core.store import calls, deltas
+from agent_core.store import calls, deltas, suspects
 from agent_core.store.rows import CALL, SCHEDULE, THREAD, WAKE_UP, WORK_FEED, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
@@ -39,7 +39,9 @@ _DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id")))
 def _take(*kinds: str, others: bool = False) -> Statement:
     """Lease what is due of some kinds of keys, in turn from each thread, the longest due first."""
     kind = or_(*(func.substr(_w.id, 1, 5) == literal_column(f"'{kind}:'") for kind in kinds))
-    ours, due = not_(kind) if others else kind, _w.next_run_time <= P("now")
+    ours = not_(kind) if others else kind
+    # Suspects are admitted one by one, and what a worker still holds is freed by `bury` or `release` first.
+    due = and_(_w.next_run_time <= P("now"), _w.worker.is_(None), _w.company.is_(None))
     turn = func.row_number().over(partition_by=_w.thread_id, order_by=_w.next_run_time)
     found = select(_w.id, _w.next_run_time.label("since"), turn.label("turn")).where(due, ours).subquery()
     chosen = select(found.c.id).order_by(found.c.turn, found.c.since).limit(P("most"))
@@ -61,10 +63,17 @@ _EXTEND = Statement(update(WAKE_UP).where(_w.id.in_(_held)).values(next_run_time
 _RELEASE = Statement(update(WAKE_UP).where(_w.worker == P("by")).values(next_run_time=P("now"), worker=None))
 _LEASE = Statement(
     update(WAKE_UP)
-    .where(_w.id == P("key"), or_(_w.worker.is_(None), _w.next_run_time <= P("now")))
+    .where(_w.id == P("key"), _w.worker.is_(None), _w.company.is_(None))
     .values(next_run_time=P("until"), worker=P("by"))
     .returning(_w.thread_id)
 )
+_ADMIT = Statement(
+    update(WAKE_UP)
+    .where(_w.id == P("key"), _w.worker.is_(None), _w.next_run_time <= P("now"))
+    .values(next_run_time=P("until"), worker=P("by"))
+    .returning(_w.id)
+)
+_EXPIRED = Statement(select(_w.id).where(_w.worker == P("by"), _w.next_run_time <= P("now")).limit(1))
 _MINE = Statement(select(_w.id, _w.thread_id).where(_w.worker == P("by")))
 
 _step_row = exists(select(_w.id).where(_w.id == "step:" + THREAD.c.id))
@@ -166,7 +175,7 @@ class LeasedWakeUps:
         tx.after(self._cancel, thread_id)
 
     def take(self, tx: Tx, room: Mapping[str, int], patience: float = 0.0) -> list[str]:
-        """Lease wake-ups, due for `patience` seconds, to this worker; return their keys.
+        """Lease wake-ups, due for `patience` seconds and no suspects, to this worker; return their keys.
 
         Args:
             tx: the transaction.
@@ -178,8 +187,13 @@ class LeasedWakeUps:
 
     def lease(self, tx: Tx, key: str) -> str | None:
         """Lease one wake-up that an engine delivers; return its thread, or None if there is none to take."""
-        row = tx.one(_LEASE, key=key, now=tx.now, until=tx.now + self._lease, by=self.worker)
+        row = tx.one(_LEASE, key=key, until=tx.now + self._lease, by=self.worker)
         return row[0] if row else None
+
+    def admit(self, tx: Tx, keys: Sequence[str]) -> list[str]:
+        """Lease these suspects to this worker; return the keys of those that nobody was faster to lease."""
+        lease = {"now": tx.now, "until": tx.now + self._lease, "by": self.worker}
+        return [row[0] for key in keys if (row := tx.one(_ADMIT, key=key, **lease)) is not None]
 
     def extend(self, tx: Tx) -> int:
         """Push this worker's leases forward; return how many it holds."""
@@ -189,6 +203,26 @@ class LeasedWakeUps:
         """Make everything that `worker` holds due at once; return how many that were."""
         tx.touched.add(WORK_FEED)
         return tx.run(_RELEASE, by=worker, now=tx.now)
+
+    def bury(self, tx: Tx, worker: str) -> tuple[int, int]:
+        """Release what a worker held that died; return how many those were and how many of them ran.
+
+        What ran is suspect from now on; see `agent_core.suspects`.
+        """
+        ran = suspects.judge(tx, worker)
+        return self.release(tx, worker), ran
+
+    def expire(self, tx: Tx, worker: str, *, alive: bool) -> tuple[int, int]:
+        """Do the same with one whose leases have run out, unless it has extended them meanwhile.
+
+        Args:
+            tx: the transaction.
+            worker: whose leases.
+            alive: its process is known to live, and only sleeps: nothing is suspect then.
+        """
+        if tx.one(_EXPIRED, by=worker, now=tx.now) is None:
+            return 0, 0
+        return (self.release(tx, worker), 0) if alive else self.bury(tx, worker)
 
     def mine(self, tx: Tx) -> list[tuple[str, str]]:
         """Return (key, thread id) of what this worker holds."""

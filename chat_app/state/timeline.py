@@ -194,4 +194,5 @@ class Timeline(Asking, rx.State):
         """End this server with SIGKILL, as a crash would; only where the demo was asked for."""
         if service().settings.demo:
             logger.warning("The server is killed from the page, as the demo allows")
+            service().api.runtime.leave()  # so the turns that run are not suspect for it
             os.kill(os.getpid(), signal.SIGKILL)

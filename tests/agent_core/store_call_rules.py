@@ -10,6 +10,7 @@ from hypothesis.stateful import precondition, rule
 
 from agent_core.store import approvals, calls, outcomes, timeouts
 from agent_core.store.rows import timeout_key
+from agent_core.suspects import Suspicion
 from tests.agent_core.store_invariants import Checked
 from tests.agent_core.store_machine import Run
 from tests.agent_core.store_model import Call
@@ -58,7 +59,7 @@ class CallRules(Checked):
             landed = self.lands(who, timeouts.hand_over, run.claim, timeout)
             assert landed is self.model.hand_over(run.call, attempt, timeout, who)
         else:
-            self._outcome(run.call, how == "succeed", who, attempt)
+            self._outcome(run.call, how == "succeed", who, attempt, run.claim.suspicion)
 
     @precondition(lambda self: self.numbers % 3 == 0)
     @there_are_calls
@@ -68,13 +69,21 @@ class CallRules(Checked):
         assert call is not None
         self._outcome(call, well, self.process(by), None)
 
-    def _outcome(self, call: Call, well: bool, who: str | None, attempt: int | None) -> None:
+    def _outcome(
+        self,
+        call: Call,
+        well: bool,
+        who: str | None,
+        attempt: int | None,
+        suspicion: Suspicion | None = None,
+    ) -> None:
         words = f"outcome {self.number()}"
         output, error = (json.dumps(words), None) if well else (None, words)
         if attempt is None:
             landed = self.lands(who, outcomes.finish_from_outside, call[1], call[0], output, error)
         else:
-            landed = self.lands(who, outcomes.finish, *call, output=output, error=error, attempt=attempt)
+            ended: dict[str, Any] = {"output": output, "error": error, "attempt": attempt}
+            landed = self.lands(who, outcomes.finish, *call, **ended, suspicion=suspicion)
         assert landed is self.model.finish(call, words, "succeeded" if well else "failed", who, attempt)
 
     def expire(self, by: int) -> None:

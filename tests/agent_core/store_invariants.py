@@ -42,7 +42,7 @@ class Checked(Machine):
         assert now["calls"] == {
             key: (c["status"], c["attempt"], c["outcome"]) for key, c in model.calls.items()
         }
-        assert now["wakes"] == model.wakes
+        assert now["wakes"] == {key: wake.row() for key, wake in model.wakes.items()}
         for name, thread in model.threads.items():
             found = self.rows.execute(
                 "select id, queued, branch from agent_message where thread_id = ? order by position", [name]
@@ -57,6 +57,7 @@ class Checked(Machine):
             return self.rows.execute(sql).fetchall()
 
         columns = "id, status, seq, attempt, crashes, steps, retry_state is not null"
+        woken = "id, next_run_time, worker, company, crashes, death"
         called = "thread_id, id, status, attempt, coalesce(json_extract(output, '$'), error)"
         return {
             "threads": {row[0]: row[1:] for row in read(f"select {columns} from agent_thread")},
@@ -64,7 +65,7 @@ class Checked(Machine):
                 row[:2]: row[2:] for row in read("select thread_id, seq, status, worker from agent_stream")
             },
             "calls": {row[:2]: row[2:] for row in read(f"select {called} from agent_tool_call")},
-            "wakes": {row[0]: row[1:] for row in read("select id, next_run_time, worker from agent_wake_up")},
+            "wakes": {row[0]: row[1:] for row in read(f"select {woken} from agent_wake_up")},
         }
 
     def states_move_as_the_tables_say(self, now: Rows) -> None:

@@ -6,15 +6,28 @@ it returns whether it lands. `by` is the worker whose process does it, None for 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent_core.config import MAX_TIMEOUT
 from agent_core.states import CALL, IDLE, OPEN_CALLS, RUNNING
 from agent_core.store.rows import step_key, timeout_key, tool_key
+from agent_core.suspects import Ran, Suspicion, judged
 
 LEASE = 8.0
 Values = dict[str, Any]
 Call = tuple[str, str]
+NOT_SUSPECT = (None, 0, None)
+
+
+class Wake(NamedTuple):
+    """A wake-up: when it is due, who holds it, and what is held against its work."""
+
+    due: float
+    worker: str | None
+    held: Suspicion | None = None
+
+    def row(self) -> tuple[Any, ...]:
+        return (self.due, self.worker, *(self.held or NOT_SUSPECT))
 
 
 class Model:
@@ -25,29 +38,69 @@ class Model:
         self.threads: dict[str, Values] = {}
         self.streams: dict[tuple[str, int], Values] = {}
         self.calls: dict[Call, Values] = {}
-        self.wakes: dict[str, tuple[float, str | None]] = {}
+        self.wakes: dict[str, Wake] = {}
 
     # wake-ups
 
     def wake(self, key: str, by: str | None, due: float | None = None) -> None:
         mine = due is None and by is not None
-        self.wakes[key] = (self.now + LEASE, by) if mine else (due or self.now, None)
+        held = self.wakes[key].held if key in self.wakes else None
+        self.wakes[key] = Wake(self.now + LEASE, by, held) if mine else Wake(due or self.now, None, held)
 
     def done(self, key: str, by: str | None) -> None:
-        if self.wakes.get(key, (0, None))[1] == by and by is not None:
+        if by is not None and self.held(key, by):
             del self.wakes[key]
 
     def due(self) -> list[str]:
-        return [key for key, (at, _) in self.wakes.items() if at <= self.now]
+        """What is free and may be taken; suspects are admitted one by one."""
+        free = [(key, wake) for key, wake in self.wakes.items() if wake.worker is None]
+        return [key for key, wake in free if wake.due <= self.now and wake.held is None]
+
+    def late(self) -> set[str]:
+        """The workers of which a lease has run out."""
+        return {wake.worker for wake in self.wakes.values() if wake.worker and wake.due <= self.now}
+
+    def suspects(self) -> list[str]:
+        free = [(key, wake) for key, wake in self.wakes.items() if wake.held and wake.worker is None]
+        return sorted(key for key, wake in free if wake.due <= self.now)
+
+    def bury(self, worker: str) -> None:
+        """A worker has died: what ran is suspect, and all that it held is due."""
+        ran: list[Ran] = []
+        for key, wake in self.wakes.items():
+            if wake.worker == worker and self._runs(key, worker):
+                ran.append(Ran(key, *(wake.held[:2] if wake.held else NOT_SUSPECT[:2])))
+        for key, held in judged(ran, worker).items():
+            self.wakes[key] = self.wakes[key]._replace(held=held)
+        self.push(worker, self.now, None)
+
+    def _runs(self, key: str, worker: str) -> bool:
+        kind, name, *rest = key.split(":")
+        if kind == "step":
+            stream = self.streams.get((name, self.threads[name]["seq"]), {})
+            return (stream.get("status"), stream.get("worker")) == ("streaming", worker)
+        call = self.calls.get((name, "".join(rest)), {})
+        return kind == "tool" and (call.get("status"), call.get("worker")) == ("running", worker)
+
+    def completed(self, was: Suspicion | None) -> None:
+        """Others may have one more beside them; a charge that was wrong makes all of them doubtful."""
+        for key, (due, worker, held) in self.wakes.items():
+            if was is None or held is None:
+                continue
+            if held.company >= was.company and not held.crashes and held.death != was.death and not worker:
+                held = held._replace(company=held.company + 1)
+            if was.crashes:
+                held = held._replace(crashes=0)
+            self.wakes[key] = Wake(due, worker, held)
 
     def push(self, worker: str, until: float, owner: str | None) -> None:
         """Move everything that `worker` holds to `until`, and to `owner`."""
-        for key, (_, holder) in self.wakes.items():
-            if holder == worker:
-                self.wakes[key] = (until, owner)
+        for key, wake in self.wakes.items():
+            if wake.worker == worker:
+                self.wakes[key] = wake._replace(due=until, worker=owner)
 
     def held(self, key: str, worker: str) -> bool:
-        return self.wakes.get(key, (0, None))[1] == worker
+        return key in self.wakes and self.wakes[key].worker == worker
 
     # turns
 
@@ -122,12 +175,12 @@ class Model:
         open_one = self.streams.get((name, thread["seq"]), {"status": "", "worker": worker})
         if open_one["status"] == "streaming":
             self._cut(name)
-            thread["crashes"] += open_one["worker"] != worker
         thread["seq"] += 1
         thread["retry"] = False
-        new = {"status": "streaming", "worker": worker, "said": False, "whole": True}
+        held = self.wakes[key].held
+        new = {"status": "streaming", "worker": worker, "said": False, "whole": True, "held": held}
         self.streams[name, thread["seq"]] = new | {"reply": thread["reply"]}
-        return thread["seq"], thread["attempt"] + 1, thread["crashes"], thread["steps"]
+        return thread["seq"], thread["attempt"] + 1, held.crashes if held else 0, thread["steps"]
 
     def live(self, name: str, seq: int) -> bool:
         thread = self.threads.get(name, {})
@@ -148,6 +201,7 @@ class Model:
         self.streams[name, seq]["status"] = "committed"
         thread |= {"attempt": 0, "crashes": 0, "steps": thread["steps"] + 1}
         self.done(step_key(name), by)
+        self.completed(self.streams[name, seq]["held"])
         for call_id, status in calls.items():
             outcome = "no such tool" if status == "failed" else None
             self.calls[name, call_id] = {"status": status, "attempt": 0, "outcome": outcome, "seq": seq}
@@ -172,6 +226,7 @@ class Model:
         if how == "fail":
             thread |= {"status": "failed", "retry": False}
             self.wakes.pop(step_key(name), None)
+            self.completed(self.streams[name, seq]["held"])
             return True
         thread |= {"attempt": thread["attempt"] + 1, "retry": True} if how == "retry" else {}
         self.wake(step_key(name), None, due)
@@ -211,7 +266,8 @@ class Model:
             self.done(key, worker)
             return None
         in_doubt = row["status"] == "running"
-        row |= {"status": "running", "attempt": row["attempt"] + 1}
+        row |= {"status": "running", "attempt": row["attempt"] + 1, "worker": worker}
+        row["held"] = self.wakes[key].held
         return row["attempt"], in_doubt
 
     def runs(self, call: Call, attempt: int) -> bool:
@@ -230,6 +286,7 @@ class Model:
             return False
         self.calls[call]["status"] = "waiting"
         self.done(tool_key(*call), by)
+        self.completed(self.calls[call]["held"])
         if timeout is not None and timeout_key(*call) not in self.wakes:
             self.wake(timeout_key(*call), None, self.now + timeout)
         return True
@@ -257,6 +314,7 @@ class Model:
             self.wakes.pop(tool_key(*call), None)
         else:
             self.done(tool_key(*call), by)
+            self.completed(row["held"])
         self._advance(call[0], by)
         return True
 

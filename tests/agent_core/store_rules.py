@@ -14,7 +14,7 @@ from agent_core.store import steps, threads, turns
 from tests.agent_core.store_branch_rules import BranchRules
 from tests.agent_core.store_call_rules import picks
 from tests.agent_core.store_machine import Step, message
-from tests.agent_core.store_model import LEASE
+from tests.agent_core.store_model import LEASE, Wake
 
 _kinds = st.sampled_from([CallStatus.PENDING, CallStatus.PENDING, CallStatus.APPROVAL, CallStatus.FAILED])
 some_calls = st.one_of(st.just([]), *[st.lists(_kinds, min_size=1, max_size=3)] * 2)
@@ -105,7 +105,7 @@ class StoreMachine(BranchRules):
     def settle(self, by: int) -> None:
         """When all that is due was taken and claimed, no wake-up is left of what is over."""
         self.advance(2)
-        while self.model.due():
+        while self.model.due() or self.model.suspects() or self.model.late():
             self.work(by)
             self.expire(by)
         for key in self.model.wakes:
@@ -123,10 +123,12 @@ class StoreMachine(BranchRules):
         self.model.push(who, self.model.now + LEASE, who)
 
     def take(self, by: int, most: int = 3) -> None:
-        who, due = self.worker(by), self.model.due()
+        who = self.worker(by)
+        self.expire_leases(who)
+        due = self.model.due()
         taken = self.do(who, self.wake_ups(who).take, {"work": most, "other": most})
         late = [key for key in due if key.startswith("timeout:")]
-        work = {key: self.model.wakes[key][0] for key in due if key not in late}
+        work = {key: self.model.wakes[key].due for key in due if key not in late}
         chosen = [key for key in taken if key in work]
         assert set(taken) <= set(due)
         assert len(set(taken)) == len(taken) == min(most, len(work)) + min(most, len(late))
@@ -137,7 +139,30 @@ class StoreMachine(BranchRules):
             newest = max((work[key] for key in mine if key in chosen), default=0.0)
             assert all(work[key] >= newest for key in mine if key not in chosen)
         for key in taken:
-            self.model.wakes[key] = (self.model.now + LEASE, who)
+            self.model.wakes[key] = Wake(self.model.now + LEASE, who)
+        self.admit(who)
+
+    def expire_leases(self, who: str) -> None:
+        """Who has slept through its leases is taken for dead elsewhere; its own it only extends."""
+        late = self.model.late()
+        assert late == set(self.reads.expired(self.model.now))
+        for gone in sorted(late - {who}):
+            self.do(who, self.wake_ups(who).expire, gone, alive=False)
+            self.model.bury(gone)
+        if who in late:
+            self.do(who, self.wake_ups(who).extend)
+            self.model.push(who, self.model.now + LEASE, who)
+
+    def admit(self, who: str) -> None:
+        """Whom to admit is for `agent_core.suspects` to say; here they all are."""
+        found = self.model.suspects()
+        free = [one.key for one in self.reads.suspects() if one.worker is None and one.due <= self.model.now]
+        assert sorted(free) == found
+        assert self.do(who, self.wake_ups(who).admit, found) == found
+        for key in found:
+            held = self.model.wakes[key].held
+            self.model.wakes[key] = Wake(self.model.now + LEASE, who, held)
+        self.reached["admit", bool(found)] += 1
 
     def die(self, by: int) -> None:
         self.bury(self.worker(by))
@@ -145,8 +170,12 @@ class StoreMachine(BranchRules):
     def take_over(self, by: int) -> None:
         """A worker on the same machine sees the lock file that the kernel let go."""
         gone = self.dead.pop() if self.dead else "nobody"
-        self.do(self.worker(by), self.wake_ups(self.worker(by)).release, gone)
-        self.model.push(gone, self.model.now, None)
+        if by % 3:
+            self.do(self.worker(by), self.wake_ups(self.worker(by)).bury, gone)
+            self.model.bury(gone)
+        else:  # one that was about to end on purpose
+            self.do(self.worker(by), self.wake_ups(self.worker(by)).release, gone)
+            self.model.push(gone, self.model.now, None)
 
     def restart(self, _by: int) -> None:
         """Everything ends at once; the rows are all that is left."""
@@ -180,7 +209,8 @@ class StoreMachine(BranchRules):
         """Take what is due and claim all that is leased to this worker, as its scheduler makes it do."""
         self.take(by)
         who = self.worker(by)
-        for key, (_, owner) in sorted(self.model.wakes.items()):
+        for key, wake in sorted(self.model.wakes.items()):
+            owner = wake.worker
             kind, name, *rest = key.split(":")
             if owner == who and kind == "step":
                 self.claim_step(name, who)

@@ -19,7 +19,7 @@ SETTINGS = settings(
 )
 RUNS = 4  # at most: chance may leave something out of one
 OFTEN = {(name, landed) for name in ("claim", "commit", "flush", "claim_call") for landed in (True, False)}
-OFTEN |= {("edit", True), ("regenerate", True), ("select", True), ("fork", True)}
+OFTEN |= {("admit", True), ("edit", True), ("regenerate", True), ("select", True), ("fork", True)}
 
 
 @pytest.mark.timeout(240)

@@ -34,7 +34,7 @@ from tests.agent_core.databases import url
 from tests.agent_core.support import rows
 
 WORKER = "w"
-CLAIM = Claim("t", 1, "reply", 1, 0, 0, "a", None, 2)
+CLAIM = Claim("t", 1, "reply", 1, None, 0, "a", None, 2)
 CLAIMED = ClaimedCall("t", "c", "tool", {}, 1, False, "a", None, 1)
 RETRY = {"attempt": 2, "max_attempts": 3, "next_at": 9e9, "error": "x", "kind": "network"}
 MISSED = (FenceLost, errors.ThreadBusyError, errors.ToolCallFinishedError)

@@ -1,0 +1,99 @@
+"""Suspects in the database: what is held against a step or tool call stands in its wake-up.
+
+A row without a company is under no suspicion, as nearly all are; the row's deletion ends it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlmodel import Session
+
+from agent_core.states import CallStatus, StreamStatus
+from agent_core.store.rows import CALL, STREAM, THREAD, WAKE_UP, P
+from agent_core.store.statement import Statement
+from agent_core.store.tx import Tx
+from agent_core.suspects import Ran, Suspect, Suspicion, judged
+
+_w = WAKE_UP.c
+_held_by_the_dead = _w.worker == P("gone")
+# In the order of the key, so that two workers that bury the same one do not deadlock; the second one
+# finds nothing, because the first has taken the name off.
+_STEPS = Statement(
+    select(_w.id, _w.company, _w.crashes)
+    .join(THREAD, (THREAD.c.id == _w.thread_id) & (_w.id == "step:" + THREAD.c.id))
+    .join(STREAM, (STREAM.c.thread_id == THREAD.c.id) & (STREAM.c.seq == THREAD.c.seq))
+    .where(_held_by_the_dead, STREAM.c.status == StreamStatus.STREAMING.value, STREAM.c.worker == P("gone"))
+    .order_by(_w.id)
+    .with_for_update(of=WAKE_UP)
+)
+_CALLS = Statement(
+    select(_w.id, _w.company, _w.crashes)
+    .join(
+        CALL,
+        (CALL.c.thread_id == _w.thread_id) & (_w.id == "tool:" + CALL.c.thread_id + ":" + CALL.c.id),
+    )
+    .where(_held_by_the_dead, CALL.c.status == CallStatus.RUNNING.value, CALL.c.worker == P("gone"))
+    .order_by(_w.id)
+    .with_for_update(of=WAKE_UP)
+)
+_SUSPECT = Statement(
+    update(WAKE_UP)
+    .where(_w.id == P("key"))
+    .values(company=P("new_company"), crashes=P("new_crashes"), death=P("new_death"))
+)
+_READ = Statement(select(_w.company, _w.crashes, _w.death).where(_w.id == P("key")))
+_peers = _w.company >= P("at_company"), _w.crashes == 0, _w.death != P("of_death"), _w.worker.is_(None)
+_charged = _w.crashes > 0, _w.company.is_not(None)
+
+
+def _some(*where: Any) -> Any:
+    """Choose rows without a wait for those that somebody else is writing: they lose nothing by it."""
+    return _w.id.in_(select(_w.id).where(*where).order_by(_w.id).with_for_update(skip_locked=True))
+
+
+_GROW = Statement(update(WAKE_UP).where(_some(*_peers)).values(company=_w.company + 1))
+_ACQUIT = Statement(update(WAKE_UP).where(_some(*_charged)).values(crashes=0))
+_EXPLAIN = Statement(
+    update(WAKE_UP).where(_some(*_charged, _w.id != P("key"))).values(crashes=_w.crashes - 1)
+)
+_ALL = select(_w.id, _w.company, func.coalesce(_w.crashes, 0), _w.worker, _w.next_run_time).where(
+    _w.company.is_not(None)
+)
+
+
+def judge(tx: Tx, worker: str) -> int:
+    """Suspect what ran in a worker that died; return how much that was. Its leases are left to the caller."""
+    ran = [Ran(*row) for statement in (_STEPS, _CALLS) for row in tx.all(statement, gone=worker)]
+    for key, held in judged(ran, worker).items():
+        tx.do(_SUSPECT, key=key, new_company=held.company, new_crashes=held.crashes, new_death=held.death)
+    return len(ran)
+
+
+def read(tx: Tx, key: str) -> Suspicion:
+    """Return what is held against the work of a wake-up that has a company."""
+    return Suspicion(*tx.must(_READ, key=key))
+
+
+def completed(tx: Tx, was: Suspicion | None) -> None:
+    """Let the suspects of other deaths have one more beside them, for one has completed.
+
+    Not those of its own death or of a smaller company: the culprit is among them still. If it had been
+    charged, its deaths came from outside, and may have for all that are charged.
+    """
+    if was is None:
+        return
+    tx.do(_GROW, at_company=was.company, of_death=was.death)
+    if was.crashes:
+        tx.do(_ACQUIT)
+
+
+def sealed(tx: Tx, key: str) -> None:
+    """Take one charge off the others: what is sealed may have died beside them while it was fresh."""
+    tx.do(_EXPLAIN, key=key)
+
+
+def found(session: Session) -> list[Suspect]:
+    """Return every suspect there is."""
+    return [Suspect(*row) for row in session.connection().execute(_ALL)]

@@ -1,0 +1,281 @@
+"""Suspects: what died alone is found, and nothing else is ever held against anybody to the end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_core.suspects import MAX_PROBATION, Admission, Ran, Suspect, Suspicion, judged
+
+MAX_CRASHES = 3
+ROOM = {"work": 64}
+
+
+def ran(*work: tuple[int | None, int]) -> list[Ran]:
+    return [Ran(f"step:{number}", *one) for number, one in enumerate(work)]
+
+
+def held(*work: tuple[int | None, int]) -> list[tuple[int, int]]:
+    """What is held against each of those that died together, as (company, crashes)."""
+    return [(one.company, one.crashes) for one in judged(ran(*work), "w").values()]
+
+
+FRESH = (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        ([], []),
+        ([FRESH], [(1, 1)]),  # alone, if ever anything was
+        ([FRESH] * 2, [(1, 0)] * 2),
+        ([FRESH] * 31, [(15, 0)] * 31),
+        ([(15, 0)] * 15, [(7, 0)] * 15),
+        ([(3, 0)] * 2, [(1, 0)] * 2),
+        ([(3, 0)], [(1, 1)]),  # its company completed before it: nothing ran but it
+        ([(1, 0)], [(1, 1)]),
+        ([(1, 2)], [(1, 3)]),
+        ([(1, 0), FRESH, FRESH], [(1, 1), (1, 0), (1, 0)]),  # fresh work excuses nobody
+        ([(4, 0), *[FRESH] * 5], [(1, 0), *[(3, 0)] * 5]),  # not isolated before: isolated first
+        ([(4, 0), (4, 1), *[FRESH] * 4], [(1, 0), (1, 1), *[(3, 0)] * 4]),
+    ],
+)
+def test_a_death_is_held_against_what_ran(
+    work: list[tuple[int | None, int]], expected: list[tuple[int, int]]
+) -> None:
+    assert held(*work) == expected
+
+
+def suspect(key: str, company: int, crashes: int = 0, due: float = 0.0) -> Suspect:
+    return Suspect(key, company, crashes, None, due)
+
+
+ADMISSION = Admission(MAX_CRASHES, probation=3.0)
+
+
+def test_the_largest_company_begins_and_the_rest_waits() -> None:
+    waiting = [*(suspect(f"step:a{n}", 2) for n in range(3)), *(suspect(f"step:b{n}", 4) for n in range(6))]
+    assert ADMISSION.of([], waiting, ROOM, 0) == [f"step:b{n}" for n in range(4)]
+    running = [suspect("step:b4", 4)]
+    assert ADMISSION.of(running, waiting[:3], ROOM, 0) == ["step:a0"]
+    assert ADMISSION.of([suspect("step:x", 1)], waiting, ROOM, 0) == []
+    assert ADMISSION.of([], [suspect("step:x", 1), suspect("tool:y:z", 1)], ROOM, 0) == ["step:x"]
+
+
+def test_room_is_kept_by_kind() -> None:
+    waiting = [*(suspect(f"step:{n}", 9) for n in range(3)), *(suspect(f"tool:{n}:c", 9) for n in range(3))]
+    assert ADMISSION.of([], waiting, {"tool": 1, "other": 5}, 0) == ["tool:0:c"]
+    assert ADMISSION.of([], waiting, {"tool": 1, "step": 2}, 0) == ["step:0", "step:1", "tool:0:c"]
+
+
+def test_who_is_to_be_sealed_waits_for_nobody() -> None:
+    sealed = [suspect("step:s", 1, MAX_CRASHES)]
+    assert ADMISSION.of([suspect("step:x", 1)], sealed, ROOM, 0) == ["step:s"]
+    assert ADMISSION.of(sealed, [suspect("step:x", 1)], ROOM, 0) == ["step:x"]
+
+
+@pytest.mark.parametrize(
+    ("crashes", "seconds"), [(0, 0), (1, 0), (2, 3), (3, 6), (4, 12), (900, MAX_PROBATION)]
+)
+def test_the_charged_run_in_workers_that_have_lived(crashes: int, seconds: float) -> None:
+    """Deaths in quick succession charge nobody to the end; one death delays nothing."""
+    patient = Admission(1000, probation=3.0)
+    waiting = [suspect("step:x", 1, crashes)]
+    assert patient.of([], waiting, ROOM, seconds) == ["step:x"]
+    assert not seconds or patient.of([], waiting, ROOM, seconds - 0.1) == []
+
+
+def test_those_with_the_fewest_charges_come_first() -> None:
+    waiting = [suspect("step:a", 1, 1), suspect("step:b", 1, 0, due=5.0), suspect("step:c", 1, 0, due=9.0)]
+    assert ADMISSION.of([], waiting, ROOM, 0) == ["step:c"]
+
+
+# --- a model: workers, work that lasts, poison, kills ---
+
+
+@dataclass
+class Work:
+    key: str
+    seconds: int
+    poison: bool
+    company: int | None = None
+    crashes: int = 0
+    death: str = ""
+    worker: int | None = None
+    due: float = 0.0
+    since: int = 0
+    state: str = "open"
+
+
+@dataclass
+class Fleet:
+    """Workers on one database, in ticks; `agent_core.store.suspects` does the same with rows."""
+
+    workers: int
+    work: list[Work]
+    born: list[int] = field(init=False)
+    now: int = 0
+    deaths: int = 0
+
+    def __post_init__(self) -> None:
+        self.born = [0] * self.workers
+
+    def of(self, worker: int) -> list[Work]:
+        return [one for one in self.work if one.state == "open" and one.worker == worker]
+
+    def begin(self, worker: int, fresh: int) -> None:
+        held = [self.suspect(one) for one in self.of(worker) if one.company]
+        waiting = [self.suspect(one) for one in self.work if self.waits(one) and one.company]
+        lived = self.now - self.born[worker]
+        keys = set(ADMISSION.of(held, waiting, ROOM, lived))
+        keys |= {one.key for one in [one for one in self.work if self.waits(one) and not one.company][:fresh]}
+        for one in self.work:
+            if one.key in keys:
+                one.worker, one.since = worker, self.now
+                if one.crashes >= MAX_CRASHES:
+                    self.seal(one)
+
+    def suspect(self, one: Work) -> Suspect:
+        return Suspect(one.key, one.company or 0, one.crashes, str(one.worker), one.due)
+
+    def waits(self, one: Work) -> bool:
+        return one.state == "open" and one.worker is None
+
+    def seal(self, sealed: Work) -> None:
+        sealed.state = "sealed"
+        for one in self.work:
+            one.crashes -= one.crashes > 0 and one.state == "open"
+
+    def complete(self, done: Work) -> None:
+        done.state = "done"
+        if done.company is None:
+            return
+        for one in self.work:
+            if self.waits(one) and one.company and not one.crashes and one.death != done.death:
+                one.company += one.company >= done.company
+            if done.crashes and one.state == "open":
+                one.crashes = 0
+
+    def die(self, worker: int) -> None:
+        self.deaths += 1
+        ran = [Ran(one.key, one.company, one.crashes) for one in self.of(worker)]
+        found = judged(ran, f"w{self.deaths}")
+        for one in self.of(worker):
+            one.company, one.crashes, one.death = found[one.key]
+            one.worker, one.due = None, self.now
+        self.born[worker] = self.now
+
+    def tick(self, fresh: int) -> None:
+        self.now += 1
+        for worker in range(self.workers):
+            self.begin(worker, fresh)
+            over = [one for one in self.of(worker) if self.now - one.since >= one.seconds]
+            if any(one.poison for one in over):
+                self.die(worker)
+            else:
+                for one in over:
+                    self.complete(one)
+
+    @property
+    def open(self) -> list[Work]:
+        return [one for one in self.work if one.state == "open"]
+
+
+poisons = st.sets(st.integers(0, 59), max_size=3)
+kills = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 2)), max_size=15)
+
+
+@settings(max_examples=300)
+@given(
+    count=st.integers(1, 60),
+    poison=poisons,
+    kills=kills,
+    workers=st.integers(1, 3),
+    lasts=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    fresh=st.integers(1, 64),
+)
+def test_innocents_complete_and_poisons_are_sealed(
+    count: int,
+    poison: set[int],
+    kills: list[tuple[int, int]],
+    workers: int,
+    lasts: list[int],
+    fresh: int,
+) -> None:
+    """Whatever is killed from outside meanwhile, in a fleet of any size, with work that arrives at any rate.
+
+    Outside kills may take up to two charges' worth of each; one that is hit three times while it is alone
+    in a worker that has lived for long looks like a poison, so the kills here leave that much air.
+    """
+    work = [Work(f"step:{n:02}", lasts[n % len(lasts)], n in poison) for n in range(count)]
+    fleet = Fleet(workers, work)
+    at = 0
+    for pause, victim in kills:
+        for _ in range(pause):
+            fleet.tick(fresh)
+        at += pause
+        alone = [one for one in fleet.of(victim % workers) if one.crashes >= MAX_CRASHES - 1]
+        if not alone:
+            fleet.die(victim % workers)
+    outside = fleet.deaths
+    for _ in range(20_000):
+        if not fleet.open:
+            break
+        fleet.tick(fresh)
+    guilty = {one.key for one in work if one.poison}
+    assert {one.key for one in work if one.state == "sealed"} == guilty
+    assert {one.key for one in work if one.state == "done"} == {one.key for one in work} - guilty
+    each = math.ceil(math.log2(count + 1)) + MAX_CRASHES + len(guilty)
+    assert fleet.deaths - outside <= len(guilty) * each * 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 31, 60, 200])
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_one_poison_is_found_in_a_logarithm_of_deaths(count: int, place: float) -> None:
+    guilty = round((count - 1) * place)
+    work = [Work(f"step:{n:03}", 2, n == guilty) for n in range(count)]
+    fleet = Fleet(1, work)
+    while fleet.open:
+        fleet.tick(1000)
+        assert fleet.now < 5_000
+    assert [one.key for one in work if one.state == "sealed"] == [f"step:{guilty:03}"]
+    assert fleet.deaths <= math.ceil(math.log2(count)) + MAX_CRASHES
+
+
+def test_the_company_grows_again_after_a_series_of_kills() -> None:
+    """Sixty that last long and twenty kills in a row: they are not run one by one for ever after."""
+    work = [Work(f"step:{n:02}", 10, False) for n in range(60)]
+    fleet = Fleet(1, work)
+    for _ in range(60):
+        fleet.tick(64)
+        fleet.die(0)
+    assert {one.company for one in work} <= {1, 2, 3}
+    began = fleet.now
+    while fleet.open:
+        fleet.tick(64)
+    assert fleet.now - began < 60 * 10 / 4
+
+
+def test_a_poison_that_arrives_while_an_innocent_is_isolated() -> None:
+    """Three of them, one after the other, beside one that lasts: it is charged with none to the end."""
+    innocent = Work("step:long", 50, False, company=1, death="w0")
+    fleet = Fleet(1, [innocent])
+    for number in range(3):
+        for _ in range(5):
+            fleet.tick(64)
+        fleet.work.append(Work(f"step:poison{number}", 2, True))
+        for _ in range(40):
+            fleet.tick(64)
+    while fleet.open:
+        fleet.tick(64)
+        assert fleet.now < 5_000
+    assert innocent.state == "done"
+    assert [one.state for one in fleet.work[1:]] == ["sealed"] * 3
+
+
+def test_a_suspicion_reads_as_its_row() -> None:
+    assert judged(ran(FRESH), "w7") == {"step:0": Suspicion(1, 1, "w7")}

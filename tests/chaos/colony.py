@@ -1,0 +1,186 @@
+"""Real workers that are started again each time they die, and work of which some kills its process.
+
+The first words of a prompt say what its turn does, and how long that takes: "say 0.5", "die 2" (in the model
+adapter, after two seconds of streaming), "work 3" (steps with tools that may run again), "call 0.5" and
+"call-die 1" (a tool that may run again, and one that ends its process), "once 0.5" and "once-die 1" (the same
+with a tool that may not).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from typing import Any
+
+from agent_core import (
+    Agent,
+    AgentApi,
+    Runtime,
+    Thread,
+    ToolContext,
+    action_tool,
+    create_workpool_bridge,
+    define_internal_agent_api,
+)
+from agent_core.config import Settings
+from agent_core.procrastinate import ProcrastinateEngine
+from agent_core.testing import ScriptedModel, ToolUse, eventually
+from tests.chaos.worker import start
+
+
+def kill_me() -> None:
+    """End this process as the kernel does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Lethal:
+    """A pause after which the process ends, in a scripted turn."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def __iter__(self) -> Lethal:
+        return self
+
+    def __next__(self) -> Any:
+        if time.monotonic() < self._until:
+            return 0.02
+        kill_me()
+        raise AssertionError("it lives")
+
+
+def answer(messages: list[dict[str, Any]]) -> Any:
+    """Return the turn that the last prompt asks for."""
+    asked = max(n for n, message in enumerate(messages) if message["role"] == "user")
+    verb, seconds, *_ = messages[asked]["content"].split()
+    done = sum(message["role"] == "tool" for message in messages[asked:])
+    if verb == "die":
+        return Lethal(float(seconds))
+    if verb == "say":
+        return ["Well. ", float(seconds), "Done."]
+    if verb == "work" and done < int(seconds):
+        return [0.005, ToolUse("again", {"seconds": 0.005})]
+    if verb != "work" and done == 0:
+        name = "once" if verb.startswith("once") else "again"
+        return [ToolUse(name, {"seconds": float(seconds), "lethal": verb.endswith("die")})]
+    return [0.005, "Done."]
+
+
+async def _pause(seconds: float, lethal: bool) -> str:
+    await asyncio.sleep(seconds)
+    if lethal:
+        kill_me()
+    return "done"
+
+
+@action_tool(rerun_on_interrupt=True)
+async def again(seconds: float, ctx: ToolContext, lethal: bool = False) -> str:
+    """Take a while; may run again."""
+    return await _pause(seconds, lethal)
+
+
+@action_tool
+async def once(seconds: float, ctx: ToolContext, lethal: bool = False) -> str:
+    """Take a while; may not run again."""
+    return await _pause(seconds, lethal)
+
+
+def agent() -> Agent:
+    """Return the agent of all of them."""
+    return Agent("assistant", ScriptedModel(answer), tools=[again, once])
+
+
+@dataclass
+class Colony:
+    """Workers on one database, a keeper that starts them again, and a sender that only sends.
+
+    Attributes:
+        url: the database.
+        workers: how many.
+        engine: let Procrastinate deliver.
+        settings: of the runtimes; the defaults.
+    """
+
+    url: str
+    workers: int = 1
+    engine: bool = False
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    deaths: int = 0
+    _over: bool = False
+    children: list[ForkServerProcess] = field(default_factory=list[ForkServerProcess])
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncGenerator[AgentApi]:
+        """Start everything; yields the sender's API."""
+        pools = await asyncio.to_thread(_pools, self)
+        async with Runtime(self.url, work=False, settings=Settings(**self.settings), **pools) as runtime:
+            api = define_internal_agent_api(runtime, agent())
+            self.children = [await asyncio.to_thread(start, _live, self.plan) for _ in range(self.workers)]
+            keeping = asyncio.create_task(self._keep())
+            try:
+                yield api
+            finally:
+                self._over = True
+                await keeping
+                for child in self.children:
+                    child.kill()
+                    child.join()
+
+    @property
+    def plan(self) -> Colony:
+        """What a child is told."""
+        return Colony(self.url, self.workers, self.engine, self.settings)
+
+    async def _keep(self) -> None:
+        while not self._over:
+            for place, child in enumerate(self.children):
+                if child.exitcode is not None:
+                    self.deaths += 1
+                    child.join()
+                    self.children[place] = await asyncio.to_thread(start, _live, self.plan)
+            await asyncio.sleep(0.02)
+
+    async def kill(self, times: int, pause: tuple[float, float], dice: random.Random) -> None:
+        """Kill from outside, each time so long after the start of the one that is killed."""
+        for _ in range(times):
+            child = dice.choice(self.children)
+            await asyncio.sleep(dice.uniform(*pause))
+            child.kill()
+            await eventually(lambda child=child: child not in self.children)
+
+
+def _pools(colony: Colony) -> dict[str, Any]:
+    if not colony.engine:
+        return {}
+    return {"workpool": create_workpool_bridge(ProcrastinateEngine(colony.url))}
+
+
+def _live(colony: Colony) -> None:
+    asyncio.run(_work(colony))
+
+
+async def _work(colony: Colony) -> None:
+    async with Runtime(colony.url, settings=Settings(**colony.settings), **_pools(colony)) as runtime:
+        define_internal_agent_api(runtime, agent())
+        await asyncio.Event().wait()
+
+
+async def settled(api: AgentApi, names: list[str], within: float) -> dict[str, Thread]:
+    """Wait until these threads are idle and return them; those that are not are returned as they are."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await asyncio.gather(*(api.wait_until_idle(name, within) for name in names))
+    found = [await api.get_thread(name) for name in names]
+    return {thread.id: thread for thread in found if thread is not None}
+
+
+async def send(api: AgentApi, prompts: dict[str, str]) -> None:
+    """Begin a thread for each name, all of them before any worker looks."""
+    await asyncio.gather(*(api.create_thread(prompt, thread_id=name) for name, prompt in prompts.items()))
