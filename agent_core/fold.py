@@ -13,7 +13,7 @@ from agent_core.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part, Upda
 from agent_core.reducer import Fold, extras
 
 _DELTA_TEXT = {"text-delta": "delta", "reasoning-delta": "delta", "tool-input-delta": "inputTextDelta"}
-_ABOUT_CALLS = frozenset(
+ABOUT_CALLS = frozenset(
     {
         "tool-approval-request",
         "tool-approval-response",
@@ -200,7 +200,7 @@ class ThreadView:
             self.progress[str(chunk.get("id"))] = data
         elif kind == "data-tool-run":
             self.runs[str(chunk.get("id"))] = data
-        elif kind in _ABOUT_CALLS:
+        elif kind in ABOUT_CALLS:
             self._about_call(chunk, message_id)
         elif message_id is not None:
             self._entry(message_id).add(chunk, seq)

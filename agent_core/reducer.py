@@ -1,7 +1,7 @@
 """The reducer: one chunk of a stream after the other becomes parts.
 
 The rules are those of the AI SDK's own reader (`processUIMessageStream` in the npm package `ai`,
-6.0.326; `tool-approval-response` from 7.0), made total: whatever a broken or hostile stream brings,
+6.0.326; `tool-approval-response` and `reset-step` from 7.0), made total: whatever a broken or hostile stream brings,
 in whatever order, becomes something and raises nothing. A delta without a start opens its part; a
 chunk of an unknown type, or for an unknown tool call, is passed over; the first outcome of a call
 stays.
@@ -200,6 +200,14 @@ class Fold:
             if part.get("type") in ("text", "reasoning"):
                 part["state"] = "done"
 
+    def _step_reset(self, chunk: Chunk) -> None:
+        begun = any(part.get("type") == "step-start" for part in self._parts[self._step : self._step + 1])
+        end = self._step + begun
+        del self._parts[end:]
+        self._open.clear()
+        self._texts = {place: texts for place, texts in self._texts.items() if place < end}
+        self._calls = {name: place for name, place in self._calls.items() if place < end}
+
     def _whole(self, chunk: Chunk) -> None:
         self._append(dict(chunk))
 
@@ -232,6 +240,7 @@ class Fold:
         "tool-output-denied": _output_denied,
         "start-step": _step_start,
         "finish-step": _step_finish,
+        "reset-step": _step_reset,
         "source-url": _whole,
         "source-document": _whole,
         "file": _whole,

@@ -22,6 +22,8 @@ RESTARTING = "the server is restarting"
 """Why an attempt was cut that its worker gave back when it was asked to end."""
 STOPPED = "stopped"
 """Why an attempt was cut, or a call closed, when a person stopped the thread."""
+PASSED_OVER = "The person wrote another message instead of answering, so this was not done."
+"""Why a call was closed that waited for a person who wrote on without answering it."""
 IN_DOUBT = (
     "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
     "It was not run again. Check before you try once more."

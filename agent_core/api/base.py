@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext
-from agent_core.errors import AccessDeniedError, ThreadNotFoundError, ValidationError
+from agent_core.errors import AccessDeniedError, MessageNotFoundError, ThreadNotFoundError, ValidationError
 from agent_core.gate import clean_json, clean_text, message_parts
 from agent_core.ids import new_id
 from agent_core.messages import Message, Part, Thread
 from agent_core.store.messages import NewMessage
+from agent_core.store.turns import WhenBusy
 
 if TYPE_CHECKING:
     from agent_core.runtime import Runtime
@@ -47,6 +48,19 @@ class ApiBase:
                 answer = await answer
             if answer is False:  # to deny is to raise; who answers False does not mean yes
                 raise AccessDeniedError(f"You may not use the thread {thread_id!r}.")
+
+    async def _ready(self, thread_id: str, when_busy: WhenBusy, may_queue: bool) -> None:
+        """Check `when_busy`, and before an interruption write down what a step that runs here has said.
+
+        Raises:
+            ValidationError: it is none of the four, or "queue" where nothing can be queued.
+        """
+        allowed = ("reject", *(("queue",) if may_queue else ()), "interrupt", "end_wait")
+        if when_busy not in allowed:
+            words = ", ".join(f'"{one}"' for one in allowed)
+            raise ValidationError(f"when_busy must be one of: {words}.")
+        if when_busy == "interrupt":
+            await self.runtime.write_down(thread_id)
 
     def _agent_name(self, name: str) -> str:
         if name not in self.runtime.agents:
@@ -107,7 +121,7 @@ def new_message(message: dict[str, Any]) -> NewMessage:
         checked_id(message.get("id"), "msg"),
         role,
         message_parts(role, given),
-        checked_metadata(message.get("metadata")),
+        message_metadata(message.get("metadata")),
     )
 
 
@@ -124,6 +138,32 @@ def checked_id(given: str | None, prefix: str) -> str:
     if prefix == "thread" and ":" in given:  # it parts the keys of wake-ups
         raise ValidationError("A thread's id has no colon.")
     return given
+
+
+def known_id(message_id: str) -> str:
+    """Return the id of a message that may be there.
+
+    Raises:
+        MessageNotFoundError: no row can hold it.
+    """
+    if not storable(message_id):
+        raise MessageNotFoundError(f"There is no message {message_id!r:.60}.")
+    return message_id
+
+
+_OURS = frozenset({"queued", "withdrawn"})
+
+
+def message_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a message's metadata as plain JSON.
+
+    Raises:
+        ValidationError: it is not a dict of plain JSON, or has a key that tells readers of the queue.
+    """
+    checked = checked_metadata(given)
+    if taken := sorted(_OURS & checked.keys()):
+        raise ValidationError(f"The key {taken[0]!r} of a message's metadata is taken; choose another name.")
+    return checked
 
 
 def checked_metadata(given: dict[str, Any] | None) -> dict[str, Any]:

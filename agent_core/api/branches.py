@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, checked_id, storable
-from agent_core.errors import MessageNotFoundError, ThreadNotFoundError
+from agent_core.api.base import ApiBase, Prompt, checked_id, known_id
+from agent_core.errors import ThreadNotFoundError
 from agent_core.faults import crash_point
 from agent_core.gate import prompt_parts
 from agent_core.ids import new_id
 from agent_core.messages import Message, Thread
 from agent_core.store import branches, forks
 from agent_core.store.messages import NewMessage
+from agent_core.store.turns import WhenBusy
 
 
 class BranchMethods(ApiBase):
@@ -42,22 +43,32 @@ class BranchMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         new = NewMessage(new_id("msg"), "user", prompt_parts(prompt), {})
-        await self.runtime.writer.run(branches.edit, thread_id, _known(message_id), new)
+        await self.runtime.writer.run(branches.edit, thread_id, known_id(message_id), new)
         crash_point("send.after")
         found = await asyncio.to_thread(self.runtime.reads.message, thread_id, new.id)
         if found is None:
             raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
         return found
 
-    async def regenerate(self, thread_id: str, message_id: str, *, ctx: CallContext | None = None) -> Thread:
+    async def regenerate(
+        self,
+        thread_id: str,
+        message_id: str,
+        *,
+        when_busy: WhenBusy = "reject",
+        anywhere: bool = False,
+        ctx: CallContext | None = None,
+    ) -> Thread:
         """Answer once more; the answer so far and all after it are put aside as a branch of their own.
 
         Name the answer rather than the question: then of two calls at once, or one after the other,
         one is refused, because the answer is put aside by then. A question may be answered again and again.
 
         Args:
-            thread_id: the thread; it must be idle.
+            thread_id: the thread.
             message_id: a shown answer, or the shown message that was answered.
+            when_busy: while the thread is running, "reject", "interrupt" or "end_wait", as in `send_message`.
+            anywhere: whether the message may also be one of a branch that is not shown; it is shown then.
             ctx: who calls.
 
         Raises:
@@ -66,7 +77,10 @@ class BranchMethods(ApiBase):
             ValidationError: the message is not shown or queued, or there is nothing to answer.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(branches.regenerate, thread_id, _known(message_id))
+        await self._ready(thread_id, when_busy, False)
+        await self.runtime.writer.run(
+            branches.regenerate, thread_id, known_id(message_id), when_busy, anywhere=anywhere
+        )
         crash_point("send.after")
         return await self._thread(thread_id)
 
@@ -88,7 +102,7 @@ class BranchMethods(ApiBase):
             MessageNotFoundError: the thread has no such message.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(branches.select_branch, thread_id, _known(message_id))
+        await self.runtime.writer.run(branches.select_branch, thread_id, known_id(message_id))
         return await self._thread(thread_id)
 
     async def fork_thread(
@@ -122,11 +136,5 @@ class BranchMethods(ApiBase):
         await self._authorize(ctx, thread_id)
         copy_id = checked_id(new_thread_id, "thread")
         owner = ctx.user_id if ctx else None
-        await self.runtime.writer.run(forks.fork, thread_id, _known(message_id), copy_id, owner)
+        await self.runtime.writer.run(forks.fork, thread_id, known_id(message_id), copy_id, owner)
         return await self._thread(copy_id)
-
-
-def _known(message_id: str) -> str:
-    if not storable(message_id):
-        raise MessageNotFoundError(f"There is no message {message_id!r:.60}.")
-    return message_id

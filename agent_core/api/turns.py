@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, checked_id, new_message
-from agent_core.errors import ValidationError
+from agent_core.api.base import ApiBase, Prompt, checked_id, known_id, message_metadata, new_message
 from agent_core.faults import crash_point
 from agent_core.gate import prompt_parts
 from agent_core.ids import new_id
 from agent_core.messages import Message, Thread
-from agent_core.store import turns
+from agent_core.store import branches, turns
 from agent_core.store.messages import NewMessage
 from agent_core.store.turns import WhenBusy
 
@@ -26,6 +25,8 @@ class TurnMethods(ApiBase):
         *,
         message_id: str | None = None,
         when_busy: WhenBusy = "reject",
+        after: str | None = None,
+        metadata: dict[str, Any] | None = None,
         ctx: CallContext | None = None,
     ) -> Message:
         """Store a person's message and run the thread.
@@ -34,22 +35,31 @@ class TurnMethods(ApiBase):
             thread_id: the thread.
             prompt: a str or a list of parts.
             message_id: the idempotency key: sent twice, it is one message and one run.
-            when_busy: while the thread is running, "reject", "queue" (answered when the turn ends)
-                or "interrupt" (stop, then send).
+            when_busy: while the thread is running, "reject", "queue" (answered when the turn ends),
+                "interrupt" (stop, then send) or "end_wait" (stop if it waits for nobody but people:
+                for a yes, or for the outcome of an async tool; else as "reject").
+            after: the message that it follows, of any branch; what is shown behind that is put aside.
+                "": it becomes the first one. None: it follows the last one.
+            metadata: plain JSON of the application's own.
             ctx: who calls.
 
         Raises:
             ValidationError: the prompt is blank, too long or not made of acceptable parts.
             ThreadNotFoundError: there is no such thread.
-            ThreadBusyError: the thread is running and `when_busy` is "reject".
+            MessageNotFoundError: there is no message `after`.
+            ThreadBusyError: the thread is running and goes on.
         """
         await self._authorize(ctx, thread_id)
-        if when_busy not in ("reject", "queue", "interrupt"):
-            raise ValidationError('when_busy must be "reject", "queue" or "interrupt".')
-        new = NewMessage(checked_id(message_id, "msg"), "user", prompt_parts(prompt), {})
-        if when_busy == "interrupt":
-            await self.runtime.write_down(thread_id)
-        stored = await self.runtime.writer.run_for(thread_id, turns.send, thread_id, new, when_busy)
+        await self._ready(thread_id, when_busy, after is None)
+        new = NewMessage(
+            checked_id(message_id, "msg"), "user", prompt_parts(prompt), message_metadata(metadata)
+        )
+        if after is None:
+            stored = await self.runtime.writer.run_for(thread_id, turns.send, thread_id, new, when_busy)
+        else:
+            stored = await self.runtime.writer.run(
+                branches.send_after, thread_id, after and known_id(after), new, when_busy
+            )
         crash_point("send.after")
         if when_busy == "queue":
             stored = None  # whether it waits or runs, the row says

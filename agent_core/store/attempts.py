@@ -34,6 +34,7 @@ _BUSY = (
     .where(one_of(_c.status, OPEN_CALLS), one_of(_c.status, [CallStatus.PENDING, CallStatus.RUNNING]))
     .limit(1)
 )
+_WORKING = Statement(_BUSY.where(_c.thread_id == P("thread_id")))
 
 Newest = tuple[int, str | None, float | None, str | None]
 """attempt, worker, started_at, and the attempts before it as JSON."""
@@ -85,6 +86,11 @@ def under_way(session: Session, thread_id: str) -> list[Chunk]:
 def busy(session: Session, thread_id: str) -> bool:
     """Whether a call of the thread runs or will run; False: nothing is open, or all of it waits for people."""
     return session.connection().execute(_BUSY.where(_c.thread_id == thread_id)).first() is not None
+
+
+def working(tx: Tx, thread_id: str) -> bool:
+    """Say the same within a transaction."""
+    return tx.one(_WORKING, thread_id=thread_id) is not None
 
 
 def _retrying(attempt: int, earlier: list[dict[str, Any]] | None) -> dict[str, Any]:

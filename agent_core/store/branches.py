@@ -21,12 +21,14 @@ from agent_core.ids import new_id
 from agent_core.states import THREAD as MOVES
 from agent_core.states import StreamStatus, sources
 from agent_core.store import deltas, turns
-from agent_core.store.messages import NewMessage, insert_message, title_of
+from agent_core.store.messages import NewMessage, has_message, insert_message, title_of
 from agent_core.store.rows import CALL, LIST_FEED, MESSAGE, STREAM, THREAD, P
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
 from agent_core.store.tx import Tx
 
+ROOT = ""
+"""What the first message of a thread comes after."""
 _SHOWN = 0
 _END = 2_000_000_000  # behind every position
 
@@ -116,7 +118,74 @@ def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
     crash_point("send.inside")
 
 
-def regenerate(tx: Tx, thread_id: str, message_id: str) -> None:
+def send_after(
+    tx: Tx, thread_id: str, after: str, message: NewMessage, when_busy: turns.WhenBusy
+) -> float | None:
+    """Store a person's message behind the message `after` and begin its turn, as `turns.send` does at the end.
+
+    Whatever is shown behind `after` is put aside; a branch that is not shown is shown up to it.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        after: a message of any branch, or ROOT.
+        message: the new message.
+        when_busy: what becomes of a turn under way.
+
+    Raises:
+        ThreadNotFoundError, ThreadBusyError
+        MessageNotFoundError: there is no message `after`.
+    """
+    lock(tx, thread_id)
+    if has_message(tx, thread_id, message.id):
+        return None
+    at = turns.make_idle(tx, thread_id, when_busy)
+    if _is_last(tx, thread_id, after, at):
+        turns.begin(tx, thread_id, at, message)
+    else:
+        position = _show_up_to(tx, thread_id, after, at)
+        chunk = insert_message(tx, thread_id, message, position)
+        at = lock(tx, thread_id)
+        turns.start(
+            tx, thread_id, at, [chunk], position + 1, new_id("msg"), at.title or title_of(message.parts)
+        )
+    crash_point("send.inside")
+    return tx.now
+
+
+def _is_last(tx: Tx, thread_id: str, after: str, at: Standing) -> bool:
+    """Whether nothing is shown behind a message; a reply of which nothing came has no row, and is the last."""
+    last = tx.one(_LAST, thread_id=thread_id, in_branch=_SHOWN)
+    if after == ROOT or last is None:
+        return last is None
+    if after == last[0] or (after == at.message_id and not has_message(tx, thread_id, after)):
+        return True
+    return find(tx, thread_id, after).queued
+
+
+def _show_up_to(tx: Tx, thread_id: str, after: str, at: Standing) -> int:
+    """Show the path to a message and nothing behind it; return the position that is free then."""
+    if after == ROOT:
+        _put_aside(tx, thread_id, 0)
+        return 1
+    place = find(tx, thread_id, after)
+    if place.branch == _SHOWN:
+        _put_aside(tx, thread_id, place.position + 1)
+    else:
+        path, first = _way_to(tx, thread_id, place.branch)
+        _take_out(tx, thread_id, [(place.branch, place.position), *path[1:]], first, at)
+        turns.keep(tx, thread_id)
+    return place.position + 1
+
+
+def regenerate(
+    tx: Tx,
+    thread_id: str,
+    message_id: str,
+    when_busy: turns.WhenBusy = "reject",
+    *,
+    anywhere: bool = False,
+) -> None:
     """Put an answer and all after it aside and begin a new turn from the message before.
 
     The new reply has its row at once, unlike others: if nothing comes of it, its alternatives can
@@ -126,17 +195,23 @@ def regenerate(tx: Tx, thread_id: str, message_id: str) -> None:
         tx: the transaction.
         thread_id: the thread.
         message_id: the answer, or the message that was answered.
+        when_busy: what becomes of a turn under way.
+        anywhere: also in a branch that is not shown, which is shown then.
 
     Raises:
         ThreadNotFoundError, ThreadBusyError
         ValidationError: the message is unknown, not shown, or there is nothing to answer.
     """
-    _idle(tx, thread_id)
-    place = shown_place(tx, thread_id, message_id)
-    if place.role == "system" or (place.role == "assistant" and place.parent_id is None):
+    at = turns.make_idle(tx, thread_id, when_busy)
+    place = find(tx, thread_id, message_id) if anywhere else shown_place(tx, thread_id, message_id)
+    asked = place.parent_id if place.role == "assistant" else message_id
+    if place.role == "system" or asked is None:
         raise ValidationError(f"There is nothing to answer before the message {message_id!r}.")
-    position = place.position + (place.role == "user")
-    _put_aside(tx, thread_id, position)
+    if place.branch == _SHOWN:
+        position = place.position + (place.role == "user")
+        _put_aside(tx, thread_id, position)
+    else:
+        position = _show_up_to(tx, thread_id, asked, at)
     reply = new_id("msg")
     chunk = insert_message(tx, thread_id, NewMessage(reply, "assistant", [], {}), position)
     at = lock(tx, thread_id)
@@ -158,7 +233,12 @@ def select_branch(tx: Tx, thread_id: str, message_id: str) -> None:
     place = find(tx, thread_id, message_id)
     if place.branch == _SHOWN:
         return
-    path, first = _way_to(tx, thread_id, place.branch)
+    _take_out(tx, thread_id, *_way_to(tx, thread_id, place.branch), at)
+    crash_point("send.inside")
+
+
+def _take_out(tx: Tx, thread_id: str, path: list[tuple[int, int]], first: int, at: Standing) -> None:
+    """Show the branches of a path, each up to a position, in place of what is shown from `first` on."""
     _put_aside(tx, thread_id, first)
     for branch, up_to in path:
         tx.do(_TAKE_OUT, thread_id=thread_id, in_branch=branch, up_to=up_to)
@@ -168,7 +248,6 @@ def select_branch(tx: Tx, thread_id: str, message_id: str) -> None:
     tx.do(_SETTLE[event], thread_id=thread_id, new_position=position, new_message=reply)
     if status != at.status:
         tx.moved(thread_id, at.status, status, at.agent)
-    crash_point("send.inside")
 
 
 def find(tx: Tx, thread_id: str, message_id: str) -> Place:

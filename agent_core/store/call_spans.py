@@ -8,7 +8,7 @@ from typing import Any
 from agent_core.clock import as_datetime
 from agent_core.states import CallStatus
 from agent_core.store.rows import load
-from agent_core.timeline import IN_DOUBT, PROCESS_ENDED, STOPPED, Span, SpanKind, SpanStatus
+from agent_core.timeline import IN_DOUBT, PASSED_OVER, PROCESS_ENDED, STOPPED, Span, SpanKind, SpanStatus
 
 Record = Any
 """A row with the columns that its reader selected."""
@@ -81,7 +81,7 @@ def _newest(call: Record, recovered: bool) -> list[Span]:
 def _failed(error: str | None) -> SpanStatus:
     if error == IN_DOUBT:
         return "in doubt"
-    return "stopped" if error == STOPPED else "failed"
+    return "stopped" if error in (STOPPED, PASSED_OVER) else "failed"
 
 
 def _call_wait(call: Record, entry: dict[str, Any], following: dict[str, Any] | None) -> Span:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from agent_core.errors import DuplicateMessageError, ThreadBusyError, ValidationError
 from agent_core.faults import crash_point
@@ -15,31 +16,32 @@ from agent_core.ids import new_id
 from agent_core.messages import Chunk
 from agent_core.states import THREAD as MOVES
 from agent_core.states import ThreadStatus, sources
-from agent_core.store import deltas, outcomes, queue, streams
+from agent_core.store import attempts, deltas, outcomes, queue, streams
 from agent_core.store.messages import NewMessage, has_message, insert_message, title_of
 from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
 from agent_core.store.tokens import without_token
 from agent_core.store.tx import Tx
-from agent_core.timeline import STOPPED
+from agent_core.timeline import PASSED_OVER, STOPPED
 
-WhenBusy = Literal["reject", "queue", "interrupt"]
+WhenBusy = Literal["reject", "queue", "interrupt", "end_wait"]
 _t, _m = THREAD.c, MESSAGE.c
 
+_NEW: dict[str, Any] = {
+    **{n: P(n) for n in ("id", "agent", "title", "user_id", "meta", "created_at", "updated_at")},
+    "status": "completed",
+    **dict.fromkeys(
+        ("seq", "cursor", "trimmed", "turn_cursor", "attempt", "crashes", "steps", "position"), 0
+    ),
+    **dict.fromkeys(("stop_signal", "pinned", "archived"), False),
+}
+# Two processes may make one thread at once: who comes second waits, and then there is no row for it.
 _CREATE = Statement(
-    insert(THREAD).values(
-        **{n: P(n) for n in ("id", "agent", "title", "user_id", "meta", "created_at", "updated_at")},
-        status="completed",
-        **dict.fromkeys(
-            ("seq", "cursor", "trimmed", "turn_cursor", "attempt", "crashes", "steps", "position"), 0
-        ),
-        stop_signal=False,
-        pinned=False,
-        archived=False,
-    )
+    insert(THREAD).values(**_NEW),
+    sqlite=sqlite.insert(THREAD).values(**_NEW).on_conflict_do_nothing().returning(_t.id),
+    postgresql=postgresql.insert(THREAD).values(**_NEW).on_conflict_do_nothing().returning(_t.id),
 )
-_EXISTS = Statement(select(_t.id).where(_t.id == P("thread_id")))
 _BEGIN = Statement(
     update(THREAD)
     .where(_t.id == P("thread_id"))
@@ -98,9 +100,7 @@ def create(
     Raises:
         ValidationError: there is a thread with this id already.
     """
-    if tx.one(_EXISTS, thread_id=thread_id) is not None:
-        raise ValidationError(f"There is a thread {thread_id!r} already; choose another id.")
-    tx.do(
+    made = tx.one(
         _CREATE,
         id=thread_id,
         agent=agent,
@@ -110,10 +110,12 @@ def create(
         created_at=tx.now,
         updated_at=tx.now,
     )
+    if made is None:
+        raise ValidationError(f"There is a thread {thread_id!r} already; choose another id.")
     for message in messages:
         _add(tx, thread_id, message)
     if run:
-        _begin(tx, thread_id, lock(tx, thread_id))
+        begin(tx, thread_id, lock(tx, thread_id))
     tx.touched |= {thread_id, LIST_FEED}
     crash_point("send.inside")
 
@@ -131,7 +133,7 @@ def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
     if has_message(tx, thread_id, message.id):
         raise DuplicateMessageError(f"The thread {thread_id!r} already has a message {message.id!r}.")
     at = lock(tx, thread_id)
-    _keep(tx, thread_id)
+    keep(tx, thread_id)
     chunks = queue.take(tx, thread_id, at.position)
     position = at.position + len(chunks) + 1
     chunks.append(insert_message(tx, thread_id, message, position))
@@ -150,24 +152,39 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
         so nothing was done.
 
     Raises:
-        ThreadBusyError: the thread is running and `when_busy` is "reject".
+        ThreadBusyError: the thread is running and `when_busy` does not end that.
     """
     at = lock(tx, thread_id)
     if has_message(tx, thread_id, message.id):
         return None
-    if at.running and when_busy == "interrupt":
-        stop(tx, thread_id)
-        at = lock(tx, thread_id)
-    if not at.running:
-        _begin(tx, thread_id, at, message)
-    elif when_busy == "queue":
+    if at.running and when_busy == "queue":
         queue.put(tx, thread_id, message)
+    else:
+        begin(tx, thread_id, make_idle(tx, thread_id, when_busy), message)
+    crash_point("send.inside")
+    return tx.now
+
+
+def make_idle(tx: Tx, thread_id: str, when_busy: WhenBusy) -> Standing:
+    """Return how a thread stands that is idle now: it was, or `when_busy` ends its turn.
+
+    Raises:
+        ThreadBusyError: it is running, and goes on.
+    """
+    at = lock(tx, thread_id)
+    if not at.running:
+        return at
+    if when_busy == "interrupt":
+        stop(tx, thread_id)
+    elif (
+        when_busy == "end_wait" and at.status is ThreadStatus.AWAITING and not attempts.working(tx, thread_id)
+    ):
+        stop(tx, thread_id, PASSED_OVER)
     else:
         raise ThreadBusyError(
             f"The thread {thread_id!r} is running; wait, stop it, or send with when_busy='queue' or 'interrupt'."
         )
-    crash_point("send.inside")
-    return tx.now
+    return lock(tx, thread_id)
 
 
 def next_queued(tx: Tx, thread_id: str) -> bool:
@@ -194,7 +211,7 @@ def send_now(tx: Tx, thread_id: str, message_id: str) -> tuple[NewMessage, float
     lock(tx, thread_id)
     found = queue.find(tx, thread_id, message_id)
     stop(tx, thread_id)
-    _keep(tx, thread_id)
+    keep(tx, thread_id)
     at = lock(tx, thread_id)
     chunk = queue.take_one(tx, thread_id, found, at.position + 1)
     start(tx, thread_id, at, [chunk], at.position + 2, new_id("msg"), at.title)
@@ -202,12 +219,12 @@ def send_now(tx: Tx, thread_id: str, message_id: str) -> tuple[NewMessage, float
     return found
 
 
-def _begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = None) -> None:
+def begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = None) -> None:
     """Begin a turn: with a new message, or with the ones that stand at the end already.
 
     What was queued for a turn that failed or was stopped comes before the new message.
     """
-    _keep(tx, thread_id)
+    keep(tx, thread_id)
     chunks = queue.take(tx, thread_id, at.position)
     position, title = at.position + len(chunks), at.title
     if message is not None:
@@ -244,7 +261,7 @@ def start(
     tx.wake.enqueue(tx, step_key(thread_id), thread_id, fresh=True)
 
 
-def _keep(tx: Tx, thread_id: str) -> None:
+def keep(tx: Tx, thread_id: str) -> None:
     """Make a lost attempt's text part of the history, and tell the readers so."""
     for seq, message_id in streams.keep_partial(tx, thread_id):
         deltas.append(
@@ -277,15 +294,15 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
     ):
         return False
     if last[1] != "assistant" and (at.status is ThreadStatus.COMPLETED or last[2] != at.position - 1):
-        _begin(tx, thread_id, at)
+        begin(tx, thread_id, at)
     else:
         assert at.message_id is not None, "a turn that failed or stopped has its reply's id"
         start(tx, thread_id, at, [], at.position, at.message_id, at.title)
     return True
 
 
-def stop(tx: Tx, thread_id: str) -> bool:
-    """Stop a thread and raise its fence; False if it was idle."""
+def stop(tx: Tx, thread_id: str, why: str = STOPPED) -> bool:
+    """Stop a thread and raise its fence; False if it was idle. `why` becomes the error of its open calls."""
     at = lock(tx, thread_id)
     row = tx.one(_STOP, thread_id=thread_id, now=tx.now)
     if row is None:
@@ -293,7 +310,7 @@ def stop(tx: Tx, thread_id: str) -> bool:
     cursor, seq, message_id, position = row
     tx.moved(thread_id, at.status, "stopped", at.agent)
     chunks = streams.cut(tx, thread_id, seq - 1, position, STOPPED) or []
-    chunks += outcomes.close_open(tx, thread_id, STOPPED)
+    chunks += outcomes.close_open(tx, thread_id, why)
     tx.wake.drop(tx, thread_id)
     chunks.append(deltas.thread_chunk(status="stopped", retry_state=None))
     deltas.append(tx, thread_id, cursor, chunks, seq=seq - 1, message_id=message_id)

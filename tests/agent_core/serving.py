@@ -14,11 +14,13 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.applications import Starlette
 
 from agent_core import Agent, AgentApi, Runtime, StreamingOptions, define_agent_api
 from agent_core.fold import ThreadView
 from agent_core.testing import ScriptedModel, eventually
-from tests.agent_core.support import AT_ONCE, prepare
+from tests.agent_core.databases import prepare, url
+from tests.agent_core.support import AT_ONCE
 
 
 @contextlib.asynccontextmanager
@@ -67,12 +69,18 @@ async def events(response: httpx.Response) -> AsyncIterator[Event]:
 
 @contextlib.asynccontextmanager
 async def serving(
-    path: Path, turns: Any, *, tools: Sequence[Any] = (), throttle_ms: int = 1, **options: Any
+    path: Path,
+    turns: Any,
+    *,
+    tools: Sequence[Any] = (),
+    throttle_ms: int = 1,
+    mounted: str = "",
+    **options: Any,
 ) -> AsyncGenerator[tuple[httpx.AsyncClient, AgentApi]]:
-    """Serve an agent's public API from a database file, and give the API beside the client."""
+    """Serve an agent's public API from a database (see `databases`), and give the API beside the client."""
     prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(url(path)) as runtime:
         agent = Agent(
             "assistant",
             model,
@@ -81,7 +89,11 @@ async def serving(
             retry=AT_ONCE,
         )
         api = define_agent_api(runtime, agent)
-        async with served(api.http_app(**options)) as client:
+        app = api.http_app(**options)
+        if mounted:
+            app = Starlette(routes=[api.mount(mounted, **options)])
+        async with served(app) as client:
+            client.base_url = client.base_url.join(mounted)
             yield client, api
     assert not model.violations, model.violations
 

@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from agent_core.api.http.app import make_app
+from agent_core.api.http.app import make_app, mount_app
 
-__all__ = ["make_app"]
+__all__ = ["make_app", "mount_app"]

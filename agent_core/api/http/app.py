@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,22 +10,32 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from agent_core.api.http.answers import answer, guarded, refusal
 from agent_core.api.http.asked import Context, body_of, caller, expect, fields, query_of
 from agent_core.api.http.chat import Chat
 from agent_core.api.http.events import thread_events
 from agent_core.api.http.paths import NULLABLE, PATHS, READERS, TYPES, Path
+from agent_core.api.http.posted import WHEN_BUSY
+from agent_core.errors import ValidationError
+from agent_core.store.turns import WhenBusy
 
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
 
 
 def make_app(
-    api: AgentApi, context: Context | None = None, *, max_body: int = 32 << 20, heartbeat: float = 15.0
+    api: AgentApi,
+    context: Context | None = None,
+    *,
+    max_body: int = 32 << 20,
+    heartbeat: float = 15.0,
+    when_busy: WhenBusy = "end_wait",
 ) -> Starlette:
     """Return the app; `PublicAgentApi.http_app` says what the arguments are."""
+    if when_busy not in WHEN_BUSY:
+        raise ValidationError(f"when_busy is one of: {', '.join(WHEN_BUSY)}.")
 
     async def found(path: Path, request: Request) -> Response:
         ctx = await caller(context, request)
@@ -39,8 +50,17 @@ def make_app(
 
     routes = [Route(path.path, guarded(partial(found, path)), methods=[path.verb]) for path in PATHS]
     routes.append(Route("/threads/{thread_id}/events", guarded(events), methods=["GET"]))
-    routes += Chat(api, context, max_body, heartbeat).routes()
-    return Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
+    routes += Chat(api, context, max_body, heartbeat, when_busy).routes()
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
+    app.router.redirect_slashes = False  # there is nothing at such a path, and a redirect says nothing
+    return app
+
+
+def mount_app(path: str, app: Starlette) -> Mount:
+    """Return the route; `PublicAgentApi.mount` says what it is for."""
+    route = Mount(path, app)
+    route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)
+    return route
 
 
 async def _arguments(path: Path, request: Request, most: int) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
     useChat({ id: threadId, transport: new DefaultChatTransport({ api: "/agents/chat" }) })
 
-The rows are the truth: of the messages that the client sends only the last one is read, and of an
-assistant's message only what a person has answered in it.
+The rows are the truth: the last message that the client sends is what it wants, the one before says
+where in the tree of messages that belongs, and of an assistant's message only what a person has
+answered in it is read.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
@@ -18,26 +18,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from agent_core.agent import CallContext
-from agent_core.api.base import storable
 from agent_core.api.http.answers import answer, guarded
-from agent_core.api.http.asked import Context, body_of, caller, expect, is_object
+from agent_core.api.http.asked import Context, body_of, caller
 from agent_core.api.http.events import EventStream, framed
-from agent_core.api.http.ui_stream import HEADERS, rests, ui_stream
+from agent_core.api.http.posted import Answer, read_answers, read_posted
+from agent_core.api.http.sending import Sending
+from agent_core.api.http.ui_stream import HEADERS, Turn, rests, ui_stream
 from agent_core.errors import (
     AgentCoreError,
     ThreadNotFoundError,
     ToolCallFinishedError,
     ToolCallNotFoundError,
-    ValidationError,
     words_of,
 )
 from agent_core.fold import ThreadView
-from agent_core.gate import prompt_parts
-from agent_core.messages import OPEN_TOOL_STATES, Thread, is_tool_part
+from agent_core.messages import OPEN_TOOL_STATES
 from agent_core.states import RUNNING
+from agent_core.store.turns import WhenBusy
 
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
+
+_RESETS = 7
+"""The first version of the AI SDK that takes back what a lost attempt had said (`reset-step`)."""
 
 
 class Chat:
@@ -48,13 +51,17 @@ class Chat:
         context: who calls.
         max_body: the longest body, in bytes.
         heartbeat: seconds between signs of life.
+        when_busy: what becomes of a turn under way, where the client does not say.
     """
 
-    def __init__(self, api: AgentApi, context: Context | None, max_body: int, heartbeat: float) -> None:
+    def __init__(
+        self, api: AgentApi, context: Context | None, max_body: int, heartbeat: float, when_busy: WhenBusy
+    ) -> None:
         self._api = api
         self._context = context
         self._max_body = max_body
         self._heartbeat = heartbeat
+        self._when_busy: WhenBusy = when_busy
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -67,16 +74,20 @@ class Chat:
     async def post(self, request: Request) -> Response:
         """Send the client's last message, or what it answered in it, and stream what that causes."""
         ctx = await caller(self._context, request)
-        body = await body_of(request, self._max_body)
-        thread_id, last = _sent(body)
-        if body.get("trigger") == "regenerate-message":
-            return await self._regenerate(thread_id, body.get("messageId") or last["id"], ctx)
-        if last["role"] == "user":
-            cursor = await self._send(thread_id, last, body.get("when_busy") or "reject", ctx)
-            return self._streaming(thread_id, cursor, None, ctx)
-        cursor = (await self._thread(thread_id, ctx)).cursor
-        await self._answer(thread_id, last["parts"], ctx)
-        return self._streaming(thread_id, cursor, last["id"], ctx)
+        posted = read_posted(await body_of(request, self._max_body))
+        resets = _resets(request)
+        sending = Sending(self._api, posted, posted.when_busy or self._when_busy, ctx)
+        if posted.regenerates:
+            turn = Turn(prompt=await sending.regenerate(), resets=resets)
+        elif posted.last["role"] == "user":
+            turn = Turn(prompt=await sending.send(), resets=resets)
+        else:
+            answers = read_answers(posted.last["parts"])
+            await self._thread(posted.thread_id, ctx)
+            for one in answers:
+                await self._bring(posted.thread_id, one, ctx)
+            turn = Turn(reply=posted.last, resets=resets)
+        return self._streaming(posted.thread_id, turn, ctx)
 
     async def get(self, request: Request) -> Response:
         """Return the messages to begin with; a reply under way is left to `stream`."""
@@ -86,88 +97,38 @@ class Chat:
         view = ThreadView()
         async with contextlib.aclosing(self._api.subscribe(thread_id, ctx=ctx)) as updates:
             view.apply(await anext(updates))
-        messages = [_ui(message) for message in view.messages]
-        if _works(view):
-            messages = messages[:-1] + [m for m in messages[-1:] if m["role"] == "user"]
+        messages = [_ui(message) for message in view.messages if not _under_way(view, message)]
         return answer({"id": thread_id, "status": view.thread.get("status"), "messages": messages})
 
     async def stream(self, request: Request) -> Response:
         """Stream the turn under way from its beginning; 204 if there is none, or it waits for a person."""
         ctx = await caller(self._context, request)
-        thread = await self._thread(request.path_params["thread_id"], ctx)
-        if thread.status not in RUNNING or await rests(self._api, thread.id, thread.cursor):
+        thread = await self._api.get_thread(request.path_params["thread_id"], ctx=ctx)
+        if thread is None or thread.status not in RUNNING or await rests(self._api, thread.id, thread.cursor):
             return answer(None)
-        return self._streaming(thread.id, None, None, ctx)
+        return self._streaming(thread.id, Turn(resets=_resets(request)), ctx)
 
-    async def _thread(self, thread_id: str, ctx: CallContext | None) -> Thread:
-        thread = await self._api.get_thread(thread_id, ctx=ctx)
-        if thread is None:
-            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
-        return thread
+    async def _thread(self, thread_id: str, ctx: CallContext | None) -> None:
+        """Refuse who asks for a thread that is not there, or not theirs."""
+        if await self._api.get_thread(thread_id, ctx=ctx) is None:
+            raise ThreadNotFoundError(f"There is no thread {thread_id!r:.60}; it may have been deleted.")
 
-    async def _send(
-        self, thread_id: str, message: dict[str, Any], when_busy: Any, ctx: CallContext | None
-    ) -> int | None:
-        """Send the message, in a new thread if there is none.
-
-        Returns:
-            the cursor that its turn follows; None: its turn is to be read from its beginning.
-        """
-        if when_busy not in ("reject", "interrupt"):
-            raise ValidationError(
-                'when_busy must be "reject" or "interrupt" here; a queued turn streams later.'
-            )
-        prompt, message_id = message["parts"], message["id"]
-        if not await self._exists(thread_id):
-            await self._api.create_thread(prompt, thread_id=thread_id, message_id=message_id, ctx=ctx)
-            return 0
-        thread = await self._thread(thread_id, ctx)
-        known = await asyncio.to_thread(self._api.runtime.reads.message, thread_id, message_id)
-        if known is not None:
-            if known.parts != prompt_parts(prompt):  # the person has changed it
-                await self._api.edit_message(thread_id, message_id, prompt, ctx=ctx)
-            return None  # else it is sent again, perhaps because the connection broke: the same turn
-        await self._api.send_message(thread_id, prompt, message_id=message_id, when_busy=when_busy, ctx=ctx)
-        return thread.cursor
-
-    async def _regenerate(self, thread_id: str, message_id: Any, ctx: CallContext | None) -> Response:
-        await self._api.regenerate(thread_id, message_id, ctx=ctx)
-        return self._streaming(thread_id, None, None, ctx)
-
-    async def _exists(self, thread_id: str) -> bool:
-        """Say so without asking who may: whoever owns threads cannot know one that is not there yet."""
-        if not storable(thread_id):
-            return False
-        return await asyncio.to_thread(self._api.runtime.reads.thread, thread_id) is not None
-
-    async def _answer(self, thread_id: str, parts: list[Any], ctx: CallContext | None) -> None:
-        """Bring what a person has answered in the client: outcomes of async tools, approvals."""
-        for part in parts:
-            if is_object(part) and is_tool_part(part) and isinstance(part.get("toolCallId"), str):
-                with contextlib.suppress(ToolCallFinishedError, ToolCallNotFoundError):
-                    await self._answer_one(thread_id, part, ctx)
-
-    async def _answer_one(self, thread_id: str, part: dict[str, Any], ctx: CallContext | None) -> None:
-        call_id, state = part["toolCallId"], part.get("state")
-        if state == "output-available":
-            await self._api.add_tool_result(call_id, part.get("output"), thread_id=thread_id, ctx=ctx)
-        elif state == "output-error":
-            words = str(part.get("errorText") or "")
-            await self._api.add_tool_error(call_id, words, thread_id=thread_id, ctx=ctx)
-        elif state == "approval-responded":
-            approval: dict[str, Any] = part.get("approval") or {}
-            if approval.get("approved") is True:
-                await self._api.approve_tool_calls(thread_id, [call_id], ctx=ctx)
+    async def _bring(self, thread_id: str, given: Answer, ctx: CallContext | None) -> None:
+        """Bring an answer; one that somebody else was faster with is left out."""
+        api, call_id = self._api, given.call_id
+        with contextlib.suppress(ToolCallFinishedError, ToolCallNotFoundError):
+            if given.state == "output-available":
+                await api.add_tool_result(call_id, given.output, thread_id=thread_id, ctx=ctx)
+            elif given.state == "output-error":
+                await api.add_tool_error(call_id, given.words or "", thread_id=thread_id, ctx=ctx)
+            elif given.approved:
+                await api.approve_tool_calls(thread_id, [call_id], ctx=ctx)
             else:
-                reason = approval.get("reason")
-                words = None if reason is None else str(reason)
-                await self._api.deny_tool_calls(thread_id, [call_id], words, ctx=ctx)
+                await api.deny_tool_calls(thread_id, [call_id], given.words, ctx=ctx)
 
-    def _streaming(
-        self, thread_id: str, cursor: int | None, reply: str | None, ctx: CallContext | None
-    ) -> Response:
+    def _streaming(self, thread_id: str, turn: Turn, ctx: CallContext | None) -> Response:
         async def events() -> AsyncGenerator[str]:
-            chunks = ui_stream(self._api, thread_id, cursor, reply, ctx)
+            chunks = ui_stream(self._api, thread_id, turn, ctx)
             try:
                 async with contextlib.aclosing(chunks):
                     async for chunk in chunks:
@@ -179,34 +140,28 @@ class Chat:
         return EventStream(events(), self._heartbeat, HEADERS)
 
 
-def _sent(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the thread's id and the last message of what a client sent; it may send more of its own.
-
-    Raises:
-        ValidationError: it is not what DefaultChatTransport sends.
-    """
-    expect(body, {"id": (str,), "messages": (list,), "trigger": (str,), "messageId": (str,)})
-    if body.get("trigger") not in (None, "submit-message", "regenerate-message"):
-        raise ValidationError("The trigger is submit-message or regenerate-message.")
-    last: Any = (body.get("messages") or [None])[-1]
-    if not body.get("id") or not is_object(last) or not isinstance(last.get("parts"), list):
-        raise ValidationError('Send {"id": the thread\'s, "messages": [{"id", "role", "parts"}, …]}.')
-    if last.get("role") not in ("user", "assistant") or not isinstance(last.get("id"), str):
-        raise ValidationError("The last message must have an id and the role user or assistant.")
-    return body["id"], last
+def _resets(request: Request) -> bool:
+    """Whether the client can take text back, as far as it says its version (`x-ai-sdk: 6`)."""
+    major = request.headers.get("x-ai-sdk", "").partition(".")[0].strip()
+    return not major.isdecimal() or int(major) >= _RESETS
 
 
 def _ui(message: dict[str, Any]) -> dict[str, Any]:
     return {key: message[key] for key in ("id", "role", "parts", "metadata")}
 
 
-def _works(view: ThreadView) -> bool:
+def _under_way(view: ThreadView, message: dict[str, Any]) -> bool:
+    """Whether a message is the reply that is being written; what is queued stands behind it."""
+    placed = [one for one in view.messages if not one["metadata"].get("queued")]
+    return message["role"] == "assistant" and message["id"] == placed[-1]["id"] and _works(view, message)
+
+
+def _works(view: ThreadView, reply: dict[str, Any]) -> bool:
     """Whether the thread goes on without a person, as one look at it shows."""
     status = view.thread.get("status")
     if status != "awaiting_tool_results":
         return status in RUNNING
-    parts = [part for message in view.messages[-1:] for part in message["parts"]]
-    calls = [part for part in parts if part.get("state") in OPEN_TOOL_STATES]
+    calls = [part for part in reply["parts"] if part.get("state") in OPEN_TOOL_STATES]
     return any(
         part["state"] != "approval-requested"
         and view.runs.get(part.get("toolCallId"), {}).get("status") != "waiting"

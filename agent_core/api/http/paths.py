@@ -40,8 +40,8 @@ class Path:
 
 TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("title", "agent", "thread_id", "message_id", "new_thread_id", "schedule_id"), (str,)),
-    **dict.fromkeys(("when_busy", "reason", "error", "missed"), (str,)),
-    **dict.fromkeys(("auto_start", "pinned", "archived"), (bool,)),
+    **dict.fromkeys(("when_busy", "after", "reason", "error", "missed"), (str,)),
+    **dict.fromkeys(("auto_start", "pinned", "archived", "anywhere"), (bool,)),
     **dict.fromkeys(("metadata", "changes", "args", "message", "stream_args", "trigger"), (dict,)),
     **dict.fromkeys(("messages", "ids"), (list,)),
     **{"prompt": (str, list), "seconds": (int, float), "max_runs": (int,)},
@@ -99,7 +99,7 @@ PATHS = (
     Path(
         *("POST", _THREAD + "/messages", "send_message"),
         required=("prompt",),
-        optional=("message_id", "when_busy"),
+        optional=("message_id", "when_busy", "after", "metadata"),
         status=201,
     ),
     Path("POST", _THREAD + "/history", "add_message", required=("message",), status=201),
@@ -108,7 +108,7 @@ PATHS = (
     Path("POST", _MESSAGE + "/withdraw", "withdraw_message"),
     Path("POST", _MESSAGE + "/now", "send_now"),
     Path("POST", _MESSAGE + "/edit", "edit_message", required=("prompt",), status=201),
-    Path("POST", _MESSAGE + "/regenerate", "regenerate"),
+    Path("POST", _MESSAGE + "/regenerate", "regenerate", optional=("when_busy", "anywhere")),
     Path("POST", _MESSAGE + "/select", "select_branch"),
     Path("POST", _MESSAGE + "/fork", "fork_thread", optional=("new_thread_id",), status=201),
     Path("POST", _THREAD + "/approvals", "approve_tool_calls", required=("ids",), optional=("args",)),

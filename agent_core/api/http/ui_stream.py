@@ -1,9 +1,9 @@
 """A turn as the AI SDK's client reads it: the UI message stream of its reply, from start to finish.
 
-The protocol is that of the npm package `ai`, version 6 (`uiMessageChunkSchema`; SSE whose data are
-chunks, then `[DONE]`): https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol. Its client can take nothing
-back, so the text of an attempt that failed stays before that of the next until the page is loaded
-again; the transient `data-thread` chunk that tells of the retry comes through, for those who care.
+The protocol is that of the npm package `ai`, versions 6 and 7 (`uiMessageChunkSchema`; SSE whose data are
+chunks, then `[DONE]`): https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol. What an attempt that was lost
+had said is taken back with `reset-step`, which came with version 7; before it a stream can take nothing
+back, and one that would have to ends with an error, so that its client resumes from the beginning.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import CallContext
-from agent_core.fold import unfold
-from agent_core.messages import Chunk, Message, Update
+from agent_core.fold import ABOUT_CALLS, unfold
+from agent_core.messages import TOOL_OUTCOME_STATES, Chunk, Message, Part, Update, is_tool_part
 from agent_core.states import RUNNING
 from agent_core.store import attempts
 
@@ -24,106 +24,191 @@ if TYPE_CHECKING:
 
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
 _LATER = "tool-approval-response"  # of version 7; a client of 6 fails at what it does not know
+_BEGINS_AGAIN = "The answer broke off and begins again; resume the stream, or load the messages once more."
+_BEHIND = "This stream has fallen behind; load the messages once more."
 
 
 class Turn:
-    """The chunks of one turn, as its updates come.
+    """The chunks of one turn, as its updates come: of its reply, and of no other.
 
     Args:
-        reply: the id of the assistant's message that the client goes on with; None: this begins one.
+        prompt: the id of the message that is answered; None: the thread's newest one.
+        reply: the assistant's message that the client goes on with, as the client has it.
+        resets: whether the client knows `reset-step`.
     """
 
-    def __init__(self, reply: str | None = None) -> None:
-        self.status = "" if reply is None else "awaiting_tool_results"
-        self._error = ""
-        self._reply = reply
+    def __init__(
+        self, *, prompt: str | None = None, reply: dict[str, Any] | None = None, resets: bool = True
+    ) -> None:
+        self.over = False
+        self._prompt = prompt
+        self._known = reply
+        self._reply: str | None = None if reply is None else reply["id"]
+        self._resets = resets
         self._started = False
+        self._waits = True  # for the turn to begin
+        self._error = ""
+        self._seq = 0
+        self._is_open = False  # whether the step has shown what is not committed
+        self.status = ""
 
     def take(self, update: Update) -> Iterator[Chunk]:
         """Yield what an update brings, and the end of the turn if that is among it."""
         if update.type == "deleted":
-            yield {"type": "error", "errorText": "The thread was deleted."}
-            self.status = "deleted"
-            return
-        if update.type == "snapshot":
-            yield from self._snapshot(update)
-            return
-        for chunk in update.chunks:
-            if self.over:  # what follows belongs to the next turn
-                return
-            yield from self._chunk(chunk, update.message_id)
+            yield from self._end({"type": "error", "errorText": "The thread was deleted."})
+        elif update.type == "snapshot":
+            yield from self._snapshot(update) if self._waits else self._end(_error(_BEHIND))
+        else:
+            for chunk in update.chunks:
+                if self.over:  # what follows belongs to the next turn
+                    return
+                yield from self._chunk(chunk, update)
 
-    @property
-    def over(self) -> bool:
-        """Whether the last chunk has been given."""
-        return bool(self.status) and self.status not in RUNNING
+    def _end(self, chunk: Chunk) -> Iterator[Chunk]:
+        self.over = True
+        yield chunk
+
+    # The beginning: what there is already
 
     def _snapshot(self, update: Update) -> Iterator[Chunk]:
         assert update.thread is not None, "a snapshot has its thread"
-        self._error = update.thread.error or ""
-        reply = reply_of(update.messages)
+        shown = [message for message in update.messages if not message.metadata.get("queued")]
+        place = self._place(shown)
+        if place is None:
+            if not any(message.id == self._prompt for message in update.messages):
+                yield from self._end({"type": "finish"})  # another turn has taken its place
+            return
+        self._waits = False
+        reply = next((message for message in shown[place:] if message.role == "assistant"), None)
         if reply is not None:
-            yield from self._start(reply.id)
-            yield from (chunk for chunk in unfold(reply.parts) if chunk["type"] != _LATER)
+            yield from self._so_far(reply)
+        if reply is not None and reply is not shown[-1]:
+            yield from self._end({"type": "finish"})
+            return
+        self._error = update.thread.error or ""
         self.status = "streaming"
         for chunk in update.chunks:
-            yield from self._chunk(chunk, update.message_id)
-        yield from self._now(update.thread.status)
+            yield from self._chunk(chunk, update)
+        if not self.over:
+            yield from self._now(update.thread.status)
 
-    def _chunk(self, chunk: Chunk, message_id: str | None) -> Iterator[Chunk]:
+    def _place(self, shown: Sequence[Message]) -> int | None:
+        """Return where the reply stands or will stand; None: nowhere among these messages."""
+        if self._known is None and self._prompt is None:
+            return max(len(shown) - 1, 0)
+        for place, message in enumerate(shown):
+            if message.id == self._reply:
+                return place
+            if message.id == self._prompt:
+                return place + 1
+        return None
+
+    def _so_far(self, reply: Message) -> Iterator[Chunk]:
+        """Yield what the client does not have of a reply: outcomes of calls, and parts behind its own."""
+        yield from self._start(reply.id)
+        self._seq = reply.committed_seq
+        has: list[Any] = self._known["parts"] if self._known else []
+        for mine, theirs in zip(reply.parts, has, strict=False):
+            if is_tool_part(mine) and mine["state"] in TOOL_OUTCOME_STATES and not _ends(theirs):
+                yield from (
+                    _plain(chunk) for chunk in unfold([mine]) if chunk["type"].startswith("tool-output")
+                )
+        yield from (_plain(chunk) for chunk in unfold(reply.parts[len(has) :]) if chunk["type"] != _LATER)
+
+    # The rest: what comes
+
+    def _chunk(self, chunk: Chunk, update: Update) -> Iterator[Chunk]:
         kind = chunk["type"]
+        if self._waits:
+            self._waits = not (kind == "data-message" and _begins(chunk["data"], self._prompt))
+            return
         if kind in ("data-message", _LATER):
             return
-        if message_id is not None:
-            yield from self._start(message_id)
-        yield {"type": kind, "toolCallId": chunk["toolCallId"]} if kind == "tool-output-denied" else chunk
         if kind == "data-thread":
+            yield chunk
             self._error = chunk["data"].get("error") or self._error
             yield from self._now(chunk["data"].get("status"))
+        elif update.message_id is None:
+            yield chunk
+        elif self._reply in (None, update.message_id):
+            yield from self._start(update.message_id)
+            yield from self._of_reply(chunk, update.seq)
+
+    def _of_reply(self, chunk: Chunk, seq: int) -> Iterator[Chunk]:
+        """Yield a chunk of the reply, and before it the end of what a lost attempt had said."""
+        kind = chunk["type"]
+        if kind in ABOUT_CALLS or chunk.get("transient"):
+            yield _plain(chunk)
+            return
+        if seq < self._seq:
+            return
+        if seq > self._seq:
+            self._seq = seq
+            if self._is_open:
+                yield from self._take_back()
+                if kind == "start-step":  # the step's beginning stays
+                    return
+        if self.over:
+            return
+        self._is_open = kind != "finish-step"
+        yield chunk
+
+    def _take_back(self) -> Iterator[Chunk]:
+        yield from [{"type": "reset-step"}] if self._resets else self._end(_error(_BEGINS_AGAIN))
 
     def _now(self, status: str | None) -> Iterator[Chunk]:
-        """Take in a status; one that ends a turn before this one has begun is the last turn's."""
-        if status is None or not (self.status or status in RUNNING):
+        """Take in a status, and end with one that ends a turn."""
+        if status is None:
             return
         self.status = status
         if status == "failed":
-            yield {"type": "error", "errorText": self._error or "The turn failed."}
+            yield from self._end(_error(self._error or "The turn failed."))
         elif status not in RUNNING:
-            yield {"type": "abort"} if status == "stopped" else {"type": "finish"}
+            yield from self._end({"type": "abort"} if status == "stopped" else {"type": "finish"})
 
     def _start(self, message_id: str) -> Iterator[Chunk]:
         if not self._started:
-            self._started = True
-            yield {"type": "start", "messageId": self._reply or message_id}
+            self._started, self._reply = True, message_id
+            yield {"type": "start", "messageId": message_id}
 
 
-def reply_of(messages: Sequence[Message]) -> Message | None:
-    """Return the assistant's message of the newest turn, if it has begun."""
-    shown = [message for message in messages if not message.metadata.get("queued")]
-    return shown[-1] if shown and shown[-1].role == "assistant" else None
+def _error(words: str) -> Chunk:
+    return {"type": "error", "errorText": words}
+
+
+def _plain(chunk: Chunk) -> Chunk:
+    """Return a chunk without the key that the clients' strict reader does not take."""
+    return (
+        {"type": chunk["type"], "toolCallId": chunk["toolCallId"]}
+        if chunk["type"] == "tool-output-denied"
+        else chunk
+    )
+
+
+def _ends(part: Part) -> bool:
+    """Whether the client has the outcome of a call already."""
+    return part.get("state") in TOOL_OUTCOME_STATES
+
+
+def _begins(message: dict[str, Any], prompt: str | None) -> bool:
+    """Whether this tells that the queued message's turn begins."""
+    return message.get("id") == prompt and not message["metadata"].get("queued")
 
 
 async def ui_stream(
-    api: AgentApi, thread_id: str, cursor: int | None, reply: str | None, ctx: CallContext | None
+    api: AgentApi, thread_id: str, turn: Turn, ctx: CallContext | None
 ) -> AsyncGenerator[Chunk]:
-    """Yield the chunks of a thread's newest turn until it ends, or waits for nobody but people.
+    """Yield the chunks of a turn until it ends, or waits for nobody but people.
 
     Args:
         api: the API.
         thread_id: the thread.
-        cursor: only what follows it; None: the turn from its beginning.
-        reply: the id of the assistant's message that the client goes on with, if it has one.
+        turn: the turn.
         ctx: who calls.
     """
-    turn = Turn(reply)
-    if cursor is not None and await rests(api, thread_id, cursor):
-        yield {"type": "finish"}
-        return
-    updates = api.subscribe(thread_id, cursor, ctx=ctx)
+    updates = api.subscribe(thread_id, ctx=ctx)
     async with contextlib.aclosing(updates):
         async for update in updates:
-            if update.type == "snapshot" and cursor is not None:
-                return  # this reader has been away for two turns
             for chunk in turn.take(update):
                 yield chunk
             if turn.over:
