@@ -258,14 +258,19 @@ class ScheduleRow(Table, table=True):
 
 
 class FileRow(Table, table=True):
-    """The bytes of a file of a thread; before its message is sent it waits under no thread.
+    """The bytes of a file, once for each who has it.
 
-    thread_id  whose it is; "" while it waits, for a day at the most
+    thread_id  its holder: a thread; "schedule:" and a schedule's id; while it waits for its message, for a
+               day at the most, ":" and the name of who has sent it, "" for who has none
     id         SHA-256 of the bytes: the same file twice is one row
     """
 
     __tablename__: ClassVar[Any] = "agent_file"
-    __table_args__: ClassVar[Any] = (_index("agent_file_waiting", ["created_at"], "thread_id = ''"),)
+    __table_args__: ClassVar[Any] = (
+        _index("agent_file_waiting", ["created_at"], "thread_id = ''"),
+        _index("agent_file_unsent", ["created_at"], "substr(thread_id, 1, 1) = ':'"),
+        Index("agent_file_by_id", "id"),  # who has a file that a person wants to attach
+    )
     thread_id: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
     media_type: str

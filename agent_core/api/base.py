@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext
 from agent_core.errors import AccessDeniedError, MessageNotFoundError, ThreadNotFoundError, ValidationError
-from agent_core.gate import clean_json, clean_text, message_parts
+from agent_core.gate import clean_json, clean_text, message_parts, prompt_parts
 from agent_core.ids import new_id
+from agent_core.logs import get_logger
 from agent_core.messages import Message, Part, Thread
+from agent_core.store import files
 from agent_core.store.messages import NewMessage
 from agent_core.store.turns import WhenBusy
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 Prompt = str | Sequence[Part]
 Authorize = Callable[[CallContext | None, str], Any]
 MAX_ID = 200
+_log = get_logger(__name__)
 StatusHook = Callable[[str, str, str], Any]
 
 
@@ -61,6 +65,59 @@ class ApiBase:
             raise ValidationError(f"when_busy must be one of: {words}.")
         if when_busy == "interrupt":
             await self.runtime.write_down(thread_id)
+
+    async def _prompt(
+        self,
+        ctx: CallContext | None,
+        prompt: Prompt,
+        message_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> NewMessage:
+        """Read what a person sends.
+
+        Raises:
+            ValidationError: the prompt, the id or the metadata is not acceptable.
+        """
+        parts = prompt_parts(prompt)
+        sources = await self._sources(ctx, parts)
+        return NewMessage(checked_id(message_id, "msg"), "user", parts, message_metadata(metadata), sources)
+
+    async def _message(self, ctx: CallContext | None, message: dict[str, Any]) -> NewMessage:
+        """Read a message that the caller wrote; see `new_message`."""
+        new = new_message(message)
+        return replace(new, files=await self._sources(ctx, new.parts))
+
+    async def _sources(self, ctx: CallContext | None, parts: Sequence[Part]) -> dict[str, str]:
+        """Return from whom the caller may take the files that parts name; of others nothing is said."""
+        found = {file_id: await self._source(ctx, file_id) for file_id in files.attached(parts)}
+        return {file_id: holder for file_id, holder in found.items() if holder is not None}
+
+    async def _source(self, ctx: CallContext | None, file_id: str) -> str | None:
+        held = await asyncio.to_thread(self.runtime.reads.read, files.holders, file_id)
+        own = files.waiting_with(ctx.user_id if ctx else None)
+        if own in held:
+            return own
+        for holder in held:
+            if await self._may_take(ctx, holder):
+                return holder
+        return None
+
+    async def _may_take(self, ctx: CallContext | None, holder: str) -> bool:
+        """Whether the caller may read the thread that holds a file, or is the program itself."""
+        caller = ctx.user_id if ctx else None
+        if caller is None and self._authorize_with is None:
+            return True
+        thread = await asyncio.to_thread(self.runtime.reads.thread, holder)
+        if thread is None or thread.in_bin:
+            return False
+        if self._authorize_with is None:  # then a list holds the caller's own, and so does this
+            return thread.user_id in (None, caller)
+        try:
+            await self._authorize(ctx, holder)
+        except Exception:
+            _log.debug("The caller may not read a thread with the file that was named.")
+            return False
+        return True
 
     def _agent_name(self, name: str) -> str:
         if name not in self.runtime.agents:

@@ -8,11 +8,8 @@ from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, checked_id, known_id
 from agent_core.errors import ThreadNotFoundError
 from agent_core.faults import crash_point
-from agent_core.gate import prompt_parts
-from agent_core.ids import new_id
 from agent_core.messages import Message, Thread
 from agent_core.store import branches, forks
-from agent_core.store.messages import NewMessage
 from agent_core.store.turns import WhenBusy
 
 
@@ -42,7 +39,7 @@ class BranchMethods(ApiBase):
             ValidationError: the message is not shown, queued or not a user's, or the prompt is not acceptable.
         """
         await self._authorize(ctx, thread_id)
-        new = NewMessage(new_id("msg"), "user", prompt_parts(prompt), {})
+        new = await self._prompt(ctx, prompt)
         await self.runtime.writer.run(branches.edit, thread_id, known_id(message_id), new)
         crash_point("send.after")
         found = await asyncio.to_thread(self.runtime.reads.message, thread_id, new.id)

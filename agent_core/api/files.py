@@ -30,6 +30,8 @@ class FileMethods(ApiBase):
     ) -> Part:
         """Keep a file in the database and return the part to send it with, within a day.
 
+        Only who has sent it, or may read a thread that has it, can put its part into a message.
+
         The message that has the part takes the file over: it lives, is forked and is deleted with its
         thread, and the model gets its bytes (a picture, a PDF, or the words of a text).
 
@@ -47,7 +49,8 @@ class FileMethods(ApiBase):
         if media_type.count("/") != 1 or clean_text(media_type) != media_type or len(media_type) > 200:
             raise ValidationError(f"{media_type!r:.60} is no media type; give one such as image/png.")
         file_id = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
-        await self.runtime.writer.run(files.keep, StoredFile(file_id, media_type, bytes(data)))
+        file = StoredFile(file_id, media_type, bytes(data))
+        await self.runtime.writer.run(files.keep, file, ctx.user_id if ctx else None)
         name = {"filename": clean_text(filename)[:200]} if filename else {}
         return {"type": "file", "mediaType": media_type, "url": ATTACHMENT + file_id, **name}
 

@@ -68,13 +68,15 @@ class ScheduleMethods(ApiBase):
             await self._authorize(ctx, thread_id)
         if missed not in ("run_once", "skip"):
             raise ValidationError('missed must be "run_once" or "skip".')
+        parts = prompt_parts(prompt)
         new = NewSchedule(
             id=_checked_schedule_id(schedule_id),
             thread_id=thread_id,
             agent=self.agent.name if agent is None else self._agent_name(agent),
             user_id=ctx.user_id if ctx else None,
             title=None if title is None else clean_text(title),
-            parts=prompt_parts(prompt),
+            parts=parts,
+            files=await self._sources(ctx, parts),
             trigger=self._anchored(trigger),
             missed=missed,
             max_runs=_checked_count(max_runs),
@@ -131,15 +133,17 @@ class ScheduleMethods(ApiBase):
         await self._mine(schedule_id, ctx)
         if missed not in (None, "run_once", "skip"):
             raise ValidationError('missed must be "run_once" or "skip".')
+        parts = None if prompt is None else prompt_parts(prompt)
+        sources = await self._sources(ctx, parts or [])
         given = {
-            "parts": None if prompt is None else dump(prompt_parts(prompt)),
+            "parts": None if parts is None else dump(parts),
             "title": None if title is None else clean_text(title),
             "meta": None if metadata is None else dump(checked_metadata(metadata)),
             "missed_policy": missed,
         }
         columns = {name: value for name, value in given.items() if value is not None}
         moved = None if trigger is None else self._anchored(trigger)
-        await self.runtime.writer.run(schedules.change, schedule_id, moved, **columns)
+        await self.runtime.writer.run(schedules.change, schedule_id, moved, parts or [], sources, **columns)
         return await self._schedule(schedule_id)
 
     async def pause_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:

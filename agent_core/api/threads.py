@@ -13,16 +13,14 @@ from agent_core.api.base import (
     Prompt,
     checked_id,
     checked_metadata,
-    new_message,
     owner_of,
     storable,
 )
 from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
-from agent_core.gate import clean_text, prompt_parts
+from agent_core.gate import clean_text
 from agent_core.messages import Thread
 from agent_core.store import bin, listing, threads, turns
-from agent_core.store.messages import NewMessage
 
 _LONGEST_UNDO = 366 * 86_400.0
 
@@ -60,9 +58,9 @@ class ThreadMethods(ApiBase):
             ValidationError: the prompt is blank, a message is not acceptable, the agent is unknown, or
                 the id is taken; nothing was created.
         """
-        new = [new_message(message) for message in messages or ()]
+        new = [await self._message(ctx, message) for message in messages or ()]
         if prompt is not None:
-            new.append(NewMessage(checked_id(message_id, "msg"), "user", prompt_parts(prompt), {}))
+            new.append(await self._prompt(ctx, prompt, message_id))
         run = auto_start if auto_start is not None else prompt is not None
         if run and not new:
             raise ValidationError("auto_start needs a prompt or messages to answer.")

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, checked_id, known_id, message_metadata, new_message
+from agent_core.api.base import ApiBase, Prompt, known_id
 from agent_core.faults import crash_point
-from agent_core.gate import prompt_parts
-from agent_core.ids import new_id
 from agent_core.messages import Message, Thread
 from agent_core.store import branches, turns
-from agent_core.store.messages import NewMessage
 from agent_core.store.turns import WhenBusy
 
 
@@ -51,9 +48,7 @@ class TurnMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._ready(thread_id, when_busy, after is None)
-        new = NewMessage(
-            checked_id(message_id, "msg"), "user", prompt_parts(prompt), message_metadata(metadata)
-        )
+        new = await self._prompt(ctx, prompt, message_id, metadata)
         if after is None:
             stored = await self.runtime.writer.run_for(thread_id, turns.send, thread_id, new, when_busy)
         else:
@@ -79,7 +74,7 @@ class TurnMethods(ApiBase):
             ValidationError, ThreadNotFoundError, ThreadBusyError, DuplicateMessageError
         """
         await self._authorize(ctx, thread_id)
-        new = new_message(message)
+        new = await self._message(ctx, message)
         stored = await self.runtime.writer.run(turns.add, thread_id, new)
         return await self._stored(thread_id, new, stored)
 
@@ -98,7 +93,7 @@ class TurnMethods(ApiBase):
             ValidationError: the prompt is not acceptable.
         """
         await self._authorize(ctx, thread_id)
-        new = None if prompt is None else NewMessage(new_id("msg"), "user", prompt_parts(prompt), {})
+        new = None if prompt is None else await self._prompt(ctx, prompt, None)
         await self.runtime.writer.run(turns.resume, thread_id, new)
         return await self._thread(thread_id)
 

@@ -1,16 +1,17 @@
 """Files: the bytes that messages have, in the same database, so that they are wherever a thread is.
 
-A file that is about to be sent waits under no thread. The message that names it takes it over, in its
-own transaction; deleted and forked with its thread, it needs no count of who still uses it.
+Each row has a holder: a thread, a schedule, or the person who has sent the file and not yet the message
+that names it. A message takes its files over from the holder that its sender may read, in its own
+transaction; deleted and forked with their thread, files need no count of who still uses them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, bindparam, delete, insert, select
+from sqlalchemy import String, bindparam, delete, func, insert, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -23,7 +24,8 @@ from agent_core.store.tx import Tx
 from agent_core.tables import FileRow
 
 WAITING = ""
-"""The thread of a file that no message has yet."""
+"""The holder of files that somebody without a name has sent, and that no message has yet."""
+_MOST_HOLDERS = 50  # threads with one file that are looked at, at the most
 
 _f = FILE.c
 _COLUMNS = [name for name in _f.keys() if name != "thread_id"]  # noqa: SIM118
@@ -42,13 +44,15 @@ _HAS = Statement(select(_f.id).where(_f.thread_id == P("thread_id"), _f.id == P(
 _row: Any = (bindparam("to_thread", type_=String()), *(_f[name] for name in _COLUMNS))
 _TAKE = Statement(
     insert(FILE).from_select(
-        ["thread_id", *_COLUMNS], select(*_row).where(_f.thread_id == WAITING, _f.id == P("file_id"))
+        ["thread_id", *_COLUMNS], select(*_row).where(_f.thread_id == P("from_thread"), _f.id == P("file_id"))
     )
 )
-_COPY = Statement(
-    insert(FILE).from_select(["thread_id", *_COLUMNS], select(*_row).where(_f.thread_id == P("from_thread")))
-)
-_FORGET = Statement(delete(FILE).where(_f.thread_id == WAITING, _f.created_at < P("before")))
+_unsent = func.substr(_f.thread_id, literal_column("1"), literal_column("1")) == literal_column("':'")
+_FORGET = [
+    Statement(delete(FILE).where(waits, _f.created_at < P("before")))
+    for waits in (_f.thread_id == literal_column("''"), _unsent)
+]
+_LET_GO = Statement(delete(FILE).where(_f.thread_id == P("holder")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +64,75 @@ class StoredFile:
     data: bytes
 
 
-def keep(tx: Tx, file: StoredFile) -> None:
-    """Store a file that a message is going to name."""
+def waiting_with(user_id: str | None) -> str:
+    """Return the holder of what a person has sent and no message has yet; no thread's id has a colon."""
+    return WAITING if user_id is None else f":{user_id}"
+
+
+def kept_by(schedule_id: str) -> str:
+    """Return the holder of what a schedule is going to send."""
+    return f"schedule:{schedule_id}"
+
+
+def attached(parts: Iterable[Part]) -> dict[str, Part]:
+    """Return the parts that name a file of ours, by its id."""
+    named = {attachment_id(part["url"]): part for part in parts if part["type"] == "file"}
+    return {file_id: part for file_id, part in named.items() if file_id is not None}
+
+
+def keep(tx: Tx, file: StoredFile, user_id: str | None) -> None:
+    """Store a file that a message of the same person is going to name."""
     values = {"id": file.id, "media_type": file.media_type, "data": file.data}
-    tx.do(_KEEP, thread_id=WAITING, created_at=tx.now, **values)
+    tx.do(_KEEP, thread_id=waiting_with(user_id), created_at=tx.now, **values)
 
 
-def take(tx: Tx, thread_id: str, parts: Iterable[Part]) -> None:
-    """Give a thread the files that parts of its new message name.
+def take(tx: Tx, holder: str, parts: Iterable[Part], sources: Mapping[str, str]) -> None:
+    """Give a thread, or a schedule, the files that parts of its new message name.
+
+    Args:
+        tx: the transaction.
+        holder: whose the files become; it keeps what it has already.
+        parts: the message's.
+        sources: by a file's id, the holder from which the sender may take it.
 
     Raises:
-        ValidationError: one of them is not there; nothing is stored then.
+        ValidationError: one of them is not there, or not for the sender; nothing is stored then.
     """
-    named = {attachment_id(part["url"]): part for part in parts if part["type"] == "file"}
-    for file_id, part in named.items():
-        if file_id is None or tx.one(_HAS, thread_id=thread_id, file_id=file_id):
+    for file_id, part in attached(parts).items():
+        if has(tx, holder, file_id):
             continue
-        if not tx.run(_TAKE, to_thread=thread_id, file_id=file_id):
+        source = sources.get(file_id)
+        if source is None or not tx.run(_TAKE, from_thread=source, to_thread=holder, file_id=file_id):
             name = part.get("filename") or "that was attached"
             raise ValidationError(f"The file {name} is not here any more; attach it again.")
 
 
-def copy(tx: Tx, thread_id: str, copy_id: str) -> None:
-    """Give a fork the files of its original."""
-    tx.do(_COPY, from_thread=thread_id, to_thread=copy_id)
+def copy(tx: Tx, thread_id: str, copy_id: str, ids: Iterable[str]) -> None:
+    """Give a fork files of its original, those that there are."""
+    for file_id in ids:
+        tx.do(_TAKE, from_thread=thread_id, to_thread=copy_id, file_id=file_id)
+
+
+def has(tx: Tx, holder: str, file_id: str) -> bool:
+    """Whether a thread has a file."""
+    return tx.one(_HAS, thread_id=holder, file_id=file_id) is not None
+
+
+def let_go(tx: Tx, holder: str) -> None:
+    """Delete the files of a holder that is no thread."""
+    tx.do(_LET_GO, holder=holder)
 
 
 def forget(tx: Tx, before: float) -> None:
     """Delete the files that have waited since `before` for a message that never came."""
-    tx.do(_FORGET, before=before)
+    for statement in _FORGET:
+        tx.do(statement, before=before)
+
+
+def holders(session: Session, file_id: str) -> list[str]:
+    """Return who holds a file: people and schedules, and threads, the newest first."""
+    query = select_rows(FileRow.thread_id).where(FileRow.id == file_id)
+    return list(session.exec(query.order_by(col(FileRow.created_at).desc()).limit(_MOST_HOLDERS)))
 
 
 def read(session: Session, thread_id: str, ids: Sequence[str]) -> dict[str, StoredFile]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ScalarSelect, insert, select
@@ -43,12 +43,18 @@ _FIND = Statement(select(_m.id).where(_m.thread_id == P("thread_id"), _m.id == P
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message about to be stored; `parts` are validated already."""
+    """A message about to be stored.
+
+    Attributes:
+        parts: validated already.
+        files: by the id of a file that it names, from whom its sender may take that; see `files.take`.
+    """
 
     id: str
     role: Role
     parts: list[Part]
     metadata: dict[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def as_json(self, thread_id: str, created_at: float) -> dict[str, Any]:
         """Return the message as readers of the deltas get it."""
@@ -78,7 +84,7 @@ def insert_queued(tx: Tx, thread_id: str, message: NewMessage, position: int) ->
 def _insert(
     tx: Tx, statement: Statement, thread_id: str, message: NewMessage, position: int, shown: dict[str, Any]
 ) -> Chunk:
-    files.take(tx, thread_id, message.parts)
+    files.take(tx, thread_id, message.parts, message.files)
     tx.do(
         statement,
         thread_id=thread_id,

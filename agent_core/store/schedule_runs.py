@@ -15,7 +15,7 @@ from agent_core.clock import as_datetime
 from agent_core.errors import ValidationError, words_of
 from agent_core.faults import crash_point
 from agent_core.schedules import Missed, Plan, plan
-from agent_core.store import turns
+from agent_core.store import files, turns
 from agent_core.store.calls import UnknownAgent
 from agent_core.store.messages import NewMessage
 from agent_core.store.rows import MESSAGE, SCHEDULE, THREAD, P, load, schedule_key
@@ -112,7 +112,9 @@ def _send(tx: Tx, row: ScheduleRow, fire_at: float) -> None:
     """Send the message of a run, or make its thread; done already, it is not done again."""
     name = run_id(row.id, fire_at)
     metadata = load(row.meta) | {"schedule": row.id, "scheduled_at": as_datetime(fire_at).isoformat()}
-    message = NewMessage(name, "user", load(row.parts), metadata)
+    parts = load(row.parts)
+    kept = dict.fromkeys(files.attached(parts), files.kept_by(row.id))
+    message = NewMessage(name, "user", parts, metadata, kept)
     if row.thread_id is not None:
         turns.send(tx, row.thread_id, message, "queue")
     elif tx.one(_THREAD, thread_id=name) is None:

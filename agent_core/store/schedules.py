@@ -5,12 +5,15 @@ The wake-up `schedule:<id>` stands at `next_at`, as long as the schedule is neit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
 from agent_core.errors import ScheduleNotFoundError, ValidationError
+from agent_core.messages import Part
+from agent_core.store import files
 from agent_core.store.rows import SCHEDULE, P, dump, load, schedule_key
 from agent_core.store.statement import Statement
 from agent_core.store.threads import lock
@@ -35,7 +38,11 @@ _MOVE = Statement(update(SCHEDULE).where(_this).values(next_at=P("new_next"), pa
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """A schedule about to be stored; everything in it is validated already, its trigger anchored."""
+    """A schedule about to be stored; everything in it is validated already, its trigger anchored.
+
+    Attributes:
+        files: as a `NewMessage` has them.
+    """
 
     id: str
     thread_id: str | None
@@ -47,6 +54,7 @@ class NewSchedule:
     missed: str
     max_runs: int | None
     metadata: dict[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def create(tx: Tx, new: NewSchedule) -> bool:
@@ -61,6 +69,7 @@ def create(tx: Tx, new: NewSchedule) -> bool:
     if new.thread_id is not None:
         lock(tx, new.thread_id)
     next_at = first_after(new.trigger, tx.now)
+    files.take(tx, files.kept_by(new.id), new.parts, new.files)
     tx.run(
         _INSERT,
         **{name: getattr(new, name) for name in ("id", "thread_id", "agent", "user_id", "title", "max_runs")},
@@ -115,7 +124,14 @@ def resume(tx: Tx, schedule_id: str) -> None:
         tx.wake.enqueue(tx, schedule_key(row.id), row.id, next_at)
 
 
-def change(tx: Tx, schedule_id: str, trigger: Trigger | None, **columns: Any) -> None:
+def change(
+    tx: Tx,
+    schedule_id: str,
+    trigger: Trigger | None,
+    prompt: Sequence[Part],
+    sources: Mapping[str, str],
+    **columns: Any,
+) -> None:
     """Set what is given; with a trigger the next run is that of the new one, also if it was over.
 
     Raises:
@@ -128,6 +144,7 @@ def change(tx: Tx, schedule_id: str, trigger: Trigger | None, **columns: Any) ->
         columns |= {"trigger": dump(trigger.to_dict()), "next_at": next_at, "error": None}
         if not row.paused:
             tx.wake.enqueue(tx, schedule_key(row.id), row.id, next_at)
+    files.take(tx, files.kept_by(row.id), prompt, sources)
     if columns:
         tx.run(Statement(update(SCHEDULE).where(_this).values(**columns)), schedule_id=row.id)
 
@@ -140,6 +157,7 @@ def remove(tx: Tx, schedule_id: str) -> None:
     """
     if not tx.run(_DELETE, schedule_id=schedule_id):
         raise _missing(schedule_id)
+    files.let_go(tx, files.kept_by(schedule_id))
     tx.wake.done(tx, schedule_key(schedule_id), mine=False)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 
 from agent_core.errors import ThreadBusyError, ThreadNotFoundError
 from agent_core.states import RUNNING, ThreadStatus
-from agent_core.store import deltas
+from agent_core.store import deltas, files
 from agent_core.store.rows import (
     CALL,
     DELTA,
@@ -104,6 +104,7 @@ def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
     tx.wake.drop(tx, thread_id)
     for (schedule_id,) in schedules:
         tx.wake.done(tx, schedule_key(schedule_id), mine=False)
+        files.let_go(tx, files.kept_by(schedule_id))
     for statement in _DELETES:
         tx.do(statement, thread_id=thread_id)
     tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}
