@@ -126,6 +126,8 @@ class ModelError(AgentCoreError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.status = status
+        self.detail = ""
+        """All that the provider said, for what its sentence leaves out: some name a limit beside it."""
         self.usage: object = None
         """What the failed request used, an `llm.base.Usage`, if the provider said so before it failed."""
 

@@ -278,6 +278,33 @@ class FileRow(Table, table=True):
     created_at: float
 
 
+class RefusedFileRow(Table, table=True):
+    """A file that a model refused: later requests to it carry a sentence in the file's place.
+
+    file_id  as in `agent_file`; of a file that stands in its URL, the SHA-256 of the URL
+    words    the provider's
+    """
+
+    __tablename__: ClassVar[Any] = "agent_refused_file"
+    thread_id: str = Field(primary_key=True)
+    file_id: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    words: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: float
+
+
+class WindowRow(Table, table=True):
+    """The window of a model as its provider named it when it refused a request; see `agent_core.context`.
+
+    tokens  that a request may have, by our count, room for the answer left
+    """
+
+    __tablename__: ClassVar[Any] = "agent_window"
+    model: str = Field(primary_key=True)
+    tokens: int
+    learned_at: float
+
+
 class PersonRow(Table, table=True):
     """What the application notes of a person; "" is whoever calls without a name."""
 

@@ -26,6 +26,8 @@ class ContextRequest:
         options: the agent's options for the request.
         note: what a policy noted last in this thread, as plain JSON; None: nothing yet.
         thread_id: the thread.
+        window: the tokens that a request may have, as the model's provider named them when it refused a
+            longer one; None: it has refused none.
     """
 
     messages: list[Provider]
@@ -34,6 +36,7 @@ class ContextRequest:
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     note: Any = None
     thread_id: str = ""
+    window: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ async def fit(
         ModelError: it does not fit whatever is left out.
     """
     limit = await limit_of(request.model, request.options, max_tokens)
+    if request.window is not None:
+        limit = request.window if limit is None else min(limit, request.window)
     messages, tools, note = request.messages, request.tools, request.note
     if limit is None or (note is None and at_most(messages, tools) <= limit):
         return ContextResult(messages)

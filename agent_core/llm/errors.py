@@ -26,8 +26,12 @@ _OUT_OF_CREDIT = re.compile(
 )
 _OVER_QUOTA = re.compile(r"exceeded your current quota", re.I)
 _TOO_LONG = re.compile(
-    r"context_length_exceeded|maximum context length|context window|prompt is too long"
-    r"|input token count .{0,80}exceeds|too many (?:input )?tokens|reduce the length",
+    r"context_length_exceeded|exceed_context_size|context window|prompt (?:is )?too long|input is too long"
+    r"|(?:maximum|max|available|model'?s?|exceeded|exceeds the) context (?:length|size|limit)|context length of only"
+    r"|maximum (?:prompt|model) length|maximum allowed length|longer than the (?:maximum|model)|exceed context limit"
+    r"|model token limit|input tokens exceed|length exceeds the context|tokens` \+ `max_new_tokens` must be"
+    r"|must have (?:less|fewer) than \d+ tokens|input token count .{0,80}exceeds|too many (?:input )?tokens"
+    r"|reduce the length",
     re.I,
 )
 _NO_KEY = re.compile(
@@ -52,6 +56,8 @@ _NETWORK_CLASSES = frozenset(
         "TransportError",
     }
 )
+
+_MOST_DETAIL = 10_000  # characters of what a provider said
 
 _ADVICE: dict[ModelErrorKind, str] = {
     "auth": "Check the provider's API key.",
@@ -90,6 +96,7 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
         retry_after=_retry_after(chain) if kind in _RETRYABLE else None,
         status=status,
     )
+    found.detail = hide_secrets("\n".join(str(link) for link in chain), secrets)[:_MOST_DETAIL]
     if advice := _advice(kind, status, model):
         found.add_note(advice)
     return found
@@ -142,7 +149,7 @@ def _kind_of_words(text: str, status: int | None, error: BaseException) -> Model
     if status == 402 or spent or type(error).__name__ == "BudgetExceededError":
         return "insufficient_credits"
     if type(error).__name__ == "ContextWindowExceededError" or (
-        status in (400, 413) and _TOO_LONG.search(text)
+        status in (None, 400, 413, 422, 500) and _TOO_LONG.search(text)
     ):
         return "context_window_exceeded"
     if _NO_KEY.search(text) and status in (None, 400, 401, 403, 500):

@@ -1,18 +1,36 @@
-"""The request of a model step: the history, cut to what fits the model, and as the agent transforms it."""
+"""The request of a model step: the history, with its files, cut to what fits the model, as the agent transforms it.
+
+A request that the provider refuses for its length, naming the window, or for a file of an older turn, is
+made once more without what was too much; both are remembered, so that it happens once.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent_core.agent import Agent
+from agent_core.clock import Clock
 from agent_core.context import ContextRequest, ContextResult
-from agent_core.gate import clean_json
-from agent_core.history import NOTE, repair, take_note
+from agent_core.errors import ModelError, words_of
+from agent_core.gate import clean_json, clean_text
+from agent_core.history import NOTE, Provider, repair, take_note
 from agent_core.llm.base import ModelRequest, Usage
+from agent_core.llm.complaints import refuses_file, refuses_something, window_named
 from agent_core.llm.wire import fit_names
+from agent_core.logs import get_logger
 from agent_core.messages import Chunk
+from agent_core.runner.attachments import Given, has_files, with_files
+from agent_core.runner.windows import Windows, usable
+from agent_core.store import files, refused_files
+from agent_core.store.files import StoredFile
+from agent_core.store.reads import Reads
+from agent_core.store.writer import Writer
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +41,115 @@ class Prepared:
         request: what is sent.
         opening: what the step says of the cut, for the thread; nothing as long as it stays.
         usage: what the context policy's own requests used.
+        files: the files among it.
+        was_cut: it was made again to fit a window that the provider named.
     """
 
     request: ModelRequest
     opening: list[Chunk]
     usage: Usage | None
+    files: Given
+    was_cut: bool = False
 
 
-async def prepare_request(agent: Agent, thread_id: str, history: list[dict[str, Any]]) -> Prepared:
-    """Return the request for a thread's history, as `to_provider` gives it.
+class Requests:
+    """Makes the requests of this process.
 
-    Raises:
-        ModelError: nothing that could be sent fits the model.
+    Args:
+        writer, reads: the store.
+        clock: the time.
     """
-    messages, note = take_note(history)
+
+    def __init__(self, writer: Writer, reads: Reads, clock: Clock) -> None:
+        self._writer = writer
+        self._reads = reads
+        self._windows = Windows(writer, reads, clock)
+
+    async def prepare(self, agent: Agent, thread_id: str, history: list[Provider]) -> Prepared:
+        """Return the request for a thread's history, as `to_provider` gives it.
+
+        Raises:
+            ModelError: nothing that could be sent fits the model.
+        """
+        given = await self._with_files(agent, thread_id, history)
+        window = await self._windows.of(agent.model) if agent.context is not None else None
+        return await _prepared(agent, thread_id, given, window)
+
+    async def again(
+        self, agent: Agent, thread_id: str, history: list[Provider], asked: Prepared, error: ModelError
+    ) -> Prepared | None:
+        """Return the request without what the provider refused; None: it cannot be mended by that."""
+        if error.kind == "context_window_exceeded":
+            return None if asked.was_cut else await self._cut(agent, thread_id, asked, error)
+        if not refuses_file(error):
+            return None
+        # A file of this very turn is the person's to hear of; one of an older turn is not.
+        suspects = asked.files.unanswered or (asked.files.older if not asked.files.fresh else set[str]())
+        if not suspects:
+            return None
+        await self._note(agent, thread_id, suspects, error)
+        again = await self.prepare(agent, thread_id, history)
+        return replace(again, was_cut=asked.was_cut)
+
+    def refused(self, asked: Prepared, error: ModelError) -> set[str]:
+        """Return the files of this turn that are taken for refused, now that it fails with `error`.
+
+        An answer that complains of nothing in particular is laid to a file that has just come: whatever
+        else was in the request had been taken before.
+        """
+        unclear = refuses_something(error) and window_named(str(error)) is None
+        return asked.files.fresh if refuses_file(error) or unclear else set()
+
+    async def _cut(self, agent: Agent, thread_id: str, asked: Prepared, error: ModelError) -> Prepared | None:
+        named = window_named(str(error), error.detail)
+        if named is None or agent.context is None:
+            return None
+        window = await asyncio.to_thread(usable, named, asked.request, agent.model)
+        if window is None:
+            return None
+        try:
+            again = await _prepared(agent, thread_id, asked.files, window)
+        except ModelError:  # nothing of that length: the provider's own words say more
+            return None
+        if again.request.messages == asked.request.messages:
+            return None
+        _log.info(
+            "%s takes %s tokens; the history of thread %s is cut to it", agent.model.name, window, thread_id
+        )
+        await self._windows.learn(agent.model, window)
+        return replace(again, was_cut=True)
+
+    async def _note(self, agent: Agent, thread_id: str, file_ids: set[str], error: ModelError) -> None:
+        words = clean_text(words_of(error))
+        await self._writer.run(refused_files.note, thread_id, agent.model.name, file_ids, words)
+
+    async def _with_files(self, agent: Agent, thread_id: str, history: list[Provider]) -> Given:
+        if not has_files(history):
+            return Given(history)
+        return await asyncio.to_thread(self._read_files, agent.model.name, thread_id, history)
+
+    def _read_files(self, model: str, thread_id: str, history: list[Provider]) -> Given:
+        def read(ids: Sequence[str]) -> dict[str, StoredFile]:
+            return self._reads.read(files.read, thread_id, ids)
+
+        refused = self._reads.read(refused_files.read, thread_id, model)
+        return with_files(history, read, refused, model)
+
+
+async def _prepared(agent: Agent, thread_id: str, given: Given, window: int | None) -> Prepared:
+    messages, note = take_note(given.messages)
     fitted = ContextResult(messages)
     if agent.context is not None:
-        fitted = await agent.context(
-            ContextRequest(messages, agent.tool_schemas, agent.model, agent.model_options, note, thread_id)
+        request = ContextRequest(
+            messages, agent.tool_schemas, agent.model, agent.model_options, note, thread_id, window
         )
+        fitted = await agent.context(request)
         if fitted.messages is not messages:
             messages = repair(fitted.messages)
     if agent.transform_messages is not None:
-        changed = agent.transform_messages(list(messages))
+        changed: Any = agent.transform_messages(list(messages))
         messages = repair(await changed if inspect.isawaitable(changed) else changed)
     messages = fit_names(messages, agent.tools)
     opening = [] if fitted.note is None else [{"type": NOTE, "data": clean_json(fitted.note)}]
-    return Prepared(ModelRequest(messages, agent.tool_schemas, agent.model_options), opening, fitted.usage)
+    sent = ModelRequest(messages, agent.tool_schemas, agent.model_options)
+    return Prepared(sent, opening, fitted.usage, given)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from agent_core.agent import Agent, AnyAgent
@@ -27,19 +26,17 @@ from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import Chunk
 from agent_core.runner.asked_calls import planned
-from agent_core.runner.attachments import with_files
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.metering import used, used_in_vain
 from agent_core.runner.past import Past, provider_step
 from agent_core.runner.postpone import postpone
-from agent_core.runner.requests import Prepared, prepare_request
+from agent_core.runner.requests import Prepared, Requests
 from agent_core.runner.titles import Titles
 from agent_core.runner.turn import Turn, Turns
 from agent_core.runner.whole import whole
-from agent_core.store import files, steps
+from agent_core.store import steps
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
-from agent_core.store.files import StoredFile
 from agent_core.store.reads import Reads
 from agent_core.store.rows import step_key
 from agent_core.store.steps import Claim
@@ -104,6 +101,7 @@ class Runner:
         self._turns = turns
         self._hooks = hooks
         self._titles = Titles(writer, reads, hooks)
+        self._requests = Requests(writer, reads, clock)
         self._writer = writer
         self._reads = reads
         self._agents = agents
@@ -172,12 +170,8 @@ class Runner:
         assert task is not None, "a step runs as a task of its workpool"
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
         flusher = Flusher(self._writer, claim, throttle, task.cancel)
-        given = await with_files(messages, partial(self._files, claim.thread_id))
-        asked = await prepare_request(agent, claim.thread_id, given)
+        asked = await self._requests.prepare(agent, claim.thread_id, messages)
         return _Attempt(claim, agent, messages, asked, taken, flusher)
-
-    def _files(self, thread_id: str, ids: Sequence[str]) -> dict[str, StoredFile]:
-        return self._reads.read(files.read, thread_id, ids)
 
     async def _history(self, claim: Claim, agent: Agent) -> tuple[list[dict[str, Any]], set[str]]:
         """Return the provider's messages and the ids of every tool call so far."""
@@ -194,26 +188,15 @@ class Runner:
 
     async def _drive(self, attempt: _Attempt) -> None:
         claim, agent, flusher = attempt.claim, attempt.agent, attempt.flusher
-        chunks = model_step(
-            agent.model,
-            attempt.asked.request,
-            taken_ids=attempt.taken,
-            include_tool_input_deltas=agent.streaming.include_tool_input_deltas,
-            opening=attempt.asked.opening,
-        )
         self._flushers[claim.thread_id] = flusher
         try:
-            async with contextlib.aclosing(chunks):
-                async for event in chunks:
-                    if isinstance(event, StepResult):
-                        await whole(self._commit(attempt, event))
-                    else:
-                        flusher.add(event)
+            while (again := await self._ask(attempt)) is not None:
+                attempt = again
         except asyncio.CancelledError:
             await self._give_back(claim, await flusher.rest())
             raise
         except ModelError as error:
-            await whole(self._retry_or_fail(claim, agent, error, await flusher.rest()))
+            await whole(self._retry_or_fail(attempt, error, await flusher.rest()))
         except FenceLost:
             raise
         except Exception as error:
@@ -224,6 +207,35 @@ class Runner:
         finally:
             if self._flushers.get(claim.thread_id) is flusher:
                 del self._flushers[claim.thread_id]
+
+    async def _ask(self, attempt: _Attempt) -> _Attempt | None:
+        """Ask the model and commit its answer; return the attempt to make in place of a refused one."""
+        began = False
+        chunks = model_step(
+            attempt.agent.model,
+            attempt.asked.request,
+            taken_ids=attempt.taken,
+            include_tool_input_deltas=attempt.agent.streaming.include_tool_input_deltas,
+            opening=attempt.asked.opening,
+        )
+        try:
+            async with contextlib.aclosing(chunks):
+                async for event in chunks:
+                    if isinstance(event, StepResult):
+                        await whole(self._commit(attempt, event))
+                    else:
+                        began = True
+                        attempt.flusher.add(event)
+        except ModelError as error:
+            asked = None if began else await self._asked_again(attempt, error)
+            if asked is None:
+                raise
+            return replace(attempt, asked=asked)
+        return None
+
+    async def _asked_again(self, attempt: _Attempt, error: ModelError) -> Prepared | None:
+        agent, thread_id = attempt.agent, attempt.claim.thread_id
+        return await self._requests.again(agent, thread_id, attempt.messages, attempt.asked, error)
 
     async def _give_back(self, claim: Claim, rest: list[Chunk]) -> None:
         """A worker that ends gives its step back; a step that was stopped is not ours to write."""
@@ -250,6 +262,7 @@ class Runner:
             new_calls=new_calls,
             usage=used(agent, result),
             first=attempt.flusher.first,
+            taken=(agent.model.name, attempt.asked.files.retried),
         )
         crash_point("commit.after")
         if not new_calls:
@@ -264,10 +277,11 @@ class Runner:
         if not result.tool_requests:
             await call_hook(agent.on_turn_complete, claim.thread_id, message)
 
-    async def _retry_or_fail(self, claim: Claim, agent: Agent, error: ModelError, rest: list[Chunk]) -> None:
+    async def _retry_or_fail(self, attempt: _Attempt, error: ModelError, rest: list[Chunk]) -> None:
+        claim, agent = attempt.claim, attempt.agent
         delay = agent.retry.delay(claim.attempt, error)
         if delay is None:
-            await self._fail(claim, agent, error, rest)
+            await self._fail(claim, agent, error, rest, self._requests.refused(attempt.asked, error))
             return
         state: dict[str, Any] = {
             "attempt": claim.attempt + 1,
@@ -281,13 +295,25 @@ class Runner:
         if agent.on_retry is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_retry, claim.thread_id, state)
 
-    async def _fail(self, claim: Claim, agent: AnyAgent, error: Exception, rest: list[Chunk]) -> None:
+    async def _fail(
+        self,
+        claim: Claim,
+        agent: AnyAgent,
+        error: Exception,
+        rest: list[Chunk],
+        refused: Iterable[str] = (),
+    ) -> None:
+        """End the turn; `refused` are files that the provider is taken to have refused."""
         if isinstance(error, FenceLost):
             raise error
         kind = error.kind if isinstance(error, ModelError) else type(error).__name__
         if not isinstance(error, AgentCoreError):
             _log.error("The step of thread %s failed", claim.thread_id, exc_info=error)
         words = clean_text(words_of(error))
-        await self._writer.run(steps.fail, claim, words, kind, rest, used_in_vain(agent, error))
+        model = agent.model.name if isinstance(agent, Agent) else ""
+        await self._writer.run(
+            *(steps.fail, claim, words, kind, rest, used_in_vain(agent, error)),
+            refused=(model, refused),
+        )
         if isinstance(agent, Agent) and agent.on_error is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)

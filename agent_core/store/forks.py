@@ -16,7 +16,7 @@ from agent_core.faults import crash_point
 from agent_core.ids import new_id
 from agent_core.messages import ATTACHMENT
 from agent_core.states import OPEN_CALLS, CallStatus, StreamStatus
-from agent_core.store import branches, files, turns
+from agent_core.store import branches, files, refused_files, turns
 from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, P, dump, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import lock
@@ -116,6 +116,7 @@ def _copy(tx: Tx, thread_id: str, copy_id: str, up_to: int) -> None:
     _insert(tx, STREAM, copy_id, streams)
     _insert(tx, CALL, copy_id, calls)
     files.copy(tx, thread_id, copy_id, _named(messages, streams, calls))
+    refused_files.copy(tx, thread_id, copy_id)
 
 
 def _named(*copied: Sequence[dict[str, Any]]) -> list[str]:

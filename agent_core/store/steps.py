@@ -6,7 +6,7 @@ whoever lost the step, alive or not, writes nothing any more and is told so.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from agent_core.faults import crash_point
 from agent_core.messages import Chunk, Part
 from agent_core.states import THREAD as MOVES
 from agent_core.states import sources
-from agent_core.store import calls, deltas, streams, suspects, turns
+from agent_core.store import calls, deltas, refused_files, streams, suspects, turns
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
@@ -25,6 +25,11 @@ from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
 from agent_core.timeline import PROCESS_ENDED, RESTARTING
+
+Refused = tuple[str, Iterable[str]]
+"""A model's name, and ids of files."""
+
+NO_FILES: Refused = ("", ())
 
 _t = THREAD.c
 _mine = (_t.id == P("thread_id"), _t.seq == P("at_seq"))
@@ -162,6 +167,7 @@ def commit(
     new_calls: list[NewCall],
     usage: str | None,
     first: bool,
+    taken: Refused = NO_FILES,
 ) -> int:
     """End a model step whole: its parts, its tool calls, the thread's state, the next wake-ups.
 
@@ -173,6 +179,7 @@ def commit(
         new_calls: the tool calls it makes; those with an error already have their outcome.
         usage: tokens and cost, as JSON.
         first: nothing was flushed before.
+        taken: files that the model had refused before and has now taken.
 
     Returns:
         the cursor of the delta that tells of it.
@@ -191,6 +198,7 @@ def commit(
         ensure_reply(tx, thread_id, claimed.message_id, claimed.position)
     if first:
         streams.replace_partial(tx, thread_id, seq)
+    refused_files.forget(tx, thread_id, *taken)
     tx.wake.done(tx, step_key(thread_id))
     suspects.completed(tx, claimed.suspicion)
     outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
@@ -220,8 +228,19 @@ def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usag
     _cut(tx, claimed, row[0], state["error"], rest, changed, usage)
 
 
-def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk], usage: str | None = None) -> None:
+def fail(
+    tx: Tx,
+    claimed: Claim,
+    error: str,
+    kind: str,
+    rest: list[Chunk],
+    usage: str | None = None,
+    *,
+    refused: Refused = NO_FILES,
+) -> None:
     """End the turn with an error that a person can read; partial text is kept.
+
+    What the model refused with that error is remembered with it.
 
     Raises:
         FenceLost: the step belongs to somebody else now.
@@ -232,6 +251,7 @@ def fail(tx: Tx, claimed: Claim, error: str, kind: str, rest: list[Chunk], usage
     if row is None:
         raise FenceLost
     tx.moved(claimed.thread_id, "streaming", "failed", claimed.agent)
+    refused_files.note(tx, claimed.thread_id, *refused, error)
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
     if kind == PoisonedStepError.__name__:
         suspects.sealed(tx, step_key(claimed.thread_id))

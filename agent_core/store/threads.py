@@ -17,6 +17,7 @@ from agent_core.store.rows import (
     FILE,
     LIST_FEED,
     MESSAGE,
+    REFUSED_FILE,
     SCHEDULE,
     STREAM,
     THREAD,
@@ -41,8 +42,10 @@ _LOCK = Statement(
 )
 _DELETES = [
     Statement(delete(table).where(column == P("thread_id")))
-    for table, column in [(t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE, FILE)]
-    + [(THREAD, _t.id)]
+    for table, column in [
+        *((t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE, FILE, REFUSED_FILE)),
+        (THREAD, _t.id),
+    ]
 ]
 
 

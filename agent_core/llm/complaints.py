@@ -1,0 +1,93 @@
+"""What a provider complains of when it refuses a request: a file in it, or its length.
+
+Collected from the answers of Anthropic, OpenAI, Gemini, Mistral, Groq, xAI, DeepSeek, Moonshot, Cerebras,
+OpenRouter, Ollama, vLLM, llama.cpp, LM Studio, TGI, SGLang and of litellm itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from agent_core.errors import ModelError
+
+_FILE = re.compile(
+    r"\b(?:images?|image_url|input_image|pictures?|photos?|pdfs?|documents?|attachments?|(?:input_)?files?"
+    r"|media|mime|mimetype|multi-?modal(?:ity)?|vision|visual|base64|audio|video|mmproj|pixels?|png|jpe?g|webp|gif)\b",
+    re.I,
+)
+_TEXT_ONLY = re.compile(r"content(?:\.str)?\W{1,3}(?:input )?should be a valid string|must be a string", re.I)
+_OTHER_KINDS = ("auth", "insufficient_credits", "rate_limited", "network", "truncated")
+
+_N = r"(?P<limit>\d[\d,_]*)"
+_LIMITS = tuple(
+    re.compile(pattern, re.I | re.S)
+    for pattern in (
+        r"context limit:[^>]{0,80}>\s*" + _N,
+        r">\s*" + _N + r" maximum",
+        _N + r" (?:tokens? )?(?:maximum|max) (?:context|model)",
+        r"must be <=? ?" + _N,
+        r"must have (?:less|fewer) than " + _N + " tokens",
+        r"(?:number of )?tokens allowed\W{1,3}" + _N,
+        r"while (?:the )?limit is " + _N,
+        r"(?:maximum|max|model|context|available|configured|token)\b[^.;\d]{0,60}?"
+        r"\b(?:length|size|window|limit)\b[^.;\d]{0,30}?" + _N,
+    )
+)
+_FIELD = re.compile(r"\bn_(ctx|prompt_tokens)\W{1,5}(\d+)")
+_EXCESS = re.compile(r"exceed(?:s|ed)?\b[^.;\d]{0,60}\bby (\d[\d,_]*)", re.I)
+_NUMBER = re.compile(r"\d[\d,_]*")
+_MOST_LIKELY = 100  # a number so many times the limit is no count of tokens
+
+
+@dataclass(frozen=True, slots=True)
+class NamedWindow:
+    """What a provider says of a request that was too long, in its own tokens.
+
+    Attributes:
+        limit: what it takes at most; 0: it did not say.
+        used: what it counted in the request; 0: it did not say.
+        excess: how many tokens the request has too many; 0: it did not say.
+    """
+
+    limit: int = 0
+    used: int = 0
+    excess: int = 0
+
+
+def refuses_file(error: ModelError) -> bool:
+    """Tell whether a provider refused a request for a file in it, as far as its words say."""
+    if error.kind in _OTHER_KINDS or error.kind == "context_window_exceeded":
+        return False
+    words = str(error)
+    return bool(_FILE.search(words) or _TEXT_ONLY.search(words))
+
+
+def refuses_something(error: ModelError) -> bool:
+    """Tell whether a provider refused what a request holds, whatever it says of it."""
+    return error.kind == "invalid_request" and error.status in (None, 400, 413, 415, 422)
+
+
+def window_named(words: str, detail: str = "") -> NamedWindow | None:
+    """Return the window that a refusal names; None: it names none.
+
+    Args:
+        words: the provider's sentence.
+        detail: all that it said; llama.cpp names the window in fields beside the sentence.
+    """
+    if excess := _EXCESS.search(words):
+        return NamedWindow(excess=_number(excess[1]))
+    for pattern in _LIMITS:
+        if match := pattern.search(words):
+            limit = _number(match["limit"])
+            counted = [_number(found) for found in _NUMBER.findall(words)]
+            return NamedWindow(
+                limit, max((n for n in counted if limit < n <= limit * _MOST_LIKELY), default=0)
+            )
+    fields = {match[1]: _number(match[2]) for match in _FIELD.finditer(detail)}
+    return NamedWindow(fields["ctx"], fields.get("prompt_tokens", 0)) if "ctx" in fields else None
+
+
+def _number(text: str) -> int:
+    digits = text.replace(",", "").replace("_", "")
+    return int(digits) if len(digits) < 15 else 0
