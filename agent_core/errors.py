@@ -66,6 +66,10 @@ class ValidationError(AgentCoreError):
     """An argument is not acceptable; the sentence says which and what would be."""
 
 
+class UnknownOptionError(ValidationError, TypeError):
+    """Nothing here has an option of this name; the sentence says what may be meant."""
+
+
 class MessageNotFoundError(ValidationError):
     """No message of the thread has this id."""
 

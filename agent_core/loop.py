@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent_core.endings import cited, cut_short
-from agent_core.errors import ModelError, ValidationError, as_exception, words_of
+from agent_core.errors import ModelError, ValidationError, words_of
 from agent_core.fold import fold
 from agent_core.gate import clean_json, clean_text
 from agent_core.ids import new_id
+from agent_core.llm.adapter import accepted, as_model_error, begin, secrets_of
 from agent_core.llm.base import (
     ModelAdapter,
     ModelEvent,
@@ -27,7 +28,6 @@ from agent_core.llm.base import (
     Usage,
 )
 from agent_core.messages import Chunk, Part
-from agent_core.redaction import secret_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,21 @@ async def model_step(
         ModelError: the request failed, or its stream ended before the model had finished.
     """
     step = _Step(taken_ids, include_tool_input_deltas, opening)
-    events = adapter.stream(request)
+    events: AsyncIterator[ModelEvent] | None = None
     try:
+        events = begin(adapter, request)
         async for event in events:
-            for chunk in step.take(event):
+            for chunk in step.take(accepted(adapter, event)):
                 yield chunk
         chunks = step.end()
     except ModelError as error:
         error.usage = step.usage
-        error.args = (words_of(error, _secrets(adapter, request)),)
+        error.args = (words_of(error, secrets_of(adapter, request)),)
         raise
     except BaseException as error:
-        sentence = words_of(as_exception(error, "It"), _secrets(adapter, request))
-        raise ModelError(f"The model adapter failed: {sentence}") from error
+        failure = as_model_error(adapter, request, error)
+        failure.usage = step.usage
+        raise failure from error
     finally:
         await _close(events)
     for chunk in chunks:
@@ -105,11 +107,7 @@ async def model_step(
     yield step.result()
 
 
-def _secrets(adapter: ModelAdapter, request: ModelRequest) -> list[str]:
-    return secret_values({**getattr(adapter, "options", {}), **request.options})
-
-
-async def _close(events: AsyncIterator[ModelEvent]) -> None:
+async def _close(events: AsyncIterator[ModelEvent] | None) -> None:
     """End the provider's stream now; leaving it to the garbage collector would let it run on."""
     close = getattr(events, "aclose", None)
     if close is not None:

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from agent_core.errors import ModelError, ModelErrorKind
+from agent_core.llm.transport import causes, is_transport
 from agent_core.llm.wording import provider_sentence
 from agent_core.redaction import hide_secrets
 
@@ -84,7 +85,7 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
     if missing := next((link for link in chain if isinstance(link, ImportError)), None):
         words = hide_secrets(str(missing), secrets)
         return ModelError(f"The model library needs a Python package that is not installed: {words}.")
-    status = _status(error)
+    status = status_of(error)
     kind = _kind(chain, status)
     words = _words(error, model, secrets)
     if kind == "network":
@@ -115,16 +116,26 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting += [getattr(link, "original_exception", None), link.__cause__, link.__context__]
 
 
-def _status(error: BaseException) -> int | None:
-    value: object = getattr(error, "status_code", None)
-    try:
-        return int(cast(Any, value)) if value is not None else None
-    except (TypeError, ValueError):
-        return None
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status of the answer that an error, or one of its causes, reports; None: of none."""
+    for link in causes(error):
+        answer = getattr(link, "response", None)
+        named = (
+            (link, "status_code"),
+            (link, "status"),
+            (answer, "status_code"),
+            (answer, "status"),
+            (link, "code"),
+        )
+        for owner, name in named:
+            value = getattr(owner, name, None)
+            if isinstance(value, str | int) and re.fullmatch(r"[1-5]\d\d", str(value)):
+                return int(value)
+    return None
 
 
 def _kind(chain: list[BaseException], status: int | None) -> ModelErrorKind:
-    text = "\n".join(str(link) for link in chain)
+    text = "\n".join(_said(link) for link in chain)
     if kind := _kind_of_words(text, status, chain[0]):
         return kind
     classes = {base.__name__ for link in chain for base in type(link).__mro__}
@@ -138,7 +149,7 @@ def _kind(chain: list[BaseException], status: int | None) -> ModelErrorKind:
         return "provider_5xx"
     if status is not None and status >= 400:
         return "invalid_request"
-    return "network" if classes & _NETWORK_CLASSES else "unknown"
+    return "network" if classes & _NETWORK_CLASSES or is_transport(chain[0]) else "unknown"
 
 
 def _kind_of_words(text: str, status: int | None, error: BaseException) -> ModelErrorKind | None:
@@ -166,10 +177,17 @@ def _is_broken_stream(chain: list[BaseException], classes: set[str]) -> bool:
 
 def _words(error: BaseException, model: str, secrets: Iterable[str]) -> str:
     origin = cast("BaseException | None", getattr(error, "original_exception", None)) or error
-    message = str(getattr(origin, "message", "") or origin)
+    message = str(getattr(origin, "message", "") or _said(origin))
     if "LLM Provider NOT provided" in message:
         return f"{model!r} names no known provider. Write it as provider/model, such as openai/gpt-5-mini."
     return provider_sentence(message, secrets)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a __str__ that fails itself
+        return ""
 
 
 def _network_words(words: str, chain: list[BaseException], model: str) -> str:
