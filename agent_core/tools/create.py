@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, Unpack, overload
+from typing import Any, Protocol, TypedDict, Unpack, overload
 
 from pydantic import BaseModel
 
+from agent_core.checks import check_items
 from agent_core.errors import ValidationError
 from agent_core.retry import RetryPolicy
 from agent_core.tools.signature import (
@@ -21,7 +22,7 @@ from agent_core.tools.signature import (
     takes_model,
     unwrap,
 )
-from agent_core.tools.tool import Kind, Tool
+from agent_core.tools.tool import Kind, P, R, Tool, check_tool_name
 
 
 class ToolOptions(TypedDict, total=False):
@@ -51,7 +52,7 @@ class NoArguments(BaseModel):
     """The arguments of a tool that takes none."""
 
 
-def create_action_tool(*, handler: Function, **options: Unpack[ToolOptions]) -> Tool:
+def create_action_tool(*, handler: Callable[P, R], **options: Unpack[ToolOptions]) -> Tool[P, R]:
     """Make a tool that runs when the model calls it; what the handler returns is the outcome.
 
     Args:
@@ -62,9 +63,13 @@ def create_action_tool(*, handler: Function, **options: Unpack[ToolOptions]) -> 
     Raises:
         ValidationError: the signature or an option cannot be used; the sentence says why.
     """
-    return _create("action", handler, caller_scope(), **options)
+    return _create("action", handler, caller_scope(), options)
 
 
+@overload
+def create_async_tool(*, callback: None = None, **options: Unpack[ToolOptions]) -> Tool: ...
+@overload
+def create_async_tool(*, callback: Callable[P, R], **options: Unpack[ToolOptions]) -> Tool[P, R]: ...
 def create_async_tool(*, callback: Function | None = None, **options: Unpack[ToolOptions]) -> Tool:
     """Make a tool whose outcome comes later, through add_tool_result or add_tool_error.
 
@@ -78,29 +83,33 @@ def create_async_tool(*, callback: Function | None = None, **options: Unpack[Too
     """
     if callback is None:
         options = {"args": NoArguments, **options}
-    return _create("async", callback or _tell_nobody, caller_scope(), **options)
+    return _create("async", callback or _tell_nobody, caller_scope(), options)
 
 
 @overload
-def action_tool(function: Function, /) -> Tool: ...
+def action_tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
-def action_tool(**options: Unpack[ToolOptions]) -> Callable[[Function], Tool]: ...
-def action_tool(
-    function: Function | None = None, /, **options: Unpack[ToolOptions]
-) -> Tool | Callable[[Function], Tool]:
+def action_tool(**options: Unpack[ToolOptions]) -> Decorator: ...
+def action_tool(function: Function | None = None, /, **options: Unpack[ToolOptions]) -> Tool | Decorator:
     """Turn a function into an action tool: `@action_tool`, or with options `@action_tool(retry=True)`."""
     return _decorate("action", function, options)
 
 
 @overload
-def async_tool(function: Function, /) -> Tool: ...
+def async_tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
-def async_tool(**options: Unpack[ToolOptions]) -> Callable[[Function], Tool]: ...
-def async_tool(
-    function: Function | None = None, /, **options: Unpack[ToolOptions]
-) -> Tool | Callable[[Function], Tool]:
+def async_tool(**options: Unpack[ToolOptions]) -> Decorator: ...
+def async_tool(function: Function | None = None, /, **options: Unpack[ToolOptions]) -> Tool | Decorator:
     """Turn a function into the callback of an async tool: `@async_tool`, or with options."""
     return _decorate("async", function, options)
+
+
+class Decorator(Protocol):
+    """Turns a function into a tool that has its signature."""
+
+    def __call__(self, function: Callable[P, R], /) -> Tool[P, R]:
+        """Return the tool."""
+        ...
 
 
 async def _tell_nobody(**arguments: Any) -> None: ...
@@ -109,31 +118,19 @@ async def _tell_nobody(**arguments: Any) -> None: ...
 def _decorate(kind: Kind, function: Function | None, options: ToolOptions) -> Any:
     scope = caller_scope()
 
-    def decorate(function: Function) -> Tool:
-        return _create(kind, function, scope, **options)
+    def decorate(function: Callable[P, R]) -> Tool[P, R]:
+        return _create(kind, function, scope, options)
 
     return decorate if function is None else decorate(function)
 
 
 def _create(
-    kind: Kind,
-    handler: Function,
-    scope: Mapping[str, Any],
-    *,
-    args: type[BaseModel] | None = None,
-    description: str | None = None,
-    name: str | None = None,
-    retry: RetryPolicy | bool | None = None,
-    timeout: float | None = None,
-    rerun_on_interrupt: bool | None = None,
-    needs_approval: bool = False,
-) -> Tool:
-    name = name or str(getattr(unwrap(handler), "__name__", type(handler).__name__))
-    if not callable(handler) or inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
-        raise ValidationError(f"The tool {name} needs a function that returns its result.")
-    if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
-        raise ValidationError(f"timeout of the tool {name} must be seconds, more than 0.")
-    policy = RetryPolicy.of(retry)
+    kind: Kind, handler: Callable[P, R], scope: Mapping[str, Any], options: ToolOptions
+) -> Tool[P, R]:
+    name, args = _checked(handler, options)
+    policy = RetryPolicy.of(options.get("retry"))
+    rerun = options.get("rerun_on_interrupt")
+    description = options.get("description")
     model = args or arguments_model(handler, name, scope)
     whole = args is not None and takes_model(handler, args, scope)
     return Tool(
@@ -143,10 +140,25 @@ def _create(
         handler=handler,
         kind=kind,
         retry=policy,
-        timeout=timeout,
-        rerun_on_interrupt=policy is not None if rerun_on_interrupt is None else rerun_on_interrupt,
-        needs_approval=needs_approval,
+        timeout=options.get("timeout"),
+        rerun_on_interrupt=policy is not None if rerun is None else rerun,
+        needs_approval=options.get("needs_approval", False),
         takes_model=whole,
         keywords={} if whole else keywords_for(handler, model, name, scope),
         takes_context=context_parameter(handler, scope),
     )
+
+
+def _checked(handler: Function, options: ToolOptions) -> tuple[str, type[BaseModel] | None]:
+    """Return the tool's name and the model of its arguments, if there is one, once the rest is known to be fit."""
+    given = options.get("name")
+    name = str(given or getattr(unwrap(handler), "__name__", type(handler).__name__))
+    check_items(options, ToolOptions, f"the tool {name}")
+    if given is not None:
+        check_tool_name(given)
+    if not callable(handler) or inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise ValidationError(f"The tool {name} needs a function that returns its result.")
+    timeout = options.get("timeout")
+    if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
+        raise ValidationError(f"timeout of the tool {name} must be seconds, more than 0.")
+    return name, options.get("args")

@@ -5,26 +5,32 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Any, Generic, Literal, cast
 
 from pydantic import BaseModel
+from typing_extensions import ParamSpec, TypeVar  # typing's have no defaults before Python 3.13
 
+from agent_core.checks import shown
 from agent_core.config import MAX_TIMEOUT
 from agent_core.errors import ValidationError
 from agent_core.retry import RetryPolicy
 from agent_core.tools.json_schema import JsonSchema
-from agent_core.tools.signature import Function, argument_names
+from agent_core.tools.signature import argument_names
 
+P = ParamSpec("P", default=...)
+R = TypeVar("R", default=Any)
 Kind = Literal["action", "async"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What every provider takes as the name of a tool."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tool:
+class Tool(Generic[P, R]):
     """A tool as the model sees it and as the runner treats it; made by the functions of `create`.
+
+    `Tool[P, R]` is called as the function that it was made from: with the parameters P, for an R.
 
     Attributes:
         name: letters, digits, _ and -, at most 64 of them (what every provider accepts).
@@ -45,7 +51,7 @@ class Tool:
     name: str
     description: str
     args_model: type[BaseModel] | JsonSchema
-    handler: Function
+    handler: Callable[P, R]
     kind: Kind = "action"
     retry: RetryPolicy | None = None
     timeout: float | None = None
@@ -88,7 +94,7 @@ class Tool:
         }
         return json.dumps({"type": "function", "function": function})
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the handler: a decorated function stays a function to its own module."""
         return self.handler(*args, **kwargs)
 
@@ -109,6 +115,19 @@ def check_timeout(tool: Tool | None, seconds: object) -> None:
         raise ValidationError("A timeout is None or seconds, more than 0 and at most ten years.")
 
 
+def check_tool_name(name: object) -> str:
+    """Return a name that every provider takes for a tool.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
+        raise ValidationError(
+            f"{shown(name)} is no name for a tool: use letters, digits, _ and -, at most 64."
+        )
+    return name
+
+
 def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[str, Tool]:
     """Return the tools by name.
 
@@ -118,16 +137,16 @@ def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[s
     Raises:
         ValidationError: something in it is no tool, or a name is taken or not acceptable.
     """
+    if isinstance(tools, str | bytes) or not isinstance(tools, Iterable | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError(
+            f"tools must be a list of tools, or a dict of tools by name, not {shown(tools)}."
+        )
     named: dict[str, Tool] = {}
     pairs = tools.items() if isinstance(tools, Mapping) else [(None, tool) for tool in tools or ()]
     for key, tool in pairs:
         if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValidationError(f"{tool!r} is no tool; decorate it with @action_tool or @async_tool.")
-        name = tool.name if key is None else key
-        if not TOOL_NAME.fullmatch(name):
-            raise ValidationError(
-                f"{name!r} is no name for a tool: use letters, digits, _ and -, at most 64."
-            )
+            raise ValidationError(f"{shown(tool)} is no tool; decorate it with @action_tool or @async_tool.")
+        name = check_tool_name(tool.name if key is None else key)
         if name in named:
             raise ValidationError(f"Two tools are called {name!r}; give one of them another name.")
         named[name] = tool if tool.name == name else replace(tool, name=name)
