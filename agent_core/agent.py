@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent_core.checks import check_arguments, check_fields, check_name, shown
 from agent_core.context import ContextPolicy, TrimOldest
 from agent_core.errors import ValidationError
+from agent_core.llm.adapter import check_adapter
 from agent_core.llm.base import ModelAdapter
 from agent_core.llm.litellm_model import LitellmModel
+from agent_core.llm.options import check_options
 from agent_core.retry import RetryPolicy
 from agent_core.titles import ModelTitle
 from agent_core.tools import Tool, normalise_tools
@@ -34,6 +37,10 @@ class CallContext:
     user_id: str | None = None
     claims: dict[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        """Check both fields."""
+        check_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class StreamingOptions:
@@ -48,6 +55,12 @@ class StreamingOptions:
     throttle_ms: int = 100
     include_tool_input_deltas: bool = False
     enabled: bool = True
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        check_fields(self)
+        if self.throttle_ms < 0:
+            raise ValidationError("throttle_ms of StreamingOptions must not be negative.")
 
 
 class Agent:
@@ -84,7 +97,7 @@ class Agent:
         model: str | ModelAdapter,
         *,
         system: str | None = None,
-        tools: dict[str, Tool] | Sequence[Tool] | None = None,
+        tools: Mapping[str, Tool] | Sequence[Tool] | None = None,
         save_stream_deltas: bool | StreamingOptions = True,
         context: ContextPolicy | None = _TRIM,
         transform_messages: Callable[[list[dict[str, Any]]], Any] | None = None,
@@ -97,21 +110,25 @@ class Agent:
         on_retry: Hook | None = None,
         **model_options: Any,
     ) -> None:
-        if not name or not name.strip():
-            raise ValidationError("An agent needs a name.")
+        given = {key: value for key, value in locals().items() if key not in ("self", "model_options")}
+        check_arguments(Agent.__init__, (), given, who="Agent", but=("model", "tools", "context"))
+        check_name(name, "An agent")
         if max_steps < 1:
-            raise ValidationError("max_steps must be at least 1.")
+            raise ValidationError("max_steps of Agent must be at least 1.")
         if context is not None and not callable(context):
-            raise ValidationError("context is a policy, such as TrimOldest(), or None for no limit at all.")
-        if title is not None and not isinstance(title, ModelTitle):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValidationError("title is what names threads, ModelTitle(…), or None for no such request.")
+            raise ValidationError(
+                "context of Agent must be a policy, such as TrimOldest(), or None for no limit."
+            )
         self.name = name
-        self.model: ModelAdapter = LitellmModel(model, **model_options) if isinstance(model, str) else model
-        self.model_options = {} if isinstance(model, str) else model_options
+        self.model, self.model_options = _model(model, model_options, given)
         self.system = system
-        self.tools: dict[str, Tool] = normalise_tools(tools or {})
+        self.tools: dict[str, Tool] = normalise_tools(tools)
         self.tool_schemas = [tool.schema() for tool in self.tools.values()]
-        self.streaming = _streaming(save_stream_deltas)
+        self.streaming = (
+            save_stream_deltas
+            if isinstance(save_stream_deltas, StreamingOptions)
+            else StreamingOptions(enabled=save_stream_deltas)
+        )
         self.context = context
         self.transform_messages = transform_messages
         self.title = title
@@ -126,7 +143,11 @@ class Agent:
     def factory(
         make: Callable[[CallContext, str], Agent | Awaitable[Agent]], *, name: str = "assistant"
     ) -> AgentFactory:
-        """Return an agent that is made anew before each step by `make(ctx, thread_id)`."""
+        """Return an agent that is made before each step by `make(ctx, thread_id)`.
+
+        Raises:
+            ValidationError: `make` is no function, or the name cannot be one.
+        """
         return AgentFactory(name, make)
 
     async def resolve(self, user_id: str | None, thread_id: str) -> Agent:
@@ -138,21 +159,37 @@ class AgentFactory:
     """Makes the agent of a thread before each step; see `Agent.factory`."""
 
     def __init__(self, name: str, make: Callable[[CallContext, str], Agent | Awaitable[Agent]]) -> None:
+        check_arguments(AgentFactory.__init__, (), {"name": name, "make": make}, who="Agent.factory")
+        check_name(name, "An agent")
         self.name = name
         self._make = make
 
     async def resolve(self, user_id: str | None, thread_id: str) -> Agent:
-        """Make the agent for a thread of `user_id`."""
-        made = self._make(CallContext(user_id), thread_id)
-        return await made if inspect.isawaitable(made) else made
+        """Make the agent for a thread of `user_id`.
+
+        Raises:
+            ValidationError: the function returned something else.
+        """
+        made: Any = self._make(CallContext(user_id), thread_id)
+        made = await made if inspect.isawaitable(made) else made
+        if not isinstance(made, Agent):
+            raise ValidationError(f"The factory of {self.name!r} must return an Agent, not {shown(made)}.")
+        return made
 
 
 AnyAgent = Agent | AgentFactory
 
 
-def _streaming(option: bool | StreamingOptions) -> StreamingOptions:
-    if isinstance(option, StreamingOptions):
-        if option.throttle_ms < 0:
-            raise ValidationError("throttle_ms must not be negative.")
-        return option
-    return StreamingOptions(enabled=option)
+def _model(
+    model: str | ModelAdapter, options: dict[str, Any], named: Mapping[str, Any]
+) -> tuple[ModelAdapter, dict[str, Any]]:
+    """Return the adapter and what its requests are asked with beside their messages, both checked.
+
+    An adapter's options are litellm's names, and those that it declares as `option_names`.
+    """
+    if isinstance(model, str):
+        check_options("Agent", options, named=named)
+        return LitellmModel(model, **options), {}
+    check_adapter(model, "Agent")
+    check_options("Agent", options, named=named, more=getattr(model, "option_names", ()))
+    return model, options

@@ -5,7 +5,10 @@ All durations are in seconds. Tests shorten them; nothing else should need to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from agent_core.checks import check_fields
+from agent_core.errors import ValidationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,14 @@ class Settings:
     keep_deltas: float = 300.0
     recheck: float = 5.0
     synchronous: str = "NORMAL"
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        check_fields(self)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, str) and value < 0:
+                raise ValidationError(f"{field.name} of Settings must not be negative.")
 
 
 MAX_RESULT_BYTES = 1 << 20

@@ -105,7 +105,9 @@ class RetryPolicy:
 
 
 def _within(value: object, low: float, high: float = math.inf) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and low <= value <= high
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and low <= value <= high
 
 
 def _require(ok: bool, name: str, what: str) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from agent_core.agent import AnyAgent
 from agent_core.bridge import Deliveries
+from agent_core.checks import check_arguments, check_has, shown
 from agent_core.clock import Clock, SystemClock
 from agent_core.config import Settings
 from agent_core.errors import DatabaseError, ValidationError
@@ -78,6 +79,10 @@ class Runtime:
         clock: Clock | None = None,
         work: bool = True,
     ) -> None:
+        given = {key: value for key, value in locals().items() if key != "self"}
+        check_arguments(Runtime.__init__, (), given, who="Runtime")
+        if clock is not None:
+            check_has(clock, "now", "clock of Runtime must be a Clock")
         parse_url(database_url)
         self.database_url = database_url
         self.settings = settings or Settings()
@@ -116,8 +121,26 @@ class Runtime:
         due = await asyncio.to_thread(queue_reads.due, self.reads, self.clock.now())
         return self._pools.stats(due)
 
-    def register(self, agent: AnyAgent, on_status_change: Any = None) -> None:
-        """Make an agent known, so that its threads can run here."""
+    def register(
+        self, agent: AnyAgent, on_status_change: Callable[..., Any] | None = None, *, replace: bool = False
+    ) -> None:
+        """Make an agent known, so that its threads can run here.
+
+        Args:
+            agent: an `Agent`, or what `Agent.factory` returned. The same one may be given again.
+            on_status_change: `(thread_id, status, previous_status)` after each change.
+            replace: whether it takes the place of another agent of its name, for its threads, too.
+
+        Raises:
+            ValidationError: it is no agent, or another one has its name.
+        """
+        if not isinstance(agent, AnyAgent):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValidationError(f"An Agent or an Agent.factory(…) is needed, not {shown(agent)}.")
+        if not replace and self.agents.get(agent.name, agent) is not agent:
+            raise ValidationError(
+                f"Another agent is called {agent.name!r}; give this one a name of its own, or pass replace=True "
+                "to let it answer the other's threads."
+            )
         self.agents[agent.name] = agent
         if on_status_change is not None:
             self.status_hooks.setdefault(agent.name, []).append(on_status_change)

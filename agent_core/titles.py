@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from agent_core.checks import check_arguments
 from agent_core.errors import ModelError, ValidationError
 from agent_core.gate import clean_text
 from agent_core.llm.base import ModelAdapter, ModelRequest
-from agent_core.llm.litellm_model import LitellmModel
+from agent_core.llm.litellm_model import adapter_of
 from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import text_of
@@ -64,11 +65,13 @@ class ModelTitle:
         instructions: str = INSTRUCTIONS,
         timeout: float = 30.0,
     ) -> None:
+        given = {"instructions": instructions, "timeout": timeout}
+        check_arguments(ModelTitle.__init__, (), given, who="ModelTitle")
         if not instructions.strip():
             raise ValidationError("A model needs instructions to name a thread.")
         if not timeout > 0:
             raise ValidationError("The timeout for a title is a number of seconds above 0.")
-        self.model = LitellmModel(model) if isinstance(model, str) else model
+        self.model = adapter_of(model, "ModelTitle")
         self.instructions = instructions
         self.timeout = timeout
 

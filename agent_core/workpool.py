@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from agent_core.checks import check_arguments
 from agent_core.errors import DatabaseError, ValidationError
 from agent_core.logs import get_logger
 
@@ -34,6 +35,7 @@ class Workpool:
     """
 
     def __init__(self, max_parallelism: int = 64) -> None:
+        check_arguments(Workpool.__init__, (), {"max_parallelism": max_parallelism}, who="Workpool")
         if max_parallelism < 1:
             raise ValidationError("max_parallelism must be at least 1.")
         self.max_parallelism = max_parallelism

@@ -6,7 +6,8 @@ ask the `authorization_callback`, if there is one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent
 from agent_core.api.base import Authorize, StatusHook
@@ -23,6 +24,7 @@ from agent_core.api.sharing import SharingMethods
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
 from agent_core.api.turns import TurnMethods
+from agent_core.checks import check_arguments, check_has
 
 if TYPE_CHECKING:
     from agent_core.runtime import Runtime
@@ -50,10 +52,25 @@ class PublicAgentApi(AgentApi, ServingMethods):
 
 
 def define_internal_agent_api(
-    runtime: Runtime, agent: AnyAgent, *, on_status_change: StatusHook | None = None
+    runtime: Runtime,
+    agent: AnyAgent,
+    *,
+    on_status_change: StatusHook | None = None,
+    replace: bool = False,
 ) -> AgentApi:
-    """Give the methods to code of one's own: no authorization, no HTTP, system messages included."""
-    runtime.register(agent, on_status_change)
+    """Give the methods to code of one's own: no authorization, no HTTP, system messages included.
+
+    Args:
+        runtime: where its threads run.
+        agent: the agent of the threads that name none, or a factory of it.
+        on_status_change: `(thread_id, status, previous_status)` after each change.
+        replace: whether it takes the place of another agent of its name.
+
+    Raises:
+        ValidationError: an argument is not acceptable, or another agent has its name.
+    """
+    _check(runtime, define_internal_agent_api, on_status_change=on_status_change, replace=replace)
+    runtime.register(agent, on_status_change, replace=replace)
     return AgentApi(runtime, agent, None, exclude_system_messages=False)
 
 
@@ -63,6 +80,8 @@ def define_agent_api(
     authorization_callback: Authorize | None = None,
     on_status_change: StatusHook | None = None,
     exclude_system_messages: bool = True,
+    *,
+    replace: bool = False,
 ) -> PublicAgentApi:
     """Make an agent known to a runtime and give its methods to pages.
 
@@ -76,6 +95,23 @@ def define_agent_api(
             an existing thread; it raises (AccessDeniedError) to deny. A follower is asked about again.
         on_status_change: `(thread_id, status, previous_status)` after each change.
         exclude_system_messages: whether readers get the thread without its system messages.
+        replace: whether it takes the place of another agent of its name.
+
+    Raises:
+        ValidationError: an argument is not acceptable, or another agent has its name.
     """
-    runtime.register(agent, on_status_change)
+    _check(
+        runtime,
+        define_agent_api,
+        authorization_callback=authorization_callback,
+        on_status_change=on_status_change,
+        exclude_system_messages=exclude_system_messages,
+        replace=replace,
+    )
+    runtime.register(agent, on_status_change, replace=replace)
     return PublicAgentApi(runtime, agent, authorization_callback, exclude_system_messages)
+
+
+def _check(runtime: object, function: Callable[..., Any], **given: Any) -> None:
+    check_has(runtime, "register", f"runtime of {function.__name__} must be a Runtime")
+    check_arguments(function, (), given)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext
+from agent_core.checks import check_arguments
 from agent_core.errors import AccessDeniedError, MessageNotFoundError, ThreadNotFoundError, ValidationError
 from agent_core.gate import clean_json, clean_text, message_parts, prompt_parts
 from agent_core.ids import new_id
@@ -29,7 +31,17 @@ StatusHook = Callable[[str, str, str], Any]
 
 
 class ApiBase:
-    """The runtime and the agent that the methods work with."""
+    """The runtime and the agent that the methods work with.
+
+    Every public method of a subclass checks its arguments' types before it does anything else.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let the public methods check their arguments."""
+        super().__init_subclass__(**kwargs)
+        for name, method in list(vars(cls).items()):
+            if inspect.isfunction(method) and not name.startswith("_"):
+                setattr(cls, name, _checked(method))
 
     def __init__(
         self,
@@ -141,6 +153,40 @@ class ApiBase:
 
     def _shown(self, messages: Sequence[Message]) -> list[Message]:
         return [message for message in messages if not (self._exclude_system and message.role == "system")]
+
+
+_READ = ("prompt", "message", "messages", "message_id", "metadata", "trigger", "since", "until")
+"""Parameters that are checked where they are read, in words of their own."""
+
+
+def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that raises ValidationError for arguments of other types than its annotations'.
+
+    Whoever may not touch the thread hears of that first.
+    """
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        check_arguments(method, args, kwargs, but=_READ)
+        return method(*args, **kwargs)
+
+    @functools.wraps(method)
+    async def call_async(*args: Any, **kwargs: Any) -> Any:
+        try:
+            check_arguments(method, args, kwargs, but=_READ)
+        except ValidationError:
+            await _deny(inspect.signature(method).bind_partial(*args, **kwargs).arguments)
+            raise
+        return await method(*args, **kwargs)
+
+    return call_async if inspect.iscoroutinefunction(method) else call
+
+
+async def _deny(arguments: Mapping[str, Any]) -> None:
+    """Raise what the authorization raises for the caller and the thread that the arguments name."""
+    ctx, thread_id = arguments.get("ctx"), arguments.get("thread_id")
+    if isinstance(thread_id, str) and isinstance(ctx, CallContext | None):
+        await arguments["self"]._authorize(ctx, thread_id)
 
 
 NOBODY = "\0nobody"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from agent_core.checks import check_has
 from agent_core.clock import as_datetime
 from agent_core.errors import ScheduleNotFoundError, ValidationError
 from agent_core.gate import prompt_parts
@@ -34,6 +35,7 @@ def remind_me(runtime: Runtime, *, name: str = "remind_me") -> Tool:
         runtime: where the thread runs.
         name: what the model calls it.
     """
+    check_has(runtime, "register", "runtime of remind_me must be a Runtime")
 
     async def handler(
         what: Annotated[str, Field(description="the reminder, as it is to be said then")],

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from agent_core.checks import check_arguments
 from agent_core.context.base import ContextRequest, ContextResult
 from agent_core.context.cut import NOTHING, Cut, read, split, still_holds, summary_message
 from agent_core.context.meter import Meter, at_most
@@ -29,6 +30,7 @@ Condense = Callable[[str, list[Provider], Budget], Awaitable[Condensed]]
 
 def check_shares(keep: float, max_tokens: int | None) -> None:
     """Raise ValidationError unless a policy can work with these."""
+    check_arguments(check_shares, (keep, max_tokens), {}, who="the context policy")
     if not 0 < keep < 1:
         raise ValidationError("keep is the share of the window that is left full: more than 0, less than 1.")
     if max_tokens is not None and max_tokens < 1:

@@ -8,6 +8,7 @@ import json
 from collections import OrderedDict
 from typing import Any
 
+from agent_core.checks import check_arguments
 from agent_core.context.base import ContextRequest, ContextResult
 from agent_core.context.cut import SUMMARY, shorten
 from agent_core.context.fit import Condensed, check_shares, fit, limit_of
@@ -17,7 +18,7 @@ from agent_core.context.transcript import pieces
 from agent_core.errors import ModelError, ValidationError
 from agent_core.history import Provider
 from agent_core.llm.base import ModelAdapter, ModelRequest, Usage
-from agent_core.llm.litellm_model import LitellmModel
+from agent_core.llm.litellm_model import adapter_of
 from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import text_of
@@ -67,10 +68,14 @@ class SummariseOldest:
         max_tokens: int | None = None,
         timeout: float = 60.0,
     ) -> None:
+        given = {"instructions": instructions, "timeout": timeout}
+        check_arguments(SummariseOldest.__init__, (), given, who="SummariseOldest")
         check_shares(keep, max_tokens)
+        if not timeout > 0:
+            raise ValidationError("The timeout for a summary is a number of seconds above 0.")
         if not instructions.strip():
             raise ValidationError("A model needs instructions to sum up.")
-        self.model = LitellmModel(model) if isinstance(model, str) else model
+        self.model = adapter_of(model, "SummariseOldest")
         self.keep = keep
         self.instructions = instructions
         self.max_tokens = max_tokens

@@ -7,9 +7,12 @@ whole way a provider's answer goes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from agent_core.checks import check_arguments, shown
+from agent_core.errors import ValidationError
 from agent_core.llm.base import (
     Finish,
     ModelEvent,
@@ -33,7 +36,15 @@ def register_custom_provider(provider: str, answer: Answer) -> None:
     Args:
         provider: what stands before the slash in a model's name.
         answer: yields the events of one answer, a `Finish` last; it may raise a `ModelError`.
+
+    Raises:
+        ValidationError: the name cannot stand before a slash, or `answer` is no function.
     """
+    check_arguments(register_custom_provider, (provider, answer), {})
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", provider):
+        raise ValidationError(
+            f"{shown(provider)} cannot be the name of a provider: use letters, digits, _, . and -."
+        )
     _answers[provider] = answer
 
 

@@ -6,10 +6,14 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, cast
 
-from agent_core.llm.base import Finish, ModelEvent, ModelRequest, Usage
+from agent_core.checks import check_arguments
+from agent_core.errors import ValidationError
+from agent_core.llm.adapter import check_adapter
+from agent_core.llm.base import Finish, ModelAdapter, ModelEvent, ModelRequest, Usage
 from agent_core.llm.direct import Reading, direct, refuse_holes
 from agent_core.llm.errors import to_model_error
 from agent_core.llm.library import litellm_module, loaded
+from agent_core.llm.options import check_options
 from agent_core.llm.outgoing import Outgoing, outgoing, refused_tools
 from agent_core.llm.reading import ObjectReader
 from agent_core.llm.rules import Rules, rules_for
@@ -35,13 +39,23 @@ class LitellmModel:
     Args:
         name: provider/model.
         **options: passed on with every request: temperature, max_tokens, timeout (seconds of silence
-            between two reads), api_base, api_key, … OpenAI's options that a model does not take are left out.
+            between two reads), api_base, api_key, … OpenAI's options that a model does not take are left
+            out; what only one provider knows goes into `extra_body`.
+
+    Raises:
+        ValidationError: an option is unknown to litellm, or has a value that cannot be meant.
     """
 
     direct = True
     """Whether streams of known forms are read past litellm's wrapper; see `agent_core.llm.direct`."""
 
     def __init__(self, name: str, **options: Any) -> None:
+        check_arguments(LitellmModel.__init__, (), {"name": name}, who="LitellmModel")
+        if not name or any(letter.isspace() for letter in name):
+            raise ValidationError(
+                f"{name!r} cannot be the name of a model; write it as provider/model, such as openai/gpt-5-mini."
+            )
+        check_options("LitellmModel", options)
         self.name = name
         self.options = options
 
@@ -128,6 +142,18 @@ def _is_told_to_think(options: Mapping[str, Any]) -> bool:
     thinking: Any = options.get("thinking")
     asked = isinstance(thinking, Mapping) and cast("Mapping[str, Any]", thinking).get("type") == "enabled"
     return asked or options.get("reasoning_effort") not in (None, "none")
+
+
+def adapter_of(model: str | ModelAdapter | None, who: str) -> ModelAdapter | None:
+    """Return the adapter that an optional model means.
+
+    Raises:
+        ValidationError: it is neither None nor a model.
+    """
+    if model is None or isinstance(model, str):
+        return LitellmModel(model) if isinstance(model, str) else None
+    check_adapter(model, who)
+    return model
 
 
 class _Wrapped:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from agent_core.checks import check_items
 from agent_core.errors import ToolServerError, ValidationError, words_of
 from agent_core.mcp.names import tool_names
 from agent_core.retry import RetryPolicy
@@ -71,7 +72,7 @@ class Mount:
                 raise ValidationError(
                     f"overrides[{name!r}] has no {', '.join(sorted(odd))}; it takes {', '.join(known)}."
                 )
-            RetryPolicy.of(options.get("retry"))
+            check_items(options, ToolOverrides, f"overrides[{name!r}]")
         for timeout in (self.timeout, *(options.get("timeout") for options in self.overrides.values())):
             if timeout is not None and not timeout > 0:
                 raise ValidationError("The timeout of a tool must be seconds, more than 0.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from agent_core.checks import check_arguments
 from agent_core.errors import ToolServerError, ValidationError
 from agent_core.logs import get_logger
 from agent_core.mcp.mount import Mount, ToolOverrides
@@ -24,7 +25,7 @@ _log = get_logger(__name__)
 
 
 def mcp_tools(
-    server: str | Sequence[str],
+    server: str | Sequence[str | Path],
     *,
     name: str | None = None,
     prefix: str | None = None,
@@ -63,8 +64,14 @@ def mcp_tools(
     Raises:
         ValidationError: an argument is not acceptable, or the package `mcp` is not installed.
     """
+    given = {key: value for key, value in locals().items() if key != "overrides"}
     if isinstance(only, str):
         raise ValidationError(f"only is a list of names, such as [{only!r}].")
+    check_arguments(mcp_tools, (), given)
+    if overrides is not None and not isinstance(overrides, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError(
+            "overrides of mcp_tools must be a dict of options by tool, such as {'pay': {'timeout': 5}}."
+        )
     return McpServer(
         Source.of(server, name, headers, env, cwd),
         Mount(prefix, None if only is None else frozenset(only), dict(overrides or {}), timeout, trust_hints),

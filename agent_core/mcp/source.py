@@ -45,7 +45,7 @@ class Source:
     @classmethod
     def of(
         cls,
-        server: str | Sequence[str],
+        server: str | Sequence[str | Path],
         name: str | None,
         headers: Mapping[str, str] | None,
         env: Mapping[str, str] | None,

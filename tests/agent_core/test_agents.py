@@ -19,6 +19,7 @@ from agent_core import (
     define_internal_agent_api,
     errors,
 )
+from agent_core.agent import AnyAgent
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.branching import ids
@@ -193,3 +194,43 @@ async def test_a_hook_is_not_told_of_threads_whose_agent_is_elsewhere(path: Path
         await eventually(lambda: len(told) == 2)
         await asyncio.sleep(0)
         assert {thread_id for thread_id, *_ in told} == {own.id}
+
+
+def factory(name: str) -> AnyAgent:
+    return Agent.factory(lambda _, __: named(name), name=name)
+
+
+@pytest.mark.parametrize("first", [named, factory])
+@pytest.mark.parametrize("second", [named, factory])
+@pytest.mark.parametrize("define", [define_agent_api, define_internal_agent_api])
+async def test_a_second_agent_of_a_name_is_refused_and_the_first_answers_on(
+    path: Path, first: Any, second: Any, define: Any
+) -> None:
+    async with Runtime(f"sqlite:///{path}") as runtime:
+        agent = first("one")
+        api = define(runtime, agent)
+        define(runtime, agent)  # the same one again is the same one
+        runtime.register(agent)
+        for register in (define, Runtime.register):
+            with pytest.raises(errors.ValidationError, match=r"'one'.*replace=True"):
+                register(runtime, second("one"))
+        assert runtime.agents == {"one": agent}
+        thread = await finished(api, await api.create_thread("Hi"))
+        assert (await texts(api, thread))[-1] == "one here"
+
+
+@pytest.mark.parametrize("define", [define_agent_api, define_internal_agent_api])
+async def test_an_agent_that_replaces_another_answers_its_threads(path: Path, define: Any) -> None:
+    async with Runtime(f"sqlite:///{path}") as runtime:
+        old = define(runtime, named("one"))
+        thread = await finished(old, await old.create_thread("Hi"))
+        define(runtime, named("one", lambda _: ["the new one"]), replace=True)
+        await old.send_message(thread.id, "And now?")
+        assert (await texts(old, await finished(old, thread)))[-1] == "the new one"
+
+
+async def test_runtimes_know_their_own_agents(path: Path) -> None:
+    """Agents of one name on one database belong to two versions of a program, or to two of its processes."""
+    async with Runtime(f"sqlite:///{path}") as one, Runtime(f"sqlite:///{path}", work=False) as two:
+        define_internal_agent_api(one, named("one"))
+        define_internal_agent_api(two, named("one"))
