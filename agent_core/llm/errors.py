@@ -97,7 +97,7 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
         retry_after=_retry_after(chain) if kind in _RETRYABLE else None,
         status=status,
     )
-    found.detail = hide_secrets("\n".join(str(link) for link in chain), secrets)[:_MOST_DETAIL]
+    found.detail = hide_secrets("\n".join(_said(link) for link in chain), secrets)[:_MOST_DETAIL]
     if advice := _advice(kind, status, model):
         found.add_note(advice)
     return found
