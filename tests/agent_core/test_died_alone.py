@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import os
+import random
+import signal
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent_core import AgentApi, Thread
+from agent_core import AgentApi, Thread, Workpool
+from agent_core.presence import Presence, workers_folder
+from agent_core.store import steps
+from agent_core.store.engine import parse_url
+from agent_core.store.rows import WAKE_UP
+from agent_core.store.tx import Tx
+from agent_core.testing import eventually
 from tests.agent_core.databases import prepare, url
-from tests.agent_core.support import tool_parts
-from tests.chaos.colony import Colony, send, settled
+from tests.agent_core.support import agent_on, finished, live, rows, tool_parts
+from tests.chaos.colony import Colony, again, answer, once, send, settled
 
 MINUTE = 60.0
 
@@ -58,6 +71,7 @@ async def test_one_poison_among_thirty_is_sealed(path: Path) -> None:
     await check(path, mixed("say 0.2", "die 0"), 1, "completed", "sealed")
 
 
+@pytest.mark.postgresql  # the other one is no different for it
 @pytest.mark.timeout(180)
 async def test_one_lethal_tool_among_thirty_is_sealed(path: Path) -> None:
     await check(path, mixed("call 0.2", "call-die 0"), 1, "completed", "tool sealed, completed")
@@ -86,3 +100,164 @@ async def test_turns_of_many_steps_go_on_beside_a_poison(path: Path) -> None:
 @pytest.mark.timeout(180)
 async def test_a_poison_that_dies_slowly_is_sealed(path: Path) -> None:
     await check(path, mixed("say 0.8", "die 0.6", count=10), 1, "completed", "sealed")
+
+
+@pytest.mark.sqlite  # as above
+async def test_a_tool_that_may_not_run_again_kills_once(path: Path) -> None:
+    """Its outcome is in doubt, like that of each that ran beside it; there is nothing to find."""
+    colony = Colony(url(prepare(path)))
+    prompts = mixed("once 0.3", "once-die 0.1", count=8)
+    doubt = "tool in doubt, completed"
+    assert await run(colony, prompts) == expected(prompts, doubt, doubt)
+    assert colony.deaths == 1
+
+
+@pytest.mark.postgresql  # Procrastinate needs one
+@pytest.mark.timeout(180)
+async def test_an_engine_that_delivers_finds_it_too(path: Path) -> None:
+    colony = Colony(url(prepare(path)), workers=2, engine=True)
+    prompts = mixed("say 0.2", "die 0", count=12)
+    assert await run(colony, prompts) == expected(prompts, "completed", "sealed")
+
+
+async def under_kills(
+    colony: Colony, prompts: dict[str, str], kills: int, pause: tuple[float, float]
+) -> set[str]:
+    """Kill from outside, then leave everything alone; return the ways in which the threads ended."""
+    async with colony.open() as api:
+        await send(api, prompts)
+        await colony.kill(kills, pause, random.Random(7))
+        return set((await outcome(api, await settled(api, list(prompts), MINUTE))).values())
+
+
+@pytest.mark.sqlite  # as above
+@pytest.mark.timeout(180)
+async def test_kills_from_outside_seal_nothing(path: Path) -> None:
+    prompts = {f"t{n:02}": "work 12" for n in range(20)}
+    assert await under_kills(Colony(url(prepare(path))), prompts, 15, (0.02, 0.4)) == {"completed"}
+
+
+@pytest.mark.sqlite  # as above
+@pytest.mark.timeout(180)
+async def test_one_turn_under_kills_in_quick_succession_is_not_sealed(path: Path) -> None:
+    """It is alone each time; what it dies of is not its own."""
+    colony = Colony(url(prepare(path)))
+    assert await under_kills(colony, {"t": "say 2"}, 6, (0.1, 0.5)) == {"completed"}
+
+
+@pytest.mark.sqlite  # as above
+async def test_a_worker_that_sleeps_is_no_dead_one(path: Path) -> None:
+    """Its leases run out and another worker goes on; nothing is held against the step."""
+    colony = Colony(url(prepare(path)), 2, settings={"lease": 1.0, "heartbeat": 0.2, "pulse": 0.05})
+    async with colony.open() as api:
+        await send(api, {"t": "say 2"})
+        await live(api, "t", "Well. ")  # not while it writes: SQLite's one lock would sleep with it
+        sleeper, *_ = held(path)[0]
+        os.kill(pid := int(sleeper.split("-")[0]), signal.SIGSTOP)
+        try:
+            await eventually(lambda: held(path)[0][0] not in (None, sleeper))
+            assert held(path)[0][1:] == (None, 0)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert (await settled(api, ["t"], MINUTE))["t"].status == "completed"
+    assert colony.deaths == 0
+
+
+def held(path: Path) -> list[tuple[Any, ...]]:
+    """Return (worker, company, crashes) of each wake-up, by their keys."""
+    names = WAKE_UP.c.keys()
+    places = [names.index(name) for name in ("worker", "company", "crashes")]
+    return [tuple(row[place] for place in places) for row in sorted(rows(path)["agent_wake_up"])]
+
+
+Burial = Callable[[AgentApi, str], Awaitable[object]]
+
+
+async def by_its_lock(api: AgentApi, worker: str) -> None:
+    await api.runtime.writer.run(api.runtime._wake_ups.bury, worker)  # pyright: ignore[reportPrivateUsage]
+
+
+async def by_its_lease(api: AgentApi, worker: str) -> None:
+    expire = functools.partial(api.runtime._wake_ups.expire, alive=False)  # pyright: ignore[reportPrivateUsage]
+    await api.runtime.writer.run(expire, worker)  # it still holds: nothing happens
+    await api.runtime.writer.run(lambda tx: tx.cursor.execute("update agent_wake_up set next_run_time = 1"))
+    await api.runtime.writer.run(expire, worker)
+
+
+@pytest.mark.parametrize("bury", [by_its_lock, by_its_lease])
+async def test_only_what_ran_is_suspect(path: Path, bury: Burial) -> None:
+    """A step that runs, a tool that runs, and a step that waits for a place in the same worker."""
+    pools = {"workpool": Workpool(1), "tool_workpool": Workpool(1)}
+    idle: dict[str, Any] = {"runtime": {"work": False}}
+    async with agent_on(path, answer, tools=[again, once], runtime=pools) as dying:
+        await dying.create_thread("call 30", thread_id="a")
+        await eventually(lambda: len(tools_running(path)) == 1)
+        await dying.create_thread("say 30", thread_id="b")
+        await live(dying, "b", "Well. ")
+        await dying.create_thread("say 30", thread_id="c")
+        worker = dying.runtime.worker
+        assert held(path) == [(worker, None, 0)] * 3
+        async with agent_on(path, answer, **idle) as heir:
+            await dying.runtime.writer.run(lambda _: dying.runtime._scheduler.shutdown())  # pyright: ignore[reportPrivateUsage]
+            await bury(heir, worker)
+            await bury(heir, worker)  # another worker that saw it die, too
+        # In the order of the keys: the steps of b and c, then the tool call of a.
+        assert held(path) == [(None, 1, 0), (None, None, 0), (None, 1, 0)]
+        await asyncio.gather(*(dying.stop_thread(name) for name in "abc"))
+
+
+def tools_running(path: Path) -> list[Any]:
+    return [row for row in rows(path)["agent_tool_call"] if "running" in row]
+
+
+@pytest.mark.sqlite  # for the folder of the lock files
+@pytest.mark.parametrize("leaving", [False, True])
+async def test_a_worker_killed_while_it_closes_makes_no_suspects(path: Path, leaving: bool) -> None:
+    async with agent_on(path, answer, runtime={"work": False}) as sender:
+        await sender.create_thread("say 0.5", thread_id="t")
+        await sender.runtime.writer.run(claimed_by, "w")
+    folder = workers_folder(parse_url(url(path)), path)
+    assert folder is not None
+    folder.mkdir()
+    (folder / "w").write_bytes(b"")  # its process is gone: nobody holds the lock
+    if leaving:
+        gone = Presence(folder, "w")
+        gone.open()
+        gone.leave()
+        assert gone._file is not None  # pyright: ignore[reportPrivateUsage]
+        gone._file.close()  # pyright: ignore[reportPrivateUsage]
+    async with agent_on(path, answer) as heir:
+        await eventually(lambda: held(path) and held(path)[0][0] == heir.runtime.worker)
+        assert held(path) == [(heir.runtime.worker, None, 0) if leaving else (heir.runtime.worker, 1, 1)]
+        assert (await finished(heir, "t")).status == "completed"
+
+
+def claimed_by(tx: Tx, worker: str) -> None:
+    tx.cursor.execute(f"update agent_wake_up set worker = '{worker}', next_run_time = next_run_time + 60")
+    assert steps.claim(tx, "t", worker, {"assistant"}) is not None
+
+
+@pytest.mark.sqlite  # as above
+async def test_a_worker_that_closed_in_order_makes_no_suspects(path: Path) -> None:
+    async with agent_on(path, answer, tools=[again, once]) as api:
+        await api.create_thread("say 30", thread_id="a")
+        await live(api, "a", "Well. ")
+        await api.create_thread("call 30", thread_id="b")
+        await eventually(lambda: len(tools_running(path)) == 1)
+    assert held(path) == [(None, None, 0)] * 2
+
+
+async def test_a_suspect_that_is_given_back_stays_one(path: Path) -> None:
+    """A deploy in the middle of a search does not begin it again."""
+    async with agent_on(path, answer, runtime={"work": False}) as sender:
+        await sender.create_thread("say 30", thread_id="t")
+        mark = "update agent_wake_up set company = 4, crashes = 1, death = 'w'"
+        await sender.runtime.writer.run(lambda tx: tx.cursor.execute(mark))
+    async with agent_on(path, answer) as api:
+        await live(api, "t", "Well. ")
+    assert held(path) == [(None, 4, 1)]
+    async with agent_on(path, answer, runtime={"work": False}) as api:
+        await api.stop_thread("t")
+        assert held(path) == []
+        await api.resume_thread("t")
+        assert held(path) == [(None, None, 0)], "a person has looked at it"

@@ -20,6 +20,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--pauses", type=float, default=0.1, help="share of SIGSTOP/SIGCONT")
+    parser.add_argument(
+        "--poisons", type=int, default=3, help="turns that end their process, among the others"
+    )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--stock", action="store_true", help="APScheduler as it comes: expect stuck threads")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
@@ -36,6 +39,7 @@ def _run(given: argparse.Namespace, database: str | None) -> int:
     pauses = 0 if alone else given.pauses
     workers = 1 if alone else given.workers
     harness = Harness(folder, given.kills, workers, pauses, alone, given.stock, seed=given.seed)
+    harness.poisons = given.poisons
     harness.database = database
     verdict = asyncio.run(harness.run())
     print(verdict.table())

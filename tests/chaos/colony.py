@@ -94,7 +94,7 @@ async def once(seconds: float, ctx: ToolContext, lethal: bool = False) -> str:
 
 def agent() -> Agent:
     """Return the agent of all of them."""
-    return Agent("assistant", ScriptedModel(answer), tools=[again, once])
+    return Agent("assistant", ScriptedModel(answer), tools=[again, once], max_steps=1_000)
 
 
 @dataclass

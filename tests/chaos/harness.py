@@ -12,11 +12,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from agent_core import AgentApi, Runtime, define_internal_agent_api
 from agent_core.config import Settings
 from agent_core.testing import eventually
 from tests.chaos.branches import Branch
+from tests.chaos.poison import Poison
 from tests.chaos.stops import Interrupt, Resume, Stop
 from tests.chaos.stories import Approval, Flaky, Outside, Queue, Story
 from tests.chaos.verdict import Verdict
@@ -44,6 +46,7 @@ class Harness:
         pause: the shortest and the longest time between two kills.
         stories: what people do.
         rounds: how many stories of each kind are begun, at the least.
+        poisons: how many turns end their process each time, one after the other; none where it is `alone`.
     """
 
     folder: Path
@@ -57,27 +60,34 @@ class Harness:
     pause: tuple[float, float] = (0.2, 1.4)
     stories: tuple[type[Story], ...] = STORIES
     rounds: int = 1
+    poisons: int = 1
     database: str | None = None
     _children: list[ForkServerProcess] = field(default_factory=list[ForkServerProcess])
     lived: list[Story] = field(default_factory=list[Story])
+    _victim: ForkServerProcess | None = None
+    _poisoned: bool = False
 
     async def run(self) -> Verdict:
         """Run it and return the verdict."""
         began, self._verdict = time.monotonic(), Verdict()
-        settings = {"lease": 2.0, "heartbeat": 0.5, "reconcile": 0.5, "max_crashes": 1000}
+        settings: dict[str, Any] = {"lease": 2.0, "heartbeat": 0.5, "reconcile": 0.5}
         self.plan = Plan(self.folder, 0.01, self.stock, self.alone, settings=settings, database=self.database)
         self._random, self._over = random.Random(self.seed), False
         async with Runtime(self.plan.url, settings=Settings(**settings), work=False) as runtime:
             api = define_internal_agent_api(runtime, make_agent(self.plan.effects, 0))
             self._children = [await asyncio.to_thread(spawn, self.plan) for _ in range(self.workers)]
+            keeping = asyncio.create_task(self._keep())
             try:
-                people = asyncio.gather(*(self._live(api, n) for n in range(0 if self.alone else _ALIVE)))
+                lives = [self._live(api, n) for n in range(0 if self.alone else _ALIVE)]
+                people = asyncio.gather(*lives, self._poison(api))
                 await self._kill()
                 await eventually(lambda: self.alone or self._all_lived(), self.patience)
                 self._over = True
                 await self._wait(people)
                 await self._count(api)
             finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
                 for child in self._children:
                     child.kill()
                     child.join()
@@ -94,6 +104,32 @@ class Harness:
             self.lived.append(story)
             await story.act()
             number += 1
+
+    async def _poison(self, api: AgentApi) -> None:
+        """Be the one whose turns end their process."""
+        for number in range(0 if self.alone else self.poisons):
+            thread = await api.create_thread(thread_id=f"poison{number}")
+            story = Poison(api, self.plan.effects, thread.id, self._random)
+            self.lived.append(story)
+            self._poisoned = True
+            await story.act()
+        self._poisoned = False
+
+    async def _keep(self) -> None:
+        """Start again what a poison has ended; nothing else ends by itself."""
+        while True:
+            for place, child in enumerate(self._children):
+                if child.exitcode is not None and child is not self._victim:
+                    if child.exitcode == -signal.SIGKILL and self._poisoned:
+                        self._verdict.deaths += 1
+                    else:
+                        self._verdict.lose(f"a worker ended by itself, with {child.exitcode}")
+                    await self._replace(place)
+            await asyncio.sleep(0.02)
+
+    async def _replace(self, place: int) -> None:
+        self._children[place].join()
+        self._children[place] = await asyncio.to_thread(spawn, self.plan)
 
     async def _wait(self, people: asyncio.Future[list[None]]) -> None:
         """Let people end their stories; who is kept waiting for too long is heard all the same."""
@@ -114,16 +150,16 @@ class Harness:
             child = self._children[place]
             assert child.pid is not None
             if child.exitcode is not None:
-                self._verdict.lose(f"a worker ended by itself, with {child.exitcode}")
-            elif int(number * self.pauses) > int((number - 1) * self.pauses):
+                continue  # a poison was faster
+            if int(number * self.pauses) > int((number - 1) * self.pauses):
                 self._verdict.pauses += 1
                 os.kill(child.pid, signal.SIGSTOP)
                 await asyncio.sleep(3.0)
                 os.kill(child.pid, signal.SIGCONT)
                 continue
+            self._victim = child
             child.kill()
-            child.join()
-            self._children[place] = await asyncio.to_thread(spawn, self.plan)
+            await self._replace(place)
 
     async def _count(self, api: AgentApi) -> None:
         if self.alone:

@@ -30,7 +30,8 @@ async def test_three_workers_on_one_database(
     assert verdict.in_doubt, "no kill ever hit a tool that must not be repeated"
     assert verdict.pauses, "nobody ever slept through a lease"
     assert any(line.startswith("pay ") for line in verdict.lines), "nobody ever approved"
-    assert set(verdict.stories) == {story.name for story in STORIES}, "a story was never lived"
+    assert verdict.sealed == 1, "the poison was not found"
+    assert set(verdict.stories) == {"poison", *(story.name for story in STORIES)}, "a story was never lived"
 
 
 @pytest.mark.parametrize("stock", [False, True], ids=["ours", "stock"])

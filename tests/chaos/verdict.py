@@ -12,7 +12,10 @@ from agent_core.runner.tool_calls import IN_DOUBT
 from tests.chaos.world import script, texts
 
 _ONCE = ("charge", "pay", "ask", "remind")  # not to be run again once they may have begun
-FIGURES = ("threads", "steps", "kills", "pauses", "asked", "in_doubt", "lost", "doubled", "stuck", "seconds")
+FIGURES = (
+    *("threads", "steps", "kills", "pauses", "deaths", "sealed", "asked", "in_doubt"),
+    *("lost", "doubled", "stuck", "seconds"),
+)
 
 
 @dataclass
@@ -23,6 +26,8 @@ class Verdict:
     steps: int = 0
     kills: int = 0
     pauses: int = 0
+    deaths: int = 0  # by poison
+    sealed: int = 0  # poisons that were found
     asked: int = 0
     in_doubt: int = 0
     lost: int = 0

@@ -7,6 +7,7 @@ execution to a file that is only ever appended to, which a SIGKILL cannot take b
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,8 @@ def _model(effects: Effects, pace: float) -> Callable[[list[dict[str, Any]]], li
         step = sum(message["role"] == "assistant" for message in messages[asked:])
         prompt = messages[asked]["content"]
         effects.note("ask", prompt, step)
+        if prompt.startswith("poison "):
+            os.kill(os.getpid(), signal.SIGKILL)
         calls = script(prompt)
         if step == len(calls):
             return ["The ", pace, "end ", pace, f"of {prompt}."]
