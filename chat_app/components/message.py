@@ -6,7 +6,7 @@ import reflex as rx
 
 from chat_app.components.controls import icon, keyed, testid
 from chat_app.components.tool import tool_row
-from chat_app.react import markdown, stream_markdown
+from chat_app.react import stream_markdown
 from chat_app.react.messages import bubble, file_list, message_actions
 from chat_app.state import Actions, OpenThread, Stream
 from chat_app.state.growing import Growing
@@ -18,33 +18,19 @@ TextPart = Callable[[rx.Var[PartView]], rx.Component]
 
 
 @rx.memo
-def history_message(message: rx.Var[MessageView]) -> rx.Component:
-    """A message that will not change; it renders once."""
-    return _message(message, lambda part: markdown(text=part.text))
+def message_row(message: rx.Var[MessageView], now: rx.Var[bool]) -> rx.Component:
+    """A message; `now` says whether it belongs to the turn under way.
+
+    A message stays the same component from its first word on, also when the next turn begins: what a
+    person has selected in it stays selected.
+    """
+    return _message(message, lambda part: _text(Stream, part), now)
 
 
 @rx.memo
-def turn_message(message: rx.Var[MessageView]) -> rx.Component:
-    """A message of the turn under way, whose last text may be growing."""
-    return _message(message, lambda part: growing_text(run=part.run, text=part.text, live=part.live), " now")
-
-
-@rx.memo
-def shared_message(message: rx.Var[MessageView]) -> rx.Component:
+def shared_row(message: rx.Var[MessageView]) -> rx.Component:
     """A message for somebody who may only read."""
-    return _shared(message, lambda part: markdown(text=part.text))
-
-
-@rx.memo
-def shared_turn_message(message: rx.Var[MessageView]) -> rx.Component:
-    """One of the turn under way, for the same reader."""
-    return _shared(message, lambda part: shared_text(run=part.run, text=part.text, live=part.live))
-
-
-@rx.memo
-def shared_text(run: rx.Var[str], text: rx.Var[str], live: rx.Var[bool]) -> rx.Component:
-    """The one component that reads `SharedText`."""
-    return _growing(SharedText, run, text, live)
+    return _shared(message, lambda part: _text(SharedText, part))
 
 
 def _shared(message: rx.Var[MessageView], text: TextPart) -> rx.Component:
@@ -94,28 +80,22 @@ def queued_message(message: rx.Var[MessageView]) -> rx.Component:
     )
 
 
-@rx.memo
-def growing_text(run: rx.Var[str], text: rx.Var[str], live: rx.Var[bool]) -> rx.Component:
-    """The one component that reads `Stream`, so that nothing else renders ten times a second."""
-    return _growing(Stream, run, text, live)
-
-
-def _growing(stream: type[Growing], run: rx.Var[str], text: rx.Var[str], live: rx.Var[bool]) -> rx.Component:
+def _text(stream: type[Growing], part: rx.Var[PartView]) -> rx.Component:
     return rx.el.div(
         stream_markdown(
-            run=run,
-            text=text,
-            live=live,
-            feed=stream.run,
-            offset=stream.offset,
-            chunk=stream.chunk,
+            name=part.key,
+            run=part.run,
+            text=part.text,
+            live=part.live,
+            source=stream.get_full_name(),
             on_gap=stream.resend,
         ),
-        custom_attrs=testid("stream", live=live),
+        custom_attrs=testid("stream", live=part.live),
     )
 
 
-def _message(message: rx.Var[MessageView], text: TextPart, when: str = "") -> rx.Component:
+def _message(message: rx.Var[MessageView], text: TextPart, now: rx.Var[bool]) -> rx.Component:
+    when = rx.cond(now, " now", "")
     return rx.cond(
         message.role == "assistant",
         rx.el.article(

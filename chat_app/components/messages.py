@@ -3,10 +3,11 @@
 import reflex as rx
 
 from chat_app.components.controls import button, keyed, testid
-from chat_app.components.message import history_message, queued_message, turn_message
+from chat_app.components.message import message_row, queued_message
 from chat_app.components.turn import turn_state
 from chat_app.react import outbox, viewport
 from chat_app.state import OpenThread
+from chat_app.state.view import MessageView
 from chat_app.words import say
 
 
@@ -14,9 +15,7 @@ def messages() -> rx.Component:
     """History, the turn under way and how it stands, then what waits and what is on its way."""
     return viewport(
         earlier(),
-        rx.foreach(OpenThread.history, lambda message: keyed(message.id, history_message(message=message))),
-        left_out(),
-        rx.foreach(OpenThread.turn, lambda message: keyed(message.id, turn_message(message=message))),
+        rx.foreach(OpenThread.history + OpenThread.turn, _row),
         turn_state(),
         rx.foreach(OpenThread.queued, lambda message: keyed(message.id, queued_message(message=message))),
         outbox(thread=OpenThread.open_id, sent=OpenThread.sent, known=OpenThread.known),
@@ -25,6 +24,15 @@ def messages() -> rx.Component:
         sent=OpenThread.sent,
         running=OpenThread.is_running,
         on_seek=OpenThread.seek,
+    )
+
+
+def _row(message: rx.Var[MessageView], place: rx.Var[int]) -> rx.Component:
+    """One list for both: a message that leaves the turn under way keeps its place in the page."""
+    start = OpenThread.history.length()
+    return keyed(
+        message.id,
+        rx.fragment(rx.cond(place == start, left_out()), message_row(message=message, now=place >= start)),
     )
 
 

@@ -45,15 +45,13 @@ def message_text(
 
 
 def _growing(chat: type[Chat], part: rx.Var[PartView]) -> rx.Component:
-    live = chat.live
     return stream_markdown(
+        name=part.key,
         run=part.run,
         text=part.text,
         live=part.live,
-        feed=live.run,
-        offset=live.offset,
-        chunk=live.chunk,
-        on_gap=live.resend,
+        source=chat.live.get_full_name(),
+        on_gap=chat.live.resend,
     )
 
 

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from chat_app.components.controls import keyed, testid
-from chat_app.components.message import shared_message, shared_turn_message
+from chat_app.components.message import shared_row
 from chat_app.components.notes import thread_note
 from chat_app.state.shared import Shared
 from chat_app.words import FILES, say, speak, tell
@@ -32,8 +32,9 @@ def _thread() -> rx.Component:
             rx.el.h1(tell(Shared.title), dir="auto", custom_attrs=testid("title")),
             rx.el.p(say("share.read_only")),
         ),
-        rx.foreach(Shared.messages, lambda message: keyed(message.id, shared_message(message=message))),
-        rx.foreach(Shared.turn, lambda message: keyed(message.id, shared_turn_message(message=message))),
+        rx.foreach(
+            Shared.messages + Shared.turn, lambda message: keyed(message.id, shared_row(message=message))
+        ),
         rx.cond(Shared.thinking, rx.el.div(say("turn.thinking"), class_name="shimmer")),
         class_name="column",
         custom_attrs=testid("shared"),

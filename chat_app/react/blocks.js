@@ -1,88 +1,243 @@
-// Growing markdown, split into blocks: all but the last can no longer change and are parsed once.
+// Growing markdown, split into blocks: all but the last can no longer change and are parsed once. Of a
+// long list or table that is last, all items but the last and all rows are finished as well.
 
+import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 import remend from "remend";
-import { lexer } from "./lexer.js";
+import { Cleaner } from "./clean.js";
+import { parse } from "./grammar.js";
+import { referredIn } from "./references.js";
+import { bounded } from "./nesting.js";
+import { isText, LONGEST, Overlong } from "./overlong.js";
 
-const MATH = /^ {0,3}(\$\$|\\\[)/;
-const LONGEST_MATH = 5000;
-const FENCE = /^ {0,3}(`{3,}|~{3,})[ \t]*([^\n`]*)\n?/;
+const LABEL = /\[((?:\\[^]|[^\\[\]])+)\]/g;
+const FENCE = /^( {0,3})(`{3,}|~{3,})[ \t]*([^\n`]*)(?:\n|$)/;
+const SLACK = 1.2; // what has no end yet is looked at again when it has grown by a fifth
 
-export class Blocks {
-  constructor() {
-    this.done = []; // tokens of finished blocks
-    this.tail = ""; // source text of the block still being written
-    this.opened = { tail: "", tokens: [] }; // what `open` last returned, and for what
-    this.cost = 0; // how long that took, in milliseconds
-  }
+const lineStart = ({ position: { start } }) => start.offset - start.column + 1;
 
-  /** Take the next piece of source text. Carriage returns mean nothing in markdown and are dropped. */
-  feed(text) {
-    this.tail += text.includes("\r") ? text.replaceAll("\r", "") : text;
-    // Only whole lines tell where a block ends: "3" may yet become the third item of the list above.
-    if (text.includes("\n") && !openFence(this.tail)) this.settle(this.tail.slice(0, this.tail.lastIndexOf("\n") + 1));
-  }
-
-  /** Move all blocks of `lines`, the beginning of the tail, but the last to those that are done. */
-  settle(lines) {
-    const tokens = lexer(lines).filter((token) => token.type !== "space");
-    const last = tokens.length - 1;
-    const math = tokens.findIndex((token) => token.type === "paragraph" && MATH.test(token.raw));
-    const begun = math < 0 ? -1 : onlyPlace(lines, tokens[math].raw.trimEnd());
-    // A formula that has begun holds what follows, even what looks like a block of its own.
-    const open = begun >= 0 && lines.length - begun < LONGEST_MATH;
-    const start = open ? begun : last > 0 ? lastBlockStart(lines, tokens[last]) : -1;
-    if (start < 0) return;
-    this.done = this.done.concat(tokens.slice(0, open ? math : last));
-    this.tail = this.tail.slice(start);
-  }
-
-  /** The tokens of the unfinished block, its half-open markup closed for the eye. */
-  open() {
-    if (this.tail === this.opened.tail) return this.opened.tokens;
-    const begun = performance.now();
-    const fence = openFence(this.tail);
-    const tokens = fence ? [fence] : lexer(remend(this.tail, { linkMode: "text-only", katex: false }));
-    this.opened = { tail: this.tail, tokens: tokens.filter((token) => token.type !== "space") };
-    this.cost = performance.now() - begun;
-    return this.opened.tokens;
-  }
-
-  /** No more text will come: the tail is a block like any other. */
-  finish() {
-    if (!this.tail) return;
-    this.done = this.done.concat(lexer(this.tail));
-    this.tail = "";
-  }
+/** The labels that a text may refer to, in the form in which they are compared. */
+function labelsOf(text) {
+  if (!text.includes("]")) return null;
+  return new Set([...text.replace(/\n[ \t>]*/g, " ").matchAll(LABEL)].map((match) => normalizeIdentifier(match[1])));
 }
 
 /**
- * The token of a code fence or a formula that has no end yet: what is in it is nothing else, whatever
- * it looks like, and parsing it again and again would cost the square of its length.
+ * Whether `node` stays with the one after it. A definition's title may follow on the next line and looks like a
+ * paragraph until it is closed; behind indented code micromark lets no "2." begin a list, also after an empty
+ * line; and a formula that is never closed is a line of the paragraph before it.
+ */
+function isBound(node, next, source) {
+  const touches = next.position.start.line <= node.position.end.line + 1;
+  if (node.type === "definition") return touches;
+  if (node.type === "code") return !/[`~]/.test(source[node.position.start.offset]);
+  return touches && next.type === "formulaBlock" && !next.closed;
+}
+
+/** A part of a block: what it was made of, and what it may refer to. */
+const part = (node, text) => ({ node, text, labels: node.type === "definition" ? null : labelsOf(text) });
+
+const plainNode = (text) => ({ type: "plain", value: text.trim() });
+/** A paragraph too long for anybody to have written is shown as its source. */
+const readable = (node, text) => (isText(node) && text.length > LONGEST ? plainNode(text) : node);
+
+/** One block of its parts: a list's items, or a table's rows (every part repeats the header). */
+function join(parts) {
+  const nodes = parts.map((each) => each.node);
+  if (nodes.length === 1) return nodes[0];
+  const children = nodes.flatMap((node, i) => (i && node.type === "table" ? node.children.slice(1) : node.children));
+  return { ...nodes[0], children, ...(nodes[0].type === "list" && { spread: nodes.some((node) => node.spread) }) };
+}
+
+/** A block, and the labels of the footnotes that it refers to. */
+function block(parts) {
+  const node = join(parts);
+  return { parts, node, labels: referredIn([node]) };
+}
+
+/** Every definition of a link or a footnote in `nodes`. */
+export function definitionsIn(nodes) {
+  const found = [];
+  for (const todo = [...nodes].reverse(); todo.length; ) {
+    const node = todo.pop();
+    if (node.type === "definition" || node.type === "footnoteDefinition") found.push(node);
+    if (node.children) todo.push(...[...node.children].reverse());
+  }
+  return found;
+}
+
+export class Blocks {
+  done = []; // { parts, node, labels } of finished blocks; one is replaced only where a definition it waited for has come
+  begun = []; // the finished parts of the block that is being written
+  head = ""; // a table's first two lines, while one is being written
+  tail = ""; // the source that is not finished
+  links = new Map(); // label -> definition
+  notes = new Map(); // label -> footnote
+  cost = 0; // how long it took to parse what `open` returned, in milliseconds
+  #cleaner = new Cleaner();
+  #overlong = new Overlong();
+  #next = 0; // how long the tail has to be before it is worth looking at again
+  #opened = null; // what `open` last returned, and for what
+
+  get #defined() {
+    return { links: [...this.links.keys()], notes: [...this.notes.keys()] };
+  }
+
+  /** Take the next piece of source text. */
+  feed(text) {
+    this.#take(this.#cleaner.feed(text));
+  }
+
+  /** No more text will come: the tail is finished, too. */
+  finish() {
+    this.#take(this.#cleaner.end());
+    this.tail = bounded(this.tail);
+    if (this.#overlong.begins(this.tail) && this.#passOver(this.tail.length)) this.#keep("", [part(plainNode(this.tail), "")]);
+    if (this.tail || this.begun.length) this.#settle(this.tail.length, true);
+  }
+
+  /** The nodes of the block that is being written, its half-open markup closed for the eye. */
+  open() {
+    const { tail, begun } = this;
+    if (this.#opened?.tail === tail && this.#opened.begun === begun) return this.#opened.nodes;
+    const began = performance.now();
+    const nodes = this.#openNodes();
+    this.#opened = { tail, begun, nodes };
+    this.cost = performance.now() - began;
+    return nodes;
+  }
+
+  #openNodes() {
+    const fence = openFence(this.tail);
+    if (fence) return [fence];
+    if (!this.begun.length && this.#overlong.begins(this.tail)) return [plainNode(this.tail)];
+    const nodes = parse(this.head + remend(bounded(this.tail), { linkMode: "text-only", katex: false }), this.#defined, true);
+    if (!this.begun.length) return nodes;
+    return [join([...this.begun, ...nodes.slice(0, 1).map((node) => ({ node }))]), ...nodes.slice(1)];
+  }
+
+  #take(text) {
+    this.tail += text;
+    if (!text.includes("\n") || this.tail.length < this.#next || openFence(this.tail)) return; // only whole lines tell where a block ends
+    while (this.#passFence());
+    this.#bound();
+    const before = this.tail.length;
+    const end = this.tail.lastIndexOf("\n") + 1;
+    if (!end || (!this.begun.length && this.#overlong.begins(this.tail) && this.#passOver(end))) return;
+    this.#settle(this.tail.lastIndexOf("\n") + 1, false);
+    this.#next = this.tail.length === before ? before * SLACK : 0;
+  }
+
+  /** A code fence that has ended is finished without reading all of its lines. */
+  #passFence() {
+    const fence = this.begun.length ? null : readFence(this.tail.slice(0, this.tail.lastIndexOf("\n") + 1));
+    if (!fence?.end) return false;
+    const [node] = parse(`${fence.head}${fence.marks}`);
+    this.#keep(this.tail.slice(fence.end), [part({ ...node, value: fence.value }, "")]);
+    return true;
+  }
+
+  /** Bound the whole lines of the tail, and forget empty ones at its beginning. */
+  #bound() {
+    const end = this.tail.lastIndexOf("\n") + 1;
+    this.tail = bounded(this.tail.slice(0, end)) + this.tail.slice(end);
+    if (!this.begun.length) this.tail = this.tail.replace(/^(?:[ \t]*\n)+/, "");
+  }
+
+  /** Look for the end of a paragraph that is too long; whether all of the first `end` characters belong to it. */
+  #passOver(end) {
+    const over = this.#overlong.endOf(this.tail, end);
+    if (over < 0) return true;
+    const text = this.tail.slice(0, over);
+    this.#keep(this.tail.slice(over), [part(plainNode(text), "")]);
+    return !this.tail;
+  }
+
+  /** Finish what of the first `end` characters of the tail cannot change any more; all of them if `whole`. */
+  #settle(end, whole) {
+    const source = this.head + this.tail.slice(0, end);
+    const nodes = parse(source, this.#defined, !whole);
+    let last = whole ? nodes.length : nodes.length - 1;
+    if (!whole) while (last > 0 && isBound(nodes[last - 1], nodes[last], source)) last -= 1;
+    if (last < 0) return;
+    // A heading underlined right after a definition is said to start where that does.
+    const begins = (i) => (i < nodes.length ? Math.max(lineStart(nodes[i]), i ? nodes[i - 1].position.end.offset : 0) : source.length);
+    const texts = nodes.map((_, i) => source.slice(i ? begins(i) : 0, begins(i + 1)));
+    const after = this.tail.slice(end);
+    if (last) {
+      const rest = source.slice(begins(last));
+      this.#keep(rest + after, nodes.slice(0, last).map((node, i) => part(readable(node, texts[i]), texts[i])));
+      if (last === nodes.length - 1) this.#begin(nodes[last], source, begins(last), after);
+    } else if (nodes.length === 1) this.#begin(nodes[0], source, 0, after);
+  }
+
+  /** Finish the items of a list but the last, and the rows of a table, of which `node` is the block that goes on. */
+  #begin(node, source, from, after) {
+    if (node.children?.length < 2 || (node.type !== "table" && node.type !== "list")) return;
+    let [to, finished] = [Math.min(node.position.end.offset + 1, source.length), node]; // a blank line after a table is not its own
+    if (node.type === "table") this.head ||= source.slice(from, lineStart(node.children[1]));
+    else [to, finished] = [lineStart(node.children.at(-1)), { ...node, children: node.children.slice(0, -1) }];
+    const fresh = part(finished, source.slice(from, to));
+    this.begun = [...this.begun, fresh];
+    this.tail = source.slice(to) + after;
+    this.#define([fresh]);
+  }
+
+  /** Add finished blocks; `tail` is left. */
+  #keep(tail, parts) {
+    this.done = this.done.concat(parts.map((each, i) => block(i ? [each] : [...this.begun, each])));
+    this.begun = [];
+    this.head = "";
+    this.tail = tail;
+    this.#overlong = new Overlong();
+    this.#define(parts);
+  }
+
+  /** Remember what `parts` define, and read again what was finished and names it. */
+  #define(parts) {
+    const before = this.links.size + this.notes.size;
+    const come = new Set();
+    for (const node of definitionsIn(parts.map((each) => each.node))) {
+      const [known, mark] = node.type === "definition" ? [this.links, ""] : [this.notes, "^"];
+      const label = normalizeIdentifier(node.identifier);
+      if (known.has(label)) continue;
+      known.set(label, node);
+      come.add(mark + label);
+    }
+    if (this.links.size + this.notes.size === before) return;
+    [this.links, this.notes] = [new Map(this.links), new Map(this.notes)];
+    const again = (each) => (each.labels && [...each.labels].some((label) => come.has(label)) ? this.#reread(each) : each);
+    this.done = this.done.map((one) => {
+      const parts = one.parts.map(again);
+      return parts.every((each, i) => each === one.parts[i]) ? one : block(parts);
+    });
+    this.begun = this.begun.map(again);
+  }
+
+  #reread(each) {
+    const [node] = parse(each.text, this.#defined);
+    return { ...each, node: node.type === "list" ? { ...node, spread: each.node.spread } : node };
+  }
+}
+
+/** A code fence at the beginning of a text: its first line, what is in it, and where it ends, if it does. */
+function readFence(text) {
+  const match = FENCE.exec(text);
+  if (!match || (match[2][0] === "`" && match[3].includes("`"))) return null;
+  const [head, indent, marks, info] = match;
+  if (!head.endsWith("\n")) return null;
+  const end = new RegExp(`\\n {0,3}${marks[0]}{${marks.length},}[ \\t]*(?:\\n|$)`).exec(text.slice(head.length - 1));
+  // Half an end is not shown as code.
+  const lines = end ? text.slice(head.length, head.length - 1 + end.index) : text.slice(head.length).replace(/\n {0,3}[`~]{1,2}$|\n$/, "");
+  const value = indent ? lines.replace(new RegExp(`^ {1,${indent.length}}`, "gm"), "") : lines;
+  return { head, marks, info, value, end: end && head.length - 1 + end.index + end[0].length };
+}
+
+/**
+ * The node of a code fence that has no end yet: what is in it is nothing else, whatever it looks like, and parsing
+ * it again and again would cost the square of its length.
  */
 function openFence(tail) {
-  const math = MATH.exec(tail);
-  if (math) return openMath(tail, math);
-  const match = FENCE.exec(tail);
-  if (!match) return null;
-  const [head, marks, info] = match;
-  if (!head.endsWith("\n") && head.length < tail.length) return null; // ```like this```
-  const end = new RegExp(`\\n {0,3}${marks[0]}{${marks.length},}[ \\t]*(?:\\n|$)`);
-  if (end.test(tail.slice(head.length - 1))) return null;
-  const text = tail.slice(head.length).replace(/\n {0,3}[`~]{1,2}$|\n$/, ""); // half an end is not shown as code
-  return { type: "code", raw: tail, lang: info.trim(), text, open: true };
-}
-
-function openMath(tail, [head, marks]) {
-  const text = tail.slice(head.length);
-  if (text.length > LONGEST_MATH) return null; // two dollars that are no formula must not hold back the rest
-  return text.includes(marks === "$$" ? marks : "\\]") ? null : { type: "math-block", raw: tail, text, open: true };
-}
-
-const onlyPlace = (text, part) => (text.indexOf(part) === text.lastIndexOf(part) ? text.indexOf(part) : -1);
-
-/** Where the last block begins in `tail`, or -1 when that is not certain (the lexer trims some blocks). */
-function lastBlockStart(tail, last) {
-  const raw = last.raw.trimEnd();
-  const start = tail.lastIndexOf(raw);
-  return start >= 0 && tail.slice(start + raw.length).trim() === "" ? start : -1;
+  const fence = readFence(tail);
+  if (!fence || fence.end) return null;
+  return { type: "code", lang: fence.info.trim().split(/\s/)[0] || null, value: fence.value, open: true };
 }

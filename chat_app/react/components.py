@@ -8,13 +8,17 @@ from agent_core.errors import ValidationError
 
 FILES = (
     "actions.jsx",
+    "addresses.js",
     "ago.jsx",
+    "alert.jsx",
     "announce.jsx",
     "approval.jsx",
     "attach.jsx",
     "attachments.js",
     "blocks.js",
+    "boundary.jsx",
     "bubble.jsx",
+    "clean.js",
     "clock.jsx",
     "code.jsx",
     "composer.jsx",
@@ -24,17 +28,24 @@ FILES = (
     "drawer.jsx",
     "durability.jsx",
     "editing.js",
-    "entities.js",
     "files.jsx",
+    "footnotes.jsx",
+    "formula_syntax.js",
+    "formulas.js",
     "going.js",
+    "grammar.js",
     "hold.js",
+    "html.js",
+    "inline.jsx",
     "looks.js",
-    "lexer.js",
     "markdown.jsx",
     "math.jsx",
+    "nesting.js",
     "outbox.js",
     "outbox.jsx",
+    "overlong.js",
     "paint.jsx",
+    "references.js",
     "returned.js",
     "reveal.js",
     "seek.js",
@@ -49,7 +60,25 @@ FILES = (
     "viewport.jsx",
 )
 LIBRARY = {name: rx.asset(name, shared=True).importable_path for name in FILES}
-PARSERS = ["marked@18.2.1", "remend@1.4.0"]
+PARSERS = [
+    "decode-named-character-reference@1.3.0",
+    "mdast-util-from-markdown@2.1.0",
+    "mdast-util-gfm-autolink-literal@2.1.0",
+    "mdast-util-gfm-footnote@2.1.0",
+    "mdast-util-gfm-strikethrough@2.0.1",
+    "mdast-util-gfm-table@2.0.1",
+    "mdast-util-gfm-task-list-item@2.0.1",
+    "micromark-extension-cjk-friendly@2.0.2",
+    "micromark-extension-cjk-friendly-gfm-strikethrough@2.0.1",
+    "micromark-extension-gfm-autolink-literal@2.1.0",
+    "micromark-extension-gfm-footnote@2.1.0",
+    "micromark-extension-gfm-table@2.1.2",
+    "micromark-extension-gfm-task-list-item@2.1.0",
+    "micromark-util-combine-extensions@2.0.1",
+    "micromark-util-normalize-identifier@2.0.1",
+    "micromark-util-sanitize-uri@2.0.1",
+    "remend@1.4.0",
+]
 MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
 """The last two are loaded by a page only when a block needs them."""
 
@@ -78,21 +107,22 @@ class Markdown(rx.Component):
 
 
 class StreamMarkdown(rx.Component):
-    """A text part that may still be growing.
+    """A text part, as markdown, that may still be growing.
 
-    `run` names the part and its attempt; while `live`, pieces come as `offset` + `chunk` whenever
-    `feed` equals `run`; afterwards `text` is all of it. Offsets count UTF-16 code units.
+    `name` is told apart from every other part of the page and stays; `run` names the part and its attempt.
+    While `live`, pieces come as `run`, `offset` and `chunk` of the state class whose full name is `source`;
+    afterwards `text` is all of it. Only a part that is live reads that state. Offsets count UTF-16 code
+    units.
     """
 
     library = LIBRARY["stream.jsx"]
     tag = "StreamMarkdown"
     lib_dependencies: list[str] = MARKDOWN_LIBRARIES
+    name: rx.Var[str]
     run: rx.Var[str]
     text: rx.Var[str]
     live: rx.Var[bool]
-    feed: rx.Var[str]
-    offset: rx.Var[int]
-    chunk: rx.Var[str]
+    source: rx.Var[str]
     on_gap: rx.EventHandler[_gap]
 
 

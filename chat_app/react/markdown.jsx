@@ -1,29 +1,18 @@
-// Markdown tokens as React elements. Nothing in the text can run or load anything: raw HTML is shown
-// as the characters it is, an image is a link to it, and a link goes to http, https or mailto.
+// Markdown's blocks as React elements.
 
-import { Fragment, memo, useMemo } from "react";
+import { Fragment, memo, useEffect, useId, useMemo, useReducer, useRef } from "react";
+import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 import { useWords } from "../../words/words.js";
+import { alertOf, Alert } from "./alert.jsx";
+import { Blocks, definitionsIn } from "./blocks.js";
+import { Boundary, PlainText } from "./boundary.jsx";
 import { CodeBlock } from "./code.jsx";
 import { Diagram } from "./diagram.jsx";
-import { decodeEntities } from "./entities.js";
-import { lexer } from "./lexer.js";
+import { Definitions, NoteBack } from "./footnotes.jsx";
+import { withDetails } from "./html.js";
+import { deeper, flat, inline, isTooDeep } from "./inline.jsx";
 import { Formula } from "./math.jsx";
-
-const SAFE_URL = /^(?:https?:\/\/|mailto:)/i;
-
-function Link({ token, label }) {
-  const href = decodeEntities(token.href ?? "");
-  if (!SAFE_URL.test(href)) return token.raw;
-  return (
-    <a href={href} target="_blank" rel="noopener noreferrer nofollow">
-      {label}
-    </a>
-  );
-}
-
-function Image() {
-  return useWords()("markdown.image", "image");
-}
+import { orderOf, referredIn } from "./references.js";
 
 function Checkbox({ checked }) {
   const say = useWords();
@@ -31,116 +20,252 @@ function Checkbox({ checked }) {
   return <input type="checkbox" checked={checked} disabled readOnly aria-label={label} />;
 }
 
-const INLINE = {
-  text: (t) => (t.tokens ? inline(t.tokens) : decodeEntities(t.text)),
-  escape: (t) => t.text,
-  strong: (t) => <strong>{inline(t.tokens)}</strong>,
-  em: (t) => <em>{inline(t.tokens)}</em>,
-  del: (t) => <del>{inline(t.tokens)}</del>,
-  codespan: (t) => <code>{t.text}</code>,
-  br: () => <br />,
-  link: (t) => <Link token={t} label={inline(t.tokens)} />,
-  math: (t) => <Formula text={t.text} display={t.display} raw={t.raw} />,
-  image: (t) => <Link token={t} label={t.text || <Image />} />,
-  checkbox: (t) => <Checkbox checked={t.checked} />,
-};
-
-function inline(tokens) {
-  return (tokens ?? []).map((token, i) => {
-    const render = INLINE[token.type];
-    return <Fragment key={i}>{render ? render(token) : token.raw}</Fragment>;
-  });
-}
-
-function Heading({ token }) {
-  const Tag = `h${Math.min(6, token.depth + 1)}`; // the page's own heading is the first
+function Heading({ node, place }) {
+  const Tag = `h${Math.min(6, node.depth + 1)}`; // the page's own heading is the first
   return (
-    <Tag dir="auto" className={`md-h${token.depth}`}>
-      {inline(token.tokens)}
+    <Tag dir="auto" className={`md-h${node.depth}`}>
+      {inline(node.children, place)}
     </Tag>
   );
 }
 
-function List({ token }) {
-  const Tag = token.ordered ? "ol" : "ul";
+function List({ node, place }) {
+  const Tag = node.ordered ? "ol" : "ul";
+  const loose = node.spread || node.children.some((item) => item.spread);
   return (
-    <Tag start={token.ordered && token.start !== 1 ? token.start : undefined} dir="auto">
-      {token.items.map((item, i) => (
-        <Item key={i} token={item} />
+    <Tag start={node.ordered && node.start !== 1 ? node.start : undefined} dir="auto">
+      {node.children.map((item, i) => (
+        <Item key={i} node={item} loose={loose} depth={place.depth} growing={place.growing && i === node.children.length - 1} />
       ))}
     </Tag>
   );
 }
 
-const Item = memo(
-  function Item({ token }) {
-    return <li className={token.task ? "md-task" : undefined}>{blocks(token.tokens)}</li>;
+/** An item; in a list whose items stand close its paragraphs are plain lines. */
+const Item = memo(function Item({ node, loose, depth, growing }) {
+  const place = { depth: depth + 1, growing };
+  const box = node.checked == null ? null : <Checkbox checked={node.checked} />;
+  const [first, ...rest] = node.children;
+  const inside = box && loose && first?.type === "paragraph"; // the box stands in its line
+  return (
+    <li className={box ? "md-task" : undefined}>
+      {!inside && box}
+      {inside && (
+        <p dir="auto">
+          {box}
+          {inline(first.children, place)}
+        </p>
+      )}
+      {blocks(inside ? rest : node.children, place, loose)}
+    </li>
+  );
+});
+
+function Row({ node, tag: Tag, align, place }) {
+  return (
+    <tr>
+      {align.map((side, i) => (
+        <Tag key={i} dir="auto" style={side ? { textAlign: side } : undefined}>
+          {node.children[i] && inline(node.children[i].children, place)}
+        </Tag>
+      ))}
+    </tr>
+  );
+}
+
+const BodyRow = memo(
+  function BodyRow({ node, align, growing, depth }) {
+    return <Row node={node} tag="td" align={align} place={{ depth, growing }} />;
   },
-  (a, b) => a.token.raw === b.token.raw && a.token.loose === b.token.loose,
+  (a, b) => a.node === b.node && a.growing === b.growing && String(a.align) === String(b.align),
 );
 
-function Table({ token }) {
+function Table({ node, place }) {
   const say = useWords();
-  const cell = (Tag, c, i) => (
-    <Tag key={i} dir="auto" style={c.align ? { textAlign: c.align } : undefined}>
-      {inline(c.tokens)}
-    </Tag>
-  );
+  const [head, ...rows] = node.children;
   return (
     <div className="md-table" tabIndex={0} role="region" aria-label={say("markdown.table", "Table")}>
       <table>
         <thead>
-          <tr>{token.header.map((c, i) => cell("th", c, i))}</tr>
+          <Row node={head} tag="th" align={node.align} place={deeper(place)} />
         </thead>
-        <tbody>
-          {token.rows.map((row, r) => (
-            <tr key={r}>{row.map((c, i) => cell("td", c, i))}</tr>
-          ))}
-        </tbody>
+        {rows.length > 0 && (
+          <tbody>
+            {rows.map((row, i) => (
+              <BodyRow key={i} node={row} align={node.align} depth={place.depth + 1} growing={place.growing && i === rows.length - 1} />
+            ))}
+          </tbody>
+        )}
       </table>
     </div>
   );
 }
 
+function Code({ node, place }) {
+  const writing = node.open || place.growing;
+  if (node.lang === "mermaid" && !writing) return <Diagram text={node.value} />;
+  if (node.lang === "math" && !writing) return <Formula text={node.value} display raw={node.value} isBlock />;
+  return <CodeBlock lang={node.lang} text={node.value} />;
+}
+
+function BlockFormula({ node, place }) {
+  if (node.closed) return <Formula text={node.value} display raw={node.raw} isBlock />;
+  return place.growing ? <CodeBlock lang="tex" text={node.value} /> : <PlainText text={node.raw.trim()} />;
+}
+
+function Quote({ node, place }) {
+  const alert = alertOf(node);
+  if (alert) return <Alert kind={alert.kind}>{blocks(alert.children, deeper(place))}</Alert>;
+  return <blockquote dir="auto">{blocks(node.children, deeper(place))}</blockquote>;
+}
+
+/** <details>, whose blocks render once, too; and its <summary>, which is a line. */
+function Element({ node: { name: Tag, props, children }, place }) {
+  const inside = deeper(place);
+  if (Tag === "details")
+    return (
+      <details {...props} className="md-details" dir="auto">
+        {children.map((child, i) => (
+          <Block key={i} node={child} depth={inside.depth} growing={place.growing && i === children.length - 1} />
+        ))}
+      </details>
+    );
+  return (
+    <summary>
+      {children.map((child, i) => (
+        <Fragment key={i}>{child.type === "htmlText" ? inline(child.children, inside) : block(child, inside)}</Fragment>
+      ))}
+    </summary>
+  );
+}
+
 const BLOCK = {
-  space: () => null,
-  def: () => null,
-  hr: () => <hr />,
-  paragraph: (t) => <p dir="auto">{inline(t.tokens)}</p>,
-  text: (t) => (t.tokens ? inline(t.tokens) : decodeEntities(t.text)),
-  heading: (t) => <Heading token={t} />,
-  code: (t) => (t.lang === "mermaid" && !t.open ? <Diagram text={t.text} /> : <CodeBlock lang={t.lang} text={t.text} />),
-  "math-block": (t) => (t.open ? <CodeBlock lang="tex" text={t.text} /> : <Formula text={t.text} display raw={t.raw} />),
-  blockquote: (t) => <blockquote dir="auto">{blocks(t.tokens)}</blockquote>,
-  list: (t) => <List token={t} />,
-  table: (t) => <Table token={t} />,
-  html: (t) => <p className="md-html">{t.raw.trimEnd()}</p>,
+  thematicBreak: () => <hr />,
+  paragraph: (node, place) => <p dir="auto">{inline(node.children, place)}</p>,
+  heading: (node, place) => <Heading node={node} place={place} />,
+  code: (node, place) => <Code node={node} place={place} />,
+  formulaBlock: (node, place) => <BlockFormula node={node} place={place} />,
+  blockquote: (node, place) => <Quote node={node} place={place} />,
+  list: (node, place) => <List node={node} place={place} />,
+  table: (node, place) => <Table node={node} place={place} />,
+  htmlText: (node, place) => (
+    <p className="md-html" dir="auto">
+      {inline(node.children, place)}
+    </p>
+  ),
+  element: (node, place) => <Element node={node} place={place} />,
+  plain: (node) => <PlainText text={node.value} />,
 };
 
-function blocks(tokens) {
-  return (tokens ?? []).map((token, i) => {
-    const render = BLOCK[token.type];
-    return <Fragment key={i}>{render ? render(token) : inline([token])}</Fragment>;
+function block(node, place) {
+  if (isTooDeep(place)) return <p dir="auto">{flat(node)}</p>;
+  return BLOCK[node.type]?.(node, place) ?? null; // a definition shows nothing
+}
+
+function blocks(nodes, place, loose = true) {
+  const all = withDetails(nodes);
+  return all.map((node, i) => {
+    const here = { ...place, growing: place.growing && i === all.length - 1 };
+    return <Fragment key={i}>{!loose && node.type === "paragraph" ? inline(node.children, here) : block(node, here)}</Fragment>;
   });
 }
 
-/** One block; with the same source text it renders once. */
-export const Block = memo(
-  function Block({ token }) {
-    const render = BLOCK[token.type];
-    return render ? render(token) : inline([token]);
-  },
-  (a, b) => a.token.raw === b.token.raw && a.token.type === b.token.type && a.token.open === b.token.open,
-);
+/** One block; the same node renders once. */
+const Block = memo(function Block({ node, depth, growing }) {
+  return block(node, { depth, growing });
+});
 
-/** A whole text that will not change. */
-export const Markdown = memo(function Markdown({ text }) {
-  const tokens = useMemo(() => lexer((text ?? "").replaceAll("\r", "")).filter((t) => t.type !== "space"), [text]);
+function Notes({ name, notes, order }) {
+  const say = useWords();
+  if (!order.length) return null;
   return (
-    <div className="md">
-      {tokens.map((token, i) => (
-        <Block key={i} token={token} />
-      ))}
-    </div>
+    <section className="md-notes" aria-label={say("markdown.notes", "Footnotes")}>
+      <ol>
+        {order.map((label, i) => (
+          <li key={label} id={`${name}-note-${i + 1}`} dir="auto" tabIndex={-1}>
+            {blocks(notes.get(label).children, { depth: 1, growing: false })}
+            <NoteBack number={i + 1} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+/** `known`, and what the block that is being written defines. */
+function withNew(known, nodes, type) {
+  const fresh = nodes.filter((node) => node.type === type);
+  return fresh.length ? new Map([...fresh.map((node) => [normalizeIdentifier(node.identifier), node]), ...known]) : known;
+}
+
+function useDefinitions(name, source, open) {
+  const fresh = definitionsIn(open);
+  const links = withNew(source.links, fresh, "definition");
+  const notes = withNew(source.notes, fresh, "footnoteDefinition");
+  const labels = notes.size ? [...source.done.flatMap(({ labels }) => labels), ...referredIn(open)] : [];
+  const order = orderOf(labels, notes);
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the same labels are the same order
+  return useMemo(() => ({ name, links, notes, order }), [name, links, notes, order.join("\n")]);
+}
+
+/** What has been read of a text; `writing` whether more of it will come. */
+export function Body({ name, source, writing }) {
+  const open = source.open();
+  const known = useDefinitions(name, source, open);
+  const nodes = withDetails([...source.done.map(({ node }) => node), ...open]);
+  return (
+    <Definitions value={known}>
+      <div className="md" data-writing={writing || undefined}>
+        {nodes.map((node, i) => (
+          <Block key={i} node={node} depth={0} growing={open.length > 0 && i === nodes.length - 1} />
+        ))}
+        <Notes {...known} />
+      </div>
+    </Definitions>
+  );
+}
+
+const PIECE = 2000; // characters
+const AT_ONCE_MS = 16; // of each frame; a long text takes several
+
+/** Read on in `text` for some time; whether all of it is read. */
+function readOn(state, text, final) {
+  if (!text.startsWith(state.text)) Object.assign(state, { blocks: new Blocks(), read: 0, finished: false });
+  state.text = text;
+  const end = performance.now() + AT_ONCE_MS;
+  while (state.read < text.length && performance.now() < end) {
+    state.blocks.feed(text.slice(state.read, (state.read += PIECE)));
+    state.read = Math.min(state.read, text.length);
+  }
+  if (state.read < text.length) return false;
+  if (final && !state.finished) state.blocks.finish();
+  state.finished = final;
+  return true;
+}
+
+function Read({ text, final, name, costs }) {
+  const state = useRef(null);
+  const [, repaint] = useReducer((n) => n + 1, 0);
+  state.current ??= { blocks: new Blocks(), read: 0, text: "", finished: false };
+  const isRead = readOn(state.current, text, final);
+  useEffect(() => {
+    const frame = isRead ? 0 : requestAnimationFrame(repaint);
+    return () => cancelAnimationFrame(frame);
+  });
+  const body = <Body name={name} source={state.current.blocks} writing={!(final && isRead)} />;
+  if (costs) costs.current = state.current.blocks.cost;
+  return body;
+}
+
+/**
+ * A text, as far as it goes; `final` says that no more of it comes, `name` is told apart from every other on the
+ * page. If it cannot be drawn it is shown as it is written.
+ */
+export const Markdown = memo(function Markdown({ text = "", final = true, name, costs }) {
+  const id = useId();
+  return (
+    <Boundary text={text}>
+      <Read text={text ?? ""} final={final} name={name || id} costs={costs} />
+    </Boundary>
   );
 });

@@ -2,8 +2,12 @@
 
 import { memo, useEffect, useReducer } from "react";
 
+const LONGEST = 10_000; // characters
+const CHEMISTRY = /\\(?:ce|pu)\b/;
+
 let katex = null; // the library, once it is there
 let coming = null;
+let chemistry = null; // its extension for \ce and \pu
 
 function load() {
   coming ??= Promise.all([import("katex"), import("katex/dist/katex.min.css")])
@@ -11,6 +15,8 @@ function load() {
     .catch(() => (coming = null)); // out of reach: the next formula tries again
   return coming;
 }
+
+const loadChemistry = () => (chemistry ??= load().then(() => import("katex/contrib/mhchem")).catch(() => (chemistry = null)));
 
 /** Nothing in a formula can run, load or link anything (`trust`), and none can grow without end. */
 function typeset(text, display) {
@@ -22,15 +28,17 @@ function typeset(text, display) {
 }
 
 /** `raw`, the source, stands there until it is typeset, and for good where it cannot be. */
-export const Formula = memo(function Formula({ text, display = false, raw }) {
+export const Formula = memo(function Formula({ text, display = false, raw, isBlock = false }) {
   const [, repaint] = useReducer((n) => n + 1, 0);
+  const needsChemistry = CHEMISTRY.test(text);
   useEffect(() => {
     let here = true;
-    if (!katex) load().then(() => here && repaint());
+    const needed = needsChemistry ? loadChemistry() : katex ? null : load();
+    needed?.then(() => here && repaint());
     return () => (here = false);
-  }, []);
-  const html = katex && typeset(text, display);
-  if (!html) return <code className="formula">{raw.trim()}</code>;
-  const Tag = display ? "div" : "span";
-  return <Tag className="formula" dir="ltr" tabIndex={display ? 0 : undefined} dangerouslySetInnerHTML={{ __html: html }} />;
+  }, [needsChemistry]);
+  const html = katex && text.length <= LONGEST ? typeset(text, display) : null;
+  const Tag = isBlock ? "div" : "span";
+  if (!html) return <Tag className="formula"><code dir="ltr">{raw.trim()}</code></Tag>;
+  return <Tag className={display ? "formula display" : "formula"} dir="ltr" tabIndex={display ? 0 : undefined} dangerouslySetInnerHTML={{ __html: html }} />;
 });

@@ -3,10 +3,10 @@
 // When the part is finished `text` holds all of it and the rest is shown at the same pace: nothing is
 // re-typed and nothing jumps.
 
-import { useEffect, useLayoutEffect, useReducer, useRef } from "react";
+import { useCallback, useContext, useLayoutEffect, useReducer, useRef, useSyncExternalStore } from "react";
+import { StateStoreContext } from "$/utils/context-registry";
 import { useAnnouncer } from "./announce.jsx";
-import { Blocks } from "./blocks.js";
-import { Block } from "./markdown.jsx";
+import { Markdown } from "./markdown.jsx";
 import { Reveal } from "./reveal.js";
 import { showsKey } from "./typing.js";
 
@@ -21,24 +21,12 @@ const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)"
  * the same, the old one stays, so that what has been read is not typed once more.
  */
 function fresh(run, lost = null) {
-  return { reveal: new Reveal(run), blocks: new Blocks(), fed: 0, asked: -1, finished: false, lost };
+  return { reveal: new Reveal(run), asked: -1, lost };
 }
 
 /** Whether the text of the attempt before still stands for the new one. */
 function repeats({ reveal, lost }) {
   return lost !== null && lost.reveal.shown > reveal.have && lost.reveal.text.startsWith(reveal.text);
-}
-
-function render(state, live) {
-  const { reveal, blocks } = state;
-  if (reveal.shown > state.fed) {
-    blocks.feed(reveal.text.slice(state.fed, reveal.shown));
-    state.fed = reveal.shown;
-  }
-  if (!live && !reveal.pending && !state.finished) {
-    blocks.finish();
-    state.finished = true;
-  }
 }
 
 /** The new text says something else, or more: what was read of the old one counts as read. */
@@ -69,27 +57,37 @@ function take(state, { run, text, live, feed, offset, chunk, onGap }) {
   return next;
 }
 
-export function StreamMarkdown(props) {
-  const { run, text, live, feed, offset, chunk } = props;
+const NOTHING = {};
+
+/** The newest piece that the server sent into the state of that name; what is not live does not look. */
+function usePiece(source, live) {
+  const store = useContext(StateStoreContext);
+  const subscribe = useCallback((listener) => (live ? store.subscribe(source, listener) : () => {}), [store, source, live]);
+  const read = () => (live && store.getSnapshot(source)) || NOTHING;
+  const { run_rx_state_: feed, offset_rx_state_: offset, chunk_rx_state_: chunk } = useSyncExternalStore(subscribe, read, () => NOTHING);
+  return { feed, offset, chunk };
+}
+
+export function StreamMarkdown({ name, run, text, live, source, onGap }) {
+  const { feed, offset, chunk } = usePiece(source, live);
   const state = useRef(null);
   const frame = useRef(0);
   const advanced = useRef(0); // when more was last shown
+  const costs = useRef(0); // how long the text that is shown takes to parse, in milliseconds
   const [, repaint] = useReducer((n) => n + 1, 0);
 
   useLayoutEffect(() => {
     if (!state.current?.reveal.pending) advanced.current = performance.now();
-    state.current = take(state.current, props);
-    render(state.current, live);
+    state.current = take(state.current, { run, text, live, feed, offset, chunk, onGap });
     repaint();
     const step = (now) => {
       frame.current = 0;
-      const { reveal, blocks } = state.current;
+      const { reveal } = state.current;
       if (!reveal.pending) return;
       frame.current = requestAnimationFrame(step);
-      if (now - advanced.current < blocks.cost * RESTRAINT || showsKey(now)) return;
+      if (now - advanced.current < costs.current * RESTRAINT || showsKey(now)) return;
       reveal.advance(now - advanced.current);
       advanced.current = now;
-      render(state.current, live);
       repaint();
     };
     if (state.current.reveal.pending) frame.current = requestAnimationFrame(step);
@@ -98,21 +96,7 @@ export function StreamMarkdown(props) {
   }, [run, text, live, feed, offset, chunk]);
 
   useAnnouncer(state.current?.reveal.text ?? "", live);
-  const { done, open } = content(state.current);
+  const { reveal } = state.current?.lost ?? state.current ?? {};
   const writing = live || Boolean(state.current?.reveal.pending);
-  return (
-    <div className="md" data-shown={state.current?.reveal.shown ?? 0} data-writing={writing || undefined}>
-      {done.map((token, i) => (
-        <Block key={i} token={token} />
-      ))}
-      {open.map((token, i) => (
-        <Block key={done.length + i} token={token} />
-      ))}
-    </div>
-  );
-}
-
-function content(state) {
-  const shown = state?.lost ?? state;
-  return shown ? { done: shown.blocks.done, open: shown.blocks.open() } : { done: [], open: [] };
+  return <Markdown name={name} text={reveal?.text.slice(0, reveal.shown) ?? ""} final={!writing} costs={costs} />;
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from chat_app.settings import Settings
 from chat_app.state import OpenThread, Stream, ThreadList
 from chat_app.state.service import Service, opened
 from tests.chat_app.support import Serve, Tab
+from tests.tools.markdown import Scripts
 
 
 @pytest.fixture
@@ -40,3 +43,15 @@ async def tab() -> Tab:
     return Tab(
         await root.get_state(OpenThread), await root.get_state(Stream), await root.get_state(ThreadList)
     )
+
+
+@pytest.fixture(scope="session")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Scripts:
+    """Lay out the page's markdown with the npm packages that it and its references need."""
+    scripts = Scripts(tmp_path_factory.mktemp("markdown"))
+    try:
+        scripts.install()
+    except subprocess.SubprocessError as error:
+        said = f"the npm registry does not answer: {error} {getattr(error, 'stderr', '')}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(said)
+    return scripts

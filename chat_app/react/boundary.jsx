@@ -1,0 +1,29 @@
+// What goes wrong while a text is drawn stays with that text: it is shown as it is written.
+
+import { Component } from "react";
+
+export class Boundary extends Component {
+  state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  componentDidCatch(error) {
+    console.info("A text is shown as it is written:", error);
+  }
+
+  render() {
+    if (!this.state.failed) return this.props.children;
+    return this.props.fallback ?? <PlainText text={this.props.text} />;
+  }
+}
+
+/** A text as it is written. */
+export function PlainText({ text }) {
+  return (
+    <div className="md-plain" dir="auto">
+      {text}
+    </div>
+  );
+}

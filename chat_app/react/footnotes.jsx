@@ -1,0 +1,45 @@
+// What the parts of a message know of each other: where its links lead, and which number a footnote has.
+
+import { createContext, useContext } from "react";
+import { normalizeIdentifier } from "micromark-util-normalize-identifier";
+import { useWords } from "../../words/words.js";
+
+export const Definitions = createContext({ name: "", links: new Map(), notes: new Map(), order: [] });
+
+/** The definition of a link. */
+export const useDefinition = (label) => useContext(Definitions).links.get(normalizeIdentifier(label));
+
+// The address names the message that is read; so a link within one moves the view and leaves the address.
+function leadTo(event, selector) {
+  event.preventDefault();
+  const place = event.currentTarget.closest(".md").querySelector(selector);
+  place?.scrollIntoView({ block: "center" });
+  place?.focus({ preventScroll: true });
+}
+
+/** The number of a footnote, which leads to it. */
+export function NoteLink({ label, isPlain = false }) {
+  const say = useWords();
+  const { name, order } = useContext(Definitions);
+  const number = order.indexOf(normalizeIdentifier(label)) + 1;
+  if (isPlain || !number) return <sup>{number || label}</sup>;
+  const id = `${name}-note-${number}`;
+  return (
+    <sup className="md-note">
+      <a href={`#${id}`} data-note={number} aria-label={say("markdown.note", "Footnote {number}", { number })} onClick={(event) => leadTo(event, `#${CSS.escape(id)}`)}>
+        {number}
+      </a>
+    </sup>
+  );
+}
+
+/** The way from a footnote back to where it is referred to. */
+export function NoteBack({ number }) {
+  const say = useWords();
+  const label = say("markdown.note_back", "Back to reference {number}", { number });
+  return (
+    <a href="#" className="md-note-back" aria-label={label} title={label} onClick={(event) => leadTo(event, `[data-note="${number}"]`)}>
+      ↩
+    </a>
+  );
+}

@@ -1,0 +1,59 @@
+// Which dollars and brackets hold a formula: the rules, as functions of the text alone.
+//
+// A single dollar follows pandoc's rule (https://pandoc.org/MANUAL.html#math): what opens touches what
+// follows it, what closes touches what comes before. Prices, shell variables and prose that happen to fit
+// are told apart below. \(…\) and \[…\] are escapes in CommonMark and formulas in what models write.
+
+const TEX = /[\\^_{}=+<>]/;
+const WORD = /[\s(][A-Za-z]{2,}(?=[\s,.;:)!?]|$)/g; // inside a formula words stand in \text{…}
+const NUMBERS = /^[\d\s,.;–—-]*$/; // \[1, 2\] is a citation
+const PROSE = /^\s+(?:[A-Za-z]{2,}[\s,]*)+$/; // "between $$ and $$$" speaks of prices
+const MEANS = /[\p{L}\p{N}]|\\[A-Za-z]/u;
+
+/** Whether `content`, found between two single dollars, reads like prose, a price or a program. */
+function isProse(content) {
+  if (content.includes('"') || content.startsWith("('")) return true;
+  if (TEX.test(content)) return false;
+  const words = content.match(WORD)?.length ?? 0;
+  return words >= (/^\d/.test(content) ? 1 : 2);
+}
+
+const RULES = {
+  $: (content, next) => !/^\s|\s$/.test(content) && !/[\d{$_]/.test(next) && !isProse(content),
+  $$: (content, next) => next !== "$" && !PROSE.test(content),
+  "\\(": (content) => !NUMBERS.test(content),
+  "\\[": (content, next) => !NUMBERS.test(content) && !/[([:]/.test(next), // \[text\](address) is a link shown as source
+};
+
+/** Whether `content` between `opener` and its counterpart is a formula; `next` is the character after it, or "". */
+export const isFormula = (opener, content, next) => MEANS.test(content) && RULES[opener](content, next);
+
+/** Whether a letter may follow the closing dollar: the $n$th, but not $first$last. */
+export const takesSuffix = (content) => /^[A-Za-z]$/.test(content) || TEX.test(content);
+
+const LONGEST = 100; // lines: dollars that nothing closes must not hold back the rest
+const CLOSER = /(\$\$|\\\])[.,;:!]?[ \t]*$/;
+
+/**
+ * Which lines of `source` close a block formula. A block begins only where one of the next hundred lines
+ * closes it, or while those have not come yet (`growing`).
+ */
+export function closers(source, growing) {
+  if (!/\$\$|\\\[/.test(source)) return () => false;
+  const lines = source.split("\n").map((line) => CLOSER.exec(line)?.[1]);
+  return (line, closer) => {
+    const end = Math.min(lines.length, line + LONGEST);
+    for (let at = line; at < end; at++) if (lines[at] === closer) return true;
+    return growing && end === lines.length;
+  };
+}
+
+/** The parts of a formula's source: what is typeset, whether on a line of its own, and whether it has an end. */
+export function readFormula(raw) {
+  const opener = raw[0] === "$" && raw[1] !== "$" ? "$" : raw.slice(0, 2);
+  const closer = { $: "$", $$: "$$", "\\(": "\\)", "\\[": "\\]" }[opener];
+  const rest = raw.slice(opener.length).trimEnd();
+  const [, value, mark] = new RegExp(`^([^]*?)(?:${closer.replace(/[$\\\])]/g, "\\$&")})([.,;:!]?)$`).exec(rest) ?? [];
+  if (value === undefined) return { value: rest.trim(), display: true, closed: false, raw };
+  return { value: value.trim() + mark, display: opener === "$$" || opener === "\\[", closed: true, raw };
+}

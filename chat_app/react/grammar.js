@@ -1,0 +1,85 @@
+// Markdown's grammar on the page: CommonMark, GitHub's extensions, formulas, and emphasis and addresses
+// beside Chinese, Japanese and Korean. https://spec.commonmark.org https://github.github.com/gfm
+
+import { fromMarkdown } from "mdast-util-from-markdown";
+import { gfmAutolinkLiteralFromMarkdown } from "mdast-util-gfm-autolink-literal";
+import { gfmFootnoteFromMarkdown } from "mdast-util-gfm-footnote";
+import { gfmStrikethroughFromMarkdown } from "mdast-util-gfm-strikethrough";
+import { gfmTableFromMarkdown } from "mdast-util-gfm-table";
+import { gfmTaskListItemFromMarkdown } from "mdast-util-gfm-task-list-item";
+import { cjkFriendlyExtension } from "micromark-extension-cjk-friendly";
+import { gfmStrikethroughCjkFriendly } from "micromark-extension-cjk-friendly-gfm-strikethrough";
+import { gfmFootnote } from "micromark-extension-gfm-footnote";
+import { gfmTable } from "micromark-extension-gfm-table";
+import { gfmTaskListItem } from "micromark-extension-gfm-task-list-item";
+import { combineExtensions } from "micromark-util-combine-extensions";
+import { addressSyntax } from "./addresses.js";
+import { formulaNodes, formulaSyntax } from "./formula_syntax.js";
+import { closers } from "./formulas.js";
+
+const { enter, exit } = gfmAutolinkLiteralFromMarkdown(); // without its second look at the text, which knows no CJK
+
+const GITHUB = combineExtensions([
+  gfmFootnote(),
+  gfmTable(),
+  gfmTaskListItem(),
+  cjkFriendlyExtension(),
+  gfmStrikethroughCjkFriendly({ singleTilde: false }),
+]);
+const NODES = [
+  { enter, exit },
+  gfmFootnoteFromMarkdown(),
+  gfmStrikethroughFromMarkdown(),
+  gfmTableFromMarkdown(),
+  gfmTaskListItemFromMarkdown(),
+  formulaNodes,
+];
+
+const STAR = 42;
+const LINE = 95;
+const MOST_MARKS = 32; // of emphasis in a row: pairing more of them takes the cube of their number
+
+/** A row of stars or lines that is too long for emphasis, as text. */
+function tokenizeRow(effects, ok, nok) {
+  let count = 0;
+  const row = (code) => {
+    if (code === STAR || code === LINE) {
+      count += 1;
+      effects.consume(code);
+      return row;
+    }
+    effects.exit("data");
+    return count > MOST_MARKS ? ok(code) : nok(code);
+  };
+  return (code) => {
+    effects.enter("data");
+    return row(code);
+  };
+}
+const ROW = { name: "row", tokenize: tokenizeRow };
+const ROWS = { text: { [STAR]: ROW, [LINE]: ROW } };
+
+/** Link and footnote labels that are defined outside of the text. */
+function known({ links, notes }) {
+  function tokenize(effects, ok, nok) {
+    const { parser } = this;
+    if (!parser.knowsMore) {
+      parser.knowsMore = true;
+      parser.defined.push(...links);
+      (parser.gfmFootnotes ??= []).push(...notes);
+    }
+    return nok;
+  }
+  const looking = { name: "known", tokenize };
+  return links.length || notes.length ? [{ text: { 91: looking, 93: looking } }] : [];
+}
+
+/**
+ * The blocks of a text, as mdast nodes with positions (https://github.com/syntax-tree/mdast). `defined` holds
+ * labels that other texts of the message define; `growing` says that more of this one may come.
+ */
+export function parse(text, defined = { links: [], notes: [] }, growing = false) {
+  const formulas = /[$\\]/.test(text) ? [formulaSyntax(closers(text, growing))] : [];
+  const extensions = [GITHUB, ROWS, ...addressSyntax(text), ...formulas, ...known(defined)];
+  return fromMarkdown(text, { extensions, mdastExtensions: NODES }).children;
+}

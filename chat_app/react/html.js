@@ -1,0 +1,136 @@
+// The HTML that is shown as what it means: a fixed list of elements, without attributes but the two below.
+// Everything else stays the text that it is, and so does an element that is not closed where it began.
+
+import { decodeNamedCharacterReference } from "decode-named-character-reference";
+
+const VOID = new Set(["br", "wbr"]);
+const INLINE = new Set([
+  ..."abbr b bdi cite code del dfn em i ins kbd mark q rp rt ruby s samp small strike strong sub sup u var".split(" "),
+  ...VOID,
+]);
+const ATTRIBUTE = { abbr: "title", details: "open" };
+const TAG = /<(\/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z_:][\w.:-]*(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?)*)\s*(\/?)>/g;
+const REFERENCE = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z][a-z0-9]{1,31}));/gi;
+
+function characterOf(whole, decimal, hex, name) {
+  if (name) return decodeNamedCharacterReference(name) || whole;
+  const code = decimal ? Number(decimal) : parseInt(hex, 16);
+  return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+}
+
+/** What a piece of HTML says, without its tags. */
+const decoded = (text) => text.replace(REFERENCE, characterOf);
+
+function propsOf(name, attributes) {
+  const key = ATTRIBUTE[name];
+  const match = key && new RegExp(`\\s${key}(?:\\s*=\\s*(?:"([^"]*)"|'([^']*)'|(\\S+)))?`, "i").exec(attributes);
+  if (!match) return {};
+  return key === "open" ? { open: true } : { title: decoded(match[1] ?? match[2] ?? match[3] ?? "") };
+}
+
+/** The pieces of some HTML: { name, closes, props, raw } of tags, { text } of what stands between them. */
+function piecesOf(html) {
+  const pieces = [];
+  let from = 0;
+  for (const { 0: raw, 1: slash, 2: tag, 3: attributes, index } of html.matchAll(TAG)) {
+    if (index > from) pieces.push({ text: html.slice(from, index) });
+    const name = tag.toLowerCase();
+    pieces.push({ name, closes: slash === "/", props: propsOf(name, attributes), raw });
+    from = index + raw.length;
+  }
+  if (from < html.length) pieces.push({ text: html.slice(from) });
+  return pieces;
+}
+
+const textNode = (value) => ({ type: "text", value });
+
+/** Pairs tags: what is put between an opening and its closing one becomes the children of an element. */
+class Tree {
+  constructor(names, isOpenEnded, asText = textNode) {
+    Object.assign(this, { names, isOpenEnded, asText, root: [], stack: [] });
+  }
+  get top() {
+    return this.stack.at(-1)?.node.children ?? this.root;
+  }
+  put(node) {
+    this.top.push(node);
+  }
+  tag({ name, closes, props, raw }) {
+    const known = this.names.has(name);
+    if (known && VOID.has(name) && !closes) this.put({ type: "element", name, props, children: [] });
+    else if (known && !VOID.has(name) && !closes) this.stack.push({ node: { type: "element", name, props, children: [] }, raw });
+    else if (known && closes && this.stack.some(({ node }) => node.name === name)) this.close(name);
+    else this.put(this.asText(raw));
+  }
+  close(name) {
+    for (let closed = ""; closed !== name; ) {
+      const { node, raw } = this.stack.pop();
+      closed = node.name;
+      if (closed === name || this.isOpenEnded) this.put(node);
+      else this.spill(node, raw);
+    }
+  }
+  /** What was not closed is text, and what follows it stands beside it. */
+  spill(node, raw) {
+    this.top.push(this.asText(raw), ...node.children);
+  }
+  end() {
+    while (this.stack.length) {
+      const { node, raw } = this.stack.pop();
+      if (this.isOpenEnded) this.put(node);
+      else this.spill(node, raw);
+    }
+    return this.root;
+  }
+}
+
+/** Nodes of a paragraph, with elements in place of their tags; while it is `growing` one that is open will be closed. */
+export function withElements(nodes, growing = false) {
+  if (!nodes.some(({ type }) => type === "html")) return nodes;
+  const tree = new Tree(INLINE, growing);
+  for (const node of nodes) {
+    const [piece] = node.type === "html" ? piecesOf(node.value) : [];
+    if (piece?.name) tree.tag(piece);
+    else tree.put(node.type === "html" ? textNode(node.value) : node);
+  }
+  return tree.end();
+}
+
+/** A block of HTML: the tags of elements that are blocks, and the text between them, line by line as it stands. */
+function blockPieces(html) {
+  const found = [];
+  let text = null;
+  for (const piece of piecesOf(html)) {
+    if (SPANNING.has(piece.name) || piece.name === "hr") {
+      found.push({ piece });
+      text = null;
+    } else {
+      if (!text) found.push((text = { type: "htmlText", children: [] }));
+      text.children.push(piece.name ? { type: "html", value: piece.raw } : textNode(decoded(piece.text)));
+    }
+  }
+  return found.filter(({ children }) => !children || children.some(({ value }) => value.trim()));
+}
+
+const SPANNING = new Set(["details", "summary"]);
+const line = (raw) => ({ type: "htmlText", children: [textNode(raw)] });
+
+/** Put one piece of a block of HTML into the tree of the blocks. */
+function place(tree, each) {
+  const { piece } = each;
+  if (!piece) tree.put(each);
+  else if (piece.name === "hr") tree.put({ type: "thematicBreak" });
+  else if (piece.name === "summary" && !piece.closes && tree.stack.at(-1)?.node.name !== "details") tree.put(line(piece.raw));
+  else tree.tag(piece);
+}
+
+/** Blocks, with <details>, its <summary> and <hr> in place of their tags; what of them is not closed goes to the end. */
+export function withDetails(nodes) {
+  if (!nodes.some(({ type }) => type === "html")) return nodes;
+  const tree = new Tree(SPANNING, true, line);
+  for (const node of nodes) {
+    if (node.type === "html") blockPieces(node.value).forEach((each) => place(tree, each));
+    else tree.put(node);
+  }
+  return tree.end();
+}

@@ -1,0 +1,27 @@
+// How deep a text may be nested. A line that begins with a thousand marks of quotes and lists, or further to the
+// right than anybody reads, takes a parser minutes and a page its stack; what goes beyond is text.
+
+const DEEPEST = 20; // marks of lists and quotes in a row
+const FAR = 2 * DEEPEST; // columns before such a mark
+
+const MARK = /[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?=[ \t]))/y;
+const FAR_MARK = new RegExp(`^[ \\t]{${FAR + 1},}(?=>|(?:[-+*]|\\d{1,9}[.)])[ \\t])`, "gm");
+const ROW = new RegExp(`^(?:[ \\t]*(?:>|(?:[-+*]|\\d{1,9}[.)])(?=[ \\t]))){${DEEPEST + 1}}`, "m");
+
+/** The line, with its first mark that is one too many escaped. */
+function boundLine(line) {
+  let at = 0;
+  for (let marks = 0; marks < DEEPEST; marks++) {
+    MARK.lastIndex = at;
+    if (!MARK.test(line)) return line;
+    at = MARK.lastIndex;
+  }
+  MARK.lastIndex = at;
+  return MARK.test(line) ? line.slice(0, at) + line.slice(at).replace(/[-+*>.)]/, "\\$&") : line;
+}
+
+/** Whole lines, none of which is nested deeper than a page can show. */
+export function bounded(lines) {
+  const near = lines.replace(FAR_MARK, " ".repeat(FAR));
+  return ROW.test(near) ? near.split("\n").map(boundLine).join("\n") : near;
+}

