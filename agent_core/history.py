@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from agent_core.messages import Message, Part, is_tool_part, text_of, tool_name
+from agent_core.messages import Message, Part, attachment_id, is_tool_part, text_of, tool_name
 
 NO_OUTCOME = "Error: this call has no recorded outcome; it may or may not have taken effect."
 """What the model is told of a dangling call."""
@@ -159,8 +159,7 @@ def _call(part: Part) -> Provider:
 def _outcome(part: Part) -> Provider | None:
     state = part.get("state")
     if state == "output-available":
-        output = part.get("output")
-        content = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+        content = _output(part.get("output"))
     elif state == "output-error":
         content = f"Error: {str(part.get('errorText') or '').removeprefix('Error: ') or 'the tool failed.'}"
     elif state == "output-denied":
@@ -170,6 +169,30 @@ def _outcome(part: Part) -> Provider | None:
     else:
         return None
     return {"role": "tool", "tool_call_id": str(part.get("toolCallId")), "content": content}
+
+
+def _output(output: Any) -> str | list[Provider]:
+    """Return a result as text; one with pictures as a list: the text, then each picture by its address."""
+    pictures: list[Provider] = []
+    shown = _without_pictures(output, pictures)
+    text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
+    return [{"type": "text", "text": text}, *pictures] if pictures else text
+
+
+def _without_pictures(value: Any, pictures: list[Provider]) -> Any:
+    """Return a result in which pictures that are kept as files have no address, and add them to `pictures`."""
+    if isinstance(value, list):
+        return [_without_pictures(item, pictures) for item in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, Any]", value)
+    if isinstance(fields.get("content"), list):
+        return {**fields, "content": _without_pictures(fields["content"], pictures)}
+    url = fields.get("url")
+    if fields.get("type") != "image" or not isinstance(url, str) or attachment_id(url) is None:
+        return fields
+    pictures.append({"type": "image_url", "image_url": {"url": url}})
+    return {key: item for key, item in fields.items() if key != "url"}
 
 
 def _content(parts: Sequence[Part]) -> str | list[Provider]:

@@ -18,8 +18,9 @@ from agent_core.gate import clean_text
 from agent_core.logs import get_logger
 from agent_core.redaction import hide_secrets
 from agent_core.store import approvals, outcomes, timeouts
+from agent_core.store.files import StoredFile
 from agent_core.store.waiting import Waiting, waiting
-from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments
+from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments, take_pictures
 
 _log = get_logger(__name__)
 _ASKED = 50  # threads with one call id that the authorization is asked about, at the most
@@ -38,7 +39,9 @@ class ToolCallMethods(ApiBase):
             ToolCallFinishedError: it has its outcome, or still waits for approval.
             ValidationError: the result is not JSON, or too long.
         """
-        await self._outcome(ctx, tool_call_id, thread_id, encode_result(result), None)
+        taken = take_pictures(result)
+        pictures = [StoredFile(each.id, each.media_type, each.data) for each in taken.pictures]
+        await self._outcome(ctx, tool_call_id, thread_id, encode_result(taken.result), None, pictures)
 
     async def add_tool_error(
         self, tool_call_id: str, error: str, *, thread_id: str | None = None, ctx: CallContext | None = None
@@ -60,9 +63,12 @@ class ToolCallMethods(ApiBase):
         thread_id: str | None,
         output: str | None,
         error: str | None,
+        pictures: Sequence[StoredFile] = (),
     ) -> None:
         thread_id = await self._locate(ctx, call_id, thread_id)
-        await self.runtime.writer.run(outcomes.finish_from_outside, call_id, thread_id, output, error)
+        await self.runtime.writer.run(
+            outcomes.finish_from_outside, call_id, thread_id, output, error, pictures
+        )
 
     async def _locate(self, ctx: CallContext | None, call_id: str, thread_id: str | None) -> str:
         """Return the thread of a call that the caller may touch."""

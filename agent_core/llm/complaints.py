@@ -60,6 +60,8 @@ def refuses_file(error: ModelError) -> bool:
     if error.kind in _OTHER_KINDS or error.kind == "context_window_exceeded":
         return False
     words = str(error)
+    if error.status == 413:  # too many bytes, which files are
+        return True
     return bool(_FILE.search(words) or _TEXT_ONLY.search(words))
 
 

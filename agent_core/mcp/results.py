@@ -15,8 +15,9 @@ _LINK = ("type", "uri", "name", "title", "description", "mimeType", "size")
 def outcome(result: CallToolResult) -> Any:
     """Return a tool's result as plain JSON.
 
-    Structured content comes first; what is no text stands beside it. Text alone is a string. Binary
-    content of more than a few KB is described by its type and size and not kept.
+    Structured content comes first; what is no text stands beside it. Text alone is a string. A picture keeps
+    its data, which `take_pictures` makes a file of; other binary content of more than a few KB is described
+    by its type and size and not kept.
 
     Raises:
         ToolServerError: the server says that the tool failed; in the server's words.
@@ -37,12 +38,16 @@ def outcome(result: CallToolResult) -> Any:
 def _block(block: ContentBlock) -> dict[str, Any]:
     if block.type == "text":
         return {"type": "text", "text": block.text}
-    if block.type == "image" or block.type == "audio":
-        return {"type": block.type, "mimeType": block.mime_type, **_binary(block.data)}
+    if block.type == "image":
+        return {"type": "image", "mimeType": block.mime_type, "data": block.data}
+    if block.type == "audio":
+        return {"type": "audio", "mimeType": block.mime_type, **_binary(block.data)}
     if block.type == "resource_link":
         fields = block.model_dump(mode="json", by_alias=True, exclude_none=True)
         return {key: fields[key] for key in _LINK if key in fields}
     found = block.resource
+    if isinstance(found, BlobResourceContents) and (found.mime_type or "").startswith("image/"):
+        return {"type": "image", "uri": str(found.uri), "mimeType": found.mime_type, "data": found.blob}
     inner = _binary(found.blob) if isinstance(found, BlobResourceContents) else {"text": found.text}
     kind = {"mimeType": found.mime_type} if found.mime_type else {}
     return {"type": "resource", "uri": str(found.uri), **kind, **inner}
@@ -50,4 +55,6 @@ def _block(block: ContentBlock) -> dict[str, Any]:
 
 def _binary(base64: str) -> dict[str, Any]:
     size = len(base64) * 3 // 4 - base64[-2:].count("=")
-    return {"bytes": size, "data": base64} if len(base64) <= _KEPT else {"bytes": size}
+    if len(base64) <= _KEPT:
+        return {"bytes": size, "data": base64}
+    return {"bytes": size, "leftOut": "It is too long, and no text."}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from agent_core.agent import AnyAgent
@@ -20,12 +20,13 @@ from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
 from agent_core.store import calls, outcomes, timeouts
 from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
+from agent_core.store.files import StoredFile
 from agent_core.store.rows import load, timeout_key, tool_key
 from agent_core.store.tx import Tx
 from agent_core.store.writer import Writer
 from agent_core.suspects import Suspicion
 from agent_core.timeline import IN_DOUBT
-from agent_core.tools import Tool, ToolContext, check_timeout, encode_result, execute
+from agent_core.tools import Tool, ToolContext, check_timeout, encode_result, execute, take_pictures
 
 R = TypeVar("R")
 _log = get_logger(__name__)
@@ -129,7 +130,8 @@ class ToolRunner:
         try:
             with self._watched(call):
                 result = await execute(tool, call.input, context)
-            output = None if tool.kind == "async" else encode_result(result)
+            taken = take_pictures(result)
+            output = None if tool.kind == "async" else encode_result(taken.result)
         except FenceLost:
             raise
         except Exception as error:
@@ -139,7 +141,8 @@ class ToolRunner:
         if output is None:
             await self._insist(call.thread_id, timeouts.hand_over, call, tool.timeout)
         else:
-            await self._end(call, output=output, suspicion=call.suspicion)
+            pictures = [StoredFile(each.id, each.media_type, each.data) for each in taken.pictures]
+            await self._end(call, output=output, suspicion=call.suspicion, pictures=pictures)
 
     async def _retry_or_end(self, call: ClaimedCall, tool: Tool, error: Exception) -> None:
         delay = tool.retry.delay(call.attempt, error) if tool.retry is not None else None
@@ -198,6 +201,7 @@ class ToolRunner:
         output: str | None = None,
         error: str | None = None,
         suspicion: Suspicion | None = None,
+        pictures: Sequence[StoredFile] = (),
     ) -> None:
         await self._insist(
             call.thread_id,
@@ -209,6 +213,7 @@ class ToolRunner:
             attempt=call.attempt,
             timed=output is None,  # an action tool's has none
             suspicion=suspicion,
+            pictures=pictures,
         )
         crash_point("tool.commit.after")
         if error is not None:

@@ -86,6 +86,13 @@ def keep(tx: Tx, file: StoredFile, user_id: str | None) -> None:
     tx.do(_KEEP, thread_id=waiting_with(user_id), created_at=tx.now, **values)
 
 
+def put(tx: Tx, thread_id: str, files: Iterable[StoredFile]) -> None:
+    """Give a thread files that nobody has sent: a tool has made them."""
+    for file in files:
+        values = {"id": file.id, "media_type": file.media_type, "data": file.data}
+        tx.do(_KEEP, thread_id=thread_id, created_at=tx.now, **values)
+
+
 def take(tx: Tx, holder: str, parts: Iterable[Part], sources: Mapping[str, str]) -> None:
     """Give a thread, or a schedule, the files that parts of its new message name.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -11,8 +11,9 @@ from agent_core.errors import ToolCallFinishedError
 from agent_core.faults import crash_point
 from agent_core.messages import Chunk
 from agent_core.states import OPEN_CALLS, CallStatus
-from agent_core.store import deltas, suspects
+from agent_core.store import deltas, files, suspects
 from agent_core.store.calls import ClaimedCall, FenceLost, advance, ask_advance, locate, move
+from agent_core.store.files import StoredFile
 from agent_core.store.rows import CALL, LIST_FEED, P, load, timeout_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
@@ -43,6 +44,7 @@ def finish(
     attempt: int | None = None,
     timed: bool = True,
     suspicion: Suspicion | None = None,
+    pictures: Sequence[StoredFile] = (),
 ) -> str:
     """Give a call its one outcome, and wake the next model step if it was the last one open.
 
@@ -55,6 +57,7 @@ def finish(
         attempt: the fence of the worker that ran it; None: the outcome comes from outside.
         timed: whether the call may have a timeout, which ends with it.
         suspicion: what was held against the call, if its end clears it.
+        pictures: files that the result names.
 
     Returns:
         the thread's status after it.
@@ -69,6 +72,7 @@ def finish(
     if row is None:
         raise FenceLost
     crash_point("tool.commit.inside")
+    files.put(tx, thread_id, pictures)
     tx.wake.done(tx, tool_key(thread_id, call_id), mine=attempt is not None)
     suspects.completed(tx, suspicion)
     if timed:
@@ -131,7 +135,12 @@ def seal(tx: Tx, call: ClaimedCall, error: str) -> str:
 
 
 def finish_from_outside(
-    tx: Tx, call_id: str, thread_id: str | None, output: str | None, error: str | None
+    tx: Tx,
+    call_id: str,
+    thread_id: str | None,
+    output: str | None,
+    error: str | None,
+    pictures: Sequence[StoredFile] = (),
 ) -> None:
     """Record the outcome that a person or another system brings.
 
@@ -141,7 +150,7 @@ def finish_from_outside(
     """
     thread_id = locate(tx, call_id, thread_id)
     try:
-        finish(tx, thread_id, call_id, output=output, error=error)
+        finish(tx, thread_id, call_id, output=output, error=error, pictures=pictures)
         tx.touched.add(LIST_FEED)  # whether it waits for a person is shown there
     except FenceLost:
         row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)

@@ -11,12 +11,14 @@ from agent_core.tools.create import (
 )
 from agent_core.tools.execute import execute
 from agent_core.tools.json_schema import JsonSchema
+from agent_core.tools.pictures import Picture, take_pictures
 from agent_core.tools.result import encode_result
 from agent_core.tools.tool import TOOL_NAME, Tool, check_timeout, normalise_tools
 
 __all__ = [
     "TOOL_NAME",
     "JsonSchema",
+    "Picture",
     "Tool",
     "ToolContext",
     "ToolOptions",
@@ -29,4 +31,5 @@ __all__ = [
     "execute",
     "normalise_tools",
     "parse_arguments",
+    "take_pictures",
 ]

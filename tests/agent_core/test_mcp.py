@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -83,10 +84,22 @@ async def test_one_connection_serves_many_calls_at_once(server: McpServer, tmp_p
 
 
 @over("stdio", "http")
+async def test_model_is_shown_the_picture_of_a_result(server: McpServer, tmp_path: Path):
+    model = ScriptedModel([[ToolUse("show", {"size": 9_000})], ["I see."]])
+    async with agent_on(tmp_path / "db", model, tools=server.tools) as api:
+        thread = await finished(api, await api.create_thread("Go"))
+        (part,) = await tool_parts(api, thread)
+        assert len(str(part["output"])) < 1_000
+    text, picture = model.requests[1][-1]["content"]
+    assert picture["image_url"]["url"] == f"data:image/png;base64,{base64.b64encode(b'x' * 9_000).decode()}"
+    assert "Look:" in text["text"]
+
+
+@over("stdio", "http")
 async def test_results_become_json(server: McpServer, tmp_path: Path):
     shown = await call(server, "show", size=90)
     assert [block["type"] for block in shown] == ["text", "image", "resource", "resource", "resource_link"]
-    assert shown[1]["bytes"] == 90
+    assert len(base64.b64decode(shown[1]["data"])) == 90
     assert shown[2] == {"type": "resource", "uri": "file:///a.txt", "text": "héllo"}
     assert await call(server, "nothing") is None
     turns = [[ToolUse("long", {"size": 2_000_000})], ["ok"]]

@@ -8,7 +8,15 @@ import mcp_types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
+from mcp_types import (
+    AudioContent,
+    BlobResourceContents,
+    CallToolResult,
+    EmbeddedResource,
+    ImageContent,
+    TextContent,
+    ToolAnnotations,
+)
 
 from agent_core import RetryPolicy, mcp_tools
 from agent_core.errors import ToolServerError, ValidationError
@@ -241,7 +249,7 @@ def result(*content: Any, **more: Any) -> CallToolResult:
 
 def test_results():
     text, picture = TextContent(text="hällo"), ImageContent(data="QUJD", mime_type="image/png")
-    shown = {"type": "image", "mimeType": "image/png", "bytes": 3, "data": "QUJD"}
+    shown = {"type": "image", "mimeType": "image/png", "data": "QUJD"}
     assert outcome(result()) is None
     assert outcome(result(text)) == "hällo"
     assert outcome(result(text, text)) == "hällo\nhällo"
@@ -249,8 +257,12 @@ def test_results():
     assert outcome(result(text, structured_content=[])) == []
     assert outcome(result(text, picture)) == [{"type": "text", "text": "hällo"}, shown]
     assert outcome(result(picture, structured_content=1)) == {"structured": 1, "content": [shown]}
-    large = outcome(result(ImageContent(data="QUJD" * 2000, mime_type="image/png")))
-    assert large == [{"type": "image", "mimeType": "image/png", "bytes": 6000}]
+    large = outcome(result(AudioContent(data="QUJD" * 2000, mime_type="audio/wav")))
+    left_out = "It is too long, and no text."
+    assert large == [{"type": "audio", "mimeType": "audio/wav", "bytes": 6000, "leftOut": left_out}]
+    blob = BlobResourceContents(uri="file:///a.png", blob="QUJD", mime_type="image/png")
+    drawn = outcome(result(EmbeddedResource(resource=blob)))
+    assert drawn == [{"type": "image", "uri": "file:///a.png", "mimeType": "image/png", "data": "QUJD"}]
 
 
 @pytest.mark.parametrize("said", ["no good", ""])
