@@ -49,7 +49,10 @@ def _serve(settings: Settings, *, development: bool) -> None:
     if not development:
         _build(settings)
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
-    print(f"  Model    {choose_model(settings, os.environ).reason}")
+    choice = choose_model(settings, os.environ)
+    print(f"  Model    {choice.reason}")
+    if choice.problem:
+        print(f"  Problem  {choice.problem}")
     print(f"  Data     {named(settings.database_url)}")
     print(f"  Address  http://{host}:{settings.port}", flush=True)
     if development:

@@ -6,13 +6,15 @@ Nothing here imports litellm, so the page can tell the model's name while litell
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
 from agent_core.errors import ValidationError
+from agent_core.llm import check_model_name
 from chat_app.settings import Settings
 
 DEMO_MODEL = "demo/assistant"
@@ -59,12 +61,14 @@ class ModelChoice:
         reason: a sentence for the person who started the app: which model, and why this one.
         options: what the model is asked with, such as its server's address and key.
         calls_tools: False for models known to refuse requests that offer tools.
+        problem: a sentence about the server at OPENAI_BASE_URL, if it could not be used; "" else.
     """
 
     name: str
     reason: str
     options: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     calls_tools: bool = True
+    problem: str = ""
 
     @property
     def is_demo(self) -> bool:
@@ -78,18 +82,27 @@ def choose_model(
     """Choose the model: CHAT_MODEL, a provider's key, a local server that answers, the demo model.
 
     Args:
-        settings: `model` and `openai_base_url` are looked at.
+        settings: `model`, `title_model`, `openai_base_url` and `extensions` are looked at.
         environ: where providers' keys may be.
         ollama_url: where a local Ollama would be.
 
     Raises:
-        ValidationError: CHAT_MODEL cannot be a model's name.
+        ValidationError: CHAT_MODEL or CHAT_TITLE_MODEL cannot be a model's name.
     """
+    for variable, name in (("CHAT_MODEL", settings.model), ("CHAT_TITLE_MODEL", settings.title_model)):
+        if name and name not in ("own", "none"):
+            _check_name(variable, name, settings)
+    server = _listing(settings, environ)
     if settings.model:
-        return _named(settings.model, settings, environ)
-    return next(_at_hand(settings, environ, ollama_url), None) or ModelChoice(
-        DEMO_MODEL, "The built-in demo model: no key is set and no local model server answers."
-    )
+        choice = _named(settings.model, settings, environ)
+    else:
+        choice = next(_at_hand(settings, environ, ollama_url, server), None) or ModelChoice(
+            DEMO_MODEL,
+            "The built-in demo model: no key is set and no local model server answers."
+            if not server.problem
+            else "The built-in demo model, because nothing else is at hand.",
+        )
+    return replace(choice, problem=server.problem)
 
 
 def offered_models(
@@ -106,24 +119,32 @@ def offered_models(
     return list(offered.values())
 
 
-def _at_hand(settings: Settings, environ: Mapping[str, str], ollama_url: str) -> Iterator[ModelChoice]:
+def _at_hand(
+    settings: Settings, environ: Mapping[str, str], ollama_url: str, server: _Listing | None = None
+) -> Iterator[ModelChoice]:
     """Find models one by one: servers are asked only if more than the keys is wanted."""
     yield from _by_key(settings, environ)
-    yield from _by_server(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
+    yield from _by_server(server or _listing(settings, environ), environ.get("OPENAI_API_KEY"))
     yield from _by_ollama(ollama_url)
 
 
 def _named(name: str, settings: Settings, environ: Mapping[str, str]) -> ModelChoice:
     if name in ("demo", DEMO_MODEL):
         return ModelChoice(DEMO_MODEL, "The built-in demo model, as CHAT_MODEL says.")
-    if any(letter.isspace() for letter in name) or name.startswith("/") or name.endswith("/"):
-        raise ValidationError(
-            f"CHAT_MODEL is {name!r}; it must be a litellm model name, such as openai/gpt-5-mini, or demo."
-        )
     options: dict[str, Any] = {}
     if settings.openai_base_url and name.startswith("openai/"):
         options = _server_options(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
     return ModelChoice(name, f"{name}, as CHAT_MODEL says.", options, _may_call_tools(name))
+
+
+def _check_name(variable: str, name: str, settings: Settings) -> None:
+    if name in ("demo", DEMO_MODEL):
+        return
+    if any(letter.isspace() for letter in name) or name.startswith("/") or name.endswith("/"):
+        raise ValidationError(
+            f"{variable} is {name!r}; it must be a litellm model name, such as openai/gpt-5-mini, or demo."
+        )
+    check_model_name(name, variable, open_ended=bool(settings.extensions))  # they may register a provider
 
 
 def _may_call_tools(name: str) -> bool:
@@ -140,16 +161,50 @@ def _by_key(settings: Settings, environ: Mapping[str, str]) -> Iterator[ModelCho
                 break
 
 
-def _by_server(base_url: str | None, api_key: str | None) -> Iterator[ModelChoice]:
-    for name in _listed_models(base_url, api_key) if base_url else ():
-        reason = f"{name}, which the server at {base_url} offers (OPENAI_BASE_URL)."
-        options = _server_options(str(base_url), api_key)
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What the server at OPENAI_BASE_URL said when it was asked for its models."""
+
+    url: str
+    names: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def _listing(settings: Settings, environ: Mapping[str, str]) -> _Listing:
+    """Ask the server at OPENAI_BASE_URL, if there is one and the chosen model may be there."""
+    url, named = settings.openai_base_url, settings.model
+    if not url or (named and not named.startswith("openai/")):
+        return _Listing("")
+    place = f"The server at {without_credentials(url)} (OPENAI_BASE_URL)"
+    try:
+        names = tuple(_listed_models(url, environ.get("OPENAI_API_KEY")))
+    except httpx.HTTPStatusError as error:
+        problem = f"{place} answers {error.response.status_code} when it is asked for its models."
+        return _Listing(url, (), "" if named else problem)  # it need not list the model that is named
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        why = "within the time it has" if isinstance(error, httpx.TimeoutException) else str(error)
+        return _Listing(url, (), f"{place} does not answer: {(why or type(error).__name__).rstrip('.')}.")
+    except ValueError:
+        return _Listing(url, (), f"{place} does not answer in JSON; is that the address of its API?")
+    return _Listing(url, names, "" if names or named else f"{place} lists no model to chat with.")
+
+
+def without_credentials(url: str) -> str:
+    """Return an address without the user and the password that may stand in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _by_server(server: _Listing, api_key: str | None) -> Iterator[ModelChoice]:
+    for name in server.names:
+        reason = f"{name}, which the server at {without_credentials(server.url)} offers (OPENAI_BASE_URL)."
+        options = _server_options(server.url, api_key)
         yield ModelChoice(f"openai/{name}", reason, options, _may_call_tools(name))
 
 
 def _by_ollama(base_url: str) -> Iterator[ModelChoice]:
     """Find those that can call tools first."""
-    names, unable = _listed_models(base_url, None), list[str]()
+    names, unable = _listed_models_if_any(base_url), list[str]()
     options = _server_options(base_url, "ollama")
     for name in names[:20]:
         if not _ollama_calls_tools(base_url, name):
@@ -167,10 +222,18 @@ def _server_options(base_url: str, api_key: str | None) -> dict[str, Any]:
 
 
 def _listed_models(base_url: str, api_key: str | None) -> list[str]:
-    """Return the names of a server's chat models, in its order; empty if it does not answer."""
+    """Return the names of a server's chat models, in its order; raise httpx's errors, or ValueError for no JSON."""
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     answer = _ask("GET", f"{base_url}/models", headers=headers)
     return [name for name in _names(answer) if not any(word in name.lower() for word in NOT_FOR_CHAT)]
+
+
+def _listed_models_if_any(base_url: str) -> list[str]:
+    """Return the same; none if nobody answers there."""
+    try:
+        return _listed_models(base_url, None)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return []
 
 
 def _names(answer: Any) -> Iterator[str]:
@@ -181,14 +244,14 @@ def _names(answer: Any) -> Iterator[str]:
 
 
 def _ollama_calls_tools(base_url: str, name: str) -> bool:
-    answer = _ask("POST", f"{base_url.removesuffix('/v1')}/api/show", json={"model": name})
+    try:
+        answer = _ask("POST", f"{base_url.removesuffix('/v1')}/api/show", json={"model": name})
+    except (httpx.HTTPError, ValueError):
+        return False
     return isinstance(answer, dict) and "tools" in (answer.get("capabilities") or ())
 
 
 def _ask(method: str, url: str, **options: Any) -> Any:
-    """Return the JSON a local server answers, None if it is not there or not what it should be."""
-    try:
-        with httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False) as client:
-            return client.request(method, url, **options).raise_for_status().json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        return None
+    """Return the JSON that a server answers; raise httpx's errors, or ValueError for no JSON."""
+    with httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False) as client:
+        return client.request(method, url, **options).raise_for_status().json()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 
+from agent_core.checks import did_you_mean
 from agent_core.errors import ValidationError
 from chat_app.origins import Origin, parse_address
 
@@ -105,6 +106,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         ValidationError: as `load_settings`.
     """
     values = {name: value.strip() for name, value in environ.items() if value.strip()}
+    _refuse_unknown(values)
     data_dir = _data_dir(values.get("CHAT_DATA_DIR", "data"))
     origins, base_path = _origins(values.get("CHAT_ORIGINS", ""))
     return Settings(
@@ -121,6 +123,20 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         demo_speed=_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
         demo=_truth("CHAT_DEMO", values.get("CHAT_DEMO", "0")),
     )
+
+
+_SET_BY_DEMO = ("CHAT_DEMO_FOLDER", "CHAT_DEMO_PYTHON")
+"""Variables of ours that supervisord hands on; nobody sets them."""
+
+
+def _refuse_unknown(values: Mapping[str, str]) -> None:
+    """Refuse variables with our prefix that do nothing: whoever set one believes that it does."""
+    known = [variable.name for variable in VARIABLES]
+    for name in sorted(values):
+        if name.upper().startswith("CHAT_") and name not in known and name not in _SET_BY_DEMO:
+            ours = [each for each in known if each.startswith("CHAT_")]
+            near = did_you_mean(name, ours) or f"; there are {', '.join(ours)}."
+            raise ValidationError(f"{name} is no setting of this app{near}")
 
 
 def _name(name: str, value: str) -> str:

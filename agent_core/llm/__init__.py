@@ -15,6 +15,7 @@ from agent_core.llm.base import (
 from agent_core.llm.custom import register_custom_provider
 from agent_core.llm.library import close_connections, warm
 from agent_core.llm.litellm_model import LitellmModel
+from agent_core.llm.names import check_model_name
 
 __all__ = [
     "Finish",
@@ -28,6 +29,7 @@ __all__ = [
     "TextDelta",
     "ToolCallDelta",
     "Usage",
+    "check_model_name",
     "close_connections",
     "register_custom_provider",
     "warm",

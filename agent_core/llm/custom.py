@@ -48,6 +48,11 @@ def register_custom_provider(provider: str, answer: Answer) -> None:
     _answers[provider] = answer
 
 
+def custom_providers() -> frozenset[str]:
+    """Return the names of the providers registered so far."""
+    return frozenset(_answers)
+
+
 def register_custom_providers(litellm: Any) -> None:
     """Tell litellm of the providers registered so far; cheap when nothing is new."""
     for provider in _answers.keys() - _registered:

@@ -31,8 +31,12 @@ def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
 
 
 def fineprint() -> rx.Component:
-    """That the demo model answers, and how to connect a real one."""
+    """That a server that was named gave no models, that the demo model answers, and how to connect a real one."""
     return rx.el.p(
+        rx.cond(
+            ThreadList.unanswered != "",
+            rx.fragment(say("composer.unanswered", url=ThreadList.unanswered), " "),
+        ),
         rx.cond(
             ThreadList.demo,
             rx.fragment(say("composer.demo")),

@@ -16,6 +16,7 @@ from agent_core import AgentApi, CallContext, Runtime, Thread, define_agent_api
 from agent_core.agent import AnyAgent
 from agent_core.errors import AccessDeniedError
 from agent_core.llm import warm
+from agent_core.logs import get_logger
 from chat_app.extensions import AGENTS, IDENTITY
 from chat_app.models import ModelChoice, choose_model, offered_models
 from chat_app.settings import Settings, load_settings
@@ -24,6 +25,8 @@ from chat_app.state.calling import calling
 from chat_app.state.feed import Feed
 from chat_app.state.people import Lists, People
 from chat_app.state.waits import Waits
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ async def lifespan() -> AsyncIterator[None]:
     warm()  # litellm takes seconds to import; the first message shall not wait for it
     settings = load_settings()
     choice = choose_model(settings, os.environ)
+    if choice.problem:
+        _log.warning("%s %s answers meanwhile.", choice.problem, choice.name)
     offers = offered_models(settings, os.environ, choice)
     async with opened(settings, choice, offers=offers):
         yield

@@ -8,6 +8,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core.errors import AgentCoreError, ThreadNotFoundError
+from chat_app.models import without_credentials
 from chat_app.state.asking import Asking
 from chat_app.state.feed import Feed
 from chat_app.state.listing import one_line
@@ -140,12 +141,15 @@ class ThreadList(ThreadRows, rx.State):
 
     model: str = ""
     demo: bool = False
+    unanswered: str = ""
 
     @rx.event
     def open(self):
         """Show what is known at once, then follow the changes."""
         shared = service()
         self.model, self.demo = shared.choice.name, shared.choice.is_demo
+        url = shared.settings.openai_base_url
+        self.unanswered = without_credentials(url) if url and shared.choice.problem else ""
         self._open()
         self._show()
         return ThreadList.follow

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,8 +19,11 @@ from typing import Any
 import pytest
 
 from agent_core.errors import ValidationError
+from agent_core.llm.names import models_by_name, providers_by_name
 from chat_app.models import DEMO_MODEL, PROVIDERS, ModelChoice, choose_model
 from chat_app.settings import Settings
+from chat_app.state.service import lifespan, opened
+from tests.chat_app.support import Tab
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -39,7 +45,8 @@ def server(models: Any, capabilities: dict[str, list[str]] | None = None, status
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._send({"object": "list", "data": models} if self.path == "/v1/models" else {})
+            listed = models if isinstance(models, bytes) else {"object": "list", "data": models}
+            self._send(listed if self.path == "/v1/models" else {})
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -158,10 +165,146 @@ def test_a_server_that_has_nothing_to_offer_is_passed_over(models: Any, status: 
         assert choose(Settings(openai_base_url=url), ollama=url).is_demo
 
 
+@pytest.mark.parametrize(
+    ("models", "status", "words"),
+    [
+        ([], 200, "lists no model to chat with"),
+        (named("text-embedding-3-small"), 200, "lists no model to chat with"),
+        (named("a"), 401, "answers 401"),
+        (named("a"), 503, "answers 503"),
+        (b"<html>Sign in</html>", 200, "does not answer in JSON"),
+    ],
+)
+def test_server_that_was_named_and_gives_no_model_is_a_problem(models: Any, status: int, words: str):
+    with server(models, status=status) as url:
+        choice = choose(Settings(openai_base_url=url))
+    assert choice.is_demo
+    assert "no local model server answers" not in choice.reason
+    assert words in choice.problem
+    assert url in choice.problem
+    assert "OPENAI_BASE_URL" in choice.problem
+
+
+@pytest.mark.parametrize("environ", [{}, {"GROQ_API_KEY": "k"}])
+def test_server_that_does_not_answer_is_a_problem_whatever_answers_instead(environ: dict[str, str]):
+    choice = choose(Settings(openai_base_url=NOWHERE), **environ)
+    assert choice.name == ("groq/openai/gpt-oss-20b" if environ else DEMO_MODEL)
+    assert choice.problem.startswith(f"The server at {NOWHERE} (OPENAI_BASE_URL) does not answer: ")
+
+
+def test_silent_server_is_a_problem(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("chat_app.models.PROBE_TIMEOUT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        assert "does not answer: within" in choose(Settings(openai_base_url=url)).problem
+
+
+@pytest.mark.parametrize("problem", ["", "It does not answer."])
+async def test_page_names_the_address_that_gave_no_models(tmp_path: Path, tab: Tab, problem: str):
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path}/a.db",
+        data_dir=tmp_path,
+        openai_base_url="http://anna:secret@127.0.0.1:9/v1",
+    )
+    async with opened(settings, ModelChoice(DEMO_MODEL, "for a test", problem=problem)):
+        tab.threads.open()
+        assert tab.threads.demo
+        assert tab.threads.unanswered == ("http://127.0.0.1:9/v1" if problem else "")
+
+
+async def test_start_logs_that_the_named_server_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setenv("OPENAI_BASE_URL", NOWHERE)
+    monkeypatch.setenv("CHAT_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("chat_app.state.service.warm", lambda: None)
+    async with lifespan():
+        pass
+    [record] = [each for each in caplog.records if NOWHERE in each.getMessage()]
+    assert record.levelname == "WARNING"
+    assert "does not answer" in record.getMessage()
+
+
+def test_server_of_the_model_that_is_named_need_only_answer():
+    mine = Settings(model="openai/mine", openai_base_url=NOWHERE)
+    with server([], status=404) as url:
+        assert choose(replace(mine, openai_base_url=url)).problem == ""
+    assert "does not answer" in choose(mine).problem
+    assert choose(Settings(openai_base_url=NOWHERE, model="demo")).problem == ""
+    assert choose().problem == ""
+
+
+def test_password_in_the_address_is_not_told():
+    url = "http://anna:secret@127.0.0.1:9/v1"
+    choice = choose(Settings(openai_base_url=url))
+    assert "secret" not in choice.problem
+    with server(named("qwen3")) as found:
+        told = choose(Settings(openai_base_url=found.replace("http://", "http://anna:secret@")))
+    assert "secret" not in told.reason
+    assert "secret" in told.options["api_base"]
+
+
+@pytest.mark.parametrize("variable", ["CHAT_MODEL", "CHAT_TITLE_MODEL"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gpt5", "did you mean gpt-5[?].*openai/gpt5"),
+        ("gpt_5_mini", "did you mean gpt-5-mini"),
+        ("claude-sonet-5", "did you mean claude-sonnet-5"),
+        ("dmo", "did you mean demo"),
+        ("zebra", "no model that litellm knows[.] Write one"),
+        ("opnai/gpt-5", "no provider 'opnai'; did you mean openai/gpt-5[?]"),
+        ("antropic/claude-sonnet-5", "did you mean anthropic/claude-sonnet-5"),
+        ("Openai/gpt-5", "did you mean openai/gpt-5"),
+        ("gpt-5:latest/x", "no provider"),
+        ("text-embedding-3-small", "no model to chat with; its mode is embedding"),
+        ("two words", "must be a litellm model name"),
+    ],
+)
+def test_model_that_litellm_would_refuse_is_refused_at_the_start(variable: str, name: str, words: str):
+    settings = Settings(model=name) if variable == "CHAT_MODEL" else Settings(title_model=name)
+    with pytest.raises(ValidationError, match=f"^{variable} is {name!r}.*{words}"):
+        choose(settings)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("gpt-5-mini", "openai/gpt-9-unheard-of", "anthropic/claude-sonnet-5", "gemini/gemini-flash-latest"),
+        *("ollama_chat/qwen3", "hosted_vllm/mine", "lm_studio/x", "openrouter/a/b:free", "bedrock/x.y-v1:0"),
+        *("litellm_proxy/x", "custom_openai/x", "groq/openai/gpt-oss-20b", "demo", "demo/assistant"),
+        *("azure/my-deployment", "together_ai/x/y", "huggingface/org/model", "github_copilot/gpt-4"),
+    ],
+)
+def test_model_of_a_known_provider_is_taken_however_new_it_is(name: str):
+    assert choose(Settings(model=name)).name == ("demo/assistant" if name == "demo" else name)
+
+
+def test_provider_of_an_extension_is_taken():
+    with pytest.raises(ValidationError, match="no provider 'ours'"):
+        choose(Settings(model="ours/small"))
+    assert choose(Settings(model="ours/small", extensions=("mine",))).name == "ours/small"
+    with pytest.raises(ValidationError, match="did you mean gpt-5"):
+        choose(Settings(model="gpt5", extensions=("mine",)))
+
+
+def test_the_names_are_those_that_litellm_knows():
+    litellm: Any = importlib.import_module("litellm")
+    theirs = {str(getattr(each, "value", each)) for each in litellm.provider_list}
+    assert theirs - set(litellm._custom_providers) <= providers_by_name()
+    assert providers_by_name() - theirs <= set(json.loads(read_of_litellm(litellm)))
+    assert len(models_by_name()) > 1_000
+
+
+def read_of_litellm(litellm: Any) -> str:
+    return (Path(litellm.__file__).parent / "llms/openai_like/providers.json").read_text()
+
+
 def test_nothing_of_litellm_is_imported():
     script = (
         "import sys; from chat_app.models import *; from chat_app.settings import *\n"
         f"choose_model(Settings(), {{}}, ollama_url={NOWHERE!r})\n"
+        "choose_model(Settings(model='gpt-5'), {})\n"
         "assert not [name for name in sys.modules if name.startswith('litellm')]"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,39 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(name: str, value: str):
         read_settings({name: value})
     assert str(caught.value).startswith(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("CHAT_PROT", "did you mean CHAT_PORT?"),
+        ("CHAT_MODELL", "did you mean CHAT_MODEL?"),
+        ("CHAT_DATABASE", "did you mean CHAT_DATABASE_URL?"),
+        ("CHAT_DATADIR", "did you mean CHAT_DATA_DIR?"),
+        ("CHAT_EXTENSION", "did you mean CHAT_EXTENSIONS?"),
+        ("CHAT_ORIGIN", "did you mean CHAT_ORIGINS?"),
+        ("chat_port", "did you mean CHAT_PORT?"),
+        ("CHAT_ZEBRA", "there are CHAT_HOST, CHAT_PORT, "),
+    ],
+)
+def test_variable_that_does_nothing_is_refused(name: str, near: str):
+    with pytest.raises(ValidationError) as caught:
+        read_settings({name: "1"})
+    assert str(caught.value).startswith(f"{name} is no setting of this app; ")
+    assert near in str(caught.value)
+
+
+def test_variables_of_others_and_empty_ones_are_left_alone():
+    assert read_settings({"CHATTER_PORT": "1", "OPENAI_API_KEY": "k", "CHAT_PROT": " "}) == read_settings({})
+    read_settings({"CHAT_DEMO_FOLDER": "/x", "CHAT_DEMO_PYTHON": "/x"})
+
+
+def test_misspelt_variable_ends_the_start_with_its_sentence(tmp_path: Path):
+    environ = {**os.environ, "CHAT_PROT": "1", "CHAT_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "chat_app"]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == "CHAT_PROT is no setting of this app; did you mean CHAT_PORT?"
 
 
 def test_a_file_is_no_data_folder(tmp_path: Path):
