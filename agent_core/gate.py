@@ -11,6 +11,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from agent_core.bounds import (
+    MAX_DATA,
+    MAX_ERROR,
+    MAX_ID,
+    MAX_MESSAGE,
+    MAX_PARTS,
+    MAX_REASON,
+    MAX_TITLE,
+    check_count,
+    check_json,
+    check_text,
+)
 from agent_core.config import MAX_PROMPT_CHARS
 from agent_core.errors import ValidationError
 from agent_core.messages import (
@@ -27,6 +39,10 @@ MAX_FILE_CHARS: Final = 24_000_000
 
 MAX_DEPTH: Final = 64
 """How deep JSON from outside may be nested; deeper than any real value, far from any stack's end."""
+
+
+MAX_BITS: Final = 1_024
+"""The largest whole number, in bits: Python writes longer ones only up to some 14,000."""
 
 
 def clean_text(text: str) -> str:
@@ -46,7 +62,11 @@ def clean_json(value: object, *, depth: int = MAX_DEPTH) -> Any:
     """Return a copy of plain JSON with clean text; raise ValidationError for anything else."""
     if isinstance(value, str):
         return clean_text(value)
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if value.bit_length() > MAX_BITS:
+            raise ValidationError(f"A whole number has at most {MAX_BITS:,} bits; send a longer one as text.")
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
@@ -77,13 +97,15 @@ def message_parts(role: str, parts: str | Sequence[Part]) -> list[Part]:
         ValidationError: as in `prompt_parts`, or the role does not have such parts.
     """
     if role not in _ALLOWED:
-        raise ValidationError(f"A message's role is user, assistant or system, not {role!r}.")
+        raise ValidationError(f"A message's role is user, assistant or system, not {role!r:.60}.")
     given = [{"type": "text", "text": parts}] if isinstance(parts, str) else parts
     if not isinstance(given, Sequence) or not all(isinstance(part, Mapping) for part in given):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValidationError("A message is text or a list of parts, each a dict with a type.")
+    check_count("A message's list of parts", given, MAX_PARTS)
     clean = [_clean_part(role, part) for part in given]
     if not any(_has_content(part) for part in clean):
         raise ValidationError("The message is blank; write something or attach a file.")
+    check_json("The message", clean, MAX_MESSAGE)
     return clean
 
 
@@ -98,6 +120,17 @@ _STRINGS = {
     "data-": (),
 }
 """The kinds of parts, and the keys of each that must be there and hold a string."""
+
+_Kind = type[bool] | int | Mapping[str, Any]
+_METADATA: Mapping[str, Any] = {}
+_OPTIONAL: Mapping[str, _Kind] = {
+    **dict.fromkeys(("type", "toolCallId", "sourceId", "mediaType", "state", "id"), MAX_ID),
+    **{"title": MAX_TITLE, "filename": MAX_TITLE, "errorText": MAX_ERROR},
+    **dict.fromkeys(("providerExecuted", "preliminary", "dynamic"), bool),
+    **dict.fromkeys(("providerMetadata", "callProviderMetadata", "resultProviderMetadata"), _METADATA),
+    "approval": {"id": MAX_ID, "approved": bool, "reason": MAX_REASON, "isAutomatic": bool},
+}
+"""Fields of parts, in whatever part they stand: how long a string may be, true or false, or an object's fields."""
 
 _ALLOWED = {
     "user": {"text", "file", "source-url", "data-"},
@@ -115,12 +148,42 @@ def _clean_part(role: str, part: Mapping[str, Any]) -> Part:
     kind = _kind(name)
     if kind not in _ALLOWED[role]:
         allowed = ", ".join(sorted(_ALLOWED[role]))
-        raise ValidationError(f"A {role} message has no parts of type {name!r}; it has: {allowed}.")
+        raise ValidationError(f"A {role} message has no parts of type {name!r:.60}; it has: {allowed}.")
     for key in _STRINGS[kind]:
         if not isinstance(part.get(key), str):
-            raise ValidationError(f"A part of type {name!r} needs {key!r}, a string.")
+            raise ValidationError(f"A part of type {name!r:.60} needs {key!r}, a string.")
+    _check_fields(part, _OPTIONAL, f"of a part of type {name!r:.60}")
     _check_limits(kind, part)
-    return clean_json(part)
+    clean = clean_json(part)
+    if kind not in ("text", "reasoning", "file"):
+        check_json(f"A part of type {name!r:.60}", clean, MAX_DATA)
+    return clean
+
+
+def _check_fields(given: Mapping[str, Any], kinds: Mapping[str, _Kind], where: str) -> None:
+    """Check the types of fields where they are given and not null, and of those that have fields themselves.
+
+    Raises:
+        ValidationError: one has another type, or is too long.
+    """
+    for key, kind in kinds.items():
+        value = given.get(key)
+        if value is None:
+            continue
+        if isinstance(kind, Mapping):
+            if not isinstance(value, Mapping):
+                raise ValidationError(f"The field {key!r} {where} must be an object.")
+            fields = cast("Mapping[str, Any]", value)
+            if key == "approval" and not isinstance(fields.get("id"), str):
+                raise ValidationError(f"The field {key!r} {where} needs 'id', a string.")
+            _check_fields(fields, kind, f"in {key!r} {where}")
+        elif kind is bool:
+            if not isinstance(value, bool):
+                raise ValidationError(f"The field {key!r} {where} must be true or false.")
+        else:
+            if not isinstance(value, str):
+                raise ValidationError(f"The field {key!r} {where} must be a string.")
+            check_text(f"The field {key!r} {where}", value, kind)
 
 
 def _kind(name: object) -> str:
@@ -134,18 +197,20 @@ def _kind(name: object) -> str:
 
 
 def _check_limits(kind: str, part: Mapping[str, Any]) -> None:
-    if len(part.get("text") or "") > MAX_PROMPT_CHARS:
-        raise ValidationError(
-            f"The text is longer than {MAX_PROMPT_CHARS:,} characters; shorten or split it."
-        )
+    if kind in ("text", "reasoning"):
+        check_text("The text", part["text"], MAX_PROMPT_CHARS)
     if kind in _SCHEMES and not part["url"].lower().startswith(_SCHEMES[kind]):
         raise ValidationError(f"The URL of a {kind} part begins with {' or '.join(_SCHEMES[kind])}.")
-    if part.get("url", "").lower().startswith(ATTACHMENT) and not _ATTACHED.fullmatch(part["url"]):
+    if (
+        kind in _SCHEMES
+        and part["url"].lower().startswith(ATTACHMENT)
+        and not _ATTACHED.fullmatch(part["url"])
+    ):
         raise ValidationError(f"The URL of a file that is kept here is {ATTACHMENT} and its SHA-256.")
-    if kind == "file" and len(part["url"]) > MAX_FILE_CHARS:
-        raise ValidationError(f"The file is longer than {MAX_FILE_CHARS:,} characters; send a smaller one.")
+    if kind == "file":
+        check_text("The file's URL", part["url"], MAX_FILE_CHARS)
     if kind == TOOL_PREFIX and part["state"] not in OPEN_TOOL_STATES | TOOL_OUTCOME_STATES:
-        raise ValidationError(f"A tool part has no state {part['state']!r}.")
+        raise ValidationError(f"A tool part has no state {part['state']!r:.60}.")
 
 
 def _has_content(part: Part) -> bool:

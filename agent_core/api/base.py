@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext
+from agent_core.bounds import MAX_ID, MAX_METADATA, MAX_TITLE, check_json, check_text
 from agent_core.checks import check_arguments
 from agent_core.errors import AccessDeniedError, MessageNotFoundError, ThreadNotFoundError, ValidationError
 from agent_core.gate import clean_json, clean_text, message_parts, prompt_parts
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 Prompt = str | Sequence[Part]
 Authorize = Callable[[CallContext | None, str], Any]
-MAX_ID = 200
 _log = get_logger(__name__)
+_LONGEST_NAME = 1_000  # characters; an id is shorter, and so is what may stand in its place
 StatusHook = Callable[[str, str, str], Any]
 
 
@@ -106,7 +107,7 @@ class ApiBase:
 
     async def _source(self, ctx: CallContext | None, file_id: str) -> str | None:
         held = await asyncio.to_thread(self.runtime.reads.read, files.holders, file_id)
-        own = files.waiting_with(ctx.user_id if ctx else None)
+        own = files.waiting_with(user_of(ctx))
         if own in held:
             return own
         for holder in held:
@@ -197,13 +198,13 @@ def owner_of(ctx: CallContext | None, user_id: str | None) -> str | None:
     """Return whose threads a list holds: the caller's own, if they have a name; None: everybody's."""
     caller = ctx.user_id if ctx else None
     if caller is None:
-        return user_id
-    return caller if user_id in (None, caller) else NOBODY
+        return user_id if user_id is None or storable(user_id) else NOBODY
+    return caller if user_id in (None, caller) and storable(caller) else NOBODY
 
 
 def storable(name: object) -> bool:
-    """Whether an id can stand in a row at all: text that every database can hold."""
-    return isinstance(name, str) and clean_text(name) == name
+    """Whether an id can stand in a row at all: text that every database can hold, and not too long."""
+    return isinstance(name, str) and len(name) <= _LONGEST_NAME and clean_text(name) == name
 
 
 def new_message(message: dict[str, Any]) -> NewMessage:
@@ -216,7 +217,7 @@ def new_message(message: dict[str, Any]) -> NewMessage:
         raise ValidationError("A message is a dict with a role, and parts or content.")
     role = message.get("role")
     if role not in ("user", "assistant", "system"):
-        raise ValidationError(f"A message's role is user, assistant or system, not {role!r}.")
+        raise ValidationError(f"A message's role is user, assistant or system, not {role!r:.60}.")
     given = message.get("parts")
     if given is None:
         given = [{"type": "text", "text": message.get("content")}]
@@ -265,7 +266,9 @@ def message_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
     """
     checked = checked_metadata(given)
     if taken := sorted(_OURS & checked.keys()):
-        raise ValidationError(f"The key {taken[0]!r} of a message's metadata is taken; choose another name.")
+        raise ValidationError(
+            f"The key {taken[0]!r:.60} of a message's metadata is taken; choose another name."
+        )
     return checked
 
 
@@ -273,8 +276,33 @@ def checked_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
     """Return metadata as plain JSON.
 
     Raises:
-        ValidationError: it is not a dict of plain JSON.
+        ValidationError: it is not a dict of plain JSON, or too long.
     """
     if given is not None and not isinstance(given, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValidationError("metadata is a dict of plain JSON.")
-    return clean_json(given or {})
+    clean = clean_json(given or {})
+    check_json("The metadata", clean, MAX_METADATA)
+    return clean
+
+
+def checked_title(given: str | None) -> str | None:
+    """Return a title that every database can hold.
+
+    Raises:
+        ValidationError: it is no text, or too long.
+    """
+    check_text("The title", given, MAX_TITLE)
+    return None if given is None else clean_text(given)
+
+
+def user_of(ctx: CallContext | None) -> str | None:
+    """Return the name of who calls, to be stored.
+
+    Raises:
+        ValidationError: no row can hold it.
+    """
+    name = ctx.user_id if ctx else None
+    check_text("The user's name", name, MAX_ID)
+    if name is not None and not storable(name):
+        raise ValidationError(f"The user's name is text that a database can hold, not {name!r:.60}.")
+    return name

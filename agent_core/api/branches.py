@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, checked_id, known_id
+from agent_core.api.base import ApiBase, Prompt, checked_id, known_id, user_of
 from agent_core.errors import ThreadNotFoundError
 from agent_core.faults import crash_point
 from agent_core.messages import Message, Thread
@@ -132,6 +132,6 @@ class BranchMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         copy_id = checked_id(new_thread_id, "thread")
-        owner = ctx.user_id if ctx else None
+        owner = user_of(ctx)
         await self.runtime.writer.run(forks.fork, thread_id, known_id(message_id), copy_id, owner)
         return await self._thread(copy_id)

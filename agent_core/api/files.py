@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, storable
+from agent_core.api.base import ApiBase, storable, user_of
 from agent_core.errors import ValidationError
 from agent_core.gate import clean_text
 from agent_core.messages import ATTACHMENT, Part
@@ -50,7 +50,7 @@ class FileMethods(ApiBase):
             raise ValidationError(f"{media_type!r:.60} is no media type; give one such as image/png.")
         file_id = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
         file = StoredFile(file_id, media_type, bytes(data))
-        await self.runtime.writer.run(files.keep, file, ctx.user_id if ctx else None)
+        await self.runtime.writer.run(files.keep, file, user_of(ctx))
         name = {"filename": clean_text(filename)[:200]} if filename else {}
         return {"type": "file", "mediaType": media_type, "url": ATTACHMENT + file_id, **name}
 

@@ -7,8 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, checked_metadata, storable
-from agent_core.errors import ValidationError
+from agent_core.api.base import ApiBase, checked_metadata, user_of
 from agent_core.store import people
 from agent_core.store.rows import person_feed
 
@@ -51,7 +50,4 @@ class PeopleMethods(ApiBase):
 
 
 def _name(ctx: CallContext | None) -> str:
-    name = (ctx.user_id if ctx else None) or ""
-    if not storable(name):
-        raise ValidationError("A person's name is text that a database can hold.")
-    return name
+    return user_of(ctx) or ""

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any, Literal
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase
+from agent_core.api.base import ApiBase, storable
+from agent_core.bounds import check_number
 from agent_core.errors import ValidationError
 from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import RUNNING
@@ -45,7 +46,9 @@ class ReadingMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._thread(thread_id)
-        found = await asyncio.to_thread(self.runtime.reads.messages, thread_id, limit, before)
+        check_number("limit", limit)
+        known = before if before is None or storable(before) else ""
+        found = await asyncio.to_thread(self.runtime.reads.messages, thread_id, limit, known)
         return self._shown(found)
 
     async def list_messages_with_streams(

@@ -6,9 +6,18 @@ import asyncio
 from typing import Any
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, Prompt, checked_id, checked_metadata, storable
+from agent_core.api.base import (
+    ApiBase,
+    Prompt,
+    checked_id,
+    checked_metadata,
+    checked_title,
+    storable,
+    user_of,
+)
+from agent_core.bounds import check_number
 from agent_core.errors import AccessDeniedError, ScheduleNotFoundError, ValidationError
-from agent_core.gate import clean_text, prompt_parts
+from agent_core.gate import prompt_parts
 from agent_core.schedules import Missed, Schedule, ScheduleRun
 from agent_core.store import schedule_reads, schedules
 from agent_core.store import schedule_runs as running
@@ -73,8 +82,8 @@ class ScheduleMethods(ApiBase):
             id=_checked_schedule_id(schedule_id),
             thread_id=thread_id,
             agent=self.agent.name if agent is None else self._agent_name(agent),
-            user_id=ctx.user_id if ctx else None,
-            title=None if title is None else clean_text(title),
+            user_id=user_of(ctx),
+            title=checked_title(title),
             parts=parts,
             files=await self._sources(ctx, parts),
             trigger=self._anchored(trigger),
@@ -137,7 +146,7 @@ class ScheduleMethods(ApiBase):
         sources = await self._sources(ctx, parts or [])
         given = {
             "parts": None if parts is None else dump(parts),
-            "title": None if title is None else clean_text(title),
+            "title": checked_title(title),
             "meta": None if metadata is None else dump(checked_metadata(metadata)),
             "missed_policy": missed,
         }
@@ -180,8 +189,7 @@ class ScheduleMethods(ApiBase):
             ScheduleNotFoundError
             ValidationError: the limit is less than 1.
         """
-        if limit < 1:
-            raise ValidationError("limit must be at least 1.")
+        check_number("limit", limit)
         found = await self._mine(schedule_id, ctx)
         return await asyncio.to_thread(schedule_reads.runs, self.runtime.reads, found, limit)
 
@@ -234,6 +242,5 @@ def _checked_schedule_id(given: str | None) -> str:
 
 
 def _checked_count(given: int | None) -> int | None:
-    if given is not None and (not isinstance(given, int) or given < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValidationError("max_runs is a whole number, at least 1.")
+    check_number("max_runs", given)
     return given

@@ -6,13 +6,12 @@ import asyncio
 
 from agent_core.agent import CallContext
 from agent_core.api.base import NOBODY, ApiBase, owner_of
-from agent_core.errors import ValidationError
+from agent_core.bounds import MAX_QUERY, check_number, check_text
 from agent_core.gate import clean_text
 from agent_core.logs import get_logger
 from agent_core.messages import SearchHit
 from agent_core.store.search import Wanted, search_batch, words_of
 
-MAX_QUERY = 400
 _FIRST_BATCH, _BATCH = 50, 400  # threads looked through at once: few at first, for words that are everywhere
 _log = get_logger(__name__)
 
@@ -46,10 +45,8 @@ class SearchMethods(ApiBase):
         Raises:
             ValidationError: the query is too long, or `limit` is below 1.
         """
-        if limit < 1:
-            raise ValidationError("limit must be at least 1.")
-        if len(query) > MAX_QUERY:
-            raise ValidationError(f"A search has at most {MAX_QUERY} characters.")
+        check_number("limit", limit)
+        check_text("A search", query, MAX_QUERY)
         words, owner = words_of(clean_text(query)), owner_of(ctx, user_id)
         if not words or owner is NOBODY:
             return []

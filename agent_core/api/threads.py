@@ -13,9 +13,12 @@ from agent_core.api.base import (
     Prompt,
     checked_id,
     checked_metadata,
+    checked_title,
     owner_of,
     storable,
+    user_of,
 )
+from agent_core.bounds import MAX_MESSAGES, MAX_QUERY, check_count, check_number, check_text
 from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
@@ -58,6 +61,7 @@ class ThreadMethods(ApiBase):
             ValidationError: the prompt is blank, a message is not acceptable, the agent is unknown, or
                 the id is taken; nothing was created.
         """
+        check_count("messages", messages or (), MAX_MESSAGES)
         new = [await self._message(ctx, message) for message in messages or ()]
         if prompt is not None:
             new.append(await self._prompt(ctx, prompt, message_id))
@@ -70,8 +74,8 @@ class ThreadMethods(ApiBase):
             turns.create,
             thread_id,
             agent=self.agent.name if agent is None else self._agent_name(agent),
-            title=None if title is None else clean_text(title),
-            user_id=ctx.user_id if ctx else None,
+            title=checked_title(title),
+            user_id=user_of(ctx),
             metadata=checked_metadata(metadata),
             messages=new,
             run=run,
@@ -114,11 +118,13 @@ class ThreadMethods(ApiBase):
             among: only those with these ids.
             ctx: who calls; if it has a user, only their own threads are listed, whatever `user_id` says.
         """
-        if limit < 1:
-            raise ValidationError("limit must be at least 1.")
+        check_number("limit", limit)
+        check_text("query", query, MAX_QUERY)
         words, owner = clean_text(query) if query else None, owner_of(ctx, user_id)
         if owner is NOBODY:
             return []
+        if isinstance(cursor, str) and not storable(cursor):
+            cursor = None  # as one that nobody knows
         asked = listing.Listed(limit, cursor, words, archived, owner, pinned, waiting, among)
         return await asyncio.to_thread(self.runtime.reads.read, listing.threads, asked)
 
@@ -144,7 +150,7 @@ class ThreadMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         given = {
-            "title": None if title is None else clean_text(title),
+            "title": checked_title(title),
             "pinned": pinned,
             "archived": archived,
             "metadata": None if metadata is None else checked_metadata(metadata),

@@ -8,13 +8,23 @@ from typing import Any
 
 from agent_core.agent import CallContext
 from agent_core.api.base import NOBODY, ApiBase, owner_of, storable
+from agent_core.bounds import (
+    MAX_ERROR,
+    MAX_IDS,
+    MAX_REASON,
+    check_count,
+    check_json,
+    check_number,
+    check_text,
+)
+from agent_core.config import MAX_RESULT_BYTES
 from agent_core.errors import (
     AmbiguousToolCallError,
     ToolCallNotFoundError,
     UnreachableToolCallError,
     ValidationError,
 )
-from agent_core.gate import clean_text
+from agent_core.gate import clean_json, clean_text
 from agent_core.logs import get_logger
 from agent_core.redaction import hide_secrets
 from agent_core.store import approvals, outcomes, timeouts
@@ -52,6 +62,7 @@ class ToolCallMethods(ApiBase):
             ToolCallNotFoundError, AmbiguousToolCallError
             ToolCallFinishedError: it has its outcome, or still waits for approval.
         """
+        check_text("The error", error, MAX_ERROR)
         await self._outcome(
             ctx, tool_call_id, thread_id, None, clean_text(hide_secrets(error)) or "The tool failed."
         )
@@ -135,8 +146,7 @@ class ToolCallMethods(ApiBase):
             user_id: only in this person's threads.
             ctx: who calls; if it has a user, only their own threads count, whatever `user_id` says.
         """
-        if limit < 1:
-            raise ValidationError("limit must be at least 1.")
+        check_number("limit", limit)
         owner = owner_of(ctx, user_id)
         if owner is NOBODY:
             return []
@@ -163,6 +173,7 @@ class ToolCallMethods(ApiBase):
             ValidationError: edited arguments do not fit the tool.
         """
         await self._authorize(ctx, thread_id)
+        _check_ids(ids)
         edited = {
             call_id: await self._fit(thread_id, call_id, given) for call_id, given in (args or {}).items()
         }
@@ -171,8 +182,12 @@ class ToolCallMethods(ApiBase):
         )
 
     async def _fit(self, thread_id: str, call_id: str, given: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(given, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValidationError(f"The edited arguments of {call_id!r:.60} are a dict.")
+        clean: dict[str, Any] = clean_json(given)
+        check_json(f"The edited arguments of {call_id!r:.60}", clean, MAX_RESULT_BYTES)
         tool = await self._tool(thread_id, call_id)
-        return parse_arguments(tool, given) if tool else given
+        return parse_arguments(tool, clean) if tool else clean
 
     async def _tool(self, thread_id: str, call_id: str) -> Tool | None:
         """Return the tool that a call is for; None if there is no such call, or no such tool any more."""
@@ -201,6 +216,8 @@ class ToolCallMethods(ApiBase):
             ToolCallNotFoundError, ToolCallFinishedError
         """
         await self._authorize(ctx, thread_id)
+        _check_ids(ids)
+        check_text("The reason", reason, MAX_REASON)
         await self.runtime.writer.run(
             approvals.decide,
             thread_id,
@@ -209,3 +226,11 @@ class ToolCallMethods(ApiBase):
             reason=None if reason is None else clean_text(reason),
             args=None,
         )
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    if isinstance(ids, str) or not isinstance(ids, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError("The ids of tool calls are a list.")
+    check_count("ids", ids, MAX_IDS)
+    if unknown := [call_id for call_id in ids if not storable(call_id)]:
+        raise ToolCallNotFoundError(f"There is no tool call {unknown[0]!r:.60}.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import exists, select
 
 from agent_core.config import MAX_TIMEOUT
-from agent_core.errors import ToolCallFinishedError
+from agent_core.errors import ToolCallFinishedError, ToolCallNotFoundError
 from agent_core.states import CallStatus
 from agent_core.store import calls, outcomes, threads
 from agent_core.store.calls import ClaimedCall, FenceLost
@@ -41,10 +41,14 @@ def change(tx: Tx, call_id: str, thread_id: str, seconds: float | None) -> None:
     """Set, move or remove (None) the timeout of an open call; `seconds` count from now.
 
     Raises:
+        ToolCallNotFoundError: the thread has no such call.
         ToolCallFinishedError: it has its outcome, or still waits for a person's yes.
     """
     threads.lock(tx, thread_id)  # orders this and an outcome that arrives at the same time
-    status, _ = tx.must(_STANDING, thread_id=thread_id, call_id=call_id)
+    row = tx.one(_STANDING, thread_id=thread_id, call_id=call_id)
+    if row is None:
+        raise ToolCallNotFoundError(f"There is no tool call {call_id!r}.")
+    status = row[0]
     if status not in (CallStatus.PENDING, CallStatus.RUNNING, CallStatus.WAITING):
         raise ToolCallFinishedError(outcomes.why_closed(call_id, status))
     _put(tx, thread_id, call_id, seconds, waits=status == CallStatus.WAITING)
