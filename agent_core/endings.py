@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from agent_core.errors import ModelError
 from agent_core.gate import clean_text
 from agent_core.ids import new_id
+from agent_core.llm.base import Finish
 from agent_core.messages import Chunk
 
 FINISH = "data-finish"
 """The part at the end of an answer that its provider did not bring to its end; its data: the `reason`."""
+
+SILENT = "silent"
+"""The reason of an answer that ends without a word right after a tool's outcome: nothing more to say."""
 
 _CUT_SHORT = ("length", "content-filter", "model-context-window-exceeded")
 
@@ -24,6 +30,28 @@ def cited(sources: Mapping[str, str]) -> list[Chunk]:
     ]
 
 
-def cut_short(reason: str | None) -> list[Chunk]:
-    """Return the chunk that says so, if a finish reason means that the answer ended before its end."""
-    return [{"type": FINISH, "data": {"reason": reason}}] if reason in _CUT_SHORT else []
+def cut_short(reason: str | None, *, silent: bool = False) -> list[Chunk]:
+    """Return the chunk that says so, if a finish reason means that the answer ended before its end.
+
+    With `silent`, an answer that ended by itself has one, too.
+    """
+    if reason in _CUT_SHORT:
+        return [{"type": FINISH, "data": {"reason": reason}}]
+    return [{"type": FINISH, "data": {"reason": SILENT}}] if silent and reason != "tool-calls" else []
+
+
+def no_answer(finish: Finish) -> ModelError:
+    """Return the error for an answer that ended without one, in the provider's words for its end."""
+    words = [str(fields["finish_reason"]) for fields in _about(finish) if fields.get("finish_reason")]
+    reason = words[0] if words else finish.reason
+    if finish.message:
+        sentence = f"The provider gave no answer ({reason}): {finish.message}"
+    elif finish.reason == "tool-calls":
+        sentence = f"The provider ended its answer with {reason!r}, and there is no call in it."
+    else:
+        sentence = f"The provider gave no answer; it ended with {reason!r}."
+    return ModelError(sentence, kind="truncated", retryable=True)
+
+
+def _about(finish: Finish) -> list[Mapping[str, Any]]:
+    return [fields for fields in (finish.metadata or {}).values() if isinstance(fields, Mapping)]

@@ -140,6 +140,8 @@ _ALLOWED = {
 _SCHEMES = {"file": ("data:", "https://", "http://", ATTACHMENT), "source-url": ("https://", "http://")}
 """What a URL may begin with: a page makes links of them and a model adapter opens them."""
 
+_SIGNED = ("providerMetadata", "callProviderMetadata", "resultProviderMetadata")
+
 _ATTACHED = re.compile(ATTACHMENT + "[0-9a-f]{64}")
 
 
@@ -154,7 +156,8 @@ def _clean_part(role: str, part: Mapping[str, Any]) -> Part:
             raise ValidationError(f"A part of type {name!r:.60} needs {key!r}, a string.")
     _check_fields(part, _OPTIONAL, f"of a part of type {name!r:.60}")
     _check_limits(kind, part)
-    clean = clean_json(part)
+    # What a provider must see again is signed by it; nobody else says what that is.
+    clean = clean_json({key: value for key, value in part.items() if key not in _SIGNED})
     if kind not in ("text", "reasoning", "file"):
         check_json(f"A part of type {name!r:.60}", clean, MAX_DATA)
     return clean

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from agent_core.messages import Message, Part, attachment_id, is_tool_part, text_of, tool_name
+from agent_core.signatures import signed_call, signed_parts
 
 NO_OUTCOME = "Error: this call has no recorded outcome; it may or may not have taken effect."
 """What the model is told of a dangling call."""
@@ -35,8 +36,9 @@ def to_provider(messages: Sequence[Message], system: str | None) -> list[Provide
     """Return the messages in the provider form, strictly paired.
 
     An assistant message becomes, for each of its steps, one assistant message and the outcomes of
-    its tool calls. Reasoning, sources and data are not sent. A `NOTE` stays where its step begins, in
-    a form that `take_note` takes out again.
+    its tool calls. Sources and data are not sent, and reasoning only where its model must see it again,
+    which `agent_core.signatures` decides. A `NOTE` stays where its step begins, in a form that `take_note`
+    takes out again.
 
     Args:
         messages: in order, as they are shown.
@@ -140,7 +142,7 @@ def _steps(parts: Iterable[Part]) -> Iterable[list[Part]]:
 
 def _from_step(step: list[Part]) -> list[Provider]:
     calls = [part for part in step if is_tool_part(part)]
-    message: Provider = {"role": "assistant", "content": text_of(step) or None}
+    message: Provider = {"role": "assistant", "content": text_of(step) or None, **signed_parts(step)}
     if calls:
         message["tool_calls"] = [_call(part) for part in calls]
     outcomes = [outcome for part in calls if (outcome := _outcome(part))]
@@ -153,7 +155,8 @@ def _call(part: Part) -> Provider:
     if not isinstance(arguments, dict):
         arguments = {INVALID_ARGUMENTS: arguments}
     function = {"name": tool_name(part), "arguments": json.dumps(arguments, ensure_ascii=False)}
-    return {"id": str(part.get("toolCallId")), "type": "function", "function": function}
+    call = {"id": str(part.get("toolCallId")), "type": "function", "function": function}
+    return call | signed_call(part)
 
 
 def _outcome(part: Part) -> Provider | None:

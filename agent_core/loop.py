@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from agent_core.endings import cited, cut_short
+from agent_core.endings import cited, cut_short, no_answer
 from agent_core.errors import ModelError, ValidationError, words_of
 from agent_core.fold import fold
 from agent_core.gate import clean_json, clean_text
 from agent_core.ids import new_id
 from agent_core.llm.adapter import accepted, as_model_error, begin, secrets_of
+from agent_core.llm.assembly import Assembly, Call
 from agent_core.llm.base import (
+    Finish,
+    Metadata,
     ModelAdapter,
     ModelEvent,
     ModelRequest,
@@ -26,8 +29,12 @@ from agent_core.llm.base import (
     TextDelta,
     ToolCallDelta,
     Usage,
+    merge_metadata,
 )
+from agent_core.llm.finishes import FAILED
+from agent_core.llm.thinking import Thinking
 from agent_core.messages import Chunk, Part
+from agent_core.signatures import METADATA, signed_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +59,15 @@ class StepResult:
     """What a model step came to: the parts to commit and the tool calls to run next.
 
     `finish_reason` is for the record: whether the turn goes on depends on `tool_requests` alone,
-    because providers send calls with any reason.
+    because providers send calls with any reason. `metadata` is what the provider says of the answer, by
+    provider: its id, the model that served it, its own word for the finish, …
     """
 
     parts: list[Part]
     tool_requests: list[ToolRequest]
     usage: Usage | None
     finish_reason: str
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 async def model_step(
@@ -82,9 +91,11 @@ async def model_step(
         opening: data chunks that the step begins with; they come with the first token, too.
 
     Raises:
-        ModelError: the request failed, or its stream ended before the model had finished.
+        ModelError: the request failed, its stream ended before the model had finished, or the model
+            said nothing.
     """
-    step = _Step(taken_ids, include_tool_input_deltas, opening)
+    told = bool(request.messages) and request.messages[-1].get("role") == "tool"
+    step = _Step(adapter.name, taken_ids, include_tool_input_deltas, opening, told)
     events: AsyncIterator[ModelEvent] | None = None
     try:
         events = begin(adapter, request)
@@ -114,46 +125,43 @@ async def _close(events: AsyncIterator[ModelEvent] | None) -> None:
         await close()
 
 
-class _Call:
-    """A tool call while it is being written."""
-
-    __slots__ = ("arguments", "given_id", "id", "name")
-
-    def __init__(self, given_id: str | None) -> None:
-        self.given_id = given_id
-        self.id = ""
-        self.name = ""
-        self.arguments: list[str] = []
-
-    def continues(self, delta: ToolCallDelta) -> bool:
-        """Tell whether a fragment with the same index belongs to this call.
-
-        Some providers number all their calls 0 and tell them apart by id alone.
-        """
-        return not (delta.id and delta.name and self.name and self.given_id != delta.id)
-
-
 class _Step:
-    """The state of one step: which block is open, which calls were asked for, how it finished."""
+    """The state of one step: which block is open, which calls were asked for, how it finished.
+
+    Args:
+        model: the name of the model that is asked.
+        taken_ids, include_tool_input_deltas, opening: see `model_step`.
+        told: the request ends with a tool's outcome, after which a model may have nothing to say.
+    """
 
     def __init__(
-        self, taken_ids: Collection[str], include_tool_input_deltas: bool, opening: Sequence[Chunk]
+        self,
+        model: str,
+        taken_ids: Collection[str],
+        include_tool_input_deltas: bool,
+        opening: Sequence[Chunk],
+        told: bool,
     ) -> None:
+        self._model = model
         self._taken = taken_ids
         self._opening = opening
+        self._told = told
         self._own_ids: set[str] = set()
         self._show_input = include_tool_input_deltas
         self._whole: list[Chunk] = []  # the step again, each block's deltas joined
         self._kind = ""  # of the open block: "text", "reasoning", or "" when none is open
         self._pieces: list[str] = []
+        self._metadata: dict[str, Any] = {}  # of the open block
         self._blocks = 0
         self._half = ""  # a high surrogate whose other half comes with the next delta
-        self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
+        self._thinking = Thinking()
+        self._spoken = False  # there is text
+        self._assembly = Assembly()
+        self._ids: dict[Call, str] = {}  # of the calls that people have seen begin
         self._requests: list[ToolRequest] = []
         self._sources: dict[str, str] = {}  # titles by URL, each once, in order
         self._usage: Usage | None = None
-        self._finish: str | None = None
+        self._finish: Finish | None = None
 
     @property
     def usage(self) -> Usage | None:
@@ -163,40 +171,60 @@ class _Step:
     def take(self, event: ModelEvent) -> list[Chunk]:
         """Return the chunks that an event causes."""
         if isinstance(event, TextDelta):
-            return self._write("text", event.text)
+            return self._text(event)
         if isinstance(event, ReasoningDelta):
-            return self._write("reasoning", event.text)
+            return self._write("reasoning", event.text) + self._sign("reasoning", event)
         if isinstance(event, ToolCallDelta):
-            return self._call(event)
+            return self._settle_text() + self._call(event)
         if isinstance(event, Source):
             self._sources[event.url] = event.title or self._sources.get(event.url, "")
         elif isinstance(event, Usage):
             self._usage = event
         else:
-            self._finish = event.reason
+            self._finish = event
         return []
 
     def end(self) -> list[Chunk]:
-        """Return the chunks that close the step; a model that never finished is an error."""
+        """Return the chunks that close the step.
+
+        Raises:
+            ModelError: the model never finished, or said nothing; retryable.
+        """
         if self._finish is None:
             raise ModelError(
                 "The provider's answer broke off before it was complete. Try again.",
                 kind="truncated",
                 retryable=True,
             )
+        begun = self._settle_text()
+        ending = self._ending(self._finish)
         # Sources come last: one in the middle would cut a paragraph in two.
-        chunks = self._start() + self._close_block() + self._note(cited(self._sources))
-        for call in self._calls:
-            if not call.name:
-                chunks += self._open_call(call, "unnamed_tool")
+        chunks = begun + self._start() + self._close_block() + self._note(cited(self._sources))
+        for call in self._assembly.calls:
+            if call not in self._ids:
+                chunks += self._open_call(call, call.name or "unnamed_tool")
             chunks += self._close_call(call)
-        if not self._calls:  # with calls the turn goes on by itself
-            chunks += self._note(cut_short(self._finish))
-        return chunks
+        return chunks + self._note(ending)
+
+    def _ending(self, finish: Finish) -> list[Chunk]:
+        """Return what is said at the end of a step that asks for no tools, which would let the turn go on.
+
+        An answer without a word, a call or a reason to be cut is none. After a tool's outcome it may be
+        meant: nothing more is to be said, and people are told so.
+        """
+        if finish.reason in FAILED:
+            raise no_answer(finish)
+        if self._assembly.calls or self._spoken:
+            return [] if self._assembly.calls else cut_short(finish.reason)
+        if not (notes := cut_short(finish.reason, silent=self._told)):
+            raise no_answer(finish)
+        return notes
 
     def result(self) -> StepResult:
         """Return the whole step; call it after `end`."""
-        return StepResult(fold(self._whole), self._requests, self._usage, self._finish or "unknown")
+        finish = self._finish or Finish("unknown")
+        about = clean_json(finish.metadata or {})
+        return StepResult(fold(self._whole), self._requests, self._usage, finish.reason, about)
 
     def _start(self) -> list[Chunk]:
         if self._whole:
@@ -206,6 +234,27 @@ class _Step:
     def _note(self, chunks: list[Chunk]) -> list[Chunk]:
         self._whole += chunks
         return chunks
+
+    def _text(self, event: TextDelta) -> list[Chunk]:
+        if self._thinking.over:
+            return self._speak("text", event.text) + self._sign("text", event)
+        chunks: list[Chunk] = []
+        for kind, text in self._thinking.feed(event.text):
+            chunks += self._speak(kind, text)
+        return chunks + self._sign("text", event)
+
+    def _settle_text(self) -> list[Chunk]:
+        """Return what was held back of a text that might have begun with a thought."""
+        if self._thinking.over:
+            return []
+        chunks: list[Chunk] = []
+        for kind, text in self._thinking.end():
+            chunks += self._speak(kind, text)
+        return chunks
+
+    def _speak(self, kind: str, text: str) -> list[Chunk]:
+        self._spoken = self._spoken or (kind == "text" and not text.isspace() and text != "")
+        return self._write(kind, text)
 
     def _write(self, kind: str, text: str) -> list[Chunk]:
         if kind != self._kind:
@@ -226,6 +275,18 @@ class _Step:
             text, self._half = text[:-1], text[-1]
         return clean_text(text)
 
+    def _sign(self, kind: str, event: TextDelta | ReasoningDelta) -> list[Chunk]:
+        """Note what the provider must see again with the open block; without text, it ends the block."""
+        if not event.metadata:
+            return []
+        chunks: list[Chunk] = []
+        if self._kind != kind:
+            if kind == "text" or event.text:
+                return []
+            chunks = self._open_block(kind)
+        merge_metadata(self._metadata, event.metadata)
+        return chunks if event.text else chunks + self._close_block()
+
     def _open_block(self, kind: str) -> list[Chunk]:
         chunks = self._start() + self._close_block()
         self._blocks += 1
@@ -236,52 +297,42 @@ class _Step:
         if not self._kind:
             return []
         kind, name = self._kind, str(self._blocks)
-        self._whole.append({"type": f"{kind}-delta", "id": name, "delta": "".join(self._pieces)})
-        self._kind, self._pieces = "", []
-        return self._note([{"type": f"{kind}-end", "id": name}])
+        if self._pieces:
+            self._whole.append({"type": f"{kind}-delta", "id": name, "delta": "".join(self._pieces)})
+        signed = self._signed(self._metadata)
+        self._kind, self._pieces, self._metadata = "", [], {}
+        return self._note([{"type": f"{kind}-end", "id": name, **signed}])
+
+    def _signed(self, metadata: Metadata) -> Chunk:
+        return {METADATA: clean_json(signed_by(self._model, metadata))} if metadata else {}
 
     def _call(self, delta: ToolCallDelta) -> list[Chunk]:
-        call = self._by_index.get(delta.index)
-        if call is None or not call.continues(delta):
-            call = self._by_index[delta.index] = _Call(delta.id)
-            self._calls.append(call)
-        call.given_id = call.given_id or delta.id
+        call = self._assembly.take(delta)
         chunks: list[Chunk] = []
-        if delta.name and not call.name:
-            chunks = self._start() + self._close_block() + self._open_call(call, delta.name)
-        if delta.arguments:
-            call.arguments.append(delta.arguments)
-            if self._show_input and call.name:
-                chunks.append(
-                    {
-                        "type": "tool-input-delta",
-                        "toolCallId": call.id,
-                        "inputTextDelta": clean_text(delta.arguments),
-                    }
-                )
+        if call not in self._ids and call.name:
+            chunks = self._start() + self._close_block() + self._open_call(call, call.name)
+        if delta.arguments and self._show_input and call in self._ids:
+            written = clean_text(delta.arguments)
+            chunks.append(
+                {"type": "tool-input-delta", "toolCallId": self._ids[call], "inputTextDelta": written}
+            )
         return chunks
 
-    def _open_call(self, call: _Call, name: str) -> list[Chunk]:
+    def _open_call(self, call: Call, name: str) -> list[Chunk]:
         wanted = clean_text(call.given_id or "")
         free = wanted and wanted not in self._taken and wanted not in self._own_ids
-        call.id = wanted if free else new_id("call")
+        id = self._ids[call] = wanted if free else new_id("call")
         call.name = clean_text(name)
-        self._own_ids.add(call.id)
-        return self._note([{"type": "tool-input-start", "toolCallId": call.id, "toolName": call.name}])
+        self._own_ids.add(id)
+        head = {"type": "tool-input-start", "toolCallId": id, "toolName": call.name}
+        return self._note([head | self._signed(call.metadata)])
 
-    def _close_call(self, call: _Call) -> list[Chunk]:
-        text, value = _read_arguments("".join(call.arguments))
-        self._requests.append(ToolRequest(call.id, call.name, text, len(self._requests)))
-        return self._note(
-            [
-                {
-                    "type": "tool-input-available",
-                    "toolCallId": call.id,
-                    "toolName": call.name,
-                    "input": value,
-                }
-            ]
-        )
+    def _close_call(self, call: Call) -> list[Chunk]:
+        text, value = _read_arguments(call.text)
+        id = self._ids[call]
+        self._requests.append(ToolRequest(id, call.name, text, len(self._requests)))
+        head = {"type": "tool-input-available", "toolCallId": id, "toolName": call.name, "input": value}
+        return self._note([head | self._signed(call.metadata)])
 
 
 def _read_arguments(raw: str) -> tuple[str, Any]:

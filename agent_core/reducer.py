@@ -26,6 +26,12 @@ def extras(source: Part) -> Part:
     return {key: source[key] for key in EXTRAS if source.get(key) is not None}
 
 
+def _metadata(chunk: Chunk) -> Part:
+    """Return the metadata of a chunk, which replaces that of its part."""
+    metadata = chunk.get("providerMetadata")
+    return {} if metadata is None else {"providerMetadata": metadata}
+
+
 def _answered(approval: Part, chunk: Chunk, *, approved: bool) -> Part:
     reason = chunk.get("reason")
     return {**approval, "approved": approved, **({} if reason is None else {"reason": str(reason)})}
@@ -96,6 +102,7 @@ class Fold:
             place = self._open[key] = self._unclaimed(kind)
         if isinstance(delta := chunk.get("delta"), str):
             self._texts.setdefault(place, []).append(delta)
+        self._parts[place] |= _metadata(chunk)
 
     def _text_end(self, chunk: Chunk) -> None:
         kind = chunk["type"].removesuffix("-end")
@@ -103,7 +110,7 @@ class Fold:
         if place is None:
             place = next(self._streaming(kind, 0), None)
         if place is not None:
-            self._parts[place]["state"] = "done"
+            self._parts[place] |= {"state": "done", **_metadata(chunk)}
             self._open = {key: other for key, other in self._open.items() if other != place}
 
     def _streaming(self, kind: str, start: int) -> Iterator[int]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-COUNTS = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+COUNTS = (
+    *("input_tokens", "output_tokens", "total_tokens"),
+    *("cached_tokens", "reasoning_tokens", "cache_write_tokens"),
+)
 """The counts of a model request, as `llm.base.Usage` and the rows name them."""
 
 
@@ -29,10 +32,12 @@ class Tally:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cost: float | None = None
+    cache_write_tokens: int = 0
 
     def __add__(self, other: Tally) -> Tally:
         """Return both together."""
-        counts = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)[:-1]}
+        names = ("requests", "metered", *COUNTS)
+        counts = {name: getattr(self, name) + getattr(other, name) for name in names}
         costs = [tally.cost for tally in (self, other) if tally.cost is not None]
         return Tally(**counts, cost=sum(costs) if costs else None)
 

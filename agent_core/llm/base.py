@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +27,62 @@ class ModelRequest:
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+Metadata = Mapping[str, Any]
+"""Plain JSON that a provider wants to see again, by provider: {"anthropic": {"signature": "…"}}.
+
+It is the AI SDK's `providerMetadata` (https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message). It is
+stored with the part that the event belongs to once that part is whole, shown to nobody, and handed back
+in the requests of the same model only; see `agent_core.signatures`. Events compare without it.
+"""
+
+
+def merge_metadata(known: dict[str, Any], metadata: Metadata) -> None:
+    """Take metadata into what is known already; the newest of each provider's keys counts."""
+    for provider, fields in metadata.items():
+        before = known.get(provider)
+        if isinstance(before, dict) and isinstance(fields, dict):
+            known[provider] = cast("dict[str, Any]", before) | cast("dict[str, Any]", fields)
+        else:
+            known[provider] = fields
+
+
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A fragment of the answer."""
+    """A fragment of the answer. An empty text with metadata ends the part; see `ReasoningDelta`."""
 
     text: str
+    metadata: Metadata | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """A fragment of what the model thought before it answered."""
+    """A fragment of what the model thought before it answered.
+
+    An empty text with metadata ends the part of reasoning, or is one of its own where none is open;
+    reasoning that follows is the next part.
+    """
 
     text: str
+    metadata: Metadata | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
     """A fragment of a tool call.
 
-    `index` tells the calls of one answer apart; id and name stand in the first fragment of a call,
-    `arguments` is the next piece of its JSON text.
+    Attributes:
+        index: tells the calls of one answer apart; None: the provider numbers none.
+        id: of the call; in its first fragment.
+        name: of the tool; in the call's first fragment.
+        arguments: the next piece of the arguments' JSON text.
+        metadata: of the call; may come with any of its fragments.
     """
 
-    index: int
+    index: int | None
     id: str | None
     name: str | None
     arguments: str
+    metadata: Metadata | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +95,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one request used, in tokens; `cost` in US dollars, None where no price is known."""
+    """What one request used, in tokens; `cost` in US dollars, None where no price is known.
+
+    `cached_tokens` were read from the provider's cache, `cache_write_tokens` written to it; both are
+    part of `input_tokens`.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -73,6 +107,7 @@ class Usage:
     cost: float | None = None
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         """Return both requests together; the cost is unknown if either is."""
@@ -84,14 +119,23 @@ class Usage:
             (self.cost or 0.0) + (other.cost or 0.0) if known else None,
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The provider says that its answer is whole: stop, tool-calls, length, content-filter, …"""
+    """The provider says that its answer is whole.
+
+    Attributes:
+        reason: stop, tool-calls, length, content-filter, …
+        message: the provider's own words for it, if it has any.
+        metadata: what the provider says of the answer, by provider: its id, the model that served it, …
+    """
 
     reason: str
+    message: str = field(default="", compare=False)
+    metadata: Metadata | None = field(default=None, compare=False)
 
 
 ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | Source | Usage | Finish

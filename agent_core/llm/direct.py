@@ -2,40 +2,24 @@
 
 litellm names, configures and asks the model; what it hands back is a wrapper around the provider's
 own stream. The wrapper makes four or five pydantic objects of each chunk, which costs many times what
-reading it costs. So, for the forms listed here, the stream behind it is read: OpenAI's as the JSON
-that arrives, the others through litellm's own decoder of their dialect. Anything else, and anything
-that wants to hear of each answer inside litellm (callbacks, its cache, its rules, its budget), takes
-the wrapper. See docs/decisions/0006-streams-are-read-directly.md.
+reading it costs, and loses what the provider wants to see again. So, for the forms listed here, what
+arrives is read as the JSON that it is. Anything else, and anything that wants to hear of each answer
+inside litellm (callbacks, its cache, its rules, its budget), takes the wrapper.
+See docs/decisions/0006-streams-are-read-directly.md.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any, Protocol, cast
 
-from agent_core.llm.base import ModelEvent
+from agent_core.llm.base import Finish, ModelEvent
+from agent_core.llm.body import Body
+from agent_core.llm.finishes import finish_reason
+from agent_core.llm.forms import DECODERS, Form, form_of
 from agent_core.llm.lines import refuse_broken
-from agent_core.llm.reading import JsonReader, ObjectReader
-from agent_core.llm.sse import EventStream
-
-DECODERS = frozenset(
-    f"litellm.llms.{name}"
-    for name in (
-        "anthropic.chat.handler.ModelResponseIterator",
-        "fireworks_ai.chat.transformation.FireworksAIChatCompletionStreamingHandler",
-        "groq.chat.transformation.GroqChatCompletionStreamingHandler",
-        "mistral.chat.transformation.MistralChatResponseIterator",
-        "ollama.chat.transformation.OllamaChatCompletionResponseIterator",
-        "openai.chat.gpt_transformation.OpenAIChatCompletionStreamingHandler",
-        "openrouter.chat.transformation.OpenRouterChatCompletionStreamingHandler",
-        "vertex_ai.gemini.vertex_and_google_ai_studio_gemini.ModelResponseIterator",
-        "xai.chat.transformation.XAIChatCompletionStreamingHandler",
-    )
-)
-"""litellm's decoders whose chunks mean the same with and without the wrapper; tests compare them."""
+from agent_core.llm.reports import reported
 
 _NEEDED = ("completion_stream", "custom_llm_provider", "fetch_stream", "messages", "model")
 _LISTENERS = (
@@ -52,8 +36,8 @@ class Reading(Protocol):
     """An answer being read."""
 
     @property
-    def finish(self) -> str | None:
-        """The finish reason that the provider gave; None: it gave none, so the answer was cut."""
+    def finish(self) -> Finish | None:
+        """Why the provider ended its answer; None: it did not say, so the answer was cut."""
         ...
 
     @property
@@ -72,20 +56,19 @@ async def direct(litellm: Any, answer: Any) -> Reading | None:
         return None
     stream = await _fetched(answer)
     if _is_openai(stream):
-        return _Openai(litellm, answer)
-    if _is_decoder(stream):
-        refuse_broken(stream)
-        return _Decoded(litellm, answer)
+        return _Direct(litellm, answer, form_of(litellm, ""), stream.response.aiter_bytes())
+    if (name := _decoder(stream)) and not _translates(stream):
+        return _Direct(litellm, answer, form_of(litellm, name, stream), _lines(stream.streaming_response))
     return None
 
 
 async def refuse_holes(answer: Any) -> None:
     """Let an answer that is read through its wrapper break where an event is broken, if its form is known."""
-    if all(hasattr(answer, name) for name in _NEEDED) and _is_decoder(stream := await _fetched(answer)):
+    if all(hasattr(answer, name) for name in _NEEDED) and _decoder(stream := await _fetched(answer)):
         refuse_broken(stream)
 
 
-async def _fetched(answer: Any) -> object:
+async def _fetched(answer: Any) -> Any:
     if answer.completion_stream is None:  # some providers are asked only now
         try:
             await answer.fetch_stream()
@@ -116,9 +99,16 @@ def _is_set(setting: Any) -> bool:
     )
 
 
-def _is_decoder(stream: object) -> bool:
+def _decoder(stream: object) -> str:
+    """Return the name of litellm's decoder if its form is known, else ""."""
     kind = type(stream)
-    return f"{kind.__module__}.{kind.__qualname__}" in DECODERS
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return name if name in DECODERS and hasattr(stream, "streaming_response") else ""
+
+
+def _translates(decoder: Any) -> bool:
+    """Tell whether a decoder does more than read: JSON answers asked of Claude as a tool, Gemini's hops."""
+    return bool(getattr(decoder, "json_mode", False)) or getattr(decoder, "_output_cap", None) is not None
 
 
 def _is_openai(stream: object) -> bool:
@@ -131,122 +121,75 @@ def _is_openai(stream: object) -> bool:
     )
 
 
-class _Openai:
-    """OpenAI's dialect, from the bytes of the response."""
+async def _lines(lines: AsyncGenerator[str | bytes]) -> AsyncGenerator[bytes]:
+    """Yield the lines that a decoder of litellm's would be given, as they arrived."""
+    async with contextlib.aclosing(lines):
+        async for line in lines:
+            yield (line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")) + b"\n"
 
-    def __init__(self, litellm: Any, answer: Any) -> None:
+
+class _Direct:
+    """An answer in any of the known forms, from the bytes of the response."""
+
+    def __init__(self, litellm: Any, answer: Any, form: Form, pieces: AsyncIterator[bytes]) -> None:
         self._litellm = litellm
         self._answer = answer
-        self._reader = JsonReader()
-        self._decoder = EventStream()
-        self._done = False
+        self._form = form
+        self._reader = form.reader
+        self._pieces = pieces
+        self._body = Body(str(answer.model or ""))
 
     @property
-    def finish(self) -> str | None:
-        """As litellm names it."""
-        reason = self._reader.finish
-        types = self._litellm.types.utils
-        return types.StreamingChoices(finish_reason=reason).finish_reason if reason else None
+    def finish(self) -> Finish | None:
+        """As litellm names it, with what the provider says of the answer."""
+        if not (reason := self._reader.finish):
+            return None
+        about = {**self._reader.about, "finish_reason": reason}
+        metadata = {str(self._answer.custom_llm_provider or "provider"): about}
+        return Finish(finish_reason(self._litellm, reason), self._reader.message, metadata)
 
     @property
     def usage(self) -> Any:
-        """The newest of each count; some providers report with every chunk."""
-        return _merged(self._litellm, self._reader.usages)
+        """Everything that the provider reported, as litellm counts the tokens of this form."""
+        return self._form.usage()
 
     async def events(self) -> AsyncGenerator[ModelEvent]:
         """Yield the events of the response."""
-        response = self._answer.completion_stream.response
         try:
-            async with contextlib.aclosing(response.aiter_bytes()) as pieces:
+            async with contextlib.aclosing(cast("AsyncGenerator[bytes]", self._pieces)) as pieces:
                 async for piece in pieces:
-                    for event in self._said(piece):
+                    for event in self._said(self._body.feed(piece)):
                         yield event
-                    if self._done:
+                    if self._body.done:
                         break
+                for event in self._said(self._body.end()):
+                    yield event
         except Exception as error:
-            if not _is_whole(self._reader.finish, error):
+            if not self._is_whole(error):
                 raise _as_the_wrapper_says(self._answer, error) from error
+        for event in self._reader.end():
+            yield event
 
-    def _said(self, piece: bytes) -> Iterator[ModelEvent]:
-        for data in self._decoder.feed(piece):
-            if data.startswith(b"[DONE]"):
-                self._done = True
-                return
-            yield from self._reader.read(self._checked(json.loads(data.decode())))
+    def _said(self, values: Iterator[Any]) -> Iterator[ModelEvent]:
+        for value in values:
+            yield from self._reader.read(self._checked(value))
             if self._reader.finish == "error":
                 raise RuntimeError("The provider ended its answer with an error and no words for it.")
 
-    def _checked(self, chunk: Any) -> dict[str, Any]:
-        if not isinstance(chunk, dict):
-            raise TypeError(f"The provider sent an event that is no object: {chunk!r:.200}")
-        fields = cast("dict[str, Any]", chunk)
-        if error := fields.get("error"):
-            message = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else None
-            request = self._answer.completion_stream.response.request
-            raise importlib.import_module("openai").APIError(
-                message or "An error occurred during streaming", request=request, body=error
-            )
+    def _checked(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise TypeError(f"The provider sent an event that is no object: {value!r:.200}")
+        fields = cast("dict[str, Any]", value)
+        if (error := reported(fields)) is not None:
+            raise error
+        if self._body.whole and not self._form.knows(fields):
+            raise self._body.refusal(repr(fields)[:200])
         return fields
 
-
-class _Decoded:
-    """Another dialect, or OpenAI's with a provider's own ways, through litellm's decoder of it."""
-
-    def __init__(self, litellm: Any, answer: Any) -> None:
-        self._litellm = litellm
-        self._answer = answer
-        self._reader = ObjectReader()
-        self._counted: list[Any] = []
-
-    @property
-    def finish(self) -> str | None:
-        """As litellm names it."""
-        return self._reader.finish
-
-    @property
-    def usage(self) -> Any:
-        """Added up by litellm, which knows what the dialect reports when."""
-        if not self._counted:
-            return None
-        try:
-            whole = self._litellm.stream_chunk_builder(self._counted, messages=self._answer.messages)
-            return whole.usage
-        except Exception:  # it takes no chunk without choices, such as the one that brings usage alone
-            return _merged(self._litellm, [chunk.usage.model_dump() for chunk in self._counted])
-
-    async def events(self) -> AsyncGenerator[ModelEvent]:
-        """Yield the events of each chunk."""
-        reader = self._reader
-        try:
-            async for chunk in self._answer.completion_stream:
-                if chunk is None:  # half an event
-                    continue
-                if isinstance(chunk, dict):  # no event of the dialect: a blank line, or [DONE]
-                    if reader.finish is not None:
-                        break
-                    line = cast("dict[str, Any]", chunk)
-                    reader.finish = line.get("finish_reason") if line.get("is_finished") else None
-                    continue
-                if getattr(chunk, "usage", None) is not None:
-                    self._counted.append(chunk)
-                for event in reader.read(chunk):
-                    yield event
-        except Exception as error:
-            if not _is_whole(reader.finish, error):
-                raise _as_the_wrapper_says(self._answer, error) from error
-
-
-def _merged(litellm: Any, usages: list[dict[str, Any]]) -> Any:
-    newest = {key: value for usage in usages for key, value in usage.items() if value is not None}
-    if not newest:
-        return None
-    total = (newest.get("prompt_tokens") or 0) + (newest.get("completion_tokens") or 0)
-    return litellm.Usage(**newest | {"total_tokens": total})
-
-
-def _is_whole(finish: str | None, error: Exception) -> bool:
-    """Tell whether a connection dropped only after the answer was there."""
-    return finish is not None and type(error).__name__ in ("ReadError", "RemoteProtocolError")
+    def _is_whole(self, error: Exception) -> bool:
+        """Tell whether a connection dropped only after the answer was there."""
+        dropped = type(error).__name__ in ("ReadError", "RemoteProtocolError")
+        return dropped and self._reader.finish is not None
 
 
 def _as_the_wrapper_says(answer: Any, error: Exception) -> Exception:

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from agent_core.errors import ModelError, ModelErrorKind
+from agent_core.llm.reports import ReportedError, reported
 from agent_core.llm.transport import causes, is_transport
 from agent_core.llm.wording import provider_sentence
 from agent_core.redaction import hide_secrets
@@ -85,9 +86,10 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
     if missing := next((link for link in chain if isinstance(link, ImportError)), None):
         words = hide_secrets(str(missing), secrets)
         return ModelError(f"The model library needs a Python package that is not installed: {words}.")
-    status = status_of(error)
+    told = _reported(chain)
+    status = status_of(error) if told is None else told.status_code
     kind = _kind(chain, status)
-    words = _words(error, model, secrets)
+    words = _words(error if told is None else told, model, secrets)
     if kind == "network":
         words = _network_words(words, chain, model)
     found = ModelError(
@@ -131,6 +133,20 @@ def status_of(error: BaseException) -> int | None:
             value = getattr(owner, name, None)
             if isinstance(value, str | int) and re.fullmatch(r"[1-5]\d\d", str(value)):
                 return int(value)
+    return None
+
+
+def _reported(chain: Iterable[BaseException]) -> ReportedError | None:
+    """Return the error that the provider reported inside of its answer, behind the status 200.
+
+    The openai package raises its bare `APIError` for one, with the report as its `body`.
+    """
+    for link in chain:
+        if isinstance(link, ReportedError):
+            return link
+        body: object = getattr(link, "body", None)
+        if type(link).__name__ == "APIError" and body and getattr(link, "status_code", None) is None:
+            return reported({"error": body})
     return None
 
 

@@ -10,6 +10,7 @@ import importlib
 import logging
 import os
 import threading
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -78,6 +79,8 @@ def _silence(library: Any) -> None:
     library.disable_streaming_logging = True
     library.turn_off_message_logging = True
     library.disable_hf_tokenizer_download = True  # where there is no net it tries for half a minute
+    # Its types promise what pydantic does not hold, which pydantic says when they are first used.
+    warnings.filterwarnings("ignore", message=r"Items? .* on TypedDict class", category=UserWarning)
     if not os.environ.get("LITELLM_LOG"):
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

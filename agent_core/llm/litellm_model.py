@@ -12,10 +12,11 @@ from agent_core.llm.adapter import check_adapter
 from agent_core.llm.base import Finish, ModelAdapter, ModelEvent, ModelRequest, Usage
 from agent_core.llm.direct import Reading, direct, refuse_holes
 from agent_core.llm.errors import to_model_error
+from agent_core.llm.finishes import finish_reason
 from agent_core.llm.library import litellm_module, loaded
 from agent_core.llm.options import check_options
 from agent_core.llm.outgoing import Outgoing, outgoing, refused_tools
-from agent_core.llm.reading import ObjectReader
+from agent_core.llm.reading import JsonReader
 from agent_core.llm.rules import Rules, rules_for
 from agent_core.llm.table import provider_of, sees_pictures
 from agent_core.llm.tokens import context_window, count_tokens
@@ -79,15 +80,15 @@ class LitellmModel:
             await answer.aclose()
         if (usage := reading.usage) is not None:
             yield _usage(litellm, self.name, usage)
-        if finish := reading.finish:
-            yield Finish(finish.replace("_", "-"))
+        if (finish := reading.finish) is not None:
+            yield finish
 
     async def _reading(self, litellm: Any, answer: Any) -> Reading:
         mocked = "mock_response" in self.options
         if self.direct and not mocked and (past := await direct(litellm, answer)):
             return past
         await refuse_holes(answer)
-        return _Wrapped(answer, trusted=mocked)
+        return _Wrapped(litellm, answer, trusted=mocked)
 
     async def context_window(self, options: Mapping[str, Any]) -> int | None:
         """Return the tokens a request may have; see `SizedModel.context_window`."""
@@ -159,24 +160,48 @@ def adapter_of(model: str | ModelAdapter | None, who: str) -> ModelAdapter | Non
 class _Wrapped:
     """An answer read through litellm's own stream wrapper."""
 
-    def __init__(self, answer: Any, trusted: bool) -> None:
+    def __init__(self, litellm: Any, answer: Any, trusted: bool) -> None:
+        self._litellm = litellm
         self._answer = answer
         self._trusted = trusted
-        self._reader = ObjectReader()
+        self._reader = JsonReader()
+        self._usage: Any = None
         _keep_only_usage(answer)
 
     @property
-    def finish(self) -> str | None:
-        return self._reader.finish if self._trusted or not _was_cut(self._answer) else None
+    def finish(self) -> Finish | None:
+        if not self._trusted and _was_cut(self._answer):
+            return None
+        # The wrapper says "tool_calls" where the provider has said "stop".
+        reason = getattr(self._answer, "received_finish_reason", None) or self._reader.finish
+        if not reason:
+            return None
+        about = {**self._reader.about, "finish_reason": reason}
+        provider = str(getattr(self._answer, "custom_llm_provider", None) or "provider")
+        return Finish(finish_reason(self._litellm, reason), metadata={provider: about})
 
     @property
     def usage(self) -> Any:
-        return self._reader.usage
+        return self._usage
 
     async def events(self) -> AsyncGenerator[ModelEvent]:
-        async for chunk in self._answer:
-            for event in self._reader.read(chunk):
+        async for chunk in _until_cut(self._answer):
+            if (usage := getattr(chunk, "usage", None)) is not None:
+                self._usage = usage
+            for event in self._reader.read(chunk.model_dump(exclude={"usage"})):
                 yield event
+        for event in self._reader.end():
+            yield event
+
+
+async def _until_cut(answer: Any) -> AsyncGenerator[Any]:
+    """Yield the wrapper's chunks; a stream that ended without a finish reason is cut, not broken."""
+    try:
+        async for chunk in answer:
+            yield chunk
+    except Exception as error:
+        if "ended before a finish_reason" not in str(error):
+            raise
 
 
 def _was_cut(answer: Any) -> bool:
@@ -218,7 +243,16 @@ def _usage(litellm: Any, model: str, usage: Any) -> Usage:
         cost=_cost(litellm, model, usage),
         cached_tokens=getattr(prompt_details, "cached_tokens", None) or 0,
         reasoning_tokens=getattr(completion_details, "reasoning_tokens", None) or 0,
+        cache_write_tokens=_cache_writes(usage, prompt_details),
     )
+
+
+def _cache_writes(usage: Any, details: Any) -> int:
+    """Return the tokens that were written to the provider's cache, wherever it says so."""
+    told = getattr(usage, "cache_creation_input_tokens", None)
+    for name in ("cache_creation_tokens", "cache_write_tokens"):
+        told = told or getattr(details, name, None)
+    return told if isinstance(told, int) else 0
 
 
 def _cost(litellm: Any, model: str, usage: Any) -> float | None:

@@ -1,4 +1,8 @@
-"""What the chunks of an answer say: deltas become events; usage and the finish reason are kept."""
+"""Reading an answer in OpenAI's form: deltas become events; usage and the finish reason are kept.
+
+Most providers speak this form, each with a way of its own to say what the model thinks, so all ways are
+read from all of them. Answers that come through litellm's stream wrapper are in this form, too.
+"""
 
 from __future__ import annotations
 
@@ -7,93 +11,143 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from agent_core.llm.base import ModelEvent, ReasoningDelta, Source, TextDelta, ToolCallDelta
+from agent_core.llm.content import Kind, pieces_of
+from agent_core.llm.details import Details
 
 Json = dict[str, Any]
+
 _BESIDE = ("citations", "search_results")
 """Where Perplexity names its sources, beside each delta: as addresses alone, and with titles."""
 
+_ABOUT = ("id", "model", "system_fingerprint", "service_tier", "provider")
+"""Keys of a chunk that say something of the answer as a whole."""
 
-class ObjectReader:
-    """Reads litellm's own chunks.
-
-    Attributes:
-        finish: the newest finish reason.
-        usage: the newest report of usage.
-    """
-
-    def __init__(self) -> None:
-        self.finish: str | None = None
-        self.usage: Any = None
-
-    def read(self, chunk: Any) -> list[ModelEvent]:
-        """Return the events of one chunk."""
-        if (usage := getattr(chunk, "usage", None)) is not None:
-            self.usage = usage
-        events: list[ModelEvent] = [
-            source for key in _BESIDE for source in _sources(getattr(chunk, key, None))
-        ]
-        if not chunk.choices:
-            return events
-        choice = chunk.choices[0]
-        self.finish = choice.finish_reason or self.finish
-        delta = choice.delta
-        if reasoning := getattr(delta, "reasoning_content", None):
-            events.append(ReasoningDelta(reasoning))
-        if delta.content:
-            events.append(TextDelta(delta.content))
-        for call in delta.tool_calls or ():
-            name, arguments = call.function.name, call.function.arguments
-            events.append(ToolCallDelta(call.index or 0, call.id or None, name or None, arguments or ""))
-        events += _sources(getattr(delta, "annotations", None))
-        if fields := getattr(delta, "provider_specific_fields", None):
-            events += _sources([fields.get("citation")])  # Anthropic's
-        return events
+_FIELDS = ("reasoning_content", "reasoning")
+"""Where a delta has what the model thinks: DeepSeek, Moonshot, xAI; OpenRouter, Groq, Cerebras, vLLM."""
 
 
 class JsonReader:
-    """Reads chunks of OpenAI's dialect as the JSON they arrive as.
-
-    https://platform.openai.com/docs/api-reference/chat-streaming
+    """Reads OpenAI's chunks and whole completions.
 
     Attributes:
         finish: the newest finish reason, as the provider wrote it.
+        message: the provider's words for the finish, if it has any.
         usages: every report of usage; some providers send one with each chunk.
+        about: what the provider says of the answer: its id, the model that served it, …
     """
 
     def __init__(self) -> None:
         self.finish: str | None = None
+        self.message = ""
         self.usages: list[Json] = []
+        self.about: Json = {}
+        self._details = Details()
+        self._call = 0  # the index of the newest fragment of a tool call
 
     def read(self, chunk: Json) -> list[ModelEvent]:
         """Return the events of one chunk."""
         if isinstance(usage := chunk.get("usage"), dict):
             self.usages.append(cast(Json, usage))
+        for key in _ABOUT:
+            if isinstance(value := chunk.get(key), str):
+                self.about[key] = value
         events: list[ModelEvent] = [source for key in _BESIDE for source in _sources(chunk.get(key))]
-        choices: list[Json] | None = chunk.get("choices")
-        if not choices:
+        choices = chunk.get("choices")
+        if not isinstance(choices, list) or not choices:
             return events
-        choice = choices[0]
-        if finish := choice.get("finish_reason"):
-            self.finish = finish
-        delta: Json | None = choice.get("delta")
-        if not delta:
+        choice = cast("list[Any]", choices)[0]
+        if not isinstance(choice, Mapping):
             return events
-        reasoning = delta.get("reasoning_content")
-        if reasoning is None:
-            reasoning = delta.get("reasoning")  # OpenRouter, Groq, Cerebras, vLLM
-        if reasoning:
-            events.append(ReasoningDelta(_text(reasoning)))
-        if content := delta.get("content"):
-            events.append(TextDelta(_text(content)))
-        if calls := delta.get("tool_calls"):
-            events += _calls(calls)
-        return events + _sources(delta.get("annotations"))
+        fields = cast(Json, choice)
+        if finish := fields.get("finish_reason"):
+            self.finish = str(finish)
+        whole = fields.get("message")
+        delta: Any = fields.get("delta") or whole or {}
+        if whole is not None and self.finish is None:
+            self.finish = "stop"  # a whole completion has ended, whether it says so or not
+        return events + self._delta(cast(Json, delta)) if isinstance(delta, Mapping) else events
+
+    def end(self) -> list[ModelEvent]:
+        """Return the events that the end of the answer brings."""
+        return self._close()
+
+    def _delta(self, delta: Json) -> list[ModelEvent]:
+        thought = self._reasoning(delta)
+        said: list[ModelEvent] = []
+        for kind, text in pieces_of(delta.get("content")):
+            said.append(ReasoningDelta(text) if kind is Kind.REASONING else TextDelta(text))
+        said += [TextDelta(text) for _, text in pieces_of(delta.get("refusal"))]
+        calls = delta.get("tool_calls") or ([delta] if delta.get("function_call") else [])
+        said += self._calls(calls)
+        signs = _signed_blocks(delta)
+        if said:
+            details = self._details.of_call() if _has_call(said) else None
+            said = [*self._close(), *_with_details(said, details)]
+        return [*thought, *signs, *said, *_sources(delta.get("annotations"))]
+
+    def _calls(self, calls: object) -> list[ModelEvent]:
+        """Return the fragments of tool calls; what is no function call is none of ours.
+
+        One without an index goes on with the call before it, or stands beside the others of its delta.
+        """
+        found: list[ModelEvent] = []
+        listed = cast("list[object]", calls) if isinstance(calls, list) else [calls]
+        for place, call in enumerate(listed):
+            fields = cast(Json, call) if isinstance(call, Mapping) else {}
+            function = fields.get("function") or fields.get("function_call")
+            if not isinstance(function, Mapping):
+                continue
+            index = _index(fields.get("index"))
+            if index is None:
+                index = place if len(listed) > 1 else self._call
+            self._call = index
+            found.append(_call(index, fields, cast(Json, function)))
+        return found
+
+    def _reasoning(self, delta: Json) -> list[ModelEvent]:
+        """Return the reasoning of a delta; its metadata says where it is to be sent back."""
+        field = next((name for name in _FIELDS if delta.get(name)), "")
+        details = delta.get("reasoning_details")
+        if isinstance(details, list):
+            self._details.add(cast("list[Any]", details))
+        metadata = {"openaiCompatible": {"reasoningField": field}} if field else None
+        texts = [text for _, text in pieces_of(delta.get(field))] if field else []
+        if not texts and isinstance(details, list):
+            texts = self._details.newest
+        return [ReasoningDelta(text, metadata) for text in texts]
+
+    def _close(self) -> list[ModelEvent]:
+        """Return the end of a part of reasoning of which its provider must see the details again."""
+        details = self._details.of_reasoning()
+        return [ReasoningDelta("", {"openrouter": {"reasoning_details": details}})] if details else []
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"The provider sent text that is no text: {value!r:.200}")
-    return value
+def _has_call(events: list[ModelEvent]) -> bool:
+    return any(isinstance(event, ToolCallDelta) for event in events)
+
+
+def _with_details(events: list[ModelEvent], details: list[Json] | None) -> list[ModelEvent]:
+    """Give the first call the details that came beside it."""
+    if not details:
+        return events
+    place = next(n for n, event in enumerate(events) if isinstance(event, ToolCallDelta))
+    call = cast(ToolCallDelta, events[place])
+    metadata = {**(call.metadata or {}), "openrouter": {"reasoning_details": details}}
+    signed = ToolCallDelta(call.index, call.id, call.name, call.arguments, metadata)
+    return [*events[:place], signed, *events[place + 1 :]]
+
+
+def _signed_blocks(delta: Json) -> list[ModelEvent]:
+    """Return the signatures of Anthropic's thinking, as litellm's wrapper hands them on."""
+    blocks = delta.get("thinking_blocks")
+    found: list[ModelEvent] = []
+    for block in cast("list[Any]", blocks) if isinstance(blocks, list) else []:
+        fields = cast(Json, block) if isinstance(block, Mapping) else {}
+        if fields.get("type") == "redacted_thinking" and fields.get("data"):
+            found.append(ReasoningDelta("", {"anthropic": {"redactedData": fields["data"]}}))
+        elif fields.get("signature") and not fields.get("thinking"):
+            found.append(ReasoningDelta("", {"anthropic": {"signature": fields["signature"]}}))
+    return found
 
 
 def _sources(found: object) -> list[ModelEvent]:
@@ -112,16 +166,41 @@ def _sources(found: object) -> list[ModelEvent]:
     return named
 
 
-def _calls(calls: list[Json]) -> list[ModelEvent]:
-    """Return the fragments of tool calls; what is no function call is none of ours."""
-    found: list[ModelEvent] = []
-    for place, call in enumerate(calls):
-        if not isinstance(function := call.get("function"), Mapping):
-            continue
-        fields = cast(Json, function)
-        index, arguments = call.get("index"), fields.get("arguments") or ""
-        if not isinstance(arguments, str):
-            arguments = json.dumps(arguments)
-        number = index if isinstance(index, int) else place
-        found.append(ToolCallDelta(number, call.get("id") or None, fields.get("name") or None, arguments))
-    return found
+def _call(index: int, call: Json, function: Json) -> ToolCallDelta:
+    id, name = call.get("id"), function.get("name")
+    return ToolCallDelta(
+        index,
+        str(id) if id else None,
+        name if isinstance(name, str) and name else None,
+        arguments_text(function.get("arguments")),
+        _call_metadata(call),
+    )
+
+
+def _index(value: object) -> int | None:
+    """Return a call's number; some servers write it as text."""
+    if isinstance(value, str) and value.strip().isdigit():
+        return int(value)
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def arguments_text(value: object) -> str:
+    """Return arguments as a fragment of JSON text; some providers send the object itself."""
+    if isinstance(value, str):
+        return value
+    if not value:
+        return ""  # an empty object is where arguments begin that are written afterwards
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _call_metadata(call: Json) -> Json | None:
+    """Return what of a call its provider must see again.
+
+    Gemini's compatible endpoint puts it into `extra_content`, litellm's wrapper (for Gemini's own
+    endpoint) into `provider_specific_fields`.
+    """
+    if extra := call.get("extra_content"):
+        return {"openaiCompatible": {"extraContent": extra}}
+    fields = call.get("provider_specific_fields")
+    signature = cast(Json, fields).get("thought_signature") if isinstance(fields, Mapping) else None
+    return {"google": {"thoughtSignature": signature}} if signature else None

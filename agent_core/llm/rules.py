@@ -78,7 +78,9 @@ class Rules:
     owed_of_call: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-COMPATIBLE = Rules(own=frozenset({"reasoning_content"}))
+_THOUGHTS = frozenset({"reasoning", "reasoning_details", "reasoning_content"})
+
+COMPATIBLE = Rules(own=_THOUGHTS, owned_of_call=frozenset({"extra_content"}))
 """Servers that speak OpenAI's dialect and of which nothing else is known."""
 
 _SKIPPED: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
@@ -117,6 +119,7 @@ RULES: dict[str, Rules] = {
         outcome_media=True,
         inlines=True,
         distinct_calls=True,
+        own=frozenset({"provider_specific_fields"}),
         owned_of_call=frozenset({"provider_specific_fields"}),
     ),
     "gemini_openai": Rules(
@@ -130,12 +133,10 @@ RULES: dict[str, Rules] = {
         owed={"reasoning_content": " "},
     ),
     "moonshot": Rules(own=frozenset({"reasoning_content"}), owed={"reasoning_content": " "}),
-    "groq": Rules(one_system=False),
+    "groq": Rules(one_system=False, own=frozenset({"reasoning"})),
     "cerebras": Rules(media=frozenset(), own=frozenset({"reasoning"})),
-    "xai": Rules(content_of_calls="", one_system=False),
-    "openrouter": Rules(
-        media=PICTURES_AND_FILES, own=frozenset({"reasoning", "reasoning_details", "reasoning_content"})
-    ),
+    "xai": Rules(content_of_calls="", one_system=False, own=frozenset({"reasoning_content"})),
+    "openrouter": Rules(media=PICTURES_AND_FILES, own=_THOUGHTS, owned_of_call=frozenset({"extra_content"})),
     "ollama": Rules(ids=_ANY_ID, blank_outcome="", own=frozenset({"reasoning_content"})),
     "hosted_vllm": COMPATIBLE,
 }

@@ -5,30 +5,53 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 
 from __future__ import annotations
 
+_BOM = b"\xef\xbb\xbf"
+
 
 class EventStream:
     """Turns pieces of a response into the data of its events.
 
     Only `data` is kept: no provider of chat completions says anything in the other fields that its
-    data does not say. An event that the end of the stream cuts off is dropped, as the standard has it.
+    data does not say. An event that the end of the stream cuts off is dropped, as the standard has it,
+    unless who reads it asks for the `rest`.
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._line: bytes = b""  # half a line
         self._data: list[bytes] = []
+        self._begun = False
+        self._after_cr = False  # a \n that comes next belongs to the \r before it
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that `piece` completes."""
-        lines = (self._rest + piece).splitlines(keepends=True)
-        self._rest = b""
-        if lines and not lines[-1].endswith(b"\n"):
-            self._rest = lines.pop()  # half a line; or one whose \r may have its \n in the next piece
-        whole: list[bytes] = []
-        for line in lines:
-            line = line.rstrip(b"\r\n")
-            if line.startswith(b"data:"):
-                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-            elif not line and self._data:
-                whole.append(b"\n".join(self._data))
-                self._data = []
-        return whole
+        if self._after_cr and piece:
+            piece = piece.removeprefix(b"\n")
+            self._after_cr = False
+        text = self._line + piece
+        if not self._begun:
+            if _BOM.startswith(text[:3]) and len(text) < 3:
+                self._line = text
+                return []
+            text, self._begun = text.removeprefix(_BOM), True
+        self._after_cr = text.endswith(b"\r")
+        lines = text.splitlines(keepends=True)
+        self._line = lines.pop() if lines and not lines[-1].endswith((b"\n", b"\r")) else b""
+        return [data for line in lines if (data := self._read(line.rstrip(b"\r\n"))) is not None]
+
+    def rest(self) -> bytes:
+        """Return the data of the event that the end of the stream has cut off."""
+        if self._line:
+            self._read(self._line)
+            self._line = b""
+        data, self._data = b"\n".join(self._data), []
+        return data
+
+    def _read(self, line: bytes) -> bytes | None:
+        """Take in a line; return the data of the event that it ends."""
+        if not line:
+            data, self._data = self._data, []
+            return b"\n".join(data) if data else None
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+        return None

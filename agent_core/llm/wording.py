@@ -47,7 +47,7 @@ def _from_json(text: str) -> str:
         return ""
     for read in (json.loads, ast.literal_eval):
         try:
-            return _words_of(read(text[start:].strip()))
+            return words_of_error(read(text[start:].strip()))
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
     return ""
@@ -60,17 +60,17 @@ def _unquote(text: str) -> str:
         return text[2:-1]
 
 
-def _words_of(value: Any) -> str:
+def words_of_error(value: Any) -> str:
     """Find the sentence in the error forms of the known providers."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
         items = cast("list[Any]", value)
-        return _words_of(items[0]) if items else ""
+        return words_of_error(items[0]) if items else ""
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        for name in ("error", "message", "detail", "msg", "error_message"):
-            if words := _words_of(fields.get(name)):
+        for name in ("error", "message", "detail", "msg", "error_message", "errors"):
+            if words := words_of_error(fields.get(name)):
                 return words
     return ""
 

@@ -25,6 +25,7 @@ from agent_core.logs import get_logger
 from agent_core.messages import Chunk
 from agent_core.runner.attachments import Given, has_files, with_files
 from agent_core.runner.windows import Windows, usable
+from agent_core.signatures import returned
 from agent_core.store import files, refused_files
 from agent_core.store.files import StoredFile
 from agent_core.store.reads import Reads
@@ -138,6 +139,7 @@ class Requests:
 
 async def _prepared(agent: Agent, thread_id: str, given: Given, window: int | None) -> Prepared:
     messages, note = take_note(given.messages)
+    messages = returned(messages, agent.model.name)
     fitted = ContextResult(messages)
     if agent.context is not None:
         request = ContextRequest(

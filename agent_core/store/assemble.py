@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from agent_core.clock import as_datetime
 from agent_core.messages import Message, Part, Role, Thread
+from agent_core.signatures import readable
 from agent_core.states import CallStatus, StreamStatus
 from agent_core.store.rows import load
 from agent_core.store.tokens import with_token
@@ -66,7 +67,7 @@ def assemble(
         id=row.id,
         thread_id=row.thread_id,
         role=cast(Role, row.role),
-        parts=parts,
+        parts=readable(parts),
         metadata=meta | {"queued": True} if row.queued else meta,
         created_at=as_datetime(row.created_at),
         committed_seq=committed,

@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from agent_core.fold import merge
 from agent_core.messages import Chunk
+from agent_core.signatures import readable
 from agent_core.states import StreamStatus
 from agent_core.store.rows import DELTA, STREAM, load
 
@@ -73,7 +74,7 @@ def deltas_after(session: Session, thread_id: str, cursors: Mapping[int, int]) -
             continue
         delta = found.setdefault(row.seq, _delta(thread_id, row.seq, row.message_id, cursors[row.seq]))
         delta["end"] = row.cursor
-        delta["parts"] += [chunk for chunk in load(row.chunks) if chunk["type"] not in _OF_THREAD]
+        delta["parts"] += [chunk for chunk in readable(load(row.chunks)) if chunk["type"] not in _OF_THREAD]
     for delta in found.values():
         delta["parts"] = merge(delta["parts"])
     return [found[seq] for seq in cursors if seq in found]

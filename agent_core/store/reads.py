@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from agent_core.fold import merge, unfold
 from agent_core.messages import Chunk, Message, Thread, Update
+from agent_core.signatures import readable
 from agent_core.states import StreamStatus
 from agent_core.store import attempts, suspects
 from agent_core.store.alternatives import alternatives, not_aside
@@ -122,7 +123,9 @@ class Reads:
         if not rows or cursor < rows[0][1] or cursor > rows[0][0]:
             return None
         return [
-            Update(type="chunks", cursor=at, seq=seq, message_id=message_id, chunks=tuple(load(chunks)))
+            Update(
+                type="chunks", cursor=at, seq=seq, message_id=message_id, chunks=tuple(readable(load(chunks)))
+            )
             for _, _, at, seq, message_id, chunks in rows
             if at is not None
         ]
@@ -271,17 +274,17 @@ def _uncommitted(session: Session, thread_id: str, reply: str | None) -> tuple[i
 
 def _said(session: Session, row: StreamRow) -> list[Chunk]:
     if row.status == StreamStatus.PARTIAL:
-        return unfold(load(row.parts))
+        return unfold(readable(load(row.parts)))
     deltas = session.exec(
         select(DeltaRow.chunks)
         .where(DeltaRow.thread_id == row.thread_id, DeltaRow.seq == row.seq)
         .order_by(col(DeltaRow.cursor))
     )
-    return merge([chunk for chunks in deltas for chunk in load(chunks)])
+    return merge([chunk for chunks in deltas for chunk in readable(load(chunks))])
 
 
 def _stream_update(session: Session, row: StreamRow, calls: dict[str, ToolCallRow]) -> Update:
     chunks = _said(session, row)
     if row.status == StreamStatus.COMMITTED:
-        chunks = [*unfold(filled(load(row.parts), calls)), {"type": "finish-step"}]
+        chunks = [*unfold(filled(readable(load(row.parts)), calls)), {"type": "finish-step"}]
     return Update(type="chunks", cursor=row.seq, seq=row.seq, message_id=row.message_id, chunks=tuple(chunks))

@@ -86,6 +86,7 @@ def cut_short() -> rx.Component:
         ("length", _cut("scissors", say("turn.length"), go_on)),
         ("model-context-window-exceeded", _cut("scissors", say("turn.context_full"), go_on)),
         ("content-filter", _cut("shield", say("turn.filtered"), None)),
+        ("silent", _cut("message-square", say("turn.silent"), None)),
         rx.fragment(),
     )
 

@@ -125,8 +125,8 @@ async def test_nothing_is_yielded_before_the_first_token():
         await first
 
 
-@pytest.mark.parametrize("turn", [["Hi"], []])
-async def test_what_opens_a_step_stands_behind_its_start(turn: list[str]):
+@pytest.mark.parametrize("turn", [["Hi"], [Finish("length")]])
+async def test_what_opens_a_step_stands_behind_its_start(turn: list[Any]):
     note = {"type": "data-context", "data": {"kept": 1}}
     out = [item async for item in model_step(ScriptedModel([turn]), REQUEST, opening=[note])]
     result = out[-1]
@@ -135,11 +135,10 @@ async def test_what_opens_a_step_stands_behind_its_start(turn: list[str]):
     assert result.parts[:2] == [{"type": "step-start"}, note]
 
 
-async def test_an_empty_answer_is_a_result_without_text():
-    chunks, result = await run(ScriptedModel([[]]))
-    assert kinds(chunks) == ["start-step"]
-    assert result.parts == [{"type": "step-start"}]
-    assert result.tool_requests == []
+async def test_an_empty_answer_is_none_and_retryable():
+    with pytest.raises(ModelError, match="no answer") as caught:
+        await run(ScriptedModel([[]]))
+    assert (caught.value.kind, caught.value.retryable) == ("truncated", True)
 
 
 async def test_a_stream_without_finish_is_truncated_and_retryable():

@@ -42,9 +42,9 @@ MODEL: dict[str, tuple[list[list[Any]], str, str]] = {
     ),
     "300 calls at once": ([[ToolUse("add", {"a": n}) for n in range(300)], ["Oh."]], "", "Oh."),
     "the same call for ever": ([[ToolUse("add", {"a": 1}, id="same")]] * 20 + [["Oh."]], "", "Oh."),
-    "nothing but thoughts": ([[Reasoning("Hm.")]], "", ""),
-    "nothing but space": ([[" \n "]], "", " \n "),
-    "calls that are announced and not made": ([[Finish("tool-calls")]], "", ""),
+    "nothing but thoughts": ([[Reasoning("Hm.")], ["Oh."]], "", "Oh."),
+    "nothing but space": ([[" \n "], ["Oh."]], "", "Oh."),
+    "calls that are announced and not made": ([[Finish("tool-calls")], ["Oh."]], "", "Oh."),
     "thoughts, cut": ([[Reasoning("Hm"), Finish("length")]], "", ""),
     **{
         f"the reason {reason!r}": ([["So", Finish(reason)]], "", "So")
@@ -52,7 +52,11 @@ MODEL: dict[str, tuple[list[list[Any]], str, str]] = {
     },
     **{
         f"nothing, with the reason {reason!r}": ([[Finish(reason)]], "", "")
-        for reason in ("length", "content_filter", "function_call", "stop")
+        for reason in ("length", "content-filter")
+    },
+    **{
+        f"nothing, with the reason {reason!r}": ([[Finish(reason)], ["Oh."]], "", "Oh.")
+        for reason in ("content_filter", "function_call", "stop")
     },
     "an answer of 3 MB": ([["long " * 600_000]], "", "long " * 600_000),
 }

@@ -131,10 +131,12 @@ async def test_calls_decide_not_the_reason(path: Path, reason: str) -> None:
 
 
 async def test_an_empty_answer_strands_nobody(path: Path) -> None:
-    async with agent_on(path, [[], ["Yes."]]) as api:
+    """It is none, so it is asked for again; see `test_answers.py`."""
+    async with agent_on(path, [[], ["Hello."], ["Yes."]]) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
             assert (await finished(api, thread)).status == "completed"
+            assert (await texts(api, thread))[-1] == "Hello."
             await follower.agrees()
             await api.send_message(thread.id, "Well?")
             await finished(api, thread)

@@ -171,7 +171,7 @@ class GeminiOpenai(Openai):
         calls = message.get("tool_calls") or []
         if not calls:
             return
-        own = {use.id: use.signature for reply in said for use in uses_of(reply)}.get(calls[0]["id"])
+        own = {use.id: use.signature for reply in said for use in uses_of(reply)}
         google = (calls[0].get("extra_content") or {}).get("google") or {}
         signature = google.get("thought_signature")
         if not signature:
@@ -179,7 +179,7 @@ class GeminiOpenai(Openai):
                 "Function call is missing a thought_signature in functionCall parts. This is required for tools "
                 f"to work correctly. Additional data, function call `default_api:{calls[0]['function']['name']}`."
             )
-        elif signature != own and (own or not is_skip(signature)):
+        elif signature not in own.values() and (calls[0]["id"] in own or not is_skip(signature)):
             yield "Corrupted thought signature."
 
 

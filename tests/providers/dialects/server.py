@@ -43,7 +43,11 @@ class DialectServer(Provider):
         return self.dialect.check(request, self.said)
 
     def _refusal(self, path: str, body: bytes) -> Answer | None:
-        found = self.check(json.loads(body))
+        request = json.loads(body)
+        if "messages" not in request and "contents" not in request:
+            self.requests.pop()  # litellm asks Ollama for what a model is
+            return Answer(404, {"error": "not found"})
+        found = self.check(request)
         self.violations += found
         return self.dialect.refusal(found[0]) if found else None
 

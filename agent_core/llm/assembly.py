@@ -1,0 +1,145 @@
+"""Assembling tool calls from the fragments in which providers send them.
+
+In OpenAI's form an index tells the calls of one answer apart, and only a call's first fragment has an id
+and a name. Many servers keep only some of it: they number every call 0, send no ids, repeat the name
+and a fresh id with each fragment, or send the whole call twice. The rules, in one sentence: a fragment
+belongs to the call before it while that one is incomplete, and a named one opens a new call where the
+call before has its whole arguments, or another id or name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from agent_core.llm.base import ToolCallDelta, merge_metadata
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """A tool call while it is being written.
+
+    Attributes:
+        index: the provider's number for it.
+        given_id: the provider's id for it.
+        name: of the tool.
+        arguments: the fragments of their JSON text.
+        metadata: what the provider wants to see again with it.
+    """
+
+    index: int
+    given_id: str | None = None
+    name: str = ""
+    arguments: list[str] = field(default_factory=list[str])
+    metadata: dict[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def text(self) -> str:
+        """The arguments as far as they are written."""
+        return "".join(self.arguments)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the arguments are complete JSON."""
+        last = next((piece for piece in reversed(self.arguments) if piece.strip()), "")
+        return last.rstrip().endswith("}") and _is_json(self.text)
+
+    def add(self, delta: ToolCallDelta) -> None:
+        """Take in a fragment."""
+        self.given_id = self.given_id or delta.id
+        self.name = self.name or delta.name or ""
+        if delta.arguments:
+            self.arguments.append(delta.arguments)
+        if delta.metadata:
+            merge_metadata(self.metadata, delta.metadata)
+
+
+class Assembly:
+    """The tool calls of one answer.
+
+    Attributes:
+        calls: in the order in which they began.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    def take(self, delta: ToolCallDelta) -> Call:
+        """Give a fragment to its call, which may begin with it, and return that call."""
+        found = self._owner(delta)
+        if found is None:
+            latest = self.calls[-1] if self.calls else None
+            # Only where the call before is whole can a fragment without a name begin a call.
+            name = "" if delta.name or latest is None or delta.id else latest.name
+            index = delta.index if delta.index is not None else latest.index if latest else 0
+            found = Call(index, name=name)
+            self.calls.append(found)
+        elif _repeats(found, delta):
+            return found
+        found.add(delta)
+        return found
+
+    def _owner(self, delta: ToolCallDelta) -> Call | None:
+        """Return the call that a fragment goes on with; None: it begins one."""
+        here = [call for call in self.calls if delta.index is None or call.index == delta.index]
+        if not here:
+            latest = self.calls[-1] if self.calls else None
+            lost = latest is not None and not delta.name and not delta.id and not latest.is_whole
+            return latest if lost else None
+        known = [call for call in here if delta.id and call.given_id == delta.id]
+        call = known[-1] if known else here[-1]
+        if delta.id and call.given_id and not known:
+            return call if _goes_on(call, delta) else None
+        return call if _belongs(call, delta) else None
+
+
+def _belongs(call: Call, delta: ToolCallDelta) -> bool:
+    """Tell whether a fragment with a call's id, or without any, is a piece of it."""
+    if delta.name and call.name and delta.name != call.name:
+        return False
+    if not delta.arguments.strip() or _repeats(call, delta):
+        # A name alone after whole arguments begins the next call, unless its id is this one's.
+        return not (delta.name and call.is_whole and not (delta.id and delta.id == call.given_id))
+    begins = bool(delta.name) or delta.arguments.lstrip().startswith("{")
+    return not (begins and call.is_whole)
+
+
+def _goes_on(call: Call, delta: ToolCallDelta) -> bool:
+    """Tell whether a fragment with another id is a piece of a call all the same.
+
+    Some servers make up an id for each fragment. A piece of arguments that is no object of its own, and
+    goes on where the call stopped, is no call.
+    """
+    if delta.name and delta.name != call.name:
+        return False
+    if not delta.arguments or call.is_whole:
+        return False
+    if call.text.strip():
+        return _is_prefix(call.text + delta.arguments)
+    return not _is_json(delta.arguments)
+
+
+def _repeats(call: Call, delta: ToolCallDelta) -> bool:
+    """Tell whether a provider sends a whole call a second time, at the end of its answer."""
+    same = delta.id is not None and delta.id == call.given_id and delta.name == call.name
+    return same and bool(delta.arguments.strip()) and call.is_whole and call.text == delta.arguments
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_prefix(text: str) -> bool:
+    """Tell whether JSON can go on after a text: its only mistake is that it ends, in a word or an escape."""
+    try:
+        json.loads(text, strict=False)
+    except json.JSONDecodeError as error:
+        at_end = error.pos >= len(text.rstrip()) - len("\\uD83")
+        return at_end or error.msg.startswith("Unterminated string")
+    except RecursionError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""The forms in which providers answer: a reader for each, and how its tokens are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from agent_core.llm.anthropic import AnthropicReader
+from agent_core.llm.base import ModelEvent
+from agent_core.llm.gemini import GeminiReader
+from agent_core.llm.ollama import OllamaReader
+from agent_core.llm.reading import JsonReader
+
+Json = dict[str, Any]
+
+_ANTHROPIC = "litellm.llms.anthropic.chat.handler.ModelResponseIterator"
+_GEMINI = "litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini.ModelResponseIterator"
+_OLLAMA = "litellm.llms.ollama.chat.transformation.OllamaChatCompletionResponseIterator"
+_XAI = "litellm.llms.xai.chat.transformation.XAIChatCompletionStreamingHandler"
+
+DECODERS = frozenset(
+    {
+        *(_ANTHROPIC, _GEMINI, _OLLAMA, _XAI),
+        "litellm.llms.fireworks_ai.chat.transformation.FireworksAIChatCompletionStreamingHandler",
+        "litellm.llms.groq.chat.transformation.GroqChatCompletionStreamingHandler",
+        "litellm.llms.mistral.chat.transformation.MistralChatResponseIterator",
+        "litellm.llms.openai.chat.gpt_transformation.OpenAIChatCompletionStreamingHandler",
+        "litellm.llms.openrouter.chat.transformation.OpenRouterChatCompletionStreamingHandler",
+    }
+)
+"""litellm's decoders of forms that are read here; those not named below are OpenAI's in other words."""
+
+
+class Reader(Protocol):
+    """Turns the JSON values of an answer into events; `JsonReader` says what the attributes are."""
+
+    finish: str | None
+    message: str
+    usages: list[Json]
+    about: Json
+
+    def read(self, value: Json, /) -> list[ModelEvent]:
+        """Return the events of one value."""
+        ...
+
+    def end(self) -> list[ModelEvent]:
+        """Return the events that the end of the answer brings."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of answers.
+
+    Attributes:
+        reader: reads the values.
+        keys: keys of which each value has one.
+        usage: returns the usage that the reader has found, as litellm's object, or None.
+    """
+
+    reader: Reader
+    keys: frozenset[str]
+    usage: Callable[[], Any]
+
+    def knows(self, value: Mapping[str, Any]) -> bool:
+        """Tell whether a value can be of this form."""
+        return not self.keys.isdisjoint(value)
+
+
+def form_of(litellm: Any, decoder: str, stream: Any = None) -> Form:
+    """Return the form that one of litellm's decoders reads; "" is OpenAI's."""
+    if decoder == _ANTHROPIC:
+        claude = AnthropicReader(getattr(stream, "tool_name_reverse_map", None))
+        return Form(claude, frozenset({"type"}), partial(_anthropic, claude, getattr(stream, "speed", None)))
+    if decoder == _GEMINI:
+        gemini = GeminiReader()
+        return Form(
+            gemini, frozenset({"candidates", "promptFeedback", "usageMetadata"}), partial(_gemini, gemini)
+        )
+    if decoder == _OLLAMA:
+        ollama = OllamaReader()
+        return Form(ollama, frozenset({"message", "done"}), partial(_ollama, litellm, ollama))
+    reader = JsonReader()
+    usage = partial(_xai if decoder == _XAI else _openai, litellm, reader)
+    return Form(reader, frozenset({"choices"}), usage)
+
+
+def _merged(usages: list[Json]) -> Json:
+    """Return the newest of each count; some providers report with every chunk."""
+    return {key: value for usage in usages for key, value in usage.items() if value is not None}
+
+
+def _openai(litellm: Any, reader: Reader) -> Any:
+    newest = _merged(reader.usages)
+    if not newest:
+        return None
+    total = (newest.get("prompt_tokens") or 0) + (newest.get("completion_tokens") or 0)
+    return litellm.Usage(**newest | {"total_tokens": total})
+
+
+def _xai(litellm: Any, reader: Reader) -> Any:
+    """Count as litellm does, whose xAI leaves reasoning out of what was completed."""
+    newest = _merged(reader.usages)
+    if newest:
+        config = import_module("litellm.llms.xai.chat.transformation").XAIChatConfig
+        config.fold_reasoning_tokens_into_completion(newest)
+        reader.usages = [newest]
+    return _openai(litellm, reader)
+
+
+def _anthropic(reader: AnthropicReader, speed: Any) -> Any:
+    newest = _merged(reader.usages)
+    if not newest:
+        return None
+    config = import_module("litellm.llms.anthropic.chat.transformation").AnthropicConfig()
+    return config.calculate_usage(usage_object=newest, reasoning_content=reader.thought or None, speed=speed)
+
+
+def _gemini(reader: Reader) -> Any:
+    newest = _merged(reader.usages)
+    if not newest:
+        return None
+    module = import_module("litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini")
+    return module.VertexGeminiConfig.calculate_usage({"usageMetadata": newest})
+
+
+def _ollama(litellm: Any, reader: Reader) -> Any:
+    newest = _merged(reader.usages)
+    if not newest:
+        return None
+    read, written = cast(int, newest.get("prompt_eval_count", 0)), cast(int, newest.get("eval_count", 0))
+    return litellm.Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)

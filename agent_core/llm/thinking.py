@@ -1,0 +1,95 @@
+"""Thoughts that a model writes into its answer: `<think>…</think>` at the start of the text.
+
+Servers that do not know their model's template leave its tags in the text. What stands between them at
+the start of an answer is reasoning; tags anywhere else, such as in a code sample, are text.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = ("think", "thinking", "reasoning", "thought", "thoughts", "reflection")
+_TAGS = {
+    **{f"<{name}>": f"</{name}>" for name in _NAMES},
+    "[think]": "[/think]",  # Magistral
+    "◁think▷": "◁/think▷",  # Kimi
+}
+"""Opening tags and what closes them, in lower case."""
+
+_LONGEST = max(map(len, _TAGS))
+
+Piece = tuple[str, str]
+"""A kind, "text" or "reasoning", and a text of it."""
+
+
+class Thinking:
+    """Takes the thoughts at the start of an answer out of its text, however the text is cut.
+
+    Attributes:
+        over: the answer itself has begun, so all that follows is text.
+    """
+
+    def __init__(self) -> None:
+        self.over = False
+        self._held: str = ""  # what may turn out to be a tag, or blank space beside one
+        self._closing: str = ""  # the tag that ends the thought; "": none is open
+        self._closed = False  # a thought has ended, so blank space before the answer is not part of it
+        self._thought = False  # the open thought has words
+
+    def feed(self, text: str) -> list[Piece]:
+        """Return what a fragment says, as far as that is certain."""
+        self._held += text
+        pieces: list[Piece] = []
+        while self._held and not self.over:
+            step = self._think() if self._closing else self._begin()
+            if step is None:
+                break
+            pieces += step
+        if self.over and self._held:
+            pieces.append(("text", self._held))
+            self._held = ""
+        return pieces
+
+    def end(self) -> list[Piece]:
+        """Return what was held back when the answer ends."""
+        held, self._held = self._held, ""
+        if self._closing:
+            return [("reasoning", held.rstrip())] if held.strip() else []
+        return [("text", held)] if held and not (self._closed and not held.strip()) else []
+
+    def _begin(self) -> list[Piece] | None:
+        """Look for an opening tag; None: more of the text is needed to tell."""
+        start = self._held.lstrip()
+        head = start[:_LONGEST].lower()
+        for opening, closing in _TAGS.items():
+            if head.startswith(opening):
+                self._closing, self._thought = closing, False
+                self._held = start[len(opening) :]
+                return []
+        if not start or any(opening.startswith(head) for opening in _TAGS):
+            return None
+        self.over = True
+        if self._closed:
+            self._held = start
+        return []
+
+    def _think(self) -> list[Piece] | None:
+        """Return the thought up to its closing tag, or up to what may be one."""
+        if not self._thought:
+            self._held = self._held.lstrip()
+        if closing := re.search(re.escape(self._closing), self._held, re.I):
+            thought = self._held[: closing.start()].rstrip()
+            self._held = self._held[closing.end() :]
+            self._closing, self._closed = "", True
+            return [("reasoning", thought)] if thought else []
+        certain = self._held[: len(self._held) - self._uncertain()].rstrip()
+        if not certain:
+            return None
+        self._held = self._held[len(certain) :]
+        self._thought = True
+        return [("reasoning", certain)]
+
+    def _uncertain(self) -> int:
+        """Return how many of the last characters may begin the closing tag."""
+        sizes = range(min(len(self._closing) - 1, len(self._held)), 0, -1)
+        return next((size for size in sizes if self._closing.startswith(self._held[-size:].lower())), 0)
