@@ -110,6 +110,7 @@ class MessageRow(Table, table=True):
     # The order of a thread; also forbids that two senders take the same place in one branch.
     __table_args__: ClassVar[Any] = (
         Index("agent_message_by_position", "thread_id", "branch", "position", unique=True),
+        Index("agent_message_by_id", "id"),  # an id that is sent to another thread is refused
         _CLUSTERED,
     )
     thread_id: str = Field(primary_key=True)

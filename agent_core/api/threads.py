@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -60,6 +61,7 @@ class ThreadMethods(ApiBase):
         Raises:
             ValidationError: the prompt is blank, a message is not acceptable, the agent is unknown, or
                 the id is taken; nothing was created.
+            DuplicateMessageError: `message_id` is a message of another thread already.
         """
         check_count("messages", messages or (), MAX_MESSAGES)
         new = [await self._message(ctx, message) for message in messages or ()]
@@ -69,8 +71,11 @@ class ThreadMethods(ApiBase):
         if run and not new:
             raise ValidationError("auto_start needs a prompt or messages to answer.")
         thread_id = checked_id(thread_id, "thread")
-        await self.runtime.writer.run_for(
-            thread_id,
+        sent = new[-1].id if prompt is not None and message_id is not None else None
+        writer = self.runtime.writer
+        # An id that was given is looked for in all threads; anything else is the thread's own.
+        write = writer.run if sent is not None else functools.partial(writer.run_for, thread_id)
+        await write(
             turns.create,
             thread_id,
             agent=self.agent.name if agent is None else self._agent_name(agent),
@@ -79,6 +84,7 @@ class ThreadMethods(ApiBase):
             metadata=checked_metadata(metadata),
             messages=new,
             run=run,
+            sent=sent,
         )
         crash_point("send.after")
         return await self._thread(thread_id)

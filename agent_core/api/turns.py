@@ -31,7 +31,8 @@ class TurnMethods(ApiBase):
         Args:
             thread_id: the thread.
             prompt: a str or a list of parts.
-            message_id: the idempotency key: sent twice, it is one message and one run.
+            message_id: the idempotency key: sent twice, it is one message and one run. An id is one
+                message in all threads (forks copy it).
             when_busy: while the thread is running, "reject", "queue" (answered when the turn ends),
                 "interrupt" (stop, then send) or "end_wait" (stop if it waits for nobody but people:
                 for a yes, or for the outcome of an async tool; else as "reject").
@@ -45,12 +46,15 @@ class TurnMethods(ApiBase):
             ThreadNotFoundError: there is no such thread.
             MessageNotFoundError: there is no message `after`.
             ThreadBusyError: the thread is running and goes on.
+            DuplicateMessageError: `message_id` is a message of another thread.
         """
         await self._authorize(ctx, thread_id)
         await self._ready(thread_id, when_busy, after is None)
         new = await self._prompt(ctx, prompt, message_id, metadata)
-        if after is None:
+        if after is None and message_id is None:
             stored = await self.runtime.writer.run_for(thread_id, turns.send, thread_id, new, when_busy)
+        elif after is None:  # an id that was given is looked for in all threads
+            stored = await self.runtime.writer.run(turns.send, thread_id, new, when_busy)
         else:
             stored = await self.runtime.writer.run(
                 branches.send_after, thread_id, after and known_id(after), new, when_busy

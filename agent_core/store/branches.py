@@ -21,7 +21,7 @@ from agent_core.ids import new_id
 from agent_core.states import THREAD as MOVES
 from agent_core.states import StreamStatus, sources
 from agent_core.store import deltas, turns
-from agent_core.store.messages import NewMessage, has_message, insert_message, title_of
+from agent_core.store.messages import NewMessage, has_message, insert_message, refuse_elsewhere, title_of
 from agent_core.store.rows import CALL, LIST_FEED, MESSAGE, STREAM, THREAD, P
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
@@ -139,6 +139,7 @@ def send_after(
     lock(tx, thread_id)
     if has_message(tx, thread_id, message.id):
         return None
+    refuse_elsewhere(tx, thread_id, message.id)
     at = turns.make_idle(tx, thread_id, when_busy)
     if _is_last(tx, thread_id, after, at):
         turns.begin(tx, thread_id, at, message)

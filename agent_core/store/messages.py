@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ScalarSelect, insert, select
+from sqlalchemy import ScalarSelect, func, insert, literal, select
 
 from agent_core.clock import as_datetime
+from agent_core.errors import DuplicateMessageError
 from agent_core.messages import Chunk, Message, Part, Role
 from agent_core.plain_text import plain_line, strip_escapes
 from agent_core.store import files
@@ -41,6 +42,16 @@ _INSERT_QUEUED = Statement(insert(MESSAGE).values(**_values, queued=True))
 _FIND = Statement(select(_m.id).where(_m.thread_id == P("thread_id"), _m.id == P("message_id")))
 
 
+# Forks copy messages with their ids, so no index can forbid that one stands in two threads.
+_ELSEWHERE = Statement(
+    select(_m.thread_id).where(_m.id == P("message_id"), _m.thread_id != P("thread_id")).limit(1)
+)
+_ALONE = Statement(
+    select(literal(1)),  # on SQLite nobody else writes
+    postgresql=select(func.pg_advisory_xact_lock(func.hashtextextended(P("message_id"), 0))),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message about to be stored.
@@ -69,6 +80,19 @@ class NewMessage:
 def has_message(tx: Tx, thread_id: str, message_id: str) -> bool:
     """Whether the thread has a message with this id."""
     return tx.one(_FIND, thread_id=thread_id, message_id=message_id) is not None
+
+
+def refuse_elsewhere(tx: Tx, thread_id: str, message_id: str) -> None:
+    """Make sure that a message that is new to its thread is new to all of them: its id is one message.
+
+    Raises:
+        DuplicateMessageError: it stands in another thread.
+    """
+    tx.all(_ALONE, message_id=message_id)  # two may send it at once, to two threads
+    if tx.one(_ELSEWHERE, message_id=message_id, thread_id=thread_id) is not None:
+        raise DuplicateMessageError(
+            f"The message {message_id!r} stands in another thread already; give this one an id of its own."
+        )
 
 
 def insert_message(tx: Tx, thread_id: str, message: NewMessage, position: int) -> Chunk:

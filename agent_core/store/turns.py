@@ -17,7 +17,7 @@ from agent_core.messages import Chunk
 from agent_core.states import THREAD as MOVES
 from agent_core.states import ThreadStatus, sources
 from agent_core.store import attempts, deltas, outcomes, queue, streams
-from agent_core.store.messages import NewMessage, has_message, insert_message, title_of
+from agent_core.store.messages import NewMessage, has_message, insert_message, refuse_elsewhere, title_of
 from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
@@ -94,12 +94,18 @@ def create(
     metadata: dict[str, Any],
     messages: list[NewMessage],
     run: bool,
+    sent: str | None = None,
 ) -> None:
     """Store a new thread with its messages, and run it if `run`.
 
+    The messages may be copies of another thread's, with its ids, but for the one with the id `sent`.
+
     Raises:
         ValidationError: there is a thread with this id already.
+        DuplicateMessageError: what is sent stands in another thread already.
     """
+    if sent is not None:
+        refuse_elsewhere(tx, thread_id, sent)
     made = tx.one(
         _CREATE,
         id=thread_id,
@@ -124,6 +130,7 @@ def add(tx: Tx, thread_id: str, message: NewMessage) -> float:
     """Store a message without running the thread; return when, in seconds since the epoch."""
     if lock(tx, thread_id).running:
         raise ThreadBusyError(f"The thread {thread_id!r} is running; wait until it is idle, or stop it.")
+    refuse_elsewhere(tx, thread_id, message.id)
     _add(tx, thread_id, message)
     tx.touched.add(LIST_FEED)  # it has moved to the top
     return tx.now
@@ -157,6 +164,7 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
     at = lock(tx, thread_id)
     if has_message(tx, thread_id, message.id):
         return None
+    refuse_elsewhere(tx, thread_id, message.id)
     if at.running and when_busy == "queue":
         queue.put(tx, thread_id, message)
     else:

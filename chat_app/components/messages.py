@@ -18,7 +18,7 @@ def messages() -> rx.Component:
         rx.foreach(OpenThread.history + OpenThread.turn, _row),
         turn_state(),
         rx.foreach(OpenThread.queued, lambda message: keyed(message.id, queued_message(message=message))),
-        outbox(thread=OpenThread.open_id, sent=OpenThread.sent, known=OpenThread.known),
+        outbox(thread=OpenThread.open_id, known=OpenThread.known),
         thread=OpenThread.open_id,
         anchor=OpenThread.anchor,
         sent=OpenThread.sent,

@@ -130,8 +130,8 @@ class Composer(rx.Component):
     """The text field with Send and Stop; the draft stays in the browser.
 
     `thread` is the one that is shown; on a page whose address names one, it writes to that. `on_send`
-    gets the text, the id of the new message, the parts of its files and the thread, "" for a new one;
-    it may get the same message again until `sent` is its id or `known` of the outbox has it. Set
+    gets the text, the id of the new message, the parts of its files and the thread, which a new one's
+    first message names (`begun_by`); it may get the same message again until `sent` is its id or `known` of the outbox has it. Set
     `rejected` to the id to give text and files back when the message could not be sent, and `returned`
     (a `ReturnedView`) for one that was sent and taken back. `max_bytes` is how large a file may be,
     `max_files` how many there may be.
@@ -152,15 +152,11 @@ class Composer(rx.Component):
 
 
 class Outbox(rx.Component):
-    """Messages on their way to the server; `known` lists the ids that have arrived.
-
-    `sent` is the id of the message that began the thread, while that is new.
-    """
+    """Messages on their way to the server; `known` lists the ids that have arrived."""
 
     library = LIBRARY["outbox.jsx"]
     tag = "Outbox"
     thread: rx.Var[str]
-    sent: rx.Var[str]
     known: rx.Var[list[str]]
 
 

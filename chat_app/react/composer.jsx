@@ -2,7 +2,7 @@
 // Enter sends, or Ctrl+Enter if the person prefers that (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { useParams } from "react-router";
+import { useLocation, useParams } from "react-router";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { useWords } from "../../words/words.js";
@@ -10,7 +10,7 @@ import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "./att
 import { isUnfinished, putFiles, takeFiles, useAttachments } from "./attachments.js";
 import { isSend, useLook } from "./looks.js";
 import { readDraft, writeDraft } from "./drafts.js";
-import { drop, messageId, overdue, post, take } from "./outbox.js";
+import { drop, messageId, overdue, post, settle, take, threadOf } from "./outbox.js";
 import { isNew } from "./returned.js";
 
 const MAX_HEIGHT = 200;
@@ -101,9 +101,9 @@ function useResend(thread, sent, onSend) {
   useEffect(() => {
     const again = () => {
       const { sent: arrived, onSend: sendOne } = latest.current;
-      for (const { id, text, files, tries } of overdue(thread)) {
+      for (const { id, text, files, tries, thread: to } of overdue(thread)) {
         if (tries && id === arrived) drop(id);
-        else sendOne(text, id, (files ?? []).map((file) => file.part), thread);
+        else sendOne(text, id, (files ?? []).map((file) => file.part), to);
       }
     };
     const first = setTimeout(again); // in development an effect ends and begins anew at once
@@ -114,6 +114,26 @@ function useResend(thread, sent, onSend) {
     };
   }, [thread]);
 }
+
+/**
+ * What the page of a new chat has begun, "" before its first message: what is written while the address of that
+ * thread is on its way follows in it. A page that was turned to since, or loaded, has begun nothing.
+ */
+function useBegun(thread) {
+  const begun = useRef("");
+  const { key } = useLocation();
+  useLayoutEffect(() => {
+    begun.current = "";
+    settle(thread);
+    const left = () => settle(threadIn(window.location.pathname)); // the address changes before this page shows it
+    window.addEventListener("pagehide", left);
+    return () => window.removeEventListener("pagehide", left);
+  }, [key, thread]);
+  return begun;
+}
+
+/** The thread that an address names, "" for none. */
+const threadIn = (path) => path.match(/\/chat\/([^/]+)\/?$/)?.[1] ?? "";
 
 /** Put words and files back: into the field, or into the draft of another thread. */
 function useReturn(thread, area, set) {
@@ -146,6 +166,7 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
   useEscape(running, onStop);
   useResend(thread, sent, onSend);
   const putBack = useReturn(thread, area, set);
+  const begun = useBegun(thread);
 
   const send = useCallback(
     (text) => {
@@ -153,19 +174,23 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
       if (unfinished) return;
       const id = messageId();
       const taken = takeFiles(thread);
-      post({ id, thread, text, files: taken });
-      onSend(text, id, taken.map((file) => file.part), thread);
+      const to = thread || begun.current || threadOf(id);
+      if (!thread) begun.current = to;
+      post({ id, thread: to, page: thread, text, files: taken });
+      onSend(text, id, taken.map((file) => file.part), to);
       set("");
       writeDraft(thread, "");
     },
-    [thread, onSend, set, nothing, unfinished],
+    [thread, begun, onSend, set, nothing, unfinished],
   );
 
   // A message that could not be sent comes back, above whatever has been written since.
   useEffect(() => {
     const item = rejected && take(rejected);
-    if (item) putBack(item.thread, item.text, item.files);
-  }, [rejected, putBack]);
+    if (!item) return;
+    if (begun.current === threadOf(item.id)) begun.current = "";
+    putBack(item.page, item.text, item.files);
+  }, [rejected, begun, putBack]);
 
   // So does one that was taken back from the queue.
   useEffect(() => {

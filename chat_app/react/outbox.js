@@ -14,7 +14,8 @@ let outbox = read();
 
 function read() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+    return kept.map((item) => ({ page: item.thread, ...item, thread: item.thread || threadOf(item.id) }));
   } catch {
     return []; // private mode, or rendered where there is no browser
   }
@@ -23,7 +24,7 @@ function read() {
 function change(next) {
   outbox = next;
   try {
-    const kept = outbox.map(({ id, thread, text, files }) => ({ id, thread, text, files: (files ?? []).map(({ part, size }) => ({ part, size })) }));
+    const kept = outbox.map(({ id, thread, page, text, files }) => ({ id, thread, page, text, files: (files ?? []).map(({ part, size }) => ({ part, size })) }));
     if (kept.length) sessionStorage.setItem(KEPT, JSON.stringify(kept));
     else sessionStorage.removeItem(KEPT);
   } catch {
@@ -39,7 +40,15 @@ const subscribe = (listener) => {
 
 export const useOutbox = () => useSyncExternalStore(subscribe, () => outbox, () => NOTHING);
 
-/** Put in a message that is being sent: its id, thread, text, and files with their parts and previews. */
+/** The thread that a message begins: one message, one thread, whoever asks and however often. */
+export function threadOf(id) {
+  return `thread_${id.slice("msg_".length)}`;
+}
+
+/**
+ * Put in a message that is being sent: its id, its thread, the thread in the address of the page that sends it
+ * ("" for a new chat), its text, and its files with their parts and previews.
+ */
 export const post = (item) => change([...outbox, { ...item, sentAt: Date.now(), tries: 0 }]);
 
 /** Take a message out; returns it, or undefined. */
@@ -54,10 +63,16 @@ export function drop(id) {
   for (const { preview } of take(id)?.files ?? []) if (preview) URL.revokeObjectURL(preview);
 }
 
-/** The messages of a thread that were sent too long ago, or by the page before this one; each is asked for once a turn. */
-export function overdue(thread) {
+/** The page has turned to a thread: what began it has arrived, and no page of a new chat sends it once more. */
+export function settle(thread) {
+  const left = (item) => item.thread === thread && item.page !== thread;
+  if (thread && outbox.some(left)) change(outbox.map((item) => (left(item) ? { ...item, page: thread } : item)));
+}
+
+/** The messages of a page that were sent too long ago, or before it was loaded; each is asked for once a turn. */
+export function overdue(page) {
   const now = Date.now();
-  const due = (item) => item.thread === thread && now - (item.sentAt ?? 0) >= Math.min(MOST_PATIENCE_MS, PATIENCE_MS * 2 ** (item.tries ?? 0));
+  const due = (item) => item.page === page && now - (item.sentAt ?? 0) >= Math.min(MOST_PATIENCE_MS, PATIENCE_MS * 2 ** (item.tries ?? 0));
   const found = outbox.filter(due);
   if (found.length) outbox = outbox.map((item) => (found.includes(item) ? { ...item, sentAt: now, tries: (item.tries ?? 0) + 1 } : item));
   return found;

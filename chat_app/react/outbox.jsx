@@ -22,13 +22,12 @@ function OnItsWay({ file }) {
   );
 }
 
-export function Outbox({ thread = "", sent = "", known }) {
+export function Outbox({ thread = "", known }) {
   const items = useOutbox();
   useEffect(() => {
     for (const item of items) if (known?.includes(item.id)) drop(item.id);
   }, [items, known]);
-  // One that began a thread has none yet; it stands on the page that it led to and on no other.
-  const here = (item) => (item.thread ? item.thread === thread : item.id === sent);
+  const here = (item) => item.thread === thread;
   return items
     .filter((item) => here(item) && !known?.includes(item.id))
     .map((item) => (

@@ -197,9 +197,12 @@ class Opened(Asking, mixin=True):
 
     @rx.event
     async def send_to(self, text: str, message_id: str, files: list[dict[str, Any]], thread_id: str):
-        """The same for the thread that the person saw then, "" for a new one; by now it may be another.
+        """Send it to the thread that the page showed, which need not be the one that is open by now.
 
-        Who writes again while the address of the thread just begun is on its way means that thread.
+        Args:
+            text, message_id, files: as `send` takes them.
+            thread_id: the thread; the one that the message itself begins (`begun_by`): a new one. "" is
+                a new one, too, or the one that the page of a new chat has just begun.
         """
         if not thread_id and self.open_id == self._begun:
             thread_id = self._begun
@@ -213,7 +216,7 @@ class Opened(Asking, mixin=True):
             return None
         self.notice, self.rejected = "", ""
         try:
-            if thread_id:
+            if thread_id and thread_id != begun_by(message_id):
                 await self._api().send_message(thread_id, prompt, message_id=message_id, when_busy="queue")
                 if thread_id == self.open_id:
                     self.sent = message_id
@@ -223,6 +226,7 @@ class Opened(Asking, mixin=True):
             self.notice, self.rejected = words_of(error), message_id
             return None
         if thread.id == self.open_id:  # sent twice, and begun by the first
+            self.sent = message_id
             return None
         self._clear(thread.id)
         self.sent, self._begun = message_id, thread.id

@@ -211,3 +211,41 @@ async def test_resume_after_a_stop_among_tools(path: Path) -> None:
             await finished(api, thread)
             assert await texts(api, thread) == ["Hi", "Look: \n\nWell."]
             await follower.agrees()
+
+
+async def test_an_id_is_one_message_in_all_threads(path: Path) -> None:
+    async with agent_on(path, lambda _: ["Well."]) as api:
+        one = await api.create_thread("Hi", message_id="m1")
+        await finished(api, one)
+        other = await api.create_thread()
+        for refused in (
+            lambda: api.send_message(other.id, "Hi", message_id="m1"),
+            lambda: api.send_message(other.id, "Hi", message_id="m1", when_busy="queue"),
+            lambda: api.send_message(other.id, "Hi", message_id="m1", after=""),
+            lambda: api.add_message(other.id, {"role": "user", "content": "Hi", "id": "m1"}),
+            lambda: api.create_thread("Hi", message_id="m1", thread_id="another"),
+        ):
+            with pytest.raises(errors.DuplicateMessageError, match="another thread"):
+                await refused()
+        assert await texts(api, other) == []
+        assert await api.get_thread("another") is None
+        fork = await api.fork_thread(one.id, "m1")
+        await api.send_message(fork.id, "Hi", message_id="m1")  # it stands there, as a copy
+        copied = [message.to_dict() for message in await api.list_messages(one.id)]
+        copy = await api.create_thread(messages=copied, auto_start=False)  # so do those that a client brings
+        assert await texts(api, copy) == await texts(api, one) == ["Hi", "Well."]
+        await api.delete_thread(one.id)
+
+
+async def test_an_id_sent_to_two_threads_at_once_is_one_message(path: Path) -> None:
+    async with agent_on(path, lambda _: ["Well."]) as api, agent_on(path, lambda _: ["Well."]) as elsewhere:
+        threads = [await api.create_thread() for _ in range(6)]
+        sends = [
+            (api, elsewhere)[n % 2].send_message(thread.id, "Hi", message_id="m")
+            for n, thread in enumerate(threads)
+        ]
+        ends = await asyncio.gather(*sends, return_exceptions=True)
+        assert sum(isinstance(end, errors.DuplicateMessageError) for end in ends) == 5, ends
+        for thread in threads:
+            await finished(api, thread)
+        assert sum([len(await texts(api, thread)) for thread in threads]) == 2

@@ -65,6 +65,44 @@ def test_a_new_chat_is_new_before_the_server_knows_of_it(
     assert prompts_of(server, left) == ["Old"]
 
 
+def test_a_new_chat_after_a_sent_message_is_a_new_thread(
+    provider: Provider, server: Server, open_tab: OpenTab
+) -> None:
+    """A page that is loaded as soon as the address has changed, and written on as soon as it can be."""
+    tab = open_tab("/")
+    prompts = [f"One of many, {n}" for n in range(4)]
+    found: list[str] = []
+    for prompt in prompts:
+        provider.answer(prompt, [f"{prompt}: well."])
+        composer = tab.by("composer")
+        composer.fill(prompt)
+        composer.press("Enter")
+        tab.page.wait_for_url("**/chat/thread_*")
+        found.append(tab.thread_id)
+        tab.page.goto(f"{server.url}/")
+        expect(tab.by("suggestion").first).to_be_visible()
+    eventually(lambda: [prompts_of(server, each) for each in found], lambda said: all(said))
+    assert [prompts_of(server, each) for each in found] == [[prompt] for prompt in prompts]
+    expect(tab.page).to_have_url(f"{server.url}/")
+
+
+def test_two_messages_on_the_page_of_a_new_chat_are_one_thread(
+    provider: Provider, server: Server, open_tab: OpenTab
+) -> None:
+    tab, slow = slow_tab(open_tab)
+    provider.answer("The first of two", ["One."])
+    provider.answer("The second of two", ["Two."])
+    tab.by("new-chat").click()
+    with slow.holding():
+        for prompt in ("The first of two", "The second of two"):
+            tab.by("composer").fill(prompt)
+            tab.by("composer").press("Enter")
+        eventually(lambda: slow.said, lambda said: "The second of two" in said)
+    tab.page.wait_for_url("**/chat/thread_*")
+    expect(tab.answer).to_have_text("Two.")
+    assert prompts_of(server, tab.thread_id) == ["The first of two", "The second of two"]
+
+
 def test_pictures_are_seen_while_they_are_sent(provider: Provider, open_tab: OpenTab) -> None:
     tab, slow = slow_tab(open_tab)
     begun(provider, tab, "Before the picture")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+from agent_core import AgentApi
 from agent_core.ids import new_id
 from chat_app.state import Actions
 from chat_app.state.sending import begun_by
@@ -60,6 +61,45 @@ async def test_a_thread_that_was_deleted_is_not_begun_again(serve: Serve, tab: T
         assert await tab.thread.send_to("New", message_id, [], "") is None
         assert tab.thread.rejected == message_id
         assert await shared.api.list_threads() == []
+
+
+async def test_a_page_names_the_thread_that_its_message_begins(serve: Serve, tab: Tab) -> None:
+    """Whatever the tab shows by then, and however often it is sent."""
+    async with serve(lambda messages: ["Yes."]) as shared:
+        first, second = new_id("msg"), new_id("msg")
+        assert await tab.thread.send_to("New", first, [], named(first)) is not None
+        assert await tab.thread.send_to("Other", second, [], named(second)) is not None, "a page loaded since"
+        await tab.thread.send_to("More", new_id("msg"), [], named(first))
+        for _ in range(2):
+            await tab.thread.send_to("Other", second, [], named(second))
+        for thread_id in (named(first), named(second)):
+            await shared.api.wait_until_idle(thread_id, 10)
+        assert await asked(shared.api, named(first)) == ["New", "More"]
+        assert await asked(shared.api, named(second)) == ["Other"]
+
+
+async def test_a_message_that_stands_in_another_thread_comes_back(serve: Serve, tab: Tab) -> None:
+    async with serve(lambda messages: ["Yes."]) as shared:
+        old = (await shared.api.create_thread()).id
+        message_id = new_id("msg")
+        await tab.thread.send_to("Hi", message_id, [], old)
+        for elsewhere in (named(message_id), (await shared.api.create_thread()).id):
+            await tab.thread.send_to("Hi", message_id, [], elsewhere)
+            assert tab.thread.rejected == message_id
+            assert message_id in tab.thread.notice
+            tab.thread.dismiss()
+        assert await asked(shared.api, old) == ["Hi"]
+        assert sum([len(await asked(shared.api, one.id)) for one in await shared.api.list_threads()]) == 1
+
+
+def named(message_id: str) -> str:
+    thread_id = begun_by(message_id)
+    assert thread_id is not None
+    return thread_id
+
+
+async def asked(api: AgentApi, thread_id: str) -> list[str]:
+    return [message.text for message in await api.list_messages(thread_id) if message.role == "user"]
 
 
 def test_only_an_id_that_a_page_made_names_a_thread() -> None:
