@@ -81,9 +81,11 @@ class Agent:
             the title that is cut from the first message.
         retry: for model requests.
         max_steps: model steps that one turn may take.
-        on_message_complete: `(thread_id, message, usage)` after each committed model step.
-        on_turn_complete: `(thread_id, message)` when the turn has its answer.
-        on_error: `(thread_id, error)` when a turn fails.
+        on_message_complete: `(thread_id, message, usage)` after each committed model step; the message has
+            the step's `finish_reason` and `provider_metadata`, usage None if the provider reported none.
+        on_turn_complete: `(thread_id, message)` when the turn has its answer; the message has those of the
+            last step, and the whole turn's `usage`.
+        on_error: `(thread_id, error)` when a turn fails; the error has `attempt` and `max_attempts`.
         on_retry: `(thread_id, retry_state)` when a failed attempt is going to be made again.
         **model_options: temperature, max_tokens, timeout, … straight to litellm.
 

@@ -8,6 +8,7 @@ so nothing above `llm` or `store` needs to know them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Literal, cast
 
@@ -27,7 +28,15 @@ ModelErrorKind = Literal[
 
 
 class AgentCoreError(Exception):
-    """The root: catch it to catch everything that agent_core raises on purpose."""
+    """The root: catch it to catch everything that agent_core raises on purpose.
+
+    Attributes:
+        attempt: which attempt failed, from 1; for `on_error` and `classify`, None elsewhere.
+        max_attempts: how many there may be; likewise.
+    """
+
+    attempt: int | None = None
+    max_attempts: int | None = None
 
 
 class ThreadNotFoundError(AgentCoreError):
@@ -134,6 +143,12 @@ class ModelError(AgentCoreError):
         """All that the provider said, for what its sentence leaves out: some name a limit beside it."""
         self.usage: object = None
         """What the failed request used, an `llm.base.Usage`, if the provider said so before it failed."""
+
+
+def note_attempt(error: Exception, attempt: int, max_attempts: int) -> None:
+    """Give an error, of whatever class, the attributes `attempt` and `max_attempts`."""
+    with contextlib.suppress(AttributeError, TypeError):  # a class that takes none
+        error.attempt, error.max_attempts = attempt, max_attempts  # pyright: ignore[reportAttributeAccessIssue]
 
 
 MAX_WORDS = 10_000

@@ -9,7 +9,7 @@ What comes from outside goes through `agent_core.gate` first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -124,6 +124,25 @@ class Message:
             "committed_seq": self.committed_seq,
             **({"branches": list(self.branches)} if self.branches else {}),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedMessage(Message):
+    """A message as `on_message_complete` and `on_turn_complete` get it.
+
+    Attributes:
+        finish_reason: why its newest model step ended: stop, tool-calls, length, …
+        provider_metadata: what the provider said of that step beside its answer, by provider.
+    """
+
+    finish_reason: str = ""
+    provider_metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @classmethod
+    def of(cls, message: Message, finish_reason: str, provider_metadata: dict[str, Any]) -> CommittedMessage:
+        """Return a message with what is known of its newest step."""
+        known = {each.name: getattr(message, each.name) for each in fields(message)}
+        return cls(**known, finish_reason=finish_reason, provider_metadata=provider_metadata)
 
 
 @dataclass(frozen=True, slots=True)

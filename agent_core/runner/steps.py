@@ -16,7 +16,9 @@ from agent_core.errors import (
     ModelError,
     PoisonedStepError,
     StepLimitError,
+    ValidationError,
     as_exception,
+    note_attempt,
     words_of,
 )
 from agent_core.faults import crash_point
@@ -24,7 +26,7 @@ from agent_core.gate import clean_text
 from agent_core.history import to_provider
 from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
-from agent_core.messages import Chunk
+from agent_core.messages import Chunk, CommittedMessage
 from agent_core.runner.asked_calls import planned
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
@@ -273,15 +275,24 @@ class Runner:
 
     async def _tell_complete(self, claim: Claim, agent: Agent, result: StepResult) -> None:
         message = await asyncio.to_thread(self._reads.message, claim.thread_id, claim.message_id)
+        if message is not None:
+            told: dict[str, Any] = getattr(result, "metadata", {})
+            message = CommittedMessage.of(message, result.finish_reason, told)
         await call_hook(agent.on_message_complete, claim.thread_id, message, result.usage)
         if not result.tool_requests:
             await call_hook(agent.on_turn_complete, claim.thread_id, message)
 
     async def _retry_or_fail(self, attempt: _Attempt, error: ModelError, rest: list[Chunk]) -> None:
         claim, agent = attempt.claim, attempt.agent
-        delay = agent.retry.delay(claim.attempt, error)
+        note_attempt(error, claim.attempt, agent.retry.max_attempts)
+        failure, delay = error, None
+        try:
+            delay = await agent.retry.decide(claim.attempt, error)
+        except ValidationError as nonsense:  # of the application's `classify`
+            failure = ModelError(str(nonsense), kind=error.kind)
+            failure.usage = error.usage
         if delay is None:
-            await self._fail(claim, agent, error, rest, self._requests.refused(attempt.asked, error))
+            await self._fail(claim, agent, failure, rest, self._requests.refused(attempt.asked, error))
             return
         state: dict[str, Any] = {
             "attempt": claim.attempt + 1,
@@ -316,4 +327,5 @@ class Runner:
             refused=(model, refused),
         )
         if isinstance(agent, Agent) and agent.on_error is not None:
+            note_attempt(error, claim.attempt, agent.retry.max_attempts)
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)

@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock
 from agent_core.config import Settings
-from agent_core.errors import DatabaseError, ThreadNotFoundError, as_exception, words_of
+from agent_core.errors import (
+    DatabaseError,
+    ThreadNotFoundError,
+    ValidationError,
+    as_exception,
+    note_attempt,
+    words_of,
+)
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
 from agent_core.logs import get_logger
@@ -145,8 +152,13 @@ class ToolRunner:
             await self._end(call, output=output, suspicion=call.suspicion, pictures=pictures)
 
     async def _retry_or_end(self, call: ClaimedCall, tool: Tool, error: Exception) -> None:
-        delay = tool.retry.delay(call.attempt, error) if tool.retry is not None else None
-        words = _words(error)
+        delay, words = None, _words(error)
+        if tool.retry is not None:
+            note_attempt(error, call.attempt, tool.retry.max_attempts)
+            try:
+                delay = await tool.retry.decide(call.attempt, error)
+            except ValidationError as nonsense:
+                words = _words(nonsense)
         if delay is None:
             await self._end(call, error=words, suspicion=call.suspicion)
         else:
