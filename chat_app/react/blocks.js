@@ -4,7 +4,7 @@
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 import remend from "remend";
 import { Cleaner } from "./clean.js";
-import { parse } from "./grammar.js";
+import { parse, read } from "./grammar.js";
 import { referredIn } from "./references.js";
 import { bounded } from "./nesting.js";
 import { isText, LONGEST, Overlong } from "./overlong.js";
@@ -23,14 +23,19 @@ function labelsOf(text) {
 
 /**
  * Whether `node` stays with the one after it. A definition's title may follow on the next line and looks like a
- * paragraph until it is closed; behind indented code micromark lets no "2." begin a list, also after an empty
- * line; and a formula that is never closed is a line of the paragraph before it.
+ * paragraph until it is closed; and beside indented code micromark lets some marks begin no list, also after an
+ * empty line.
  */
 function isBound(node, next, source) {
-  const touches = next.position.start.line <= node.position.end.line + 1;
-  if (node.type === "definition") return touches;
-  if (node.type === "code") return !/[`~]/.test(source[node.position.start.offset]);
-  return touches && next.type === "formulaBlock" && !next.closed;
+  if (node.type === "definition") return next.position.start.line <= node.position.end.line + 1;
+  return [node, next].some(({ type, position }) => type === "code" && !/[`~]/.test(source[position.start.offset]));
+}
+
+/** How many of the nodes of a text that goes on are finished. */
+function finishedOf(nodes, undecided, source) {
+  let last = nodes.length - 1;
+  while (last > 0 && (isBound(nodes[last - 1], nodes[last], source) || nodes[last - 1].position.end.line >= undecided - 1)) last -= 1;
+  return last;
 }
 
 /** A part of a block: what it was made of, and what it may refer to. */
@@ -155,9 +160,8 @@ export class Blocks {
   /** Finish what of the first `end` characters of the tail cannot change any more; all of them if `whole`. */
   #settle(end, whole) {
     const source = this.head + this.tail.slice(0, end);
-    const nodes = parse(source, this.#defined, !whole);
-    let last = whole ? nodes.length : nodes.length - 1;
-    if (!whole) while (last > 0 && isBound(nodes[last - 1], nodes[last], source)) last -= 1;
+    const { nodes, undecided } = read(source, this.#defined, !whole);
+    const last = whole ? nodes.length : finishedOf(nodes, undecided, source);
     if (last < 0) return;
     // A heading underlined right after a definition is said to start where that does.
     const begins = (i) => (i < nodes.length ? Math.max(lineStart(nodes[i]), i ? nodes[i - 1].position.end.offset : 0) : source.length);
@@ -166,8 +170,8 @@ export class Blocks {
     if (last) {
       const rest = source.slice(begins(last));
       this.#keep(rest + after, nodes.slice(0, last).map((node, i) => part(readable(node, texts[i]), texts[i])));
-      if (last === nodes.length - 1) this.#begin(nodes[last], source, begins(last), after);
-    } else if (nodes.length === 1) this.#begin(nodes[0], source, 0, after);
+    }
+    if (last === nodes.length - 1 && undecided === Infinity) this.#begin(nodes[last], source, last ? begins(last) : 0, after);
   }
 
   /** Finish the items of a list but the last, and the rows of a table, of which `node` is the block that goes on. */

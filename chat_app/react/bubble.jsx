@@ -3,6 +3,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useWords } from "../../words/words.js";
+import { clean } from "./clean.js";
 import { readDraft, writeDraft } from "./drafts.js";
 import { edit, endEdit, useEditing } from "./editing.js";
 import { isSend } from "./looks.js";
@@ -15,7 +16,7 @@ export function Bubble({ messageId, text, hasFiles = false, onSave }) {
   if (editing) return <Editor messageId={messageId} text={text} hasFiles={hasFiles} onSave={onSave} />;
   return text ? (
     <div className="bubble" dir="auto">
-      {text}
+      {clean(text)}
     </div>
   ) : null;
 }

@@ -5,7 +5,12 @@ import { memo, useEffect, useId, useState } from "react";
 import { useWords } from "../../words/words.js";
 import { CodeBlock } from "./code.jsx";
 
-const LONGEST = 20_000; // characters: laying out more takes the page for seconds
+// Laying out more than this takes the page for seconds.
+const LONGEST = 8000; // characters
+const STEP = /[-=.~]{2,}[>ox|]?|&|\n/g;
+const MOST_STEPS = 240; // lines, and what joins two things in them
+
+const isBearable = (text) => text.length <= LONGEST && (text.match(STEP)?.length ?? 0) <= MOST_STEPS;
 
 let coming = null;
 const load = () => (coming ??= import("mermaid").then((module) => module.default).catch(() => (coming = null)));
@@ -49,7 +54,7 @@ function drawingBoard() {
 
 /** The diagram as SVG, or null when `text` is none. Labels are text and nothing links or runs ("strict"). */
 async function draw(id, text, dark) {
-  const mermaid = text.length <= LONGEST ? await load() : null;
+  const mermaid = isBearable(text) ? await load() : null;
   if (!mermaid) return null;
   const look = { theme: "base", themeVariables: colours(dark), securityLevel: "strict", htmlLabels: false, fontFamily: "inherit" };
   mermaid.initialize({ ...look, startOnLoad: false, suppressErrorRendering: true });

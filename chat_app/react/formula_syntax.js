@@ -116,8 +116,8 @@ const dollars = { ...inline, previous: (code) => code !== DOLLAR && code !== SLA
 
 /** A block: like a code fence, up to a line that ends with the counterpart; begun within a line, also to a blank one. */
 class Block {
-  constructor(context, effects, ok, nok, isClosed) {
-    Object.assign(this, { context, effects, ok, nok, isClosed, writer: new Writer(effects), raw: "", line: "", begun: "" });
+  constructor(context, effects, ok, nok, closers) {
+    Object.assign(this, { context, effects, ok, nok, closers, writer: new Writer(effects), raw: "", line: "", begun: "" });
     for (const name of ["start", "opening", "head", "inside", "next", "done"]) this[name] = this[name].bind(this);
   }
   start(code) {
@@ -138,7 +138,7 @@ class Block {
     if (!isEnd(code)) return this.take(code, this.head);
     this.begun = this.line.trim();
     const begins = !this.begun || (/\\[A-Za-z]|[\^_=]/.test(this.begun) && !this.begun.includes(this.closer));
-    return begins && this.isClosed(this.at, this.closer) ? this.end(code) : this.nok(code);
+    return begins && this.closers.isClosed(this.at, this.closer, Boolean(this.begun)) ? this.end(code) : this.nok(code);
   }
   take(code, next) {
     this.line += charOf(code);
@@ -175,13 +175,13 @@ const followed = (effects, then) => (code) => {
   return then;
 };
 
-/** The extension; `isClosed(line, closer)` says whether a block that begins in a line has an end. */
-export function formulaSyntax(isClosed) {
+/** The extension; `closers` know whether a block that begins in a line has an end. */
+export function formulaSyntax(closers) {
   const block = {
     name: "formulaBlock",
     concrete: true,
     tokenize(effects, ok, nok) {
-      return new Block(this, effects, ok, nok, isClosed).start;
+      return new Block(this, effects, ok, nok, closers).start;
     },
   };
   return { text: { [DOLLAR]: dollars, [SLASH]: inline }, flow: { [DOLLAR]: block, [SLASH]: block } };

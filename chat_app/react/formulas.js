@@ -33,19 +33,31 @@ export const takesSuffix = (content) => /^[A-Za-z]$/.test(content) || TEX.test(c
 
 const LONGEST = 100; // lines: dollars that nothing closes must not hold back the rest
 const CLOSER = /(\$\$|\\\])[.,;:!]?[ \t]*$/;
+const BLANK = /^[ \t>]*$/;
 
 /**
- * Which lines of `source` close a block formula. A block begins only where one of the next hundred lines
- * closes it, or while those have not come yet (`growing`).
+ * Knows which lines of a text close a block formula. A block begins only where one of the next hundred lines closes
+ * it, or while those have not come yet (`growing`).
  */
-export function closers(source, growing) {
-  if (!/\$\$|\\\[/.test(source)) return () => false;
-  const lines = source.split("\n").map((line) => CLOSER.exec(line)?.[1]);
-  return (line, closer) => {
-    const end = Math.min(lines.length, line + LONGEST);
-    for (let at = line; at < end; at++) if (lines[at] === closer) return true;
-    return growing && end === lines.length;
-  };
+export class Closers {
+  undecided = Infinity; // the first line that may yet turn out to be something else
+
+  constructor(source, growing) {
+    this.lines = source.split("\n");
+    this.growing = growing;
+  }
+
+  /** Whether a block that begins in a line has an end; one that has `begun` in that line has it before an empty one. */
+  isClosed(line, closer, begun) {
+    const end = Math.min(this.lines.length, line + LONGEST);
+    for (let at = line; at < end; at++) {
+      if (CLOSER.exec(this.lines[at])?.[1] === closer) return true;
+      if (begun && BLANK.test(this.lines[at]) && at < this.lines.length - 1) return false;
+    }
+    if (!this.growing || end < this.lines.length) return false;
+    this.undecided = Math.min(this.undecided, line);
+    return true;
+  }
 }
 
 /** The parts of a formula's source: what is typeset, whether on a line of its own, and whether it has an end. */

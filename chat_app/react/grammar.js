@@ -15,7 +15,7 @@ import { gfmTaskListItem } from "micromark-extension-gfm-task-list-item";
 import { combineExtensions } from "micromark-util-combine-extensions";
 import { addressSyntax } from "./addresses.js";
 import { formulaNodes, formulaSyntax } from "./formula_syntax.js";
-import { closers } from "./formulas.js";
+import { Closers } from "./formulas.js";
 
 const { enter, exit } = gfmAutolinkLiteralFromMarkdown(); // without its second look at the text, which knows no CJK
 
@@ -74,12 +74,20 @@ function known({ links, notes }) {
   return links.length || notes.length ? [{ text: { 91: looking, 93: looking } }] : [];
 }
 
+const NOTHING = { links: [], notes: [] };
+
 /**
- * The blocks of a text, as mdast nodes with positions (https://github.com/syntax-tree/mdast). `defined` holds
- * labels that other texts of the message define; `growing` says that more of this one may come.
+ * Read a text: its blocks as `nodes`, mdast with positions (https://github.com/syntax-tree/mdast), and the line from
+ * which on they are `undecided`. `defined` holds labels that other texts of the message define; `growing` says that
+ * more of this one may come.
  */
-export function parse(text, defined = { links: [], notes: [] }, growing = false) {
-  const formulas = /[$\\]/.test(text) ? [formulaSyntax(closers(text, growing))] : [];
+export function read(text, defined = NOTHING, growing = false) {
+  const closers = /\$\$|\\\[/.test(text) ? new Closers(text, growing) : { undecided: Infinity };
+  const formulas = /[$\\]/.test(text) ? [formulaSyntax(closers)] : [];
   const extensions = [GITHUB, ROWS, ...addressSyntax(text), ...formulas, ...known(defined)];
-  return fromMarkdown(text, { extensions, mdastExtensions: NODES }).children;
+  const { children: nodes } = fromMarkdown(text, { extensions, mdastExtensions: NODES });
+  return { nodes, undecided: closers.undecided };
 }
+
+/** The blocks of a text alone. */
+export const parse = (text, defined, growing) => read(text, defined, growing).nodes;

@@ -50,7 +50,7 @@ class Scripts:
         heading = 'import * as page from "./markdown.mjs";\nconst print = (it) => console.log(JSON.stringify(it));\n'
         (self.folder / "run.mjs").write_text(heading + constants + script)
         done = subprocess.run(
-            [BUN, "run.mjs"], cwd=self.folder, capture_output=True, text=True, check=False, timeout=100
+            [BUN, "run.mjs"], cwd=self.folder, capture_output=True, text=True, check=False, timeout=200
         )
         assert done.returncode == 0, done.stderr[-3000:]
         assert done.stderr == ""
