@@ -230,7 +230,8 @@ const AT_ONCE_MS = 16; // of each frame; a long text takes several
 
 /** Read on in `text` for some time; whether all of it is read. */
 function readOn(state, text, final) {
-  if (!text.startsWith(state.text)) Object.assign(state, { blocks: new Blocks(), read: 0, finished: false });
+  const goesOn = text.startsWith(state.text) && !(state.finished && text.length > state.text.length);
+  if (!goesOn) Object.assign(state, { blocks: new Blocks(), read: 0, finished: false });
   state.text = text;
   const end = performance.now() + AT_ONCE_MS;
   while (state.read < text.length && performance.now() < end) {

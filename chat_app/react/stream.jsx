@@ -21,7 +21,7 @@ const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)"
  * the same, the old one stays, so that what has been read is not typed once more.
  */
 function fresh(run, lost = null) {
-  return { reveal: new Reveal(run), asked: -1, lost };
+  return { reveal: new Reveal(run), asked: -1, lost, isWhole: false };
 }
 
 /** Whether the text of the attempt before still stands for the new one. */
@@ -51,6 +51,7 @@ function take(state, { run, text, live, feed, offset, chunk, onGap }) {
     next.asked = had;
     onGap?.(run, had);
   }
+  next.isWhole = !live;
   if (next.lost && !(live && repeats(next))) letGo(next);
   // What was there before us is not typed again: the first piece holds all of it.
   if (!had || next.lost || reducedMotion()) next.reveal.showAll();
@@ -97,6 +98,6 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
 
   useAnnouncer(state.current?.reveal.text ?? "", live);
   const { reveal } = state.current?.lost ?? state.current ?? {};
-  const writing = live || Boolean(state.current?.reveal.pending);
+  const writing = live || !state.current?.isWhole || state.current.reveal.pending > 0;
   return <Markdown name={name} text={reveal?.text.slice(0, reveal.shown) ?? ""} final={!writing} costs={costs} />;
 }

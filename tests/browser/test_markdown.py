@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import Chat
+from tests.browser.chat import Chat, in_production
 from tests.tools.provider import Provider
 
 OpenTab = Callable[..., Chat]
@@ -47,3 +48,154 @@ def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
     expect(tab.answer.locator(".diagram > div svg")).to_contain_text("Prompt")
     expect(tab.answer.locator("figure.code").last).to_contain_text("this is no diagram")
     assert tab.page.evaluate("window.hacked") is None
+
+
+KINDS = """It takes 2~4 days, ~~not~~ **「締切」**です。 See https://example.org/a。 $5 to $10, $x$, \\(y\\).
+
+The [recipe][r] is old.[^1] H<sub>2</sub>O <kbd>Ctrl</kbd> <b>open <script>window.hacked=1</script>
+
+<details>
+<summary>More</summary>
+
+| a | soup<br>bread |
+|---|--:|
+| 1 | [x](javascript:window.hacked=1) |
+
+</details>
+
+> [!WARNING]
+> Hot.
+
+<img src=x onerror="window.hacked=1"> <svg onload="window.hacked=1"></svg>
+
+- [x] one
+
+  ```js
+  let a = 1;
+  ```
+- two
+
+[r]: https://example.org/recipe
+[^1]: Grandmother's.
+"""
+SHOWN = "element => element.innerHTML"
+"""What stands in an element, which is the same whether it was seen to grow or read as a whole."""
+
+
+@in_production
+def test_what_is_live_equals_what_is_reloaded(provider: Provider, open_tab: OpenTab) -> None:
+    text = KINDS + "\n" + "".join(f"Paragraph {n} of a **long** answer, with `code`.\n\n" for n in range(60))
+    provider.answer("Kinds", [text[at : at + 11] for at in range(0, len(text), 11)])
+    tab = open_tab()
+    tab.send("Kinds")
+    tab.wait_until("completed")
+    expect(tab.answer).to_contain_text("Paragraph 59")
+    expect(tab.page.locator("[data-writing]")).to_have_count(0)
+    expect(tab.answer.locator(".formula .katex")).to_have_count(2)
+    live = tab.answer.locator(".md").evaluate(SHOWN)
+
+    tab.reload()
+
+    expect(tab.answer.locator(".formula .katex")).to_have_count(2)
+    assert tab.answer.locator(".md").evaluate(SHOWN) == live
+    expect(tab.answer.locator("a")).to_have_count(4)  # the recipe, the address, the footnote and back
+    expect(tab.answer.locator("details td br, details th br")).to_have_count(1)
+    expect(tab.answer.locator("script, img, svg[onload], [onerror], [href^=javascript]")).to_have_count(0)
+    assert tab.page.evaluate("window.hacked") is None
+
+
+@in_production
+def test_a_definition_changes_what_stands_before_it_at_once(
+    provider: Provider, open_tab: OpenTab, gate: threading.Event
+) -> None:
+    provider.answer(
+        "Define", ["The [recipe][r] is old.\n\nCook it.\n\n[r]: https://example.org/recipe\n\nSo", gate]
+    )
+    tab = open_tab()
+    tab.send("Define")
+    expect(tab.answer.get_by_role("link", name="recipe")).to_have_attribute(
+        "href", "https://example.org/recipe"
+    )
+    assert not gate.is_set()
+
+
+@in_production
+def test_what_is_selected_stays_selected_to_the_end_of_the_turn_and_after(
+    provider: Provider, open_tab: OpenTab, gate: threading.Event
+) -> None:
+    provider.answer("Select", ["Read *this* first.\n\nAnd then ", gate, "the rest.\n\n- more\n- and more\n"])
+    provider.answer("Next", ["Another answer."])
+    tab = open_tab()
+    tab.send("Select")
+    first = tab.answers.first.locator("p").first
+    expect(tab.answer).to_contain_text("And then")
+    first.evaluate("element => { getSelection().selectAllChildren(element); window.chosen = element; }")
+
+    gate.set()
+    tab.wait_until("completed")
+    expect(tab.answer).to_contain_text("and more")
+    assert tab.page.evaluate("[getSelection().toString(), window.chosen.isConnected]") == [
+        "Read this first.",
+        True,
+    ]
+
+    tab.send("Next")
+    expect(tab.answers).to_have_count(2)
+    expect(tab.answer).to_have_text("Another answer.")
+    tab.wait_until("completed")
+    assert tab.page.evaluate(
+        "window.chosen.isConnected"
+    )  # writing in the composer has moved the selection there
+
+
+WILD = {
+    "quotes": ">" * 5000 + " x",
+    "accents": "a" + "\u0301" * 30_000,
+    "stars": "*" * 5000 + "a" + "*" * 5000,
+    "diagram": "```mermaid\ngraph TD\n"
+    + "\n".join(f"A{n} --> A{n * 7 % 1500}" for n in range(1500))
+    + "\n```",
+    "a line": "x" * 100_000,
+}
+
+
+@in_production
+def test_a_wild_text_is_shown_and_leaves_the_page_and_its_neighbours_alone(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    tab = open_tab()
+    for name, text in WILD.items():
+        provider.answer(name, [text, "\n\nThe end."])
+        tab.send(name)
+        expect(tab.answer).to_contain_text("The end.")
+        tab.wait_until("completed")
+    tab.reload()
+    expect(tab.answers).to_have_count(len(WILD))
+    for answer in tab.answers.all():
+        expect(answer).to_contain_text("The end.")
+    expect(tab.answer.locator("..")).not_to_contain_text("Application Error")
+    tab.send("stars")
+    expect(tab.answers).to_have_count(len(WILD) + 1)
+
+
+@in_production
+def test_a_footnote_leads_to_its_words_and_back_and_leaves_the_address(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    for name in ("One", "Two"):
+        provider.answer(name, [f"{name}[^n].\n\n" + "Line.\n\n" * 40 + f"[^n]: note of {name}\n"])
+    tab = open_tab()
+    tab.send("One")
+    tab.wait_until("completed")
+    tab.send("Two")
+    tab.wait_until("completed")
+    expect(tab.answers).to_have_count(2)
+    address = tab.page.url
+    ids = tab.page.locator(".md [id]").evaluate_all("all => all.map(({ id }) => id)")
+    assert len(set(ids)) == len(ids) == 2
+
+    tab.answers.first.get_by_role("link", name="Footnote 1").click()
+    expect(tab.page.locator(":focus")).to_contain_text("note of One")
+    tab.answers.first.get_by_role("link", name="Back to reference 1").click()
+    expect(tab.answers.first.get_by_role("link", name="Footnote 1")).to_be_focused()
+    assert tab.page.url == address
