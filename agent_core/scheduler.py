@@ -32,7 +32,9 @@ from agent_core.tables import metadata
 
 _log = get_logger(__name__)
 _its_log = logging.getLogger("apscheduler.agent_core")
-_its_log.setLevel(logging.ERROR)  # that a duty still runs when it comes due again is no news
+_OURS = "agent_core"  # the executor of our duties; its logger has the same name
+for _noisy in (_its_log, logging.getLogger(f"apscheduler.executors.{_OURS}")):
+    _noisy.setLevel(logging.ERROR)  # that a duty runs, eleven times a second, or still runs, is no news
 
 
 class LeasedJobStore(SQLAlchemyJobStore):
@@ -128,7 +130,7 @@ class Scheduler:
     ) -> None:
         self._scheduler = _GuardedScheduler(
             jobstores={"default": LeasedJobStore(engine, take), "duties": MemoryJobStore()},
-            executors={"default": HandOver(deliver), "duties": ThreadPoolExecutor(1)},
+            executors={"default": HandOver(deliver), _OURS: ThreadPoolExecutor(1)},
             timezone=UTC,
             logger=_its_log,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -141,7 +143,7 @@ class Scheduler:
             duty,
             IntervalTrigger(seconds=seconds),
             jobstore="duties",
-            executor="duties",
+            executor=_OURS,
             next_run_time=datetime.now(UTC),
         )
 

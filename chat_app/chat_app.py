@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from chat_app import extensions
+from chat_app import extensions, logs
 from chat_app.components.shell import reconnect_banner
 from chat_app.pages import archive, inbox, share
 from chat_app.pages.chat import ON_LOAD, new_chat, thread
@@ -28,6 +28,7 @@ def titled(key: str) -> rx.Var[str]:
     return rx.Var.create(f"{say(key)} · {NAME}").to(str)
 
 
+logs.configure(load_settings().log_level, load_settings().extensions)
 extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn
 
 app = Site(

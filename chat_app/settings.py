@@ -6,7 +6,7 @@ The table in docs/configuration.md and the lines of .env.example are those of `V
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from dotenv import load_dotenv
 
 from agent_core.checks import did_you_mean
 from agent_core.errors import ValidationError
+from chat_app.logs import LEVELS
 from chat_app.origins import Origin, parse_address
 
 DATABASES = ("sqlite", "postgresql")
@@ -50,6 +51,11 @@ VARIABLES = (
         "The model that names a thread after its first answer; none: its first words stay.",
     ),
     Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
+    Variable(
+        "CHAT_LOG_LEVEL",
+        "INFO",
+        "What the app logs: DEBUG, INFO, WARNING, ERROR or CRITICAL; libraries log from WARNING on.",
+    ),
     Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
     Variable("CHAT_DEMO", "0", "1 puts a button on the page that kills the server; `make demo` sets it."),
     Variable("CHAT_DEMO_SPEED", "1", "How many times faster than a person reads the demo model writes."),
@@ -71,6 +77,7 @@ class Settings:
         title_model: "own" for the thread's model, "none" for no such request, or a litellm model name.
         openai_base_url: an OpenAI-compatible server, None for OpenAI's own.
         extensions: names of the modules that extend the app, in the order in which they are imported.
+        log_level: one of `logs.LEVELS`.
         demo: whether the page has a button that kills the server.
         demo_speed: factor on the demo model's pace, above 0.
     """
@@ -85,6 +92,7 @@ class Settings:
     title_model: str = "own"
     openai_base_url: str | None = None
     extensions: tuple[str, ...] = ()
+    log_level: str = "INFO"
     demo_speed: float = 1.0
     demo: bool = False
 
@@ -119,6 +127,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         model=values.get("CHAT_MODEL"),
         title_model=_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
         openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
+        log_level=_one_of("CHAT_LOG_LEVEL", values.get("CHAT_LOG_LEVEL", "INFO").upper(), LEVELS),
         extensions=_modules(values.get("CHAT_EXTENSIONS", "")),
         demo_speed=_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
         demo=_truth("CHAT_DEMO", values.get("CHAT_DEMO", "0")),
@@ -144,6 +153,12 @@ def _name(name: str, value: str) -> str:
         raise ValidationError(
             f"{name} is {value!r}; it must be a model name, such as openai/gpt-5-nano, or none."
         )
+    return value
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise ValidationError(f"{name} is {value!r}; it must be one of: {', '.join(allowed)}.")
     return value
 
 

@@ -27,6 +27,7 @@ from agent_core.history import to_provider
 from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import Chunk, CommittedMessage
+from agent_core.runner import journal
 from agent_core.runner.asked_calls import planned
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
@@ -125,11 +126,13 @@ class Runner:
         if claim is None:
             return
         crash_point("claim.after")
+        if claim.taken_from is not None:
+            journal.step_taken_over(claim)
         self.live[thread_id] = claim
         try:
             await self._run(claim)
         except FenceLost:
-            _log.info("step %s of %s belongs to somebody else now", claim.seq, thread_id)
+            _log.info("Thread %s: step %d belongs to somebody else now.", thread_id, claim.seq)
         finally:
             if self.live.get(thread_id) is claim:
                 del self.live[thread_id]
@@ -267,6 +270,7 @@ class Runner:
             taken=(agent.model.name, attempt.asked.files.retried),
         )
         crash_point("commit.after")
+        journal.step_committed(claim, len(new_calls), result.usage)
         if not new_calls:
             self._turns.keep(claim.thread_id, attempt.past(result, cursor))
             self._titles.soon(claim, agent, attempt.messages)
@@ -303,6 +307,7 @@ class Runner:
         }
         await self._writer.run(steps.retry, claim, rest, state, used_in_vain(agent, error))
         crash_point("retry.commit.after")
+        journal.attempt_failed(claim, error, delay, agent.retry.max_attempts)
         if agent.on_retry is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_retry, claim.thread_id, state)
 
@@ -318,14 +323,13 @@ class Runner:
         if isinstance(error, FenceLost):
             raise error
         kind = error.kind if isinstance(error, ModelError) else type(error).__name__
-        if not isinstance(error, AgentCoreError):
-            _log.error("The step of thread %s failed", claim.thread_id, exc_info=error)
         words = clean_text(words_of(error))
         model = agent.model.name if isinstance(agent, Agent) else ""
         await self._writer.run(
             *(steps.fail, claim, words, kind, rest, used_in_vain(agent, error)),
             refused=(model, refused),
         )
+        journal.turn_failed(claim, error, kind)
         if isinstance(agent, Agent) and agent.on_error is not None:
             note_attempt(error, claim.attempt, agent.retry.max_attempts)
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)

@@ -23,6 +23,7 @@ from agent_core.faults import crash_point
 from agent_core.gate import clean_text
 from agent_core.logs import get_logger
 from agent_core.messages import Part
+from agent_core.runner import journal
 from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
 from agent_core.store import calls, outcomes, timeouts
@@ -88,7 +89,7 @@ class ToolRunner:
         try:
             await self._run(claimed)
         except (FenceLost, ThreadNotFoundError):
-            _log.info("the tool call %s has its outcome from elsewhere", call_id)
+            _log.info("Thread %s: the call %s has its outcome from elsewhere.", thread_id, call_id)
         finally:
             del self.live[key]
 
@@ -104,8 +105,12 @@ class ToolRunner:
             agent = await self._agents[call.agent].resolve(call.user_id, call.thread_id)
             tool = agent.tools.get(call.name)
         except BaseException as error:
-            await self._end(call, error=_words(as_exception(error, f"The agent {call.agent!r}")))
+            failure = as_exception(error, f"The agent {call.agent!r}")
+            journal.tool_failed(call, failure, None)
+            await self._end(call, error=_words(failure))
             return
+        if call.in_doubt:
+            journal.tool_taken_over(call, tool is not None and tool.rerun_on_interrupt)
         if call.in_doubt and (tool is None or not tool.rerun_on_interrupt):
             await self._end(call, error=IN_DOUBT)
         elif call.crashes >= self._settings.max_crashes:
@@ -159,6 +164,7 @@ class ToolRunner:
                 delay = await tool.retry.decide(call.attempt, error)
             except ValidationError as nonsense:
                 words = _words(nonsense)
+        journal.tool_failed(call, error, delay)
         if delay is None:
             await self._end(call, error=words, suspicion=call.suspicion)
         else:

@@ -37,7 +37,10 @@ _mine = (_t.id == P("thread_id"), _t.seq == P("at_seq"))
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to run one model step, good as long as the thread's seq is still `seq`."""
+    """The right to run one model step, good as long as the thread's seq is still `seq`.
+
+    `taken_from`: the worker of the attempt before, if that was open still and its process is gone.
+    """
 
     thread_id: str
     seq: int
@@ -48,6 +51,7 @@ class Claim:
     agent: str
     user_id: str | None
     position: int
+    taken_from: str | None = None
 
     @property
     def crashes(self) -> int:
@@ -142,7 +146,8 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         (cursor,) = tx.must(_CLEAR_RETRY, thread_id=thread_id, at_seq=seq, now=tx.now)
         deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(status="streaming", retry_state=None)])
     suspicion = suspects.read(tx, key) if company is not None else None
-    return Claim(thread_id, seq, message_id, attempt + 1, suspicion, steps, agent, user_id, position)
+    given = (seq, message_id, attempt + 1, suspicion, steps, agent, user_id, position, before)
+    return Claim(thread_id, *given)
 
 
 def flush(tx: Tx, claimed: Claim, chunks: list[Chunk], first: bool) -> bool:

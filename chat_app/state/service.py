@@ -17,6 +17,7 @@ from agent_core.agent import AnyAgent
 from agent_core.errors import AccessDeniedError
 from agent_core.llm import warm
 from agent_core.logs import get_logger
+from chat_app import logs
 from chat_app.extensions import AGENTS, IDENTITY
 from chat_app.models import ModelChoice, choose_model, offered_models
 from chat_app.settings import Settings, load_settings
@@ -80,8 +81,9 @@ def service() -> Service:
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Open the service for as long as the app runs."""
-    warm()  # litellm takes seconds to import; the first message shall not wait for it
     settings = load_settings()
+    logs.configure(settings.log_level, settings.extensions)  # here: servers reset the log in their workers
+    warm()  # litellm takes seconds to import; the first message shall not wait for it
     choice = choose_model(settings, os.environ)
     if choice.problem:
         _log.warning("%s %s answers meanwhile.", choice.problem, choice.name)

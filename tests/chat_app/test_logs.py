@@ -1,0 +1,106 @@
+"""The app's log: one escaped line a record, libraries at WARNING, and a level that is checked."""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+
+import pytest
+
+from agent_core.errors import ValidationError
+from chat_app.logs import LEVELS, OneLine
+from chat_app.settings import read_settings
+
+LINE = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \S+ .*"
+)
+
+
+def record(message: object, *args: object, error: BaseException | None = None) -> logging.LogRecord:
+    info = (type(error), error, error.__traceback__) if error else None
+    return logging.LogRecord("reflex.app", logging.ERROR, "app.py", 1, message, args, info)
+
+
+def raised() -> Exception:
+    try:
+        raise ValueError("password=hunter2\n2026-01-01 CRITICAL root forged\x1b[31m\u2028\u202e")
+    except ValueError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        record(
+            "[Reflex Frontend Exception]\n %s\n", "Error: a\nERROR root forged\x1b[2J\r\u2028\u2029\x85\u202e"
+        ),
+        record("[Reflex Frontend Exception]\n a\nb\x00\ud800\n"),
+        record("It failed", error=raised()),
+        record("%d of %s", "not a number"),
+        record({"a": "b\nc"}),
+    ],
+)
+def test_a_record_is_one_line(given: logging.LogRecord) -> None:
+    line = OneLine().format(given)
+    assert len(line.splitlines()) == 1
+    assert line.isprintable()
+    assert LINE.fullmatch(line), line
+    assert "hunter2" not in line
+    assert line.encode()
+
+
+def test_a_traceback_can_be_read_again() -> None:
+    line = OneLine().format(record("It failed", error=raised()))
+    assert "\\nTraceback (most recent call last):\\n" in line
+    assert "in raised" in line
+
+
+SCRIPT = """
+import logging, sys
+from chat_app import logs
+logs.configure("INFO", ["shop"])
+logs.configure({level!r}, ["shop"])
+for name in ("agent_core.runner", "chat_app.state", "shop.tools", "apscheduler.x", "alembic", "httpx", "reflex.app"):
+    logging.getLogger(name).debug("d")
+    logging.getLogger(name).info("i")
+    logging.getLogger(name).warning("w\\nforged")
+    logging.getLogger(name).error("e")
+"""
+
+
+@pytest.mark.parametrize(
+    ("level", "ours", "others"), [("INFO", "iwe", "we"), ("DEBUG", "diwe", "we"), ("ERROR", "e", "e")]
+)
+def test_the_level_is_of_ours_and_libraries_say_warnings(level: str, ours: str, others: str) -> None:
+    script = SCRIPT.format(level=level)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    lines = run.stderr.splitlines()
+    assert all(LINE.fullmatch(line) for line in lines), lines
+    said = {
+        name: "".join(line.split(" ")[3][0] for line in lines if f" {name} " in line)
+        for name in (
+            "agent_core.runner",
+            "chat_app.state",
+            "shop.tools",
+            "apscheduler.x",
+            "alembic",
+            "httpx",
+            "reflex.app",
+        )
+    }
+    assert set(said.values()) <= {ours, others}
+    assert [said[name] for name in ("agent_core.runner", "chat_app.state", "shop.tools")] == [ours] * 3
+    assert [said[name] for name in ("apscheduler.x", "alembic", "httpx", "reflex.app")] == [others] * 4
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_level_is_taken_in_either_case(level: str) -> None:
+    assert read_settings({"CHAT_LOG_LEVEL": level.lower()}).log_level == level
+
+
+@pytest.mark.parametrize("level", ["loud", "10", "NOTSET", "WARN ING"])
+def test_another_level_is_refused_with_a_sentence(level: str) -> None:
+    with pytest.raises(ValidationError, match=r"CHAT_LOG_LEVEL is .*; it must be one of: DEBUG, INFO"):
+        read_settings({"CHAT_LOG_LEVEL": level})
