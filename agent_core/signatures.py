@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from agent_core.messages import Part, is_tool_part
+from agent_core.messages import Part
 
 METADATA = "providerMetadata"
 """The key of parts and chunks; the AI SDK's name for it."""
@@ -42,13 +42,22 @@ def readable(parts: Sequence[Part]) -> list[Part]:
 
 
 def signed_parts(step: Iterable[Part]) -> Json:
-    """Return what a step's message in the provider form keeps of its signed text and reasoning."""
-    kept = [
-        {"type": part["type"], "text": part.get("text") or "", METADATA: part[METADATA]}
-        for part in step
-        if part.get(METADATA) and not is_tool_part(part)
-    ]
-    return {SIGNED: kept} if kept else {}
+    """Return what a step's message in the provider form keeps of its signed text and reasoning.
+
+    Text that is not signed is kept only where a model thought again after it: the order is signed, too.
+    """
+    said = [part for part in step if part.get("type") in ("text", "reasoning")]
+    signed = [place for place, part in enumerate(said) if part.get(METADATA)]
+    if not signed:
+        return {}
+    again = any(part["type"] == "text" and part.get("text") for part in said[: signed[-1]])
+    kept = [part for part in said if part.get(METADATA) or (again and part["type"] == "text")]
+    return {
+        SIGNED: [
+            {"type": part["type"], "text": part.get("text") or "", METADATA: part.get(METADATA) or {}}
+            for part in kept
+        ]
+    }
 
 
 def signed_call(part: Part) -> Json:
@@ -72,10 +81,18 @@ def _is_signed(message: Json) -> bool:
 
 def _returned(message: Json, model: str) -> Json:
     fields: Json = {}
+    order: list[Json] = []
     for part in cast("list[Part]", message.get(SIGNED) or []):
         if _own(part[METADATA], model):
             _add_part(fields, part)
+        if part["type"] == "text":
+            order.append({"type": "text", "text": part["text"]})
+        else:
+            order += fields.get("thinking_blocks", [])[sum(one["type"] != "text" for one in order) :]
     sent = {key: value for key, value in message.items() if key != SIGNED}
+    if "thinking_blocks" in fields and any(one["type"] == "text" and one["text"] for one in order):
+        del fields["thinking_blocks"]
+        sent["content"] = [one for one in order if one.get("text", "-").strip()]
     if calls := cast("list[Json]", message.get("tool_calls") or []):
         sent["tool_calls"] = [_call(call, model, fields) for call in calls]
     return sent | fields

@@ -67,7 +67,17 @@ def _weigh(message: Provider, count: Callable[[str], int]) -> int:
     for call in message.get("tool_calls") or ():
         function = call["function"]
         tokens += CALL_TOKENS + count(function["name"]) + count(function.get("arguments") or "")
-    return tokens
+        tokens += _beside(call, _OF_CALL, count)
+    return tokens + _beside(message, _OF_MESSAGE, count)
+
+
+_OF_MESSAGE = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
+_OF_CALL = frozenset({"id", "type", "function", "index"})
+
+
+def _beside(holder: Mapping[str, Any], known: frozenset[str], count: Callable[[str], int]) -> int:
+    """Return the tokens of what a model gets back beside its words: reasoning and signatures."""
+    return sum(count(json.dumps(holder[key], default=str)) for key in holder.keys() - known)
 
 
 def _part(part: Any, count: Callable[[str], int]) -> int:
