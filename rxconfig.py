@@ -7,6 +7,7 @@ from pathlib import Path
 import reflex as rx
 from reflex import constants
 
+from chat_app.serve.own_origin import OwnOrigin
 from chat_app.settings import load_settings
 
 SOCKET_BYTES = 32 * 1024 * 1024
@@ -36,6 +37,7 @@ config = rx.Config(
     state_manager_mode=constants.StateManagerMode.MEMORY,
     telemetry_enabled=False,
     show_built_with_reflex=False,
+    plugins=[OwnOrigin()],
     disable_plugins=[rx.plugins.SitemapPlugin],
     bun_path=_bun(),
 )

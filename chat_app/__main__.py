@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions
 from chat_app.models import choose_model
-from chat_app.serve import demo, frontend, server
+from chat_app.serve import demo, frontend, pages, server
 from chat_app.serve.local import use_local_model
 from chat_app.serve.preflight import NotReadyError, free_port, require_database, require_port
 from chat_app.settings import Settings, load_settings
@@ -46,20 +46,20 @@ def main() -> None:
 
 
 def _serve(settings: Settings, *, development: bool) -> None:
-    if not development:
-        _build(settings)
+    folder = None if development else _build(settings)
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
     choice = choose_model(settings, os.environ)
     print(f"  Model    {choice.reason}")
     if choice.problem:
         print(f"  Problem  {choice.problem}")
     print(f"  Data     {named(settings.database_url)}")
-    print(f"  Address  http://{host}:{settings.port}", flush=True)
-    if development:
+    addresses = settings.origins or (f"http://{host}:{settings.port}",)
+    print(f"  Address  {', '.join(f'{address}{settings.base_path}' for address in addresses)}", flush=True)
+    if folder is None:
         server.serve_for_development(
             settings.host, settings.port, free_port(settings.host, settings.port + 1)
         )
-    server.serve(settings.host, settings.port)
+    server.serve(settings.host, settings.port, folder)
 
 
 def named(database_url: str) -> str:
@@ -67,11 +67,13 @@ def named(database_url: str) -> str:
     return str(make_url(database_url)).removeprefix("sqlite:///")
 
 
-def _build(settings: Settings) -> None:
+def _build(settings: Settings) -> Path:
     files = list(extensions.sources(settings.extensions))
-    if not frontend.is_current(settings.port, files):
-        print("Building the pages; this is done once after each change …", flush=True)
-        frontend.build(settings.port, files)
+    with frontend.alone():
+        if not frontend.is_current(files):
+            print("Building the pages; this is done once after each change …", flush=True)
+            frontend.build(files)
+        return pages.place(settings.base_path)
 
 
 def _arguments() -> argparse.Namespace:

@@ -43,7 +43,7 @@ app = Site(
             rx.el.meta(name="theme-color", content=tokens["page"], media=f"(prefers-color-scheme: {scheme})")
             for scheme, tokens in (("light", LIGHT), ("dark", DARK))
         ),
-        rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
+        rx.el.link(rel="icon", href=rx.asset("favicon.svg"), type="image/svg+xml"),
     ],
     html_lang="en",
     toaster=None,

@@ -9,6 +9,7 @@ from chat_app.components.schedule_row import schedule_row
 from chat_app.components.sheet import section, sheet
 from chat_app.components.shell import shell
 from chat_app.pages.settings import BESIDE
+from chat_app.react import zone
 from chat_app.state.schedules import Schedules
 from chat_app.words import say, tell
 
@@ -31,6 +32,7 @@ def schedules() -> rx.Component:
                 rx.el.ul(rows, class_name="schedules", custom_attrs=testid("schedules")),
             ),
             section(say("schedules.new"), schedule_form(), name="new-schedule"),
+            zone(known=Schedules.zone, on_zone=Schedules.set_zone),
         ),
         bar=rx.el.h1(say("schedules.title")),
     )

@@ -18,6 +18,7 @@ from chat_app.react.components import (
     stream_markdown,
     tab_title,
     viewport,
+    zone,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "stream_markdown",
     "tab_title",
     "viewport",
+    "zone",
 ]

@@ -58,6 +58,7 @@ FILES = (
     "timeline.jsx",
     "typing.js",
     "viewport.jsx",
+    "zone.jsx",
 )
 LIBRARY = {name: rx.asset(name, shared=True).importable_path for name in FILES}
 PARSERS = [
@@ -175,6 +176,15 @@ class Viewport(rx.Component):
     on_seek: rx.EventHandler[_id]
 
 
+class Zone(rx.Component):
+    """Gives the browser's time zone to `on_zone` whenever `known` is another; shows nothing."""
+
+    library = LIBRARY["zone.jsx"]
+    tag = "Zone"
+    known: rx.Var[str]
+    on_zone: rx.EventHandler[_id]
+
+
 class Elapsed(rx.Component):
     """Live time since `since`, in seconds since the epoch."""
 
@@ -251,6 +261,7 @@ steady = Steady.create
 stream_markdown = StreamMarkdown.create
 tab_title = TabTitle.create
 viewport = Viewport.create
+zone = Zone.create
 
 
 def smooth_text(

@@ -1,6 +1,7 @@
 // What can be done with the thread as a whole: keep it as a file, or let others read it by a link.
 
 import { useEffect, useRef, useState } from "react";
+import { useHref } from "react-router";
 import Check from "lucide-react/dist/esm/icons/check.mjs";
 import Copy from "lucide-react/dist/esm/icons/copy.mjs";
 import Download from "lucide-react/dist/esm/icons/download.mjs";
@@ -22,7 +23,7 @@ function Item({ icon: Icon, children, ...props }) {
 function SharedLink({ token, onUnshare }) {
   const say = useWords();
   const [copied, setCopied] = useState(false);
-  const url = `${window.location.origin}/share/${token}`;
+  const url = window.location.origin + useHref(`/share/${token}`);
   return (
     <>
       <p>{say("share.open", "Whoever has this link can read the thread, and follow it as it goes on.")}</p>

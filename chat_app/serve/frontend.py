@@ -1,8 +1,9 @@
 """The pages as static files: built by Reflex when something they are made of has changed.
 
-Reflex builds on every start; that costs ten seconds, and its output depends on nothing but the
-sources, the versions and the port. So the build leaves a fingerprint of these, and while it fits,
-the server starts in a second and needs no JavaScript runtime.
+Reflex builds on every start; that costs ten seconds, and its output depends on nothing but the sources and
+the versions. So the build leaves a fingerprint of these, and while it fits, the server starts in a second
+and needs no JavaScript runtime. The address of the server is not in the pages, and in place of the path
+below which they lie they have a word that `chat_app.serve.pages` replaces: one build is for every server.
 """
 
 from __future__ import annotations
@@ -21,58 +22,71 @@ from pathlib import Path
 
 from chat_app.serve.preflight import NotReadyError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 SOURCES = ("chat_app", "agent_core", "assets", "reflex.lock", "rxconfig.py", "requirements.txt")
+ANY_PATH = "/__base__"
+"""What stands in the built pages for the path below which they will be served."""
 LOG_LINES = 40
 KEPT_SECONDS = 7 * 24 * 3600
 """How long the scripts of earlier builds are served: a tab that is still open asks for those of its own."""
 
 
-def web_directory(port: int) -> Path:
-    """Return where the pages for `port` are built.
-
-    The port is part of what is built, so two servers from one checkout must not share a folder:
-    the second would take the first one's pages away.
-    """
-    default = ".web" if port == 3000 else f".web-{port}"
-    return Path(os.environ.setdefault("REFLEX_WEB_WORKDIR", default))
+def web_directory() -> Path:
+    """Return Reflex's folder, in which the pages are built."""
+    return Path(os.environ.setdefault("REFLEX_WEB_WORKDIR", ".web"))
 
 
-def is_current(port: int, extensions: Sequence[Path] = ()) -> bool:
+def built_pages() -> Path:
+    """Return the folder of the built pages."""
+    return web_directory() / "build" / "client" / ANY_PATH.strip("/")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one process at a time look after the pages of a checkout; others wait."""
+    web = web_directory()
+    web.parent.mkdir(parents=True, exist_ok=True)
+    with web.with_name(f"{web.name}-lock").open("w") as lock:  # beside it: Reflex may begin it again
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def is_current(extensions: Sequence[Path] = ()) -> bool:
     """Say whether the pages on disk are those of the present sources, the files of extensions among them."""
-    web = web_directory(port)
-    stamp = web / "fingerprint"
-    built = (web / "build" / "client").is_dir()
-    return built and stamp.is_file() and stamp.read_text() == fingerprint(port, extensions)
+    stamp = web_directory() / "fingerprint"
+    return built_pages().is_dir() and stamp.is_file() and stamp.read_text() == fingerprint(extensions)
 
 
-def build(port: int, extensions: Sequence[Path] = ()) -> None:
+def build(extensions: Sequence[Path] = ()) -> None:
     """Build the pages.
 
     Raises:
         NotReadyError: Reflex failed; its last words are in the message.
     """
-    web = web_directory(port)
-    (web / "fingerprint").unlink(missing_ok=True)
-    ports = {"REFLEX_FRONTEND_PORT": str(port), "REFLEX_BACKEND_PORT": str(port)}
-    with earlier_scripts(web / "build" / "client" / "assets"):
+    stamp = web_directory() / "fingerprint"
+    stamp.unlink(missing_ok=True)
+    with earlier_scripts(built_pages() / "assets"):
         done = subprocess.run(
             [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"],
-            env=os.environ | ports,
+            env=os.environ | {"REFLEX_FRONTEND_PATH": ANY_PATH},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-    if done.returncode or not (web / "build" / "client").is_dir():
+    if done.returncode or not built_pages().is_dir():
         words = "\n".join(done.stdout.splitlines()[-LOG_LINES:])
         raise NotReadyError(
             f"{words}\n\nThe pages could not be built; the reason stands above. "
             "The first build fetches packages from the npm registry, so it needs the network once."
         )
-    (web / "fingerprint").write_text(
-        fingerprint(port, extensions)
-    )  # only now: the build may update reflex.lock
+    stamp.write_text(fingerprint(extensions))  # only now: the build may update reflex.lock
 
 
 @contextmanager
@@ -93,9 +107,9 @@ def earlier_scripts(assets: Path) -> Iterator[None]:
                 shutil.copy2(earlier, place)
 
 
-def fingerprint(port: int, extensions: Sequence[Path] = ()) -> str:
+def fingerprint(extensions: Sequence[Path] = ()) -> str:
     """Hash everything that the built pages depend on; `extensions` are files of modules that add to them."""
-    digest = hashlib.sha256(f"{port} {sys.version_info[:2]} {version('reflex')}".encode())
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {version('reflex')}".encode())
     for path in (*_files(), *extensions):
         digest.update(f"\0{path.as_posix()}\0".encode())
         digest.update(path.read_bytes())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from chat_app.serve import lifeline
 
 
-def serve(host: str, port: int) -> None:
-    """Serve the pages that `frontend.build` made, until a signal ends it.
+def serve(host: str, port: int, pages: Path) -> None:
+    """Serve the pages in a folder that `pages.place` made, until a signal ends it.
 
     This is the end of `reflex run --env prod`, without the compiling that precedes it there. The
     functions are Reflex's own and not public, which is one reason for its exact pin.
@@ -20,6 +21,7 @@ def serve(host: str, port: int) -> None:
     from reflex_base.config import get_config
     from reflex_base.environment import environment
 
+    os.environ["REFLEX_WEB_WORKDIR"] = str(pages)
     environment.REFLEX_ENV_MODE.set(constants.Env.PROD)
     environment.REFLEX_COMPILE_CONTEXT.set(constants.CompileContext.RUN)
     environment.REFLEX_SKIP_COMPILE.set(True)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import reflex as rx
 from reflex.config import get_config
+from reflex.utils.prerequisites import get_web_dir
 from reflex_base import constants
 from reflex_base.environment import environment
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from chat_app.serve.base_path import BasePath
 from chat_app.serve.guard import Guard
-from chat_app.settings import load_settings
+from chat_app.serve.headers import AnswerHeaders
+from chat_app.serve.pages import content_policy
+from chat_app.settings import Settings, load_settings
 
 
 class Site(rx.App):
@@ -22,16 +26,28 @@ class Site(rx.App):
 
     def __call__(self) -> ASGIApp:
         """Return what the server runs; called once in each of its processes."""
-        settings = load_settings()
-        in_development = environment.REFLEX_ENV_MODE.get() == constants.Env.DEV
-        readable = CORSMiddleware(
-            super().__call__(),
-            # In development the pages come from another port. The guard has let in nobody else.
-            allow_origin_regex=".*" if in_development else None,
-            allow_origins=[str(origin) for origin in settings.origins],
-            allow_credentials=True,
-            allow_methods=["*"],
-            allow_headers=["*"],
-        )
-        pages_port = get_config().frontend_port if in_development else None
-        return Guard(readable, settings.host, settings.origins, pages_port)
+        app, settings = super().__call__(), load_settings()
+        if environment.REFLEX_ENV_MODE.get() == constants.Env.DEV:
+            return _in_development(app, settings)
+        guarded = Guard(_readable(app, settings), settings.host, settings.origins)
+        policy = content_policy(get_web_dir() / constants.Dirs.STATIC)
+        hardened = AnswerHeaders(guarded, policy, assets=f"{settings.base_path}/assets/")
+        return BasePath(hardened, settings.base_path)
+
+
+def _in_development(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Return the app for pages that Vite serves from another port, without a path and with its own headers."""
+    port = get_config().frontend_port
+    return Guard(_readable(app, settings, allow_origin_regex=".*"), settings.host, settings.origins, port)
+
+
+def _readable(app: ASGIApp, settings: Settings, allow_origin_regex: str | None = None) -> ASGIApp:
+    """Let pages of listed origins read answers; the guard has let in nobody else, nor the regex then."""
+    return CORSMiddleware(
+        app,
+        allow_origin_regex=allow_origin_regex,
+        allow_origins=[str(origin) for origin in settings.origins],
+        allow_credentials=True,
+        allow_methods=["*"],
+        allow_headers=["*"],
+    )

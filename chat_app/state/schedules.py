@@ -17,7 +17,6 @@ from chat_app.state.offers import Option, agent_options
 from chat_app.state.planning import START, FieldError, described, next_runs, trigger_of
 from chat_app.text import clean_text, shorten
 
-ZONE_OF_BROWSER = "Intl.DateTimeFormat().resolvedOptions().timeZone"
 RUNS_SHOWN = 20
 THREADS_OFFERED = 50
 """More threads than these nobody chooses from a list."""
@@ -96,11 +95,11 @@ class Schedules(Asking, rx.State):
 
     @rx.event
     async def open(self):
-        """Show the schedules, ask the browser for its time zone, and follow what changes."""
+        """Show the schedules, and follow what changes."""
         self.opened, self.confirming, self.notice = "", "", ""
         self._offer()
         await self._read()
-        return [rx.call_script(ZONE_OF_BROWSER, callback=Schedules.set_zone), Schedules.follow]
+        return Schedules.follow
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):

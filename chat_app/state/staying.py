@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 PERIOD = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
 PATIENCE = 5.0  # seconds for one tab: whose state is in use is not let go
+NO_KEY = "chat:none"
+"""What nothing is kept under in a browser; see `_load_anew`."""
 
 
 class Staying:
@@ -67,7 +69,11 @@ class Staying:
             return bool(state.router_data)
 
     async def _load_anew(self, token: str) -> None:
-        """Have a tab load its page again; a closed socket would do, but a browser is told of that by time-outs."""
+        """Have a tab read its page again, as after a reconnection.
+
+        Reflex's pages do so when a key of theirs is removed from the browser's store. Closing the socket would
+        do, but a browser is told of that by time-outs; and a script may not run (`serve.pages.content_policy`).
+        """
         assert self._app.event_namespace
-        reload = Event.from_event_type(rx.call_script("location.reload()"))
-        await self._app.event_namespace.emit_update(StateUpdate(events=reload), token)
+        read_again = Event.from_event_type(rx.remove_session_storage(NO_KEY))
+        await self._app.event_namespace.emit_update(StateUpdate(events=read_again), token)

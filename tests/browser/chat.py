@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import Error, Locator, Page, WebSocket, expect
 
 from tests.tools.provider import Provider
 from tests.tools.server import Server
@@ -80,7 +80,7 @@ class Chat:
     def wait_until_alive(self) -> None:
         """Wait until the page takes what is done to it, and shows what the server knows."""
         expect(self.page.get_by_role("main")).to_be_visible()
-        self.page.wait_for_function(TAKEN_OVER)
+        wait_for(self.page, TAKEN_OVER)
 
     def wait_until_cut_off(self) -> None:
         """Wait until the page has noticed that its server is gone, and has drawn what it makes of that."""
@@ -162,6 +162,20 @@ def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: flo
         assert time.monotonic() < deadline, f"Still only {seen!r}"
         time.sleep(0.05)
     return seen
+
+
+def wait_for(page: Page, expression: str) -> None:
+    """Wait until an expression is true on a page, or a function returns so.
+
+    Playwright's `wait_for_function` has the page evaluate it later on, which the content policy forbids.
+    """
+
+    def look() -> bool:
+        with contextlib.suppress(Error):  # between two pages
+            return bool(page.evaluate(expression))
+        return False
+
+    eventually(look, bool)
 
 
 def left_over(look: Callable[[], list[str]], patience: float = PATIENCE) -> list[str]:

@@ -30,7 +30,7 @@ this is no diagram
 
 
 def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
-    provider: Provider, open_tab: OpenTab
+    provider: Provider, open_tab: OpenTab, troubles: list[str]
 ) -> None:
     provider.answer("Draw", [ANSWER])
     tab = open_tab()
@@ -48,6 +48,8 @@ def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
     expect(tab.answer.locator(".diagram > div svg")).to_contain_text("Prompt")
     expect(tab.answer.locator("figure.code").last).to_contain_text("this is no diagram")
     assert tab.page.evaluate("window.hacked") is None
+    # mermaid takes the label apart as markup: it would not run, and the content policy says that it may not.
+    troubles[:] = [trouble for trouble in troubles if "inline event handler" not in trouble]
 
 
 KINDS = """It takes 2~4 days, ~~not~~ **「締切」**です。 See https://example.org/a。 $5 to $10, $x$, \\(y\\).

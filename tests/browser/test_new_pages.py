@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.chat import Chat, begun, eventually, in_production
+from tests.browser.chat import Chat, begun, eventually, in_production, wait_for
 from tests.browser.rows import long_thread, on_rows, prompts_of
 from tests.browser.sockets import slow_tab
 from tests.tools.provider import Provider
@@ -65,7 +65,7 @@ def test_a_tab_older_than_the_servers_pages_is_loaded_anew_where_it_is(
     tab.by("composer").press_sequentially("and a draft")
     slow.outdated = True
     server.start()
-    tab.page.wait_for_function("window.loaded === undefined")
+    wait_for(tab.page, "window.loaded === undefined")
 
     expect(tab.answer).to_have_text("After them.")
     expect(tab.prompts).to_have_count(2 if in_thread else 1)

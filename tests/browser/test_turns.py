@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import HALF, WORDS, Chat, counting, in_production
+from tests.browser.chat import HALF, WORDS, Chat, counting, in_production, wait_for
 from tests.browser.rows import hurry
 from tests.tools.provider import Call, Cite, Provider, Refuse, Thought
 
@@ -197,12 +197,10 @@ def test_code_and_answers_can_be_copied(provider: Provider, open_tab: OpenTab) -
     expect(block.locator("span").first).to_be_visible()  # highlighted
 
     tab.answer.get_by_role("button", name="Copy code").click()
-    tab.page.wait_for_function(
-        f"navigator.clipboard.readText().then((text) => text.trim() === {code.strip()!r})"
-    )
+    wait_for(tab.page, f"navigator.clipboard.readText().then((text) => text.trim() === {code.strip()!r})")
     tab.answer.hover()
     tab.answer.get_by_test_id("copy").click()
-    tab.page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('So:'))")
+    wait_for(tab.page, "navigator.clipboard.readText().then((text) => text.startsWith('So:'))")
 
 
 def test_a_thread_is_named_by_what_it_is_about_in_every_tab(provider: Provider, open_tab: OpenTab) -> None:

@@ -100,10 +100,10 @@ def test_modules_are_imported_in_order_or_refused_before_anything_is_built(modul
 def test_a_changed_module_is_another_page_to_build(module: Path) -> None:
     files = list(extensions.sources([module.stem]))
     assert files == [module]
-    before = frontend.fingerprint(3000, files)
-    assert before != frontend.fingerprint(3000)
+    before = frontend.fingerprint(files)
+    assert before != frontend.fingerprint()
     module.write_text("# changed")
-    assert frontend.fingerprint(3000, files) != before
+    assert frontend.fingerprint(files) != before
 
 
 def test_of_a_package_every_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

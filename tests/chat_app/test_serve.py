@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gzip
+import hashlib
 import os
 import re
 import shutil
@@ -17,9 +20,14 @@ from pathlib import Path
 import pytest
 
 from agent_core.testing import eventually
-from chat_app.serve import demo, frontend
+from chat_app.serve import demo, frontend, own_origin, pages
 from chat_app.serve.preflight import NotReadyError
 from tests.tools.server import ROOT, free_port_pair
+
+PAGE = """<!DOCTYPE html><html><head><link href="/__base__/a.css"><script>first()</script></head><body>
+<script type="module" src="/__base__/assets/page-1.js"></script><p><script>
+start("/__base__/", "<b>&amp;</b>")
+</script></p></body></html>"""
 
 
 def start(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -110,24 +118,34 @@ def test_a_demo_without_its_supervisor_says_how_to_get_it(tmp_path: Path) -> Non
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project in place of this one."""
-    (tmp_path / "chat_app").mkdir()
-    (tmp_path / "chat_app" / "page.py").write_text("one")
+    """A small project in place of this one, with its pages built."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REFLEX_WEB_WORKDIR", ".web")
-    (tmp_path / ".web" / "build" / "client").mkdir(parents=True)
-    (tmp_path / ".web" / "fingerprint").write_text(frontend.fingerprint(3000))
+    for path, text in {
+        "chat_app/page.py": "one",
+        ".web/backend/stateful_pages.json": "[]",
+        ".web/build/client/__base__/index.html": PAGE,
+        ".web/build/client/__base__/assets/page-1.js": 'import("/__base__/assets/same-1.js")',
+        ".web/build/client/__base__/assets/same-1.js": "same",
+    }.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    for name in ("page-1.js", "same-1.js"):
+        script = frontend.built_pages() / "assets" / name
+        script.with_name(f"{name}.gz").write_bytes(gzip.compress(script.read_bytes()))
+    (tmp_path / ".web" / "fingerprint").write_text(frontend.fingerprint())
     return tmp_path
 
 
 def test_pages_are_current_until_a_source_changes(sources: Path) -> None:
-    assert frontend.is_current(3000)
+    assert frontend.is_current()
     (sources / "chat_app" / "page.py").write_text("two")
-    assert not frontend.is_current(3000)
+    assert not frontend.is_current()
     (sources / "chat_app" / "page.py").write_text("one")
-    assert frontend.is_current(3000)
+    assert frontend.is_current()
     (sources / "chat_app" / "new.jsx").touch()
-    assert not frontend.is_current(3000)
+    assert not frontend.is_current()
 
 
 def test_what_python_and_reflex_leave_behind_is_no_change(sources: Path) -> None:
@@ -135,11 +153,73 @@ def test_what_python_and_reflex_leave_behind_is_no_change(sources: Path) -> None
         path = sources / leftover
         path.parent.mkdir(parents=True)
         path.touch()
-    assert frontend.is_current(3000)
+    assert frontend.is_current()
 
 
-def test_pages_built_for_another_port_are_not_current(sources: Path) -> None:
-    assert not frontend.is_current(3001)
+def read(folder: Path, name: str) -> str:
+    """Return what a server would send of a file, after checking that its compressed form is the same."""
+    file = folder / "build" / "client" / name
+    compressed = file.with_name(f"{file.name}.gz")
+    assert not compressed.exists() or gzip.decompress(compressed.read_bytes()) == file.read_bytes()
+    return file.read_text()
+
+
+def test_one_build_is_placed_below_any_path(sources: Path) -> None:
+    at_root, below = pages.place(""), pages.place("/agents/chat")
+    assert read(at_root, "assets/page-1.js") == 'import("/assets/same-1.js")'
+    assert read(below, "assets/page-1.js") == 'import("/agents/chat/assets/same-1.js")'
+    assert read(at_root, "assets/same-1.js") == read(below, "assets/same-1.js") == "same"
+    assert (below / "build" / "client" / "assets" / "same-1.js.gz").exists()
+    assert (below / "backend" / "stateful_pages.json").read_text() == "[]"
+
+
+def test_placed_pages_stay_until_the_next_build(sources: Path) -> None:
+    folder = pages.place("")
+    placed = (folder / "build" / "client" / "index.html").stat().st_ino
+    assert pages.place("") == folder
+    assert (folder / "build" / "client" / "index.html").stat().st_ino == placed
+    (frontend.built_pages() / "assets" / "page-2.js").write_text("new")
+    (frontend.built_pages() / "assets" / "page-1.js").unlink()
+    (sources / ".web" / "fingerprint").write_text("another build")
+    (folder.with_name("+.new")).mkdir()  # somebody was killed here
+    assert pages.place("") == folder
+    assert not (folder / "build" / "client" / "assets" / "page-1.js").exists()
+    assert read(folder, "assets/page-2.js") == "new"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_content_policy_names_the_scripts_in_the_pages_and_no_others(sources: Path) -> None:
+    policy = pages.content_policy(pages.place("/agents") / "build" / "client")
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    hashes = {
+        f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+        for script in (b'\nstart("/agents/", "<b>&amp;</b>")\n', b"first()")
+    }
+    assert set(rules["script-src"].split()) == {"'self'", *hashes}
+    assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == "'none'"
+    assert "unsafe-eval" not in policy
+
+
+def test_one_process_at_a_time_looks_after_the_pages(sources: Path) -> None:
+    program = "from chat_app.serve import frontend\nwith frontend.alone(): print('in', flush=True)"
+    with frontend.alone():
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        other = subprocess.Popen(
+            [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(1.0)
+    assert other.communicate()[0] == "in\n"
+
+
+def test_script_that_asks_its_own_origin_is_made_once_and_only_of_what_is_known() -> None:
+    script = f"{own_origin.ASKS}\n  return old;\n}};\n"
+    changed = own_origin.ask_own_origin(script)
+    assert "window.location.origin" in changed
+    assert own_origin.ask_own_origin(changed) == changed
+    for unknown in ("", script + script, "export const getBackendURL = (url) => {"):
+        with pytest.raises(ValueError, match="getBackendURL"):
+            own_origin.ask_own_origin(unknown)
 
 
 def test_the_scripts_of_earlier_pages_stay_for_a_week(tmp_path: Path) -> None:
@@ -164,15 +244,6 @@ def test_the_scripts_of_earlier_pages_stay_for_a_week(tmp_path: Path) -> None:
     ]
     assert (assets / "page-1.js").read_text() == "page-1.js"
     assert (assets / "same-1.js").read_text() == "as this build made it"
-
-
-def test_two_ports_build_in_two_folders(monkeypatch: pytest.MonkeyPatch) -> None:
-    folders = set()
-    for port in (3000, 3001):
-        monkeypatch.delenv("REFLEX_WEB_WORKDIR", raising=False)
-        folders.add(frontend.web_directory(port))
-    monkeypatch.delenv("REFLEX_WEB_WORKDIR")
-    assert len(folders) == 2
 
 
 async def test_a_forked_worker_dies_with_its_killed_supervisor() -> None:

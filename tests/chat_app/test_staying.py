@@ -25,7 +25,7 @@ class Open:
         monkeypatch.setattr(self.app.event_namespace, "emit", self._emit)
 
     async def _emit(self, event: str, update: Any, to: str) -> None:
-        if "location.reload()" in str(update.events):
+        if any(event.name == "_remove_session_storage" for event in update.events):
             self.sent.append(to.removeprefix("socket of "))
 
     async def connect(self, token: str, *, loaded: bool = True) -> None:
