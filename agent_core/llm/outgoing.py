@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -16,6 +17,7 @@ _log = get_logger(__name__)
 MAX_SCHEMA_BYTES = 64 << 10
 """The longest schema of a tool, in bytes of JSON, as the provider gets it."""
 
+_DEFINITIONS = ("$defs", "definitions")
 _warned: set[tuple[str, str]] = set()
 
 
@@ -59,7 +61,8 @@ def outgoing(
         if (model, name) not in _warned:
             _warned.add((model, name))
             _log.warning("The tool %s is not offered to %s: %s", name, model or "the model", reason)
-    tools = [tool for tool in request.tools if _name(tool) not in refused]
+    # Copies: litellm writes references out in place, and the agent's list is for every model.
+    tools = [copy.deepcopy(tool) for tool in request.tools if _name(tool) not in refused]
     names = {tool_name: name_on_wire(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
     messages = fit(request.messages, names, rules, sees=sees)
     changed = {sent: name for name, sent in names.items() if sent != name}
@@ -102,8 +105,9 @@ def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> i
             if target in known and target not in within:
                 waiting.append((known[target], known, within | {target}))
                 continue
-            size += 2 + sum(len(str(key)) + 4 for key in fields)
-            waiting += [(value, known, within) for value in fields.values()]
+            sent = {key: fields[key] for key in fields if not (inline and key in _DEFINITIONS)}
+            size += 2 + sum(len(str(key)) + 4 for key in sent)
+            waiting += [(value, known, within) for value in sent.values()]
         elif isinstance(node, list | tuple):
             items = cast("Sequence[Any]", node)
             size += 2 + 2 * len(items)
@@ -115,7 +119,7 @@ def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> i
 
 def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for key in ("$defs", "definitions"):
+    for key in _DEFINITIONS:
         if isinstance(schema.get(key), Mapping):
             found |= schema[key]
     return found
