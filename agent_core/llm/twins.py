@@ -15,6 +15,9 @@ from typing import Any
 
 Provider = dict[str, Any]
 
+_SIGNED = "provider_specific_fields"
+"""Where litellm looks for a call's thought signature."""
+
 
 def split_twins(messages: Sequence[Provider]) -> list[Provider]:
     """Return a paired history in which no step calls a tool twice with the same arguments."""
@@ -44,12 +47,17 @@ def _steps(message: Provider, outcomes: list[Provider]) -> list[Provider]:
 def _rounds(calls: list[Provider]) -> list[list[Provider]]:
     rounds: list[list[Provider]] = []
     for call in calls:
+        equal: Provider = {}
         for found in rounds:
-            if not any(_said(call) == _said(other) for other in found):
+            equals = [other for other in found if _said(call) == _said(other)]
+            equal = equals[0] if equals else {}
+            if not equals:
                 found.append(call)
                 break
         else:
-            rounds.append([call])
+            # Of parallel calls Gemini signs the first, and wants the signature of each step's first call.
+            signed = {key: equal[key] for key in (_SIGNED,) if key in equal}
+            rounds.append([{**signed, **call}])
     return rounds
 
 

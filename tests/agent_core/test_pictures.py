@@ -194,7 +194,6 @@ async def test_picture_stands_where_the_provider_takes_it(tmp_path: Path, name: 
         ("openai", "openai/gpt-3.5-turbo"),
         ("deepseek", "deepseek/deepseek-reasoner"),
         ("cerebras", "cerebras/gpt-oss-120b"),
-        ("groq", "groq/llama-3.3-70b-versatile"),
     ],
 )
 async def test_model_that_does_not_see_is_told_of_the_picture_in_words(

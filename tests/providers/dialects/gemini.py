@@ -90,7 +90,8 @@ class Gemini(Dialect):
                 use.signature
                 for reply in said
                 for use in uses_of(reply)
-                if (use.name, use.arguments) == (call["name"], call.get("args") or {})
+                # A name that the model garbled, such as functions.clock, comes back as the tool's.
+                if (use.name.rpartition(".")[2], use.arguments) == (call["name"], call.get("args") or {})
             }
             if signature is None:
                 yield (
