@@ -38,7 +38,8 @@ class Thread:
     Attributes:
         status: streaming, awaiting_tool_results, completed, failed or stopped.
         seq: the fence of the newest model step.
-        retry_state: while a retry waits: attempt, max_attempts, next_at (epoch seconds), error, kind.
+        retry_state: while a retry waits: attempt, max_attempts, next_at (epoch seconds), error, kind. While
+            no process knows the thread's agent its kind is "unknown_agent" and next_at None.
         error: the provider's or the tool's own words, once the thread has failed.
         cursor: the newest delta; what `subscribe` goes on from.
         in_bin: deleted, and it can still be brought back; only an `authorization_callback` that reads

@@ -19,7 +19,7 @@ from agent_core.errors import (
 from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
-from agent_core.store import attempts, deltas, suspects
+from agent_core.store import absent_agents, attempts, deltas, suspects
 from agent_core.store.rows import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, load, step_key, tool_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
@@ -96,7 +96,7 @@ _INSERT = Statement(
 _LOOK = Statement(
     select(
         *(_c.status, _c.attempt, _c.name, _c.input, _t.agent, _t.user_id, _c.seq),
-        *(_c.message_id, _c.worker, _c.started_at, _c.attempts),
+        *(_t.retry_state, _c.message_id, _c.worker, _c.started_at, _c.attempts),
     )
     .where(*_this, _t.id == _c.thread_id)
     .with_for_update()
@@ -213,7 +213,9 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
     if row is None or mine is None:
         tx.wake.done(tx, key)
         return None
-    status, attempt, name, arguments, agent, user_id, seq, message_id, *before = row
+    status, attempt, name, arguments, agent, user_id, seq, waited, message_id, *before = row
+    if waited is not None:
+        absent_agents.found(tx, thread_id, "awaiting_tool_results")
     in_doubt = status == CallStatus.RUNNING
     if in_doubt:
         attempts.note(tx, thread_id, call_id, (attempt, *before), PROCESS_ENDED)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 
 from agent_core.errors import ThreadBusyError, ThreadNotFoundError
 from agent_core.states import RUNNING, ThreadStatus
-from agent_core.store import deltas, files
+from agent_core.store import absent_agents, deltas, files
 from agent_core.store.rows import (
     CALL,
     DELTA,
@@ -120,10 +120,12 @@ def change(tx: Tx, thread_id: str, **values: Any) -> None:
 
     Raises:
         ThreadNotFoundError: there is no such thread.
-        ThreadBusyError: the agent cannot change while a turn is under way: its calls are this agent's.
+        ThreadBusyError: the agent cannot change while a turn is under way, for its calls are this agent's;
+            unless the turn waits for an agent that no process knows.
     """
     at = lock(tx, thread_id)
-    if at.running and values.get("agent", at.agent) != at.agent:
+    changes_agent = values.get("agent", at.agent) != at.agent
+    if at.running and changes_agent and not absent_agents.is_awaited(tx, thread_id):
         raise ThreadBusyError(
             f"The thread {thread_id!r} is running; change its agent when it is idle, or stop it."
         )

@@ -16,21 +16,26 @@ def turn_state() -> rx.Component:
     """What stands below the last message."""
     return rx.el.div(
         rx.cond(
-            OpenThread.retry.attempt > 0,
-            waiting_to_retry(),
-            rx.match(
-                OpenThread.status,
-                ("streaming", at_work()),
-                ("stopped", stopped()),
-                ("failed", rx.cond(OpenThread.ended == "StepLimitError", step_limit(), failed())),
-                ("completed", cut_short()),
-                rx.fragment(),
-            ),
+            OpenThread.retry.kind == "unknown_agent",
+            waiting_for_agent(),
+            rx.cond(OpenThread.retry.attempt > 0, waiting_to_retry(), standing()),
         ),
         notice(),
         class_name="turn-state",
         custom_attrs=testid("status", status=OpenThread.status),
         aria_live="polite",
+    )
+
+
+def standing() -> rx.Component:
+    """By the thread's status."""
+    return rx.match(
+        OpenThread.status,
+        ("streaming", at_work()),
+        ("stopped", stopped()),
+        ("failed", rx.cond(OpenThread.ended == "StepLimitError", step_limit(), failed())),
+        ("completed", cut_short()),
+        rx.fragment(),
     )
 
 
@@ -139,6 +144,26 @@ def waiting_to_retry() -> rx.Component:
         ),
         class_name="trouble",
         custom_attrs=testid("retry-wait") | {"data-tone": "wait"},
+    )
+
+
+def waiting_for_agent() -> rx.Component:
+    """No process knows the thread's agent: why nothing happens, and the ways out."""
+    return rx.el.div(
+        icon("hourglass", 18),
+        rx.el.div(
+            rx.el.strong(say("turn.no_agent")),
+            rx.el.div(tell(OpenThread.retry.error), class_name="words", dir="auto"),
+            button(
+                say("composer.stop"),
+                icon_name="circle-stop",
+                on_click=OpenThread.stop,
+                custom_attrs=testid("give-up"),
+            ),
+        ),
+        class_name="trouble",
+        role="alert",
+        custom_attrs=testid("agent-wait") | {"data-tone": "wait"},
     )
 
 

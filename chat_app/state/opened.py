@@ -134,7 +134,7 @@ class Opened(Asking, mixin=True):
         return False
 
     def _show_retry(self, state: dict[str, Any] | None) -> None:
-        key = (state.get("attempt"), state.get("next_at")) if state else None
+        key = tuple(state.get(name) for name in ("kind", "attempt", "next_at", "error")) if state else None
         if key == self._retry_key:
             return
         self._retry_key = key

@@ -31,6 +31,7 @@ def is_writing(turn: list[MessageView]) -> bool:
 def retry_view(state: Mapping[str, Any]) -> RetryView:
     """Return the retry that waits, read from a thread's `retry_state`."""
     return RetryView(
+        kind=str(state.get("kind") or ""),
         attempt=int(state.get("attempt") or 0),
         max_attempts=int(state.get("max_attempts") or 0),
         seconds=max(0.0, float(state.get("next_at") or 0) - time.time()),

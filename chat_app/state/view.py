@@ -115,8 +115,9 @@ class ReturnedView:
 
 @dataclass(frozen=True)
 class RetryView:
-    """A retry that waits: which attempt comes next, in how many seconds, and why."""
+    """A turn that waits: for which attempt, in how many seconds, and why; or for its agent, by `kind`."""
 
+    kind: str = ""
     attempt: int = 0
     max_attempts: int = 0
     seconds: float = 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import reflex as rx
 
 from agent_core.errors import ModelError
+from agent_core.store import turns
+from agent_core.store.messages import NewMessage
 from agent_core.testing import ToolUse
 from chat_app.components.hints import HINTS
 from chat_app.demo.tools import demo_tools
@@ -135,6 +138,20 @@ async def test_a_retry_that_waits_says_which_attempt_comes_when(serve: Serve, ta
         await tab.thread.stop()
         await tab.read(shared, lambda: tab.thread.status == "stopped")
         assert tab.thread.retry.attempt == 0
+
+
+async def test_an_agent_that_nobody_defines_is_named_with_the_ways_out(serve: Serve, tab: Tab) -> None:
+    async with serve([]) as shared:
+        given: dict[str, Any] = {"title": None, "user_id": None, "metadata": {}, "agent": "renamed"}
+        first = NewMessage("m", "user", [{"type": "text", "text": "Hi"}], {})
+        await shared.api.runtime.writer.run(turns.create, "t", messages=[first], run=True, **given)
+        tab.thread.open("t")
+        await tab.read(shared, lambda: tab.thread.retry.kind == "unknown_agent")
+        assert "'renamed'" in tab.thread.retry.error
+        assert tab.thread.status == "streaming"
+        await tab.thread.stop()
+        await tab.read(shared, lambda: tab.thread.status == "stopped")
+        assert tab.thread.retry.kind == ""
 
 
 async def test_a_person_approves_rejects_and_answers(serve: Serve, tab: Tab, tmp_path: Path) -> None:
