@@ -180,7 +180,7 @@ async def test_what_only_the_page_shows_is_no_matter(path: Path) -> None:
         await post(client, prompt, greeting, said("a"), answer, empty, said("b", "m2"))
         assert await texts(api, "t") == ["a", "re:a 1", "b", "re:b 2"]
         await api.create_thread(thread_id="empty")
-        await post(client, greeting, said("a"), id="empty")
+        await post(client, greeting, said("a", "e1"), id="empty")
         assert await texts(api, "empty") == ["a", "re:a 3"]
 
 

@@ -1,12 +1,14 @@
 """The fake providers that nobody here wrote: installed by the test run itself, each in its own place.
 
-`llmock` (PyPI, MIT), `@copilotkit/aimock` (npm, MIT) and `ai`, the AI SDK (npm, Apache-2.0), go to
-.cache-tests/, never into the project's own environment. Node comes from the machine, else from the wheel that pyright brings along.
+`llmock` (PyPI, MIT), `@copilotkit/aimock` (npm, MIT), `ai` with `@ai-sdk/react`, the AI SDK (npm,
+Apache-2.0), and assistant-ui (npm, MIT) go to .cache-tests/, never into the project's own environment.
+Node comes from the machine, else from the wheel that pyright brings along.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import socket
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +28,17 @@ import pytest
 LLMOCK = "0.2.2"
 AIMOCK = "1.43.0"
 AI_SDK = "6.0.326"
+REACT = "19.3.1"
+CLIENTS = {
+    "ai-5": {"ai": "5.0.277", "@ai-sdk/react": "2.0.280", "react": REACT},
+    "ai-6": {"ai": "6.0.325", "@ai-sdk/react": "3.0.328", "react": REACT},
+    "ai-7": {"ai": "7.0.173", "@ai-sdk/react": "4.0.177", "react": REACT},
+    "assistant-ui": {
+        **{"@assistant-ui/react": "0.15.22", "@assistant-ui/react-ai-sdk": "1.4.12"},
+        **{"ai": "7.0.173", "@ai-sdk/react": "4.0.177", "react": REACT, "react-dom": REACT},
+    },
+}
+"""The packages of each client of our HTTP API; a client's @ai-sdk/react names the very `ai` that it needs."""
 CACHE = Path(__file__).resolve().parents[2] / ".cache-tests"
 INSTALL_TIMEOUT = 240
 START_TIMEOUT = 30.0
@@ -43,7 +56,7 @@ def llmock_command() -> list[str]:
 
 def aimock_command() -> list[str]:
     """Return the command of the installed aimock; installs it the first time."""
-    node, home = _npm_package("aimock", "@copilotkit/aimock", AIMOCK)
+    node, home = _npm_packages(f"aimock-{AIMOCK}", {"@copilotkit/aimock": AIMOCK})
     return [*node, str(home / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js")]
 
 
@@ -55,20 +68,28 @@ def ai_sdk_command(script: Path) -> list[str]:
     return [*node, str(there)]
 
 
-def _npm_package(name: str, package: str, version: str) -> tuple[list[str], Path]:
-    home = CACHE / f"{name}-{version}"
+def _npm_packages(name: str, packages: Mapping[str, str]) -> tuple[list[str], Path]:
+    home = CACHE / name
     node, npm = _node()
     with _installing(home) as is_new:
         if is_new:
             home.mkdir(parents=True, exist_ok=True)
+            wanted = [f"{package}@{version}" for package, version in packages.items()]
             options = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-            _run([*npm, "install", *options, "--prefix", str(home), f"{package}@{version}"])
+            _run([*npm, "install", *options, "--prefix", str(home), *wanted])
     return node, home
 
 
 def ai_sdk() -> tuple[list[str], Path]:
     """Return the command of node, and the folder in which it finds the npm package `ai`."""
-    return _npm_package("ai", "ai", AI_SDK)
+    return _npm_packages(f"ai-{AI_SDK}", {"ai": AI_SDK})
+
+
+def client_packages(name: str) -> tuple[list[str], Path]:
+    """Return the command of node, and the folder in which it finds the packages of one of `CLIENTS`."""
+    packages = CLIENTS[name]
+    key = hashlib.sha256(repr(sorted(packages.items())).encode()).hexdigest()[:8]
+    return _npm_packages(f"{name}-{key}", packages)
 
 
 @contextmanager

@@ -39,9 +39,6 @@ from agent_core.store.turns import WhenBusy
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
 
-_RESETS = 7
-"""The first version of the AI SDK that takes back what a lost attempt had said (`reset-step`)."""
-
 
 class Chat:
     """The endpoints for one API.
@@ -75,18 +72,18 @@ class Chat:
         """Send the client's last message, or what it answered in it, and stream what that causes."""
         ctx = await caller(self._context, request)
         posted = read_posted(await body_of(request, self._max_body))
-        resets = _resets(request)
+        version = _version(request)
         sending = Sending(self._api, posted, posted.when_busy or self._when_busy, ctx)
         if posted.regenerates:
-            turn = Turn(prompt=await sending.regenerate(), resets=resets)
+            turn = Turn(prompt=await sending.regenerate(), version=version)
         elif posted.last["role"] == "user":
-            turn = Turn(prompt=await sending.send(), resets=resets)
+            turn = Turn(prompt=await sending.send(), version=version)
         else:
             answers = read_answers(posted.last["parts"])
             await self._thread(posted.thread_id, ctx)
             for one in answers:
                 await self._bring(posted.thread_id, one, ctx)
-            turn = Turn(reply=posted.last, resets=resets)
+            turn = Turn(reply=posted.last, version=version)
         return self._streaming(posted.thread_id, turn, ctx)
 
     async def get(self, request: Request) -> Response:
@@ -106,7 +103,7 @@ class Chat:
         thread = await self._api.get_thread(request.path_params["thread_id"], ctx=ctx)
         if thread is None or thread.status not in RUNNING or await rests(self._api, thread.id, thread.cursor):
             return answer(None)
-        return self._streaming(thread.id, Turn(resets=_resets(request)), ctx)
+        return self._streaming(thread.id, Turn(version=_version(request)), ctx)
 
     async def _thread(self, thread_id: str, ctx: CallContext | None) -> None:
         """Refuse who asks for a thread that is not there, or not theirs."""
@@ -140,10 +137,10 @@ class Chat:
         return EventStream(events(), self._heartbeat, HEADERS)
 
 
-def _resets(request: Request) -> bool:
-    """Whether the client can take text back, as far as it says its version (`x-ai-sdk: 6`)."""
+def _version(request: Request) -> int | None:
+    """Return the client's version of the AI SDK, as far as it says it (`x-ai-sdk: 6`)."""
     major = request.headers.get("x-ai-sdk", "").partition(".")[0].strip()
-    return not major.isdecimal() or int(major) >= _RESETS
+    return int(major) if major.isdecimal() and len(major) < 4 else None
 
 
 def _ui(message: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 The protocol is that of the npm package `ai`, versions 6 and 7 (`uiMessageChunkSchema`; SSE whose data are
 chunks, then `[DONE]`): https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol. What an attempt that was lost
 had said is taken back with `reset-step`, which came with version 7; before it a stream can take nothing
-back, and one that would have to ends with an error, so that its client resumes from the beginning.
+back, and one that would have to ends with an error, so that its client resumes from the beginning. A
+reader who comes in the middle waits a moment for what is not committed: the attempt goes on, or it was
+lost in a crash and another one begins.
 """
 
 from __future__ import annotations
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
 _LATER = "tool-approval-response"  # of version 7; a client of 6 fails at what it does not know
+_ENDS = ("text-end", "reasoning-end")
+_RESETS = 7
+"""The first version of the AI SDK that takes back what a lost attempt had said."""
+_HELD = 2.0
+"""Seconds in which an attempt has gone on, or a worker on the same machine has begun the next one."""
 _BEGINS_AGAIN = "The answer broke off and begins again; resume the stream, or load the messages once more."
 _BEHIND = "This stream has fallen behind; load the messages once more."
 
@@ -34,17 +41,19 @@ class Turn:
     Args:
         prompt: the id of the message that is answered; None: the thread's newest one.
         reply: the assistant's message that the client goes on with, as the client has it.
-        resets: whether the client knows `reset-step`.
+        version: of the AI SDK, as far as the client says it.
     """
 
     def __init__(
-        self, *, prompt: str | None = None, reply: dict[str, Any] | None = None, resets: bool = True
+        self, *, prompt: str | None = None, reply: dict[str, Any] | None = None, version: int | None = None
     ) -> None:
         self.over = False
         self._prompt = prompt
         self._known = reply
         self._reply: str | None = None if reply is None else reply["id"]
-        self._resets = resets
+        self._resets = version is None or version >= _RESETS
+        self._holds_back = version is None or version < _RESETS
+        self._held: list[Chunk] = []
         self._started = False
         self._waits = True  # for the turn to begin
         self._error = ""
@@ -87,10 +96,12 @@ class Turn:
             return
         self._error = update.thread.error or ""
         self.status = "streaming"
-        for chunk in update.chunks:
-            yield from self._chunk(chunk, update)
-        if not self.over:
-            yield from self._now(update.thread.status)
+        chunks = [chunk for first in update.chunks for chunk in self._chunk(first, update)]
+        if self._holds_back:
+            self._held = [chunk for chunk in chunks if _is_of_step(chunk)]
+            chunks = [chunk for chunk in chunks if not _is_of_step(chunk)]
+        yield from chunks
+        yield from self._now(update.thread.status)
 
     def _place(self, shown: Sequence[Message]) -> int | None:
         """Return where the reply stands or will stand; None: nowhere among these messages."""
@@ -137,30 +148,48 @@ class Turn:
     def _of_reply(self, chunk: Chunk, seq: int) -> Iterator[Chunk]:
         """Yield a chunk of the reply, and before it the end of what a lost attempt had said."""
         kind = chunk["type"]
-        if kind in ABOUT_CALLS or chunk.get("transient"):
+        if self._held and (kind in _ENDS or kind in ABOUT_CALLS):  # the end of a lost attempt has these, too
+            self._held.append(_plain(chunk))
+            return
+        if not _is_content(chunk):
             yield _plain(chunk)
             return
         if seq < self._seq:
             return
         if seq > self._seq:
             self._seq = seq
+            if self._held:
+                self._held, self._is_open = [], False
             if self._is_open:
                 yield from self._take_back()
                 if kind == "start-step":  # the step's beginning stays
                     return
         if self.over:
             return
+        yield from self.let_go()
         self._is_open = kind != "finish-step"
         yield chunk
 
     def _take_back(self) -> Iterator[Chunk]:
         yield from [{"type": "reset-step"}] if self._resets else self._end(_error(_BEGINS_AGAIN))
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds to wait for the next update before `let_go`; None: nothing is held back."""
+        return _HELD if self._held else None
+
+    def let_go(self) -> Iterator[Chunk]:
+        """Yield what was held back."""
+        held, self._held = self._held, []
+        yield from held
+
     def _now(self, status: str | None) -> Iterator[Chunk]:
         """Take in a status, and end with one that ends a turn."""
         if status is None:
             return
         self.status = status
+        if status not in RUNNING:
+            yield from self.let_go()
         if status == "failed":
             yield from self._end(_error(self._error or "The turn failed."))
         elif status not in RUNNING:
@@ -185,6 +214,15 @@ def _plain(chunk: Chunk) -> Chunk:
     )
 
 
+def _is_of_step(chunk: Chunk) -> bool:
+    return _is_content(chunk) or chunk["type"] in ABOUT_CALLS
+
+
+def _is_content(chunk: Chunk) -> bool:
+    """Whether a chunk is a piece of a step, which is lost with its attempt."""
+    return chunk["type"] not in ("start", *ABOUT_CALLS) and not chunk.get("transient")
+
+
 def _ends(part: Part) -> bool:
     """Whether the client has the outcome of a call already."""
     return part.get("state") in TOOL_OUTCOME_STATES
@@ -207,15 +245,43 @@ async def ui_stream(
         ctx: who calls.
     """
     updates = api.subscribe(thread_id, ctx=ctx)
-    async with contextlib.aclosing(updates):
-        async for update in updates:
-            for chunk in turn.take(update):
+    async with contextlib.aclosing(_patiently(updates, turn)) as patiently:
+        async for update in patiently:
+            for chunk in turn.let_go() if update is None else turn.take(update):
                 yield chunk
             if turn.over:
                 return
-            if turn.status == "awaiting_tool_results" and await rests(api, thread_id, update.cursor):
+            if (
+                update is not None
+                and turn.status == "awaiting_tool_results"
+                and await rests(api, thread_id, update.cursor)
+            ):
                 yield {"type": "finish"}
                 return
+
+
+async def _patiently(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenerator[Update | None]:
+    """Yield the updates, and None where the turn's patience with the next one is over."""
+    upcoming: asyncio.Future[Update] | None = None
+    try:
+        while True:
+            if upcoming is None and turn.patience is None:
+                yield await anext(updates)
+                continue
+            upcoming = upcoming or asyncio.ensure_future(anext(updates))
+            await asyncio.wait({upcoming}, timeout=turn.patience)
+            if upcoming.done():
+                update, upcoming = upcoming.result(), None
+                yield update
+            else:
+                yield None
+    except StopAsyncIteration:
+        return
+    finally:
+        if upcoming is not None:
+            upcoming.cancel()
+            await asyncio.gather(upcoming, return_exceptions=True)
+        await updates.aclose()
 
 
 async def rests(api: AgentApi, thread_id: str, cursor: int) -> bool:

@@ -1,0 +1,130 @@
+// Pages in Node, without a browser: the AI SDK's `Chat` as useChat holds it, and assistant-ui's runtime.
+// Each line of the input names a page and what its person does; the answer is what the page shows then.
+import { createRequire } from "node:module"
+import { createInterface } from "node:readline"
+import { pathToFileURL } from "node:url"
+
+const [home, kind] = process.argv.slice(2)
+const resolve = createRequire(home + "/").resolve
+const load = async (name) => {
+  const found = await import(pathToFileURL(resolve(name)).href)
+  return { ...found.default, ...found }
+}
+const sdk = await load("ai")
+
+const OPEN = ["input-streaming", "input-available", "approval-requested"]
+const calls = (message) => (message?.parts ?? []).filter((part) => part.toolCallId)
+const sendAutomaticallyWhen = (state) =>
+  sdk.lastAssistantMessageIsCompleteWithToolCalls(state) ||
+  sdk.lastAssistantMessageIsCompleteWithApprovalResponses?.(state) ||
+  answered(state.messages.at(-1))
+// Both helpers want cards of their own kind only; a page with both waits until none is open.
+const answered = (message) =>
+  calls(message).some((part) => part.state === "approval-responded") &&
+  !calls(message).some((part) => OPEN.includes(part.state))
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms))
+
+async function chatPage({ id, api, headers }, { Chat }) {
+  const chat = new Chat({ id, transport: new sdk.DefaultChatTransport({ api, headers }), sendAutomaticallyWhen })
+  const user = (index) => chat.messages.filter((message) => message.role === "user").at(index).id
+  return {
+    isBusy: () => !["ready", "error"].includes(chat.status),
+    show: () => ({ error: chat.error?.message, messages: chat.messages }),
+    send: (message) => chat.sendMessage(message),
+    edit: ({ index, ...message }) => chat.sendMessage({ ...message, messageId: user(index) }),
+    cut: ({ keep, ...message }) => {
+      chat.messages = chat.messages.slice(0, keep)
+      return chat.sendMessage(message)
+    },
+    regenerate: (options) => chat.regenerate(options),
+    approve: (part, answer) => chat.addToolApprovalResponse({ id: part.approval.id, ...answer }),
+    answer: (part, output) => chat.addToolOutput({ tool: part.type.slice(5), toolCallId: part.toolCallId, output }),
+    leave: () => chat.stop(),
+    resume: () => chat.resumeStream(),
+    load: (messages) => (chat.messages = messages),
+  }
+}
+
+async function runtimePage({ id, api, headers, messages }, { ui, store, tap, core }) {
+  let error
+  const fetches = async (...request) => {
+    const response = await fetch(...request)
+    error = response.ok ? undefined : await response.clone().text()
+    return response
+  }
+  const transport = new ui.AssistantChatTransport({ api, headers, fetch: fetches })
+  const onError = (failure) => (error = failure.message)
+  const config = store.AuiConfig({ threads: ui.AISDKChat({ id, transport, messages, sendAutomaticallyWhen, onError }) })
+  const handle = store.createAssistantClient(config)
+  handle.subscribe(() => {})
+  const aui = handle.getClient()
+  const shown = () => aui.thread.getState().messages
+  const user = (index) => shown().filter((message) => message.role === "user").at(index).index
+  const write = (composer, { text }) => {
+    tap.flushTapSync(() => composer.setText(text))
+    tap.flushTapSync(() => composer.send())
+  }
+  const part = ({ toolCallId }) => aui.thread.message({ index: shown().length - 1 }).part({ toolCallId })
+  return {
+    isBusy: () => aui.thread.getState().isRunning,
+    show: () => ({ error, messages: shown().flatMap((message) => core.getExternalStoreMessages(message)) }),
+    send: (message) => write(aui.composer, message),
+    edit: ({ index, ...message }) => {
+      const composer = aui.thread.message({ index: user(index) }).composer()
+      tap.flushTapSync(() => composer.beginEdit())
+      write(composer, message)
+    },
+    regenerate: () => tap.flushTapSync(() => aui.thread.message({ index: shown().length - 1 }).reload()),
+    approve: (call, { approved }) => part(call).respondToToolApproval({ approved }),
+    answer: (call, output) => tap.flushTapSync(() => part(call).addToolResult(output)),
+    leave: () => tap.flushTapSync(() => aui.thread.cancelRun()),
+  }
+}
+
+const kinds = {
+  chat: async () => [chatPage, await load("@ai-sdk/react")],
+  runtime: async () => [
+    runtimePage,
+    {
+      ui: await load("@assistant-ui/react-ai-sdk"),
+      store: await load("@assistant-ui/store/client"),
+      tap: await load("@assistant-ui/tap"),
+      core: await load("@assistant-ui/core"),
+    },
+  ],
+}
+const [open, packages] = await kinds[kind]()
+const pages = {}
+
+async function idle(page) {
+  for (let quiet = 0; quiet < 2; quiet = page.isBusy() ? 0 : quiet + 1) await pause(15)
+}
+
+// People answer every card that is open, one after the other.
+async function answerAll(page) {
+  for (;;) {
+    const part = calls(page.show().messages.at(-1)).find((one) => OPEN.includes(one.state))
+    if (!part) return
+    if (part.state === "approval-requested") await page.approve(part, { approved: true })
+    else await page.answer(part, "blue")
+    await idle(page)
+  }
+}
+
+async function act({ page: name, call, args = [], wait = true, ...options }) {
+  const page = (pages[name] ??= await open(options, packages))
+  if (call === "answerAll") await answerAll(page)
+  else if (call !== "look") {
+    const done = Promise.resolve(page[call](...args)).catch((failure) => (page.failure = failure))
+    if (wait) await done
+  }
+  if (wait) await idle(page)
+  return { busy: page.isBusy(), ...page.show() }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const asked = JSON.parse(line)
+  const said = (answer) => console.log(JSON.stringify({ number: asked.number, ...answer }))
+  void act(asked).then(said, (failure) => said({ failure: String(failure?.stack ?? failure) }))
+}
