@@ -14,6 +14,7 @@ from chat_app.react.beside import DENSITY_FIRST
 from chat_app.serve.site import Site
 from chat_app.settings import load_settings
 from chat_app.state import Inbox, Stream, ThreadList
+from chat_app.state.arguments import Arguments
 from chat_app.state.service import lifespan
 from chat_app.state.shared import SharedText
 from chat_app.state.staying import Staying
@@ -50,6 +51,7 @@ app = Site(
     api_transformer=[routes],
 )
 app.add_middleware(Visitors(), index=0)  # before anything is sent
+app.add_middleware(Arguments(), index=0)  # before anything is done
 # In place of Reflex's toast and its modal, which come at once and speak of servers and URLs.
 app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful else None}
 

@@ -141,7 +141,7 @@ class Chat(Opened, mixin=True):
         return None
 
     @rx.event
-    async def send_message(self, message: Any, message_id: str = ""):
+    async def send_message(self, message: str | dict[str, Any], message_id: str = ""):
         """Send what the person wrote; without an open thread it begins one.
 
         Args:

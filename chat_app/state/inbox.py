@@ -62,7 +62,8 @@ class Inbox(Asking, rx.State):
         """Give a person's answer as the outcome of the tool call that waits for it."""
         words = clean_text(str(form.get("answer") or "")).strip()
         if words:
-            await self._do("add_tool_result", form["call_id"], words, thread_id=form["thread_id"])
+            named = str(form.get("thread_id"))
+            await self._do("add_tool_result", str(form.get("call_id")), words, thread_id=named)
 
     async def _do(self, method: str, *args: Any, **options: Any) -> None:
         self.notice = ""

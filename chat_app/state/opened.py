@@ -279,7 +279,7 @@ class Opened(Asking, mixin=True):
         if not words:
             return
         try:
-            await self._api().add_tool_result(form["call_id"], words, thread_id=self.open_id)
+            await self._api().add_tool_result(str(form.get("call_id")), words, thread_id=self.open_id)
         except AgentCoreError as error:
             self.notice = words_of(error)
 
