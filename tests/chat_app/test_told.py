@@ -103,7 +103,7 @@ def provider(kind: str, message: str, status: int | None = None) -> str:
 
 def tool_server(code: int, message: str) -> str:
     """What the library says of an error between it and a tool server."""
-    source: Any = SimpleNamespace(_source=SimpleNamespace(name="files"), _fault=None)
+    source: Any = SimpleNamespace(_source=SimpleNamespace(name="files", secrets=()), _fault=None)
     return str(Wire._translated(source, MCPError(code, message)))
 
 
