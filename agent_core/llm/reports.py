@@ -45,32 +45,34 @@ class ReportedError(Exception):
         self.status_code = status_code
 
 
+_BARE = ("message", "detail", "msg", "errors", "error_message")
+_ANSWER = ("choices", "candidates", "content", "usage", "delta", "done")
+
+
 def reported(value: Mapping[str, Any]) -> ReportedError | None:
     """Return the error that a JSON object reports; None if it reports none.
 
     Understands OpenAI's and Google's {"error": {"message", "code", "type", "status"}}, Anthropic's
-    {"type": "error", "error": {…}}, Ollama's {"error": "words"}, FastAPI's {"detail": "words"} and the
-    bare {"code": 401, "message": "words"} of gateways.
+    {"type": "error", "error": {…}}, Ollama's {"error": "words"}, FastAPI's {"detail": "words"}, the bare
+    {"code": 401, "message": "words"} of gateways and MiniMax's {"base_resp": {"status_code", "status_msg"}}.
     """
-    error: Any = value.get("error")
+    error: Any = value.get("error") or _bare(value)
     if not error:
-        said = value.get("message") if isinstance(value.get("message"), str) else None
-        said = (
-            said
-            or value.get("detail")
-            or value.get("msg")
-            or value.get("errors")
-            or value.get("error_message")
-        )
-        if not said or "choices" in value or "candidates" in value or "content" in value:
-            return None
-        error = value
+        return None
     fields: Mapping[str, Any] = cast("Mapping[str, Any]", error) if isinstance(error, Mapping) else {}
-    words = (
-        words_of_error(error) or words_of_error(dict(value)) or "The provider reports an error without words."
-    )
+    words = words_of_error(error) or words_of_error(dict(value))
     codes = [fields.get(name) for name in ("code", "status", "status_code", "type")]
-    return ReportedError(words, _status([*codes, value.get("code"), value.get("status")]))
+    status = _status([*codes, value.get("code"), value.get("status")])
+    return ReportedError(words or "The provider reports an error without words.", status)
+
+
+def _bare(value: Mapping[str, Any]) -> Any:
+    """Return an object that is an error itself, or has one in a place of its own; None: it is an answer."""
+    base: Any = value.get("base_resp")
+    if isinstance(base, Mapping) and (told := cast("Mapping[str, Any]", base)).get("status_code"):
+        return {"message": told.get("status_msg"), "code": told["status_code"]}
+    said = any(value.get(name) and not isinstance(value[name], Mapping) for name in _BARE)
+    return value if said and not any(name in value for name in _ANSWER) else None
 
 
 def _status(codes: list[Any]) -> int:

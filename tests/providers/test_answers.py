@@ -105,6 +105,48 @@ async def test_an_error_behind_the_status_200_is_that_error(name: str) -> None:
             assert str(found) == "You exceeded your rate limit."
 
 
+REPORTS: dict[str, tuple[Json, str, bool]] = {
+    "OpenAI's": (
+        {"error": {"message": "Bad key", "type": "authentication_error", "code": "x"}},
+        "auth",
+        False,
+    ),
+    "a code as text": ({"error": {"message": "Later", "code": "503"}}, "provider_5xx", True),
+    "Google's": (
+        {"error": {"code": 429, "message": "Slow", "status": "RESOURCE_EXHAUSTED"}},
+        "rate_limited",
+        True,
+    ),
+    "Google's in an array": ([{"error": {"code": 400, "message": "Bad"}}], "invalid_request", False),  # type: ignore[dict-item]
+    "Anthropic's": (
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Busy"}},
+        "provider_5xx",
+        True,
+    ),
+    "words": ({"error": "model 'x' not found"}, "provider_5xx", True),
+    "FastAPI's": ({"detail": "Not Found", "status": 404}, "invalid_request", False),
+    "FastAPI's of a field": ({"detail": [{"msg": "Field required"}], "code": 422}, "invalid_request", False),
+    "a gateway's": ({"code": 401, "msg": "Bad token", "data": None}, "auth", False),
+    "vLLM's": ({"object": "error", "message": "Too big", "code": 400}, "invalid_request", False),
+    "MiniMax's": ({"base_resp": {"status_code": 1004, "status_msg": "Log in"}}, "provider_5xx", True),
+    "too long": (
+        {"error": {"message": "This model's maximum context length is 9 tokens", "code": 400}},
+        "context_window_exceeded",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["openai", "vllm", "anthropic", "gemini", "ollama"])
+async def test_errors_are_read_in_every_form(name: str) -> None:
+    answers = [Answer(200, json.dumps(body).encode()) for body, _, _ in REPORTS.values()]
+    async with serving(DIALECTS[name], *answers) as server:
+        for what, (body, kind, retryable) in REPORTS.items():
+            found = await refused(server)
+            assert (found.kind, found.retryable) == (kind, retryable), what
+            assert str(found).rstrip(".") in json.dumps(body).replace('\\"', '"'), what
+
+
 FOREIGN = {
     "a page": (b"<!DOCTYPE html><html><title>Sign in to the proxy</title></html>", "Sign in to the proxy"),
     "words": (b"no healthy upstream", "no healthy upstream"),

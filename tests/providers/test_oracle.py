@@ -77,7 +77,8 @@ def blocks(draw: st.DrawFn, name: str) -> list[Chunk]:
     chunks += [
         {"type": f"{kind}-delta", "id": name, "delta": words} for words in draw(st.lists(_words, max_size=3))
     ]
-    return [*chunks, {"type": f"{kind}-end", "id": name}]
+    signed = draw(st.sampled_from([{}, {"providerMetadata": {"p": {"k": 2}}}]))
+    return [*chunks, {"type": f"{kind}-end", "id": name, **signed}]
 
 
 @st.composite
