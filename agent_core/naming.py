@@ -22,7 +22,7 @@ _RECIPIENT = re.compile(r"^.*\bto=")
 _NAMESPACE = re.compile(r"(?:[\w-]+(?:\.|::?|/))+(?=[\w-])")
 _SEPARATOR = re.compile(r"[.:/]+")
 _INDEX = re.compile(r"(?<=[A-Za-z_])[:.#]\d+$")
-_AROUND = " \t\r\n\"'`*()[]{}<>,;:.=#"
+_AROUND = "\u200b\u200c\u200d\u2060\ufeff\ufffd\xa0 \t\r\n\"'`*()[]{}<>,;:.=#"
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 500
 """Characters of a name that are looked at; what is longer is no tool's."""

@@ -17,6 +17,7 @@ _log = get_logger(__name__)
 MAX_SCHEMA_BYTES = 64 << 10
 """The longest schema of a tool, in bytes of JSON, as the provider gets it."""
 
+_THINKING = ("thinking", "reasoning_effort")
 _DEFINITIONS = ("$defs", "definitions")
 _warned: set[tuple[str, str]] = set()
 
@@ -65,12 +66,26 @@ def outgoing(
     tools = [copy.deepcopy(tool) for tool in request.tools if _name(tool) not in refused]
     names = {tool_name: name_on_wire(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
     messages = fit(request.messages, names, rules, sees=sees)
+    options: dict[str, Any] = {}
+    if rules.signed_turns and _is_foreign_turn(messages):
+        options = dict.fromkeys(_THINKING)
     changed = {sent: name for name, sent in names.items() if sent != name}
     if not changed:
-        return Outgoing(messages, tools)
+        return Outgoing(messages, tools, options)
     renamed = [_renamed(tool, names) for tool in tools]
-    options = {"tool_choice": _renamed(cast(Provider, choice), names)} if isinstance(choice, Mapping) else {}
+    if isinstance(choice, Mapping):
+        options["tool_choice"] = _renamed(cast(Provider, choice), names)
     return Outgoing(messages, renamed, options, changed)
+
+
+def _is_foreign_turn(messages: Sequence[Provider]) -> bool:
+    """Tell whether the turn under way has a step with calls that came without its own model's thoughts."""
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            return False
+        if message.get("tool_calls") and not message.get("thinking_blocks"):
+            return True
+    return False
 
 
 def refused_tools(tools: Sequence[Provider], rules: Rules) -> dict[str, str]:

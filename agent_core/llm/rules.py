@@ -56,6 +56,7 @@ class Rules:
         distinct_calls: no step may call a tool twice with the same arguments.
         own: fields of an assistant message that the provider itself has made and takes back.
         owned_of_call: the same of a tool call.
+        signed_turns: where the model is told to think, the turn under way must begin with its own thoughts.
         owed: what an assistant message with calls must have, and what is sent where it is missing.
         owed_of_call: the same of the first call of such a message.
     """
@@ -74,6 +75,7 @@ class Rules:
     distinct_calls: bool = False
     own: frozenset[str] = frozenset()
     owned_of_call: frozenset[str] = frozenset()
+    signed_turns: bool = False
     owed: Mapping[str, Any] = field(default_factory=dict[str, Any])
     owed_of_call: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -107,6 +109,7 @@ RULES: dict[str, Rules] = {
         media=PICTURES_AND_FILES,
         outcome_media=True,
         needs_tools=True,
+        signed_turns=True,
         own=frozenset({"thinking_blocks"}),
     ),
     "gemini": Rules(

@@ -158,6 +158,19 @@ async def test_model_takes_what_another_wrote(history: Callable[..., Any], sourc
     assert [words for words in WORDS if words in before and words not in first] == []
 
 
+@pytest.mark.parametrize(
+    "asked", [{"reasoning_effort": "low"}, {"thinking": {"type": "enabled", "budget_tokens": 1_024}}]
+)
+async def test_model_does_not_think_in_a_turn_that_another_began(asked: Json) -> None:
+    """Anthropic wants such a turn to begin with thoughts that it has signed."""
+    async with serving(DIALECTS["anthropic"], ANSWER, ANSWER) as server:
+        model = LitellmModel(DIALECTS["anthropic"].model, **server.options, **asked)
+        for history in (in_its_turn, ended_turn):
+            messages = returned(await history("openai"), model.name)
+            assert [event async for event in model.stream(ModelRequest(messages, TOOLS))]
+    assert ["thinking" in body or "output_config" in body for body in server.requests] == [False, True]
+
+
 # What the servers of tests/providers/dialects let pass, and the real ones refuse
 
 
