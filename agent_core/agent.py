@@ -10,6 +10,7 @@ from typing import Any
 from agent_core.checks import check_arguments, check_fields, check_name, shown
 from agent_core.context import ContextPolicy, TrimOldest
 from agent_core.errors import ValidationError
+from agent_core.hosted import checked_provider_tools
 from agent_core.llm.adapter import check_adapter
 from agent_core.llm.base import ModelAdapter
 from agent_core.llm.litellm_model import LitellmModel
@@ -71,6 +72,8 @@ class Agent:
         model: a litellm model name, such as "openai/gpt-5-mini", or a `ModelAdapter`.
         system: the system prompt.
         tools: a dict of tools by name, or a list of decorated tools.
+        provider_tools: tools that the provider runs itself (its web search, its code execution), as its own
+            dicts; their calls and results become parts with `providerExecuted`, and nothing is run here.
         save_stream_deltas: True, False or `StreamingOptions`.
         context: what of a thread is sent once it has outgrown the model: `TrimOldest()` leaves out the
             oldest turns, `SummariseOldest()` sums them up, None sends everything; or an async function
@@ -100,6 +103,7 @@ class Agent:
         *,
         system: str | None = None,
         tools: Mapping[str, Tool] | Sequence[Tool] | None = None,
+        provider_tools: Sequence[dict[str, Any]] | None = None,
         save_stream_deltas: bool | StreamingOptions = True,
         context: ContextPolicy | None = _TRIM,
         transform_messages: Callable[[list[dict[str, Any]]], Any] | None = None,
@@ -125,6 +129,7 @@ class Agent:
         self.model, self.model_options = _model(model, model_options, given)
         self.system = system
         self.tools: dict[str, Tool] = normalise_tools(tools)
+        self.provider_tools = checked_provider_tools(provider_tools, self.tools)
         self.tool_schemas = [tool.schema() for tool in self.tools.values()]
         self.streaming = (
             save_stream_deltas

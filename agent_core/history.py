@@ -141,7 +141,7 @@ def _steps(parts: Iterable[Part]) -> Iterable[list[Part]]:
 
 
 def _from_step(step: list[Part]) -> list[Provider]:
-    calls = [part for part in step if is_tool_part(part)]
+    calls = [part for part in step if is_tool_part(part) and not part.get("providerExecuted")]
     message: Provider = {"role": "assistant", "content": text_of(step) or None, **signed_parts(step)}
     if calls:
         message["tool_calls"] = [_call(part) for part in calls]

@@ -15,11 +15,14 @@ from agent_core.endings import cited, cut_short, no_answer
 from agent_core.errors import ModelError, ValidationError, words_of
 from agent_core.fold import fold
 from agent_core.gate import clean_json, clean_text
+from agent_core.hosted import HostedCalls, provider_tool_names
 from agent_core.ids import new_id
 from agent_core.llm.adapter import accepted, as_model_error, begin, secrets_of
 from agent_core.llm.assembly import Assembly, Call
 from agent_core.llm.base import (
     Finish,
+    HostedCall,
+    HostedResult,
     Metadata,
     ModelAdapter,
     ModelEvent,
@@ -95,7 +98,8 @@ async def model_step(
             said nothing.
     """
     told = bool(request.messages) and request.messages[-1].get("role") == "tool"
-    step = _Step(adapter.name, taken_ids, include_tool_input_deltas, opening, told)
+    hosted = provider_tool_names(request.provider_tools)
+    step = _Step(adapter.name, taken_ids, include_tool_input_deltas, opening, told, hosted)
     events: AsyncIterator[ModelEvent] | None = None
     try:
         events = begin(adapter, request)
@@ -132,6 +136,7 @@ class _Step:
         model: the name of the model that is asked.
         taken_ids, include_tool_input_deltas, opening: see `model_step`.
         told: the request ends with a tool's outcome, after which a model may have nothing to say.
+        hosted: names of the tools that the provider runs itself.
     """
 
     def __init__(
@@ -141,7 +146,9 @@ class _Step:
         include_tool_input_deltas: bool,
         opening: Sequence[Chunk],
         told: bool,
+        hosted: Collection[str] = (),
     ) -> None:
+        self._hosted = HostedCalls(hosted, self._signed)
         self._model = model
         self._taken = taken_ids
         self._opening = opening
@@ -176,6 +183,8 @@ class _Step:
             return self._write("reasoning", event.text) + self._sign("reasoning", event)
         if isinstance(event, ToolCallDelta):
             return self._settle_text() + self._call(event)
+        if isinstance(event, HostedCall | HostedResult):
+            return self._settle_text() + self._host(event)
         if isinstance(event, Source):
             self._sources[event.url] = event.title or self._sources.get(event.url, "")
         elif isinstance(event, Usage):
@@ -204,7 +213,7 @@ class _Step:
             if call not in self._ids:
                 chunks += self._open_call(call, call.name or "unnamed_tool")
             chunks += self._close_call(call)
-        return chunks + self._note(ending)
+        return chunks + self._note(self._hosted.unanswered()) + self._note(ending)
 
     def _ending(self, finish: Finish) -> list[Chunk]:
         """Return what is said at the end of a step that asks for no tools, which would let the turn go on.
@@ -214,8 +223,11 @@ class _Step:
         """
         if finish.reason in FAILED:
             raise no_answer(finish)
-        if self._assembly.calls or self._spoken:
-            return [] if self._assembly.calls else cut_short(finish.reason)
+        asks = any(not self._hosted.runs(call.given_id, call.name) for call in self._assembly.calls)
+        if asks or self._spoken:
+            return [] if asks else cut_short(finish.reason)
+        if self._hosted or self._assembly.calls:
+            return cut_short(finish.reason, silent=True)
         if not (notes := cut_short(finish.reason, silent=self._told)):
             raise no_answer(finish)
         return notes
@@ -311,7 +323,8 @@ class _Step:
         chunks: list[Chunk] = []
         if call not in self._ids and call.name:
             chunks = self._start() + self._close_block() + self._open_call(call, call.name)
-        if delta.arguments and self._show_input and call in self._ids:
+        hosted = self._hosted.runs(call.given_id, call.name)
+        if delta.arguments and self._show_input and call in self._ids and not hosted:
             written = clean_text(delta.arguments)
             chunks.append(
                 {"type": "tool-input-delta", "toolCallId": self._ids[call], "inputTextDelta": written}
@@ -319,17 +332,33 @@ class _Step:
         return chunks
 
     def _open_call(self, call: Call, name: str) -> list[Chunk]:
-        wanted = clean_text(call.given_id or "")
-        free = wanted and wanted not in self._taken and wanted not in self._own_ids
-        id = self._ids[call] = wanted if free else new_id("call")
+        id = self._ids[call] = self._free_id(call.given_id or "")
         call.name = clean_text(name)
-        self._own_ids.add(id)
+        if self._hosted.runs(call.given_id, name):
+            return []  # it is shown once its arguments are whole
         head = {"type": "tool-input-start", "toolCallId": id, "toolName": call.name}
         return self._note([head | self._signed(call.metadata)])
+
+    def _free_id(self, wanted: str) -> str:
+        id = clean_text(wanted)
+        if not id or id in self._taken or id in self._own_ids:
+            id = new_id("call")
+        self._own_ids.add(id)
+        return id
+
+    def _host(self, event: HostedCall | HostedResult) -> list[Chunk]:
+        if isinstance(event, HostedCall):
+            chunks = self._start() + self._close_block()
+            return chunks + self._note(self._hosted.call(event, self._free_id))
+        kept, shown = self._hosted.result(event)
+        self._whole += kept
+        return self._note(shown)
 
     def _close_call(self, call: Call) -> list[Chunk]:
         text, value = _read_arguments(call.text)
         id = self._ids[call]
+        if self._hosted.runs(call.given_id, call.name):
+            return self._note(self._hosted.call(HostedCall(id, call.name, value), lambda known: known))
         self._requests.append(ToolRequest(id, call.name, text, len(self._requests)))
         head = {"type": "tool-input-available", "toolCallId": id, "toolName": call.name, "input": value}
         return self._note([head | self._signed(call.metadata)])

@@ -25,6 +25,9 @@ WRITER = "agent_core"
 SIGNED = "signed"
 """The key of a message in the provider form under which its step's signed parts wait to be sent."""
 
+HOSTED = "hosted_calls"
+"""The key of a message in the provider form that has the calls which its provider ran, with their results."""
+
 Json = dict[str, Any]
 
 
@@ -42,22 +45,21 @@ def readable(parts: Sequence[Part]) -> list[Part]:
 
 
 def signed_parts(step: Iterable[Part]) -> Json:
-    """Return what a step's message in the provider form keeps of its signed text and reasoning.
+    """Return what a step's message in the provider form keeps of its signed text and reasoning, and of hosted calls.
 
     Text that is not signed is kept only where a model thought again after it: the order is signed, too.
     """
-    said = [part for part in step if part.get("type") in ("text", "reasoning")]
+    parts = list(step)
+    said = [part for part in parts if part.get("type") in ("text", "reasoning")]
     signed = [place for place, part in enumerate(said) if part.get(METADATA)]
-    if not signed:
-        return {}
-    again = any(part["type"] == "text" and part.get("text") for part in said[: signed[-1]])
+    again = bool(signed) and any(part["type"] == "text" and part.get("text") for part in said[: signed[-1]])
     kept = [part for part in said if part.get(METADATA) or (again and part["type"] == "text")]
-    return {
-        SIGNED: [
-            {"type": part["type"], "text": part.get("text") or "", METADATA: part.get(METADATA) or {}}
-            for part in kept
-        ]
-    }
+    kept += [part for part in parts if part.get("providerExecuted") and part.get(METADATA)]
+    shown: list[Part] = [
+        {"type": part["type"], "text": part.get("text") or "", METADATA: part.get(METADATA) or {}}
+        for part in kept
+    ]
+    return {SIGNED: shown} if shown else {}
 
 
 def signed_call(part: Part) -> Json:
@@ -112,6 +114,8 @@ def _add_part(fields: Json, part: Part) -> None:
         fields.setdefault("thinking_blocks", []).append(block)
     if data := anthropic.get("redactedData"):
         fields.setdefault("thinking_blocks", []).append({"type": "redacted_thinking", "data": data})
+    if hosted := anthropic.get("hosted"):
+        fields.setdefault(HOSTED, []).append(hosted)
     if field := _of(metadata, "openaiCompatible").get("reasoningField"):
         fields[field] = fields.get(field, "") + text
     if details := _of(metadata, "openrouter").get("reasoning_details"):

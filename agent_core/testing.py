@@ -19,6 +19,8 @@ from agent_core.errors import ModelError
 from agent_core.ids import new_id
 from agent_core.llm.base import (
     Finish,
+    HostedCall,
+    HostedResult,
     ModelEvent,
     ModelRequest,
     ReasoningDelta,
@@ -53,7 +55,7 @@ class Reasoning:
     text: str
 
 
-Item = str | float | ToolUse | Reasoning | Source | Usage | Finish | Exception
+Item = str | float | ToolUse | Reasoning | HostedCall | HostedResult | Source | Usage | Finish | Exception
 Turn = Iterable[Item]
 Messages = list[dict[str, Any]]
 
@@ -64,7 +66,7 @@ class ScriptedModel:
     Args:
         turns: a list of turns, or a callable that is given the request's messages and returns (or
             resolves to) a turn. A turn is a list of `str` (a text delta), `float` (seconds to wait),
-            `ToolUse`, `Reasoning`, `Source`, `Usage`, `Finish` (another reason than the usual one), or an
+            `ToolUse`, `Reasoning`, `HostedCall`, `HostedResult`, `Source`, `Usage`, `Finish` (another reason than the usual one), or an
             `Exception` (raised there).
         name: what the model calls itself.
 
@@ -147,7 +149,7 @@ def _call_events(use: ToolUse, index: int) -> list[ModelEvent]:
 def _event(item: Item) -> ModelEvent:
     if isinstance(item, Reasoning):
         return ReasoningDelta(item.text)
-    if isinstance(item, Source | Usage):
+    if isinstance(item, HostedCall | HostedResult | Source | Usage):
         return item
     if isinstance(item, ModelError):
         raise item

@@ -2,6 +2,8 @@
 
 from agent_core.llm.base import (
     Finish,
+    HostedCall,
+    HostedResult,
     ModelAdapter,
     ModelEvent,
     ModelRequest,
@@ -19,6 +21,8 @@ from agent_core.llm.names import check_model_name
 
 __all__ = [
     "Finish",
+    "HostedCall",
+    "HostedResult",
     "LitellmModel",
     "ModelAdapter",
     "ModelEvent",

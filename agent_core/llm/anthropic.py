@@ -5,13 +5,25 @@ https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from agent_core.llm.base import ModelEvent, ReasoningDelta, Source, TextDelta, ToolCallDelta
+from agent_core.llm.base import (
+    HostedCall,
+    HostedResult,
+    ModelEvent,
+    ReasoningDelta,
+    Source,
+    TextDelta,
+    ToolCallDelta,
+)
 
 Json = dict[str, Any]
+
+_HOSTED = ("server_tool_use", "mcp_tool_use")
+"""Blocks of calls that are carried out by Anthropic."""
 
 
 class AnthropicReader:
@@ -30,6 +42,7 @@ class AnthropicReader:
         self._blocks: dict[int, Json] = {}
         self._calls = 0
         self._thought = ""
+        self._server: dict[str, Json] = {}  # calls that Anthropic itself carries out, by id
 
     @property
     def thought(self) -> str:
@@ -98,8 +111,8 @@ class AnthropicReader:
             self._blocks[index]["call"] = self._calls
             self._calls += 1
             return [ToolCallDelta(self._calls - 1, block.get("id"), self._names.get(name, name), "")]
-        if kind == "web_search_tool_result":
-            return _found(block.get("content"))
+        if isinstance(kind, str) and kind.endswith("_tool_result"):
+            return self._result(block)
         return []
 
     def _delta(self, index: int, delta: Json) -> list[ModelEvent]:
@@ -113,12 +126,39 @@ class AnthropicReader:
             block["signature"] = f"{block.get('signature') or ''}{delta.get('signature') or ''}"
         elif kind == "citations_delta":
             return _cited([delta.get("citation")])
+        elif kind == "input_json_delta" and block.get("type") in _HOSTED:
+            block["json"] = f"{block.get('json') or ''}{delta.get('partial_json') or ''}"
         elif kind == "input_json_delta" and block.get("type") == "tool_use":
             block["written"] = True
             return [ToolCallDelta(block["call"], None, None, str(delta.get("partial_json") or ""))]
         return []
 
+    def _hosted(self, block: Json) -> list[ModelEvent]:
+        """Return a call that Anthropic carries out itself, once its arguments are whole."""
+        with contextlib.suppress(ValueError):
+            block["input"] = json.loads(block.get("json") or "null") or block.get("input")
+        id = str(block.get("id") or "")
+        self._server[id] = {"id": id, "name": str(block.get("name") or ""), "input": block.get("input") or {}}
+        return [HostedCall(id, self._server[id]["name"], self._server[id]["input"])]
+
+    def _result(self, block: Json) -> list[ModelEvent]:
+        """Return what came of such a call, and the pages that were found."""
+        id, content = str(block.get("tool_use_id") or ""), block.get("content")
+        code = _json(content).get("error_code")
+        words = f"{block['type'].removesuffix('_tool_result')} failed: {code}" if code else None
+        if words is None and block.get("is_error") is True:
+            words = json.dumps(content, ensure_ascii=False)
+        again = (
+            {"call": self._server[id], "result": block}
+            if id.startswith("srvtoolu_") and id in self._server
+            else None
+        )
+        metadata = {"anthropic": {"hosted": again}} if again else None
+        return [HostedResult(id, _readable(content), words, metadata), *_found(content)]
+
     def _stop(self, block: Json) -> list[ModelEvent]:
+        if block.get("type") in _HOSTED:
+            return self._hosted(block)
         if block.get("type") == "thinking" and block.get("signature"):
             return [ReasoningDelta("", {"anthropic": {"signature": block["signature"]}})]
         if block.get("type") == "tool_use" and block.get("input") and not block.get("written"):
@@ -158,3 +198,13 @@ def _cited(citations: object) -> list[ModelEvent]:
 def _found(results: object) -> list[ModelEvent]:
     """Return the pages that Anthropic's own search has found."""
     return _cited(results)
+
+
+def _readable(content: object) -> Any:
+    """Return a result without what only Anthropic can read."""
+    if isinstance(content, list):
+        return [_readable(each) for each in cast("list[Any]", content)]
+    if isinstance(content, dict):
+        fields = cast(Json, content)
+        return {key: _readable(value) for key, value in fields.items() if not key.startswith("encrypted_")}
+    return content

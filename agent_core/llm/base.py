@@ -20,11 +20,13 @@ class ModelRequest:
         messages: dicts with role, content, tool_calls, tool_call_id; the system prompt is the first.
         tools: OpenAI function tools, as `Tool.schema()` gives them.
         options: what else the model is told, such as temperature; it wins over the adapter's own.
+        provider_tools: tools that the provider runs itself, in its own form.
     """
 
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+    provider_tools: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
 Metadata = Mapping[str, Any]
@@ -86,6 +88,38 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class HostedCall:
+    """A call of a tool that the provider runs itself, such as its web search; nothing is run here.
+
+    Attributes:
+        id: of the call; its `HostedResult` has the same.
+        name: of the tool.
+        input: its arguments as plain JSON.
+    """
+
+    id: str
+    name: str
+    input: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostedResult:
+    """What came of a `HostedCall`.
+
+    Attributes:
+        id: of the call.
+        output: the result as plain JSON.
+        error: the provider's words where it failed; None: it did not.
+        metadata: what the provider wants to see again of the call and its result.
+    """
+
+    id: str
+    output: Any = None
+    error: str | None = None
+    metadata: Metadata | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A page on the web that the model has drawn on, as providers that search by themselves name it."""
 
@@ -138,7 +172,7 @@ class Finish:
     metadata: Metadata | None = field(default=None, compare=False)
 
 
-ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | Source | Usage | Finish
+ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | HostedCall | HostedResult | Source | Usage | Finish
 
 
 class ModelAdapter(Protocol):

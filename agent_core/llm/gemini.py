@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from agent_core.llm.base import ModelEvent, ReasoningDelta, Source, TextDelta, ToolCallDelta
+from agent_core.llm.base import (
+    HostedCall,
+    HostedResult,
+    ModelEvent,
+    ReasoningDelta,
+    Source,
+    TextDelta,
+    ToolCallDelta,
+)
 from agent_core.llm.reading import arguments_text
 
 Json = dict[str, Any]
@@ -22,6 +30,7 @@ class GeminiReader:
         self.usages: list[Json] = []
         self.about: Json = {}
         self._calls = 0
+        self._ran = 0  # calls of Gemini's own code execution
 
     def read(self, response: Json) -> list[ModelEvent]:
         """Return the events of one response."""
@@ -62,6 +71,13 @@ class GeminiReader:
             id, arguments = fields.get("id"), arguments_text(fields.get("args")) or "{}"
             name = str(fields.get("name") or "") or None
             return [ToolCallDelta(self._calls - 1, str(id) if id else None, name, arguments, signed)]
+        if (ran := _json(part.get("executableCode"))) and ran.get("code"):
+            self._ran += 1
+            return [HostedCall(f"code_{self._ran}", "code_execution", ran)]
+        if came := _json(part.get("codeExecutionResult")):
+            failed = came.get("outcome") not in (None, "OUTCOME_OK")
+            words = f"{came.get('outcome')}: {came.get('output') or ''}" if failed else None
+            return [HostedResult(f"code_{self._ran}", came, words)]
         text = part.get("text")
         words = text if isinstance(text, str) else ""
         kind = ReasoningDelta if part.get("thought") is True else TextDelta

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, cast
 
@@ -128,15 +129,39 @@ class LitellmModel:
             **self.options,
             **request.options,
             **sent.options,
-            **({"tools": sent.tools} if sent.tools else {}),
+            **({"tools": tools} if (tools := [*sent.tools, *request.provider_tools]) else {}),
             **_OURS,
             "model": self.name,
-            "messages": sent.messages,
+            "messages": [_with_hosted(message) for message in sent.messages],
         }
 
     def _translate(self, error: Exception, request: ModelRequest) -> Exception:
         secrets = secret_values({**self.options, **request.options})
         return to_model_error(error, model=self.name, secrets=secrets)
+
+
+def _with_hosted(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message in which calls that its provider ran stand as litellm reads them.
+
+    litellm makes `server_tool_use` of a call with such an id, and puts the result of that id behind it.
+    """
+    hosted = cast("list[dict[str, Any]]", message.get("hosted_calls"))
+    if not hosted:
+        return message
+    calls = [
+        {
+            "id": call["id"],
+            "type": "function",
+            "function": {"name": call["name"], "arguments": json.dumps(call["input"])},
+        }
+        for call in (each["call"] for each in hosted)
+    ]
+    rest = {key: value for key, value in message.items() if key != "hosted_calls"}
+    results = {"tool_results": [each["result"] for each in hosted]}
+    return rest | {
+        "tool_calls": [*calls, *(message.get("tool_calls") or [])],
+        "provider_specific_fields": results,
+    }
 
 
 def _is_told_to_think(options: Mapping[str, Any]) -> bool:

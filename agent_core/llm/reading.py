@@ -6,11 +6,20 @@ read from all of them. Answers that come through litellm's stream wrapper are in
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from agent_core.llm.base import ModelEvent, ReasoningDelta, Source, TextDelta, ToolCallDelta
+from agent_core.llm.base import (
+    HostedCall,
+    HostedResult,
+    ModelEvent,
+    ReasoningDelta,
+    Source,
+    TextDelta,
+    ToolCallDelta,
+)
 from agent_core.llm.content import Kind, pieces_of
 from agent_core.llm.details import Details
 
@@ -42,6 +51,7 @@ class JsonReader:
         self.usages: list[Json] = []
         self.about: Json = {}
         self._details = Details()
+        self._ran: set[str] = set()  # tools that the provider has run
         self._call = 0  # the index of the newest fragment of a tool call
 
     def read(self, chunk: Json) -> list[ModelEvent]:
@@ -79,6 +89,7 @@ class JsonReader:
         said += [TextDelta(text) for _, text in pieces_of(delta.get("refusal"))]
         calls = delta.get("tool_calls") or ([delta] if delta.get("function_call") else [])
         said += self._calls(calls)
+        said += self._executed(delta.get("executed_tools"))
         signs = _signed_blocks(delta)
         if said:
             details = self._details.of_call() if _has_call(said) else None
@@ -102,6 +113,21 @@ class JsonReader:
                 index = place if len(listed) > 1 else self._call
             self._call = index
             found.append(_call(index, fields, cast(Json, function)))
+        return found
+
+    def _executed(self, tools: object) -> list[ModelEvent]:
+        """Return what Groq's compound models have run themselves; each is told of again with its output."""
+        found: list[ModelEvent] = []
+        for place, each in enumerate(cast("list[object]", tools) if isinstance(tools, list) else []):
+            fields = cast(Json, each) if isinstance(each, Mapping) else {}
+            id, arguments = f"executed_{fields.get('index', place)}", fields.get("arguments")
+            with contextlib.suppress(ValueError, TypeError):
+                arguments = json.loads(cast(Any, arguments))
+            if id not in self._ran:
+                self._ran.add(id)
+                found.append(HostedCall(id, str(fields.get("name") or fields.get("type") or ""), arguments))
+            if fields.get("output") is not None:
+                found.append(HostedResult(id, fields["output"]))
         return found
 
     def _reasoning(self, delta: Json) -> list[ModelEvent]:

@@ -110,7 +110,7 @@ RULES: dict[str, Rules] = {
         outcome_media=True,
         needs_tools=True,
         signed_turns=True,
-        own=frozenset({"thinking_blocks"}),
+        own=frozenset({"thinking_blocks", "hosted_calls"}),
     ),
     "gemini": Rules(
         names=re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}"),

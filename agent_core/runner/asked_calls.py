@@ -7,6 +7,7 @@ import json
 
 from agent_core.agent import Agent
 from agent_core.errors import ValidationError, words_of
+from agent_core.hosted import is_hosted
 from agent_core.loop import StepResult, ToolRequest
 from agent_core.messages import Part
 from agent_core.naming import find_tool
@@ -24,7 +25,9 @@ def planned(agent: Agent, result: StepResult) -> tuple[list[Part], list[NewCall]
     """
     calls = [_new_call(agent, request) for request in result.tool_requests]
     parts = [
-        {key: value for key, value in part.items() if key != "input"} if "toolCallId" in part else part
+        {key: value for key, value in part.items() if key != "input"}
+        if "toolCallId" in part and not is_hosted(part)
+        else part
         for part in result.parts
     ]
     return parts, calls

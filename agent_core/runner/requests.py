@@ -153,5 +153,5 @@ async def _prepared(agent: Agent, thread_id: str, given: Given, window: int | No
         messages = repair(await changed if inspect.isawaitable(changed) else changed)
     messages = fit_names(messages, agent.tools)
     opening = [] if fitted.note is None else [{"type": NOTE, "data": clean_json(fitted.note)}]
-    sent = ModelRequest(messages, agent.tool_schemas, agent.model_options)
+    sent = ModelRequest(messages, agent.tool_schemas, agent.model_options, agent.provider_tools)
     return Prepared(sent, opening, fitted.usage, given)

@@ -69,7 +69,7 @@ class _Attempt:
             else part
             for part in result.parts
         ]
-        taken = self.taken | {call.id for call in new_calls}
+        taken = self.taken | {part["toolCallId"] for part in result.parts if "toolCallId" in part}
         return Turn(self.claim.seq, self.messages, taken, parts, open_ids)
 
     def past(self, result: StepResult, cursor: int) -> Past:
@@ -280,8 +280,7 @@ class Runner:
     async def _tell_complete(self, claim: Claim, agent: Agent, result: StepResult) -> None:
         message = await asyncio.to_thread(self._reads.message, claim.thread_id, claim.message_id)
         if message is not None:
-            told: dict[str, Any] = getattr(result, "metadata", {})
-            message = CommittedMessage.of(message, result.finish_reason, told)
+            message = CommittedMessage.of(message, result.finish_reason, result.metadata)
         await call_hook(agent.on_message_complete, claim.thread_id, message, result.usage)
         if not result.tool_requests:
             await call_hook(agent.on_turn_complete, claim.thread_id, message)

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent_core.api.http.asked import expect, is_object
 from agent_core.errors import ValidationError
+from agent_core.hosted import is_hosted
 from agent_core.messages import is_tool_part
 from agent_core.store.turns import WhenBusy
 
@@ -120,6 +121,8 @@ def read_answers(parts: list[Any]) -> list[Answer]:
 
 def _answers(part: Any) -> Iterator[Answer]:
     if not is_object(part) or not is_tool_part(part) or not isinstance(part.get("toolCallId"), str):
+        return
+    if is_hosted(part):  # the provider has answered it
         return
     call_id, state = part["toolCallId"], part.get("state")
     if state == "output-available":
