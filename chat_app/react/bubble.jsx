@@ -6,6 +6,7 @@ import { useWords } from "../../words/words.js";
 import { clean } from "./clean.js";
 import { readDraft, writeDraft } from "./drafts.js";
 import { edit, endEdit, useEditing } from "./editing.js";
+import { TooLong, isTooLong } from "./too_long.jsx";
 import { isSend } from "./looks.js";
 
 const MAX_HEIGHT = 400;
@@ -28,6 +29,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
   const saved = useRef({ value: null, at: 0 });
   const draft = `edit:${messageId}`;
   const [value, setValue] = useState(() => readDraft(draft) || text);
+  const [over, setOver] = useState(0);
   const blank = !value.trim() && !hasFiles;
 
   useLayoutEffect(() => {
@@ -58,7 +60,8 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     edit("");
   };
   const save = () => {
-    if (blank) return;
+    setOver(isTooLong(value) ? value.length : 0);
+    if (blank || isTooLong(value)) return;
     if (value === text) return leave();
     const again = saved.current.value === value && Date.now() - saved.current.at < TWICE_MS;
     if (again) return;
@@ -86,11 +89,13 @@ function Editor({ messageId, text, hasFiles, onSave }) {
         aria-label={say("message.edit", "Edit")}
         data-testid="edit-field"
         onChange={(event) => {
+          setOver(0);
           setValue(event.target.value);
           writeDraft(draft, event.target.value);
         }}
         onKeyDown={onKeyDown}
       />
+      <TooLong length={over} />
       <div className="choices">
         <button type="button" className="button" onClick={leave} data-testid="edit-cancel">
           {say("message.edit_cancel", "Cancel")}

@@ -56,6 +56,7 @@ FILES = (
     "tab_title.jsx",
     "thread_menu.jsx",
     "timeline.jsx",
+    "too_long.jsx",
     "typing.js",
     "viewport.jsx",
     "zone.jsx",

@@ -12,6 +12,7 @@ import { isSend, useLook } from "./looks.js";
 import { readDraft, writeDraft } from "./drafts.js";
 import { drop, messageId, overdue, post, settle, take, threadOf } from "./outbox.js";
 import { isNew } from "./returned.js";
+import { TooLong, isTooLong } from "./too_long.jsx";
 
 const MAX_HEIGHT = 200;
 const LONG = 20_000; // laying out a megabyte to learn its height takes seconds, and so does `dir="auto"` on it
@@ -167,11 +168,14 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
   useResend(thread, sent, onSend);
   const putBack = useReturn(thread, area, set);
   const begun = useBegun(thread);
+  const [over, setOver] = useState(0); // the length of a text that was too long to be sent
 
   const send = useCallback(
     (text) => {
       if (nothing && !text.trim()) return;
       if (unfinished) return;
+      setOver(isTooLong(text) ? text.length : 0);
+      if (isTooLong(text)) return;
       const id = messageId();
       const taken = takeFiles(thread);
       const to = thread || begun.current || threadOf(id);
@@ -220,42 +224,45 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
     : say("composer.send", "Send");
 
   return (
-    <form className="composer" data-testid="composer-form" onSubmit={(event) => (event.preventDefault(), send(area.current.value))}>
-      <Chosen thread={thread} files={files} limits={limits} />
-      {dropping && <DropZone />}
-      <AttachButton onFiles={attach} />
-      <textarea
-        ref={area}
-        rows={1}
-        dir="auto"
-        enterKeyHint="enter"
-        aria-label={say("composer.label", "Message")}
-        placeholder={placeholder}
-        data-testid="composer"
-        onChange={changed}
-        onKeyDown={onKeyDown}
-        onPaste={(event) => {
-          direct(area.current, area.current.value + event.clipboardData.getData("text/plain")); // before it is laid out
-          attach(pasted(event));
-        }}
-      />
-      {running && (
-        <button type="button" className="round" onClick={() => onStop()} aria-label={say("composer.stop", "Stop")} title={`${say("composer.stop", "Stop")} (Esc)`} data-testid="stop">
-          <Square size={14} fill="currentColor" aria-hidden="true" />
-        </button>
-      )}
-      {!(running && nothing) && (
-        <button
-          type="submit"
-          className="round"
-          disabled={nothing || unfinished}
-          aria-label={sending}
-          title={`${sending} (${sendKey === "enter" ? say("settings.send_enter", "Enter") : say("settings.send_ctrl", "Ctrl + Enter")})`}
-          data-testid="send"
-        >
-          <ArrowUp size={18} aria-hidden="true" />
-        </button>
-      )}
-    </form>
+    <>
+      <TooLong length={over} />
+      <form className="composer" data-testid="composer-form" onSubmit={(event) => (event.preventDefault(), send(area.current.value))}>
+        <Chosen thread={thread} files={files} limits={limits} />
+        {dropping && <DropZone />}
+        <AttachButton onFiles={attach} />
+        <textarea
+          ref={area}
+          rows={1}
+          dir="auto"
+          enterKeyHint="enter"
+          aria-label={say("composer.label", "Message")}
+          placeholder={placeholder}
+          data-testid="composer"
+          onChange={(event) => (setOver(0), changed(event))}
+          onKeyDown={onKeyDown}
+          onPaste={(event) => {
+            direct(area.current, area.current.value + event.clipboardData.getData("text/plain")); // before it is laid out
+            attach(pasted(event));
+          }}
+        />
+        {running && (
+          <button type="button" className="round" onClick={() => onStop()} aria-label={say("composer.stop", "Stop")} title={`${say("composer.stop", "Stop")} (Esc)`} data-testid="stop">
+            <Square size={14} fill="currentColor" aria-hidden="true" />
+          </button>
+        )}
+        {!(running && nothing) && (
+          <button
+            type="submit"
+            className="round"
+            disabled={nothing || unfinished}
+            aria-label={sending}
+            title={`${sending} (${sendKey === "enter" ? say("settings.send_enter", "Enter") : say("settings.send_ctrl", "Ctrl + Enter")})`}
+            data-testid="send"
+          >
+            <ArrowUp size={18} aria-hidden="true" />
+          </button>
+        )}
+      </form>
+    </>
   );
 }

@@ -187,3 +187,32 @@ def test_right_to_left_runs_from_right_to_left(provider: Provider, open_tab: Ope
     expect(tab.answer.locator("ul")).to_have_css("direction", "rtl")
     expect(tab.answer.locator("code")).to_have_text("12:00")
     expect(tab.by("title")).to_have_css("direction", "rtl")
+
+
+PUT = """([field, length]) => {
+  const area = document.querySelector(`[data-testid="${field}"]`);
+  const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set;
+  set.call(area, "a".repeat(length));
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+LENGTH = """(field) => document.querySelector(`[data-testid="${field}"]`).value.length"""
+
+
+def test_text_that_no_message_can_hold_stays_where_it_was_written(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    """Twenty megabytes used to end the socket, and with it whatever else the page was doing."""
+    tab = open_tab()
+    provider.answer("Hello", ["Hi."])
+    provider.answer("Still there?", ["Yes."])
+    tab.send("Hello")
+    expect(tab.answers).to_have_count(1)
+    tab.page.evaluate(PUT, ["composer", 20_000_000])
+    tab.by("send").click()
+    expect(tab.by("too-long")).to_contain_text("20,000,000 characters")
+    assert tab.page.evaluate(LENGTH, "composer") == 20_000_000
+    expect(tab.prompts).to_have_count(1)
+    tab.page.evaluate(PUT, ["composer", 0])
+    expect(tab.by("too-long")).to_have_count(0)
+    tab.send("Still there?")
+    expect(tab.answers).to_have_count(2)
