@@ -208,14 +208,14 @@ function useDefinitions(name, source, open) {
   return useMemo(() => ({ name, links, notes, order }), [name, links, notes, order.join("\n")]);
 }
 
-/** What has been read of a text; `writing` whether more of it will come. */
-export function Body({ name, source, writing }) {
+/** What has been read of a text of which so many characters are shown; `writing` whether more of it will come. */
+export function Body({ name, source, shown, writing }) {
   const open = source.open();
   const known = useDefinitions(name, source, open);
   const nodes = withDetails([...source.done.map(({ node }) => node), ...open]);
   return (
     <Definitions value={known}>
-      <div className="md" data-writing={writing || undefined}>
+      <div className="md" data-shown={shown} data-writing={writing || undefined}>
         {nodes.map((node, i) => (
           <Block key={i} node={node} depth={0} growing={open.length > 0 && i === nodes.length - 1} />
         ))}
@@ -253,7 +253,7 @@ function Read({ text, final, name, costs }) {
     const frame = isRead ? 0 : requestAnimationFrame(repaint);
     return () => cancelAnimationFrame(frame);
   });
-  const body = <Body name={name} source={state.current.blocks} writing={!(final && isRead)} />;
+  const body = <Body name={name} source={state.current.blocks} shown={state.current.read} writing={!(final && isRead)} />;
   if (costs) costs.current = state.current.blocks.cost;
   return body;
 }
