@@ -16,7 +16,6 @@ from reflex.plugins import Plugin
 
 ASKS = "export const getBackendURL = (url_str) => {"
 """The function in Reflex's `utils/state.js` through which a page finds the socket and every route."""
-
 OWN = """
   if (typeof window !== "undefined") {
     const asked = new URL(url_str ?? env.PING);
@@ -24,6 +23,9 @@ OWN = """
     if (asked.protocol.startsWith("ws")) own.protocol = own.protocol.replace("http", "ws");
     return own;
   }"""
+CONNECTS = "  io(endpoint.href, {"
+"""Where it opens the socket. Socket.IO takes the path of this address for the namespace, which is the server's."""
+NAMED = "  io(endpoint.origin + new URL(EVENTURL).pathname, {"
 
 
 class OwnOrigin(Plugin):
@@ -47,19 +49,22 @@ class OwnOrigin(Plugin):
 
 
 def ask_own_origin(script: str) -> str:
-    """Change `getBackendURL` in Reflex's script; a script that is changed already stays.
+    """Change the two places in Reflex's script; a script that is changed already stays.
 
     Raises:
-        ValueError: Reflex has changed the function.
+        ValueError: Reflex has changed one of them.
     """
-    own = ASKS + OWN.replace("BASE_PATH", f'"{get_config().frontend_path.rstrip("/")}"')
-    if own in script:
-        return script
-    if script.count(ASKS) != 1:
-        raise ValueError(
-            "Reflex's utils/state.js has another getBackendURL; see chat_app/serve/own_origin.py."
-        )
-    return script.replace(ASKS, own)
+    base_path = get_config().frontend_path.rstrip("/")
+    own = OWN.replace("BASE_PATH", f'"{base_path}"')
+    for place, change in ((ASKS, ASKS + own), (CONNECTS, NAMED)):
+        if change in script:
+            continue
+        if script.count(place) != 1:
+            raise ValueError(
+                f"Reflex's utils/state.js has no single {place.strip()!r}: see serve/own_origin.py."
+            )
+        script = script.replace(place, change)
+    return script
 
 
 def _in_development() -> bool:

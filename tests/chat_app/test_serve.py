@@ -213,12 +213,19 @@ def test_one_process_at_a_time_looks_after_the_pages(sources: Path) -> None:
 
 
 def test_script_that_asks_its_own_origin_is_made_once_and_only_of_what_is_known() -> None:
-    script = f"{own_origin.ASKS}\n  return old;\n}};\n"
+    script = f"{own_origin.ASKS}\n  return old;\n}};\n{own_origin.CONNECTS}}});\n"
     changed = own_origin.ask_own_origin(script)
     assert "window.location.origin" in changed
+    assert own_origin.NAMED in changed
     assert own_origin.ask_own_origin(changed) == changed
-    for unknown in ("", script + script, "export const getBackendURL = (url) => {"):
-        with pytest.raises(ValueError, match="getBackendURL"):
+    for unknown in (
+        "",
+        own_origin.ASKS,
+        own_origin.CONNECTS,
+        script + script,
+        script.replace("url_str", "url"),
+    ):
+        with pytest.raises(ValueError, match="own_origin"):
             own_origin.ask_own_origin(unknown)
 
 
