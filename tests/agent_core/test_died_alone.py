@@ -86,7 +86,7 @@ async def test_three_workers_find_one_poison(path: Path) -> None:
 @pytest.mark.sqlite  # the other one is no different for it
 @pytest.mark.timeout(180)
 async def test_two_poisons_are_both_sealed(path: Path) -> None:
-    await check(path, mixed("say 0.2", "die 0", poisons=2), 1, "completed", "sealed")
+    await check(path, mixed("say 0.2", "die 0", count=14, poisons=2), 1, "completed", "sealed")
 
 
 @pytest.mark.sqlite  # as above
@@ -150,7 +150,7 @@ async def test_a_worker_that_sleeps_is_no_dead_one(path: Path) -> None:
     """Its leases run out and another worker goes on; nothing is held against the step."""
     colony = Colony(url(prepare(path)), 2, settings={"lease": 1.0, "heartbeat": 0.2, "pulse": 0.05})
     async with colony.open() as api:
-        await send(api, {"t": "say 2"})
+        await send(api, {"t": "say 60"})
         await live(api, "t", "Well. ")  # not while it writes: SQLite's one lock would sleep with it
         sleeper, *_ = held(path)[0]
         os.kill(pid := int(sleeper.split("-")[0]), signal.SIGSTOP)
@@ -159,7 +159,7 @@ async def test_a_worker_that_sleeps_is_no_dead_one(path: Path) -> None:
             assert held(path)[0][1:] == (None, 0)
         finally:
             os.kill(pid, signal.SIGCONT)
-        assert (await settled(api, ["t"], MINUTE))["t"].status == "completed"
+        await api.stop_thread("t")
     assert colony.deaths == 0
 
 
