@@ -23,6 +23,29 @@ logger = logging.getLogger(__name__)
 
 OWN = {"same-origin", "none"}
 """Values of Sec-Fetch-Site for the app's own pages, and for a person who typed the address."""
+LISTS = frozenset(
+    [
+        "accept",
+        "cache-control",
+        "connection",
+        "cookie",
+        "forwarded",
+        "link",
+        "pragma",
+        "prefer",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "warning",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+    ]
+)
+"""Headers that are lists, so that a proxy may add a line; beside them those that begin with accept-, if- or sec-."""
 LOGGED = 100  # different refusals; a page could make up more of them than a log should hold
 
 
@@ -77,6 +100,8 @@ class Guard:
         host = parse_host(hosts[0]) if len(hosts) == 1 else None
         if host is None or len(origins) > 1:
             return Refusal(400, "A request must have one Host and at most one Origin.")
+        if ambiguous := _ambiguous(headers):
+            return Refusal(400, f"A request may have the header {ambiguous} only once.")
         if not self._answers_to(host):
             return _unlisted("This app does not answer to the name", f"http://{hosts[0]}", host.name)
         if origins:
@@ -114,6 +139,18 @@ class Guard:
         if sentence not in self._logged and len(self._logged) < LOGGED:
             self._logged.add(sentence)
             logger.warning("Refused a request: %s", sentence)
+
+
+def _ambiguous(headers: Headers) -> str | None:
+    """Return a header that says two things; None if there is none.
+
+    A proxy that signs people in adds a header of its own, and one that does not take away what the
+    request had brings both: which of them is read is chance. Lists may be divided (RFC 9110, section 5.3).
+    """
+    for name in sorted(set(headers.keys()) - LISTS):
+        if not name.startswith(("accept-", "if-", "sec-")) and len(set(headers.getlist(name))) > 1:
+            return name[:40]
+    return None
 
 
 def _unlisted(words: str, address: str, found: str) -> Refusal:

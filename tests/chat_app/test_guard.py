@@ -220,6 +220,23 @@ async def test_guard_knows_the_development_pages_by_their_port() -> None:
     assert (await ask(backend, *crossed, type="websocket"))[0] == 403
 
 
+@pytest.mark.parametrize("name", ["x-forwarded-user", "x-user", "forwarded-user", "tenant", "authorization"])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_guard_refuses_a_header_that_says_two_things(name: str, kind: str) -> None:
+    """Whoever sends the header that a proxy adds for the person it has signed in would be one of two people."""
+    doubled = ((name, "mallory"), (name, "admin"))
+    status, sentence = await ask(guard(), HERE, *doubled, method="GET", type=kind)
+    assert status == (403 if kind == "websocket" else 400)
+    assert sentence == f"A request may have the header {name} only once."
+
+
+async def test_guard_lets_lists_and_equal_lines_be_repeated() -> None:
+    lists = [
+        (name, value) for name in ("cookie", "accept", "via", "x-forwarded-for", "if-match") for value in "ab"
+    ]
+    assert await ask(guard(), HERE, *lists, ("x-user", "ann"), ("x-user", "ann"), method="GET") == (200, "in")
+
+
 async def test_guard_leaves_the_lifespan_alone() -> None:
     seen: list[str] = []
 
