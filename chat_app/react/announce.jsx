@@ -1,32 +1,16 @@
-// Reads an answer to screen readers by whole sentences, politely and not more often than every two
-// seconds. There is one live region per page, outside the messages, so that nothing is read twice.
+// Reads answers to screen readers by whole sentences, politely and not more often than every two seconds.
+// It reads what the page shows, so that no marks of markdown are heard. There is one live region per page,
+// outside the messages; sentences are added to it, so that none replaces one that is still to be read.
 
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState } from "react";
+import { wasSent } from "./outbox.js";
 
 const PAUSE_MS = 2000;
-const SENTENCE_END = /[.!?:…。！？]["')\]]*\s|\n/g;
-
-let words = "";
-const listeners = new Set();
-
-function say(text) {
-  words = text.trim();
-  for (const listener of listeners) listener();
-}
-
-const subscribe = (listener) => {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-};
-
-export function LiveRegion() {
-  const text = useSyncExternalStore(subscribe, () => words, () => "");
-  return (
-    <div className="sr-only" aria-live="polite" data-testid="live-region">
-      {text}
-    </div>
-  );
-}
+const SETTLE_MS = 500; // what a thread shows when it is opened takes some frames to be drawn
+const KEPT = 20; // pieces; a screen reader reads what is added, and nothing of what is taken away
+const SENTENCE_END = /[.!?:…。！？]["')\]”’»]*\s|\n/g;
+const SILENT = "button, [aria-hidden=true], .katex-html, annotation, style, script";
+const BLOCKS = /^(?:P|LI|H[1-6]|TR|PRE|BLOCKQUOTE|SUMMARY|DIV|SECTION|TD|TH)$/;
 
 export function lastSentenceEnd(text, from) {
   let end = from;
@@ -35,22 +19,85 @@ export function lastSentenceEnd(text, from) {
   return end;
 }
 
-/** Read out `text` while it grows, and its rest when it is finished; what stood there at first is not read. */
-export function useAnnouncer(text, live) {
-  const said = useRef(null);
-  const latest = useRef(text);
-  latest.current = text;
+/** The words of an element as they are heard: blocks end a line, and what is pressed or drawn is left out. */
+function heard(node) {
+  if (node.nodeType === Node.TEXT_NODE) return node.data;
+  if (node.nodeType !== Node.ELEMENT_NODE || node.matches(SILENT)) return "";
+  const inside = Array.from(node.childNodes, heard).join("");
+  return BLOCKS.test(node.tagName) ? `${inside}\n` : inside;
+}
+
+const ROWS = '[data-testid="message"]';
+
+/** The newest answer in the column: its message, the prompt before it, its words, and whether more of them come. */
+function newest(column) {
+  const rows = Array.from(column.querySelectorAll(ROWS));
+  const at = rows.findLastIndex((row) => row.dataset.role === "assistant");
+  const answer = rows[at];
+  const texts = answer ? Array.from(answer.querySelectorAll(".md"), heard) : [];
+  return {
+    isEmpty: rows.length === 0,
+    id: answer?.dataset.messageId ?? "",
+    prompt: rows[at - 1]?.dataset.messageId,
+    text: texts.join("\n").replace(/\n+/g, "\n").trimEnd(), // the end of a block that grows is no end of a sentence
+    writing: Boolean(answer?.querySelector(".md[data-writing]")),
+  };
+}
+
+/** How much of `text` has been read, when `before` was: a text that was begun again is read where it differs. */
+function alreadyRead(before, text) {
+  if (text.startsWith(before) || text.length >= before.length / 2) return Math.min(before.length, text.length);
+  let same = 0;
+  while (same < text.length && text[same] === before[same]) same += 1;
+  return same;
+}
+
+const known = new Map(); // by answer: what has been read of it since the page was loaded
+
+/**
+ * The live region of a column of messages. What is there when a thread is opened is not read, unless it
+ * answers what this tab has sent; every answer that comes after that is read to its end, also one that comes
+ * in a single piece.
+ */
+export function LiveRegion({ column, thread, running }) {
+  const [pieces, setPieces] = useState([]);
+  const isOpened = useRef(false);
+  const isRunning = useRef(running);
+  isRunning.current = running;
+
   useEffect(() => {
-    if (!live) return undefined;
-    said.current ??= latest.current.length;
-    const speak = (end) => {
-      if (end > said.current) say(latest.current.slice(said.current, end));
-      said.current = Math.max(said.current, end);
+    isOpened.current = false;
+  }, [thread]);
+
+  useEffect(() => {
+    let timer = 0;
+    const look = () => {
+      timer = 0;
+      const { isEmpty, id, prompt, text, writing } = newest(column.current);
+      if (isEmpty) return;
+      if (!isOpened.current && !known.has(id) && !wasSent(prompt)) known.set(id, text);
+      isOpened.current = true;
+      const from = alreadyRead(known.get(id) ?? "", text);
+      const end = isRunning.current || writing ? lastSentenceEnd(text, from) : text.length;
+      const words = text.slice(from, end).trim();
+      known.set(id, text.slice(0, end));
+      if (words) setPieces((all) => [...all, { key: `${id}:${from}:${end}`, words }].slice(-KEPT));
     };
-    const timer = setInterval(() => speak(lastSentenceEnd(latest.current, said.current)), PAUSE_MS);
+    const soon = () => (timer ||= setTimeout(look, isOpened.current ? PAUSE_MS : SETTLE_MS));
+    const changes = new MutationObserver(soon);
+    changes.observe(column.current, { childList: true, subtree: true, characterData: true });
+    soon();
     return () => {
-      clearInterval(timer);
-      speak(latest.current.length);
+      changes.disconnect();
+      clearTimeout(timer);
     };
-  }, [live]);
+  }, [column, thread, running]);
+
+  return (
+    <div className="sr-only" aria-live="polite" aria-relevant="additions" data-testid="live-region">
+      {pieces.map(({ key, words }) => (
+        <p key={key}>{words}</p>
+      ))}
+    </div>
+  );
 }

@@ -40,6 +40,8 @@ const subscribe = (listener) => {
 
 export const useOutbox = () => useSyncExternalStore(subscribe, () => outbox, () => NOTHING);
 
+const sent = new Set(); // ids, since the page was loaded
+
 /** The thread that a message begins: one message, one thread, whoever asks and however often. */
 export function threadOf(id) {
   return `thread_${id.slice("msg_".length)}`;
@@ -49,7 +51,13 @@ export function threadOf(id) {
  * Put in a message that is being sent: its id, its thread, the thread in the address of the page that sends it
  * ("" for a new chat), its text, and its files with their parts and previews.
  */
-export const post = (item) => change([...outbox, { ...item, sentAt: Date.now(), tries: 0 }]);
+export function post(item) {
+  sent.add(item.id);
+  change([...outbox, { ...item, sentAt: Date.now(), tries: 0 }]);
+}
+
+/** Whether a message was sent from this tab since the page was loaded. */
+export const wasSent = (id) => sent.has(id);
 
 /** Take a message out; returns it, or undefined. */
 export function take(id) {

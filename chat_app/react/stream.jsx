@@ -5,7 +5,6 @@
 
 import { useCallback, useContext, useLayoutEffect, useReducer, useRef, useSyncExternalStore } from "react";
 import { StateStoreContext } from "$/utils/context-registry";
-import { useAnnouncer } from "./announce.jsx";
 import { Markdown } from "./markdown.jsx";
 import { Reveal } from "./reveal.js";
 import { showsKey } from "./typing.js";
@@ -96,7 +95,6 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `onGap` changes with every render and means the same
   }, [run, text, live, feed, offset, chunk]);
 
-  useAnnouncer(state.current?.reveal.text ?? "", live);
   const { reveal } = state.current?.lost ?? state.current ?? {};
   const writing = live || !state.current?.isWhole || state.current.reveal.pending > 0;
   return <Markdown name={name} text={reveal?.text.slice(0, reveal.shown) ?? ""} final={!writing} costs={costs} />;

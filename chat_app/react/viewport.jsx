@@ -66,7 +66,7 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
           {children}
         </div>
       </div>
-      <LiveRegion />
+      <LiveRegion column={column} thread={thread} running={running} />
       {away && (
         <button type="button" className="to-latest" onClick={() => toEnd("smooth")} aria-label={say("message.latest", "Jump to latest")} data-testid="jump-to-latest">
           <ArrowDown size={16} aria-hidden="true" />
