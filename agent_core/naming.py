@@ -1,4 +1,4 @@
-"""Names of tools as models write them: with a namespace, with marks of a chat template, in another spelling.
+"""Find the tool that a model means: names come with a namespace, marks of a chat template, in another spelling.
 
 A model that was trained on another form of calls writes `functions.get_weather`, `get_weather<|channel|>json`
 or `GetWeather`. `find_tool` says which tool is meant where only one can be; `wire_name` writes any name so

@@ -1,4 +1,4 @@
-"""What a provider complains of when it refuses a request: a file in it, or its length.
+"""Read from a refusal what the provider objects to: a file in the request, or its length.
 
 Collected from the answers of Anthropic, OpenAI, Gemini, Mistral, Groq, xAI, DeepSeek, Moonshot, Cerebras,
 OpenRouter, Ollama, vLLM, llama.cpp, LM Studio, TGI, SGLang and of litellm itself.
@@ -42,7 +42,7 @@ _MOST_LIKELY = 100  # a number so many times the limit is no count of tokens
 
 @dataclass(frozen=True, slots=True)
 class NamedWindow:
-    """What a provider says of a request that was too long, in its own tokens.
+    """Counts that a provider names for a request that was too long, in its own tokens.
 
     Attributes:
         limit: what it takes at most; 0: it did not say.

@@ -1,4 +1,4 @@
-"""A request as it goes out: messages and tools in the form of the provider that is asked."""
+"""Put a request into the form of the provider that is asked: messages, tools and options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _warned: set[tuple[str, str]] = set()
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What is sent.
+    """A request in the form of its provider.
 
     Attributes:
         messages: in the provider's form.
@@ -94,9 +94,9 @@ def refused_tools(tools: Sequence[Provider], rules: Rules) -> dict[str, str]:
     for tool in tools:
         schema = _function(tool).get("parameters")
         if schema and schema_size(schema, inline=rules.inlines) > MAX_SCHEMA_BYTES:
-            how = "once its references are written out " if rules.inlines else ""
+            how = " once its references are written out" if rules.inlines else ""
             refused[_name(tool)] = (
-                f"the schema of its arguments is {how}longer than {MAX_SCHEMA_BYTES:,} bytes. Make it smaller."
+                f"the schema of its arguments is longer than {MAX_SCHEMA_BYTES:,} bytes{how}. Make it smaller."
             )
     return refused
 

@@ -1,4 +1,4 @@
-"""The rules of the providers: what a request may hold, by the provider that is asked.
+"""List the rules of the providers: names, ids, roles and contents that a request may have.
 
 One table. Each entry was taken from what the provider's API refuses, in the words of its answers:
 
@@ -39,7 +39,7 @@ PICTURES_AND_FILES = frozenset({"image", "file"})
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a provider takes; the defaults are what every known one takes.
+    """Rules of one provider; the defaults are what every known provider takes.
 
     Attributes:
         names: the form of a tool's name.

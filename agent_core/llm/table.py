@@ -1,4 +1,4 @@
-"""What litellm knows of a model: whose it is, and whether it sees."""
+"""Look up in litellm's table whose a model is, and whether it sees pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A history on the wire: made to fit the rules of the provider that is asked.
+"""Make a history fit the rules of the provider that is asked.
 
 Whoever wrote it: the same model, another one, an older version of this library. The same history is sent
 in the same words each time, and what is added to its end changes nothing before it, because providers

@@ -1,4 +1,4 @@
-"""What a model is given of the files that messages have: pictures and PDFs as data, texts as text.
+"""Give a model the files that messages have: pictures and PDFs as data, texts as text.
 
 It happens for each request anew and is kept nowhere, so that neither rows nor memory hold a file twice.
 A file that the model has refused is given again only where a person asks for that very turn.

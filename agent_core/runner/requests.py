@@ -1,4 +1,4 @@
-"""The request of a model step: the history, with its files, cut to what fits the model, as the agent transforms it.
+"""Make the request of a model step: the history with its files, cut to fit the model, as the agent transforms it.
 
 A request that the provider refuses for its length, naming the window, or for a file of an older turn, is
 made once more without what was too much; both are remembered, so that it happens once.

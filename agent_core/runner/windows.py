@@ -1,4 +1,4 @@
-"""Windows of models that nobody declared, learned from the refusal that names them."""
+"""Learn the windows of models that nobody declared, from the refusals that name them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOLD = ("max_tokens", "max_completion_tokens")
 
 
 class Windows:
-    """What is known of windows; rows, so that every process and the next start know it too.
+    """Windows learned so far; kept in rows, so that every process and the next start have them.
 
     Args:
         writer, reads: the store.
@@ -48,7 +48,7 @@ class Windows:
         return tokens
 
     async def learn(self, model: ModelAdapter, tokens: int) -> None:
-        """Remember it."""
+        """Remember how many tokens a request to a model may have."""
         self._known[key_of(model)] = tokens, time.monotonic() + _READ_AGAIN
         await self._writer.run(windows.learn, key_of(model), tokens)
 

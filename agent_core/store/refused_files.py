@@ -1,4 +1,4 @@
-"""Files that a model refused in a thread, remembered until the model takes them."""
+"""Remember which files a model refused in a thread, until the model takes them."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def note(tx: Tx, thread_id: str, model: str, file_ids: Iterable[str], words: str
 
 
 def forget(tx: Tx, thread_id: str, model: str, file_ids: Iterable[str]) -> None:
-    """Forget it of files that the model has taken now."""
+    """Delete the refusals of files that the model has taken now."""
     for file_id in sorted(file_ids):
         tx.do(_FORGET, thread_id=thread_id, file_id=file_id, model=model)
 
 
 def copy(tx: Tx, thread_id: str, copy_id: str) -> None:
-    """Give a fork what is remembered of its original's files."""
+    """Copy a thread's refusals to its fork."""
     tx.do(_COPY, from_thread=thread_id, to_thread=copy_id)
 
 

@@ -1,4 +1,4 @@
-"""Windows of models that their providers named in refusing a request."""
+"""Store the windows that providers named when they refused a request."""
 
 from __future__ import annotations
 

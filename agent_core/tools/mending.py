@@ -1,4 +1,4 @@
-"""Arguments that a model wrote as text where the tool wants something else.
+"""Mend arguments that a model wrote as text where the tool takes no text.
 
 Models write `"[1, 2]"` for a list, `"{…}"` for an object, `"5"` for a number. Where the schema takes no text
 at that place there is but one thing such a text can mean; where it does, text is what was meant.

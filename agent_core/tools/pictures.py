@@ -1,4 +1,4 @@
-"""Pictures in what a tool returned: kept as files, so that rows stay small and a model that sees gets them.
+"""Take pictures out of a tool's result, to be kept as files: rows stay small, and a model that sees gets them.
 
 The form is MCP's: {"type": "image", "data": base64, "mimeType": "image/png"}, as the whole result, in a
 list, or in the list under "content". https://modelcontextprotocol.io/specification/2025-06-18/server/tools
