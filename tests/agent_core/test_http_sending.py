@@ -77,6 +77,7 @@ async def test_an_edit_in_a_hidden_branch_shows_that_branch(path: Path) -> None:
         assert await texts(api, "t") == ["a", "re:a 1", "b", "re:b 2", "C", "re:C 5"]
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_a_client_that_edited_regenerates_and_sends_on(path: Path) -> None:
     async with serving(path, numbered()) as (client, _):
         await talk(client, "a")
@@ -89,12 +90,14 @@ async def test_a_client_that_edited_regenerates_and_sends_on(path: Path) -> None
         await agrees(client, messages)
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_the_same_words_sent_as_an_edit_cut_the_list(path: Path) -> None:
     async with serving(path, numbered()) as (client, _):
         messages = await talk(client, "a", "b")
         await agrees(client, await sent(client, messages[:1], messageId="m1"))
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_a_failed_turn_is_tried_again_by_its_message(path: Path) -> None:
     turns = [["One", ValueError("no")], ["Two."], ["Three.", 0.0]]
     async with serving(path, turns) as (client, api):
@@ -105,6 +108,7 @@ async def test_a_failed_turn_is_tried_again_by_its_message(path: Path) -> None:
         assert (await api.get_thread("t")).status == "completed"  # type: ignore[union-attr]
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_a_message_that_never_arrived_is_answered_by_regenerating(path: Path) -> None:
     async with serving(path, numbered()) as (client, _):
         await agrees(client, await sent(client, [said("a")], trigger="regenerate-message"))
@@ -149,6 +153,7 @@ async def test_a_list_without_answers_branches_behind_the_question(path: Path) -
         await agrees(client, await sent(client, [said("A", "m1"), said("on", "n2")]))
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_a_list_that_holds_one_message_is_the_whole_list_for_who_says_so(path: Path) -> None:
     async with serving(path, numbered()) as (client, api):
         await talk(client, "a", "b")
@@ -157,6 +162,7 @@ async def test_a_list_that_holds_one_message_is_the_whole_list_for_who_says_so(p
         await agrees(client, await sent(client, [said("new", "n1")], tools={}))  # as assistant-ui does
 
 
+@pytest.mark.sqlite  # nothing is written
 @pytest.mark.parametrize(
     "before",
     [said("?", "nobody"), {"id": "a", "role": "assistant", "parts": [{"type": "text", "text": "?"}]}],
@@ -170,6 +176,7 @@ async def test_an_unknown_message_before_the_last_is_refused(path: Path, before:
         assert len(await api.list_messages("t")) == 2
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_what_only_the_page_shows_is_no_matter(path: Path) -> None:
     greeting = {"id": "g", "role": "assistant", "parts": [{"type": "text", "text": "Hello!"}]}
     prompt = {"id": "s", "role": "system", "parts": [{"type": "text", "text": "Be kind."}]}
@@ -184,6 +191,7 @@ async def test_what_only_the_page_shows_is_no_matter(path: Path) -> None:
         assert await texts(api, "empty") == ["a", "re:a 3"]
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_messages_that_never_arrived_come_with_the_first_that_does(path: Path) -> None:
     async with serving(path, numbered()) as (client, api):
         await agrees(client, await sent(client, [said("lost"), said("b", "m2")]))
@@ -229,6 +237,7 @@ async def test_a_message_ends_a_wait_for_people(path: Path, how: str) -> None:
             await client.delete("/threads/t")
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_a_message_does_not_end_what_works(path: Path) -> None:
     turns = [[ToolUse("pay", {"amount": 1}, id="p"), ToolUse("slow", id="s")]]
     begun = asyncio.Event()
@@ -299,6 +308,7 @@ async def test_the_same_later_request_at_once_is_one_turn(path: Path, how: str) 
 # what comes with a message
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_metadata_of_messages_is_kept(path: Path) -> None:
     async with serving(path, numbered()) as (client, _):
         first = {**said("a"), "metadata": {"from": "page", "n": [1, None]}}
@@ -356,6 +366,7 @@ async def test_answers_of_another_form_are_refused(path: Path) -> None:
             refused(await client.post("/chat", json=body), 422, "ValidationError")
 
 
+@pytest.mark.sqlite  # the same statements as in the others
 async def test_a_second_page_with_old_cards_catches_up_by_answering(path: Path) -> None:
     uses = [ToolUse("pay", {"amount": n}, id=f"p{n}") for n in (1, 2)]
     async with serving(path, [uses, ["Well."]], tools=[pay]) as (client, api):

@@ -172,3 +172,30 @@ async def test_a_new_chat_has_nothing_to_resume(path: Path) -> None:
         await api.delete_thread("t", undo_for=60)
         assert (await client.get("/chat/t/stream")).status_code == 204
         assert (await client.get("/chat/t")).status_code == 404
+
+
+async def test_a_turn_is_found_behind_many_messages_and_before_many_that_wait(path: Path) -> None:
+    go = asyncio.Event()
+
+    def words() -> Any:
+        yield "One "
+        yield from held(go)
+        yield "two."
+
+    turns = [[ToolUse("look", id="l")], words(), *([f"Late {n}."] for n in range(40))]
+    async with serving(path, turns, tools=[look]) as (client, api):
+        old = [{"role": role, "content": "old"} for role in ("user", "assistant") * 20]
+        await api.create_thread(messages=old, thread_id="t", auto_start=False)
+        sending = asyncio.create_task(post(client, said("Hi")))
+        await eventually(lambda: wrote(api, "One"))
+        for n in range(40):
+            await api.send_message("t", f"Later {n}", when_busy="queue")
+        async with client.stream("GET", "/chat/t/stream") as response:
+            reading = events(response)
+            chunks = [(await anext(reading)).data]
+            go.set()
+            chunks += [event.data async for event in reading][:-1]
+        for read in (chunks, await sending):
+            assert [part["type"] for part in fold(read)] == ["step-start", "tool-look", "step-start", "text"]
+            assert fold(read)[-1]["text"] == "One two."
+        await client.post("/threads/t/stop")

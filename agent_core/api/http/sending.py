@@ -24,6 +24,7 @@ from agent_core.store.turns import WhenBusy
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
 
+_LOOKED_AT = 50  # messages without content that a client may show before its last one
 _TRY_AGAIN = (ThreadStatus.FAILED, ThreadStatus.STOPPED)
 
 
@@ -157,7 +158,7 @@ class Sending:
         """
         if len(self._posted.messages) == 1:  # such clients send the last message only, most of them
             return ROOT if self._posted.is_whole else None
-        for message in reversed(self._posted.earlier):
+        for message in reversed(self._posted.earlier[-_LOOKED_AT:]):
             place = await self._find(message["id"], _words(message))
             if place is not None:
                 return place.id

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
 _LATER = "tool-approval-response"  # of version 7; a client of 6 fails at what it does not know
 _ENDS = ("text-end", "reasoning-end")
+_NEWEST = 30
+"""Messages of a long thread that are read to find the turn; all of them only if it is not there."""
 _RESETS = 7
 """The first version of the AI SDK that takes back what a lost attempt had said."""
 _HELD = 2.0
@@ -48,6 +50,7 @@ class Turn:
         self, *, prompt: str | None = None, reply: dict[str, Any] | None = None, version: int | None = None
     ) -> None:
         self.over = False
+        self.limit: int | None = _NEWEST
         self._prompt = prompt
         self._known = reply
         self._reply: str | None = None if reply is None else reply["id"]
@@ -84,7 +87,9 @@ class Turn:
         shown = [message for message in update.messages if not message.metadata.get("queued")]
         place = self._place(shown)
         if place is None:
-            if not any(message.id == self._prompt for message in update.messages):
+            if self.limit is not None and len(update.messages) >= self.limit:
+                self.limit = None  # it may stand before these
+            elif not any(message.id == self._prompt for message in update.messages):
                 yield from self._end({"type": "finish"})  # another turn has taken its place
             return
         self._waits = False
@@ -106,7 +111,7 @@ class Turn:
     def _place(self, shown: Sequence[Message]) -> int | None:
         """Return where the reply stands or will stand; None: nowhere among these messages."""
         if self._known is None and self._prompt is None:
-            return max(len(shown) - 1, 0)
+            return len(shown) - 1 if shown else None
         for place, message in enumerate(shown):
             if message.id == self._reply:
                 return place
@@ -244,19 +249,19 @@ async def ui_stream(
         turn: the turn.
         ctx: who calls.
     """
-    updates = api.subscribe(thread_id, ctx=ctx)
-    async with contextlib.aclosing(_patiently(updates, turn)) as patiently:
-        async for update in patiently:
-            for chunk in turn.let_go() if update is None else turn.take(update):
-                yield chunk
-            if turn.over:
-                return
-            if (
-                update is not None
-                and turn.status == "awaiting_tool_results"
-                and await rests(api, thread_id, update.cursor)
-            ):
-                yield {"type": "finish"}
+    while not turn.over:
+        limit = turn.limit
+        updates = api.subscribe(thread_id, limit=limit, ctx=ctx)
+        async with contextlib.aclosing(_patiently(updates, turn)) as patiently:
+            async for update in patiently:
+                for chunk in turn.let_go() if update is None else turn.take(update):
+                    yield chunk
+                if turn.over or turn.limit != limit:
+                    break
+                if update is not None and await _pauses(api, thread_id, turn, update.cursor):
+                    yield {"type": "finish"}
+                    return
+            else:  # the runtime closes
                 return
 
 
@@ -282,6 +287,11 @@ async def _patiently(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenera
             upcoming.cancel()
             await asyncio.gather(upcoming, return_exceptions=True)
         await updates.aclose()
+
+
+async def _pauses(api: AgentApi, thread_id: str, turn: Turn, cursor: int) -> bool:
+    """Whether the turn waits for nobody but people."""
+    return turn.status == "awaiting_tool_results" and await rests(api, thread_id, cursor)
 
 
 async def rests(api: AgentApi, thread_id: str, cursor: int) -> bool:
