@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy.dialects import sqlite
 
-from agent_core.errors import ThreadBusyError
+from agent_core.errors import DuplicateMessageError, ThreadBusyError
 from agent_core.store import branches, calls, messages, outcomes, steps, streams, turns, wake_ups
 from agent_core.store.statement import Statement
 from tests.agent_core.store_rules import StoreMachine
@@ -51,7 +51,7 @@ BROKEN = {
     "a lost attempt of a branch put aside is replaced": (streams, "_REPLACE", OF_REPLY),
     "a message sent twice": (messages, "_FIND", "agent_message.id = :message_id"),
 }
-FOUND = (AssertionError, LookupError, sqlite3.IntegrityError, ThreadBusyError)
+FOUND = (AssertionError, LookupError, sqlite3.IntegrityError, ThreadBusyError, DuplicateMessageError)
 """What a history ends with that is not as it should be; a statement that is no SQL any more is none of these."""
 INSTEAD = {
     "agent_message.id = :message_id": "agent_message.id = 'nobody'",
