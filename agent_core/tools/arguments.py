@@ -19,7 +19,8 @@ from agent_core.tools.tool import Tool
 def parse_arguments(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
     """Return the arguments as the plain JSON that was written, once they are known to be valid.
 
-    What was written as text where the tool takes no text, such as "[1, 2]" for a list, is that list.
+    Arguments that fit as they were written are kept so. Else text where the tool takes none, such as
+    "[1, 2]" for a list, is read as what it means.
 
     Args:
         tool: the tool that is called.
@@ -29,12 +30,16 @@ def parse_arguments(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, A
         ValidationError: with a sentence that tells the model what to write instead.
     """
     arguments = _read(tool, raw)
-    better = mended(arguments, tool.parameters)
-    if better != arguments or json.dumps(better) != json.dumps(arguments):  # 1 equals True
+    try:
+        validate(tool, arguments)
+    except ValidationError:
+        better = mended(arguments, tool.parameters)
+        if better == arguments:
+            raise
         with contextlib.suppress(ValidationError):
             validate(tool, better)
             return better
-    validate(tool, arguments)
+        raise
     return arguments
 
 
