@@ -182,7 +182,7 @@ async def test_a_turn_is_found_behind_many_messages_and_before_many_that_wait(pa
         yield from held(go)
         yield "two."
 
-    turns = [[ToolUse("look", id="l")], words(), *([f"Late {n}."] for n in range(40))]
+    turns = [[ToolUse("look", id="l")], words(), ["Late", LONG]]
     async with serving(path, turns, tools=[look]) as (client, api):
         old = [{"role": role, "content": "old"} for role in ("user", "assistant") * 20]
         await api.create_thread(messages=old, thread_id="t", auto_start=False)
