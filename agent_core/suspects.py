@@ -2,7 +2,7 @@
 
 A death names no culprit. Everything that ran becomes suspect and may run again only in smaller company:
 half of those that died together, then half of that, until one dies alone. Only that one is charged.
-See docs/decisions/0012-what-died-alone.md.
+See docs/decisions/0013-what-died-alone.md.
 """
 
 from __future__ import annotations

@@ -141,14 +141,18 @@ class Chat(Opened, mixin=True):
         return None
 
     @rx.event
-    async def send_message(self, message: str | dict[str, Any], message_id: str = ""):
+    async def send_message(self, message: Any, message_id: str = ""):
         """Send what the person wrote; without an open thread it begins one.
 
         Args:
-            message: the text, or a form's data, of which the first field is the text.
+            message: the text, or a form's data, of which the first field is the text. It has no type here,
+                because a form and a call from a script give events of different types.
             message_id: the idempotency key.
         """
-        text = message if isinstance(message, str) else str(next(iter(message.values()), ""))
+        fields = message if isinstance(message, dict) else {"message": message}
+        text = next(iter(fields.values()), "")
+        if not isinstance(text, str):  # a socket may bring anything
+            return None
         event = await self.send(text, message_id or new_id("msg"), [])
         if self._follower() is None:
             await self._read()

@@ -150,8 +150,11 @@ async def test_a_single_field_is_told_from_the_model_by_its_annotation():
     def spread(args: int) -> int:
         return args
 
-    for handler in (whole, spread):
-        assert await run(create_action_tool(args=Args, handler=handler), '{"args": 5}') == 5
+    for made in (
+        create_action_tool(args=Args, handler=whole),
+        create_action_tool(args=Args, handler=spread),
+    ):
+        assert await run(made, '{"args": 5}') == 5
 
 
 async def test_an_async_tool_needs_no_callback():
