@@ -34,6 +34,7 @@ demo: $(VENV)/.demo ## serve it with a button that kills the server, under a sup
 
 test: $(VENV)/.dev ## run every test, the browser's included (ARGS="tests/agent_core -x" for some)
 	@$(PY) -m tests.tools.chromium
+	@$(PY) -m tests.tools.nginx
 	@$(PY) -m pytest $(or $(ARGS),-n $(PROCESSES))
 
 check: $(VENV)/.dev ## lint, format, types, import floors

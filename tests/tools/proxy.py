@@ -12,11 +12,13 @@ class Proxy:
 
     Args:
         port: where it leads.
+        host: the loopback address that it listens on.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.to = port
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listening = socket.create_server((host, 0), family=family)
         self.port: int = self._listening.getsockname()[1]
         self.deaf = threading.Event()
         """While set, what the server says is lost."""

@@ -1,0 +1,131 @@
+"""The app works at every address that it is reached at: by port mapping, through nginx, with TLS, below a path."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser.chat import Chat, in_production
+from tests.tools import chromium, nginx
+from tests.tools.provider import Provider
+from tests.tools.proxy import Proxy
+from tests.tools.server import Server
+
+pytestmark = in_production
+
+NAMES = "MAP agents.example 127.0.0.1"
+PNG = Path(__file__).parents[2] / "docs" / "images" / "chat.png"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    """A browser in which agents.example is this machine."""
+    flags = [*chromium.FLAGS, f"--host-resolver-rules={NAMES}"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def nginx_path() -> str:
+    """Where nginx is; in CI it must be there."""
+    path = nginx.find()
+    if path is None and os.environ.get("CI"):
+        pytest.fail(nginx.MISSING)
+    if path is None:
+        pytest.skip(nginx.MISSING)
+    return path
+
+
+@contextlib.contextmanager
+def tab_at(browser: Browser, server: Server, url: str, troubles: list[str]) -> Iterator[Chat]:
+    """Open a tab at another address of a server; what its console says is noted."""
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    page.on("console", lambda said: _note(troubles, said.text, said.type in ("error", "warning")))
+    page.on("pageerror", lambda error: _note(troubles, f"uncaught: {error}"))
+    page.on("response", lambda got: _note(troubles, f"{got.status} {got.url}", got.status >= 400))
+    at = cast(Server, SimpleNamespace(url=url, database=server.database))
+    yield Chat(page, at)
+    context.close()
+
+
+def _note(troubles: list[str], words: str, is_trouble: bool = True) -> None:
+    if is_trouble:
+        troubles.append(words)
+
+
+def use(tab: Chat, provider: Provider, url: str) -> None:
+    """Do what a person does: send a picture, read the answer, come back, find the thread, share it."""
+    prompt = f"I am at {url}"
+    provider.answer(prompt, [f"So you are, at {url}."])
+    tab.go("/")
+    tab.by("file-input").set_input_files(PNG)
+    expect(tab.by("chosen-file")).to_have_text(["chat.png"])
+    tab.by("composer").fill(prompt)
+    tab.by("send").click()  # it waits for the upload; Enter would not
+    tab.page.wait_for_url("**/chat/thread_*")
+    tab.wait_until("completed")
+    expect(tab.answer).to_contain_text("So you are")
+    assert tab.page.url.startswith(f"{url}/chat/thread_")
+
+    tab.reload()
+    expect(tab.answer).to_contain_text("So you are")
+    picture = tab.by("file-picture").first
+    picture.evaluate("(image) => image.decode()")
+    assert str(picture.get_attribute("src")).startswith(f"{url}/files/")
+    expect(tab.page.locator(f'[data-thread-id="{tab.thread_id}"]')).to_be_visible()
+    assert (
+        tab.page.evaluate("async () => (await fetch(document.querySelector('link[rel=icon]').href)).status")
+        == 200
+    )
+
+    tab.by("share-menu").click()
+    tab.by("share").click()
+    link = tab.by("share-link").input_value()
+    assert link.startswith(f"{url}/share/")
+    tab.page.goto(link)
+    expect(tab.by("shared")).to_contain_text("So you are")
+    tab.by("file-picture").first.evaluate("(image) => image.decode()")
+    tab.page.goto(f"{url}/settings")
+    expect(tab.page.get_by_role("main")).to_contain_text("Settings")
+    assert tab.page.url.startswith(f"{url}/settings")
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_mapped_port_works_without_a_setting(
+    server: Server, browser: Browser, provider: Provider, troubles: list[str], name: str
+) -> None:
+    proxy = Proxy(server.port, "::1" if name == "[::1]" else "127.0.0.1")
+    url = f"http://{name}:{proxy.port}"
+    with tab_at(browser, server, url, troubles) as tab:
+        use(tab, provider, url)
+    proxy.close()
+
+
+def test_nginx_with_tls_on_another_port_works(
+    nginx_path: str, server: Server, browser: Browser, provider: Provider, troubles: list[str]
+) -> None:
+    with nginx.running(server.port, tls=True) as port:
+        url = f"https://agents.example:{port}"
+        with server.changed(CHAT_ORIGINS=url), tab_at(browser, server, url, troubles) as tab:
+            use(tab, provider, url)
+
+
+@pytest.mark.parametrize("how", ["the path taken off", "the path left on"])
+def test_nginx_gives_the_app_a_path_of_its_own(
+    nginx_path: str, server: Server, browser: Browser, provider: Provider, troubles: list[str], how: str
+) -> None:
+    tls = strips = how == "the path taken off"
+    with nginx.running(server.port, tls, "/agents/", strips) as port:
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/agents"
+        with server.changed(CHAT_ORIGINS=url), tab_at(browser, server, url, troubles) as tab:
+            use(tab, provider, url)

@@ -1,0 +1,148 @@
+"""A real nginx in front of a server: `python -m tests.tools.nginx` finds it, or installs it through apt.
+
+What it serves is the example in docs/proxy.md, with other ports, and a certificate made for the test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.tools.server import ROOT, free_port_pair
+
+PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
+MISSING = "No nginx was found and none could be installed, so the tests of proxies CANNOT RUN."
+PATIENCE = 30.0  # seconds until it answers
+MAIN = """\
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+access_log off;
+client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+{server}
+}}
+"""
+
+
+def find() -> str | None:
+    """Return the path of nginx, or None."""
+    return shutil.which("nginx", path=PLACES)
+
+
+def install() -> str | None:
+    """Install Debian's nginx, as root, without starting its service; return its path, or None."""
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        apt = ["apt-get", "-qq", "-y"]
+        for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", "nginx-light"]):
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+                subprocess.run(command, env=environment, timeout=600, stdin=subprocess.DEVNULL, check=False)
+    return find()
+
+
+def example() -> str:
+    """Return the server of docs/proxy.md."""
+    page = (ROOT / "docs" / "proxy.md").read_text("utf-8")
+    found = re.search(r"```nginx\n(.+?)```", page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def changed(text: str, changes: dict[str, str]) -> str:
+    """Replace parts of the example, each of which must stand in it."""
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+@contextlib.contextmanager
+def running(to: int, tls: bool, location: str = "/", strips: bool = False) -> Iterator[int]:
+    """Run the example in front of a port of this machine for a block; gives the port that it listens on.
+
+    Args:
+        to: where the app listens.
+        tls: whether browsers speak https to it.
+        location: the path below which the app is, with a slash at its end.
+        strips: whether the path is taken off.
+    """
+    program = find()
+    assert program is not None, MISSING
+    port = free_port_pair()
+    with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
+        _write_certificate(Path(folder))
+        server = changed(
+            example(),
+            {
+                "listen 443 ssl": f"listen 127.0.0.1:{port}{' ssl' if tls else ''}",
+                "/etc/ssl/agents": f"{folder}/agents",
+                "location / {": f"location {location} {{",
+                "http://127.0.0.1:3000;": f"http://127.0.0.1:{to}{'/' if strips else ''};",
+            },
+        )
+        configuration = Path(folder) / "nginx.conf"
+        configuration.write_text(MAIN.format(folder=folder, server=server))
+        command = [program, "-p", folder, "-e", f"{folder}/error.log", "-c", str(configuration)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        try:
+            _wait_for(port, process)
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        assert process.poll() is None, "nginx has ended"
+        assert time.monotonic() < deadline, "nginx does not listen"
+        time.sleep(0.05)
+
+
+def _write_certificate(folder: Path) -> None:
+    """Make a certificate that only a test accepts, for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "agents.example")])
+    names: list[x509.GeneralName] = [x509.DNSName("agents.example"), x509.IPAddress(ip_address("127.0.0.1"))]
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    certificate = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(
+        key, hashes.SHA256()
+    )
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / "agents.pem").write_bytes(certificate.public_bytes(encoding))
+    (folder / "agents.key").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
+
+
+def main() -> None:
+    """Say which nginx the tests will use; never fail, for the tests themselves say what they skip."""
+    path = find() or install()
+    print(f"The tests of proxies use {path}" if path else MISSING)
+
+
+if __name__ == "__main__":
+    main()
