@@ -1,7 +1,7 @@
 // A mermaid diagram. The library comes with the first one; until then, and where the source is no
 // diagram, the source stands there as code.
 
-import { memo, useEffect, useId, useState } from "react";
+import { memo, useEffect, useId, useRef, useState } from "react";
 import { useWords } from "../../words/words.js";
 import { CodeBlock } from "./code.jsx";
 
@@ -74,10 +74,11 @@ export const Diagram = memo(function Diagram({ text }) {
   const say = useWords();
   const dark = useDark();
   const id = `diagram-${useId().replace(/[^\w-]/g, "")}`;
+  const drawings = useRef(0); // mermaid takes whatever has the id of a new drawing off the page
   const [svg, setSvg] = useState(null);
   useEffect(() => {
     let here = true;
-    draw(id, text, dark)
+    draw(`${id}-${++drawings.current}`, text, dark)
       .catch(() => null)
       .then((drawn) => here && setSvg(drawn));
     return () => (here = false);
