@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.chat import Chat, eventually, in_production
+from tests.browser.chat import Chat, in_production
 from tests.tools import chromium
 from tests.tools.provider import Call, Provider
 from tests.tools.server import Server
@@ -165,11 +165,11 @@ def test_a_rebound_name_shows_a_sentence_and_gets_nothing(server: Server, page: 
 def test_nobody_can_frame_the_app(server: Server, page: Page, site: int, path: str) -> None:
     for place in (f"http://evil.example:{site}", f"http://127.0.0.1:{site}"):
         page.goto(place)
-        page.set_content(f"<iframe src='{server.url}{path}'></iframe>")
-        eventually(
-            lambda: [frame.url for frame in page.frames[1:]],
-            lambda urls: urls == ["chrome-error://chromewebdata/"],
-        )
+        with page.expect_response(server.url + path) as answered:
+            page.set_content(f"<iframe src='{server.url}{path}'></iframe>")
+        assert answered.value.status == 403
+        assert "frame-ancestors 'none'" in answered.value.headers["content-security-policy"]
+        assert not [frame for frame in page.frames[1:] if frame.url.startswith(server.url)]
 
 
 def test_a_link_of_another_site_opens_the_app(server: Server, page: Page, site: int) -> None:
