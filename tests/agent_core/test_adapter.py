@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import httpcore
 import httpx
+import httpx2
 import openai
 import pytest
 import requests
@@ -191,6 +192,8 @@ TRANSPORT: list[Exception] = [
     httpx.ReadTimeout("", request=REQUEST),
     httpx.RemoteProtocolError("peer closed connection", request=REQUEST),
     httpx.PoolTimeout("", request=REQUEST),
+    httpx2.ConnectTimeout("", request=httpx2.Request("POST", "http://127.0.0.1:9/v1")),
+    httpx2.ReadError("cut", request=httpx2.Request("POST", "http://127.0.0.1:9/v1")),
     httpcore.ConnectError("refused"),
     httpcore.ReadTimeout(),
     aiohttp.ServerDisconnectedError(),
