@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import tenacity
 
@@ -44,6 +45,16 @@ async def naive_ask(server: Provider) -> Any:
         max_retries=0,
     )
     return [chunk async for chunk in answer]
+
+
+async def naive_read(server: Provider) -> str:
+    """Put together the texts of a stream until it ends, as many clients do; litellm itself did until 1.110."""
+    async with (
+        httpx.AsyncClient() as client,
+        client.stream("POST", f"{server.url}/chat/completions", json={"stream": True}) as response,
+    ):
+        lines = [line.removeprefix("data: ") async for line in response.aiter_lines() if line]
+    return "".join(json.loads(line)["choices"][0]["delta"].get("content") or "" for line in lines)
 
 
 async def test_02_the_whole_agent_inside_one_retried_step(path: Path) -> None:
@@ -140,12 +151,10 @@ async def test_11_a_context_overflow_retried_in_a_loop(path: Path) -> None:
 
 
 async def test_12_a_truncated_stream_taken_as_complete(path: Path) -> None:
-    """A truncated stream taken as complete: litellm says "stop" where the provider said nothing."""
+    """A truncated stream taken as complete: a reader that goes on until the bytes end sees no difference."""
     cut, whole = Stream([delta("Half a sen")], end="eof"), Stream([delta("Whole."), delta(finish="stop")])
     async with provider(cut) as server:
-        chunks = await naive_ask(server)
-        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Half a sen"
-        assert chunks[-1].choices[0].finish_reason == "stop"
+        assert await naive_read(server) == "Half a sen"
 
         async with asking(path, server, AT_ONCE) as api:
             failed = await finished(api, await api.create_thread("Hi"))

@@ -231,11 +231,16 @@ async def plain(server: Provider, **options: Any) -> list[Any]:
     return await read(LitellmModel("openai/gpt-4o-mini", api_base=server.url, api_key="k", **options))
 
 
+LISTS = ("success_callback", "failure_callback", "_async_success_callback", "_async_failure_callback")
+
+
 @pytest.mark.parametrize("listener", ["callbacks", "success_callback", "_async_failure_callback"])
 async def test_who_listens_inside_litellm_hears_of_each_answer(
     listener: str, taken: list[bool], monkeypatch: pytest.MonkeyPatch
 ):
     litellm = await litellm_module()
+    for name in LISTS:  # litellm copies what is in `callbacks` into the others
+        monkeypatch.setattr(litellm, name, list(getattr(litellm, name)))
     monkeypatch.setattr(
         litellm, listener, [lambda *_: None] if listener != "callbacks" else [_logger(litellm)]
     )

@@ -146,10 +146,11 @@ async def test_it_ends_with_the_thread_and_with_the_runtime(path: Path) -> None:
 
         async def read(name: str) -> None:
             async with client.stream("GET", f"/threads/{name}/events") as response:
-                types.extend([event.type async for event in events(response)])
+                async for event in events(response):
+                    types.append(event.type)
 
         reading = asyncio.create_task(read(thread.id))
-        await eventually(lambda: followed(api) == 1)
+        await eventually(lambda: types == ["snapshot"])
         await api.delete_thread(thread.id)
         await reading
         assert types == ["snapshot", "deleted"]

@@ -28,7 +28,8 @@ WITHOUT_WORDS = """
   svg, img, .badge, .thread-list, select, .run-track, .dot { visibility: hidden !important; }
 """
 LEVELS = """async ([picture, square, low, high, pick]) => {
-  const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
+  const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+  const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
   const canvas = new OffscreenCanvas(image.width, image.height);
   const brush = canvas.getContext("2d", { willReadFrequently: true });
   brush.drawImage(image, 0, 0);
