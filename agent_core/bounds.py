@@ -14,13 +14,13 @@ from agent_core.errors import ValidationError
 
 MAX_ID: Final = 200
 """The longest id, name of a user, or other name that a program gives."""
-MAX_TITLE: Final = 1_000
+MAX_TITLE: Final = 5_000
 """The longest title of a thread or schedule."""
 MAX_REASON: Final = 10_000
 """The longest reason that a person gives."""
 MAX_ERROR: Final = 100_000
 """The longest error that another system brings for a tool call."""
-MAX_METADATA: Final = 200_000
+MAX_METADATA: Final = 2_000_000
 """The longest metadata of a thread, a message or a schedule, as JSON."""
 MAX_PARTS: Final = 1_000
 """The most parts of one message."""

@@ -75,6 +75,8 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
   const advanced = useRef(0); // when more was last shown
   const costs = useRef(0); // how long the text that is shown takes to parse, in milliseconds
   const [, repaint] = useReducer((n) => n + 1, 0);
+  // A finished text has its height at once: the viewport measures what is put in above before it is painted.
+  if (!live) state.current ??= take(null, { run, text, live });
 
   useLayoutEffect(() => {
     if (!state.current?.reveal.pending) advanced.current = performance.now();

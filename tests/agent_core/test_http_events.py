@@ -147,7 +147,7 @@ async def test_it_ends_with_the_thread_and_with_the_runtime(path: Path) -> None:
         async def read(name: str) -> None:
             async with client.stream("GET", f"/threads/{name}/events") as response:
                 async for event in events(response):
-                    types.append(event.type)
+                    types.append(event.type)  # noqa: PERF401 - what has come is looked at meanwhile
 
         reading = asyncio.create_task(read(thread.id))
         await eventually(lambda: types == ["snapshot"])

@@ -281,9 +281,9 @@ def test_model_of_a_known_provider_is_taken_however_new_it_is(name: str):
 
 
 def test_provider_of_an_extension_is_taken():
-    with pytest.raises(ValidationError, match="no provider 'ours'"):
-        choose(Settings(model="ours/small"))
-    assert choose(Settings(model="ours/small", extensions=("mine",))).name == "ours/small"
+    with pytest.raises(ValidationError, match="no provider 'nobodys'"):
+        choose(Settings(model="nobodys/small"))
+    assert choose(Settings(model="nobodys/small", extensions=("mine",))).name == "nobodys/small"
     with pytest.raises(ValidationError, match="did you mean gpt-5"):
         choose(Settings(model="gpt5", extensions=("mine",)))
 
