@@ -103,7 +103,12 @@ function Table({ node, place }) {
 
 function Code({ node, place }) {
   const writing = node.open || place.growing;
-  if (node.lang === "mermaid" && !writing) return <Diagram text={node.value} />;
+  if (node.lang === "mermaid" && !writing)
+    return (
+      <Boundary fallback={<CodeBlock lang="mermaid" text={node.value} />}>
+        <Diagram text={node.value} />
+      </Boundary>
+    );
   if (node.lang === "math" && !writing) return <Formula text={node.value} display raw={node.value} isBlock />;
   return <CodeBlock lang={node.lang} text={node.value} />;
 }

@@ -201,3 +201,35 @@ def test_a_footnote_leads_to_its_words_and_back_and_leaves_the_address(
     tab.answers.first.get_by_role("link", name="Back to reference 1").click()
     expect(tab.answers.first.get_by_role("link", name="Footnote 1")).to_be_focused()
     assert tab.page.url == address
+
+
+BREAKING = """
+  const upper = String.prototype.toUpperCase;
+  String.prototype.toUpperCase = function () {
+    if (this.includes("explosive")) throw new Error("cannot be drawn");
+    return upper.call(this);
+  };
+"""
+
+
+@in_production
+def test_text_that_cannot_be_drawn_is_shown_as_written_and_the_rest_stays(
+    provider: Provider, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    """The label of a definition is brought to capitals while it is read; here that fails."""
+    provider.answer("Bad", ["A [explosive] **word**.\n\n[explosive]: https://example.org\n"])
+    provider.answer("Good", ["A **fine** word."])
+    tab = open_tab()
+    tab.page.add_init_script(BREAKING)
+    tab.reload()
+    tab.send("Bad")
+    expect(tab.answer.locator(".md-plain")).to_contain_text("A [explosive] **word**.")
+    tab.wait_until("completed")
+    tab.send("Good")
+    expect(tab.answer.locator("strong")).to_have_text("fine")
+    tab.wait_until("completed")
+    tab.reload()
+    expect(tab.answers.first.locator(".md-plain")).to_contain_text("A [explosive] **word**.")
+    expect(tab.answer.locator("strong")).to_have_text("fine")
+    expect(tab.page.get_by_role("main")).not_to_contain_text("cannot be drawn")
+    troubles[:] = [trouble for trouble in troubles if "cannot be drawn" not in trouble]

@@ -231,3 +231,32 @@ def test_what_is_open_is_closed_for_the_eye_while_more_is_to_come(scripts: Scrip
         "$$\n\\frac{a}": "<pre>\\frac{a}</pre>",
     }
     assert scripts.run(script, TEXTS=list(shown)) == list(shown.values())
+
+
+def test_code_reads_from_the_left_in_prose_that_reads_from_the_right(scripts: Scripts) -> None:
+    script = "print(TEXTS.map((text) => page.whole(text)));"
+    texts = ["הריצו `npm install` עכשיו", "شغّل `a(1, 2);` ثم", "```js\nlet x = [1];\n```", "ערך $x$ כאן"]
+    for html in scripts.run(script, TEXTS=texts):
+        assert (
+            '<code dir="ltr"' in html or '<pre dir="ltr"' in html or 'dir="ltr"' in html.split("<code")[0]
+        ), html
+    assert '<p dir="auto">' in scripts.run(script, TEXTS=texts)[0]
+
+
+def test_escapes_of_terminals_are_taken_out_of_text_and_code(scripts: Scripts) -> None:
+    texts = [
+        "\x1b[1;31mred\x1b[0m words",
+        "a \x1b]8;;https://x.example\x07link\x1b]8;;\x07",
+        "```\n\x1b[32mok\x1b[0m\n```",
+        "one\u009b31m two",
+    ]
+    assert scripts.run(DRAWN, TEXTS=texts) == [
+        "<p>red words</p>",
+        "<p>a link</p>",
+        "<pre>ok</pre>",
+        "<p>one two</p>",
+    ]
+
+
+def test_chemical_formulas_are_formulas(scripts: Scripts) -> None:
+    assert scripts.run(FORMULAS, TEXTS=["Water is $\\ce{H2O}$."]) == [["$\\ce{H2O}$"]]
