@@ -110,8 +110,11 @@ def test_a_message_of_100_kilobytes_both_ways(provider: Provider, open_tab: Open
 
     assert tab.answer_text() == long
     assert prompt_of(tab) == long
+    shown = tab.prompts.first.inner_text
     while tab.by("show-more").count():
+        before = len(shown())
         tab.by("show-more").click()
+        eventually(lambda: len(shown()), lambda now, before=before: now > before)
     expect(tab.prompts.first).to_contain_text("word009499")
 
 
