@@ -145,15 +145,27 @@ def running(*children: ForkServerProcess) -> Generator[None]:
             child.join()
 
 
-async def test_16_two_schedulers_on_one_jobstore(tmp_path: Path) -> None:
-    """Two schedulers on one jobstore: each runs the same job; and what was done is done again after a restart."""
-    jobs = Effects(tmp_path / "jobs.log")
+async def doubled(folder: Path) -> bool:
+    """Let two stock schedulers look into one jobstore at once; return whether a job ran twice."""
+    folder.mkdir()
+    jobs = Effects(folder / "jobs.log")
     with contextlib.ExitStack() as processes:
         for name in ("one", "two"):  # not at once: both would make the table
-            processes.enter_context(running(start(naive.share_jobstore, tmp_path, name)))
-            await eventually((tmp_path / name).exists)
-        (tmp_path / "go").touch()
-        await eventually(lambda: 2 in jobs.count().values())
+            processes.enter_context(running(start(naive.share_jobstore, folder, name)))
+            await eventually((folder / name).exists)
+        (folder / "go").touch()
+        with contextlib.suppress(AssertionError):
+            await eventually(lambda: 2 in jobs.count().values(), timeout=5)
+    return 2 in jobs.count().values()
+
+
+async def test_16_two_schedulers_on_one_jobstore(tmp_path: Path) -> None:
+    """Two schedulers on one jobstore: each runs the same job; and what was done is done again after a restart."""
+    for number in range(6):  # on a busy machine one of them may be done before the other looks
+        if await doubled(tmp_path / f"stock-{number}"):
+            break
+    else:
+        pytest.fail("Stock schedulers never ran a job twice.")
 
     prepare(tmp_path / "agents.db")
     plan = Plan(tmp_path)
