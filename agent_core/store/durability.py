@@ -8,11 +8,16 @@ from sqlmodel import Session
 from agent_core.clock import as_datetime
 from agent_core.durability import Durability, Lease
 from agent_core.states import StreamStatus
-from agent_core.store.rows import STREAM, THREAD, WAKE_UP
+from agent_core.store.rows import STREAM, THREAD, WAKE_UP, step_key
 
 _t, _s, _w = THREAD.c, STREAM.c, WAKE_UP.c
 _COMMITTED = select(func.max(_s.seq)).where(_s.status == StreamStatus.COMMITTED)
 _WAKE_UPS = select(_w.id, _w.worker, _w.next_run_time).order_by(_w.id)
+_LEASE = (
+    select(_s.worker, _w.next_run_time)
+    .join(WAKE_UP, _w.worker == _s.worker)
+    .where(_s.status == StreamStatus.STREAMING)
+)
 
 
 def durability(session: Session, thread_id: str, worker: str, lease: float) -> Durability | None:
@@ -46,3 +51,21 @@ def durability(session: Session, thread_id: str, worker: str, lease: float) -> D
         next_at=as_datetime(min(free)) if free else None,
         worker=worker,
     )
+
+
+def attempt_lease(session: Session, thread_id: str, seq: int) -> tuple[str, float] | None:
+    """Return who runs an attempt at a model step, and until when its lease is good.
+
+    A lease grows with each heartbeat of its worker; one that does not may be a dead worker's.
+
+    Args:
+        session: a read session.
+        thread_id: the thread.
+        seq: the attempt's fence.
+
+    Returns:
+        None: it has ended, or nobody holds it any more.
+    """
+    this = (_s.thread_id == thread_id, _s.seq == seq, _w.id == step_key(thread_id))
+    row = session.connection().execute(_LEASE.where(*this)).first()
+    return None if row is None else (row.worker, row.next_run_time)

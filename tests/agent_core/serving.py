@@ -17,6 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from agent_core import Agent, AgentApi, Runtime, StreamingOptions, define_agent_api
+from agent_core.config import Settings
 from agent_core.fold import ThreadView
 from agent_core.testing import ScriptedModel, eventually
 from tests.agent_core.databases import prepare, url
@@ -75,12 +76,13 @@ async def serving(
     tools: Sequence[Any] = (),
     throttle_ms: int = 1,
     mounted: str = "",
+    settings: Settings | None = None,
     **options: Any,
 ) -> AsyncGenerator[tuple[httpx.AsyncClient, AgentApi]]:
     """Serve an agent's public API from a database (see `databases`), and give the API beside the client."""
     prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
-    async with Runtime(url(path)) as runtime:
+    async with Runtime(url(path), settings=settings) as runtime:
         agent = Agent(
             "assistant",
             model,

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from agent_core import AgentApi, errors
+from agent_core.config import Settings
 from agent_core.fold import fold
 from agent_core.testing import Reasoning, ToolUse, eventually
 from tests.agent_core.serving import events, serving
@@ -127,6 +128,42 @@ async def test_a_reader_who_comes_during_a_retry_begins_with_what_is_there(path:
             chunks = await whole(response)
         assert not any(chunk["type"] == "reset-step" for chunk in chunks)
         assert fold(chunks) == fold(await sending) == (await reply(api)).parts
+
+
+async def test_a_reader_who_comes_while_a_retry_waits_sees_nothing_of_the_lost_attempt(path: Path) -> None:
+    later = errors.ModelError("Busy.", kind="rate_limited", retryable=True, retry_after=0.5)
+    async with serving(path, [["First", later], ["Second."]]) as (client, api):
+        await api.create_thread("Hi", thread_id="t")
+
+        async def waits() -> bool:
+            thread = await api.get_thread("t")
+            return thread is not None and thread.retry_state is not None
+
+        await eventually(waits)
+        async with client.stream("GET", "/chat/t/stream", headers={"x-ai-sdk": "6"}) as response:
+            chunks = await whole(response)
+        assert (chunks[-1]["type"], fold(chunks)) == ("finish", (await reply(api)).parts)
+
+
+async def test_a_reader_sees_an_attempt_that_says_no_more_but_goes_on_elsewhere(path: Path) -> None:
+    go, quick = asyncio.Event(), Settings(heartbeat=0.1)
+
+    def words() -> Any:
+        yield "One "
+        yield from held(go)
+        yield "two."
+
+    turns = [words()]
+    async with serving(path, turns, settings=quick) as (here, api), serving(path, []) as (elsewhere, _):
+        await api.create_thread("Hi", thread_id="t")
+        await eventually(lambda: wrote(api, "One"))
+        for client in (here, elsewhere):
+            async with client.stream("GET", "/chat/t/stream", headers={"x-ai-sdk": "6"}) as response:
+                async for event in events(response):
+                    if event.data["type"] == "text-delta":
+                        break
+        go.set()
+        await finished(api, "t")
 
 
 async def test_a_stream_ends_when_its_turn_is_edited_away(path: Path) -> None:

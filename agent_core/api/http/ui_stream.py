@@ -4,8 +4,8 @@ The protocol is that of the npm package `ai`, versions 6 and 7 (`uiMessageChunkS
 chunks, then `[DONE]`): https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol. What an attempt that was lost
 had said is taken back with `reset-step`, which came with version 7; before it a stream can take nothing
 back, and one that would have to ends with an error, so that its client resumes from the beginning. A
-reader who comes in the middle waits a moment for what is not committed: the attempt goes on, or it was
-lost in a crash and another one begins.
+reader who comes in the middle is shown what is not committed as soon as its attempt is known to go on: of
+one that was lost nothing is shown, and the next one begins.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from agent_core.fold import ABOUT_CALLS, unfold
 from agent_core.messages import TOOL_OUTCOME_STATES, Chunk, Message, Part, Update, is_tool_part
 from agent_core.states import RUNNING
 from agent_core.store import attempts
+from agent_core.store.durability import attempt_lease
 
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
@@ -31,8 +32,8 @@ _NEWEST = 30
 """Messages of a long thread that are read to find the turn; all of them only if it is not there."""
 _RESETS = 7
 """The first version of the AI SDK that takes back what a lost attempt had said."""
-_HELD = 2.0
-"""Seconds in which an attempt has gone on, or a worker on the same machine has begun the next one."""
+_LOOK_INTERVAL = 0.1
+"""Seconds between two looks at whether the attempt goes on whose words are held back."""
 _BEGINS_AGAIN = "The answer broke off and begins again; resume the stream, or load the messages once more."
 _BEHIND = "This stream has fallen behind; load the messages once more."
 
@@ -102,7 +103,7 @@ class Turn:
         self._error = update.thread.error or ""
         self.status = "streaming"
         chunks = [chunk for first in update.chunks for chunk in self._chunk(first, update)]
-        if self._holds_back:
+        if self._holds_back and update.thread.status == "streaming":
             self._held = [chunk for chunk in chunks if _is_of_step(chunk)]
             chunks = [chunk for chunk in chunks if not _is_of_step(chunk)]
         yield from chunks
@@ -179,9 +180,9 @@ class Turn:
         yield from [{"type": "reset-step"}] if self._resets else self._end(_error(_BEGINS_AGAIN))
 
     @property
-    def patience(self) -> float | None:
-        """Seconds to wait for the next update before `let_go`; None: nothing is held back."""
-        return _HELD if self._held else None
+    def held(self) -> int | None:
+        """The fence of the attempt whose words are held back; None: nothing is."""
+        return self._seq if self._held else None
 
     def let_go(self) -> Iterator[Chunk]:
         """Yield what was held back."""
@@ -249,13 +250,17 @@ async def ui_stream(
         turn: the turn.
         ctx: who calls.
     """
+    witness = _Witness(api, thread_id)
     while not turn.over:
         limit = turn.limit
         updates = api.subscribe(thread_id, limit=limit, ctx=ctx)
-        async with contextlib.aclosing(_patiently(updates, turn)) as patiently:
-            async for update in patiently:
-                for chunk in turn.let_go() if update is None else turn.take(update):
+        async with contextlib.aclosing(_with_looks(updates, turn)) as upcoming:
+            async for update in upcoming:
+                for chunk in turn.take(update) if update is not None else ():
                     yield chunk
+                if turn.held is not None and await witness.sees_alive(turn.held):
+                    for chunk in turn.let_go():
+                        yield chunk
                 if turn.over or turn.limit != limit:
                     break
                 if update is not None and await _pauses(api, thread_id, turn, update.cursor):
@@ -265,16 +270,34 @@ async def ui_stream(
                 return
 
 
-async def _patiently(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenerator[Update | None]:
-    """Yield the updates, and None where the turn's patience with the next one is over."""
+class _Witness:
+    """Tells whether an attempt goes on: its worker is this process, or has given a sign of life."""
+
+    def __init__(self, api: AgentApi, thread_id: str) -> None:
+        self._api = api
+        self._thread_id = thread_id
+        self._first: dict[tuple[int, str], float] = {}
+
+    async def sees_alive(self, seq: int) -> bool:
+        """Look once; what was lost stays so, and what lives is seen to within a heartbeat."""
+        runtime = self._api.runtime
+        lease = await asyncio.to_thread(runtime.reads.read, attempt_lease, self._thread_id, seq)
+        if lease is None:
+            return False
+        worker, until = lease
+        return worker == runtime.worker or until > self._first.setdefault((seq, worker), until)
+
+
+async def _with_looks(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenerator[Update | None]:
+    """Yield the updates, and None in between as long as the turn holds something back."""
     upcoming: asyncio.Future[Update] | None = None
     try:
         while True:
-            if upcoming is None and turn.patience is None:
+            if upcoming is None and turn.held is None:
                 yield await anext(updates)
                 continue
             upcoming = upcoming or asyncio.ensure_future(anext(updates))
-            await asyncio.wait({upcoming}, timeout=turn.patience)
+            await asyncio.wait({upcoming}, timeout=_LOOK_INTERVAL if turn.held is not None else None)
             if upcoming.done():
                 update, upcoming = upcoming.result(), None
                 yield update
