@@ -92,8 +92,10 @@ async def test_each_turn_is_its_own_stream(path: Path) -> None:
 
 async def test_it_ends_where_people_are_asked_and_goes_on_with_their_answers(path: Path) -> None:
     uses = [ToolUse("pay", {"amount": n}, id=f"p{n}") for n in (1, 2)]
-    turns = [[*uses, ToolUse("ask", {"question": "?"}, id="a"), ToolUse("look", id="l")], ["Well."]]
-    async with serving(path, turns, tools=[look, pay, ask]) as (client, api):
+    model = ScriptedModel(
+        [[*uses, ToolUse("ask", {"question": "?"}, id="a"), ToolUse("look", id="l")], ["Well."]]
+    )
+    async with serving(path, model, tools=[look, pay, ask]) as (client, api):
         chunks = await post(client, said("Go"))
         assert chunks[-1] == {"type": "finish"}
         parts = fold(chunks)
@@ -128,9 +130,9 @@ async def test_it_ends_where_people_are_asked_and_goes_on_with_their_answers(pat
         assert [p.get("output") for p in stored.parts if "toolCallId" in p] == ["paid 1", None, 42, "seen 0"]
         assert (await finished(api, "t")).status == "completed"
         again = await post(client, said("Go"), sent)
-        assert fold(again, answered) == stored.parts, (
-            "answered twice, it is answered once, and read once more"
-        )
+        assert fold(again, answered) == stored.parts, "answered twice, it is read once more"
+        assert again[-1] == {"type": "finish"}
+        assert ((await reply(api)).parts, len(model.requests)) == (stored.parts, 2), "and answered once"
 
 
 async def test_resumed_in_mid_turn_from_its_beginning(path: Path) -> None:

@@ -42,21 +42,9 @@ MODEL: dict[str, tuple[list[list[Any]], str, str]] = {
     ),
     "300 calls at once": ([[ToolUse("add", {"a": n}) for n in range(300)], ["Oh."]], "", "Oh."),
     "the same call for ever": ([[ToolUse("add", {"a": 1}, id="same")]] * 20 + [["Oh."]], "", "Oh."),
-    "nothing but thoughts": ([[Reasoning("Hm.")], ["Oh."]], "", "Oh."),
-    "nothing but space": ([[" \n "], ["Oh."]], "", "Oh."),
-    "calls that are announced and not made": ([[Finish("tool-calls")], ["Oh."]], "", "Oh."),
-    "thoughts, cut": ([[Reasoning("Hm"), Finish("length")]], "", ""),
     **{
         f"the reason {reason!r}": ([["So", Finish(reason)]], "", "So")
         for reason in ("length", "content_filter", "tool_calls", "error", "", "\0", "x" * 5000)
-    },
-    **{
-        f"nothing, with the reason {reason!r}": ([[Finish(reason)]], "", "")
-        for reason in ("length", "content-filter")
-    },
-    **{
-        f"nothing, with the reason {reason!r}": ([[Finish(reason)], ["Oh."]], "", "Oh.")
-        for reason in ("content_filter", "function_call", "stop")
     },
     "an answer of 3 MB": ([["long " * 600_000]], "", "long " * 600_000),
 }
@@ -72,6 +60,49 @@ async def test_whatever_a_model_sends(path: Path, case: str) -> None:
         assert all(part["state"] in ("output-available", "output-error") for part in parts)
         assert words in (parts[0].get("errorText") or "" if parts else "")
         assert (await texts(api, thread))[-1].endswith(answer)
+        await goes_on(api, thread)
+
+
+# A step without text, call, file or refusal -> words of the error when no attempt brings more
+SILENT: dict[str, tuple[list[Any], str]] = {
+    "nothing": ([], "gave no answer"),
+    "nothing but thoughts": ([Reasoning("Hm.")], "gave no answer"),
+    "nothing but space": ([" \n "], "gave no answer"),
+    "calls that are announced and not made": ([Finish("tool-calls")], "there is no call in it"),
+    **{
+        f"nothing, with the reason {reason!r}": ([Finish(reason)], repr(reason))
+        for reason in ("content_filter", "function_call", "stop")
+    },
+}
+
+
+@pytest.mark.parametrize("case", SILENT)
+async def test_a_silent_model_is_asked_again_until_the_thread_fails(path: Path, case: str) -> None:
+    silence, words = SILENT[case]
+    model = ScriptedModel([silence, ["Oh."], *[silence] * AT_ONCE.max_attempts, ["Yes."]])
+    async with agent_on(path, model) as api:
+        thread = await finished(api, await api.create_thread("Hi"))
+        assert (thread.status, thread.error) == ("completed", None)
+        assert (await api.list_messages(thread.id))[-1].parts == [
+            {"type": "step-start"},
+            {"type": "text", "text": "Oh.", "state": "done"},
+        ]
+        await api.send_message(thread.id, "Well?")
+        failed = await finished(api, thread)
+        assert (failed.status, failed.error_kind) == ("failed", "truncated")
+        assert words in (failed.error or "")
+        assert len(model.requests) == 2 + AT_ONCE.max_attempts
+        await goes_on(api, thread)
+
+
+@pytest.mark.parametrize("reason", ["length", "content-filter"])
+@pytest.mark.parametrize("turn", [[], [Reasoning("Hm")]], ids=["nothing", "thoughts"])
+async def test_an_answer_cut_before_its_first_word_says_so(path: Path, turn: list[Any], reason: str) -> None:
+    async with agent_on(path, [[*turn, Finish(reason)], ["Yes."]]) as api:
+        thread = await finished(api, await api.create_thread("Hi"))
+        assert (thread.status, thread.error) == ("completed", None)
+        cut = (await api.list_messages(thread.id))[-1].parts[-1]
+        assert cut == {"type": "data-finish", "data": {"reason": reason}}
         await goes_on(api, thread)
 
 
