@@ -19,7 +19,7 @@ from agent_core.messages import Chunk
 NO_RESULT = "The provider told no result of this call."
 _UNNAMED = "provider_tool"
 _ANTHROPIC = "srvtoolu_"
-"""What the ids of Anthropic's own calls begin with, also where litellm hands them on as calls like any other."""
+"""Prefix of the ids of Anthropic's own calls, also where litellm hands them on as calls like any other."""
 
 
 def checked_provider_tools(

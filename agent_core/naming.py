@@ -15,7 +15,7 @@ WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """A name that every provider takes, but for the few that want a letter first."""
 
 _MARK = re.compile(r"<\|[^<>|]*(?:\|>)?|\|>|</?\w[^<>]*>|\[/?[A-Z_]+\]")
-"""What chat templates put around a name: <|channel|>, <tool_call>, [TOOL_CALLS]."""
+"""Marks that chat templates put around a name: <|channel|>, <tool_call>, [TOOL_CALLS]."""
 
 _FUNCTION_TAG = re.compile(r"<function=([^<>]*)>")
 _RECIPIENT = re.compile(r"^.*\bto=")

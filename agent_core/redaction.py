@@ -19,7 +19,7 @@ from typing import Final, cast
 from urllib.parse import quote
 
 HIDDEN: Final = "[hidden]"
-"""What is read in the place of a secret."""
+"""Text shown in place of a secret."""
 
 _MIXED = r"(?=[a-z-]{0,60}[A-Z0-9*])"  # not lower-case words alone, as in hf_transformers
 

@@ -1,4 +1,4 @@
-"""What a step carries for the model that wrote it: signatures, and reasoning that must come back.
+"""Keep what a step carries for the model that wrote it: signatures, and reasoning that must come back.
 
 Providers refuse a step with tool calls that comes back without the reasoning that led to it: Anthropic's
 signed `thinking`, DeepSeek's `reasoning_content`, OpenRouter's `reasoning_details`, Gemini's

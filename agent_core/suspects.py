@@ -18,7 +18,7 @@ MAX_PROBATION: Final = 60.0
 
 
 class Suspicion(NamedTuple):
-    """What is held against one step or tool call.
+    """Suspicion against one step or tool call.
 
     company: how many suspects may run at once in a process that runs this one, itself included.
     crashes: deaths with which it was charged, because it was the only suspect that ran.
@@ -73,7 +73,7 @@ def _half(count: int) -> int:
 
 
 class Admission:
-    """Which suspects a worker may begin.
+    """Decide which suspects a worker may begin.
 
     Args:
         max_crashes: with so many charges it is sealed, not run, so it waits for nobody.

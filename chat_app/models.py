@@ -163,7 +163,7 @@ def _by_key(settings: Settings, environ: Mapping[str, str]) -> Iterator[ModelCho
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """What the server at OPENAI_BASE_URL said when it was asked for its models."""
+    """Reply of the server at OPENAI_BASE_URL when it was asked for its models."""
 
     url: str
     names: tuple[str, ...] = ()

@@ -104,7 +104,7 @@ class HostedCall:
 
 @dataclass(frozen=True, slots=True)
 class HostedResult:
-    """What came of a `HostedCall`.
+    """Outcome of a `HostedCall`.
 
     Attributes:
         id: of the call.
@@ -129,7 +129,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one request used, in tokens; `cost` in US dollars, None where no price is known.
+    """Usage of one request, in tokens; `cost` in US dollars, None where no price is known.
 
     `cached_tokens` were read from the provider's cache, `cache_write_tokens` written to it; both are
     part of `input_tokens`.

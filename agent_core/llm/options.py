@@ -227,7 +227,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("on_finish", "on_end", "on_complete"), "on_turn_complete"),
     **dict.fromkeys(("functions", "toolset"), "tools"),
 }
-"""What other libraries call an agent's parameters."""
+"""Names that other libraries give to an agent's parameters."""
 
 _ALL = STANDARD | LITELLM | PROVIDERS
 

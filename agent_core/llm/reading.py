@@ -32,7 +32,7 @@ _ABOUT = ("id", "model", "system_fingerprint", "service_tier", "provider")
 """Keys of a chunk that say something of the answer as a whole."""
 
 _FIELDS = ("reasoning_content", "reasoning")
-"""Where a delta has what the model thinks: DeepSeek, Moonshot, xAI; OpenRouter, Groq, Cerebras, vLLM."""
+"""Fields of a delta that hold reasoning: DeepSeek, Moonshot, xAI; OpenRouter, Groq, Cerebras, vLLM."""
 
 
 class JsonReader:

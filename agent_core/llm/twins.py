@@ -16,7 +16,7 @@ from typing import Any
 Provider = dict[str, Any]
 
 _SIGNED = "provider_specific_fields"
-"""Where litellm looks for a call's thought signature."""
+"""Field in which litellm looks for a call's thought signature."""
 
 
 def split_twins(messages: Sequence[Provider]) -> list[Provider]:

@@ -20,13 +20,13 @@ from agent_core.naming import find_tool, wire_name
 Provider = dict[str, Any]
 
 BEGINNING = "(The conversation begins here.)"
-"""What a person says where the history has nobody's words before the model's."""
+"""Stand-in for a person's message where a history begins with the model's."""
 
 CONTINUE = "Continue."
-"""What a person says where the history ends with the model's own words."""
+"""Stand-in for a person's message where a history ends with the model's."""
 
 INTERRUPTED = "(The turn ended here.)"
-"""What the model says between an outcome and a person's message, for providers that want it to."""
+"""Stand-in for the model's message between an outcome and a person's, for providers that require one."""
 
 _FIELDS: dict[str, set[str]] = {
     "assistant": {"role", "content", "tool_calls", "name"},

@@ -28,7 +28,7 @@ from agent_core.store.threads import Standing, lock
 from agent_core.store.tx import Tx
 
 ROOT = ""
-"""What the first message of a thread comes after."""
+"""Parent of the first message of a thread."""
 _SHOWN = 0
 _END = 2_000_000_000  # behind every position
 

@@ -77,7 +77,7 @@ class ClaimedCall:
 
     @property
     def crashes(self) -> int:
-        """How many processes have died while this call was the only suspect in them."""
+        """Number of processes that died while this call was the only suspect in them."""
         return self.suspicion.crashes if self.suspicion is not None else 0
 
 

@@ -1,4 +1,4 @@
-"""Where the messages of a client stand: found by their ids, and by their words once they were edited.
+"""Locate the messages of a client: by their ids, and by their words once they were edited.
 
 An edited message has an id of its own, but a client that edits goes on with the id that it knows. So an
 id names a place in the tree, and the words tell which of the messages at that place is meant.

@@ -55,7 +55,7 @@ class Claim:
 
     @property
     def crashes(self) -> int:
-        """How many processes have died while this step was the only suspect in them."""
+        """Number of processes that died while this step was the only suspect in them."""
         return self.suspicion.crashes if self.suspicion is not None else 0
 
 

@@ -19,7 +19,7 @@ MAX_PICTURE_BYTES = 5_000_000
 """The largest picture of an outcome that is kept; providers take none that is larger."""
 
 MAX_PICTURES = 8
-"""How many pictures of one outcome are kept."""
+"""Maximum number of pictures kept of one outcome."""
 
 _MOST = f"At most {MAX_PICTURES} pictures of {MAX_PICTURE_BYTES:,} bytes are kept."
 

@@ -29,7 +29,7 @@ except ImportError:  # Windows
 
 SOURCES = ("chat_app", "agent_core", "assets", "reflex.lock", "rxconfig.py", "requirements.txt")
 ANY_PATH = "/__base__"
-"""What stands in the built pages for the path below which they will be served."""
+"""Placeholder in the built pages for the path below which they will be served."""
 LOG_LINES = 40
 KEPT_SECONDS = 7 * 24 * 3600
 """How long the scripts of earlier builds are served: a tab that is still open asks for those of its own."""

@@ -24,7 +24,7 @@ OWN = """
     return own;
   }"""
 CONNECTS = "  io(endpoint.href, {"
-"""Where it opens the socket. Socket.IO takes the path of this address for the namespace, which is the server's."""
+"""Line of Reflex's script that opens the socket. Socket.IO takes the path of this address for the namespace, which is the server's."""
 NAMED = "  io(endpoint.origin + new URL(EVENTURL).pathname, {"
 
 

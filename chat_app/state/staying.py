@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 PERIOD = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
 PATIENCE = 5.0  # seconds for one tab: whose state is in use is not let go
 NO_KEY = "chat:none"
-"""What nothing is kept under in a browser; see `_load_anew`."""
+"""Storage key that no browser has a value for; see `_load_anew`."""
 
 
 class Staying:

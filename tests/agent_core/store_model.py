@@ -52,7 +52,7 @@ class Model:
             del self.wakes[key]
 
     def due(self) -> list[str]:
-        """What is free and may be taken; suspects are admitted one by one."""
+        """Return the wake-ups that may be taken; suspects are admitted one by one."""
         free = [(key, wake) for key, wake in self.wakes.items() if wake.worker is None]
         return [key for key, wake in free if wake.due <= self.now and wake.held is None]
 

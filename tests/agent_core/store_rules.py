@@ -143,7 +143,7 @@ class StoreMachine(BranchRules):
         self.admit(who)
 
     def expire_leases(self, who: str) -> None:
-        """Who has slept through its leases is taken for dead elsewhere; its own it only extends."""
+        """Sleep through the leases: others take the worker for dead, and it only extends its own."""
         late = self.model.late()
         assert late == set(self.reads.expired(self.model.now))
         for gone in sorted(late - {who}):

@@ -113,7 +113,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("case", ODD)
-async def test_what_is_no_event_fails_with_what_an_adapter_must_yield(case: str):
+async def test_an_unknown_event_fails_with_what_an_adapter_must_yield(case: str):
     adapter, sentence = ODD[case]
     error = await fail(adapter)
     assert f"ModelAdapter 'parrot' {sentence}" in str(error)
@@ -219,7 +219,7 @@ async def test_an_error_of_the_network_may_be_tried_again(error: Exception):
 
 
 class VendorError(Exception):
-    """What somebody's SDK raises for whatever happens."""
+    """Error that somebody's SDK raises for whatever happens."""
 
 
 @pytest.mark.parametrize(
@@ -308,6 +308,6 @@ async def test_an_adapter_that_loses_its_connection_is_asked_again_by_the_policy
     assert (thread.status, adapter.asked) == ("completed", 3)
 
 
-async def test_what_a_failed_adapter_used_is_not_forgotten():
+async def test_usage_of_a_failed_adapter_is_not_forgotten():
     error = await fail(yielding(Usage(5, 2, 7), ConnectionError()))
     assert error.usage == Usage(5, 2, 7)

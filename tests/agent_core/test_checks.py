@@ -261,7 +261,7 @@ async def test_a_denied_caller_hears_of_that_before_arguments_are_checked():
 
 
 def test_every_argument_of_the_api_is_checked():
-    """What takes anything is named here, so that an annotation nobody can read is not passed over in silence."""
+    """Name every parameter that takes anything, so that an annotation nobody can read is not passed over in silence."""
     open_ended = {
         (name, parameter)
         for name, method in inspect.getmembers(PublicAgentApi, inspect.isfunction)

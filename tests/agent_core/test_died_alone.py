@@ -29,7 +29,7 @@ MINUTE = 60.0
 
 
 async def outcome(api: AgentApi, found: dict[str, Thread]) -> dict[str, str]:
-    """How each thread ended: its status, or that it is sealed, or that its tool is."""
+    """Return how each thread ended: its status, or that it is sealed, or that its tool is."""
     ends: dict[str, str] = {}
     for name, thread in found.items():
         ends[name] = "sealed" if thread.error_kind == "PoisonedStepError" else thread.status
@@ -67,13 +67,13 @@ async def check(path: Path, prompts: dict[str, str], workers: int, innocent: str
 
 
 @pytest.mark.timeout(180)
-async def test_one_poison_among_thirty_is_sealed(path: Path) -> None:
+async def test_poison_among_thirty_steps_is_sealed(path: Path) -> None:
     await check(path, mixed("say 0.2", "die 0"), 1, "completed", "sealed")
 
 
 @pytest.mark.postgresql  # the other one is no different for it
 @pytest.mark.timeout(180)
-async def test_one_lethal_tool_among_thirty_is_sealed(path: Path) -> None:
+async def test_lethal_tool_among_thirty_is_sealed(path: Path) -> None:
     await check(path, mixed("call 0.2", "call-die 0"), 1, "completed", "tool sealed, completed")
 
 
@@ -139,7 +139,7 @@ async def test_kills_from_outside_seal_nothing(path: Path) -> None:
 
 @pytest.mark.sqlite  # as above
 @pytest.mark.timeout(180)
-async def test_one_turn_under_kills_in_quick_succession_is_not_sealed(path: Path) -> None:
+async def test_turn_under_kills_in_quick_succession_is_not_sealed(path: Path) -> None:
     """It is alone each time; what it dies of is not its own."""
     colony = Colony(url(prepare(path)))
     assert await under_kills(colony, {"t": "say 2"}, 6, (0.1, 0.5)) == {"completed"}

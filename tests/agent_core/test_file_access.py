@@ -35,7 +35,7 @@ async def idle(api: AgentApi, thread: Thread, ctx: CallContext) -> Thread:
 
 
 class Doors:
-    """Who may read which thread, besides its owner."""
+    """Grants by thread: who may read it besides its owner."""
 
     def __init__(self) -> None:
         self.open: set[tuple[str, str]] = set()
@@ -138,7 +138,7 @@ async def test_another_persons_file_cannot_be_attached_by_its_hash(path: Path, g
                 assert await api.read_file(holder, str(attachment_id(part["url"])), ctx=BOB) is None
 
 
-async def test_who_may_read_a_thread_may_attach_its_files_until_it_is_taken_back(path: Path) -> None:
+async def test_a_reader_of_a_thread_may_attach_its_files_until_access_is_revoked(path: Path) -> None:
     clock = FakeClock()
     async with Runtime(url(prepare(path)), clock=clock) as runtime:
         doors = Doors()
@@ -221,7 +221,7 @@ async def test_a_name_cannot_pretend_to_be_another_holder(path: Path) -> None:
                 await api.create_thread([hers], ctx=CallContext(name))
 
 
-async def test_what_was_never_sent_is_forgotten_whoever_has_sent_it(path: Path) -> None:
+async def test_an_unsent_file_is_forgotten_though_another_person_sent_the_same(path: Path) -> None:
     clock = FakeClock()
     async with agent_on(path, [], runtime={"clock": clock}) as api:
         await api.add_file(PNG, media_type="image/png", ctx=ANN)

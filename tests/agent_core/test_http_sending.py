@@ -1,4 +1,4 @@
-"""Where the end of a client's list belongs: edits by old ids, cut lists, answers passed over, requests sent twice."""
+"""Place the end of a client's list: edits by old ids, cut lists, answers passed over, requests sent twice."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ async def test_an_unknown_message_before_the_last_is_refused(path: Path, before:
 
 
 @pytest.mark.sqlite  # the same statements as in the others
-async def test_what_only_the_page_shows_is_no_matter(path: Path) -> None:
+async def test_messages_that_only_the_page_shows_do_not_matter(path: Path) -> None:
     greeting = {"id": "g", "role": "assistant", "parts": [{"type": "text", "text": "Hello!"}]}
     prompt = {"id": "s", "role": "system", "parts": [{"type": "text", "text": "Be kind."}]}
     empty = {"id": "e", "role": "assistant", "parts": [{"type": "step-start"}]}

@@ -1,4 +1,4 @@
-"""What the log says of steps, retries, takeovers and tools: each found by the id of its thread."""
+"""Log lines of steps, retries, takeovers and tools are found by the id of their thread."""
 
 from __future__ import annotations
 

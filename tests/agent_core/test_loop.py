@@ -126,7 +126,7 @@ async def test_nothing_is_yielded_before_the_first_token():
 
 
 @pytest.mark.parametrize("turn", [["Hi"], [Finish("length")]])
-async def test_what_opens_a_step_stands_behind_its_start(turn: list[Any]):
+async def test_opening_chunks_follow_the_start_of_their_step(turn: list[Any]):
     note = {"type": "data-context", "data": {"kept": 1}}
     out = [item async for item in model_step(ScriptedModel([turn]), REQUEST, opening=[note])]
     result = out[-1]

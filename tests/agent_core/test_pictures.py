@@ -73,7 +73,7 @@ def test_other_results_stay_as_they_are(result: Any):
     ],
     ids=["broken", "empty", "svg", "html", "large", "huge"],
 )
-def test_what_is_no_picture_or_too_large_is_left_out_in_words(block: dict[str, Any]):
+def test_a_block_that_is_no_picture_or_too_large_is_left_out_in_words(block: dict[str, Any]):
     taken = take_pictures([block])
     assert taken.pictures == []
     assert taken.result[0]["leftOut"]

@@ -159,7 +159,7 @@ async def test_model_that_sees_nothing_goes_on_with_a_thread_of_pictures(path: P
         (ModelError("There is no such model.", kind="invalid_request", status=404), False),
     ],
 )
-async def test_what_is_laid_to_the_file_and_what_is_not(
+async def test_only_an_error_about_the_file_leaves_it_out(
     path: Path, error: ModelError, left_out: bool
 ) -> None:
     failing = True

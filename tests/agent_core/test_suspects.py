@@ -20,7 +20,7 @@ def ran(*work: tuple[int | None, int]) -> list[Ran]:
 
 
 def held(*work: tuple[int | None, int]) -> list[tuple[int, int]]:
-    """What is held against each of those that died together, as (company, crashes)."""
+    """Return the suspicion against each of those that died together, as (company, crashes)."""
     return [(one.company, one.crashes) for one in judged(ran(*work), "w").values()]
 
 
@@ -72,7 +72,7 @@ def test_room_is_kept_by_kind() -> None:
     assert ADMISSION.of([], waiting, {"tool": 1, "step": 2}, 0) == ["step:0", "step:1", "tool:0:c"]
 
 
-def test_who_is_to_be_sealed_waits_for_nobody() -> None:
+def test_a_suspect_that_is_to_be_sealed_waits_for_nobody() -> None:
     sealed = [suspect("step:s", 1, MAX_CRASHES)]
     assert ADMISSION.of([suspect("step:x", 1)], sealed, ROOM, 0) == ["step:s"]
     assert ADMISSION.of(sealed, [suspect("step:x", 1)], ROOM, 0) == ["step:x"]
@@ -235,7 +235,7 @@ def test_innocents_complete_and_poisons_are_sealed(
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 31, 60, 200])
 @pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
-def test_one_poison_is_found_in_a_logarithm_of_deaths(count: int, place: float) -> None:
+def test_a_poison_is_found_in_a_logarithm_of_deaths(count: int, place: float) -> None:
     guilty = round((count - 1) * place)
     work = [Work(f"step:{n:03}", 2, n == guilty) for n in range(count)]
     fleet = Fleet(1, work)

@@ -81,7 +81,7 @@ def lost(go: asyncio.Event, *said: Any) -> Any:
     yield BUSY
 
 
-async def test_what_a_lost_attempt_said_is_taken_back(path: Path) -> None:
+async def test_words_of_a_lost_attempt_are_taken_back(path: Path) -> None:
     go, use = asyncio.Event(), ToolUse("look", id="l")
     turns = [lost(go, Reasoning("Hm"), "Fir", "st", use), [use], lost(go, "Se"), ["Second."]]
     async with serving(path, turns, tools=[look]) as (client, api):

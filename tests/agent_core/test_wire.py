@@ -167,7 +167,7 @@ def test_fields_of_other_providers_are_not_sent():
         assert message["tool_calls"][0].keys() - {"id", "type", "function"} <= rules.owned_of_call, family
 
 
-def test_what_another_models_step_misses_is_filled_in():
+def test_fields_that_another_models_step_lacks_are_filled_in():
     history = [HI, asked("f", "f"), *map(outcome, ("call_0", "call_1")), HI]
     thinking = rules_for("deepseek", "deepseek-reasoner")
     assert fit(history, ["f"], thinking)[1]["reasoning_content"] == " "

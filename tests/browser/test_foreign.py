@@ -1,4 +1,4 @@
-"""What a foreign page makes a browser send is refused by the real server, whichever way it comes in."""
+"""Requests that a foreign page makes a browser send are refused by the real server on every way in."""
 
 from __future__ import annotations
 

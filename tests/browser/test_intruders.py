@@ -117,7 +117,7 @@ def stored(server: Server) -> dict[str, list[Any]]:
 
 
 def test_the_same_attack_from_the_own_page_succeeds(server: Server, page: Page) -> None:
-    """What the other tests refuse is refused for who asks, not for what is asked."""
+    """Show that the other tests' requests are refused for who asks, not for what is asked."""
     page.goto(f"{server.url}/no/such/page")
     done = page.evaluate(ATTACK, server.url)
     assert done == {

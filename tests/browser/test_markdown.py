@@ -81,11 +81,11 @@ The [recipe][r] is old.[^1] H<sub>2</sub>O <kbd>Ctrl</kbd> <b>open <script>windo
 [^1]: Grandmother's.
 """
 SHOWN = "element => element.innerHTML"
-"""What stands in an element, which is the same whether it was seen to grow or read as a whole."""
+"""Content of an element, which is the same whether it was seen to grow or read as a whole."""
 
 
 @in_production
-def test_what_is_live_equals_what_is_reloaded(provider: Provider, open_tab: OpenTab) -> None:
+def test_a_live_answer_equals_the_reloaded_one(provider: Provider, open_tab: OpenTab) -> None:
     text = KINDS + "\n" + "".join(f"Paragraph {n} of a **long** answer, with `code`.\n\n" for n in range(60))
     provider.answer("Kinds", [text[at : at + 11] for at in range(0, len(text), 11)])
     tab = open_tab()
@@ -122,7 +122,7 @@ def test_a_definition_changes_what_stands_before_it_at_once(
 
 
 @in_production
-def test_what_is_selected_stays_selected_to_the_end_of_the_turn_and_after(
+def test_a_selection_survives_the_rest_of_the_turn_and_its_end(
     provider: Provider, open_tab: OpenTab, gate: threading.Event
 ) -> None:
     provider.answer("Select", ["Read *this* first.\n\nAnd then ", gate, "the rest.\n\n- more\n- and more\n"])

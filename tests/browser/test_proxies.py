@@ -36,7 +36,7 @@ def browser(chromium_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def nginx_path() -> str:
-    """Where nginx is; in CI it must be there."""
+    """Return the path of nginx; in CI it must be there."""
     path = nginx.find()
     if path is None and os.environ.get("CI"):
         pytest.fail(nginx.MISSING)

@@ -135,7 +135,7 @@ class Colony:
 
     @property
     def plan(self) -> Colony:
-        """What a child is told."""
+        """Settings of a child."""
         return Colony(self.url, self.workers, self.engine, self.settings)
 
     async def _keep(self) -> None:

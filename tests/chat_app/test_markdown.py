@@ -221,7 +221,7 @@ def test_links_and_footnotes_are_those_of_their_definitions(scripts: Scripts) ->
     assert html.index('id="m-note-1"') < html.index(">one") < html.index('id="m-note-2"') < html.index(">two")
 
 
-def test_what_is_open_is_closed_for_the_eye_while_more_is_to_come(scripts: Scripts) -> None:
+def test_open_marks_are_drawn_closed_while_more_is_to_come(scripts: Scripts) -> None:
     script = "print(TEXTS.map((text) => page.plain(page.shownAfter([text]))));"
     shown = {
         "H<sub>2": "<p>H<sub>2</sub></p>",

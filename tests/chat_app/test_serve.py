@@ -164,7 +164,7 @@ def read(folder: Path, name: str) -> str:
     return file.read_text()
 
 
-def test_one_build_is_placed_below_any_path(sources: Path) -> None:
+def test_a_build_is_placed_below_any_path(sources: Path) -> None:
     at_root, below = pages.place(""), pages.place("/agents/chat")
     assert read(at_root, "assets/page-1.js") == 'import("/assets/same-1.js")'
     assert read(below, "assets/page-1.js") == 'import("/agents/chat/assets/same-1.js")'
@@ -200,7 +200,7 @@ def test_content_policy_names_the_scripts_in_the_pages_and_no_others(sources: Pa
     assert "unsafe-eval" not in policy
 
 
-def test_one_process_at_a_time_looks_after_the_pages(sources: Path) -> None:
+def test_pages_are_built_by_one_process_at_a_time(sources: Path) -> None:
     program = "from chat_app.serve import frontend\nwith frontend.alone(): print('in', flush=True)"
     with frontend.alone():
         environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""What a step brought that its provider must see again comes back to it, and is shown to nobody."""
+"""Signatures and reasoning return to the provider that sent them, and are shown to nobody."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ async def test_signatures_survive_what_a_context_policy_leaves_out(name: str, tm
 
 
 @signing
-async def test_what_another_model_wrote_is_not_sent_to_this_one(name: str, tmp_path: Path) -> None:
+async def test_marks_of_another_model_are_not_sent_to_this_one(name: str, tmp_path: Path) -> None:
     dialect = DIALECTS[name]
     path = f"sqlite:///{tmp_path}/a.db"
     async with serving(dialect, STEP, ["Noon."], ["Yes."]) as server:

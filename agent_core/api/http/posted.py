@@ -1,4 +1,4 @@
-"""What the AI SDK's clients post: their list of messages, and what has to be done with its end."""
+"""Read what the AI SDK's clients post: their list of messages, and what has to be done with its end."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def has_content(message: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person, or the page for them, has answered to one tool call.
+    """Answer of a person, or of the page for them, to one tool call.
 
     Attributes:
         call_id: the call.

@@ -29,7 +29,7 @@ _TRY_AGAIN = (ThreadStatus.FAILED, ThreadStatus.STOPPED)
 
 
 class Sending:
-    """What one request wants to be answered.
+    """Answer that one request asks for.
 
     Args:
         api: the API.

@@ -1,4 +1,4 @@
-"""What is held against work that ran in a process that died, in its wake-up."""
+"""Record in a wake-up how often its work ran in a process that died."""
 
 import sqlalchemy as sa
 from alembic import op

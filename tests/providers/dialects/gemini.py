@@ -24,7 +24,7 @@ COUNTED = {
     "cachedContentTokenCount": 400,
 }
 SKIP = "skip_thought_signature_validator"
-"""What Google takes in place of a signature, for calls that another model made."""
+"""Value that Google accepts in place of a signature, for calls that another model made."""
 
 
 class Gemini(Dialect):

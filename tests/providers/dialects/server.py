@@ -30,7 +30,7 @@ class DialectServer(Provider):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What an agent or a `LitellmModel` is given to reach it."""
+        """Options of an agent or a `LitellmModel` that reach it."""
         base = self.url.removesuffix("/v1") + self.dialect.below
         return {"api_base": base, "api_key": "k" * 12, "timeout": 10}
 
