@@ -39,6 +39,8 @@ from agent_core.llm.thinking import Thinking
 from agent_core.messages import Chunk, Part
 from agent_core.signatures import METADATA, signed_by
 
+_WITHOUT_WIDTH = " \n\u200b\u200c\u200d\u2060\ufeff"
+
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
@@ -182,7 +184,8 @@ class _Step:
         if isinstance(event, ReasoningDelta):
             return self._write("reasoning", event.text) + self._sign("reasoning", event)
         if isinstance(event, ToolCallDelta):
-            return self._settle_text() + self._call(event)
+            pieces = self._assembly.divide(event)
+            return self._settle_text() + [chunk for piece in pieces for chunk in self._call(piece)]
         if isinstance(event, HostedCall | HostedResult):
             return self._settle_text() + self._host(event)
         if isinstance(event, Source):
@@ -265,7 +268,7 @@ class _Step:
         return chunks
 
     def _speak(self, kind: str, text: str) -> list[Chunk]:
-        self._spoken = self._spoken or (kind == "text" and not text.isspace() and text != "")
+        self._spoken = self._spoken or (kind == "text" and not _is_blank(text))
         return self._write(kind, text)
 
     def _write(self, kind: str, text: str) -> list[Chunk]:
@@ -362,6 +365,11 @@ class _Step:
         self._requests.append(ToolRequest(id, call.name, text, len(self._requests)))
         head = {"type": "tool-input-available", "toolCallId": id, "toolName": call.name, "input": value}
         return self._note([head | self._signed(call.metadata)])
+
+
+def _is_blank(text: str) -> bool:
+    """Tell whether a text shows nothing: blank space, and characters without a width."""
+    return not text.strip(_WITHOUT_WIDTH).strip()
 
 
 def _read_arguments(raw: str) -> tuple[str, Any]:

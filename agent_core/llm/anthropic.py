@@ -19,6 +19,7 @@ from agent_core.llm.base import (
     TextDelta,
     ToolCallDelta,
 )
+from agent_core.llm.content import Kind, deltas_of, pieces_of
 
 Json = dict[str, Any]
 
@@ -101,7 +102,7 @@ class AnthropicReader:
         self._blocks[index] = dict(block)
         kind = block.get("type")
         if kind == "text":
-            return [*_text(block.get("text")), *_cited(block.get("citations"))]
+            return [*deltas_of(block.get("text")), *_cited(block.get("citations"))]
         if kind == "thinking":
             return self._think(block.get("thinking"))
         if kind == "redacted_thinking":
@@ -119,7 +120,7 @@ class AnthropicReader:
         block = self._blocks.setdefault(index, {})
         kind = delta.get("type")
         if kind == "text_delta":
-            return _text(delta.get("text"))
+            return deltas_of(delta.get("text"))
         if kind == "thinking_delta":
             return self._think(delta.get("thinking"))
         if kind == "signature_delta":
@@ -166,10 +167,9 @@ class AnthropicReader:
         return []
 
     def _think(self, text: object) -> list[ModelEvent]:
-        if not isinstance(text, str) or not text:
-            return []
-        self._thought += text
-        return [ReasoningDelta(text)]
+        pieces = pieces_of(text, Kind.REASONING)
+        self._thought += "".join(piece for _, piece in pieces)
+        return [ReasoningDelta(piece) for _, piece in pieces]
 
 
 def _json(value: object) -> Json:
@@ -179,10 +179,6 @@ def _json(value: object) -> Json:
 def _number(event: Json) -> int:
     index = event.get("index")
     return index if isinstance(index, int) else 0
-
-
-def _text(text: object) -> list[ModelEvent]:
-    return [TextDelta(text)] if isinstance(text, str) and text else []
 
 
 def _cited(citations: object) -> list[ModelEvent]:

@@ -10,9 +10,15 @@ call before has its whole arguments, or another id or name.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from agent_core.llm.base import ToolCallDelta, merge_metadata
+
+_GLUED = re.compile(r"\}\s*\{")
+_WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
+_NUMBER_BREAKS_OFF = re.compile(r"\.|[eE][+-]?")
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +70,21 @@ class Assembly:
     def __init__(self) -> None:
         self.calls: list[Call] = []
 
+    def divide(self, delta: ToolCallDelta) -> list[ToolCallDelta]:
+        """Return a fragment in which one call ends and the next begins as a fragment of each."""
+        if not _GLUED.search(delta.arguments):
+            return [delta]
+        owner = self._owner(delta)
+        before = owner.text if owner else ""
+        name, id = (delta.name or owner.name, delta.id or owner.given_id) if owner else (delta.name, delta.id)
+        ends = [end - len(before) for end in _ends_of_objects(before + delta.arguments)]
+        places = [0, *(end for end in ends if end > 0), len(delta.arguments)]
+        pieces = [delta.arguments[start:end] for start, end in pairwise(places)]
+        later = [
+            replace(delta, name=name, id=id, arguments=piece, metadata=None) for piece in pieces[1:] if piece
+        ]
+        return [replace(delta, arguments=pieces[0]), *later]
+
     def take(self, delta: ToolCallDelta) -> Call:
         """Give a fragment to its call, which may begin with it, and return that call."""
         found = self._owner(delta)
@@ -76,6 +97,8 @@ class Assembly:
             self.calls.append(found)
         elif _repeats(found, delta):
             return found
+        elif _fills(found, delta):
+            found.arguments.clear()
         found.add(delta)
         return found
 
@@ -101,7 +124,7 @@ def _belongs(call: Call, delta: ToolCallDelta) -> bool:
         # A name alone after whole arguments begins the next call, unless its id is this one's.
         return not (delta.name and call.is_whole and not (delta.id and delta.id == call.given_id))
     begins = bool(delta.name) or delta.arguments.lstrip().startswith("{")
-    return not (begins and call.is_whole)
+    return _fills(call, delta) or not (begins and call.is_whole)
 
 
 def _goes_on(call: Call, delta: ToolCallDelta) -> bool:
@@ -114,6 +137,8 @@ def _goes_on(call: Call, delta: ToolCallDelta) -> bool:
         return False
     if not delta.arguments or call.is_whole:
         return False
+    if delta.arguments.strip() == call.text.strip():
+        return False  # two calls that begin alike
     if call.text.strip():
         return _is_prefix(call.text + delta.arguments)
     return not _is_json(delta.arguments)
@@ -133,13 +158,37 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def _fills(call: Call, delta: ToolCallDelta) -> bool:
+    """Tell whether a fragment has the arguments for which an empty object held the place."""
+    return not delta.name and call.text.strip() == "{}" and delta.arguments.lstrip().startswith("{")
+
+
+def _ends_of_objects(text: str) -> list[int]:
+    """Return where the objects end that stand one after the other in a text, but for the last."""
+    ends: list[int] = []
+    place = len(text) - len(text.lstrip())
+    decoder = json.JSONDecoder(strict=False)
+    while text.startswith("{", place):
+        try:
+            _, end = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            break
+        place = end + len(text[end:]) - len(text[end:].lstrip())
+        if text.startswith("{", place):
+            ends.append(end)
+    return ends
+
+
 def _is_prefix(text: str) -> bool:
-    """Tell whether JSON can go on after a text: its only mistake is that it ends, in a word or an escape."""
+    """Tell whether JSON can go on after a text: its only mistake is that it ends."""
     try:
         json.loads(text, strict=False)
     except json.JSONDecodeError as error:
-        at_end = error.pos >= len(text.rstrip()) - len("\\uD83")
-        return at_end or error.msg.startswith("Unterminated string")
+        rest = text[error.pos :].strip()
+        escape = error.msg.startswith("Invalid \\") and len(rest) <= len("\\uD83")
+        number = _NUMBER_BREAKS_OFF.fullmatch(rest) is not None
+        word = any(word.startswith(rest) for word in _WORDS)
+        return escape or number or word or error.msg.startswith("Unterminated string")
     except RecursionError:
         return False
     return True

@@ -48,7 +48,8 @@ class Body:
         """Yield the values that `piece` completes.
 
         Raises:
-            ValueError: an event is no JSON.
+            ValueError: an event is broken JSON.
+        ModelError: an event is a sentence, or a web page.
         """
         if self._framing is None and self._foreign is None:
             piece = self._start + piece
@@ -99,11 +100,24 @@ class Body:
     def _values(self, texts: list[bytes]) -> Iterator[Any]:
         for text in texts:
             self._found = True
-            if text.startswith(b"[DONE]"):
+            if text.lstrip(_SPACE).startswith(b"[DONE]"):
                 self.done = True
                 return
             if text.strip():
-                yield from _loaded(text)
+                yield from self._loaded(text)
+
+    def _loaded(self, text: bytes) -> Iterator[Any]:
+        """Yield what an event's data says, or raise the error that it reports in words instead of JSON."""
+        try:
+            yield from _loaded(text)
+        except ValueError:
+            start = text.lstrip(_SPACE)
+            words = start.decode("utf-8", "replace")
+            if start.startswith((b"{", b"[{")) or not any(map(str.isalnum, words)):
+                raise
+            if start.startswith(b"<"):
+                raise self.refusal(words) from None
+            raise ModelError(provider_sentence(words), kind="provider_5xx", retryable=True) from None
 
 
 class _Objects:
@@ -135,7 +149,7 @@ class _Objects:
             return None
         value = b"\n".join(self._value).removeprefix(_BOM)
         try:
-            json.loads(value)
+            _json(value)
         except ValueError:
             return None
         self._value = []
@@ -146,22 +160,27 @@ class _Objects:
 def _loaded(text: bytes) -> Iterator[Any]:
     """Yield what an event's data says; a server that forgets the blank lines sends several at once."""
     try:
-        value: Any = json.loads(text.decode())
+        value: Any = _json(text)
     except ValueError:
         lines = [line for line in text.split(b"\n") if line.strip()]
         if len(lines) < 2:
             raise
-        values = [json.loads(line.decode()) for line in lines if not line.startswith(b"[DONE]")]
+        values = [_json(line) for line in lines if not line.startswith(b"[DONE]")]
     else:
         # Google's server answers with an array where no event stream was asked for.
         values = cast("list[Any]", value) if isinstance(value, list) else [value]
     yield from values
 
 
+def _json(text: bytes) -> Any:
+    """Return a JSON value; bytes that are no UTF-8 are replaced, and control characters are let through."""
+    return json.loads(text.decode("utf-8", "replace"), strict=False)
+
+
 def _if_json(text: bytes) -> list[bytes]:
     """Return the data of the last event, if the end of the stream has cut off no more than its blank line."""
     try:
-        json.loads(text)
+        _json(text)
     except ValueError:
         return []
     return [text]

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, cast
 
 from agent_core.errors import ModelError
+from agent_core.llm.base import ModelEvent, ReasoningDelta, TextDelta
 
 
 class Kind(Enum):
@@ -30,6 +31,14 @@ _KINDS = {
 """Types of parts: OpenAI's, Mistral's and Anthropic's names for them."""
 
 _DEPTH = 8
+
+
+def deltas_of(content: object, kind: Kind = Kind.TEXT) -> list[ModelEvent]:
+    """Return the texts in a content as events; see `pieces_of`."""
+    return [
+        ReasoningDelta(text) if kind is Kind.REASONING else TextDelta(text)
+        for kind, text in pieces_of(content, kind)
+    ]
 
 
 def pieces_of(content: object, kind: Kind = Kind.TEXT) -> list[tuple[Kind, str]]:
@@ -70,5 +79,7 @@ def _part(part: Mapping[str, Any], kind: Kind, depth: int) -> list[tuple[Kind, s
         return []
     if _KINDS[name] is Kind.REASONING:
         kind = Kind.REASONING  # a text inside of a thought is a thought
-    key = next((key for key in (name, "text", "thinking", "content", "summary") if part.get(key)), "text")
+    key = next(
+        (key for key in (name, "text", "thinking", "content", "summary", "value") if part.get(key)), "text"
+    )
     return _pieces(part.get(key), kind, depth)

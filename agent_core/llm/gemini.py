@@ -16,6 +16,7 @@ from agent_core.llm.base import (
     TextDelta,
     ToolCallDelta,
 )
+from agent_core.llm.content import Kind, deltas_of
 from agent_core.llm.reading import arguments_text
 
 Json = dict[str, Any]
@@ -78,11 +79,10 @@ class GeminiReader:
             failed = came.get("outcome") not in (None, "OUTCOME_OK")
             words = f"{came.get('outcome')}: {came.get('output') or ''}" if failed else None
             return [HostedResult(f"code_{self._ran}", came, words)]
-        text = part.get("text")
-        words = text if isinstance(text, str) else ""
-        kind = ReasoningDelta if part.get("thought") is True else TextDelta
-        events: list[ModelEvent] = [kind(words)] if words else []
-        return [*events, kind("", signed)] if signed else events
+        thought = part.get("thought") is True
+        events = deltas_of(part.get("text"), Kind.REASONING if thought else Kind.TEXT)
+        sign = ReasoningDelta if thought else TextDelta
+        return [*events, sign("", signed)] if signed else events
 
 
 def _json(value: object) -> Json:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from agent_core.llm.base import ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta
-from agent_core.llm.content import Kind, pieces_of
+from agent_core.llm.base import ModelEvent, ToolCallDelta
+from agent_core.llm.content import Kind, deltas_of
 from agent_core.llm.reading import arguments_text
 
 Json = dict[str, Any]
@@ -29,9 +29,8 @@ class OllamaReader:
         if isinstance(model := value.get("model"), str):
             self.about["model"] = model
         message = _json(value.get("message"))
-        events: list[ModelEvent] = [ReasoningDelta(text) for _, text in pieces_of(message.get("thinking"))]
-        for kind, text in pieces_of(message.get("content")):
-            events.append(ReasoningDelta(text) if kind is Kind.REASONING else TextDelta(text))
+        events: list[ModelEvent] = deltas_of(message.get("thinking"), Kind.REASONING)
+        events += deltas_of(message.get("content"))
         calls = message.get("tool_calls")
         for call in cast("list[Any]", calls) if isinstance(calls, list) else []:
             events += self._call(_json(call))

@@ -20,7 +20,7 @@ from agent_core.llm.base import (
     TextDelta,
     ToolCallDelta,
 )
-from agent_core.llm.content import Kind, pieces_of
+from agent_core.llm.content import deltas_of, pieces_of
 from agent_core.llm.details import Details
 
 Json = dict[str, Any]
@@ -83,9 +83,7 @@ class JsonReader:
 
     def _delta(self, delta: Json) -> list[ModelEvent]:
         thought = self._reasoning(delta)
-        said: list[ModelEvent] = []
-        for kind, text in pieces_of(delta.get("content")):
-            said.append(ReasoningDelta(text) if kind is Kind.REASONING else TextDelta(text))
+        said = deltas_of(delta.get("content"))
         said += [TextDelta(text) for _, text in pieces_of(delta.get("refusal"))]
         calls = delta.get("tool_calls") or ([delta] if delta.get("function_call") else [])
         said += self._calls(calls)
@@ -105,7 +103,8 @@ class JsonReader:
         listed = cast("list[object]", calls) if isinstance(calls, list) else [calls]
         for place, call in enumerate(listed):
             fields = cast(Json, call) if isinstance(call, Mapping) else {}
-            function = fields.get("function") or fields.get("function_call")
+            bare = fields if isinstance(fields.get("name"), str) else None
+            function = fields.get("function") or fields.get("function_call") or bare
             if not isinstance(function, Mapping):
                 continue
             index = _index(fields.get("index"))

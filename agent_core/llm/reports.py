@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ _STATUSES = {
     "insufficient": 402,
     "not_found": 404,
     "notfound": 404,
+    "invalid_token": 401,
+    "api_key": 401,
     "invalid": 400,
     "context_length": 400,
     "failed_precondition": 400,
@@ -45,6 +48,8 @@ class ReportedError(Exception):
         self.status_code = status_code
 
 
+_CODE = re.compile(r"[a-z]+(?:[_-][a-z]+)+")
+_BESIDE = ("error_description", "message", "detail", "msg", "error_message")
 _BARE = ("message", "detail", "msg", "errors", "error_message")
 _ANSWER = ("choices", "candidates", "content", "usage", "delta", "done")
 
@@ -60,8 +65,11 @@ def reported(value: Mapping[str, Any]) -> ReportedError | None:
     if not error:
         return None
     fields: Mapping[str, Any] = cast("Mapping[str, Any]", error) if isinstance(error, Mapping) else {}
-    words = words_of_error(error) or words_of_error(dict(value))
     codes = [fields.get(name) for name in ("code", "status", "status_code", "type")]
+    words = words_of_error(error) or words_of_error(dict(value))
+    if _CODE.fullmatch(words):  # {"error": "invalid_token", "error_description": "words"}
+        codes.append(words)
+        words = next((told for name in _BESIDE if (told := words_of_error(value.get(name)))), words)
     status = _status([*codes, value.get("code"), value.get("status")])
     return ReportedError(words or "The provider reports an error without words.", status)
 

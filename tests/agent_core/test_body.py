@@ -41,6 +41,9 @@ BODIES: dict[str, tuple[bytes, list[Any]]] = {
     "an object a line": (b'{"a": 1}\n{"a": 1}\r\n\n{"a": 1}', [A, A, A]),
     "an array": (b'[{"a": 1}\n,\r\n{"a": 1}]\n', [A, A]),
     "an object after a byte order mark": (b'\xef\xbb\xbf{"a": 1}\n', [A]),
+    "blanks before the data": (b'data:  {"a": 1}\n\ndata: \t[DONE] \n\n', [A]),
+    "bytes that are no UTF-8": (b'data: {"a": "x\xff\xfey\xe4"}\n\n', [{"a": "x\ufffd\ufffdy\ufffd"}]),
+    "control characters": (b'data: {"a": "x\ty\x01"}\n\n', [{"a": "x\ty\x01"}]),
     "nothing": (b"", []),
     "blank": (b"\n\n ", []),
     "comments alone": (b": ping\n\n: ping\n\n", []),
@@ -98,7 +101,7 @@ BROKEN = [
     b'data: {"a"\n\n',
     b'{"a": 1}\n{"a"\n{"a": 1}\n',
     b'{"a": ',
-    b'data: {"a": 1}\n\ndata: nonsense\n\n',
+    b'data: {"a": 1}\n\ndata: [{"a"\n\n',
 ]
 
 
@@ -113,3 +116,22 @@ def test_body_of_lines_notices_a_broken_one_at_the_next() -> None:
     assert list(body.feed(b'{"a": 1}\n{"a"\n')) == [A]
     with pytest.raises(ValueError, match="line"):
         list(body.feed(b'{"a": 1}\n'))
+
+
+@pytest.mark.parametrize(
+    ("raw", "words", "retryable"),
+    [
+        (b'data: {"a": 1}\n\nevent: error\ndata: upstream died\n\n', "upstream died", True),
+        (b"data: [ERROR] out of memory\n\n", "[ERROR] out of memory", True),
+        (
+            b"data: <html><title>Sign in</title></html>\n\n",
+            "does not speak the protocol of a model: Sign in",
+            False,
+        ),
+    ],
+)
+def test_event_in_words_is_an_error_in_these_words(raw: bytes, words: str, retryable: bool) -> None:
+    with pytest.raises(ModelError) as caught:
+        values([raw])
+    assert words in str(caught.value)
+    assert caught.value.retryable is retryable

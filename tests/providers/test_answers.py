@@ -124,6 +124,7 @@ REPORTS: dict[str, tuple[Json, str, bool]] = {
         True,
     ),
     "words": ({"error": "model 'x' not found"}, "provider_5xx", True),
+    "OAuth's": ({"error": "invalid_token", "error_description": "The key is over"}, "auth", False),
     "FastAPI's": ({"detail": "Not Found", "status": 404}, "invalid_request", False),
     "FastAPI's of a field": ({"detail": [{"msg": "Field required"}], "code": 422}, "invalid_request", False),
     "a gateway's": ({"code": 401, "msg": "Bad token", "data": None}, "auth", False),
@@ -208,6 +209,7 @@ def gemini_stream(candidate: Json) -> Stream:
 NONE: list[tuple[str, Stream, str]] = [
     ("openai", openai_stream(finish="tool_calls"), "no call"),
     ("vllm", openai_stream({"content": "  \n"}), "no answer"),
+    ("vllm", openai_stream({"content": "\u200b"}, {"content": " \ufeff"}), "no answer"),
     ("openai", openai_stream({"content": "x"}, finish="network_error"), "network_error"),
     (
         "gemini",
@@ -265,6 +267,10 @@ CONTENTS: dict[str, tuple[list[Any], list[Any]]] = {
         [[{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "Hi"}, None]],
         [("text", "Hi")],
     ),
+    "text with annotations": (
+        [[{"type": "text", "text": {"value": "Hi", "annotations": []}}]],
+        [("text", "Hi")],
+    ),
     "a part without a type": ([[{"text": "Hi"}]], [("text", "Hi")]),
     "empty parts": ([[], [{"type": "text", "text": ""}], [{"type": "text"}], "Hi"], [("text", "Hi")]),
 }
@@ -286,6 +292,42 @@ async def test_content_that_is_no_text_is_an_error_with_a_sentence(name: str, co
         found = await refused(server)
     assert found.kind == "invalid_request"
     assert "neither text nor a list of parts" in str(found)
+
+
+def claude_stream(block: Json, delta: Json) -> Stream:
+    events = [
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+    ]
+    return Stream([event(each, each["type"]) for each in events], end="eof")
+
+
+def streams_of(name: str, content: Any) -> list[tuple[str, Stream]]:
+    """Return answers whose text, and whose thoughts before a text, are some content."""
+    if name == "gemini":
+        parts = [[{"text": content}], [{"text": content, "thought": True}, {"text": "Hi"}]]
+        return [
+            (kind, gemini_stream({"content": {"parts": each}, "finishReason": "STOP"}))
+            for kind, each in zip(("text", "reasoning"), parts, strict=True)
+        ]
+    thinking = claude_stream(
+        {"type": "thinking", "thinking": ""}, {"type": "thinking_delta", "thinking": content}
+    )
+    text = claude_stream({"type": "text", "text": ""}, {"type": "text_delta", "text": content})
+    said = Stream([*thinking.events[:3], *text.events], end="eof")
+    return [("text", text), ("reasoning", said if isinstance(content, list) else thinking)]
+
+
+@pytest.mark.parametrize("name", ["anthropic", "gemini"])
+async def test_texts_of_other_forms_are_read_as_content_is(name: str) -> None:
+    for kind, stream in streams_of(name, [{"type": "text", "text": "Hm"}, {"type": "x"}]):
+        async with serving(DIALECTS[name], stream) as server:
+            assert (kind, "Hm") in said((await step(server)).parts)
+    for _, stream in streams_of(name, 7):
+        async with serving(DIALECTS[name], stream) as server:
+            assert "neither text nor a list of parts" in str(await refused(server))
 
 
 def call(**fields: Any) -> Json:
@@ -317,6 +359,13 @@ ODD: dict[str, list[Json]] = {
     "a fresh id with each piece": [
         call(index=0, id=f"x{n}", function={"name": "clock", "arguments": piece})
         for n, piece in enumerate(['{"n"', ": 1", "}", '{"n": 2}'])
+    ],
+    "no function around them": [
+        {"tool_calls": [{"name": "clock", "arguments": f'{{"n": {n}}}'} for n in (1, 2)]},
+    ],
+    "pieces of both in turns": [
+        call(id=f"x{n % 2}", function={"name": "clock" if n < 2 else None, "arguments": piece})
+        for n, piece in enumerate(['{"n', '{"n', '": 1}', '": 2}'])
     ],
     "nonsense beside them": [
         {"tool_calls": [None, "x", {"function": None}, {"type": "custom"}]},
