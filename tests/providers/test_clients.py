@@ -104,12 +104,19 @@ class Person:
         if state == "failed":
             assert shown["error"] == "The key is wrong.", self
             return
-        await self.sees(lambda messages: "Half" in str(messages[-1]))
+        if state == "retrying":  # a page that comes late is shown nothing of an attempt that is lost
+            await self.sees(lambda messages: messages[-1]["role"] == "assistant")
+            await eventually(self._retry_waits, timeout=40)
+        else:
+            await self.sees(lambda messages: "Half" in str(messages[-1]))
         if state == "stopped":
             await self.server.client.post(f"/threads/{self.thread}/stop")
             await self.does("look")
         elif self.client == "assistant-ui" or action not in ("send", "resume", "two clients", "kill"):
             await self.does("leave")  # a page whose old stream goes on would write it into the new list
+
+    async def _retry_waits(self) -> bool:
+        return (await self.server.client.get(f"/threads/{self.thread}")).json().get("retry_state") is not None
 
     async def act(self) -> None:
         """Do what the cell is about, and answer all that is asked then."""
