@@ -4,17 +4,21 @@ import { createRequire } from "node:module"
 import { createInterface } from "node:readline"
 import { pathToFileURL } from "node:url"
 
-const [home, kind] = process.argv.slice(2)
-const resolve = createRequire(home + "/").resolve
-const load = async (name) => {
-  const found = await import(pathToFileURL(resolve(name)).href)
-  return { ...found.default, ...found }
+async function packages({ client, home }) {
+  const resolve = createRequire(home + "/").resolve
+  const load = async (name) => {
+    const found = await import(pathToFileURL(resolve(name)).href)
+    return { ...found.default, ...found }
+  }
+  const sdk = await load("ai")
+  if (client !== "assistant-ui") return { open: chatPage, sdk, react: await load("@ai-sdk/react") }
+  const [ui, store, tap, core] = ["react-ai-sdk", "store/client", "tap", "core"].map((name) => load(`@assistant-ui/${name}`))
+  return { open: runtimePage, sdk, ui: await ui, store: await store, tap: await tap, core: await core }
 }
-const sdk = await load("ai")
 
 const OPEN = ["input-streaming", "input-available", "approval-requested"]
 const calls = (message) => (message?.parts ?? []).filter((part) => part.toolCallId)
-const sendAutomaticallyWhen = (state) =>
+const whenAnswered = (sdk) => (state) =>
   sdk.lastAssistantMessageIsCompleteWithToolCalls(state) ||
   sdk.lastAssistantMessageIsCompleteWithApprovalResponses?.(state) ||
   answered(state.messages.at(-1))
@@ -25,8 +29,9 @@ const answered = (message) =>
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
-async function chatPage({ id, api, headers }, { Chat }) {
-  const chat = new Chat({ id, transport: new sdk.DefaultChatTransport({ api, headers }), sendAutomaticallyWhen })
+function chatPage({ id, api, headers }, { sdk, react }) {
+  const transport = new sdk.DefaultChatTransport({ api, headers })
+  const chat = new react.Chat({ id, transport, sendAutomaticallyWhen: whenAnswered(sdk) })
   const user = (index) => chat.messages.filter((message) => message.role === "user").at(index).id
   return {
     isBusy: () => !["ready", "error"].includes(chat.status),
@@ -46,7 +51,7 @@ async function chatPage({ id, api, headers }, { Chat }) {
   }
 }
 
-async function runtimePage({ id, api, headers, messages }, { ui, store, tap, core }) {
+function runtimePage({ id, api, headers, messages }, { sdk, ui, store, tap, core }) {
   let error
   const fetches = async (...request) => {
     const response = await fetch(...request)
@@ -55,7 +60,8 @@ async function runtimePage({ id, api, headers, messages }, { ui, store, tap, cor
   }
   const transport = new ui.AssistantChatTransport({ api, headers, fetch: fetches })
   const onError = (failure) => (error = failure.message)
-  const config = store.AuiConfig({ threads: ui.AISDKChat({ id, transport, messages, sendAutomaticallyWhen, onError }) })
+  const options = { id, transport, messages, sendAutomaticallyWhen: whenAnswered(sdk), onError }
+  const config = store.AuiConfig({ threads: ui.AISDKChat(options) })
   const handle = store.createAssistantClient(config)
   handle.subscribe(() => {})
   const aui = handle.getClient()
@@ -82,19 +88,7 @@ async function runtimePage({ id, api, headers, messages }, { ui, store, tap, cor
   }
 }
 
-const kinds = {
-  chat: async () => [chatPage, await load("@ai-sdk/react")],
-  runtime: async () => [
-    runtimePage,
-    {
-      ui: await load("@assistant-ui/react-ai-sdk"),
-      store: await load("@assistant-ui/store/client"),
-      tap: await load("@assistant-ui/tap"),
-      core: await load("@assistant-ui/core"),
-    },
-  ],
-}
-const [open, packages] = await kinds[kind]()
+const loaded = {}
 const pages = {}
 
 async function idle(page) {
@@ -113,7 +107,8 @@ async function answerAll(page) {
 }
 
 async function act({ page: name, call, args = [], wait = true, ...options }) {
-  const page = (pages[name] ??= await open(options, packages))
+  const found = await (loaded[options.client] ??= packages(options))
+  const page = (pages[name] ??= found.open(options, found))
   if (call === "answerAll") await answerAll(page)
   else if (call !== "look") {
     const done = Promise.resolve(page[call](...args)).catch((failure) => (page.failure = failure))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -80,7 +81,7 @@ async def serving(folder: Path) -> AsyncGenerator[Server]:
 
 
 class Pages:
-    """All pages of one client: what persons do in them, and what they show."""
+    """All pages of all clients, in one process: what persons do in them, and what they show."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin
@@ -95,27 +96,40 @@ class Pages:
             answer = json.loads(line)
             self._answers.pop(answer["number"]).set_result(answer)
 
-    async def act(self, **line: Any) -> dict[str, Any]:
-        """Have a page do something; return what it shows then.
+    async def act(self, client: str, **line: Any) -> dict[str, Any]:
+        """Have a page of a client (one of `installed.CLIENTS`) do something; return what it shows then.
 
         Raises:
             AssertionError: the script failed.
         """
         number = next(self._numbers)
         self._answers[number] = asyncio.get_running_loop().create_future()
-        self._in.write(json.dumps({"number": number, **line}).encode() + b"\n")
+        home = await _home(client)
+        self._in.write(
+            json.dumps({"number": number, "client": client, "home": home, **line}).encode() + b"\n"
+        )
         answer = await asyncio.wait_for(self._answers[number], PATIENCE)
         assert "failure" not in answer, answer["failure"]
         return answer
 
 
+@functools.cache
+def _node(client: str) -> tuple[list[str], str]:
+    node, home = client_packages(client)
+    return node, str(home)
+
+
+async def _home(client: str) -> str:
+    return (await asyncio.to_thread(_node, client))[1]
+
+
 @contextlib.asynccontextmanager
-async def pages(client: str) -> AsyncGenerator[Pages]:
-    """Run Node with the packages of a client (one of `installed.CLIENTS`)."""
-    node, home = await asyncio.to_thread(client_packages, client)
-    kind = "runtime" if client == "assistant-ui" else "chat"
-    command = [*node, str(HERE / "page.mjs"), str(home), kind]
-    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=1 << 24)
+async def pages() -> AsyncGenerator[Pages]:
+    """Run Node; it loads the packages of a client when its first page is opened."""
+    node, _ = await asyncio.to_thread(_node, "ai-7")
+    process = await asyncio.create_subprocess_exec(
+        *node, str(HERE / "page.mjs"), stdin=PIPE, stdout=PIPE, limit=1 << 24
+    )
     opened = Pages(process)
     listening = asyncio.create_task(opened.listen())
     try:
