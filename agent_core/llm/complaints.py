@@ -19,17 +19,21 @@ _FILE = re.compile(
 _TEXT_ONLY = re.compile(r"content(?:\.str)?\W{1,3}(?:input )?should be a valid string|must be a string", re.I)
 _OTHER_KINDS = ("auth", "insufficient_credits", "rate_limited", "network", "truncated")
 
-_N = r"(?P<limit>\d[\d,_]*)"
+_N = r"(?P<limit>\d[\d,_]*)(?P<thousands> ?k\b)?"
 _LIMITS = tuple(
     re.compile(pattern, re.I | re.S)
     for pattern in (
         r"context limit:[^>]{0,80}>\s*" + _N,
+        r"\d[\d,_]{2,}(?: tokens)?\s*[>/]\s*(?=\d{3})" + _N,
+        r"should be \[\d+,\s*" + _N,
         r">\s*" + _N + r" maximum",
         _N + r" (?:tokens? )?(?:maximum|max) (?:context|model)",
         r"must be <=? ?" + _N,
         r"must have (?:less|fewer) than " + _N + " tokens",
         r"(?:number of )?tokens allowed\W{1,3}" + _N,
         r"while (?:the )?limit is " + _N,
+        r"(?:cannot exceed|exceeds? the limit of|only supports?|greater than)"
+        r"[^.;\d]{0,40}?" + _N,
         r"(?:maximum|max|model|context|available|configured|token)\b[^.;\d]{0,60}?"
         r"\b(?:length|size|window|limit)\b[^.;\d]{0,30}?" + _N,
     )
@@ -81,7 +85,7 @@ def window_named(words: str, detail: str = "") -> NamedWindow | None:
         return NamedWindow(excess=_number(excess[1]))
     for pattern in _LIMITS:
         if match := pattern.search(words):
-            limit = _number(match["limit"])
+            limit = _number(match["limit"]) * (1_000 if match["thousands"] else 1)
             counted = [_number(found) for found in _NUMBER.findall(words)]
             return NamedWindow(
                 limit, max((n for n in counted if limit < n <= limit * _MOST_LIKELY), default=0)

@@ -33,7 +33,9 @@ _TOO_LONG = re.compile(
     r"|maximum (?:prompt|model) length|maximum allowed length|longer than the (?:maximum|model)|exceed context limit"
     r"|model token limit|input tokens exceed|length exceeds the context|tokens` \+ `max_new_tokens` must be"
     r"|must have (?:less|fewer) than \d+ tokens|input token count .{0,80}exceeds|too many (?:input )?tokens"
-    r"|reduce the length",
+    r"|reduce the length|input length should be|token limit exceeded|context size exceeded"
+    r"|\b(?:prompt|inputs?|context)\b[^.;]{0,40}\b(?:length|window|tokens?)\b[^.;]{0,40}"
+    r"\b(?:exceeds?|greater than|longer than|larger than|only supports?)\b",
     re.I,
 )
 _NO_KEY = re.compile(

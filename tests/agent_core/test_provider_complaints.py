@@ -107,6 +107,22 @@ WINDOWS = {
         "Please reduce the length of the messages or completion. Current length is 9000 while limit is 8192",
         NamedWindow(8192, 9000),
     ),
+    "TabbyAPI": ("Prompt length 9000 is greater than max_seq_len 8192", NamedWindow(8192, 9000)),
+    "Cohere": (
+        "too many tokens: total number of tokens in the prompt cannot exceed 8192 - received 9000. Try using a shorter "
+        "prompt.",
+        NamedWindow(8192, 9000),
+    ),
+    "Qwen": ("Range of input length should be [1, 30720]", NamedWindow(30720, 0)),
+    "Copilot": ("prompt token count of 9000 exceeds the limit of 8192", NamedWindow(8192, 9000)),
+    "TensorRT": ("Prompt length (9000) exceeds maximum input length (8192).", NamedWindow(8192, 9000)),
+    "both, compared": ("Context size exceeded: 9000 > 8192", NamedWindow(8192, 9000)),
+    "both, as a fraction": ("Token limit exceeded: 9000/8192", NamedWindow(8192, 9000)),
+    "a model that supports less": (
+        "Prompt has 9000 tokens, but the model only supports 8192",
+        NamedWindow(8192, 9000),
+    ),
+    "thousands": ("The context window of this model is 32k tokens.", NamedWindow(32000, 0)),
     "Fireworks": (
         "The prompt is too long: 9000, model maximum context length: 8191",
         NamedWindow(8191, 9000),
