@@ -25,7 +25,7 @@ class Settings:
         reconcile: how often running threads without a wake-up are looked for.
         stall: how long the event loop may not answer before the log says who blocks it.
         max_crashes: a step or tool call that killed its process this often, as the only suspect that
-            ran there, is sealed; see `agent_core.suspects`.
+            ran there and by its own code, is sealed; see `agent_core.suspects`.
         probation: how long a worker must have lived before it runs one that was charged twice.
         keep_deltas: how long the deltas of an idle thread are kept for slow readers.
         recheck: how long a follower reads on before the `authorization_callback` is asked again.

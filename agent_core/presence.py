@@ -10,10 +10,13 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from sqlalchemy.engine import URL
+
+from agent_core.executing import ExecutionRecord, executed
 
 try:
     import fcntl
@@ -21,6 +24,7 @@ except ImportError:  # Windows: there the lease alone decides, some seconds late
     fcntl = None
 
 _LEAVING = b"leaving"
+_RECORD = 8  # where the record of what executes begins
 
 
 def workers_folder(url: URL, path: Path | None) -> Path | None:
@@ -61,6 +65,8 @@ class Presence:
         self._folder = folder if fcntl is not None else None
         self._worker = worker
         self._file: IO[bytes] | None = None
+        self.record: ExecutionRecord | None = None
+        """What this worker executes; None while it has no file, or none that can be mapped."""
 
     def open(self) -> None:
         """Take this worker's lock."""
@@ -73,6 +79,8 @@ class Presence:
             with contextlib.suppress(FileNotFoundError):  # the last one that left has just removed it
                 self._file = unnamed.open("wb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a full disk, or one that maps no files
+            self.record = ExecutionRecord(unnamed, _RECORD)
         unnamed.rename(self._folder / self._worker)
 
     def close(self) -> None:
@@ -87,6 +95,7 @@ class Presence:
     def leave(self) -> None:
         """Say that this process is about to end on purpose: whatever it runs did not end it."""
         if self._file is not None:
+            self._file.seek(0)
             self._file.write(_LEAVING)
             self._file.flush()
 
@@ -95,8 +104,16 @@ class Presence:
         if self._folder is None:
             return False
         with contextlib.suppress(OSError):
-            return (self._folder / worker).read_bytes() == _LEAVING
+            return (self._folder / worker).read_bytes().startswith(_LEAVING)
         return False
+
+    def executed(self, worker: str) -> Callable[[str], bool] | None:
+        """Return whether the code of a key ran when a worker of this machine died; None if nobody can say."""
+        if self._folder is None:
+            return None
+        with contextlib.suppress(OSError):
+            return executed((self._folder / worker).read_bytes()[_RECORD:])
+        return None
 
     def is_alive(self, worker: str) -> bool:
         """Whether a worker is known to live; one on another machine is not known here."""

@@ -73,7 +73,7 @@ class Reconciler:
             if self._presence.has_left(worker):
                 buried = self._guarded(self._release, worker)
             else:
-                buried = self._guarded(self._wake_ups.bury, worker)
+                buried = self._guarded(self._wake_ups.bury, worker, self._presence.executed(worker))
             if buried is not None:
                 self._presence.forget(worker)
                 self._tell(worker, *buried)

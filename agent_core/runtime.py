@@ -258,7 +258,11 @@ class Runtime:
     def _dispatch(self, key: str, thread_id: str) -> None:
         """Put work that is leased to this worker into its workpool; on the event loop."""
         if not self._runner.closing:
-            self._pools.submit(key, thread_id, self._handle)
+            self._pools.submit(key, thread_id, self._recorded)
+
+    async def _recorded(self, key: str) -> None:
+        record = self._presence.record
+        await (self._handle(key) if record is None else record.run(key, self._handle(key)))
 
     async def _handle(self, key: str) -> None:
         kind, _, rest = key.partition(":")

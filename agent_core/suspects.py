@@ -1,7 +1,8 @@
 """Suspects: what ran in a process that died, and how it may run again. Pure functions.
 
 A death names no culprit. Everything that ran becomes suspect and may run again only in smaller company:
-half of those that died together, then half of that, until one dies alone. Only that one is charged.
+half of those that died together, then half of that, until one dies alone. Only that one is charged, and by
+its own code: a step that merely waited for its provider when the process ended has hardly ended it.
 See docs/decisions/0013-what-died-alone.md.
 """
 
@@ -13,6 +14,9 @@ from typing import Final, NamedTuple
 FREE_CRASHES: Final = 1
 """Charges that delay nothing: after one death the work goes on as soon as its process is up."""
 
+IDLE_DEATHS: Final = 4
+"""Deaths during which a lone suspect merely waited that make one charge: few poisons kill from elsewhere."""
+
 MAX_PROBATION: Final = 60.0
 """The longest time that a worker must have lived before a charged suspect runs in it, in seconds."""
 
@@ -21,21 +25,29 @@ class Suspicion(NamedTuple):
     """Suspicion against one step or tool call.
 
     company: how many suspects may run at once in a process that runs this one, itself included.
-    crashes: deaths with which it was charged, because it was the only suspect that ran.
+    crashes: how often it was charged, because it was the only suspect that ran.
     death: the worker in whose death it was last.
+    idle_deaths: deaths as the only suspect, but while it merely waited, since the last charge.
     """
 
     company: int
     crashes: int
     death: str
+    idle_deaths: int = 0
 
 
 class Ran(NamedTuple):
-    """Work that ran when its process died; `company` is None while it was no suspect."""
+    """Work that ran when its process died.
+
+    company: as `Suspicion`; None while it was no suspect.
+    executed: its own code ran in that moment, or nobody can say; else it waited for something.
+    """
 
     key: str
     company: int | None
     crashes: int
+    idle_deaths: int = 0
+    executed: bool = True
 
 
 class Suspect(NamedTuple):
@@ -54,18 +66,27 @@ def judged(ran: Collection[Ran], death: str) -> dict[str, Suspicion]:
     Suspects halve their company. Fresh work beside them becomes suspect, too, and excuses nobody: the one
     suspect among it is charged, or a poison on a busy worker would never be found. A suspect that was not
     isolated yet (its company had completed before it) is isolated first.
+
+    One that merely waited is charged for each `IDLE_DEATHS` deaths only. Whoever kills a process from
+    outside meets a step that waits, for that is what it does nearly all of the time.
     """
     suspects = [work for work in ran if work.company is not None]
     alone = ran if len(ran) == 1 else suspects if [work.company for work in suspects] == [1] else ()
     charged = {work.key for work in alone}
-    return {
-        work.key: Suspicion(
-            _half(len(ran)) if work.company is None else min(work.company, _half(len(suspects))),
-            work.crashes + (work.key in charged),
-            death,
-        )
-        for work in ran
-    }
+    found: dict[str, Suspicion] = {}
+    for work in ran:
+        company = _half(len(ran)) if work.company is None else min(work.company, _half(len(suspects)))
+        crashes, idle = _charge(work) if work.key in charged else (work.crashes, work.idle_deaths)
+        found[work.key] = Suspicion(company, crashes, death, idle)
+    return found
+
+
+def _charge(work: Ran) -> tuple[int, int]:
+    """Return the charges and the idle deaths of one that died alone."""
+    if work.executed:
+        return work.crashes + 1, work.idle_deaths
+    more, idle = divmod(work.idle_deaths + 1, IDLE_DEATHS)
+    return work.crashes + more, idle
 
 
 def _half(count: int) -> int:

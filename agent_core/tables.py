@@ -208,6 +208,7 @@ class WakeUpRow(Table, table=True):
                      from now on, itself included; none: it is no suspect
     crashes          deaths as the only suspect that ran
     death            the worker in whose death it was last
+    idle_deaths      deaths as the only suspect while it merely waited, since the last of `crashes`
     """
 
     __tablename__: ClassVar[Any] = "agent_wake_up"
@@ -220,6 +221,7 @@ class WakeUpRow(Table, table=True):
     company: int | None = None
     crashes: int = _count()
     death: str | None = None
+    idle_deaths: int = _count()
 
 
 class ScheduleRow(Table, table=True):

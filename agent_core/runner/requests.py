@@ -16,6 +16,7 @@ from agent_core.agent import Agent
 from agent_core.clock import Clock
 from agent_core.context import ContextRequest, ContextResult
 from agent_core.errors import ModelError, words_of
+from agent_core.executing import in_thread
 from agent_core.gate import clean_json, clean_text
 from agent_core.history import NOTE, Provider, repair, take_note
 from agent_core.llm.base import ModelRequest, Usage
@@ -133,8 +134,9 @@ class Requests:
         def read(ids: Sequence[str]) -> dict[str, StoredFile]:
             return self._reads.read(files.read, thread_id, ids)
 
-        refused = self._reads.read(refused_files.read, thread_id, model)
-        return with_files(history, read, refused, model)
+        with in_thread():
+            refused = self._reads.read(refused_files.read, thread_id, model)
+            return with_files(history, read, refused, model)
 
 
 async def _prepared(agent: Agent, thread_id: str, given: Given, window: int | None) -> Prepared:

@@ -21,6 +21,7 @@ from agent_core.errors import (
     note_attempt,
     words_of,
 )
+from agent_core.executing import in_thread
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
 from agent_core.history import to_provider
@@ -170,7 +171,8 @@ class Runner:
                 f"The turn took {claim.steps} model steps, the most that {agent.name!r} allows. "
                 "Resume the thread to let it go on."
             )
-        messages, taken = await self._history(claim, agent)
+        with in_thread():  # in which the rows are read
+            messages, taken = await self._history(claim, agent)
         task = asyncio.current_task()
         assert task is not None, "a step runs as a task of its workpool"
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None

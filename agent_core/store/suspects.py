@@ -5,6 +5,7 @@ A row without a company is under no suspicion, as nearly all are; the row's dele
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -21,7 +22,7 @@ _held_by_the_dead = _w.worker == P("gone")
 # In the order of the key, so that two workers that bury the same one do not deadlock; the second one
 # finds nothing, because the first has taken the name off.
 _STEPS = Statement(
-    select(_w.id, _w.company, _w.crashes)
+    select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
     .join(THREAD, (THREAD.c.id == _w.thread_id) & (_w.id == "step:" + THREAD.c.id))
     .join(STREAM, (STREAM.c.thread_id == THREAD.c.id) & (STREAM.c.seq == THREAD.c.seq))
     .where(_held_by_the_dead, STREAM.c.status == StreamStatus.STREAMING.value, STREAM.c.worker == P("gone"))
@@ -29,7 +30,7 @@ _STEPS = Statement(
     .with_for_update(of=WAKE_UP)
 )
 _CALLS = Statement(
-    select(_w.id, _w.company, _w.crashes)
+    select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
     .join(
         CALL,
         (CALL.c.thread_id == _w.thread_id) & (_w.id == "tool:" + CALL.c.thread_id + ":" + CALL.c.id),
@@ -41,9 +42,14 @@ _CALLS = Statement(
 _SUSPECT = Statement(
     update(WAKE_UP)
     .where(_w.id == P("key"))
-    .values(company=P("new_company"), crashes=P("new_crashes"), death=P("new_death"))
+    .values(
+        company=P("new_company"),
+        crashes=P("new_crashes"),
+        death=P("new_death"),
+        idle_deaths=P("new_idle_deaths"),
+    )
 )
-_READ = Statement(select(_w.company, _w.crashes, _w.death).where(_w.id == P("key")))
+_READ = Statement(select(_w.company, _w.crashes, _w.death, _w.idle_deaths).where(_w.id == P("key")))
 _peers = _w.company >= P("at_company"), _w.crashes == 0, _w.death != P("of_death"), _w.worker.is_(None)
 _charged = _w.crashes > 0, _w.company.is_not(None)
 
@@ -54,7 +60,7 @@ def _some(*where: Any) -> Any:
 
 
 _GROW = Statement(update(WAKE_UP).where(_some(*_peers)).values(company=_w.company + 1))
-_ACQUIT = Statement(update(WAKE_UP).where(_some(*_charged)).values(crashes=0))
+_ACQUIT = Statement(update(WAKE_UP).where(_some(*_charged)).values(crashes=0, idle_deaths=0))
 _EXPLAIN = Statement(
     update(WAKE_UP).where(_some(*_charged, _w.id != P("key"))).values(crashes=_w.crashes - 1)
 )
@@ -63,11 +69,12 @@ _ALL = select(_w.id, _w.company, func.coalesce(_w.crashes, 0), _w.worker, _w.nex
 )
 
 
-def judge(tx: Tx, worker: str) -> int:
+def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
     """Suspect what ran in a worker that died; return how much that was. Its leases are left to the caller."""
-    ran = [Ran(*row) for statement in (_STEPS, _CALLS) for row in tx.all(statement, gone=worker)]
+    rows = [row for statement in (_STEPS, _CALLS) for row in tx.all(statement, gone=worker)]
+    ran = [Ran(*row)._replace(executed=executed is None or executed(row[0])) for row in rows]
     for key, held in judged(ran, worker).items():
-        tx.do(_SUSPECT, key=key, new_company=held.company, new_crashes=held.crashes, new_death=held.death)
+        tx.do(_SUSPECT, key=key, **{f"new_{name}": value for name, value in held._asdict().items()})
     return len(ran)
 
 

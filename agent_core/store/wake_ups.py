@@ -204,12 +204,17 @@ class LeasedWakeUps:
         tx.touched.add(WORK_FEED)
         return tx.run(_RELEASE, by=worker, now=tx.now)
 
-    def bury(self, tx: Tx, worker: str) -> tuple[int, int]:
+    def bury(self, tx: Tx, worker: str, executed: Callable[[str], bool] | None = None) -> tuple[int, int]:
         """Release what a worker held that died; return how many those were and how many of them ran.
 
         What ran is suspect from now on; see `agent_core.suspects`.
+
+        Args:
+            tx: the transaction.
+            worker: its name.
+            executed: whether the code of a key ran at that moment; None: nobody can say.
         """
-        ran = suspects.judge(tx, worker)
+        ran = suspects.judge(tx, worker, executed)
         return self.release(tx, worker), ran
 
     def expire(self, tx: Tx, worker: str, *, alive: bool) -> tuple[int, int]:

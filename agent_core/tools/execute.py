@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agent_core.executing import in_thread
 from agent_core.tools.arguments import validate
 from agent_core.tools.context import ToolContext
 from agent_core.tools.signature import unwrap
@@ -82,9 +83,13 @@ async def _in_thread(call: Callable[[], Any], name: str) -> Any:
         if not future.done():
             future.set_result(outcome)
 
+    def recorded() -> Any:
+        with in_thread():
+            return call()
+
     def run() -> None:
         try:
-            outcome = context.run(call), None
+            outcome = context.run(recorded), None
         except BaseException as error:
             outcome = None, error
         try:

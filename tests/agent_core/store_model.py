@@ -16,7 +16,7 @@ from agent_core.suspects import Ran, Suspicion, judged
 LEASE = 8.0
 Values = dict[str, Any]
 Call = tuple[str, str]
-NOT_SUSPECT = (None, 0, None)
+NOT_SUSPECT = (None, 0, None, 0)
 
 
 class Wake(NamedTuple):
@@ -64,12 +64,16 @@ class Model:
         free = [(key, wake) for key, wake in self.wakes.items() if wake.held and wake.worker is None]
         return sorted(key for key, wake in free if wake.due <= self.now)
 
-    def bury(self, worker: str) -> None:
-        """A worker has died: what ran is suspect, and all that it held is due."""
+    def bury(self, worker: str, executed: bool = True) -> None:
+        """A worker has died: what ran is suspect, and all that it held is due.
+
+        `executed`: the code of all of it ran in that moment; else it waited.
+        """
         ran: list[Ran] = []
         for key, wake in self.wakes.items():
             if wake.worker == worker and self._runs(key, worker):
-                ran.append(Ran(key, *(wake.held[:2] if wake.held else NOT_SUSPECT[:2])))
+                company, crashes, _, idle = wake.held or NOT_SUSPECT
+                ran.append(Ran(key, company, crashes, idle, executed))
         for key, held in judged(ran, worker).items():
             self.wakes[key] = self.wakes[key]._replace(held=held)
         self.push(worker, self.now, None)
@@ -90,7 +94,7 @@ class Model:
             if held.company >= was.company and not held.crashes and held.death != was.death and not worker:
                 held = held._replace(company=held.company + 1)
             if was.crashes:
-                held = held._replace(crashes=0)
+                held = held._replace(crashes=0, idle_deaths=0 if held.crashes else held.idle_deaths)
             self.wakes[key] = Wake(due, worker, held)
 
     def push(self, worker: str, until: float, owner: str | None) -> None:

@@ -163,6 +163,40 @@ async def test_a_worker_that_sleeps_is_no_dead_one(path: Path) -> None:
     assert colony.deaths == 0
 
 
+# Short, so that each of these deaths could be charged.
+IMPATIENT: dict[str, Any] = {"settings": {"probation": 0.1, "pulse": 0.05}}
+
+
+@pytest.mark.sqlite  # the other one is no different for it
+@pytest.mark.timeout(120)
+async def test_a_long_answer_outlives_any_kills_from_outside(path: Path) -> None:
+    """It is alone in a worker that has lived for long enough, and is killed at random moments."""
+    colony, dice = Colony(url(prepare(path)), **IMPATIENT), random.Random(5)
+    async with colony.open() as api:
+        await send(api, {"t": "say 2"})
+        for _ in range(6):
+            await eventually(lambda: held(path)[0][0] is not None and running(path, colony.deaths + 1))
+            await asyncio.sleep(dice.uniform(0.05, 0.8))
+            await colony.kill(1, (0, 0), dice)
+        ends = await outcome(api, await settled(api, ["t"], MINUTE))
+    assert (ends, colony.deaths) == ({"t": "completed"}, 6)
+
+
+def running(path: Path, attempts: int) -> bool:
+    """Whether the newest of so many attempts at a step runs."""
+    return len(rows(path)["agent_stream"]) == attempts
+
+
+@pytest.mark.sqlite  # as above
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("poison", "deaths"), [("die 1", 3), ("die-elsewhere 0.2", 12)])
+async def test_a_lone_poison_is_sealed(path: Path, poison: str, deaths: int) -> None:
+    """Late and by its own code, or from a thread, where it looks like a kill from outside for a while."""
+    colony = Colony(url(prepare(path)), **IMPATIENT)
+    assert await run(colony, {"t": poison}) == {"t": "sealed"}
+    assert colony.deaths == deaths
+
+
 def held(path: Path) -> list[tuple[Any, ...]]:
     """Return (worker, company, crashes) of each wake-up, by their keys."""
     names = WAKE_UP.c.keys()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.suspects import MAX_PROBATION, Admission, Ran, Suspect, Suspicion, judged
+from agent_core.suspects import IDLE_DEATHS, MAX_PROBATION, Admission, Ran, Suspect, Suspicion, judged
 
 MAX_CRASHES = 3
 ROOM = {"work": 64}
@@ -48,6 +48,19 @@ def test_a_death_is_held_against_what_ran(
     work: list[tuple[int | None, int]], expected: list[tuple[int, int]]
 ) -> None:
     assert held(*work) == expected
+
+
+def test_a_step_that_waited_is_charged_once_in_several_deaths() -> None:
+    """Its company does not keep the others waiting; what ran its own code is charged at once."""
+    held = Suspicion(1, 0, "w")
+    for death in range(1, 2 * IDLE_DEATHS + 1):
+        waited = Ran("step:0", held.company, held.crashes, held.idle_deaths, executed=False)
+        (held,) = judged([waited], "w").values()
+        assert held.crashes == death // IDLE_DEATHS
+    executed = Ran("step:0", 1, 0, IDLE_DEATHS - 1, executed=True)
+    assert judged([executed], "w")["step:0"] == Suspicion(1, 1, "w", IDLE_DEATHS - 1)
+    both = [Ran(f"step:{n}", None, 0, executed=False) for n in range(2)]
+    assert set(judged(both, "w").values()) == {Suspicion(1, 0, "w", 0)}
 
 
 def suspect(key: str, company: int, crashes: int = 0, due: float = 0.0) -> Suspect:
@@ -105,7 +118,9 @@ class Work:
     company: int | None = None
     crashes: int = 0
     death: str = ""
+    idle_deaths: int = 0
     worker: int | None = None
+    seen: bool = True  # its own code runs when it kills
     due: float = 0.0
     since: int = 0
     state: str = "open"
@@ -158,14 +173,17 @@ class Fleet:
             if self.waits(one) and one.company and not one.crashes and one.death != done.death:
                 one.company += one.company >= done.company
             if done.crashes and one.state == "open":
-                one.crashes = 0
+                one.crashes = one.idle_deaths = 0
 
-    def die(self, worker: int) -> None:
+    def die(self, worker: int, killer: Work | None = None) -> None:
         self.deaths += 1
-        ran = [Ran(one.key, one.company, one.crashes) for one in self.of(worker)]
+        ran = [
+            Ran(one.key, one.company, one.crashes, one.idle_deaths, one is killer and one.seen)
+            for one in self.of(worker)
+        ]
         found = judged(ran, f"w{self.deaths}")
         for one in self.of(worker):
-            one.company, one.crashes, one.death = found[one.key]
+            one.company, one.crashes, one.death, one.idle_deaths = found[one.key]
             one.worker, one.due = None, self.now
         self.born[worker] = self.now
 
@@ -174,8 +192,8 @@ class Fleet:
         for worker in range(self.workers):
             self.begin(worker, fresh)
             over = [one for one in self.of(worker) if self.now - one.since >= one.seconds]
-            if any(one.poison for one in over):
-                self.die(worker)
+            if poisons := [one for one in over if one.poison]:
+                self.die(worker, poisons[0])
             else:
                 for one in over:
                     self.complete(one)
@@ -186,7 +204,8 @@ class Fleet:
 
 
 poisons = st.sets(st.integers(0, 59), max_size=3)
-kills = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 2)), max_size=15)
+most_kills = MAX_CRASHES * IDLE_DEATHS - 1
+kills = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 2)), max_size=most_kills)
 
 
 @settings(max_examples=300)
@@ -195,7 +214,7 @@ kills = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 2)), max_size=15)
     poison=poisons,
     kills=kills,
     workers=st.integers(1, 3),
-    lasts=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    lasts=st.lists(st.integers(1, 60), min_size=1, max_size=5),
     fresh=st.integers(1, 64),
 )
 def test_innocents_complete_and_poisons_are_sealed(
@@ -208,19 +227,14 @@ def test_innocents_complete_and_poisons_are_sealed(
 ) -> None:
     """Whatever is killed from outside meanwhile, in a fleet of any size, with work that arrives at any rate.
 
-    Outside kills may take up to two charges' worth of each; one that is hit three times while it is alone
-    in a worker that has lived for long looks like a poison, so the kills here leave that much air.
+    A kill from outside meets work that waits. The poisons here kill by their own code, early or late.
     """
     work = [Work(f"step:{n:02}", lasts[n % len(lasts)], n in poison) for n in range(count)]
     fleet = Fleet(workers, work)
-    at = 0
     for pause, victim in kills:
         for _ in range(pause):
             fleet.tick(fresh)
-        at += pause
-        alone = [one for one in fleet.of(victim % workers) if one.crashes >= MAX_CRASHES - 1]
-        if not alone:
-            fleet.die(victim % workers)
+        fleet.die(victim % workers)
     outside = fleet.deaths
     for _ in range(20_000):
         if not fleet.open:
@@ -244,6 +258,17 @@ def test_a_poison_is_found_in_a_logarithm_of_deaths(count: int, place: float) ->
         assert fleet.now < 5_000
     assert [one.key for one in work if one.state == "sealed"] == [f"step:{guilty:03}"]
     assert fleet.deaths <= math.ceil(math.log2(count)) + MAX_CRASHES
+
+
+@given(seconds=st.integers(1, 30), elsewhere=st.booleans())
+def test_a_poison_that_kills_from_elsewhere_is_found_later(seconds: int, elsewhere: bool) -> None:
+    """From a thread that it has started, for one: then its own code does not run at that moment."""
+    work = Work("step:a", seconds, True, seen=not elsewhere)
+    fleet = Fleet(1, [work])
+    while fleet.open:
+        fleet.tick(1)
+        assert fleet.now < 5_000
+    assert (work.state, fleet.deaths) == ("sealed", MAX_CRASHES * (IDLE_DEATHS if elsewhere else 1))
 
 
 def test_the_company_grows_again_after_a_series_of_kills() -> None:

@@ -1,7 +1,7 @@
 """Real workers that are started again each time they die, and work of which some kills its process.
 
 The first words of a prompt say what its turn does, and how long that takes: "say 0.5", "die 2" (in the model
-adapter, after two seconds of streaming), "work 3" (steps with tools that may run again), "call 0.5" and
+adapter, after two seconds of streaming), "die-elsewhere 2" (in a thread that it has started), "work 3" (steps with tools that may run again), "call 0.5" and
 "call-die 1" (a tool that may run again, and one that ends its process), "once 0.5" and "once-die 1" (the same
 with a tool that may not).
 """
@@ -13,6 +13,7 @@ import contextlib
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -63,6 +64,9 @@ def answer(messages: list[dict[str, Any]]) -> Any:
     done = sum(message["role"] == "tool" for message in messages[asked:])
     if verb == "die":
         return Lethal(float(seconds))
+    if verb == "die-elsewhere":
+        threading.Timer(float(seconds), kill_me).start()
+        return ["Well. ", 60.0]
     if verb == "say":
         return ["Well. ", float(seconds), "Done."]
     if verb == "work" and done < int(seconds):
