@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Collection
 
 WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -22,8 +23,15 @@ _RECIPIENT = re.compile(r"^.*\bto=")
 _NAMESPACE = re.compile(r"(?:[\w-]+(?:\.|::?|/))+(?=[\w-])")
 _SEPARATOR = re.compile(r"[.:/]+")
 _INDEX = re.compile(r"(?<=[A-Za-z_])[:.#]\d+$")
-_AROUND = "\u200b\u200c\u200d\u2060\ufeff\ufffd\xa0 \t\r\n\"'`*()[]{}<>,;:.=#"
+_AROUND = "“”‘’«»?!$@&|\\~→\u200b\u200c\u200d\u2060\ufeff\ufffd\xa0 \t\r\n\"'`*()[]{}<>,;:.=#"
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
+_ARGUMENTS = re.compile(r"\([^()]*\)?$")
+_FIELD = re.compile(r"[\"']name[\"']\s*:\s*[\"']([^\"']+)[\"']")
+_BESIDE = frozenset(
+    {"json", "code", "commentary", "analysis", "final", "function", "tool", "call", "tool_call"}
+)
+"""Words of chat templates that stay beside a name when their marks are dropped."""
+
 _LONGEST_NAME = 500
 """Characters of a name that are looked at; what is longer is no tool's."""
 
@@ -43,7 +51,10 @@ def find_tool(written: str, tools: Collection[str]) -> str | None:
         return written
     if len(written) > _LONGEST_NAME:
         return None
-    pieces = [piece for piece in _MARK.split(_FUNCTION_TAG.sub(r" \1<>", written)) if piece.strip(_AROUND)]
+    text = unicodedata.normalize("NFKC", written)
+    if field := _FIELD.search(text):
+        text = field[1]
+    pieces = [piece for piece in _MARK.split(_FUNCTION_TAG.sub(r" \1<>", text)) if piece.strip(_AROUND)]
     found = {tool for piece in pieces if (tool := _plain(piece, tools)) is not None}
     return found.pop() if len(found) == 1 else None
 
@@ -57,7 +68,10 @@ def wire_name(written: str) -> str:
 
 
 def _plain(piece: str, tools: Collection[str]) -> str | None:
-    piece = _RECIPIENT.sub("", piece).strip(_AROUND)
+    piece = _ARGUMENTS.sub("", _RECIPIENT.sub("", piece)).strip(_AROUND)
+    words = piece.split()
+    if len(words) > 1 and (named := [word for word in words if word.lower() not in _BESIDE]):
+        piece = " ".join(named).strip(_AROUND)
     bare = _INDEX.sub("", piece)
     space = _NAMESPACE.match(bare)
     if space and not set(_SEPARATOR.split(space.group())).isdisjoint(tools):
@@ -78,7 +92,7 @@ def _once(name: str) -> str:
 
 
 def _spelling(name: str) -> str:
-    return name.replace("_", "").replace("-", "").casefold()
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 def _digest(text: str) -> str:

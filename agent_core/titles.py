@@ -12,6 +12,7 @@ from agent_core.errors import ModelError, ValidationError
 from agent_core.gate import clean_text
 from agent_core.llm.base import ModelAdapter, ModelRequest
 from agent_core.llm.litellm_model import adapter_of
+from agent_core.llm.thinking import after_thoughts
 from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import text_of
@@ -101,7 +102,7 @@ class ModelTitle:
 
 def name_in(said: str) -> str:
     """Return the name in what a model said, on one line and without marks around it; "" if there is none."""
-    line = next((line for line in clean_text(said).splitlines() if line.strip(_MARKS)), "")
+    line = next((line for line in after_thoughts(clean_text(said)).splitlines() if line.strip(_MARKS)), "")
     words = _LEAD.sub("", plain_line(line).strip(_MARKS)).strip(_MARKS).rstrip(" .。")
     return words if len(words.split()) <= _MOST_WORDS and len(words) <= _LONGEST else ""
 

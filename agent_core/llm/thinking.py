@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import re
 
-_NAMES = ("think", "thinking", "reasoning", "thought", "thoughts", "reflection")
+_NAMES = (
+    *("think", "thinking", "reasoning", "reason", "thought", "thoughts", "reflection", "scratchpad"),
+    *("seed:think", "antthinking", "ant-thinking"),
+)
 _TAGS = {
     **{f"<{name}>": f"</{name}>" for name in _NAMES},
     "[think]": "[/think]",  # Magistral
     "◁think▷": "◁/think▷",  # Kimi
+    "<|start_thinking|>": "<|end_thinking|>",  # Command
+    "<|begin_of_thought|>": "<|end_of_thought|>",
 }
 """Opening tags and what closes them, in lower case."""
 
 _LONGEST = max(map(len, _TAGS))
+_BEFORE = re.compile(r"^[\s\u200b\u2060\ufeff]+")
+
+_CLOSING = re.compile("|".join(map(re.escape, _TAGS.values())), re.I)
 
 Piece = tuple[str, str]
 """A kind, "text" or "reasoning", and a text of it."""
+
+
+def after_thoughts(text: str) -> str:
+    """Return what follows the last closing tag; some templates write the opening one into the question."""
+    return _CLOSING.split(text)[-1]
 
 
 class Thinking:
@@ -59,7 +72,7 @@ class Thinking:
 
     def _begin(self) -> list[Piece] | None:
         """Look for an opening tag; None: more of the text is needed to tell."""
-        start = self._held.lstrip()
+        start = _BEFORE.sub("", self._held)
         head = start[:_LONGEST].lower()
         for opening, closing in _TAGS.items():
             if head.startswith(opening):

@@ -50,6 +50,17 @@ TOOLS = ["get_weather", "send_mail", "Send-Mail-Now", "list"]
         "GET_WEATHER",
         "get_weatherget_weather",
         "functions.getWeather",
+        "“get_weather”",
+        "@get_weather?",
+        "get_weather\\",
+        "get_weather json",
+        "commentary to=get_weather json",
+        "function get_weather",
+        "get weather",
+        'get_weather(location="Paris, list")',
+        '{"name": "get_weather", "arguments": {}}',
+        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather",
+        "ｇｅｔ＿ｗｅａｔｈｅｒ",
     ],
 )
 def test_plain_name_is_the_tool(written: str):

@@ -184,6 +184,7 @@ async def test_without_it_nothing_is_asked(path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "name"),
     [
+        ("The person asks for a title.\n</think>\n\nBeans", "Beans"),
         ("Title: Rome by train.\nMore", "Rome by train"),
         ("\n\n# «Mit dem Zug nach Rom»\n", "Mit dem Zug nach Rom"),
         ("罗马之旅。", "罗马之旅"),
