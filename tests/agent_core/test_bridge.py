@@ -22,7 +22,7 @@ from agent_core.bridge import Deliver
 from agent_core.procrastinate import ProcrastinateEngine
 from agent_core.store.tx import Tx
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from tests.agent_core.support import prepare, rows
+from tests.agent_core.support import EAGER, prepare, rows
 
 
 class Careless:
@@ -83,8 +83,8 @@ async def test_whatever_the_engine_does_each_step_runs_once(tmp_path: Path, how:
     engine, done = Careless(how), list[str]()
     url = f"sqlite:///{path}"
     async with (
-        Runtime(url, create_workpool_bridge(engine)) as one,
-        Runtime(url, create_workpool_bridge(engine)) as two,
+        Runtime(url, create_workpool_bridge(engine), settings=EAGER) as one,
+        Runtime(url, create_workpool_bridge(engine), settings=EAGER) as two,
         Runtime(url, create_workpool_bridge(engine), work=False) as sender,
     ):
         define_internal_agent_api(one, assistant(asked(done, "one")))
@@ -102,7 +102,7 @@ async def test_whatever_the_engine_does_each_step_runs_once(tmp_path: Path, how:
 async def test_what_follows_stays_where_it_is(tmp_path: Path) -> None:
     engine, done = Careless(lambda n: [0.0]), list[str]()
     url = f"sqlite:///{prepare(tmp_path / 'agents.db')}"
-    async with Runtime(url, create_workpool_bridge(engine), Workpool()) as runtime:
+    async with Runtime(url, create_workpool_bridge(engine), Workpool(), settings=EAGER) as runtime:
         api = define_internal_agent_api(runtime, assistant(asked(done, "one")))
         thread = await api.create_thread("Go")
         await api.wait_until_idle(thread.id, 20)
@@ -110,8 +110,10 @@ async def test_what_follows_stays_where_it_is(tmp_path: Path) -> None:
 
 
 async def test_an_engine_that_stops_is_started_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("agent_core.bridge._AGAIN", 0.05)
+
     class Weak(Careless):
         starts = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.agent_core.support import QUICK, agent_on, finished, rows, texts, too
 NOON = 1_750_000_000.0
 DAY = 86_400.0
 JUMPS = [DAY, -DAY]
+FAST = replace(QUICK, heartbeat=0.05, poll=0.05, reconcile=0.05)
+A_WHILE = 0.3  # seconds: several looks, heartbeats and rounds of the reconciler
 
 
 @pytest.fixture
@@ -46,15 +49,15 @@ async def test_while_a_step_and_a_tool_run(path: Path, clock: FakeClock, jump: f
         if messages[-1]["role"] == "tool":
             return ["Well."]
         clock.advance(jump)
-        await asyncio.sleep(1)
+        await asyncio.sleep(A_WHILE)
         return [ToolUse("slow")]
 
-    options: dict[str, Any] = {"tools": [slow], "settings": QUICK, "runtime": {"clock": clock}}
+    options: dict[str, Any] = {"tools": [slow], "settings": FAST, "runtime": {"clock": clock}}
     async with agent_on(path, turn, **options) as api:
         thread = await api.create_thread("Hi")
         await eventually(lambda: ran_tool)
         clock.advance(jump)
-        await asyncio.sleep(1)  # several looks, heartbeats and rounds of the reconciler
+        await asyncio.sleep(A_WHILE)
         go.set()
         assert (await finished(api, thread)).status == "completed"
         assert [part["output"] for part in await tool_parts(api, thread)] == ["done"]
@@ -68,7 +71,7 @@ async def test_while_a_retry_waits(path: Path, clock: FakeClock, jump: float) ->
     busy = ModelError("Busy.", kind="rate_limited", retryable=True, retry_after=60.0)
     policy = RetryPolicy(max_attempts=2, initial_delay=60)
     model = ScriptedModel([[busy], ["Well."]])
-    async with agent_on(path, model, settings=QUICK, retry=policy, runtime={"clock": clock}) as api:
+    async with agent_on(path, model, settings=FAST, retry=policy, runtime={"clock": clock}) as api:
         thread = await api.create_thread("Hi")
 
         async def waits() -> bool:
@@ -91,7 +94,7 @@ def soon(path: Path, clock: FakeClock) -> bool:
 
 @pytest.mark.parametrize("jump", JUMPS)
 async def test_while_a_schedule_waits(path: Path, clock: FakeClock, jump: float) -> None:
-    async with agent_on(path, lambda _: ["Well."], settings=QUICK, runtime={"clock": clock}) as api:
+    async with agent_on(path, lambda _: ["Well."], settings=FAST, runtime={"clock": clock}) as api:
         thread = await api.create_thread()
         await api.schedule(thread.id, "Tea!", every(minutes=5), schedule_id="s")
         clock.advance(301)
@@ -100,7 +103,7 @@ async def test_while_a_schedule_waits(path: Path, clock: FakeClock, jump: float)
         clock.advance(jump)
         if jump > 0:
             await ran(api, "s", 2)
-            await asyncio.sleep(0.5)  # a round of the reconciler
+            await asyncio.sleep(A_WHILE)
             clock.advance(-jump)  # it was a mistake
         await eventually(lambda: all(due <= clock.now() + 300 for _, due, _ in wake_ups(path)))
 
@@ -115,12 +118,12 @@ async def test_while_an_outcome_is_waited_for(path: Path, clock: FakeClock) -> N
     def turn(messages: list[dict[str, Any]]) -> list[Any]:
         return ["Well."] if messages[-1]["role"] == "tool" else [ToolUse("ask", id="c")]
 
-    options: dict[str, Any] = {"tools": [ask], "settings": QUICK, "runtime": {"clock": clock}}
+    options: dict[str, Any] = {"tools": [ask], "settings": FAST, "runtime": {"clock": clock}}
     async with agent_on(path, turn, **options) as api:
         back = await api.create_thread("Hi")
         await eventually(lambda: waiting(path))
         clock.advance(-DAY)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(A_WHILE)
         assert (await api.get_thread(back.id)).status == "awaiting_tool_results"  # type: ignore[union-attr]
         await api.add_tool_result("c", "yes", thread_id=back.id)
         await finished(api, back)

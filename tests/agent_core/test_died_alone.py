@@ -26,6 +26,8 @@ from tests.agent_core.support import agent_on, finished, live, rows, tool_parts
 from tests.chaos.colony import Colony, again, answer, once, send, settled
 
 MINUTE = 60.0
+BRISK = {"poll": 0.2, "pulse": 0.05, "reconcile": 0.2, "probation": 0.5}
+"""Where nothing but the poison kills: what the defaults wait for longer is for kills in quick succession."""
 
 
 async def outcome(api: AgentApi, found: dict[str, Thread]) -> dict[str, str]:
@@ -62,7 +64,7 @@ def expected(prompts: dict[str, str], innocent: str, poison: str) -> dict[str, s
 
 
 async def check(path: Path, prompts: dict[str, str], workers: int, innocent: str, poison: str) -> None:
-    colony = Colony(url(prepare(path)), workers)
+    colony = Colony(url(prepare(path)), workers, settings=BRISK)
     assert await run(colony, prompts) == expected(prompts, innocent, poison)
 
 
@@ -99,7 +101,7 @@ async def test_turns_of_many_steps_go_on_beside_a_poison(path: Path) -> None:
 @pytest.mark.sqlite  # as above
 @pytest.mark.timeout(180)
 async def test_a_poison_that_dies_slowly_is_sealed(path: Path) -> None:
-    await check(path, mixed("say 0.8", "die 0.6", count=10), 1, "completed", "sealed")
+    await check(path, mixed("say 0.4", "die 0.3", count=10), 1, "completed", "sealed")
 
 
 @pytest.mark.sqlite  # as above
@@ -115,7 +117,7 @@ async def test_a_tool_that_may_not_run_again_kills_once(path: Path) -> None:
 @pytest.mark.postgresql  # Procrastinate needs one
 @pytest.mark.timeout(180)
 async def test_an_engine_that_delivers_finds_it_too(path: Path) -> None:
-    colony = Colony(url(prepare(path)), workers=2, engine=True)
+    colony = Colony(url(prepare(path)), workers=2, engine=True, settings=BRISK)
     prompts = mixed("say 0.2", "die 0", count=12)
     assert await run(colony, prompts) == expected(prompts, "completed", "sealed")
 

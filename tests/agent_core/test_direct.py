@@ -218,7 +218,7 @@ async def test_a_refusal_comes_to_the_same(name: str, status: int):
 
 async def test_silence_between_two_reads_comes_to_the_same():
     async with provider(Stream([delta("half"), 30.0])) as server:
-        direct, wrapped = await both(server, timeout=1.0)
+        direct, wrapped = await both(server, timeout=0.3)
     assert direct == wrapped
     assert direct[-1][:2] == ("network", True)
 

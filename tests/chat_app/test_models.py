@@ -44,6 +44,8 @@ def server(models: Any, capabilities: dict[str, list[str]] | None = None, status
     """A model server on loopback: lists models, and tells their capabilities as Ollama does."""
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             listed = models if isinstance(models, bytes) else {"object": "list", "data": models}
             self._send(listed if self.path == "/v1/models" else {})
@@ -63,7 +65,7 @@ def server(models: Any, capabilities: dict[str, list[str]] | None = None, status
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{httpd.server_port}/v1"

@@ -142,6 +142,8 @@ def _text(content: Any) -> str:
 
 def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # else a chunk waits 40 ms for the ACK of the one before
+
         def do_GET(self) -> None:
             self._whole(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
 

@@ -42,6 +42,8 @@ class Proxy:
             while True:
                 client, _ = self._listening.accept()
                 server = socket.create_connection(("127.0.0.1", self.to))
+                for end in (client, server):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._open += [client, server]
                 for pair in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pass, args=pair, daemon=True).start()
