@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from agent_core.errors import ValidationError
 from agent_core.tools.json_schema import JsonSchema
-from agent_core.tools.mending import mended
+from agent_core.tools.mending import mended, read_written
 from agent_core.tools.tool import Tool
 
 
@@ -73,7 +73,15 @@ def _read(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
         if isinstance(arguments, str):  # some models write the JSON as a JSON string
             arguments = from_json(arguments, allow_inf_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
-        raise _refused(tool, f"they are not JSON ({error})") from error
+        refusal = _refused(tool, f"they are not JSON ({error})")
+        if not isinstance(raw, str):
+            raise refusal from error
+        try:
+            arguments = read_written(raw)
+        except (ValueError, RecursionError):
+            raise refusal from error
+    if arguments is None:
+        return {}  # "null" is what some models write for no arguments
     if not isinstance(arguments, dict):
         raise _refused(tool, "they are no JSON object")
     return cast("dict[str, Any]", arguments)

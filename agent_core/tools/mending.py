@@ -6,14 +6,21 @@ at that place there is but one thing such a text can mean; where it does, text i
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 Schema = Mapping[str, Any]
 
 _MOST_DEEP = 64
+_LONGEST = 100_000  # characters of what may be written in Python's words
+_FENCE = re.compile(r"```\w*[ \t]*\n(.*?)\n?[ \t]*```", re.S)
+_MARKS = re.compile(r"\s*(?:</\w+>|<\|[^<>|]*\|>)\s*$")
+"""What closes a call in a chat template, and stays behind its arguments."""
+
 _WORDS: dict[str, Any] = {"true": True, "false": False, "none": None, "null": None}
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -48,6 +55,50 @@ def mended(value: Any, schema: Any, root: Schema | None = None, depth: int = 0) 
         items = _one(options, "array").get("items")
         return [mended(item, items, root, depth + 1) for item in cast("list[Any]", value)]
     return value
+
+
+def read_written(text: str) -> Any:
+    """Return the value in a text that was meant as JSON: fenced, encoded twice, or in Python's words.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    text = _MARKS.sub("", text.strip("\ufeff \t\r\n"))
+    if fenced := _FENCE.fullmatch(text):
+        text = fenced[1].strip()
+    try:
+        value: Any = _strict(text)
+        value = _strict(value) if isinstance(value, str) else value
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return value
+    except ValueError:
+        if len(text) > _LONGEST or not text.startswith(("[", "{")):
+            raise
+    try:
+        value = ast.literal_eval(text)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ValueError(str(error)) from error
+    if not _is_plain(value):
+        raise ValueError("It holds what JSON does not.")
+    return value
+
+
+def _strict(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_number)
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON.")
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        fields = cast("dict[Any, Any]", value)
+        return all(isinstance(key, str) and _is_plain(item) for key, item in fields.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, cast("list[Any]", value)))
+    return value is None or isinstance(value, str | int | float)
 
 
 def _options(schema: Schema, root: Schema) -> list[Schema]:
@@ -94,7 +145,7 @@ def _meant(text: str, options: list[Schema]) -> Any:
         return text
     word = text.strip().casefold()
     try:
-        value: Any = _WORDS[word] if word in _WORDS else json.loads(text)
+        value: Any = _WORDS[word] if word in _WORDS else read_written(text)
     except (ValueError, RecursionError):
         return text
     if isinstance(value, float):

@@ -68,6 +68,10 @@ both = pytest.mark.parametrize("tool", [TAKES, STRICT], ids=["pydantic", "schema
         ("numbers", ["1", 2], [1, 2]),
         ("words", '["a", "5"]', ["a", "5"]),
         ("words", "[]", []),
+        ("words", "['a', 'it\\'s']", ["a", "it's"]),
+        ("numbers", "```json\n[1, 2]\n```", [1, 2]),
+        ("numbers", '"[1, 2]"', [1, 2]),
+        ("place", "{'name': 'Rome', 'parts': []}", {"name": "Rome", "parts": []}),
         ("place", '{"name": "Rome", "level": "3"}', {"name": "Rome", "level": 3}),
         ("place", {"name": "5", "parts": '[{"name": "x"}]'}, {"name": "5", "parts": [{"name": "x"}]}),
         ("place", "null", None),
@@ -91,6 +95,27 @@ def test_text_that_can_mean_one_thing_is_that(tool: Tool, field: str, written: A
         assert json.dumps(taken) == json.dumps({field: meant})
     else:  # what pydantic takes as it is written, such as "5" for 5, is kept as it is written
         assert tool.args_model.model_validate(taken) == tool.args_model.model_validate({field: meant})
+
+
+@both
+@pytest.mark.parametrize(
+    "written",
+    [
+        '```json\n{"numbers": [1]}\n```',
+        '{"numbers": [1]}</tool_call>',
+        '{"numbers": [1]}<|call|>',
+        "{'numbers': [1]}",
+        '\ufeff{"numbers": [1]}',
+        '{"numbers": [1],}',
+    ],
+)
+def test_arguments_in_other_writing_are_read(tool: Tool, written: str):
+    assert parse_arguments(tool, written) == {"numbers": [1]}
+
+
+@both
+def test_null_is_no_arguments(tool: Tool):
+    assert parse_arguments(tool, "null") == {}
 
 
 @both
@@ -121,6 +146,11 @@ def test_text_stays_text_where_text_is_taken(tool: Tool, field: str, written: An
         ("numbers", "[1, 2"),
         ("numbers", '{"a": 1}'),
         ("numbers", '["a"]'),
+        ("numbers", "[NaN]"),
+        ("numbers", "[1 + 1]"),
+        ("words", "('a',)"),
+        ("words", "[b'a']"),
+        ("words", "[" * 2_000 + "'a'" + "]" * 2_000),
         ("place", "Rome"),
         ("place", '"Rome"'),
         ("count", "five"),
