@@ -281,7 +281,7 @@ async def wrote(api: AgentApi, text: str) -> bool:
 
 
 async def test_the_same_first_request_at_once_on_two_servers_is_one_turn(path: Path) -> None:
-    model = ScriptedModel(lambda _: ["One ", 0.2, "answer."])
+    model = ScriptedModel(lambda _: ["One ", 0.1, "answer."])
     async with serving(path, model) as (one, api), serving(path, model) as (other, _):
         both = await asyncio.gather(*(post(client, said("Hi")) for client in (one, other, one, other)))
         stored = await reply(api)
@@ -292,7 +292,7 @@ async def test_the_same_first_request_at_once_on_two_servers_is_one_turn(path: P
 
 @pytest.mark.parametrize("how", ["edit", "regenerate", "send", "cut"])
 async def test_the_same_later_request_at_once_is_one_turn(path: Path, how: str) -> None:
-    model = ScriptedModel(lambda _: ["One ", 0.2, "answer."])
+    model = ScriptedModel(lambda _: ["One ", 0.1, "answer."])
     async with serving(path, model) as (client, _):
         messages = await talk(client, "a", "b")
         more = {"edit": {"messageId": "m1"}, "regenerate": {"trigger": "regenerate-message"}}.get(how, {})

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.client import stdio
 
 from agent_core import mcp_tools
 from agent_core.errors import ToolServerError
@@ -24,6 +25,13 @@ from tests.agent_core.support import agent_on, finished, tool_parts
 from tests.tools.server import free_port_pair
 
 DOUBT = "The tool may or may not have taken effect"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a child that will not end less time than the library's two seconds for each signal."""
+    for name in ("PROCESS_TERMINATION_TIMEOUT", "FORCE_KILL_TIMEOUT"):
+        monkeypatch.setattr(stdio, name, 0.3)
 
 
 @pytest.fixture
@@ -187,7 +195,7 @@ async def test_a_required_server_that_cannot_start_says_why(log: Path):
 
 
 async def test_a_slow_start_is_waited_for_but_not_for_ever(log: Path):
-    async with mcp_tools(command(log), env={"SLOW_START": "2"}) as server:
+    async with mcp_tools(command(log), env={"SLOW_START": "0.7"}) as server:
         assert await call(server, "add", a=1) == {"result": 3}
     silent = [sys.executable, "-c", "import time; time.sleep(60)"]
     with pytest.raises(ToolServerError, match=r"did not start within 0\.5 s"):
@@ -245,7 +253,7 @@ def _is_gone(pid: int) -> bool:
 async def test_leaving_while_it_is_being_connected_ends_at_once():
     silent = [sys.executable, "-c", "import time; time.sleep(60)"]
     entering = asyncio.create_task(mcp_tools(silent).__aenter__())
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.2)
     entering.cancel()
     began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):

@@ -120,12 +120,16 @@ def test_nginx_with_tls_on_another_port_works(
             use(tab, provider, url)
 
 
-@pytest.mark.parametrize("how", ["the path taken off", "the path left on"])
 def test_nginx_gives_the_app_a_path_of_its_own(
-    nginx_path: str, server: Server, browser: Browser, provider: Provider, troubles: list[str], how: str
+    nginx_path: str, server: Server, browser: Browser, provider: Provider, troubles: list[str]
 ) -> None:
-    tls = strips = how == "the path taken off"
-    with nginx.running(server.port, tls, "/agents/", strips) as port:
-        url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/agents"
-        with server.changed(CHAT_ORIGINS=url), tab_at(browser, server, url, troubles) as tab:
-            use(tab, provider, url)
+    """The path is taken off on the way to the app, or left on; one start of the server knows both addresses."""
+    with (
+        nginx.running(server.port, True, "/agents/", strips=True) as taken_off,
+        nginx.running(server.port, False, "/agents/", strips=False) as left_on,
+    ):
+        urls = [f"https://127.0.0.1:{taken_off}/agents", f"http://127.0.0.1:{left_on}/agents"]
+        with server.changed(CHAT_ORIGINS=",".join(urls)):
+            for url in urls:
+                with tab_at(browser, server, url, troubles) as tab:
+                    use(tab, provider, url)

@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 async def test_three_workers_on_one_database(
     database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
-    """One kill in ten is a pause beyond the lease instead, from which a zombie wakes."""
-    harness = Harness(tmp_path, kills=60 if database == "sqlite" else 45, pauses=0.1, pause=(0.2, 1.0))
+    """One kill in twenty is a pause beyond the lease instead, from which a zombie wakes."""
+    harness = Harness(tmp_path, kills=60 if database == "sqlite" else 45, pauses=0.05, pause=(0.15, 0.6))
     if database == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")
         server.execute("create database chaos")
