@@ -200,6 +200,7 @@ def factory(name: str) -> AnyAgent:
     return Agent.factory(lambda _, __: named(name), name=name)
 
 
+@pytest.mark.sqlite  # agents are registered in memory
 @pytest.mark.parametrize("first", [named, factory])
 @pytest.mark.parametrize("second", [named, factory])
 @pytest.mark.parametrize("define", [define_agent_api, define_internal_agent_api])
@@ -219,6 +220,7 @@ async def test_a_second_agent_of_a_name_is_refused_and_the_first_answers_on(
         assert (await texts(api, thread))[-1] == "one here"
 
 
+@pytest.mark.sqlite  # agents are registered in memory
 @pytest.mark.parametrize("define", [define_agent_api, define_internal_agent_api])
 async def test_an_agent_that_replaces_another_answers_its_threads(path: Path, define: Any) -> None:
     async with Runtime(f"sqlite:///{path}") as runtime:

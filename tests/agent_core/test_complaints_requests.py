@@ -176,6 +176,7 @@ def naive_loop(uses: list[ToolUse], reason: str, tools: dict[str, Any]) -> list[
     return [{"role": "assistant", "tool_calls": calls}, *results, {"role": "user", "content": "Well?"}]
 
 
+@pytest.mark.sqlite  # the loop decides, which knows no database
 @pytest.mark.parametrize("reason", ["tool_calls", "stop", "length", "content_filter"])
 @pytest.mark.parametrize("what", ["no call", "an unknown tool", "one id twice", "arguments that are cut off"])
 async def test_13_odd_ends_of_a_step(path: Path, reason: str, what: str) -> None:

@@ -120,6 +120,7 @@ async def test_the_steps_of_a_turn_share_a_summary_and_its_cost_is_counted(path:
     assert asked(model, summary=False)[1][:3] == asked(model, summary=False)[0][:3]
 
 
+@pytest.mark.sqlite  # the rows of any turn
 @pytest.mark.parametrize("failure", [ModelError("busy", retryable=True), OSError("gone"), " ", 60.0])
 async def test_without_a_summary_the_turns_are_left_out_all_the_same(path: Path, failure: Any):
     model = one_model(failure)

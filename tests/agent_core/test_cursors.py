@@ -183,6 +183,7 @@ async def test_without_streams_and_with_strange_ones(path: Path) -> None:
             await api.list_messages_with_streams("nobody", LIST)
 
 
+@pytest.mark.sqlite  # refused before a row is read
 @pytest.mark.parametrize(
     "args",
     [

@@ -27,6 +27,7 @@ def names_sent(model: ScriptedModel) -> list[str]:
     return [call["function"]["name"] for call in calls]
 
 
+@pytest.mark.sqlite  # the rows of any call
 @pytest.mark.parametrize("written", GARBLED)
 async def test_garbled_call_runs_where_it_is_plain_and_is_shown_as_written(path: Path, written: str) -> None:
     model = ScriptedModel([[ToolUse(written, {"city": "Rome"})], ["Done."], ["Still here."]])

@@ -65,6 +65,7 @@ async def test_completion_hooks_get_why_a_step_ended_and_what_it_used(path: Path
         assert turns[0].to_dict() == read.to_dict()  # no reader gets more
 
 
+@pytest.mark.sqlite  # the rows of any failure
 @pytest.mark.parametrize(("script", "attempt"), [([[BUSY], [BUSY], [BUSY]], 3), ([[BUSY], [DENIED]], 2)])
 async def test_on_error_says_which_attempt_failed(path: Path, script: list[Any], attempt: int):
     failures: list[Any] = []
@@ -174,6 +175,7 @@ async def test_a_turn_goes_on_where_classify_says_so_and_hears_the_attempt(path:
     assert heard == [("No key.", "auth", 1, 4)]
 
 
+@pytest.mark.sqlite  # the rows of any failure
 @pytest.mark.parametrize(
     ("verdict", "words"), [(False, "^Overloaded[.]$"), ("soon", "classify .*'soon'.*Overloaded")]
 )
@@ -186,6 +188,7 @@ async def test_a_turn_ends_where_classify_says_so_or_says_nothing_sensible(
     assert re.search(words, thread.error or "")
 
 
+@pytest.mark.sqlite  # the rows of any failure
 @pytest.mark.parametrize(
     ("verdict", "state"),
     [

@@ -110,6 +110,7 @@ async def test_hosted_call_and_result_are_parts_in_their_places(path: Path):
     assert rows(path, CALL)[CALL.name] == []
 
 
+@pytest.mark.sqlite  # the loop decides, which knows no database
 @pytest.mark.parametrize(
     ("turn", "state", "text"),
     [
@@ -210,6 +211,7 @@ SEARCHING = (
 )
 
 
+@pytest.mark.sqlite  # about the provider's dialect
 @pytest.mark.parametrize("direct", [True, False])
 async def test_anthropics_search_is_shown_and_goes_back_as_it_was(path: Path, direct: bool):
     looking = (
@@ -258,6 +260,7 @@ async def test_anthropics_search_is_shown_and_goes_back_as_it_was(path: Path, di
         assert blocks[2]["tool_use_id"] == "srvtoolu_1"
 
 
+@pytest.mark.sqlite  # about the provider's dialect
 async def test_geminis_code_execution_is_shown(path: Path):
     ran = {"executableCode": {"language": "PYTHON", "code": "print(2 ** 10)"}}
     came = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1024\n"}}

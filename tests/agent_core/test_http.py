@@ -239,6 +239,7 @@ BODIES: list[tuple[bytes, dict[str, str], int]] = [
 ]
 
 
+@pytest.mark.sqlite  # refused before a row is touched
 @pytest.mark.parametrize(("body", "headers", "status"), BODIES, ids=lambda value: repr(value)[:40])
 async def test_a_bad_body_is_refused_and_does_nothing(
     path: Path, body: bytes, headers: dict[str, str], status: int

@@ -144,6 +144,7 @@ async def test_model_that_sees_nothing_goes_on_with_a_thread_of_pictures(path: P
         assert [pictures(request) for request in blind.requests] == [1, 0]
 
 
+@pytest.mark.sqlite  # the same rows for every error
 @pytest.mark.parametrize(
     ("error", "left_out"),
     [
@@ -199,6 +200,7 @@ async def test_refused_file_that_stands_in_its_url_is_left_out_too(path: Path) -
         assert len(model.requests) == 2
 
 
+@pytest.mark.sqlite  # decoded before it is stored
 @pytest.mark.parametrize(
     ("kind", "head", "body", "words"),
     [

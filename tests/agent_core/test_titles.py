@@ -111,6 +111,7 @@ async def test_a_thread_that_a_person_has_named_keeps_its_name(path: Path, when:
         assert (await api.usage(thread.id)).total.total_tokens == (10 if when == "meanwhile" else 0)
 
 
+@pytest.mark.sqlite  # no row is written
 @pytest.mark.parametrize(
     "said",
     [

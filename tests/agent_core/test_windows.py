@@ -65,6 +65,7 @@ async def test_history_is_cut_once_and_the_window_is_remembered_over_restarts(pa
         ) == 1
 
 
+@pytest.mark.sqlite  # no row is written
 @pytest.mark.parametrize("limit", [0, -5, 10**7, "unknown", 1])
 async def test_window_that_cannot_be_is_not_believed(path: Path, limit: Any) -> None:
     model = ScriptedModel(lambda _: [refusal(words(limit))])

@@ -16,14 +16,15 @@ from tests.tools.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]
+IN_THREAD, NEW_CHAT = "in a thread", "on the page of a new chat"
 
 
-@pytest.mark.parametrize("where", ["in a thread", "on the page of a new chat"])
+@pytest.mark.parametrize("where", [IN_THREAD, NEW_CHAT])
 def test_what_the_server_never_read_is_sent_by_the_page_that_is_loaded_next(
     provider: Provider, server: Server, open_tab: OpenTab, where: str
 ) -> None:
     tab, slow = slow_tab(open_tab)
-    in_thread = where == "in a thread"
+    in_thread = where == IN_THREAD
     prompt = f"Not lost {where}"
     provider.answer(prompt, ["Found."])
     if in_thread:
@@ -46,35 +47,37 @@ def test_what_the_server_never_read_is_sent_by_the_page_that_is_loaded_next(
     expect(tab.prompts).to_have_count(2 if in_thread else 1)
 
 
-@pytest.mark.parametrize("where", ["in a thread", "on the page of a new chat"])
-def test_a_tab_older_than_the_servers_pages_is_loaded_anew_where_it_is(
-    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str], where: str
+def test_tabs_older_than_the_servers_pages_are_loaded_anew_where_they_are(
+    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
-    """The server comes back with new pages, while a message and a draft are in the tab."""
-    tab, slow = slow_tab(open_tab)
-    in_thread = where == "in a thread"
-    prompt = f"Before the new pages, {where}"
-    provider.answer(prompt, ["After them."])
-    if in_thread:
-        begun(provider, tab, "Long before")
-    address = tab.page.url
-    tab.page.evaluate("window.loaded = 'before'")
+    """The server comes back with new pages, while a message and a draft are in a thread's tab and a new chat's."""
+    tabs = {where: slow_tab(open_tab) for where in (IN_THREAD, NEW_CHAT)}
+    prompts = {where: f"Before the new pages, {where}" for where in tabs}
+    for prompt in prompts.values():
+        provider.answer(prompt, ["After them."])
+    begun(provider, tabs[IN_THREAD][0], "Long before")
+    addresses = {where: tab.page.url for where, (tab, _) in tabs.items()}
+    for tab, _ in tabs.values():
+        tab.page.evaluate("window.loaded = 'before'")
     server.kill()
-    tab.by("composer").fill(prompt)
-    tab.by("composer").press("Enter")
-    tab.by("composer").press_sequentially("and a draft")
-    slow.outdated = True
+    for where, (tab, slow) in tabs.items():
+        tab.by("composer").fill(prompts[where])
+        tab.by("composer").press("Enter")
+        tab.by("composer").press_sequentially("and a draft")
+        slow.outdated = True
     server.start()
-    wait_for(tab.page, "window.loaded === undefined")
 
-    expect(tab.answer).to_have_text("After them.")
-    expect(tab.prompts).to_have_count(2 if in_thread else 1)
-    assert prompts_of(server, tab.thread_id).count(prompt) == 1
-    if in_thread:
-        assert tab.page.url == address
-        expect(tab.by("composer")).to_have_value("and a draft")
-    else:
-        assert len(on_rows(server, lambda api: api.list_threads(query=prompt))) == 1
+    for where, (tab, _) in tabs.items():
+        wait_for(tab.page, "window.loaded === undefined")
+        expect(tab.answer).to_have_text("After them.")
+        in_thread = where == IN_THREAD
+        expect(tab.prompts).to_have_count(2 if in_thread else 1)
+        assert prompts_of(server, tab.thread_id).count(prompts[where]) == 1
+        if in_thread:
+            assert tab.page.url == addresses[where]
+            expect(tab.by("composer")).to_have_value("and a draft")
+        else:
+            assert len(on_rows(server, lambda api: api.list_threads(query=prompts[NEW_CHAT]))) == 1
     troubles.clear()  # of the server that was away
 
 
