@@ -18,7 +18,7 @@ from tests.tools.front import Front
 
 HERE = Path(__file__).parent
 
-NARROW = {"rpm": 12, "tpm": 6000, "context_window": 200}
+NARROW = {"rpm": 30, "tpm": 12000, "context_window": 200}
 
 Ask = Callable[..., Awaitable[tuple[Thread, Message]]]
 
@@ -115,7 +115,7 @@ async def agent_api(directory: Path, model: str, **options: Any) -> AsyncIterato
         model=model,
         system="Help with the weather.",
         tools=[get_weather],
-        retry=RetryPolicy(max_attempts=3, initial_delay=0.3, jitter=0.1),
+        retry=RetryPolicy(max_attempts=3, initial_delay=0.1, jitter=0.02),
         **options,
     )
     async with Runtime(database_url=f"sqlite:///{directory}/agents.db") as runtime:

@@ -131,8 +131,8 @@ async def test_retry_after_is_read(llmock: Llmock, dialect: str):
 
 FAULTS = {
     **{kind: {"type": "stream_fault", "kind": kind, "after_chunks": 4} for kind in STREAM_FAULTS},
-    "429": {"type": "fail", "status": 429, "retry_after": 0.6, "times": 2},
-    "500": {"type": "fail", "status": 500, "times": 2},
+    "429": {"type": "fail", "status": 429, "retry_after": 0.3, "times": 2},
+    "500": {"type": "fail", "status": 500, "retry_after": 0.1, "times": 2},
     "delay": {"type": "delay", "seconds": 0.3},
     "delay too long": {"type": "delay", "seconds": 1.5},
     "slow first token": {"type": "slow_first_token", "seconds": 0.3},
@@ -219,7 +219,8 @@ async def test_what_cannot_succeed_is_asked_once_and_said(llmock: Llmock, tmp_pa
 
 
 async def test_after_the_last_attempt_the_thread_says_why_and_can_be_resumed(llmock: Llmock, tmp_path: Path):
-    llmock.will({"type": "fail", "status": 503, "message": "Overloaded today.", "times": 3})
+    busy = {"type": "fail", "status": 503, "message": "Overloaded today.", "retry_after": 0.1, "times": 3}
+    llmock.will(busy)
     async with agent_api(tmp_path, DIALECTS["openai"][0], **llmock.options("openai")) as api:
         thread, _ = await ask(api, "Say hello")
         assert (thread.status, thread.error) == ("failed", "Overloaded today.")

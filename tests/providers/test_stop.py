@@ -47,7 +47,7 @@ async def test_before_the_first_token(answer: Hang | Stream, tmp_path: Path):
 
 
 async def test_while_a_retry_waits(tmp_path: Path):
-    busy = Answer(429, {"error": {"message": "Slow down."}}, {"retry-after": "2"})
+    busy = Answer(429, {"error": {"message": "Slow down."}}, {"retry-after": "0.6"})
     async with (
         provider(busy) as server,
         agent_api(tmp_path, "openai/gpt-4o-mini", api_base=server.url, api_key="k" * 9) as api,
@@ -66,4 +66,4 @@ async def test_while_a_retry_waits(tmp_path: Path):
         asked = len(server.requests)
         # Longer than the provider asked to wait: nothing may come after a stop.
         with pytest.raises(AssertionError):
-            await eventually(lambda: len(server.requests) > asked, timeout=2.5)
+            await eventually(lambda: len(server.requests) > asked, timeout=1.0)
