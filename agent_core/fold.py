@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from agent_core.end_reasons import END_REASON, End
 from agent_core.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part, Update, tool_name
 from agent_core.reducer import Fold, extras
 
@@ -69,10 +70,10 @@ def merge(chunks: Sequence[Chunk]) -> list[Chunk]:
     return merged
 
 
-def closing(parts: Sequence[Part], reason: str) -> list[Chunk]:
+def closing(parts: Sequence[Part], end: End) -> list[Chunk]:
     """Return the chunks that tell a follower of `parts` that the attempt was cut off.
 
-    Open text and reasoning end; each tool call without an outcome gets `reason` as its error.
+    Open text and reasoning end; each tool call without an outcome gets `end` as its error.
     """
     chunks: list[Chunk] = []
     for number, part in enumerate(parts):
@@ -80,14 +81,19 @@ def closing(parts: Sequence[Part], reason: str) -> list[Chunk]:
         if kind in ("text", "reasoning") and part.get("state") == "streaming":
             chunks.append({"type": f"{kind}-end", "id": str(number)})
         elif kind.startswith(TOOL_PREFIX) and part.get("state") in OPEN_TOOL_STATES:
-            call_id = part.get("toolCallId")
-            chunks.append({"type": "tool-output-error", "toolCallId": call_id, "errorText": reason})
+            chunks.append(error_chunk(part.get("toolCallId"), end))
     return chunks
 
 
-def settle(parts: Sequence[Part], reason: str) -> list[Part]:
-    """Return what is kept of a cut-off attempt: nothing open, `reason` as the error of open calls."""
-    return fold(closing(parts, reason), parts)
+def error_chunk(call_id: object, end: End) -> Chunk:
+    """Return the chunk that gives a tool call an error for its outcome, with its reason for `ThreadView`."""
+    chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": end.text}
+    return chunk | {END_REASON: end.reason.value}
+
+
+def settle(parts: Sequence[Part], end: End) -> list[Part]:
+    """Return what is kept of a cut-off attempt: nothing open, `end` as the error of open calls."""
+    return fold(closing(parts, end), parts)
 
 
 def _join(merged: list[Chunk], texts: list[str], key: tuple[Any, ...] | None) -> None:
@@ -225,6 +231,7 @@ class _Entry:
 
     def __init__(self, message: dict[str, Any]) -> None:
         self._message = message
+        self._reasons: dict[str, str] = dict(message.get("end_reasons") or {})
         self._committed = Fold(message.get("parts") or ())
         self._committed_seq = int(message.get("committed_seq") or 0)
         self._live = Fold()
@@ -241,6 +248,7 @@ class _Entry:
         if seq > self._live_seq:
             self._live, self._live_seq = Fold(), seq
         self._shown = None
+        self._note_reason(chunk)
         self._live.add(chunk)
         if chunk.get("type") == "finish-step":
             self._committed = Fold([*self._committed.parts, *self._live.parts])
@@ -249,12 +257,20 @@ class _Entry:
     def about_call(self, chunk: Chunk) -> None:
         """Apply a chunk about a tool call, wherever in the message the call stands."""
         self._shown = None
+        self._note_reason(chunk)
         self._committed.add(chunk)
         self._live.add(chunk)
+
+    def _note_reason(self, chunk: Chunk) -> None:
+        if (reason := chunk.get(END_REASON)) is not None:
+            self._reasons.setdefault(str(chunk.get("toolCallId")), str(reason))
 
     def to_dict(self) -> dict[str, Any]:
         if self._shown is None:
             parts = [*self._committed.parts, *self._live.parts]
             self._shown = {"metadata": {}, **self._message, "parts": parts}
             self._shown["committed_seq"] = self._committed_seq
+            names = [part["toolCallId"] for part in parts if part.get("toolCallId") in self._reasons]
+            if names:
+                self._shown["end_reasons"] = {name: self._reasons[name] for name in names}
         return self._shown

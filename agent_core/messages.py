@@ -96,6 +96,7 @@ class Message:
         usage: what its model steps used together, the fields of `usage.Tally`; None where nothing is
             known, and in what readers are told live. Attempts whose text was replaced are not among
             it: `api.usage` counts those, too.
+        end_reasons: why tool calls of it failed, an `EndReason` by the call's id.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Message:
     committed_seq: int = 0
     branches: tuple[str, ...] = ()
     usage: dict[str, Any] | None = None
+    end_reasons: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def text(self) -> str:
@@ -124,6 +126,7 @@ class Message:
             "created_at": self.created_at.isoformat(),
             "committed_seq": self.committed_seq,
             **({"branches": list(self.branches)} if self.branches else {}),
+            **({"end_reasons": self.end_reasons} if self.end_reasons else {}),
         }
 
 

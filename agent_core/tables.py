@@ -147,6 +147,7 @@ class StreamRow(Table, table=True):
     error: str | None = Field(default=None, sa_column=Column(Text))
     started_at: float
     ended_at: float | None = None
+    end_reason: str | None = None
 
 
 class DeltaRow(Table, table=True):
@@ -167,7 +168,8 @@ class ToolCallRow(Table, table=True):
 
     status    approval -> pending | denied;  pending -> running -> waiting | succeeded | failed
     progress  what it last reported while it ran
-    attempts  the attempts before the newest, as a list: attempt, worker, started_at, ended_at, error
+    attempts  the attempts before the newest, as a list: attempt, worker, started_at, ended_at, error,
+              end_reason
     """
 
     __tablename__: ClassVar[Any] = "agent_tool_call"
@@ -195,6 +197,7 @@ class ToolCallRow(Table, table=True):
     ended_at: float | None = None
     progress: str | None = Field(default=None, sa_column=Column(Text))
     attempts: str | None = Field(default=None, sa_column=Column(Text))
+    end_reason: str | None = None
 
 
 class WakeUpRow(Table, table=True):

@@ -16,20 +16,6 @@ SpanStatus = Literal[
     "running", "waiting", "ok", "retried", "failed", "stopped", "lost", "released", "in doubt", "denied"
 ]
 
-PROCESS_ENDED = "the process ended"
-"""Why an attempt was cut whose process is gone."""
-RESTARTING = "the server is restarting"
-"""Why an attempt was cut that its worker gave back when it was asked to end."""
-STOPPED = "stopped"
-"""Why an attempt was cut, or a call closed, when a person stopped the thread."""
-PASSED_OVER = "The person wrote another message instead of answering, so this was not done."
-"""Why a call was closed that waited for a person who wrote on without answering it."""
-IN_DOUBT = (
-    "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
-    "It was not run again. Check before you try once more."
-)
-"""The outcome of a call that may not be run again and whose process is gone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -52,6 +38,7 @@ class Span:
         attempt: 1 for the first; 0 where nothing was ever run.
         recovered: it took over what the attempt before it lost with its process.
         error: why it ended, in the words of the provider, the tool or this library.
+        end_reason: why it ended without its result, as an `EndReason`; None: it has not, or has one.
         message_id: the assistant's message it belongs to.
         seq: the model step it belongs to.
         tool_call_id: for tools, and what waits for one.
@@ -70,6 +57,7 @@ class Span:
     attempt: int = 0
     recovered: bool = False
     error: str | None = None
+    end_reason: str | None = None
     message_id: str | None = None
     seq: int = 0
     tool_call_id: str | None = None

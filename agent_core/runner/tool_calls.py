@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from agent_core.agent import AnyAgent
 from agent_core.clock import Clock
 from agent_core.config import Settings
+from agent_core.end_reasons import IN_DOUBT, End, EndReason, failed
 from agent_core.errors import (
     DatabaseError,
     ThreadNotFoundError,
@@ -33,8 +34,15 @@ from agent_core.store.rows import load, timeout_key, tool_key
 from agent_core.store.tx import Tx
 from agent_core.store.writer import Writer
 from agent_core.suspects import Suspicion
-from agent_core.timeline import IN_DOUBT
-from agent_core.tools import Tool, ToolContext, check_timeout, encode_result, execute, take_pictures
+from agent_core.tools import (
+    Tool,
+    ToolContext,
+    ToolTimeoutError,
+    check_timeout,
+    encode_result,
+    execute,
+    take_pictures,
+)
 
 R = TypeVar("R")
 _log = get_logger(__name__)
@@ -107,7 +115,7 @@ class ToolRunner:
         except BaseException as error:
             failure = as_exception(error, f"The agent {call.agent!r}")
             journal.tool_failed(call, failure, None)
-            await self._end(call, error=_words(failure))
+            await self._end(call, error=failed(_words(failure)))
             return
         if call.in_doubt:
             journal.tool_taken_over(call, tool is not None and tool.rerun_on_interrupt)
@@ -116,7 +124,7 @@ class ToolRunner:
         elif call.crashes >= self._settings.max_crashes:
             await self._seal(call)
         elif tool is None:
-            await self._end(call, error=f"There is no tool {call.name!r} any more.")
+            await self._end(call, error=failed(f"There is no tool {call.name!r} any more."))
         else:
             await self._execute(call, tool)
 
@@ -125,7 +133,7 @@ class ToolRunner:
             f"This tool ended its process {call.crashes} times, so it is not run again by itself. It may or "
             "may not have taken effect; check before you try once more."
         )
-        await self._insist(call.thread_id, outcomes.seal, call, words)
+        await self._insist(call.thread_id, outcomes.seal, call, End(EndReason.POISONED, words))
         self._note(call, {"state": "output-error", "errorText": words})
 
     async def _execute(self, call: ClaimedCall, tool: Tool) -> None:
@@ -165,10 +173,11 @@ class ToolRunner:
             except ValidationError as nonsense:
                 words = _words(nonsense)
         journal.tool_failed(call, error, delay)
+        end = End(EndReason.TIMED_OUT if isinstance(error, ToolTimeoutError) else EndReason.ERROR, words)
         if delay is None:
-            await self._end(call, error=words, suspicion=call.suspicion)
+            await self._end(call, error=end, suspicion=call.suspicion)
         else:
-            await self._insist(call.thread_id, calls.retry, call, words, self._clock.now() + delay)
+            await self._insist(call.thread_id, calls.retry, call, end, self._clock.now() + delay)
 
     async def _report(self, call: ClaimedCall, data: Any) -> None:
         try:
@@ -217,7 +226,7 @@ class ToolRunner:
         call: ClaimedCall,
         *,
         output: str | None = None,
-        error: str | None = None,
+        error: End | None = None,
         suspicion: Suspicion | None = None,
         pictures: Sequence[StoredFile] = (),
     ) -> None:
@@ -235,7 +244,7 @@ class ToolRunner:
         )
         crash_point("tool.commit.after")
         if error is not None:
-            self._note(call, {"state": "output-error", "errorText": error})
+            self._note(call, {"state": "output-error", "errorText": error.text})
         else:
             self._note(call, {"state": "output-available", "output": load(output)})
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from agent_core.end_reasons import DENIED
 from agent_core.errors import ToolCallFinishedError
 from agent_core.messages import Chunk
 from agent_core.store import deltas
@@ -17,7 +18,11 @@ from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 
 _APPROVE = move("approve", input=func.coalesce(P("new_input"), CALL.c.input), approval=P("new_approval"))
-_DENY = move("deny", error=P("new_error"), approval=P("new_approval"), ended_at=P("now"))
+_DENY = move(
+    "deny",
+    **{"error": P("new_error"), "end_reason": DENIED.reason.value},
+    **{"approval": P("new_approval"), "ended_at": P("now")},
+)
 _NAME = Statement(select(CALL.c.name).where(CALL.c.thread_id == P("thread_id"), CALL.c.id == P("call_id")))
 
 
@@ -76,7 +81,7 @@ def _deny(tx: Tx, thread_id: str, call_id: str, reason: str | None) -> tuple[Any
         _DENY,
         thread_id=thread_id,
         call_id=call_id,
-        new_error=reason or "A person denied this call.",
+        new_error=reason or DENIED.text,
         new_approval=dump({"approved": False, "at": tx.now} | ({"reason": reason} if reason else {})),
         now=tx.now,
     )

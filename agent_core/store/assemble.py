@@ -6,11 +6,12 @@ filled in from the tool calls' rows; so nothing is stored twice and no row grows
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from agent_core.clock import as_datetime
-from agent_core.messages import Message, Part, Role, Thread
+from agent_core.end_reasons import END_REASON
+from agent_core.messages import Chunk, Message, Part, Role, Thread
 from agent_core.signatures import readable
 from agent_core.states import CallStatus, StreamStatus
 from agent_core.store.rows import load
@@ -58,8 +59,10 @@ def assemble(
     """Put a message together from its row, its streams in order, the thread's calls by id, its alternatives."""
     parts: list[Part] = load(row.parts)
     committed = 0
+    reasons: dict[str, str] = {}
     for stream in streams:
         parts = parts + filled(load(stream.parts), calls)
+        reasons |= end_reasons(stream, calls)
         if stream.status == StreamStatus.COMMITTED:
             committed = stream.seq
     meta = load(row.meta)
@@ -73,12 +76,36 @@ def assemble(
         committed_seq=committed,
         branches=branches,
         usage=_usage(streams),
+        end_reasons=reasons,
     )
 
 
 def _usage(streams: Sequence[StreamRow]) -> dict[str, Any] | None:
     tallies = [tally_of(load(stream.usage)) for stream in streams if stream.usage is not None]
     return sum(tallies, Tally()).to_dict() if tallies else None
+
+
+def end_reasons(stream: StreamRow, calls: dict[str, ToolCallRow]) -> dict[str, str]:
+    """Return why calls of a stream failed, by their ids; one that never got a row ended with its stream."""
+    found: dict[str, str] = {}
+    for part in load(stream.parts):
+        name = part.get("toolCallId", "")
+        call = calls.get(name)
+        failed = part.get("state") == "output-error"
+        reason = call.end_reason if call is not None else stream.end_reason if failed else None
+        if reason is not None:
+            found[name] = reason
+    return found
+
+
+def with_reasons(chunks: list[Chunk], reasons: Mapping[str, str]) -> list[Chunk]:
+    """Return chunks with the reason of each failed call, where there is one."""
+    return [
+        chunk | {END_REASON: reasons[chunk["toolCallId"]]}
+        if chunk["type"] == "tool-output-error" and chunk["toolCallId"] in reasons
+        else chunk
+        for chunk in chunks
+    ]
 
 
 def filled(parts: list[Part], calls: dict[str, ToolCallRow]) -> list[Part]:

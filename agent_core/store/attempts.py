@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlmodel import Session
 
+from agent_core.end_reasons import End
 from agent_core.messages import Chunk
 from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store.rows import CALL, P, dump, load
@@ -47,13 +48,13 @@ def newest(tx: Tx, thread_id: str, call_id: str) -> Newest:
 
 
 def note(
-    tx: Tx, thread_id: str, call_id: str, attempt: Newest, error: str, next_at: float | None = None
+    tx: Tx, thread_id: str, call_id: str, attempt: Newest, end: End, next_at: float | None = None
 ) -> None:
     """Write down that an attempt ended without an outcome; another one follows, at `next_at`."""
     number, worker, started_at, earlier = attempt
     entry = {
         **{"attempt": number, "worker": worker, "started_at": started_at, "ended_at": tx.now},
-        **{"error": error[:_MAX_WORDS], "next_at": next_at},
+        **{"error": end.text[:_MAX_WORDS], "end_reason": end.reason, "next_at": next_at},
     }
     before: list[dict[str, Any]] = load(earlier) or []
     tx.do(_NOTE, thread_id=thread_id, call_id=call_id, new_attempts=dump([*before, entry][-_KEPT:]))

@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 from agent_core.clock import as_datetime
+from agent_core.end_reasons import EndReason
 from agent_core.states import CallStatus
 from agent_core.store.rows import load
-from agent_core.timeline import IN_DOUBT, PASSED_OVER, PROCESS_ENDED, STOPPED, Span, SpanKind, SpanStatus
+from agent_core.timeline import Span, SpanKind, SpanStatus
 
 Record = Any
 """A row with the columns that its reader selected."""
@@ -20,6 +21,11 @@ _STATUS: dict[str, SpanStatus] = {
     CallStatus.RUNNING: "running",
     CallStatus.WAITING: "waiting",
     CallStatus.SUCCEEDED: "ok",
+}
+_ENDED: dict[str, SpanStatus] = {
+    EndReason.IN_DOUBT: "in doubt",
+    EndReason.STOPPED: "stopped",
+    EndReason.PASSED_OVER: "stopped",
 }
 
 
@@ -56,10 +62,10 @@ def _attempts(call: Record, earlier: list[dict[str, Any]]) -> list[Span]:
     recovered = False
     for entry, following in pairwise([*earlier, None]):
         assert entry is not None
-        lost = entry["error"] == PROCESS_ENDED
+        lost = entry["end_reason"] == EndReason.PROCESS_ENDED
         status: SpanStatus = "lost" if lost else "retried"
         when = entry["started_at"], entry["ended_at"]
-        run = {"worker": entry["worker"], "attempt": entry["attempt"], "error": entry["error"]}
+        run = {key: entry[key] for key in ("worker", "attempt", "error", "end_reason")}
         spans.append(_of_call(call, "tool", status, *when, **run, recovered=recovered))
         if not lost:
             spans.append(_call_wait(call, entry, following))
@@ -72,16 +78,10 @@ def _attempts(call: Record, earlier: list[dict[str, Any]]) -> list[Span]:
 def _newest(call: Record, recovered: bool) -> list[Span]:
     if call.status == CallStatus.PENDING or (call.approval == "{}" and call.attempt == 0):
         return []  # it waits for a worker, or was stopped before a person had answered
-    status = _STATUS.get(call.status) or _failed(call.error)
+    status = _STATUS.get(call.status) or _ENDED.get(call.end_reason, "failed")
     began = call.created_at if call.started_at is None else call.started_at
-    run = {"worker": call.worker, "attempt": call.attempt, "error": call.error}
+    run = {"worker": call.worker, "attempt": call.attempt, "error": call.error, "end_reason": call.end_reason}
     return [_of_call(call, "tool", status, began, call.ended_at, **run, recovered=recovered)]
-
-
-def _failed(error: str | None) -> SpanStatus:
-    if error == IN_DOUBT:
-        return "in doubt"
-    return "stopped" if error in (STOPPED, PASSED_OVER) else "failed"
 
 
 def _call_wait(call: Record, entry: dict[str, Any], following: dict[str, Any] | None) -> Span:

@@ -12,10 +12,12 @@ from typing import Any
 
 from sqlalchemy import exists, insert, select, update
 
+from agent_core.end_reasons import PROCESS_ENDED, End, EndReason, failed
 from agent_core.errors import (
     AmbiguousToolCallError,
     ToolCallNotFoundError,
 )
+from agent_core.fold import error_chunk
 from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
@@ -24,7 +26,6 @@ from agent_core.store.rows import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, loa
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
-from agent_core.timeline import PROCESS_ENDED
 
 _c, _t = CALL.c, THREAD.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
@@ -88,7 +89,7 @@ _INSERT = Statement(
             n: P(n)
             for n in (
                 *("thread_id", "id", "seq", "position", "message_id", "name", "status", "input"),
-                *("error", "approval", "created_at", "ended_at"),
+                *("error", "end_reason", "approval", "created_at", "ended_at"),
             )
         },
     )
@@ -161,12 +162,13 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
             status=call.status.value,
             input=call.input,
             error=call.error,
+            end_reason=None if call.error is None else EndReason.ERROR.value,
             approval="{}" if call.status is CallStatus.APPROVAL else None,
             created_at=tx.now,
             ended_at=tx.now if call.error is not None else None,
         )
         if call.error is not None:
-            chunks.append({"type": "tool-output-error", "toolCallId": call.id, "errorText": call.error})
+            chunks.append(error_chunk(call.id, failed(call.error)))
         elif call.status is CallStatus.APPROVAL:
             chunks.append({"type": "tool-approval-request", "approvalId": call.id, "toolCallId": call.id})
         else:
@@ -245,7 +247,7 @@ def locate(tx: Tx, call_id: str, thread_id: str | None) -> str:
     return threads[0]
 
 
-def retry(tx: Tx, call: ClaimedCall, error: str, run_at: float) -> None:
+def retry(tx: Tx, call: ClaimedCall, end: End, run_at: float) -> None:
     """Put a failed attempt back, to be run again at `run_at`.
 
     Raises:
@@ -257,8 +259,8 @@ def retry(tx: Tx, call: ClaimedCall, error: str, run_at: float) -> None:
         raise FenceLost
     tx.wake.enqueue(tx, tool_key(call.thread_id, call.id), call.thread_id, run_at)
     newest = attempts.newest(tx, call.thread_id, call.id)
-    attempts.note(tx, call.thread_id, call.id, newest, error, run_at)
-    state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": error}
+    attempts.note(tx, call.thread_id, call.id, newest, end, run_at)
+    state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": end.text}
     chunk = attempts.run_chunk(call.id, **state)
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
 

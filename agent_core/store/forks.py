@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import and_, insert, select, update
 
+from agent_core.end_reasons import STILL_OPEN
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
 from agent_core.messages import ATTACHMENT
@@ -21,9 +22,6 @@ from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, P, dump, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import lock
 from agent_core.store.tx import Tx
-
-STILL_OPEN = "This call was still open when the thread was forked; its outcome belongs to the thread it was forked from."
-"""What a copy of an open call has failed with."""
 
 _t, _m = THREAD.c, MESSAGE.c
 _copied = (
@@ -147,5 +145,8 @@ def _call(tx: Tx, row: dict[str, Any]) -> dict[str, Any]:
     """Return a call under a new id, with an outcome; `was` is its id in the original."""
     ended: dict[str, Any] = {}
     if row["status"] in OPEN_CALLS:
-        ended = {"status": CallStatus.FAILED.value, "error": STILL_OPEN, "ended_at": tx.now}
+        ended = {
+            **{"status": CallStatus.FAILED.value, "ended_at": tx.now},
+            **{"error": STILL_OPEN.text, "end_reason": STILL_OPEN.reason.value},
+        }
     return row | ended | {"id": new_id("call"), "was": row["id"]}

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from agent_core.end_reasons import End, failed
 from agent_core.errors import ToolCallFinishedError
 from agent_core.faults import crash_point
+from agent_core.fold import error_chunk
 from agent_core.messages import Chunk
 from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store import deltas, files, suspects
@@ -22,7 +24,10 @@ from agent_core.suspects import Suspicion
 _c = CALL.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
 _mine = _c.attempt == P("at_attempt")
-_ended = {"output": P("new_output"), "error": P("new_error"), "ended_at": P("now"), "progress": None}
+_ended = {
+    **{"output": P("new_output"), "error": P("new_error"), "end_reason": P("new_reason")},
+    **{"ended_at": P("now"), "progress": None},
+}
 _END = {event: move(event, **_ended) for event in ("succeed", "fail")}
 _END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
 _CLOSE = move("close", **_ended)
@@ -40,7 +45,7 @@ def finish(
     call_id: str,
     *,
     output: str | None = None,
-    error: str | None = None,
+    error: End | None = None,
     attempt: int | None = None,
     timed: bool = True,
     suspicion: Suspicion | None = None,
@@ -53,7 +58,7 @@ def finish(
         thread_id: the thread.
         call_id: the call.
         output: the result as JSON, or
-        error: what went wrong, for the model.
+        error: why it has none.
         attempt: the fence of the worker that ran it; None: the outcome comes from outside.
         timed: whether the call may have a timeout, which ends with it.
         suspicion: what was held against the call, if its end clears it.
@@ -79,19 +84,20 @@ def finish(
         tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
     chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
     if error is not None:
-        chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": error}
+        chunk = error_chunk(call_id, error)
     return end(tx, thread_id, cursor, row, [chunk], advanced)
 
 
 def _ask_end(
-    tx: Tx, thread_id: str, call_id: str, output: str | None, error: str | None, attempt: int | None
+    tx: Tx, thread_id: str, call_id: str, output: str | None, error: End | None, attempt: int | None
 ) -> Callable[[], tuple[Any, ...] | None]:
     """Ask for the end of a call, under its worker's fence if it has one; the answer is (seq, message id)."""
     values = {
         "thread_id": thread_id,
         "call_id": call_id,
         "new_output": output,
-        "new_error": error,
+        "new_error": error and error.text,
+        "new_reason": error and error.reason.value,
         "now": tx.now,
     }
     event = "succeed" if error is None else "fail"
@@ -128,7 +134,7 @@ def end(
     return status
 
 
-def seal(tx: Tx, call: ClaimedCall, error: str) -> str:
+def seal(tx: Tx, call: ClaimedCall, error: End) -> str:
     """Give a call that ended its process too often an error for its outcome; see `finish`."""
     suspects.sealed(tx, tool_key(call.thread_id, call.id))
     return finish(tx, call.thread_id, call.id, error=error, attempt=call.attempt)
@@ -150,7 +156,8 @@ def finish_from_outside(
     """
     thread_id = locate(tx, call_id, thread_id)
     try:
-        finish(tx, thread_id, call_id, output=output, error=error, pictures=pictures)
+        end = None if error is None else failed(error)
+        finish(tx, thread_id, call_id, output=output, error=end, pictures=pictures)
         tx.touched.add(LIST_FEED)  # whether it waits for a person is shown there
     except FenceLost:
         row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
@@ -164,11 +171,11 @@ def why_closed(call_id: str, status: str | None) -> str:
     return f"The tool call {call_id!r} already has its outcome; the first one stays."
 
 
-def close_open(tx: Tx, thread_id: str, why: str) -> list[Chunk]:
+def close_open(tx: Tx, thread_id: str, why: End) -> list[Chunk]:
     """Close every open call of a thread that is stopped; return the chunks that say so."""
     chunks: list[Chunk] = []
     for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
-        values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "new_error": why}
-        tx.one(_CLOSE, **values, now=tx.now)
-        chunks.append({"type": "tool-output-error", "toolCallId": call_id, "errorText": why})
+        values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "now": tx.now}
+        tx.one(_CLOSE, **values, new_error=why.text, new_reason=why.reason.value)
+        chunks.append(error_chunk(call_id, why))
     return chunks

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, literal_column, select, update
 
+from agent_core.end_reasons import PROCESS_ENDED, RELEASED, End, EndReason, failed
 from agent_core.errors import PoisonedStepError
 from agent_core.faults import crash_point
 from agent_core.messages import Chunk, Part
@@ -24,7 +25,6 @@ from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
-from agent_core.timeline import PROCESS_ENDED, RESTARTING
 
 Refused = tuple[str, Iterable[str]]
 """A model's name, and ids of files."""
@@ -230,7 +230,7 @@ def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usag
         raise FenceLost
     tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, state["next_at"])
     changed = deltas.thread_chunk(status="streaming", retry_state=state)
-    _cut(tx, claimed, row[0], state["error"], rest, changed, usage)
+    _cut(tx, claimed, row[0], failed(state["error"]), rest, changed, usage)
 
 
 def fail(
@@ -258,12 +258,14 @@ def fail(
     tx.moved(claimed.thread_id, "streaming", "failed", claimed.agent)
     refused_files.note(tx, claimed.thread_id, *refused, error)
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
-    if kind == PoisonedStepError.__name__:
+    poisoned = kind == PoisonedStepError.__name__
+    if poisoned:
         suspects.sealed(tx, step_key(claimed.thread_id))
     else:
         suspects.completed(tx, claimed.suspicion)
     changed = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
-    _cut(tx, claimed, row[0], error, rest, changed, usage)
+    why = End(EndReason.POISONED if poisoned else EndReason.ERROR, error)
+    _cut(tx, claimed, row[0], why, rest, changed, usage)
 
 
 def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
@@ -277,14 +279,14 @@ def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
         raise FenceLost
     tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, run_at)
     changed = deltas.thread_chunk(status="streaming")
-    _cut(tx, claimed, row[0], RESTARTING, rest, changed)
+    _cut(tx, claimed, row[0], RELEASED, rest, changed)
 
 
 def _cut(
     tx: Tx,
     claimed: Claim,
     cursor: int,
-    why: str,
+    why: End,
     rest: list[Chunk],
     changed: Chunk,
     usage: str | None = None,

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Update, insert, select, update
 
+from agent_core.end_reasons import End
 from agent_core.fold import closing, fold
 from agent_core.messages import Chunk, Part
 from agent_core.states import STREAM as MOVES
@@ -53,7 +54,12 @@ _OPEN = Statement(
 )
 _ended = {"parts": P("new_parts"), "ended_at": P("now")}
 _COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended).returning(_s.seq))
-_CUT = _move("cut", *_mine, error=P("why"), usage=P("new_usage"), **_ended | {"ended_at": P("ended")})
+_CUT = _move(
+    "cut",
+    *_mine,
+    **{"error": P("why"), "end_reason": P("new_reason"), "usage": P("new_usage")},
+    **_ended | {"ended_at": P("ended")},
+)
 _REPLACE = _move("replace", *_present, _s.seq + 0 < P("at_seq"))  # "+ 0": no range of the primary key
 _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
 _KEEP = _move("keep", *_present)
@@ -88,7 +94,7 @@ def cut(
     thread_id: str,
     seq: int,
     position: int,
-    why: str,
+    why: End,
     rest: Sequence[Chunk] = (),
     usage: str | None = None,
     ended: float | None = None,
@@ -100,7 +106,7 @@ def cut(
         thread_id: the thread.
         seq: the stream.
         position: the place kept for the message it belongs to.
-        why: the reason, in words for a person.
+        why: its reason, and the sentence for a person.
         rest: what it had said but not flushed yet, if the caller knows.
         usage: the model's name, tokens and cost, as JSON, if the caller knows.
         ended: when it ended, if that was not now.
@@ -119,8 +125,9 @@ def cut(
         said = []
     ends = closing(said, why)
     parts = fold(ends, said)
-    values = {"thread_id": thread_id, "at_seq": seq, "why": why, "new_parts": dump(parts)}
-    tx.do(_CUT, **values, new_usage=usage, ended=tx.now if ended is None else ended)
+    values = {"thread_id": thread_id, "at_seq": seq, "why": why.text, "new_reason": why.reason.value}
+    moment = tx.now if ended is None else ended
+    tx.do(_CUT, **values, new_parts=dump(parts), new_usage=usage, ended=moment)
     if parts:
         ensure_reply(tx, thread_id, live[0], position)
     return [*rest, *ends]

@@ -10,27 +10,33 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import Session
 
 from agent_core.clock import as_datetime
+from agent_core.end_reasons import EndReason
 from agent_core.states import RUNNING, StreamStatus
 from agent_core.store.call_spans import SHORTEST, Record, call_spans, times
 from agent_core.store.pages import calls_of, streams_of
 from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, load
-from agent_core.timeline import PROCESS_ENDED, RESTARTING, STOPPED, Span, SpanStatus
+from agent_core.timeline import Span, SpanStatus
 from agent_core.usage import Tally, tally_of
 
 _s, _c, _m, _t = STREAM.c, CALL.c, MESSAGE.c, THREAD.c
 _STREAMS = select(
-    *(_s.seq, _s.message_id, _s.status, _s.worker, _s.attempt, _s.usage, _s.error, _s.started_at, _s.ended_at)
+    *(_s.seq, _s.message_id, _s.status, _s.worker, _s.attempt, _s.usage, _s.error, _s.end_reason),
+    *(_s.started_at, _s.ended_at),
 ).order_by(_s.seq)
 _CALLS = select(
-    *(_c.id, _c.seq, _c.message_id, _c.name, _c.status, _c.attempt, _c.worker, _c.error, _c.approval),
-    *(_c.created_at, _c.started_at, _c.ended_at, _c.attempts),
+    *(_c.id, _c.seq, _c.message_id, _c.name, _c.status, _c.attempt, _c.worker, _c.error, _c.end_reason),
+    *(_c.approval, _c.created_at, _c.started_at, _c.ended_at, _c.attempts),
 ).order_by(_c.seq, _c.position)
 _MESSAGES = select(
     *(_m.id, _m.role, _m.position, _m.branch, _m.queued, _m.parent_id, _m.created_at)
 ).order_by(_m.position)
 _THREAD = select(_t.status, _t.message_id, _t.position, _t.retry_state, _t.updated_at)
 
-_CUT: dict[str, SpanStatus] = {PROCESS_ENDED: "lost", RESTARTING: "released", STOPPED: "stopped"}
+_CUT: dict[str, SpanStatus] = {
+    EndReason.PROCESS_ENDED: "lost",
+    EndReason.RELEASED: "released",
+    EndReason.STOPPED: "stopped",
+}
 _ENDED_TURN: dict[str, SpanStatus] = {"completed": "ok", "failed": "failed", "stopped": "stopped"}
 _AS_TURN: dict[str, SpanStatus] = {"lost": "stopped", "released": "stopped", "retried": "failed"}
 
@@ -105,6 +111,7 @@ def _model_spans(thread: Record, streams: Sequence[Record]) -> Iterator[Span]:
             attempt=row.attempt,
             recovered=recovered,
             error=row.error,
+            end_reason=row.end_reason,
             message_id=row.message_id,
             seq=row.seq,
             usage=usage,
@@ -120,7 +127,7 @@ def _stream_status(row: Record, retried: bool) -> SpanStatus:
         return "running"
     if row.error is None:
         return "ok"
-    return _CUT.get(row.error) or ("retried" if retried else "failed")
+    return _CUT.get(row.end_reason) or ("retried" if retried else "failed")
 
 
 def _retry_wait(thread: Record, row: Record, following: Record | None) -> Span:

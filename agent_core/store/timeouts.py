@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import exists, select
 
 from agent_core.config import MAX_TIMEOUT
+from agent_core.end_reasons import NO_OUTCOME
 from agent_core.errors import ToolCallFinishedError, ToolCallNotFoundError
 from agent_core.states import CallStatus
 from agent_core.store import calls, outcomes, threads
@@ -85,4 +86,4 @@ def expire(tx: Tx, thread_id: str, call_id: str, worker: str) -> None:
     threads.lock(tx, thread_id)
     (leased,) = tx.must(_LEASED, key=timeout_key(thread_id, call_id), by=worker)
     if leased:
-        outcomes.finish(tx, thread_id, call_id, error="No outcome came in time.")
+        outcomes.finish(tx, thread_id, call_id, error=NO_OUTCOME)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from agent_core.end_reasons import PASSED_OVER, STOPPED, End
 from agent_core.errors import DuplicateMessageError, ThreadBusyError, ValidationError
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
@@ -23,7 +24,6 @@ from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
 from agent_core.store.tokens import without_token
 from agent_core.store.tx import Tx
-from agent_core.timeline import PASSED_OVER, STOPPED
 
 WhenBusy = Literal["reject", "queue", "interrupt", "end_wait"]
 _t, _m = THREAD.c, MESSAGE.c
@@ -309,7 +309,7 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
     return True
 
 
-def stop(tx: Tx, thread_id: str, why: str = STOPPED) -> bool:
+def stop(tx: Tx, thread_id: str, why: End = STOPPED) -> bool:
     """Stop a thread and raise its fence; False if it was idle. `why` becomes the error of its open calls."""
     at = lock(tx, thread_id)
     row = tx.one(_STOP, thread_id=thread_id, now=tx.now)

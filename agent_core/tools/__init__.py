@@ -9,7 +9,7 @@ from agent_core.tools.create import (
     create_action_tool,
     create_async_tool,
 )
-from agent_core.tools.execute import execute
+from agent_core.tools.execute import ToolTimeoutError, execute
 from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.pictures import Picture, take_pictures
 from agent_core.tools.result import encode_result
@@ -22,6 +22,7 @@ __all__ = [
     "Tool",
     "ToolContext",
     "ToolOptions",
+    "ToolTimeoutError",
     "action_tool",
     "async_tool",
     "check_timeout",

@@ -20,6 +20,10 @@ from agent_core.tools.signature import unwrap
 from agent_core.tools.tool import Tool
 
 
+class ToolTimeoutError(TimeoutError):
+    """A tool took longer than its `timeout`; a handler that raises TimeoutError itself does not raise this."""
+
+
 async def execute(tool: Tool, arguments: dict[str, Any], ctx: ToolContext) -> Any:
     """Run the handler once and return what it returned.
 
@@ -33,7 +37,7 @@ async def execute(tool: Tool, arguments: dict[str, Any], ctx: ToolContext) -> An
 
     Raises:
         ValidationError: the arguments are not the tool's.
-        TimeoutError: the attempt took longer than `tool.timeout`.
+        ToolTimeoutError: the attempt took longer than `tool.timeout`.
         Exception: what the handler raised. A handler that raises SystemExit or the like, or
             cancels itself, gets a RuntimeError that says so; a cancellation from outside passes.
     """
@@ -44,7 +48,9 @@ async def execute(tool: Tool, arguments: dict[str, Any], ctx: ToolContext) -> An
             return await _run(tool, call)
     except TimeoutError:
         if scope.expired():
-            raise TimeoutError(f"The tool {tool.name} did not answer within {tool.timeout:g} s.") from None
+            raise ToolTimeoutError(
+                f"The tool {tool.name} did not answer within {tool.timeout:g} s."
+            ) from None
         raise
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from agent_core.end_reasons import EndReason
 from agent_core.messages import attachment_id, is_tool_part, tool_name
 from chat_app.extensions import TOOL_VIEWS
 from chat_app.state.kinds import PICTURES
@@ -24,8 +25,6 @@ MAX_FIELD_SHOWN = 20_000
 VOTE = "vote:"
 """Before a message's id: the key of a thread's metadata that says what the person thinks of it."""
 
-STOPPED = "stopped"
-"""What agent_core gives as the error of a call that a person's Stop cut off."""
 _TOOL_STATES = {
     "input-streaming": "preparing",
     "input-available": "running",
@@ -52,6 +51,7 @@ class Context:
         is_async: whether the tool of a name waits for an outcome from outside.
         progress, runs: by tool call id, as `agent_core.fold.ThreadView` keeps them.
         took: how long finished calls ran, and at which attempt they ended, by tool call id.
+        end_reasons: why calls failed, by tool call id.
         waits: how many seconds calls wait for their next attempt, from when that was told.
         run: names the attempt that is being streamed, for a part's key; its text is left out.
         live_key: the key of the part that is being streamed, or "".
@@ -63,6 +63,7 @@ class Context:
     progress: Mapping[str, Any] = field(default_factory=dict)
     runs: Mapping[str, Any] = field(default_factory=dict)
     took: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    end_reasons: Mapping[str, str] = field(default_factory=dict)
     waits: Mapping[str, float] = field(default_factory=dict)
     run: Callable[[str], str] = lambda key: key
     live_key: str = ""
@@ -208,7 +209,7 @@ def _own_view(part: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _tool_state(part: Mapping[str, Any], name: str, context: Context) -> str:
     state = _TOOL_STATES.get(str(part.get("state")), "running")
-    if state == "failed" and part.get("errorText") == STOPPED:
+    if state == "failed" and context.end_reasons.get(part.get("toolCallId", "")) == EndReason.STOPPED:
         return "stopped"
     if (
         state == "running"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agent_core.end_reasons import STILL_OPEN
 from agent_core.states import OPEN_CALLS
-from agent_core.store.forks import STILL_OPEN
 from tests.agent_core.store_model import Model, Values
 
 
@@ -50,7 +50,7 @@ class BranchModel(Model):
             if of == name and stream["reply"] in order and stream["status"] in ("committed", "partial"):
                 self.streams[copy, seq] = stream | {"status": "committed"}
         own = [call for key, call in self.calls.items() if key[0] == name]
-        closed = {"status": "failed", "outcome": STILL_OPEN}
+        closed = {"status": "failed", "outcome": STILL_OPEN.text}
         return [
             call | (closed if call["status"] in OPEN_CALLS else {})
             for call in own

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from agent_core.end_reasons import failed
 from agent_core.store import approvals, calls, outcomes, timeouts
 from agent_core.store.rows import timeout_key
 from agent_core.suspects import Suspicion
@@ -52,7 +53,7 @@ class CallRules(Checked):
             landed = self.lands(who, calls.report, run.claim, 1)
             assert landed is self.model.runs(run.call, attempt)
         elif how == "retry":
-            landed = self.lands(who, calls.retry, run.claim, "x", due)
+            landed = self.lands(who, calls.retry, run.claim, failed("x"), due)
             assert landed is self.model.put_back(run.call, attempt, due)
         elif how == "hand_over":
             timeout = 5.0 if timed else None
@@ -82,7 +83,8 @@ class CallRules(Checked):
         if attempt is None:
             landed = self.lands(who, outcomes.finish_from_outside, call[1], call[0], output, error)
         else:
-            ended: dict[str, Any] = {"output": output, "error": error, "attempt": attempt}
+            end = None if error is None else failed(error)
+            ended: dict[str, Any] = {"output": output, "error": end, "attempt": attempt}
             landed = self.lands(who, outcomes.finish, *call, **ended, suspicion=suspicion)
         assert landed is self.model.finish(call, words, "succeeded" if well else "failed", who, attempt)
 

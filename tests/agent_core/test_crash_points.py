@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from agent_core import Runtime, define_internal_agent_api, faults
+from agent_core.end_reasons import IN_DOUBT
 from agent_core.faults import CRASH_POINTS
-from agent_core.runner.tool_calls import IN_DOUBT
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import ROUNDS, make_agent
 
@@ -79,7 +79,7 @@ def _forgive_doubt(result: list[Any], whole: list[Any]) -> int:
     count = 0
     for (_, parts), (_, right) in zip(result[3], whole[3], strict=False):
         for place, part in enumerate(parts):
-            if part.get("errorText") == IN_DOUBT and part["type"] == "tool-charge":
+            if part.get("errorText") == IN_DOUBT.text and part["type"] == "tool-charge":
                 parts[place] = right[place]
                 count += 1
     return count

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, Runtime, ToolContext, define_internal_agent_api
+from agent_core.end_reasons import IN_DOUBT
 from agent_core.errors import ModelError
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta
-from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.databases import url
@@ -116,7 +116,7 @@ async def test_a_late_tool_writes_nothing(path: Path, end: str) -> None:
         async with agent_on(path, answer, tools=[tool]) as new, Follower(new, thread.id) as follower:
             await lose_leases(old)
             await finished(new, thread)
-            assert (await tool_parts(new, thread))[0]["errorText"] == IN_DOUBT
+            assert (await tool_parts(new, thread))[0]["errorText"] == IN_DOUBT.text
             before = rows(path)
             leave.set()
             assert await asyncio.to_thread(left.wait, 20)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent_core.end_reasons import PROCESS_ENDED, STOPPED
 from agent_core.fold import closing, fold, merge, settle, unfold
 from agent_core.messages import OPEN_TOOL_STATES, Chunk, Part, is_tool_part
 from agent_core.reducer import Fold
@@ -145,7 +146,7 @@ def test_folding_onto_parts_leaves_them_alone(first: list[Chunk], second: list[C
     parts = fold(first)
     before = copy.deepcopy(parts)
     fold(second, parts)
-    settle(parts, "stopped")
+    settle(parts, STOPPED)
     unfold(parts)
     assert parts == before
 
@@ -171,17 +172,17 @@ def test_merge_makes_a_long_stream_short():
 @given(hostile_streams)
 def test_what_was_cut_off_is_closed(chunks: list[Chunk]):
     parts = fold(chunks)
-    settled = settle(parts, "stopped")
-    assert settled == fold([*chunks, *closing(parts, "stopped")])
+    settled = settle(parts, STOPPED)
+    assert settled == fold([*chunks, *closing(parts, STOPPED)])
     texts_and_calls = [
         part for part in settled if part["type"] in ("text", "reasoning") or is_tool_part(part)
     ]
     assert not {part["state"] for part in texts_and_calls} & {"streaming", *OPEN_TOOL_STATES}
-    assert settle(settled, "again") == settled
+    assert settle(settled, PROCESS_ENDED) == settled
 
 
 def test_a_cut_off_call_says_why():
-    assert settle([text("Hel", "streaming"), CALLED], "stopped") == [
+    assert settle([text("Hel", "streaming"), CALLED], STOPPED) == [
         text("Hel"),
         CALLED | {"state": "output-error", "errorText": "stopped"},
     ]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core import CallContext, errors
-from agent_core.store.forks import STILL_OPEN
+from agent_core.end_reasons import STILL_OPEN
 from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
@@ -121,7 +121,7 @@ async def test_tool_calls_come_along_under_ids_of_their_own(path: Path) -> None:
         assert fork.status == "stopped", "its turn is in the middle, and can be gone on with"
         seen, open_one = await tool_parts(api, fork)
         assert (seen["state"], seen["input"], seen["output"]) == ("output-available", {"x": 1}, 2)
-        assert (open_one["state"], open_one["errorText"]) == ("output-error", STILL_OPEN)
+        assert (open_one["state"], open_one["errorText"]) == ("output-error", STILL_OPEN.text)
         await api.add_tool_result("c2", "yes")  # it is still the only call with this id
         await finished(api, thread)
         assert (await tool_parts(api, thread))[1]["output"] == "yes"
@@ -133,7 +133,7 @@ async def test_tool_calls_come_along_under_ids_of_their_own(path: Path) -> None:
             assert (await texts(api, fork)) == ["a", "So: \n\nWell."]
             await follower.agrees()
         heard = api.agent.model.requests[-1][-1]  # type: ignore[union-attr]
-        assert STILL_OPEN in heard["content"]
+        assert STILL_OPEN.text in heard["content"]
         whole = await api.fork_thread(thread.id, answer)
         assert (whole.status, await texts(api, whole)) == ("completed", ["a", "So: \n\nWell."])
     found = [dict(zip(CALL.c.keys(), row, strict=True)) for row in rows(path, CALL)[CALL.name]]

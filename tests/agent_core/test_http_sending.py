@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from agent_core import AgentApi
+from agent_core.end_reasons import PASSED_OVER
 from agent_core.fold import fold
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from agent_core.timeline import PASSED_OVER
 from agent_core.tools import action_tool
 from tests.agent_core.branching import numbered
 from tests.agent_core.serving import serving
@@ -231,7 +231,7 @@ async def test_a_message_ends_a_wait_for_people(path: Path, how: str) -> None:
             assert messages[-1]["parts"][-1]["text"] == "Well."
             if how == "send":
                 call = (await shown(client))[1]["parts"][-1]
-                assert (call["state"], call["errorText"]) == ("output-error", PASSED_OVER)
+                assert (call["state"], call["errorText"]) == ("output-error", PASSED_OVER.text)
             else:
                 await agrees(client, messages)
             await client.delete("/threads/t")

@@ -16,9 +16,9 @@ import pytest
 from mcp.client import stdio
 
 from agent_core import mcp_tools
+from agent_core.end_reasons import IN_DOUBT
 from agent_core.errors import ToolServerError
 from agent_core.mcp import mount
-from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.testing import ToolUse, eventually
 from tests.agent_core.mcp_support import SERVER, call, command, http_server, kill, noted
 from tests.agent_core.support import agent_on, finished, tool_parts
@@ -141,7 +141,7 @@ async def test_after_our_own_death_a_call_is_in_doubt(log: Path, tmp_path: Path)
     async with mcp_tools(command(log)) as server, agent_on(path, [["ok"]], tools=server.tools) as api:
         (thread,) = await api.list_threads()
         part = await outcome_of(api, thread)
-    assert part["errorText"] == IN_DOUBT
+    assert part["errorText"] == IN_DOUBT.text
     assert len(noted(log, "begun rome")) == 1
 
 
@@ -162,7 +162,7 @@ async def test_a_call_in_doubt_stays_so_when_its_server_is_gone(log: Path, tmp_p
     async with gone as server, agent_on(path, [["ok"]], tools=server.tools) as api:
         (thread,) = await api.list_threads()
         part = await outcome_of(api, thread)
-    assert part["errorText"] == IN_DOUBT
+    assert part["errorText"] == IN_DOUBT.text
 
 
 AGENT = """

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from agent_core import Runtime, action_tool, define_internal_agent_api, errors
+from agent_core.end_reasons import IN_DOUBT
 from agent_core.presence import Presence, workers_folder
-from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.states import CallStatus
 from agent_core.store import steps
 from agent_core.store.calls import NewCall
@@ -135,7 +135,7 @@ async def test_a_tool_whose_process_died(path: Path, again: bool) -> None:
             await finished(heir, thread)
             (part,) = await tool_parts(heir, thread)
             assert part.get("output") == ("done" if again else None)
-            assert part.get("errorText") == (None if again else IN_DOUBT)
+            assert part.get("errorText") == (None if again else IN_DOUBT.text)
             assert len(ran) == 1 + again
 
 

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Table, insert, update
 
 from agent_core import Runtime, errors
+from agent_core.end_reasons import STOPPED, failed
 from agent_core.states import (
     CALL,
     OPEN_CALLS,
@@ -85,7 +86,7 @@ ON_THREAD: dict[str, Callable[[Tx], Any]] = {
 }
 ON_STREAM: dict[str, Callable[[Tx], Any]] = {
     "commit": lambda tx: streams.ask_commit(tx, "t", 1, [], None)(),
-    "cut": lambda tx: streams.cut(tx, "t", 1, 2, "x"),
+    "cut": lambda tx: streams.cut(tx, "t", 1, 2, STOPPED),
     "replace": lambda tx: streams.replace_partial(tx, "t", 2),
     "keep": lambda tx: streams.keep_partial(tx, "t"),
 }
@@ -93,11 +94,11 @@ ON_CALL: dict[str, Callable[[Tx], Any]] = {
     "approve": lambda tx: decide(tx, True),
     "deny": lambda tx: decide(tx, False),
     "claim": lambda tx: calls.claim(tx, "t", "c", WORKER, {"a"}),
-    "retry": lambda tx: calls.retry(tx, CLAIMED, "x", 9e9),
+    "retry": lambda tx: calls.retry(tx, CLAIMED, failed("x"), 9e9),
     "hand_over": lambda tx: timeouts.hand_over(tx, CLAIMED, None),
     "succeed": lambda tx: outcomes.finish(tx, "t", "c", output="1"),
-    "fail": lambda tx: outcomes.finish(tx, "t", "c", error="x"),
-    "close": lambda tx: outcomes.close_open(tx, "t", "x"),
+    "fail": lambda tx: outcomes.finish(tx, "t", "c", error=failed("x")),
+    "close": lambda tx: outcomes.close_open(tx, "t", STOPPED),
 }
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from agent_core import RetryPolicy, Runtime, define_internal_agent_api, errors
+from agent_core.end_reasons import IN_DOUBT, PASSED_OVER, PROCESS_ENDED, RELEASED, STOPPED, End
 from agent_core.llm.base import Usage
-from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.store.rows import CALL
 from agent_core.testing import ToolUse, eventually
-from agent_core.timeline import PROCESS_ENDED, RESTARTING, Span
+from agent_core.timeline import Span
 from agent_core.tools import action_tool
 from tests.agent_core.spans import spans, told
-from tests.agent_core.support import QUICK, agent_on, finished, lose_leases, prepare, rows
+from tests.agent_core.support import QUICK, agent_on, finished, lose_leases, prepare, rows, tool_parts
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
 
@@ -70,7 +70,7 @@ async def test_a_worker_that_closes_gives_its_step_back(path: Path) -> None:
         await finished(api, thread)
         model = await spans(api, thread, "model")
         assert told(model) == [("model", "released", 1, False), ("model", "ok", 1, True)]
-        assert model[0].error == RESTARTING
+        assert model[0].error == RELEASED.text
 
 
 @pytest.mark.parametrize("again", [True, False])
@@ -94,14 +94,65 @@ async def test_a_tool_whose_worker_is_gone(path: Path, again: bool) -> None:
         async with agent_on(path, turn, tools=[look], settings=QUICK) as heir:
             await finished(heir, thread)
             first, second = await spans(heir, thread, "tool")
-            assert (first.status, first.worker, first.error) == ("lost", api.runtime.worker, PROCESS_ENDED)
+            assert (first.status, first.worker, first.error) == (
+                "lost",
+                api.runtime.worker,
+                PROCESS_ENDED.text,
+            )
             assert (second.status, second.worker, second.recovered) == (
                 "ok" if again else "in doubt",
                 heir.runtime.worker,
                 True,
             )
-            assert second.error == (None if again else IN_DOUBT)
+            assert second.error == (None if again else IN_DOUBT.text)
             assert first.ended_at == second.started_at
+
+
+@pytest.mark.parametrize("end", [STOPPED, PASSED_OVER, PROCESS_ENDED, RELEASED, IN_DOUBT])
+async def test_words_of_a_tool_or_a_model_never_tell_how_it_ended(path: Path, end: End) -> None:
+    """An error that reads like one of ours is an error, at each attempt, in the timeline and in the part."""
+
+    @action_tool(retry=RetryPolicy(max_attempts=2, initial_delay=0.01))
+    async def look() -> str:
+        """Look."""
+        raise RuntimeError(end.text)
+
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        failure = errors.ModelError(end.text, kind="invalid_request", retryable=False)
+        return [failure] if messages[-1]["role"] == "tool" else [ToolUse("look", id="c")]
+
+    async with agent_on(path, turn, tools=[look]) as api:
+        thread = await finished(api, await api.create_thread("Go"))
+        assert thread.status == "failed"
+        assert told(await spans(api, thread, "tool")) == [
+            ("tool", "retried", 1, False),
+            ("tool", "failed", 2, False),
+        ]
+        (*_, model) = await spans(api, thread, "model")
+        assert (model.status, model.error, model.end_reason) == ("failed", end.text, "error")
+        (part,) = await tool_parts(api, thread)
+        assert (part["errorText"], (await api.list_messages(thread.id))[-1].end_reasons) == (
+            end.text,
+            {"c": "error"},
+        )
+
+
+async def test_the_spans_of_a_slow_tool_say_that_it_timed_out(path: Path) -> None:
+    @action_tool(timeout=0.05)
+    async def wait() -> None:
+        """Wait."""
+        await asyncio.sleep(LONG)
+
+    @action_tool
+    async def raise_timeout() -> None:
+        """Raise."""
+        raise TimeoutError("upstream")
+
+    turns = [[ToolUse("wait", id="a"), ToolUse("raise_timeout", id="b")], ["Well."]]
+    async with agent_on(path, turns, tools=[wait, raise_timeout]) as api:
+        thread = await finished(api, await api.create_thread("Go"))
+        ends = {span.tool_call_id: span.end_reason for span in await spans(api, thread, "tool")}
+    assert ends == {"a": "timed_out", "b": "error"}
 
 
 @pytest.mark.parametrize("point", ["delta.after", "tool.claimed"])

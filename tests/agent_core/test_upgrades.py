@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Engine, MetaData, text
 
 import agent_core
+from agent_core.end_reasons import IN_DOUBT, NO_OUTCOME, PASSED_OVER, STILL_OPEN
 from agent_core.store.engine import opened
 from agent_core.store.migrate import VERSION_TABLE
 from agent_core.store.rows import MESSAGE
@@ -189,3 +190,51 @@ async def test_a_link_that_was_given_still_leads_to_its_thread(path: Path) -> No
             assert thread.metadata == {}
         await api.unshare_thread("talk")
         assert await api.read_shared("token") is None
+
+
+ENDS = {
+    "stopped": "stopped",
+    PASSED_OVER.text: "passed_over",
+    IN_DOUBT.text: "in_doubt",
+    NO_OUTCOME.text: "timed_out",
+    STILL_OPEN.text: "forked",
+    "No such city.": "error",
+    "the process ended, said the tool": "error",
+}
+"""What a failed call's error says, and the reason that revision 0012 gives it."""
+
+
+async def test_rows_from_before_the_end_reason_have_one(path: Path) -> None:
+    (call,) = [row for row in ROWS["agent_tool_call"] if row["thread_id"] == "talk"]
+    (stream,) = [row for row in ROWS["agent_stream"] if row["thread_id"] == "stopped"]
+    tried = [{"attempt": 1, "worker": "w", "started_at": 1.0, "ended_at": 2.0, "next_at": None}]
+    attempts = json.dumps(
+        [tried[0] | {"error": "the process ended"}, tried[0] | {"attempt": 2, "error": "No."}]
+    )
+    made = [
+        call | {"id": f"old{number}", "status": "failed", "output": None, "error": error, "attempt": 3}
+        for number, error in enumerate(ENDS)
+    ]
+    made[0]["attempts"] = attempts
+    cuts = ["the process ended", "the server is restarting", "stopped", "No."]
+    streams = [stream | {"seq": 100 + number, "error": error} for number, error in enumerate(cuts)]
+    content = {
+        **ROWS,
+        "agent_tool_call": [*ROWS["agent_tool_call"], *made],
+        "agent_stream": [*ROWS["agent_stream"], *streams],
+    }
+    with opened(url(path), "NORMAL") as (engine, *_):
+        make(engine, "0010", content)
+    async with agent_on(path, answer, tools=[look, pay, ask]) as api:
+        tools = [span for span in await api.timeline("talk") if span.kind == "tool" and span.attempt == 3]
+        assert {span.error: span.end_reason for span in tools} == ENDS
+        earlier = [
+            span for span in await api.timeline("talk") if span.tool_call_id == "old0" and span.kind == "tool"
+        ]
+        assert [(span.status, span.end_reason) for span in earlier] == [
+            ("lost", "process_ended"),
+            ("retried", "error"),
+            ("stopped", "stopped"),
+        ]
+        models = [span for span in await api.timeline("stopped") if span.kind == "model" and span.seq >= 100]
+        assert [span.end_reason for span in models] == ["process_ended", "released", "stopped", "error"]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from agent_core.timeline import IN_DOUBT
+from agent_core.end_reasons import IN_DOUBT
 from tests.browser.chat import PATIENCE, Chat, left_over
 from tests.browser.moments import MOMENTS
 from tests.browser.reading import cut, left
@@ -58,7 +58,7 @@ HISTORY: list[dict[str, Any]] = [
             {"type": "data-context", "data": {"dropped_turns": 1, "summarised": True}},
             {"type": "data-context", "data": {}},
             {"type": "reasoning", "text": "Σκέψη."},
-            _call("slow_task", "output-error", errorText=IN_DOUBT),
+            _call("slow_task", "output-error", errorText=IN_DOUBT.text),
             _call("calculator", "output-error", errorText="The tool calculator did not answer within 30 s."),
             _call("ask_human", "output-error", errorText="stopped"),
             _call(

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from agent_core import AgentApi, errors
+from agent_core.end_reasons import IN_DOUBT
 from agent_core.messages import Message, Thread
-from agent_core.runner.tool_calls import IN_DOUBT
 from agent_core.testing import eventually
 from tests.chaos.verdict import Verdict
 from tests.chaos.world import Effects
@@ -122,7 +122,7 @@ class Approval(Story):
                 verdict.double(f"{self.thread_id} paid {times} where {amount} was approved")
             if amount is None and part["state"] != "output-denied":
                 verdict.lose(f"{self.thread_id} has {part}, which was denied")
-            in_doubt = part.get("errorText") == IN_DOUBT
+            in_doubt = part.get("errorText") == IN_DOUBT.text
             if amount is not None and not in_doubt and (part.get("output"), done) != (f"paid {amount}", 1):
                 verdict.lose(f"{self.thread_id} has {part}, which happened {done} times")
 
@@ -159,7 +159,7 @@ class Outside(Story):
                 right = {"answer": self.thread_id} if self.delivered else None
                 if part.get("output") != right:
                     verdict.lose(f"{self.thread_id} has {part}, delivered: {self.delivered}")
-            elif part["type"] == "tool-remind" and part.get("errorText") not in (IN_DOUBT, LATE):
+            elif part["type"] == "tool-remind" and part.get("errorText") not in (IN_DOUBT.text, LATE):
                 verdict.double(f"{self.thread_id} has {part}, which nobody answered")
             if part["type"] in ("tool-ask", "tool-remind") and verdict.times(self.thread_id, part) > 1:
                 verdict.double(f"{self.thread_id} ran {part['toolCallId']} twice")

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent_core.end_reasons import IN_DOUBT
 from agent_core.messages import Message
-from agent_core.runner.tool_calls import IN_DOUBT
 from tests.chaos.world import script, texts
 
 _ONCE = ("charge", "pay", "ask", "remind")  # not to be run again once they may have begun
@@ -100,7 +100,7 @@ class Verdict:
         times = self.times(name, part)
         if verb == "charge" and times > 1:
             self.double(f"{name} charged {times} times in {part['toolCallId']}")
-        if error == IN_DOUBT and verb in _ONCE:
+        if error == IN_DOUBT.text and verb in _ONCE:
             self.in_doubt += 1
         elif error in forgiven or verb in ("pay", "ask", "remind"):
             return  # its story knows what it should have come to

@@ -40,8 +40,13 @@ def test_each_state_of_a_call_has_its_row(state: str, shown: str, opened: bool) 
 
 
 def test_a_call_that_was_stopped_did_not_fail() -> None:
-    row = tool_view(call(state="output-error", errorText="stopped"), Context())
+    row = tool_view(call(state="output-error", errorText="stopped"), Context(end_reasons={"c": "stopped"}))
     assert (row.state, row.error, row.opened) == ("stopped", "", False)
+
+
+def test_a_call_whose_error_reads_stopped_failed() -> None:
+    row = tool_view(call(state="output-error", errorText="stopped"), Context(end_reasons={"c": "error"}))
+    assert (row.state, row.error, row.opened) == ("failed", "stopped", True)
 
 
 def test_an_async_tool_waits_for_a_person() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from agent_core import action_tool, async_tool
+from agent_core.end_reasons import PROCESS_ENDED
 from agent_core.testing import ToolUse, eventually
-from agent_core.timeline import PROCESS_ENDED, Span
+from agent_core.timeline import Span
 from chat_app.state import Timeline
 from chat_app.state.spans import MOST_ROWS, turn_views
 from chat_app.state.timeline import PAGE
@@ -39,7 +40,7 @@ def rows(*spans: Span, outside: set[str] | None = None) -> list[tuple[str, str]]
 
 
 def test_between_two_processes_stands_who_ended_and_who_took_over() -> None:
-    lost = span("model", "lost", 0, 2, worker="1-a", attempt=1, error=PROCESS_ENDED)
+    lost = span("model", "lost", 0, 2, worker="1-a", attempt=1, error=PROCESS_ENDED.text)
     heir = span("model", "ok", 2.6, 3, worker="2-b", attempt=1, recovered=True)
     (turn,) = turn_views([span("turn", "ok", 0, 3), lost, heir])
     first, between, second = turn.rows
@@ -50,7 +51,7 @@ def test_between_two_processes_stands_who_ended_and_who_took_over() -> None:
 
 
 def test_each_tool_of_a_step_is_taken_over_by_itself() -> None:
-    call = {"attempt": 1, "error": PROCESS_ENDED, "worker": "1-a"}
+    call = {"attempt": 1, "error": PROCESS_ENDED.text, "worker": "1-a"}
     again = {"attempt": 2, "recovered": True, "worker": "2-b"}
     assert rows(
         span("tool", "lost", 0, 2, tool_call_id="a", **call),

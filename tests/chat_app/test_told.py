@@ -19,10 +19,10 @@ from mcp import MCPError
 
 import agent_core
 import chat_app
+from agent_core.end_reasons import IN_DOUBT
 from agent_core.llm.errors import to_model_error
 from agent_core.mcp.http import LOST, UNREACHABLE
 from agent_core.mcp.wire import _IN_DOUBT, Wire
-from agent_core.timeline import IN_DOUBT
 from chat_app.state.present import Context, part_view
 from chat_app.words import ENGLISH, HERE, HOLE, forms
 
@@ -154,7 +154,7 @@ def test_what_is_put_together_is_told_whole() -> None:
 
 def test_of_two_sentences_that_fit_the_one_that_says_more_counts_and_one_may_hold_another() -> None:
     held = "The model adapter failed: The runtime is closed, and with it the database."
-    assert speak([held, IN_DOUBT, "There is no thread 'thread_1'; it may have been deleted."], "de") == [
+    assert speak([held, IN_DOUBT.text, "There is no thread 'thread_1'; it may have been deleted."], "de") == [
         "Die Anbindung des Modells ist fehlgeschlagen: Der Server wird gerade beendet; versuche es gleich noch einmal.",
         "Der Prozess endete, während dieses Werkzeug lief. Vielleicht hat es schon gewirkt, vielleicht nicht. "
         "Es wurde nicht noch einmal ausgeführt: Sieh nach, bevor du es wieder versuchst.",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
 _LATER = "tool-approval-response"  # of version 7; a client of 6 fails at what it does not know
 _ENDS = ("text-end", "reasoning-end")
+_MORE_KEYS = {"tool-output-denied": ("reason",), "tool-output-error": ("endReason",)}  # of ours
 _NEWEST = 30
 """Messages of a long thread that are read to find the turn; all of them only if it is not there."""
 _RESETS = 7
@@ -212,12 +213,9 @@ def _error(words: str) -> Chunk:
 
 
 def _plain(chunk: Chunk) -> Chunk:
-    """Return a chunk without the key that the clients' strict reader does not take."""
-    return (
-        {"type": chunk["type"], "toolCallId": chunk["toolCallId"]}
-        if chunk["type"] == "tool-output-denied"
-        else chunk
-    )
+    """Return a chunk without the keys that the clients' strict reader does not take."""
+    more = _MORE_KEYS.get(chunk["type"], ())
+    return {key: value for key, value in chunk.items() if key not in more} if more else chunk
 
 
 def _is_of_step(chunk: Chunk) -> bool:

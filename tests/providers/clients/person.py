@@ -7,8 +7,8 @@ import base64
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from agent_core.end_reasons import PASSED_OVER
 from agent_core.testing import eventually
-from agent_core.timeline import PASSED_OVER
 from tests.providers.clients.cells import PEOPLE, Cell
 from tests.providers.clients.pages import Pages, Server
 
@@ -202,7 +202,7 @@ def plain(parts: list[dict[str, Any]], kept: list[dict[str, Any]]) -> list[dict[
     became whole each reader shows what it makes of them.
     """
     raw = {part["toolCallId"] for part in kept if "rawInput" in part}
-    over = {part["toolCallId"] for part in kept if part.get("errorText") == PASSED_OVER}
+    over = {part["toolCallId"] for part in kept if part.get("errorText") == PASSED_OVER.text}
     found: list[dict[str, Any]] = []
     for part in parts:
         keys = (*KEPT, *(("state",) if "toolCallId" in part else ()))

@@ -1,0 +1,63 @@
+"""Why an attempt at a model step, or a tool call, ended without its result."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class EndReason(StrEnum):
+    """The reason, as it stands in the rows, in the spans of a timeline and in `Message.end_reasons`.
+
+    error: the provider, the tool or this library raised. stopped: a person stopped the thread.
+    passed_over: a person wrote on without answering the call. process_ended: its process died.
+    released: its server closed and gave it back. in_doubt: its process died and it may not run again.
+    denied: a person denied the call. timed_out: it took longer than its timeout. poisoned: it ended
+    its process too often. forked: it was open when its thread was copied.
+    """
+
+    ERROR = "error"
+    STOPPED = "stopped"
+    PASSED_OVER = "passed_over"
+    PROCESS_ENDED = "process_ended"
+    RELEASED = "released"
+    IN_DOUBT = "in_doubt"
+    DENIED = "denied"
+    TIMED_OUT = "timed_out"
+    POISONED = "poisoned"
+    FORKED = "forked"
+
+
+END_REASON = "endReason"
+"""The key of a `tool-output-error` chunk that has the reason; parts do not have it, `Message.end_reasons` does."""
+
+
+class End(NamedTuple):
+    """The end of an attempt or a call without a result: its reason, and the sentence to read about it."""
+
+    reason: EndReason
+    text: str
+
+
+STOPPED = End(EndReason.STOPPED, "stopped")
+PASSED_OVER = End(
+    EndReason.PASSED_OVER, "The person wrote another message instead of answering, so this was not done."
+)
+PROCESS_ENDED = End(EndReason.PROCESS_ENDED, "the process ended")
+RELEASED = End(EndReason.RELEASED, "the server is restarting")
+IN_DOUBT = End(
+    EndReason.IN_DOUBT,
+    "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
+    "It was not run again. Check before you try once more.",
+)
+NO_OUTCOME = End(EndReason.TIMED_OUT, "No outcome came in time.")
+STILL_OPEN = End(
+    EndReason.FORKED,
+    "This call was still open when the thread was forked; its outcome belongs to the thread it was forked from.",
+)
+DENIED = End(EndReason.DENIED, "A person denied this call.")
+
+
+def failed(text: str) -> End:
+    """Return the end of what raised an error with this text."""
+    return End(EndReason.ERROR, text)
