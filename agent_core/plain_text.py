@@ -8,18 +8,20 @@ from collections.abc import Sequence
 
 _READ = 2_000  # characters; a title shows sixty
 _ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # ECMA-48: CSI, as in colours
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # ECMA-48: CSI, as in colours
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and other strings, up to BEL or ST
     r"|\x1b[ -/]*[0-~]?"  # anything else that ESC begins
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 )
+_HIDDEN = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
+"""Characters that show nothing and may turn the words after them around."""
 _LINES = re.compile(
-    r"^[ \t]*(?:(?:```|~~~)[^\n]*$|[-*_][ \t]*(?:[-*_][ \t]*){2,}$|(?:#{1,6}|[-*+>]|\d{1,9}[.)])(?=[ \t])|>+)",
+    r"^[ \t]*(?:(?:```|~~~)[^\n]*$|[-*_][ \t]*(?:[-*_][ \t]*){2,}$|={2,}[ \t]*$|(?:#{1,6}|[-*+](?:[ \t]+\[[ xX]\])?|>|\d{1,9}[.)])(?=[ \t])|>+)",
     re.M,
 )
 _LINKS = re.compile(r"(?:!|(?<!\w))\[([^\[\]\n]*)\]\([^()\s]*(?:[ \t]+\"[^\"\n]*\")?\)")
 _CODE = re.compile(r"(?<!`)(`{1,3})(?!`)([^`\n]+)\1(?!`)")
-_STARS = re.compile(r"(?<![\w*])(\*{1,3})(?![\s*])([^*\n]*[^\s*])\1(?![\w*])")
+_STARS = re.compile(r"(?<![\w*\\])(\*{1,3})(?![\s*])([^*\n]*[^\s*])\1(?![\w*])")
 _STARS_INSIDE = re.compile(
     r"(\*\*)(?![\s*])([^*\n]*[^\s*])\1(?!\*)"
 )  # also beside CJK text, which has no blanks
@@ -38,7 +40,7 @@ def plain_line(text: str) -> str:
 
     Names and formulas keep their characters: `__init__`, `snake_case`, `2 * 3 * 4`, `a[i](x)` in code.
     """
-    words = _LINES.sub("", strip_escapes(text[:_READ]))
+    words = _LINES.sub("", _HIDDEN.sub("", strip_escapes(text[:_READ])))
     words = _CODE.sub(r"\2", _LINKS.sub(r"\1", words))
     for _ in range(2):  # one kind of emphasis inside another
         words = _STARS_INSIDE.sub(r"\2", _STARS.sub(r"\2", words))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from agent_core.plain_text import plain_line, strip_escapes
 from agent_core.store.messages import title_of
 from agent_core.titles import name_in
+from tests.agent_core.support import agent_on
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,10 @@ from agent_core.titles import name_in
         ("~~Old~~ new", "Old new"),
         ("これは**「締切」**です", "これは「締切」です"),
         ("\x1b[1;31mError:\x1b[0m it \x1b]8;;http://x\x07broke\x1b]8;;\x07", "Error: it broke"),
-        ("a\u009b31mb\x00c\x07", "a31mbc"),
+        ("a\u009b31mb\x00c\x07", "abc"),
+        ("A title\n=====\nand text", "A title and text"),
+        ("- [ ] buy milk\n* [x] eat", "buy milk eat"),
+        ("\ufeffBill \u202egpj.exe\u202c and\u200b more", "Bill gpj.exe and more"),
         ("one\r\n\ttwo", "one two"),
     ],
 )
@@ -47,6 +52,8 @@ def test_plain_line_removes_marks(text: str, line: str) -> None:
         "C:\\temp\\*.txt and src/**/*.py",
         "x[0](y) where $\\ce{H2O}$",
         "#hashtag and C#",
+        r"\*not\* emphasised",
+        "a == b, [x] and -1",
         "It takes 2~4 days or 7~9 days",
         "1.5 apples, 10) and -3",
         "[1, 2, 3] (a list)",
@@ -76,3 +83,11 @@ def test_plain_line_takes_no_time_on_hostile_text(piece: str) -> None:
     started = time.process_time()
     plain_line(piece * 500_000)
     assert time.process_time() - started < 1
+
+
+async def test_given_titles_are_one_line_without_escapes(path: Path) -> None:
+    given = " Red\n\x1b[31mbeans\x1b[0m  and *peas*"
+    async with agent_on(path, []) as api:
+        thread = await api.create_thread(title=given)
+        renamed = await api.update_thread(thread.id, title=given + "!")
+    assert (thread.title, renamed.title) == ("Red beans and *peas*", "Red beans and *peas*!")
