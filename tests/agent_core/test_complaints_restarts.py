@@ -173,7 +173,7 @@ async def test_18_a_step_that_kills_its_process_each_time(tmp_path: Path) -> Non
     assert naive.stored(tmp_path) == ("running", "")
 
     prepare(tmp_path / "agents.db")
-    plan = Plan(tmp_path, pace=0, send=("poison",), die_at=("delta.after", 1))
+    plan = Plan(tmp_path, pace=0, send=("poison once more",))
     assert [run(plan) for _ in range(4)] == [KILLED] * 3 + [0]
     async with Runtime(plan.url, work=False) as runtime:
         api = define_internal_agent_api(runtime, make_agent(plan.effects, 0))
@@ -181,4 +181,4 @@ async def test_18_a_step_that_kills_its_process_each_time(tmp_path: Path) -> Non
         assert sealed is not None
         assert (sealed.status, sealed.error_kind) == ("failed", "PoisonedStepError")
         assert "ended its process 3 times" in (sealed.error or "")
-        assert (await texts(api, plan.thread_id))[0] == "poison"
+        assert (await texts(api, plan.thread_id))[0] == "poison once more"

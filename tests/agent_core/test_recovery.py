@@ -141,7 +141,7 @@ async def test_a_tool_whose_process_died(path: Path, again: bool) -> None:
 
 async def test_a_step_that_kills_its_process_is_sealed(path: Path) -> None:
     """Three deaths, then a person is asked; resumed, it may try again."""
-    plan = Plan(path.parent, pace=0, send=("poison",), die_at=("delta.after", 1), database=url(prepare(path)))
+    plan = Plan(path.parent, pace=0, send=("poison",), die_at=("claim.after", 1), database=url(prepare(path)))
     for _ in range(3):
         child = spawn(plan)
         child.join(60)

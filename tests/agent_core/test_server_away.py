@@ -13,13 +13,13 @@ import pytest
 
 from agent_core import Runtime, define_internal_agent_api, errors
 from agent_core.config import Settings
+from agent_core.store import patience, threads
 from agent_core.store import postgresql as border
-from agent_core.store import threads
 from agent_core.store.tx import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool
 from tests.agent_core.databases import serving
-from tests.agent_core.support import Follower, agent_on, finished, texts, tool_parts
+from tests.agent_core.support import QUICK, Follower, agent_on, finished, texts, tool_parts
 from tests.tools.postgresql import PostgreSQL
 from tests.tools.proxy import Proxy
 
@@ -94,16 +94,17 @@ async def test_closed_while_the_server_is_away(
     path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends all the same; its leases run out by themselves."""
-    monkeypatch.setattr(border, "_PATIENCE", 0.3)
+    for waits in (border, patience):  # writes and reads
+        monkeypatch.setattr(waits, "_PATIENCE", 0.3)
     try:
-        async with agent_on(path, [["Yes", 20.0]]) as api:
+        async with agent_on(path, [["Yes", 20.0]], settings=QUICK) as api:
             thread = await api.create_thread("Hi")
             async with Follower(api, thread.id) as follower:
                 await follower.until(lambda _: follower.text == "Yes")
             own.stop()
     finally:
         own.start()
-    async with agent_on(path, [["Again."]]) as api:
+    async with agent_on(path, [["Again."]], settings=QUICK) as api:
         assert (await finished(api, thread)).status == "completed"
         assert (await texts(api, thread))[-1] == "Again."
 
