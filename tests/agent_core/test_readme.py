@@ -53,10 +53,14 @@ async def test_the_ten_lines_run(name: str, tmp_path: Path) -> None:
             "PYTHONPATH": str(ROOT),
         }
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", program, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-W", "error", "-c", program),
+            cwd=tmp_path,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
-        out, _ = await asyncio.wait_for(child.communicate(), 100)
-        assert child.returncode == 0
+        out, err = await asyncio.wait_for(child.communicate(), 100)
+        assert (err.decode(), child.returncode) == ("", 0)
     assert out.decode().strip() == "It is 21 °C."
     said = server.requests[1]["messages"]
     assert said[-1]["role"] == "tool"

@@ -16,7 +16,7 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.support import agent_on, finished, rows, texts, tool_parts
 
-BRISK = Settings(lease=2.8, heartbeat=0.1, poll=0.1, reconcile=0.1, pulse=0.05, stall=0.3)
+BRISK = Settings(lease=1.6, heartbeat=0.1, poll=0.1, reconcile=0.1, pulse=0.05, stall=0.3)
 
 
 class Rival:
@@ -51,7 +51,7 @@ async def test_a_tool_that_blocks_is_named_and_keeps_its_lease(
     async def sleepy() -> str:
         """Block the event loop for longer than its lease."""
         ran.append(1)
-        time.sleep(3.5)
+        time.sleep(2.0)
         return "slept"
 
     turns = [[ToolUse("sleepy")], ["Well."]]
@@ -63,7 +63,7 @@ async def test_a_tool_that_blocks_is_named_and_keeps_its_lease(
         await eventually(lambda: "answers again" in caplog.text)
     assert ran == [1], "a rival took over what was only slow"
     told = [r.getMessage() for r in caplog.records if "has not answered" in r.getMessage()]
-    told = [words for words in told if "time.sleep(3.5)" in words]  # the machine may have paused, too
+    told = [words for words in told if "time.sleep(2.0)" in words]  # the machine may have paused, too
     assert len(told) == 1, "once for each stall"
     assert "the tool 'sleepy' (tool:thread_" in told[0]
 
