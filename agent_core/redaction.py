@@ -56,20 +56,38 @@ _PEM = re.compile(  # RFC 7468; the end may have been cut off
 _URL = re.compile(r"://[^\s\"'<>]*")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 
-_SIGN = r"\\{0,4}[\"']?\s{0,3}(?:=(?![=~])>?|:=?|%3[AaDd])\s{0,3}"
+_GAP = r"(?:\s|\\(?=\s)){0,20}"  # also over a line break
+# Also between the two of a pair, ('x-api-key', b'…'), and in XML.
+_SIGN = (
+    rf"(?:\\{{0,4}}[\"']?{_GAP}(?:=(?![=~])>?|:=?|%3[AaDd]){_GAP}"
+    r"|\\{0,4}[\"']\s{0,3},\s{0,3}(?=b?\\{0,4}[\"'])|>(?=[^<>\s]{6,200}</))"
+)
 _NAMED = re.compile(
     r"(?P<name>(?:(?:api|access|secret|private|auth|account|signing|encryption|master|subscription)[-_ ]?keys?"
-    r"|x-[a-z-]{0,30}-key|secret|token|password|passwd|passphrase|passcode|pwd|credentials?|authorization)"
+    r"|x-[a-z-]{0,30}-key|secret|token|password|passwd|passphrase|passcode|pwd|credentials?|authorization"
+    r"|j?session[-_ ]?id|phpsessid|connect\.sid)"
     r"(?: provided)?)"
     rf"(?P<sign>{_SIGN})"
-    r"(?P<value>[bBrRuUfF]{0,2}(?:(?P<q>[\"'])(?:\\.|(?!(?P=q))[^\\\r\n])*(?:(?P=q)|\\)?"
+    r"(?P<value>(?:[bBrRuUfF]{0,2}|\w{1,24}\()(?:(?P<q>[\"'])(?:\\.|(?!(?P=q))[^\\\r\n])*(?:(?P=q)|\\)?"
     r"|\\{1,4}[\"'](?:(?!\\{1,4}[\"'])[^\r\n])*)"
     r"|(?:(?P<scheme>Bearer|Basic|Token|ApiKey|Digest|Negotiate)\s{1,3})?"
     r"[^\s\"'&;,<>{}()\[\]](?:[^\s\"'&;,<>{}()\[\]]|[{}()\[\]](?=\w))*)",
     re.I,
 )
 _COOKIE = re.compile(
-    rf"(\bcookie{_SIGN})(?:(?P<q>\\{{0,4}}[\"'])(?:(?!(?P=q))[^\r\n])*|[^\s\"'{{}}=]+=[^\r\n\"'{{}}]*)", re.I
+    rf"(\bcookies?{_SIGN})(?:(?P<all>\{{[^}}\r\n]*)|(?P<q>\\{{0,4}}[\"'])(?:(?!(?P=q))[^\r\n])*|[^\s\"'{{}}=]+=[^\r\n\"'{{}}]*)",
+    re.I,
+)
+_JAR = re.compile(r"(<Cookie [^\s=<>]{1,200}=)[^\s<>]+")  # http.cookiejar writes it so
+_PARAMETERS = re.compile(  # RFC 9110: a scheme whose parameters prove who asks
+    rf"(\bauthorization{_SIGN}[\"']?(?:Digest|OAuth|Hawk|Signature|AWS4-[\w-]{{1,40}}|HMAC[\w-]{{0,40}})\s)[^\r\n]+",
+    re.I,
+)
+_ORACLE = re.compile(r"((?:\boracle:\w{1,10}:)?\b[A-Za-z][\w$#]{0,60}/)[^\s/@\"']{1,128}(?=@//)")
+_SHORT_FLAG = re.compile(
+    r"(\bcurl\s(?:[^\s;|]{1,80}\s){0,8}(?:-u|--user|--proxy-user)\s{1,3}[\"']?[^\s:\"']{1,80}:"
+    r"|\b(?:sshpass|mysql\w{0,10}|mariadb\w{0,10}|docker login|podman login)\s(?:[^\s;|]{1,40}\s){0,6}-p\s?)"
+    r"(?!-)[^\s\"']+"
 )
 _SPOKEN = re.compile(  # 'the password hunter2 is wrong'
     r"(\b(?:password|passphrase|api[-_ ]?key|secret)\s{1,3}(?:(?:is|was)\s{1,3})?[\"'`]?)"
@@ -82,7 +100,9 @@ _FLAG = re.compile(
     r"(?:\"[^\"\r\n]*\"?|'[^'\r\n]*'?|[^\s\"']+)",
     re.I,
 )
-_QUERY = re.compile(r"([?&](?:key|sig|signature|x-amz-signature|auth|code|sid)=)[^&\s\"'<>#]+", re.I)
+_QUERY = re.compile(
+    r"([?&](?:jwt|session|pass|pw|key|sig|signature|x-amz-signature|auth|code|sid)=)[^&\s\"'<>#]+", re.I
+)
 
 _NOTHING = re.compile(
     r"(?:none|null|nil|true|false|undefined|unset|required|missing|\d{1,6}|\*+|\.+|…)?\W{0,3}", re.I
@@ -167,16 +187,17 @@ def _in_url(match: re.Match[str]) -> str:
 def _named(match: re.Match[str]) -> str:
     """Hide the value under a secret's name, unless a sentence only speaks of the name."""
     name, sign, value = match["name"], match["sign"], match["value"]
-    bare = value.strip("\\\"'")
+    bare = re.sub(r"^\w{1,24}\((?=\\{0,4}[\"'])", "", value).strip("\\\"'")
     header = "-" in name or match["scheme"]
-    assigned = header or "=" in sign or "%3d" in sign.lower() or "'" in sign or '"' in sign
+    listed = "," in sign  # two strings in a row may be a pair, or any two
+    assigned = header or (not listed and ("=" in sign or "%3d" in sign.lower() or "'" in sign or '"' in sign))
     path = name.lower() == "pwd" and bare.startswith(("/", "~"))
     link = not assigned and bare.startswith(("http://", "https://"))
     spoken = bare.lower() in _WORDS or (not assigned and not _STRONG.search(bare))
     scheme_only = match["scheme"] and bare.split()[-1].lower() in _WORDS
     if _NOTHING.fullmatch(bare) or path or link or spoken or scheme_only or bare == HIDDEN:
         return match[0]
-    opening = re.match(r"[bBrRuUfF]{0,2}\\{0,4}[\"']", value)
+    opening = re.match(r"(?:[bBrRuUfF]{0,2}|\w{1,24}\()\\{0,4}[\"']", value)
     quoted = opening[0] if opening else ""
     closing = quoted[-1] if opening and value.endswith(quoted[-1]) and len(value) > len(quoted) else ""
     return f"{name}{sign}{quoted}{HIDDEN}{closing}"
@@ -187,7 +208,7 @@ def _scheme(match: re.Match[str]) -> str:
 
 
 def _cookie(match: re.Match[str]) -> str:
-    return f"{match[1]}{match['q'] or ''}{HIDDEN}"
+    return f"{match[1]}{'{' if match['all'] else match['q'] or ''}{HIDDEN}"
 
 
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -195,10 +216,14 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (_URL, _in_url),
     (_TOKEN, HIDDEN),
     (_WEBHOOK, rf"\1{HIDDEN}"),
+    (_JAR, rf"\1{HIDDEN}"),
     (_COOKIE, _cookie),
+    (_PARAMETERS, rf"\1{HIDDEN}"),
     (_NAMED, _named),
     (_SCHEME, _scheme),
     (_SPOKEN, rf"\1{HIDDEN}"),
     (_FLAG, rf"\1{HIDDEN}"),
+    (_SHORT_FLAG, rf"\1{HIDDEN}"),
+    (_ORACLE, rf"\1{HIDDEN}"),
     (_QUERY, rf"\1{HIDDEN}"),
 )

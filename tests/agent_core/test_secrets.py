@@ -54,6 +54,22 @@ SECRETS = {
     "slack webhook": ("POST https://hooks.slack.com/services/{} → 404", "T00000000/B00000000/XXXXXXXXXXXX"),
     "google": ("API key not valid: {}", "AIzaSyA1234567890abcdefghijklmnopqrstuv"),
     "google oauth": ("expired {}", "ya29.a0AfH6SMBexample-token"),
+    "session of a server": ("Set JSESSIONID={} again", "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "cookies of a client": ("cookies={{'session': '{}'}}", "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "cookie jar": ("<RequestsCookieJar[<Cookie sid={} for example.org/>]>", "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "pair of a header": ("headers=[('x-api-key', '{}')]", "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "pair of bytes": ("[b'x-api-key', b'{}']", "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "pydantic": ("Settings(api_key=SecretStr('{}'))", "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "xml": ("<password>{}</password>", "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "json over lines": ('"api_key":\n        "{}"', "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "shell over lines": ("password = \\\n {}", "Zx9kQ2vLm7TpR4wYb1Nc"),
+    "digest": ('Authorization: Digest username="M", response="{}"', "6629fae49393a05397450978507c4ef1"),
+    "aws request": ("Authorization: AWS4-HMAC-SHA256 Credential=x, Signature={}", "6629fae49393a05397450978"),
+    "oracle": ("jdbc:oracle:thin:scott/{}@//db:1521/ORCL", "Zx9kQ2vLm7TpR4w"),
+    "curl": ("curl -u user:{} https://example.org", "Zx9kQ2vLm7TpR4w"),
+    "mysql": ("mysql -u root -p{} shop", "Zx9kQ2vLm7TpR4w"),
+    "docker": ("docker login -u me -p {} example.org", "Zx9kQ2vLm7TpR4w"),
+    "query of a session": ("GET https://example.org/?session={}&a=1", "Zx9kQ2vLm7TpR4w"),
     "telegram": (
         "https://api.telegram.org/bot{}/sendMessage",
         "123456789:AAExampleExampleExampleExampleExamp",
@@ -159,6 +175,11 @@ ORDINARY = (
     "-----BEGIN PRIVATE KEY----- is how it begins and -----END PRIVATE KEY----- how it ends",
     "Traceback (most recent call last):\n  File \"/srv/app/tokens.py\", line 12, in key\n    raise KeyError('key')",
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "docker run -u 1000:1000 -p 8080:80 web && mysql -P 3306 -p --user root",
+    "git push -u origin HEAD:main; pip install -e scott/tiger@v1; npm i @scope/pkg@1.2.3",
+    "('token', None) and ['name', 'password', 'email'] are the columns <token> and <secret>",
+    "The Authorization header has the scheme Digest, which is not supported.",
+    "sessions: 3 of 4; the cookies: none were sent",
     "Retry after 30 s: Rate limit reached for gpt-5-mini (tokens per min: Limit 30000, Used 29000)",
 )
 
@@ -208,6 +229,18 @@ HOSTILE = (
         "--a-",
     ),
     *("hf_-", "SG.aaaaaaaaaaaaaaaaaaaaaaaa", "x-", "password ", "&key", "\\", '\\"', "1234567890:AA", "- "),
+    *(
+        "mysql a ",
+        "curl -u ",
+        "secret(",
+        "authorization: Digest ",
+        "<Cookie ",
+        "cookies={",
+        "key ",
+        "key\n",
+        "a/b@//",
+    ),
+    *("token>", "'token', ", "api_key\\\n"),
 )
 
 
