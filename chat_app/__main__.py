@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions
-from chat_app.models import choose_model
+from chat_app.models import check_names, choose_model
 from chat_app.serve import demo, frontend, pages, server
 from chat_app.serve.local import use_local_model
 from chat_app.serve.preflight import NotReadyError, free_port, require_database, require_port
@@ -33,6 +33,7 @@ def main() -> None:
             return
         demo.stay_with_supervisor()
         extensions.require(settings.extensions)
+        check_names(settings)
         require_port(settings.host, settings.port)
         require_database(settings.database_url)
         if arguments.demo:

@@ -89,9 +89,7 @@ def choose_model(
     Raises:
         ValidationError: CHAT_MODEL or CHAT_TITLE_MODEL cannot be a model's name.
     """
-    for variable, name in (("CHAT_MODEL", settings.model), ("CHAT_TITLE_MODEL", settings.title_model)):
-        if name and name not in ("own", "none"):
-            _check_name(variable, name, settings)
+    check_names(settings)
     server = _listing(settings, environ)
     if settings.model:
         choice = _named(settings.model, settings, environ)
@@ -103,6 +101,17 @@ def choose_model(
             else "The built-in demo model, because nothing else is at hand.",
         )
     return replace(choice, problem=server.problem)
+
+
+def check_names(settings: Settings) -> None:
+    """Check the names of models that were set, without asking any server.
+
+    Raises:
+        ValidationError: CHAT_MODEL or CHAT_TITLE_MODEL cannot be a model's name.
+    """
+    for variable, name in (("CHAT_MODEL", settings.model), ("CHAT_TITLE_MODEL", settings.title_model)):
+        if name and name not in ("own", "none"):
+            _check_name(variable, name, settings)
 
 
 def offered_models(
@@ -179,14 +188,29 @@ def _listing(settings: Settings, environ: Mapping[str, str]) -> _Listing:
     try:
         names = tuple(_listed_models(url, environ.get("OPENAI_API_KEY")))
     except httpx.HTTPStatusError as error:
-        problem = f"{place} answers {error.response.status_code} when it is asked for its models."
+        status = error.response.status_code
+        problem = f"{place} answers {status} when it is asked for its models. {_advice(status)}"
         return _Listing(url, (), "" if named else problem)  # it need not list the model that is named
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         why = "within the time it has" if isinstance(error, httpx.TimeoutException) else str(error)
-        return _Listing(url, (), f"{place} does not answer: {(why or type(error).__name__).rstrip('.')}.")
+        return _Listing(
+            url, (), f"{place} does not answer: {(why or type(error).__name__).rstrip('.')}. {_START_IT}"
+        )
     except ValueError:
         return _Listing(url, (), f"{place} does not answer in JSON; is that the address of its API?")
     return _Listing(url, names, "" if names or named else f"{place} lists no model to chat with.")
+
+
+_START_IT = "Start that server or correct OPENAI_BASE_URL, then restart."
+
+
+def _advice(status: int) -> str:
+    """Return what to do about an answer to the question for models."""
+    if status in (401, 403):
+        return "Set OPENAI_API_KEY to a key of that server, then restart."
+    if status == 404:
+        return "Correct OPENAI_BASE_URL, which ends in /v1 for most servers, then restart."
+    return _START_IT
 
 
 def without_credentials(url: str) -> str:

@@ -172,8 +172,9 @@ def test_a_server_that_has_nothing_to_offer_is_passed_over(models: Any, status: 
     [
         ([], 200, "lists no model to chat with"),
         (named("text-embedding-3-small"), 200, "lists no model to chat with"),
-        (named("a"), 401, "answers 401"),
-        (named("a"), 503, "answers 503"),
+        (named("a"), 401, "answers 401 when it is asked for its models. Set OPENAI_API_KEY"),
+        (named("a"), 404, "answers 404 when it is asked for its models. Correct OPENAI_BASE_URL"),
+        (named("a"), 503, "answers 503 when it is asked for its models. Start that server"),
         (b"<html>Sign in</html>", 200, "does not answer in JSON"),
     ],
 )
@@ -192,6 +193,7 @@ def test_server_that_does_not_answer_is_a_problem_whatever_answers_instead(envir
     choice = choose(Settings(openai_base_url=NOWHERE), **environ)
     assert choice.name == ("groq/openai/gpt-oss-20b" if environ else DEMO_MODEL)
     assert choice.problem.startswith(f"The server at {NOWHERE} (OPENAI_BASE_URL) does not answer: ")
+    assert choice.problem.endswith("Start that server or correct OPENAI_BASE_URL, then restart.")
 
 
 def test_silent_server_is_a_problem(monkeypatch: pytest.MonkeyPatch):
