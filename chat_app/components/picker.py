@@ -15,7 +15,7 @@ PANEL = "answers"
 def picker() -> rx.Component:
     """Lists of agents and of models, where there are several, and the way to the instructions."""
     return rx.el.div(
-        rx.cond(Offers.agents.length() > 1, agents()),
+        rx.cond((Offers.agents.length() > 1) | OpenThread.has_unlisted_agent, agents()),
         rx.cond(
             OpenThread.may_choose_model,
             rx.fragment(
@@ -35,7 +35,16 @@ def picker() -> rx.Component:
 def agents() -> rx.Component:
     """The agents; another one answers from the next turn on."""
     return rx.el.select(
-        rx.foreach(Offers.agents, agent_option),
+        # Without an option of its own the browser would show the first one, and nobody could choose that.
+        rx.cond(
+            OpenThread.has_unlisted_agent,
+            rx.el.option(OpenThread.agent, value=OpenThread.agent, disabled=True),
+        ),
+        rx.cond(
+            Offers.agents.length() > 0,
+            rx.foreach(Offers.agents, agent_option),
+            rx.el.option(say("picker.assistant"), value=ASSISTANT),
+        ),
         value=OpenThread.agent,
         on_change=OpenThread.choose_agent,
         aria_label=say("picker.agent"),

@@ -8,6 +8,7 @@ from chat_app.components.controls import button, icon, testid
 from chat_app.components.hints import hint
 from chat_app.react import countdown
 from chat_app.state import Actions, OpenThread
+from chat_app.state.offers import ASSISTANT
 from chat_app.words import say, tell
 
 
@@ -154,11 +155,20 @@ def waiting_for_agent() -> rx.Component:
         rx.el.div(
             rx.el.strong(say("turn.no_agent")),
             rx.el.div(tell(OpenThread.retry.error), class_name="words", dir="auto"),
-            button(
-                say("composer.stop"),
-                icon_name="circle-stop",
-                on_click=OpenThread.stop,
-                custom_attrs=testid("give-up"),
+            rx.el.div(
+                button(
+                    say("turn.let_assistant"),
+                    icon_name="play",
+                    on_click=OpenThread.choose_agent(ASSISTANT),
+                    custom_attrs=testid("let-assistant"),
+                ),
+                button(
+                    say("composer.stop"),
+                    icon_name="circle-stop",
+                    on_click=OpenThread.stop,
+                    custom_attrs=testid("give-up"),
+                ),
+                class_name="buttons",
             ),
         ),
         class_name="trouble",

@@ -10,6 +10,7 @@ import reflex as rx
 from agent_core import Thread
 from agent_core.errors import AgentCoreError, ValidationError, words_of
 from chat_app.answers import Answers, answers_from
+from chat_app.extensions import OFFERED
 from chat_app.state.follower import Follower
 from chat_app.state.offers import ASSISTANT
 from chat_app.state.opened import Opened
@@ -39,6 +40,11 @@ class Choosing(Opened, mixin=True):
     def may_choose_model(self) -> bool:
         """Whether the agent is the app's own, which answers with any model."""
         return self.agent == ASSISTANT
+
+    @rx.var
+    def has_unlisted_agent(self) -> bool:
+        """Whether the thread's agent is none of those that can be chosen: it is gone, or not offered."""
+        return self.agent != ASSISTANT and self.agent not in OFFERED
 
     def show(self, follower: Follower) -> None:
         """Take over how the thread is answered, too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent_core.messages import SearchHit, Thread
+from chat_app.state.standing import awaits_agent
 from chat_app.state.view import HitView, ThreadItem
 from chat_app.text import clean_text, shorten
 
@@ -17,7 +18,9 @@ def thread_item(thread: Thread, waiting: bool = False) -> ThreadItem:
     return ThreadItem(
         id=thread.id,
         title=one_line(thread.title),
-        tone="waiting" if waiting else _TONES.get(str(thread.status), ""),
+        tone="waiting"
+        if waiting or awaits_agent(thread.retry_state or {})
+        else _TONES.get(str(thread.status), ""),
         at=thread.updated_at.timestamp() // 60 * 60,
         pinned=thread.pinned,
     )

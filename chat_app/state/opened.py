@@ -118,7 +118,7 @@ class Opened(Asking, mixin=True):
             error_kind=str(follower.thread.get("error_kind") or "") if status == "failed" else "",
             ended=follower.ended,
             answer_id=follower.answer_id,
-            needs_person=needs_person(turn),
+            needs_person=needs_person(turn, follower.thread.get("retry_state") or {}),
             **self._rows(history, turn, follower),
         )
         self._show_retry(follower.thread.get("retry_state"))

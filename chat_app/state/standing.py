@@ -14,9 +14,14 @@ def _tools(turn: list[MessageView]) -> list[str]:
     return [part.tool.state for message in turn for part in message.parts if part.kind == "tool"]
 
 
-def needs_person(turn: list[MessageView]) -> bool:
-    """Whether a tool waits for a yes or for an answer."""
-    return any(state in ("approval", "answer") for state in _tools(turn))
+def needs_person(turn: list[MessageView], retry: Mapping[str, Any]) -> bool:
+    """Whether a tool waits for a yes or for an answer, or the turn for an agent that nobody knows."""
+    return awaits_agent(retry) or any(state in ("approval", "answer") for state in _tools(turn))
+
+
+def awaits_agent(retry: Mapping[str, Any]) -> bool:
+    """Whether a thread waits for its agent, read from its `retry_state`."""
+    return retry.get("kind") == "unknown_agent"
 
 
 def is_writing(turn: list[MessageView]) -> bool:

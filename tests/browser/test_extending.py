@@ -9,7 +9,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from agent_core import Agent, AgentApi
+from agent_core.testing import ScriptedModel
 from tests.browser.chat import HALF, WORDS, Chat, counting, eventually
+from tests.browser.rows import on_rows
 from tests.tools.provider import Call, Provider
 from tests.tools.server import Server
 
@@ -103,3 +106,24 @@ def test_an_agent_of_ones_own_can_be_chosen_and_answers(provider: Provider, open
     expect(tab.answers).to_have_count(2)
     assert tab.answer_text() == "Plain."
     assert "verse" not in provider.asked("Prose")[-1]["messages"][0]["content"]
+
+
+def test_a_thread_whose_agent_is_gone_says_so_and_can_be_given_to_another(
+    provider: Provider, server: Server, open_tab: OpenTab
+) -> None:
+    async def begin(api: AgentApi) -> str:
+        api.runtime.register(Agent("old name", ScriptedModel([])))
+        return (await api.create_thread("Who is there?", agent="old name")).id
+
+    provider.answer("Who is there?", ["The assistant."])
+    tab = open_tab("/chat/" + on_rows(server, begin))
+    expect(tab.by("agent-wait")).to_contain_text("knows the agent 'old name'")
+    expect(tab.by("pick-agent").locator("option:checked")).to_have_text("old name")
+    row = tab.page.locator(f'[data-testid="thread-item"][data-thread-id="{tab.thread_id}"]')
+    expect(row).to_have_attribute("data-tone", "waiting")
+    expect(tab.page.locator(".status")).to_have_text("Waits for you")
+    tab.by("let-assistant").click()
+    assert tab.answer_text() == "The assistant."
+    expect(tab.by("pick-agent")).to_have_value("assistant")
+    expect(tab.by("agent-wait")).to_have_count(0)
+    expect(row).to_have_attribute("data-tone", "")
