@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -17,8 +18,13 @@ _log = get_logger(__name__)
 MAX_SCHEMA_BYTES = 64 << 10
 """The longest schema of a tool, in bytes of JSON, as the provider gets it."""
 
+MAX_SCHEMA_DEPTH = 90
+"""How many objects and lists of JSON a schema may have inside of each other where litellm rewrites it."""
+
 _THINKING = ("thinking", "reasoning_effort")
 _DEFINITIONS = ("$defs", "definitions")
+_SCHEMAS_BY_NAME = ("properties", "$defs", "definitions")
+_LISTS_OF_SCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _warned: set[tuple[str, str]] = set()
 
 
@@ -63,7 +69,7 @@ def outgoing(
             _warned.add((model, name))
             _log.warning("The tool %s is not offered to %s: %s", name, model or "the model", reason)
     # Copies: litellm writes references out in place, and the agent's list is for every model.
-    tools = [copy.deepcopy(tool) for tool in request.tools if _name(tool) not in refused]
+    tools = [_readable(copy.deepcopy(tool), rules) for tool in request.tools if _name(tool) not in refused]
     names = {tool_name: name_on_wire(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
     messages = fit(request.messages, names, rules, sees=sees)
     options: dict[str, Any] = {}
@@ -93,12 +99,28 @@ def refused_tools(tools: Sequence[Provider], rules: Rules) -> dict[str, str]:
     refused: dict[str, str] = {}
     for tool in tools:
         schema = _function(tool).get("parameters")
-        if schema and schema_size(schema, inline=rules.inlines) > MAX_SCHEMA_BYTES:
-            how = " once its references are written out" if rules.inlines else ""
-            refused[_name(tool)] = (
-                f"the schema of its arguments is longer than {MAX_SCHEMA_BYTES:,} bytes{how}. Make it smaller."
-            )
+        if schema and (problem := _problem(schema, rules)):
+            refused[_name(tool)] = problem
     return refused
+
+
+def _problem(schema: Any, rules: Rules) -> str:
+    """Return why a schema cannot be sent; "" if it can."""
+    size = 0
+    for count, depth, node in _nodes(schema, rules.inlines):
+        size += count
+        if size > MAX_SCHEMA_BYTES:
+            how = " once its references are written out" if rules.inlines else ""
+            return f"the schema of its arguments is longer than {MAX_SCHEMA_BYTES:,} bytes{how}. Make it smaller."
+        if rules.inlines and depth > MAX_SCHEMA_DEPTH:
+            return "the schema of its arguments is nested too deep for this provider. Make it flatter."
+        if (
+            rules.inlines
+            and isinstance(node, Mapping)
+            and isinstance(cast(Provider, node).get("$ref"), Mapping)
+        ):
+            return "an argument cannot be called $ref for this provider. Give it another name."
+    return ""
 
 
 def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> int:
@@ -110,26 +132,93 @@ def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> i
         most: the size from which the exact one is of no interest.
     """
     size = 0
-    waiting: list[tuple[Any, Mapping[str, Any], frozenset[str]]] = [(schema, {}, frozenset())]
-    while waiting and size <= most:
-        node, known, within = waiting.pop()
+    for count, _, _ in _nodes(schema, inline):
+        size += count
+        if size > most:
+            break
+    return size
+
+
+def _nodes(schema: Any, inline: bool) -> Iterator[tuple[int, int, Any]]:
+    """Yield about how many bytes each value in a schema takes without those in it, how deep it is, and itself."""
+    waiting: list[tuple[Any, Mapping[str, Any], frozenset[str], int]] = [(schema, {}, frozenset(), 0)]
+    while waiting:
+        node, known, within, depth = waiting.pop()
+        inside = depth + 1
         if isinstance(node, Mapping):
             fields = cast("Mapping[str, Any]", node)
             known = {**known, **_definitions(fields)} if inline else known
-            target = str(fields["$ref"]).rpartition("/")[2] if inline and "$ref" in fields else ""
+            reference = fields.get("$ref") if inline else None
+            target = reference.rpartition("/")[2] if isinstance(reference, str) else ""
             if target in known and target not in within:
-                waiting.append((known[target], known, within | {target}))
+                waiting.append((known[target], known, within | {target}, depth))
                 continue
             sent = {key: fields[key] for key in fields if not (inline and key in _DEFINITIONS)}
-            size += 2 + sum(len(str(key)) + 4 for key in sent)
-            waiting += [(value, known, within) for value in sent.values()]
+            yield 2 + sum(len(str(key)) + 4 for key in sent), depth, fields
+            waiting += [(value, known, within, inside) for value in sent.values()]
         elif isinstance(node, list | tuple):
             items = cast("Sequence[Any]", node)
-            size += 2 + 2 * len(items)
-            waiting += [(value, known, within) for value in items]
+            yield 2 + 2 * len(items), depth, items
+            waiting += [(value, known, within, inside) for value in items]
         else:
-            size += len(str(node).encode("utf-8", "surrogatepass")) + 2
-    return size
+            yield len(str(node).encode("utf-8", "surrogatepass")) + 2, depth, node
+
+
+def _readable(tool: Provider, rules: Rules) -> Provider:
+    """Change the schema of a tool so that litellm can rewrite it, and return the tool.
+
+    It reads no `true` and `false` in place of a schema, and writes out references into `definitions`, however
+    large that becomes, but not those into `$defs`.
+    """
+    schema = _function(tool).get("parameters")
+    if not isinstance(schema, dict):
+        return tool
+    fields = cast(Provider, schema)
+    if rules.inlines:
+        _drop_booleans(fields)
+    elif isinstance(fields.get("definitions"), dict) and "$defs" not in fields:
+        fields["$defs"] = fields.pop("definitions")
+        _refer(fields)
+    return tool
+
+
+def _refer(node: Any) -> None:
+    """Let references into `definitions` refer to `$defs`."""
+    if isinstance(node, list):
+        for item in cast("list[Any]", node):
+            _refer(item)
+    if isinstance(node, dict):
+        fields = cast(Provider, node)
+        if isinstance(reference := fields.get("$ref"), str):
+            fields["$ref"] = re.sub(r"^#/definitions/", "#/$defs/", reference)
+        for value in fields.values():
+            _refer(value)
+
+
+def _drop_booleans(schema: Provider) -> None:
+    """Write the schema that takes everything as an empty one, and leave out the one that takes nothing."""
+    for key in _SCHEMAS_BY_NAME:
+        if isinstance(named := schema.get(key), dict):
+            schema[key] = {
+                name: _object(each) for name, each in cast(Provider, named).items() if each is not False
+            }
+    for key in _LISTS_OF_SCHEMAS:
+        if isinstance(listed := schema.get(key), list):
+            schema[key] = [_object(each) for each in cast("list[Any]", listed) if each is not False]
+    if "items" in schema:
+        items = schema.pop("items")
+        if items is not False:
+            schema["items"] = _object(items)
+
+
+def _object(schema: Any) -> Any:
+    if schema is True:
+        return {}
+    if not isinstance(schema, dict):
+        return schema
+    fields = cast(Provider, schema)
+    _drop_booleans(fields)
+    return fields
 
 
 def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from agent_core.llm import LitellmModel, ModelRequest
 from tests.agent_core.test_wire import recursive, tool
 from tests.providers.dialects import DIALECTS, serving
@@ -30,6 +32,59 @@ async def test_schema_that_explodes_stays_here_and_the_rest_is_sent() -> None:
     assert '"plain"' in body(server)
     assert '"tree"' not in body(server)
     assert list(model.refused_tools(tools)) == ["tree"]
+
+
+def diamonds(depth: int, under: str) -> dict[str, Any]:
+    """Return a small schema that doubles with each reference that is written out."""
+    kinds: dict[str, Any] = {f"K{n}": _pair(f"#/{under}/K{n + 1}") for n in range(depth)}
+    return {**_pair(f"#/{under}/K0"), under: {**kinds, f"K{depth}": {"type": "string"}}}
+
+
+def _pair(reference: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {"a": {"$ref": reference}, "b": {"$ref": reference}}}
+
+
+@pytest.mark.parametrize("under", ["$defs", "definitions"])
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_references_are_kept_or_the_tool_is_left_out(name: str, under: str) -> None:
+    tools = [PLAIN, tool("diamonds", diamonds(18, under))]
+    async with serving(DIALECTS[name], ["Hello."]) as server:
+        model = LitellmModel(DIALECTS[name].model, **server.options)
+        assert [event async for event in model.stream(ModelRequest(HI, tools))]
+        assert len(body(server)) < 10_000
+        assert ('"diamonds"' in body(server)) is not bool(model.refused_tools(tools))
+
+
+def nested(depth: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(depth):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
+ODD = {
+    "true": {"type": "object", "properties": {"x": True, "y": {"type": "array", "items": True}}},
+    "false": {"type": "object", "properties": {"x": False, "y": {"anyOf": [False, {"type": "string"}]}}},
+    "an argument called $ref": {"type": "object", "properties": {"$ref": {"type": "string"}}},
+    "nested": nested(30),
+    "nested too deep": nested(200),
+    "a chain of references": {
+        "type": "object",
+        "properties": {"x": {"$ref": "#/$defs/K0"}},
+        "$defs": {f"K{n}": {"type": "array", "items": {"$ref": f"#/$defs/K{n + 1}"}} for n in range(150)},
+    },
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("name", ["gemini", "anthropic", "openai", "ollama"])
+async def test_no_schema_fails_the_request(name: str, what: str) -> None:
+    tools = [PLAIN, tool("odd", ODD[what])]
+    async with serving(DIALECTS[name], ["Hello."]) as server:
+        model = LitellmModel(DIALECTS[name].model, **server.options)
+        assert [event async for event in model.stream(ModelRequest(HI, tools))]
+        assert '"plain"' in body(server)
+        assert ('"odd"' in body(server)) is not bool(model.refused_tools(tools))
 
 
 async def test_request_leaves_the_agents_schemas_as_they_are() -> None:
