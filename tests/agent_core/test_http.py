@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,7 @@ BODIES: list[tuple[bytes, dict[str, str], int]] = [
     (b"[" * 100_000, JSON, 400),
     (b'{"prompt": "x"}', {"content-type": "text/plain"}, 415),
     (b'{"prompt": "x"}', {}, 415),
+    (gzip.compress(b'{"prompt": "x"}'), {**JSON, "content-encoding": "gzip"}, 415),
     (b'{"prompt": "' + b"x" * 2_000 + b'"}', JSON, 413),
     (b'{"promt": "x"}', JSON, 422),
     (b'{"prompt": 5}', JSON, 422),

@@ -16,7 +16,7 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.branching import numbered
 from tests.agent_core.serving import serving
-from tests.agent_core.support import texts
+from tests.agent_core.support import finished, texts
 from tests.agent_core.test_http import refused
 from tests.agent_core.test_http_chat import LONG, ask, look, pay, post, reply, said, whole
 
@@ -342,6 +342,8 @@ async def test_ids_that_no_path_can_hold_begin_no_thread(path: Path) -> None:
     async with serving(path, []) as (client, api):
         for thread_id, message_id in [
             ("a/b", "m"),
+            (".", "m"),
+            ("..", "m"),
             ("x" * 201, "m"),
             ("t", "m" * 201),
             ("t", ""),
@@ -364,6 +366,26 @@ async def test_answers_of_another_form_are_refused(path: Path) -> None:
         for one in wrong:
             body = {"id": "t", "messages": [*waiting[:1], {**waiting[1], "parts": [one]}]}
             refused(await client.post("/chat", json=body), 422, "ValidationError")
+
+
+@pytest.mark.sqlite  # the same statements as in the others
+async def test_an_answer_that_comes_second_is_replaced_by_the_first_in_its_page(path: Path) -> None:
+    async with serving(path, [[ToolUse("ask", {"question": "?"}, id="a")], ["Red."]], tools=[ask]) as (
+        client,
+        api,
+    ):
+        waiting = await sent(client, [said("Go")])
+        await api.add_tool_result("a", "red", thread_id="t")
+        await finished(api, "t")
+        second = [
+            {**p, "state": "output-available", "output": "blue"} if "toolCallId" in p else p
+            for p in waiting[1]["parts"]
+        ]
+        chunks = await post(client, waiting[0], {**waiting[1], "parts": second})
+        assert {"type": "tool-output-available", "toolCallId": "a", "output": "red"} in chunks
+        assert fold(chunks)[-1]["text"] == "Red."
+        nonsense = {"id": "t", "messages": [waiting[0], {**waiting[1], "parts": [5, None, "x"]}]}
+        assert (await client.post("/chat", json=nonsense)).text.endswith("data: [DONE]\n\n")
 
 
 @pytest.mark.sqlite  # the same statements as in the others

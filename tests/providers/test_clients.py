@@ -5,16 +5,23 @@ Here are some cells of the matrix; `python -m tests.providers.clients` goes thro
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.providers.clients.cells import KINDS, Cell, cannot_be, every_cell, some_cells
+from tests.providers.clients.cells import KINDS, PEOPLE, Cell, cannot_be, every_cell, some_cells
 from tests.providers.clients.pages import Pages, Server, pages, serving
 from tests.providers.clients.person import Person, all_of, answered, killed, people
+from tests.providers.clients.sequences import SEQUENCES
 
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+UNASKED = [kind for kind in KINDS if kind not in PEOPLE]
+DOCS = Path(__file__).parents[2] / "docs" / "http.md"
+CODE = re.compile("```js\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +60,36 @@ async def test_clients_show_nothing_of_a_lost_attempt(server: Server, opened: Pa
     cells = [Cell(kind, "fresh", "lost") for kind in KINDS]
     going = people(server, opened, client, [c for c in cells if cannot_be(client, c) is None])
     await all_of(going, Person.loses_an_attempt, Person.answers, Person.agrees)
+
+
+def program(client: str) -> str:
+    """Return the page of docs/http.md as a client of this version has it."""
+    words = next(block for block in CODE.findall(DOCS.read_text()) if "catchUp" in block)
+    return words.replace('"x-ai-sdk": "6"', f'"x-ai-sdk": "{client.removeprefix("ai-")}"')
+
+
+async def test_the_page_of_the_docs_mends_itself(server: Server, opened: Pages) -> None:
+    """Neither a person nor the page does anything when an attempt or the server is lost."""
+    cells = [Cell(kind, "fresh", action) for kind in UNASKED for action in ("mend", "mend after a kill")]
+    going = [
+        Person(server, opened, client, cell, number, program(client))
+        for client in ("ai-5", "ai-6", "ai-7")
+        for number, cell in enumerate(cells)
+    ]
+    lost, cut_off = going[::2], going[1::2]
+    await all_of(lost, Person.sends_what_is_lost, Person.is_mended, Person.agrees)
+    await all_of(cut_off, Person.hold)
+    await server.kill()
+    for person in cut_off:
+        server.let_go(person.thread)
+    await server.start()
+    await all_of(cut_off, Person.is_mended, Person.agrees)
+
+
+@pytest.mark.parametrize("client", ["ai-6", "ai-7"])
+async def test_clients_agree_after_sequences_outside_of_the_matrix(
+    server: Server, opened: Pages, client: str
+) -> None:
+    cells = {Cell("text", "fresh", name.replace(",", "")): steps for name, steps in SEQUENCES.items()}
+    going = [Person(server, opened, client, cell, number) for number, cell in enumerate(cells)]
+    await all_of(going, lambda person: cells[person.cell](person), Person.agrees)

@@ -37,9 +37,12 @@ async def body_of(request: Request, most: int) -> dict[str, Any]:
     """Return the body, a JSON object; {} if there is none.
 
     Raises:
-        HTTPException: 413, it is longer than `most` bytes; 415, it does not say that it is JSON;
-            400, it is none.
+        HTTPException: 413, it is longer than `most` bytes; 415, it does not say that it is JSON, or it
+            is compressed; 400, it is none.
     """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise HTTPException(415, f"Send the body as it is, without Content-Encoding: {encoding:.40}.")
     raw = await _read(request, most)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and (raw or _from_elsewhere(request)):

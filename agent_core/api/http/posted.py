@@ -60,8 +60,10 @@ def read_posted(body: dict[str, Any]) -> Posted:
     thread_id, messages = body.get("id"), body.get("messages")
     if not thread_id or not messages or not all(_is_message(message) for message in messages):
         raise ValidationError(_FORM)
-    if "/" in thread_id:
-        raise ValidationError("A thread's id has no slash here: it is a part of the path of GET /chat/{id}.")
+    if "/" in thread_id or thread_id in (".", ".."):
+        raise ValidationError(
+            "A thread's id has no slash here and is not a dot or two: it is a part of the path of GET /chat/{id}."
+        )
     if messages[-1]["role"] == "system":
         raise ValidationError("The last message must have the role user or assistant.")
     if body.get("when_busy") not in (None, *WHEN_BUSY):

@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import CallContext
+from agent_core.api.http.asked import is_object
 from agent_core.fold import ABOUT_CALLS, unfold
 from agent_core.messages import TOOL_OUTCOME_STATES, Chunk, Message, Part, Update, is_tool_part
 from agent_core.states import RUNNING
@@ -127,7 +128,7 @@ class Turn:
         self._seq = reply.committed_seq
         has: list[Any] = self._known["parts"] if self._known else []
         for mine, theirs in zip(reply.parts, has, strict=False):
-            if is_tool_part(mine) and mine["state"] in TOOL_OUTCOME_STATES and not _ends(theirs):
+            if is_tool_part(mine) and mine["state"] in TOOL_OUTCOME_STATES and not _has_outcome(theirs, mine):
                 yield from (
                     _plain(chunk) for chunk in unfold([mine]) if chunk["type"].startswith("tool-output")
                 )
@@ -227,9 +228,11 @@ def _is_content(chunk: Chunk) -> bool:
     return chunk["type"] not in ("start", *ABOUT_CALLS) and not chunk.get("transient")
 
 
-def _ends(part: Part) -> bool:
-    """Whether the client has the outcome of a call already."""
-    return part.get("state") in TOOL_OUTCOME_STATES
+def _has_outcome(theirs: Any, mine: Part) -> bool:
+    """Whether the client has this outcome of a call; it may have one that came second, and does not count."""
+    return is_object(theirs) and all(
+        theirs.get(key) == mine.get(key) for key in ("state", "output", "errorText")
+    )
 
 
 def _begins(message: dict[str, Any], prompt: str | None) -> bool:

@@ -29,9 +29,31 @@ const answered = (message) =>
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
-function chatPage({ id, api, headers }, { sdk, react }) {
-  const transport = new sdk.DefaultChatTransport({ api, headers })
-  const chat = new react.Chat({ id, transport, sendAutomaticallyWhen: whenAnswered(sdk) })
+// A connection that breaks is a TypeError with these words in Chrome, and the AI SDK goes by them.
+const fetchAsInChrome = async (...request) => {
+  const response = await fetch(...request)
+  const reader = response.body?.getReader()
+  if (!reader) return response
+  const pull = async (body) => {
+    const { done, value } = await reader.read().catch((failure) => {
+      throw failure.name === "AbortError" ? failure : new TypeError("network error")
+    })
+    done ? body.close() : body.enqueue(value)
+  }
+  return new Response(new ReadableStream({ pull, cancel: (why) => reader.cancel(why) }), response)
+}
+
+function chatPage({ id, api, headers, program }, { sdk, react }) {
+  const { Chat } = react
+  const sendAutomaticallyWhen = whenAnswered(sdk)
+  class Transport extends sdk.DefaultChatTransport {
+    constructor(options) {
+      super({ ...options, fetch: fetchAsInChrome })
+    }
+  }
+  const chat = program
+    ? new Function("Chat", "DefaultChatTransport", "id", "api", `${program}\nreturn chat`)(Chat, Transport, id, api)
+    : new Chat({ id, transport: new sdk.DefaultChatTransport({ api, headers }), sendAutomaticallyWhen })
   const user = (index) => chat.messages.filter((message) => message.role === "user").at(index).id
   return {
     isBusy: () => !["ready", "error"].includes(chat.status),
@@ -44,7 +66,7 @@ function chatPage({ id, api, headers }, { sdk, react }) {
     },
     regenerate: (options) => chat.regenerate(options),
     approve: (part, answer) => chat.addToolApprovalResponse({ id: part.approval.id, ...answer }),
-    answer: (part, output) => chat.addToolOutput({ tool: part.type.slice(5), toolCallId: part.toolCallId, output }),
+    answer: ({ type, toolCallId }, output, more) => chat.addToolOutput({ tool: type.slice(5), toolCallId, output, ...more }),
     leave: () => chat.stop(),
     resume: () => chat.resumeStream(),
     load: (messages) => (chat.messages = messages),
@@ -106,10 +128,31 @@ async function answerAll(page) {
   }
 }
 
+const cards = (page) => calls(page.show().messages.at(-1)).filter((one) => OPEN.includes(one.state))
+const isApproval = (part) => part.state === "approval-requested"
+const yes = (page, part) => (isApproval(part) ? page.approve(part, { approved: true }) : page.answer(part, "blue"))
+
+// Other ways to answer the cards that are open.
+const answers = {
+  answerAll,
+  answerBackwards: async (page) => {
+    for (const part of cards(page).reverse()) await yes(page, part)
+  },
+  answerAtOnce: (page) => Promise.all(cards(page).map((part) => yes(page, part))),
+  answerTwice: (page) => Promise.all(cards(page).flatMap((part) => [yes(page, part), yes(page, part)])),
+  deny: async (page) => {
+    for (const part of cards(page))
+      await (isApproval(part) ? page.approve(part, { approved: false, reason: "No." }) : yes(page, part))
+  },
+  fail: async (page) => {
+    for (const part of cards(page)) await page.answer(part, undefined, { state: "output-error", errorText: "Broken." })
+  },
+}
+
 async function act({ page: name, call, args = [], wait = true, ...options }) {
   const found = await (loaded[options.client] ??= packages(options))
   const page = (pages[name] ??= found.open(options, found))
-  if (call === "answerAll") await answerAll(page)
+  if (answers[call]) await answers[call](page)
   else if (call !== "look") {
     const done = Promise.resolve(page[call](...args)).catch((failure) => (page.failure = failure))
     if (wait) await done

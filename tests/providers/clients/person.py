@@ -27,13 +27,16 @@ class Person:
 
     Args:
         server: the server.
-        pages: where the pages are.
+        opened: where the pages are.
         client: of `installed.CLIENTS`.
         cell: the cell.
         number: of the cell; it names the thread.
+        program: JavaScript that makes the page's `chat`, in place of the tests' own.
     """
 
-    def __init__(self, server: Server, opened: Pages, client: str, cell: Cell, number: int) -> None:
+    def __init__(
+        self, server: Server, opened: Pages, client: str, cell: Cell, number: int, program: str = ""
+    ) -> None:
         self.server, self.cell, self.client = server, cell, client
         self.thread = f"{client}-{cell.action.replace(' ', '')}-{number}"
         self._pages = opened
@@ -41,6 +44,7 @@ class Person:
         self._options = {
             "id": self.thread,
             "api": f"{server.url}/{'eager' if eager else 'agents'}/chat",
+            "program": program,
             "headers": {"x-ai-sdk": client.removeprefix("ai-")} if client in ("ai-5", "ai-6") else {},
         }
 
@@ -89,11 +93,10 @@ class Person:
         if state == "failed":
             assert shown["error"] == "The key is wrong.", self
             return
-        if state == "retrying":  # a page that comes late is shown nothing of an attempt that is lost
-            await self.sees(lambda messages: messages[-1]["role"] == "assistant")
+        await self.sees(lambda messages: "Half" in str(messages[-1]))
+        if state == "retrying":
+            self.server.let_go(f"{self.thread}-fails")
             await eventually(self._retry_waits, timeout=40)
-        else:
-            await self.sees(lambda messages: "Half" in str(messages[-1]))
         if state == "stopped":
             await self.server.client.post(f"/threads/{self.thread}/stop")
             await self.does("look")
@@ -164,6 +167,20 @@ class Person:
             shown = await self.does("look")
             if "Half" in str(shown["messages"]):  # it had ended: nothing was left to resume
                 await self.does("load", (await self.server.shown(self.thread))["messages"])
+
+    async def sends_what_is_lost(self) -> None:
+        """Send a message of whose answer the first attempt is lost in the middle, and do no more."""
+        await self.does("send", self.says("retried", self.cell.kind, "last"))
+
+    async def is_mended(self) -> None:
+        """Wait until the page shows the end of an answer, and no error, by itself."""
+        await self._sees(
+            lambda shown: (
+                not shown["busy"]
+                and not shown.get("error")
+                and f"Re {self.thread}" in str(shown["messages"][-1])
+            )
+        )
 
     async def _two(self) -> None:
         await self.hold()

@@ -96,15 +96,17 @@ class Model:
         step = steps[sum(message["role"] == "assistant" for message in messages[place:])]
         self._asked[prompt] += 1
         first = self._asked[prompt] == 1
+        thread = name.partition(" ")[0]
         if state == "hold":
-            return self._held(step, self._folder / name.partition(" ")[0])
+            return self._held(step, self._folder / thread)
         if not first:
             return step
+        if state == "retrying":  # not before it was read: who comes later is shown nothing of what is lost
+            return self._held(["Half", LATER], self._folder / f"{thread}-fails")
         broken: dict[str, Turn] = {
             "failed": [Reasoning("Hm."), "Half", _look(9), DENIED],
             "stopped": [Reasoning("Hm."), "Half", 60.0],
             "interrupted": ["Half", 60.0],
-            "retrying": ["Half", LATER],
             "retried": [Reasoning("Hm."), "Half", _look(9), 0.05, AT_ONCE],
         }
         return broken.get(state, step)
