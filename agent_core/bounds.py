@@ -30,6 +30,8 @@ MAX_MESSAGE: Final = 32_000_000
 """The longest message in all, as JSON."""
 MAX_MESSAGES: Final = 5_000
 """The most messages that a thread is created with."""
+MAX_FILE_BYTES: Final = 18_000_000
+"""Bytes of the largest file that can be kept."""
 MAX_QUERY: Final = 400
 """The longest search."""
 MAX_IDS: Final = 1_000

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from agent_core.messages import Message, Part, attachment_id, is_tool_part, text_of, tool_name
-from agent_core.signatures import signed_call, signed_parts
+from agent_core.signatures import has_hosted, signed_call, signed_parts
 
 NO_OUTCOME = "Error: this call has no recorded outcome; it may or may not have taken effect."
 """What the model is told of a dangling call."""
@@ -107,7 +107,7 @@ def _with_places(
     if calls:
         content = None if blank else rest["content"]  # providers refuse an empty text beside calls
         return [{**rest, "content": content, "tool_calls": calls}, *places]
-    return [] if blank else [rest]
+    return [] if blank and not has_hosted(rest) else [rest]
 
 
 def _names_a_tool(call: Provider) -> bool:
@@ -142,7 +142,9 @@ def _steps(parts: Iterable[Part]) -> Iterable[list[Part]]:
 
 def _from_step(step: list[Part]) -> list[Provider]:
     calls = [part for part in step if is_tool_part(part) and not part.get("providerExecuted")]
-    message: Provider = {"role": "assistant", "content": text_of(step) or None, **signed_parts(step)}
+    drawn = any(part.get("type") == "file" for part in step)
+    content = _content(step) if drawn else text_of(step) or None
+    message: Provider = {"role": "assistant", "content": content, **signed_parts(step)}
     if calls:
         message["tool_calls"] = [_call(part) for part in calls]
     outcomes = [outcome for part in calls if (outcome := _outcome(part))]
@@ -202,7 +204,8 @@ def _content(parts: Sequence[Part]) -> str | list[Provider]:
     """Return a person's words as text, or with their files as a list of content parts."""
     if not any(part.get("type") == "file" for part in parts):
         return text_of(parts)
-    texts_and_files = (part for part in parts if part.get("type") in ("text", "file"))
+    known = {"text": "text", "file": "url"}  # what each kind must have
+    texts_and_files = (part for part in parts if known.get(str(part.get("type")), "-") in part)
     return [
         _file(part) if part["type"] == "file" else {"type": "text", "text": part["text"]}
         for part in texts_and_files

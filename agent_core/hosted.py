@@ -7,14 +7,15 @@ its outcome by the end of the step that it stands in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from agent_core.checks import shown
 from agent_core.errors import ValidationError
 from agent_core.gate import clean_json, clean_text
-from agent_core.llm.base import HostedCall, HostedResult, Metadata
-from agent_core.messages import Chunk
+from agent_core.llm.base import HostedCall, HostedResult, Metadata, merge_metadata
+from agent_core.messages import OPEN_TOOL_STATES, Chunk, Part
+from agent_core.signatures import METADATA
 
 NO_RESULT = "The provider told no result of this call."
 _UNNAMED = "provider_tool"
@@ -73,11 +74,18 @@ class HostedCalls:
     Args:
         names: of the request's provider tools.
         sign: makes a chunk's metadata from an event's.
+        paused: the chunks of calls that the step before has left open, by id; see `paused_calls`.
     """
 
-    def __init__(self, names: Collection[str], sign: Callable[[Metadata], Chunk]) -> None:
+    def __init__(
+        self,
+        names: Collection[str],
+        sign: Callable[[Metadata], Chunk],
+        paused: Mapping[str, Chunk] | None = None,
+    ) -> None:
         self._names = names
         self._sign = sign
+        self._paused = dict(paused or {})
         self._ids: dict[str, str] = {}  # ours by the provider's
         self._open: dict[
             str, Chunk
@@ -100,28 +108,84 @@ class HostedCalls:
             "toolName": clean_text(event.name) or _UNNAMED,
             "input": clean_json(event.input if event.input is not None else {}),
             "providerExecuted": True,
-        }
+        } | self._sign(event.metadata or {})
         self._open[event.id] = chunk
         return [chunk]
 
     def result(self, event: HostedResult) -> tuple[list[Chunk], list[Chunk]]:
         """Return the chunks of an outcome: those that only the step keeps, and those that are shown, too."""
         call = self._open.pop(event.id, None)
-        if call is None:
+        before = self._paused.pop(event.id, None) if call is None else None
+        if (call := call or before) is None:
             return [], []
-        kept = [call | self._sign(event.metadata)] if event.metadata else []
+        if before is not None:
+            self._ids[event.id] = call["toolCallId"]
+        kept = [call | self._sign(_both(call, event.metadata or {}))] if event.metadata or before else []
         head = {"toolCallId": call["toolCallId"], "providerExecuted": True}
         if event.error is not None:
             return kept, [{"type": "tool-output-error", **head, "errorText": clean_text(event.error)}]
         return kept, [{"type": "tool-output-available", **head, "output": clean_json(event.output)}]
 
-    def unanswered(self) -> list[Chunk]:
-        """Return the outcomes of calls of which the provider told none."""
+    def unanswered(self, *, paused: bool = False) -> list[tuple[list[Chunk], list[Chunk]]]:
+        """Return the outcomes of calls of which the provider told none; see `result`.
+
+        Where it has paused, those stay open that go back to it, and so can still be answered.
+        """
         return [
-            chunk
-            for id in list(self._open)
-            for chunk in self.result(HostedResult(id, None, error=NO_RESULT))[1]
+            self.result(HostedResult(id, None, error=NO_RESULT))
+            for id in [*self._open, *self._paused]
+            if not (paused and METADATA in self._open.get(id, {METADATA: {}}))
         ]
+
+
+def paused_calls(messages: Sequence[dict[str, Any]]) -> dict[str, Chunk]:
+    """Return the calls that the last message of a request leaves open, as the chunks that they were.
+
+    Their provider has paused in the middle of them and is asked to carry on.
+    """
+    content: Any = messages[-1].get("content") if messages else None
+    blocks = cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
+    answered = {block.get("tool_use_id") for block in blocks}
+    return {
+        str(block["id"]): {
+            "type": "tool-input-available",
+            "toolCallId": str(block["id"]),
+            "toolName": str(block.get("name") or _UNNAMED),
+            "input": block.get("input") or {},
+            "providerExecuted": True,
+        }
+        for block in blocks
+        if block.get("type") == "server_tool_use" and block.get("id") not in answered
+    }
+
+
+def with_later_outcomes(parts: Sequence[Part], more: Sequence[Part]) -> list[Part]:
+    """Return the parts of a message and of its next step; a hosted call stands where it began, with its outcome."""
+    places = {
+        part.get("toolCallId"): place
+        for place, part in enumerate(parts)
+        if is_hosted(part) and not has_outcome(part)
+    }
+    joined = list(parts)
+    for part in more:
+        place = places.get(part.get("toolCallId")) if is_hosted(part) else None
+        if place is None:
+            joined.append(part)
+        else:
+            joined[place] = {**joined[place], **part}
+    return joined
+
+
+def _both(call: Chunk, metadata: Metadata) -> Metadata:
+    """Return what came with a call and with its result."""
+    known = dict(cast("Metadata", call.get(METADATA) or {}))
+    merge_metadata(known, metadata)
+    return known
+
+
+def has_outcome(part: Part) -> bool:
+    """Tell whether a hosted call's provider has told what came of it."""
+    return part.get("state") not in OPEN_TOOL_STATES and part.get("errorText") != NO_RESULT
 
 
 def is_hosted(part: dict[str, Any]) -> bool:

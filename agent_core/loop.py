@@ -7,7 +7,7 @@ and commits the `StepResult` whole; closing the generator closes the model's str
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,12 @@ from agent_core.endings import cited, cut_short, no_answer
 from agent_core.errors import ModelError, ValidationError, words_of
 from agent_core.fold import fold
 from agent_core.gate import clean_json, clean_text
-from agent_core.hosted import HostedCalls, provider_tool_names
+from agent_core.hosted import HostedCalls, paused_calls, provider_tool_names
 from agent_core.ids import new_id
 from agent_core.llm.adapter import accepted, as_model_error, begin, secrets_of
 from agent_core.llm.assembly import Assembly, Call
 from agent_core.llm.base import (
+    File,
     Finish,
     HostedCall,
     HostedResult,
@@ -34,7 +35,7 @@ from agent_core.llm.base import (
     Usage,
     merge_metadata,
 )
-from agent_core.llm.finishes import FAILED
+from agent_core.llm.finishes import FAILED, PAUSED
 from agent_core.llm.thinking import Thinking
 from agent_core.messages import Chunk, Part
 from agent_core.signatures import METADATA, signed_by
@@ -74,6 +75,11 @@ class StepResult:
     finish_reason: str
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the provider stopped in the middle of its own tools and is to be asked to carry on."""
+        return self.finish_reason == PAUSED and not self.tool_requests
+
 
 async def model_step(
     adapter: ModelAdapter,
@@ -101,7 +107,8 @@ async def model_step(
     """
     told = bool(request.messages) and request.messages[-1].get("role") == "tool"
     hosted = provider_tool_names(request.provider_tools)
-    step = _Step(adapter.name, taken_ids, include_tool_input_deltas, opening, told, hosted)
+    paused = paused_calls(request.messages)
+    step = _Step(adapter.name, taken_ids, include_tool_input_deltas, opening, told, hosted, paused)
     events: AsyncIterator[ModelEvent] | None = None
     try:
         events = begin(adapter, request)
@@ -139,6 +146,7 @@ class _Step:
         taken_ids, include_tool_input_deltas, opening: see `model_step`.
         told: the request ends with a tool's outcome, after which a model may have nothing to say.
         hosted: names of the tools that the provider runs itself.
+        paused: its calls that the step before has left open.
     """
 
     def __init__(
@@ -149,8 +157,9 @@ class _Step:
         opening: Sequence[Chunk],
         told: bool,
         hosted: Collection[str] = (),
+        paused: Mapping[str, Chunk] | None = None,
     ) -> None:
-        self._hosted = HostedCalls(hosted, self._signed)
+        self._hosted = HostedCalls(hosted, self._signed, paused)
         self._model = model
         self._taken = taken_ids
         self._opening = opening
@@ -164,7 +173,7 @@ class _Step:
         self._blocks = 0
         self._half = ""  # a high surrogate whose other half comes with the next delta
         self._thinking = Thinking()
-        self._spoken = False  # there is text
+        self._spoken = False  # there is text, or a file
         self._assembly = Assembly()
         self._ids: dict[Call, str] = {}  # of the calls that people have seen begin
         self._requests: list[ToolRequest] = []
@@ -188,6 +197,8 @@ class _Step:
             return self._settle_text() + [chunk for piece in pieces for chunk in self._call(piece)]
         if isinstance(event, HostedCall | HostedResult):
             return self._settle_text() + self._host(event)
+        if isinstance(event, File):
+            return self._settle_text() + self._file(event)
         if isinstance(event, Source):
             self._sources[event.url] = event.title or self._sources.get(event.url, "")
         elif isinstance(event, Usage):
@@ -216,7 +227,10 @@ class _Step:
             if call not in self._ids:
                 chunks += self._open_call(call, call.name or "unnamed_tool")
             chunks += self._close_call(call)
-        return chunks + self._note(self._hosted.unanswered()) + self._note(ending)
+        for kept, shown in self._hosted.unanswered(paused=self._finish.reason == PAUSED):
+            self._whole += kept
+            chunks += self._note(shown)
+        return chunks + self._note(ending)
 
     def _ending(self, finish: Finish) -> list[Chunk]:
         """Return what is said at the end of a step that asks for no tools, which would let the turn go on.
@@ -227,6 +241,8 @@ class _Step:
         if finish.reason in FAILED:
             raise no_answer(finish)
         asks = any(not self._hosted.runs(call.given_id, call.name) for call in self._assembly.calls)
+        if finish.reason == PAUSED and (self._hosted or self._spoken or self._kind):
+            return []
         if asks or self._spoken:
             return [] if asks else cut_short(finish.reason)
         if self._hosted or self._assembly.calls:
@@ -356,6 +372,12 @@ class _Step:
         kept, shown = self._hosted.result(event)
         self._whole += kept
         return self._note(shown)
+
+    def _file(self, event: File) -> list[Chunk]:
+        self._spoken = True
+        url = event.data if ":" in event.data else f"data:{event.media_type};base64,{event.data}"
+        chunk = {"type": "file", "mediaType": clean_text(event.media_type), "url": clean_text(url)}
+        return self._start() + self._close_block() + self._note([chunk | self._signed(event.metadata or {})])
 
     def _close_call(self, call: Call) -> list[Chunk]:
         text, value = _read_arguments(call.text)

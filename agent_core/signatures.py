@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from agent_core.messages import Part
+from agent_core.messages import TOOL_PREFIX, Part
 
 METADATA = "providerMetadata"
 """The key of parts and chunks; the AI SDK's name for it."""
@@ -24,9 +24,6 @@ WRITER = "agent_core"
 
 SIGNED = "signed"
 """The key of a message in the provider form under which its step's signed parts wait to be sent."""
-
-HOSTED = "hosted_calls"
-"""The key of a message in the provider form that has the calls which its provider ran, with their results."""
 
 Json = dict[str, Any]
 
@@ -47,19 +44,26 @@ def readable(parts: Sequence[Part]) -> list[Part]:
 def signed_parts(step: Iterable[Part]) -> Json:
     """Return what a step's message in the provider form keeps of its signed text and reasoning, and of hosted calls.
 
-    Text that is not signed is kept only where a model thought again after it: the order is signed, too.
+    Text that is not signed is kept only where a model thought again or called after it: the order is
+    signed, too.
     """
-    parts = list(step)
-    said = [part for part in parts if part.get("type") in ("text", "reasoning")]
+    said = [
+        part for part in step if part.get("type") in ("text", "reasoning") or part.get("providerExecuted")
+    ]
     signed = [place for place, part in enumerate(said) if part.get(METADATA)]
     again = bool(signed) and any(part["type"] == "text" and part.get("text") for part in said[: signed[-1]])
+    again = again or any(said[place].get("providerExecuted") for place in signed)
     kept = [part for part in said if part.get(METADATA) or (again and part["type"] == "text")]
-    kept += [part for part in parts if part.get("providerExecuted") and part.get(METADATA)]
     shown: list[Part] = [
         {"type": part["type"], "text": part.get("text") or "", METADATA: part.get(METADATA) or {}}
         for part in kept
     ]
     return {SIGNED: shown} if shown else {}
+
+
+def has_hosted(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message in the provider form holds calls that its provider ran, and wants to see again."""
+    return any(part["type"].startswith(TOOL_PREFIX) for part in cast("list[Part]", message.get(SIGNED) or []))
 
 
 def signed_call(part: Part) -> Json:
@@ -73,7 +77,10 @@ def returned(messages: Sequence[Json], model: str) -> list[Json]:
     What another model wrote loses its signatures. Metadata of providers that are not known here stays
     under `provider_metadata`, for adapters that are written by hand.
     """
-    return [_returned(message, model) if _is_signed(message) else message for message in messages]
+    sent = [_returned(message, model) if _is_signed(message) else message for message in messages]
+    return [
+        one for one in sent if one.get("role") != "assistant" or one.get("content") or one.get("tool_calls")
+    ]
 
 
 def _is_signed(message: Json) -> bool:
@@ -86,18 +93,19 @@ def _returned(message: Json, model: str) -> Json:
     order: list[Json] = []
     for part in cast("list[Part]", message.get(SIGNED) or []):
         if _own(part[METADATA], model):
+            order += _blocks(part)
             _add_part(fields, part)
         if part["type"] == "text":
             order.append({"type": "text", "text": part["text"]})
-        else:
-            order += fields.get("thinking_blocks", [])[sum(one["type"] != "text" for one in order) :]
     sent = {key: value for key, value in message.items() if key != SIGNED}
-    if "thinking_blocks" in fields and any(one["type"] == "text" and one["text"] for one in order):
-        del fields["thinking_blocks"]
-        sent["content"] = [one for one in order if one.get("text", "-").strip()]
+    thoughts = [block for block in order if block["type"] in _THOUGHTS]
+    if len(thoughts) < len(order) and any(block["type"] != "text" for block in order):
+        sent["content"] = [block for block in order if block.get("text", "-").strip()]
+    elif thoughts:
+        fields["thinking_blocks"] = thoughts
     if calls := cast("list[Json]", message.get("tool_calls") or []):
         sent["tool_calls"] = [_call(call, model, fields) for call in calls]
-    return sent | fields
+    return sent | {key: value for key, value in fields.items() if value}
 
 
 def _own(metadata: Mapping[str, Any], model: str) -> bool:
@@ -105,23 +113,34 @@ def _own(metadata: Mapping[str, Any], model: str) -> bool:
     return isinstance(writer, Mapping) and cast(Json, writer).get("model") == model
 
 
+_THOUGHTS = ("thinking", "redacted_thinking")
+
+
+def _blocks(part: Part) -> list[Json]:
+    """Return the blocks of Anthropic's that one signed part was, in their order."""
+    anthropic = _of(part[METADATA], "anthropic")
+    blocks: list[Json] = []
+    if signature := anthropic.get("signature"):
+        blocks.append({"type": "thinking", "thinking": part["text"], "signature": signature})
+    if data := anthropic.get("redactedData"):
+        blocks.append({"type": "redacted_thinking", "data": data})
+    return blocks + [anthropic[key] for key in ("call", "result") if key in anthropic]
+
+
 def _add_part(fields: Json, part: Part) -> None:
     """Add what one signed part brings to the fields of its message."""
     metadata, text = part[METADATA], part["text"]
-    anthropic, google = _of(metadata, "anthropic"), _of(metadata, "google")
-    if signature := anthropic.get("signature"):
-        block = {"type": "thinking", "thinking": text, "signature": signature}
-        fields.setdefault("thinking_blocks", []).append(block)
-    if data := anthropic.get("redactedData"):
-        fields.setdefault("thinking_blocks", []).append({"type": "redacted_thinking", "data": data})
-    if hosted := anthropic.get("hosted"):
-        fields.setdefault(HOSTED, []).append(hosted)
+    google = _of(metadata, "google")
     if field := _of(metadata, "openaiCompatible").get("reasoningField"):
         fields[field] = fields.get(field, "") + text
     if details := _of(metadata, "openrouter").get("reasoning_details"):
         fields.setdefault("reasoning_details", []).extend(details)
     if (signature := google.get("thoughtSignature")) and part["type"] == "text":
-        fields["provider_specific_fields"] = {"thought_signatures": [signature]}
+        fields.setdefault("provider_specific_fields", {})["thought_signatures"] = [signature]
+    if ran := google.get("invocation"):
+        ours: Json = fields.setdefault("provider_specific_fields", {})
+        ours.setdefault("server_side_tool_invocations", []).append(ran)
+    fields.setdefault("reasoning_items", []).extend(_of(metadata, "openai").get("reasoningItems") or [])
     _add_unknown(fields, metadata)
 
 
@@ -141,7 +160,7 @@ def _call(call: Json, model: str, fields: Json) -> Json:
     return sent
 
 
-_KNOWN = frozenset({"anthropic", "google", "openaiCompatible", "openrouter", WRITER})
+_KNOWN = frozenset({"anthropic", "google", "openai", "openaiCompatible", "openrouter", WRITER})
 
 
 def _add_unknown(fields: Json, metadata: Mapping[str, Any]) -> None:

@@ -183,7 +183,7 @@ def check_pairing(messages: Messages) -> None:
 
 def _opened(message: dict[str, Any], place: int) -> set[str]:
     calls = cast("list[dict[str, Any]]", message.get("tool_calls") or [])
-    assert calls or message.get("content"), f"message {place} is empty"
+    assert calls or message.get("content") or message.get("images"), f"message {place} is empty"
     ids: set[str] = {call["id"] for call in calls}
     assert len(ids) == len(calls), f"message {place} calls twice with one id"
     return ids

@@ -7,14 +7,12 @@ import hashlib
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, storable, user_of
+from agent_core.bounds import MAX_FILE_BYTES
 from agent_core.errors import ValidationError
 from agent_core.gate import clean_text
 from agent_core.messages import ATTACHMENT, Part
 from agent_core.store import files
 from agent_core.store.files import StoredFile
-
-MAX_FILE_BYTES = 18_000_000
-"""The largest file that can be kept."""
 
 
 class FileMethods(ApiBase):

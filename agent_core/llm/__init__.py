@@ -1,6 +1,7 @@
 """Models: the adapter's protocol and its events. litellm is known to this package only."""
 
 from agent_core.llm.base import (
+    File,
     Finish,
     HostedCall,
     HostedResult,
@@ -20,6 +21,7 @@ from agent_core.llm.litellm_model import LitellmModel
 from agent_core.llm.names import check_model_name
 
 __all__ = [
+    "File",
     "Finish",
     "HostedCall",
     "HostedResult",

@@ -20,30 +20,25 @@ from agent_core.llm.base import (
     ToolCallDelta,
 )
 from agent_core.llm.content import Kind, deltas_of, pieces_of
-
-Json = dict[str, Any]
+from agent_core.llm.reader import Json, Reader, fields_of, items_of
 
 _HOSTED = ("server_tool_use", "mcp_tool_use")
 """Blocks of calls that are carried out by Anthropic."""
 
 
-class AnthropicReader:
-    """Reads Anthropic's events; see `JsonReader` for the attributes.
+class AnthropicReader(Reader):
+    """Reads Anthropic's events.
 
     Args:
         names: tools' names as litellm had to write them for Anthropic, and what they are really called.
     """
 
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
-        self.finish: str | None = None
-        self.message = ""
-        self.usages: list[Json] = []
-        self.about: Json = {}
+        super().__init__()
         self._names = names or {}
         self._blocks: dict[int, Json] = {}
         self._calls = 0
         self._thought = ""
-        self._server: dict[str, Json] = {}  # calls that Anthropic itself carries out, by id
 
     @property
     def thought(self) -> str:
@@ -54,35 +49,27 @@ class AnthropicReader:
         """Return the events of one event of Anthropic's."""
         kind = event.get("type")
         if kind == "message_start":
-            self._message(_json(event.get("message")))
+            self._message(fields_of(event.get("message")))
         elif kind == "content_block_start":
-            return self._start(_number(event), _json(event.get("content_block")))
+            return self._start(_number(event), fields_of(event.get("content_block")))
         elif kind == "content_block_delta":
-            return self._delta(_number(event), _json(event.get("delta")))
+            return self._delta(_number(event), fields_of(event.get("delta")))
         elif kind == "content_block_stop":
             return self._stop(self._blocks.pop(_number(event), {}))
         elif kind == "message_delta":
-            self._finished(_json(event.get("delta")))
-            self._count(event)
+            self._finished(fields_of(event.get("delta")))
+            self.count(event.get("usage"))
         elif kind == "message":
             return self._whole(event)
         return []
 
-    def end(self) -> list[ModelEvent]:
-        """Return the events that the end of the answer brings: none."""
-        return []
-
     def _message(self, message: Json) -> None:
         self.about |= {key: message[key] for key in ("id", "model") if isinstance(message.get(key), str)}
-        self._count(message)
-
-    def _count(self, holder: Json) -> None:
-        if isinstance(usage := holder.get("usage"), dict):
-            self.usages.append(cast(Json, usage))
+        self.count(message.get("usage"))
 
     def _finished(self, fields: Json) -> None:
         self.finish = fields.get("stop_reason") or self.finish
-        if words := _json(fields.get("stop_details")).get("explanation"):
+        if words := fields_of(fields.get("stop_details")).get("explanation"):
             self.message = str(words)
 
     def _whole(self, message: Json) -> list[ModelEvent]:
@@ -91,10 +78,9 @@ class AnthropicReader:
         self._finished(message)
         self.finish = self.finish or "end_turn"
         content = message.get("content")
-        blocks = cast("list[Any]", content) if isinstance(content, list) else []
         events: list[ModelEvent] = [TextDelta(content)] if isinstance(content, str) else []
-        for index, block in enumerate(blocks):
-            events += self._start(index, _json(block))
+        for index, block in enumerate(items_of(content)):
+            events += self._start(index, fields_of(block))
             events += self._stop(self._blocks.pop(index, {}))
         return events
 
@@ -113,7 +99,7 @@ class AnthropicReader:
             self._calls += 1
             return [ToolCallDelta(self._calls - 1, block.get("id"), self._names.get(name, name), "")]
         if isinstance(kind, str) and kind.endswith("_tool_result"):
-            return self._result(block)
+            return hosted_result(block)
         return []
 
     def _delta(self, index: int, delta: Json) -> list[ModelEvent]:
@@ -134,32 +120,9 @@ class AnthropicReader:
             return [ToolCallDelta(block["call"], None, None, str(delta.get("partial_json") or ""))]
         return []
 
-    def _hosted(self, block: Json) -> list[ModelEvent]:
-        """Return a call that Anthropic carries out itself, once its arguments are whole."""
-        with contextlib.suppress(ValueError):
-            block["input"] = json.loads(block.get("json") or "null") or block.get("input")
-        id = str(block.get("id") or "")
-        self._server[id] = {"id": id, "name": str(block.get("name") or ""), "input": block.get("input") or {}}
-        return [HostedCall(id, self._server[id]["name"], self._server[id]["input"])]
-
-    def _result(self, block: Json) -> list[ModelEvent]:
-        """Return what came of such a call, and the pages that were found."""
-        id, content = str(block.get("tool_use_id") or ""), block.get("content")
-        code = _json(content).get("error_code")
-        words = f"{block['type'].removesuffix('_tool_result')} failed: {code}" if code else None
-        if words is None and block.get("is_error") is True:
-            words = json.dumps(content, ensure_ascii=False)
-        again = (
-            {"call": self._server[id], "result": block}
-            if id.startswith("srvtoolu_") and id in self._server
-            else None
-        )
-        metadata = {"anthropic": {"hosted": again}} if again else None
-        return [HostedResult(id, _readable(content), words, metadata), *_found(content)]
-
     def _stop(self, block: Json) -> list[ModelEvent]:
         if block.get("type") in _HOSTED:
-            return self._hosted(block)
+            return hosted_call(block)
         if block.get("type") == "thinking" and block.get("signature"):
             return [ReasoningDelta("", {"anthropic": {"signature": block["signature"]}})]
         if block.get("type") == "tool_use" and block.get("input") and not block.get("written"):
@@ -172,8 +135,28 @@ class AnthropicReader:
         return [ReasoningDelta(piece) for _, piece in pieces]
 
 
-def _json(value: object) -> Json:
-    return cast(Json, value) if isinstance(value, dict) else {}
+def hosted_call(block: Json) -> list[ModelEvent]:
+    """Return a call that Anthropic carries out itself; its arguments are whole, as `input` or as text in `json`."""
+    with contextlib.suppress(ValueError):
+        block = block | {"input": json.loads(block.get("json") or "null") or block.get("input")}
+    id, asked = str(block.get("id") or ""), fields_of(block.get("input"))
+    sent = {key: value for key, value in block.items() if key != "json"} | {"input": asked}
+    return [HostedCall(id, str(block.get("name") or ""), asked, _again(id, "call", sent))]
+
+
+def hosted_result(block: Json) -> list[ModelEvent]:
+    """Return what came of such a call, and the pages that were found."""
+    id, content = str(block.get("tool_use_id") or ""), block.get("content")
+    code = fields_of(content).get("error_code")
+    words = f"{str(block['type']).removesuffix('_tool_result')} failed: {code}" if code else None
+    if words is None and block.get("is_error") is True:
+        words = json.dumps(content, ensure_ascii=False)
+    return [HostedResult(id, _readable(content), words, _again(id, "result", block)), *_found(content)]
+
+
+def _again(id: str, what: str, block: Json) -> Json | None:
+    """Return the metadata by which a block of a hosted call goes back; litellm sends those of Anthropic's tools."""
+    return {"anthropic": {what: block}} if id.startswith("srvtoolu_") else None
 
 
 def _number(event: Json) -> int:
@@ -183,7 +166,7 @@ def _number(event: Json) -> int:
 
 def _cited(citations: object) -> list[ModelEvent]:
     """Return the pages that a text cites."""
-    found = [_json(each) for each in cast("list[Any]", citations)] if isinstance(citations, list) else []
+    found = [fields_of(each) for each in items_of(citations)]
     return [
         Source(each["url"], str(each.get("title") or ""))
         for each in found
@@ -196,11 +179,11 @@ def _found(results: object) -> list[ModelEvent]:
     return _cited(results)
 
 
-def _readable(content: object) -> Any:
+def _readable(content: Any) -> Any:
     """Return a result without what only Anthropic can read."""
     if isinstance(content, list):
-        return [_readable(each) for each in cast("list[Any]", content)]
+        return [_readable(each) for each in items_of(cast(object, content))]
     if isinstance(content, dict):
-        fields = cast(Json, content)
+        fields = fields_of(cast(object, content))
         return {key: _readable(value) for key, value in fields.items() if not key.startswith("encrypted_")}
     return content

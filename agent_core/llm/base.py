@@ -39,11 +39,13 @@ in the requests of the same model only; see `agent_core.signatures`. Events comp
 
 
 def merge_metadata(known: dict[str, Any], metadata: Metadata) -> None:
-    """Take metadata into what is known already; the newest of each provider's keys counts."""
+    """Take metadata into what is known already; objects are joined, and of all else the newest counts."""
     for provider, fields in metadata.items():
         before = known.get(provider)
         if isinstance(before, dict) and isinstance(fields, dict):
-            known[provider] = cast("dict[str, Any]", before) | cast("dict[str, Any]", fields)
+            joined = dict(cast("dict[str, Any]", before))
+            merge_metadata(joined, cast("dict[str, Any]", fields))
+            known[provider] = joined
         else:
             known[provider] = fields
 
@@ -95,11 +97,13 @@ class HostedCall:
         id: of the call; its `HostedResult` has the same.
         name: of the tool.
         input: its arguments as plain JSON.
+        metadata: what the provider wants to see again of the call.
     """
 
     id: str
     name: str
     input: Any = None
+    metadata: Metadata | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class HostedResult:
         id: of the call.
         output: the result as plain JSON.
         error: the provider's words where it failed; None: it did not.
-        metadata: what the provider wants to see again of the call and its result.
+        metadata: what the provider wants to see again of the result.
     """
 
     id: str
@@ -125,6 +129,21 @@ class Source:
 
     url: str
     title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the model answers with, such as a picture that it has drawn.
+
+    Attributes:
+        media_type: such as image/png.
+        data: its bytes in base64, or the address at which it is (https, http or data:).
+        metadata: what the provider wants to see again with it.
+    """
+
+    media_type: str
+    data: str
+    metadata: Metadata | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +191,9 @@ class Finish:
     metadata: Metadata | None = field(default=None, compare=False)
 
 
-ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | HostedCall | HostedResult | Source | Usage | Finish
+ModelEvent = (
+    TextDelta | ReasoningDelta | ToolCallDelta | HostedCall | HostedResult | File | Source | Usage | Finish
+)
 
 
 class ModelAdapter(Protocol):

@@ -14,6 +14,7 @@ from typing import Any
 from agent_core.checks import check_arguments, shown
 from agent_core.errors import ValidationError
 from agent_core.llm.base import (
+    File,
     Finish,
     ModelEvent,
     ModelRequest,
@@ -105,6 +106,9 @@ def _delta(event: ModelEvent) -> dict[str, Any]:
         return {
             "tool_calls": [{"index": event.index, "id": event.id, "type": "function", "function": function}]
         }
+    if isinstance(event, File):
+        url = event.data if ":" in event.data else f"data:{event.media_type};base64,{event.data}"
+        return {"images": [{"type": "image_url", "image_url": {"url": url}}]}
     if isinstance(event, Source):
         cited = {"url": event.url, "title": event.title}
         return {"annotations": [{"type": "url_citation", "url_citation": cited}]}

@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 from agent_core.llm.base import Finish, ModelEvent
 from agent_core.llm.body import Body
 from agent_core.llm.finishes import finish_reason
-from agent_core.llm.forms import DECODERS, Form, form_of
+from agent_core.llm.forms import DECODERS, RESPONSES, Form, form_of
 from agent_core.llm.lines import refuse_broken
 from agent_core.llm.reports import reported
 
@@ -58,14 +58,20 @@ async def direct(litellm: Any, answer: Any) -> Reading | None:
     if _is_openai(stream):
         return _Direct(litellm, answer, form_of(litellm, ""), stream.response.aiter_bytes())
     if (name := _decoder(stream)) and not _translates(stream):
-        return _Direct(litellm, answer, form_of(litellm, name, stream), _lines(stream.streaming_response))
+        source = stream.streaming_response
+        if name != RESPONSES:
+            return _Direct(litellm, answer, form_of(litellm, name, stream), _lines(source))
+        if hasattr(getattr(source, "response", None), "aiter_bytes"):
+            return _Direct(litellm, answer, form_of(litellm, name), source.response.aiter_bytes())
     return None
 
 
 async def refuse_holes(answer: Any) -> None:
     """Let an answer that is read through its wrapper break where an event is broken, if its form is known."""
-    if all(hasattr(answer, name) for name in _NEEDED) and _decoder(stream := await _fetched(answer)):
-        refuse_broken(stream)
+    if all(hasattr(answer, name) for name in _NEEDED):
+        stream = await _fetched(answer)
+        if _decoder(stream) not in ("", RESPONSES):  # the latter's lines are read before its decoder
+            refuse_broken(stream)
 
 
 async def _fetched(answer: Any) -> Any:

@@ -6,24 +6,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from agent_core.llm.anthropic import AnthropicReader
-from agent_core.llm.base import ModelEvent
 from agent_core.llm.gemini import GeminiReader
 from agent_core.llm.ollama import OllamaReader
+from agent_core.llm.reader import Json, Reader
 from agent_core.llm.reading import JsonReader
-
-Json = dict[str, Any]
+from agent_core.llm.responses import ResponsesReader
 
 _ANTHROPIC = "litellm.llms.anthropic.chat.handler.ModelResponseIterator"
 _GEMINI = "litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini.ModelResponseIterator"
 _OLLAMA = "litellm.llms.ollama.chat.transformation.OllamaChatCompletionResponseIterator"
+RESPONSES = (
+    "litellm.completion_extras.litellm_responses_transformation.transformation"
+    ".OpenAiResponsesToChatCompletionStreamIterator"
+)
 _XAI = "litellm.llms.xai.chat.transformation.XAIChatCompletionStreamingHandler"
 
 DECODERS = frozenset(
     {
-        *(_ANTHROPIC, _GEMINI, _OLLAMA, _XAI),
+        *(_ANTHROPIC, _GEMINI, _OLLAMA, _XAI, RESPONSES),
         "litellm.llms.fireworks_ai.chat.transformation.FireworksAIChatCompletionStreamingHandler",
         "litellm.llms.groq.chat.transformation.GroqChatCompletionStreamingHandler",
         "litellm.llms.mistral.chat.transformation.MistralChatResponseIterator",
@@ -32,23 +35,6 @@ DECODERS = frozenset(
     }
 )
 """litellm's decoders of forms that are read here; those not named below are OpenAI's in other words."""
-
-
-class Reader(Protocol):
-    """Turns the JSON values of an answer into events; `JsonReader` says what the attributes are."""
-
-    finish: str | None
-    message: str
-    usages: list[Json]
-    about: Json
-
-    def read(self, value: Json, /) -> list[ModelEvent]:
-        """Return the events of one value."""
-        ...
-
-    def end(self) -> list[ModelEvent]:
-        """Return the events that the end of the answer brings."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +69,9 @@ def form_of(litellm: Any, decoder: str, stream: Any = None) -> Form:
     if decoder == _OLLAMA:
         ollama = OllamaReader()
         return Form(ollama, frozenset({"message", "done"}), partial(_ollama, litellm, ollama))
+    if decoder == RESPONSES:
+        responses = ResponsesReader()
+        return Form(responses, frozenset({"type", "output"}), partial(_responses, responses))
     reader = JsonReader()
     usage = partial(_xai if decoder == _XAI else _openai, litellm, reader)
     return Form(reader, frozenset({"choices"}), usage)
@@ -125,6 +114,14 @@ def _gemini(reader: Reader) -> Any:
         return None
     module = import_module("litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini")
     return module.VertexGeminiConfig.calculate_usage({"usageMetadata": newest})
+
+
+def _responses(reader: Reader) -> Any:
+    newest = _merged(reader.usages)
+    if not newest:
+        return None
+    logging = import_module("litellm.responses.utils").ResponseAPILoggingUtils
+    return logging.transform_response_api_usage_to_chat_usage(newest)
 
 
 def _ollama(litellm: Any, reader: Reader) -> Any:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, cast
 
 from agent_core.checks import check_arguments
 from agent_core.errors import ValidationError
 from agent_core.llm.adapter import check_adapter
-from agent_core.llm.base import Finish, ModelAdapter, ModelEvent, ModelRequest, Usage
+from agent_core.llm.base import ModelAdapter, ModelEvent, ModelRequest, Usage
 from agent_core.llm.direct import Reading, direct, refuse_holes
 from agent_core.llm.errors import to_model_error
-from agent_core.llm.finishes import finish_reason
 from agent_core.llm.library import litellm_module, loaded
 from agent_core.llm.options import check_options
 from agent_core.llm.outgoing import Outgoing, outgoing, refused_tools
-from agent_core.llm.reading import JsonReader
 from agent_core.llm.rules import Rules, rules_for
 from agent_core.llm.table import provider_of, sees_pictures
 from agent_core.llm.tokens import context_window, count_tokens
+from agent_core.llm.wrapped import Wrapped
 from agent_core.redaction import secret_values
 
 READ_TIMEOUT = 300.0
@@ -60,6 +58,7 @@ class LitellmModel:
         check_options("LitellmModel", options)
         self.name = name
         self.options = options
+        self._listed = name.replace("/responses/", "/", 1)  # as litellm's table has it
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Yield the answer's events; see `ModelAdapter.stream`."""
@@ -80,7 +79,7 @@ class LitellmModel:
             # Left to the garbage collector, the provider would go on generating.
             await answer.aclose()
         if (usage := reading.usage) is not None:
-            yield _usage(litellm, self.name, usage)
+            yield _usage(litellm, self._listed, usage)
         if (finish := reading.finish) is not None:
             yield finish
 
@@ -89,7 +88,7 @@ class LitellmModel:
         if self.direct and not mocked and (past := await direct(litellm, answer)):
             return past
         await refuse_holes(answer)
-        return _Wrapped(litellm, answer, trusted=mocked)
+        return Wrapped(litellm, answer, trusted=mocked)
 
     async def context_window(self, options: Mapping[str, Any]) -> int | None:
         """Return the tokens a request may have; see `SizedModel.context_window`."""
@@ -97,11 +96,11 @@ class LitellmModel:
             litellm = await litellm_module()
         except ImportError:
             return None  # the request itself will say so, in a sentence
-        return await context_window(litellm, self.name, {**self.options, **options})
+        return await context_window(litellm, self._listed, {**self.options, **options})
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has, once `context_window` was asked; see `SizedModel`."""
-        return count_tokens(loaded(), self.name, text)
+        return count_tokens(loaded(), self._listed, text)
 
     def refused_tools(self, tools: Sequence[dict[str, Any]]) -> dict[str, str]:
         """Return which of some tools, in OpenAI's form, this model cannot be offered, by name, and why."""
@@ -118,7 +117,7 @@ class LitellmModel:
             request,
             self._rules(litellm, options),
             model=self.name,
-            sees=sees_pictures(litellm, self.name),
+            sees=sees_pictures(litellm, self._listed),
             choice=options.get("tool_choice"),
         )
 
@@ -131,8 +130,8 @@ class LitellmModel:
             **sent.options,
             **({"tools": tools} if (tools := [*sent.tools, *request.provider_tools]) else {}),
             **_OURS,
-            "model": self.name,
-            "messages": [_with_hosted(message) for message in sent.messages],
+            "model": _asked(self.name, sent.messages),
+            "messages": sent.messages,
         }
 
     def _translate(self, error: Exception, request: ModelRequest) -> Exception:
@@ -140,28 +139,16 @@ class LitellmModel:
         return to_model_error(error, model=self.name, secrets=secrets)
 
 
-def _with_hosted(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message in which calls that its provider ran stand as litellm reads them.
+def _asked(name: str, messages: Sequence[dict[str, Any]]) -> str:
+    """Return the model's name as litellm is given it.
 
-    litellm makes `server_tool_use` of a call with such an id, and puts the result of that id behind it.
+    litellm sends some models of OpenAI's to the Responses API for some requests only. What they wrote there
+    has items that the chat API refuses, so a thread that has them stays there.
     """
-    hosted = cast("list[dict[str, Any]]", message.get("hosted_calls"))
-    if not hosted:
-        return message
-    calls = [
-        {
-            "id": call["id"],
-            "type": "function",
-            "function": {"name": call["name"], "arguments": json.dumps(call["input"])},
-        }
-        for call in (each["call"] for each in hosted)
-    ]
-    rest = {key: value for key, value in message.items() if key != "hosted_calls"}
-    results = {"tool_results": [each["result"] for each in hosted]}
-    return rest | {
-        "tool_calls": [*calls, *(message.get("tool_calls") or [])],
-        "provider_specific_fields": results,
-    }
+    provider, _, model = name.partition("/")
+    if model.startswith("responses/") or not any("reasoning_items" in message for message in messages):
+        return name
+    return f"{provider}/responses/{model}" if model else f"openai/responses/{name}"
 
 
 def _is_told_to_think(options: Mapping[str, Any]) -> bool:
@@ -180,82 +167,6 @@ def adapter_of(model: str | ModelAdapter | None, who: str) -> ModelAdapter | Non
         return LitellmModel(model) if isinstance(model, str) else None
     check_adapter(model, who)
     return model
-
-
-class _Wrapped:
-    """An answer read through litellm's own stream wrapper."""
-
-    def __init__(self, litellm: Any, answer: Any, trusted: bool) -> None:
-        self._litellm = litellm
-        self._answer = answer
-        self._trusted = trusted
-        self._reader = JsonReader()
-        self._usage: Any = None
-        _keep_only_usage(answer)
-
-    @property
-    def finish(self) -> Finish | None:
-        if not self._trusted and _was_cut(self._answer):
-            return None
-        # The wrapper says "tool_calls" where the provider has said "stop".
-        reason = getattr(self._answer, "received_finish_reason", None) or self._reader.finish
-        if not reason:
-            return None
-        about = {**self._reader.about, "finish_reason": reason}
-        provider = str(getattr(self._answer, "custom_llm_provider", None) or "provider")
-        return Finish(finish_reason(self._litellm, reason), metadata={provider: about})
-
-    @property
-    def usage(self) -> Any:
-        return self._usage
-
-    async def events(self) -> AsyncGenerator[ModelEvent]:
-        async for chunk in _until_cut(self._answer):
-            if (usage := getattr(chunk, "usage", None)) is not None:
-                self._usage = usage
-            for event in self._reader.read(chunk.model_dump(exclude={"usage"})):
-                yield event
-        for event in self._reader.end():
-            yield event
-
-
-async def _until_cut(answer: Any) -> AsyncGenerator[Any]:
-    """Yield the wrapper's chunks; a stream that ended without a finish reason is cut, not broken."""
-    try:
-        async for chunk in answer:
-            yield chunk
-    except Exception as error:
-        if "ended before a finish_reason" not in str(error):
-            raise
-
-
-def _was_cut(answer: Any) -> bool:
-    """Tell whether a stream ended without the provider having said so.
-
-    litellm then invents a finish_reason "stop" (BerriAI/litellm#40260); what the provider really
-    sent stands in these two attributes of its stream wrapper.
-    """
-    return (
-        getattr(answer, "received_finish_reason", "unknown") is None
-        and getattr(answer, "intermittent_finish_reason", "unknown") is None
-    )
-
-
-class _UsageOnly(list[Any]):
-    """A list that keeps only the chunks that report usage.
-
-    litellm collects every chunk and rebuilds the whole answer from them at the end, twice, on the
-    event loop: 0.2 s for 3,000 chunks. We have the answer already; of that only usage is wanted.
-    """
-
-    def append(self, chunk: Any) -> None:
-        if getattr(chunk, "usage", None) is not None:
-            super().append(chunk)
-
-
-def _keep_only_usage(answer: Any) -> None:
-    if isinstance(getattr(answer, "chunks", None), list):
-        answer.chunks = _UsageOnly()
 
 
 def _usage(litellm: Any, model: str, usage: Any) -> Usage:

@@ -5,46 +5,35 @@ https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completio
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from agent_core.llm.base import ModelEvent, ToolCallDelta
 from agent_core.llm.content import Kind, deltas_of
+from agent_core.llm.reader import Json, Reader, fields_of, items_of
 from agent_core.llm.reading import arguments_text
 
-Json = dict[str, Any]
 
-
-class OllamaReader:
-    """Reads Ollama's objects; see `JsonReader` for the attributes."""
+class OllamaReader(Reader):
+    """Reads Ollama's objects."""
 
     def __init__(self) -> None:
-        self.finish: str | None = None
-        self.message = ""
-        self.usages: list[Json] = []
-        self.about: Json = {}
+        super().__init__()
         self._calls = 0
 
     def read(self, value: Json) -> list[ModelEvent]:
         """Return the events of one object."""
         if isinstance(model := value.get("model"), str):
             self.about["model"] = model
-        message = _json(value.get("message"))
+        message = fields_of(value.get("message"))
         events: list[ModelEvent] = deltas_of(message.get("thinking"), Kind.REASONING)
         events += deltas_of(message.get("content"))
-        calls = message.get("tool_calls")
-        for call in cast("list[Any]", calls) if isinstance(calls, list) else []:
-            events += self._call(_json(call))
+        for call in items_of(message.get("tool_calls")):
+            events += self._call(fields_of(call))
         if value.get("done") is True:
             self.finish = str(value.get("done_reason") or "stop")
             self.usages.append({key: value[key] for key in _COUNTS if isinstance(value.get(key), int)})
         return events
 
-    def end(self) -> list[ModelEvent]:
-        """Return the events that the end of the answer brings: none."""
-        return []
-
     def _call(self, call: Json) -> list[ModelEvent]:
-        function = _json(call.get("function"))
+        function = fields_of(call.get("function"))
         name, id = function.get("name"), call.get("id")
         if not isinstance(name, str) or not name:
             return []
@@ -54,7 +43,3 @@ class OllamaReader:
 
 
 _COUNTS = ("prompt_eval_count", "eval_count")
-
-
-def _json(value: object) -> Json:
-    return cast(Json, value) if isinstance(value, dict) else {}

@@ -89,9 +89,15 @@ def _is_foreign_turn(messages: Sequence[Provider]) -> bool:
     for message in reversed(messages):
         if message.get("role") == "user":
             return False
-        if message.get("tool_calls") and not message.get("thinking_blocks"):
+        if message.get("tool_calls") and not message.get("thinking_blocks") and not _has_thoughts(message):
             return True
     return False
+
+
+def _has_thoughts(message: Provider) -> bool:
+    content = message.get("content")
+    blocks = cast("list[Provider]", content) if isinstance(content, list) else []
+    return any(block.get("type") in ("thinking", "redacted_thinking") for block in blocks)
 
 
 def refused_tools(tools: Sequence[Provider], rules: Rules) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from agent_core.llm.base import (
+    File,
     HostedCall,
     HostedResult,
     ModelEvent,
@@ -22,8 +23,7 @@ from agent_core.llm.base import (
 )
 from agent_core.llm.content import deltas_of, pieces_of
 from agent_core.llm.details import Details
-
-Json = dict[str, Any]
+from agent_core.llm.reader import Json, Reader, fields_of, items_of
 
 _BESIDE = ("citations", "search_results")
 """Where Perplexity names its sources, beside each delta: as addresses alone, and with titles."""
@@ -35,40 +35,25 @@ _FIELDS = ("reasoning_content", "reasoning")
 """Fields of a delta that hold reasoning: DeepSeek, Moonshot, xAI; OpenRouter, Groq, Cerebras, vLLM."""
 
 
-class JsonReader:
-    """Reads OpenAI's chunks and whole completions.
-
-    Attributes:
-        finish: the newest finish reason, as the provider wrote it.
-        message: the provider's words for the finish, if it has any.
-        usages: every report of usage; some providers send one with each chunk.
-        about: what the provider says of the answer: its id, the model that served it, …
-    """
+class JsonReader(Reader):
+    """Reads OpenAI's chunks and whole completions."""
 
     def __init__(self) -> None:
-        self.finish: str | None = None
-        self.message = ""
-        self.usages: list[Json] = []
-        self.about: Json = {}
+        super().__init__()
         self._details = Details()
         self._ran: set[str] = set()  # tools that the provider has run
         self._call = 0  # the index of the newest fragment of a tool call
 
-    def read(self, chunk: Json) -> list[ModelEvent]:
+    def read(self, chunk: Json, /) -> list[ModelEvent]:
         """Return the events of one chunk."""
-        if isinstance(usage := chunk.get("usage"), dict):
-            self.usages.append(cast(Json, usage))
+        self.count(chunk.get("usage"))
         for key in _ABOUT:
             if isinstance(value := chunk.get(key), str):
                 self.about[key] = value
         events: list[ModelEvent] = [source for key in _BESIDE for source in _sources(chunk.get(key))]
-        choices = chunk.get("choices")
-        if not isinstance(choices, list) or not choices:
+        if not (choices := items_of(chunk.get("choices"))):
             return events
-        choice = cast("list[Any]", choices)[0]
-        if not isinstance(choice, Mapping):
-            return events
-        fields = cast(Json, choice)
+        fields = fields_of(choices[0])
         if finish := fields.get("finish_reason"):
             self.finish = str(finish)
         whole = fields.get("message")
@@ -88,11 +73,10 @@ class JsonReader:
         calls = delta.get("tool_calls") or ([delta] if delta.get("function_call") else [])
         said += self._calls(calls)
         said += self._executed(delta.get("executed_tools"))
-        signs = _signed_blocks(delta)
         if said:
             details = self._details.of_call() if _has_call(said) else None
             said = [*self._close(), *_with_details(said, details)]
-        return [*thought, *signs, *said, *_sources(delta.get("annotations"))]
+        return [*thought, *said, *_files(delta), *_sources(delta.get("annotations"))]
 
     def _calls(self, calls: object) -> list[ModelEvent]:
         """Return the fragments of tool calls; what is no function call is none of ours.
@@ -162,17 +146,22 @@ def _with_details(events: list[ModelEvent], details: list[Json] | None) -> list[
     return [*events[:place], signed, *events[place + 1 :]]
 
 
-def _signed_blocks(delta: Json) -> list[ModelEvent]:
-    """Return the signatures of Anthropic's thinking, as litellm's wrapper hands them on."""
-    blocks = delta.get("thinking_blocks")
-    found: list[ModelEvent] = []
-    for block in cast("list[Any]", blocks) if isinstance(blocks, list) else []:
-        fields = cast(Json, block) if isinstance(block, Mapping) else {}
-        if fields.get("type") == "redacted_thinking" and fields.get("data"):
-            found.append(ReasoningDelta("", {"anthropic": {"redactedData": fields["data"]}}))
-        elif fields.get("signature") and not fields.get("thinking"):
-            found.append(ReasoningDelta("", {"anthropic": {"signature": fields["signature"]}}))
-    return found
+def _files(delta: Json) -> list[ModelEvent]:
+    """Return the pictures of a delta: OpenRouter's `images`, or parts of the content."""
+    listed = [*items_of(delta.get("images")), *items_of(delta.get("content"))]
+    files: list[ModelEvent] = []
+    for part in map(fields_of, listed):
+        place: Any = part.get("image_url")
+        url = fields_of(place).get("url") or place
+        if isinstance(url, str) and url.startswith(("data:", "https://", "http://")):
+            files.append(File(media_type_of(url), url))
+    return files
+
+
+def media_type_of(url: str) -> str:
+    """Return the type that a `data:` URL names; image/png for any other address."""
+    named = url.removeprefix("data:").partition(",")[0].partition(";")[0] if url.startswith("data:") else ""
+    return named or "image/png"
 
 
 def _sources(found: object) -> list[ModelEvent]:

@@ -80,9 +80,12 @@ class Rules:
     owed_of_call: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+_ITEMS = frozenset({"reasoning_items"})
+"""Reasoning of OpenAI's Responses API; only a model that is asked there writes any."""
+
 _THOUGHTS = frozenset({"reasoning", "reasoning_details", "reasoning_content"})
 
-COMPATIBLE = Rules(own=_THOUGHTS, owned_of_call=frozenset({"extra_content"}))
+COMPATIBLE = Rules(own=_THOUGHTS | _ITEMS, owned_of_call=frozenset({"extra_content"}))
 """Servers that speak OpenAI's dialect and of which nothing else is known."""
 
 _SKIPPED: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
@@ -95,6 +98,7 @@ _MADE_BY_OPENAI: dict[str, Any] = {
     "alternate": False,
     "blank_outcome": "",
     "media": PICTURES_AND_FILES,
+    "own": _ITEMS,
 }
 
 RULES: dict[str, Rules] = {
@@ -110,7 +114,7 @@ RULES: dict[str, Rules] = {
         outcome_media=True,
         needs_tools=True,
         signed_turns=True,
-        own=frozenset({"thinking_blocks", "hosted_calls"}),
+        own=frozenset({"thinking_blocks"}),
     ),
     "gemini": Rules(
         names=re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}"),
@@ -122,7 +126,7 @@ RULES: dict[str, Rules] = {
         outcome_media=True,
         inlines=True,
         distinct_calls=True,
-        own=frozenset({"provider_specific_fields"}),
+        own=frozenset({"provider_specific_fields", "images"}),
         owned_of_call=frozenset({"provider_specific_fields"}),
     ),
     "gemini_openai": Rules(
@@ -139,7 +143,9 @@ RULES: dict[str, Rules] = {
     "groq": Rules(one_system=False, own=frozenset({"reasoning"})),
     "cerebras": Rules(media=frozenset(), own=frozenset({"reasoning"})),
     "xai": Rules(content_of_calls="", one_system=False, own=frozenset({"reasoning_content"})),
-    "openrouter": Rules(media=PICTURES_AND_FILES, own=_THOUGHTS, owned_of_call=frozenset({"extra_content"})),
+    "openrouter": Rules(
+        media=PICTURES_AND_FILES, own=_THOUGHTS | {"images"}, owned_of_call=frozenset({"extra_content"})
+    ),
     "ollama": Rules(ids=_ANY_ID, blank_outcome="", own=frozenset({"reasoning_content"})),
     "hosted_vllm": COMPATIBLE,
 }
@@ -187,7 +193,7 @@ def rules_for(provider: str, model: str, api_base: str | None = None, *, thinks:
         api_base: the address of the server, where it is not the provider's own.
         thinks: the request asks the model to think.
     """
-    model = model.lower()
+    model = model.lower().removeprefix("responses/")
     family = _SAME.get(provider, provider)
     if family == "openai" and api_base:
         family = _by_address(api_base.lower(), model)

@@ -53,7 +53,7 @@ def fit(
     fitted = [
         _pruned(message, rules, None if place == fresh else kept) for place, message in enumerate(messages)
     ]
-    fitted = [message for message in fitted if _says_something(message)]
+    fitted = [message for message in _hosted_paired(fitted) if _says_something(message)]
     if rules.needs_tools and not tools:
         fitted = _told(fitted)
     fitted = _renamed(fitted, tools, rules)
@@ -113,13 +113,59 @@ def _pruned(message: Provider, rules: Rules, media: frozenset[str] | None) -> Pr
         parts = [_part(part, media) for part in cast("list[Provider]", content)]
         parts = [part for part in parts if part.get("type") != "text" or str(part.get("text", "")).strip()]
         pruned["content"] = parts if any(part.get("type") != "text" for part in parts) else _joined(parts)
+        if role == "assistant":
+            pruned = _with_drawn(pruned, rules)
     return pruned
+
+
+def _with_drawn(message: Provider, rules: Rules) -> Provider:
+    """Return a model's message with its pictures where its provider takes them; elsewhere a sentence says so."""
+    if not isinstance(message["content"], list):
+        return message
+    parts = cast("list[Provider]", message["content"])
+    drawn = [part for part in parts if part.get("type") in ("image_url", "file")]
+    pictures = [part for part in drawn if part["type"] == "image_url"] if "images" in rules.own else []
+    said = [part if part not in drawn else _DRAWN for part in parts if part not in pictures]
+    content = said if any(part.get("type") != "text" for part in said) else _joined(said) or None
+    return {**message, "content": content} | ({"images": pictures} if pictures else {})
+
+
+_DRAWN: Provider = {"type": "text", "text": "[A file that the model answered with was left out.]"}
 
 
 def _says_something(message: Provider) -> bool:
     content = message.get("content")
     blank = not content or (isinstance(content, str) and not content.strip())
-    return not blank or bool(message.get("tool_calls")) or message.get("role") == "tool"
+    more = message.get("tool_calls") or message.get("images")
+    return not blank or bool(more) or message.get("role") == "tool"
+
+
+def _hosted_paired(messages: list[Provider]) -> list[Provider]:
+    """Return the history without calls of Anthropic's own tools that nobody will answer, and orphan results.
+
+    A turn that paused, and then failed or was stopped, leaves such a call; in the last message it is open.
+    """
+    every = [block for message in messages for block in _hosted_blocks(message)]
+    calls = {block.get("id") for block in every if block["type"] == "server_tool_use"}
+    results = {block.get("tool_use_id") for block in every if block["type"] != "server_tool_use"}
+    paired: list[Provider] = []
+    for place, message in enumerate(messages):
+        if blocks := _hosted_blocks(message):
+            open_ = calls if place == len(messages) - 1 else results
+            lost = [
+                b for b in blocks if b.get("id", b.get("tool_use_id")) not in (open_ if "id" in b else calls)
+            ]
+            message = {**message, "content": [part for part in message["content"] if part not in lost]}
+        paired.append(message)
+    return paired
+
+
+def _hosted_blocks(message: Provider) -> list[Provider]:
+    content = message.get("content")
+    if message.get("role") != "assistant" or not isinstance(content, list):
+        return []
+    parts = cast("list[Provider]", content)
+    return [part for part in parts if str(part.get("type")).endswith(("server_tool_use", "_tool_result"))]
 
 
 def _part(part: Provider, media: frozenset[str] | None) -> Provider:
@@ -143,7 +189,8 @@ def _told(messages: list[Provider]) -> list[Provider]:
         content = message.get("content")
         if calls := message.get("tool_calls"):
             functions = [call["function"] for call in calls]
-            words = [str(content)] if content else []
+            texts = [part for part in _as_parts(content or []) if part.get("type") == "text"]
+            words = [_joined(texts)] if texts else []
             words += [f"[Called {each.get('name')}({each.get('arguments')})]" for each in functions]
             rest = {key: value for key, value in message.items() if key not in ("tool_calls", "content")}
             told.append({**rest, "content": "\n".join(words)})
@@ -258,9 +305,14 @@ def _begun_and_ended(messages: list[Provider]) -> list[Provider]:
     if not spoken or roles[spoken[0]] != "user":
         start = spoken[0] if spoken else len(messages)
         messages = [*messages[:start], {"role": "user", "content": BEGINNING}, *messages[start:]]
-    if spoken and roles[spoken[-1]] == "assistant":
+    if spoken and roles[spoken[-1]] == "assistant" and not _is_paused(messages[spoken[-1]]):
         messages = [*messages, {"role": "user", "content": CONTINUE}]
     return messages
+
+
+def _is_paused(message: Provider) -> bool:
+    """Tell whether a model's words are to be carried on as they are: its provider's own tools were at work."""
+    return bool(_hosted_blocks(message))
 
 
 def _filled(message: Provider, rules: Rules) -> Provider:

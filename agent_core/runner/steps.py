@@ -32,6 +32,7 @@ from agent_core.runner import journal
 from agent_core.runner.asked_calls import planned
 from agent_core.runner.flusher import Flusher
 from agent_core.runner.hooks import Hooks, call_hook
+from agent_core.runner.made_files import MadeFiles
 from agent_core.runner.metering import used, used_in_vain
 from agent_core.runner.past import Past, provider_step
 from agent_core.runner.postpone import postpone
@@ -59,6 +60,7 @@ class _Attempt:
     asked: Prepared
     taken: set[str]
     flusher: Flusher
+    made: MadeFiles
 
     def turn(self, result: StepResult, new_calls: list[NewCall]) -> Turn:
         """Return what the next step of this turn needs to know."""
@@ -178,7 +180,7 @@ class Runner:
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
         flusher = Flusher(self._writer, claim, throttle, task.cancel)
         asked = await self._requests.prepare(agent, claim.thread_id, messages)
-        return _Attempt(claim, agent, messages, asked, taken, flusher)
+        return _Attempt(claim, agent, messages, asked, taken, flusher, MadeFiles(self._writer, claim))
 
     async def _history(self, claim: Claim, agent: Agent) -> tuple[list[dict[str, Any]], set[str]]:
         """Return the provider's messages and the ids of every tool call so far."""
@@ -229,10 +231,11 @@ class Runner:
             async with contextlib.aclosing(chunks):
                 async for event in chunks:
                     if isinstance(event, StepResult):
+                        event = replace(event, parts=attempt.made.named(event.parts))
                         await whole(self._commit(attempt, event))
                     else:
                         began = True
-                        attempt.flusher.add(event)
+                        attempt.flusher.add(await attempt.made.keep(event))
         except ModelError as error:
             asked = None if began else await self._asked_again(attempt, error)
             if asked is None:
@@ -256,7 +259,8 @@ class Runner:
             result = replace(result, usage=more if result.usage is None else result.usage + more)
         rest = await attempt.flusher.rest()
         parts, new_calls = planned(agent, result)
-        if new_calls:
+        goes_on = bool(new_calls) or result.is_paused
+        if goes_on:
             # Before the commit: its tools may end before this coroutine hears of it.
             self._turns.keep(claim.thread_id, attempt.turn(result, new_calls))
         crash_point("commit.before")
@@ -270,13 +274,14 @@ class Runner:
             usage=used(agent, result),
             first=attempt.flusher.first,
             taken=(agent.model.name, attempt.asked.files.retried),
+            paused=result.is_paused,
         )
         crash_point("commit.after")
         journal.step_committed(claim, len(new_calls), result.usage)
-        if not new_calls:
+        if not goes_on:
             self._turns.keep(claim.thread_id, attempt.past(result, cursor))
             self._titles.soon(claim, agent, attempt.messages)
-        if agent.on_message_complete is not None or (agent.on_turn_complete is not None and not new_calls):
+        if agent.on_message_complete is not None or (agent.on_turn_complete is not None and not goes_on):
             self._hooks.soon(claim.thread_id, self._tell_complete, claim, agent, result)
 
     async def _tell_complete(self, claim: Claim, agent: Agent, result: StepResult) -> None:
@@ -284,7 +289,7 @@ class Runner:
         if message is not None:
             message = CommittedMessage.of(message, result.finish_reason, result.metadata)
         await call_hook(agent.on_message_complete, claim.thread_id, message, result.usage)
-        if not result.tool_requests:
+        if not result.tool_requests and not result.is_paused:
             await call_hook(agent.on_turn_complete, claim.thread_id, message)
 
     async def _retry_or_fail(self, attempt: _Attempt, error: ModelError, rest: list[Chunk]) -> None:

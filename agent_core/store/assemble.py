@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from agent_core.clock import as_datetime
 from agent_core.end_reasons import END_REASON
+from agent_core.hosted import with_later_outcomes
 from agent_core.messages import Chunk, Message, Part, Role, Thread
 from agent_core.signatures import readable
 from agent_core.states import CallStatus, StreamStatus
@@ -61,7 +62,7 @@ def assemble(
     committed = 0
     reasons: dict[str, str] = {}
     for stream in streams:
-        parts = parts + filled(load(stream.parts), calls)
+        parts = with_later_outcomes(parts, filled(load(stream.parts), calls))
         reasons |= end_reasons(stream, calls)
         if stream.status == StreamStatus.COMMITTED:
             committed = stream.seq

@@ -6,7 +6,7 @@ whoever lost the step, alive or not, writes nothing any more and is told so.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ from agent_core.faults import crash_point
 from agent_core.messages import Chunk, Part
 from agent_core.states import THREAD as MOVES
 from agent_core.states import sources
-from agent_core.store import calls, deltas, refused_files, streams, suspects, turns
+from agent_core.store import calls, deltas, files, refused_files, streams, suspects, turns
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
+from agent_core.store.files import StoredFile
 from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
 from agent_core.store.statement import Statement, one_of
@@ -90,6 +91,7 @@ _CLAIM = Statement(
         )
     )
 )
+_HELD = Statement(select(_t.id).where(*_mine).with_for_update())
 _LOCK = Statement(select(_t.id).where(_t.id == P("thread_id")).with_for_update())
 
 
@@ -107,7 +109,10 @@ _progress: dict[str, Any] = {"steps": _t.steps + 1, "attempt": 0, "crashes": 0}
 _FLUSH = _move("claim")
 _FINISH = _move("finish", **_progress)
 _CALL_TOOLS = _move("call_tools", **_progress)
+_CARRY_ON = _move("claim", **_progress)
 _RETRY = _move("retry", attempt=_t.attempt + 1, retry_state=P("new_retry"))
+_ENDS = {"awaiting_tool_results": _CALL_TOOLS, "streaming": _CARRY_ON, "completed": _FINISH}
+"""How a committed step moves its thread, by the status that it leads to."""
 _CLEAR_RETRY = _move("claim", retry_state=None)
 _FAIL = _move("fail", retry_state=None, error=P("new_error"), error_kind=P("new_kind"))
 
@@ -173,6 +178,7 @@ def commit(
     usage: str | None,
     first: bool,
     taken: Refused = NO_FILES,
+    paused: bool = False,
 ) -> int:
     """End a model step whole: its parts, its tool calls, the thread's state, the next wake-ups.
 
@@ -185,6 +191,7 @@ def commit(
         usage: tokens and cost, as JSON.
         first: nothing was flushed before.
         taken: files that the model had refused before and has now taken.
+        paused: the turn goes on with another step, though this one calls no tools.
 
     Returns:
         the cursor of the delta that tells of it.
@@ -193,7 +200,8 @@ def commit(
         FenceLost: the step belongs to somebody else now; nothing was written.
     """
     thread_id, seq = claimed.thread_id, claimed.seq
-    moved = tx.ask(_CALL_TOOLS if new_calls else _FINISH, thread_id=thread_id, at_seq=seq, now=tx.now)
+    status = "awaiting_tool_results" if new_calls else "streaming" if paused else "completed"
+    moved = tx.ask(_ENDS[status], thread_id=thread_id, at_seq=seq, now=tx.now)
     kept = streams.ask_commit(tx, thread_id, seq, parts, usage)
     row = moved()
     if row is None or kept() is None:
@@ -204,11 +212,13 @@ def commit(
     if first:
         streams.replace_partial(tx, thread_id, seq)
     refused_files.forget(tx, thread_id, *taken)
-    tx.wake.done(tx, step_key(thread_id))
+    if status == "streaming":
+        tx.wake.enqueue(tx, step_key(thread_id), thread_id)
+    else:
+        tx.wake.done(tx, step_key(thread_id))
+        tx.moved(thread_id, "streaming", status, claimed.agent)
     suspects.completed(tx, claimed.suspicion)
     outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
-    status = "awaiting_tool_results" if new_calls else "completed"
-    tx.moved(thread_id, "streaming", status, claimed.agent)
     if new_calls and all(call.error is not None for call in new_calls):  # nothing to wait for
         status = calls.advance(tx, thread_id)
     changed = deltas.thread_chunk(status=status, retry_state=None, error=None)
@@ -217,6 +227,17 @@ def commit(
     if status == "completed":
         turns.next_queued(tx, thread_id)
     return row[0]
+
+
+def keep_file(tx: Tx, claimed: Claim, file: StoredFile) -> None:
+    """Give the thread a file that its model has made, while the step is still ours.
+
+    Raises:
+        FenceLost: the step belongs to somebody else now.
+    """
+    if tx.one(_HELD, thread_id=claimed.thread_id, at_seq=claimed.seq) is None:
+        raise FenceLost
+    files.put(tx, claimed.thread_id, [file])
 
 
 def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usage: str | None = None) -> None:
@@ -265,7 +286,8 @@ def fail(
         suspects.completed(tx, claimed.suspicion)
     changed = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
     why = End(EndReason.POISONED if poisoned else EndReason.ERROR, error)
-    _cut(tx, claimed, row[0], why, rest, changed, usage)
+    ends = streams.close_hosted(tx, claimed.thread_id)
+    _cut(tx, claimed, row[0], why, rest, changed, usage, ends)
 
 
 def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
@@ -290,8 +312,9 @@ def _cut(
     rest: list[Chunk],
     changed: Chunk,
     usage: str | None = None,
+    more: Sequence[Chunk] = (),
 ) -> None:
     ends = streams.cut(tx, claimed.thread_id, claimed.seq, claimed.position, why, rest, usage) or []
     deltas.append(
-        tx, claimed.thread_id, cursor, [*ends, changed], seq=claimed.seq, message_id=claimed.message_id
+        tx, claimed.thread_id, cursor, [*ends, *more, changed], seq=claimed.seq, message_id=claimed.message_id
     )

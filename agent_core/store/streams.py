@@ -9,12 +9,13 @@ from sqlalchemy import Update, insert, select, update
 
 from agent_core.end_reasons import End
 from agent_core.fold import closing, fold
+from agent_core.hosted import NO_RESULT, has_outcome, is_hosted
 from agent_core.messages import Chunk, Part
 from agent_core.states import STREAM as MOVES
 from agent_core.states import sources
 from agent_core.store import deltas
 from agent_core.store.messages import ensure_reply
-from agent_core.store.rows import STREAM, THREAD, P, dump
+from agent_core.store.rows import STREAM, THREAD, P, dump, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 
@@ -65,6 +66,38 @@ _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
 _KEEP = _move("keep", *_present)
 _LIVE = Statement(select(_s.message_id, _s.worker).where(*_mine, _s.status == "streaming"))
 _PARTIAL = Statement(select(_s.seq, _s.message_id).where(*_present, _s.status == "partial").order_by(_s.seq))
+
+
+_HOSTED = Statement(
+    select(_s.seq, _s.parts)
+    .where(*_present, _s.status == "committed", _s.parts.like(P("pattern")))
+    .order_by(_s.seq)
+)
+_REWRITE = Statement(update(STREAM).where(*_mine).values(parts=P("new_parts")))
+
+
+def close_hosted(tx: Tx, thread_id: str) -> list[Chunk]:
+    """End calls of provider tools in whose middle the provider had paused; return what a follower is told."""
+    chunks: list[Chunk] = []
+    rows = tx.all(_HOSTED, thread_id=thread_id, pattern='%"providerExecuted"%')
+    answered = {
+        part["toolCallId"]
+        for _, parts in rows
+        for part in load(parts)
+        if is_hosted(part) and has_outcome(part)
+    }
+    for seq, parts in rows:
+        closed: list[Part] = []
+        for part in load(parts):
+            if is_hosted(part) and not has_outcome(part) and part["toolCallId"] not in answered:
+                part |= {"state": "output-error", "errorText": NO_RESULT}
+                chunks.append(
+                    {"type": "tool-output-error", "toolCallId": part["toolCallId"], "errorText": NO_RESULT}
+                )
+            closed.append(part)
+        if dump(closed) != parts:
+            tx.do(_REWRITE, thread_id=thread_id, at_seq=seq, new_parts=dump(closed))
+    return chunks
 
 
 def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: str, attempt: int) -> None:

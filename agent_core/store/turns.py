@@ -318,7 +318,7 @@ def stop(tx: Tx, thread_id: str, why: End = STOPPED) -> bool:
     cursor, seq, message_id, position = row
     tx.moved(thread_id, at.status, "stopped", at.agent)
     chunks = streams.cut(tx, thread_id, seq - 1, position, STOPPED) or []
-    chunks += outcomes.close_open(tx, thread_id, why)
+    chunks += [*outcomes.close_open(tx, thread_id, why), *streams.close_hosted(tx, thread_id)]
     tx.wake.drop(tx, thread_id)
     chunks.append(deltas.thread_chunk(status="stopped", retry_state=None))
     deltas.append(tx, thread_id, cursor, chunks, seq=seq - 1, message_id=message_id)

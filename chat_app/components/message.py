@@ -37,7 +37,10 @@ def _shared(message: rx.Var[MessageView], text: TextPart) -> rx.Component:
     return rx.el.article(
         rx.cond(
             message.role == "assistant",
-            rx.foreach(message.parts, lambda part: keyed(part.key, _part(part, text))),
+            rx.fragment(
+                rx.foreach(message.parts, lambda part: keyed(part.key, _part(part, text))),
+                file_list(files=message.files),
+            ),
             rx.fragment(
                 file_list(files=message.files),
                 rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
@@ -100,6 +103,7 @@ def _message(message: rx.Var[MessageView], text: TextPart, now: rx.Var[bool]) ->
         message.role == "assistant",
         rx.el.article(
             rx.foreach(message.parts, lambda part: keyed(part.key, _part(part, text))),
+            file_list(files=message.files),
             _actions(message),
             class_name=f"message assistant{when}",
             aria_label=say("message.answer"),

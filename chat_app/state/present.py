@@ -138,8 +138,8 @@ def part_view(key: str, part: Mapping[str, Any], context: Context) -> PartView |
         return PartView(key, kind, text, live, context.run(key)) if live or text.strip() else None
     if is_tool_part(dict(part)):
         return PartView(key, "tool", tool=tool_view(part, context))
-    if kind in ("file", "source-url"):
-        name = part.get("filename") or part.get("title") or part.get("url") or kind
+    if kind == "source-url":
+        name = part.get("title") or part.get("url") or kind
         return PartView(key, "source", clean_text(shorten(str(name), 200)), url=_safe_url(part.get("url")))
     if kind == "data-context" and isinstance(data := part.get("data"), Mapping):
         return PartView(key, "note", _left_out(data))

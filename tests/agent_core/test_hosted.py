@@ -116,7 +116,6 @@ async def test_hosted_call_and_result_are_parts_in_their_places(path: Path):
     [
         ([call(), "Well."], "output-error", NO_RESULT),
         ([call()], "output-error", NO_RESULT),
-        ([call(), Finish("pause-turn")], "output-error", NO_RESULT),
         (
             [call(name="zebra"), HostedResult("srv_1", None, error="max_uses_exceeded"), "Well."],
             "output-error",
@@ -149,6 +148,16 @@ async def test_turn_never_strands_on_a_hosted_call(path: Path, turn: list[Item],
         await api.send_message(thread.id, "And now?")
         assert (await finished(api, thread)).status == "completed"
     assert rows(path, CALL)[CALL.name] == []
+
+
+async def test_turn_that_pauses_goes_on(path: Path):
+    """A call that its provider does not see again ends where it paused."""
+    model = ScriptedModel([["Let me see. ", call(), Finish("pause-turn")], ["It is sunny."]])
+    async with agent_on(path, model, tools=[look], provider_tools=[SEARCH]) as api:
+        thread = await finished(api, await api.create_thread("How is Rome?"))
+        assert (thread.status, len(model.requests)) == ("completed", 2)
+        assert [part["errorText"] for part in await tool_parts(api, thread)] == [NO_RESULT]
+        assert (await api.list_messages(thread.id))[-1].text.endswith("It is sunny.")
 
 
 async def test_local_call_beside_a_hosted_one_runs_alone(path: Path):

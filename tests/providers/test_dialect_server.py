@@ -61,6 +61,9 @@ def returned(dialect: Dialect, items: list[Any]) -> tuple[str, list[Json]]:
             whole["candidates"][0]["content"],
             {"role": "user", "parts": [{"functionResponse": response}]},
         ]
+    if name_of(dialect) == "responses":
+        told = {"type": "function_call_output", "call_id": use.id, "output": "12"}
+        return "input", [{"role": "user", "content": "Hi"}, *whole["output"], told]
     message = whole["message"] if "message" in whole else whole["choices"][0]["message"]
     if name_of(dialect) == "gemini-openai":
         message["tool_calls"][0]["extra_content"] = {"google": {"thought_signature": use.signature}}
@@ -85,7 +88,7 @@ async def test_dialect_takes_its_own_step_back_and_refuses_it_without_its_outcom
     assert len(server.requests) == 3
 
 
-RETURNS = ["anthropic", "gemini", "gemini-openai", "deepseek", "openrouter", "vllm", "moonshot"]
+RETURNS = ["responses", "anthropic", "gemini", "gemini-openai", "deepseek", "openrouter", "vllm", "moonshot"]
 
 
 @pytest.mark.parametrize("name", RETURNS)
@@ -113,13 +116,14 @@ def _without_signs(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_signs(each) for key, each in value.items() if key not in signs}
     if isinstance(value, list):
-        kept = [each for each in value if not (isinstance(each, dict) and each.get("type") == "thinking")]
+        thoughts = ("thinking", "reasoning")
+        kept = [each for each in value if not (isinstance(each, dict) and each.get("type") in thoughts)]
         return [_without_signs(each) for each in kept]
     return value
 
 
 async def post(url: str, body: Json) -> httpx.Response:
-    paths = {"contents": "/v1beta/models/gemini:streamGenerateContent"}
+    paths = {"contents": "/v1beta/models/gemini:streamGenerateContent", "input": "/responses"}
     path = paths.get(next(iter(body)), "/chat/completions")
     send = {"model": "m", **body}
     return await asyncio.to_thread(httpx.post, url + path, json=send, trust_env=False)

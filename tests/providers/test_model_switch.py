@@ -178,6 +178,8 @@ def complaints(name: str, body: Json) -> list[str]:
     """Return what a provider has against order, roles and contents of a request."""
     if "contents" in body:
         return _gemini(body["contents"])
+    if "input" in body:
+        return _items(body["input"])
     check = CHECKS.get(name, _nothing)
     return [*_contents(name, body["messages"]), *check(body["messages"])]
 
@@ -198,6 +200,12 @@ def _contents(name: str, messages: list[Json]) -> list[str]:
     if messages[-1]["role"] == "assistant":
         found.append("The conversation must end with a user message.")
     return found
+
+
+def _items(items: list[Json]) -> list[str]:
+    texts = [part.get("text", "-") for item in items for part in item.get("content") or []]
+    found = ["text content must be non-empty" for text in texts if not text.strip()]
+    return found + ["The conversation must end with a user message."] * (items[-1].get("role") == "assistant")
 
 
 def _nothing(_: list[Json]) -> list[str]:

@@ -4,6 +4,7 @@ OpenAI: https://platform.openai.com/docs/guides/function-calling
 Anthropic: https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use
 Gemini: https://ai.google.dev/gemini-api/docs/function-calling
 Ollama: https://github.com/ollama/ollama/blob/main/docs/api.md#chat-request-with-history-with-tools
+Responses: https://platform.openai.com/docs/guides/conversation-state
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from agent_core.testing import check_pairing
 from tests.tools.pairing_gemini import check_contents
 
 OPENAI, ANTHROPIC, OLLAMA = "/chat/completions", "/messages", "/api/chat"
+RESPONSES = "/responses"
 GEMINI = (":generateContent", ":streamGenerateContent")
 
 _HISTORIES = ("messages", "contents", "input")  # what a history is called in one dialect or another
@@ -52,6 +54,8 @@ def _check(path: str, request: dict[str, Any]) -> None:
         check_pairing(request["messages"])
     elif path.endswith(ANTHROPIC):
         check_blocks(request["messages"])
+    elif path.endswith(RESPONSES):
+        check_items(request["input"])
     elif path.endswith(OLLAMA):
         check_turns(request["messages"])
     elif path.endswith(GEMINI):
@@ -100,6 +104,28 @@ def _blocks(message: dict[str, Any], place: int) -> list[dict[str, Any]]:
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     assert all(block.get("text", "-").strip() for block in blocks), f"message {place} has an empty text"
     return blocks
+
+
+def check_items(items: list[dict[str, Any]] | str) -> None:
+    """Check the items of OpenAI's Responses API: each call has one output behind it, each output its call.
+
+    Raises:
+        AssertionError: says which call or output breaks the rule, in OpenAI's words.
+    """
+    open_calls: set[str] = set()
+    called: set[str] = set()
+    for item in [] if isinstance(items, str) else items:
+        kind, call_id = item.get("type"), item.get("call_id")
+        if kind == "function_call":
+            assert call_id not in called, f"Duplicate item found with id {call_id}."
+            open_calls.add(str(call_id))
+            called.add(str(call_id))
+        elif kind == "function_call_output":
+            assert call_id in open_calls, (
+                f"No tool call found for function call output with call_id {call_id}."
+            )
+            open_calls.remove(str(call_id))
+    assert not open_calls, f"No tool output found for function call {sorted(open_calls)[0]}."
 
 
 def check_turns(messages: list[dict[str, Any]]) -> None:

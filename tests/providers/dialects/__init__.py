@@ -22,7 +22,8 @@ from tests.providers.dialects.dialect import Dialect
 from tests.providers.dialects.gemini import Gemini, GeminiWithoutIds
 from tests.providers.dialects.ollama import Ollama
 from tests.providers.dialects.openai import Openai
-from tests.providers.dialects.script import Item, Reply, Thought, Use
+from tests.providers.dialects.responses import Responses
+from tests.providers.dialects.script import Item, Ran, Reply, Thought, Use
 from tests.providers.dialects.server import DialectServer, serving
 
 DIALECTS: dict[str, Dialect] = {
@@ -31,6 +32,7 @@ DIALECTS: dict[str, Dialect] = {
     "gemini-2.5": GeminiWithoutIds(),
     "gemini-openai": GeminiOpenai(),
     "openai": Openai(),
+    "responses": Responses(),
     "deepseek": Deepseek(),
     "mistral": Mistral(),
     "groq": Groq(),
@@ -42,4 +44,4 @@ DIALECTS: dict[str, Dialect] = {
     "moonshot": Moonshot(),
 }
 
-__all__ = ["DIALECTS", "Dialect", "DialectServer", "Item", "Reply", "Thought", "Use", "serving"]
+__all__ = ["DIALECTS", "Dialect", "DialectServer", "Item", "Ran", "Reply", "Thought", "Use", "serving"]

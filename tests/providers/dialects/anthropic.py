@@ -6,6 +6,7 @@ https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preservi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from tests.providers.dialects.dialect import (
@@ -17,7 +18,7 @@ from tests.providers.dialects.dialect import (
     pieces,
     writer_of,
 )
-from tests.providers.dialects.script import Item, Json, Reply, Thought, Use, thoughts_of, uses_of
+from tests.providers.dialects.script import Item, Json, Ran, Reply, Thought, Use, thoughts_of, uses_of
 from tests.providers.loopback import Answer
 from tests.tools.pairing import check_blocks
 
@@ -35,12 +36,11 @@ class Anthropic(Dialect):
     def stream(self, items: Reply) -> list[bytes]:
         head = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
         events = [_event("message_start", message=head | {"usage": COUNTED | {"output_tokens": 1}})]
-        for index, item in enumerate(items):
-            start, deltas = _streamed(item)
+        for index, (start, deltas) in enumerate(each for item in items for each in _streamed(item)):
             events.append(_event("content_block_start", index=index, content_block=start))
             events += [_event("content_block_delta", index=index, delta=each) for each in deltas]
             events.append(_event("content_block_stop", index=index))
-        end = {"stop_reason": "tool_use" if uses_of(items) else "end_turn", "stop_sequence": None}
+        end = {"stop_reason": _stop_reason(items), "stop_sequence": None}
         return [
             *events,
             _event("message_delta", delta=end, usage=COUNTED | {"output_tokens": 90}),
@@ -53,8 +53,8 @@ class Anthropic(Dialect):
             "type": "message",
             "role": "assistant",
             "model": "claude",
-            "content": [block(item) for item in items],
-            "stop_reason": "tool_use" if uses_of(items) else "end_turn",
+            "content": blocks_of(items),
+            "stop_reason": _stop_reason(items),
             "usage": COUNTED | {"output_tokens": 90},
         }
 
@@ -75,6 +75,7 @@ class Anthropic(Dialect):
         for place, message in enumerate(messages):
             if isinstance(message["content"], list):
                 found += self._check_message(f"messages.{place}.content", message, said)
+                found += _check_hosted(message["content"], said, is_last=message is messages[-1])
         return found
 
     def _check_message(self, where: str, message: Json, said: Sequence[Reply]) -> Iterator[str]:
@@ -97,14 +98,56 @@ class Anthropic(Dialect):
                 f"`{blocks[0]['type']}`. When `thinking` is enabled, a final `assistant` message must start "
                 "with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)."
             )
-        elif thinking != [block(thought) for thought in thoughts_of(writer)]:
+        elif thinking[-len(thoughts_of(writer)) :] != [block(thought) for thought in thoughts_of(writer)]:
             yield (
                 f"{where}.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot "
                 "be modified. These blocks must remain as they were in the original response."
             )
 
 
-def block(item: Item) -> Json:
+def _stop_reason(items: Reply) -> str:
+    paused = any(isinstance(item, Ran) and item.half == "call" for item in items)
+    return "tool_use" if uses_of(items) else "pause_turn" if paused else "end_turn"
+
+
+def _check_hosted(content: list[Json], said: Sequence[Reply], is_last: bool) -> Iterator[str]:
+    """Yield what is wrong with blocks of Anthropic's own tools: they come back as they were, in their order."""
+    sent = [{k: v for k, v in one.items() if k != "cache_control"} for one in content]
+    calls = {one["id"]: one["name"] for one in sent if one["type"] == "server_tool_use"}
+    answered = {one["tool_use_id"] for one in sent if one["type"].endswith("_tool_result")}
+    for id in calls.keys() - answered if not is_last else ():
+        yield f"`{calls[id]}` tool use with id `{id}` was found without a corresponding `{calls[id]}_tool_result` block"
+    for id in answered - calls.keys():
+        if id.startswith("srvtoolu_"):
+            yield f"unexpected `tool_use_id` found in `{id}`: each result must have a corresponding `server_tool_use`"
+    whole = [one for reply in said for one in blocks_of(reply)]
+    mine = [one for one in sent if one in whole]
+    if calls and len(mine) < len(sent):
+        yield f"messages: these blocks were changed: {[one for one in sent if one not in whole]}"
+    if calls and [whole.index(one) for one in mine] != sorted(whole.index(one) for one in mine):
+        yield "messages: the blocks were put into another order"
+    kept = [blocks_of(reply) for reply in said if any(isinstance(item, Ran) for item in reply)]
+    wanted = [one for blocks in kept for one in blocks if any(other in sent for other in blocks)]
+    told = {one.get("tool_use_id") for one in whole}
+    needed = [one for one in wanted if one["type"] != "server_tool_use" or one["id"] in told]
+    if calls and any(one not in sent for one in needed):
+        yield "messages: blocks were left out"
+
+
+def blocks_of(items: Reply) -> list[Json]:
+    """Return a reply's blocks as they stand in a message."""
+    return [
+        one for item in items for one in (_hosted_blocks(item) if isinstance(item, Ran) else [block(item)])
+    ]
+
+
+def _hosted_blocks(item: Ran) -> list[Json]:
+    call = {"type": "server_tool_use", "id": item.id, "name": item.name, "input": item.arguments}
+    result = {"type": f"{item.name}_tool_result", "tool_use_id": item.id, "content": item.result}
+    return [one for one, half in ((call, "call"), (result, "result")) if item.half in ("", half)]
+
+
+def block(item: str | Thought | Use) -> Json:
     """Return a block as it stands in a message."""
     if isinstance(item, Thought):
         if item.hidden:
@@ -115,8 +158,18 @@ def block(item: Item) -> Json:
     return {"type": "text", "text": item}
 
 
-def _streamed(item: Item) -> tuple[Json, list[Json]]:
-    """Return how a block begins, and its deltas."""
+def _streamed(item: Item) -> list[tuple[Json, list[Json]]]:
+    """Return how each block of an item begins, and its deltas."""
+    if not isinstance(item, Ran):
+        return [_streamed_block(item)]
+    deltas = [{"type": "input_json_delta", "partial_json": one} for one in pieces(json.dumps(item.arguments))]
+    return [
+        (one | {"input": {}}, deltas) if one["type"] == "server_tool_use" else (one, [])
+        for one in _hosted_blocks(item)
+    ]
+
+
+def _streamed_block(item: str | Thought | Use) -> tuple[Json, list[Json]]:
     if isinstance(item, Thought):
         if item.hidden:
             return block(item), []

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.providers.dialects.dialect import Dialect, asserted, misfits, pieces
-from tests.providers.dialects.script import Item, Json, Reply, Thought, Use, uses_of
+from tests.providers.dialects.script import Item, Json, Ran, Reply, Thought, Use, uses_of
 from tests.providers.loopback import Answer
 from tests.tools.pairing_gemini import check_contents
 
@@ -41,7 +41,7 @@ class Gemini(Dialect):
             if isinstance(item, Use):
                 chunks.append(_said([self.part(item, signed=not signed)]))
                 signed = True
-            else:
+            elif not isinstance(item, Ran):
                 texts = [item.text] if isinstance(item, Thought) else pieces(item)
                 thought = {"thought": True} if isinstance(item, Thought) else {}
                 chunks += [_said([{"text": text, **thought}]) for text in texts]

@@ -29,7 +29,7 @@ class Ollama(Dialect):
                 lines.append(_line({"tool_calls": [_call(item)]}))
             elif isinstance(item, Thought):
                 lines += [_line({"thinking": piece}) for piece in pieces(item.text)]
-            else:
+            elif isinstance(item, str):
                 lines += [_line({"content": piece}) for piece in pieces(item)]
         return [*lines, _line({}, **_DONE)]
 

@@ -18,7 +18,17 @@ from tests.providers.dialects.dialect import (
     pieces,
     writer_of,
 )
-from tests.providers.dialects.script import Item, Json, Reply, Thought, Use, text_of, thoughts_of, uses_of
+from tests.providers.dialects.script import (
+    Item,
+    Json,
+    Ran,
+    Reply,
+    Thought,
+    Use,
+    text_of,
+    thoughts_of,
+    uses_of,
+)
 
 COUNTED = {
     "prompt_tokens": 1000,
@@ -51,7 +61,7 @@ class Openai(Dialect):
             if isinstance(item, Use):
                 deltas += self.call_deltas(item, index)
                 index += 1
-            else:
+            elif not isinstance(item, Ran):
                 deltas += self.words(item)
         finish = "tool_calls" if index else "stop"
         last = chunk({}) | {"choices": [], "usage": COUNTED}

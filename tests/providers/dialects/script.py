@@ -38,7 +38,21 @@ class Use:
         return base64.b64encode(hashlib.sha256(f"{self.name}{self.id}".encode()).digest()).decode()
 
 
-Item = str | Thought | Use
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A call of a tool that the provider runs itself, and what came of it.
+
+    `half` is "call" where the provider pauses before the result, "result" where it goes on with it.
+    """
+
+    name: str
+    arguments: Json
+    result: Any
+    id: str
+    half: str = ""
+
+
+Item = str | Thought | Use | Ran
 Reply = Sequence[Item]
 
 

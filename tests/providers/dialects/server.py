@@ -44,7 +44,7 @@ class DialectServer(Provider):
 
     def _refusal(self, path: str, body: bytes) -> Answer | None:
         request = json.loads(body)
-        if "messages" not in request and "contents" not in request:
+        if not {"messages", "contents", "input"} & request.keys():
             self.requests.pop()  # litellm asks Ollama for what a model is
             return Answer(404, {"error": "not found"})
         found = self.check(request)
