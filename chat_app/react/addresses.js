@@ -1,10 +1,10 @@
 // Bare addresses (https://…, www.…) beside Chinese, Japanese and Korean: GitHub's rule ends an address at a
-// space, which these languages do not write. Here it ends before their punctuation, and before their letters
-// unless those stand where a path or a query goes on: /wiki/中文 stays whole.
+// space, which these languages do not write. Here it ends before their punctuation, and that of Arabic, Hindi and
+// French; and before their letters unless those stand where a path or a query goes on: /wiki/中文 stays whole.
 
 import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
 
-const MARK = /[\u2014\u2015\u2018-\u201f\u2026\u3000-\u3004\u3008-\u3020\u3030\u303d\u30fb\ufe10-\ufe6f\uff01-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffee]/;
+const MARK = /[\u00ab\u00bb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2015\u2018-\u201f\u2026\u3000-\u3004\u3008-\u3020\u3030\u303d\u30fb\ufe10-\ufe6f\uff01-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffee]/;
 const LETTER = /[\u1100-\u11ff\u2e80-\u2fff\u3005-\u3007\u3021-\u302f\u3031-\u303c\u3040-\u30fa\u30fc-\ua4cf\uac00-\ud7ff\ud840-\ud88f\uf900-\ufaff\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]/;
 const GOES_ON = /[/=_%#?&+~@(-]/; // behind these a letter belongs to the address
 const ROOT = /^(?:https?:\/\/)?[^/]+\/$/i; // nothing but the host: what follows is the sentence
@@ -36,7 +36,7 @@ function endingInTime(construct) {
       real = code;
       const char = code === null || code < 0 ? "" : String.fromCharCode(code);
       const at = context.now().offset - from;
-      const next = state(char > "\u10ff" && endsAddress(chars.slice(0, at).join(""), char) ? null : code);
+      const next = state(char > "\u007f" && endsAddress(chars.slice(0, at).join(""), char) ? null : code);
       chars[at] = char;
       return over ? next : wrap(next);
     };

@@ -1,5 +1,5 @@
-// Growing markdown, split into blocks: all but the last can no longer change and are parsed once. Of a
-// long list or table that is last, all items but the last and all rows are finished as well.
+// Growing markdown, split into blocks: all but the last can no longer change and are parsed once. Of the last, what is
+// before its last item, row, inner block or line of code is finished as well (seams.js).
 
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 import remend from "remend";
@@ -7,28 +7,17 @@ import { Cleaner } from "./clean.js";
 import { parse, read } from "./grammar.js";
 import { referredIn } from "./references.js";
 import { bounded } from "./nesting.js";
-import { isText, LONGEST, Overlong } from "./overlong.js";
+import { readable, shortened } from "./overlong.js";
+import { asSpread, cutOf, graft, isAlike, isBound, lastLine, NO_SEAM } from "./seams.js";
 
 const LABEL = /\[((?:\\[^]|[^\\[\]])+)\]/g;
 const FENCE = /^( {0,3})(`{3,}|~{3,})[ \t]*([^\n`]*)(?:\n|$)/;
 const SLACK = 1.2; // what has no end yet is looked at again when it has grown by a fifth
 
-const lineStart = ({ position: { start } }) => start.offset - start.column + 1;
-
 /** The labels that a text may refer to, in the form in which they are compared. */
 function labelsOf(text) {
   if (!text.includes("]")) return null;
   return new Set([...text.replace(/\n[ \t>]*/g, " ").matchAll(LABEL)].map((match) => normalizeIdentifier(match[1])));
-}
-
-/**
- * Whether `node` stays with the one after it. A definition's title may follow on the next line and looks like a
- * paragraph until it is closed; and beside indented code micromark lets some marks begin no list, also after an
- * empty line.
- */
-function isBound(node, next, source) {
-  if (node.type === "definition") return next.position.start.line <= node.position.end.line + 1;
-  return [node, next].some(({ type, position }) => type === "code" && !/[`~]/.test(source[position.start.offset]));
 }
 
 /** How many of the nodes of a text that goes on are finished. */
@@ -38,48 +27,40 @@ function finishedOf(nodes, undecided, source) {
   return last;
 }
 
-/** A part of a block: what it was made of, and what it may refer to. */
-const part = (node, text) => ({ node, text, labels: node.type === "definition" ? null : labelsOf(text) });
-
-const plainNode = (text) => ({ type: "plain", value: text.trim() });
-/** A paragraph too long for anybody to have written is shown as its source. */
-const readable = (node, text) => (isText(node) && text.length > LONGEST ? plainNode(text) : node);
-
-/** One block of its parts: a list's items, or a table's rows (every part repeats the header). */
-function join(parts) {
-  const nodes = parts.map((each) => each.node);
-  if (nodes.length === 1) return nodes[0];
-  const children = nodes.flatMap((node, i) => (i && node.type === "table" ? node.children.slice(1) : node.children));
-  return { ...nodes[0], children, ...(nodes[0].type === "list" && { spread: nodes.some((node) => node.spread) }) };
+/** A part of a block: what it was made of, behind which seam, and what it may refer to. */
+function part(node, text, seam, isLeaf = false) {
+  return { node, text, seam, labels: isLeaf || node.type === "definition" || node.type === "plain" ? null : labelsOf(text) };
 }
 
+/** A block of its parts. */
+const join = (parts) => parts.slice(1).reduce((before, { node, seam }) => graft(before, node, seam), parts[0].node);
+
 /** A block, and the labels of the footnotes that it refers to. */
-function block(parts) {
-  const node = join(parts);
-  return { parts, node, labels: referredIn([node]) };
+const block = (parts, node = join(parts)) => ({ parts, node, labels: referredIn([node]) });
+
+const definitions = new WeakMap(); // of what is finished, so that it is looked through once
+
+function definitionsOf(node) {
+  if (node.type === "definition") return [node];
+  if (!node.children) return [];
+  const found = definitions.get(node) ?? definitionsIn(node.children);
+  definitions.set(node, found);
+  return node.type === "footnoteDefinition" ? [node, ...found] : found;
 }
 
 /** Every definition of a link or a footnote in `nodes`. */
-export function definitionsIn(nodes) {
-  const found = [];
-  for (const todo = [...nodes].reverse(); todo.length; ) {
-    const node = todo.pop();
-    if (node.type === "definition" || node.type === "footnoteDefinition") found.push(node);
-    if (node.children) todo.push(...[...node.children].reverse());
-  }
-  return found;
-}
+export const definitionsIn = (nodes) => nodes.flatMap(definitionsOf);
 
 export class Blocks {
   done = []; // { parts, node, labels } of finished blocks; one is replaced only where a definition it waited for has come
-  begun = []; // the finished parts of the block that is being written
-  head = ""; // a table's first two lines, while one is being written
   tail = ""; // the source that is not finished
   links = new Map(); // label -> definition
   notes = new Map(); // label -> footnote
   cost = 0; // how long it took to parse what `open` returned, in milliseconds
+  #begun = []; // the finished parts of the block that is being written
+  #joined = null; // and the node that they make
+  #seam = NO_SEAM; // what its rest begins with
   #cleaner = new Cleaner();
-  #overlong = new Overlong();
   #next = 0; // how long the tail has to be before it is worth looking at again
   #opened = null; // what `open` last returned, and for what
 
@@ -96,48 +77,66 @@ export class Blocks {
   finish() {
     this.#take(this.#cleaner.end());
     this.tail = bounded(this.tail);
-    if (this.#overlong.begins(this.tail) && this.#passOver(this.tail.length)) this.#keep("", [part(plainNode(this.tail), "")]);
-    if (this.tail || this.begun.length) this.#settle(this.tail.length, true);
+    if (this.tail || this.#joined) this.#settle(this.tail.length, true);
   }
 
   /** The nodes of the block that is being written, its half-open markup closed for the eye. */
   open() {
-    const { tail, begun } = this;
-    if (this.#opened?.tail === tail && this.#opened.begun === begun) return this.#opened.nodes;
+    const joined = this.#joined;
+    if (this.#opened?.tail === this.tail && this.#opened.joined === joined) return this.#opened.nodes;
     const began = performance.now();
     const nodes = this.#openNodes();
-    this.#opened = { tail, begun, nodes };
+    this.#opened = { tail: this.tail, joined, nodes };
     this.cost = performance.now() - began;
     return nodes;
   }
 
   #openNodes() {
-    const fence = openFence(this.tail);
+    const fence = this.#joined ? null : openFence(this.tail);
     if (fence) return [fence];
-    if (!this.begun.length && this.#overlong.begins(this.tail)) return [plainNode(this.tail)];
-    const nodes = parse(this.head + remend(bounded(this.tail), { linkMode: "text-only", katex: false }), this.#defined, true);
-    if (!this.begun.length) return nodes;
-    return [join([...this.begun, ...nodes.slice(0, 1).map((node) => ({ node }))]), ...nodes.slice(1)];
+    const lines = (this.#seam.head + bounded(this.tail)).split("\n");
+    const written = shortened(lines).join("\n");
+    const source = /^(?:code|html)$/.test(this.#seam.leaf) ? written : remend(written, { linkMode: "text-only", katex: false });
+    return this.#grafted(readable(parse(source, this.#defined, true), lines, source, this.#seam));
+  }
+
+  /** The nodes that follow what is begun, the first of them as part of it. */
+  #grafted([first, ...rest]) {
+    if (!first) return this.#joined ? [this.#joined] : [];
+    return this.#joined ? [graft(this.#joined, first, this.#seam), ...rest] : [first, ...rest];
+  }
+
+  /** Read lines that stand behind `seam`; `source` is what of them was parsed. */
+  #read(lines, seam, growing = false) {
+    const source = shortened(lines).join("\n");
+    const { nodes, undecided } = read(source, this.#defined, growing);
+    return { nodes: readable(nodes, lines, source, seam), undecided, source };
+  }
+
+  /** The one node of a text that stands behind `seam`, or null if it has more. */
+  #alone(text, seam, growing) {
+    const { nodes } = this.#read((seam.head + text).split("\n"), seam, growing);
+    return nodes.length === 1 ? nodes[0] : null;
   }
 
   #take(text) {
     this.tail += text;
-    if (!text.includes("\n") || this.tail.length < this.#next || openFence(this.tail)) return; // only whole lines tell where a block ends
+    if (!text.includes("\n") || this.tail.length < this.#next || (!this.#joined && openFence(this.tail))) return; // only whole lines tell where a block ends
     while (this.#passFence());
     this.#bound();
     const before = this.tail.length;
     const end = this.tail.lastIndexOf("\n") + 1;
-    if (!end || (!this.begun.length && this.#overlong.begins(this.tail) && this.#passOver(end))) return;
-    this.#settle(this.tail.lastIndexOf("\n") + 1, false);
+    if (!end) return;
+    this.#settle(end, false);
     this.#next = this.tail.length === before ? before * SLACK : 0;
   }
 
   /** A code fence that has ended is finished without reading all of its lines. */
   #passFence() {
-    const fence = this.begun.length ? null : readFence(this.tail.slice(0, this.tail.lastIndexOf("\n") + 1));
+    const fence = this.#joined ? null : readFence(this.tail.slice(0, this.tail.lastIndexOf("\n") + 1));
     if (!fence?.end) return false;
     const [node] = parse(`${fence.head}${fence.marks}`);
-    this.#keep(this.tail.slice(fence.end), [part({ ...node, value: fence.value }, "")]);
+    this.#keep(this.tail.slice(fence.end), [part({ ...node, value: fence.value }, "", NO_SEAM)]);
     return true;
   }
 
@@ -145,81 +144,87 @@ export class Blocks {
   #bound() {
     const end = this.tail.lastIndexOf("\n") + 1;
     this.tail = bounded(this.tail.slice(0, end)) + this.tail.slice(end);
-    if (!this.begun.length) this.tail = this.tail.replace(/^(?:[ \t]*\n)+/, "");
-  }
-
-  /** Look for the end of a paragraph that is too long; whether all of the first `end` characters belong to it. */
-  #passOver(end) {
-    const over = this.#overlong.endOf(this.tail, end);
-    if (over < 0) return true;
-    const text = this.tail.slice(0, over);
-    this.#keep(this.tail.slice(over), [part(plainNode(text), "")]);
-    return !this.tail;
+    if (!this.#joined) this.tail = this.tail.replace(/^(?:[ \t]*\n)+/, "");
   }
 
   /** Finish what of the first `end` characters of the tail cannot change any more; all of them if `whole`. */
   #settle(end, whole) {
-    const source = this.head + this.tail.slice(0, end);
-    const { nodes, undecided } = read(source, this.#defined, !whole);
+    const lines = (this.#seam.head + this.tail.slice(0, end)).split("\n");
+    const { nodes, undecided, source } = this.#read(lines, this.#seam, !whole);
     const last = whole ? nodes.length : finishedOf(nodes, undecided, source);
     if (last < 0) return;
     // A heading underlined right after a definition is said to start where that does.
-    const begins = (i) => (i < nodes.length ? Math.max(lineStart(nodes[i]), i ? nodes[i - 1].position.end.offset : 0) : source.length);
-    const texts = nodes.map((_, i) => source.slice(i ? begins(i) : 0, begins(i + 1)));
+    const begins = (i) => (i < nodes.length ? Math.max(nodes[i].position.start.line, i ? lastLine(nodes[i - 1]) + 1 : 1) : lines.length + 1);
+    const text = (from, to = Infinity) => lines.slice(from - 1, to - 1).join("\n");
     const after = this.tail.slice(end);
+    if (last && !whole && !isAlike(this.#read(lines.slice(begins(last) - 1), NO_SEAM, true).nodes, nodes.slice(last))) return;
+    const seam = last ? NO_SEAM : this.#seam;
     if (last) {
-      const rest = source.slice(begins(last));
-      this.#keep(rest + after, nodes.slice(0, last).map((node, i) => part(readable(node, texts[i]), texts[i])));
+      const parts = nodes.slice(0, last).map((node, i) => part(node, text(i ? begins(i) : 1, begins(i + 1)), i ? NO_SEAM : this.#seam));
+      this.#keep(text(begins(last)) + after, parts);
     }
-    if (last === nodes.length - 1 && undecided === Infinity) this.#begin(nodes[last], source, last ? begins(last) : 0, after);
+    if (last === nodes.length - 1 && undecided === Infinity) this.#cut(nodes[last], lines, source, seam, last ? begins(last) : 1, after);
   }
 
-  /** Finish the items of a list but the last, and the rows of a table, of which `node` is the block that goes on. */
-  #begin(node, source, from, after) {
-    if (node.children?.length < 2 || (node.type !== "table" && node.type !== "list")) return;
-    let [to, finished] = [Math.min(node.position.end.offset + 1, source.length), node]; // a blank line after a table is not its own
-    if (node.type === "table") this.head ||= source.slice(from, lineStart(node.children[1]));
-    else [to, finished] = [lineStart(node.children.at(-1)), { ...node, children: node.children.slice(0, -1) }];
-    const fresh = part(finished, source.slice(from, to));
-    this.begun = [...this.begun, fresh];
-    this.tail = source.slice(to) + after;
-    this.#define([fresh]);
+  /** Finish what can be of `node`, the last, which begins in line `from` and goes on. */
+  #cut(node, lines, source, seam, from, after) {
+    const cut = cutOf(node, lines, source, seam);
+    if (!cut) return;
+    const rest = lines.slice(cut.line - 1).join("\n");
+    const fresh = part(cut.node, lines.slice(from - 1, cut.line - 1).join("\n"), seam, cut.isLeaf);
+    const alone = this.#alone(rest, cut.seam, true);
+    if (!alone || !isAlike(graft(cut.node, alone, cut.seam), node)) return; // what comes before matters to it
+    if (fresh.labels && !isAlike(this.#again(fresh), cut.node)) return;
+    this.#begin(fresh, cut.seam);
+    this.tail = rest + after;
+  }
+
+  /** Add a finished part of the block that goes on, behind `seam`. */
+  #begin(fresh, seam) {
+    this.#begun = [...this.#begun, fresh];
+    this.#joined = this.#joined ? graft(this.#joined, fresh.node, fresh.seam) : fresh.node;
+    this.#seam = seam;
+    this.#define(definitionsIn([fresh.node]).filter(({ type }) => type === "definition")); // a footnote may go on
   }
 
   /** Add finished blocks; `tail` is left. */
   #keep(tail, parts) {
-    this.done = this.done.concat(parts.map((each, i) => block(i ? [each] : [...this.begun, each])));
-    this.begun = [];
-    this.head = "";
+    const [first, ...rest] = parts.map((each) => block([each]));
+    this.done = [...this.done, this.#joined ? block([...this.#begun, parts[0]], graft(this.#joined, parts[0].node, parts[0].seam)) : first, ...rest];
+    [this.#begun, this.#joined, this.#seam] = [[], null, NO_SEAM];
     this.tail = tail;
-    this.#overlong = new Overlong();
-    this.#define(parts);
+    this.#define(definitionsIn(this.done.slice(-parts.length).map(({ node }) => node)));
   }
 
-  /** Remember what `parts` define, and read again what was finished and names it. */
-  #define(parts) {
-    const before = this.links.size + this.notes.size;
+  /** Remember these definitions, and read again what was finished and names one that is new. */
+  #define(found) {
     const come = new Set();
-    for (const node of definitionsIn(parts.map((each) => each.node))) {
-      const [known, mark] = node.type === "definition" ? [this.links, ""] : [this.notes, "^"];
+    const [links, notes] = [new Map(this.links), new Map(this.notes)];
+    for (const node of found) {
+      const [known, mark] = node.type === "definition" ? [links, ""] : [notes, "^"];
       const label = normalizeIdentifier(node.identifier);
       if (known.has(label)) continue;
       known.set(label, node);
       come.add(mark + label);
     }
-    if (this.links.size + this.notes.size === before) return;
-    [this.links, this.notes] = [new Map(this.links), new Map(this.notes)];
+    if (!come.size) return;
+    Object.assign(this, { links, notes });
     const again = (each) => (each.labels && [...each.labels].some((label) => come.has(label)) ? this.#reread(each) : each);
     this.done = this.done.map((one) => {
       const parts = one.parts.map(again);
       return parts.every((each, i) => each === one.parts[i]) ? one : block(parts);
     });
-    this.begun = this.begun.map(again);
+    const begun = this.#begun.map(again);
+    if (begun.some((each, i) => each !== this.#begun[i])) [this.#begun, this.#joined] = [begun, join(begun)];
+  }
+
+  #again({ text, seam, node }) {
+    const [again] = this.#read(text.split("\n"), seam).nodes;
+    return asSpread(again, node);
   }
 
   #reread(each) {
-    const [node] = parse(each.text, this.#defined);
-    return { ...each, node: node.type === "list" ? { ...node, spread: each.node.spread } : node };
+    return { ...each, node: this.#again(each) };
   }
 }
 

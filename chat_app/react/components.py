@@ -48,6 +48,7 @@ FILES = (
     "references.js",
     "returned.js",
     "reveal.js",
+    "seams.js",
     "seek.js",
     "smooth.jsx",
     "spans.jsx",

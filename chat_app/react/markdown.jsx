@@ -167,18 +167,16 @@ function block(node, place) {
   return BLOCK[node.type]?.(node, place) ?? null; // a definition shows nothing
 }
 
-function blocks(nodes, place, loose = true) {
-  const all = withDetails(nodes);
-  return all.map((node, i) => {
-    const here = { ...place, growing: place.growing && i === all.length - 1 };
-    return <Fragment key={i}>{!loose && node.type === "paragraph" ? inline(node.children, here) : block(node, here)}</Fragment>;
-  });
-}
-
-/** One block; the same node renders once. */
-const Block = memo(function Block({ node, depth, growing }) {
-  return block(node, { depth, growing });
+/** One block; the same node renders once. In a list whose items stand close a paragraph is a plain line. */
+const Block = memo(function Block({ node, depth, growing, loose = true }) {
+  const place = { depth, growing };
+  return !loose && node.type === "paragraph" ? inline(node.children, place) : block(node, place);
 });
+
+function blocks(nodes, { depth, growing }, loose = true) {
+  const all = withDetails(nodes);
+  return all.map((node, i) => <Block key={i} node={node} depth={depth} growing={growing && i === all.length - 1} loose={loose} />);
+}
 
 function Notes({ name, notes, order }) {
   const say = useWords();

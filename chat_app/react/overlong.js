@@ -4,35 +4,57 @@
 import { parse } from "./grammar.js";
 
 export const LONGEST = 10_000; // characters
+const MOST_LINES = 1000;
 const ENOUGH = 200; // characters of a line: the begin tells whether it belongs to a paragraph
 
-export const isText = ({ type }) => type === "paragraph" || type === "heading";
+const isText = ({ type }) => type === "paragraph" || type === "heading";
 
-const begins = (lines) => lines.map((line) => line.slice(0, ENOUGH)).join("\n");
+const CONTAINERS = new Set(["blockquote", "list", "listItem", "footnoteDefinition"]);
+export const isContainer = ({ type }) => CONTAINERS.has(type);
 
-/** Watches one block that is growing. */
-export class Overlong {
-  #begins = null; // whether it is one, as soon as that is known
-  #known = 0; // up to where it is known to be
+/** The block without blocks in it that has a line of the text. */
+function leafAt(nodes, line) {
+  const found = nodes.find(({ position: { start, end } }) => start.line <= line && line <= end.line);
+  return found && isContainer(found) ? leafAt(found.children, line) : found;
+}
 
-  /** Whether `text`, which begins with a block, begins with a paragraph that is too long. */
-  begins(text) {
-    if (text.length <= LONGEST || this.#begins !== null) return Boolean(this.#begins);
-    const lines = text.slice(0, LONGEST).split("\n");
-    const nodes = parse(begins(lines), undefined, true);
-    this.#begins = nodes.length === 1 && isText(nodes[0]) && nodes[0].position.end.line === lines.length;
-    this.#known = LONGEST - lines.at(-1).length;
-    return this.#begins;
+/** The lines to parse in place of `lines`: of one that is too long and belongs to a paragraph only the begin. */
+export function shortened(lines) {
+  if (lines.every(({ length }) => length <= LONGEST)) return lines;
+  const outline = parse(lines.map((line) => line.slice(0, ENOUGH)).join("\n"));
+  const isLong = (line, i) => line.length > LONGEST && isText(leafAt(outline, i + 1) ?? { type: "" });
+  return lines.map((line, i) => (isLong(line, i) ? line.slice(0, ENOUGH) : line));
+}
+
+/** Shows the paragraphs of one block that are too long, or go on with one that is (`seam`), as they are written. */
+class Writer {
+  constructor(lines, source, { stubs, leaf }) {
+    Object.assign(this, { lines, source, stubs, leaf });
   }
 
-  /** Where it ends within the first `end` characters of `text`, or -1 if it goes on. */
-  endOf(text, end) {
-    const fresh = text.slice(this.#known, end).split("\n");
-    const [first] = parse(`x\n${begins(fresh)}`);
-    const lines = first.position.end.line - 1;
-    const over = this.#known + fresh.slice(0, lines).join("\n").length + 1;
-    if (over < end) return over;
-    this.#known = text.lastIndexOf("\n", end - 2) + 1; // its last line may yet be underlined
-    return -1;
+  block(node, level, isOld, isQuoted) {
+    if (isText(node)) return this.text(node, isOld && this.leaf === "text" && level === this.stubs.length, isQuoted);
+    if (!isContainer(node)) return node;
+    const first = this.stubs[level] ? 1 : 0;
+    const within = isQuoted || node.type === "blockquote";
+    const children = node.children.map((child, i) => this.block(child, level + 1, isOld && i === first, within));
+    return children.every((child, i) => child === node.children[i]) ? node : { ...node, children };
   }
+
+  text(node, goesOn, isQuoted) {
+    const { start, end } = node.position;
+    const from = this.source.lastIndexOf("\n", start.offset - 1) + 1;
+    const lines = this.lines.slice(start.line - 1, end.line);
+    if (!goesOn && lines.length <= MOST_LINES && lines.join("\n").length <= LONGEST) return node;
+    const written = lines.map((line) => (isQuoted ? line.replace(/^[ \t]*(?:> ?)+/, "") : line));
+    written[0] = lines[0].slice(start.offset - from);
+    return { type: "plain", value: written.slice(goesOn ? 1 : 0).join("\n"), position: node.position, isOpen: node.type === "paragraph" };
+  }
+}
+
+/** Blocks read from `lines`, of which `source` was parsed, with what is too long in them as it is written. */
+export function readable(nodes, lines, source, seam) {
+  if (seam.leaf !== "text" && lines.length <= MOST_LINES && lines.reduce((sum, { length }) => sum + length, 0) <= LONGEST) return nodes;
+  const writer = new Writer(lines, source, seam);
+  return nodes.map((node, i) => writer.block(node, 0, i === 0, false));
 }

@@ -55,7 +55,8 @@ def test_pieces_of_any_size_become_the_same_page(scripts: Scripts) -> None:
 
 
 def test_the_specifications_examples_become_the_same_page_in_pieces(scripts: Scripts) -> None:
-    script = f"const TEXTS = page.examples;\n{LIVE}"
+    texts = "const TEXTS = [...new Set([...page.examples, ...page.github.map(({ markdown }) => markdown)])];"
+    script = f"{texts}\n{LIVE}"
     assert scripts.run(script, SIZES=[1], SEEDS=[7]) == []
 
 
@@ -82,6 +83,67 @@ const TEXTS = Array.from({ length: 150 }, some);
 
 def test_jumbled_markdown_becomes_the_same_page_in_pieces(scripts: Scripts) -> None:
     assert scripts.run(JUMBLED + LIVE, BITS=BITS, SIZES=[1], SEEDS=[5]) == []
+
+
+NESTED = r"""
+const below = (n) => (state = (state * 48271) % 2147483647) % n;
+const inside = (first, rest) => (text) => first + text.replaceAll("\n", "\n" + rest);
+const AROUND = [["> ", "> "], [">", ">"], ["- ", "  "], ["1. ", "   "], ["-   ", "    "], ["- [x] ", "  "], ["-\n  ", "  "], ["> - ", ">   "], ["[^1]: ", "    "]];
+const bit = () => BITS[below(BITS.length)] + "\n".repeat(1 + below(2));
+function some(depth) {
+  const text = Array.from({ length: 1 + below(4) }, () => (depth && below(2) ? some(depth - 1) : bit())).join("");
+  return below(3) ? inside(...AROUND[below(AROUND.length)])(text.trimEnd()) + "\n".repeat(1 + below(2)) : text;
+}
+let state = 815;
+const TEXTS = Array.from({ length: 120 }, () => some(3).slice(0, 300));
+"""
+
+
+def test_nested_markdown_becomes_the_same_page_in_pieces(scripts: Scripts) -> None:
+    assert scripts.run(NESTED + LIVE, BITS=BITS, SIZES=[], SEEDS=[3, 8]) == []
+
+
+GROWING = {
+    "quote": "> a line of *words*\n>\n" * 400,
+    "lines of a quote": "> a\n" * 5000,
+    "quote in a quote": "> > a line of words\n> >\n" * 400,
+    "alert": "> [!NOTE]\n" + "> a line with `code`\n>\n" * 400,
+    "list": "- an item with **bold**\n" * 400,
+    "list in a list": "- top\n" + "  - an item with **bold**\n" * 400,
+    "item": "1. x\n\n" + "   a paragraph of words\n\n" * 400,
+    "task": "- [ ] x\n\n" + "  a paragraph of words\n\n" * 400,
+    "item in a quote": "> - x\n>\n" + ">   a paragraph of words\n>\n" * 400,
+    "table": "| a | b |\n|---|---|\n" + "| 1 | *2* |\n" * 400,
+    "table in a quote": "> | a | b |\n> |---|---|\n" + "> | 1 | *2* |\n" * 400,
+    "table in an item": "- x\n\n  | a | b |\n  |---|---|\n" + "  | 1 | *2* |\n" * 400,
+    "code in an item": "- x\n\n  ```js\n" + "  let a = 1; // code\n\n" * 400,
+    "code in a quote": "> ```js\n" + "> let a = 1; // code\n" * 400,
+    "indented code": "    let a = 1; // code\n" * 400,
+    "html": "<div>\n" + "a line of html\n" * 400,
+    "comment": "<!--\n" + "a line of html\n\n" * 400,
+    "paragraph in an item": "- x\n\n" + "  a line of a log\n" * 3000,
+    "definitions": "".join(f"[l{n}]: https://example.org/{n}\n" for n in range(400)),
+    "footnote": "[^a]: note\n\n" + "    a paragraph of words\n\n" * 400,
+}
+
+
+def test_what_is_read_again_does_not_grow_with_the_block(scripts: Scripts) -> None:
+    script = """
+const long = [];
+for (const [name, text] of Object.entries(TEXTS)) {
+  const blocks = new page.Blocks();
+  let most = 0;
+  for (const part of page.pieces(text, 100)) {
+    blocks.feed(part);
+    most = Math.max(most, blocks.tail.length);
+  }
+  if (most > (/lines|paragraph/.test(name) ? 15_000 : 1500)) long.push([name, most, text.length]);
+  blocks.finish();
+  if (page.draw(blocks) !== page.whole(text)) long.push([name, "differs"]);
+}
+print(long);
+"""
+    assert scripts.run(script, TEXTS=GROWING) == []
 
 
 def test_a_finished_block_is_replaced_only_by_a_definition_that_it_waits_for(scripts: Scripts) -> None:

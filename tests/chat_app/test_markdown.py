@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.tools.markdown import Scripts
@@ -29,6 +31,27 @@ print([page.examples.length, differ]);
     count, differ = scripts.run(script)
     assert count > 600
     assert [text for text in differ if not text.startswith(tuple(BY_DESIGN))] == []
+
+
+LINKED = "a bare address is a link, in the sections before it is introduced, too"
+PROTOCOL = "the address is a link to mailto:, and a protocol in front of it is text"
+GITHUB_DIFFERS = {491: "one tilde does not strike", 611: LINKED, 617: LINKED, 620: LINKED, 621: LINKED}
+GITHUB_DIFFERS |= dict.fromkeys((633, 634, 635), PROTOCOL)
+
+
+def test_the_examples_of_githubs_specification_are_drawn_as_it_says(scripts: Scripts) -> None:
+    """Where they differ for a reason given here the page does what the reference does, which escapes raw HTML."""
+    script = """
+const drawn = page.github.map(({ example, markdown, html }) => [example, markdown, page.plain(page.whole(markdown)), page.plain(html)]);
+const differ = drawn.filter(([, , ours, theirs]) => ours !== theirs);
+print([drawn.length, differ.map(([example, markdown, ours]) => [example, markdown, ours === page.plain(page.reference(markdown))])]);
+"""
+    count, differ = scripts.run(script)
+    assert count > 650
+    assert {example for example, _, _ in differ} >= set(GITHUB_DIFFERS)
+    for example, text, is_reference in differ:
+        assert example in GITHUB_DIFFERS or re.search(r"<[A-Za-z/!?]", text), text
+        assert is_reference or text.startswith(tuple(BY_DESIGN)), text
 
 
 GITHUB = [
@@ -68,6 +91,20 @@ BESIDE_CJK = {
     "https://例え.jp/x と https://example.com/?q=日本&p=1！": "<a https://%E4%BE%8B%E3%81%88.jp/x>https://例え.jp/x</a> と <a https://example.com/?q=%E6%97%A5%E6%9C%AC&p=1>https://example.com/?q=日本&amp;p=1</a>！",
     "联系me@example.com或": "联系<a mailto:me@example.com>me@example.com</a>或",
 }
+
+BESIDE_OTHERS = {
+    "انظر https://example.org/a؟ ثم https://example.org/b، و": "انظر <a https://example.org/a>https://example.org/a</a>؟ ثم <a https://example.org/b>https://example.org/b</a>، و",
+    "देखें https://example.org/a। फिर": "देखें <a https://example.org/a>https://example.org/a</a>। फिर",
+    "voir «https://example.org/a» ou": "voir «<a https://example.org/a>https://example.org/a</a>» ou",
+    "ראו https://example.org/א. ו": "ראו <a https://example.org/%D7%90>https://example.org/א</a>. ו",
+    "см. https://ru.wikipedia.org/wiki/Язык, да": "см. <a https://ru.wikipedia.org/wiki/%D0%AF%D0%B7%D1%8B%D0%BA>https://ru.wikipedia.org/wiki/Язык</a>, да",
+}
+
+
+def test_addresses_end_before_the_punctuation_of_other_scripts(scripts: Scripts) -> None:
+    drawn = scripts.run(DRAWN, TEXTS=list(BESIDE_OTHERS))
+    for (text, expected), found in zip(BESIDE_OTHERS.items(), drawn, strict=True):
+        assert found == f"<p>{expected}</p>", text
 
 
 def test_emphasis_and_addresses_work_beside_chinese_japanese_and_korean(scripts: Scripts) -> None:

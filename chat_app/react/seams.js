@@ -1,0 +1,168 @@
+// Where a block that is being written may be cut, however deep: before the last item of a list, the last block of a
+// quote, the last line of code. What comes before is finished; the rest is parsed alone, behind a `head` of lines
+// that make it stand where it stood, and grafted on. So a long block costs no more than its last piece.
+
+import { isContainer } from "./overlong.js";
+
+/**
+ * What the rest of a block begins with: `head`, its lines; `stubs`, for each block around it whether a heading of the
+ * head stands in it; `leaf`, the type of the block without blocks that goes on there, or null.
+ */
+export const NO_SEAM = { head: "", stubs: [], leaf: null };
+
+/** The last line of a block; some end where the next line begins. */
+export const lastLine = ({ position: { end } }) => (end.column === 1 ? end.line - 1 : end.line);
+
+/**
+ * Whether `node` stays with the one after it. A definition's title may follow on the next line and looks like a
+ * paragraph until it is closed; and beside indented code micromark lets some marks begin no list, also after an
+ * empty line.
+ */
+export function isBound(node, next, source) {
+  if (node.type === "definition") return next.type !== "definition" && next.position.start.line <= node.position.end.line + 1;
+  return [node, next].some(({ type, position }) => type === "code" && !/[`~]/.test(source[position.start.offset]));
+}
+
+const FENCE_END = /^[ \t>]*(?:`{3,}|~{3,})[ \t]*$/;
+const BLANK = /^[ \t>]*$/;
+const MARKER = /^(?:[-+*]|\d{1,9}[.)])([ \t]*)/;
+const NOTE_MARKER = /^\[\^[^\\[\]]+\]:[ ]*/;
+
+const isOpener = ({ type }) => type === "listItem" || type === "footnoteDefinition";
+
+class Cut {
+  constructor(lines, source, seam) {
+    Object.assign(this, { lines, source, seam, known: seam.head.split("\n").length - 1 });
+  }
+
+  column({ position: { start } }) {
+    return start.offset - this.source.lastIndexOf("\n", start.offset - 1) - 1;
+  }
+
+  /** A line that opens the list's item, or the footnote, anew, with an empty heading in it; null if it cannot be said. */
+  stub(node) {
+    const line = this.lines[node.position.start.line - 1];
+    const at = this.column(node);
+    const [marker, space] = (node.type === "listItem" ? MARKER : NOTE_MARKER).exec(line.slice(at)) ?? [];
+    if (!marker) return null;
+    if (space === undefined) return `${line.slice(0, at)}${marker}#\n`;
+    if (space.length > 1 && space.includes("\t")) return null;
+    const isPlain = space && space.length < 5 && line.length > at + marker.length;
+    return `${line.slice(0, at)}${isPlain ? marker : `${marker.trimEnd()} `}#\n`;
+  }
+
+  /** The seam behind a cut within `path`, blocks each of which holds the next; `begin` opens the leaf that goes on. */
+  seamWithin(path, begin = { leaf: null, lines: [] }) {
+    let head = "";
+    const starts = [...path.map((node) => isOpener(node) && node.position.start.line), begin.line];
+    const opens = path.map((node, i) => isOpener(node) && !starts.includes(starts[i], i + 1));
+    for (const [i, node] of path.entries()) {
+      const stub = opens[i] ? this.stub(node) : "";
+      if (stub === null) return null;
+      head += stub;
+    }
+    return { head: head + begin.lines.map((line) => `${line}\n`).join(""), stubs: opens, leaf: begin.leaf };
+  }
+
+  /** The cut before the last block of the deepest block that has a finished one; or within a leaf that is alone. */
+  of(node) {
+    const path = [];
+    let [at, isOld, best] = [node, true, 0];
+    while (isContainer(at) && at.children.length) {
+      const count = at.children.length - (isOld && this.seam.stubs[path.length] ? 1 : 0);
+      path.push(at);
+      if (count === 0) return null;
+      const next = at.children.at(-1);
+      if (count > 1 && !isBound(at.children.at(-2), next, this.source)) best = path.length;
+      isOld &&= count === 1;
+      at = next;
+    }
+    if (!best) return isOld ? this.within(at, path, node) : null;
+    const line = path[best - 1].children.at(-1).position.start.line;
+    return this.result(line, without(path.slice(0, best)), this.seamWithin(path.slice(0, best)));
+  }
+
+  result(line, finished, seam, isLeaf = false) {
+    return seam && line > this.known + 1 ? { line, node: finished, seam, isLeaf } : null;
+  }
+
+  /** The last line that is not blank, from `line` up. */
+  lastSaying(line) {
+    while (line > 1 && BLANK.test(this.lines[line - 1])) line -= 1;
+    return line;
+  }
+
+  within(leaf, path, node) {
+    const start = leaf.position.start.line;
+    const end = lastLine(leaf);
+    const seam = (type, ...lines) => this.seamWithin(path, { leaf: type, lines, line: lines.length ? start : 0 });
+    const first = this.lines[start - 1];
+    if (leaf.type === "table" && leaf.children.length > 1) return this.result(end + 1, node, seam("table", first, this.lines[start]));
+    if (this.lastSaying(this.lines.length) > end) return null; // something follows
+    if (leaf.type === "plain" && leaf.isOpen && end === this.lines.length - 1)
+      return this.result(end + 1, node, seam("text", `${first.slice(0, this.column(leaf))}x`), true);
+    const isFenced = leaf.type === "code" && /[`~]/.test(this.source[leaf.position.start.offset]);
+    const line = this.lastSaying(end);
+    if ((leaf.type !== "html" && leaf.type !== "code") || (isFenced && FENCE_END.test(this.lines[line - 1]))) return null;
+    const count = line - start - (isFenced ? 1 : 0);
+    if (count < 1) return null;
+    const value = leaf.value.split("\n").slice(0, count).join("\n");
+    const opens = isFenced || leaf.type === "html" ? [first] : [];
+    return this.result(line, replaced(path, { ...leaf, value }), seam(leaf.type, ...opens), true);
+  }
+}
+
+/** The first of `path`, blocks each of which holds the next as its last, without the last child of the last. */
+function without(path) {
+  const [node, ...inner] = path;
+  const before = node.children.slice(0, -1);
+  return { ...node, children: inner.length ? [...before, without(inner)] : before };
+}
+
+/** The first of `path` with `leaf` in place of what the last of them holds last. */
+function replaced(path, leaf) {
+  if (!path.length) return leaf;
+  const [node, ...inner] = path;
+  return { ...node, children: [...node.children.slice(0, -1), replaced(inner, leaf)] };
+}
+
+/**
+ * Where to cut `node`, the last of `lines`, of which `source` was parsed: its `line`, the finished `node`, the `seam`
+ * that the rest begins with, and whether it is within a leaf (`isLeaf`). Null if there is no such place.
+ */
+export const cutOf = (node, lines, source, seam) => new Cut(lines, source, seam).of(node);
+
+const LEAVES = {
+  table: (before, after) => ({ ...before, children: [...before.children, ...after.children.slice(1)] }),
+  code: (before, after) => ({ ...before, value: `${before.value}\n${after.value}` }),
+  html: (before, after) => ({ ...before, value: before.value + after.value.slice(after.value.indexOf("\n")) }),
+  text: (before, after) => ({ ...before, value: after.value ? `${before.value}\n${after.value}` : before.value }),
+};
+
+/** A block of what is finished of it and its rest, which was parsed behind the head of `seam`. */
+export function graft(before, after, seam, level = 0) {
+  if (level === seam.stubs.length) return LEAVES[seam.leaf](before, after);
+  const fresh = seam.stubs[level] ? after.children.slice(1) : after.children;
+  const goesOn = (level + 1 < seam.stubs.length || seam.leaf) && before.children.at(-1)?.type === fresh[0]?.type;
+  const children = goesOn
+    ? [...before.children.slice(0, -1), graft(before.children.at(-1), fresh[0], seam, level + 1), ...fresh.slice(1)]
+    : [...before.children, ...fresh];
+  return { ...before, children, ...("spread" in before && { spread: before.spread || after.spread }) };
+}
+
+/** `node` as spread as `old`, which was read together with what follows it. */
+export function asSpread(node, old) {
+  if (!node || node.type !== old?.type || !isContainer(node)) return node;
+  const children = [...node.children.slice(0, -1), ...node.children.slice(-1).map((last) => asSpread(last, old.children[node.children.length - 1]))];
+  return { ...node, children, ...("spread" in old && { spread: old.spread }) };
+}
+
+const OWN = ["type", "value", "depth", "spread", "checked", "lang", "start", "ordered", "identifier", "url", "title"];
+
+/** Whether two blocks, or lists of them, say the same, wherever they stand. */
+export function isAlike(a, b) {
+  if (a === b) return true;
+  if (Array.isArray(a)) return a.length === b?.length && a.every((each, i) => isAlike(each, b[i]));
+  if (!a || !b || OWN.some((key) => a[key] !== b[key])) return false;
+  return isAlike(a.children ?? [], b.children ?? []);
+}
