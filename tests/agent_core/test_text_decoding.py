@@ -70,6 +70,7 @@ def test_named_charset_decides_where_the_bytes_fit_it() -> None:
 @pytest.mark.parametrize(
     "data",
     [
+        "Le café est prêt, à côté du gâteau.\x01\x02 Voilà l'été.".encode("cp1252"),
         b"PK\x03\x04" + zlib.compress(b"words " * 500),
         b"\x7fELF" + bytes(range(256)),
         b"ID3\x03" + bytes(range(255, 0, -1)) * 9,
@@ -78,7 +79,7 @@ def test_named_charset_decides_where_the_bytes_fit_it() -> None:
         codecs.BOM_UTF16_LE + b"\x00\xd8x",  # half a surrogate pair
         os.urandom(4000),
     ],
-    ids=["zip", "elf", "mp3", "nul", "controls", "broken-utf16", "random"],
+    ids=["western-controls", "zip", "elf", "mp3", "nul", "controls", "broken-utf16", "random"],
 )
 def test_decode_text_refuses_what_is_no_text(data: bytes) -> None:
     assert decode_text(data) is None
