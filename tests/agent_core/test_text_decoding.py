@@ -70,7 +70,7 @@ def test_named_charset_decides_where_the_bytes_fit_it() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        "Le café est prêt, à côté du gâteau.\x01\x02 Voilà l'été.".encode("cp1252"),
+        ("Le café est prêt, à côté du gâteau. " * 40 + "\x01 Voilà l'été.").encode("cp1252"),
         b"PK\x03\x04" + zlib.compress(b"words " * 500),
         b"\x7fELF" + bytes(range(256)),
         b"ID3\x03" + bytes(range(255, 0, -1)) * 9,
