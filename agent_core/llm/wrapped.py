@@ -134,6 +134,9 @@ class Wrapped:
                 self._usage = usage
             for event in self._reader.read(chunk.model_dump(exclude={"usage"})):
                 yield event
+        # Of an answer that was cut off the wrapper hands on no usage, though it keeps what came.
+        kept = [chunk.usage for chunk in getattr(self._answer, "chunks", ()) if getattr(chunk, "usage", None)]
+        self._usage = self._usage or next(reversed(kept), None)
         for event in self._reader.end():
             yield event
 
