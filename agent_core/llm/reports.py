@@ -59,9 +59,11 @@ def reported(value: Mapping[str, Any]) -> ReportedError | None:
 
     Understands OpenAI's and Google's {"error": {"message", "code", "type", "status"}}, Anthropic's
     {"type": "error", "error": {…}}, Ollama's {"error": "words"}, FastAPI's {"detail": "words"}, the bare
-    {"code": 401, "message": "words"} of gateways and MiniMax's {"base_resp": {"status_code", "status_msg"}}.
+    {"code": 401, "message": "words"} of gateways, Groq's {"x_groq": {"error"}} and MiniMax's {"base_resp": {"status_code", "status_msg"}}.
     """
-    error: Any = value.get("error") or _bare(value)
+    beside: Any = value.get("x_groq")  # Groq's chunks report it there
+    groq = cast("Mapping[str, Any]", beside).get("error") if isinstance(beside, Mapping) else None
+    error: Any = value.get("error") or groq or _bare(value)
     if not error:
         return None
     fields: Mapping[str, Any] = cast("Mapping[str, Any]", error) if isinstance(error, Mapping) else {}

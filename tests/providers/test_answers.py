@@ -123,6 +123,7 @@ REPORTS: dict[str, tuple[Json, str, bool]] = {
         "provider_5xx",
         True,
     ),
+    "Groq's": ({"x_groq": {"id": "r", "error": "Over capacity"}, "choices": []}, "provider_5xx", True),
     "words": ({"error": "model 'x' not found"}, "provider_5xx", True),
     "OAuth's": ({"error": "invalid_token", "error_description": "The key is over"}, "auth", False),
     "FastAPI's": ({"detail": "Not Found", "status": 404}, "invalid_request", False),
