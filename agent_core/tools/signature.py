@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
+import docstring_parser
 from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, create_model
 from pydantic.errors import PydanticUserError
 
@@ -18,8 +19,6 @@ from agent_core.errors import ValidationError
 from agent_core.tools.context import ToolContext
 
 Function = Callable[..., Any]
-_SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Notes?)\s*:\s*$")
-_ITEM = re.compile(r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
 _UNRESOLVED = (NameError, TypeError, SyntaxError, AttributeError)
 
 
@@ -107,25 +106,22 @@ def argument_names(model: type[BaseModel]) -> frozenset[str]:
 
 
 def describe(function: Function) -> tuple[str, dict[str, str]]:
-    """Return the docstring's text before its first section, and its `Args:` by name (Google style)."""
-    text: list[str] = []
-    arguments: dict[str, str] = {}
-    section, item, indent = "", "", -1
-    for line in (inspect.getdoc(unwrap(function)) or "").splitlines():
-        if match := _SECTION.match(line):
-            section, item, indent = match[1], "", -1
-        elif not section:
-            text.append(line)
-        elif section in ("Args", "Arguments", "Parameters") and line.strip():
-            depth = len(line) - len(line.lstrip())
-            indent = depth if indent < 0 else indent
-            match = _ITEM.match(line.strip()) if depth <= indent else None
-            if match:
-                item = match[1]
-                arguments[item] = match[2]
-            elif item:
-                arguments[item] = f"{arguments[item]} {line.strip()}".strip()
-    return "\n".join(text).strip(), arguments
+    """Return a docstring's text before its sections, and what it says of each parameter by name.
+
+    Google's, NumPy's, Sphinx's and Epydoc's forms are read; any other docstring is a text.
+    """
+    text = inspect.getdoc(unwrap(function)) or ""
+    try:
+        parsed = docstring_parser.parse(text)
+    except Exception:  # it fails at some malformed sections, and with more than its ParseError
+        return text, {}
+    described: dict[str, str] = {}
+    for parameter in parsed.params:
+        words = " ".join((parameter.description or "").split())
+        if words:
+            names = parameter.arg_name.split(",")  # NumPy's "x, y : int"
+            described |= {name.strip().lstrip("*"): words for name in names}
+    return (parsed.description or "").strip(), described
 
 
 def unwrap(function: Function) -> Function:

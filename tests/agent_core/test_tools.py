@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from agent_core.errors import ValidationError
@@ -20,6 +22,7 @@ from agent_core.tools import (
     create_async_tool,
     normalise_tools,
 )
+from agent_core.tools.signature import describe
 from tests.agent_core.weather import Place, get_weather, run
 
 if TYPE_CHECKING:
@@ -51,6 +54,93 @@ def test_the_schema_comes_from_the_signature_and_the_docstring():
         "type": "string",
         "default": "",
     }
+
+
+GOOGLE = """Find flights.
+
+Only direct ones.
+
+Args:
+    start: the airport,
+        as three letters.
+    days (int, optional): how many.
+    **more: filters.
+
+Returns:
+    flights.
+"""
+NUMPY = """Find flights.
+
+Only direct ones.
+
+Parameters
+----------
+start : str
+    the airport,
+    as three letters.
+days : int, optional
+    how many.
+**more
+    filters.
+
+Returns
+-------
+list
+    flights.
+"""
+SPHINX = """Find flights.
+
+Only direct ones.
+
+:param start: the airport,
+    as three letters.
+:param int days: how many.
+:param more: filters.
+:type start: str
+:returns: flights.
+"""
+
+
+@pytest.mark.parametrize("docstring", [GOOGLE, NUMPY, SPHINX])
+def test_descriptions_are_read_from_each_form_of_docstring(docstring: str) -> None:
+    def find(start: str, days: int = 1, **more: str) -> list[str]:
+        return []
+
+    find.__doc__ = docstring
+    assert describe(find) == (
+        "Find flights.\n\nOnly direct ones.",
+        {"start": "the airport, as three letters.", "days": "how many.", "more": "filters."},
+    )
+    properties = action_tool(find).schema()["function"]["parameters"]["properties"]
+    assert properties["start"]["description"] == "the airport, as three letters."
+    assert properties["days"]["description"] == "how many."
+
+
+PIECES = [
+    "Args:",
+    "Parameters",
+    "-----",
+    "\n",
+    "\n    ",
+    ":param x:",
+    ":Yields",
+    "x : int",
+    "@param",
+    "Note:",
+    "::",
+    "*a",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20).map("".join) | st.text())
+@example(":Yields\n-------- text")
+def test_any_docstring_is_read(docstring: str) -> None:
+    def find() -> None: ...
+
+    find.__doc__ = docstring
+    text, described = describe(find)
+    assert isinstance(text, str)
+    assert all(name and words for name, words in described.items())
 
 
 def test_each_schema_is_its_own():
