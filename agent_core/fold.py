@@ -70,6 +70,15 @@ def merge(chunks: Sequence[Chunk]) -> list[Chunk]:
     return merged
 
 
+def kept(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Return the chunks of one step without those that a `reset-step` among them takes back."""
+    resets = [place for place, chunk in enumerate(chunks) if chunk.get("type") == "reset-step"]
+    if not resets:
+        return list(chunks)
+    begun = [chunk for chunk in chunks[: resets[0]] if chunk.get("type") == "start-step"]
+    return [*begun, *chunks[resets[-1] + 1 :]]
+
+
 def closing(parts: Sequence[Part], end: End) -> list[Chunk]:
     """Return the chunks that tell a follower of `parts` that the attempt was cut off.
 

@@ -36,7 +36,8 @@ from agent_core.llm.base import (
     merge_metadata,
 )
 from agent_core.llm.finishes import FAILED, PAUSED
-from agent_core.llm.thinking import Thinking
+from agent_core.llm.thinking import Piece
+from agent_core.llm.unopened import UNOPENED, Thoughts
 from agent_core.messages import Chunk, Part
 from agent_core.signatures import METADATA, signed_by
 
@@ -172,7 +173,7 @@ class _Step:
         self._metadata: dict[str, Any] = {}  # of the open block
         self._blocks = 0
         self._half = ""  # a high surrogate whose other half comes with the next delta
-        self._thinking = Thinking()
+        self._thoughts = Thoughts()
         self._spoken = False  # there is text, or a file
         self._assembly = Assembly()
         self._ids: dict[Call, str] = {}  # of the calls that people have seen begin
@@ -191,7 +192,8 @@ class _Step:
         if isinstance(event, TextDelta):
             return self._text(event)
         if isinstance(event, ReasoningDelta):
-            return self._write("reasoning", event.text) + self._sign("reasoning", event)
+            held = self._tell(self._thoughts.rule_out()) if event.text or event.metadata else []
+            return held + self._write("reasoning", event.text) + self._sign("reasoning", event)
         if isinstance(event, ToolCallDelta):
             pieces = self._assembly.divide(event)
             return self._settle_text() + [chunk for piece in pieces for chunk in self._call(piece)]
@@ -267,21 +269,31 @@ class _Step:
         return chunks
 
     def _text(self, event: TextDelta) -> list[Chunk]:
-        if self._thinking.over:
+        if self._thoughts.over:
             return self._speak("text", event.text) + self._sign("text", event)
-        chunks: list[Chunk] = []
-        for kind, text in self._thinking.feed(event.text):
-            chunks += self._speak(kind, text)
-        return chunks + self._sign("text", event)
+        chunks = self._tell(self._thoughts.feed(event.text))
+        held = self._tell(self._thoughts.rule_out()) if event.metadata else []
+        return chunks + held + self._sign("text", event)
 
     def _settle_text(self) -> list[Chunk]:
-        """Return what was held back of a text that might have begun with a thought."""
-        if self._thinking.over:
-            return []
+        """Return what was held back of a text that might have been a thought."""
+        return [] if self._thoughts.over else self._tell(self._thoughts.end())
+
+    def _tell(self, pieces: Sequence[Piece]) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for kind, text in self._thinking.end():
-            chunks += self._speak(kind, text)
+        for kind, text in pieces:
+            chunks += self._rethink(text) if kind == UNOPENED else self._speak(kind, text)
         return chunks
+
+    def _rethink(self, thought: str) -> list[Chunk]:
+        """Take all text so far back and say it as a thought."""
+        shown = bool(self._whole)
+        self._whole, self._kind, self._pieces, self._spoken = [], "", [], False
+        chunks: list[Chunk] = []
+        if shown:
+            _, *opening = self._start()  # the step has begun, and stays
+            chunks = [{"type": "reset-step"}, *opening]
+        return chunks + self._write("reasoning", thought) + self._close_block()
 
     def _speak(self, kind: str, text: str) -> list[Chunk]:
         self._spoken = self._spoken or (kind == "text" and not _is_blank(text))

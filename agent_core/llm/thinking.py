@@ -7,6 +7,7 @@ the start of an answer is reasoning; tags anywhere else, such as in a code sampl
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _NAMES = (
     *("think", "thinking", "reasoning", "reason", "thought", "thoughts", "reflection", "scratchpad"),
@@ -24,7 +25,8 @@ _TAGS = {
 _LONGEST = max(map(len, _TAGS))
 _BEFORE = re.compile(r"^[\s\u200b\u2060\ufeff]+")
 
-_CLOSING = re.compile("|".join(map(re.escape, _TAGS.values())), re.I)
+CLOSING = re.compile("|".join(map(re.escape, _TAGS.values())), re.I)
+"""Any closing tag."""
 
 Piece = tuple[str, str]
 """A kind, "text" or "reasoning", and a text of it."""
@@ -32,7 +34,19 @@ Piece = tuple[str, str]
 
 def after_thoughts(text: str) -> str:
     """Return what follows the last closing tag; some templates write the opening one into the question."""
-    return _CLOSING.split(text)[-1]
+    return CLOSING.split(text)[-1]
+
+
+def openings_of(closing: str) -> tuple[str, ...]:
+    """Return the tags that a closing one, in lower case, can belong to."""
+    return tuple(opening for opening, other in _TAGS.items() if other == closing)
+
+
+def uncertain(text: str, tags: Collection[str] = _TAGS.values()) -> int:
+    """Return how many of the last characters may begin one of some tags, by default a closing one."""
+    tail = text[-_LONGEST:].lower()
+    sizes = range(min(_LONGEST, len(tail)), 0, -1)
+    return next((size for size in sizes if any(tag.startswith(tail[-size:]) for tag in tags)), 0)
 
 
 class Thinking:
@@ -95,14 +109,9 @@ class Thinking:
             self._held = self._held[closing.end() :]
             self._closing, self._closed = "", True
             return [("reasoning", thought)] if thought else []
-        certain = self._held[: len(self._held) - self._uncertain()].rstrip()
+        certain = self._held[: len(self._held) - uncertain(self._held, (self._closing,))].rstrip()
         if not certain:
             return None
         self._held = self._held[len(certain) :]
         self._thought = True
         return [("reasoning", certain)]
-
-    def _uncertain(self) -> int:
-        """Return how many of the last characters may begin the closing tag."""
-        sizes = range(min(len(self._closing) - 1, len(self._held)), 0, -1)
-        return next((size for size in sizes if self._closing.startswith(self._held[-size:].lower())), 0)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, and_, bindparam, exists
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
-from agent_core.fold import merge, unfold
+from agent_core.fold import kept, merge, unfold
 from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.signatures import readable
 from agent_core.states import StreamStatus
@@ -280,7 +280,7 @@ def _said(session: Session, row: StreamRow) -> list[Chunk]:
         .where(DeltaRow.thread_id == row.thread_id, DeltaRow.seq == row.seq)
         .order_by(col(DeltaRow.cursor))
     )
-    return merge([chunk for chunks in deltas for chunk in readable(load(chunks))])
+    return merge(kept([chunk for chunks in deltas for chunk in readable(load(chunks))]))
 
 
 def _stream_update(session: Session, row: StreamRow, calls: dict[str, ToolCallRow]) -> Update:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import CallContext
 from agent_core.api.http.asked import is_object
-from agent_core.fold import ABOUT_CALLS, unfold
+from agent_core.fold import ABOUT_CALLS, kept, unfold
 from agent_core.messages import TOOL_OUTCOME_STATES, Chunk, Message, Part, Update, is_tool_part
 from agent_core.states import RUNNING
 from agent_core.store import attempts
@@ -174,9 +174,19 @@ class Turn:
                     return
         if self.over:
             return
+        if kind == "reset-step":  # what the step took for text was a thought
+            yield from self._reset_step()
+            return
         yield from self.let_go()
         self._is_open = kind != "finish-step"
         yield chunk
+
+    def _reset_step(self) -> Iterator[Chunk]:
+        held, self._held = kept([*self._held, {"type": "reset-step"}]), []
+        if not self._is_open or held:
+            yield from held
+        else:
+            yield from self._take_back()
 
     def _take_back(self) -> Iterator[Chunk]:
         yield from [{"type": "reset-step"}] if self._resets else self._end(_error(_BEGINS_AGAIN))
