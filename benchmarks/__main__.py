@@ -16,6 +16,7 @@ ALL = (
     "long_threads",
     "resume",
     "page",
+    "page_markdown",
     "thread_list",
     "typing_lag",
     "tabs",

@@ -76,17 +76,23 @@ def metrics(cdp: CDPSession) -> dict[str, float]:
     return {metric["name"]: metric["value"] for metric in cdp.send("Performance.getMetrics")["metrics"]}
 
 
+def send(page: Page, prompt: str) -> None:
+    """Write a prompt and send it; return when the address is the thread's."""
+    composer = page.get_by_test_id("composer")
+    expect(composer).to_be_editable()
+    composer.fill(prompt)
+    composer.press("Enter")
+    page.wait_for_url(re.compile("/chat/thread_"))
+
+
 def stream_once(page: Page, cdp: CDPSession, socket: Socket, url: str) -> None:
     """Send the prompt, wait for the end of the answer, print what it took."""
     page.goto(url)
-    composer = page.get_by_test_id("composer")
-    expect(composer).to_be_editable()
+    expect(page.get_by_test_id("composer")).to_be_editable()
     page.wait_for_timeout(3000)  # the first load is not part of it
     page.evaluate(COUNT_FRAMES)
     before, sent, began = metrics(cdp), socket.received, time.perf_counter()
-    composer.fill("Write")
-    composer.press("Enter")
-    page.wait_for_url(re.compile("/chat/thread_"))
+    send(page, "Write")
     expect(page.get_by_test_id("stream")).to_contain_text("Section", timeout=60_000)
     first = time.perf_counter() - began
     status = page.get_by_test_id("status")
