@@ -167,9 +167,10 @@ async def test_a_reader_sees_an_attempt_that_says_no_more_but_goes_on_elsewhere(
 
 
 async def test_a_stream_ends_when_its_turn_is_edited_away(path: Path) -> None:
-    async with serving(path, [["Half", LONG], ["Other."]], when_busy="interrupt") as (client, api):
-        sending = asyncio.create_task(post(client, said("Hi")))
-        await eventually(lambda: wrote(api, "Half"))
+    async with serving(path, [["Half", LONG], ["Other."]], when_busy="interrupt") as (client, _api):
+        read = asyncio.Event()
+        sending = asyncio.create_task(post_live(client, read, said("Hi")))
+        await asyncio.wait_for(read.wait(), 20)
         messages = await sent(client, [said("Other")], messageId="m1")
         first = await asyncio.wait_for(sending, 10)
         assert first[-1]["type"] in ("abort", "error")

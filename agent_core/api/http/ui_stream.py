@@ -60,6 +60,7 @@ class Turn:
         self._resets = version is None or version >= _RESETS
         self._holds_back = version is None or version < _RESETS
         self._held: list[Chunk] = []
+        self._is_lost = False  # the attempt whose words are held back
         self._started = False
         self._waits = True  # for the turn to begin
         self._error = ""
@@ -80,7 +81,7 @@ class Turn:
                 yield from self._chunk(chunk, update)
 
     def _end(self, chunk: Chunk) -> Iterator[Chunk]:
-        self.over = True
+        self.over, self._held = True, []
         yield chunk
 
     # The beginning: what there is already
@@ -167,7 +168,7 @@ class Turn:
         if seq > self._seq:
             self._seq = seq
             if self._held:
-                self._held, self._is_open = [], False
+                self._held, self._is_open, self._is_lost = [], False, False
             if self._is_open:
                 yield from self._take_back()
                 if kind == "start-step":  # the step's beginning stays
@@ -177,7 +178,7 @@ class Turn:
         if kind == "reset-step":  # what the step took for text was a thought
             yield from self._reset_step()
             return
-        yield from self.let_go()
+        yield from self._let_go()
         self._is_open = kind != "finish-step"
         yield chunk
 
@@ -193,11 +194,19 @@ class Turn:
 
     @property
     def held(self) -> int | None:
-        """The fence of the attempt whose words are held back; None: nothing is."""
-        return self._seq if self._held else None
+        """The fence of the attempt of which a sign of life would let held words go; None: there is none."""
+        return self._seq if self._held and not self._is_lost else None
 
-    def let_go(self) -> Iterator[Chunk]:
-        """Yield what was held back."""
+    def learn(self, goes_on: bool | None) -> Iterator[Chunk]:
+        """Yield the held words if their attempt goes on; None: that is not known yet.
+
+        Words of a lost attempt are kept until the next one speaks, or the turn ends with them.
+        """
+        if goes_on:
+            yield from self._let_go()
+        self._is_lost = goes_on is False
+
+    def _let_go(self) -> Iterator[Chunk]:
         held, self._held = self._held, []
         yield from held
 
@@ -207,7 +216,7 @@ class Turn:
             return
         self.status = status
         if status not in RUNNING:
-            yield from self.let_go()
+            yield from self._let_go()
         if status == "failed":
             yield from self._end(_error(self._error or "The turn failed."))
         elif status not in RUNNING:
@@ -261,7 +270,7 @@ async def ui_stream(
         turn: the turn.
         ctx: who calls.
     """
-    witness = _Witness(api, thread_id)
+    reads, witness = api.runtime.reads, Witness(api.runtime.worker)
     while not turn.over:
         limit = turn.limit
         updates = api.subscribe(thread_id, limit=limit, ctx=ctx)
@@ -269,8 +278,9 @@ async def ui_stream(
             async for update in upcoming:
                 for chunk in turn.take(update) if update is not None else ():
                     yield chunk
-                if turn.held is not None and await witness.sees_alive(turn.held):
-                    for chunk in turn.let_go():
+                if (held := turn.held) is not None:
+                    lease = await asyncio.to_thread(reads.read, attempt_lease, thread_id, held)
+                    for chunk in turn.learn(witness.judge(held, lease)):
                         yield chunk
                 if turn.over or turn.limit != limit:
                     break
@@ -281,22 +291,27 @@ async def ui_stream(
                 return
 
 
-class _Witness:
-    """Tells whether an attempt goes on: its worker is this process, or has given a sign of life."""
+class Witness:
+    """Tells whether an attempt goes on: its worker is this process, or has given a sign of life.
 
-    def __init__(self, api: AgentApi, thread_id: str) -> None:
-        self._api = api
-        self._thread_id = thread_id
+    Args:
+        here: the worker of this process.
+    """
+
+    def __init__(self, here: str) -> None:
+        self._here = here
         self._first: dict[tuple[int, str], float] = {}
 
-    async def sees_alive(self, seq: int) -> bool:
-        """Look once; what was lost stays so, and what lives is seen to within a heartbeat."""
-        runtime = self._api.runtime
-        lease = await asyncio.to_thread(runtime.reads.read, attempt_lease, self._thread_id, seq)
+    def judge(self, seq: int, lease: tuple[str, float] | None) -> bool | None:
+        """Judge an attempt by what `attempt_lease` has read.
+
+        Returns:
+            True: it goes on. False: it is lost, and stays so. None: the next heartbeat will tell.
+        """
         if lease is None:
             return False
         worker, until = lease
-        return worker == runtime.worker or until > self._first.setdefault((seq, worker), until)
+        return worker == self._here or until > self._first.setdefault((seq, worker), until) or None
 
 
 async def _with_looks(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenerator[Update | None]:
