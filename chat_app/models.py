@@ -5,6 +5,7 @@ Nothing here imports litellm, so the page can tell the model's name while litell
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -15,12 +16,15 @@ import httpx
 
 from agent_core.errors import ValidationError
 from agent_core.llm import check_model_name
-from chat_app.settings import Settings
+from chat_app.settings import Settings, is_one_word
 
 DEMO_MODEL = "demo/assistant"
 OLLAMA_URL = "http://127.0.0.1:11434/v1"
 PROBE_TIMEOUT = 0.6
 """Seconds a local server has to answer; the page must not wait for one that is not there."""
+
+PIECEMEAL = 5
+"""How many times as long one has that answers piece by piece."""
 
 MOST_OFFERED = 40
 """More models than these nobody chooses from a list."""
@@ -133,7 +137,7 @@ def _at_hand(
 ) -> Iterator[ModelChoice]:
     """Find models one by one: servers are asked only if more than the keys is wanted."""
     yield from _by_key(settings, environ)
-    yield from _by_server(server or _listing(settings, environ), environ.get("OPENAI_API_KEY"))
+    yield from _by_server(server or _listing(settings, environ), _key(environ))
     yield from _by_ollama(ollama_url)
 
 
@@ -142,14 +146,14 @@ def _named(name: str, settings: Settings, environ: Mapping[str, str]) -> ModelCh
         return ModelChoice(DEMO_MODEL, "The built-in demo model, as CHAT_MODEL says.")
     options: dict[str, Any] = {}
     if settings.openai_base_url and name.startswith("openai/"):
-        options = _server_options(settings.openai_base_url, environ.get("OPENAI_API_KEY"))
+        options = _server_options(settings.openai_base_url, _key(environ))
     return ModelChoice(name, f"{name}, as CHAT_MODEL says.", options, _may_call_tools(name))
 
 
 def _check_name(variable: str, name: str, settings: Settings) -> None:
     if name in ("demo", DEMO_MODEL):
         return
-    if any(letter.isspace() for letter in name) or name.startswith("/") or name.endswith("/"):
+    if not is_one_word(name) or name.startswith("/") or name.endswith("/"):
         raise ValidationError(
             f"{variable} is {name!r}; it must be a litellm model name, such as openai/gpt-5-mini, or demo."
         )
@@ -185,23 +189,41 @@ def _listing(settings: Settings, environ: Mapping[str, str]) -> _Listing:
     if not url or (named and not named.startswith("openai/")):
         return _Listing("")
     place = f"The server at {without_credentials(url)} (OPENAI_BASE_URL)"
+    key = _key(environ)
+    if key and not (key.isascii() and key.isprintable()):
+        return _Listing(
+            url, (), f"{place} cannot be asked: OPENAI_API_KEY has letters that no key has. {_CORRECT_KEY}"
+        )
     try:
-        names = tuple(_listed_models(url, environ.get("OPENAI_API_KEY")))
+        names = tuple(_listed_models(url, key))
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         problem = f"{place} answers {status} when it is asked for its models. {_advice(status)}"
         return _Listing(url, (), "" if named else problem)  # it need not list the model that is named
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        why = "within the time it has" if isinstance(error, httpx.TimeoutException) else str(error)
-        return _Listing(
-            url, (), f"{place} does not answer: {(why or type(error).__name__).rstrip('.')}. {_START_IT}"
-        )
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+        return _Listing(url, (), f"{place} does not answer: {_why(error)}. {_START_IT}")
     except ValueError:
         return _Listing(url, (), f"{place} does not answer in JSON; is that the address of its API?")
     return _Listing(url, names, "" if names or named else f"{place} lists no model to chat with.")
 
 
 _START_IT = "Start that server or correct OPENAI_BASE_URL, then restart."
+_CORRECT_KEY = "Correct it, then restart."
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER", "PACKET_LENGTH", "record layer")
+
+
+def _key(environ: Mapping[str, str]) -> str | None:
+    """Return the key of the server at OPENAI_BASE_URL; one that is read from a file often ends with a line break."""
+    return environ.get("OPENAI_API_KEY", "").strip() or None
+
+
+def _why(error: Exception) -> str:
+    """Return why a server does not answer, as the end of a sentence without its full stop."""
+    if isinstance(error, httpx.TimeoutException):
+        return "within the time it has"
+    if any(sign in str(error) for sign in _NO_TLS):
+        return "no TLS is spoken there; an address that begins with http:// may be meant"
+    return (str(error) or type(error).__name__).rstrip(".")
 
 
 def _advice(status: int) -> str:
@@ -214,7 +236,7 @@ def _advice(status: int) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Return an address without the user and the password that may stand in it."""
+    """Return a checked address without the user and the password that may stand in it."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
@@ -277,5 +299,23 @@ def _ollama_calls_tools(base_url: str, name: str) -> bool:
 
 def _ask(method: str, url: str, **options: Any) -> Any:
     """Return the JSON that a server answers; raise httpx's errors, or ValueError for no JSON."""
+    answered: list[httpx.Response | Exception] = []
+
+    def ask() -> None:
+        try:
+            answered.append(client.request(method, url, **options))
+        except Exception as error:
+            answered.append(error)
+
+    # httpx bounds each wait, not all of them: in a thread, because its caller may be a coroutine or not.
     with httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False) as client:
-        return client.request(method, url, **options).raise_for_status().json()
+        asking = threading.Thread(target=ask, name="probe", daemon=True)
+        asking.start()
+        asking.join(PIECEMEAL * PROBE_TIMEOUT)
+    answer = answered[0] if answered else httpx.ReadTimeout("It answers piece by piece.")
+    if isinstance(answer, Exception):
+        raise answer
+    try:
+        return answer.raise_for_status().json()
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise ValueError("That is no JSON.") from error

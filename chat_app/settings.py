@@ -148,8 +148,13 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
             raise ValidationError(f"{name} is no setting of this app{near}")
 
 
+def is_one_word(value: str) -> bool:
+    """Whether a name is without blanks and without letters that cannot be seen, which come along when it is copied."""
+    return value.isprintable() and " " not in value
+
+
 def _name(name: str, value: str) -> str:
-    if any(letter.isspace() for letter in value):
+    if not is_one_word(value):
         raise ValidationError(
             f"{name} is {value!r}; it must be a model name, such as openai/gpt-5-nano, or none."
         )
@@ -163,7 +168,7 @@ def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
 
 
 def _port(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= 65535):
         raise ValidationError(f"CHAT_PORT is {value!r}; it must be a number from 1 to 65535, such as 3000.")
     return int(value)
 
@@ -189,8 +194,12 @@ def _origins(value: str) -> tuple[tuple[Origin, ...], str]:
 
 
 def _data_dir(value: str) -> Path:
-    path = Path(value).expanduser().resolve()
-    if path.exists() and not path.is_dir():
+    try:
+        path = Path(value).expanduser().resolve()
+        is_file = path.exists() and not path.is_dir()
+    except (OSError, RuntimeError) as error:  # too long; a home folder of nobody
+        raise ValidationError(f"CHAT_DATA_DIR is {value[:80]!r}, which names no folder: {error}") from error
+    if is_file:
         raise ValidationError(f"CHAT_DATA_DIR is {value!r}, which is a file; it must be a folder.")
     return path
 
@@ -208,10 +217,22 @@ def _database_url(value: str | None, data_dir: Path) -> str:
 def _http_url(name: str, value: str | None) -> str | None:
     if value is None:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValidationError(f"{name} is {value!r}; it must be an address such as http://127.0.0.1:1234/v1.")
+    if not _is_http_url(value):
+        shown = (
+            name if set(value) & set("@?#") else f"{name} is {value!r}; it"
+        )  # a password or a key may stand there
+        raise ValidationError(f"{shown} must be an address such as http://127.0.0.1:1234/v1.")
     return value.rstrip("/")
+
+
+def _is_http_url(value: str) -> bool:
+    """Whether a path can be put behind an address; a query or a fragment would swallow it."""
+    try:
+        parts = urlsplit(value)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an IPv6 address without its end, or a port that is no number
+        return False
+    return named and value.isprintable() and not set(value) & set(" ?#")
 
 
 def _modules(value: str) -> tuple[str, ...]:

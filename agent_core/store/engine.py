@@ -35,10 +35,12 @@ def parse_url(database_url: str) -> URL:
     """
     try:
         url = make_url(database_url)
-    except ArgumentError as error:
+        if url.get_backend_name() == "sqlite" and url.host:
+            raise ArgumentError("A SQLite URL has three slashes.")
+    except (ArgumentError, ValueError) as error:  # a port that is no number
+        shown = f"{database_url!r} is" if "@" not in database_url else "That is"  # a password may stand in it
         raise ValidationError(
-            f"{database_url!r} is not a database URL; write sqlite:///path/to/file.db "
-            "or postgresql://user@host/name."
+            f"{shown} not a database URL; write sqlite:///path/to/file.db or postgresql://user@host/name."
         ) from error
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")

@@ -6,7 +6,7 @@ const CONTROL = /[\u001b\u009b\r]|\p{M}{16}/u;
 const ESCAPE = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-Z\\^-~]/g;
 const BEGUN = /(?:\r|(?:\u001b(?:\[[0-?]*[ -/]*|\][^\u0007\u001b\n]*\u001b?|[ -/]*)?)|\u009b[0-?]*[ -/]*)$/;
 const PILE = /(\p{M}{16})\p{M}+/gu;
-const PILED = /\p{M}+$/u;
+const PILED = /(?<!\p{M})\p{M}+$/u; // from the first of them: tried from each it takes the square of their number
 const LONGEST_ESCAPE = 2000; // characters
 
 const clear = (text) => text.replace(ESCAPE, "").replace(/\r\n?/g, "\n").replace(/[\u001b\u009b]/g, "");

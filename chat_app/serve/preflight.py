@@ -75,4 +75,6 @@ def _bind_error(host: str, port: int) -> OSError | None:
             probe.bind(address)
     except OSError as error:
         return error
+    except UnicodeError as error:  # no name that DNS could know
+        return OSError(errno.EINVAL, str(error))
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import re
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -93,7 +95,7 @@ def test_chat_model_comes_first():
     assert choose(Settings(model="demo"), OPENAI_API_KEY="k").is_demo
 
 
-@pytest.mark.parametrize("name", ["two words", "/x", "x/"])
+@pytest.mark.parametrize("name", ["two words", "/x", "x/", "openai/\u200bgpt-5", "openai/gpt\u00ad-5"])
 def test_a_name_that_cannot_be_one_is_refused(name: str):
     with pytest.raises(ValidationError, match="CHAT_MODEL"):
         choose(Settings(model=name))
@@ -201,6 +203,58 @@ def test_silent_server_is_a_problem(monkeypatch: pytest.MonkeyPatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         assert "does not answer: within" in choose(Settings(openai_base_url=url)).problem
+
+
+def test_server_that_answers_piece_by_piece_has_a_bounded_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("chat_app.models.PROBE_TIMEOUT", 0.2)
+    ended = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        client = listening.accept()[0]
+        with contextlib.suppress(OSError), client:
+            client.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not ended.wait(0.05):
+                client.sendall(b"x-more: y\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=trickle, args=(listening,), daemon=True)
+        thread.start()
+        threading.Timer(8.0, ended.set).start()
+        began = time.monotonic()
+        problem = choose(
+            Settings(openai_base_url=f"http://127.0.0.1:{listening.getsockname()[1]}/v1")
+        ).problem
+        took = time.monotonic() - began
+        ended.set()
+        thread.join()
+    assert "does not answer: within the time it has" in problem
+    assert took < 6
+
+
+def test_https_to_a_server_without_tls_says_so():
+    with server(named("qwen3-4b")) as url:
+        problem = choose(Settings(openai_base_url=url.replace("http:", "https:"))).problem
+    assert "no TLS is spoken there; an address that begins with http:// may be meant. Start" in problem
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b"1" * 20_000, b"\xff\xfe\xfd", b""])
+def test_answer_that_cannot_be_read_is_no_json(body: bytes):
+    with server(body) as url:
+        assert "does not answer in JSON" in choose(Settings(openai_base_url=url), ollama=url).problem
+
+
+@pytest.mark.parametrize("key", ["sk-secret\nX-Header: 1", "sk-secret-ключ", "sk-secret\x7f"])
+def test_key_that_no_request_can_carry_is_a_problem_and_not_told(key: str):
+    with server(named("qwen3-4b")) as url:
+        choice = choose(Settings(openai_base_url=url), OPENAI_API_KEY=key)
+    assert "OPENAI_API_KEY has letters that no key has" in choice.problem
+    assert "secret" not in choice.problem
+
+
+def test_blanks_around_a_key_are_not_part_of_it():
+    with server(named("qwen3-4b")) as url:
+        found = [choose(Settings(openai_base_url=url), OPENAI_API_KEY=key) for key in (" local-key\n", "  ")]
+    assert [choice.options["api_key"] for choice in found] == ["local-key", "none"]
 
 
 @pytest.mark.parametrize("problem", ["", "It does not answer."])

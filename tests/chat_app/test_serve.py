@@ -21,7 +21,7 @@ import pytest
 
 from agent_core.testing import eventually
 from chat_app.serve import demo, frontend, own_origin, pages
-from chat_app.serve.preflight import NotReadyError
+from chat_app.serve.preflight import NotReadyError, require_database, require_port
 from tests.tools.server import ROOT, free_port_pair
 
 PAGE = """<!DOCTYPE html><html><head><link href="/__base__/a.css"><script>first()</script></head><body>
@@ -70,6 +70,21 @@ def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
 
 def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
     assert_refused(start(tmp_path, CHAT_HOST="192.0.2.1"), "192.0.2.1", "CHAT_HOST=127.0.0.1")
+
+
+@pytest.mark.parametrize("host", ["no such name", "a" * 70, "two..dots"])
+def test_name_that_no_machine_can_have_is_refused(host: str) -> None:
+    with pytest.raises(NotReadyError, match="cannot listen on"):
+        require_port(host, 3999)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://a:secret@h:port/x", "postgresql://[::1/x", "sqlite://agents.db", "nothing"]
+)
+def test_address_that_is_no_database_is_refused_in_one_sentence(url: str) -> None:
+    with pytest.raises(NotReadyError, match="not a database URL; write sqlite:///") as caught:
+        require_database(url)
+    assert "secret" not in str(caught.value)
 
 
 def test_what_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:

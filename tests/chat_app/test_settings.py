@@ -61,9 +61,19 @@ def test_the_database_lies_in_the_data_folder(tmp_path: Path):
         ("CHAT_PORT", "65536"),
         ("CHAT_PORT", "three thousand"),
         ("CHAT_PORT", "٣٠٠٠"),
+        ("CHAT_PORT", "9" * 5000),
+        ("CHAT_DATA_DIR", "~nobody-of-this-machine/data"),
+        ("CHAT_DATA_DIR", "x" * 5000),
+        ("CHAT_TITLE_MODEL", "openai/\u200bgpt-5"),
         ("CHAT_DATABASE_URL", "agents.db"),
         ("CHAT_DATABASE_URL", "mysql://localhost/agents"),
         ("OPENAI_BASE_URL", "127.0.0.1:1234"),
+        ("OPENAI_BASE_URL", "http://[::1/v1"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:abc/v1"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:99999/v1"),
+        ("OPENAI_BASE_URL", "http://:1234/v1"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1/v\x011"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1/v 1"),
         ("CHAT_DEMO", "yes"),
         ("CHAT_DEMO_SPEED", "0"),
         ("CHAT_DEMO_SPEED", "-1"),
@@ -77,6 +87,23 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(name: str, value: str):
         read_settings({name: value})
     assert str(caught.value).startswith(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "htp://anna:secret@127.0.0.1/v1",
+        "anna:secret@127.0.0.1/v1",
+        "http://anna:secret@127.0.0.1:abc/v1",
+        "http://anna:secret/1@127.0.0.1/v1",
+        "http://127.0.0.1/v1?api_key=secret",
+        "http://127.0.0.1/v1#secret",
+    ],
+)
+def test_password_in_a_refused_address_is_not_told(value: str):
+    with pytest.raises(ValidationError, match=r"^OPENAI_BASE_URL must be an address") as caught:
+        read_settings({"OPENAI_BASE_URL": value})
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
