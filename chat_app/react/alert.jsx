@@ -32,10 +32,10 @@ function useTitle(kind) {
   return kind === "caution" ? say("markdown.caution", "Caution") : say("markdown.note_alert", "Note");
 }
 
-export function Alert({ kind, children }) {
+export function Alert({ kind, dir, children }) {
   const Icon = ICONS[kind];
   return (
-    <div className={`md-alert ${kind}`} dir="auto">
+    <div className={`md-alert ${kind}`} dir={dir}>
       <p className="md-alert-title">
         <Icon size={16} aria-hidden="true" />
         {useTitle(kind)}

@@ -8,11 +8,13 @@ import { Blocks, definitionsIn } from "./blocks.js";
 import { Boundary, PlainText } from "./boundary.jsx";
 import { CodeBlock } from "./code.jsx";
 import { Diagram } from "./diagram.jsx";
+import { directionOf } from "./direction.js";
 import { Definitions, NoteBack } from "./footnotes.jsx";
 import { withDetails } from "./html.js";
 import { deeper, flat, inline, isTooDeep } from "./inline.jsx";
 import { Formula } from "./math.jsx";
 import { orderOf, referredIn } from "./references.js";
+import { Table } from "./table.jsx";
 
 function Checkbox({ checked }) {
   const say = useWords();
@@ -33,7 +35,7 @@ function List({ node, place }) {
   const Tag = node.ordered ? "ol" : "ul";
   const loose = node.spread || node.children.some((item) => item.spread);
   return (
-    <Tag start={node.ordered && node.start !== 1 ? node.start : undefined} dir="auto">
+    <Tag start={node.ordered && node.start !== 1 ? node.start : undefined} dir={directionOf(node)}>
       {node.children.map((item, i) => (
         <Item key={i} node={item} loose={loose} depth={place.depth} growing={place.growing && i === node.children.length - 1} />
       ))}
@@ -61,46 +63,6 @@ const Item = memo(function Item({ node, loose, depth, growing }) {
   );
 });
 
-function Row({ node, tag: Tag, align, place }) {
-  return (
-    <tr>
-      {align.map((side, i) => (
-        <Tag key={i} dir="auto" style={side ? { textAlign: side } : undefined}>
-          {node.children[i] && inline(node.children[i].children, place)}
-        </Tag>
-      ))}
-    </tr>
-  );
-}
-
-const BodyRow = memo(
-  function BodyRow({ node, align, growing, depth }) {
-    return <Row node={node} tag="td" align={align} place={{ depth, growing }} />;
-  },
-  (a, b) => a.node === b.node && a.growing === b.growing && String(a.align) === String(b.align),
-);
-
-function Table({ node, place }) {
-  const say = useWords();
-  const [head, ...rows] = node.children;
-  return (
-    <div className="md-table" tabIndex={0} role="region" aria-label={say("markdown.table", "Table")}>
-      <table>
-        <thead>
-          <Row node={head} tag="th" align={node.align} place={deeper(place)} />
-        </thead>
-        {rows.length > 0 && (
-          <tbody>
-            {rows.map((row, i) => (
-              <BodyRow key={i} node={row} align={node.align} depth={place.depth + 1} growing={place.growing && i === rows.length - 1} />
-            ))}
-          </tbody>
-        )}
-      </table>
-    </div>
-  );
-}
-
 function Code({ node, place }) {
   const writing = node.open || place.growing;
   if (node.lang === "mermaid" && !writing)
@@ -120,16 +82,22 @@ function BlockFormula({ node, place }) {
 
 function Quote({ node, place }) {
   const alert = alertOf(node);
-  if (alert) return <Alert kind={alert.kind}>{blocks(alert.children, deeper(place))}</Alert>;
-  return <blockquote dir="auto">{blocks(node.children, deeper(place))}</blockquote>;
+  if (alert)
+    return (
+      <Alert kind={alert.kind} dir={directionOf(alert)}>
+        {blocks(alert.children, deeper(place))}
+      </Alert>
+    );
+  return <blockquote dir={directionOf(node)}>{blocks(node.children, deeper(place))}</blockquote>;
 }
 
 /** <details>, whose blocks render once, too; and its <summary>, which is a line. */
-function Element({ node: { name: Tag, props, children }, place }) {
+function Element({ node, place }) {
+  const { name: Tag, props, children } = node;
   const inside = deeper(place);
   if (Tag === "details")
     return (
-      <details {...props} className="md-details" dir="auto">
+      <details {...props} className="md-details" dir={directionOf(node)}>
         {children.map((child, i) => (
           <Block key={i} node={child} depth={inside.depth} growing={place.growing && i === children.length - 1} />
         ))}
@@ -182,10 +150,10 @@ function Notes({ name, notes, order }) {
   const say = useWords();
   if (!order.length) return null;
   return (
-    <section className="md-notes" aria-label={say("markdown.notes", "Footnotes")}>
+    <section className="md-notes" dir={directionOf(notes.get(order[0]))} aria-label={say("markdown.notes", "Footnotes")}>
       <ol>
         {order.map((label, i) => (
-          <li key={label} id={`${name}-note-${i + 1}`} dir="auto" tabIndex={-1}>
+          <li key={label} id={`${name}-note-${i + 1}`} tabIndex={-1}>
             {blocks(notes.get(label).children, { depth: 1, growing: false })}
             <NoteBack number={i + 1} />
           </li>

@@ -150,6 +150,52 @@ def test_a_selection_survives_the_rest_of_the_turn_and_its_end(
     )  # writing in the composer has moved the selection there
 
 
+NARROW = """> ציטוט
+
+| day | food | drink | more | words |
+|---|---|---|---|---|
+| Wednesday | vegetables | lemonade | strawberries | a sentence that goes on and on, far beyond a phone |
+
+- [x] done
+
+  more of it
+
+$$x$$
+
+""" + "".join(f"{'  ' * n}- level {n}\n" for n in range(18))
+PLACES = """() => {
+  const box = (selector) => { const all = document.querySelectorAll(`.md ${selector}`); return all[all.length - 1].getBoundingClientRect(); };
+  const style = (selector) => getComputedStyle(document.querySelector(`.md ${selector}`));
+  const words = (element) => { const range = document.createRange(); range.selectNodeContents(element); return range.getBoundingClientRect(); };
+  const [line, more] = document.querySelectorAll(".md .md-task p");
+  return {
+    quote: [parseFloat(style("blockquote").borderRightWidth) > 0, parseFloat(style("blockquote").borderLeftWidth)],
+    column: box("td").width,
+    task: Math.abs(words(line.lastChild).left - words(more).left),
+    room: box("li").width,
+    page: document.documentElement.scrollWidth - innerWidth,
+  };
+}"""
+
+
+@in_production
+def test_words_keep_their_room_and_their_side_on_a_phone(provider: Provider, open_tab: OpenTab) -> None:
+    provider.answer("Narrow", [NARROW])
+    tab = open_tab(viewport={"width": 390, "height": 844})
+    tab.send("Narrow")
+    tab.wait_until("completed")
+    expect(tab.answer).to_contain_text("level 17")
+    expect(tab.answer.locator(".katex")).to_have_count(1)
+
+    places = tab.page.evaluate(PLACES)
+
+    assert places["quote"] == [True, 0]
+    assert places["column"] >= 140  # a word a line would be the alternative
+    assert places["task"] < 2
+    assert places["room"] > 150
+    assert places["page"] <= 0
+
+
 WILD = {
     "quotes": ">" * 5000 + " x",
     "accents": "a" + "\u0301" * 30_000,

@@ -280,6 +280,43 @@ def test_code_reads_from_the_left_in_prose_that_reads_from_the_right(scripts: Sc
     assert '<p dir="auto">' in scripts.run(script, TEXTS=texts)[0]
 
 
+RUNNING = {
+    "> ציטוט `x`": ("blockquote", "rtl"),
+    "> - פריט": ("blockquote", "rtl"),
+    "- פריט\n\n- שני": ("ul", "rtl"),
+    "1. `let x` ואז": ("ol", "rtl"),
+    "- 12\n- $x$ اسم": ("ul", "rtl"),
+    "| `x` | שם |\n|---|---|\n| a | b |": ("table", "rtl"),
+    "> [!TIP]\n> טיפ": ('div class="md-alert tip"', "rtl"),
+    "<details>\n<summary>עוד</summary>\n\nא\n\n</details>": ("details", "rtl"),
+    "x[^1]\n\n[^1]: הערה": ("section", "rtl"),
+    "> A quote of עברית": ("blockquote", "ltr"),
+    "- über עברית\n- שני": ("ul", "ltr"),
+    "| name | שם |\n|---|---|": ("table", "ltr"),
+}
+
+
+def test_blocks_run_the_way_of_their_first_letter_however_deep_it_stands(scripts: Scripts) -> None:
+    script = """
+const tagOf = (html, tag) => html.match(new RegExp(`<${tag}[ >][^>]*>?`))[0];
+print(TEXTS.map(([text, tag]) => /dir="(\\w+)"/.exec(tagOf(page.whole(text), tag))?.[1]));
+"""
+    found = scripts.run(script, TEXTS=[[text, tag] for text, (tag, _) in RUNNING.items()])
+    for (text, (_, way)), shown in zip(RUNNING.items(), found, strict=True):
+        assert shown == way, text
+
+
+def test_columns_are_wide_enough_for_their_words_and_no_wider_than_sixteen_letters(scripts: Scripts) -> None:
+    script = "print(TEXTS.map((text) => [...page.whole(text).matchAll(/min-width:calc\\((\\d+)ch/g)].map((match) => +match[1])));"
+    texts = {
+        "| a | words |\n|---|---|\n| `npm i` | **a sentence that goes on and on** |\n| c | d |": [5, 16],
+        "| [link](https://example.org/long/address) | H<sub>2</sub>O<br>x |\n|---|---|": [4, 1],
+        "| 東京タワー | $\\frac{a}{b}$ |\n|---|---|\n| a | b |": [10, 1],
+        "|  | b |\n|---|---|": [0, 1],
+    }
+    assert scripts.run(script, TEXTS=list(texts)) == list(texts.values())
+
+
 def test_escapes_of_terminals_are_taken_out_of_text_and_code(scripts: Scripts) -> None:
     texts = [
         "\x1b[1;31mred\x1b[0m words",

@@ -1,0 +1,16 @@
+// Which way a block of blocks runs: on which side a quote has its line, a list its marks, a table its first column.
+// `dir="auto"` does not tell, for it skips what has a direction of its own, and paragraphs and cells have.
+
+const LETTER = /\p{L}/u;
+const FROM_THE_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** "rtl" or "ltr" as the first letter of `node` says that is in no code or formula; undefined if it has none. */
+export function directionOf(node) {
+  for (const todo = [node]; todo.length; ) {
+    const next = todo.pop();
+    const letter = next.type === "text" || next.type === "plain" ? LETTER.exec(next.value) : null;
+    if (letter) return FROM_THE_RIGHT.test(letter[0]) ? "rtl" : "ltr";
+    for (let i = (next.children?.length ?? 0) - 1; i >= 0; i--) todo.push(next.children[i]);
+  }
+  return undefined;
+}
