@@ -31,8 +31,8 @@ AI_SDK = "6.0.326"
 REACT = "19.3.1"
 CLIENTS = {
     "ai-5": {"ai": "5.0.277", "@ai-sdk/react": "2.0.280", "react": REACT},
-    "ai-6": {"ai": "6.0.325", "@ai-sdk/react": "3.0.328", "react": REACT},
-    "ai-7": {"ai": "7.0.173", "@ai-sdk/react": "4.0.177", "react": REACT},
+    "ai-6": {"ai": "6.0.325", "@ai-sdk/react": "3.0.328", "react": REACT, "react-dom": REACT},
+    "ai-7": {"ai": "7.0.173", "@ai-sdk/react": "4.0.177", "react": REACT, "react-dom": REACT},
     "assistant-ui": {
         **{"@assistant-ui/react": "0.15.22", "@assistant-ui/react-ai-sdk": "1.4.12"},
         **{"ai": "7.0.173", "@ai-sdk/react": "4.0.177", "react": REACT, "react-dom": REACT},

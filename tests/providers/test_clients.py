@@ -65,6 +65,8 @@ async def test_clients_show_nothing_of_a_lost_attempt(server: Server, opened: Pa
 def program(client: str) -> str:
     """Return the page of docs/http.md as a client of this version has it."""
     words = next(block for block in CODE.findall(DOCS.read_text()) if "catchUp" in block)
+    if client == "ai-5":
+        words = words.replace("await chat.resumeStream()", "chat.clearError()")
     return words.replace('"x-ai-sdk": "6"', f'"x-ai-sdk": "{client.removeprefix("ai-")}"')
 
 
@@ -86,6 +88,19 @@ async def test_the_page_of_the_docs_mends_itself(server: Server, opened: Pages) 
     await all_of(cut_off, Person.is_mended, Person.agrees)
 
 
+@pytest.mark.parametrize("client", ["ai-5", "ai-6", "ai-7"])
+async def test_the_page_of_the_docs_mends_itself_while_its_answer_is_written(
+    server: Server, opened: Pages, client: str
+) -> None:
+    cell = Cell("tools", "fresh", "mend meanwhile")
+    person = Person(server, opened, client, cell, program=program(client))
+    await person.loses_its_connection()
+    await person.catches_up()
+    server.let_go(person.thread)
+    await person.is_mended()
+    await person.agrees()
+
+
 @pytest.mark.parametrize("client", ["ai-6", "ai-7"])
 async def test_clients_agree_after_sequences_outside_of_the_matrix(
     server: Server, opened: Pages, client: str
@@ -93,3 +108,19 @@ async def test_clients_agree_after_sequences_outside_of_the_matrix(
     cells = {Cell("text", "fresh", name.replace(",", "")): steps for name, steps in SEQUENCES.items()}
     going = [Person(server, opened, client, cell, number) for number, cell in enumerate(cells)]
     await all_of(going, lambda person: cells[person.cell](person), Person.agrees)
+
+
+@pytest.mark.parametrize(
+    ("client", "hook", "texts"),
+    [("ai-5", False, 2), ("ai-6", False, 1), ("ai-6", True, 2), ("ai-7", False, 1), ("ai-7", True, 1)],
+)
+async def test_clients_that_resume_after_a_lost_connection_show_the_text_as_often_as_the_docs_say(
+    server: Server, opened: Pages, client: str, hook: bool, texts: int
+) -> None:
+    person = Person(server, opened, client, Cell("text", "fresh", f"lost connection {hook}"), hook=hook)
+    await person.loses_its_connection()
+    await person.resumes_and_reads()
+    shown = (await person.does("look"))["messages"][-1]
+    assert [part["type"] for part in shown["parts"]].count("text") == texts, shown
+    if texts == 1:
+        await person.agrees()

@@ -4,14 +4,16 @@ import { createRequire } from "node:module"
 import { createInterface } from "node:readline"
 import { pathToFileURL } from "node:url"
 
-async function packages({ client, home }) {
+async function packages({ client, home, hook }) {
   const resolve = createRequire(home + "/").resolve
   const load = async (name) => {
     const found = await import(pathToFileURL(resolve(name)).href)
     return { ...found.default, ...found }
   }
   const sdk = await load("ai")
-  if (client !== "assistant-ui") return { open: chatPage, sdk, react: await load("@ai-sdk/react") }
+  const react = client === "assistant-ui" ? undefined : await load("@ai-sdk/react")
+  if (hook) return { open: hookPage, sdk, react, ...(await load("react")), ...(await load("react-dom/server")) }
+  if (react) return { open: chatPage, sdk, react }
   const [ui, store, tap, core] = ["react-ai-sdk", "store/client", "tap", "core"].map((name) => load(`@assistant-ui/${name}`))
   return { open: runtimePage, sdk, ui: await ui, store: await store, tap: await tap, core: await core }
 }
@@ -30,34 +32,45 @@ const answered = (message) =>
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 // A connection that breaks is a TypeError with these words in Chrome, and the AI SDK goes by them.
-const fetchAsInChrome = async (...request) => {
-  const response = await fetch(...request)
-  const reader = response.body?.getReader()
-  if (!reader) return response
-  const pull = async (body) => {
-    const { done, value } = await reader.read().catch((failure) => {
-      throw failure.name === "AbortError" ? failure : new TypeError("network error")
-    })
-    done ? body.close() : body.enqueue(value)
+function network() {
+  const broken = new TypeError("network error")
+  const open = new Set()
+  const connections = { reads: 0, drop: () => open.forEach((lose) => lose(broken)) }
+  connections.fetch = async (...request) => {
+    const response = await fetch(...request)
+    const reader = response.body?.getReader()
+    if (!reader) return response
+    const lost = new Promise((_, lose) => open.add(lose))
+    lost.catch(() => reader.cancel())
+    const pull = async (body) => {
+      const { done, value } = await Promise.race([reader.read(), lost]).catch((failure) => {
+        throw failure.name === "AbortError" ? failure : broken
+      })
+      connections.reads++
+      done ? body.close() : body.enqueue(value)
+    }
+    return new Response(new ReadableStream({ pull, cancel: (why) => reader.cancel(why) }), response)
   }
-  return new Response(new ReadableStream({ pull, cancel: (why) => reader.cancel(why) }), response)
+  return connections
 }
 
 function chatPage({ id, api, headers, program }, { sdk, react }) {
   const { Chat } = react
   const sendAutomaticallyWhen = whenAnswered(sdk)
+  const connections = network()
   class Transport extends sdk.DefaultChatTransport {
     constructor(options) {
-      super({ ...options, fetch: fetchAsInChrome })
+      super({ ...options, fetch: connections.fetch })
     }
   }
   const chat = program
     ? new Function("Chat", "DefaultChatTransport", "id", "api", `${program}\nreturn chat`)(Chat, Transport, id, api)
-    : new Chat({ id, transport: new sdk.DefaultChatTransport({ api, headers }), sendAutomaticallyWhen })
+    : new Chat({ id, transport: new Transport({ api, headers }), sendAutomaticallyWhen })
   const user = (index) => chat.messages.filter((message) => message.role === "user").at(index).id
   return {
     isBusy: () => !["ready", "error"].includes(chat.status),
-    show: () => ({ error: chat.error?.message, messages: chat.messages }),
+    show: () => ({ error: chat.error?.message, messages: chat.messages, reads: connections.reads }),
+    drop: connections.drop,
     send: (message) => chat.sendMessage(message),
     edit: ({ index, ...message }) => chat.sendMessage({ ...message, messageId: user(index) }),
     cut: ({ keep, ...message }) => {
@@ -70,6 +83,35 @@ function chatPage({ id, api, headers, program }, { sdk, react }) {
     leave: () => chat.stop(),
     resume: () => chat.resumeStream(),
     load: (messages) => (chat.messages = messages),
+  }
+}
+
+// useChat with its own `transport` option, rendered once: its functions go on with the chat that it has made.
+function hookPage({ id, api, headers }, { sdk, react, createElement, renderToString }) {
+  const connections = network()
+  let error, hook
+  let running = 0
+  const Page = () => {
+    const transport = new sdk.DefaultChatTransport({ api, headers, fetch: connections.fetch })
+    hook = react.useChat({ id, transport, onError: (failure) => (error = failure.message) })
+  }
+  renderToString(createElement(Page))
+  const run = async (request) => {
+    error = undefined
+    running++
+    await request().finally(() => running--)
+  }
+  const messages = () => {
+    let now
+    hook.setMessages((all) => (now = all))
+    return now
+  }
+  return {
+    isBusy: () => running > 0,
+    show: () => ({ error, messages: messages(), reads: connections.reads }),
+    drop: connections.drop,
+    send: (message) => run(() => hook.sendMessage(message)),
+    resume: () => run(() => hook.resumeStream()),
   }
 }
 
@@ -150,7 +192,7 @@ const answers = {
 }
 
 async function act({ page: name, call, args = [], wait = true, ...options }) {
-  const found = await (loaded[options.client] ??= packages(options))
+  const found = await (loaded[`${options.client} ${options.hook}`] ??= packages(options))
   const page = (pages[name] ??= found.open(options, found))
   if (answers[call]) await answers[call](page)
   else if (call !== "look") {

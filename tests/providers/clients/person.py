@@ -32,10 +32,19 @@ class Person:
         cell: the cell.
         number: of the cell; it names the thread.
         program: JavaScript that makes the page's `chat`, in place of the tests' own.
+        hook: whether the page is `useChat` with its own `transport` option.
     """
 
     def __init__(
-        self, server: Server, opened: Pages, client: str, cell: Cell, number: int, program: str = ""
+        self,
+        server: Server,
+        opened: Pages,
+        client: str,
+        cell: Cell,
+        number: int = 0,
+        program: str = "",
+        *,
+        hook: bool = False,
     ) -> None:
         self.server, self.cell, self.client = server, cell, client
         self.thread = f"{client}-{cell.action.replace(' ', '')}-{number}"
@@ -45,6 +54,7 @@ class Person:
             "id": self.thread,
             "api": f"{server.url}/{'eager' if eager else 'agents'}/chat",
             "program": program,
+            "hook": hook,
             "headers": {"x-ai-sdk": client.removeprefix("ai-")} if client in ("ai-5", "ai-6") else {},
         }
 
@@ -153,6 +163,25 @@ class Person:
         await self._sees(lambda shown: shown["busy"], page)  # it is, once the stream is there
         self.server.let_go(self.thread)
         await self.does("look", page=page)
+
+    async def loses_its_connection(self) -> None:
+        """Begin an answer, and lose the connection in its middle."""
+        await self.hold()
+        await self.does("drop", wait=False)
+
+    async def resumes_and_reads(self) -> None:
+        """Resume by hand, and let the model go on when something has been read."""
+        before = (await self.does("look"))["reads"]
+        await self.does("resume", wait=False)
+        await self._sees(lambda shown: shown["reads"] > before)
+        self.server.let_go(self.thread)
+        await self.does("look")
+
+    async def catches_up(self) -> None:
+        """Wait until the page has loaded the messages, and resumes if its version can."""
+        await self._sees(
+            lambda shown: not shown.get("error") and (shown["busy"] or len(shown["messages"]) == 1)
+        )
 
     async def is_cut_off(self) -> None:
         """Wait until the page knows that its server is gone."""

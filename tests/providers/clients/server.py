@@ -145,7 +145,9 @@ async def application(folder: Path) -> AsyncGenerator[Starlette]:
 async def main(folder: str, port: str) -> None:
     """Serve until the end."""
     async with application(Path(folder)) as app:
-        config = uvicorn.Config(app, port=int(port), lifespan="off", ws="none", log_level="warning")
+        # A connection that its client may use again must not be closed at that moment: they give up after 5 s.
+        quiet: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_level": "warning"}
+        config = uvicorn.Config(app, port=int(port), timeout_keep_alive=75, **quiet)
         await uvicorn.Server(config).serve()
 
 
