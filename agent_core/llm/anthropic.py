@@ -21,6 +21,7 @@ from agent_core.llm.base import (
 )
 from agent_core.llm.content import Kind, deltas_of, pieces_of
 from agent_core.llm.reader import Json, Reader, fields_of, items_of
+from agent_core.llm.reading import arguments_text
 
 _HOSTED = ("server_tool_use", "mcp_tool_use")
 """Blocks of calls that are carried out by Anthropic."""
@@ -117,7 +118,7 @@ class AnthropicReader(Reader):
             block["json"] = f"{block.get('json') or ''}{delta.get('partial_json') or ''}"
         elif kind == "input_json_delta" and block.get("type") == "tool_use":
             block["written"] = True
-            return [ToolCallDelta(block["call"], None, None, str(delta.get("partial_json") or ""))]
+            return [ToolCallDelta(block["call"], None, None, arguments_text(delta.get("partial_json")))]
         return []
 
     def _stop(self, block: Json) -> list[ModelEvent]:

@@ -31,6 +31,7 @@ class Call:
         name: of the tool.
         arguments: the fragments of their JSON text.
         metadata: what the provider wants to see again with it.
+        is_repeated: each fragment has all arguments so far.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Call:
     name: str = ""
     arguments: list[str] = field(default_factory=list[str])
     metadata: dict[str, object] = field(default_factory=dict[str, object])
+    is_repeated: bool = False
 
     @property
     def text(self) -> str:
@@ -71,7 +73,11 @@ class Assembly:
         self.calls: list[Call] = []
 
     def divide(self, delta: ToolCallDelta) -> list[ToolCallDelta]:
-        """Return a fragment in which one call ends and the next begins as a fragment of each."""
+        """Return a fragment in which one call ends and the next begins as a fragment of each.
+
+        Of one that repeats all arguments so far, as some servers send them, only what is new is returned.
+        """
+        delta = self._without_repetition(delta)
         if not _GLUED.search(delta.arguments):
             return [delta]
         owner = self._owner(delta)
@@ -84,6 +90,21 @@ class Assembly:
             replace(delta, name=name, id=id, arguments=piece, metadata=None) for piece in pieces[1:] if piece
         ]
         return [replace(delta, arguments=pieces[0]), *later]
+
+    def _without_repetition(self, delta: ToolCallDelta) -> ToolCallDelta:
+        if not self.calls or not delta.arguments.lstrip().startswith("{"):
+            return delta
+        latest = next((call for call in reversed(self.calls) if delta.index in (None, call.index)), None)
+        if latest is not None and latest.is_repeated and delta.arguments == latest.text:
+            return replace(delta, name=None, arguments="")
+        owner = self._owner(delta)
+        before = owner.text if owner else ""
+        if owner is None or not before.strip() or not delta.arguments.startswith(before):
+            return delta
+        if _is_json(before) or _is_prefix(before + delta.arguments):
+            return delta
+        owner.is_repeated = True
+        return replace(delta, arguments=delta.arguments[len(before) :])
 
     def take(self, delta: ToolCallDelta) -> Call:
         """Give a fragment to its call, which may begin with it, and return that call."""

@@ -68,7 +68,8 @@ def _is_other(known: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
 def _join(known: dict[str, Any], fields: Mapping[str, Any]) -> None:
     for key, value in fields.items():
         before = known.get(key)
-        if key in _GROWING and isinstance(before, str) and isinstance(value, str):
+        grows = key in _GROWING or (key == "signature" and not str(value).startswith(str(before)))
+        if grows and isinstance(before, str) and isinstance(value, str):
             known[key] = before + value
         elif value is not None:
             known[key] = value

@@ -19,6 +19,7 @@ from agent_core.llm.body import Body
 from agent_core.llm.finishes import finish_reason
 from agent_core.llm.forms import DECODERS, RESPONSES, Form, form_of
 from agent_core.llm.lines import refuse_broken
+from agent_core.llm.reader import Json, fields_of
 from agent_core.llm.reports import reported
 
 _NEEDED = ("completion_stream", "custom_llm_provider", "fetch_stream", "messages", "model")
@@ -26,6 +27,8 @@ _LISTENERS = (
     *("callbacks", "success_callback", "failure_callback", "_async_success_callback"),
     *("_async_failure_callback", "post_call_rules", "cache", "max_budget"),
 )
+_ENVELOPES = ("data", "result", "response", "body")
+"""Keys under which gateways put the provider's own object."""
 _OWN_LISTENERS = (
     *("dynamic_success_callbacks", "dynamic_async_success_callbacks"),
     *("dynamic_failure_callbacks", "dynamic_async_failure_callbacks"),
@@ -178,7 +181,8 @@ class _Direct:
 
     def _said(self, values: Iterator[Any]) -> Iterator[ModelEvent]:
         for value in values:
-            yield from self._reader.read(self._checked(value))
+            if value is not None:  # some servers keep the connection alive with it
+                yield from self._reader.read(self._checked(value))
             if self._reader.finish == "error":
                 raise RuntimeError("The provider ended its answer with an error and no words for it.")
 
@@ -186,11 +190,18 @@ class _Direct:
         if not isinstance(value, dict):
             raise TypeError(f"The provider sent an event that is no object: {value!r:.200}")
         fields = cast("dict[str, Any]", value)
+        if not self._form.knows(fields):
+            fields = self._unwrapped(fields)
         if (error := reported(fields)) is not None:
             raise error
         if self._body.whole and not self._form.knows(fields):
             raise self._body.refusal(repr(fields)[:200])
         return fields
+
+    def _unwrapped(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer that a gateway has put into an object of its own, or the object."""
+        inner = (fields_of(fields.get(name)) for name in _ENVELOPES)
+        return {**fields, **next((each for each in inner if self._form.knows(each)), Json())}
 
     def _is_whole(self, error: Exception) -> bool:
         """Tell whether a connection dropped only after the answer was there."""

@@ -43,6 +43,16 @@ _NO_KEY = re.compile(
     r"|incorrect api key|invalid (?:x-)?api[- ]key|api_key client option must be set|default credentials were not found",
     re.I,
 )
+_NAMED: tuple[tuple[re.Pattern[str], ModelErrorKind], ...] = (
+    (re.compile(r"\b(?:Throttling|TooManyRequests)\w*Exception"), "rate_limited"),
+    (
+        re.compile(r"\b(?:ServiceUnavailable|InternalServer|ModelTimeout|ModelNotReady)\w*Exception"),
+        "provider_5xx",
+    ),
+    (re.compile(r"\b(?:AccessDenied|UnrecognizedClient|ExpiredToken)\w*Exception"), "auth"),
+)
+"""Kinds by the names of AWS's exceptions, which come with the status 400, too."""
+
 _UNREACHABLE = re.compile(
     r"connection (?:error|refused|reset|aborted)|cannot connect|getaddrinfo|name or service not known"
     r"|server disconnected|payload is not completed|peer closed connection|incomplete chunked read",
@@ -154,8 +164,11 @@ def _reported(chain: Iterable[BaseException]) -> ReportedError | None:
 
 def _kind(chain: list[BaseException], status: int | None) -> ModelErrorKind:
     text = "\n".join(_said(link) for link in chain)
-    if kind := _kind_of_words(text, status, chain[0]):
-        return kind
+    if told := _kind_of_words(text, status, chain[0]):
+        return told
+    for name, kind in _NAMED if status in (None, 400) else ():
+        if name.search(text):
+            return kind
     classes = {base.__name__ for link in chain for base in type(link).__mro__}
     if status in (401, 403):
         return "auth"

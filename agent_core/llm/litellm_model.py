@@ -65,7 +65,7 @@ class LitellmModel:
         litellm = await litellm_module()
         sent = self._outgoing(litellm, request)
         try:
-            answer = await litellm.acompletion(**self._arguments(request, sent))
+            answer = await litellm.acompletion(**self._arguments(litellm, request, sent))
         except Exception as error:
             raise self._translate(error, request) from error
         try:
@@ -121,18 +121,29 @@ class LitellmModel:
             choice=options.get("tool_choice"),
         )
 
-    def _arguments(self, request: ModelRequest, sent: Outgoing) -> dict[str, Any]:
+    def _arguments(self, litellm: Any, request: ModelRequest, sent: Outgoing) -> dict[str, Any]:
+        options = {**self.options, **request.options, **sent.options}
         return {
             "timeout": READ_TIMEOUT,
             "drop_params": True,
-            **self.options,
-            **request.options,
-            **sent.options,
+            **options,
+            **self._without_retries(litellm, options),
             **({"tools": tools} if (tools := [*sent.tools, *request.provider_tools]) else {}),
             **_OURS,
             "model": _asked(self.name, sent.messages),
             "messages": sent.messages,
         }
+
+    def _without_retries(self, litellm: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the option that keeps `max_retries` where litellm would drop it.
+
+        It does so for some providers (NVIDIA, DeepInfra, SambaNova, Z.ai, …), and the openai package
+        then asks twice more by itself.
+        """
+        provider, _ = provider_of(litellm, self.name, options)
+        if provider not in litellm.openai_compatible_providers:
+            return {}
+        return {"allowed_openai_params": [*(options.get("allowed_openai_params") or ()), "max_retries"]}
 
     def _translate(self, error: Exception, request: ModelRequest) -> Exception:
         secrets = secret_values({**self.options, **request.options})

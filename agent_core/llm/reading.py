@@ -42,6 +42,7 @@ class JsonReader(Reader):
         super().__init__()
         self._details = Details()
         self._ran: set[str] = set()  # tools that the provider has run
+        self._streamed = False  # a delta has said something
         self._call = 0  # the index of the newest fragment of a tool call
 
     def read(self, chunk: Json, /) -> list[ModelEvent]:
@@ -57,10 +58,18 @@ class JsonReader(Reader):
         if finish := fields.get("finish_reason"):
             self.finish = str(finish)
         whole = fields.get("message")
-        delta: Any = fields.get("delta") or whole or {}
+        delta: Any = fields.get("delta")
         if whole is not None and self.finish is None:
             self.finish = "stop"  # a whole completion has ended, whether it says so or not
-        return events + self._delta(cast(Json, delta)) if isinstance(delta, Mapping) else events
+        if not delta and whole and not self._streamed:  # some repeat in it what they have streamed
+            return events + self._delta(fields_of(whole))
+        if not delta and isinstance(text := fields.get("text"), str):
+            delta = {"content": text}  # as servers for text completions have it
+        for each in map(fields_of, cast("list[object]", delta) if isinstance(delta, list) else [delta]):
+            said = self._delta(each)
+            self._streamed = self._streamed or bool(said)
+            events += said
+        return events
 
     def end(self) -> list[ModelEvent]:
         """Return the events that the end of the answer brings."""

@@ -30,6 +30,12 @@ _STATUSES = {
     "invalid": 400,
     "context_length": 400,
     "failed_precondition": 400,
+    "throttl": 429,
+    "quota": 429,
+    "accessdenied": 403,
+    "arrear": 402,
+    "inspection": 400,
+    "validation": 400,
 }
 """Statuses by words that the codes and types of providers' errors contain."""
 
@@ -50,7 +56,7 @@ class ReportedError(Exception):
 
 _CODE = re.compile(r"[a-z]+(?:[_-][a-z]+)+")
 _BESIDE = ("error_description", "message", "detail", "msg", "error_message")
-_BARE = ("message", "detail", "msg", "errors", "error_message")
+_BARE = ("message", "detail", "msg", "errors", "error_message", "Message")
 _ANSWER = ("choices", "candidates", "content", "usage", "delta", "done")
 
 
@@ -64,10 +70,12 @@ def reported(value: Mapping[str, Any]) -> ReportedError | None:
     beside: Any = value.get("x_groq")  # Groq's chunks report it there
     groq = cast("Mapping[str, Any]", beside).get("error") if isinstance(beside, Mapping) else None
     error: Any = value.get("error") or groq or _bare(value)
+    if not error and isinstance(envelope := value.get("data"), Mapping):
+        return reported(cast("Mapping[str, Any]", envelope))
     if not error:
         return None
     fields: Mapping[str, Any] = cast("Mapping[str, Any]", error) if isinstance(error, Mapping) else {}
-    codes = [fields.get(name) for name in ("code", "status", "status_code", "type")]
+    codes = [fields.get(name) for name in ("code", "status", "status_code", "type", "__type")]
     words = words_of_error(error) or words_of_error(dict(value))
     if _CODE.fullmatch(words):  # {"error": "invalid_token", "error_description": "words"}
         codes.append(words)

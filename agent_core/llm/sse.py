@@ -12,7 +12,7 @@ class EventStream:
     """Turns pieces of a response into the data of its events.
 
     Only `data` is kept: no provider of chat completions says anything in the other fields that its
-    data does not say. An event that the end of the stream cuts off is dropped, as the standard has it,
+    data does not say, but for older servers of llama.cpp, which report an error as the field `error`. An event that the end of the stream cuts off is dropped, as the standard has it,
     unless who reads it asks for the `rest`.
     """
 
@@ -54,4 +54,6 @@ class EventStream:
         name, _, value = line.partition(b":")
         if name == b"data":
             self._data.append(value.removeprefix(b" "))
+        elif name == b"error" and value.strip().startswith(b"{"):
+            self._data.append(b'{"error":' + value + b"}")
         return None

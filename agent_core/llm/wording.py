@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import re
 from collections.abc import Iterable
@@ -11,7 +12,8 @@ from typing import Any, cast
 from agent_core.redaction import hide_secrets
 
 _WRAPPING = re.compile(
-    r"^\s*(?:litellm\.)?[A-Za-z_]*(?:Error|Exception|Timeout|Timeout Error)\s*(?::|\s-)\s*|^\s*Error_str:\s*"
+    r"^\s*(?:[A-Za-z_]*Exception\s+)?(?:litellm\.)?[A-Za-z_]*(?:Error|Exception|Timeout|Timeout Error)\s*(?::|\s-)\s*"
+    r"|^\s*Error_str:\s*|^\s*Error code: \d{3}(?:\s-\s|$)"
 )
 _TAIL = re.compile(
     r"[\s,]*(?:Original exception: |LiteLLM Retried: |LiteLLM Max Retries: |Error_str: |Received Chunk="
@@ -31,6 +33,7 @@ def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
     text = _TAIL.sub("", message)
     while (shorter := _WRAPPING.sub("", text, count=1)) != text:
         text = shorter
+    text = _unquote(text.strip())
     text = _from_json(text) or text
     if "<html" in text.lower() or "<!doctype" in text.lower():
         text = _from_html(text)
@@ -40,8 +43,6 @@ def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
 
 def _from_json(text: str) -> str:
     """Return the message inside the JSON (or Python) literal that a text consists of or ends with."""
-    if text.startswith(("b'", 'b"')):
-        text = _unquote(text)
     start = min((place for place in (text.find("{"), text.find("[{")) if place >= 0), default=-1)
     if start < 0:
         return ""
@@ -54,10 +55,16 @@ def _from_json(text: str) -> str:
 
 
 def _unquote(text: str) -> str:
-    try:
-        return cast(bytes, ast.literal_eval(text)).decode("utf-8", "replace")
-    except (ValueError, SyntaxError, AttributeError):
-        return text[2:-1]
+    """Return what a text says that is one string: of JSON, or of Python's bytes, as litellm writes some."""
+    if text.startswith(("b'", 'b"')):
+        try:
+            text = cast(bytes, ast.literal_eval(text)).decode("utf-8", "replace")
+        except (ValueError, SyntaxError, AttributeError):
+            text = text[2:-1]
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        with contextlib.suppress(ValueError):
+            return str(json.loads(text))
+    return text
 
 
 def words_of_error(value: Any) -> str:
@@ -69,8 +76,9 @@ def words_of_error(value: Any) -> str:
         return words_of_error(items[0]) if items else ""
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        for name in ("error", "message", "detail", "msg", "error_message", "errors"):
-            if words := words_of_error(fields.get(name)):
+        for name in ("error", "message", "detail", "msg", "error_message", "errors", "Message", "data"):
+            inner: Any = fields.get(name)
+            if (words := words_of_error(inner)) and not (name == "data" and isinstance(inner, str)):
                 return words
     return ""
 

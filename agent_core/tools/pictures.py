@@ -26,6 +26,9 @@ _MOST = f"At most {MAX_PICTURES} pictures of {MAX_PICTURE_BYTES:,} bytes are kep
 _TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 """Those that the models of every provider look at, if they look at any."""
 
+_BEGINNINGS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+_LETTERS = str.maketrans("-_", "+/")
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -78,13 +81,13 @@ def _replaced_block(block: Any, pictures: list[Picture]) -> Any:
     if fields.get("type") != "image" or not isinstance(data, str | bytes):
         return fields
     rest = {key: fields[key] for key in fields if key != "data"}
-    media_type = str(fields.get("mimeType") or fields.get("mediaType") or "").lower()
     if len(data) > MAX_PICTURE_BYTES * 3 // 2:
         return {**rest, "leftOut": _MOST}
     found = _decoded(data)
     if not found:
         return {**rest, "leftOut": "It is no picture."}
     rest["bytes"] = len(found)
+    media_type = _type_of(found, str(fields.get("mimeType") or fields.get("mediaType") or ""))
     if media_type not in _TYPES:
         return {**rest, "leftOut": f"Pictures are {', '.join(_TYPES)}."}
     if len(found) > MAX_PICTURE_BYTES or len(pictures) >= MAX_PICTURES:
@@ -94,9 +97,21 @@ def _replaced_block(block: Any, pictures: list[Picture]) -> Any:
 
 
 def _decoded(data: str | bytes) -> bytes | None:
+    """Return the bytes of a picture: itself, in base64 of either alphabet, or in a `data:` URL."""
     if isinstance(data, bytes):
         return data
+    if data.startswith("data:"):
+        data = data.partition(",")[2]
+    text = "".join(data.split()).translate(_LETTERS).rstrip("=")
     try:
-        return base64.b64decode("".join(data.split()), validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (ValueError, binascii.Error):
         return None
+
+
+def _type_of(data: bytes, named: str) -> str:
+    """Return the type of a picture by its first bytes, else as it is named; providers refuse a wrong one."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    told = named.partition(";")[0].strip().lower()
+    return next((kind for beginning, kind in _BEGINNINGS if data.startswith(beginning)), told)

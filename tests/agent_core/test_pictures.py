@@ -66,18 +66,48 @@ def test_other_results_stay_as_they_are(result: Any):
     [
         image("no base64!"),
         image(""),
-        image(kind="image/svg+xml"),
-        image(kind="text/html"),
+        image(b"<svg/>", "image/svg+xml"),
+        image(b"<html>", "text/html"),
+        image(b"BM\0\0", "image/bmp"),
         image("QUJD" * (MAX_PICTURE_BYTES // 3 + 1)),
         image("QUJD" * MAX_PICTURE_BYTES),
     ],
-    ids=["broken", "empty", "svg", "html", "large", "huge"],
+    ids=["broken", "empty", "svg", "html", "bmp", "large", "huge"],
 )
 def test_a_block_that_is_no_picture_or_too_large_is_left_out_in_words(block: dict[str, Any]):
     taken = take_pictures([block])
     assert taken.pictures == []
     assert taken.result[0]["leftOut"]
     assert "data" not in taken.result[0]
+
+
+BEGINNINGS = {
+    "image/png": PNG,
+    "image/jpeg": b"\xff\xd8\xff\xe0",
+    "image/gif": b"GIF89a",
+    "image/webp": b"RIFF\0\0\0\0WEBP",
+}
+
+
+@pytest.mark.parametrize(
+    "named", ["image/png", "image/jpg", "IMAGE/JPEG; q=1", "application/octet-stream", ""]
+)
+@pytest.mark.parametrize("kind", BEGINNINGS)
+def test_the_type_of_a_picture_is_that_of_its_bytes(kind: str, named: str):
+    taken = take_pictures([image(BEGINNINGS[kind], named)])
+    assert [picture.media_type for picture in taken.pictures] == [kind]
+    assert taken.result[0]["mimeType"] == kind
+
+
+@pytest.mark.parametrize(
+    "data", [f"data:image/png;base64,{DATA}", DATA.rstrip("="), f"{DATA[:40]}\n{DATA[40:]}"]
+)
+def test_base64_of_a_picture_is_read_in_every_form(data: str):
+    assert [picture.data for picture in take_pictures(image(data)).pictures] == [PNG]
+    urlsafe = base64.urlsafe_b64encode(b"\xff\xd8\xff\xfb\xef\xbe").decode()
+    assert [picture.data for picture in take_pictures(image(urlsafe)).pictures] == [
+        b"\xff\xd8\xff\xfb\xef\xbe"
+    ]
 
 
 def test_only_so_many_pictures_of_one_outcome_are_kept():

@@ -1,0 +1,190 @@
+"""Answers and errors in forms that servers and gateways around the known providers give them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from agent_core.llm import LitellmModel, ModelRequest
+from agent_core.loop import model_step
+from tests.providers.dialects import DIALECTS, serving
+from tests.providers.dialects.dialect import event
+from tests.providers.dialects.openai import chunk
+from tests.providers.dialects.script import Json
+from tests.providers.loopback import Answer, Stream, provider
+from tests.providers.test_answers import call, claude_stream, openai_stream, refused, said, step
+
+FORMS = ["openai", "vllm", "openrouter", "anthropic", "gemini", "ollama"]
+DONE = [event(chunk({}, "stop")), event("[DONE]")]
+
+
+def streamed(*events: Json | None) -> Stream:
+    return Stream([*[event(json.dumps(each)) for each in events], *DONE], end="eof")
+
+
+def choice(**fields: Any) -> Json:
+    return {"id": "c1", "choices": [{"index": 0, **fields}]}
+
+
+BODIES: dict[str, tuple[Any, dict[str, str], str]] = {
+    "a string": (b'"Something is wrong"', {}, "Something is wrong."),
+    "words": (b"upstream connect error", {"content-type": "text/plain"}, "upstream connect error."),
+    "an array": ([{"error": {"message": "In a list"}}], {}, "In a list."),
+    "an envelope": ({"data": {"error": {"message": "In an envelope"}}}, {}, "In an envelope."),
+    "Cloudflare's": ({"success": False, "errors": [{"code": 7, "message": "No route"}]}, {}, "No route."),
+    "Cohere's": ({"message": "invalid token"}, {}, "invalid token."),
+    "Amazon's": ({"Message": "Not allowed"}, {}, "Not allowed."),
+    "zipped": (
+        gzip.compress(b'{"error": {"message": "Zipped words"}}'),
+        {"content-encoding": "gzip"},
+        "Zipped words.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_the_words_of_an_error_are_found_in_every_body(name: str) -> None:
+    answers = [Answer(400, body, headers) for body, headers, _ in BODIES.values()]
+    async with serving(DIALECTS[name], *answers, Answer(400)) as server:
+        assert [str(await refused(server)) for _ in BODIES] == [words for _, _, words in BODIES.values()]
+        assert "failed without a word (status 400)" in str(await refused(server))
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_errors_of_amazon_are_known_by_their_names(name: str) -> None:
+    kinds = {"Throttling": "rate_limited", "ServiceUnavailable": "provider_5xx", "AccessDenied": "auth"}
+    bodies = [{"__type": f"com.amazon#{kind}Exception", "message": "No"} for kind in kinds]
+    async with serving(DIALECTS[name], *[Answer(400, body) for body in bodies]) as server:
+        assert [(await refused(server)).kind for _ in kinds] == list(kinds.values())
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_an_error_in_an_envelope_behind_the_status_200_is_that_error(name: str) -> None:
+    bodies: list[Json] = [
+        {"data": {"error": {"message": "Slow down", "code": 429}}},
+        {"__type": "ThrottlingException", "message": "Slow down"},
+    ]
+    async with serving(DIALECTS[name], *[Answer(200, body) for body in bodies]) as server:
+        for _ in bodies:
+            found = await refused(server)
+            assert (str(found), found.kind) == ("Slow down.", "rate_limited")
+
+
+async def test_errors_in_the_middle_of_a_stream_are_known_in_every_form() -> None:
+    begun = event(chunk({"content": "Hi"}))
+    old_llama = b'error: {"code": 500, "message": "context shift is disabled"}\n\n'
+    qwen = b'id:1\nevent:error\ndata:{"code":"DataInspectionFailed","message":"Inappropriate."}\n\n'
+    streams = [Stream([begun, each], end="eof") for each in (old_llama, qwen)]
+    async with serving(DIALECTS["openai"], *streams) as server:
+        first, second = await refused(server), await refused(server)
+    assert (str(first), first.retryable) == ("context shift is disabled.", True)
+    assert (str(second), second.kind) == ("Inappropriate.", "invalid_request")
+
+
+CHUNKS: dict[str, Stream] = {
+    "null between": streamed(None, chunk({"content": "Hi"}), None),
+    "null deltas": streamed(choice(delta=None), choice(delta={"content": None}), chunk({"content": "Hi"})),
+    "deltas in a list": streamed(choice(delta=[{"content": "H"}, {"content": "i"}, None])),
+    "texts of completions": streamed(choice(text="H"), choice(text="i"), choice(text="")),
+    "messages": streamed(choice(message={"content": "H"}), choice(message={"content": "i"})),
+    "the message once more": streamed(
+        chunk({"content": "Hi"}),
+        choice(message={"content": "Hi"}, finish_reason="stop"),
+        choice(delta={}, message={"content": "Hi"}),
+    ),
+    "an envelope around each": streamed({"data": chunk({"content": "H"})}, {"data": chunk({"content": "i"})}),
+    "an end twice": streamed(chunk({"content": "Hi"}, "stop"), chunk({"content": ""}, "stop")),
+}
+
+
+@pytest.mark.parametrize("name", ["openai", "vllm", "openrouter", "groq", "mistral"])
+async def test_a_text_is_read_from_odd_chunks(name: str) -> None:
+    async with serving(DIALECTS[name], *CHUNKS.values()) as server:
+        for what in CHUNKS:
+            assert said((await step(server)).parts)[1:] == [("text", "Hi")], what
+
+
+REPEATED = ['{"n', '{"n": 1', '{"n": 1}', '{"n": 1}']
+
+
+@pytest.mark.parametrize("named", ["always", "once"])
+async def test_arguments_that_are_repeated_from_their_beginning_are_read_once(named: str) -> None:
+    deltas = [
+        call(
+            index=0,
+            id="x" if named == "always" or not place else None,
+            function={"name": "clock" if named == "always" or not place else None, "arguments": text},
+        )
+        for place, text in enumerate(REPEATED)
+    ]
+    async with serving(DIALECTS["openai"], openai_stream(*deltas, finish="tool_calls")) as server:
+        model, shown = LitellmModel(server.dialect.model, **server.options), ""
+        asked = ModelRequest([{"role": "user", "content": "Hi"}])
+        async for each in model_step(model, asked, include_tool_input_deltas=True):
+            if isinstance(each, dict):
+                shown += each.get("inputTextDelta", "")
+            else:
+                assert [(one.name, one.arguments) for one in each.tool_requests] == [("clock", '{"n": 1}')]
+    assert shown == '{"n": 1}'
+
+
+async def test_arguments_whose_pieces_begin_alike_are_no_repetition() -> None:
+    pieces = ['{"a": "', '{"a": \\"', '"}']
+    deltas = [call(index=0, id="x", function={"name": "clock", "arguments": piece}) for piece in pieces]
+    async with serving(DIALECTS["openai"], openai_stream(*deltas)) as server:
+        assert (await step(server)).tool_requests[0].arguments == '{"a": "{"a": \\""}'
+
+
+async def test_claude_arguments_may_be_an_object() -> None:
+    block = {"type": "tool_use", "id": "t", "name": "clock", "input": {}}
+    stream = claude_stream(block, {"type": "input_json_delta", "partial_json": {"n": 1}})
+    async with serving(DIALECTS["anthropic"], stream) as server:
+        assert [json.loads(one.arguments) for one in (await step(server)).tool_requests] == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "model", ["sambanova/m", "zai/m", "nvidia_nim/m", "deepinfra/m", "openai/m", "groq/m"]
+)
+async def test_a_request_is_made_once_whatever_the_provider(model: str) -> None:
+    async with provider(Answer(429, {"error": {"message": "Later"}})) as server:
+        asked = LitellmModel(model, api_base=server.url, api_key="k", timeout=10)
+        with pytest.raises(Exception, match="Later"):
+            _ = [each async for each in asked.stream(ModelRequest([{"role": "user", "content": "Hi"}]))]
+        assert len(server.requests) == 1
+        assert "max_retries" not in server.requests[0]
+
+
+@pytest.mark.parametrize("index", [0, None])
+async def test_details_of_reasoning_are_joined_where_their_pieces_have_no_number(index: int | None) -> None:
+    numbered = {} if index is None else {"index": index}
+    pieces = [
+        *({"type": "reasoning.text", "text": text} for text in ("Let me ", "see.")),
+        *({"type": "reasoning.text", "text": "", "signature": half} for half in ("abc", "def", "abcdef")),
+        *({"type": "reasoning.encrypted", "id": id, "data": id * 3} for id in ("x", "y")),
+    ]
+    deltas = [{"reasoning_details": [piece | numbered]} for piece in pieces]
+    async with serving(DIALECTS["openrouter"], openai_stream(*deltas, {"content": "Hi"})) as server:
+        parts = (await step(server)).parts
+    [details] = [part["providerMetadata"]["openrouter"] for part in parts if part["type"] == "reasoning"]
+    assert details["reasoning_details"] == [
+        {"type": "reasoning.text", "text": "Let me see.", "signature": "abcdef"} | numbered,
+        *({"type": "reasoning.encrypted", "id": id, "data": id * 3} | numbered for id in ("x", "y")),
+    ]
+
+
+async def test_a_signature_in_pieces_is_one() -> None:
+    signed = [{"type": "signature_delta", "signature": half} for half in ("abc", "def")]
+    thinking = claude_stream(
+        {"type": "thinking", "thinking": ""}, {"type": "thinking_delta", "thinking": "Hm"}
+    )
+    more = [{"type": "content_block_delta", "index": 0, "delta": delta} for delta in signed]
+    text = claude_stream({"type": "text", "text": ""}, {"type": "text_delta", "text": "Hi"})
+    events = [*thinking.events[:2], *[event(each) for each in more], thinking.events[2], *text.events]
+    async with serving(DIALECTS["anthropic"], Stream(events, end="eof")) as server:
+        parts = (await step(server)).parts
+    assert [
+        part["providerMetadata"]["anthropic"]["signature"] for part in parts if part["type"] == "reasoning"
+    ] == ["abcdef"]
