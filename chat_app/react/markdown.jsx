@@ -210,8 +210,10 @@ function readOn(state, text, final) {
     state.read = Math.min(state.read, text.length);
   }
   if (state.read < text.length) return false;
-  if (final && !state.finished) state.blocks.finish();
-  state.finished = final;
+  if (final && !state.finished) {
+    state.blocks.finish();
+    state.finished = true; // until it is read anew: an attempt that is made again goes on behind what stands
+  }
   return true;
 }
 

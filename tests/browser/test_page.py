@@ -81,6 +81,7 @@ def test_stop_keeps_what_was_written_and_continue_finishes_it(
     assert tab.words() == tab.stored().split() == WORDS[:HALF], "it went on after the stop"
     tab.by("continue").click()
     assert tab.answer_text().split() == WORDS
+    expect(tab.answer.locator(".md > p")).to_have_count(1)  # one line: no seam where it went on
 
 
 def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_tab: OpenTab) -> None:
@@ -114,6 +115,7 @@ def test_kill_9_in_the_middle_of_an_answer_and_the_same_tab_carries_on(
     server.start()
 
     assert tab.answer_text().split() == WORDS
+    expect(tab.answer.locator(".md > p")).to_have_count(1)  # one line: no seam where it went on
     expect(tab.prompts).to_have_count(1)
     tab.send("Count")  # and the tab is alive: it can go on
     expect(tab.prompts).to_have_count(2)
