@@ -7,6 +7,7 @@ to shorten. Lengths are in characters; those of JSON are of its shortest spellin
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -38,6 +39,31 @@ MAX_IDS: Final = 1_000
 """The most calls that one answer decides."""
 MAX_COUNT: Final = 1_000_000_000
 """The largest number of things: runs, rows of a page."""
+MAX_VALUES: Final = 250_000
+"""The most values in a JSON text from outside: while a text is parsed, no other thread of Python runs."""
+
+_QUOTE = ord('"')
+_SEPARATORS = (b",", b"[", b"{")
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[,\[{]', re.DOTALL)  # a string as a whole, or a separator
+
+
+def has_too_many_values(text: bytes, most: int = MAX_VALUES) -> bool:
+    """Whether a JSON text has more than `most` values, told without parsing it.
+
+    Each value but the first follows a comma or an opening bracket; those within strings do not count. A text
+    that is no JSON is looked at no further than a JSON text of that many values would be.
+    """
+    if sum(map(text.count, _SEPARATORS)) <= most:
+        return False
+    values = strings = 0
+    for token in _TOKENS.finditer(text):
+        if text[token.start()] == _QUOTE:
+            strings += 1
+        else:
+            values += 1
+        if values > most or strings > 2 * most:
+            return True
+    return False
 
 
 def check_text(name: str, value: object, most: int) -> None:

@@ -19,6 +19,11 @@ from agent_core.redaction import hide_secrets
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 OURS = ("agent_core", "chat_app")
 _LONGEST = 100_000  # characters of a line
+_SOCKET = ("engineio.server", "socketio.server")
+"""Libraries that write to standard error beside us, past the formatter, unless their loggers have a level."""
+MAX_ALIKE = 20
+"""Records of one place in a library a minute; a client may provoke any number of them."""
+_MINUTE = 60.0  # seconds
 
 
 class OneLine(logging.Formatter):
@@ -33,8 +38,35 @@ class OneLine(logging.Formatter):
         traceback = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
         parts = (message, traceback, record.stack_info or "")
         words = escape(hide_secrets("\n".join(part for part in parts if part)[:_LONGEST]))
+        if left_out := getattr(record, "left_out", 0):
+            words += f" ({left_out:,} records like it were left out.)"
         when = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
         return f"{when} {record.levelname} {escape(record.name)} {words}"
+
+
+class Alike(logging.Filter):
+    """Lets pass `MAX_ALIKE` records a minute of each place in the code, and counts the others.
+
+    Args:
+        trusted: loggers of which everything passes, with those below them.
+    """
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        super().__init__()
+        self._trusted = tuple(trusted)
+        self._seen: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record passes; the first of the next minute carries how many did not."""
+        if any(record.name == name or record.name.startswith(f"{name}.") for name in self._trusted):
+            return True
+        place = record.pathname, record.lineno
+        began, count = self._seen.get(place, (record.created, 0))
+        if record.created - began >= _MINUTE:
+            record.left_out = max(0, count - MAX_ALIKE)
+            began, count = record.created, 0
+        self._seen[place] = began, count + 1
+        return count < MAX_ALIKE
 
 
 class _Handler(logging.StreamHandler):
@@ -52,7 +84,10 @@ def configure(level: str, extensions: Iterable[str] = ()) -> None:
     if not any(isinstance(handler, _Handler) for handler in root.handlers):
         handler = _Handler(sys.stderr)
         handler.setFormatter(OneLine())
+        handler.addFilter(Alike((*OURS, *extensions)))
         root.addHandler(handler)
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    for name in _SOCKET:
+        logging.getLogger(name).setLevel(root.level)
     for name in (*OURS, *extensions):
         logging.getLogger(name).setLevel(level)

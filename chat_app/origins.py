@@ -59,8 +59,8 @@ def parse_host(text: str) -> Host | None:
     found = _HOST.fullmatch(text)
     if found is None:
         return None
-    name, port = _plain_name(found[1]), int(found[2] or 0)
-    return Host(name, port or None) if name and port < 65536 else None
+    name, port = _plain_name(found[1]), int(found[2]) if found[2] else None
+    return Host(name, port) if name and (port is None or 0 < port < 65536) else None
 
 
 def parse_origin(text: str) -> Origin | None:

@@ -14,6 +14,7 @@ from chat_app.serve.base_path import BasePath
 from chat_app.serve.guard import Guard
 from chat_app.serve.headers import AnswerHeaders
 from chat_app.serve.pages import content_policy
+from chat_app.serve.socket import SocketBounds
 from chat_app.settings import Settings, load_settings
 
 
@@ -26,7 +27,7 @@ class Site(rx.App):
 
     def __call__(self) -> ASGIApp:
         """Return what the server runs; called once in each of its processes."""
-        app, settings = super().__call__(), load_settings()
+        app, settings = SocketBounds(super().__call__()), load_settings()
         if environment.REFLEX_ENV_MODE.get() == constants.Env.DEV:
             return _in_development(app, settings)
         guarded = Guard(_readable(app, settings), settings.host, settings.origins)

@@ -6,14 +6,17 @@ not run: only pictures are shown in place, everything else is downloaded, and no
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent_core import AgentApi
+from agent_core.api.http.bodies import read_body
 from agent_core.errors import AccessDeniedError, AgentCoreError
 from agent_core.store.files import StoredFile
 from chat_app.extensions import caller
@@ -34,19 +37,18 @@ async def upload(request: Request) -> Response:
     name = request.headers.get("x-filename")
     if name is None:  # no form of another site can send it
         return _refused("unnamed", 400)
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > MAX_BYTES:
-            return _refused("too_large", 413)
+    try:
+        data = await read_body(request, MAX_BYTES)
+    except HTTPException as error:
+        return _refused("too_large" if error.status_code == 413 else "failed", error.status_code)
     if not data:
         return _refused("empty", 400)
     name = plain_name(unquote(name))
-    kind = kind_of(bytes(data), name)
+    kind = await asyncio.to_thread(kind_of, data, name)  # an old encoding takes a second to detect
     if kind is None:
         return _refused("kind", 415)
     try:
-        part = await _api(request).add_file(bytes(data), media_type=kind, filename=name)
+        part = await _api(request).add_file(data, media_type=kind, filename=name)
     except AccessDeniedError:
         return _refused("failed", 403)
     except AgentCoreError:

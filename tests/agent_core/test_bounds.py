@@ -321,3 +321,26 @@ def test_no_error_of_ours_is_longer_than_what_it_is_about() -> None:
     with pytest.raises(AgentCoreError) as refused:
         message_parts("user", [{"type": "x" * 1_000_000}])
     assert len(str(refused.value)) < 300
+
+
+VALUES: dict[bytes, int] = {
+    b"[]": 1,
+    b"[1,2,3]": 3,
+    b'["a,b",[{"c[":"\\",[","d":null}]]': 5,
+    b'{"a":"' + b"," * 50 + b'","b":"' + b'\\"[' * 50 + b'"}': 2,
+    b'["\\u0001' + b"\\\\" * 3_000_000 + b'"]': 1,
+}
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(("text", "count"), VALUES.items(), ids=lambda value: repr(value)[:30])
+def test_values_of_json_text_are_counted_outside_of_strings(text: bytes, count: int) -> None:
+    json.loads(text)
+    assert limits.has_too_many_values(text, count - 1) or count == 1
+    assert not limits.has_too_many_values(text, count)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("text", [b"[" * 300, b"," * 300, b'""' * 300 + b"," * 101, b'{"a' + b"\\," * 300])
+def test_text_that_is_no_json_ends_the_count(text: bytes) -> None:
+    assert limits.has_too_many_values(text, 100) or text.startswith(b'{"a')

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from agent_core.errors import ValidationError
-from chat_app.logs import LEVELS, OneLine
+from chat_app.logs import LEVELS, MAX_ALIKE, Alike, OneLine
 from chat_app.settings import read_settings
 
 LINE = re.compile(
@@ -55,6 +55,31 @@ def test_a_traceback_can_be_read_again() -> None:
     line = OneLine().format(record("It failed", error=raised()))
     assert "\\nTraceback (most recent call last):\\n" in line
     assert "in raised" in line
+
+
+def test_records_alike_are_counted_instead_of_written() -> None:
+    alike = Alike(["chat_app"])
+    again = [record("Error processing event") for _ in range(MAX_ALIKE + 5)]
+    assert [alike.filter(each) for each in again] == [True] * MAX_ALIKE + [False] * 5
+    other, own, later = record("Another"), record("Ours"), record("Error processing event")
+    other.lineno, own.name, later.created = 2, "chat_app.state", later.created + 61
+    assert [alike.filter(each) for each in (other, own, later)] == [True, True, True]
+    assert OneLine().format(later).endswith("Error processing event (5 records like it were left out.)")
+
+
+def test_library_of_the_socket_writes_through_the_app_log() -> None:
+    script = """
+from chat_app import logs
+logs.configure("INFO")
+import socketio
+server = socketio.AsyncServer(async_mode="asgi")
+server.eio.logger.error("a\\nERROR root forged")
+server.logger.error("b\\nERROR root forged")
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
+    lines = said.splitlines()
+    assert len(lines) == 2, said
+    assert all(LINE.fullmatch(line) for line in lines), said
 
 
 SCRIPT = """

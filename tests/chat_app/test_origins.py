@@ -34,6 +34,8 @@ def test_parse_host_reads_every_spelling(text: str, host: Host) -> None:
         ".",
         ":3000",
         "localhost:99999",
+        "localhost:0",
+        "127.0.0.1:00000",
         "localhost:-1",
         "localhost:٣",
         "localhost:3000:3000",

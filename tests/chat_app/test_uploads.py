@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chat_app.state import Actions
+from chat_app.state import Actions, uploads
 from chat_app.state.kinds import MAX_BYTES, MAX_NAME, kind_of, plain_name
 from chat_app.state.uploads import routes
 from tests.chat_app.support import Serve, Tab
@@ -134,3 +135,19 @@ def test_a_kind_is_told_by_the_bytes(data: bytes, name: str, kind: str) -> None:
 )
 def test_a_name_is_one_plain_line(name: str, plain: str) -> None:
     assert plain_name(name) == plain
+
+
+async def test_upload_detects_the_encoding_off_the_event_loop(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noted(data: bytes, name: str) -> str | None:
+        threads.append(threading.current_thread())
+        return kind_of(data, name)
+
+    monkeypatch.setattr(uploads, "kind_of", noted)
+    async with serve([]), browser() as client:
+        await uploaded(client, "Привет, как дела?".encode("cp1251"), "a.txt")
+    assert threads
+    assert threading.current_thread() not in threads

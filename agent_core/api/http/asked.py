@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from agent_core.agent import CallContext
+from agent_core.api.http.bodies import read_body
+from agent_core.bounds import MAX_VALUES, has_too_many_values
 from agent_core.errors import ValidationError
 from agent_core.triggers import Trigger, at, cron, every
 
@@ -37,19 +39,21 @@ async def body_of(request: Request, most: int) -> dict[str, Any]:
     """Return the body, a JSON object; {} if there is none.
 
     Raises:
-        HTTPException: 413, it is longer than `most` bytes; 415, it does not say that it is JSON, or it
-            is compressed; 400, it is none.
+        HTTPException: 413, it is longer than `most` bytes or has more than `MAX_VALUES` values; 415, it does
+            not say that it is JSON, or it is compressed; 400, it is none; or what `read_body` raises.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
         raise HTTPException(415, f"Send the body as it is, without Content-Encoding: {encoding:.40}.")
-    raw = await _read(request, most)
+    raw = await read_body(request, most)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and (raw or _from_elsewhere(request)):
         # A page of another site cannot say so without asking first, and is kept out by it.
         raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
     if not raw:
         return {}
+    if has_too_many_values(raw):
+        raise HTTPException(413, f"The body has more than {MAX_VALUES:,} JSON values. Send fewer.")
     try:
         body = json.loads(raw, parse_constant=_no_json)
     except (ValueError, RecursionError):
@@ -63,17 +67,6 @@ def _from_elsewhere(request: Request) -> bool:
     """Whether a page of another origin asks; a program says no origin."""
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-
-
-async def _read(request: Request, most: int) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise HTTPException(413, f"The body is longer than {most:,} bytes.")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _no_json(name: str) -> NoReturn:
