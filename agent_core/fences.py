@@ -9,7 +9,7 @@ from agent_core.pools import Pools
 from agent_core.runner.steps import Runner
 from agent_core.runner.tool_calls import ToolRunner
 from agent_core.store.reads import Reads
-from agent_core.store.rows import step_key
+from agent_core.wake_up_key import step_key
 
 
 class FenceWatch:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent_core.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.workpool import Handler, Workpool
 
-STEP, TOOL = "step:", "tool:"
 _DESK = 16  # timeouts and schedules are a transaction each and wait for nobody
 
 
@@ -51,17 +51,16 @@ class Pools:
         self.steps = steps or Workpool()
         self.tools = tools or self.steps.another()
         self.desk = Workpool(_DESK)
-        self._coming: set[str] = set()  # taken in the scheduler's thread, not here on the loop yet
+        self._by_kind = {WakeUpKind.STEP: self.steps, WakeUpKind.TOOL: self.tools}
+        self._coming: set[WakeUpKey] = set()  # taken in the scheduler's thread, not here on the loop yet
 
     def __iter__(self) -> Iterator[Workpool]:
         """Go through the pools, each once."""
         return iter({self.steps, self.tools, self.desk})
 
-    def of(self, key: str) -> Workpool:
+    def of(self, key: WakeUpKey) -> Workpool:
         """Return the pool in which `key` runs."""
-        if key.startswith(STEP):
-            return self.steps
-        return self.tools if key.startswith(TOOL) else self.desk
+        return self._by_kind.get(key.kind, self.desk)
 
     def room(self) -> dict[str, int]:
         """Return how many more of each kind of work could begin now, kinds without room left out."""
@@ -74,16 +73,16 @@ class Pools:
         room = {kind: pool.free - taken.count(pool) for kind, pool in found.items()}
         return {kind: free for kind, free in room.items() if free > 0}
 
-    def expect(self, keys: Sequence[str]) -> None:
+    def expect(self, keys: Sequence[WakeUpKey]) -> None:
         """Keep a place for what was taken until it arrives; from any thread."""
         self._coming.update(keys)
 
-    def submit(self, key: str, thread_id: str, handler: Handler) -> None:
+    def submit(self, key: WakeUpKey, handler: Handler) -> None:
         """Run `handler(key)` as soon as there is room; call it on the event loop."""
-        self.of(key).submit(key, thread_id, handler)
+        self.of(key).submit(key, handler)
         self._coming.discard(key)
 
-    def holds(self, key: str) -> bool:
+    def holds(self, key: WakeUpKey) -> bool:
         """Whether the key waits or runs here."""
         return self.of(key).holds(key)
 
@@ -94,22 +93,23 @@ class Pools:
 
     def threads(self) -> set[str]:
         """Return the ids of the threads for which a step or a tool runs."""
-        return {thread_id for pool in (self.steps, self.tools) for _, thread_id in pool.running()}
+        return {key.thread_id for pool in (self.steps, self.tools) for key in pool.running()}
 
     def complain(self) -> None:
         """Warn of a pool in which nothing moves."""
         for pool in self:
             pool.complain()
 
-    def stats(self, due: Mapping[str, tuple[int, float]]) -> dict[str, QueueStats]:
-        """Return the figures of steps and tools; `due` holds (count, seconds) by the kind of key."""
+    def stats(self, due: Mapping[str | None, tuple[int, float]]) -> dict[str, QueueStats]:
+        """Return the figures of steps and tools; `due` holds (count, seconds) by kind."""
         return {
-            "steps": _stats(self.steps, STEP, due.get(STEP, (0, 0.0))),
-            "tools": _stats(self.tools, TOOL, due.get(TOOL, (0, 0.0))),
+            "steps": _stats(self.steps, WakeUpKind.STEP, due),
+            "tools": _stats(self.tools, WakeUpKind.TOOL, due),
         }
 
 
-def _stats(pool: Workpool, kind: str, due: tuple[int, float]) -> QueueStats:
-    running = sum(key.startswith(kind) for key, _ in pool.running())
-    waits = [seconds for key, seconds in pool.waiting() if key.startswith(kind)]
-    return QueueStats(running, len(waits), due[0], max([*waits, due[1]]), pool.max_parallelism)
+def _stats(pool: Workpool, kind: WakeUpKind, due: Mapping[str | None, tuple[int, float]]) -> QueueStats:
+    running = sum(key.kind == kind for key in pool.running())
+    waits = [seconds for key, seconds in pool.waiting() if key.kind == kind]
+    count, oldest = due.get(kind, (0, 0.0))
+    return QueueStats(running, len(waits), count, max([*waits, oldest]), pool.max_parallelism)

@@ -21,6 +21,7 @@ from agent_core.store.set_back import after_set_back
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
+from agent_core.wake_up_key import WakeUpKey
 
 _UNSENT = 86_400.0  # seconds that a file waits for its message
 _SET_BACK = 30.0  # seconds that a clock loses at once only if somebody sets it
@@ -48,8 +49,8 @@ class Reconciler:
         wake_ups: LeasedWakeUps,
         presence: Presence,
         *,
-        holds: Callable[[str], bool],
-        deliver: Callable[[str], None],
+        holds: Callable[[WakeUpKey], bool],
+        deliver: Callable[[WakeUpKey], None],
         notify: Callable[[], None],
         clock: Clock,
     ) -> None:
@@ -97,7 +98,7 @@ class Reconciler:
         self._mind_the_clock()
         self._guarded(self._wake_ups.missing)
         self._guarded(bin.empty)
-        for key, _ in self._guarded(self._wake_ups.mine) or []:
+        for key in self._guarded(self._wake_ups.mine) or []:
             if not self._holds(key):
                 self._deliver(key)
         self._notify()

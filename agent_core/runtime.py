@@ -7,7 +7,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -42,6 +42,7 @@ from agent_core.store.rows import WORK_FEED
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.suspects import Admission
+from agent_core.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.workpool import Workpool
 
 _log = get_logger(__name__)
@@ -192,7 +193,12 @@ class Runtime:
         self._runner = Runner(self._writer, self._reads, *shared, self._hooks)
         self._tools = ToolRunner(self._writer, *shared)
         self._fences = FenceWatch(self._reads, self._runner, self._tools, self._pools, self.settings.pulse)
-        self._schedules = ScheduleRunner(self._writer, self.agents, self.clock)
+        self._runners: dict[WakeUpKind, Callable[[WakeUpKey], Coroutine[Any, Any, None]]] = {
+            WakeUpKind.STEP: self._runner.step,
+            WakeUpKind.TOOL: self._tools.call,
+            WakeUpKind.TIMEOUT: self._tools.expire,
+            WakeUpKind.SCHEDULE: ScheduleRunner(self._writer, self.agents, self.clock).run,
+        }
         self._stalls = StallWatch(self.settings.stall, self._describe)
 
     async def __aexit__(
@@ -205,7 +211,7 @@ class Runtime:
         if self._work:
             await self._deliveries.close()
             self._scheduler.shutdown()
-            await asyncio.gather(*(pool.close(_GRACE, "step:") for pool in self._pools))
+            await asyncio.gather(*(pool.close(_GRACE, WakeUpKind.STEP) for pool in self._pools))
             with contextlib.suppress(DatabaseError):  # then its leases run out by themselves
                 await self._writer.run(self._wake_ups.release, self.worker)
         await self._hooks.close(_GRACE)
@@ -245,41 +251,27 @@ class Runtime:
         self._scheduler.start()
         self._deliveries.start()
 
-    async def _take_up(self, key: str) -> None:
+    async def _take_up(self, text: str) -> None:
         """Do what an engine delivers, if its wake-up is there to take; until it has ended."""
-        thread_id = await self._writer.run(self._wake_ups.lease, key)
-        if thread_id is not None:
-            self._dispatch(key, thread_id)
+        key = await self._writer.run(self._wake_ups.lease, text)
+        if key is not None:
+            self._dispatch(key)
             await self._pools.of(key).until_ended(key)
 
     def _complain(self) -> None:
         self._loop.call_soon_threadsafe(self._pools.complain)
 
-    def _dispatch(self, key: str, thread_id: str) -> None:
+    def _dispatch(self, key: WakeUpKey) -> None:
         """Put work that is leased to this worker into its workpool; on the event loop."""
         if not self._runner.closing:
-            self._pools.submit(key, thread_id, self._recorded)
+            self._pools.submit(key, self._recorded)
 
-    async def _recorded(self, key: str) -> None:
-        record = self._presence.record
-        await (self._handle(key) if record is None else record.run(key, self._handle(key)))
-
-    async def _handle(self, key: str) -> None:
-        kind, _, rest = key.partition(":")
-        if kind == "step":
-            await self._runner.step(rest)
-            return
-        if kind == "schedule":
-            await self._schedules.run(rest)
-            return
-        thread_id, _, call_id = rest.partition(":")
-        if kind == "tool":
-            await self._tools.call(thread_id, call_id)
-        elif kind == "timeout":
-            await self._tools.expire(thread_id, call_id)
+    async def _recorded(self, key: WakeUpKey) -> None:
+        work, record = self._runners[key.kind](key), self._presence.record
+        await (work if record is None else record.run(str(key), work))
 
     def _describe(self, task: str) -> str:
-        call = self._tools.live.get(task)
+        call = {str(key): call for key, call in list(self._tools.live.items())}.get(task)
         return f"the tool {call.name!r} ({task})" if call else f"the task {task!r}"
 
     def _notify(self) -> None:
@@ -311,7 +303,7 @@ class Runtime:
 
     # --- in the scheduler's threads ---
 
-    def _take(self) -> list[str]:
+    def _take(self) -> list[WakeUpKey]:
         room, patience = self._pools.room(), self._deliveries.patience
         if not room:
             return []
@@ -323,7 +315,7 @@ class Runtime:
             keys += taken
         return keys
 
-    def _admit(self, room: Mapping[str, int]) -> list[str]:
+    def _admit(self, room: Mapping[str, int]) -> list[WakeUpKey]:
         """Lease the suspects that may run beside those that run here."""
         known, now = self._reads.suspects(), self.clock.now()
         held = [one for one in known if one.worker == self.worker]
@@ -334,7 +326,6 @@ class Runtime:
             self._pools.expect(keys)
         return keys
 
-    def _deliver(self, key: str) -> None:
-        thread_id = key.split(":", 2)[1]
+    def _deliver(self, key: WakeUpKey) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: the lease runs out by itself
-            self._loop.call_soon_threadsafe(self._dispatch, key, thread_id)
+            self._loop.call_soon_threadsafe(self._dispatch, key)

@@ -29,6 +29,7 @@ from sqlalchemy import Engine
 
 from agent_core.logs import get_logger
 from agent_core.tables import metadata
+from agent_core.wake_up_key import WakeUpKey
 
 _log = get_logger(__name__)
 _its_log = logging.getLogger("apscheduler.agent_core")
@@ -45,7 +46,7 @@ class LeasedJobStore(SQLAlchemyJobStore):
         take: leases due rows to this worker and returns their keys.
     """
 
-    def __init__(self, engine: Engine, take: Callable[[], list[str]]) -> None:
+    def __init__(self, engine: Engine, take: Callable[[], list[WakeUpKey]]) -> None:
         super().__init__(engine=engine, tablename="unused")
         self.jobs_t = metadata.tables["agent_wake_up"]
         self._take = take
@@ -68,10 +69,11 @@ class LeasedJobStore(SQLAlchemyJobStore):
     def shutdown(self) -> None:
         """Leave the engine to whoever opened it."""
 
-    def _job(self, key: str, now: datetime) -> Job:
+    def _job(self, key: WakeUpKey, now: datetime) -> Job:
         # Rows hold no code: whatever stands in them, the executor hands over a key and no more.
         state: dict[str, Any] = {
-            **{"version": 1, "id": key, "name": key, "func": f"{__name__}:no_op", "args": (), "kwargs": {}},
+            **{"version": 1, "id": str(key), "name": str(key), "func": f"{__name__}:no_op"},
+            **{"args": (key,), "kwargs": {}},
             **{"trigger": DateTrigger(now, UTC), "executor": "default", "next_run_time": now},
             **{"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         }
@@ -89,13 +91,13 @@ def no_op() -> None:
 class HandOver(BaseExecutor):
     """An executor that runs nothing itself: it hands the key to the event loop's workpools."""
 
-    def __init__(self, deliver: Callable[[str], None]) -> None:
+    def __init__(self, deliver: Callable[[WakeUpKey], None]) -> None:
         super().__init__()
         self._deliver = deliver
 
     def submit_job(self, job: Job, run_times: list[datetime]) -> None:
         """Hand over; the lease is what keeps a second instance away."""
-        self._deliver(job.id)
+        self._deliver(*job.args)
 
     def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
         raise AssertionError("submit_job does it all")
@@ -126,7 +128,11 @@ class Scheduler:
     """
 
     def __init__(
-        self, engine: Engine, take: Callable[[], list[str]], deliver: Callable[[str], None], poll: float
+        self,
+        engine: Engine,
+        take: Callable[[], list[WakeUpKey]],
+        deliver: Callable[[WakeUpKey], None],
+        poll: float,
     ) -> None:
         self._scheduler = _GuardedScheduler(
             jobstores={"default": LeasedJobStore(engine, take), "duties": MemoryJobStore()},

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from agent_core.wake_up_key import WakeUpKey
+
 FREE_CRASHES: Final = 1
 """Charges that delay nothing: after one death the work goes on as soon as its process is up."""
 
@@ -43,7 +45,7 @@ class Ran(NamedTuple):
     executed: its own code ran in that moment, or nobody can say; else it waited for something.
     """
 
-    key: str
+    key: WakeUpKey
     company: int | None
     crashes: int
     idle_deaths: int = 0
@@ -53,14 +55,14 @@ class Ran(NamedTuple):
 class Suspect(NamedTuple):
     """A suspect's wake-up; `worker` is None while nobody holds it."""
 
-    key: str
+    key: WakeUpKey
     company: int
     crashes: int
     worker: str | None
     due: float
 
 
-def judged(ran: Collection[Ran], death: str) -> dict[str, Suspicion]:
+def judged(ran: Collection[Ran], death: str) -> dict[WakeUpKey, Suspicion]:
     """Return what is held against each of those that ran when the worker `death` died.
 
     Suspects halve their company. Fresh work beside them becomes suspect, too, and excuses nobody: the one
@@ -73,7 +75,7 @@ def judged(ran: Collection[Ran], death: str) -> dict[str, Suspicion]:
     suspects = [work for work in ran if work.company is not None]
     alone = ran if len(ran) == 1 else suspects if [work.company for work in suspects] == [1] else ()
     charged = {work.key for work in alone}
-    found: dict[str, Suspicion] = {}
+    found: dict[WakeUpKey, Suspicion] = {}
     for work in ran:
         company = _half(len(ran)) if work.company is None else min(work.company, _half(len(suspects)))
         crashes, idle = _charge(work) if work.key in charged else (work.crashes, work.idle_deaths)
@@ -109,7 +111,7 @@ class Admission:
 
     def of(
         self, held: Iterable[Suspect], waiting: Iterable[Suspect], room: Mapping[str, int], lived: float
-    ) -> list[str]:
+    ) -> list[WakeUpKey]:
         """Return the keys of those to begin beside what is `held`.
 
         The largest company first, for it clears most at a time; then those with the fewest charges, so that
@@ -122,9 +124,9 @@ class Admission:
             lived: seconds that this worker has lived.
         """
         company = [suspect.company for suspect in held if not self._is_sealed(suspect)]
-        left, keys = dict(room), list[str]()
+        left, keys = dict(room), list[WakeUpKey]()
         for suspect in sorted(waiting, key=lambda one: (-one.company, one.crashes, -one.due, one.key)):
-            kind = "work" if "work" in left else suspect.key.partition(":")[0]
+            kind = "work" if "work" in left else suspect.key.kind
             if left.get(kind, 0) <= 0:
                 continue
             if not self._is_sealed(suspect):

@@ -212,19 +212,29 @@ class WakeUpRow(Table, table=True):
     crashes          deaths as the only suspect that ran
     death            the worker in whose death it was last
     idle_deaths      deaths as the only suspect while it merely waited, since the last of `crashes`
+    kind, call_id    with thread_id the parts of the id; see WakeUpKey. A kind that is missing was written by
+                     a version before 0013 and is filled in by the next round of the reconciler
     """
 
     __tablename__: ClassVar[Any] = "agent_wake_up"
-    __table_args__: ClassVar[Any] = (_index("agent_wake_up_suspect", ["company"], "company IS NOT NULL"),)
-    id: str = Field(primary_key=True)  # unique: one live wake-up per key
+    __table_args__: ClassVar[Any] = (
+        _index("agent_wake_up_suspect", ["company"], "company IS NOT NULL"),
+        Index(
+            "agent_wake_up_of_work", "thread_id", "kind", "call_id"
+        ),  # the reconciler looks for what has none
+        _index("agent_wake_up_unnamed", ["id"], "kind IS NULL"),  # and for these
+    )
+    id: str = Field(primary_key=True)  # unique: one live wake-up per key; WakeUpKey as text
     next_run_time: float | None = Field(default=None, sa_column=Column(Float, index=True))
     job_state: str = _json("{}")
-    thread_id: str = Field(index=True)
+    thread_id: str
     worker: str | None = Field(default=None, index=True)
     company: int | None = None
     crashes: int = _count()
     death: str | None = None
     idle_deaths: int = _count()
+    kind: str | None = None
+    call_id: str | None = None
 
 
 class ScheduleRow(Table, table=True):

@@ -12,8 +12,9 @@ from typing import Any
 from agent_core.checks import check_arguments
 from agent_core.errors import DatabaseError, ValidationError
 from agent_core.logs import get_logger
+from agent_core.wake_up_key import WakeUpKey, WakeUpKind
 
-Handler = Callable[[str], Awaitable[None]]
+Handler = Callable[[WakeUpKey], Awaitable[None]]
 STANDSTILL = 30.0
 """Seconds after which a workpool that is full and in which nothing begins is told of."""
 
@@ -40,10 +41,10 @@ class Workpool:
             raise ValidationError("max_parallelism must be at least 1.")
         self.max_parallelism = max_parallelism
         self.engine: Any = None  # what delivers the work from elsewhere; see `agent_core.bridge`
-        self._waiting: OrderedDict[str, deque[tuple[str, Handler, float]]] = OrderedDict()
-        self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
-        self._known: set[str] = set()  # waiting, or running and to be run again
-        self._watched: dict[str, asyncio.Event] = {}  # keys that somebody waits for the end of
+        self._waiting: OrderedDict[str, deque[tuple[WakeUpKey, Handler, float]]] = OrderedDict()
+        self._running: dict[WakeUpKey, asyncio.Task[None]] = {}
+        self._known: set[WakeUpKey] = set()  # waiting, or running and to be run again
+        self._watched: dict[WakeUpKey, asyncio.Event] = {}  # keys that somebody waits for the end of
         self._open = True
         self._moved = time.monotonic()  # when something last began
         self._told = 0.0  # of which standstill has been told
@@ -58,41 +59,41 @@ class Workpool:
         """Take work (again, where an earlier runtime has closed this workpool)."""
         self._open = True
 
-    def submit(self, key: str, thread_id: str, handler: Handler) -> None:
+    def submit(self, key: WakeUpKey, handler: Handler) -> None:
         """Run `handler(key)` as soon as there is room; call it on the event loop."""
         if key in self._known or not self._open:
             return
         self._known.add(key)
         if key not in self._running:
-            self._wait(key, thread_id, handler)
+            self._wait(key, handler)
             self._fill()
 
-    def _wait(self, key: str, thread_id: str, handler: Handler) -> None:
-        self._waiting.setdefault(thread_id, deque()).append((key, handler, time.monotonic()))
+    def _wait(self, key: WakeUpKey, handler: Handler) -> None:
+        self._waiting.setdefault(key.thread_id, deque()).append((key, handler, time.monotonic()))
 
     @property
     def free(self) -> int:
         """How many more could run now."""
         return max(0, self.max_parallelism - len(self._running) - len(self._waiting))
 
-    def holds(self, key: str) -> bool:
+    def holds(self, key: WakeUpKey) -> bool:
         """Whether the key waits or runs here."""
         return key in self._known or key in self._running
 
-    async def until_ended(self, key: str) -> None:
+    async def until_ended(self, key: WakeUpKey) -> None:
         """Wait until the key neither waits nor runs here."""
         while self.holds(key):
             await self._watched.setdefault(key, asyncio.Event()).wait()
 
-    def _tell(self, key: str) -> None:
+    def _tell(self, key: WakeUpKey) -> None:
         if (watched := self._watched.pop(key, None)) is not None:
             watched.set()
 
-    def running(self) -> list[tuple[str, str]]:
-        """Return (key, thread id) of what runs now."""
-        return [(key, thread_id) for key, (thread_id, _) in self._running.items()]
+    def running(self) -> list[WakeUpKey]:
+        """Return the keys of what runs now."""
+        return list(self._running)
 
-    def waiting(self) -> list[tuple[str, float]]:
+    def waiting(self) -> list[tuple[WakeUpKey, float]]:
         """Return (key, seconds so far) of what waits for a place here."""
         now = time.monotonic()
         return [(key, now - since) for keys in list(self._waiting.values()) for key, _, since in list(keys)]
@@ -110,7 +111,7 @@ class Workpool:
             still,
             len(self.waiting()),
             self.max_parallelism,
-            ", ".join(key for key, _ in self.running()[:5]),
+            ", ".join(map(str, self.running()[:5])),
         )
 
     @property
@@ -118,34 +119,34 @@ class Workpool:
         """Whether anything runs."""
         return bool(self._running)
 
-    def end(self, key: str) -> None:
+    def end(self, key: WakeUpKey) -> None:
         """Cancel what runs under `key`; if it was submitted again meanwhile it still runs again."""
         if key in self._running:
-            self._running[key][1].cancel()
+            self._running[key].cancel()
 
     def cancel(self, thread_id: str) -> None:
         """Cancel what runs for a thread and forget what waits for it."""
         for key, *_ in self._waiting.pop(thread_id, ()):
             self._known.discard(key)
             self._tell(key)
-        for key, (owner, task) in list(self._running.items()):
-            if owner == thread_id:
+        for key, task in list(self._running.items()):
+            if key.thread_id == thread_id:
                 self._known.discard(key)
                 task.cancel()
 
-    async def close(self, grace: float, at_once: str) -> None:
+    async def close(self, grace: float, at_once: WakeUpKind) -> None:
         """Take nothing new and end what runs.
 
         Args:
             grace: seconds that running work gets to end by itself before it is cancelled.
-            at_once: keys that begin so are cancelled at once; they give their work back themselves.
+            at_once: work of this kind is cancelled at once; it gives itself back.
         """
         self._open = False
         self._waiting.clear()
         self._known.clear()
-        tasks = [task for _, task in self._running.values()]
-        for key, (_, task) in list(self._running.items()):
-            if key.startswith(at_once):
+        tasks = list(self._running.values())
+        for key, task in list(self._running.items()):
+            if key.kind == at_once:
                 task.cancel()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)
@@ -163,20 +164,19 @@ class Workpool:
                 del self._waiting[thread_id]
             self._known.discard(key)
             self._moved = time.monotonic()
-            task = asyncio.create_task(_run(key, handler), name=key)
-            self._running[key] = (thread_id, task)
+            self._running[key] = task = asyncio.create_task(_run(key, handler), name=str(key))
             # Not in the task itself: one that is cancelled before it began never enters its code.
-            task.add_done_callback(functools.partial(self._ended, key, thread_id, handler))
+            task.add_done_callback(functools.partial(self._ended, key, handler))
 
-    def _ended(self, key: str, thread_id: str, handler: Handler, _task: asyncio.Task[None]) -> None:
+    def _ended(self, key: WakeUpKey, handler: Handler, _task: asyncio.Task[None]) -> None:
         del self._running[key]
         if key in self._known:  # submitted again meanwhile
-            self._wait(key, thread_id, handler)
+            self._wait(key, handler)
         self._tell(key)
         self._fill()
 
 
-async def _run(key: str, handler: Handler) -> None:
+async def _run(key: WakeUpKey, handler: Handler) -> None:
     try:
         await handler(key)
     except asyncio.CancelledError:

@@ -6,12 +6,13 @@ from agent_core.clock import Clock
 from agent_core.logs import get_logger
 from agent_core.store import absent_agents
 from agent_core.store.writer import Writer
+from agent_core.wake_up_key import WakeUpKey
 
 _log = get_logger(__name__)
 _WAIT = 2.0  # seconds until it is looked at again
 
 
-async def postpone(writer: Writer, clock: Clock, agent: str, key: str, thread_id: str) -> None:
+async def postpone(writer: Writer, clock: Clock, agent: str, key: WakeUpKey) -> None:
     """Give up the lease of the wake-up `key`; whoever takes it next may know `agent`."""
-    if await writer.run(absent_agents.put_back, key, thread_id, agent, clock.now() + _WAIT):
+    if await writer.run(absent_agents.put_back, key, agent, clock.now() + _WAIT):
         _log.warning("No agent %r is defined here; %s waits for a process that has it.", agent, key)

@@ -11,6 +11,7 @@ from agent_core.logs import get_logger
 from agent_core.store import schedule_runs
 from agent_core.store.calls import UnknownAgent
 from agent_core.store.writer import Writer
+from agent_core.wake_up_key import WakeUpKey
 
 _log = get_logger(__name__)
 _LATER = 15.0  # seconds until a run that could not be done is looked at again
@@ -30,8 +31,9 @@ class ScheduleRunner:
         self._agents = agents
         self._clock = clock
 
-    async def run(self, schedule_id: str) -> None:
+    async def run(self, key: WakeUpKey) -> None:
         """Do the run of a schedule that is due, if one is."""
+        schedule_id = key.thread_id
         crash_point("schedule.taken")
         try:
             await self._writer.run(schedule_runs.fire, schedule_id, self._agents)

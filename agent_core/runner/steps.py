@@ -43,9 +43,9 @@ from agent_core.runner.whole import whole
 from agent_core.store import steps
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.reads import Reads
-from agent_core.store.rows import step_key
 from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
+from agent_core.wake_up_key import WakeUpKey
 
 _log = get_logger(__name__)
 
@@ -119,12 +119,13 @@ class Runner:
         """The steps that run now, by thread; their fences are watched for stops from elsewhere."""
         self._flushers: dict[str, Flusher] = {}
 
-    async def step(self, thread_id: str) -> None:
+    async def step(self, key: WakeUpKey) -> None:
         """Run the next model step of a thread, if there is one and it is ours."""
+        thread_id = key.thread_id
         try:
             claim = await self._writer.run_for(thread_id, steps.claim, thread_id, self._worker, self._agents)
         except UnknownAgent as agent:
-            await postpone(self._writer, self._clock, str(agent), step_key(thread_id), thread_id)
+            await postpone(self._writer, self._clock, str(agent), key)
             return
         if claim is None:
             return

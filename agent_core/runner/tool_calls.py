@@ -30,7 +30,7 @@ from agent_core.runner.turn import Turns
 from agent_core.store import calls, outcomes, timeouts
 from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
 from agent_core.store.files import StoredFile
-from agent_core.store.rows import load, timeout_key, tool_key
+from agent_core.store.rows import load
 from agent_core.store.tx import Tx
 from agent_core.store.writer import Writer
 from agent_core.suspects import Suspicion
@@ -43,6 +43,7 @@ from agent_core.tools import (
     execute,
     take_pictures,
 )
+from agent_core.wake_up_key import WakeUpKey
 
 R = TypeVar("R")
 _log = get_logger(__name__)
@@ -77,18 +78,18 @@ class ToolRunner:
         self._settings = settings
         self._clock = clock
         self._telling: set[asyncio.Task[None]] = set()
-        self.live: dict[str, ClaimedCall] = {}
+        self.live: dict[WakeUpKey, ClaimedCall] = {}
         """The calls that run now, by the key of their wake-up; see `Runner.live`."""
 
-    async def call(self, thread_id: str, call_id: str) -> None:
+    async def call(self, key: WakeUpKey) -> None:
         """Run one tool call, if it is open and ours."""
-        key = tool_key(thread_id, call_id)
+        _, thread_id, call_id = key
         try:
             claimed = await self._writer.run_for(
                 thread_id, calls.claim, thread_id, call_id, self._worker, self._agents
             )
         except UnknownAgent as agent:
-            await postpone(self._writer, self._clock, str(agent), key, thread_id)
+            await postpone(self._writer, self._clock, str(agent), key)
             return
         if claimed is None:
             return
@@ -101,12 +102,12 @@ class ToolRunner:
         finally:
             del self.live[key]
 
-    async def expire(self, thread_id: str, call_id: str) -> None:
+    async def expire(self, key: WakeUpKey) -> None:
         """Fail an async tool call whose outcome did not come in time."""
         try:
-            await self._writer.run(timeouts.expire, thread_id, call_id, self._worker)
+            await self._writer.run(timeouts.expire, key.thread_id, key.call_id, self._worker)
         except (FenceLost, ThreadNotFoundError):
-            await self._writer.run(_forget, timeout_key(thread_id, call_id))
+            await self._writer.run(_forget, key)
 
     async def _run(self, call: ClaimedCall) -> None:
         try:
@@ -257,5 +258,5 @@ def _words(error: Exception) -> str:
     return clean_text(words_of(error))
 
 
-def _forget(tx: Tx, key: str) -> None:
+def _forget(tx: Tx, key: WakeUpKey) -> None:
     tx.wake.done(tx, key)

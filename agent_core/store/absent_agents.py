@@ -11,6 +11,7 @@ from agent_core.store import deltas
 from agent_core.store.rows import THREAD, P, dump, load
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
+from agent_core.wake_up_key import WakeUpKey
 
 UNKNOWN_AGENT: Final = "unknown_agent"
 """The `kind` in the retry_state of a thread that waits for its agent."""
@@ -27,7 +28,7 @@ _STANDING = Statement(
 _SHOW = Statement(update(THREAD).where(_t.id == P("thread_id")).values(retry_state=P("new_state")))
 
 
-def put_back(tx: Tx, key: str, thread_id: str, agent: str, run_at: float) -> bool:
+def put_back(tx: Tx, key: WakeUpKey, agent: str, run_at: float) -> bool:
     """Leave a wake-up for a process that knows `agent`, and say in the thread that it waits for one.
 
     Whoever claims the work clears that; so does a stop.
@@ -35,8 +36,9 @@ def put_back(tx: Tx, key: str, thread_id: str, agent: str, run_at: float) -> boo
     Returns:
         whether it was said now: not before the thread has rested for `QUIET` seconds, and only once.
     """
+    thread_id = key.thread_id
     row = tx.one(_STANDING, thread_id=thread_id)
-    tx.wake.enqueue(tx, key, thread_id, run_at)
+    tx.wake.enqueue(tx, key, run_at)
     if row is None or row[0] not in RUNNING or row[1] != agent or tx.now - row[2] < QUIET:
         return False
     known: dict[str, Any] = load(row[3]) or {}

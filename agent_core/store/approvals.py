@@ -13,9 +13,10 @@ from agent_core.messages import Chunk
 from agent_core.store import deltas
 from agent_core.store.calls import locate, move
 from agent_core.store.outcomes import end
-from agent_core.store.rows import CALL, LIST_FEED, P, dump, tool_key
+from agent_core.store.rows import CALL, LIST_FEED, P, dump
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
+from agent_core.wake_up_key import tool_key
 
 _APPROVE = move("approve", input=func.coalesce(P("new_input"), CALL.c.input), approval=P("new_approval"))
 _DENY = move(
@@ -59,7 +60,7 @@ def decide(
         if row is None:
             raise ToolCallFinishedError(f"The tool call {call_id!r} does not wait for approval any more.")
         if approved:
-            tx.wake.enqueue(tx, tool_key(thread_id, call_id), thread_id)
+            tx.wake.enqueue(tx, tool_key(thread_id, call_id))
         chunks += _approved(tx, thread_id, call_id, edited) if approved else [_denied(call_id, reason)]
     if row is not None:
         end(tx, thread_id, cursor, row, chunks)

@@ -22,10 +22,11 @@ from agent_core.messages import Chunk
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
 from agent_core.store import absent_agents, attempts, deltas, suspects
-from agent_core.store.rows import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, load, step_key, tool_key
+from agent_core.store.rows import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
+from agent_core.wake_up_key import step_key, tool_key
 
 _c, _t = CALL.c, THREAD.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
@@ -172,7 +173,7 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
         elif call.status is CallStatus.APPROVAL:
             chunks.append({"type": "tool-approval-request", "approvalId": call.id, "toolCallId": call.id})
         else:
-            tx.wake.enqueue(tx, tool_key(thread_id, call.id), thread_id)
+            tx.wake.enqueue(tx, tool_key(thread_id, call.id))
     return chunks
 
 
@@ -185,7 +186,7 @@ def ask_advance(tx: Tx, thread_id: str) -> Callable[[], str]:
         if row is None:
             return "awaiting_tool_results"
         tx.moved(thread_id, "awaiting_tool_results", "streaming", row[0])
-        tx.wake.enqueue(tx, step_key(thread_id), thread_id)
+        tx.wake.enqueue(tx, step_key(thread_id))
         return "streaming"
 
     return status
@@ -207,7 +208,7 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
     """
     key = tool_key(thread_id, call_id)
     found = tx.ask(_LOOK, thread_id=thread_id, call_id=call_id)
-    claimed = tx.ask(_CLAIM, thread_id=thread_id, call_id=call_id, key=key, by=worker, now=tx.now)
+    claimed = tx.ask(_CLAIM, thread_id=thread_id, call_id=call_id, key=str(key), by=worker, now=tx.now)
     row = found()
     if row is not None and row[4] not in agents:
         raise UnknownAgent(row[4])
@@ -257,7 +258,7 @@ def retry(tx: Tx, call: ClaimedCall, end: End, run_at: float) -> None:
     row = tx.one(_RETRY, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
     if row is None:
         raise FenceLost
-    tx.wake.enqueue(tx, tool_key(call.thread_id, call.id), call.thread_id, run_at)
+    tx.wake.enqueue(tx, tool_key(call.thread_id, call.id), run_at)
     newest = attempts.newest(tx, call.thread_id, call.id)
     attempts.note(tx, call.thread_id, call.id, newest, end, run_at)
     state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": end.text}

@@ -8,7 +8,8 @@ from sqlmodel import Session
 from agent_core.clock import as_datetime
 from agent_core.durability import Durability, Lease
 from agent_core.states import StreamStatus
-from agent_core.store.rows import STREAM, THREAD, WAKE_UP, step_key
+from agent_core.store.rows import STREAM, THREAD, WAKE_UP
+from agent_core.wake_up_key import step_key
 
 _t, _s, _w = THREAD.c, STREAM.c, WAKE_UP.c
 _COMMITTED = select(func.max(_s.seq)).where(_s.status == StreamStatus.COMMITTED)
@@ -66,6 +67,6 @@ def attempt_lease(session: Session, thread_id: str, seq: int) -> tuple[str, floa
     Returns:
         None: it has ended, or nobody holds it any more.
     """
-    this = (_s.thread_id == thread_id, _s.seq == seq, _w.id == step_key(thread_id))
+    this = (_s.thread_id == thread_id, _s.seq == seq, _w.id == str(step_key(thread_id)))
     row = session.connection().execute(_LEASE.where(*this)).first()
     return None if row is None else (row.worker, row.next_run_time)

@@ -16,10 +16,11 @@ from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store import deltas, files, suspects
 from agent_core.store.calls import ClaimedCall, FenceLost, advance, ask_advance, locate, move
 from agent_core.store.files import StoredFile
-from agent_core.store.rows import CALL, LIST_FEED, P, load, timeout_key, tool_key
+from agent_core.store.rows import CALL, LIST_FEED, P, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
+from agent_core.wake_up_key import timeout_key, tool_key
 
 _c = CALL.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))

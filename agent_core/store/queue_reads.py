@@ -9,10 +9,9 @@ from agent_core.store.reads import Reads
 from agent_core.tables import WakeUpRow
 
 
-def due(reads: Reads, now: float) -> dict[str, tuple[int, float]]:
-    """Return (how many, seconds that the oldest has waited) by the first five letters of the key."""
-    kind = func.substr(col(WakeUpRow.id), 1, 5)
-    since = col(WakeUpRow.next_run_time)
+def due(reads: Reads, now: float) -> dict[str | None, tuple[int, float]]:
+    """Return (how many, seconds that the oldest has waited) by the kind of work."""
+    kind, since = col(WakeUpRow.kind), col(WakeUpRow.next_run_time)
     statement = select(kind, func.count(), func.min(since)).where(since <= now).group_by(kind)
     with reads.session() as session:
         return {row[0]: (row[1], now - (row[2] or now)) for row in session.exec(statement)}

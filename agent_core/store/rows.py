@@ -36,26 +36,6 @@ def load(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-def step_key(thread_id: str) -> str:
-    """Return the key of the wake-up for a thread's next model step."""
-    return f"step:{thread_id}"
-
-
-def tool_key(thread_id: str, call_id: str) -> str:
-    """Return the key of the wake-up for one tool call."""
-    return f"tool:{thread_id}:{call_id}"
-
-
-def timeout_key(thread_id: str, call_id: str) -> str:
-    """Return the key of the wake-up that fails an async tool call whose outcome never came."""
-    return f"timeout:{thread_id}:{call_id}"
-
-
-def schedule_key(schedule_id: str) -> str:
-    """Return the key of the wake-up for a schedule's next run."""
-    return f"schedule:{schedule_id}"
-
-
 LIST_FEED = "threads"
 """The feed of those who show the list of threads."""
 

@@ -18,13 +18,14 @@ from agent_core.schedules import Missed, Plan, plan
 from agent_core.store import files, turns
 from agent_core.store.calls import UnknownAgent
 from agent_core.store.messages import NewMessage
-from agent_core.store.rows import MESSAGE, SCHEDULE, THREAD, P, load, schedule_key
+from agent_core.store.rows import MESSAGE, SCHEDULE, THREAD, P, load
 from agent_core.store.schedules import locked, must
 from agent_core.store.statement import Statement
 from agent_core.store.threads import lock
 from agent_core.store.tx import Tx
 from agent_core.tables import ScheduleRow
 from agent_core.triggers import Trigger, trigger_from
+from agent_core.wake_up_key import schedule_key
 
 _s = SCHEDULE.c
 _this = _s.id == P("schedule_id")
@@ -66,7 +67,7 @@ def fire(tx: Tx, schedule_id: str, agents: Container[str]) -> None:
     if row is None or row.paused or row.next_at is None:
         tx.wake.done(tx, key)
     elif row.next_at > tx.now:
-        tx.wake.enqueue(tx, key, schedule_id, row.next_at)
+        tx.wake.enqueue(tx, key, row.next_at)
     elif row.thread_id is None and row.agent not in agents:
         raise UnknownAgent(row.agent)
     elif row.thread_id is not None and tx.one(_THREAD, thread_id=row.thread_id) is None:
@@ -105,7 +106,7 @@ def _run(tx: Tx, row: ScheduleRow, trigger: Trigger, next_at: float) -> None:
     if following is None:
         tx.wake.done(tx, schedule_key(row.id), mine=False)
     else:
-        tx.wake.enqueue(tx, schedule_key(row.id), row.id, following)
+        tx.wake.enqueue(tx, schedule_key(row.id), following)
 
 
 def _send(tx: Tx, row: ScheduleRow, fire_at: float) -> None:
@@ -157,7 +158,7 @@ def _end(tx: Tx, row: ScheduleRow, why: str) -> None:
 def wait(tx: Tx, schedule_id: str, why: str, run_at: float) -> None:
     """Note why a run could not be done, and look at it again at `run_at`."""
     if tx.run(_WAIT, schedule_id=schedule_id, new_error=why):
-        tx.wake.enqueue(tx, schedule_key(schedule_id), schedule_id, run_at)
+        tx.wake.enqueue(tx, schedule_key(schedule_id), run_at)
 
 
 def run_now(tx: Tx, schedule_id: str) -> None:

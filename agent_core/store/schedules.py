@@ -14,12 +14,13 @@ from sqlalchemy import delete, insert, select, update
 from agent_core.errors import ScheduleNotFoundError, ValidationError
 from agent_core.messages import Part
 from agent_core.store import files
-from agent_core.store.rows import SCHEDULE, P, dump, load, schedule_key
+from agent_core.store.rows import SCHEDULE, P, dump, load
 from agent_core.store.statement import Statement
 from agent_core.store.threads import lock
 from agent_core.store.tx import Tx
 from agent_core.tables import ScheduleRow
 from agent_core.triggers import Every, Trigger, trigger_from
+from agent_core.wake_up_key import schedule_key
 
 _s = SCHEDULE.c
 _this = _s.id == P("schedule_id")
@@ -83,7 +84,7 @@ def create(tx: Tx, new: NewSchedule) -> bool:
         **dict.fromkeys(("runs", "missed"), 0),
         **dict.fromkeys(("last_at", "last_thread_id", "error"), None),
     )
-    tx.wake.enqueue(tx, schedule_key(new.id), new.id, next_at)
+    tx.wake.enqueue(tx, schedule_key(new.id), next_at)
     return True
 
 
@@ -121,7 +122,7 @@ def resume(tx: Tx, schedule_id: str) -> None:
     if row.paused:
         next_at = first_after(trigger_from(load(row.trigger)), tx.now)
         tx.run(_MOVE, schedule_id=row.id, new_next=next_at, new_paused=False)
-        tx.wake.enqueue(tx, schedule_key(row.id), row.id, next_at)
+        tx.wake.enqueue(tx, schedule_key(row.id), next_at)
 
 
 def change(
@@ -143,7 +144,7 @@ def change(
         next_at = first_after(trigger, tx.now)
         columns |= {"trigger": dump(trigger.to_dict()), "next_at": next_at, "error": None}
         if not row.paused:
-            tx.wake.enqueue(tx, schedule_key(row.id), row.id, next_at)
+            tx.wake.enqueue(tx, schedule_key(row.id), next_at)
     files.take(tx, files.kept_by(row.id), prompt, sources)
     if columns:
         tx.run(Statement(update(SCHEDULE).where(_this).values(**columns)), schedule_id=row.id)
@@ -178,7 +179,7 @@ def after_set_back(tx: Tx) -> int:
         nearer = trigger.next_after(tx.now)
         if nearer is not None and nearer < next_at:
             tx.run(_MOVE, schedule_id=schedule_id, new_next=nearer, new_paused=False)
-            tx.wake.enqueue(tx, schedule_key(schedule_id), schedule_id, nearer)
+            tx.wake.enqueue(tx, schedule_key(schedule_id), nearer)
             moved += 1
     return moved
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import update
 
 from agent_core.store import schedules
 from agent_core.store.rows import WAKE_UP, P
-from agent_core.store.statement import Statement
+from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
+from agent_core.wake_up_key import WakeUpKind
 
 _LONGEST = 8.0  # seconds that a lease or a wait still has then: a retry may come early, never a day late
 _w = WAKE_UP.c
-_kind = func.substr(_w.id, 1, 5)
 _NEARER = Statement(
     update(WAKE_UP)
-    .where(_w.next_run_time > P("until"), or_(_kind == "step:", _kind == "tool:"))
+    .where(_w.next_run_time > P("until"), one_of(_w.kind, [WakeUpKind.STEP, WakeUpKind.TOOL]))
     .values(next_run_time=P("until"))
 )
 

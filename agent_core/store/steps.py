@@ -22,10 +22,11 @@ from agent_core.store import calls, deltas, files, refused_files, streams, suspe
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.files import StoredFile
 from agent_core.store.messages import ensure_reply
-from agent_core.store.rows import THREAD, WAKE_UP, P, dump, step_key
+from agent_core.store.rows import THREAD, WAKE_UP, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
+from agent_core.wake_up_key import step_key
 
 Refused = tuple[str, Iterable[str]]
 """A model's name, and ids of files."""
@@ -65,9 +66,6 @@ _open_attempt: ColumnElement[Any] = literal_column(
     "(SELECT s.worker FROM agent_stream AS s WHERE s.thread_id = agent_thread.id "
     "AND s.seq = agent_thread.seq - 1 AND s.status = 'streaming')"
 )
-_company: ColumnElement[Any] = literal_column(
-    "(SELECT w.company FROM agent_wake_up AS w WHERE w.id = 'step:' || agent_thread.id)"
-)
 _CLAIM = Statement(
     update(THREAD)
     .where(
@@ -81,7 +79,7 @@ _CLAIM = Statement(
             _t.seq,
             _t.message_id,
             _t.attempt,
-            _company,
+            select(WAKE_UP.c.company).where(WAKE_UP.c.id == P("key")).scalar_subquery(),
             _t.steps,
             _t.agent,
             _t.user_id,
@@ -132,7 +130,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
     key = step_key(thread_id)
     # The lock by itself: a statement that waits for it sees other rows as they were when it began.
     tx.do(_LOCK, thread_id=thread_id)
-    row = tx.one(_CLAIM, thread_id=thread_id, key=key, worker=worker)
+    row = tx.one(_CLAIM, thread_id=thread_id, key=str(key), worker=worker)
     if row is None:
         tx.wake.done(tx, key)
         return None
@@ -213,7 +211,7 @@ def commit(
         streams.replace_partial(tx, thread_id, seq)
     refused_files.forget(tx, thread_id, *taken)
     if status == "streaming":
-        tx.wake.enqueue(tx, step_key(thread_id), thread_id)
+        tx.wake.enqueue(tx, step_key(thread_id))
     else:
         tx.wake.done(tx, step_key(thread_id))
         tx.moved(thread_id, "streaming", status, claimed.agent)
@@ -249,7 +247,7 @@ def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usag
     row = tx.one(_RETRY, thread_id=claimed.thread_id, at_seq=claimed.seq, new_retry=dump(state), now=tx.now)
     if row is None:
         raise FenceLost
-    tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, state["next_at"])
+    tx.wake.enqueue(tx, step_key(claimed.thread_id), state["next_at"])
     changed = deltas.thread_chunk(status="streaming", retry_state=state)
     _cut(tx, claimed, row[0], failed(state["error"]), rest, changed, usage)
 
@@ -299,7 +297,7 @@ def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
     row = tx.one(_FLUSH, thread_id=claimed.thread_id, at_seq=claimed.seq, now=tx.now)
     if row is None:
         raise FenceLost
-    tx.wake.enqueue(tx, step_key(claimed.thread_id), claimed.thread_id, run_at)
+    tx.wake.enqueue(tx, step_key(claimed.thread_id), run_at)
     changed = deltas.thread_chunk(status="streaming")
     _cut(tx, claimed, row[0], RELEASED, rest, changed)
 

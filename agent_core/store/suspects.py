@@ -16,6 +16,7 @@ from agent_core.store.rows import CALL, STREAM, THREAD, WAKE_UP, P
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 from agent_core.suspects import Ran, Suspect, Suspicion, judged
+from agent_core.wake_up_key import WakeUpKey, WakeUpKind
 
 _w = WAKE_UP.c
 _held_by_the_dead = _w.worker == P("gone")
@@ -23,19 +24,26 @@ _held_by_the_dead = _w.worker == P("gone")
 # finds nothing, because the first has taken the name off.
 _STEPS = Statement(
     select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
-    .join(THREAD, (THREAD.c.id == _w.thread_id) & (_w.id == "step:" + THREAD.c.id))
+    .join(THREAD, THREAD.c.id == _w.thread_id)
     .join(STREAM, (STREAM.c.thread_id == THREAD.c.id) & (STREAM.c.seq == THREAD.c.seq))
-    .where(_held_by_the_dead, STREAM.c.status == StreamStatus.STREAMING.value, STREAM.c.worker == P("gone"))
+    .where(
+        _held_by_the_dead,
+        _w.kind == WakeUpKind.STEP.value,
+        STREAM.c.status == StreamStatus.STREAMING.value,
+        STREAM.c.worker == P("gone"),
+    )
     .order_by(_w.id)
     .with_for_update(of=WAKE_UP)
 )
 _CALLS = Statement(
     select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
-    .join(
-        CALL,
-        (CALL.c.thread_id == _w.thread_id) & (_w.id == "tool:" + CALL.c.thread_id + ":" + CALL.c.id),
+    .join(CALL, (CALL.c.thread_id == _w.thread_id) & (CALL.c.id == _w.call_id))
+    .where(
+        _held_by_the_dead,
+        _w.kind == WakeUpKind.TOOL.value,
+        CALL.c.status == CallStatus.RUNNING.value,
+        CALL.c.worker == P("gone"),
     )
-    .where(_held_by_the_dead, CALL.c.status == CallStatus.RUNNING.value, CALL.c.worker == P("gone"))
     .order_by(_w.id)
     .with_for_update(of=WAKE_UP)
 )
@@ -72,15 +80,17 @@ _ALL = select(_w.id, _w.company, func.coalesce(_w.crashes, 0), _w.worker, _w.nex
 def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
     """Suspect what ran in a worker that died; return how much that was. Its leases are left to the caller."""
     rows = [row for statement in (_STEPS, _CALLS) for row in tx.all(statement, gone=worker)]
-    ran = [Ran(*row)._replace(executed=executed is None or executed(row[0])) for row in rows]
+    ran = [
+        Ran(WakeUpKey.parse(row[0]), *row[1:], executed=executed is None or executed(row[0])) for row in rows
+    ]
     for key, held in judged(ran, worker).items():
-        tx.do(_SUSPECT, key=key, **{f"new_{name}": value for name, value in held._asdict().items()})
+        tx.do(_SUSPECT, key=str(key), **{f"new_{name}": value for name, value in held._asdict().items()})
     return len(ran)
 
 
-def read(tx: Tx, key: str) -> Suspicion:
+def read(tx: Tx, key: WakeUpKey) -> Suspicion:
     """Return what is held against the work of a wake-up that has a company."""
-    return Suspicion(*tx.must(_READ, key=key))
+    return Suspicion(*tx.must(_READ, key=str(key)))
 
 
 def completed(tx: Tx, was: Suspicion | None) -> None:
@@ -96,11 +106,12 @@ def completed(tx: Tx, was: Suspicion | None) -> None:
         tx.do(_ACQUIT)
 
 
-def sealed(tx: Tx, key: str) -> None:
+def sealed(tx: Tx, key: WakeUpKey) -> None:
     """Take one charge off the others: what is sealed may have died beside them while it was fresh."""
-    tx.do(_EXPLAIN, key=key)
+    tx.do(_EXPLAIN, key=str(key))
 
 
 def found(session: Session) -> list[Suspect]:
     """Return every suspect there is."""
-    return [Suspect(*row) for row in session.connection().execute(_ALL)]
+    rows = session.connection().execute(_ALL)
+    return [Suspect(WakeUpKey.parse(key), *held) for key, *held in rows]

@@ -25,11 +25,11 @@ from agent_core.store.rows import (
     dump,
     idle_feed,
     load,
-    schedule_key,
 )
 from agent_core.store.statement import Statement
 from agent_core.store.tokens import SHARE, with_token, without_token
 from agent_core.store.tx import Tx
+from agent_core.wake_up_key import schedule_key
 
 _t = THREAD.c
 _LOCK = Statement(

@@ -14,9 +14,10 @@ from agent_core.errors import ToolCallFinishedError, ToolCallNotFoundError
 from agent_core.states import CallStatus
 from agent_core.store import calls, outcomes, threads
 from agent_core.store.calls import ClaimedCall, FenceLost
-from agent_core.store.rows import CALL, WAKE_UP, P, timeout_key
+from agent_core.store.rows import CALL, WAKE_UP, P
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
+from agent_core.wake_up_key import timeout_key
 
 _c, _w = CALL.c, WAKE_UP.c
 _STANDING = Statement(
@@ -34,8 +35,8 @@ def hand_over(tx: Tx, call: ClaimedCall, timeout: float | None) -> None:
     """
     calls.hand_over(tx, call)
     key = timeout_key(call.thread_id, call.id)
-    if timeout is not None and tx.one(_SET, key=key) is None:
-        tx.wake.enqueue(tx, key, call.thread_id, tx.now + timeout)
+    if timeout is not None and tx.one(_SET, key=str(key)) is None:
+        tx.wake.enqueue(tx, key, tx.now + timeout)
 
 
 def change(tx: Tx, call_id: str, thread_id: str, seconds: float | None) -> None:
@@ -74,7 +75,7 @@ def _put(tx: Tx, thread_id: str, call_id: str, seconds: float | None, *, waits: 
     if seconds is None and waits:
         tx.wake.done(tx, key, mine=False)
     else:
-        tx.wake.enqueue(tx, key, thread_id, tx.now + (MAX_TIMEOUT if seconds is None else seconds))
+        tx.wake.enqueue(tx, key, tx.now + (MAX_TIMEOUT if seconds is None else seconds))
 
 
 def expire(tx: Tx, thread_id: str, call_id: str, worker: str) -> None:
@@ -84,6 +85,6 @@ def expire(tx: Tx, thread_id: str, call_id: str, worker: str) -> None:
         FenceLost: it has its outcome; ThreadNotFoundError: the thread is gone.
     """
     threads.lock(tx, thread_id)
-    (leased,) = tx.must(_LEASED, key=timeout_key(thread_id, call_id), by=worker)
+    (leased,) = tx.must(_LEASED, key=str(timeout_key(thread_id, call_id)), by=worker)
     if leased:
         outcomes.finish(tx, thread_id, call_id, error=NO_OUTCOME)

@@ -19,11 +19,12 @@ from agent_core.states import THREAD as MOVES
 from agent_core.states import ThreadStatus, sources
 from agent_core.store import attempts, deltas, outcomes, queue, streams
 from agent_core.store.messages import NewMessage, has_message, insert_message, refuse_elsewhere, title_of
-from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump, step_key
+from agent_core.store.rows import LIST_FEED, MESSAGE, THREAD, P, dump
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import Standing, lock
 from agent_core.store.tokens import without_token
 from agent_core.store.tx import Tx
+from agent_core.wake_up_key import step_key
 
 WhenBusy = Literal["reject", "queue", "interrupt", "end_wait"]
 _t, _m = THREAD.c, MESSAGE.c
@@ -266,7 +267,7 @@ def start(
     )
     deltas.append(tx, thread_id, cursor, chunks)
     tx.moved(thread_id, at.status, "streaming", at.agent)
-    tx.wake.enqueue(tx, step_key(thread_id), thread_id, fresh=True)
+    tx.wake.enqueue(tx, step_key(thread_id), fresh=True)
 
 
 def keep(tx: Tx, thread_id: str) -> None:

@@ -10,22 +10,23 @@ from sqlalchemy import Dialect
 from agent_core.states import RUNNING
 from agent_core.store.rows import idle_feed
 from agent_core.store.statement import Statement
+from agent_core.wake_up_key import WakeUpKey
 
 
 class WakeUps(Protocol):
     """Where a transaction leaves the wake-ups of the work it makes possible; see `workpool`."""
 
     def enqueue(
-        self, tx: Tx, key: str, thread_id: str, run_at: float | None = None, *, fresh: bool = False
+        self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, fresh: bool = False
     ) -> None:
-        """Write the wake-up `key`, due at `run_at` (seconds since the epoch; None: at once).
+        """Write the wake-up `key` (or its text), due at `run_at` (seconds since the epoch; None: at once).
 
         `fresh`: it begins a turn, so any worker may as well have it; what follows from work that was
         done here stays here.
         """
         ...
 
-    def done(self, tx: Tx, key: str, *, mine: bool = True) -> None:
+    def done(self, tx: Tx, key: WakeUpKey | str, *, mine: bool = True) -> None:
         """Delete the wake-up `key`: its work is finished by this transaction.
 
         With `mine` only if this worker holds its lease; what another worker took up stays.

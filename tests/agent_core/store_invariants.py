@@ -8,7 +8,7 @@ from hypothesis.stateful import invariant
 
 from agent_core.fold import ThreadView
 from agent_core.states import CALL, IDLE, OPEN_CALLS, OUTCOMES, STREAM, THREAD
-from agent_core.store.rows import tool_key
+from agent_core.wake_up_key import WakeUpKey, step_key, tool_key
 from tests.agent_core.store_machine import Machine
 from tests.agent_core.support import shown
 
@@ -65,7 +65,7 @@ class Checked(Machine):
                 row[:2]: row[2:] for row in read("select thread_id, seq, status, worker from agent_stream")
             },
             "calls": {row[:2]: row[2:] for row in read(f"select {called} from agent_tool_call")},
-            "wakes": {row[0]: row[1:] for row in read(f"select {woken} from agent_wake_up")},
+            "wakes": {WakeUpKey.parse(row[0]): row[1:] for row in read(f"select {woken} from agent_wake_up")},
         }
 
     def states_move_as_the_tables_say(self, now: Rows) -> None:
@@ -82,7 +82,7 @@ class Checked(Machine):
     def work_has_its_wake_up(self, now: Rows) -> None:
         for name, (status, *_) in now["threads"].items():
             open_calls = [key for key, row in now["calls"].items() if key[0] == name and row[0] in OPEN_CALLS]
-            assert status != "streaming" or f"step:{name}" in now["wakes"]
+            assert status != "streaming" or step_key(name) in now["wakes"]
             assert status != "awaiting_tool_results" or open_calls
             assert status not in IDLE or not open_calls
         for key, row in now["calls"].items():

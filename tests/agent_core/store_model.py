@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from agent_core.config import MAX_TIMEOUT
 from agent_core.states import CALL, IDLE, OPEN_CALLS, RUNNING
-from agent_core.store.rows import step_key, timeout_key, tool_key
 from agent_core.suspects import Ran, Suspicion, judged
+from agent_core.wake_up_key import WakeUpKey, step_key, timeout_key, tool_key
 
 LEASE = 8.0
 Values = dict[str, Any]
@@ -38,20 +38,20 @@ class Model:
         self.threads: dict[str, Values] = {}
         self.streams: dict[tuple[str, int], Values] = {}
         self.calls: dict[Call, Values] = {}
-        self.wakes: dict[str, Wake] = {}
+        self.wakes: dict[WakeUpKey, Wake] = {}
 
     # wake-ups
 
-    def wake(self, key: str, by: str | None, due: float | None = None) -> None:
+    def wake(self, key: WakeUpKey, by: str | None, due: float | None = None) -> None:
         mine = due is None and by is not None
         held = self.wakes[key].held if key in self.wakes else None
         self.wakes[key] = Wake(self.now + LEASE, by, held) if mine else Wake(due or self.now, None, held)
 
-    def done(self, key: str, by: str | None) -> None:
+    def done(self, key: WakeUpKey, by: str | None) -> None:
         if by is not None and self.held(key, by):
             del self.wakes[key]
 
-    def due(self) -> list[str]:
+    def due(self) -> list[WakeUpKey]:
         """Return the wake-ups that may be taken; suspects are admitted one by one."""
         free = [(key, wake) for key, wake in self.wakes.items() if wake.worker is None]
         return [key for key, wake in free if wake.due <= self.now and wake.held is None]
@@ -60,7 +60,7 @@ class Model:
         """The workers of which a lease has run out."""
         return {wake.worker for wake in self.wakes.values() if wake.worker and wake.due <= self.now}
 
-    def suspects(self) -> list[str]:
+    def suspects(self) -> list[WakeUpKey]:
         free = [(key, wake) for key, wake in self.wakes.items() if wake.held and wake.worker is None]
         return sorted(key for key, wake in free if wake.due <= self.now)
 
@@ -78,12 +78,12 @@ class Model:
             self.wakes[key] = self.wakes[key]._replace(held=held)
         self.push(worker, self.now, None)
 
-    def _runs(self, key: str, worker: str) -> bool:
-        kind, name, *rest = key.split(":")
+    def _runs(self, key: WakeUpKey, worker: str) -> bool:
+        kind, name, call_id = key
         if kind == "step":
             stream = self.streams.get((name, self.threads[name]["seq"]), {})
             return (stream.get("status"), stream.get("worker")) == ("streaming", worker)
-        call = self.calls.get((name, "".join(rest)), {})
+        call = self.calls.get((name, call_id), {})
         return kind == "tool" and (call.get("status"), call.get("worker")) == ("running", worker)
 
     def completed(self, was: Suspicion | None) -> None:
@@ -103,7 +103,7 @@ class Model:
             if wake.worker == worker:
                 self.wakes[key] = wake._replace(due=until, worker=owner)
 
-    def held(self, key: str, worker: str) -> bool:
+    def held(self, key: WakeUpKey, worker: str) -> bool:
         return key in self.wakes and self.wakes[key].worker == worker
 
     # turns
@@ -147,7 +147,7 @@ class Model:
         thread["seq"] += 1
         for call in self.open_calls(name):
             self.calls[call] |= {"status": "failed", "outcome": "stopped"}
-        self.wakes = {key: value for key, value in self.wakes.items() if key.split(":")[1] != name}
+        self.wakes = {key: value for key, value in self.wakes.items() if key.thread_id != name}
         return True
 
     def delete(self, name: str) -> None:
@@ -155,7 +155,7 @@ class Model:
         for of_thread in (self.streams, self.calls):
             for key in [key for key in of_thread if key[0] == name]:
                 del of_thread[key]  # pyright: ignore[reportArgumentType]
-        self.wakes = {key: value for key, value in self.wakes.items() if key.split(":")[1] != name}
+        self.wakes = {key: value for key, value in self.wakes.items() if key.thread_id != name}
 
     def _begin(self, name: str, message: str | None, by: str | None) -> None:
         thread = self.threads[name]

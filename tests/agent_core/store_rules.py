@@ -109,8 +109,8 @@ class StoreMachine(BranchRules):
             self.work(by)
             self.expire(by)
         for key in self.model.wakes:
-            kind, name, *rest = key.split(":")
-            call = self.model.calls.get((name, "".join(rest)), {"status": ""})
+            kind, name, call_id = key
+            call = self.model.calls.get((name, call_id), {"status": ""})
             if kind == "step":
                 assert self.model.threads[name]["status"] == "streaming", key
             else:
@@ -127,15 +127,15 @@ class StoreMachine(BranchRules):
         self.expire_leases(who)
         due = self.model.due()
         taken = self.do(who, self.wake_ups(who).take, {"work": most, "other": most})
-        late = [key for key in due if key.startswith("timeout:")]
+        late = [key for key in due if key.kind == "timeout"]
         work = {key: self.model.wakes[key].due for key in due if key not in late}
         chosen = [key for key in taken if key in work]
         assert set(taken) <= set(due)
         assert len(set(taken)) == len(taken) == min(most, len(work)) + min(most, len(late))
-        of = [key.split(":")[1] for key in work]
-        assert len({key.split(":")[1] for key in chosen}) == min(most, len(set(of))), "not in turn"
+        of = [key.thread_id for key in work]
+        assert len({key.thread_id for key in chosen}) == min(most, len(set(of))), "not in turn"
         for name in of:  # of each thread what has been due for longest
-            mine = [key for key in work if key.split(":")[1] == name]
+            mine = [key for key in work if key.thread_id == name]
             newest = max((work[key] for key in mine if key in chosen), default=0.0)
             assert all(work[key] >= newest for key in mine if key not in chosen)
         for key in taken:
@@ -211,11 +211,11 @@ class StoreMachine(BranchRules):
         who = self.worker(by)
         for key, wake in sorted(self.model.wakes.items()):
             owner = wake.worker
-            kind, name, *rest = key.split(":")
+            kind, name, call_id = key
             if owner == who and kind == "step":
                 self.claim_step(name, who)
             elif owner == who and kind == "tool":
-                self.claim_call((name, rest[0]), who)
+                self.claim_call((name, call_id), who)
 
     @precondition(lambda self: any(held.said < 2 for held in self.steps))
     @rule(pick=picks)

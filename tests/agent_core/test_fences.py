@@ -22,6 +22,7 @@ from agent_core.errors import ModelError
 from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
+from agent_core.wake_up_key import step_key
 from tests.agent_core.databases import url
 from tests.agent_core.support import (
     QUICK,
@@ -142,7 +143,7 @@ async def test_only_one_of_two_workers_claims(path: Path) -> None:
         for number in range(10):
             thread = await sender.create_thread(f"{number}")
             for api in (one, two) * 3:
-                api.runtime._dispatch(f"step:{thread.id}", thread.id)  # pyright: ignore[reportPrivateUsage]
+                api.runtime._dispatch(step_key(thread.id))  # pyright: ignore[reportPrivateUsage]
             await finished(sender, thread)
         assert len(asked) == 10
 
@@ -153,7 +154,7 @@ async def test_a_worker_elsewhere_takes_over_when_the_lease_ends(path: Path) -> 
         await new.create_thread(thread_id="t")
 
         def strand(tx: Any) -> None:
-            tx.wake.enqueue(tx, "step:t", "t", tx.now + 0.5)
+            tx.wake.enqueue(tx, "step:t", tx.now + 0.5)
             tx.cursor.execute("update agent_thread set status = 'streaming', message_id = 'm', position = 2")
             tx.cursor.execute("update agent_wake_up set worker = 'elsewhere'")
 

@@ -14,6 +14,7 @@ from agent_core.pools import Pools
 from agent_core.store.tx import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
+from agent_core.wake_up_key import WakeUpKey
 from tests.agent_core.support import EAGER, QUICK, agent_on, finished, rows, texts
 
 
@@ -62,23 +63,26 @@ async def test_a_backlog_of_one_thread_lets_the_others_in(path: Path) -> None:
 
         def backlog(tx: Tx) -> None:
             for number in range(1000):
-                wake_ups.enqueue(tx, f"tool:big:{number}", "big", tx.now - 3600 + number)
+                wake_ups.enqueue(tx, f"tool:big:{number}", tx.now - 3600 + number)
             for name in ("a", "b", "c"):
-                wake_ups.enqueue(tx, f"tool:{name}:1", name, tx.now - 1)
-            wake_ups.enqueue(tx, "step:d", "d", tx.now - 2)
-            wake_ups.enqueue(tx, "timeout:big:1", "big", tx.now - 2)
+                wake_ups.enqueue(tx, f"tool:{name}:1", tx.now - 1)
+            wake_ups.enqueue(tx, "step:d", tx.now - 2)
+            wake_ups.enqueue(tx, "timeout:big:1", tx.now - 2)
 
         await api.runtime.writer.run(backlog)
         await api.runtime.writer.run(lambda tx: setattr(wake_ups, "worker", "w"))
-        take = wake_ups.take
-        first = await api.runtime.writer.run(take, {"tool": 8})
+
+        async def take(room: dict[str, int]) -> list[str]:
+            return [str(key) for key in await api.runtime.writer.run(wake_ups.take, room)]
+
+        first = await take({"tool": 8})
         assert {"tool:a:1", "tool:b:1", "tool:c:1"} < set(first)
         assert sorted(set(first) - {f"tool:{name}:1" for name in "abc"}) == [
             f"tool:big:{number}" for number in range(5)
         ]
-        assert await api.runtime.writer.run(take, {"step": 8}) == ["step:d"]
-        assert await api.runtime.writer.run(take, {"other": 8}) == ["timeout:big:1"]
-        assert sorted(await api.runtime.writer.run(take, {"work": 2})) == ["tool:big:5", "tool:big:6"]
+        assert await take({"step": 8}) == ["step:d"]
+        assert await take({"other": 8}) == ["timeout:big:1"]
+        assert sorted(await take({"work": 2})) == ["tool:big:5", "tool:big:6"]
         queue = await api.runtime.queue()
         assert queue["tools"].due == queue["tools"].depth == 993
         assert 3500 < queue["tools"].oldest_wait < 3700
@@ -187,7 +191,7 @@ async def test_a_pool_in_which_nothing_can_end_is_told_of(
         api.agent.tools["ask"] = asking(api)  # type: ignore[union-attr]
         thread = await api.create_thread("Go")
         await eventually(  # for the other thread's step; the tool itself may wait for its own step first
-            lambda: any(key.startswith("step:") and thread.id not in key for key, _ in pool.waiting())
+            lambda: any(key.kind == "step" and thread.id != key.thread_id for key, _ in pool.waiting())
         )
 
         def told() -> bool:
@@ -211,7 +215,9 @@ def test_a_pool_of_their_own() -> None:
     assert (pools.tools.max_parallelism, pools.tools.engine) == (3, steps.engine)
     assert pools.room() == {"step": 3, "tool": 3, "other": 16}
     assert Pools(steps, steps).room() == {"work": 3, "other": 16}
-    assert [pools.of(key) for key in ("step:t", "tool:t:c", "timeout:t:c", "schedule:s")] == [
+    assert [
+        pools.of(WakeUpKey.parse(key)) for key in ("step:t", "tool:t:c", "timeout:t:c", "schedule:s")
+    ] == [
         steps,
         pools.tools,
         pools.desk,

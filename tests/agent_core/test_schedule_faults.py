@@ -15,6 +15,7 @@ from agent_core.store import schedule_runs
 from agent_core.store.rows import SCHEDULE
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from agent_core.triggers import At
+from agent_core.wake_up_key import schedule_key
 from tests.agent_core.databases import url
 from tests.agent_core.scheduled import make_overdue, ran, spawn, wake_ups
 from tests.agent_core.support import QUICK, agent_on, finished, rows, texts
@@ -81,7 +82,7 @@ async def test_two_workers_do_each_run_once(path: Path, clock: FakeClock) -> Non
         for run in range(1, times + 1):
             clock.advance(60)
             for api in (one, two):  # as if each had the lease
-                api.runtime._deliver("schedule:s")  # pyright: ignore[reportPrivateUsage]
+                api.runtime._deliver(schedule_key("s"))  # pyright: ignore[reportPrivateUsage]
             await ran(two, "s", run)
             await eventually(idle)
         assert await texts(one, thread) == ["Tea!", "Well."] * times

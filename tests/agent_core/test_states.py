@@ -116,7 +116,7 @@ class Bench:
 
     async def give_leases(self) -> None:
         for key in ("step:t", "tool:t:c"):
-            await self.do(lambda tx, key=key: tx.wake.enqueue(tx, key, "t"))
+            await self.do(lambda tx, key=key: tx.wake.enqueue(tx, key))
         await self.put(tables.WAKE_UP, worker=WORKER)
 
     def status(self, table: Table) -> list[str]:

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_core.suspects import IDLE_DEATHS, MAX_PROBATION, Admission, Ran, Suspect, Suspicion, judged
+from agent_core.wake_up_key import WakeUpKey, step_key
 
 MAX_CRASHES = 3
 ROOM = {"work": 64}
 
 
 def ran(*work: tuple[int | None, int]) -> list[Ran]:
-    return [Ran(f"step:{number}", *one) for number, one in enumerate(work)]
+    return [Ran(step_key(f"{number}"), *one) for number, one in enumerate(work)]
 
 
 def held(*work: tuple[int | None, int]) -> list[tuple[int, int]]:
@@ -54,41 +55,47 @@ def test_a_step_that_waited_is_charged_once_in_several_deaths() -> None:
     """Its company does not keep the others waiting; what ran its own code is charged at once."""
     held = Suspicion(1, 0, "w")
     for death in range(1, 2 * IDLE_DEATHS + 1):
-        waited = Ran("step:0", held.company, held.crashes, held.idle_deaths, executed=False)
+        waited = Ran(step_key("0"), held.company, held.crashes, held.idle_deaths, executed=False)
         (held,) = judged([waited], "w").values()
         assert held.crashes == death // IDLE_DEATHS
-    executed = Ran("step:0", 1, 0, IDLE_DEATHS - 1, executed=True)
-    assert judged([executed], "w")["step:0"] == Suspicion(1, 1, "w", IDLE_DEATHS - 1)
-    both = [Ran(f"step:{n}", None, 0, executed=False) for n in range(2)]
+    executed = Ran(step_key("0"), 1, 0, IDLE_DEATHS - 1, executed=True)
+    assert judged([executed], "w")[step_key("0")] == Suspicion(1, 1, "w", IDLE_DEATHS - 1)
+    both = [Ran(step_key(f"{n}"), None, 0, executed=False) for n in range(2)]
     assert set(judged(both, "w").values()) == {Suspicion(1, 0, "w", 0)}
 
 
 def suspect(key: str, company: int, crashes: int = 0, due: float = 0.0) -> Suspect:
-    return Suspect(key, company, crashes, None, due)
+    return Suspect(WakeUpKey.parse(key), company, crashes, None, due)
 
 
 ADMISSION = Admission(MAX_CRASHES, probation=3.0)
 
 
+def admitted(
+    admission: Admission, held: list[Suspect], waiting: list[Suspect], room: dict[str, int], lived: float
+) -> list[str]:
+    return [str(key) for key in admission.of(held, waiting, room, lived)]
+
+
 def test_the_largest_company_begins_and_the_rest_waits() -> None:
     waiting = [*(suspect(f"step:a{n}", 2) for n in range(3)), *(suspect(f"step:b{n}", 4) for n in range(6))]
-    assert ADMISSION.of([], waiting, ROOM, 0) == [f"step:b{n}" for n in range(4)]
+    assert admitted(ADMISSION, [], waiting, ROOM, 0) == [f"step:b{n}" for n in range(4)]
     running = [suspect("step:b4", 4)]
-    assert ADMISSION.of(running, waiting[:3], ROOM, 0) == ["step:a0"]
-    assert ADMISSION.of([suspect("step:x", 1)], waiting, ROOM, 0) == []
-    assert ADMISSION.of([], [suspect("step:x", 1), suspect("tool:y:z", 1)], ROOM, 0) == ["step:x"]
+    assert admitted(ADMISSION, running, waiting[:3], ROOM, 0) == ["step:a0"]
+    assert admitted(ADMISSION, [suspect("step:x", 1)], waiting, ROOM, 0) == []
+    assert admitted(ADMISSION, [], [suspect("step:x", 1), suspect("tool:y:z", 1)], ROOM, 0) == ["step:x"]
 
 
 def test_room_is_kept_by_kind() -> None:
     waiting = [*(suspect(f"step:{n}", 9) for n in range(3)), *(suspect(f"tool:{n}:c", 9) for n in range(3))]
-    assert ADMISSION.of([], waiting, {"tool": 1, "other": 5}, 0) == ["tool:0:c"]
-    assert ADMISSION.of([], waiting, {"tool": 1, "step": 2}, 0) == ["step:0", "step:1", "tool:0:c"]
+    assert admitted(ADMISSION, [], waiting, {"tool": 1, "other": 5}, 0) == ["tool:0:c"]
+    assert admitted(ADMISSION, [], waiting, {"tool": 1, "step": 2}, 0) == ["step:0", "step:1", "tool:0:c"]
 
 
 def test_a_suspect_that_is_to_be_sealed_waits_for_nobody() -> None:
     sealed = [suspect("step:s", 1, MAX_CRASHES)]
-    assert ADMISSION.of([suspect("step:x", 1)], sealed, ROOM, 0) == ["step:s"]
-    assert ADMISSION.of(sealed, [suspect("step:x", 1)], ROOM, 0) == ["step:x"]
+    assert admitted(ADMISSION, [suspect("step:x", 1)], sealed, ROOM, 0) == ["step:s"]
+    assert admitted(ADMISSION, sealed, [suspect("step:x", 1)], ROOM, 0) == ["step:x"]
 
 
 @pytest.mark.parametrize(
@@ -98,13 +105,13 @@ def test_the_charged_run_in_workers_that_have_lived(crashes: int, seconds: float
     """Deaths in quick succession charge nobody to the end; one death delays nothing."""
     patient = Admission(1000, probation=3.0)
     waiting = [suspect("step:x", 1, crashes)]
-    assert patient.of([], waiting, ROOM, seconds) == ["step:x"]
-    assert not seconds or patient.of([], waiting, ROOM, seconds - 0.1) == []
+    assert admitted(patient, [], waiting, ROOM, seconds) == ["step:x"]
+    assert not seconds or admitted(patient, [], waiting, ROOM, seconds - 0.1) == []
 
 
 def test_those_with_the_fewest_charges_come_first() -> None:
     waiting = [suspect("step:a", 1, 1), suspect("step:b", 1, 0, due=5.0), suspect("step:c", 1, 0, due=9.0)]
-    assert ADMISSION.of([], waiting, ROOM, 0) == ["step:c"]
+    assert admitted(ADMISSION, [], waiting, ROOM, 0) == ["step:c"]
 
 
 # --- a model: workers, work that lasts, poison, kills ---
@@ -112,7 +119,7 @@ def test_those_with_the_fewest_charges_come_first() -> None:
 
 @dataclass
 class Work:
-    key: str
+    key: WakeUpKey
     seconds: int
     poison: bool
     company: int | None = None
@@ -229,7 +236,7 @@ def test_innocents_complete_and_poisons_are_sealed(
 
     A kill from outside meets work that waits. The poisons here kill by their own code, early or late.
     """
-    work = [Work(f"step:{n:02}", lasts[n % len(lasts)], n in poison) for n in range(count)]
+    work = [Work(step_key(f"{n:02}"), lasts[n % len(lasts)], n in poison) for n in range(count)]
     fleet = Fleet(workers, work)
     for pause, victim in kills:
         for _ in range(pause):
@@ -251,19 +258,19 @@ def test_innocents_complete_and_poisons_are_sealed(
 @pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
 def test_a_poison_is_found_in_a_logarithm_of_deaths(count: int, place: float) -> None:
     guilty = round((count - 1) * place)
-    work = [Work(f"step:{n:03}", 2, n == guilty) for n in range(count)]
+    work = [Work(step_key(f"{n:03}"), 2, n == guilty) for n in range(count)]
     fleet = Fleet(1, work)
     while fleet.open:
         fleet.tick(1000)
         assert fleet.now < 5_000
-    assert [one.key for one in work if one.state == "sealed"] == [f"step:{guilty:03}"]
+    assert [one.key for one in work if one.state == "sealed"] == [step_key(f"{guilty:03}")]
     assert fleet.deaths <= math.ceil(math.log2(count)) + MAX_CRASHES
 
 
 @given(seconds=st.integers(1, 30), elsewhere=st.booleans())
 def test_a_poison_that_kills_from_elsewhere_is_found_later(seconds: int, elsewhere: bool) -> None:
     """From a thread that it has started, for one: then its own code does not run at that moment."""
-    work = Work("step:a", seconds, True, seen=not elsewhere)
+    work = Work(step_key("a"), seconds, True, seen=not elsewhere)
     fleet = Fleet(1, [work])
     while fleet.open:
         fleet.tick(1)
@@ -273,7 +280,7 @@ def test_a_poison_that_kills_from_elsewhere_is_found_later(seconds: int, elsewhe
 
 def test_the_company_grows_again_after_a_series_of_kills() -> None:
     """Sixty that last long and twenty kills in a row: they are not run one by one for ever after."""
-    work = [Work(f"step:{n:02}", 10, False) for n in range(60)]
+    work = [Work(step_key(f"{n:02}"), 10, False) for n in range(60)]
     fleet = Fleet(1, work)
     for _ in range(60):
         fleet.tick(64)
@@ -287,12 +294,12 @@ def test_the_company_grows_again_after_a_series_of_kills() -> None:
 
 def test_a_poison_that_arrives_while_an_innocent_is_isolated() -> None:
     """Three of them, one after the other, beside one that lasts: it is charged with none to the end."""
-    innocent = Work("step:long", 50, False, company=1, death="w0")
+    innocent = Work(step_key("long"), 50, False, company=1, death="w0")
     fleet = Fleet(1, [innocent])
     for number in range(3):
         for _ in range(5):
             fleet.tick(64)
-        fleet.work.append(Work(f"step:poison{number}", 2, True))
+        fleet.work.append(Work(step_key(f"poison{number}"), 2, True))
         for _ in range(40):
             fleet.tick(64)
     while fleet.open:
@@ -303,4 +310,4 @@ def test_a_poison_that_arrives_while_an_innocent_is_isolated() -> None:
 
 
 def test_a_suspicion_reads_as_its_row() -> None:
-    assert judged(ran(FRESH), "w7") == {"step:0": Suspicion(1, 1, "w7")}
+    assert judged(ran(FRESH), "w7") == {step_key("0"): Suspicion(1, 1, "w7")}

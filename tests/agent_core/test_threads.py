@@ -125,9 +125,7 @@ async def test_delete_while_a_tool_runs(path: Path, caplog: pytest.LogCaptureFix
 
     async with agent_on(path, [[ToolUse("stubborn")]], tools=[stubborn]) as api:
         thread = await api.create_thread("Hi")
-        await eventually(
-            lambda: any(key.startswith("tool:") for key, _ in api.runtime.tool_workpool.running())
-        )
+        await eventually(lambda: any(key.kind == "tool" for key in api.runtime.tool_workpool.running()))
         await api.delete_thread(thread.id)
         await eventually(lambda: not api.runtime.tool_workpool.running())
         assert empty(path)

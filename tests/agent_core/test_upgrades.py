@@ -20,7 +20,7 @@ import agent_core
 from agent_core.end_reasons import IN_DOUBT, NO_OUTCOME, PASSED_OVER, STILL_OPEN
 from agent_core.store.engine import opened
 from agent_core.store.migrate import VERSION_TABLE
-from agent_core.store.rows import MESSAGE
+from agent_core.store.rows import MESSAGE, WAKE_UP
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.databases import url
@@ -238,3 +238,29 @@ async def test_rows_from_before_the_end_reason_have_one(path: Path) -> None:
         ]
         models = [span for span in await api.timeline("stopped") if span.kind == "model" and span.seq >= 100]
         assert [span.end_reason for span in models] == ["process_ended", "released", "stopped", "error"]
+
+
+async def test_wake_ups_from_before_the_kind_have_it_and_go_on(path: Path) -> None:
+    """A step that waits for its retry and a schedule run; a timeout and a call keep what is theirs."""
+    later = {"next_run_time": 9e9, "job_state": "{}", "worker": None}
+    call = "functions.ask:0"
+    keys = ["step:failed", f"tool:waiting:{call}", f"timeout:waiting:{call}", "schedule:s"]
+    wakes = [later | {"id": key, "thread_id": key.split(":")[1]} for key in keys]
+    threads = [
+        row | ({"status": "streaming", "error": None} if row["id"] == "failed" else {})
+        for row in ROWS["agent_thread"]
+    ]
+    with opened(url(path), "NORMAL") as (engine, *_):
+        make(engine, "0012", ROWS | {"agent_thread": threads, "agent_wake_up": wakes})
+    async with agent_on(path, answer, tools=[look, pay, ask]) as api:
+        found = [dict(zip(WAKE_UP.c.keys(), row, strict=True)) for row in rows(path)["agent_wake_up"]]
+        assert {row["id"]: (row["kind"], row["thread_id"], row["call_id"]) for row in found} == {
+            keys[0]: ("step", "failed", None),
+            keys[1]: ("tool", "waiting", call),
+            keys[2]: ("timeout", "waiting", call),
+            keys[3]: ("schedule", "s", None),
+        }
+        now = "update agent_wake_up set next_run_time = 0 where id = 'step:failed'"
+        await api.runtime.writer.run(lambda tx: tx.cursor.execute(now))
+        assert (await finished(api, "failed")).status == "completed"
+        assert await texts(api, "failed") == ["fail", "You said fail."]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent_core import Workpool, errors
 from agent_core.testing import eventually
+from agent_core.wake_up_key import WakeUpKey, WakeUpKind, step_key, tool_key
 
 
 class Log:
@@ -23,12 +24,12 @@ class Log:
         if not held:
             self.go.set()
 
-    async def __call__(self, key: str) -> None:
-        self.began.append(key)
+    async def __call__(self, key: WakeUpKey) -> None:
+        self.began.append(key.call_id)
         try:
             await self.go.wait()
         finally:
-            self.ended.append(key)
+            self.ended.append(key.call_id)
 
 
 async def idle(pool: Workpool) -> None:
@@ -44,7 +45,7 @@ def test_it_needs_room_for_one(most: int) -> None:
 async def test_no_more_than_its_limit_at_once() -> None:
     pool, log = Workpool(2), Log()
     for number in range(5):
-        pool.submit(f"k{number}", f"t{number}", log)
+        pool.submit(tool_key(f"t{number}", f"k{number}"), log)
     await asyncio.sleep(0)
     assert log.began == ["k0", "k1"]
     assert pool.free == 0
@@ -57,17 +58,17 @@ async def test_no_more_than_its_limit_at_once() -> None:
 async def test_fifty_calls_of_one_thread_do_not_hold_up_anothers_only_one() -> None:
     pool, log = Workpool(1), Log(held=False)
     for number in range(50):
-        pool.submit(f"big{number}", "big", log)
-    pool.submit("small", "small", log)
+        pool.submit(tool_key("big", f"big{number}"), log)
+    pool.submit(tool_key("small", "small"), log)
     await idle(pool)
     assert log.began.index("small") <= 2
 
 
 async def test_submitted_again_while_it_waits_it_runs_once() -> None:
     pool, log = Workpool(1), Log()
-    pool.submit("first", "t", log)
+    pool.submit(tool_key("t", "first"), log)
     for _ in range(3):
-        pool.submit("second", "t", log)
+        pool.submit(tool_key("t", "second"), log)
     log.go.set()
     await idle(pool)
     assert log.began == ["first", "second"]
@@ -75,24 +76,24 @@ async def test_submitted_again_while_it_waits_it_runs_once() -> None:
 
 async def test_submitted_again_while_it_runs_it_runs_once_more() -> None:
     pool, log = Workpool(1), Log()
-    pool.submit("k", "t", log)
+    pool.submit(tool_key("t", "k"), log)
     await asyncio.sleep(0)
     for _ in range(3):
-        pool.submit("k", "t", log)
-    assert pool.holds("k")
+        pool.submit(tool_key("t", "k"), log)
+    assert pool.holds(tool_key("t", "k"))
     log.go.set()
     await idle(pool)
     assert log.began == ["k", "k"]
-    assert not pool.holds("k")
+    assert not pool.holds(tool_key("t", "k"))
 
 
 async def test_cancelled_before_it_began_its_key_is_free_again() -> None:
     pool, log = Workpool(1), Log(held=False)
-    pool.submit("k", "t", log)
+    pool.submit(tool_key("t", "k"), log)
     pool.cancel("t")  # its task exists and has not run a line yet
     await idle(pool)
     assert log.began == []
-    pool.submit("k", "t", log)
+    pool.submit(tool_key("t", "k"), log)
     await idle(pool)
     assert log.began == ["k"]
 
@@ -100,7 +101,7 @@ async def test_cancelled_before_it_began_its_key_is_free_again() -> None:
 async def test_cancelled_it_forgets_what_waits_for_the_thread() -> None:
     pool, log = Workpool(1), Log()
     for key, thread in (("a", "t"), ("b", "t"), ("c", "u")):
-        pool.submit(key, thread, log)
+        pool.submit(tool_key(thread, key), log)
     await asyncio.sleep(0)
     pool.cancel("t")
     await eventually(lambda: log.began == ["a", "c"])
@@ -112,23 +113,23 @@ async def test_cancelled_it_forgets_what_waits_for_the_thread() -> None:
 
 async def test_ended_by_key_it_still_runs_again_if_it_was_submitted_again() -> None:
     pool, log = Workpool(1), Log()
-    pool.submit("k", "t", log)
+    pool.submit(tool_key("t", "k"), log)
     await asyncio.sleep(0)
-    pool.submit("k", "t", log)
-    pool.end("k")
-    pool.end("unknown")
+    pool.submit(tool_key("t", "k"), log)
+    pool.end(tool_key("t", "k"))
+    pool.end(tool_key("t", "unknown"))
     await eventually(lambda: log.began == ["k", "k"])
     log.go.set()
     await idle(pool)
 
 
 async def test_a_handler_that_fails_frees_its_place(caplog: pytest.LogCaptureFixture) -> None:
-    async def fail(key: str) -> None:
+    async def fail(key: WakeUpKey) -> None:
         raise KeyError(key)
 
     pool, log = Workpool(1), Log(held=False)
-    pool.submit("bad", "t", fail)
-    pool.submit("good", "t", log)
+    pool.submit(tool_key("t", "bad"), fail)
+    pool.submit(tool_key("t", "good"), log)
     await idle(pool)
     assert log.began == ["good"]
     assert "bad failed" in caplog.text
@@ -136,25 +137,25 @@ async def test_a_handler_that_fails_frees_its_place(caplog: pytest.LogCaptureFix
 
 async def test_closing_takes_nothing_new_and_ends_what_runs() -> None:
     pool, step, tool = Workpool(2), Log(), Log()
-    pool.submit("step:t", "t", step)
-    pool.submit("tool:t:c", "t", tool)
-    pool.submit("tool:t:d", "t", tool)
+    pool.submit(step_key("t"), step)
+    pool.submit(tool_key("t", "c"), tool)
+    pool.submit(tool_key("t", "d"), tool)
     await asyncio.sleep(0)
-    closing = asyncio.create_task(pool.close(5, "step:"))
+    closing = asyncio.create_task(pool.close(5, WakeUpKind.STEP))
     await eventually(lambda: step.ended)  # at once; the tool has its grace
     assert not tool.ended
-    pool.submit("late", "t", tool)
+    pool.submit(tool_key("t", "late"), tool)
     tool.go.set()
     await closing
-    assert tool.began == ["tool:t:c"]
+    assert tool.began == ["c"]
 
 
 async def test_after_its_grace_a_tool_is_cancelled() -> None:
     pool, tool = Workpool(2), Log()
-    pool.submit("tool:t:c", "t", tool)
+    pool.submit(tool_key("t", "c"), tool)
     await asyncio.sleep(0)
-    await pool.close(0.01, "step:")
-    assert tool.ended == ["tool:t:c"]
+    await pool.close(0.01, WakeUpKind.STEP)
+    assert tool.ended == ["c"]
 
 
 events = st.lists(
@@ -171,9 +172,9 @@ def test_whatever_happens_it_comes_to_rest_and_forgets_no_key(
     """What was submitted last and not cancelled has run after its submission; never too many at once."""
 
     async def main() -> None:
-        pool, owed, running = Workpool(most), defaultdict[str, int](int), set[str]()
+        pool, owed, running = Workpool(most), defaultdict[WakeUpKey, int](int), set[WakeUpKey]()
 
-        async def handler(key: str) -> None:
+        async def handler(key: WakeUpKey) -> None:
             owed.pop(key, None)
             assert key not in running
             running.add(key)
@@ -184,13 +185,13 @@ def test_whatever_happens_it_comes_to_rest_and_forgets_no_key(
                 running.discard(key)
 
         for move, number, thread in moves:
-            key, owner = f"t{thread}:{number}", f"t{thread}"
+            key, owner = tool_key(f"t{thread}", f"{number}"), f"t{thread}"
             if move == "submit":
-                pool.submit(key, owner, handler)
+                pool.submit(key, handler)
                 owed[key] += 1
             elif move == "cancel":
                 pool.cancel(owner)
-                for lost in [name for name in owed if name.startswith(f"{owner}:")]:
+                for lost in [key for key in owed if key.thread_id == owner]:
                     del owed[lost]
             elif move == "end":
                 pool.end(key)
@@ -199,7 +200,9 @@ def test_whatever_happens_it_comes_to_rest_and_forgets_no_key(
                 await asyncio.sleep(0)
         await idle(pool)
         assert not owed
-        assert not any(pool.holds(f"t{thread}:{number}") for thread in range(3) for number in range(6))
+        assert not any(
+            pool.holds(tool_key(f"t{thread}", f"{number}")) for thread in range(3) for number in range(6)
+        )
         assert pool.free == most
 
     asyncio.run(main())

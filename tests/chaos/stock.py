@@ -17,6 +17,7 @@ from agent_core.store.rows import WAKE_UP, P
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
+from agent_core.wake_up_key import WakeUpKey
 
 _runtimes: list[StockRuntime] = []
 
@@ -36,7 +37,7 @@ class StockRuntime(Runtime):
     def adopt(self, key: str) -> None:
         """Take work whose job has just been deleted; what a dead process began is taken too."""
         self._writer.run_blocking(_take_over, key, self.worker)
-        self._deliver(key)
+        self._deliver(WakeUpKey.parse(key))
 
 
 def run_job(key: str) -> None:
@@ -59,10 +60,10 @@ class _StockWakeUps(LeasedWakeUps):
         self._stock = stock
 
     def enqueue(
-        self, tx: Tx, key: str, thread_id: str, run_at: float | None = None, *, fresh: bool = False
+        self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, fresh: bool = False
     ) -> None:
-        super().enqueue(tx, key, thread_id)
-        tx.after(self._add, key, run_at or tx.now)
+        super().enqueue(tx, key)
+        tx.after(self._add, str(key), run_at or tx.now)
 
     def _add(self, key: str, run_at: float) -> None:
         when = datetime.fromtimestamp(run_at, UTC)

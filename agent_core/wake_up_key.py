@@ -1,0 +1,67 @@
+"""The key of a wake-up: which piece of work it wakes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class WakeUpKind(StrEnum):
+    """What a wake-up wakes."""
+
+    STEP = "step"
+    TOOL = "tool"
+    TIMEOUT = "timeout"
+    SCHEDULE = "schedule"
+
+
+class WakeUpKey(NamedTuple):
+    """One piece of work; as text it is the wake-up row's id.
+
+    Attributes:
+        kind: what kind of work.
+        thread_id: the thread it belongs to; the schedule's id for a schedule.
+        call_id: the tool call, for a tool or a timeout; else "".
+    """
+
+    kind: WakeUpKind
+    thread_id: str
+    call_id: str = ""
+
+    def __str__(self) -> str:
+        """Return the key as text, such as "step:thread_1" or "tool:thread_1:call_1"."""
+        return (
+            f"{self.kind}:{self.thread_id}:{self.call_id}"
+            if self.call_id
+            else f"{self.kind}:{self.thread_id}"
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> WakeUpKey:
+        """Read a key from its text; a call's id may contain colons, the other parts do not.
+
+        Raises:
+            ValueError: it is not the text of a key.
+        """
+        kind, thread_id, *call_id = text.split(":", 2)
+        return cls(WakeUpKind(kind), thread_id, *call_id)
+
+
+def step_key(thread_id: str) -> WakeUpKey:
+    """Return the key of a thread's next model step."""
+    return WakeUpKey(WakeUpKind.STEP, thread_id)
+
+
+def tool_key(thread_id: str, call_id: str) -> WakeUpKey:
+    """Return the key of one tool call."""
+    return WakeUpKey(WakeUpKind.TOOL, thread_id, call_id)
+
+
+def timeout_key(thread_id: str, call_id: str) -> WakeUpKey:
+    """Return the key of what fails an async tool call whose outcome never came."""
+    return WakeUpKey(WakeUpKind.TIMEOUT, thread_id, call_id)
+
+
+def schedule_key(schedule_id: str) -> WakeUpKey:
+    """Return the key of a schedule's next run."""
+    return WakeUpKey(WakeUpKind.SCHEDULE, schedule_id)
