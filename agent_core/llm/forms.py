@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from agent_core.llm.anthropic import AnthropicReader
+from agent_core.llm.cohere import CohereReader
 from agent_core.llm.gemini import GeminiReader
 from agent_core.llm.ollama import OllamaReader
 from agent_core.llm.reader import Json, Reader
@@ -16,6 +17,7 @@ from agent_core.llm.reading import JsonReader
 from agent_core.llm.responses import ResponsesReader
 
 _ANTHROPIC = "litellm.llms.anthropic.chat.handler.ModelResponseIterator"
+_COHERE = "litellm.llms.cohere.common_utils.CohereV2ModelResponseIterator"
 _GEMINI = "litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini.ModelResponseIterator"
 _OLLAMA = "litellm.llms.ollama.chat.transformation.OllamaChatCompletionResponseIterator"
 RESPONSES = (
@@ -26,7 +28,7 @@ _XAI = "litellm.llms.xai.chat.transformation.XAIChatCompletionStreamingHandler"
 
 DECODERS = frozenset(
     {
-        *(_ANTHROPIC, _GEMINI, _OLLAMA, _XAI, RESPONSES),
+        *(_ANTHROPIC, _COHERE, _GEMINI, _OLLAMA, _XAI, RESPONSES),
         "litellm.llms.fireworks_ai.chat.transformation.FireworksAIChatCompletionStreamingHandler",
         "litellm.llms.groq.chat.transformation.GroqChatCompletionStreamingHandler",
         "litellm.llms.mistral.chat.transformation.MistralChatResponseIterator",
@@ -61,6 +63,10 @@ def form_of(litellm: Any, decoder: str, stream: Any = None) -> Form:
     if decoder == _ANTHROPIC:
         claude = AnthropicReader(getattr(stream, "tool_name_reverse_map", None))
         return Form(claude, frozenset({"type"}), partial(_anthropic, claude, getattr(stream, "speed", None)))
+    if decoder == _COHERE:
+        cohere = CohereReader()
+        keys = frozenset({"type", "message", "finish_reason"})
+        return Form(cohere, keys, partial(_counted, litellm, cohere, "input_tokens", "output_tokens"))
     if decoder == _GEMINI:
         gemini = GeminiReader()
         return Form(
@@ -68,7 +74,11 @@ def form_of(litellm: Any, decoder: str, stream: Any = None) -> Form:
         )
     if decoder == _OLLAMA:
         ollama = OllamaReader()
-        return Form(ollama, frozenset({"message", "done"}), partial(_ollama, litellm, ollama))
+        return Form(
+            ollama,
+            frozenset({"message", "done"}),
+            partial(_counted, litellm, ollama, "prompt_eval_count", "eval_count"),
+        )
     if decoder == RESPONSES:
         responses = ResponsesReader()
         return Form(responses, frozenset({"type", "output"}), partial(_responses, responses))
@@ -124,9 +134,9 @@ def _responses(reader: Reader) -> Any:
     return logging.transform_response_api_usage_to_chat_usage(newest)
 
 
-def _ollama(litellm: Any, reader: Reader) -> Any:
+def _counted(litellm: Any, reader: Reader, was_read: str, was_written: str) -> Any:
     newest = _merged(reader.usages)
     if not newest:
         return None
-    read, written = cast(int, newest.get("prompt_eval_count", 0)), cast(int, newest.get("eval_count", 0))
+    read, written = cast(int, newest.get(was_read, 0)), cast(int, newest.get(was_written, 0))
     return litellm.Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)

@@ -188,3 +188,62 @@ async def test_a_signature_in_pieces_is_one() -> None:
     assert [
         part["providerMetadata"]["anthropic"]["signature"] for part in parts if part["type"] == "reasoning"
     ] == ["abcdef"]
+
+
+def cohere(kind: str, index: int = 0, **delta: Any) -> Json:
+    return {"type": kind, "index": index, "delta": delta}
+
+
+COHERE = [
+    {
+        "type": "message-start",
+        "id": "x",
+        "delta": {"message": {"role": "assistant", "content": [], "tool_calls": []}},
+    },
+    cohere("content-start", message={"content": {"type": "thinking", "thinking": ""}}),
+    cohere("content-delta", message={"content": {"thinking": "Hm."}}),
+    cohere("content-end"),
+    cohere("content-delta", 1, message={"content": {"text": "I look."}}),
+    cohere(
+        "citation-start", message={"citations": {"sources": [{"document": {"url": "https://a.example"}}]}}
+    ),
+    cohere(
+        "tool-call-start", message={"tool_calls": {"id": "c", "function": {"name": "clock", "arguments": ""}}}
+    ),
+    cohere("tool-call-delta", message={"tool_calls": {"function": {"arguments": '{"n": 1}'}}}),
+    cohere("tool-call-end"),
+    cohere(
+        "message-end", finish_reason="TOOL_CALL", usage={"tokens": {"input_tokens": 3, "output_tokens": 2}}
+    ),
+]
+WHOLE = {
+    "id": "x",
+    "finish_reason": "COMPLETE",
+    "message": {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]},
+    "usage": {"tokens": {"input_tokens": 3, "output_tokens": 1}},
+}
+
+
+async def test_answers_of_cohere_are_read_as_events_as_lines_and_whole() -> None:
+    events = Stream([event(each, each["type"]) for each in COHERE], end="eof")
+    lines = Stream([json.dumps(each).encode() + b"\n" for each in COHERE], end="eof")
+    cut = Stream([event(each) for each in COHERE[:-1]], end="eof")
+    async with provider(events, lines, Answer(200, WHOLE), cut, strict=False) as server:
+        address = f"{server.url}/chat/completions"  # its requests are in OpenAI's form, and so checked
+        model = LitellmModel("cohere_chat/command-a", api_base=address, api_key="k", timeout=10)
+        asked = ModelRequest([{"role": "user", "content": "Hi"}])
+        results: Any = [[each async for each in model_step(model, asked)][-1] for _ in range(3)]
+        with pytest.raises(Exception, match="broke off"):
+            _ = [each async for each in model_step(model, asked)]
+    for result in results[:2]:
+        assert said(result.parts)[1:3] == [("reasoning", "Hm."), ("text", "I look.")]
+        assert [part["url"] for part in result.parts if "url" in part] == ["https://a.example"]
+        assert [(one.id, one.name, one.arguments) for one in result.tool_requests] == [
+            ("c", "clock", '{"n": 1}')
+        ]
+        assert (result.finish_reason, result.usage.input_tokens, result.usage.output_tokens) == (
+            "tool-calls",
+            3,
+            2,
+        )
+    assert (said(results[2].parts)[1:], results[2].finish_reason) == ([("text", "Hi")], "stop")
