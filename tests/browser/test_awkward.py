@@ -56,6 +56,10 @@ def test_offline_and_back(
 
     expect(tab.prompts).to_have_count(2)
     expect(tab.by("reconnect")).to_be_visible()
+    pill, title = tab.by("reconnect").bounding_box(), tab.by("title").bounding_box()
+    assert pill
+    assert title
+    assert pill["y"] >= title["y"] + title["height"], "it covers the title"
     assert tab.words() == WORDS[:HALF], "what was on the page went away with the network"
     tab.page.context.set_offline(False)
 
