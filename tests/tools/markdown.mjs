@@ -68,7 +68,7 @@ const FORMS = {
   pre: (node) => `<pre>${escape(textOf(node)).replace(/\n?$/, "")}</pre>`,
   a: (node, inner) => anchor(node, inner()),
   img: (node) => anchor(node, escape(attribute(node, "alt") || "image")),
-  input: (node) => (attribute(node, "checked") === undefined ? "[ ] " : "[x] "),
+  input: (node) => (attribute(node, "checked") === undefined ? "☐ " : "☑ "), // not what the source has
   br: () => "<br>",
 };
 
