@@ -16,6 +16,7 @@ UNOPENED = "unopened"
 
 _MOST_LOOKS = 32
 """Closing tags of one answer that are looked at; each costs a look at all of the text before it."""
+_TAG_BEGINS = re.compile("[<◁\\[]")
 _LINES = re.compile(r"\r\n|\r|\n")
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(`{3,}|~{3,})(.*)")
 _LIST_MARK = re.compile(r"[ \t>]*(?:[-*+>|]|\d+[.)])?")
@@ -77,6 +78,9 @@ class Unopened:
 
     def feed(self, text: str) -> list[Piece]:
         """Return what a fragment says, as far as that is certain."""
+        if not (self._held or self._found or self.over or _TAG_BEGINS.search(text)):
+            self._said.append(text)  # nearly every fragment
+            return [("text", text)] if text else []
         self._held += text
         return self._read(ended=False)
 
