@@ -6,7 +6,7 @@ import reflex as rx
 
 LIBRARY = {
     name: rx.asset(name, shared=True).importable_path
-    for name in ("looks.js", "preferences.jsx", "usage.jsx", "moment.jsx")
+    for name in ("composing.js", "looks.js", "preferences.jsx", "usage.jsx", "moment.jsx")
 }
 DENSITY_FIRST = (
     'try{document.documentElement.dataset.density=localStorage.getItem("chat:density")??"comfortable"}catch{}'

@@ -7,6 +7,7 @@ import { clean } from "./clean.js";
 import { readDraft, writeDraft } from "./drafts.js";
 import { edit, endEdit, useEditing } from "./editing.js";
 import { TooLong, isTooLong } from "./too_long.jsx";
+import { isComposing } from "./composing.js";
 import { isSend } from "./looks.js";
 
 const MAX_HEIGHT = 400;
@@ -69,12 +70,13 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     onSave(messageId, value); // it stays open until another message stands here: if that fails, nothing is lost
   };
   const onKeyDown = (event) => {
+    if (isComposing(event)) return;
     if (event.key === "Escape") {
       event.preventDefault();
       event.stopPropagation();
       leave();
     }
-    if (!isSend(event) || event.nativeEvent.isComposing || event.keyCode === 229) return;
+    if (!isSend(event)) return;
     event.preventDefault();
     save();
   };

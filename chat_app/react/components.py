@@ -22,6 +22,7 @@ FILES = (
     "clock.jsx",
     "code.jsx",
     "composer.jsx",
+    "composing.js",
     "copy.jsx",
     "diagram.jsx",
     "direction.js",

@@ -8,6 +8,7 @@ import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { useWords } from "../../words/words.js";
 import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "./attach.jsx";
 import { isUnfinished, putFiles, takeFiles, useAttachments } from "./attachments.js";
+import { isComposing } from "./composing.js";
 import { isSend, useLook } from "./looks.js";
 import { readDraft, writeDraft } from "./drafts.js";
 import { drop, messageId, overdue, post, settle, take, threadOf } from "./outbox.js";
@@ -34,10 +35,6 @@ function fit(area) {
   area.style.height = "auto";
   area.style.height = `${Math.min(area.scrollHeight, MAX_HEIGHT)}px`;
   area.style.overflowY = area.scrollHeight > MAX_HEIGHT ? "auto" : "hidden";
-}
-
-function isComposing(event) {
-  return event.nativeEvent.isComposing || event.keyCode === 229;
 }
 
 function useDraft(thread) {
@@ -86,7 +83,7 @@ function useEscape(running, onStop) {
   latest.current = running ? onStop : null;
   useEffect(() => {
     const onKey = (event) => {
-      if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
+      if (event.key !== "Escape" || event.defaultPrevented || isComposing(event)) return;
       if (document.querySelector('dialog[open], [popover]:not([popover="manual"]):popover-open')) return;
       latest.current?.();
     };
@@ -214,7 +211,7 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
   }, [send]);
 
   const onKeyDown = (event) => {
-    if (isComposing(event) || !isSend(event)) return;
+    if (!isSend(event)) return;
     event.preventDefault();
     send(area.current.value);
   };

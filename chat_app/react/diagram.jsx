@@ -10,7 +10,18 @@ const LONGEST = 8000; // characters
 const STEP = /[-=.~]{2,}[>ox|]?|&|\n/g;
 const MOST_STEPS = 240; // lines, and what joins two things in them
 
-const isBearable = (text) => text.length <= LONGEST && (text.match(STEP)?.length ?? 0) <= MOST_STEPS;
+// In some kinds a single number says how much is drawn: columns and spaces, bits, circles, days, marks on an axis.
+const COUNTS = [
+  [/^\s*block\b/m, /(?:\bcolumns\s+|:\s*)\d{3,}/],
+  [/^\s*packet\b/m, /\d{5,}/],
+  [/^\s*radar\b/m, /\bticks\s+\d{3,}/],
+  [/^\s*gantt\b/m, /\btickInterval\s+\d+\s*(?:milli)?second|,\s*\d{5,}(?:\.\d+)?\s*[a-z]|\b\d{5,}-\d/i],
+];
+const LONG_WORD = /\S{500}/; // it is measured letter by letter
+
+const isEndless = (text) => COUNTS.some(([kind, count]) => kind.test(text) && count.test(text));
+
+const isBearable = (text) => text.length <= LONGEST && (text.match(STEP)?.length ?? 0) <= MOST_STEPS && !LONG_WORD.test(text) && !isEndless(text);
 
 let coming = null;
 const load = () => (coming ??= import("mermaid").then((module) => module.default).catch(() => (coming = null)));

@@ -5,6 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useSyncExternalStore }
 import Activity from "lucide-react/dist/esm/icons/activity.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
 import { useWords } from "../../words/words.js";
+import { isComposing } from "./composing.js";
 import { Durability } from "./durability.jsx";
 import { Turns } from "./timeline.jsx";
 
@@ -90,7 +91,7 @@ export function RunDrawer({ shown, onShow, ...rest }) {
 function Aside(props) {
   const say = useWords();
   const onKeyDown = (event) => {
-    if (event.key !== "Escape" || event.isComposing) return;
+    if (event.key !== "Escape" || isComposing(event)) return;
     event.preventDefault(); // elsewhere Esc stops the agent
     setOpen(false);
   };

@@ -7,6 +7,7 @@ import reflex as rx
 from chat_app.state.view import HitView, ThreadPatch
 
 FILES = (
+    "composing.js",
     "dates.js",
     "fold.js",
     "menu.jsx",

@@ -2,6 +2,7 @@
 // What is seen at once (the density) is also set by a line in the page's head, before anything is drawn.
 
 import { useSyncExternalStore } from "react";
+import { isComposing } from "./composing.js";
 
 const CHOICES = { density: ["comfortable", "compact"], send: ["enter", "ctrl-enter"] };
 const PREFIX = "chat:";
@@ -44,6 +45,6 @@ const hasTouchKeyboard = () => window.matchMedia("(hover: none) and (pointer: co
 
 /** Whether a key press sends what is written. */
 export function isSend(event) {
-  if (event.key !== "Enter" || event.shiftKey) return false;
+  if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return false;
   return event.ctrlKey || event.metaKey || (look("send") === "enter" && !hasTouchKeyboard());
 }

@@ -5,6 +5,7 @@ import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import Search from "lucide-react/dist/esm/icons/search.mjs";
 import { useTell, useWords } from "../../words/words.js";
+import { isComposing } from "./composing.js";
 import { Options, optionsFor } from "./results.jsx";
 import { useRows } from "./rows.js";
 
@@ -75,7 +76,7 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
   };
   const onKeyDown = (event) => {
     event.stopPropagation();
-    if (event.nativeEvent.isComposing) return;
+    if (isComposing(event)) return;
     const last = options.length - 1;
     if (event.key === "ArrowDown") setAt(at >= last ? 0 : at + 1);
     else if (event.key === "ArrowUp") setAt(at <= 0 ? last : at - 1);

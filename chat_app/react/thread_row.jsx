@@ -5,6 +5,7 @@ import { memo, useEffect, useRef } from "react";
 import { Link } from "react-router";
 import Ellipsis from "lucide-react/dist/esm/icons/ellipsis.mjs";
 import { useWords } from "../../words/words.js";
+import { isComposing } from "./composing.js";
 
 function closeDrawer() {
   document.querySelector(".sidebar:popover-open")?.hidePopover();
@@ -28,7 +29,7 @@ function Rename({ row, act }) {
   };
   const onKeyDown = (event) => {
     event.stopPropagation(); // Esc stops an answer elsewhere
-    if (event.nativeEvent.isComposing) return;
+    if (isComposing(event)) return;
     if (event.key === "Enter") finish(event.target.value);
     else if (event.key === "Escape") finish(null);
     else return;

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Dialog, expect
 
-from tests.browser.chat import HALF, WORDS, Chat, begun, counting, eventually, in_production
+from tests.browser.chat import FRAMES, HALF, WORDS, Chat, begun, counting, eventually, in_production
 from tests.browser.rows import prompts_of
 from tests.browser.sockets import slow_tab
 from tests.browser.test_uploads import PICTURE
@@ -222,7 +222,9 @@ def test_return_on_a_touch_keyboard_breaks_the_line_and_the_button_sends(
     composer.press_sequentially("one")
     composer.press("Enter")
     composer.press_sequentially("two")
-    expect(composer).to_have_value("one\ntwo")
+    composer.press("Shift+Enter")
+    expect(composer).to_have_value("one\ntwo\n")
+    composer.fill("one\ntwo")
     tab.by("send").tap()
     expect(tab.answer).to_have_text("Both.")
     tab.prompts.first.hover()
@@ -230,6 +232,46 @@ def test_return_on_a_touch_keyboard_breaks_the_line_and_the_button_sends(
     field = tab.by("edit-field")
     field.press("Enter")
     expect(field).to_have_value("one\ntwo\n")
+    provider.answer("With keys", ["Both again."])
+    composer.fill("With keys")
+    composer.press("Control+Enter")  # on a keyboard that is attached
+    expect(tab.answer).to_have_text("Both again.")
+
+
+CONFIRM = """(field) => field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", keyCode: 229, bubbles: true, cancelable: true }))"""
+"""Return that ends a composition, as Safari tells of it: the composition is over, and the code alone says what it was."""
+
+
+def test_return_that_confirms_a_composition_sends_and_saves_nothing(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    begun(provider, tab := open_tab(), "Begun")
+    composer = tab.by("composer")
+    composer.click()
+    keyboard = tab.page.context.new_cdp_session(tab.page)
+    keyboard.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
+    composer.press("Enter")
+    composer.evaluate(CONFIRM)
+    tab.page.evaluate(FRAMES)
+    expect(composer).to_have_value(re.compile("にほん"))
+    expect(tab.prompts).to_have_text("Begun")
+
+    tab.prompts.first.hover()
+    tab.by("edit").first.click()
+    field = tab.by("edit-field")
+    field.fill("日本")
+    field.evaluate(CONFIRM)
+    field.evaluate(CONFIRM.replace("Enter", "Escape"))
+    tab.page.evaluate(FRAMES)
+    expect(field).to_have_value("日本")
+
+    tab.page.keyboard.press("Control+k")
+    words = tab.by("palette").get_by_role("combobox")
+    words.fill("Begun")
+    expect(tab.by("palette").get_by_role("option").first).to_be_visible()
+    words.evaluate(CONFIRM)
+    tab.page.evaluate(FRAMES)
+    expect(tab.by("palette")).to_be_visible()
 
 
 def test_long_paste_has_one_direction_and_a_short_text_finds_its_own(open_tab: OpenTab) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import Chat, in_production
+from tests.browser.chat import FRAMES, Chat, in_production, wait_for
 from tests.tools.provider import Provider
 
 OpenTab = Callable[..., Chat]
-ANSWER = """Euler: $e^{i\\pi}+1=0$, for $5 to $10.
+ANSWER = """Euler: $e^{i\\pi}+1=0$, water: $\\ce{H2O}$, for $5 to $10.
 
 $$
 \\frac{\\sqrt{\\pi}}{2}
@@ -42,7 +42,7 @@ def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
 
     tab.send("Draw")
 
-    expect(tab.answer.locator(".formula .katex")).to_have_count(2)
+    expect(tab.answer.locator(".formula .katex")).to_have_count(3)
     expect(tab.answer).to_contain_text("for $5 to $10.")
     expect(tab.answer.locator(".diagram > div svg")).to_have_count(1)
     expect(tab.answer.locator(".diagram > div svg")).to_contain_text("Prompt")
@@ -203,6 +203,7 @@ WILD = {
     "diagram": "```mermaid\ngraph TD\n"
     + "\n".join(f"A{n} --> A{n * 7 % 1500}" for n in range(1500))
     + "\n```",
+    "counted": "```mermaid\nblock-beta\ncolumns 1\nspace:1000000\n```",
     "a line": "x" * 100_000,
 }
 
@@ -249,25 +250,53 @@ def test_a_footnote_leads_to_its_words_and_back_and_leaves_the_address(
     assert tab.page.url == address
 
 
+# Labels of definitions are brought to capitals while they are read, formulas are looked through for chemistry and
+# drawings for their width while they are drawn; here all of that fails.
 BREAKING = """
   const upper = String.prototype.toUpperCase;
   String.prototype.toUpperCase = function () {
     if (this.includes("explosive")) throw new Error("cannot be drawn");
     return upper.call(this);
   };
+  const { test, exec } = RegExp.prototype;
+  RegExp.prototype.test = function (text) {
+    if (this.source.includes("ce|pu") && text.includes("explosive")) throw new Error("cannot be drawn");
+    return test.call(this, text);
+  };
+  RegExp.prototype.exec = function (text) {
+    if (this.source.startsWith("viewBox") && text.includes("explosive")) {
+      window.drawings = (window.drawings ?? 0) + 1;
+      throw new Error("cannot be drawn");
+    }
+    return exec.call(this, text);
+  };
 """
+CELL = "| a **bold** head |\n|---|\n| $explosive$ |\n"
+DIAGRAM = "*Before.*\n\n```mermaid\ngraph TD\n  explosive\n```\n"
 
 
 @in_production
 def test_text_that_cannot_be_drawn_is_shown_as_written_and_the_rest_stays(
     provider: Provider, open_tab: OpenTab, troubles: list[str]
 ) -> None:
-    """The label of a definition is brought to capitals while it is read; here that fails."""
     provider.answer("Bad", ["A [explosive] **word**.\n\n[explosive]: https://example.org\n"])
+    provider.answer("Cell", [CELL])
+    provider.answer("Diagram", [DIAGRAM])
     provider.answer("Good", ["A **fine** word."])
     tab = open_tab()
     tab.page.add_init_script(BREAKING)
     tab.reload()
+    tab.send("Cell")
+    expect(tab.answer.locator(".md-plain")).to_contain_text("| $explosive$ |")
+    tab.wait_until("completed")
+    tab.send("Diagram")
+    wait_for(tab.page, "window.drawings > 0")
+    tab.page.evaluate(FRAMES)
+    expect(tab.answer.locator("em")).to_have_text("Before.")
+    expect(tab.answer.locator("figure.code")).to_contain_text("explosive")
+    tab.wait_until("completed")
+    tab.by("new-chat").click()
+    expect(tab.by("suggestion").first).to_be_visible()
     tab.send("Bad")
     expect(tab.answer.locator(".md-plain")).to_contain_text("A [explosive] **word**.")
     tab.wait_until("completed")
