@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from agent_core.end_reasons import END_REASON, End
+from agent_core.end_reasons import DENIED, END_REASON, End
 from agent_core.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part, Update, tool_name
 from agent_core.reducer import Fold, extras
 
@@ -271,7 +271,8 @@ class _Entry:
         self._live.add(chunk)
 
     def _note_reason(self, chunk: Chunk) -> None:
-        if (reason := chunk.get(END_REASON)) is not None:
+        denied = DENIED.reason if chunk.get("type") == "tool-output-denied" else None
+        if (reason := chunk.get(END_REASON, denied)) is not None:
             self._reasons.setdefault(str(chunk.get("toolCallId")), str(reason))
 
     def to_dict(self) -> dict[str, Any]:

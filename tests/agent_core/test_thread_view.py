@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent_core.fold import ThreadView, fold, merge
 from agent_core.messages import Chunk, Message, Part, Thread, Update
-from tests.agent_core.chunks import CALL, CALLED, END, FINISH, START, delta, output, text
+from tests.agent_core.chunks import CALL, CALLED, END, FINISH, START, delta, denied, output, text
 from tests.agent_core.streams import hostile_streams, steps
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
@@ -66,6 +66,14 @@ def test_a_zombies_chunks_change_nothing():
 def test_an_outcome_finds_its_call_in_a_committed_step():
     updates = [snapshot(), chunks(1, CALL, FINISH), chunks(2, START, delta("a")), chunks(1, output(3))]
     assert shown(*updates)[0][1][0] == CALLED | {"state": "output-available", "output": 3}
+
+
+def test_a_denied_call_shows_its_end_reason_before_a_reload():
+    view = ThreadView()
+    for update in (snapshot(), chunks(1, CALL, FINISH), chunks(0, denied(reason="No."), cursor=3)):
+        view.apply(update)
+    (message,) = view.messages
+    assert message["end_reasons"] == {"c": "denied"}
 
 
 def test_messages_of_a_person_arrive_in_order():
