@@ -406,3 +406,26 @@ async def test_a_second_page_with_old_cards_catches_up_by_answering(path: Path) 
 
 async def _ended(api: AgentApi, count: int) -> bool:
     return sum(part.get("state") == "output-available" for part in (await reply(api)).parts) == count
+
+
+@pytest.mark.sqlite  # it never comes to the database
+@pytest.mark.parametrize("body", ["", '{"id": "t", "messages": [{"id": "m'])
+async def test_a_client_that_leaves_in_the_middle_of_its_body_changes_and_logs_nothing(
+    path: Path, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = asyncio.Event()
+
+    async def calls(request: Any) -> None:
+        _ = request
+        asyncio.get_running_loop().call_soon(left.set)
+
+    async with serving(path, [], context=calls) as (client, api):
+        _, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        head = "POST /chat HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99"
+        writer.write(f"{head}\r\n\r\n{body}".encode())
+        await asyncio.wait_for(left.wait(), 10)  # the request has begun
+        writer.close()
+        await client.get("/threads")
+        await asyncio.sleep(0.05)
+        assert await api.list_threads() == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -102,6 +102,21 @@ async def test_each_refusal_has_a_reason(serve: Serve, data: bytes, name: str | 
         assert answer.json() == {"error": reason}
 
 
+async def test_an_upload_that_its_page_cancels_keeps_nothing_and_is_no_error() -> None:
+    pieces = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    said: list[Any] = []
+
+    async def receive() -> Any:
+        return next(pieces)
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/uploads", "query_string": b""}
+    await routes({**scope, "headers": [(b"x-filename", b"a.txt")]}, receive, send)
+    assert said[0]["status"] == 400
+
+
 @pytest.mark.parametrize(
     ("data", "name", "kind"),
     [
