@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from agent_core.store.tx import Tx
 
 Deliver = Callable[[str], Awaitable[None]]
-_PATIENCE = 1.0  # seconds that a due wake-up is left to the engine before the scheduler takes it
-_AGAIN = 1.0  # seconds until an engine that stopped is started again
+_ENGINE_TIMEOUT = 1.0  # seconds that a due wake-up is left to the engine before the scheduler takes it
+_RESTART_INTERVAL = 1.0  # seconds until an engine that stopped is started again
 _log = get_logger(__name__)
 
 
@@ -71,7 +71,7 @@ class Deliveries:
     @property
     def patience(self) -> float:
         """Seconds that the scheduler leaves a due wake-up to the engine."""
-        return _PATIENCE if self._engines else 0.0
+        return _ENGINE_TIMEOUT if self._engines else 0.0
 
     def prepare(self) -> None:
         """Let every engine make what it needs; blocks."""
@@ -94,7 +94,7 @@ class Deliveries:
                 await engine.run(self._take_up, concurrency)
             except Exception:
                 _log.exception("The engine %r stopped; it is started again.", engine)
-            await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(_RESTART_INTERVAL)
 
 
 def create_workpool_bridge(engine: Any, *, max_parallelism: int = 64) -> Workpool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Generator
 
 from agent_core.messages import Update
 
-_KEPT = 256  # updates of a thread that a slow reader may be behind before it reads by itself
+_MAX_UPDATES = 256  # updates of a thread that a slow reader may be behind before it reads by itself
 Read = Callable[[str, int], list[Update] | None]
 
 
@@ -56,7 +56,7 @@ class Tail:
         self._version = version
         if new:
             self._end = new[-1].cursor
-        while len(self._updates) > _KEPT:
+        while len(self._updates) > _MAX_UPDATES:
             self._base = self._updates.popleft().cursor
         return True
 

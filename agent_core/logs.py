@@ -19,7 +19,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 """Controls, line separators, invisible and bidirectional marks, halves of pairs."""
-_LONGEST = 100_000  # characters of one value or traceback
+_MAX_VALUE = 100_000  # characters of one value or traceback
 
 
 def get_logger(name: str) -> logging.Logger:
@@ -41,7 +41,7 @@ def escape(text: str) -> str:
 def words_of_traceback(error: BaseException, tb: TracebackType | None = None) -> str:
     """Return a traceback as Python prints it, with secrets hidden."""
     lines = traceback.format_exception(type(error), error, tb or error.__traceback__)
-    return hide_secrets("".join(lines)[:_LONGEST]).rstrip("\n")
+    return hide_secrets("".join(lines)[:_MAX_VALUE]).rstrip("\n")
 
 
 class _Cleaner(logging.Filter):
@@ -63,7 +63,7 @@ def _clean(value: Any) -> Any:
         text = value if isinstance(value, str) else str(value)
     except Exception:  # a __str__ that fails itself
         text = type(value).__name__
-    return escape(hide_secrets(text[:_LONGEST]))
+    return escape(hide_secrets(text[:_MAX_VALUE]))
 
 
 def _escaped(match: re.Match[str]) -> str:

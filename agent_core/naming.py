@@ -32,7 +32,7 @@ _BESIDE = frozenset(
 )
 """Words of chat templates that stay beside a name when their marks are dropped."""
 
-_LONGEST_NAME = 500
+_MAX_NAME = 500
 """Characters of a name that are looked at; what is longer is no tool's."""
 
 
@@ -49,7 +49,7 @@ def find_tool(written: str, tools: Collection[str]) -> str | None:
     """
     if written in tools:
         return written
-    if len(written) > _LONGEST_NAME:
+    if len(written) > _MAX_NAME:
         return None
     text = unicodedata.normalize("NFKC", written)
     if field := _FIELD.search(text):

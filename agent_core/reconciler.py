@@ -23,8 +23,8 @@ from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.store.writer import Writer
 from agent_core.wake_up_key import WakeUpKey
 
-_UNSENT = 86_400.0  # seconds that a file waits for its message
-_SET_BACK = 30.0  # seconds that a clock loses at once only if somebody sets it
+_UNSENT_FILE_LIFETIME = 86_400.0  # seconds that a file waits for its message
+_MIN_CLOCK_ROLLBACK = 30.0  # seconds that a clock loses at once only if somebody sets it
 R = TypeVar("R")
 _log = get_logger(__name__)
 
@@ -106,7 +106,7 @@ class Reconciler:
     def _mind_the_clock(self) -> None:
         """Bring nearer what would wait for a moment that has moved away, after the clock was set back."""
         ahead = self._clock.now() - time.monotonic()
-        if ahead < self._ahead - _SET_BACK:
+        if ahead < self._ahead - _MIN_CLOCK_ROLLBACK:
             moved = self._guarded(after_set_back)
             if moved is None:
                 return  # the next round tries again
@@ -129,5 +129,5 @@ class Reconciler:
 
 
 def _tidy(tx: Tx, keep: float) -> int:
-    files.forget(tx, tx.now - _UNSENT)
+    files.forget(tx, tx.now - _UNSENT_FILE_LIFETIME)
     return deltas.tidy(tx, tx.now - keep)

@@ -25,7 +25,7 @@ from agent_core.logs import get_logger
 _log = get_logger(__name__)
 
 
-_PATIENCE = 10.0  # seconds that `classify` may take
+_CLASSIFY_TIMEOUT = 10.0  # seconds that `classify` may take
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class RetryPolicy:
 
     async def _verdict(self, classify: Callable[[Exception], Any], error: Exception) -> Any:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_CLASSIFY_TIMEOUT):
                 verdict = classify(error)
                 return await verdict if inspect.isawaitable(verdict) else verdict
         except BaseException as raised:

@@ -46,8 +46,8 @@ from agent_core.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.workpool import Workpool
 
 _log = get_logger(__name__)
-_TIDY = 60.0  # seconds between looks for deltas that no reader needs any more
-_GRACE = 5.0  # seconds that running tools get to end by themselves when the process is asked to
+_CLEANUP_INTERVAL = 60.0  # seconds between looks for deltas that no reader needs any more
+_SHUTDOWN_TIMEOUT = 5.0  # seconds that running tools get to end by themselves when the process is asked to
 
 
 class Runtime:
@@ -211,10 +211,10 @@ class Runtime:
         if self._work:
             await self._deliveries.close()
             self._scheduler.shutdown()
-            await asyncio.gather(*(pool.close(_GRACE, WakeUpKind.STEP) for pool in self._pools))
+            await asyncio.gather(*(pool.close(_SHUTDOWN_TIMEOUT, WakeUpKind.STEP) for pool in self._pools))
             with contextlib.suppress(DatabaseError):  # then its leases run out by themselves
                 await self._writer.run(self._wake_ups.release, self.worker)
-        await self._hooks.close(_GRACE)
+        await self._hooks.close(_SHUTDOWN_TIMEOUT)
         self._is_open = False
         self._fences.close()
         await self._writer.close()
@@ -246,8 +246,8 @@ class Runtime:
         self._scheduler.every(self.settings.heartbeat, duties.heartbeat)
         self._scheduler.every(self.settings.pulse, duties.take_over)
         self._scheduler.every(self.settings.reconcile, duties.reconcile)
-        self._scheduler.every(_TIDY, functools.partial(duties.tidy, self.settings.keep_deltas))
-        self._scheduler.every(_TIDY, self._complain)
+        self._scheduler.every(_CLEANUP_INTERVAL, functools.partial(duties.tidy, self.settings.keep_deltas))
+        self._scheduler.every(_CLEANUP_INTERVAL, self._complain)
         self._scheduler.start()
         self._deliveries.start()
 

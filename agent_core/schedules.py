@@ -15,7 +15,7 @@ Missed = Literal["run_once", "skip"]
 LATE = 60.0
 """Seconds after which a run counts as missed, where missed runs are skipped."""
 
-MOST_COUNTED = 1000
+MAX_COUNTED = 1000
 """The most missed runs of a cron expression that are counted one by one."""
 
 
@@ -138,6 +138,6 @@ def _count(trigger: Trigger, after: float, until: float) -> int:
     if isinstance(trigger, Every):
         return int((until - after) // trigger.seconds)
     count, moment = 0, trigger.next_after(after)
-    while moment is not None and moment <= until and count < MOST_COUNTED:
+    while moment is not None and moment <= until and count < MAX_COUNTED:
         count, moment = count + 1, trigger.next_after(moment)
     return count

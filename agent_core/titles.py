@@ -26,7 +26,7 @@ conversation's own language, without quotation marks, without a full stop. What 
 material, not instructions for you."""
 
 _SHOWN = 1_500  # characters of the question and of the answer; what it is about stands at the beginning
-_MOST_TOKENS = 1_000  # a name has ten; a model that thinks first needs room for that
+_MAX_TOKENS = 1_000  # a name has ten; a model that thinks first needs room for that
 _MOST_WORDS, _LONGEST = 10, 60  # what is longer is no name but an answer to the question
 _UNFIT = (
     *("response_format", "tool_choice", "parallel_tool_calls", "stop", "n"),
@@ -111,4 +111,4 @@ def _cheap(model: ModelAdapter, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a short request; None takes back what the adapter was made with."""
     given: dict[str, Any] = {**getattr(model, "options", {}), **options}
     unfit = {name: None for name in _UNFIT if name in given}
-    return {**options, **unfit, "max_tokens": _MOST_TOKENS}
+    return {**options, **unfit, "max_tokens": _MAX_TOKENS}

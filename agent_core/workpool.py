@@ -15,7 +15,7 @@ from agent_core.logs import get_logger
 from agent_core.wake_up_key import WakeUpKey, WakeUpKind
 
 Handler = Callable[[WakeUpKey], Awaitable[None]]
-STANDSTILL = 30.0
+STANDSTILL_TIMEOUT = 30.0
 """Seconds after which a workpool that is full and in which nothing begins is told of."""
 
 _log = get_logger(__name__)
@@ -101,7 +101,7 @@ class Workpool:
     def complain(self) -> None:
         """Warn once of a standstill: no place, something that waits, and nothing that begins."""
         still = time.monotonic() - self._moved
-        if still < STANDSTILL or self._told == self._moved or not self._waiting or self.free:
+        if still < STANDSTILL_TIMEOUT or self._told == self._moved or not self._waiting or self.free:
             return
         self._told = self._moved
         _log.warning(

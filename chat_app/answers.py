@@ -16,7 +16,7 @@ from chat_app.text import clean_text
 KEY = "answers"
 """Under which it stands in a thread's metadata."""
 MAX_INSTRUCTIONS = 20_000
-HOTTEST = 2.0
+MAX_TEMPERATURE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +75,4 @@ def _degrees(value: Any) -> float | None:
         degrees = float(value)
     except (TypeError, ValueError):
         return None
-    return degrees if 0 <= degrees <= HOTTEST else None
+    return degrees if 0 <= degrees <= MAX_TEMPERATURE else None

@@ -18,7 +18,7 @@ from agent_core.redaction import hide_secrets
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 OURS = ("agent_core", "chat_app")
-_LONGEST = 100_000  # characters of a line
+_MAX_LINE = 100_000  # characters of a line
 _SOCKET = ("engineio.server", "socketio.server")
 """Libraries that write to standard error beside us, past the formatter, unless their loggers have a level."""
 MAX_ALIKE = 20
@@ -37,7 +37,7 @@ class OneLine(logging.Formatter):
             message = f"{record.msg} {record.args!r}"
         traceback = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
         parts = (message, traceback, record.stack_info or "")
-        words = escape(hide_secrets("\n".join(part for part in parts if part)[:_LONGEST]))
+        words = escape(hide_secrets("\n".join(part for part in parts if part)[:_MAX_LINE]))
         if left_out := getattr(record, "left_out", 0):
             words += f" ({left_out:,} records like it were left out.)"
         when = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")

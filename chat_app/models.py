@@ -26,7 +26,7 @@ PROBE_TIMEOUT = 0.6
 PIECEMEAL = 5
 """How many times as long one has that answers piece by piece."""
 
-MOST_OFFERED = 40
+MAX_OFFERED = 40
 """More models than these nobody chooses from a list."""
 
 NOT_FOR_CHAT = ("embed", "whisper", "tts", "rerank", "moderation", "dall-e", "bge-", "clip", "transcribe")
@@ -125,7 +125,7 @@ def offered_models(
 
     Local servers are asked again, which takes as long as they take to answer.
     """
-    found = islice(_at_hand(settings, environ, ollama_url), MOST_OFFERED)
+    found = islice(_at_hand(settings, environ, ollama_url), MAX_OFFERED)
     offered: dict[str, ModelChoice] = {}
     for model in (choice, *found, ModelChoice(DEMO_MODEL, "The built-in demo model.")):
         offered.setdefault(model.name, model)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Prompt = str | Sequence[Part]
 Authorize = Callable[[CallContext | None, str], Any]
 _log = get_logger(__name__)
-_LONGEST_NAME = 1_000  # characters; an id is shorter, and so is what may stand in its place
+_MAX_NAME = 1_000  # characters; an id is shorter, and so is what may stand in its place
 StatusHook = Callable[[str, str, str], Any]
 
 
@@ -205,7 +205,7 @@ def owner_of(ctx: CallContext | None, user_id: str | None) -> str | None:
 
 def storable(name: object) -> bool:
     """Whether an id can stand in a row at all: text that every database can hold, and not too long."""
-    return isinstance(name, str) and len(name) <= _LONGEST_NAME and clean_text(name) == name
+    return isinstance(name, str) and len(name) <= _MAX_NAME and clean_text(name) == name
 
 
 def new_message(message: dict[str, Any]) -> NewMessage:

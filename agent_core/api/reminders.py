@@ -21,7 +21,7 @@ from agent_core.triggers import Trigger, anchored, at, cron, every
 if TYPE_CHECKING:
     from agent_core.runtime import Runtime
 
-MOST_REMINDERS = 20
+MAX_REMINDERS = 20
 """How many reminders of one thread may stand at once: a model that loops fills no database."""
 
 
@@ -52,8 +52,8 @@ def remind_me(runtime: Runtime, *, name: str = "remind_me") -> Tool:
         now = runtime.clock.now()
         new = _reminder(what, anchored(_trigger(in_minutes, at_time, repeat, timezone, now), now), ctx)
         standing = [found for found in await _standing(runtime, ctx) if found.id != new.id]
-        if len(standing) >= MOST_REMINDERS:
-            raise ValidationError(f"There are {MOST_REMINDERS} reminders already; cancel one first.")
+        if len(standing) >= MAX_REMINDERS:
+            raise ValidationError(f"There are {MAX_REMINDERS} reminders already; cancel one first.")
         await runtime.writer.run(schedules.create, new)
         made = await asyncio.to_thread(schedule_reads.one, runtime.reads, new.id)
         return _told(made) if made else {"id": new.id}

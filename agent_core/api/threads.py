@@ -26,7 +26,7 @@ from agent_core.gate import clean_text
 from agent_core.messages import Thread
 from agent_core.store import bin, listing, threads, turns
 
-_LONGEST_UNDO = 366 * 86_400.0
+_MAX_UNDO = 366 * 86_400.0
 
 
 class ThreadMethods(ApiBase):
@@ -183,7 +183,7 @@ class ThreadMethods(ApiBase):
             ValidationError: `undo_for` is not a number of seconds up to a year.
         """
         await self._authorize(ctx, thread_id)
-        if not 0 <= undo_for <= _LONGEST_UNDO:
+        if not 0 <= undo_for <= _MAX_UNDO:
             raise ValidationError("undo_for is a number of seconds, from 0 to a year.")
         if undo_for:
             await self.runtime.writer.run(bin.put, thread_id, undo_for)

@@ -27,7 +27,7 @@ IMAGE_TOKENS = 1_600
 FILE_TOKENS = (1_600, 32_000)
 """What another file costs at least and at most; between them a token for each 20 characters."""
 
-_KEPT = 64  # lists of tools; the oldest is forgotten
+_MAX_CACHED = 64  # lists of tools; the oldest is forgotten
 _tools: OrderedDict[int, tuple[list[dict[str, Any]], str]] = OrderedDict()
 
 
@@ -103,6 +103,6 @@ def _as_text(tools: list[dict[str, Any]]) -> str:
     known = _tools.get(id(tools))
     if known is None or known[0] is not tools:
         known = _tools[id(tools)] = (tools, json.dumps(tools, ensure_ascii=False))
-        if len(_tools) > _KEPT:
+        if len(_tools) > _MAX_CACHED:
             _tools.popitem(last=False)
     return known[1]

@@ -15,7 +15,7 @@ from agent_core.errors import ModelError
 from agent_core.llm.sse import EventStream
 from agent_core.llm.wording import provider_sentence
 
-_KEPT = 64 * 1024  # bytes of a page or a text that are kept for the sentence about it
+_MAX_BODY_BYTES = 64 * 1024  # bytes of a page or a text that are kept for the sentence about it
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
@@ -57,9 +57,9 @@ class Body:
                 self._start = piece
                 return
         if self._foreign is not None:
-            self._foreign = (self._foreign + piece)[:_KEPT]
+            self._foreign = (self._foreign + piece)[:_MAX_BODY_BYTES]
         elif self._framing is not None:
-            self._text = self._text if self._found else (self._text + piece)[:_KEPT]
+            self._text = self._text if self._found else (self._text + piece)[:_MAX_BODY_BYTES]
             yield from self._values(self._framing.feed(piece))
 
     def end(self) -> Iterator[Any]:

@@ -41,7 +41,7 @@ _LIMITS = tuple(
 _FIELD = re.compile(r"\bn_(ctx|prompt_tokens)\W{1,5}(\d+)")
 _EXCESS = re.compile(r"exceed(?:s|ed)?\b[^.;\d]{0,60}\bby (\d[\d,_]*)", re.I)
 _NUMBER = re.compile(r"\d[\d,_]*")
-_MOST_LIKELY = 100  # a number so many times the limit is no count of tokens
+_MAX_RATIO = 100  # a number so many times the limit is no count of tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,7 @@ def window_named(words: str, detail: str = "") -> NamedWindow | None:
         if match := pattern.search(words):
             limit = _number(match["limit"]) * (1_000 if match["thousands"] else 1)
             counted = [_number(found) for found in _NUMBER.findall(words)]
-            return NamedWindow(
-                limit, max((n for n in counted if limit < n <= limit * _MOST_LIKELY), default=0)
-            )
+            return NamedWindow(limit, max((n for n in counted if limit < n <= limit * _MAX_RATIO), default=0))
     fields = {match[1]: _number(match[2]) for match in _FIELD.finditer(detail)}
     return NamedWindow(fields["ctx"], fields.get("prompt_tokens", 0)) if "ctx" in fields else None
 

@@ -71,7 +71,7 @@ _NETWORK_CLASSES = frozenset(
     }
 )
 
-_MOST_DETAIL = 10_000  # characters of what a provider said
+_MAX_DETAIL = 10_000  # characters of what a provider said
 
 _ADVICE: dict[ModelErrorKind, str] = {
     "auth": "Check the provider's API key.",
@@ -111,7 +111,7 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
         retry_after=_retry_after(chain) if kind in _RETRYABLE else None,
         status=status,
     )
-    found.detail = hide_secrets("\n".join(_said(link) for link in chain), secrets)[:_MOST_DETAIL]
+    found.detail = hide_secrets("\n".join(_said(link) for link in chain), secrets)[:_MAX_DETAIL]
     if advice := _advice(kind, status, model):
         found.add_note(advice)
     return found

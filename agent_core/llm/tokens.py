@@ -20,10 +20,10 @@ _OWN, _CLAUDE, _OTHER = 1.02, 1.3, 1.2
 """A text has at most about so many times the tokens that OpenAI's older tokenizer finds: OpenAI's newer
 ones find fewer, most others more."""
 
-_KEPT = 20_000  # counted texts; the older half is forgotten
-_KEPT_WINDOWS = 1_000
-_PATIENCE = 3.0  # seconds for a server that is asked for its model's window
-_ASK_AGAIN = 60.0  # seconds after which a window that is not known is asked for again
+_MAX_COUNTED_TEXTS = 20_000  # counted texts; the older half is forgotten
+_MAX_WINDOWS = 1_000
+_WINDOW_TIMEOUT = 3.0  # seconds for a server that is asked for its model's window
+_WINDOW_RETRY_INTERVAL = 60.0  # seconds after which a window that is not known is asked for again
 
 _counted: dict[tuple[int, int], int] = {}
 _windows: dict[tuple[str, Any, Any], tuple[int | None, float]] = {}
@@ -59,10 +59,10 @@ async def context_window(litellm: Any, model: str, options: Mapping[str, Any]) -
     if time.monotonic() < until:
         return window
     with contextlib.suppress(TimeoutError):
-        window = await asyncio.wait_for(asyncio.to_thread(_look_up, litellm, *key), _PATIENCE)
-    if len(_windows) >= _KEPT_WINDOWS:
+        window = await asyncio.wait_for(asyncio.to_thread(_look_up, litellm, *key), _WINDOW_TIMEOUT)
+    if len(_windows) >= _MAX_WINDOWS:
         _windows.clear()
-    _windows[key] = window, time.monotonic() + (_ASK_AGAIN if window is None else math.inf)
+    _windows[key] = window, time.monotonic() + (_WINDOW_RETRY_INTERVAL if window is None else math.inf)
     return window
 
 
@@ -88,8 +88,8 @@ def count_tokens(litellm: Any, model: str, text: str) -> int:
     key = (hash(text), len(text))
     count = _counted.get(key)
     if count is None:
-        if len(_counted) >= _KEPT:
-            for old in list(_counted)[: _KEPT // 2]:
+        if len(_counted) >= _MAX_COUNTED_TEXTS:
+            for old in list(_counted)[: _MAX_COUNTED_TEXTS // 2]:
                 _counted.pop(old, None)
         count = _counted[key] = _encoded(litellm.encode, text)
     return math.ceil(count * _margin(model))

@@ -20,7 +20,7 @@ _TAIL = re.compile(
     r"|\.? Handle with `litellm|Traceback \(most recent call last\)).*$",
     re.S,
 )
-_LONGEST = 1000
+_MAX_MESSAGE = 1000
 
 
 def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
@@ -38,7 +38,7 @@ def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
     if "<html" in text.lower() or "<!doctype" in text.lower():
         text = _from_html(text)
     text = hide_secrets(" ".join(text.split()), secrets)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
 
 
 def _from_json(text: str) -> str:

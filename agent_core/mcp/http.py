@@ -22,8 +22,8 @@ UNREACHABLE = -31901  # no connection: the request was not sent
 LOST = -31902  # sent, and no answer came: it may have been carried out
 FORGOTTEN = -31903  # the server does not know our session: it refused the request unread
 REFUSED = -31904  # answered with a status that says no
-_LARGEST = 16 * 1024 * 1024  # bytes of one event: above the limit of a result, which says it better
-_FAREWELL = 2.0  # seconds
+_MAX_EVENT_BYTES = 16 * 1024 * 1024  # bytes of one event: above the limit of a result, which says it better
+_CLOSE_TIMEOUT = 2.0  # seconds
 _WORDS = 300  # characters of a body that is no JSON
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -42,7 +42,7 @@ async def http_transport(
     timeout = httpx2.Timeout(connect_timeout, read=None)
     async with (
         _Client(headers=headers, timeout=timeout) as client,
-        streamable_http_client(url, http_client=client, max_sse_event_size=_LARGEST) as streams,
+        streamable_http_client(url, http_client=client, max_sse_event_size=_MAX_EVENT_BYTES) as streams,
     ):
         yield streams
 
@@ -50,7 +50,7 @@ async def http_transport(
 class _Client(httpx2.AsyncClient):
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if request.method == "DELETE":  # the farewell; a server that hangs must not keep us
-            async with asyncio.timeout(_FAREWELL):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
                 return await super().send(request, **options)
         if request.method != "POST":
             return await super().send(request, **options)

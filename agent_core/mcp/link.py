@@ -20,10 +20,10 @@ from agent_core.mcp.http import UNREACHABLE
 from agent_core.mcp.inlet import Inlet, without_bad_tools
 
 _log = get_logger(__name__)
-_PAUSES = (0.25, 10.0)  # seconds before a second attempt to connect, and the longest
-_KNOCKING = 1.0  # the longest where nobody is there: knocking costs little
-_LEAVING = 10.0  # seconds; the library itself needs up to 7 for a child process that will not end
-_PAGES = 100  # of a list of tools: one that never ends must not hang us
+_RECONNECT_INTERVALS = (0.25, 10.0)  # seconds before a second attempt to connect, and the longest
+_REFUSED_INTERVAL = 1.0  # the longest where nobody is there: knocking costs little
+_CLOSE_TIMEOUT = 10.0  # seconds; the library itself needs up to 7 for a child process that will not end
+_MAX_PAGES = 100  # of a list of tools: one that never ends must not hang us
 
 Open = Callable[[], AbstractAsyncContextManager[Any]]
 OnTools = Callable[[list[mcp_types.Tool], dict[str, str], str | None], None]
@@ -113,7 +113,7 @@ class Link:
             with contextlib.suppress(RuntimeError):  # it has just expired by itself
                 self._connecting.reschedule(self._loop.time())
         try:
-            await asyncio.wait({self._owner}, timeout=_LEAVING)
+            await asyncio.wait({self._owner}, timeout=_CLOSE_TIMEOUT)
         finally:
             if not self._owner.done():
                 _log.warning("A tool server would not be left; its connection is abandoned.")
@@ -132,8 +132,8 @@ class Link:
                     await self._ended()
                 except Exception as error:
                     await self._failed(error)
-                    longest = _KNOCKING if self.unreachable else _PAUSES[1]
-                    pause = min(max(pause * 2, _PAUSES[0]), longest)
+                    longest = _REFUSED_INTERVAL if self.unreachable else _RECONNECT_INTERVALS[1]
+                    pause = min(max(pause * 2, _RECONNECT_INTERVALS[0]), longest)
         finally:
             self._closing = True
             _fail(self._attempt, _left())
@@ -228,13 +228,13 @@ class Link:
             await self._refresh(client)
 
     async def _subscribe(self, client: Client) -> None:
-        pause = _PAUSES[0]
+        pause = _RECONNECT_INTERVALS[0]
         while True:
             try:
                 async with client.listen(tools_list_changed=True) as changes:
                     await self._refresh(client)  # what changed before we listened, or while we could not
                     async for _ in changes:
-                        pause = _PAUSES[0]
+                        pause = _RECONNECT_INTERVALS[0]
                         await self._refresh(client)
             except SubscriptionLost:
                 pass
@@ -242,7 +242,7 @@ class Link:
                 if error.code == mcp_types.METHOD_NOT_FOUND:
                     return
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _PAUSES[1])
+            pause = min(pause * 2, _RECONNECT_INTERVALS[1])
 
     async def _refresh(self, client: Client) -> None:
         try:
@@ -255,7 +255,7 @@ class Link:
         tools: list[mcp_types.Tool] = []
         self._bad = {}
         cursor: str | None = None
-        for _ in range(_PAGES):
+        for _ in range(_MAX_PAGES):
             page = await client.list_tools(cursor=cursor)
             tools += page.tools
             cursor = page.next_cursor

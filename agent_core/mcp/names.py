@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from agent_core.tools import TOOL_NAME
 
-_LONGEST = 64
+_MAX_NAME = 64
 _REFUSED = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -32,7 +32,7 @@ def tool_names(names: Iterable[str], prefix: str | None = None) -> dict[str, str
         name: long
         if long in exact
         else _hashed(short, name)
-        if len(short) > _LONGEST or taken[short] > 1 or not short
+        if len(short) > _MAX_NAME or taken[short] > 1 or not short
         else short
         for (name, long), short in zip(wanted.items(), plain.values(), strict=True)
     }
@@ -40,4 +40,4 @@ def tool_names(names: Iterable[str], prefix: str | None = None) -> dict[str, str
 
 def _hashed(short: str, name: str) -> str:
     digits = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{short[: _LONGEST - len(digits) - 1]}_{digits}"
+    return f"{short[: _MAX_NAME - len(digits) - 1]}_{digits}"

@@ -21,7 +21,7 @@ from agent_core.redaction import hide_secrets
 from agent_core.tools import ToolContext
 
 _log = get_logger(__name__)
-_EVERY = 0.1  # seconds between reports of progress
+_PROGRESS_INTERVAL = 0.1  # seconds between reports of progress
 _KEY = "durable-agents/idempotency-key"  # in the request's _meta: the same in every attempt at a call
 _IN_DOUBT = "The tool may or may not have taken effect. Check before you try once more."
 
@@ -179,7 +179,7 @@ class _Progress:
             while self._newest is not None and not self.over:
                 newest, self._newest = self._newest, None
                 await self._ctx.report(newest)
-                await asyncio.sleep(_EVERY)
+                await asyncio.sleep(_PROGRESS_INTERVAL)
         except Exception as error:  # the call has its outcome from elsewhere, or the report is too long
             _log.debug("progress of %s is not shown: %s", self._ctx.tool_name, first_of(error))
         finally:

@@ -15,7 +15,7 @@ from agent_core.store.files import StoredFile
 from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
 
-MOST_FILES = 100
+MAX_FILES = 100
 """How many files one answer can have."""
 
 
@@ -42,8 +42,8 @@ class MadeFiles:
         if chunk.get("type") != "file" or not isinstance(url, str) or not url.startswith("data:"):
             return chunk
         if url not in self._kept:
-            if len(self._kept) == MOST_FILES:
-                raise ModelError(f"The model answered with more than {MOST_FILES} files.")
+            if len(self._kept) == MAX_FILES:
+                raise ModelError(f"The model answered with more than {MAX_FILES} files.")
             data = await asyncio.to_thread(_bytes_of, url)
             file = StoredFile(hashlib.sha256(data).hexdigest(), str(chunk["mediaType"]), data)
             await self._writer.run(steps.keep_file, self._claim, file)

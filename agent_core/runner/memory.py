@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, cast
 
 V = TypeVar("V")
-_MOST = 32 << 20  # bytes of everything that is remembered together; the newest alone may be larger
-_AGE = 300.0  # seconds; who comes back later waits some milliseconds for the rows
-_EACH = 256  # bytes of a dict, or of a list, besides what it holds
+_MAX_BYTES = 32 << 20  # bytes of everything that is remembered together; the newest alone may be larger
+_MAX_AGE = 300.0  # seconds; who comes back later waits some milliseconds for the rows
+_BYTES_EACH = 256  # bytes of a dict, or of a list, besides what it holds
 
 
 class Memory(Generic[V]):
@@ -42,7 +42,7 @@ class Memory(Generic[V]):
         self._size += size
         while len(self._kept) > 1:
             oldest, (_, _, since) = next(iter(self._kept.items()))
-            if self._size <= _MOST and now - since < _AGE:
+            if self._size <= _MAX_BYTES and now - since < _MAX_AGE:
                 break
             self.take(oldest)
 
@@ -69,9 +69,9 @@ class Memory(Generic[V]):
 def size_of(value: object) -> int:
     """Return about how many bytes plain JSON takes in memory."""
     if isinstance(value, dict):
-        return _EACH + sum([size_of(item) for item in cast("dict[str, object]", value).values()])
+        return _BYTES_EACH + sum([size_of(item) for item in cast("dict[str, object]", value).values()])
     if isinstance(value, list):
-        return _EACH + sum([size_of(item) for item in cast("list[object]", value)])
+        return _BYTES_EACH + sum([size_of(item) for item in cast("list[object]", value)])
     return len(value) if isinstance(value, str) else 0
 
 
@@ -80,7 +80,7 @@ def size_of_messages(messages: Iterable[dict[str, Any]]) -> int:
     size = 0
     for message in messages:
         content = message.get("content")
-        size += _EACH + (len(content) if isinstance(content, str) else size_of(content))
+        size += _BYTES_EACH + (len(content) if isinstance(content, str) else size_of(content))
         if "tool_calls" in message:
             size += size_of(message["tool_calls"])
     return size

@@ -9,10 +9,10 @@ from agent_core.store.writer import Writer
 from agent_core.wake_up_key import WakeUpKey
 
 _log = get_logger(__name__)
-_WAIT = 2.0  # seconds until it is looked at again
+_RETRY_INTERVAL = 2.0  # seconds until it is looked at again
 
 
 async def postpone(writer: Writer, clock: Clock, agent: str, key: WakeUpKey) -> None:
     """Give up the lease of the wake-up `key`; whoever takes it next may know `agent`."""
-    if await writer.run(absent_agents.put_back, key, agent, clock.now() + _WAIT):
+    if await writer.run(absent_agents.put_back, key, agent, clock.now() + _RETRY_INTERVAL):
         _log.warning("No agent %r is defined here; %s waits for a process that has it.", agent, key)

@@ -14,7 +14,7 @@ from agent_core.store.writer import Writer
 from agent_core.wake_up_key import WakeUpKey
 
 _log = get_logger(__name__)
-_LATER = 15.0  # seconds until a run that could not be done is looked at again
+_RETRY_INTERVAL = 15.0  # seconds until a run that could not be done is looked at again
 
 
 class ScheduleRunner:
@@ -47,5 +47,5 @@ class ScheduleRunner:
         crash_point("schedule.after")
 
     async def _wait(self, schedule_id: str, why: str) -> None:
-        _log.warning("The schedule %s waits %g s: %s", schedule_id, _LATER, why)
-        await self._writer.run(schedule_runs.wait, schedule_id, why, self._clock.now() + _LATER)
+        _log.warning("The schedule %s waits %g s: %s", schedule_id, _RETRY_INTERVAL, why)
+        await self._writer.run(schedule_runs.wait, schedule_id, why, self._clock.now() + _RETRY_INTERVAL)

@@ -22,7 +22,7 @@ from agent_core.store.writer import Writer
 from agent_core.titles import ModelTitle
 
 _log = get_logger(__name__)
-_AT_ONCE = 4  # requests of one process: names can wait, answers should not wait for them
+_MAX_REQUESTS = 4  # requests of one process: names can wait, answers should not wait for them
 
 
 class Titles:
@@ -32,7 +32,7 @@ class Titles:
         self._writer = writer
         self._reads = reads
         self._hooks = hooks
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._room = asyncio.Semaphore(_MAX_REQUESTS)
 
     def soon(self, claim: Claim, agent: Agent, sent: list[Provider]) -> None:
         """A turn has its answer: if it is the first, ask for a title; `sent` is the history before it."""

@@ -47,8 +47,8 @@ from agent_core.wake_up_key import WakeUpKey
 
 R = TypeVar("R")
 _log = get_logger(__name__)
-_LONG = 1.0  # seconds after which the readers are told that a tool runs, and since when
-_AGAIN = 0.5  # seconds between tries to write an outcome down
+_REPORT_DELAY = 1.0  # seconds after which the readers are told that a tool runs, and since when
+_WRITE_RETRY_INTERVAL = 0.5  # seconds between tries to write an outcome down
 
 
 class ToolRunner:
@@ -189,7 +189,7 @@ class ToolRunner:
     @contextlib.contextmanager
     def _watched(self, call: ClaimedCall) -> Generator[None]:
         """Tell the readers of a call that takes long; of one that ends soon its outcome is enough."""
-        timer = asyncio.get_running_loop().call_later(_LONG, self._tell_soon, call)
+        timer = asyncio.get_running_loop().call_later(_REPORT_DELAY, self._tell_soon, call)
         try:
             yield
         finally:
@@ -220,7 +220,7 @@ class ToolRunner:
                 if self._writer.closed:
                     raise
                 _log.warning("A tool's outcome waits for the database: %s", error)
-                await asyncio.sleep(_AGAIN)
+                await asyncio.sleep(_WRITE_RETRY_INTERVAL)
 
     async def _end(
         self,

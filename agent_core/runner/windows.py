@@ -16,9 +16,9 @@ from agent_core.store import windows
 from agent_core.store.reads import Reads
 from agent_core.store.writer import Writer
 
-_KEPT = 7 * 86_400.0  # seconds; a server may have been given a larger window since
-_READ_AGAIN = 60.0  # seconds after which another process's news is looked for
-_LEAST_SHARE = 0.25  # of the window; so far a count of ours may be from the provider's
+_WINDOW_LIFETIME = 7 * 86_400.0  # seconds; a server may have been given a larger window since
+_REFRESH_INTERVAL = 60.0  # seconds after which another process's news is looked for
+_MIN_SHARE = 0.25  # of the window; so far a count of ours may be from the provider's
 _TOLD = ("max_tokens", "max_completion_tokens")
 
 
@@ -42,14 +42,14 @@ class Windows:
         tokens, until = self._known.get(key, (None, 0.0))
         if time.monotonic() < until:
             return tokens
-        since = self._clock.now() - _KEPT
+        since = self._clock.now() - _WINDOW_LIFETIME
         tokens = await asyncio.to_thread(self._reads.read, windows.read, key, since)
-        self._known[key] = tokens, time.monotonic() + _READ_AGAIN
+        self._known[key] = tokens, time.monotonic() + _REFRESH_INTERVAL
         return tokens
 
     async def learn(self, model: ModelAdapter, tokens: int) -> None:
         """Remember how many tokens a request to a model may have."""
-        self._known[key_of(model)] = tokens, time.monotonic() + _READ_AGAIN
+        self._known[key_of(model)] = tokens, time.monotonic() + _REFRESH_INTERVAL
         await self._writer.run(windows.learn, key_of(model), tokens)
 
 
@@ -89,7 +89,7 @@ def usable(named: NamedWindow, request: ModelRequest, model: ModelAdapter) -> in
         if named.limit <= 0 or (told is not None and told >= named.limit):
             return None
         room = named.limit // 8 if told is None else told
-        share = min(1.0, max(_LEAST_SHARE, ours / named.used)) if named.used else 1.0
+        share = min(1.0, max(_MIN_SHARE, ours / named.used)) if named.used else 1.0
         window = int((named.limit - room) * share)
     if window >= ours:  # it was too much all the same: the provider counts otherwise than we do
         window = ours * 3 // 4

@@ -18,7 +18,7 @@ from agent_core.store.rows import CALL, P, dump, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 
-_KEPT = 50  # the row must not grow with a tool that is tried for days
+_MAX_ATTEMPTS = 50  # the row must not grow with a tool that is tried for days
 _MAX_WORDS = 2_000
 _c = CALL.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
@@ -57,7 +57,7 @@ def note(
         **{"error": end.text[:_MAX_WORDS], "end_reason": end.reason, "next_at": next_at},
     }
     before: list[dict[str, Any]] = load(earlier) or []
-    tx.do(_NOTE, thread_id=thread_id, call_id=call_id, new_attempts=dump([*before, entry][-_KEPT:]))
+    tx.do(_NOTE, thread_id=thread_id, call_id=call_id, new_attempts=dump([*before, entry][-_MAX_ATTEMPTS:]))
 
 
 def run_chunk(call_id: str, **data: Any) -> Chunk:

@@ -17,11 +17,14 @@ from agent_core.store.rows import LIST_FEED, THREAD, P, idle_feed
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 
-_MOST = 20  # threads deleted in one transaction
+_MAX_THREADS = 20  # threads deleted in one transaction
 _t = THREAD.c
 _SET = Statement(update(THREAD).where(_t.id == P("thread_id")).values(delete_at=P("new_delete_at")))
 _DUE = Statement(
-    select(_t.id).where(_t.delete_at.is_not(None), _t.delete_at <= P("now")).order_by(_t.id).limit(_MOST)
+    select(_t.id)
+    .where(_t.delete_at.is_not(None), _t.delete_at <= P("now"))
+    .order_by(_t.id)
+    .limit(_MAX_THREADS)
 )
 
 

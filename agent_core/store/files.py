@@ -25,7 +25,7 @@ from agent_core.tables import FileRow
 
 WAITING = ""
 """The holder of files that somebody without a name has sent, and that no message has yet."""
-_MOST_HOLDERS = 50  # threads with one file that are looked at, at the most
+_MAX_HOLDERS = 50  # threads with one file that are looked at, at the most
 
 _f = FILE.c
 _COLUMNS = [name for name in _f.keys() if name != "thread_id"]  # noqa: SIM118
@@ -139,7 +139,7 @@ def forget(tx: Tx, before: float) -> None:
 def holders(session: Session, file_id: str) -> list[str]:
     """Return who holds a file: people and schedules, and threads, the newest first."""
     query = select_rows(FileRow.thread_id).where(FileRow.id == file_id)
-    return list(session.exec(query.order_by(col(FileRow.created_at).desc()).limit(_MOST_HOLDERS)))
+    return list(session.exec(query.order_by(col(FileRow.created_at).desc()).limit(_MAX_HOLDERS)))
 
 
 def read(session: Session, thread_id: str, ids: Sequence[str]) -> dict[str, StoredFile]:

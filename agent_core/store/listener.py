@@ -21,7 +21,7 @@ from agent_core.logs import get_logger
 from agent_core.store.connection import Foreign
 
 CHANNEL = "agent_core"
-_PAUSE = 1.0  # seconds between tries to connect, in which everybody looks for themselves
+_RECONNECT_INTERVAL = 1.0  # seconds between tries to connect, in which everybody looks for themselves
 _log = get_logger(__name__)
 
 
@@ -66,7 +66,7 @@ class Listener:
             except psycopg.Error as error:
                 _log.warning("News of other processes come late until the server answers: %s", error)
                 self._told(None)
-                self._closing.wait(_PAUSE)
+                self._closing.wait(_RECONNECT_INTERVAL)
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
         with selectors.DefaultSelector() as selector:

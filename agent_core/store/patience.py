@@ -13,8 +13,8 @@ from agent_core.store.engine import translate
 from agent_core.store.refusals import is_away
 
 C = TypeVar("C", bound=type[Any])
-_PATIENCE = 10.0  # seconds, as long as writes wait
-_PAUSE = 0.1
+_RECONNECT_TIMEOUT = 10.0  # seconds, as long as writes wait
+_RETRY_INTERVAL = 0.1
 
 
 def patient(cls: C) -> C:
@@ -32,7 +32,7 @@ def patient(cls: C) -> C:
 def _patiently(read: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(read)
     def again(*args: Any, **kwargs: Any) -> Any:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _RECONNECT_TIMEOUT
         while True:
             try:
                 return read(*args, **kwargs)
@@ -42,6 +42,6 @@ def _patiently(read: Callable[..., Any]) -> Callable[..., Any]:
                     raise
                 if not is_away(error) or time.monotonic() > deadline:
                     raise said from error
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_INTERVAL)
 
     return again

@@ -13,7 +13,7 @@ from agent_core.store.rows import PERSON, P, dump, load, person_feed
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 
-MOST = 200_000  # characters of what is noted, as JSON
+MAX_PREFERENCES = 200_000  # characters of what is noted, as JSON
 _p = PERSON.c
 _values = {"id": P("person"), "meta": "{}", "updated_at": P("now")}
 _ENSURE = Statement(
@@ -34,8 +34,10 @@ def merge(tx: Tx, person: str, changes: dict[str, Any]) -> dict[str, Any]:
     tx.do(_ENSURE, person=person, now=tx.now)
     before = load(tx.must(_LOCK, person=person)[0])
     after = {key: value for key, value in (before | changes).items() if value is not None}
-    if len(dump(after)) > MOST:
-        raise ValidationError(f"The preferences of a person are at most {MOST:,} characters of JSON.")
+    if len(dump(after)) > MAX_PREFERENCES:
+        raise ValidationError(
+            f"The preferences of a person are at most {MAX_PREFERENCES:,} characters of JSON."
+        )
     if after != before:
         tx.do(_SET, person=person, new_meta=dump(after), now=tx.now)
         tx.touched.add(person_feed(person))

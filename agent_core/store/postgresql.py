@@ -18,10 +18,10 @@ from agent_core.store.listener import CHANNEL, Listener
 from agent_core.store.pipeline import Pipeline
 from agent_core.store.together import run_together
 
-_PATIENCE = 10.0  # seconds that writes wait for a server that went away, as they wait for a lock
-_PAUSE = 0.1  # seconds between tries
-_LOOKS = 100  # at a commit that was cut off and is still under way
-_LONGEST = 7900  # bytes of a notification: the server takes less than 8000
+_RECONNECT_TIMEOUT = 10.0  # seconds that writes wait for a server that went away, as they wait for a lock
+_RETRY_INTERVAL = 0.1  # seconds between tries
+_MAX_LOOKS = 100  # at a commit that was cut off and is still under way
+_MAX_NOTIFICATION_BYTES = 7900  # bytes of a notification: the server takes less than 8000
 _COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock: the loser is asked to try again
 
 # A machine that stops in the middle of a transaction must not hold its locks for ever; ours are never
@@ -103,11 +103,11 @@ class PostgresConnection:
         """Wait a moment and say yes, after a collision, or while the server has been away for seconds only."""
         lost = isinstance(error, psycopg.Error) and self._pipeline is None
         collided = isinstance(error, psycopg.Error) and error.sqlstate in _COLLISIONS
-        if lost and self._lost_at is not None and time.monotonic() - self._lost_at > _PATIENCE:
+        if lost and self._lost_at is not None and time.monotonic() - self._lost_at > _RECONNECT_TIMEOUT:
             self._in_doubt = None
             return False
         if lost or collided:
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_INTERVAL)
         return lost or collided
 
     def look(self) -> None:
@@ -144,13 +144,13 @@ class PostgresConnection:
     def _landed(self, xid: str) -> bool:
         """Whether a transaction was committed whose COMMIT was never answered."""
         # https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
-        for _ in range(_LOOKS):
+        for _ in range(_MAX_LOOKS):
             answer = self.cursor.settle("SELECT pg_xact_status(%(xid)s::xid8)", {"xid": xid})
             ((status,),) = answer.fetchall()
             if status != "in progress":
                 self._in_doubt = self._lost_at = None
                 return status == "committed"
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_INTERVAL)
         raise DatabaseError(
             "The database server does not say what became of a commit; look before you repeat it."
         )
@@ -167,4 +167,4 @@ def _pipelined(connection: psycopg.Connection[Any]) -> Pipeline:
 def _news(sender: str, touched: Collection[str]) -> str:
     """Return what a notification says: the sender and the feeds, or only the sender where they are too many."""
     news = json.dumps([sender, *touched])
-    return news if len(news) < _LONGEST else json.dumps([sender])
+    return news if len(news) < _MAX_NOTIFICATION_BYTES else json.dumps([sender])

@@ -14,7 +14,7 @@ from agent_core.store.statement import Statement
 from agent_core.store.threads import change, lock
 from agent_core.store.tx import Tx
 
-MOST = 200_000  # characters of metadata, as JSON
+MAX_METADATA = 200_000  # characters of metadata, as JSON
 _t = THREAD.c
 _KNOWN = Statement(select(_t.meta, _t.share).where(_t.id == P("thread_id")))
 _SHARED = select(_t.id).where(_t.delete_at.is_(None))
@@ -29,8 +29,8 @@ def merge(tx: Tx, thread_id: str, changes: dict[str, Any]) -> None:
     """
     before, _ = _known(tx, thread_id)
     after = {key: value for key, value in (before | changes).items() if value is not None}
-    if len(dump(after)) > MOST:
-        raise ValidationError(f"The metadata of a thread is at most {MOST:,} characters of JSON.")
+    if len(dump(after)) > MAX_METADATA:
+        raise ValidationError(f"The metadata of a thread is at most {MAX_METADATA:,} characters of JSON.")
     if after != before:
         change(tx, thread_id, metadata=after)
 

@@ -32,8 +32,8 @@ from agent_core.store.tx import Tx, WakeUps
 
 R = TypeVar("R")
 _log = get_logger(__name__)
-_TRIES = 100  # of one transaction that collides with others, a moment apart
-_GROUP = 64  # the most functions that share a commit: bounds how long the first of them waits
+_MAX_TRIES = 100  # of one transaction that collides with others, a moment apart
+_MAX_GROUP = 64  # the most functions that share a commit: bounds how long the first of them waits
 
 
 class _Write(Generic[R]):
@@ -169,7 +169,7 @@ class Writer:
             item = self._queue.get(timeout=self._watch)
             while item is not None:
                 group.append(item)
-                if len(group) >= _GROUP:
+                if len(group) >= _MAX_GROUP:
                     return group, False
                 item = self._queue.get_nowait()
         except queue.Empty:
@@ -188,7 +188,7 @@ class Writer:
                 return
             except BaseException as error:
                 connection.roll_back()
-                if attempt < _TRIES and connection.may_try_again(error):
+                if attempt < _MAX_TRIES and connection.may_try_again(error):
                     continue
                 if len(group) == 1 or not begun:
                     # One that could not begin: each alone would wait as long again for the same lock.

@@ -15,8 +15,8 @@ from typing import Any, cast
 
 Schema = Mapping[str, Any]
 
-_MOST_DEEP = 64
-_LONGEST = 100_000  # characters of what may be written in Python's words
+_MAX_DEPTH = 64
+_MAX_TEXT = 100_000  # characters of what may be written in Python's words
 _FENCE = re.compile(r"```\w*[ \t]*\n(.*?)\n?[ \t]*```", re.S)
 _MARKS = re.compile(r"\s*(?:</\w+>|<\|[^<>|]*\|>)\s*$")
 """What closes a call in a chat template, and stays behind its arguments."""
@@ -41,7 +41,7 @@ def mended(value: Any, schema: Any, root: Schema | None = None, depth: int = 0) 
         root: the whole schema, for its references; None: `schema` is it.
         depth: how far inside the arguments the value stands.
     """
-    if not isinstance(schema, Mapping) or depth > _MOST_DEEP:
+    if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
         return value
     root = cast(Schema, schema) if root is None else root
     options = _options(cast(Schema, schema), root)
@@ -72,7 +72,7 @@ def read_written(text: str) -> Any:
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
         return value
     except ValueError:
-        if len(text) > _LONGEST or not text.startswith(("[", "{")):
+        if len(text) > _MAX_TEXT or not text.startswith(("[", "{")):
             raise
     try:
         value = ast.literal_eval(text)

@@ -32,11 +32,11 @@ from chat_app.words.suggestions import in_english
 WORDS_PER_SECOND = 80.0
 FIRST_WORD_AFTER = 0.35
 SHORTEST_WAIT = 0.004  # timers are no finer than a millisecond
-LONGEST = 20_000
-READ = 2000
+MAX_ECHO = 20_000
+MAX_READ = 2000
 """Characters of a message that are looked at; the patterns take quadratic time in the worst case."""
 
-LONGEST_STREAM = 3000
+MAX_STREAM_LINES = 3000
 """Deltas of an answer; a longer one comes in larger pieces, so that nobody waits for half an hour."""
 
 MIDWAY = 12
@@ -72,14 +72,14 @@ def register_demo_model(speed: float = 1.0) -> None:
 def reply_to(messages: Messages, tools: set[str]) -> Reply:
     """Decide on the answer to a conversation; the same conversation always gets the same one."""
     asked, since = _last_question(messages)
-    batches = [] if _is_literal(asked[:READ]) else plan(asked[:READ], tools)
+    batches = [] if _is_literal(asked[:MAX_READ]) else plan(asked[:MAX_READ], tools)
     answered = sum(1 for message in since if message.get("tool_calls"))
     if answered < len(batches):
         return _next_batch(batches[answered], first=answered == 0)
     if answered:
         return Reply("\n\n".join(_described(since)))
     echo = _echo(asked)
-    return Reply(_say(asked[:READ]) if echo is None else echo, _thoughts(asked[:READ]))
+    return Reply(_say(asked[:MAX_READ]) if echo is None else echo, _thoughts(asked[:MAX_READ]))
 
 
 def _last_question(messages: Messages) -> tuple[str, Messages]:
@@ -139,7 +139,7 @@ def _say(asked: str) -> str:
 
 
 def _bounded(number: str) -> int:
-    return max(1, min(int(number.replace(",", "")), LONGEST))
+    return max(1, min(int(number.replace(",", "")), MAX_ECHO))
 
 
 def _thoughts(asked: str) -> str:
@@ -150,7 +150,7 @@ def _thoughts(asked: str) -> str:
 
 async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEvent]:
     asked, _ = _last_question(request.messages)
-    failure = failures.due(asked[:READ], _digest(request.messages))
+    failure = failures.due(asked[:MAX_READ], _digest(request.messages))
     tools = {tool["function"]["name"] for tool in request.tools}
     reply = reply_to(request.messages, tools)
     await asyncio.sleep(FIRST_WORD_AFTER / speed)
@@ -171,7 +171,7 @@ async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEve
 def _events(reply: Reply, digest: str) -> Iterator[ModelEvent]:
     yield from (ReasoningDelta(word) for word in _WORD.findall(reply.reasoning))
     words = _WORD.findall(reply.text)
-    size = 1 + len(words) // LONGEST_STREAM
+    size = 1 + len(words) // MAX_STREAM_LINES
     yield from (TextDelta("".join(words[start : start + size])) for start in range(0, len(words), size))
     for index, (tool, arguments) in enumerate(reply.batch):
         text = json.dumps(arguments, ensure_ascii=False)

@@ -22,7 +22,7 @@ from chat_app.state.opened import Opened
 from chat_app.state.stream import Following
 from chat_app.state.view import MessageView
 
-LEAST_GROWTH = 40
+MIN_GROWTH = 40
 GROWTH = 8
 """The rows are sent again when the live text has grown by an eighth: nine times its length in all."""
 
@@ -184,7 +184,7 @@ class Chat(Opened, mixin=True):
 
     def _is_behind(self, follower: Follower) -> bool:
         grown = len(follower.live_text) - self._told
-        return grown >= max(LEAST_GROWTH, self._told // GROWTH)
+        return grown >= max(MIN_GROWTH, self._told // GROWTH)
 
 
 def _with_text(row: MessageView, live: str) -> MessageView:

@@ -11,7 +11,7 @@ import { isComposing } from "./composing.js";
 import { isSend } from "./looks.js";
 
 const MAX_HEIGHT = 400;
-const TWICE_MS = 3000; // a second press on Save within this time means the same
+const DOUBLE_PRESS_MS = 3000; // a second press on Save within this time means the same
 
 export function Bubble({ messageId, text, hasFiles = false, onSave }) {
   const editing = useEditing(messageId);
@@ -64,7 +64,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     setOver(isTooLong(value) ? value.length : 0);
     if (blank || isTooLong(value)) return;
     if (value === text) return leave();
-    const again = saved.current.value === value && Date.now() - saved.current.at < TWICE_MS;
+    const again = saved.current.value === value && Date.now() - saved.current.at < DOUBLE_PRESS_MS;
     if (again) return;
     saved.current = { value, at: Date.now() };
     onSave(messageId, value); // it stays open until another message stands here: if that fails, nothing is lost

@@ -18,7 +18,7 @@ import { TooLong, isTooLong } from "./too_long.jsx";
 const MAX_HEIGHT = 200;
 const LONG = 20_000; // laying out a megabyte to learn its height takes seconds, and so does `dir="auto"` on it
 const RIGHT_TO_LEFT = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
-const AGAIN_MS = 2000; // between two looks for messages that have not arrived
+const RETRY_INTERVAL_MS = 2000; // between two looks for messages that have not arrived
 
 /** Give a long text one direction: with `auto` the browser looks for one in each of its lines. */
 function direct(area, text) {
@@ -105,7 +105,7 @@ function useResend(thread, sent, onSend) {
       }
     };
     const first = setTimeout(again); // in development an effect ends and begins anew at once
-    const timer = setInterval(again, AGAIN_MS);
+    const timer = setInterval(again, RETRY_INTERVAL_MS);
     return () => {
       clearTimeout(first);
       clearInterval(timer);

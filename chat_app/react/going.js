@@ -3,7 +3,7 @@
 // the one they clicked.
 
 const KEPT = "chat:going";
-const FRESH_MS = 10_000;
+const RECENT_MS = 10_000;
 
 const here = () => location.pathname + location.search + location.hash;
 
@@ -27,7 +27,7 @@ function goOn() {
     const { from, to, at } = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
     remember(null);
     const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
-    if (to && reloaded && from === here() && to !== from && Date.now() - at < FRESH_MS) location.replace(to);
+    if (to && reloaded && from === here() && to !== from && Date.now() - at < RECENT_MS) location.replace(to);
   } catch {
     // a damaged store
   }

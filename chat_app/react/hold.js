@@ -1,6 +1,6 @@
 // A store that stands still while the one behind it is being filled anew.
 
-const PATIENCE_MS = 5000;
+const HOLD_TIMEOUT_MS = 5000;
 
 /** A store that reads like `store`, but stands still while `isReady()` is false. */
 export function steadyStore(store, isReady) {
@@ -16,7 +16,7 @@ export function steadyStore(store, isReady) {
     if (still && ready) release();
     else if (!ready && !still && !tired && shown.size) {
       still = true;
-      timer = setTimeout(giveUp, PATIENCE_MS);
+      timer = setTimeout(giveUp, HOLD_TIMEOUT_MS);
     }
   };
   const release = () => {

@@ -5,8 +5,8 @@
 import { useSyncExternalStore } from "react";
 
 const KEPT = "chat:outbox";
-const PATIENCE_MS = 10_000;
-const MOST_PATIENCE_MS = 60_000;
+const ACK_TIMEOUT_MS = 10_000;
+const MAX_ACK_TIMEOUT_MS = 60_000;
 const NOTHING = [];
 
 const listeners = new Set();
@@ -80,7 +80,7 @@ export function settle(thread) {
 /** The messages of a page that were sent too long ago, or before it was loaded; each is asked for once a turn. */
 export function overdue(page) {
   const now = Date.now();
-  const due = (item) => item.page === page && now - (item.sentAt ?? 0) >= Math.min(MOST_PATIENCE_MS, PATIENCE_MS * 2 ** (item.tries ?? 0));
+  const due = (item) => item.page === page && now - (item.sentAt ?? 0) >= Math.min(MAX_ACK_TIMEOUT_MS, ACK_TIMEOUT_MS * 2 ** (item.tries ?? 0));
   const found = outbox.filter(due);
   if (found.length) outbox = outbox.map((item) => (found.includes(item) ? { ...item, sentAt: now, tries: (item.tries ?? 0) + 1 } : item));
   return found;

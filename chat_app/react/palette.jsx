@@ -9,7 +9,7 @@ import { isComposing } from "./composing.js";
 import { Options, optionsFor } from "./results.jsx";
 import { useRows } from "./rows.js";
 
-const PAUSE_MS = 150; // between the last key and the search
+const DEBOUNCE_MS = 150; // between the last key and the search
 
 /** Open with Ctrl+K (on a Mac Cmd+K), and with whatever is marked as a button for it. */
 function useOpening(open) {
@@ -35,7 +35,7 @@ function useSearch(words, onQuery) {
   ask.current = onQuery;
   useEffect(() => {
     if (!words) return undefined;
-    const timer = setTimeout(() => ask.current(words), PAUSE_MS);
+    const timer = setTimeout(() => ask.current(words), DEBOUNCE_MS);
     return () => clearTimeout(timer);
   }, [words]);
 }

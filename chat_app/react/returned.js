@@ -2,7 +2,7 @@
 // every reconnection, and its words must not be typed twice.
 
 const KEPT = "chat:returned";
-const MOST = 50;
+const MAX_KEPT = 50;
 
 let done = read();
 
@@ -17,7 +17,7 @@ function read() {
 /** Whether this message is to be put back; it is so once. */
 export function isNew(id) {
   if (!id || done.includes(id)) return false;
-  done = [...done, id].slice(-MOST);
+  done = [...done, id].slice(-MAX_KEPT);
   try {
     sessionStorage.setItem(KEPT, JSON.stringify(done));
   } catch {

@@ -6,9 +6,9 @@
 import { useLayoutEffect, useRef } from "react";
 import { useLocation } from "react-router";
 
-const PATIENCE_MS = 20_000;
-const PAUSE_MS = 1000;
-const MOST = 5; // a message that is not there at all is not asked for for ever
+const SEEK_TIMEOUT_MS = 20_000;
+const RETRY_INTERVAL_MS = 1000;
+const MAX_TRIES = 5; // a message that is not there at all is not asked for for ever
 
 function wanted(hash) {
   try {
@@ -23,7 +23,7 @@ function mark(box, row) {
   row.dataset.found = "";
 }
 
-const fresh = (place) => ({ place, found: false, asked: 0, askedAt: -PAUSE_MS, until: performance.now() + PATIENCE_MS });
+const fresh = (place) => ({ place, found: false, asked: 0, askedAt: -RETRY_INTERVAL_MS, until: performance.now() + SEEK_TIMEOUT_MS });
 
 /** Look whether the message is there, and do what that asks for. */
 function look(search, box, target, loaded, letGo, onSeek) {
@@ -34,7 +34,7 @@ function look(search, box, target, loaded, letGo, onSeek) {
     letGo();
     row.scrollIntoView({ block: "center" });
     mark(box, row);
-  } else if (!row && loaded && search.asked < MOST && now - search.askedAt >= PAUSE_MS) {
+  } else if (!row && loaded && search.asked < MAX_TRIES && now - search.askedAt >= RETRY_INTERVAL_MS) {
     Object.assign(search, { found: false, asked: search.asked + 1, askedAt: now });
     letGo();
     onSeek?.(target);
@@ -57,7 +57,7 @@ export function useSeek(box, loaded, letGo, onSeek) {
     if (search.current.place !== place) search.current = fresh(place);
     const again = () => look(search.current, box.current, target, loaded, letGo, onSeek) || stop();
     const rows = new MutationObserver(() => again());
-    const timer = setInterval(() => again(), PAUSE_MS);
+    const timer = setInterval(() => again(), RETRY_INTERVAL_MS);
     const stop = () => {
       clearInterval(timer);
       rows.disconnect();

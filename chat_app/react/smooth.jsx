@@ -3,7 +3,7 @@
 import { useLayoutEffect, useReducer, useRef } from "react";
 import { wholeCharacters } from "./reveal.js";
 
-const LONGEST_GAP = 4; // seconds between two leaps that are bridged
+const MAX_GAP = 4; // seconds between two leaps that are bridged
 const FRAME = 0.25; // seconds; a tab that comes back from the background does not jump
 
 const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -15,7 +15,7 @@ function take(state, text, charsPerSec, now) {
     state.shown = 0; // another text
     state.gap = 0;
   } else if (state.came) {
-    state.gap = Math.min(LONGEST_GAP, (now - state.came) / 1000);
+    state.gap = Math.min(MAX_GAP, (now - state.came) / 1000);
   }
   state.came = now;
   state.text = text;

@@ -22,8 +22,8 @@ const subscribe = (listener) => {
   return () => listeners.delete(listener);
 };
 
-const LONGEST = 32; // characters of a title: what happened to it must stand on the line, too
-const brief = (title) => (title.length > LONGEST ? `${[...title].slice(0, LONGEST - 1).join("").trimEnd()}…` : title);
+const MAX_TITLE = 32; // characters of a title: what happened to it must stand on the line, too
+const brief = (title) => (title.length > MAX_TITLE ? `${[...title].slice(0, MAX_TITLE - 1).join("").trimEnd()}…` : title);
 
 export function Toast({ seconds = 8 }) {
   const said = useSyncExternalStore(subscribe, () => shown, () => null);

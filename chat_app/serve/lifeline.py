@@ -14,7 +14,7 @@ import threading
 import time
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-POLL = 0.5  # seconds between looks, where the kernel cannot tell us
+POLL_INTERVAL = 0.5  # seconds between looks, where the kernel cannot tell us
 
 
 def die_with(parent: int) -> None:
@@ -39,5 +39,5 @@ def tie_forks() -> None:
 
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(POLL)
+        time.sleep(POLL_INTERVAL)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -17,8 +17,8 @@ from chat_app.serve import lifeline
 from chat_app.serve.preflight import NotReadyError
 
 NAME = "SmolLM2-135M"
-CONTEXT = 8192  # tokens; what the model was trained for
-LONGEST_ANSWER = 400  # tokens
+CONTEXT_TOKENS = 8192  # tokens; what the model was trained for
+MAX_ANSWER_TOKENS = 400  # tokens
 
 
 def use_local_model() -> None:
@@ -48,11 +48,11 @@ def main() -> None:
     parameters.model.path = str(weights())
     parameters.model_alias = [NAME]
     parameters.port = 0
-    parameters.n_ctx = CONTEXT
+    parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_parallel = 1
     parameters.cpuparams.n_threads = 1  # more is slower for a model this small
     # A model this small goes round in circles if it is let.
-    parameters.n_predict = LONGEST_ANSWER
+    parameters.n_predict = MAX_ANSWER_TOKENS
     parameters.sampling.penalty_repeat = 1.1
     parameters.sampling.penalty_last_n = 256
     parameters.sampling.temp = 0.2

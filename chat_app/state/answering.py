@@ -13,7 +13,7 @@ from chat_app.demo.agent import build_agent
 from chat_app.models import ModelChoice
 from chat_app.settings import Settings
 
-KEPT = 32
+MAX_KEPT = 32
 """How many agents are kept; making one again costs milliseconds."""
 
 
@@ -39,7 +39,7 @@ def answering(
             options: dict[str, Any] = {"temperature": wanted.temperature}
             made[wanted] = build_agent(model, settings, instructions=wanted.instructions, **options)
         made.move_to_end(wanted)
-        while len(made) > KEPT:
+        while len(made) > MAX_KEPT:
             made.popitem(last=False)
         return made[wanted]
 

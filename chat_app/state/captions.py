@@ -13,7 +13,7 @@ from agent_core.timeline import Span
 from chat_app.state.agents import answerer
 from chat_app.text import clean_text, shorten
 
-MOST_WORDS = 80
+MAX_CAPTION = 80
 """How much of a prompt stands over its turn, in characters."""
 
 
@@ -61,7 +61,7 @@ def first_words(messages: Iterable[Message]) -> dict[str, str]:
     newest, found = "", dict[str, str]()
     for message in messages:
         if message.role == "user" and not message.metadata.get("queued"):
-            newest = shorten(clean_text(" ".join(text_of(message.parts)[:400].split())), MOST_WORDS)
+            newest = shorten(clean_text(" ".join(text_of(message.parts)[:400].split())), MAX_CAPTION)
         elif message.role == "assistant":
             found[message.id] = newest
     return found | {"": newest}

@@ -16,9 +16,9 @@ from chat_app.state.window import Window
 
 logger = logging.getLogger(__name__)
 
-PAUSE = 0.25
+READ_INTERVAL = 0.25
 """The least time between two readings, in seconds: a running thread changes ten times a second."""
-SHARE = 10
+READ_SHARE = 10
 """A pause is at least so many times as long as the reading before it took."""
 
 
@@ -99,7 +99,7 @@ class Feed:
                     await self._read()
                 except AgentCoreError:
                     logger.exception("The thread list could not be read; the next change tries again")
-            await asyncio.sleep(max(PAUSE, SHARE * (time.monotonic() - begun)))
+            await asyncio.sleep(max(READ_INTERVAL, READ_SHARE * (time.monotonic() - begun)))
 
     async def _read(self) -> None:
         """Read what has changed, and as far as the longest window shows; or all of it anew."""

@@ -15,7 +15,7 @@ from chat_app.state.waits import Waits
 NO_ONE = CallContext(NOBODY)
 """Whoever is not signed in; no thread is theirs."""
 
-KEPT = 32
+MAX_KEPT = 32
 """How many people's lists are kept although none of their tabs is open any more."""
 
 
@@ -63,7 +63,7 @@ class People:
     def _forget(self) -> None:
         """End the oldest lists that nobody watches, if there are too many; never the newest."""
         unwatched = [name for name, (lists, _) in self._here.items() if not lists.feed.is_watched]
-        for name in unwatched[:-1][: max(0, len(self._here) - KEPT)]:
+        for name in unwatched[:-1][: max(0, len(self._here) - MAX_KEPT)]:
             self._here.pop(name)[1].cancel()
 
     async def close(self) -> None:

@@ -10,9 +10,9 @@ from chat_app.state.asking import Asking
 from chat_app.state.listing import hit_view
 from chat_app.state.view import HitView
 
-MOST = 30
+MAX_HITS = 30
 """How many hits are shown."""
-LONGEST = 200
+MAX_QUERY = 200
 """More of a query is not looked for, in characters."""
 
 
@@ -48,4 +48,4 @@ async def hits_for(api: AgentApi, query: str) -> list[HitView]:
     Raises:
         AgentCoreError: nothing could be searched.
     """
-    return [hit_view(hit) for hit in await api.search(query[:LONGEST], MOST)]
+    return [hit_view(hit) for hit in await api.search(query[:MAX_QUERY], MAX_HITS)]

@@ -9,7 +9,7 @@ from agent_core import AgentApi, Thread
 from chat_app.state.listing import thread_item
 from chat_app.state.view import ThreadItem
 
-MOST = 1000
+MAX_ENTRIES = 1000
 """How many pinned threads are read at the most."""
 BATCH = 500
 """How many threads are read at once."""
@@ -54,7 +54,7 @@ class Shelf:
     async def begin(self) -> None:
         """Read what stands first."""
         if not self._archived:
-            await self._put(await self._api.list_threads(MOST, pinned=True))
+            await self._put(await self._api.list_threads(MAX_ENTRIES, pinned=True))
 
     async def reach(self, count: int) -> None:
         """Read on until there are `count`, besides the pinned ones, or no more."""

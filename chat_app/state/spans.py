@@ -9,9 +9,9 @@ from agent_core.durability import Durability
 from agent_core.timeline import Span
 from chat_app.text import clean_text, shorten
 
-MOST_ROWS = 150
+MAX_ROWS = 150
 """How many rows of one turn are drawn, the newest; a turn may have fifty steps and their tools."""
-MOST_WORDS = 400
+MAX_ERROR = 400
 """How much of an error is shown, in characters."""
 
 
@@ -156,8 +156,8 @@ def _turn(head: Span, rows: list[SpanView]) -> TurnView:
         end=_end(head),
         tokens=int(usage.get("total_tokens") or 0),
         cost=_cost(usage.get("cost")),
-        hidden=max(0, len(rows) - MOST_ROWS),
-        rows=rows[-MOST_ROWS:],
+        hidden=max(0, len(rows) - MAX_ROWS),
+        rows=rows[-MAX_ROWS:],
     )
 
 
@@ -177,7 +177,7 @@ def _row(span: Span, from_outside: Collection[str]) -> SpanView:
         tokens_in=int(usage.get("input_tokens") or 0),
         tokens_out=int(usage.get("output_tokens") or 0),
         cost=_cost(usage.get("cost")),
-        error=shorten(clean_text(span.error or ""), MOST_WORDS),
+        error=shorten(clean_text(span.error or ""), MAX_ERROR),
     )
 
 

@@ -17,8 +17,8 @@ from reflex.state import StateUpdate
 
 logger = logging.getLogger(__name__)
 
-PERIOD = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
-PATIENCE = 5.0  # seconds for one tab: whose state is in use is not let go
+ROUND_INTERVAL = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
+TAB_TIMEOUT = 5.0  # seconds for one tab: whose state is in use is not let go
 NO_KEY = "chat:none"
 """Storage key that no browser has a value for; see `_load_anew`."""
 
@@ -36,7 +36,7 @@ class Staying:
 
     async def run(self) -> None:
         """Look after the tabs until cancelled."""
-        period = min(PERIOD, get_config().redis_token_expiration / 4)
+        period = min(ROUND_INTERVAL, get_config().redis_token_expiration / 4)
         while True:
             await asyncio.sleep(period)
             await self.round()
@@ -52,7 +52,7 @@ class Staying:
         loaded: set[str] = set()
         for token in connected:
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(TAB_TIMEOUT):
                     if await self._has_loaded(token):
                         loaded.add(token)
                     elif token in self._known:

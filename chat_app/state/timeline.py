@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 PAGE = 5
 """How many turns are shown before it is asked for more."""
-PACE = 0.5
+LOOK_INTERVAL = 0.5
 """The least time between two looks, in seconds: an answer that is written changes ten times a second."""
-BEAT = 2.0
+LEASE_INTERVAL = 2.0
 """How often a running thread is looked at although nobody told of anything: leases are kept silently."""
 
 
@@ -162,8 +162,8 @@ class Timeline(Asking, rx.State):
         captions = Captions(api, thread_id)
         while watch.shown.is_set():
             running = await self._look(api, thread_id, outside, captions)
-            await asyncio.sleep(PACE)
-            await watch.something(BEAT if running else None)
+            await asyncio.sleep(LOOK_INTERVAL)
+            await watch.something(LEASE_INTERVAL if running else None)
 
     async def _look(self, api: AgentApi, thread_id: str, outside: set[str], captions: Captions) -> bool:
         """Read the thread and show what has changed; return whether it is running."""

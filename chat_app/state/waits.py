@@ -17,9 +17,9 @@ from chat_app.state.view import WaitingView
 
 logger = logging.getLogger(__name__)
 
-SHOWN = 100
+MAX_SHOWN = 100
 """How many there are shown; the next ones come up as these are decided."""
-PAUSE = 0.25
+READ_INTERVAL = 0.25
 """The least time between two readings, in seconds: a running thread changes ten times a second."""
 
 
@@ -51,10 +51,10 @@ class Waits:
     async def _run(self, api: AgentApi) -> None:
         async for _ in api.changes():
             try:
-                self._publish([waiting_view(call) for call in await api.list_waiting(SHOWN)])
+                self._publish([waiting_view(call) for call in await api.list_waiting(MAX_SHOWN)])
             except AgentCoreError:
                 logger.exception("What waits could not be read; the next change tries again")
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(READ_INTERVAL)
 
     def _publish(self, items: list[WaitingView]) -> None:
         if items == self.items and self.version:

@@ -1,7 +1,7 @@
 // From the words of a language file to a sentence. Pure functions.
 
 const HOLE = /\{(\w+)\}/;
-const LONGEST = 2000; // of a sentence that is looked for, in characters: what is longer is somebody else's
+const MAX_SENTENCE = 2000; // of a sentence that is looked for, in characters: what is longer is somebody else's
 
 const rules = new Map(); // by language
 const numbers = new Map();
@@ -52,7 +52,7 @@ export function tellerOf(english, words, language) {
     .flatMap(([key, text]) => (typeof text === "string" ? [text] : Object.values(text)).map((form) => pattern(key, form)))
     .sort((a, b) => b.literal - a.literal);
   const tell = (sentence) => {
-    if (!sentence || sentence.length > LONGEST) return sentence;
+    if (!sentence || sentence.length > MAX_SENTENCE) return sentence;
     for (const { key, regex, holes } of known) {
       const found = regex.exec(sentence);
       if (!found) continue;

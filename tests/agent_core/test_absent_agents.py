@@ -20,7 +20,7 @@ from tests.agent_core.support import QUICK, Follower, finished, rows, texts
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postpone, "_WAIT", 0.05)
+    monkeypatch.setattr(postpone, "_RETRY_INTERVAL", 0.05)
     monkeypatch.setattr(absent_agents, "QUIET", 0.1)
 
 

@@ -112,7 +112,7 @@ async def test_what_follows_stays_where_it_is(tmp_path: Path) -> None:
 async def test_an_engine_that_stops_is_started_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent_core.bridge._AGAIN", 0.05)
+    monkeypatch.setattr("agent_core.bridge._RESTART_INTERVAL", 0.05)
 
     class Weak(Careless):
         starts = 0

@@ -89,7 +89,7 @@ async def test_a_text_is_counted_once(monkeypatch: pytest.MonkeyPatch):
         assert LitellmModel(name).count_tokens("word " * 1_000) == 1_022, name
     for name in ("bedrock/us.anthropic.claude-x", "gemini/solo1", "nobody/knows-me"):
         assert LitellmModel(name).count_tokens("word " * 1_000) >= 1_200, name
-    monkeypatch.setattr(tokens, "_KEPT", 10)
+    monkeypatch.setattr(tokens, "_MAX_COUNTED_TEXTS", 10)
     for number in range(100):
         model.count_tokens(str(number))
     assert len(tokens._counted) <= 10  # pyright: ignore[reportPrivateUsage]
@@ -194,7 +194,7 @@ async def test_a_provider_that_finds_it_too_long_is_asked_once(tmp_path: Path):
 
 
 async def test_a_server_that_does_not_tell_its_window_holds_nobody_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tokens, "_PATIENCE", 0.3)
+    monkeypatch.setattr(tokens, "_WINDOW_TIMEOUT", 0.3)
     async with provider(Hang()) as server:
         model = LitellmModel("ollama/tiny", api_base=server.url)
         assert await asyncio.wait_for(model.context_window({}), 20) is None

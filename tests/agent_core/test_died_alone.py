@@ -277,7 +277,9 @@ def claimed_by(tx: Tx, worker: str) -> None:
 async def test_a_worker_that_closed_in_order_makes_no_suspects(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent_core.runtime._GRACE", 0.2)  # the tool would not end in five seconds either
+    monkeypatch.setattr(
+        "agent_core.runtime._SHUTDOWN_TIMEOUT", 0.2
+    )  # the tool would not end in five seconds either
     async with agent_on(path, answer, tools=[again, once]) as api:
         await api.create_thread("say 30", thread_id="a")
         await live(api, "a", "Well. ")

@@ -147,7 +147,7 @@ async def test_classify_that_returns_nonsense_is_named_with_the_words_of_the_err
 
 
 async def test_classify_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("agent_core.retry._PATIENCE", 0.01)
+    monkeypatch.setattr("agent_core.retry._CLASSIFY_TIMEOUT", 0.01)
 
     async def classify(_: Exception) -> None:
         await asyncio.Event().wait()

@@ -157,7 +157,7 @@ async def test_only_a_tool_that_takes_long_is_told_of(
     def told() -> int:
         return sum("data-tool-run" in str(row) for row in rows(path, DELTA)["agent_delta"])
 
-    monkeypatch.setattr(tool_calls, "_LONG", 0.05 if takes_long else LONG)
+    monkeypatch.setattr(tool_calls, "_REPORT_DELAY", 0.05 if takes_long else LONG)
     async with agent_on(path, turn, tools=[slow]) as api:
         thread = await api.create_thread("Go")
         async with Follower(api, thread.id) as follower:

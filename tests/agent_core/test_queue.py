@@ -184,7 +184,7 @@ async def test_a_pool_in_which_nothing_can_end_is_told_of(
     path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One place that both share: the tool has it, and waits for the step that needs it."""
-    monkeypatch.setattr(workpool, "STANDSTILL", 0.2)
+    monkeypatch.setattr(workpool, "STANDSTILL_TIMEOUT", 0.2)
     pool = Workpool(1)
     runtime = {"workpool": pool, "tool_workpool": pool}
     async with agent_on(path, ask_or_answer, settings=QUICK, runtime=runtime) as api:

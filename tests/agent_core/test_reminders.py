@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, define_internal_agent_api
-from agent_core.api.reminders import MOST_REMINDERS, cancel_reminder, list_reminders, remind_me
+from agent_core.api.reminders import MAX_REMINDERS, cancel_reminder, list_reminders, remind_me
 from agent_core.testing import FakeClock, ScriptedModel, ToolUse
 from tests.agent_core.scheduled import ran
 from tests.agent_core.support import QUICK, agent_on, finished, texts, tool_parts
@@ -104,7 +104,7 @@ async def test_listed_and_cancelled_in_its_own_thread_only(path: Path) -> None:
 
 
 async def test_a_model_that_loops_fills_no_database(path: Path) -> None:
-    uses = [ToolUse("remind_me", {"what": str(n), "in_minutes": 5}) for n in range(MOST_REMINDERS)]
+    uses = [ToolUse("remind_me", {"what": str(n), "in_minutes": 5}) for n in range(MAX_REMINDERS)]
     turns = [uses, [ToolUse("remind_me", {"what": "more", "in_minutes": 5})], ["Well."]]
     async with agent_on(path, [], settings=QUICK, runtime={"clock": FakeClock(NOON)}) as base:
         api = reminding(base, turns)
@@ -112,4 +112,4 @@ async def test_a_model_that_loops_fills_no_database(path: Path) -> None:
         await finished(api, thread)
         parts = await tool_parts(api, thread)
         assert "cancel one first" in parts[-1]["errorText"]
-        assert len(await api.list_schedules()) == MOST_REMINDERS
+        assert len(await api.list_schedules()) == MAX_REMINDERS

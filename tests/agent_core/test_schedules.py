@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core import CallContext, at, cron, define_agent_api, errors, every
-from agent_core.schedules import LATE, MOST_COUNTED, Plan, plan
+from agent_core.schedules import LATE, MAX_COUNTED, Plan, plan
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from agent_core.triggers import Every
 from tests.agent_core.scheduled import ran, wake_ups
@@ -62,7 +62,7 @@ def test_what_is_skipped_is_only_counted() -> None:
 
 def test_missed_runs_of_a_cron_are_counted_up_to_a_limit() -> None:
     found = plan(cron("* * * * *"), NOON - NOON % 60, NOON + 86400 * 30, "run_once")
-    assert found.missed == MOST_COUNTED
+    assert found.missed == MAX_COUNTED
     assert found.next_at == NOON + 86400 * 30 + 20
 
 

@@ -79,7 +79,7 @@ async def test_work_goes_on_when_the_server_is_back(path: Any, own: PostgreSQL, 
 async def test_it_gives_up_after_a_while_and_says_so(
     path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(border, "_PATIENCE", 0.3)
+    monkeypatch.setattr(border, "_RECONNECT_TIMEOUT", 0.3)
     async with agent_on(path, [["Yes."]]) as api:
         own.stop()
         try:
@@ -95,7 +95,7 @@ async def test_closed_while_the_server_is_away(
 ) -> None:
     """It ends all the same; its leases run out by themselves."""
     for waits in (border, patience):  # writes and reads
-        monkeypatch.setattr(waits, "_PATIENCE", 0.3)
+        monkeypatch.setattr(waits, "_RECONNECT_TIMEOUT", 0.3)
     try:
         async with agent_on(path, [["Yes", 20.0]], settings=QUICK) as api:
             thread = await api.create_thread("Hi")

@@ -11,7 +11,7 @@ import pytest
 from agent_core import define_agent_api
 from agent_core.errors import AccessDeniedError, ThreadNotFoundError, ValidationError
 from agent_core.fold import ThreadView
-from agent_core.store.sharing import MOST
+from agent_core.store.sharing import MAX_METADATA
 from tests.agent_core.support import agent_on, finished
 
 
@@ -159,7 +159,7 @@ async def test_nobody_loses_what_another_notes_at_the_same_time(path: Path) -> N
         await asyncio.gather(*(api.change_metadata(thread.id, {key: key}) for key in keys))
         after = await api.change_metadata(thread.id, {"gone": None})
         assert after.metadata == dict(zip(keys, keys, strict=True))
-        for bad in ({"share": "mine"}, {"long": "x" * MOST}):
+        for bad in ({"share": "mine"}, {"long": "x" * MAX_METADATA}):
             with pytest.raises(ValidationError):
                 await api.change_metadata(thread.id, bad)
         unchanged = await api.get_thread(thread.id)

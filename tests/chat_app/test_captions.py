@@ -10,7 +10,7 @@ from typing import Any
 from agent_core import Message, action_tool
 from agent_core.testing import ToolUse, eventually
 from chat_app.state import Timeline
-from chat_app.state.captions import MOST_WORDS, Captions, first_words
+from chat_app.state.captions import MAX_CAPTION, Captions, first_words
 from chat_app.state.spans import SpanView, TurnView, captioned
 from tests.chat_app.support import Serve, Tab
 
@@ -33,7 +33,7 @@ def test_a_reply_is_captioned_by_the_prompt_before_it() -> None:
     )
     assert (found["a1"], found["a2"]) == ("Hi there", "")
     assert found[""].startswith("long long")
-    assert len(found[""]) <= MOST_WORDS
+    assert len(found[""]) <= MAX_CAPTION
     found[""].encode()
     assert first_words([]) == {"": ""}
 

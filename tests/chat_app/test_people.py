@@ -20,7 +20,7 @@ from chat_app import extensions
 from chat_app.extensions import IDENTITY, caller, register_identity
 from chat_app.hooks import use_agent_chat, use_messages, use_thread
 from chat_app.state import Inbox, OpenThread, ThreadList
-from chat_app.state.people import KEPT, People
+from chat_app.state.people import MAX_KEPT, People
 from chat_app.state.schedules import Schedules
 from chat_app.state.search import hits_for
 from chat_app.state.uploads import routes
@@ -208,9 +208,9 @@ async def test_lists_that_nobody_watches_are_forgotten(api: AgentApi) -> None:
     people = People()
     first = people.lists("first", api)
     with first.feed.watched(Any):  # type: ignore[arg-type]
-        for number in range(KEPT + 10):
+        for number in range(MAX_KEPT + 10):
             people.lists(f"p{number}", api)
-        assert len(people._here) == KEPT
+        assert len(people._here) == MAX_KEPT
         assert people.lists("first", api) is first
     tasks = [task for _, task in people._here.values()]
     await people.close()

@@ -62,7 +62,7 @@ async def test_only_a_tab_whose_state_is_gone_loads_its_page_anew(open_app: Open
 async def test_a_tab_in_use_is_known_afterwards_and_costs_the_others_nothing(
     open_app: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(staying, "PATIENCE", 0.5)
+    monkeypatch.setattr(staying, "TAB_TIMEOUT", 0.5)
     for token in ("busy", "gone"):
         await open_app.connect(token)
     rounds = Staying(open_app.app)

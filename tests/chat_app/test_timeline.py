@@ -15,7 +15,7 @@ from agent_core.end_reasons import PROCESS_ENDED
 from agent_core.testing import ToolUse, eventually
 from agent_core.timeline import Span
 from chat_app.state import Timeline
-from chat_app.state.spans import MOST_ROWS, turn_views
+from chat_app.state.spans import MAX_ROWS, turn_views
 from chat_app.state.timeline import PAGE
 from tests.chat_app.support import Serve, Tab
 
@@ -93,7 +93,7 @@ def test_the_newest_turn_comes_first_and_is_not_endless() -> None:
     old, new = (span("turn", "ok", n, 9, message_id=name, id=name) for n, name in enumerate("ab"))
     newest, oldest = turn_views([old, new, *many, waiting])
     assert (newest.id, oldest.id) == ("b", "a")
-    assert (len(newest.rows), newest.hidden) == (MOST_ROWS + 1, 500 - MOST_ROWS)
+    assert (len(newest.rows), newest.hidden) == (MAX_ROWS + 1, 500 - MAX_ROWS)
     assert newest.rows[-1].kind == "turn"
     assert oldest.rows == []
 

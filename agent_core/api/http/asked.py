@@ -22,9 +22,9 @@ from agent_core.triggers import Trigger, at, cron, every
 Context = Callable[[Request], Any]
 """`(request) -> CallContext | None`, sync or async; it raises to refuse the caller."""
 
-PATIENCE = 30.0
+WAIT_TIMEOUT = 30.0
 """Seconds that a request for an idle thread waits, if it does not say how long."""
-_MOST_PATIENCE = 300.0
+_MAX_WAIT_TIMEOUT = 300.0
 
 
 async def caller(context: Context | None, request: Request) -> CallContext | None:
@@ -147,7 +147,7 @@ def count(text: str) -> int:
 def patience(text: str) -> float:
     """Read seconds to wait, which a connection outlasts."""
     seconds = float(text)
-    if not 0 <= seconds <= _MOST_PATIENCE:
+    if not 0 <= seconds <= _MAX_WAIT_TIMEOUT:
         raise ValueError(text)
     return seconds
 
@@ -212,6 +212,6 @@ _TRIGGERS: Mapping[str, Callable[..., Trigger]] = {"cron": cron, "interval": eve
 
 
 def _said(kind: Callable[[str], Any]) -> str:
-    names: dict[Any, str] = {patience: f"seconds, at most {_MOST_PATIENCE:g}"}
+    names: dict[Any, str] = {patience: f"seconds, at most {_MAX_WAIT_TIMEOUT:g}"}
     names |= {count: "a whole number from 0", truth: "true or false", moment: "a moment in ISO 8601"}
     return names.get(kind, "text")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_core.api.http.asked import PATIENCE, count, moment, names, patience, trigger, truth
+from agent_core.api.http.asked import WAIT_TIMEOUT, count, moment, names, patience, trigger, truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ PATHS = (
     Path(
         *("GET", _THREAD + "/idle", "wait_until_idle"),
         query={"timeout": patience},
-        defaults={"timeout": PATIENCE},
+        defaults={"timeout": WAIT_TIMEOUT},
     ),
     Path(
         *("GET", _THREAD + "/messages", "list_messages"),
