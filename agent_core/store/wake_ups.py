@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import and_, delete, exists, func, insert, select, update
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent_core.states import OPEN_CALLS
@@ -34,7 +34,9 @@ _PUT = Statement(
 )
 _DELETE = Statement(delete(WAKE_UP).where(_w.id == P("key")))
 _DELETE_MINE = Statement(delete(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")))
-_DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id")))
+# A schedule's id may be a thread's; rows without a kind are an older process's.
+_of_thread = or_(_w.kind.is_(None), _w.kind != WakeUpKind.SCHEDULE.value)
+_DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id"), _of_thread))
 
 
 def _take(*kinds: WakeUpKind) -> Statement:

@@ -36,6 +36,16 @@ async def settled(path: Path, clock: FakeClock) -> None:
     await eventually(lambda: all(due > clock.now() and not who for _, due, who in wake_ups(path)))
 
 
+async def test_a_stopped_thread_leaves_a_schedule_of_the_same_id_alone(path: Path, clock: FakeClock) -> None:
+    async with on(path, clock, [["Slow", 30.0]]) as api:
+        await api.schedule(None, "What is new?", every(hours=1), schedule_id="same")
+        await api.create_thread("Go", thread_id="same")
+        before = wake_ups(path)
+        await api.stop_thread("same")
+        assert wake_ups(path) == before
+        assert len(before) == 1
+
+
 EVERY_MINUTE = Every(MINUTE, NOON)
 PLANS = {
     "on time": (NOON, NOON + 0.02, "run_once", Plan(NOON, NOON + 60, 0)),

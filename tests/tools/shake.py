@@ -23,6 +23,7 @@ import pytest
 
 from agent_core import workpool
 from agent_core.store.writer import Writer
+from agent_core.wake_up_key import WakeUpKey
 
 _dice = random.Random(os.environ.get("SHAKE", "1"))
 _TIMES = int(os.environ.get("SHAKE_TIMES", "1"))
@@ -75,7 +76,7 @@ def _make_loop(self: Any, *args: Any, **kwargs: Any) -> None:
     self.call_soon_threadsafe = _Post(self.call_soon_threadsafe)
 
 
-async def _run(key: str, handler: Any) -> None:
+async def _run(key: WakeUpKey, handler: Any) -> None:
     await asyncio.sleep(pause())
     await _ran(key, handler)
     await asyncio.sleep(pause())
