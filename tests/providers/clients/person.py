@@ -149,7 +149,7 @@ class Person:
         """Send a message whose answer stops in the middle."""
         await self.does("send", self.says("hold", self.cell.kind, "last"), wait=False)
         await self.sees(
-            lambda messages: messages[-1]["role"] == "assistant" and len(messages[-1]["parts"]) > 1
+            lambda messages: messages[-1]["role"] == "assistant" and _begun(messages[-1]["parts"])
         )
 
     async def _resume(self) -> None:
@@ -259,6 +259,11 @@ def plain(parts: list[dict[str, Any]], kept: list[dict[str, Any]]) -> list[dict[
             plain.pop("input", None)
         found.append(plain)
     return found
+
+
+def _begun(parts: Sequence[dict[str, Any]]) -> bool:
+    """Whether parts show what is said first: a text is there before its words are."""
+    return len(parts) > 1 and parts[-1].get("text") != ""
 
 
 async def all_of(people: Sequence[Person], *steps: Callable[[Person], Awaitable[Any]]) -> None:
