@@ -17,7 +17,6 @@ from agent_core.gate import clean_json, clean_text, message_parts, prompt_parts
 from agent_core.ids import new_id
 from agent_core.logs import get_logger
 from agent_core.messages import Message, Part, Thread
-from agent_core.plain_text import strip_escapes
 from agent_core.store import files
 from agent_core.store.messages import NewMessage
 from agent_core.store.turns import WhenBusy
@@ -287,13 +286,13 @@ def checked_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def checked_title(given: str | None) -> str | None:
-    """Return a title as one line that every database can hold, without the escape sequences of terminals.
+    """Return a title that every database can hold.
 
     Raises:
         ValidationError: it is no text, or too long.
     """
     check_text("The title", given, MAX_TITLE)
-    return None if given is None else " ".join(strip_escapes(clean_text(given)).split())
+    return None if given is None else clean_text(given)
 
 
 def user_of(ctx: CallContext | None) -> str | None:

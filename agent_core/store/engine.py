@@ -19,8 +19,9 @@ from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
 from agent_core.plain_text import fold
 from agent_core.store.refusals import refusal
 
+_SQLITE = ("sqlite", "sqlite+pysqlite")
 # Seconds, and milliseconds for the last, after which a server that says nothing counts as gone.
-_PATIENCE = {
+_SERVER_TIMEOUTS = {
     **{"connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
     "tcp_user_timeout": 10_000,
 }
@@ -35,7 +36,7 @@ def parse_url(database_url: str) -> URL:
     """
     try:
         url = make_url(database_url)
-        if url.get_backend_name() == "sqlite" and url.host:
+        if url.drivername in _SQLITE and url.host:
             raise ArgumentError("A SQLite URL has three slashes.")
     except (ArgumentError, ValueError) as error:  # a port that is no number
         shown = f"{database_url!r} is" if "@" not in database_url else "That is"  # a password may stand in it
@@ -44,7 +45,7 @@ def parse_url(database_url: str) -> URL:
         ) from error
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
-    if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+    if url.drivername not in (*_SQLITE, "postgresql+psycopg"):
         raise ValidationError(f"{url.drivername} is not supported; use sqlite or postgresql.")
     return url
 
@@ -162,7 +163,7 @@ def _look_inside(path: Path) -> None:
 
 def _engine(url: URL, synchronous: str, begin: str) -> Engine:
     if url.get_backend_name() != "sqlite":
-        patience = {name: value for name, value in _PATIENCE.items() if name not in url.query}
+        patience = {name: value for name, value in _SERVER_TIMEOUTS.items() if name not in url.query}
         return create_engine(url, pool_size=4, connect_args=patience)
     engine = create_engine(url, paramstyle="named", connect_args={"check_same_thread": False})
 

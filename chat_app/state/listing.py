@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent_core.messages import SearchHit, Thread
+from agent_core.plain_text import strip_escapes
 from chat_app.state.standing import awaits_agent
 from chat_app.state.view import HitView, ThreadItem
 from chat_app.text import clean_text, shorten
@@ -44,5 +45,5 @@ def thread_title(title: str | None) -> str:
 
 
 def one_line(title: str | None) -> str:
-    """Return a title on one line; "" if there is none."""
-    return clean_text(shorten(" ".join((title or "").split()), MAX_TITLE))
+    """Return a title on one line, without the escape sequences of terminals; "" if there is none."""
+    return clean_text(shorten(" ".join(strip_escapes(title or "").split()), MAX_TITLE))

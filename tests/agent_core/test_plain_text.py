@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from agent_core.plain_text import plain_line, strip_escapes
 from agent_core.store.messages import title_of
 from agent_core.titles import name_in
-from tests.agent_core.support import agent_on
 
 
 @pytest.mark.parametrize(
@@ -83,11 +81,3 @@ def test_plain_line_takes_no_time_on_hostile_text(piece: str) -> None:
     started = time.process_time()
     plain_line(piece * 500_000)
     assert time.process_time() - started < 1
-
-
-async def test_given_titles_are_one_line_without_escapes(path: Path) -> None:
-    given = " Red\n\x1b[31mbeans\x1b[0m  and *peas*"
-    async with agent_on(path, []) as api:
-        thread = await api.create_thread(title=given)
-        renamed = await api.update_thread(thread.id, title=given + "!")
-    assert (thread.title, renamed.title) == ("Red beans and *peas*", "Red beans and *peas*!")

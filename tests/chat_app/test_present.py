@@ -109,7 +109,10 @@ def test_what_shows_nothing_has_no_row(part: dict[str, Any]) -> None:
     assert part_view("k", part, Context()) is None
 
 
-@pytest.mark.parametrize(("title", "shown"), [(None, UNTITLED), ("  ", UNTITLED), ("a\n b", "a b")])
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [(None, UNTITLED), ("  ", UNTITLED), ("a\n b", "a b"), ("\x1b[31mred\x1b[0m beans", "red beans")],
+)
 def test_a_thread_has_something_to_be_called_by(title: str | None, shown: str) -> None:
     assert thread_title(title) == shown
 
