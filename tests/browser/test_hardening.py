@@ -58,10 +58,17 @@ def test_no_address_is_built_into_the_pages(server: Server) -> None:
     served = server.web / "served"
     files = [path for path in served.rglob("*") if path.is_file() and path.suffix in (".js", ".html", ".css")]
     assert len(files) > 20
+    for address in ('"ws://localhost:{}/_event"', "`http://${{name}}:{}`", "{{port:{}}}", '"PORT": "{}"'):
+        assert names_port(address.format(server.port), server.port)
     for path in files:
         text = path.read_text("utf-8", "ignore")
-        assert str(server.port) not in text, path
+        assert not names_port(text, server.port), path
         assert "__base__" not in text, path
+
+
+def names_port(text: str, port: int) -> bool:
+    """Whether a text has an address with this port, or a port of this number; the number alone may be a colour's."""
+    return re.search(rf"//[^/\s\"'`]*:{port}\b|\bport\b\W{{0,4}}{port}\b", text, re.I) is not None
 
 
 ATTACKS = {
