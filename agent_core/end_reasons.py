@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class EndReason(StrEnum):
-    """The reason, as it stands in the rows, in the spans of a timeline and in `Message.end_reasons`.
+    """Reason that rows, the spans of a timeline and `Message.end_reasons` give for the end.
 
     error: the provider, the tool or this library raised. stopped: a person stopped the thread.
     passed_over: a person wrote on without answering the call. process_ended: its process died.

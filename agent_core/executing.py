@@ -1,4 +1,4 @@
-"""Whose code a process executes at this moment, in memory that outlives the process.
+"""Record whose code a process executes, in memory that outlives the process.
 
 A worker maps its lock file into its memory and writes there, before each slice of the event loop that
 belongs to a step or tool call, whose it is; afterwards it takes that back. A SIGKILL leaves what was written,
@@ -25,7 +25,7 @@ _SIZE: Final = _WIDTH * (1 + _THREADS)
 
 
 class ExecutionRecord:
-    """What one worker executes, written into its own file.
+    """Record of what one worker executes, in its own file.
 
     Args:
         path: the file, which exists and is empty.

@@ -127,7 +127,7 @@ GROWING = {
 }
 
 
-def test_what_is_read_again_does_not_grow_with_the_block(scripts: Scripts) -> None:
+def test_text_read_again_does_not_grow_with_the_block(scripts: Scripts) -> None:
     script = """
 const long = [];
 for (const [name, text] of Object.entries(TEXTS)) {
