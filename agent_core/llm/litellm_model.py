@@ -138,7 +138,7 @@ class LitellmModel:
         """Return the option that keeps `max_retries` where litellm would drop it.
 
         It does so for some providers (NVIDIA, DeepInfra, SambaNova, Z.ai, …), and the openai package
-        then asks twice more by itself.
+        then retries twice.
         """
         provider, _ = provider_of(litellm, self.name, options)
         if provider not in litellm.openai_compatible_providers:

@@ -19,7 +19,7 @@ MAX_SCHEMA_BYTES = 64 << 10
 """The longest schema of a tool, in bytes of JSON, as the provider gets it."""
 
 MAX_SCHEMA_DEPTH = 90
-"""How many objects and lists of JSON a schema may have inside of each other where litellm rewrites it."""
+"""Maximum nesting of objects and lists in a schema that litellm rewrites."""
 
 _THINKING = ("thinking", "reasoning_effort")
 _DEFINITIONS = ("$defs", "definitions")

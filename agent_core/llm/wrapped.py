@@ -1,7 +1,7 @@
 """An answer read through litellm's own stream wrapper.
 
 That way is taken for forms that are not known here, and where something in litellm wants to hear of each
-answer. litellm brings every form to OpenAI's; what that has no place for stands in fields of litellm's own.
+answer. litellm brings every form to OpenAI's; the rest is in fields of its own.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _was_cut(answer: Any) -> bool:
     """Tell whether a stream ended without the provider having said so.
 
     litellm then invents a finish_reason "stop" (BerriAI/litellm#40260); what the provider really
-    sent stands in these two attributes of its stream wrapper.
+    sent is in these two attributes of its stream wrapper.
     """
     return (
         getattr(answer, "received_finish_reason", "unknown") is None

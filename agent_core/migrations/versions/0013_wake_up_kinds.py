@@ -1,4 +1,4 @@
-"""What a wake-up's key says, in columns: its kind, and the tool call it is for.
+"""Columns for the parts of a wake-up's key: its kind, and the tool call it is for.
 
 Both may be missing: a version before this one that still runs beside us writes rows without them.
 """
