@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from chat_app.state.follower import Follower
 from chat_app.state.listing import thread_title
 from chat_app.state.opened import Opened
 from chat_app.state.stream import Following
+from chat_app.state.tab_session import tab_session
 from chat_app.state.view import MessageView
 
 MIN_GROWTH = 40
@@ -134,7 +135,7 @@ class Chat(Opened, mixin=True):
 
     def _follow_on(self) -> Any:
         """Tell the subscription of this tab to look which thread is open, or return the event that begins one."""
-        turned = _turns.get(self._seat(self.router.session.client_token))
+        turned = tab_session(self).find(type(self).live, asyncio.Event)
         if turned is None:
             return type(self).live.follow
         turned.set()
@@ -220,25 +221,11 @@ class Live(Following, mixin=True):
     async def follow(self):
         """Follow the open thread, and the next one when the page turns to it, until this tab leaves."""
         async with self:
-            token = self.router.session.client_token
-        with _turning(self._shown()._seat(token)) as turned:
+            session = tab_session(self)
+        with session.attached(self.chat.live, asyncio.Event()) as turned:
             while True:
                 turned.clear()
                 await _until(turned, self._follow_open())
-
-
-_turns: dict[str, asyncio.Event] = {}
-
-
-@contextmanager
-def _turning(seat: str) -> Iterator[asyncio.Event]:
-    """Make known that a tab follows; the event tells it to look which thread is open."""
-    _turns[seat] = turned = asyncio.Event()
-    try:
-        yield turned
-    finally:
-        if _turns.get(seat) is turned:
-            del _turns[seat]
 
 
 async def _until(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -275,22 +274,3 @@ async def read_times(api: AgentApi, thread_id: str, follower: Follower) -> None:
     """Tell a follower what the tools it shows took: read for each answer once, and again as a tool of it ends."""
     if answers := follower.untimed():
         follower.know(answers, await api.timeline(thread_id, replies=answers))
-
-
-_followers: dict[str, Follower] = {}
-
-
-@contextmanager
-def following(token: str, follower: Follower) -> Iterator[None]:
-    """Make `follower` known to the handlers of the tab with this token, for as long as it follows."""
-    _followers[token] = follower
-    try:
-        yield
-    finally:
-        if _followers.get(token) is follower:
-            del _followers[token]
-
-
-def follower_of(token: str) -> Follower | None:
-    """Return what follows the open thread for a tab; None between two subscriptions."""
-    return _followers.get(token)

@@ -6,7 +6,8 @@ import reflex as rx
 from reflex_base.constants.state import FIELD_MARKER
 from reflex_base.event.context import EventContext
 
-from chat_app.state.follower import Piece, follower_of
+from chat_app.state.follower import Follower, Piece
+from chat_app.state.tab_session import tab_session
 
 
 class Growing(rx.State, mixin=True):
@@ -25,8 +26,8 @@ class Growing(rx.State, mixin=True):
     chunk: str = ""
 
     @classmethod
-    def _place(cls, token: str) -> str:
-        """Name the place of what follows the thread for the tab with `token`."""
+    def _shown(cls) -> type[rx.State]:
+        """Return the state that shows the thread, of which this is the text being written."""
         raise NotImplementedError
 
     def _forget(self) -> None:
@@ -55,5 +56,5 @@ class Growing(rx.State, mixin=True):
     @rx.event
     def resend(self, run: str, have: int):
         """Send again what follows the first `have` units of `run`; the page missed something."""
-        if follower := follower_of(self._place(self.router.session.client_token)):
+        if follower := tab_session(self).find(self._shown(), Follower):
             self._send(follower.piece_from(run, have))

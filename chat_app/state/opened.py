@@ -8,11 +8,12 @@ import reflex as rx
 from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError, words_of
 from chat_app.state.asking import Asking
-from chat_app.state.follower import Follower, follower_of, read_times
+from chat_app.state.follower import Follower, read_times
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
 from chat_app.state.sending import attached, begun_by
 from chat_app.state.standing import is_writing, needs_person, retry_view
+from chat_app.state.tab_session import tab_session
 from chat_app.state.view import MessageView, RetryView
 from chat_app.text import clean_text
 
@@ -85,13 +86,8 @@ class Opened(Asking, mixin=True):
         self.open_id = open_id
         self.phase = "loading" if open_id else "ready"
 
-    @classmethod
-    def _seat(cls, token: str) -> str:
-        """Name the place of what follows a thread for this state of the tab with `token`."""
-        return f"{token} {cls.get_name()}"
-
     def _follower(self) -> Follower | None:
-        return follower_of(self._seat(self.router.session.client_token))
+        return tab_session(self).find(type(self), Follower)
 
     # What the subscription brings
 

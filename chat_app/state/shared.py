@@ -10,11 +10,12 @@ from urllib.parse import quote
 import reflex as rx
 
 from agent_core.errors import AgentCoreError
-from chat_app.state.follower import Follower, following
+from chat_app.state.follower import Follower
 from chat_app.state.growing import Growing
 from chat_app.state.listing import thread_title
 from chat_app.state.service import service
 from chat_app.state.standing import is_writing
+from chat_app.state.tab_session import tab_session
 from chat_app.state.view import FileView, MessageView, PartView
 
 logger = logging.getLogger(__name__)
@@ -69,8 +70,8 @@ class SharedText(Growing, rx.State):
     """The text that is being written in that thread, and this tab's subscription to it."""
 
     @classmethod
-    def _place(cls, token: str) -> str:
-        return f"{token} shared"
+    def _shown(cls) -> type[rx.State]:
+        return Shared
 
     @rx.event
     async def open(self):
@@ -85,10 +86,10 @@ class SharedText(Growing, rx.State):
         """Show the thread and what becomes of it, until this tab leaves or the link is taken back."""
         async with self:
             shared = await self.get_state(Shared)
-            token, seat = shared._token, self._place(self.router.session.client_token)
+            token, session = shared._token, tab_session(self)
         follower = Follower(whole=True)
         try:
-            with following(seat, follower):
+            with session.attached(Shared, follower):
                 async with aclosing(service().api.subscribe_shared(token)) as updates:
                     async for update in updates:
                         follower.apply(update)

@@ -8,9 +8,10 @@ import reflex as rx
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
-from chat_app.state.follower import Follower, following, read_times
+from chat_app.state.follower import Follower, read_times
 from chat_app.state.growing import Growing
 from chat_app.state.opened import Opened
+from chat_app.state.tab_session import tab_session
 from chat_app.state.thread import OpenThread
 
 logger = logging.getLogger(__name__)
@@ -23,10 +24,6 @@ class Following(Growing, mixin=True):
     def _shown(cls) -> type[Opened]:
         """Return the state that shows the thread, of which this is the text being written."""
         raise NotImplementedError
-
-    @classmethod
-    def _place(cls, token: str) -> str:
-        return cls._shown()._seat(token)
 
     @rx.event
     async def open(self):
@@ -59,11 +56,11 @@ class Following(Growing, mixin=True):
         try:
             async with self:
                 opened = await self.get_state(self._shown())
-                thread_id, token = opened.open_id, self.router.session.client_token
+                thread_id, session = opened.open_id, tab_session(self)
                 if not thread_id:
                     return
                 api = opened._api()
-            with following(self._shown()._seat(token), follower):
+            with session.attached(self._shown(), follower):
                 await self._follow(api, thread_id, follower, asked)
         except AgentCoreError as error:
             await self._lose(error)

@@ -7,8 +7,8 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import reflex as rx
 
@@ -20,6 +20,7 @@ from chat_app.state.captions import Captions
 from chat_app.state.opened import RUNNING
 from chat_app.state.service import service
 from chat_app.state.spans import HeldView, TurnView, captioned, held_view, turn_views
+from chat_app.state.tab_session import tab_session
 from chat_app.state.thread import OpenThread
 
 logger = logging.getLogger(__name__)
@@ -51,20 +52,6 @@ class Watch:
             async with asyncio.timeout(patience):
                 await self.heard.wait()
         self.heard.clear()
-
-
-_watches: dict[str, Watch] = {}
-
-
-@contextmanager
-def _watching(token: str, watch: Watch) -> Iterator[None]:
-    """Make `watch` known to the handlers of the tab with this token."""
-    _watches[token] = watch
-    try:
-        yield
-    finally:
-        if _watches.get(token) is watch:
-            del _watches[token]
 
 
 @asynccontextmanager
@@ -133,7 +120,7 @@ class Timeline(Asking, rx.State):
         self._stir()
 
     def _stir(self) -> None:
-        if watch := _watches.get(self.router.session.client_token):
+        if watch := tab_session(self).find(Timeline, Watch):
             watch.show(self.shown)
 
     @rx.event(background=True, supersedes=True)
@@ -143,8 +130,8 @@ class Timeline(Asking, rx.State):
 
     async def _follow_open(self) -> None:
         async with self:
-            thread_id, token, watch = self._thread_id, self.router.session.client_token, Watch(self.shown)
-        with _watching(token, watch):
+            thread_id, session, watch = self._thread_id, tab_session(self), Watch(self.shown)
+        with session.attached(Timeline, watch):
             try:
                 async with self:
                     api = self._api()
