@@ -11,7 +11,7 @@ import Pencil from "lucide-react/dist/esm/icons/pencil.mjs";
 import RotateCw from "lucide-react/dist/esm/icons/rotate-cw.mjs";
 import ThumbsDown from "lucide-react/dist/esm/icons/thumbs-down.mjs";
 import ThumbsUp from "lucide-react/dist/esm/icons/thumbs-up.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { copy } from "./copy.jsx";
 import { edit } from "./editing.js";
 

@@ -1,8 +1,8 @@
 // When something was, in a word or two, and what that is by the clock.
 
 import { useEffect, useState } from "react";
-import { useLanguage, useWords } from "../../words/words.js";
-import { ago } from "../lists/dates.js";
+import { useLanguage, useWords } from "../words/words.js";
+import { ago } from "./dates.js";
 
 export function Ago({ at }) {
   const say = useWords();

@@ -6,7 +6,7 @@ import Lightbulb from "lucide-react/dist/esm/icons/lightbulb.mjs";
 import Message from "lucide-react/dist/esm/icons/message-square-warning.mjs";
 import Octagon from "lucide-react/dist/esm/icons/octagon-alert.mjs";
 import Triangle from "lucide-react/dist/esm/icons/triangle-alert.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 
 const MARK = /^\[!(note|tip|important|warning|caution)\][ \t]*(?:\n|$)/i;
 const ICONS = { note: Info, tip: Lightbulb, important: Message, warning: Triangle, caution: Octagon };

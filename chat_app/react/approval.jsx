@@ -3,7 +3,7 @@
 import { useMemo, useState } from "react";
 import Check from "lucide-react/dist/esm/icons/check.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 
 const LONG = 60; // a longer text gets more than one line
 

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
 import Paperclip from "lucide-react/dist/esm/icons/paperclip.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { addFiles, removeFile } from "./attachments.js";
 
 const carriesFiles = (event) => Array.from(event.dataTransfer?.types ?? []).includes("Files");

@@ -4,10 +4,8 @@ from typing import Any
 
 import reflex as rx
 
-LIBRARY = {
-    name: rx.asset(name, shared=True).importable_path
-    for name in ("composing.js", "looks.js", "preferences.jsx", "usage.jsx", "moment.jsx")
-}
+from chat_app.scripts import script
+
 DENSITY_FIRST = (
     'try{document.documentElement.dataset.density=localStorage.getItem("chat:density")??"comfortable"}catch{}'
 )
@@ -17,7 +15,7 @@ DENSITY_FIRST = (
 class Preferences(rx.Component):
     """Theme, density, the key that sends and the language; `languages` are pairs of code and own name."""
 
-    library = LIBRARY["preferences.jsx"]
+    library = script("react/preferences.jsx")
     tag = "Preferences"
     languages: rx.Var[list[list[str]]]
 
@@ -25,7 +23,7 @@ class Preferences(rx.Component):
 class Usage(rx.Component):
     """Figures, a bar a day and tables of a report: total, by_day, by_model, by_agent."""
 
-    library = LIBRARY["usage.jsx"]
+    library = script("react/usage.jsx")
     tag = "Usage"
     report: rx.Var[dict[str, Any]]
 
@@ -33,7 +31,7 @@ class Usage(rx.Component):
 class Moment(rx.Component):
     """When `at` (seconds since the epoch) is, in the person's language and time zone."""
 
-    library = LIBRARY["moment.jsx"]
+    library = script("react/moment.jsx")
     tag = "Moment"
     at: rx.Var[float]
 

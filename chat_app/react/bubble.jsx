@@ -2,7 +2,7 @@
 // Enter saves (not while an input method composes), Shift+Enter breaks the line, Esc leaves things as they were.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { clean } from "./clean.js";
 import { readDraft, writeDraft } from "./drafts.js";
 import { edit, endEdit, useEditing } from "./editing.js";

@@ -1,7 +1,7 @@
 // Live seconds: how long something has been running, and how long until something happens.
 
 import { useCallback, useEffect, useRef, useState } from "react";
-import { useLanguage, useWords } from "../../words/words.js";
+import { useLanguage, useWords } from "../words/words.js";
 
 function useNow(every) {
   const [now, setNow] = useState(() => Date.now());

@@ -2,7 +2,7 @@
 // lines that is still growing touches only its last slice.
 
 import { memo } from "react";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { CopyButton } from "./copy.jsx";
 import { paint } from "./paint.jsx";
 

@@ -5,67 +5,8 @@ from typing import Any
 import reflex as rx
 
 from agent_core.errors import ValidationError
+from chat_app.scripts import script
 
-FILES = (
-    "actions.jsx",
-    "addresses.js",
-    "ago.jsx",
-    "alert.jsx",
-    "announce.jsx",
-    "approval.jsx",
-    "attach.jsx",
-    "attachments.js",
-    "blocks.js",
-    "boundary.jsx",
-    "bubble.jsx",
-    "clean.js",
-    "clock.jsx",
-    "code.jsx",
-    "composer.jsx",
-    "composing.js",
-    "copy.jsx",
-    "diagram.jsx",
-    "direction.js",
-    "drafts.js",
-    "drawer.jsx",
-    "durability.jsx",
-    "editing.js",
-    "files.jsx",
-    "footnotes.jsx",
-    "formula_syntax.js",
-    "formulas.js",
-    "going.js",
-    "grammar.js",
-    "hold.js",
-    "html.js",
-    "inline.jsx",
-    "looks.js",
-    "markdown.jsx",
-    "math.jsx",
-    "nesting.js",
-    "outbox.js",
-    "outbox.jsx",
-    "overlong.js",
-    "paint.jsx",
-    "references.js",
-    "returned.js",
-    "reveal.js",
-    "seams.js",
-    "seek.js",
-    "smooth.jsx",
-    "spans.jsx",
-    "steady.jsx",
-    "stream.jsx",
-    "tab_title.jsx",
-    "table.jsx",
-    "thread_menu.jsx",
-    "timeline.jsx",
-    "too_long.jsx",
-    "typing.js",
-    "viewport.jsx",
-    "zone.jsx",
-)
-LIBRARY = {name: rx.asset(name, shared=True).importable_path for name in FILES}
 PARSERS = [
     "decode-named-character-reference@1.3.0",
     "mdast-util-from-markdown@2.1.0",
@@ -106,7 +47,7 @@ def _gap(run: rx.Var[str], have: rx.Var[int]) -> list[rx.Var]:
 class Markdown(rx.Component):
     """A whole text as markdown; it renders once per text."""
 
-    library = LIBRARY["markdown.jsx"]
+    library = script("react/markdown.jsx")
     tag = "Markdown"
     lib_dependencies: list[str] = MARKDOWN_LIBRARIES
     text: rx.Var[str]
@@ -121,7 +62,7 @@ class StreamMarkdown(rx.Component):
     units.
     """
 
-    library = LIBRARY["stream.jsx"]
+    library = script("react/stream.jsx")
     tag = "StreamMarkdown"
     lib_dependencies: list[str] = MARKDOWN_LIBRARIES
     name: rx.Var[str]
@@ -143,7 +84,7 @@ class Composer(rx.Component):
     `max_files` how many there may be.
     """
 
-    library = LIBRARY["composer.jsx"]
+    library = script("react/composer.jsx")
     tag = "Composer"
     thread: rx.Var[str]
     running: rx.Var[bool]
@@ -160,7 +101,7 @@ class Composer(rx.Component):
 class Outbox(rx.Component):
     """Messages on their way to the server; `known` lists the ids that have arrived."""
 
-    library = LIBRARY["outbox.jsx"]
+    library = script("react/outbox.jsx")
     tag = "Outbox"
     thread: rx.Var[str]
     known: rx.Var[list[str]]
@@ -172,7 +113,7 @@ class Viewport(rx.Component):
     `on_seek` gets the id of the message in the address when it is not among the rows.
     """
 
-    library = LIBRARY["viewport.jsx"]
+    library = script("react/viewport.jsx")
     tag = "Viewport"
     thread: rx.Var[str]
     anchor: rx.Var[str]
@@ -184,7 +125,7 @@ class Viewport(rx.Component):
 class Zone(rx.Component):
     """Gives the browser's time zone to `on_zone` whenever `known` is another; shows nothing."""
 
-    library = LIBRARY["zone.jsx"]
+    library = script("react/zone.jsx")
     tag = "Zone"
     known: rx.Var[str]
     on_zone: rx.EventHandler[_id]
@@ -193,7 +134,7 @@ class Zone(rx.Component):
 class Elapsed(rx.Component):
     """Live time since `since`, in seconds since the epoch."""
 
-    library = LIBRARY["clock.jsx"]
+    library = script("react/clock.jsx")
     tag = "Elapsed"
     since: rx.Var[float]
 
@@ -201,7 +142,7 @@ class Elapsed(rx.Component):
 class Countdown(rx.Component):
     """Live "in 4 s" from `seconds`, counted from when the value arrives."""
 
-    library = LIBRARY["clock.jsx"]
+    library = script("react/clock.jsx")
     tag = "Countdown"
     seconds: rx.Var[float]
 
@@ -209,7 +150,7 @@ class Countdown(rx.Component):
 class Lasted(rx.Component):
     """How long something took that is over, in `seconds`."""
 
-    library = LIBRARY["clock.jsx"]
+    library = script("react/clock.jsx")
     tag = "Lasted"
     seconds: rx.Var[float]
 
@@ -221,7 +162,7 @@ class Steady(rx.Component):
     var `phase` that is "loading".
     """
 
-    library = LIBRARY["steady.jsx"]
+    library = script("react/steady.jsx")
     tag = "Steady"
     root: rx.Var[str]
     view: rx.Var[str]
@@ -230,7 +171,7 @@ class Steady(rx.Component):
 class SmoothText(rx.Component):
     """A growing text, revealed evenly; made by `smooth_text`."""
 
-    library = LIBRARY["smooth.jsx"]
+    library = script("react/smooth.jsx")
     tag = "SmoothText"
     text: rx.Var[str]
     chars_per_sec: rx.Var[float]
@@ -240,7 +181,7 @@ class SmoothText(rx.Component):
 class TabTitle(rx.Component):
     """Calls the browser's tab `words`, with the app's `name` behind them; without words, `name` alone."""
 
-    library = LIBRARY["tab_title.jsx"]
+    library = script("react/tab_title.jsx")
     tag = "TabTitle"
     words: rx.Var[str]
     name: rx.Var[str]
@@ -249,7 +190,7 @@ class TabTitle(rx.Component):
 class CopyButton(rx.Component):
     """A button that copies `text`."""
 
-    library = LIBRARY["copy.jsx"]
+    library = script("react/copy.jsx")
     tag = "CopyButton"
     text: rx.Var[str]
     label: rx.Var[str]

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react
 import { useLocation, useParams } from "react-router";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "./attach.jsx";
 import { isUnfinished, putFiles, takeFiles, useAttachments } from "./attachments.js";
 import { isComposing } from "./composing.js";

@@ -2,7 +2,7 @@
 // diagram, the source stands there as code.
 
 import { memo, useEffect, useId, useRef, useState } from "react";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { CodeBlock } from "./code.jsx";
 
 // Laying out more than this takes the page for seconds.

@@ -4,7 +4,7 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
 import Activity from "lucide-react/dist/esm/icons/activity.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { isComposing } from "./composing.js";
 import { Durability } from "./durability.jsx";
 import { Turns } from "./timeline.jsx";

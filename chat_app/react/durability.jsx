@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 import Zap from "lucide-react/dist/esm/icons/zap.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { useDuration } from "./clock.jsx";
 import { processName } from "./spans.jsx";
 import { useServerNow } from "./timeline.jsx";

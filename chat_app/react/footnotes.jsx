@@ -2,7 +2,7 @@
 
 import { createContext, useContext } from "react";
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 
 export const Definitions = createContext({ name: "", links: new Map(), notes: new Map(), order: [] });
 

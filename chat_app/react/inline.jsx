@@ -3,7 +3,7 @@
 
 import { Fragment } from "react";
 import { normalizeUri } from "micromark-util-sanitize-uri";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { NoteLink, useDefinition } from "./footnotes.jsx";
 import { withElements } from "./html.js";
 import { Formula } from "./math.jsx";

@@ -4,21 +4,8 @@ from typing import Any
 
 import reflex as rx
 
+from chat_app.scripts import script
 from chat_app.state.view import HitView, ThreadPatch
-
-FILES = (
-    "composing.js",
-    "dates.js",
-    "fold.js",
-    "menu.jsx",
-    "palette.jsx",
-    "results.jsx",
-    "rows.js",
-    "thread_row.jsx",
-    "threads.jsx",
-    "toast.jsx",
-)
-LIBRARY = {name: rx.asset(name, shared=True).importable_path for name in FILES}
 
 
 def _count(shown: rx.Var[int]) -> list[rx.Var]:
@@ -45,7 +32,7 @@ class Threads(rx.Component):
     `on_gap` asks for everything.
     """
 
-    library = LIBRARY["threads.jsx"]
+    library = script("react/threads.jsx")
     tag = "Threads"
     list: rx.Var[str]
     patch: rx.Var[ThreadPatch]
@@ -68,7 +55,7 @@ class Palette(rx.Component):
     without a path calls `on_command` with its name. `hits` are those of `query`.
     """
 
-    library = LIBRARY["palette.jsx"]
+    library = script("react/palette.jsx")
     tag = "Palette"
     commands: rx.Var[list[dict[str, Any]]]
     query: rx.Var[str]
@@ -81,7 +68,7 @@ class Palette(rx.Component):
 class Toast(rx.Component):
     """What was deleted, and Undo, for `seconds`; one per page."""
 
-    library = LIBRARY["toast.jsx"]
+    library = script("react/toast.jsx")
     tag = "Toast"
     seconds: rx.Var[int]
 

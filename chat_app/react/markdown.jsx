@@ -2,7 +2,7 @@
 
 import { Fragment, memo, useEffect, useId, useMemo, useReducer, useRef } from "react";
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { alertOf, Alert } from "./alert.jsx";
 import { Blocks, definitionsIn } from "./blocks.js";
 import { Boundary, PlainText } from "./boundary.jsx";

@@ -8,7 +8,7 @@ import Pencil from "lucide-react/dist/esm/icons/pencil.mjs";
 import Pin from "lucide-react/dist/esm/icons/pin.mjs";
 import PinOff from "lucide-react/dist/esm/icons/pin-off.mjs";
 import Trash2 from "lucide-react/dist/esm/icons/trash-2.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 
 const EDGE = 8;
 

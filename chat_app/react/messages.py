@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from chat_app.react.components import LIBRARY
+from chat_app.scripts import script
 
 
 def _two(first: rx.Var[str], second: rx.Var[str]) -> list[rx.Var]:
@@ -26,7 +26,7 @@ def _id(message_id: rx.Var[str]) -> list[rx.Var]:
 class Ago(rx.Component):
     """When `at` (seconds since the epoch) was, in a word or two."""
 
-    library = LIBRARY["ago.jsx"]
+    library = script("react/ago.jsx")
     tag = "Ago"
     at: rx.Var[float]
 
@@ -34,7 +34,7 @@ class Ago(rx.Component):
 class Bubble(rx.Component):
     """A person's words, and the field to write them anew; `on_save` gets the message's id and the words."""
 
-    library = LIBRARY["bubble.jsx"]
+    library = script("react/bubble.jsx")
     tag = "Bubble"
     message_id: rx.Var[str]
     text: rx.Var[str]
@@ -50,7 +50,7 @@ class MessageActions(rx.Component):
     version to turn to; `on_vote` gets what it shall be, too.
     """
 
-    library = LIBRARY["actions.jsx"]
+    library = script("react/actions.jsx")
     tag = "MessageActions"
     message_id: rx.Var[str]
     role: rx.Var[str]
@@ -75,7 +75,7 @@ class ApprovalCard(rx.Component):
     changed, None if they were not; `on_deny` the id and a reason, or "".
     """
 
-    library = LIBRARY["approval.jsx"]
+    library = script("react/approval.jsx")
     tag = "ApprovalCard"
     call_id: rx.Var[str]
     arguments_text: rx.Var[str]
@@ -86,7 +86,7 @@ class ApprovalCard(rx.Component):
 class Files(rx.Component):
     """The files of a message, as `FileView`s."""
 
-    library = LIBRARY["files.jsx"]
+    library = script("react/files.jsx")
     tag = "Files"
     files: rx.Var[list[Any]]
 
@@ -97,7 +97,7 @@ class ThreadMenu(rx.Component):
     `on_export` gets "md" or "json", and what to call each role in the person's language.
     """
 
-    library = LIBRARY["thread_menu.jsx"]
+    library = script("react/thread_menu.jsx")
     tag = "ThreadMenu"
     token: rx.Var[str]
     on_export: rx.EventHandler[_export]

@@ -1,6 +1,6 @@
 // A moment as the person's language and time zone say it.
 
-import { useLanguage } from "../../words/words.js";
+import { useLanguage } from "../words/words.js";
 
 const STYLE = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 

@@ -4,7 +4,7 @@
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import Search from "lucide-react/dist/esm/icons/search.mjs";
-import { useTell, useWords } from "../../words/words.js";
+import { useTell, useWords } from "../words/words.js";
 import { isComposing } from "./composing.js";
 import { Options, optionsFor } from "./results.jsx";
 import { useRows } from "./rows.js";

@@ -2,7 +2,7 @@
 
 import { useContext } from "react";
 import { ColorModeContext } from "$/utils/context-registry";
-import { chooseLanguage, useLanguage, useWords } from "../../words/words.js";
+import { chooseLanguage, useLanguage, useWords } from "../words/words.js";
 import { choose, useLook } from "./looks.js";
 
 function Segments({ name, legend, value, options, onChoose }) {

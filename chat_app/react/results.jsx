@@ -10,7 +10,7 @@ import MessagesSquare from "lucide-react/dist/esm/icons/messages-square.mjs";
 import Settings from "lucide-react/dist/esm/icons/settings.mjs";
 import SquarePen from "lucide-react/dist/esm/icons/square-pen.mjs";
 import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
-import { useLanguage, useWords } from "../../words/words.js";
+import { useLanguage, useWords } from "../words/words.js";
 import { ago } from "./dates.js";
 import { fold, split } from "./fold.js";
 

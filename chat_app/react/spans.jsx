@@ -1,6 +1,6 @@
 // What a row of the waterfall says: one sentence by its kind, and how it ended in a word.
 
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 
 /** What people call a process: its number. The rest of a worker's name tells two machines apart. */
 export const processName = (worker) => worker.split("-")[0];

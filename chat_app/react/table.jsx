@@ -1,7 +1,7 @@
 // A table, which scrolls on its own where it is wider than the page. A row that is finished renders once.
 
 import { memo } from "react";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { directionOf } from "./direction.js";
 import { deeper, inline } from "./inline.jsx";
 

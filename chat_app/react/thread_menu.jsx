@@ -8,7 +8,7 @@ import Download from "lucide-react/dist/esm/icons/download.mjs";
 import Ellipsis from "lucide-react/dist/esm/icons/ellipsis.mjs";
 import Link from "lucide-react/dist/esm/icons/link.mjs";
 import Unlink from "lucide-react/dist/esm/icons/unlink.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { copy } from "./copy.jsx";
 
 function Item({ icon: Icon, children, ...props }) {

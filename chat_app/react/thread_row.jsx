@@ -4,7 +4,7 @@
 import { memo, useEffect, useRef } from "react";
 import { Link } from "react-router";
 import Ellipsis from "lucide-react/dist/esm/icons/ellipsis.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { isComposing } from "./composing.js";
 
 function closeDrawer() {

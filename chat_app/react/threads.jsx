@@ -2,7 +2,7 @@
 // arrow keys one goes from row to row, F2 renames, Delete deletes, and the button beside a row has the rest.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { useLanguage, useWords } from "../../words/words.js";
+import { useLanguage, useWords } from "../words/words.js";
 import { ago, grouped, monthName } from "./dates.js";
 import { Menu } from "./menu.jsx";
 import { rowsOf, useRows } from "./rows.js";

@@ -9,7 +9,7 @@ import LifeBuoy from "lucide-react/dist/esm/icons/life-buoy.mjs";
 import ListEnd from "lucide-react/dist/esm/icons/list-end.mjs";
 import User from "lucide-react/dist/esm/icons/user.mjs";
 import Wrench from "lucide-react/dist/esm/icons/wrench.mjs";
-import { useLanguage, useTell, useWords } from "../../words/words.js";
+import { useLanguage, useTell, useWords } from "../words/words.js";
 import { useDuration } from "./clock.jsx";
 import { processName, useSentence, useStatus } from "./spans.jsx";
 

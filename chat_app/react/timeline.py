@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from chat_app.react.components import LIBRARY
+from chat_app.scripts import script
 from chat_app.state.spans import HeldView, TurnView
 
 
@@ -13,7 +13,7 @@ def _shown(shown: rx.Var[bool]) -> list[rx.Var]:
 class RunToggle(rx.Component):
     """The button that opens and closes the drawer."""
 
-    library = LIBRARY["drawer.jsx"]
+    library = script("react/drawer.jsx")
     tag = "RunToggle"
 
 
@@ -24,7 +24,7 @@ class RunDrawer(rx.Component):
     says otherwise, so a server that was restarted learns it too. `at` is the server's clock.
     """
 
-    library = LIBRARY["drawer.jsx"]
+    library = script("react/drawer.jsx")
     tag = "RunDrawer"
     shown: rx.Var[bool]
     turn: rx.Var[TurnView]

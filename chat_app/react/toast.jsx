@@ -2,7 +2,7 @@
 // is a popover so that it stands above an open drawer, too.
 
 import { useEffect, useRef, useSyncExternalStore } from "react";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 
 let shown = null;
 let timer = 0;

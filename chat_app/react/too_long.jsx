@@ -1,7 +1,7 @@
 // A text that no message can hold is refused where it is written, and stays there: the server takes at most
 // so much, and a socket breaks off at a message that is much longer.
 
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 
 const MAX_TEXT = 4_000_000; // characters, as the server's MAX_PROMPT_CHARS
 

@@ -1,7 +1,7 @@
 // What was used, drawn: a bar a day, and a table for each way to sum up. No chart library: a bar is a box.
 
 import { useState } from "react";
-import { useLanguage, useWords } from "../../words/words.js";
+import { useLanguage, useWords } from "../words/words.js";
 
 const UNKNOWN = "unknown"; // the model of an attempt that never said which
 

@@ -4,7 +4,7 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useParams } from "react-router";
 import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
-import { useWords } from "../../words/words.js";
+import { useWords } from "../words/words.js";
 import { LiveRegion } from "./announce.jsx";
 import { useSeek } from "./seek.js";
 

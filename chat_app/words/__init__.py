@@ -16,9 +16,10 @@ import reflex as rx
 from reflex.vars import VarData
 from reflex_base.utils.imports import ImportVar
 
+from chat_app.scripts import script
+
 HERE = Path(__file__).parent
-rx.asset("phrase.js", shared=True)
-LIBRARY = rx.asset("words.js", shared=True).importable_path
+LIBRARY = script("words/words.js")
 HOLE = re.compile(r"\{(\w+)\}")
 
 Text = str | dict[str, str]

