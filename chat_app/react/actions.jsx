@@ -17,7 +17,13 @@ import { edit } from "./editing.js";
 
 function Action({ icon: Icon, label, idle = false, ...props }) {
   return (
-    <button type="button" className={`icon-button small${idle ? " when-idle" : ""}`} aria-label={label} title={label} {...props}>
+    <button
+      type="button"
+      className={`icon-button small${idle ? " when-idle" : ""}`}
+      aria-label={label}
+      title={label}
+      {...props}
+    >
       <Icon size={15} aria-hidden="true" />
     </button>
   );
@@ -46,11 +52,23 @@ function Versions({ place, count, previous, next, onSelect }) {
   const say = useWords();
   return (
     <span className="versions when-idle" data-testid="versions">
-      <Action icon={ChevronLeft} label={say("message.version_before", "Version before")} disabled={!previous} onClick={() => onSelect(previous)} data-testid="version-before" />
+      <Action
+        icon={ChevronLeft}
+        label={say("message.version_before", "Version before")}
+        disabled={!previous}
+        onClick={() => onSelect(previous)}
+        data-testid="version-before"
+      />
       <span aria-label={say("message.version", "Version {place} of {count}", { place, count })} role="img">
         {place}/{count}
       </span>
-      <Action icon={ChevronRight} label={say("message.version_after", "Version after")} disabled={!next} onClick={() => onSelect(next)} data-testid="version-after" />
+      <Action
+        icon={ChevronRight}
+        label={say("message.version_after", "Version after")}
+        disabled={!next}
+        onClick={() => onSelect(next)}
+        data-testid="version-after"
+      />
     </span>
   );
 }
@@ -61,18 +79,77 @@ const wordsOf = (parts) =>
     .map((part) => part.text)
     .join("\n\n");
 
-export function MessageActions({ messageId, role, text = "", parts = [], whole = true, place = 0, count = 0, previous = "", next = "", vote = "", onRegenerate, onSelect, onFork, onVote }) {
+export function MessageActions({
+  messageId,
+  role,
+  text = "",
+  parts = [],
+  whole = true,
+  place = 0,
+  count = 0,
+  previous = "",
+  next = "",
+  vote = "",
+  onRegenerate,
+  onSelect,
+  onFork,
+  onVote,
+}) {
   const say = useWords();
   const mine = role === "user";
   return (
-    <div className="actions" role="group" aria-label={say("message.actions", "What to do with this message")} data-testid="actions">
-      {count > 1 && <Versions place={place} count={count} previous={previous} next={next} onSelect={onSelect} />}
+    <div
+      className="actions"
+      role="group"
+      aria-label={say("message.actions", "What to do with this message")}
+      data-testid="actions"
+    >
+      {count > 1 && (
+        <Versions place={place} count={count} previous={previous} next={next} onSelect={onSelect} />
+      )}
       <CopyAction text={() => (mine ? text : wordsOf(parts))} />
-      {mine && whole && <Action icon={Pencil} idle label={say("message.edit", "Edit")} onClick={() => edit(messageId)} data-testid="edit" />}
-      {!mine && <Action icon={RotateCw} idle label={say("message.regenerate", "Answer again")} onClick={() => onRegenerate(messageId)} data-testid="regenerate" />}
-      <Action icon={GitFork} label={say("message.fork", "Go on from here in a new chat")} onClick={() => onFork(messageId)} data-testid="fork" />
-      {!mine && <Action icon={ThumbsUp} label={say("message.good", "A good answer")} aria-pressed={vote === "up"} onClick={() => onVote(messageId, vote === "up" ? "" : "up")} data-testid="vote-up" />}
-      {!mine && <Action icon={ThumbsDown} label={say("message.poor", "A poor answer")} aria-pressed={vote === "down"} onClick={() => onVote(messageId, vote === "down" ? "" : "down")} data-testid="vote-down" />}
+      {mine && whole && (
+        <Action
+          icon={Pencil}
+          idle
+          label={say("message.edit", "Edit")}
+          onClick={() => edit(messageId)}
+          data-testid="edit"
+        />
+      )}
+      {!mine && (
+        <Action
+          icon={RotateCw}
+          idle
+          label={say("message.regenerate", "Answer again")}
+          onClick={() => onRegenerate(messageId)}
+          data-testid="regenerate"
+        />
+      )}
+      <Action
+        icon={GitFork}
+        label={say("message.fork", "Go on from here in a new chat")}
+        onClick={() => onFork(messageId)}
+        data-testid="fork"
+      />
+      {!mine && (
+        <Action
+          icon={ThumbsUp}
+          label={say("message.good", "A good answer")}
+          aria-pressed={vote === "up"}
+          onClick={() => onVote(messageId, vote === "up" ? "" : "up")}
+          data-testid="vote-up"
+        />
+      )}
+      {!mine && (
+        <Action
+          icon={ThumbsDown}
+          label={say("message.poor", "A poor answer")}
+          aria-pressed={vote === "down"}
+          onClick={() => onVote(messageId, vote === "down" ? "" : "down")}
+          data-testid="vote-down"
+        />
+      )}
     </div>
   );
 }

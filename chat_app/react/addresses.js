@@ -4,12 +4,15 @@
 
 import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
 
-const MARK = /[\u00ab\u00bb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2015\u2018-\u201f\u2026\u3000-\u3004\u3008-\u3020\u3030\u303d\u30fb\ufe10-\ufe6f\uff01-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffee]/;
-const LETTER = /[\u1100-\u11ff\u2e80-\u2fff\u3005-\u3007\u3021-\u302f\u3031-\u303c\u3040-\u30fa\u30fc-\ua4cf\uac00-\ud7ff\ud840-\ud88f\uf900-\ufaff\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]/;
+const MARK =
+  /[\u00ab\u00bb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2015\u2018-\u201f\u2026\u3000-\u3004\u3008-\u3020\u3030\u303d\u30fb\ufe10-\ufe6f\uff01-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffee]/;
+const LETTER =
+  /[\u1100-\u11ff\u2e80-\u2fff\u3005-\u3007\u3021-\u302f\u3031-\u303c\u3040-\u30fa\u30fc-\ua4cf\uac00-\ud7ff\ud840-\ud88f\uf900-\ufaff\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]/;
 const GOES_ON = /[/=_%#?&+~@(-]/; // behind these a letter belongs to the address
 const ROOT = /^(?:https?:\/\/)?[^/]+\/$/i; // nothing but the host: what follows is the sentence
 
-const isBeside = (code) => code > 0 && (LETTER.test(String.fromCharCode(code)) || MARK.test(String.fromCharCode(code)));
+const isBeside = (code) =>
+  code > 0 && (LETTER.test(String.fromCharCode(code)) || MARK.test(String.fromCharCode(code)));
 
 /** Whether `char` ends the address of which `before` is the beginning. */
 function endsAddress(before, char) {
@@ -48,7 +51,9 @@ function endingInTime(construct) {
   return { ...construct, tokenize, previous };
 }
 
-const CONSTRUCTS = Object.entries(gfmAutolinkLiteral().text).flatMap(([code, value]) => [value].flat().map((construct) => [code, construct]));
+const CONSTRUCTS = Object.entries(gfmAutolinkLiteral().text).flatMap(([code, value]) =>
+  [value].flat().map((construct) => [code, construct]),
+);
 const isEmail = ([, { name }]) => name === "emailAutolink";
 
 function extension(pairs) {
@@ -58,7 +63,9 @@ function extension(pairs) {
 }
 
 const EMAIL = extension(CONSTRUCTS.filter(isEmail));
-const WEB = extension(CONSTRUCTS.filter((pair) => !isEmail(pair)).map(([code, construct]) => [code, endingInTime(construct)]));
+const WEB = extension(
+  CONSTRUCTS.filter((pair) => !isEmail(pair)).map(([code, construct]) => [code, endingInTime(construct)]),
+);
 
 /** The extensions that `source` needs: looking for addresses at every letter is half of the time that parsing takes. */
 export function addressSyntax(source) {

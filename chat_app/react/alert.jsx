@@ -19,9 +19,15 @@ export function alertOf({ children: [paragraph, ...rest] }) {
   const text = first.value.slice(mark[0].length);
   const after = paragraph.children.slice(1);
   if (!text && after.length && after[0].type !== "break" && !mark[0].endsWith("\n")) return null; // [!NOTE] and more in its line
-  const words = [...(text ? [{ ...first, value: text }] : []), ...(after[0]?.type === "break" && !text ? after.slice(1) : after)];
+  const words = [
+    ...(text ? [{ ...first, value: text }] : []),
+    ...(after[0]?.type === "break" && !text ? after.slice(1) : after),
+  ];
   if (!words.length && !rest.length) return null;
-  return { kind: mark[1].toLowerCase(), children: [...(words.length ? [{ ...paragraph, children: words }] : []), ...rest] };
+  return {
+    kind: mark[1].toLowerCase(),
+    children: [...(words.length ? [{ ...paragraph, children: words }] : []), ...rest],
+  };
 }
 
 function useTitle(kind) {

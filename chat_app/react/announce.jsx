@@ -15,7 +15,7 @@ const BLOCKS = /^(?:P|LI|H[1-6]|TR|PRE|BLOCKQUOTE|SUMMARY|DIV|SECTION|TD|TH)$/;
 export function lastSentenceEnd(text, from) {
   let end = from;
   SENTENCE_END.lastIndex = from;
-  for (let match; (match = SENTENCE_END.exec(text)); ) end = match.index + match[0].length;
+  for (let match; (match = SENTENCE_END.exec(text));) end = match.index + match[0].length;
   return end;
 }
 
@@ -46,7 +46,8 @@ function newest(column) {
 
 /** How much of `text` has been read, when `before` was: a text that was begun again is read where it differs. */
 function alreadyRead(before, text) {
-  if (text.startsWith(before) || text.length >= before.length / 2) return Math.min(before.length, text.length);
+  if (text.startsWith(before) || text.length >= before.length / 2)
+    return Math.min(before.length, text.length);
   let same = 0;
   while (same < text.length && text[same] === before[same]) same += 1;
   return same;

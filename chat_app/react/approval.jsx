@@ -17,13 +17,15 @@ function read(text) {
   }
 }
 
-const isPlain = (value) => typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+const isPlain = (value) =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean";
 const shown = (value) => (isPlain(value) ? value : JSON.stringify(value, null, 2));
 
 /** What was typed into a field, as the type that stood there; undefined when it is no such thing. */
 function typed(before, now) {
   if (typeof before === "string" || typeof before === "boolean") return now;
-  if (typeof before === "number") return String(now).trim() === "" || Number.isNaN(Number(now)) ? undefined : Number(now);
+  if (typeof before === "number")
+    return String(now).trim() === "" || Number.isNaN(Number(now)) ? undefined : Number(now);
   try {
     return JSON.parse(now);
   } catch {
@@ -32,13 +34,36 @@ function typed(before, now) {
 }
 
 function Field({ name, before, value, wrong, onChange }) {
-  const props = { "aria-label": name, "aria-invalid": wrong, "data-testid": "approval-field", "data-name": name };
-  if (typeof before === "boolean") return <input type="checkbox" checked={value} onChange={(event) => onChange(event.target.checked)} {...props} />;
+  const props = {
+    "aria-label": name,
+    "aria-invalid": wrong,
+    "data-testid": "approval-field",
+    "data-name": name,
+  };
+  if (typeof before === "boolean")
+    return (
+      <input
+        type="checkbox"
+        checked={value}
+        onChange={(event) => onChange(event.target.checked)}
+        {...props}
+      />
+    );
   const text = String(value);
   const change = (event) => onChange(event.target.value);
-  if (typeof before === "number") return <input inputMode="decimal" value={text} onChange={change} {...props} />;
+  if (typeof before === "number")
+    return <input inputMode="decimal" value={text} onChange={change} {...props} />;
   const rows = Math.min(8, Math.max(1, text.split("\n").length, Math.ceil(text.length / LONG)));
-  return <textarea rows={rows} dir="auto" className={isPlain(before) ? "" : "json"} value={text} onChange={change} {...props} />;
+  return (
+    <textarea
+      rows={rows}
+      dir="auto"
+      className={isPlain(before) ? "" : "json"}
+      value={text}
+      onChange={change}
+      {...props}
+    />
+  );
 }
 
 export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) {
@@ -48,7 +73,9 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
   const [reason, setReason] = useState("");
   const [asked, setAsked] = useState(false);
   const names = Object.keys(given ?? {});
-  const now = Object.fromEntries(names.map((name) => [name, name in changes ? typed(given[name], changes[name]) : given[name]]));
+  const now = Object.fromEntries(
+    names.map((name) => [name, name in changes ? typed(given[name], changes[name]) : given[name]]),
+  );
   const wrong = names.filter((name) => now[name] === undefined);
   const edited = JSON.stringify(now) === JSON.stringify(given ?? {}) ? null : now;
   const decide = (how) => {
@@ -65,23 +92,54 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
           {names.map((name) => (
             <label key={name} className={typeof given[name] === "boolean" ? "check" : ""}>
               <span dir="auto">{name}</span>
-              <Field name={name} before={given[name]} value={name in changes ? changes[name] : shown(given[name])} wrong={wrong.includes(name)} onChange={(value) => setChanges({ ...changes, [name]: value })} />
-              {wrong.includes(name) && <em role="alert">{typeof given[name] === "number" ? say("tool.not_a_number", "This must be a number.") : say("tool.not_json", "This must be JSON.")}</em>}
+              <Field
+                name={name}
+                before={given[name]}
+                value={name in changes ? changes[name] : shown(given[name])}
+                wrong={wrong.includes(name)}
+                onChange={(value) => setChanges({ ...changes, [name]: value })}
+              />
+              {wrong.includes(name) && (
+                <em role="alert">
+                  {typeof given[name] === "number"
+                    ? say("tool.not_a_number", "This must be a number.")
+                    : say("tool.not_json", "This must be JSON.")}
+                </em>
+              )}
             </label>
           ))}
         </div>
       )}
       {!given && argumentsText && <pre tabIndex={0}>{argumentsText}</pre>}
       <div className="choices">
-        <button type="button" className="button primary" disabled={wrong.length > 0} onClick={() => decide(() => onApprove(callId, edited))} data-testid="approve">
+        <button
+          type="button"
+          className="button primary"
+          disabled={wrong.length > 0}
+          onClick={() => decide(() => onApprove(callId, edited))}
+          data-testid="approve"
+        >
           <Check size={14} aria-hidden="true" />
           {edited ? say("tool.approve_changed", "Approve with changes") : say("tool.approve", "Approve")}
         </button>
-        <button type="button" className="button" onClick={() => decide(() => onDeny(callId, reason))} data-testid="reject">
+        <button
+          type="button"
+          className="button"
+          onClick={() => decide(() => onDeny(callId, reason))}
+          data-testid="reject"
+        >
           <X size={14} aria-hidden="true" />
           {say("tool.reject", "Reject")}
         </button>
-        <input className="reason" dir="auto" value={reason} onChange={(event) => setReason(event.target.value)} placeholder={say("tool.reason", "Reason, if you reject it")} aria-label={say("tool.reason", "Reason, if you reject it")} data-testid="reason" />
+        <input
+          className="reason"
+          dir="auto"
+          value={reason}
+          onChange={(event) => setReason(event.target.value)}
+          placeholder={say("tool.reason", "Reason, if you reject it")}
+          aria-label={say("tool.reason", "Reason, if you reject it")}
+          data-testid="reason"
+        />
       </div>
     </div>
   );

@@ -65,7 +65,14 @@ export function AttachButton({ onFiles }) {
           event.target.value = ""; // the same file may be chosen again
         }}
       />
-      <button type="button" className="icon-button attach" aria-label={label} title={label} onClick={() => input.current.click()} data-testid="attach">
+      <button
+        type="button"
+        className="icon-button attach"
+        aria-label={label}
+        title={label}
+        onClick={() => input.current.click()}
+        data-testid="attach"
+      >
         <Paperclip size={17} aria-hidden="true" />
       </button>
     </>
@@ -79,10 +86,21 @@ function useReason({ maxBytes, maxFiles }) {
   return ({ name, error }) =>
     ({
       too_large: say("upload.too_large", "{name} is larger than {most} MB.", { name, most: maxBytes / MEGA }),
-      too_many: say("upload.too_many", "{name} is too many: a message takes {most} files.", { name, most: maxFiles }),
+      too_many: say("upload.too_many", "{name} is too many: a message takes {most} files.", {
+        name,
+        most: maxFiles,
+      }),
       empty: say("upload.empty", "{name} is empty.", { name }),
-      kind: say("upload.kind", "{name} cannot be read here: pictures (PNG, JPEG, GIF, WebP), PDF, text and code can.", { name }),
-      interrupted: say("upload.interrupted", "{name} had not arrived when the page was left. Attach it again, or remove it.", { name }),
+      kind: say(
+        "upload.kind",
+        "{name} cannot be read here: pictures (PNG, JPEG, GIF, WebP), PDF, text and code can.",
+        { name },
+      ),
+      interrupted: say(
+        "upload.interrupted",
+        "{name} had not arrived when the page was left. Attach it again, or remove it.",
+        { name },
+      ),
     })[error] ?? say("upload.failed", "{name} could not be uploaded. Remove it and try once more.", { name });
 }
 
@@ -96,15 +114,29 @@ export function Chosen({ thread, files, limits }) {
         const name = file.part?.filename ?? file.name;
         const remove = say("upload.remove", "Remove {name}", { name });
         return (
-          <li key={file.key} className={file.error ? "refused" : file.part ? "" : "uploading"} data-testid={file.error ? "refused-file" : "chosen-file"} data-ready={Boolean(file.part)} role={file.error ? "alert" : undefined}>
+          <li
+            key={file.key}
+            className={file.error ? "refused" : file.part ? "" : "uploading"}
+            data-testid={file.error ? "refused-file" : "chosen-file"}
+            data-ready={Boolean(file.part)}
+            role={file.error ? "alert" : undefined}
+          >
             {file.preview ? <img src={file.preview} alt="" /> : <FileText size={15} aria-hidden="true" />}
             <span dir="auto" title={name}>
               {file.error ? reason({ name, error: file.error }) : name}
             </span>
-            <button type="button" aria-label={remove} title={remove} onClick={() => removeFile(thread, file.key)} data-testid="remove-file">
+            <button
+              type="button"
+              aria-label={remove}
+              title={remove}
+              onClick={() => removeFile(thread, file.key)}
+              data-testid="remove-file"
+            >
               <X size={13} aria-hidden="true" />
             </button>
-            {!file.part && !file.error && <progress value={file.progress ?? 0} max={1} aria-label={say("upload.progress", "Uploading")} />}
+            {!file.part && !file.error && (
+              <progress value={file.progress ?? 0} max={1} aria-label={say("upload.progress", "Uploading")} />
+            )}
           </li>
         );
       })}

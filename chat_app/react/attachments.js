@@ -26,7 +26,10 @@ function read(thread) {
     let kept = NOTHING;
     try {
       const lost = JSON.parse(sessionStorage.getItem(UNDER_WAY + thread) ?? "[]");
-      kept = [...JSON.parse(localStorage.getItem(KEPT + thread) ?? "[]"), ...lost.map((file) => ({ ...file, error: "interrupted" }))];
+      kept = [
+        ...JSON.parse(localStorage.getItem(KEPT + thread) ?? "[]"),
+        ...lost.map((file) => ({ ...file, error: "interrupted" })),
+      ];
     } catch {
       // private mode, or a damaged store
     }
@@ -51,7 +54,10 @@ function write(thread, files) {
 }
 
 function change(thread, key, values) {
-  write(thread, read(thread).map((file) => (file.key === key ? { ...file, ...values } : file)));
+  write(
+    thread,
+    read(thread).map((file) => (file.key === key ? { ...file, ...values } : file)),
+  );
 }
 
 const subscribe = (listener) => {
@@ -59,12 +65,20 @@ const subscribe = (listener) => {
   return () => listeners.delete(listener);
 };
 
-export const useAttachments = (thread) => useSyncExternalStore(subscribe, () => read(thread), () => NOTHING);
+export const useAttachments = (thread) =>
+  useSyncExternalStore(
+    subscribe,
+    () => read(thread),
+    () => NOTHING,
+  );
 
 /** Take chosen files in; those that may not be sent stay with the reason in `error`. */
 export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
   const names = Array.from(chosen, (file) => file.name);
-  write(thread, read(thread).filter((file) => !(file.error === "interrupted" && names.includes(file.name)))); // given again
+  write(
+    thread,
+    read(thread).filter((file) => !(file.error === "interrupted" && names.includes(file.name))),
+  ); // given again
   let room = maxFiles - read(thread).filter((file) => !file.error).length;
   for (const file of chosen) {
     const entry = { key: ++last, name: file.name || "image.png", size: file.size };
@@ -82,7 +96,8 @@ export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
 function upload(thread, entry, file) {
   const request = new XMLHttpRequest(); // fetch tells nothing of how far it is
   const settle = (values) => leaving || change(thread, entry.key, { request: undefined, ...values });
-  request.upload.onprogress = (event) => event.lengthComputable && change(thread, entry.key, { progress: event.loaded / event.total });
+  request.upload.onprogress = (event) =>
+    event.lengthComputable && change(thread, entry.key, { progress: event.loaded / event.total });
   request.onload = () => {
     let answer = {};
     try {
@@ -103,7 +118,10 @@ export function removeFile(thread, key) {
   const file = read(thread).find((each) => each.key === key);
   file?.request?.abort();
   if (file?.preview) URL.revokeObjectURL(file.preview);
-  write(thread, read(thread).filter((each) => each.key !== key));
+  write(
+    thread,
+    read(thread).filter((each) => each.key !== key),
+  );
 }
 
 const isUploading = (file) => !file.part && !file.error;
@@ -121,7 +139,8 @@ export function takeFiles(thread) {
 }
 
 /** Put files back whose message was not sent, or was taken back. */
-export const putFiles = (thread, files) => write(thread, [...(files ?? []).map((file) => ({ ...file, key: ++last })), ...read(thread)]);
+export const putFiles = (thread, files) =>
+  write(thread, [...(files ?? []).map((file) => ({ ...file, key: ++last })), ...read(thread)]);
 
 if (typeof window !== "undefined") {
   // Before Reflex's own listener, which ends the connection although the person may stay.

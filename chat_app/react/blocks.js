@@ -17,23 +17,35 @@ const SLACK = 1.2; // what has no end yet is looked at again when it has grown b
 /** The labels that a text may refer to, in the form in which they are compared. */
 function labelsOf(text) {
   if (!text.includes("]")) return null;
-  return new Set([...text.replace(/\n[ \t>]*/g, " ").matchAll(LABEL)].map((match) => normalizeIdentifier(match[1])));
+  return new Set(
+    [...text.replace(/\n[ \t>]*/g, " ").matchAll(LABEL)].map((match) => normalizeIdentifier(match[1])),
+  );
 }
 
 /** How many of the nodes of a text that goes on are finished. */
 function finishedOf(nodes, undecided, source) {
   let last = nodes.length - 1;
-  while (last > 0 && (isBound(nodes[last - 1], nodes[last], source) || nodes[last - 1].position.end.line >= undecided - 1)) last -= 1;
+  while (
+    last > 0 &&
+    (isBound(nodes[last - 1], nodes[last], source) || nodes[last - 1].position.end.line >= undecided - 1)
+  )
+    last -= 1;
   return last;
 }
 
 /** A part of a block: what it was made of, behind which seam, and what it may refer to. */
 function part(node, text, seam, isLeaf = false) {
-  return { node, text, seam, labels: isLeaf || node.type === "definition" || node.type === "plain" ? null : labelsOf(text) };
+  return {
+    node,
+    text,
+    seam,
+    labels: isLeaf || node.type === "definition" || node.type === "plain" ? null : labelsOf(text),
+  };
 }
 
 /** A block of its parts. */
-const join = (parts) => parts.slice(1).reduce((before, { node, seam }) => graft(before, node, seam), parts[0].node);
+const join = (parts) =>
+  parts.slice(1).reduce((before, { node, seam }) => graft(before, node, seam), parts[0].node);
 
 /** A block, and the labels of the footnotes that it refers to. */
 const block = (parts, node = join(parts)) => ({ parts, node, labels: referredIn([node]) });
@@ -96,7 +108,9 @@ export class Blocks {
     if (fence) return [fence];
     const lines = (this.#seam.head + bounded(this.tail)).split("\n");
     const written = shortened(lines).join("\n");
-    const source = /^(?:code|html)$/.test(this.#seam.leaf) ? written : remend(written, { linkMode: "text-only", katex: false });
+    const source = /^(?:code|html)$/.test(this.#seam.leaf)
+      ? written
+      : remend(written, { linkMode: "text-only", katex: false });
     return this.#grafted(readable(parse(source, this.#defined, true), lines, source, this.#seam));
   }
 
@@ -121,7 +135,8 @@ export class Blocks {
 
   #take(text) {
     this.tail += text;
-    if (!text.includes("\n") || this.tail.length < this.#next || (!this.#joined && openFence(this.tail))) return; // only whole lines tell where a block ends
+    if (!text.includes("\n") || this.tail.length < this.#next || (!this.#joined && openFence(this.tail)))
+      return; // only whole lines tell where a block ends
     while (this.#passFence());
     this.#bound();
     const before = this.tail.length;
@@ -154,16 +169,27 @@ export class Blocks {
     const last = whole ? nodes.length : finishedOf(nodes, undecided, source);
     if (last < 0) return;
     // A heading underlined right after a definition is said to start where that does.
-    const begins = (i) => (i < nodes.length ? Math.max(nodes[i].position.start.line, i ? lastLine(nodes[i - 1]) + 1 : 1) : lines.length + 1);
+    const begins = (i) =>
+      i < nodes.length
+        ? Math.max(nodes[i].position.start.line, i ? lastLine(nodes[i - 1]) + 1 : 1)
+        : lines.length + 1;
     const text = (from, to = Infinity) => lines.slice(from - 1, to - 1).join("\n");
     const after = this.tail.slice(end);
-    if (last && !whole && !isAlike(this.#read(lines.slice(begins(last) - 1), NO_SEAM, true).nodes, nodes.slice(last))) return;
+    if (
+      last &&
+      !whole &&
+      !isAlike(this.#read(lines.slice(begins(last) - 1), NO_SEAM, true).nodes, nodes.slice(last))
+    )
+      return;
     const seam = last ? NO_SEAM : this.#seam;
     if (last) {
-      const parts = nodes.slice(0, last).map((node, i) => part(node, text(i ? begins(i) : 1, begins(i + 1)), i ? NO_SEAM : this.#seam));
+      const parts = nodes
+        .slice(0, last)
+        .map((node, i) => part(node, text(i ? begins(i) : 1, begins(i + 1)), i ? NO_SEAM : this.#seam));
       this.#keep(text(begins(last)) + after, parts);
     }
-    if (last === nodes.length - 1 && undecided === Infinity) this.#cut(nodes[last], lines, source, seam, last ? begins(last) : 1, after);
+    if (last === nodes.length - 1 && undecided === Infinity)
+      this.#cut(nodes[last], lines, source, seam, last ? begins(last) : 1, after);
   }
 
   /** Finish what can be of `node`, the last, which begins in line `from` and goes on. */
@@ -190,7 +216,13 @@ export class Blocks {
   /** Add finished blocks; `tail` is left. */
   #keep(tail, parts) {
     const [first, ...rest] = parts.map((each) => block([each]));
-    this.done = [...this.done, this.#joined ? block([...this.#begun, parts[0]], graft(this.#joined, parts[0].node, parts[0].seam)) : first, ...rest];
+    this.done = [
+      ...this.done,
+      this.#joined
+        ? block([...this.#begun, parts[0]], graft(this.#joined, parts[0].node, parts[0].seam))
+        : first,
+      ...rest,
+    ];
     [this.#begun, this.#joined, this.#seam] = [[], null, NO_SEAM];
     this.tail = tail;
     this.#define(definitionsIn(this.done.slice(-parts.length).map(({ node }) => node)));
@@ -209,7 +241,8 @@ export class Blocks {
     }
     if (!come.size) return;
     Object.assign(this, { links, notes });
-    const again = (each) => (each.labels && [...each.labels].some((label) => come.has(label)) ? this.#reread(each) : each);
+    const again = (each) =>
+      each.labels && [...each.labels].some((label) => come.has(label)) ? this.#reread(each) : each;
     this.done = this.done.map((one) => {
       const parts = one.parts.map(again);
       return parts.every((each, i) => each === one.parts[i]) ? one : block(parts);
@@ -234,9 +267,13 @@ function readFence(text) {
   if (!match || (match[2][0] === "`" && match[3].includes("`"))) return null;
   const [head, indent, marks, info] = match;
   if (!head.endsWith("\n")) return null;
-  const end = new RegExp(`\\n {0,3}${marks[0]}{${marks.length},}[ \\t]*(?:\\n|$)`).exec(text.slice(head.length - 1));
+  const end = new RegExp(`\\n {0,3}${marks[0]}{${marks.length},}[ \\t]*(?:\\n|$)`).exec(
+    text.slice(head.length - 1),
+  );
   // Half an end is not shown as code.
-  const lines = end ? text.slice(head.length, head.length - 1 + end.index) : text.slice(head.length).replace(/\n {0,3}[`~]{1,2}$|\n$/, "");
+  const lines = end
+    ? text.slice(head.length, head.length - 1 + end.index)
+    : text.slice(head.length).replace(/\n {0,3}[`~]{1,2}$|\n$/, "");
   const value = indent ? lines.replace(new RegExp(`^ {1,${indent.length}}`, "gm"), "") : lines;
   return { head, marks, info, value, end: end && head.length - 1 + end.index + end[0].length };
 }

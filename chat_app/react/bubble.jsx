@@ -102,7 +102,13 @@ function Editor({ messageId, text, hasFiles, onSave }) {
         <button type="button" className="button" onClick={leave} data-testid="edit-cancel">
           {say("message.edit_cancel", "Cancel")}
         </button>
-        <button type="button" className="button primary" disabled={blank} onClick={save} data-testid="edit-save">
+        <button
+          type="button"
+          className="button primary"
+          disabled={blank}
+          onClick={save}
+          data-testid="edit-save"
+        >
           {say("message.edit_save", "Send anew")}
         </button>
       </div>

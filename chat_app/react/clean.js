@@ -3,13 +3,18 @@
 
 const MARKS = 16; // on one letter; more are no writing, and take a browser seconds to lay out
 const CONTROL = /[\u001b\u009b\r]|\p{M}{16}/u;
-const ESCAPE = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-Z\\^-~]/g;
+const ESCAPE =
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-Z\\^-~]/g;
 const BEGUN = /(?:\r|(?:\u001b(?:\[[0-?]*[ -/]*|\][^\u0007\u001b\n]*\u001b?|[ -/]*)?)|\u009b[0-?]*[ -/]*)$/;
 const PILE = /(\p{M}{16})\p{M}+/gu;
 const PILED = /(?<!\p{M})\p{M}+$/u; // from the first of them: tried from each it takes the square of their number
 const LONGEST_ESCAPE = 2000; // characters
 
-const clear = (text) => text.replace(ESCAPE, "").replace(/\r\n?/g, "\n").replace(/[\u001b\u009b]/g, "");
+const clear = (text) =>
+  text
+    .replace(ESCAPE, "")
+    .replace(/\r\n?/g, "\n")
+    .replace(/[\u001b\u009b]/g, "");
 
 /** Cleans a text that comes in pieces: however it is cut, the same is left. */
 export class Cleaner {
@@ -36,7 +41,8 @@ export class Cleaner {
     const first = /^\p{M}*/u.exec(text)[0];
     const over = this.#marks && Math.max(0, count(first) - (MARKS - this.#marks));
     const last = PILED.exec(text)?.[0] ?? "";
-    this.#marks = last.length === text.length ? Math.min(MARKS, this.#marks + count(last)) : Math.min(MARKS, count(last));
+    this.#marks =
+      last.length === text.length ? Math.min(MARKS, this.#marks + count(last)) : Math.min(MARKS, count(last));
     const kept = over ? [...first].slice(0, count(first) - over).join("") + text.slice(first.length) : text;
     return kept.replace(PILE, "$1");
   }

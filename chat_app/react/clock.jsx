@@ -19,12 +19,24 @@ export function useDuration() {
   const language = useLanguage();
   return useCallback(
     (seconds) => {
-      const tenth = () => seconds.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-      if (seconds < 0.0995) return say("time.milliseconds", "{milliseconds} ms", { milliseconds: Math.max(1, Math.round(seconds * 1000)) });
-      if (seconds < 60) return say("time.seconds", "{seconds} s", { seconds: seconds < 10 ? tenth() : Math.floor(seconds) });
+      const tenth = () =>
+        seconds.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+      if (seconds < 0.0995)
+        return say("time.milliseconds", "{milliseconds} ms", {
+          milliseconds: Math.max(1, Math.round(seconds * 1000)),
+        });
+      if (seconds < 60)
+        return say("time.seconds", "{seconds} s", { seconds: seconds < 10 ? tenth() : Math.floor(seconds) });
       const minutes = Math.floor(seconds / 60);
-      if (minutes < 60) return say("time.minutes", "{minutes} min {seconds} s", { minutes, seconds: Math.floor(seconds % 60) });
-      return say("time.hours", "{hours} h {minutes} min", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
+      if (minutes < 60)
+        return say("time.minutes", "{minutes} min {seconds} s", {
+          minutes,
+          seconds: Math.floor(seconds % 60),
+        });
+      return say("time.hours", "{hours} h {minutes} min", {
+        hours: Math.floor(minutes / 60),
+        minutes: minutes % 60,
+      });
     },
     [say, language],
   );
@@ -49,6 +61,7 @@ export function Countdown({ seconds }) {
   if (came.current.seconds !== seconds) came.current = { seconds, at: Date.now() };
   const now = useNow(250);
   const left = Math.ceil(came.current.seconds - (now - came.current.at) / 1000);
-  const words = left > 0 ? say("turn.in_seconds", "in {seconds} s", { seconds: left }) : say("turn.now", "now");
+  const words =
+    left > 0 ? say("turn.in_seconds", "in {seconds} s", { seconds: left }) : say("turn.now", "now");
   return <span className="seconds">{words}</span>;
 }

@@ -15,7 +15,7 @@ const Slice = memo(function Slice({ text, lang }) {
 function slices(text) {
   const found = [];
   let from = 0;
-  for (let at = 0, lines = 0; (at = text.indexOf("\n", at)) >= 0; ) {
+  for (let at = 0, lines = 0; (at = text.indexOf("\n", at)) >= 0;) {
     at += 1;
     lines += 1;
     if (lines % SLICE === 0) {
@@ -36,7 +36,15 @@ export function CodeBlock({ lang, text }) {
         <span>{name || say("markdown.text", "text")}</span>
         <CopyButton text={text} label={say("markdown.copy_code", "Copy code")} />
       </figcaption>
-      <pre tabIndex={0} role="region" aria-label={name ? say("markdown.code_in", "Code in {language}", { language: name }) : say("markdown.code", "Code")}>
+      <pre
+        tabIndex={0}
+        role="region"
+        aria-label={
+          name
+            ? say("markdown.code_in", "Code in {language}", { language: name })
+            : say("markdown.code", "Code")
+        }
+      >
         <code>
           {slices(text).map((slice, i) => (
             <Slice key={i} text={slice} lang={name} />

@@ -17,7 +17,8 @@ import { TooLong, isTooLong } from "./too_long.jsx";
 
 const MAX_HEIGHT = 200;
 const LONG = 20_000; // laying out a megabyte to learn its height takes seconds, and so does `dir="auto"` on it
-const RIGHT_TO_LEFT = /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+const RIGHT_TO_LEFT =
+  /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 const RETRY_INTERVAL_MS = 2000; // between two looks for messages that have not arrived
 
 /** Give a long text one direction: with `auto` the browser looks for one in each of its lines. */
@@ -101,7 +102,13 @@ function useResend(thread, sent, onSend) {
       const { sent: arrived, onSend: sendOne } = latest.current;
       for (const { id, text, files, tries, thread: to } of overdue(thread)) {
         if (tries && id === arrived) drop(id);
-        else sendOne(text, id, (files ?? []).map((file) => file.part), to);
+        else
+          sendOne(
+            text,
+            id,
+            (files ?? []).map((file) => file.part),
+            to,
+          );
       }
     };
     const first = setTimeout(again); // in development an effect ends and begins anew at once
@@ -147,7 +154,18 @@ function useReturn(thread, area, set) {
   );
 }
 
-export function Composer({ thread: shown = "", running: atWork, rejected = "", returned, sent = "", placeholder, maxBytes, maxFiles, onSend, onStop }) {
+export function Composer({
+  thread: shown = "",
+  running: atWork,
+  rejected = "",
+  returned,
+  sent = "",
+  placeholder,
+  maxBytes,
+  maxFiles,
+  onSend,
+  onStop,
+}) {
   // The thread of the address, not the one that the server shows: it is the one that the person has turned
   // to, from the moment of the click.
   const thread = useParams().thread_id ?? shown;
@@ -178,7 +196,12 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
       const to = thread || begun.current || threadOf(id);
       if (!thread) begun.current = to;
       post({ id, thread: to, page: thread, text, files: taken });
-      onSend(text, id, taken.map((file) => file.part), to);
+      onSend(
+        text,
+        id,
+        taken.map((file) => file.part),
+        to,
+      );
       set("");
       writeDraft(thread, "");
     },
@@ -196,7 +219,11 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
   // So does one that was taken back from the queue.
   useEffect(() => {
     if (!isNew(returned?.id)) return;
-    putBack(returned.thread_id, returned.text, returned.files.map((part) => ({ part })));
+    putBack(
+      returned.thread_id,
+      returned.text,
+      returned.files.map((part) => ({ part })),
+    );
     if (returned.thread_id === thread) area.current.focus();
   }, [returned, putBack, area, thread]);
 
@@ -223,7 +250,11 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
   return (
     <>
       <TooLong length={over} />
-      <form className="composer" data-testid="composer-form" onSubmit={(event) => (event.preventDefault(), send(area.current.value))}>
+      <form
+        className="composer"
+        data-testid="composer-form"
+        onSubmit={(event) => (event.preventDefault(), send(area.current.value))}
+      >
         <Chosen thread={thread} files={files} limits={limits} />
         {dropping && <DropZone />}
         <AttachButton onFiles={attach} />
@@ -243,7 +274,14 @@ export function Composer({ thread: shown = "", running: atWork, rejected = "", r
           }}
         />
         {running && (
-          <button type="button" className="round" onClick={() => onStop()} aria-label={say("composer.stop", "Stop")} title={`${say("composer.stop", "Stop")} (Esc)`} data-testid="stop">
+          <button
+            type="button"
+            className="round"
+            onClick={() => onStop()}
+            aria-label={say("composer.stop", "Stop")}
+            title={`${say("composer.stop", "Stop")} (Esc)`}
+            data-testid="stop"
+          >
             <Square size={14} fill="currentColor" aria-hidden="true" />
           </button>
         )}

@@ -7,7 +7,13 @@ export function calendar(now) {
   const midnight = new Date(now);
   midnight.setHours(0, 0, 0, 0);
   const back = (days) => new Date(midnight).setDate(midnight.getDate() - days);
-  return { today: +midnight, yesterday: back(1), week: back(7), month: back(30), year: midnight.getFullYear() };
+  return {
+    today: +midnight,
+    yesterday: back(1),
+    week: back(7),
+    month: back(30),
+    year: midnight.getFullYear(),
+  };
 }
 
 /** Which group a row belongs to: a name, or the first day of a month as milliseconds. */
@@ -46,7 +52,9 @@ export function ago(at, now, say, language) {
   const seconds = Math.max(0, now / 1000 - at);
   if (seconds < 60) return say("sidebar.ago_now", "now");
   if (seconds < 3600) return say("sidebar.ago_minutes", "{count} min", { count: Math.floor(seconds / 60) });
-  if (seconds < DAY / 1000) return say("sidebar.ago_hours", "{count} h", { count: Math.floor(seconds / 3600) });
-  if (seconds < (7 * DAY) / 1000) return say("sidebar.ago_days", "{count} d", { count: Math.floor(seconds / 86_400) });
+  if (seconds < DAY / 1000)
+    return say("sidebar.ago_hours", "{count} h", { count: Math.floor(seconds / 3600) });
+  if (seconds < (7 * DAY) / 1000)
+    return say("sidebar.ago_days", "{count} d", { count: Math.floor(seconds / 86_400) });
   return new Date(at * 1000).toLocaleDateString(language, { day: "numeric", month: "short" });
 }

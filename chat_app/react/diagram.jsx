@@ -21,10 +21,15 @@ const LONG_WORD = /\S{500}/; // it is measured letter by letter
 
 const isEndless = (text) => COUNTS.some(([kind, count]) => kind.test(text) && count.test(text));
 
-const isBearable = (text) => text.length <= LONGEST && (text.match(STEP)?.length ?? 0) <= MOST_STEPS && !LONG_WORD.test(text) && !isEndless(text);
+const isBearable = (text) =>
+  text.length <= LONGEST &&
+  (text.match(STEP)?.length ?? 0) <= MOST_STEPS &&
+  !LONG_WORD.test(text) &&
+  !isEndless(text);
 
 let coming = null;
-const load = () => (coming ??= import("mermaid").then((module) => module.default).catch(() => (coming = null)));
+const load = () =>
+  (coming ??= import("mermaid").then((module) => module.default).catch(() => (coming = null)));
 
 const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
 
@@ -50,8 +55,17 @@ function useDark() {
 function colours(dark) {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  const plain = { background: of("page"), primaryColor: of("muted"), secondaryColor: of("side"), tertiaryColor: of("side") };
-  const lines = { lineColor: of("faint"), primaryBorderColor: of("strong-line"), edgeLabelBackground: of("page") };
+  const plain = {
+    background: of("page"),
+    primaryColor: of("muted"),
+    secondaryColor: of("side"),
+    tertiaryColor: of("side"),
+  };
+  const lines = {
+    lineColor: of("faint"),
+    primaryBorderColor: of("strong-line"),
+    edgeLabelBackground: of("page"),
+  };
   return { darkMode: dark, ...plain, ...lines, primaryTextColor: of("text"), textColor: of("text") };
 }
 
@@ -67,7 +81,13 @@ function drawingBoard() {
 async function draw(id, text, dark) {
   const mermaid = isBearable(text) ? await load() : null;
   if (!mermaid) return null;
-  const look = { theme: "base", themeVariables: colours(dark), securityLevel: "strict", htmlLabels: false, fontFamily: "inherit" };
+  const look = {
+    theme: "base",
+    themeVariables: colours(dark),
+    securityLevel: "strict",
+    htmlLabels: false,
+    fontFamily: "inherit",
+  };
   mermaid.initialize({ ...look, startOnLoad: false, suppressErrorRendering: true });
   if (!(await mermaid.parse(text, { suppressErrors: true }))) return null;
   const board = drawingBoard();
@@ -97,7 +117,13 @@ export const Diagram = memo(function Diagram({ text }) {
   if (!svg) return <CodeBlock lang="mermaid" text={text} />;
   return (
     <figure className="diagram" dir="ltr">
-      <div tabIndex={0} role="img" style={{ "--natural": `${widthOf(svg)}px` }} aria-label={say("markdown.diagram", "Diagram")} dangerouslySetInnerHTML={{ __html: svg }} />
+      <div
+        tabIndex={0}
+        role="img"
+        style={{ "--natural": `${widthOf(svg)}px` }}
+        aria-label={say("markdown.diagram", "Diagram")}
+        dangerouslySetInnerHTML={{ __html: svg }}
+      />
       <details>
         <summary>{say("markdown.source", "Source")}</summary>
         <CodeBlock lang="mermaid" text={text} />

@@ -6,7 +6,7 @@ const FROM_THE_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10f
 
 /** "rtl" or "ltr" as the first letter of `node` says that is in no code or formula; undefined if it has none. */
 export function directionOf(node) {
-  for (const todo = [node]; todo.length; ) {
+  for (const todo = [node]; todo.length;) {
     const next = todo.pop();
     const letter = next.type === "text" || next.type === "plain" ? LETTER.exec(next.value) : null;
     if (letter) return FROM_THE_RIGHT.test(letter[0]) ? "rtl" : "ltr";

@@ -45,7 +45,12 @@ const subscribe = (listener) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
 };
-const useOpen = () => useSyncExternalStore(subscribe, () => (open ??= remembered()), () => false);
+const useOpen = () =>
+  useSyncExternalStore(
+    subscribe,
+    () => (open ??= remembered()),
+    () => false,
+  );
 
 function usePhone() {
   const follow = useCallback((listener) => {
@@ -96,7 +101,13 @@ function Aside(props) {
     setOpen(false);
   };
   return (
-    <aside id={ID} className="run-drawer" aria-label={say("timeline.title", "Run timeline")} onKeyDown={onKeyDown} data-testid="timeline">
+    <aside
+      id={ID}
+      className="run-drawer"
+      aria-label={say("timeline.title", "Run timeline")}
+      onKeyDown={onKeyDown}
+      data-testid="timeline"
+    >
       <Content {...props} />
     </aside>
   );
@@ -136,7 +147,15 @@ function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
     <div className="run-content">
       <header>
         <h2>{say("timeline.title", "Run timeline")}</h2>
-        <button ref={close} type="button" className="icon-button small" onClick={() => setOpen(false)} aria-label={say("timeline.close", "Close")} title={say("timeline.close", "Close")} data-testid="timeline-close">
+        <button
+          ref={close}
+          type="button"
+          className="icon-button small"
+          onClick={() => setOpen(false)}
+          aria-label={say("timeline.close", "Close")}
+          title={say("timeline.close", "Close")}
+          data-testid="timeline-close"
+        >
           <X size={16} aria-hidden="true" />
         </button>
       </header>

@@ -12,19 +12,52 @@ export function Durability({ held, at, demo, onCrash }) {
   const duration = useDuration();
   const now = useServerNow(at, Boolean(held.beat));
   const facts = [
-    ["owner", say("timeline.owner", "Worked on by"), held.owner ? processName(held.owner) : say("timeline.nobody", "nobody, at rest"), held.owner],
-    ["beat", say("timeline.beat", "Sign of life"), held.beat ? say("timeline.ago", "{time} ago", { time: duration(Math.max(0, now - held.beat)) }) : "–"],
-    ["committed", say("timeline.committed", "Committed up to"), say("timeline.step_of", "step {done} of {begun}", { done: held.committed, begun: held.seq })],
-    ["depth", say("timeline.depth", "Queue"), say("timeline.queue", "{running} at work, {depth} waiting", { running: held.running, depth: held.depth })],
-    ["server", say("timeline.server", "This server"), held.server ? processName(held.server) : "–", held.server],
+    [
+      "owner",
+      say("timeline.owner", "Worked on by"),
+      held.owner ? processName(held.owner) : say("timeline.nobody", "nobody, at rest"),
+      held.owner,
+    ],
+    [
+      "beat",
+      say("timeline.beat", "Sign of life"),
+      held.beat ? say("timeline.ago", "{time} ago", { time: duration(Math.max(0, now - held.beat)) }) : "–",
+    ],
+    [
+      "committed",
+      say("timeline.committed", "Committed up to"),
+      say("timeline.step_of", "step {done} of {begun}", { done: held.committed, begun: held.seq }),
+    ],
+    [
+      "depth",
+      say("timeline.depth", "Queue"),
+      say("timeline.queue", "{running} at work, {depth} waiting", {
+        running: held.running,
+        depth: held.depth,
+      }),
+    ],
+    [
+      "server",
+      say("timeline.server", "This server"),
+      held.server ? processName(held.server) : "–",
+      held.server,
+    ],
   ];
   return (
-    <section className="durability" aria-label={say("timeline.durability", "Durability")} data-testid="durability" data-owner={held.owner} data-server={held.server}>
+    <section
+      className="durability"
+      aria-label={say("timeline.durability", "Durability")}
+      data-testid="durability"
+      data-owner={held.owner}
+      data-server={held.server}
+    >
       <dl>
         {facts.map(([name, label, value, title]) => (
           <div key={name}>
             <dt>{label}</dt>
-            <dd title={title || undefined} data-testid={`durability-${name}`}>{value}</dd>
+            <dd title={title || undefined} data-testid={`durability-${name}`}>
+              {value}
+            </dd>
           </div>
         ))}
       </dl>

@@ -19,4 +19,9 @@ const subscribe = (listener) => {
   return () => listeners.delete(listener);
 };
 
-export const useEditing = (id) => useSyncExternalStore(subscribe, () => editing === id, () => false);
+export const useEditing = (id) =>
+  useSyncExternalStore(
+    subscribe,
+    () => editing === id,
+    () => false,
+  );

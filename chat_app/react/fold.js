@@ -18,13 +18,14 @@ export function split(text, words) {
   const ends = []; // for each folded character, where the text's own one begins and ends
   let at = 0;
   for (const { segment } of new Intl.Segmenter().segment(text)) {
-    for (const unit of fold(segment)) for (let i = 0; i < unit.length; i += 1) ends.push([at, at + segment.length]);
+    for (const unit of fold(segment))
+      for (let i = 0; i < unit.length; i += 1) ends.push([at, at + segment.length]);
     folded += fold(segment);
     at += segment.length;
   }
   const pieces = [];
   let last = 0;
-  for (let from = 0; from < folded.length; ) {
+  for (let from = 0; from < folded.length;) {
     const word = wanted.find((each) => folded.startsWith(each, from));
     if (!word) {
       from += 1;

@@ -26,7 +26,12 @@ export function NoteLink({ label, isPlain = false }) {
   const id = `${name}-note-${number}`;
   return (
     <sup className="md-note">
-      <a href={`#${id}`} data-note={number} aria-label={say("markdown.note", "Footnote {number}", { number })} onClick={(event) => leadTo(event, `#${CSS.escape(id)}`)}>
+      <a
+        href={`#${id}`}
+        data-note={number}
+        aria-label={say("markdown.note", "Footnote {number}", { number })}
+        onClick={(event) => leadTo(event, `#${CSS.escape(id)}`)}
+      >
         {number}
       </a>
     </sup>
@@ -38,7 +43,13 @@ export function NoteBack({ number }) {
   const say = useWords();
   const label = say("markdown.note_back", "Back to reference {number}", { number });
   return (
-    <a href="#" className="md-note-back" aria-label={label} title={label} onClick={(event) => leadTo(event, `[data-note="${number}"]`)}>
+    <a
+      href="#"
+      className="md-note-back"
+      aria-label={label}
+      title={label}
+      onClick={(event) => leadTo(event, `[data-note="${number}"]`)}
+    >
       ↩
     </a>
   );

@@ -39,8 +39,18 @@ class Writer {
 /** One formula within a paragraph; what has no end there is not looked for again from further on. */
 class Inline {
   constructor(context, effects, ok, nok) {
-    Object.assign(this, { context, effects, ok, nok, from: context.now().offset, writer: new Writer(effects), opener: "", content: "" });
-    for (const name of ["start", "opening", "inside", "escaped", "closing", "closed", "suffix"]) this[name] = this[name].bind(this);
+    Object.assign(this, {
+      context,
+      effects,
+      ok,
+      nok,
+      from: context.now().offset,
+      writer: new Writer(effects),
+      opener: "",
+      content: "",
+    });
+    for (const name of ["start", "opening", "inside", "escaped", "closing", "closed", "suffix"])
+      this[name] = this[name].bind(this);
   }
   start(code) {
     this.effects.enter("formula");
@@ -84,7 +94,9 @@ class Inline {
     const content = this.content.slice(0, this.opener.length === 1 ? -1 : -2);
     if (!isFormula(this.opener, content, charOf(code))) return this.nok(code);
     if (this.opener === "$" && isWord(code)) {
-      return takesSuffix(content) ? this.effects.check({ partial: true, tokenize: ordinal }, this.suffix, this.nok)(code) : this.nok(code);
+      return takesSuffix(content)
+        ? this.effects.check({ partial: true, tokenize: ordinal }, this.suffix, this.nok)(code)
+        : this.nok(code);
     }
     return this.suffix(code);
   }
@@ -98,7 +110,8 @@ class Inline {
 function ordinal(effects, ok, nok) {
   let word = "";
   const letters = (code) => {
-    if (!isWord(code)) return (effects.exit("ordinal"), /^(?:th|st|nd|rd|s)$/.test(word) ? ok(code) : nok(code));
+    if (!isWord(code))
+      return (effects.exit("ordinal"), /^(?:th|st|nd|rd|s)$/.test(word) ? ok(code) : nok(code));
     word += charOf(code);
     effects.consume(code);
     return word.length > 3 ? nok : letters;
@@ -117,8 +130,19 @@ const dollars = { ...inline, previous: (code) => code !== DOLLAR && code !== SLA
 /** A block: like a code fence, up to a line that ends with the counterpart; begun within a line, also to a blank one. */
 class Block {
   constructor(context, effects, ok, nok, closers) {
-    Object.assign(this, { context, effects, ok, nok, closers, writer: new Writer(effects), raw: "", line: "", begun: "" });
-    for (const name of ["start", "opening", "head", "inside", "next", "done"]) this[name] = this[name].bind(this);
+    Object.assign(this, {
+      context,
+      effects,
+      ok,
+      nok,
+      closers,
+      writer: new Writer(effects),
+      raw: "",
+      line: "",
+      begun: "",
+    });
+    for (const name of ["start", "opening", "head", "inside", "next", "done"])
+      this[name] = this[name].bind(this);
   }
   start(code) {
     this.at = this.context.now().line;
@@ -138,7 +162,9 @@ class Block {
     if (!isEnd(code)) return this.take(code, this.head);
     this.begun = this.line.trim();
     const begins = !this.begun || (/\\[A-Za-z]|[\^_=]/.test(this.begun) && !this.begun.includes(this.closer));
-    return begins && this.closers.isClosed(this.at, this.closer, Boolean(this.begun)) ? this.end(code) : this.nok(code);
+    return begins && this.closers.isClosed(this.at, this.closer, Boolean(this.begun))
+      ? this.end(code)
+      : this.nok(code);
   }
   take(code, next) {
     this.line += charOf(code);
@@ -154,7 +180,11 @@ class Block {
     this.raw += `${line}\n`;
     if (ended || code === null) return this.done(code);
     const { context } = this;
-    const nonLazy = { partial: true, tokenize: (effects, ok, nok) => followed(effects, (next) => (context.parser.lazy[context.now().line] ? nok : ok)(next)) };
+    const nonLazy = {
+      partial: true,
+      tokenize: (effects, ok, nok) =>
+        followed(effects, (next) => (context.parser.lazy[context.now().line] ? nok : ok)(next)),
+    };
     this.writer.close();
     return this.effects.check(nonLazy, this.next, this.done)(code);
   }

@@ -65,7 +65,8 @@ export function readFormula(raw) {
   const opener = raw[0] === "$" && raw[1] !== "$" ? "$" : raw.slice(0, 2);
   const closer = { $: "$", $$: "$$", "\\(": "\\)", "\\[": "\\]" }[opener];
   const rest = raw.slice(opener.length).trimEnd();
-  const [, value, mark] = new RegExp(`^([^]*?)(?:${closer.replace(/[$\\\])]/g, "\\$&")})([.,;:!]?)$`).exec(rest) ?? [];
+  const [, value, mark] =
+    new RegExp(`^([^]*?)(?:${closer.replace(/[$\\\])]/g, "\\$&")})([.,;:!]?)$`).exec(rest) ?? [];
   if (value === undefined) return { value: rest.trim(), display: true, closed: false, raw };
   return { value: value.trim() + mark, display: opener === "$$" || opener === "\\[", closed: true, raw };
 }

@@ -9,7 +9,17 @@ const here = () => location.pathname + location.search + location.hash;
 
 function note(event) {
   const link = event.target.closest?.("a[href]");
-  if (!link || link.target || link.origin !== location.origin || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    !link ||
+    link.target ||
+    link.origin !== location.origin ||
+    event.button ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   remember(link.pathname + link.search + link.hash);
 }
 

@@ -5,11 +5,14 @@ import { decodeNamedCharacterReference } from "decode-named-character-reference"
 
 const VOID = new Set(["br", "wbr"]);
 const INLINE = new Set([
-  ..."abbr b bdi cite code del dfn em i ins kbd mark q rp rt ruby s samp small strike strong sub sup u var".split(" "),
+  ..."abbr b bdi cite code del dfn em i ins kbd mark q rp rt ruby s samp small strike strong sub sup u var".split(
+    " ",
+  ),
   ...VOID,
 ]);
 const ATTRIBUTE = { abbr: "title", details: "open" };
-const TAG = /<(\/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z_:][\w.:-]*(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?)*)\s*(\/?)>/g;
+const TAG =
+  /<(\/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z_:][\w.:-]*(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?)*)\s*(\/?)>/g;
 const REFERENCE = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z][a-z0-9]{1,31}));/gi;
 
 function characterOf(whole, decimal, hex, name) {
@@ -23,7 +26,8 @@ const decoded = (text) => text.replace(REFERENCE, characterOf);
 
 function propsOf(name, attributes) {
   const key = ATTRIBUTE[name];
-  const match = key && new RegExp(`\\s${key}(?:\\s*=\\s*(?:"([^"]*)"|'([^']*)'|(\\S+)))?`, "i").exec(attributes);
+  const match =
+    key && new RegExp(`\\s${key}(?:\\s*=\\s*(?:"([^"]*)"|'([^']*)'|(\\S+)))?`, "i").exec(attributes);
   if (!match) return {};
   return key === "open" ? { open: true } : { title: decoded(match[1] ?? match[2] ?? match[3] ?? "") };
 }
@@ -58,12 +62,13 @@ class Tree {
   tag({ name, closes, props, raw }) {
     const known = this.names.has(name);
     if (known && VOID.has(name) && !closes) this.put({ type: "element", name, props, children: [] });
-    else if (known && !VOID.has(name) && !closes) this.stack.push({ node: { type: "element", name, props, children: [] }, raw });
+    else if (known && !VOID.has(name) && !closes)
+      this.stack.push({ node: { type: "element", name, props, children: [] }, raw });
     else if (known && closes && this.stack.some(({ node }) => node.name === name)) this.close(name);
     else this.put(this.asText(raw));
   }
   close(name) {
-    for (let closed = ""; closed !== name; ) {
+    for (let closed = ""; closed !== name;) {
       const { node, raw } = this.stack.pop();
       closed = node.name;
       if (closed === name || this.isOpenEnded) this.put(node);
@@ -120,7 +125,8 @@ function place(tree, each) {
   const { piece } = each;
   if (!piece) tree.put(each);
   else if (piece.name === "hr") tree.put({ type: "thematicBreak" });
-  else if (piece.name === "summary" && !piece.closes && tree.stack.at(-1)?.node.name !== "details") tree.put(line(piece.raw));
+  else if (piece.name === "summary" && !piece.closes && tree.stack.at(-1)?.node.name !== "details")
+    tree.put(line(piece.raw));
   else tree.tag(piece);
 }
 

@@ -18,7 +18,7 @@ export const isTooDeep = ({ depth }) => depth > DEEPEST;
 /** All text in there, without recursion. */
 export function flat(node) {
   const found = [];
-  for (const todo = [node]; todo.length; ) {
+  for (const todo = [node]; todo.length;) {
     const next = todo.pop();
     if (next.value) found.push(next.value);
     if (next.children) todo.push(...[...next.children].reverse());
@@ -46,7 +46,8 @@ function Reference({ node, label }) {
 }
 
 const linked = (place) => deeper(place, { linked: true });
-const image = (node, place, link) => (place.linked ? <Image alt={node.alt} /> : link(<Image alt={node.alt} />));
+const image = (node, place, link) =>
+  place.linked ? <Image alt={node.alt} /> : link(<Image alt={node.alt} />);
 const link = (node) => (label) => <Link url={node.url} title={node.title} label={label} />;
 const reference = (node) => (label) => <Reference node={node} label={label} />;
 

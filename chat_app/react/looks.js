@@ -38,7 +38,12 @@ const subscribe = (listener) => {
   return () => listeners.delete(listener);
 };
 
-export const useLook = (name) => useSyncExternalStore(subscribe, () => look(name), () => CHOICES[name][0]);
+export const useLook = (name) =>
+  useSyncExternalStore(
+    subscribe,
+    () => look(name),
+    () => CHOICES[name][0],
+  );
 
 /** Whether a touch keyboard is all there is: its Return breaks the line, and the button sends. */
 const hasTouchKeyboard = () => window.matchMedia("(hover: none) and (pointer: coarse)").matches;

@@ -37,7 +37,13 @@ function List({ node, place }) {
   return (
     <Tag start={node.ordered && node.start !== 1 ? node.start : undefined} dir={directionOf(node)}>
       {node.children.map((item, i) => (
-        <Item key={i} node={item} loose={loose} depth={place.depth} growing={place.growing && i === node.children.length - 1} />
+        <Item
+          key={i}
+          node={item}
+          loose={loose}
+          depth={place.depth}
+          growing={place.growing && i === node.children.length - 1}
+        />
       ))}
     </Tag>
   );
@@ -99,14 +105,21 @@ function Element({ node, place }) {
     return (
       <details {...props} className="md-details" dir={directionOf(node)}>
         {children.map((child, i) => (
-          <Block key={i} node={child} depth={inside.depth} growing={place.growing && i === children.length - 1} />
+          <Block
+            key={i}
+            node={child}
+            depth={inside.depth}
+            growing={place.growing && i === children.length - 1}
+          />
         ))}
       </details>
     );
   return (
     <summary>
       {children.map((child, i) => (
-        <Fragment key={i}>{child.type === "htmlText" ? inline(child.children, inside) : block(child, inside)}</Fragment>
+        <Fragment key={i}>
+          {child.type === "htmlText" ? inline(child.children, inside) : block(child, inside)}
+        </Fragment>
       ))}
     </summary>
   );
@@ -143,14 +156,20 @@ const Block = memo(function Block({ node, depth, growing, loose = true }) {
 
 function blocks(nodes, { depth, growing }, loose = true) {
   const all = withDetails(nodes);
-  return all.map((node, i) => <Block key={i} node={node} depth={depth} growing={growing && i === all.length - 1} loose={loose} />);
+  return all.map((node, i) => (
+    <Block key={i} node={node} depth={depth} growing={growing && i === all.length - 1} loose={loose} />
+  ));
 }
 
 function Notes({ name, notes, order }) {
   const say = useWords();
   if (!order.length) return null;
   return (
-    <section className="md-notes" dir={directionOf(notes.get(order[0]))} aria-label={say("markdown.notes", "Footnotes")}>
+    <section
+      className="md-notes"
+      dir={directionOf(notes.get(order[0]))}
+      aria-label={say("markdown.notes", "Footnotes")}
+    >
       <ol>
         {order.map((label, i) => (
           <li key={label} id={`${name}-note-${i + 1}`} tabIndex={-1}>
@@ -166,7 +185,9 @@ function Notes({ name, notes, order }) {
 /** `known`, and what the block that is being written defines. */
 function withNew(known, nodes, type) {
   const fresh = nodes.filter((node) => node.type === type);
-  return fresh.length ? new Map([...fresh.map((node) => [normalizeIdentifier(node.identifier), node]), ...known]) : known;
+  return fresh.length
+    ? new Map([...fresh.map((node) => [normalizeIdentifier(node.identifier), node]), ...known])
+    : known;
 }
 
 function useDefinitions(name, source, open) {
@@ -226,7 +247,9 @@ function Read({ text, final, name, costs }) {
     const frame = isRead ? 0 : requestAnimationFrame(repaint);
     return () => cancelAnimationFrame(frame);
   });
-  const body = <Body name={name} source={state.current.blocks} shown={state.current.read} writing={!(final && isRead)} />;
+  const body = (
+    <Body name={name} source={state.current.blocks} shown={state.current.read} writing={!(final && isRead)} />
+  );
   if (costs) costs.current = state.current.blocks.cost;
   return body;
 }

@@ -16,12 +16,21 @@ function load() {
   return coming;
 }
 
-const loadChemistry = () => (chemistry ??= load().then(() => import("katex/contrib/mhchem")).catch(() => (chemistry = null)));
+const loadChemistry = () =>
+  (chemistry ??= load()
+    .then(() => import("katex/contrib/mhchem"))
+    .catch(() => (chemistry = null)));
 
 /** Nothing in a formula can run, load or link anything (`trust`), and none can grow without end. */
 function typeset(text, display) {
   try {
-    return katex.renderToString(text, { displayMode: display, trust: false, strict: false, maxSize: 50, maxExpand: 500 });
+    return katex.renderToString(text, {
+      displayMode: display,
+      trust: false,
+      strict: false,
+      maxSize: 50,
+      maxExpand: 500,
+    });
   } catch {
     return null; // not a formula after all: its source says more than an error
   }
@@ -39,6 +48,18 @@ export const Formula = memo(function Formula({ text, display = false, raw, isBlo
   }, [needsChemistry]);
   const html = katex && text.length <= LONGEST ? typeset(text, display) : null;
   const Tag = isBlock ? "div" : "span";
-  if (!html) return <Tag className="formula"><code dir="ltr">{raw.trim()}</code></Tag>;
-  return <Tag className={display ? "formula display" : "formula"} dir="ltr" tabIndex={display ? 0 : undefined} dangerouslySetInnerHTML={{ __html: html }} />;
+  if (!html)
+    return (
+      <Tag className="formula">
+        <code dir="ltr">{raw.trim()}</code>
+      </Tag>
+    );
+  return (
+    <Tag
+      className={display ? "formula display" : "formula"}
+      dir="ltr"
+      tabIndex={display ? 0 : undefined}
+      dangerouslySetInnerHTML={{ __html: html }}
+    />
+  );
 });

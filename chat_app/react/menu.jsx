@@ -71,9 +71,26 @@ export function Menu({ menu, archived, act, onClose }) {
     act(name, row, byKey);
   };
   return (
-    <div ref={box} popover="auto" role="menu" className="menu-box" aria-label={say("sidebar.actions", "Actions for {title}", { title: row.title })} onKeyDown={onKeyDown} onToggle={(event) => event.newState === "closed" && onClose()} data-testid="menu-box">
+    <div
+      ref={box}
+      popover="auto"
+      role="menu"
+      className="menu-box"
+      aria-label={say("sidebar.actions", "Actions for {title}", { title: row.title })}
+      onKeyDown={onKeyDown}
+      onToggle={(event) => event.newState === "closed" && onClose()}
+      data-testid="menu-box"
+    >
       {items(row, archived, say).map(([name, Icon, words]) => (
-        <button key={name} type="button" role="menuitem" tabIndex={-1} className={name} onClick={choose(name)} data-testid={`menu-${name}`}>
+        <button
+          key={name}
+          type="button"
+          role="menuitem"
+          tabIndex={-1}
+          className={name}
+          onClick={choose(name)}
+          data-testid={`menu-${name}`}
+        >
           <Icon size={16} aria-hidden="true" />
           {words}
         </button>

@@ -24,7 +24,13 @@ function read() {
 function change(next) {
   outbox = next;
   try {
-    const kept = outbox.map(({ id, thread, page, text, files }) => ({ id, thread, page, text, files: (files ?? []).map(({ part, size }) => ({ part, size })) }));
+    const kept = outbox.map(({ id, thread, page, text, files }) => ({
+      id,
+      thread,
+      page,
+      text,
+      files: (files ?? []).map(({ part, size }) => ({ part, size })),
+    }));
     if (kept.length) sessionStorage.setItem(KEPT, JSON.stringify(kept));
     else sessionStorage.removeItem(KEPT);
   } catch {
@@ -38,7 +44,12 @@ const subscribe = (listener) => {
   return () => listeners.delete(listener);
 };
 
-export const useOutbox = () => useSyncExternalStore(subscribe, () => outbox, () => NOTHING);
+export const useOutbox = () =>
+  useSyncExternalStore(
+    subscribe,
+    () => outbox,
+    () => NOTHING,
+  );
 
 const sent = new Set(); // ids, since the page was loaded
 
@@ -74,15 +85,21 @@ export function drop(id) {
 /** The page has turned to a thread: what began it has arrived, and no page of a new chat sends it once more. */
 export function settle(thread) {
   const left = (item) => item.thread === thread && item.page !== thread;
-  if (thread && outbox.some(left)) change(outbox.map((item) => (left(item) ? { ...item, page: thread } : item)));
+  if (thread && outbox.some(left))
+    change(outbox.map((item) => (left(item) ? { ...item, page: thread } : item)));
 }
 
 /** The messages of a page that were sent too long ago, or before it was loaded; each is asked for once a turn. */
 export function overdue(page) {
   const now = Date.now();
-  const due = (item) => item.page === page && now - (item.sentAt ?? 0) >= Math.min(MAX_ACK_TIMEOUT_MS, ACK_TIMEOUT_MS * 2 ** (item.tries ?? 0));
+  const due = (item) =>
+    item.page === page &&
+    now - (item.sentAt ?? 0) >= Math.min(MAX_ACK_TIMEOUT_MS, ACK_TIMEOUT_MS * 2 ** (item.tries ?? 0));
   const found = outbox.filter(due);
-  if (found.length) outbox = outbox.map((item) => (found.includes(item) ? { ...item, sentAt: now, tries: (item.tries ?? 0) + 1 } : item));
+  if (found.length)
+    outbox = outbox.map((item) =>
+      found.includes(item) ? { ...item, sentAt: now, tries: (item.tries ?? 0) + 1 } : item,
+    );
   return found;
 }
 

@@ -31,7 +31,13 @@ export function Outbox({ thread = "", known }) {
   return items
     .filter((item) => here(item) && !known?.includes(item.id))
     .map((item) => (
-      <article key={item.id} className="message user pending" data-role="user" data-message-id={item.id} data-testid="message">
+      <article
+        key={item.id}
+        className="message user pending"
+        data-role="user"
+        data-message-id={item.id}
+        data-testid="message"
+      >
         {item.files?.length > 0 && (
           <div className="files">
             {item.files.map((file, i) => (

@@ -33,11 +33,14 @@ class Writer {
   }
 
   block(node, level, isOld, isQuoted) {
-    if (isText(node)) return this.text(node, isOld && this.leaf === "text" && level === this.stubs.length, isQuoted);
+    if (isText(node))
+      return this.text(node, isOld && this.leaf === "text" && level === this.stubs.length, isQuoted);
     if (!isContainer(node)) return node;
     const first = this.stubs[level] ? 1 : 0;
     const within = isQuoted || node.type === "blockquote";
-    const children = node.children.map((child, i) => this.block(child, level + 1, isOld && i === first, within));
+    const children = node.children.map((child, i) =>
+      this.block(child, level + 1, isOld && i === first, within),
+    );
     return children.every((child, i) => child === node.children[i]) ? node : { ...node, children };
   }
 
@@ -48,13 +51,23 @@ class Writer {
     if (!goesOn && lines.length <= MOST_LINES && lines.join("\n").length <= LONGEST) return node;
     const written = lines.map((line) => (isQuoted ? line.replace(/^[ \t]*(?:> ?)+/, "") : line));
     written[0] = lines[0].slice(start.offset - from);
-    return { type: "plain", value: written.slice(goesOn ? 1 : 0).join("\n"), position: node.position, isOpen: node.type === "paragraph" };
+    return {
+      type: "plain",
+      value: written.slice(goesOn ? 1 : 0).join("\n"),
+      position: node.position,
+      isOpen: node.type === "paragraph",
+    };
   }
 }
 
 /** Blocks read from `lines`, of which `source` was parsed, with what is too long in them as it is written. */
 export function readable(nodes, lines, source, seam) {
-  if (seam.leaf !== "text" && lines.length <= MOST_LINES && lines.reduce((sum, { length }) => sum + length, 0) <= LONGEST) return nodes;
+  if (
+    seam.leaf !== "text" &&
+    lines.length <= MOST_LINES &&
+    lines.reduce((sum, { length }) => sum + length, 0) <= LONGEST
+  )
+    return nodes;
   const writer = new Writer(lines, source, seam);
   return nodes.map((node, i) => writer.block(node, 0, i === 0, false));
 }

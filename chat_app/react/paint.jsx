@@ -5,14 +5,16 @@ const WORDS =
   "abstract and as assert async await begin bool boolean break case catch char class const continue crate def default defer del delete do double elif else end enum except export extends final finally float fn for foreach from func function global go if impl implements import in include instanceof int interface is lambda let local long loop match mod module mut namespace new nil nonlocal None not null of or package pass private protected pub public raise ref return self static string struct super switch then this throw trait true false True False try type typedef typeof undefined union unsafe use using var void when where while with yield SELECT FROM WHERE INSERT INTO UPDATE DELETE CREATE TABLE INDEX JOIN LEFT INNER ON GROUP ORDER BY LIMIT VALUES SET AND OR NOT NULL PRIMARY KEY echo fi done esac";
 
 const TOKEN = {
-  slash: /(\/\/[^\n]*|\/\*[\s\S]*?\*\/)|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\b(\d[\w.]*)\b|\b([A-Za-z_]\w*)\b/g,
+  slash:
+    /(\/\/[^\n]*|\/\*[\s\S]*?\*\/)|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\b(\d[\w.]*)\b|\b([A-Za-z_]\w*)\b/g,
   hash: /(#[^\n]*)|("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\b(\d[\w.]*)\b|\b([A-Za-z_]\w*)\b/g,
   dash: /(--[^\n]*)|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\b(\d[\w.]*)\b|\b([A-Za-z_]\w*)\b/g,
 };
 
 const FAMILY = {};
 for (const [family, names] of Object.entries({
-  slash: "js jsx ts tsx javascript typescript java kotlin swift c cpp csharp cs go rust rs php scala dart json json5 css scss",
+  slash:
+    "js jsx ts tsx javascript typescript java kotlin swift c cpp csharp cs go rust rs php scala dart json json5 css scss",
   hash: "py python rb ruby sh bash zsh shell yaml yml toml ini perl r dockerfile makefile elixir",
   dash: "sql postgresql sqlite lua haskell hs",
 }))
@@ -28,7 +30,8 @@ export function paint(text, lang) {
   const parts = [];
   let from = 0;
   for (const match of text.matchAll(TOKEN[family])) {
-    const kind = KINDS.find((_, i) => match[i + 1] !== undefined) ?? (isKeyword(match[4], family) ? "keyword" : null);
+    const kind =
+      KINDS.find((_, i) => match[i + 1] !== undefined) ?? (isKeyword(match[4], family) ? "keyword" : null);
     if (!kind) continue;
     if (match.index > from) parts.push(text.slice(from, match.index));
     parts.push(

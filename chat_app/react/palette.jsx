@@ -15,7 +15,13 @@ const DEBOUNCE_MS = 150; // between the last key and the search
 function useOpening(open) {
   useEffect(() => {
     const onKey = (event) => {
-      if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+      if (
+        event.key.toLowerCase() !== "k" ||
+        !(event.ctrlKey || event.metaKey) ||
+        event.shiftKey ||
+        event.altKey
+      )
+        return;
       event.preventDefault();
       open();
     };
@@ -87,7 +93,14 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
   };
   const nothing = words && current && !hits.length;
   return (
-    <dialog ref={dialog} className="palette" aria-label={say("search.label", "Search")} onClose={() => setText("")} onClick={(event) => event.target === dialog.current && dialog.current.close()} data-testid="palette">
+    <dialog
+      ref={dialog}
+      className="palette"
+      aria-label={say("search.label", "Search")}
+      onClose={() => setText("")}
+      onClick={(event) => event.target === dialog.current && dialog.current.close()}
+      data-testid="palette"
+    >
       <div className="palette-field">
         <Search size={16} aria-hidden="true" />
         <input
@@ -112,9 +125,12 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
       </div>
       <Options name={name} options={options} at={at} words={words} onTake={take} onPoint={setAt} />
       <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
-        {nothing && (tell(trouble) || say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
+        {nothing &&
+          (tell(trouble) || say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
         {words && !current && !hits.length && say("search.searching", "Searching …")}
-        {words && current && hits.length > 0 && <span className="sr-only">{say("search.found", "{count} found", { count: hits.length })}</span>}
+        {words && current && hits.length > 0 && (
+          <span className="sr-only">{say("search.found", "{count} found", { count: hits.length })}</span>
+        )}
       </p>
     </dialog>
   );

@@ -12,7 +12,13 @@ function Segments({ name, legend, value, options, onChoose }) {
       <div>
         {options.map(([key, label]) => (
           <label key={key}>
-            <input type="radio" name={name} value={key} checked={value === key} onChange={() => onChoose(key)} />
+            <input
+              type="radio"
+              name={name}
+              value={key}
+              checked={value === key}
+              onChange={() => onChoose(key)}
+            />
             <span>{label}</span>
           </label>
         ))}
@@ -42,12 +48,34 @@ export function Preferences({ languages }) {
   ];
   return (
     <div className="preferences">
-      <Segments name="theme" legend={say("settings.theme", "Theme")} value={rawColorMode} options={modes} onChoose={setColorMode} />
-      <Segments name="density" legend={say("settings.density", "Density")} value={density} options={densities} onChoose={(to) => choose("density", to)} />
-      <Segments name="send" legend={say("settings.send", "Send a message with")} value={send} options={keys} onChoose={(to) => choose("send", to)} />
+      <Segments
+        name="theme"
+        legend={say("settings.theme", "Theme")}
+        value={rawColorMode}
+        options={modes}
+        onChoose={setColorMode}
+      />
+      <Segments
+        name="density"
+        legend={say("settings.density", "Density")}
+        value={density}
+        options={densities}
+        onChoose={(to) => choose("density", to)}
+      />
+      <Segments
+        name="send"
+        legend={say("settings.send", "Send a message with")}
+        value={send}
+        options={keys}
+        onChoose={(to) => choose("send", to)}
+      />
       <label className="field">
         {say("settings.language", "Language")}
-        <select value={language} onChange={(event) => chooseLanguage(event.target.value)} data-testid="choose-language">
+        <select
+          value={language}
+          onChange={(event) => chooseLanguage(event.target.value)}
+          data-testid="choose-language"
+        >
           {languages.map(([code, name]) => (
             <option key={code} value={code} lang={code}>
               {name}

@@ -5,7 +5,7 @@ import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 /** The labels of the footnotes that nodes refer to, in their order. */
 export function referredIn(nodes) {
   const found = [];
-  for (const todo = [...nodes].reverse(); todo.length; ) {
+  for (const todo = [...nodes].reverse(); todo.length;) {
     const node = todo.pop();
     if (node.type === "footnoteReference") found.push(normalizeIdentifier(node.identifier));
     if (node.children && node.type !== "footnoteDefinition") todo.push(...[...node.children].reverse());
@@ -16,6 +16,7 @@ export function referredIn(nodes) {
 /** The labels of the footnotes that are shown, each once: in the order of the text, then of the footnotes. */
 export function orderOf(labels, notes) {
   const order = new Set(labels.filter((label) => notes.has(label)));
-  for (const label of order) for (const next of referredIn(notes.get(label).children)) if (notes.has(next)) order.add(next);
+  for (const label of order)
+    for (const next of referredIn(notes.get(label).children)) if (notes.has(next)) order.add(next);
   return [...order];
 }

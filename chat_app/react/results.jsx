@@ -15,14 +15,33 @@ import { ago } from "./dates.js";
 import { fold, split } from "./fold.js";
 
 const NEWEST = 6;
-const ICONS = { archive: Archive, hit: MessageSquare, inbox: Inbox, new: SquarePen, schedules: CalendarClock, settings: Settings, theme: SunMoon, thread: MessagesSquare, usage: ChartColumn };
+const ICONS = {
+  archive: Archive,
+  hit: MessageSquare,
+  inbox: Inbox,
+  new: SquarePen,
+  schedules: CalendarClock,
+  settings: Settings,
+  theme: SunMoon,
+  thread: MessagesSquare,
+  usage: ChartColumn,
+};
 
-const says = (text, words) => fold(words).split(" ").every((word) => fold(text).includes(word));
+const says = (text, words) =>
+  fold(words)
+    .split(" ")
+    .every((word) => fold(text).includes(word));
 
 /** The options for what is written in the field, in order; `group` is where each stands. */
 export function optionsFor(words, commands, rows, hits) {
   const fitting = commands.filter((command) => !words || says(command.label, words));
-  const acts = fitting.map(({ name, label, icon, to }) => ({ id: name, group: "commands", icon, title: label, to }));
+  const acts = fitting.map(({ name, label, icon, to }) => ({
+    id: name,
+    group: "commands",
+    icon,
+    title: label,
+    to,
+  }));
   const found = words
     ? hits.map((hit) => ({
         id: `${hit.thread_id}-${hit.message_id}`,
@@ -37,7 +56,14 @@ export function optionsFor(words, commands, rows, hits) {
     : [...rows]
         .sort((a, b) => b.at - a.at)
         .slice(0, NEWEST)
-        .map((row) => ({ id: row.id, group: "newest", icon: "thread", title: row.title, at: row.at, to: `/chat/${row.id}` }));
+        .map((row) => ({
+          id: row.id,
+          group: "newest",
+          icon: "thread",
+          title: row.title,
+          at: row.at,
+          to: `/chat/${row.id}`,
+        }));
   return words ? [...found, ...acts] : [...acts, ...found];
 }
 
@@ -54,7 +80,16 @@ function Option({ id, option, chosen, words, onTake, onPoint }) {
   const Icon = ICONS[option.icon] ?? MessageSquare;
   const marked = option.group === "found" ? words : "";
   return (
-    <li id={id} role="option" aria-selected={chosen} className="option" onClick={onTake} onMouseMove={chosen ? undefined : onPoint} data-testid="option" data-to={option.to}>
+    <li
+      id={id}
+      role="option"
+      aria-selected={chosen}
+      className="option"
+      onClick={onTake}
+      onMouseMove={chosen ? undefined : onPoint}
+      data-testid="option"
+      data-to={option.to}
+    >
       <Icon size={16} aria-hidden="true" />
       <span className="option-text">
         <span className="option-title" dir="auto">
@@ -88,7 +123,14 @@ export function Options({ name, options, at, words, onTake, onPoint }) {
               {heads[option.group]}
             </li>
           )}
-          <Option id={`${name}-${i}`} option={option} chosen={i === at} words={words} onTake={() => onTake(option)} onPoint={() => onPoint(i)} />
+          <Option
+            id={`${name}-${i}`}
+            option={option}
+            chosen={i === at}
+            words={words}
+            onTake={() => onTake(option)}
+            onPoint={() => onPoint(i)}
+          />
         </Fragment>
       ))}
     </ul>

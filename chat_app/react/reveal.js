@@ -48,7 +48,12 @@ export class Reveal {
 
 /** Move `end` on until it does not stand inside a surrogate pair, a joined emoji or an accent. */
 export function wholeCharacters(text, end) {
-  while (end < text.length && end > 0 && (isTrailing(text.charCodeAt(end)) || text.charCodeAt(end - 1) === 0x200d)) end += 1;
+  while (
+    end < text.length &&
+    end > 0 &&
+    (isTrailing(text.charCodeAt(end)) || text.charCodeAt(end - 1) === 0x200d)
+  )
+    end += 1;
   return end;
 }
 

@@ -84,5 +84,9 @@ export function useRows(list) {
     rows.listeners.add(listener);
     return () => rows.listeners.delete(listener);
   };
-  return useSyncExternalStore(subscribe, () => rows.shown, () => EMPTY);
+  return useSyncExternalStore(
+    subscribe,
+    () => rows.shown,
+    () => EMPTY,
+  );
 }

@@ -19,8 +19,11 @@ export const lastLine = ({ position: { end } }) => (end.column === 1 ? end.line 
  * empty line.
  */
 export function isBound(node, next, source) {
-  if (node.type === "definition") return next.type !== "definition" && next.position.start.line <= node.position.end.line + 1;
-  return [node, next].some(({ type, position }) => type === "code" && !/[`~]/.test(source[position.start.offset]));
+  if (node.type === "definition")
+    return next.type !== "definition" && next.position.start.line <= node.position.end.line + 1;
+  return [node, next].some(
+    ({ type, position }) => type === "code" && !/[`~]/.test(source[position.start.offset]),
+  );
 }
 
 const FENCE_END = /^[ \t>]*(?:`{3,}|~{3,})[ \t]*$/;
@@ -95,15 +98,18 @@ class Cut {
   within(leaf, path, node) {
     const start = leaf.position.start.line;
     const end = lastLine(leaf);
-    const seam = (type, ...lines) => this.seamWithin(path, { leaf: type, lines, line: lines.length ? start : 0 });
+    const seam = (type, ...lines) =>
+      this.seamWithin(path, { leaf: type, lines, line: lines.length ? start : 0 });
     const first = this.lines[start - 1];
-    if (leaf.type === "table" && leaf.children.length > 1) return this.result(end + 1, node, seam("table", first, this.lines[start]));
+    if (leaf.type === "table" && leaf.children.length > 1)
+      return this.result(end + 1, node, seam("table", first, this.lines[start]));
     if (this.lastSaying(this.lines.length) > end) return null; // something follows
     if (leaf.type === "plain" && leaf.isOpen && end === this.lines.length - 1)
       return this.result(end + 1, node, seam("text", `${first.slice(0, this.column(leaf))}x`), true);
     const isFenced = leaf.type === "code" && /[`~]/.test(this.source[leaf.position.start.offset]);
     const line = this.lastSaying(end);
-    if ((leaf.type !== "html" && leaf.type !== "code") || (isFenced && FENCE_END.test(this.lines[line - 1]))) return null;
+    if ((leaf.type !== "html" && leaf.type !== "code") || (isFenced && FENCE_END.test(this.lines[line - 1])))
+      return null;
     const count = line - start - (isFenced ? 1 : 0);
     if (count < 1) return null;
     const value = leaf.value.split("\n").slice(0, count).join("\n");
@@ -135,17 +141,28 @@ export const cutOf = (node, lines, source, seam) => new Cut(lines, source, seam)
 const LEAVES = {
   table: (before, after) => ({ ...before, children: [...before.children, ...after.children.slice(1)] }),
   code: (before, after) => ({ ...before, value: `${before.value}\n${after.value}` }),
-  html: (before, after) => ({ ...before, value: before.value + after.value.slice(after.value.indexOf("\n")) }),
-  text: (before, after) => ({ ...before, value: after.value ? `${before.value}\n${after.value}` : before.value }),
+  html: (before, after) => ({
+    ...before,
+    value: before.value + after.value.slice(after.value.indexOf("\n")),
+  }),
+  text: (before, after) => ({
+    ...before,
+    value: after.value ? `${before.value}\n${after.value}` : before.value,
+  }),
 };
 
 /** A block of what is finished of it and its rest, which was parsed behind the head of `seam`. */
 export function graft(before, after, seam, level = 0) {
   if (level === seam.stubs.length) return LEAVES[seam.leaf](before, after);
   const fresh = seam.stubs[level] ? after.children.slice(1) : after.children;
-  const goesOn = (level + 1 < seam.stubs.length || seam.leaf) && before.children.at(-1)?.type === fresh[0]?.type;
+  const goesOn =
+    (level + 1 < seam.stubs.length || seam.leaf) && before.children.at(-1)?.type === fresh[0]?.type;
   const children = goesOn
-    ? [...before.children.slice(0, -1), graft(before.children.at(-1), fresh[0], seam, level + 1), ...fresh.slice(1)]
+    ? [
+        ...before.children.slice(0, -1),
+        graft(before.children.at(-1), fresh[0], seam, level + 1),
+        ...fresh.slice(1),
+      ]
     : [...before.children, ...fresh];
   return { ...before, children, ...("spread" in before && { spread: before.spread || after.spread }) };
 }
@@ -153,11 +170,26 @@ export function graft(before, after, seam, level = 0) {
 /** `node` as spread as `old`, which was read together with what follows it. */
 export function asSpread(node, old) {
   if (!node || node.type !== old?.type || !isContainer(node)) return node;
-  const children = [...node.children.slice(0, -1), ...node.children.slice(-1).map((last) => asSpread(last, old.children[node.children.length - 1]))];
+  const children = [
+    ...node.children.slice(0, -1),
+    ...node.children.slice(-1).map((last) => asSpread(last, old.children[node.children.length - 1])),
+  ];
   return { ...node, children, ...("spread" in old && { spread: old.spread }) };
 }
 
-const OWN = ["type", "value", "depth", "spread", "checked", "lang", "start", "ordered", "identifier", "url", "title"];
+const OWN = [
+  "type",
+  "value",
+  "depth",
+  "spread",
+  "checked",
+  "lang",
+  "start",
+  "ordered",
+  "identifier",
+  "url",
+  "title",
+];
 
 /** Whether two blocks, or lists of them, say the same, wherever they stand. */
 export function isAlike(a, b) {

@@ -23,7 +23,13 @@ function mark(box, row) {
   row.dataset.found = "";
 }
 
-const fresh = (place) => ({ place, found: false, asked: 0, askedAt: -RETRY_INTERVAL_MS, until: performance.now() + SEEK_TIMEOUT_MS });
+const fresh = (place) => ({
+  place,
+  found: false,
+  asked: 0,
+  askedAt: -RETRY_INTERVAL_MS,
+  until: performance.now() + SEEK_TIMEOUT_MS,
+});
 
 /** Look whether the message is there, and do what that asks for. */
 function look(search, box, target, loaded, letGo, onSeek) {

@@ -30,7 +30,13 @@ function advance(state, seconds) {
 
 export function SmoothText({ text = "", charsPerSec = 128, startStreaming = false }) {
   const state = useRef(null);
-  state.current ??= { text: startStreaming ? "" : text, shown: startStreaming ? 0 : text.length, rate: charsPerSec, gap: 0, came: 0 };
+  state.current ??= {
+    text: startStreaming ? "" : text,
+    shown: startStreaming ? 0 : text.length,
+    rate: charsPerSec,
+    gap: 0,
+    came: 0,
+  };
   const [, repaint] = useReducer((n) => n + 1, 0);
 
   useLayoutEffect(() => {

@@ -28,9 +28,13 @@ export function useSentence(row, time, left) {
         ? say("timeline.retry_in", "Waits for the next attempt, in {seconds} s", { seconds: left })
         : say("timeline.retry_now", "Waits for the next attempt, {time} so far", { time });
     case "turn":
-      return over ? say("timeline.turn", "Waited for its turn {time}", { time }) : say("timeline.turn_now", "Waits for its turn, {time} so far", { time });
+      return over
+        ? say("timeline.turn", "Waited for its turn {time}", { time })
+        : say("timeline.turn_now", "Waits for its turn, {time} so far", { time });
     case "worker":
-      return over ? say("timeline.worker", "Waited for a free worker {time}", { time }) : say("timeline.worker_now", "Waits for a free worker, {time} so far", { time });
+      return over
+        ? say("timeline.worker", "Waited for a free worker {time}", { time })
+        : say("timeline.worker_now", "Waits for a free worker, {time} so far", { time });
     default:
       return recovery(say, row, time);
   }
@@ -38,9 +42,17 @@ export function useSentence(row, time, left) {
 
 function recovery(say, row, time) {
   const names = { before: processName(row.before), after: processName(row.process) };
-  if (row.status === "released") return say("timeline.handed_over", "Process {before} closed; taken over by {after} after {time}", { ...names, time });
-  if (row.end === row.start) return say("timeline.recovered", "Process {before} ended; taken over by {after}", names);
-  return say("timeline.recovered_after", "Process {before} ended; taken over by {after} after {time}", { ...names, time });
+  if (row.status === "released")
+    return say("timeline.handed_over", "Process {before} closed; taken over by {after} after {time}", {
+      ...names,
+      time,
+    });
+  if (row.end === row.start)
+    return say("timeline.recovered", "Process {before} ended; taken over by {after}", names);
+  return say("timeline.recovered_after", "Process {before} ended; taken over by {after} after {time}", {
+    ...names,
+    time,
+  });
 }
 
 /** How it stands, or how it ended. */

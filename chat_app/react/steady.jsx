@@ -11,7 +11,8 @@ export function Steady({ root, view, children }) {
   const store = useContext(StateStoreContext);
   const steady = useMemo(() => {
     const isReady = () =>
-      store.getSnapshot(root)?.is_hydrated_rx_state_ !== false && store.getSnapshot(view)?.phase_rx_state_ !== "loading";
+      store.getSnapshot(root)?.is_hydrated_rx_state_ !== false &&
+      store.getSnapshot(view)?.phase_rx_state_ !== "loading";
     return steadyStore(store, isReady);
   }, [store, root, view]);
   useEffect(() => {

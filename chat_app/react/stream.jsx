@@ -62,9 +62,16 @@ const NOTHING = {};
 /** The newest piece that the server sent into the state of that name; what is not live does not look. */
 function usePiece(source, live) {
   const store = useContext(StateStoreContext);
-  const subscribe = useCallback((listener) => (live ? store.subscribe(source, listener) : () => {}), [store, source, live]);
+  const subscribe = useCallback(
+    (listener) => (live ? store.subscribe(source, listener) : () => {}),
+    [store, source, live],
+  );
   const read = () => (live && store.getSnapshot(source)) || NOTHING;
-  const { run_rx_state_: feed, offset_rx_state_: offset, chunk_rx_state_: chunk } = useSyncExternalStore(subscribe, read, () => NOTHING);
+  const {
+    run_rx_state_: feed,
+    offset_rx_state_: offset,
+    chunk_rx_state_: chunk,
+  } = useSyncExternalStore(subscribe, read, () => NOTHING);
   return { feed, offset, chunk };
 }
 
@@ -99,5 +106,7 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
 
   const { reveal } = state.current?.lost ?? state.current ?? {};
   const writing = live || !state.current?.isWhole || state.current.reveal.pending > 0;
-  return <Markdown name={name} text={reveal?.text.slice(0, reveal.shown) ?? ""} final={!writing} costs={costs} />;
+  return (
+    <Markdown name={name} text={reveal?.text.slice(0, reveal.shown) ?? ""} final={!writing} costs={costs} />
+  );
 }

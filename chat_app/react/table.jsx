@@ -10,24 +10,34 @@ const PADDING = "1.75rem"; // of a cell, both sides
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/g; // two columns each
 const ENDS_A_LINE = new Set(["html", "break", "formula"]);
 
-const wordsOf = (node) => (ENDS_A_LINE.has(node.type) ? "\n" : (node.value ?? (node.children ?? []).map(wordsOf).join("")));
+const wordsOf = (node) =>
+  ENDS_A_LINE.has(node.type) ? "\n" : (node.value ?? (node.children ?? []).map(wordsOf).join(""));
 const widthOf = (line) => Math.min(ENOUGH, line.length + (line.match(WIDE)?.length ?? 0));
 
 const known = new WeakMap(); // of rows, so that each is measured once
 
 function widthsOf(row) {
-  if (!known.has(row)) known.set(row, row.children.map((cell) => Math.max(...wordsOf(cell).split("\n").map(widthOf))));
+  if (!known.has(row))
+    known.set(
+      row,
+      row.children.map((cell) => Math.max(...wordsOf(cell).split("\n").map(widthOf))),
+    );
   return known.get(row);
 }
 
 /** How many letters of its longest cell each column shows in one line. */
-const lettersOf = ({ align, children }) => align.map((_, i) => children.reduce((most, row) => Math.max(most, widthsOf(row)[i] ?? 0), 0));
+const lettersOf = ({ align, children }) =>
+  align.map((_, i) => children.reduce((most, row) => Math.max(most, widthsOf(row)[i] ?? 0), 0));
 
 function Row({ node, tag: Tag, align, letters, place }) {
   return (
     <tr>
       {align.map((side, i) => (
-        <Tag key={i} dir="auto" style={{ textAlign: side ?? undefined, minWidth: letters && `calc(${letters[i]}ch + ${PADDING})` }}>
+        <Tag
+          key={i}
+          dir="auto"
+          style={{ textAlign: side ?? undefined, minWidth: letters && `calc(${letters[i]}ch + ${PADDING})` }}
+        >
           {node.children[i] && inline(node.children[i].children, place)}
         </Tag>
       ))}
@@ -54,7 +64,13 @@ export function Table({ node, place }) {
         {rows.length > 0 && (
           <tbody>
             {rows.map((row, i) => (
-              <BodyRow key={i} node={row} align={node.align} depth={place.depth + 1} growing={place.growing && i === rows.length - 1} />
+              <BodyRow
+                key={i}
+                node={row}
+                align={node.align}
+                depth={place.depth + 1}
+                growing={place.growing && i === rows.length - 1}
+              />
             ))}
           </tbody>
         )}

@@ -27,8 +27,23 @@ function SharedLink({ token, onUnshare }) {
   return (
     <>
       <p>{say("share.open", "Whoever has this link can read the thread, and follow it as it goes on.")}</p>
-      <input readOnly value={url} aria-label={say("share.link", "Link")} onFocus={(event) => event.target.select()} data-testid="share-link" />
-      <Item icon={copied ? Check : Copy} onClick={() => copy(url).then(() => setCopied(true), () => {})} data-testid="share-copy">
+      <input
+        readOnly
+        value={url}
+        aria-label={say("share.link", "Link")}
+        onFocus={(event) => event.target.select()}
+        data-testid="share-link"
+      />
+      <Item
+        icon={copied ? Check : Copy}
+        onClick={() =>
+          copy(url).then(
+            () => setCopied(true),
+            () => {},
+          )
+        }
+        data-testid="share-copy"
+      >
         {copied ? say("message.copied", "Copied") : say("share.copy", "Copy the link")}
       </Item>
       <Item icon={Unlink} onClick={onUnshare} data-testid="unshare">

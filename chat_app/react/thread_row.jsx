@@ -57,12 +57,27 @@ export const Row = memo(function Row({ row, when, active, reachable, opened, ren
   const tab = reachable ? 0 : -1;
   const date = new Date(row.at * 1000);
   return (
-    <li className="thread-item" data-testid="thread-item" data-thread-id={row.id} data-active={active} data-tone={row.tone} data-opened={opened}>
+    <li
+      className="thread-item"
+      data-testid="thread-item"
+      data-thread-id={row.id}
+      data-active={active}
+      data-tone={row.tone}
+      data-opened={opened}
+    >
       {renaming ? (
         <Rename row={row} act={act} />
       ) : (
         <>
-          <Link to={`/chat/${row.id}`} title={title} tabIndex={tab} aria-current={active ? "page" : undefined} onClick={closeDrawer} onDoubleClick={() => act("edit", row)} onKeyDown={(event) => act("key", event, row)}>
+          <Link
+            to={`/chat/${row.id}`}
+            title={title}
+            tabIndex={tab}
+            aria-current={active ? "page" : undefined}
+            onClick={closeDrawer}
+            onDoubleClick={() => act("edit", row)}
+            onKeyDown={(event) => act("key", event, row)}
+          >
             <span className="dot" data-tone={row.tone} />
             <span className="title">{title}</span>
             {row.tone && <span className="sr-only">, {tone(say, row.tone)}</span>}
@@ -78,7 +93,10 @@ export const Row = memo(function Row({ row, when, active, reachable, opened, ren
             aria-expanded={opened}
             aria-label={say("sidebar.actions", "Actions for {title}", { title })}
             onClick={(event) => act("menu", row, event.currentTarget)}
-            onKeyDown={(event) => ["ArrowDown", "ArrowUp"].includes(event.key) && (event.preventDefault(), act("menu", row, event.currentTarget))}
+            onKeyDown={(event) =>
+              ["ArrowDown", "ArrowUp"].includes(event.key) &&
+              (event.preventDefault(), act("menu", row, event.currentTarget))
+            }
             data-testid="thread-menu"
           >
             <Ellipsis size={16} aria-hidden="true" />

@@ -123,7 +123,9 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
   const shown = useRows(list);
   const end = useMore(box, shown, props.onMore);
   const act = useActions(list, box, activeId, props, setMenu, setRenaming);
-  const first = shown.rows.some((row) => row.id === focused) ? focused : (shown.rows.find((row) => row.id === activeId) ?? shown.rows[0])?.id;
+  const first = shown.rows.some((row) => row.id === focused)
+    ? focused
+    : (shown.rows.find((row) => row.id === activeId) ?? shown.rows[0])?.id;
   const names = {
     pinned: say("sidebar.pinned", "Pinned"),
     today: say("sidebar.today", "Today"),
@@ -132,7 +134,12 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
     month: say("sidebar.last_month", "Previous 30 days"),
   };
   return (
-    <div ref={box} className="thread-list" data-testid={list === "main" ? "thread-list" : "archive"} onFocus={(event) => setFocused(event.target.closest("[data-thread-id]")?.dataset.threadId ?? null)}>
+    <div
+      ref={box}
+      className="thread-list"
+      data-testid={list === "main" ? "thread-list" : "archive"}
+      onFocus={(event) => setFocused(event.target.closest("[data-thread-id]")?.dataset.threadId ?? null)}
+    >
       {shown.number > 0 && !shown.rows.length && <p className="nothing">{empty}</p>}
       {grouped(shown.rows, now).map(([name, rows]) => (
         <section key={name} aria-label={names[name] ?? monthName(name, now, language)}>

@@ -14,7 +14,16 @@ import { useDuration } from "./clock.jsx";
 import { processName, useSentence, useStatus } from "./spans.jsx";
 
 const TICK_MS = 200;
-const ICONS = { model: Bot, tool: Wrench, outside: User, person: User, retry: Hourglass, turn: ListEnd, worker: ListEnd, recovery: LifeBuoy };
+const ICONS = {
+  model: Bot,
+  tool: Wrench,
+  outside: User,
+  person: User,
+  retry: Hourglass,
+  turn: ListEnd,
+  worker: ListEnd,
+  recovery: LifeBuoy,
+};
 
 /** The server's now, in seconds since the epoch; it moves while `moving`. */
 export function useServerNow(at, moving) {
@@ -32,7 +41,11 @@ export function useServerNow(at, moving) {
 function useNumbers() {
   const language = useLanguage();
   return useMemo(() => {
-    const money = new Intl.NumberFormat(language, { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
+    const money = new Intl.NumberFormat(language, {
+      style: "currency",
+      currency: "USD",
+      maximumSignificantDigits: 2,
+    });
     return {
       money: (dollars) => money.format(dollars),
       clock: (at) => new Date(at * 1000).toLocaleTimeString(language),
@@ -66,7 +79,10 @@ function Turn({ turn, at }) {
   const now = useServerNow(at, lasts && at > 0);
   const end = turn.end || Math.max(now, turn.start);
   const facts = [duration(end - turn.start)];
-  if (turn.tokens) facts.push(say("timeline.tokens", { one: "{count} token", other: "{count} tokens" }, { count: turn.tokens }));
+  if (turn.tokens)
+    facts.push(
+      say("timeline.tokens", { one: "{count} token", other: "{count} tokens" }, { count: turn.tokens }),
+    );
   if (turn.cost > 0) facts.push(numbers.money(turn.cost));
   return (
     <section className="run-turn" data-testid="timeline-turn" data-status={turn.status}>
@@ -76,11 +92,28 @@ function Turn({ turn, at }) {
           {turn.prompt || numbers.clock(turn.start)}
         </span>
       </h3>
-      <p className="run-facts">{[...(turn.prompt ? [numbers.clock(turn.start)] : []), ...facts].join(" · ")}</p>
-      {turn.hidden > 0 && <p className="run-nothing">{say("timeline.hidden", { one: "{count} row before these", other: "{count} rows before these" }, { count: turn.hidden })}</p>}
+      <p className="run-facts">
+        {[...(turn.prompt ? [numbers.clock(turn.start)] : []), ...facts].join(" · ")}
+      </p>
+      {turn.hidden > 0 && (
+        <p className="run-nothing">
+          {say(
+            "timeline.hidden",
+            { one: "{count} row before these", other: "{count} rows before these" },
+            { count: turn.hidden },
+          )}
+        </p>
+      )}
       <ol>
         {turn.rows.map((row) => (
-          <Row key={row.id} row={row} start={turn.start} length={Math.max(end - turn.start, 0.001)} now={now} numbers={numbers} />
+          <Row
+            key={row.id}
+            row={row}
+            start={turn.start}
+            length={Math.max(end - turn.start, 0.001)}
+            now={now}
+            numbers={numbers}
+          />
         ))}
       </ol>
     </section>
@@ -97,15 +130,34 @@ function Row({ row, start, length, now, numbers }) {
   const percent = (seconds) => `${Math.min(100, Math.max(0, (seconds / length) * 100)).toFixed(2)}%`;
   const facts = row.start - start < 0.05 ? [] : [`+${duration(row.start - start)}`];
   if (row.attempt > 1) facts.push(say("timeline.attempt", "attempt {number}", { number: row.attempt }));
-  if (row.process && row.kind !== "recovery") facts.push(say("timeline.process", "process {name}", { name: processName(row.process) }));
-  if (row.tokens_in + row.tokens_out) facts.push(say("timeline.tokens", { one: "{count} token", other: "{count} tokens" }, { count: row.tokens_in + row.tokens_out }));
+  if (row.process && row.kind !== "recovery")
+    facts.push(say("timeline.process", "process {name}", { name: processName(row.process) }));
+  if (row.tokens_in + row.tokens_out)
+    facts.push(
+      say(
+        "timeline.tokens",
+        { one: "{count} token", other: "{count} tokens" },
+        { count: row.tokens_in + row.tokens_out },
+      ),
+    );
   if (row.cost > 0) facts.push(numbers.money(row.cost));
   return (
-    <li className="run-row" tabIndex={0} data-kind={row.kind} data-status={row.status} data-deep={row.deep} data-testid="timeline-row">
+    <li
+      className="run-row"
+      tabIndex={0}
+      data-kind={row.kind}
+      data-status={row.status}
+      data-deep={row.deep}
+      data-testid="timeline-row"
+    >
       <div className="run-line">
         <Icon size={14} aria-hidden="true" />
-        <span className="name" dir="auto">{sentence}</span>
-        {row.kind === "model" || row.kind === "tool" ? <span className="seconds">{duration(end - row.start)}</span> : null}
+        <span className="name" dir="auto">
+          {sentence}
+        </span>
+        {row.kind === "model" || row.kind === "tool" ? (
+          <span className="seconds">{duration(end - row.start)}</span>
+        ) : null}
       </div>
       <div className="run-track" aria-hidden="true">
         <i style={{ insetInlineStart: percent(row.start - start), width: percent(end - row.start) }} />
@@ -120,17 +172,28 @@ function Row({ row, start, length, now, numbers }) {
 function Details({ row, status, numbers }) {
   const say = useWords();
   const tell = useTell();
-  const lines = [row.kind === "recovery" ? numbers.clock(row.start) : `${numbers.clock(row.start)} · ${status}`];
+  const lines = [
+    row.kind === "recovery" ? numbers.clock(row.start) : `${numbers.clock(row.start)} · ${status}`,
+  ];
   if (row.before) lines.push(say("timeline.process", "process {name}", { name: row.before }));
   if (row.process) lines.push(say("timeline.process", "process {name}", { name: row.process }));
   if (row.tokens_in + row.tokens_out)
-    lines.push(say("timeline.tokens_each", "{sent} tokens in, {written} out", { sent: row.tokens_in, written: row.tokens_out }));
+    lines.push(
+      say("timeline.tokens_each", "{sent} tokens in, {written} out", {
+        sent: row.tokens_in,
+        written: row.tokens_out,
+      }),
+    );
   return (
     <div className="run-details">
       {lines.map((line) => (
         <p key={line}>{line}</p>
       ))}
-      {row.error && <p className="words" dir="auto">{tell(row.error)}</p>}
+      {row.error && (
+        <p className="words" dir="auto">
+          {tell(row.error)}
+        </p>
+      )}
     </div>
   );
 }

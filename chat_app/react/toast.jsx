@@ -23,10 +23,20 @@ const subscribe = (listener) => {
 };
 
 const MAX_TITLE = 32; // characters of a title: what happened to it must stand on the line, too
-const brief = (title) => (title.length > MAX_TITLE ? `${[...title].slice(0, MAX_TITLE - 1).join("").trimEnd()}…` : title);
+const brief = (title) =>
+  title.length > MAX_TITLE
+    ? `${[...title]
+        .slice(0, MAX_TITLE - 1)
+        .join("")
+        .trimEnd()}…`
+    : title;
 
 export function Toast({ seconds = 8 }) {
-  const said = useSyncExternalStore(subscribe, () => shown, () => null);
+  const said = useSyncExternalStore(
+    subscribe,
+    () => shown,
+    () => null,
+  );
   const say = useWords();
   const box = useRef(null);
   const button = useRef(null);

@@ -14,10 +14,16 @@ export function TooLong({ length }) {
 
 function Refusal({ length }) {
   const say = useWords();
-  const [size, most] = [length, MAX_TEXT].map((number) => number.toLocaleString(document.documentElement.lang || "en"));
+  const [size, most] = [length, MAX_TEXT].map((number) =>
+    number.toLocaleString(document.documentElement.lang || "en"),
+  );
   return (
     <p className="trouble" role="alert" data-testid="too-long">
-      {say("composer.too_long", "This text has {size} characters; a message takes {most}. Shorten it, or attach it as a file.", { size, most })}
+      {say(
+        "composer.too_long",
+        "This text has {size} characters; a message takes {most}. Shorten it, or attach it as a file.",
+        { size, most },
+      )}
     </p>
   );
 }

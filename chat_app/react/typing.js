@@ -4,7 +4,11 @@ const FRAME_MS = 16;
 
 let pressed = -Infinity;
 
-if (typeof window !== "undefined") window.addEventListener("keydown", (event) => (pressed = event.timeStamp), { capture: true, passive: true });
+if (typeof window !== "undefined")
+  window.addEventListener("keydown", (event) => (pressed = event.timeStamp), {
+    capture: true,
+    passive: true,
+  });
 
 /** Whether the frame that begins at `now` is the one in which a key is shown. */
 export const showsKey = (now) => now - pressed < FRAME_MS;

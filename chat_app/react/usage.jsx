@@ -11,9 +11,18 @@ function useNumbers() {
   const money = (dollars) =>
     dollars === null || dollars === undefined
       ? "–"
-      : dollars.toLocaleString(language, { style: "currency", currency: "USD", maximumFractionDigits: dollars && dollars < 0.1 ? 4 : 2 });
+      : dollars.toLocaleString(language, {
+          style: "currency",
+          currency: "USD",
+          maximumFractionDigits: dollars && dollars < 0.1 ? 4 : 2,
+        });
   // A day is a day of UTC, so it must not become another one in the person's time zone.
-  const day = (iso) => new Date(`${iso}T12:00:00Z`).toLocaleDateString(language, { day: "numeric", month: "short", timeZone: "UTC" });
+  const day = (iso) =>
+    new Date(`${iso}T12:00:00Z`).toLocaleDateString(language, {
+      day: "numeric",
+      month: "short",
+      timeZone: "UTC",
+    });
   return { count, money, day };
 }
 
@@ -29,7 +38,7 @@ function Figure({ label, children, name }) {
 function Bars({ days, measure }) {
   const { count, money, day } = useNumbers();
   const say = useWords();
-  const value = (one) => (measure === "cost" ? one.cost ?? 0 : one.total_tokens);
+  const value = (one) => (measure === "cost" ? (one.cost ?? 0) : one.total_tokens);
   const words = (one) => `${day(one.day)}: ${measure === "cost" ? money(one.cost) : count(one.total_tokens)}`;
   const most = Math.max(...days.map(value), 0);
   return (
@@ -83,30 +92,58 @@ export function Usage({ report }) {
   const say = useWords();
   const [chosen, setMeasure] = useState(null);
   if (!report?.total) return null;
-  if (!report.total.requests) return <p className="field-note">{say("usage.nothing", "No model was asked in this time.")}</p>;
+  if (!report.total.requests)
+    return <p className="field-note">{say("usage.nothing", "No model was asked in this time.")}</p>;
   const measure = chosen ?? (report.total.cost ? "cost" : "tokens");
   const unmetered = report.total.requests - report.total.metered;
   return (
     <div className="usage" data-testid="usage">
       <dl className="figures">
-        <Figure name="cost" label={say("usage.cost", "Cost")}>{money(report.total.cost)}</Figure>
-        <Figure name="tokens" label={say("usage.tokens", "Tokens")}>{count(report.total.total_tokens)}</Figure>
-        <Figure name="requests" label={say("usage.requests", "Requests")}>{count(report.total.requests)}</Figure>
+        <Figure name="cost" label={say("usage.cost", "Cost")}>
+          {money(report.total.cost)}
+        </Figure>
+        <Figure name="tokens" label={say("usage.tokens", "Tokens")}>
+          {count(report.total.total_tokens)}
+        </Figure>
+        <Figure name="requests" label={say("usage.requests", "Requests")}>
+          {count(report.total.requests)}
+        </Figure>
       </dl>
       <div className="measure">
-        <button type="button" className="button" aria-pressed={measure === "cost"} onClick={() => setMeasure("cost")}>
+        <button
+          type="button"
+          className="button"
+          aria-pressed={measure === "cost"}
+          onClick={() => setMeasure("cost")}
+        >
           {say("usage.cost", "Cost")}
         </button>
-        <button type="button" className="button" aria-pressed={measure === "tokens"} onClick={() => setMeasure("tokens")}>
+        <button
+          type="button"
+          className="button"
+          aria-pressed={measure === "tokens"}
+          onClick={() => setMeasure("tokens")}
+        >
           {say("usage.tokens", "Tokens")}
         </button>
       </div>
       <Bars days={report.by_day} measure={measure} />
       <Table name="models" heading={say("usage.by_model", "By model")} rows={report.by_model} />
       <Table name="agents" heading={say("usage.by_agent", "By agent")} rows={report.by_agent} />
-      <p className="field-note">{say("usage.days", "A day is a day of UTC. A cost is known where the model's price is.")}</p>
+      <p className="field-note">
+        {say("usage.days", "A day is a day of UTC. A cost is known where the model's price is.")}
+      </p>
       {unmetered > 0 && (
-        <p className="field-note">{say("usage.unmetered", { one: "Of {count} request the provider told no tokens.", other: "Of {count} requests the provider told no tokens." }, { count: unmetered })}</p>
+        <p className="field-note">
+          {say(
+            "usage.unmetered",
+            {
+              one: "Of {count} request the provider told no tokens.",
+              other: "Of {count} requests the provider told no tokens.",
+            },
+            { count: unmetered },
+          )}
+        </p>
       )}
     </div>
   );

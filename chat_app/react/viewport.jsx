@@ -61,14 +61,29 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
 
   return (
     <div className="viewport" data-running={running}>
-      <div ref={box} className="viewport-scroll" onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label={say("message.all", "Messages")} data-testid="messages">
+      <div
+        ref={box}
+        className="viewport-scroll"
+        onScroll={onScroll}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label={say("message.all", "Messages")}
+        data-testid="messages"
+      >
         <div ref={column} className="column" inert={leaving}>
           {children}
         </div>
       </div>
       <LiveRegion column={column} thread={thread} running={running} />
       {away && (
-        <button type="button" className="to-latest" onClick={() => toEnd("smooth")} aria-label={say("message.latest", "Jump to latest")} data-testid="jump-to-latest">
+        <button
+          type="button"
+          className="to-latest"
+          onClick={() => toEnd("smooth")}
+          aria-label={say("message.latest", "Jump to latest")}
+          data-testid="jump-to-latest"
+        >
           <ArrowDown size={16} aria-hidden="true" />
         </button>
       )}

@@ -20,6 +20,7 @@ async function parts(chunks) {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const answers = [];
-  for (const chunks of JSON.parse(line)) answers.push(await parts(chunks).catch((e) => ({ error: String(e) })));
+  for (const chunks of JSON.parse(line))
+    answers.push(await parts(chunks).catch((e) => ({ error: String(e) })));
   process.stdout.write(JSON.stringify(answers) + "\n");
 }

@@ -15,12 +15,13 @@ export const examples = tests.map(({ markdown }) => markdown.replaceAll("→", "
 
 export const github = suite.testCases; // { section, example, markdown, html }
 
-export const pieces = (text, size) => Array.from({ length: Math.ceil(text.length / size) }, (_, i) => text.slice(i * size, (i + 1) * size));
+export const pieces = (text, size) =>
+  Array.from({ length: Math.ceil(text.length / size) }, (_, i) => text.slice(i * size, (i + 1) * size));
 
 /** Pieces of random sizes; the same for the same `seed`. */
 export function randomPieces(text, seed) {
   const found = [];
-  for (let at = 0, state = seed; at < text.length; ) {
+  for (let at = 0, state = seed; at < text.length;) {
     state = (state * 48271) % 2147483647;
     found.push(text.slice(at, (at += 1 + (state % 23))));
   }
@@ -38,7 +39,8 @@ export function read(parts) {
   return blocks;
 }
 
-export const draw = (blocks) => renderToStaticMarkup(createElement(Body, { name: "m", source: blocks, writing: false }));
+export const draw = (blocks) =>
+  renderToStaticMarkup(createElement(Body, { name: "m", source: blocks, writing: false }));
 export const whole = (text) => draw(read([text]));
 
 /** What a page shows after these pieces, while more is to come. */
@@ -48,14 +50,18 @@ export function shownAfter(parts) {
   return renderToStaticMarkup(createElement(Body, { name: "m", source: blocks, writing: true }));
 }
 
-export const reference = (text) => micromark(text, { extensions: [gfm({ singleTilde: false })], htmlExtensions: [gfmHtml()] });
+export const reference = (text) =>
+  micromark(text, { extensions: [gfm({ singleTilde: false })], htmlExtensions: [gfmHtml()] });
 
 const SAFE = /^(?:https?:\/\/|mailto:)/i;
-const EDGE = /\s*(<\/?(?:p|[uo]l|li|blockquote|pre|h[1-6]|table|t[rdh]|thead|tbody|hr|details|summary|section|alert)\b[^>]*>)\s*/g;
+const EDGE =
+  /\s*(<\/?(?:p|[uo]l|li|blockquote|pre|h[1-6]|table|t[rdh]|thead|tbody|hr|details|summary|section|alert)\b[^>]*>)\s*/g;
 const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 const attribute = (node, name) => node.attrs?.find((each) => each.name === name)?.value;
-const textOf = (node) => (node.nodeName === "#text" ? node.value : (node.childNodes ?? []).map(textOf).join(""));
-const find = (node, tag) => (node.tagName === tag ? node : node.childNodes?.reduce((found, child) => found ?? find(child, tag), null));
+const textOf = (node) =>
+  node.nodeName === "#text" ? node.value : (node.childNodes ?? []).map(textOf).join("");
+const find = (node, tag) =>
+  node.tagName === tag ? node : node.childNodes?.reduce((found, child) => found ?? find(child, tag), null);
 
 function anchor(node, label) {
   const [href, title] = [attribute(node, "href") ?? attribute(node, "src") ?? "", attribute(node, "title")];
@@ -79,7 +85,8 @@ function form(node) {
   const kind = attribute(node, "class") ?? "";
   if (node.tagName in FORMS) return FORMS[node.tagName](node, inner);
   if (["md", "md-table", "md-html", "md-plain", "code-slice"].includes(kind)) return inner();
-  if (kind.startsWith("md-alert ")) return `<alert ${kind.slice(9)}>${node.childNodes.slice(1).map(form).join("")}</alert>`;
+  if (kind.startsWith("md-alert "))
+    return `<alert ${kind.slice(9)}>${node.childNodes.slice(1).map(form).join("")}</alert>`;
   if (kind === "formula") return `<formula>${escape(textOf(node))}</formula>`;
   const tag = /^h\d$/.test(node.tagName) ? `h${/md-h(\d)/.exec(kind)?.[1] ?? node.tagName[1]}` : node.tagName;
   const start = attribute(node, "start") ? ` ${attribute(node, "start")}` : "";
@@ -88,4 +95,11 @@ function form(node) {
 }
 
 /** HTML without what only the page has, or only the reference, so that both compare. */
-export const plain = (html) => parseFragment(html).childNodes.map(form).join("").replace(/\s+/g, " ").replaceAll("<br> ", "<br>").replace(EDGE, "$1").trim();
+export const plain = (html) =>
+  parseFragment(html)
+    .childNodes.map(form)
+    .join("")
+    .replace(/\s+/g, " ")
+    .replaceAll("<br> ", "<br>")
+    .replace(EDGE, "$1")
+    .trim();
