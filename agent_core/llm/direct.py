@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 from agent_core.llm.base import Finish, ModelEvent
 from agent_core.llm.body import Body
 from agent_core.llm.finishes import finish_reason
-from agent_core.llm.forms import DECODERS, RESPONSES, Form, form_of
+from agent_core.llm.forms import RESPONSES, Form, decoder_name, form_of
 from agent_core.llm.lines import refuse_broken
 from agent_core.llm.reader import Json, fields_of
 from agent_core.llm.reports import reported
@@ -60,7 +60,7 @@ async def direct(litellm: Any, answer: Any) -> Reading | None:
     stream = await _fetched(answer)
     if _is_openai(stream):
         return _Direct(litellm, answer, form_of(litellm, ""), stream.response.aiter_bytes())
-    if (name := _decoder(stream)) and not _translates(stream):
+    if (name := decoder_name(stream)) and not _translates(stream):
         source = stream.streaming_response
         if name != RESPONSES:
             return _Direct(litellm, answer, form_of(litellm, name, stream), _lines(source))
@@ -69,11 +69,18 @@ async def direct(litellm: Any, answer: Any) -> Reading | None:
     return None
 
 
+def is_heard(litellm: Any, answer: Any) -> bool:
+    """Tell whether something in litellm wants to hear of an answer: a callback, its cache, a rule, its budget."""
+    if any(_is_set(getattr(litellm, name, None)) for name in _LISTENERS):
+        return True
+    return any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _OWN_LISTENERS)
+
+
 async def refuse_holes(answer: Any) -> None:
     """Let an answer that is read through its wrapper break where an event is broken, if its form is known."""
     if all(hasattr(answer, name) for name in _NEEDED):
         stream = await _fetched(answer)
-        if _decoder(stream) not in ("", RESPONSES):  # the latter's lines are read before its decoder
+        if decoder_name(stream) not in ("", RESPONSES):  # the latter's lines are read before its decoder
             refuse_broken(stream)
 
 
@@ -90,9 +97,7 @@ def _may_be_passed(litellm: Any, answer: Any) -> bool:
     """Tell whether nothing that only the wrapper does is needed, and all that reading needs is there."""
     if type(answer) is not litellm.CustomStreamWrapper or not all(hasattr(answer, name) for name in _NEEDED):
         return False
-    if any(_is_set(getattr(litellm, name, None)) for name in _LISTENERS):
-        return False
-    if any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _OWN_LISTENERS):
+    if is_heard(litellm, answer):
         return False
     if getattr(litellm.constants, "LITELLM_MAX_STREAMING_DURATION_SECONDS", None) is not None:
         return False
@@ -106,13 +111,6 @@ def _is_set(setting: Any) -> bool:
         if isinstance(setting, list)
         else bool(setting)
     )
-
-
-def _decoder(stream: object) -> str:
-    """Return the name of litellm's decoder if its form is known, else ""."""
-    kind = type(stream)
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    return name if name in DECODERS and hasattr(stream, "streaming_response") else ""
 
 
 def _translates(decoder: Any) -> bool:

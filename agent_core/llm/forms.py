@@ -58,6 +58,13 @@ class Form:
         return not self.keys.isdisjoint(value)
 
 
+def decoder_name(stream: object) -> str:
+    """Return the name of litellm's decoder if its form is known, else ""."""
+    kind = type(stream)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return name if name in DECODERS and hasattr(stream, "streaming_response") else ""
+
+
 def form_of(litellm: Any, decoder: str, stream: Any = None) -> Form:
     """Return the form that one of litellm's decoders reads; "" is OpenAI's."""
     if decoder == _ANTHROPIC:

@@ -10,7 +10,7 @@ from agent_core.checks import check_arguments
 from agent_core.errors import ValidationError
 from agent_core.llm.adapter import check_adapter
 from agent_core.llm.base import ModelAdapter, ModelEvent, ModelRequest, Usage
-from agent_core.llm.direct import Reading, direct, refuse_holes
+from agent_core.llm.direct import Reading, direct, is_heard, refuse_holes
 from agent_core.llm.errors import to_model_error
 from agent_core.llm.library import litellm_module, loaded
 from agent_core.llm.options import check_options
@@ -88,7 +88,7 @@ class LitellmModel:
         if self.direct and not mocked and (past := await direct(litellm, answer)):
             return past
         await refuse_holes(answer)
-        return Wrapped(litellm, answer, trusted=mocked)
+        return Wrapped(litellm, answer, trusted=mocked, heard=is_heard(litellm, answer))
 
     async def context_window(self, options: Mapping[str, Any]) -> int | None:
         """Return the tokens a request may have; see `SizedModel.context_window`."""

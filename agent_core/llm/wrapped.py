@@ -10,12 +10,14 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from agent_core.llm.anthropic import hosted_call, hosted_result
-from agent_core.llm.base import Finish, ModelEvent, ReasoningDelta, Source
+from agent_core.llm.base import File, Finish, HostedCall, HostedResult, ModelEvent, ReasoningDelta, Source
 from agent_core.llm.finishes import finish_reason
+from agent_core.llm.forms import decoder_name, form_of
 from agent_core.llm.gemini import invocation
 from agent_core.llm.reader import Json, fields_of, items_of
 from agent_core.llm.reading import JsonReader
 
+_OF_PROVIDER_TOOLS = (HostedCall, HostedResult, File, Source)
 _RESULTS = ("web_search_results", "tool_results")
 
 
@@ -97,16 +99,62 @@ def _signed_blocks(delta: Json) -> list[ModelEvent]:
     return found
 
 
-class Wrapped:
-    """An answer read through litellm's own stream wrapper."""
+class ProviderToolEvents:
+    """Events of the provider's own tools, read from what litellm's decoder of a known form is given.
 
-    def __init__(self, litellm: Any, answer: Any, trusted: bool) -> None:
+    The decoder drops some of it: OpenAI's calls, the pictures it has drawn, code that Gemini has run.
+
+    Args:
+        litellm: the module.
+        decoder: the stream that the wrapper reads; of an unknown form nothing is read.
+
+    Attributes:
+        is_known: whether the form is known.
+    """
+
+    def __init__(self, litellm: Any, decoder: Any) -> None:
+        self._events: list[ModelEvent] = []
+        name = decoder_name(decoder)
+        self.is_known = bool(name) and hasattr(decoder, "chunk_parser")
+        if self.is_known:
+            self._reader = form_of(litellm, name, decoder).reader
+            self._parse = decoder.chunk_parser
+            decoder.chunk_parser = self._read
+
+    def _read(self, chunk: Json) -> Any:
+        kind = chunk.get("type")  # an enum, where litellm has made an object of an event of OpenAI's
+        events = self._reader.read({**chunk, "type": getattr(kind, "value", kind)})
+        self._events += [event for event in events if isinstance(event, _OF_PROVIDER_TOOLS)]
+        return self._parse(chunk)
+
+    def take(self) -> list[ModelEvent]:
+        """Return the events that came since the last call."""
+        events, self._events = self._events, []
+        return events
+
+
+class Wrapped:
+    """An answer read through litellm's own stream wrapper.
+
+    Args:
+        litellm: the module.
+        answer: the wrapper.
+        trusted: a finish reason that litellm made up counts.
+        heard: something in litellm wants to have the whole answer.
+    """
+
+    def __init__(self, litellm: Any, answer: Any, *, trusted: bool, heard: bool) -> None:
         self._litellm = litellm
         self._answer = answer
         self._trusted = trusted
         self._reader = WrapperReader()
+        self._provider_tools = ProviderToolEvents(litellm, getattr(answer, "completion_stream", None))
         self._usage: Any = None
-        _keep_only_usage(answer)
+        if heard:
+            # Of the chunks that it then keeps, litellm fails an answer that has a hundred equal ones.
+            answer.raise_on_model_repetition = lambda: None
+        else:
+            _keep_only_usage(answer)
 
     @property
     def finish(self) -> Finish | None:
@@ -132,13 +180,20 @@ class Wrapped:
         async for chunk in _until_cut(self._answer):
             if (usage := getattr(chunk, "usage", None)) is not None:
                 self._usage = usage
-            for event in self._reader.read(chunk.model_dump(exclude={"usage"})):
+            for event in self._said(chunk.model_dump(exclude={"usage"})):
                 yield event
-        # Of an answer that was cut off the wrapper hands on no usage, though it keeps what came.
+        # Of an answer that was cut off the wrapper hands on no usage, though it keeps what came; where
+        # none came, it counts tokens by itself.
         kept = [chunk.usage for chunk in getattr(self._answer, "chunks", ()) if getattr(chunk, "usage", None)]
-        self._usage = self._usage or next(reversed(kept), None)
-        for event in self._reader.end():
+        self._usage = (self._usage or kept[-1]) if kept else None
+        for event in [*self._provider_tools.take(), *self._reader.end()]:
             yield event
+
+    def _said(self, chunk: Json) -> list[ModelEvent]:
+        said = self._reader.read(chunk)
+        if self._provider_tools.is_known:
+            said = [event for event in said if not isinstance(event, _OF_PROVIDER_TOOLS)]
+        return [*self._provider_tools.take(), *said]
 
 
 async def _until_cut(answer: Any) -> AsyncGenerator[Any]:
@@ -167,7 +222,8 @@ class _UsageOnly(list[Any]):
     """A list that keeps only the chunks that report usage.
 
     litellm collects every chunk and rebuilds the whole answer from them at the end, twice, on the
-    event loop: 0.2 s for 3,000 chunks. We have the answer already; of that only usage is wanted.
+    event loop: 0.2 s for 3,000 chunks. We have the answer already; of that only usage is wanted, unless
+    a callback or the cache is to have it.
     """
 
     def append(self, chunk: Any) -> None:

@@ -248,6 +248,19 @@ async def test_who_listens_inside_litellm_hears_of_each_answer(
     assert taken == [False]
 
 
+async def test_listener_changes_nothing_of_the_answer(
+    taken: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """litellm, which then keeps all chunks, would count tokens itself, and fail a model that repeats itself."""
+    litellm = await litellm_module()
+    for name in LISTS:
+        monkeypatch.setattr(litellm, name, [])
+    monkeypatch.setattr(litellm, "callbacks", [_logger(litellm)])
+    async with provider(Stream([*[delta("same ")] * 1000, delta(finish="stop")])) as server:
+        assert await plain(server) == [*[TextDelta("same ")] * 1000, Finish("stop")]
+    assert taken == [False]
+
+
 def _logger(litellm: Any) -> Any:
     return litellm.integrations.custom_logger.CustomLogger()
 

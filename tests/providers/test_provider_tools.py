@@ -6,14 +6,18 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from agent_core import Agent, Runtime, action_tool, define_internal_agent_api, faults
 from agent_core.llm import LitellmModel
+from agent_core.llm.library import litellm_module
 from agent_core.messages import Part
+from agent_core.testing import eventually
 from tests.agent_core.support import AT_ONCE, finished, tool_parts
 from tests.providers.dialects import DIALECTS, DialectServer, Ran, Reply, Thought, Use, serving
 from tests.providers.dialects.dialect import event
@@ -220,13 +224,10 @@ async def test_tools_of_geminis_own_are_shown_and_come_back(direct: bool, tmp_pa
     assert {key for tool in server.requests[0]["tools"] for key in tool} == {"googleSearch", "code_execution"}
     searched, *computed = hosted(first)
     assert searched == ("tool-google_search_web", "output-available", {"found": 1})
-    assert HIT["url"] in {part.get("url") for part in first} or not direct
+    assert HIT["url"] in {part.get("url") for part in first}
     model = next(each for each in server.requests[1]["contents"] if each["role"] == "model")
     assert [part for part in model["parts"] if "text" not in part] == GOOGLED
-    # litellm's wrapper hands on neither the pages nor code that was run.
-    assert computed == (
-        [("tool-code_execution", "output-available", RAN[1]["codeExecutionResult"])] if direct else []
-    )
+    assert computed == [("tool-code_execution", "output-available", RAN[1]["codeExecutionResult"])]
 
 
 def openai_says(*items: dict[str, Any]) -> Stream:
@@ -272,6 +273,118 @@ async def test_tools_of_openais_own_never_strand_a_turn(direct: bool, tmp_path: 
     assert {"type": "web_search"} in server.requests[0]["tools"]
     assert [item["type"] for item in server.requests[1]["input"]] == ["message"] * 3
     assert last[-1]["text"] == "Again."
-    if direct:  # litellm's wrapper tells nothing of it
-        assert hosted(first) == [("tool-web_search", "output-available", None)]
-        assert HIT["url"] in {part.get("url") for part in first}
+    assert hosted(first) == [("tool-web_search", "output-available", None)]
+    assert HIT["url"] in {part.get("url") for part in first}
+    kinds = [part["type"] for part in first if part["type"] in ("tool-web_search", "text")]
+    assert kinds == ["tool-web_search", "text"]
+
+
+DRAWN = {"id": "ig_1", "type": "image_generation_call", "status": "completed", "result": "iVBORw0KGgo="}
+
+
+@both_ways
+async def test_picture_that_openai_draws_is_a_file(direct: bool, tmp_path: Path) -> None:
+    async with serving(DIALECTS["responses"], openai_says(DRAWN, ITEMS[2]), ["Again."]) as server:
+        agent = agent_for(server, direct, provider_tools=[{"type": "image_generation"}])
+        first, _ = await parts_of(tmp_path, server, agent, ["Draw Rome.", "Thanks."])
+    assert [part["mediaType"] for part in first if part["type"] == "file"] == ["image/png"]
+
+
+@both_ways
+async def test_failed_response_ends_in_the_providers_words(direct: bool, tmp_path: Path) -> None:
+    failed = {"status": "failed", "error": {"code": "server_error", "message": "The search is down."}}
+    events = [
+        {"type": "response.output_item.done", "output_index": 0, "item": ITEMS[1]},
+        {"type": "response.failed", "response": DIALECTS["responses"].whole(()) | failed},
+    ]
+    says = Stream([event(each, str(each["type"])) for each in events], end="eof")
+    async with (
+        serving(DIALECTS["responses"], says, says, says) as server,
+        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+    ):
+        api = define_internal_agent_api(runtime, agent_for(server, direct))
+        thread = await finished(api, await api.create_thread("How is Rome?"))
+    assert thread.status == "failed"
+    assert "The search is down." in str(thread.error)
+
+
+@pytest.fixture
+async def heard(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return the whole answers of which a callback of litellm's is told."""
+    litellm = await litellm_module()
+    answers: list[Any] = []
+
+    class Listener(litellm.integrations.custom_logger.CustomLogger):
+        async def async_log_success_event(
+            self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
+        ) -> None:
+            answers.append(response_obj)
+
+    for name in (
+        "success_callback",
+        "failure_callback",
+        "_async_success_callback",
+        "_async_failure_callback",
+    ):
+        monkeypatch.setattr(litellm, name, [])  # it copies what is in `callbacks` into them
+    monkeypatch.setattr(litellm, "callbacks", [Listener()])
+    monkeypatch.setattr(litellm, "turn_off_message_logging", False)
+    return answers
+
+
+OPENED = {
+    "responses": (openai_says(*ITEMS), [{"type": "web_search"}], "Sunny."),
+    "gemini": (gemini_says(*RAN), [{"codeExecution": {}}], "So."),
+}
+
+
+@pytest.mark.parametrize("dialect", OPENED)
+async def test_callback_of_litellms_hears_the_answer_whose_provider_tools_are_shown(
+    dialect: str, heard: list[Any], tmp_path: Path
+) -> None:
+    says, tools, words = OPENED[dialect]
+    async with serving(DIALECTS[dialect], says, ["Again."]) as server:
+        agent = agent_for(server, tools=[], provider_tools=tools)
+        first, _ = await parts_of(tmp_path, server, agent, ["How is Rome?", "Thanks."])
+    assert [state for _, state, _ in hosted(first)] == ["output-available"]
+    await eventually(lambda: len(heard) > 1)
+    assert [answer.choices[0].message.content for answer in heard[:2]] == [words, "Again."]
+
+
+@pytest.fixture
+async def cache(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Use litellm's cache, and return it; for one class of its proxy's it imports packages that only `litellm[proxy]` brings."""
+    absent = ModuleType("response_cache")
+    absent.CachedAnthropicMessagesStreamIterator = type("Absent", (), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "litellm.llms.anthropic.messages.native.response_cache", absent)
+    litellm = await litellm_module()
+    monkeypatch.setattr(litellm, "cache", litellm.caching.caching.Cache())
+    return litellm.cache
+
+
+KEPT: dict[str, tuple[str, Reply | Stream, list[str]]] = {
+    "openai's search": ("responses", openai_says(*ITEMS), []),
+    "gemini's code": ("gemini", gemini_says(*RAN), []),
+    "google's search": ("gemini", gemini_says(*GOOGLED), ["tool-google_search_web"]),
+    "anthropic's search": ("anthropic", [Thought("Hm."), SEARCHED, "So."], ["tool-web_search"]),
+}
+
+
+@pytest.mark.parametrize(("dialect", "says", "kept"), KEPT.values(), ids=KEPT)
+async def test_answer_of_litellms_cache_has_of_provider_tools_what_litellm_keeps(
+    dialect: str, says: Reply | Stream, kept: list[str], cache: Any, tmp_path: Path
+) -> None:
+    async with (
+        serving(DIALECTS[dialect], says) as server,
+        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+    ):
+        tools = [{"type": "web_search"}] if dialect == "responses" else [SEARCH]
+        api = define_internal_agent_api(runtime, agent_for(server, tools=[], provider_tools=tools))
+        asked = await finished(api, await api.create_thread("How is Rome?"))
+        await eventually(lambda: len(cache.cache.cache_dict) > 0)
+        again = await finished(api, await api.create_thread("How is Rome?"))
+        answers = [(await api.list_messages(thread.id))[-1] for thread in (asked, again)]
+    assert ([asked.status, again.status], len(server.requests)) == (["completed"] * 2, 1)
+    assert answers[0].text == answers[1].text != ""
+    assert len(hosted(answers[0].parts)) == 1
+    assert [kind for kind, *_ in hosted(answers[1].parts)] == kept
