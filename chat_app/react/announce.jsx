@@ -63,8 +63,6 @@ const known = new Map(); // by answer: what has been read of it since the page w
 export function LiveRegion({ column, thread, running }) {
   const [pieces, setPieces] = useState([]);
   const isOpened = useRef(false);
-  const isRunning = useRef(running);
-  isRunning.current = running;
 
   useEffect(() => {
     isOpened.current = false;
@@ -79,7 +77,7 @@ export function LiveRegion({ column, thread, running }) {
       if (!isOpened.current && !known.has(id) && !wasSent(prompt)) known.set(id, text);
       isOpened.current = true;
       const from = alreadyRead(known.get(id) ?? "", text);
-      const end = isRunning.current || writing ? lastSentenceEnd(text, from) : text.length;
+      const end = running || writing ? lastSentenceEnd(text, from) : text.length;
       const words = text.slice(from, end).trim();
       known.set(id, text.slice(0, end));
       if (words) setPieces((all) => [...all, { key: `${id}:${from}:${end}`, words }].slice(-KEPT));

@@ -1,6 +1,6 @@
 // Choosing, pasting and dropping files for a message, and the row of those that were chosen.
 
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useRef, useState } from "react";
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
 import Paperclip from "lucide-react/dist/esm/icons/paperclip.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
@@ -12,8 +12,7 @@ const carriesFiles = (event) => Array.from(event.dataTransfer?.types ?? []).incl
 /** Files may be dropped anywhere on the page; true while some are held over it. */
 export function useDrop(onFiles) {
   const [over, setOver] = useState(false);
-  const latest = useRef(onFiles);
-  latest.current = onFiles;
+  const take = useEffectEvent(onFiles);
   useEffect(() => {
     let timer = 0;
     const onOver = (event) => {
@@ -27,7 +26,7 @@ export function useDrop(onFiles) {
       if (!carriesFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      latest.current(event.dataTransfer.files);
+      take(event.dataTransfer.files);
     };
     window.addEventListener("dragover", onOver);
     window.addEventListener("drop", onDrop);

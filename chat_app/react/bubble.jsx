@@ -39,6 +39,12 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     el.style.height = `${Math.min(el.scrollHeight + 2, MAX_HEIGHT)}px`;
   }, [value]);
 
+  // The message was replaced by the new one, or the page was left; then the draft stays.
+  const close = () => {
+    if (saved.current.value !== null) writeDraft(draft, "");
+    endEdit(messageId);
+  };
+
   useEffect(() => {
     area.current.focus();
     area.current.setSelectionRange(value.length, value.length);
@@ -51,11 +57,6 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the editor opens
   }, []);
 
-  // The message was replaced by the new one, or the page was left; then the draft stays.
-  const close = () => {
-    if (saved.current.value !== null) writeDraft(draft, "");
-    endEdit(messageId);
-  };
   const leave = () => {
     writeDraft(draft, "");
     edit("");

@@ -1,12 +1,12 @@
 // Live seconds: how long something has been running, and how long until something happens.
 
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { useLanguage, useWords } from "../words/words.js";
 
-function useNow(every) {
+/** This browser's clock, in milliseconds, as it was at most `every` milliseconds ago. */
+export function useNow(every) {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
-    setNow(Date.now());
     const timer = setInterval(() => setNow(Date.now()), every);
     return () => clearInterval(timer);
   }, [every]);
@@ -56,11 +56,14 @@ export function Lasted({ seconds }) {
 
 /** Whole seconds left of `seconds`, counted from when this value came, so that clocks need not agree. */
 export function Countdown({ seconds }) {
+  return <Left key={seconds} seconds={seconds} />;
+}
+
+function Left({ seconds }) {
   const say = useWords();
-  const came = useRef({ seconds, at: Date.now() });
-  if (came.current.seconds !== seconds) came.current = { seconds, at: Date.now() };
+  const [came] = useState(() => Date.now());
   const now = useNow(250);
-  const left = Math.ceil(came.current.seconds - (now - came.current.at) / 1000);
+  const left = Math.ceil(seconds - (now - came) / 1000);
   const words =
     left > 0 ? say("turn.in_seconds", "in {seconds} s", { seconds: left }) : say("turn.now", "now");
   return <span className="seconds">{words}</span>;

@@ -1,7 +1,7 @@
 // Where the person writes. The draft lives in the browser, so that a key press never makes a round trip.
 // Enter sends, or Ctrl+Enter if the person prefers that (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
 
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { useLocation, useParams } from "react-router";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
@@ -80,13 +80,12 @@ function useDraft(thread) {
 
 /** Stop on Esc wherever the focus is, except where Esc has a meaning of its own. */
 function useEscape(running, onStop) {
-  const latest = useRef(null);
-  latest.current = running ? onStop : null;
+  const stop = useEffectEvent(() => running && onStop());
   useEffect(() => {
     const onKey = (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || isComposing(event)) return;
       if (document.querySelector('dialog[open], [popover]:not([popover="manual"]):popover-open')) return;
-      latest.current?.();
+      stop();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
@@ -95,24 +94,16 @@ function useEscape(running, onStop) {
 
 /** Messages that the server never acknowledged are sent once more: their ids make that safe. */
 function useResend(thread, sent, onSend) {
-  const latest = useRef(null);
-  latest.current = { sent, onSend };
+  const again = useEffectEvent(() => {
+    for (const { id, text, files, tries, thread: to } of overdue(thread)) {
+      const parts = (files ?? []).map((file) => file.part);
+      if (tries && id === sent) drop(id);
+      else onSend(text, id, parts, to);
+    }
+  });
   useEffect(() => {
-    const again = () => {
-      const { sent: arrived, onSend: sendOne } = latest.current;
-      for (const { id, text, files, tries, thread: to } of overdue(thread)) {
-        if (tries && id === arrived) drop(id);
-        else
-          sendOne(
-            text,
-            id,
-            (files ?? []).map((file) => file.part),
-            to,
-          );
-      }
-    };
-    const first = setTimeout(again); // in development an effect ends and begins anew at once
-    const timer = setInterval(again, RETRY_INTERVAL_MS);
+    const first = setTimeout(() => again()); // in development an effect ends and begins anew at once
+    const timer = setInterval(() => again(), RETRY_INTERVAL_MS);
     return () => {
       clearTimeout(first);
       clearInterval(timer);
@@ -125,16 +116,16 @@ function useResend(thread, sent, onSend) {
  * thread is on its way follows in it. A page that was turned to since, or loaded, has begun nothing.
  */
 function useBegun(thread) {
-  const begun = useRef("");
+  const begunRef = useRef("");
   const { key } = useLocation();
   useLayoutEffect(() => {
-    begun.current = "";
+    begunRef.current = "";
     settle(thread);
     const left = () => settle(threadIn(window.location.pathname)); // the address changes before this page shows it
     window.addEventListener("pagehide", left);
     return () => window.removeEventListener("pagehide", left);
   }, [key, thread]);
-  return begun;
+  return begunRef;
 }
 
 /** The thread that an address names, "" for none. */
@@ -182,7 +173,7 @@ export function Composer({
   useEscape(running, onStop);
   useResend(thread, sent, onSend);
   const putBack = useReturn(thread, area, set);
-  const begun = useBegun(thread);
+  const begunRef = useBegun(thread);
   const [over, setOver] = useState(0); // the length of a text that was too long to be sent
 
   const send = useCallback(
@@ -193,28 +184,24 @@ export function Composer({
       if (isTooLong(text)) return;
       const id = messageId();
       const taken = takeFiles(thread);
-      const to = thread || begun.current || threadOf(id);
-      if (!thread) begun.current = to;
+      const to = thread || begunRef.current || threadOf(id);
+      if (!thread) begunRef.current = to;
       post({ id, thread: to, page: thread, text, files: taken });
-      onSend(
-        text,
-        id,
-        taken.map((file) => file.part),
-        to,
-      );
+      const parts = taken.map((file) => file.part);
+      onSend(text, id, parts, to);
       set("");
       writeDraft(thread, "");
     },
-    [thread, begun, onSend, set, nothing, unfinished],
+    [thread, begunRef, onSend, set, nothing, unfinished],
   );
 
   // A message that could not be sent comes back, above whatever has been written since.
   useEffect(() => {
     const item = rejected && take(rejected);
     if (!item) return;
-    if (begun.current === threadOf(item.id)) begun.current = "";
+    if (begunRef.current === threadOf(item.id)) begunRef.current = "";
     putBack(item.page, item.text, item.files);
-  }, [rejected, begun, putBack]);
+  }, [rejected, begunRef, putBack]);
 
   // So does one that was taken back from the queue.
   useEffect(() => {

@@ -1,6 +1,6 @@
 // Markdown's blocks as React elements.
 
-import { Fragment, memo, useEffect, useId, useMemo, useReducer, useRef } from "react";
+import { Fragment, memo, useEffect, useId, useLayoutEffect, useMemo, useReducer, useRef } from "react";
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 import { useWords } from "../words/words.js";
 import { alertOf, Alert } from "./alert.jsx";
@@ -195,9 +195,9 @@ function useDefinitions(name, source, open) {
   const links = withNew(source.links, fresh, "definition");
   const notes = withNew(source.notes, fresh, "footnoteDefinition");
   const labels = notes.size ? [...source.done.flatMap(({ labels }) => labels), ...referredIn(open)] : [];
-  const order = orderOf(labels, notes);
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- the same labels are the same order
-  return useMemo(() => ({ name, links, notes, order }), [name, links, notes, order.join("\n")]);
+  const joined = orderOf(labels, notes).join("\n"); // no label has a line break
+  const order = useMemo(() => (joined ? joined.split("\n") : []), [joined]);
+  return useMemo(() => ({ name, links, notes, order }), [name, links, notes, order]);
 }
 
 /** What has been read of a text of which so many characters are shown; `writing` whether more of it will come. */
@@ -238,7 +238,11 @@ function readOn(state, text, final) {
   return true;
 }
 
-function Read({ text, final, name, costs }) {
+/* What has been read of a text is kept in a ref and goes on while rendering: a render that React throws away has
+   read a piece of the same text. */
+/* eslint-disable react-hooks/refs */
+
+function Read({ text, final, name, costsRef }) {
   const state = useRef(null);
   const [, repaint] = useReducer((n) => n + 1, 0);
   state.current ??= { blocks: new Blocks(), read: 0, text: "", finished: false };
@@ -247,22 +251,22 @@ function Read({ text, final, name, costs }) {
     const frame = isRead ? 0 : requestAnimationFrame(repaint);
     return () => cancelAnimationFrame(frame);
   });
-  const body = (
-    <Body name={name} source={state.current.blocks} shown={state.current.read} writing={!(final && isRead)} />
-  );
-  if (costs) costs.current = state.current.blocks.cost;
-  return body;
+  useLayoutEffect(() => {
+    if (costsRef) costsRef.current = state.current.blocks.cost;
+  });
+  const { blocks: source, read } = state.current;
+  return <Body name={name} source={source} shown={read} writing={!(final && isRead)} />;
 }
 
 /**
  * A text, as far as it goes; `final` says that no more of it comes, `name` is told apart from every other on the
  * page. If it cannot be drawn it is shown as it is written.
  */
-export const Markdown = memo(function Markdown({ text = "", final = true, name, costs }) {
+export const Markdown = memo(function Markdown({ text = "", final = true, name, costsRef }) {
   const id = useId();
   return (
     <Boundary text={text}>
-      <Read text={text ?? ""} final={final} name={name || id} costs={costs} />
+      <Read text={text ?? ""} final={final} name={name || id} costsRef={costsRef} />
     </Boundary>
   );
 });

@@ -1,7 +1,7 @@
 // The dialog of Ctrl+K: commands, the newest threads, and a search in titles and messages. The field keeps
 // the focus, the arrow keys move through what is below it, and Enter takes it.
 
-import { useEffect, useId, useMemo, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useId, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import Search from "lucide-react/dist/esm/icons/search.mjs";
 import { useTell, useWords } from "../words/words.js";
@@ -37,11 +37,10 @@ function useOpening(open) {
 
 /** Ask the server once the person has paused. */
 function useSearch(words, onQuery) {
-  const ask = useRef(onQuery);
-  ask.current = onQuery;
+  const ask = useEffectEvent(onQuery);
   useEffect(() => {
     if (!words) return undefined;
-    const timer = setTimeout(() => ask.current(words), DEBOUNCE_MS);
+    const timer = setTimeout(() => ask(words), DEBOUNCE_MS);
     return () => clearTimeout(timer);
   }, [words]);
 }
@@ -69,11 +68,14 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
     [],
   );
   useOpening(open);
-  useEffect(() => setAt(0), [words]);
   useEffect(() => {
     document.getElementById(`${name}-${at}`)?.scrollIntoView({ block: "nearest" });
   }, [name, at]);
 
+  const write = (written) => {
+    setText(written);
+    setAt(0);
+  };
   const take = (option) => {
     if (!option) return;
     dialog.current.close();
@@ -97,7 +99,7 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
       ref={dialog}
       className="palette"
       aria-label={say("search.label", "Search")}
-      onClose={() => setText("")}
+      onClose={() => write("")}
       onClick={(event) => event.target === dialog.current && dialog.current.close()}
       data-testid="palette"
     >
@@ -115,7 +117,7 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
           aria-activedescendant={options.length ? `${name}-${at}` : undefined}
           aria-label={say("search.label", "Search")}
           placeholder={say("search.placeholder", "Titles and messages")}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => write(event.target.value)}
           onKeyDown={onKeyDown}
           autoComplete="off"
           spellCheck={false}

@@ -11,6 +11,7 @@ import Settings from "lucide-react/dist/esm/icons/settings.mjs";
 import SquarePen from "lucide-react/dist/esm/icons/square-pen.mjs";
 import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
 import { useLanguage, useWords } from "../words/words.js";
+import { useNow } from "./clock.jsx";
 import { ago } from "./dates.js";
 import { fold, split } from "./fold.js";
 
@@ -74,7 +75,7 @@ function Marked({ text, words }) {
   return pieces.map((piece, i) => (i % 2 ? <mark key={i}>{piece}</mark> : piece));
 }
 
-function Option({ id, option, chosen, words, onTake, onPoint }) {
+function Option({ id, option, chosen, words, now, onTake, onPoint }) {
   const say = useWords();
   const language = useLanguage();
   const Icon = ICONS[option.icon] ?? MessageSquare;
@@ -102,13 +103,14 @@ function Option({ id, option, chosen, words, onTake, onPoint }) {
         )}
       </span>
       {option.archived && <span className="sr-only">, {say("sidebar.archived", "Archived")}</span>}
-      {option.at && <time>{ago(option.at, Date.now(), say, language)}</time>}
+      {option.at && <time>{ago(option.at, now, say, language)}</time>}
     </li>
   );
 }
 
 export function Options({ name, options, at, words, onTake, onPoint }) {
   const say = useWords();
+  const now = useNow(30_000);
   const heads = {
     commands: say("search.commands", "Go to"),
     found: say("search.hits", "Threads and messages"),
@@ -128,6 +130,7 @@ export function Options({ name, options, at, words, onTake, onPoint }) {
             option={option}
             chosen={i === at}
             words={words}
+            now={now}
             onTake={() => onTake(option)}
             onPoint={() => onPoint(i)}
           />

@@ -3,7 +3,7 @@
 // page before stand there for a moment and go again; so for some seconds a message that is lost is asked for
 // once more.
 
-import { useLayoutEffect, useRef } from "react";
+import { useEffectEvent, useLayoutEffect, useRef } from "react";
 import { useLocation } from "react-router";
 
 const SEEK_TIMEOUT_MS = 20_000;
@@ -32,7 +32,7 @@ const fresh = (place) => ({
 });
 
 /** Look whether the message is there, and do what that asks for. */
-function look(search, box, target, loaded, letGo, onSeek) {
+function look(search, box, target, loaded, { letGo, onSeek }) {
   const now = performance.now();
   const row = box.querySelector(`[data-message-id="${CSS.escape(target)}"]`);
   if (row && !search.found) {
@@ -43,7 +43,7 @@ function look(search, box, target, loaded, letGo, onSeek) {
   } else if (!row && loaded && search.asked < MAX_TRIES && now - search.askedAt >= RETRY_INTERVAL_MS) {
     Object.assign(search, { found: false, asked: search.asked + 1, askedAt: now });
     letGo();
-    onSeek?.(target);
+    onSeek(target);
   }
   return now < search.until;
 }
@@ -55,13 +55,16 @@ function look(search, box, target, loaded, letGo, onSeek) {
 export function useSeek(box, loaded, letGo, onSeek) {
   const { hash, key } = useLocation();
   const search = useRef(fresh(""));
+  const hold = useEffectEvent(letGo);
+  const seek = useEffectEvent((target) => onSeek?.(target));
   // In development React takes every component off and puts it on again, and what is put on goes to its end.
   useLayoutEffect(() => () => (search.current = fresh("")), []);
   useLayoutEffect(() => {
     const target = wanted(hash);
     const place = `${key} ${target}`;
     if (search.current.place !== place) search.current = fresh(place);
-    const again = () => look(search.current, box.current, target, loaded, letGo, onSeek) || stop();
+    const actions = { letGo: () => hold(), onSeek: (lost) => seek(lost) };
+    const again = () => look(search.current, box.current, target, loaded, actions) || stop();
     const rows = new MutationObserver(() => again());
     const timer = setInterval(() => again(), RETRY_INTERVAL_MS);
     const stop = () => {
@@ -71,6 +74,5 @@ export function useSeek(box, loaded, letGo, onSeek) {
     if (!target || performance.now() > search.current.until) stop();
     else if (again() !== undefined) rows.observe(box.current, { childList: true, subtree: true });
     return stop;
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- `letGo` and `onSeek` always mean the same
-  }, [hash, key, loaded]);
+  }, [box, hash, key, loaded]);
 }

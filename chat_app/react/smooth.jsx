@@ -28,6 +28,9 @@ function advance(state, seconds) {
   state.shown = Math.min(state.text.length, state.shown + state.rate * Math.min(seconds, FRAME));
 }
 
+/* What is shown of the text is kept in a ref and read while rendering: `repaint` follows every change of it. */
+/* eslint-disable react-hooks/refs */
+
 export function SmoothText({ text = "", charsPerSec = 128, startStreaming = false }) {
   const state = useRef(null);
   state.current ??= {

@@ -3,7 +3,15 @@
 // When the part is finished `text` holds all of it and the rest is shown at the same pace: nothing is
 // re-typed and nothing jumps.
 
-import { useCallback, useContext, useLayoutEffect, useReducer, useRef, useSyncExternalStore } from "react";
+import {
+  useCallback,
+  useContext,
+  useEffectEvent,
+  useLayoutEffect,
+  useReducer,
+  useRef,
+  useSyncExternalStore,
+} from "react";
 import { StateStoreContext } from "$/utils/context-registry";
 import { Markdown } from "./markdown.jsx";
 import { Reveal } from "./reveal.js";
@@ -12,6 +20,10 @@ import { showsKey } from "./typing.js";
 const RESTRAINT = 3; // a very long list takes long to parse: it may take a quarter of the time, not all of it
 
 const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/* The reader of a text that only grows is kept in a ref and read while rendering: a render that React throws away
+   shows nothing else, and `repaint` follows every change of it. */
+/* eslint-disable react-hooks/refs */
 
 /**
  * What one run has received and shown; kept across renders, replaced when another run begins.
@@ -80,33 +92,39 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
   const state = useRef(null);
   const frame = useRef(0);
   const advanced = useRef(0); // when more was last shown
-  const costs = useRef(0); // how long the text that is shown takes to parse, in milliseconds
+  const costsRef = useRef(0); // how long the text that is shown takes to parse, in milliseconds
   const [, repaint] = useReducer((n) => n + 1, 0);
+  const gap = useEffectEvent((...lost) => onGap?.(...lost));
   // A finished text has its height at once: the viewport measures what is put in above before it is painted.
   if (!live) state.current ??= take(null, { run, text, live });
 
   useLayoutEffect(() => {
     if (!state.current?.reveal.pending) advanced.current = performance.now();
-    state.current = take(state.current, { run, text, live, feed, offset, chunk, onGap });
+    const onLost = (...lost) => gap(...lost);
+    state.current = take(state.current, { run, text, live, feed, offset, chunk, onGap: onLost });
     repaint();
     const step = (now) => {
       frame.current = 0;
       const { reveal } = state.current;
       if (!reveal.pending) return;
       frame.current = requestAnimationFrame(step);
-      if (now - advanced.current < costs.current * RESTRAINT || showsKey(now)) return;
+      if (now - advanced.current < costsRef.current * RESTRAINT || showsKey(now)) return;
       reveal.advance(now - advanced.current);
       advanced.current = now;
       repaint();
     };
     if (state.current.reveal.pending) frame.current = requestAnimationFrame(step);
     return () => cancelAnimationFrame(frame.current);
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- `onGap` changes with every render and means the same
   }, [run, text, live, feed, offset, chunk]);
 
   const { reveal } = state.current?.lost ?? state.current ?? {};
   const writing = live || !state.current?.isWhole || state.current.reveal.pending > 0;
   return (
-    <Markdown name={name} text={reveal?.text.slice(0, reveal.shown) ?? ""} final={!writing} costs={costs} />
+    <Markdown
+      name={name}
+      text={reveal?.text.slice(0, reveal.shown) ?? ""}
+      final={!writing}
+      costsRef={costsRef}
+    />
   );
 }

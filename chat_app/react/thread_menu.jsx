@@ -76,17 +76,17 @@ export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
   }, []);
 
   const names = { user: say("share.you", "You"), assistant: say("picker.assistant", "Assistant") };
-  const save = (kind) => () => (onExport(kind, names), close());
+  const save = (kind) => (onExport(kind, names), close());
   return (
     <details ref={menu} className="thread-menu">
       <summary className="icon-button" aria-label={label} title={label} data-testid="share-menu">
         <Ellipsis size={16} aria-hidden="true" />
       </summary>
       <div className="menu-box">
-        <Item icon={Download} onClick={save("md")} data-testid="export-md">
+        <Item icon={Download} onClick={() => save("md")} data-testid="export-md">
           {say("share.export_markdown", "Export as Markdown")}
         </Item>
-        <Item icon={Download} onClick={save("json")} data-testid="export-json">
+        <Item icon={Download} onClick={() => save("json")} data-testid="export-json">
           {say("share.export_json", "Export as JSON")}
         </Item>
         <hr />

@@ -1,8 +1,9 @@
 // A list of threads: in groups by date, loaded page by page as it is scrolled, changed row by row. With the
 // arrow keys one goes from row to row, F2 renames, Delete deletes, and the button beside a row has the rest.
 
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { useLanguage, useWords } from "../words/words.js";
+import { useNow } from "./clock.jsx";
 import { ago, grouped, monthName } from "./dates.js";
 import { Menu } from "./menu.jsx";
 import { rowsOf, useRows } from "./rows.js";
@@ -12,28 +13,17 @@ import { toast } from "./toast.jsx";
 const LOST_MS = 300; // a patch that is on its way needs no asking for
 const MARGIN = "600px";
 
-function useMinute() {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 30_000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
-}
-
 /** Take in what the server sends; ask again when something was missed. */
 function usePatches(list, patch, onGap, onKeep) {
-  const ask = useRef(onGap);
-  const keep = useRef(onKeep);
-  ask.current = onGap;
-  keep.current = onKeep;
+  const ask = useEffectEvent(onGap);
+  const keep = useEffectEvent(onKeep);
   useLayoutEffect(() => {
     const rows = rowsOf(list);
     if (rows.take(patch)) {
-      if (!patch.base && rows.wanted) keep.current(rows.wanted);
+      if (!patch.base && rows.wanted) keep(rows.wanted);
       return undefined;
     }
-    const timer = setTimeout(() => ask.current(), LOST_MS);
+    const timer = setTimeout(() => ask(), LOST_MS);
     return () => clearTimeout(timer);
   }, [list, patch]);
 }
@@ -41,13 +31,12 @@ function usePatches(list, patch, onGap, onKeep) {
 /** Ask for more whenever the end of the list comes near. */
 function useMore(box, { rows, more }, onMore) {
   const end = useRef(null);
-  const ask = useRef(onMore);
-  ask.current = onMore;
+  const ask = useEffectEvent(onMore);
   const count = rows.length;
   useEffect(() => {
     if (!more) return undefined;
     const watch = new IntersectionObserver(
-      (entries) => entries.some((entry) => entry.isIntersecting) && ask.current(count),
+      (entries) => entries.some((entry) => entry.isIntersecting) && ask(count),
       { root: box.current, rootMargin: MARGIN },
     );
     watch.observe(end.current);
@@ -68,7 +57,7 @@ function focusBeside(box, from, step) {
 /** What can be done with a row, each shown at once and then asked of the server. */
 function useActions(list, box, activeId, props, setMenu, setRenaming) {
   const latest = useRef(null);
-  latest.current = {
+  const actions = {
     rename(row, title) {
       setRenaming(null);
       requestAnimationFrame(() => link(box.current, row.id)?.focus());
@@ -84,11 +73,11 @@ function useActions(list, box, activeId, props, setMenu, setRenaming) {
       props.onPin(row.id, !row.pinned);
     },
     archive(row) {
-      latest.current.leave(row);
+      actions.leave(row);
       props.onArchive(row.id, list !== "archive");
     },
     delete(row, byKey) {
-      latest.current.leave(row);
+      actions.leave(row);
       props.onDelete(row.id);
       const undo = () => props.onRestore(row.id, row.id === activeId);
       toast({ title: row.title, undo, focus: byKey });
@@ -102,19 +91,22 @@ function useActions(list, box, activeId, props, setMenu, setRenaming) {
     key(event, row) {
       const step = { ArrowDown: 1, ArrowUp: -1, Home: "Home", End: "End" }[event.key];
       if (step !== undefined) focusBeside(box.current, event.target.closest("li").querySelector("a"), step);
-      else if (event.key === "F2") latest.current.edit(row);
-      else if (event.key === "Delete") latest.current.delete(row, true);
+      else if (event.key === "F2") actions.edit(row);
+      else if (event.key === "Delete") actions.delete(row, true);
       else return;
       event.preventDefault();
     },
   };
+  useLayoutEffect(() => {
+    latest.current = actions;
+  });
   return useCallback((name, ...given) => latest.current[name](...given), []);
 }
 
 export function Threads({ list = "main", patch, activeId = "", empty, ...props }) {
   const say = useWords();
   const language = useLanguage();
-  const now = useMinute();
+  const now = useNow(30_000);
   const box = useRef(null);
   const [menu, setMenu] = useState(null);
   const [renaming, setRenaming] = useState(null);

@@ -27,9 +27,11 @@ const ICONS = {
 
 /** The server's now, in seconds since the epoch; it moves while `moving`. */
 export function useServerNow(at, moving) {
+  // eslint-disable-next-line react-hooks/purity -- read once for each time that the server sends
   const ahead = useMemo(() => (at ? Date.now() / 1000 - at : 0), [at]);
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
+    // eslint-disable-next-line react-hooks/set-state-in-effect -- a clock that stands still shows that time, too
     setNow(Date.now());
     if (!moving) return undefined;
     const timer = setInterval(() => setNow(Date.now()), TICK_MS);

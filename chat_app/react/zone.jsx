@@ -1,13 +1,13 @@
 // Tells the server which time zone the browser is in, whenever the server has another: it forgets with
 // its process. A script from the server could not ask, for the content policy lets none run.
 
-import { useEffect } from "react";
+import { useEffect, useEffectEvent } from "react";
 
 export function Zone({ known, onZone }) {
+  const tell = useEffectEvent(onZone);
   useEffect(() => {
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    if (zone && zone !== known) onZone(zone);
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- `onZone` changes with every render and means the same
+    if (zone && zone !== known) tell(zone);
   }, [known]);
   return null;
 }

@@ -1,7 +1,8 @@
-"""The scripts of the pages: one address each, which is the path on disk, and imports that name files that are there."""
+"""The scripts of the pages: one address each, which is the path on disk; imports of files and versions that are there."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -63,3 +64,12 @@ def test_every_wrapper_names_a_component_that_its_script_exports() -> None:
 def test_a_script_that_is_not_there_is_named_when_the_page_is_made() -> None:
     with pytest.raises(FileNotFoundError, match=r"no_such\.jsx"):
         script("react/no_such.jsx")
+
+
+def test_scripts_are_checked_with_the_versions_that_the_pages_are_built_with() -> None:
+    built = json.loads((ROOT / "reflex.lock" / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    package = ROOT / ".ci" / "javascript" / "package.json"
+    checked = json.loads(package.read_text(encoding="utf-8"))["devDependencies"]
+    both = checked.keys() & built.keys()
+    assert len(both) > 10
+    assert {name: checked[name] for name in both} == {name: built[name] for name in both}
