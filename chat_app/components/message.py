@@ -9,7 +9,7 @@ from chat_app.components.tool import tool_row
 from chat_app.react import stream_markdown
 from chat_app.react.messages import bubble, file_list, message_actions
 from chat_app.state import Actions, OpenThread, Stream
-from chat_app.state.growing import Growing
+from chat_app.state.live_text import LiveText
 from chat_app.state.shared import SharedText
 from chat_app.state.view import MessageView, PartView
 from chat_app.words import say, tell
@@ -83,7 +83,7 @@ def queued_message(message: rx.Var[MessageView]) -> rx.Component:
     )
 
 
-def _text(stream: type[Growing], part: rx.Var[PartView]) -> rx.Component:
+def _text(stream: type[LiveText], part: rx.Var[PartView]) -> rx.Component:
     return rx.el.div(
         stream_markdown(
             name=part.key,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import aclosing, suppress
+from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -14,13 +13,11 @@ from agent_core import AgentApi, CallContext, Thread
 from agent_core.errors import AgentCoreError
 from agent_core.ids import new_id
 from chat_app.hooks.apis import ApiSource, found
-from chat_app.state.agents import async_tools
 from chat_app.state.calling import calling
 from chat_app.state.follower import Follower
 from chat_app.state.listing import thread_title
-from chat_app.state.opened import Opened
-from chat_app.state.stream import Following
-from chat_app.state.tab_session import tab_session
+from chat_app.state.live_text import LiveText
+from chat_app.state.thread_state import ThreadState
 from chat_app.state.view import MessageView
 
 MIN_GROWTH = 40
@@ -56,10 +53,10 @@ class Place:
     context: Context | None = None
 
 
-class Chat(Opened, mixin=True):
+class Chat(ThreadState, mixin=True):
     """What a page shows of one thread, and what it can do with it.
 
-    Besides these it has the vars and events of `chat_app.state.opened.Opened`, such as `error`,
+    Besides these it has the vars and events of `chat_app.state.thread_state.ThreadState`, such as `error`,
     `retry`, `needs_person`, `approve`, `deny` and `answer`.
 
     Attributes:
@@ -112,7 +109,7 @@ class Chat(Opened, mixin=True):
         address names none goes on with the thread that it showed before, if it has no `route`.
         """
         wanted = thread_id or str(getattr(self, "thread_id", "") or "")
-        self.open(wanted or ("" if self.place.route else self.kept))
+        self._open(wanted or ("" if self.place.route else self.kept))
         self.kept = self.open_id
         live = await self.get_state(type(self).live)
         live._forget()
@@ -123,22 +120,20 @@ class Chat(Opened, mixin=True):
         """Read the open thread once: what is shown does not wait for the subscription."""
         if not self.open_id:
             return
-        asked: set[str] = set()
-        follower = Follower(asked.__contains__)
         try:
-            async with aclosing(self._api().subscribe(self.open_id)) as updates:
-                follower.apply(await anext(updates))
-            asked |= await async_tools(self._api(), follower.thread)
-            self.show(follower)
+            reader = self._reader()
+            async with aclosing(reader.read()) as readings:
+                await anext(readings)
+            self._show(reader.follower)
         except AgentCoreError as error:
-            self.lose(error)
+            self._lose(error)
 
     def _follow_on(self) -> Any:
-        """Tell the subscription of this tab to look which thread is open, or return the event that begins one."""
-        turned = tab_session(self).find(type(self).live, asyncio.Event)
-        if turned is None:
+        """Turn this tab's subscription to the open thread, or return the event that begins one."""
+        subscription = self._subscription()
+        if subscription is None:
             return type(self).live.follow
-        turned.set()
+        subscription.turn()
         return None
 
     @rx.event
@@ -155,7 +150,7 @@ class Chat(Opened, mixin=True):
         if not isinstance(text, str):  # a socket may bring anything
             return None
         event = await self.send(text, message_id or new_id("msg"), [])
-        if self._follower() is None:
+        if self._followed() is None:
             await self._read()
         return event
 
@@ -208,32 +203,5 @@ class ThreadOnly(Chat, mixin=True):
         return False
 
 
-class Live(Following, mixin=True):
-    """The text that is being written in a `Chat`, and the tab's subscription."""
-
-    chat: ClassVar[type[Chat]]
-
-    @classmethod
-    def _shown(cls) -> type[Opened]:
-        return cls.chat
-
-    @rx.event(background=True, supersedes=True)
-    async def follow(self):
-        """Follow the open thread, and the next one when the page turns to it, until this tab leaves."""
-        async with self:
-            session = tab_session(self)
-        with session.attached(self.chat.live, asyncio.Event()) as turned:
-            while True:
-                turned.clear()
-                await _until(turned, self._follow_open())
-
-
-async def _until(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Work until the event is set; then whatever is left of the work is dropped."""
-    task = asyncio.create_task(work)
-    try:
-        await event.wait()
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+class Live(LiveText, mixin=True):
+    """The text that is being written in a `Chat`."""

@@ -103,7 +103,7 @@ def _make(kind: type[Chat], name: str, place: Place) -> type[Chat]:
     home = {"__module__": __name__}
     chat = type(called, (kind, rx.State), home | {"__doc__": kind.__doc__})
     live = type(f"{called}Live", (Live, rx.State), home | {"__doc__": Live.__doc__})
-    chat.live, live.chat = live, chat
+    chat.live, live.shown = live, chat
     chat.place = place
     return chat
 

@@ -14,8 +14,8 @@ from chat_app.answers import Answers, answers_from
 from chat_app.extensions import OFFERED
 from chat_app.state.asking import Asking
 from chat_app.state.offers import ASSISTANT
+from chat_app.state.open_thread import OpenThread
 from chat_app.state.service import service
-from chat_app.state.thread import OpenThread
 
 KEY = "new_threads"
 """Under which it stands in a person's preferences: {"agent": name, "answers": as in a thread's metadata}."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agent_core import AgentApi
 from agent_core.endings import FINISH
 from agent_core.fold import ThreadView
 from agent_core.messages import Update, is_tool_part
@@ -41,13 +40,15 @@ class Follower:
     told it, and those are never more than the page shows.
 
     Args:
-        is_async: whether the tool of a name waits for an outcome from outside.
         whole: all messages are shown, long ones too: for who cannot ask for more.
+
+    Attributes:
+        async_tools: names of the tools that wait for an outcome from outside.
     """
 
-    def __init__(self, is_async: Callable[[str], bool] = lambda name: False, *, whole: bool = False) -> None:
+    def __init__(self, *, whole: bool = False) -> None:
+        self.async_tools: set[str] = set()
         self._view = ThreadView()
-        self._is_async = is_async
         self._runs: dict[str, str] = {}
         self._sent: dict[str, str] = {}
         self._took: dict[str, tuple[float, int]] = {}
@@ -239,7 +240,7 @@ class Follower:
 
     def _row(self, message: dict[str, Any]) -> MessageView:
         context = Context(
-            is_async=self._is_async,
+            is_async=self.async_tools.__contains__,
             progress=self._view.progress,
             runs=self._view.runs,
             took=self._took,
@@ -268,9 +269,3 @@ class Follower:
 
 def _has_ended_calls(message: dict[str, Any]) -> bool:
     return any(is_tool_part(part) and part.get("state") in ENDED for part in message.get("parts") or ())
-
-
-async def read_times(api: AgentApi, thread_id: str, follower: Follower) -> None:
-    """Tell a follower what the tools it shows took: read for each answer once, and again as a tool of it ends."""
-    if answers := follower.untimed():
-        follower.know(answers, await api.timeline(thread_id, replies=answers))

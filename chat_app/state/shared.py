@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from typing import ClassVar
 from urllib.parse import quote
 
 import reflex as rx
 
+from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.follower import Follower
-from chat_app.state.growing import Growing
 from chat_app.state.listing import thread_title
+from chat_app.state.live_text import LiveText
 from chat_app.state.service import service
+from chat_app.state.shown_thread import ShownThread
 from chat_app.state.standing import is_writing
-from chat_app.state.tab_session import tab_session
 from chat_app.state.view import FileView, MessageView, PartView
-
-logger = logging.getLogger(__name__)
 
 OPEN = ("preparing", "running", "retrying", "approval", "answer")
 
 
-class Shared(rx.State):
+class SharedReader:
+    """Reads the thread that a link leads to; whole, as whoever has the link cannot ask for more.
+
+    Args:
+        api: of the app.
+        token: of the link.
+    """
+
+    def __init__(self, api: AgentApi, token: str) -> None:
+        self.follower = Follower(whole=True)
+        self._api = api
+        self._token = token
+
+    def __str__(self) -> str:
+        return "A shared thread"  # whoever knows the token may read it: it is kept out of the log
+
+    async def read(self) -> AsyncGenerator[None]:
+        """Yield after each update that the follower has taken in, until the link is taken back."""
+        async with aclosing(self._api.subscribe_shared(self._token)) as updates:
+            async for update in updates:
+                self.follower.apply(update)
+                yield
+
+    async def read_times(self) -> None:
+        """Read nothing: how long tools took is not shared."""
+
+
+class Shared(ShownThread, rx.State):
     """The thread of the link in this tab; there is no event with which its reader could change it.
 
     Attributes:
@@ -40,79 +67,47 @@ class Shared(rx.State):
     thinking: bool = False
     _token: str = ""
 
-    def begin(self, token: str) -> None:
+    def _begin(self, token: str) -> None:
         """Turn to the thread with this token."""
         self.reset()
         self._token = token
 
-    def show(self, follower: Follower) -> None:
+    def _opened(self) -> str:
+        return self._token
+
+    def _reader(self) -> SharedReader:
+        return SharedReader(service().api, self._token)
+
+    def _show(self, follower: Follower) -> None:
         """Take over what a follower has read; what is unchanged is not sent again."""
         name, turn = str(follower.thread.get("id") or ""), follower.turn()
-        found = {
-            "phase": "ready",
-            "title": thread_title(follower.thread.get("title")),
-            "messages": [shared_view(row, name, self._token) for row in follower.history()],
-            "turn": [shared_view(row, name, self._token) for row in turn],
-            "thinking": follower.thread.get("status") == "streaming" and not is_writing(turn),
-        }
-        for var, value in found.items():
-            if getattr(self, var) != value:
-                setattr(self, var, value)
+        self._set(
+            phase="ready",
+            title=thread_title(follower.thread.get("title")),
+            messages=[shared_view(row, name, self._token) for row in follower.history()],
+            turn=[shared_view(row, name, self._token) for row in turn],
+            thinking=follower.thread.get("status") == "streaming" and not is_writing(turn),
+        )
 
-    def lose(self) -> None:
+    def _lose(self, error: AgentCoreError) -> None:
         """Show nothing any more: the token leads nowhere."""
         phase = "over" if self.phase in ("ready", "over") else "missing"
-        self.begin(self._token)
+        self._begin(self._token)
         self.phase = phase
 
 
-class SharedText(Growing, rx.State):
-    """The text that is being written in that thread, and this tab's subscription to it."""
+class SharedText(LiveText, rx.State):
+    """The text that is being written in that thread."""
 
-    @classmethod
-    def _shown(cls) -> type[rx.State]:
-        return Shared
+    shown: ClassVar[type[ShownThread]] = Shared
 
     @rx.event
     async def open(self):
         """Follow the thread whose token stands in the address."""
         shared = await self.get_state(Shared)
-        shared.begin(str(self.token or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        shared._begin(str(self.token or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
         self._forget()
         return SharedText.follow
-
-    @rx.event(background=True, supersedes=True)
-    async def follow(self):
-        """Show the thread and what becomes of it, until this tab leaves or the link is taken back."""
-        async with self:
-            shared = await self.get_state(Shared)
-            token, session = shared._token, tab_session(self)
-        follower = Follower(whole=True)
-        try:
-            with session.attached(Shared, follower):
-                async with aclosing(service().api.subscribe_shared(token)) as updates:
-                    async for update in updates:
-                        follower.apply(update)
-                        if not follower.rows_changed:
-                            await self._pass_on(follower.piece())
-                            continue
-                        async with self:
-                            shared = await self.get_state(Shared)
-                            if shared._token != token:
-                                return
-                            shared.show(follower)
-                            self._send(follower.piece())
-        except AgentCoreError:
-            await self._lose()
-        except Exception:
-            logger.exception("A shared thread can not be followed")
-            await self._lose()
-
-    async def _lose(self) -> None:
-        async with self:
-            shared = await self.get_state(Shared)
-            shared.lose()
-            self._forget()
 
 
 def shared_view(row: MessageView, thread_id: str, token: str) -> MessageView:

@@ -17,11 +17,11 @@ from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
 from chat_app.state.asking import Asking
 from chat_app.state.captions import Captions
-from chat_app.state.opened import RUNNING
+from chat_app.state.open_thread import OpenThread
 from chat_app.state.service import service
 from chat_app.state.spans import HeldView, TurnView, captioned, held_view, turn_views
 from chat_app.state.tab_session import tab_session
-from chat_app.state.thread import OpenThread
+from chat_app.state.thread_state import RUNNING
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 
 from chat_app.state import OpenThread, Stream, ThreadList
-from chat_app.state.agents import async_tools
-from chat_app.state.follower import Follower, read_times
+from chat_app.state.follower import Follower
 from chat_app.state.service import Service
+from chat_app.state.thread_reader import ThreadReader
 
 Serve = Callable[..., AbstractAsyncContextManager[Service]]
 
@@ -25,13 +25,10 @@ class Tab:
 
     async def read(self, service: Service, until: Callable[[], bool], *, seconds: float = 20) -> None:
         """Follow the open thread until something holds."""
-        thread = await service.api.get_thread(self.thread.open_id)
-        asked = await async_tools(service.api, thread.to_dict() if thread else {})
-        self.follower = Follower(asked.__contains__)
-        async with asyncio.timeout(seconds):
-            async for update in service.api.subscribe(self.thread.open_id):
-                self.follower.apply(update)
-                await read_times(service.api, self.thread.open_id, self.follower)
-                self.thread.show(self.follower)
+        reader = ThreadReader(service.api, self.thread.open_id)
+        self.follower = reader.follower
+        async with asyncio.timeout(seconds), aclosing(reader.read()) as readings:
+            async for _ in readings:
+                self.thread._show(self.follower)
                 if until():
                     return

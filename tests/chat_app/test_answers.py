@@ -111,7 +111,7 @@ async def test_a_new_chat_after_a_thread_begins_with_nothing_chosen(serve: Serve
         await tab.thread.choose_answers({"instructions": "Be brief.", "temperature": ""})
         await tab.thread.send("Hi", "msg_1", [])
         await tab.read(shared, lambda: tab.thread.status == "completed")
-        tab.thread.open("")
+        tab.thread._open("")
         assert (tab.thread.instructions, tab.thread.agent) == ("", "assistant")
 
 

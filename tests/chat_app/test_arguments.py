@@ -77,7 +77,7 @@ async def tab_of(service: Service) -> Any:
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
     thread = await finished(service.api, await service.api.create_thread("Hi"))
     for state in (OpenThread, Page):
-        (await root.get_state(state)).open(thread.id)
+        (await root.get_state(state))._open(thread.id)
     return root
 
 

@@ -38,7 +38,7 @@ def say(tab: Tab) -> dict[str, Any]:
     """Bring a tab another piece, as `Stream.follow` does; return what its browser is sent."""
     tab.follower.apply(chunks(delta(PIECE)))
     if tab.follower.rows_changed:
-        tab.thread.show(tab.follower)
+        tab.thread._show(tab.follower)
     tab.stream._send(tab.follower.piece())
     return sent(tab.stream)
 

@@ -79,7 +79,7 @@ async def test_what_is_chosen_for_a_chat_wins_and_the_next_one_begins_anew(
     assert Answers.of(thread.metadata) == Answers("a", "Be brief.", 0.5)
     await settings.save(FORM | {"instructions": "Be long."})
     assert here.instructions != "Be long.", "an open chat stays as it is"
-    here.open("")
+    here._open("")
     await settings.open()
     assert (here.model, here.instructions) == ("b", "Be long.")
 

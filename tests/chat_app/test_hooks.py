@@ -24,8 +24,9 @@ from chat_app.hooks import (
     use_thread,
     use_thread_status,
 )
-from chat_app.hooks.chat import Chat, _until
+from chat_app.hooks.chat import Chat
 from chat_app.state.follower import Follower
+from chat_app.state.subscription import _until
 from chat_app.state.view import MessageView
 from tests.chat_app.support import Serve
 
@@ -84,7 +85,7 @@ async def test_a_forms_first_field_is_the_message(make: Make, state: States) -> 
     chat = await state(use_agent_chat(api))
     await chat.send_message({"question": "Is it?", "more": "x"})
     assert (await api.list_messages(chat.open_id))[0].text == "Is it?"
-    chat.open("")
+    chat._open("")
     await chat.send_message({})
     await chat.send_message("  ")
     assert chat.open_id == ""

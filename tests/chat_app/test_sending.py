@@ -21,7 +21,7 @@ async def test_a_message_goes_to_the_thread_that_was_seen(serve: Serve, tab: Tab
         await shared.api.wait_until_idle(seen.id, 10)
         other = await shared.api.create_thread("Ho")
         await shared.api.wait_until_idle(other.id, 10)
-        tab.thread.open(other.id)
+        tab.thread._open(other.id)
         await tab.thread.send_to("For the first", "msg_1", [], seen.id)
         await shared.api.wait_until_idle(seen.id, 10)
         assert [m.text for m in await shared.api.list_messages(seen.id)] == [
@@ -38,13 +38,13 @@ async def test_a_new_chat_is_begun_whatever_is_open_and_once(serve: Serve, tab: 
     async with serve([["One."], ["Two."]]) as shared:
         old = await shared.api.create_thread("Hi")
         await shared.api.wait_until_idle(old.id, 10)
-        tab.thread.open(old.id)
+        tab.thread._open(old.id)
         message_id = new_id("msg")
         assert await tab.thread.send_to("New", message_id, [], "") is not None
         begun = tab.thread.open_id
         assert begun == begun_by(message_id) != old.id
         assert await tab.thread.send_to("New", message_id, [], "") is None, "it is open already"
-        tab.thread.open("")  # a page that was loaded anew and does not know
+        tab.thread._open("")  # a page that was loaded anew and does not know
         assert await tab.thread.send_to("New", message_id, [], "") is not None
         assert (tab.thread.open_id, tab.thread.sent) == (begun, message_id)
         await shared.api.wait_until_idle(begun, 10)
@@ -57,7 +57,7 @@ async def test_a_thread_that_was_deleted_is_not_begun_again(serve: Serve, tab: T
         message_id = new_id("msg")
         await tab.thread.send_to("New", message_id, [], "")
         await shared.api.delete_thread(tab.thread.open_id, undo_for=60)
-        tab.thread.open("")
+        tab.thread._open("")
         assert await tab.thread.send_to("New", message_id, [], "") is None
         assert tab.thread.rejected == message_id
         assert await shared.api.list_threads() == []

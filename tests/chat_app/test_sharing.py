@@ -110,18 +110,18 @@ async def test_a_link_shows_the_thread_to_be_read_until_it_is_taken_back(
             assert (await client.get(path)).status_code == 404
         with pytest.raises(ThreadNotFoundError):
             await follow_shared(shared, reader, tab.thread.share, lambda: False)
-        reader.lose()
+        reader._lose(ThreadNotFoundError("It is gone."))
         assert (reader.phase, reader.turn) == ("missing", [])
 
 
 async def follow_shared(shared: Service, reader: Shared, token: str, until: Callable[[], bool]) -> None:
     """Follow a link as its page does, until something holds."""
-    reader.begin(token)
+    reader._begin(token)
     follower = Follower(whole=True)
     async with asyncio.timeout(30), aclosing(shared.api.subscribe_shared(token)) as updates:
         async for update in updates:
             follower.apply(update)
-            reader.show(follower)
+            reader._show(follower)
             if until():
                 return
 
@@ -136,13 +136,13 @@ async def test_a_reader_sees_the_thread_go_on_and_nothing_more_once_the_link_is_
         await shared.api.wait_until_idle(thread.id, 10)
         token = await shared.api.share_thread(thread.id)
         follower = Follower(whole=True)
-        reader.begin(token)
+        reader._begin(token)
         async with asyncio.timeout(30), aclosing(shared.api.subscribe_shared(token)) as updates:
 
             async def until(holds: Callable[[], bool]) -> None:
                 while not holds():
                     follower.apply(await anext(updates))
-                    reader.show(follower)
+                    reader._show(follower)
 
             await until(lambda: len(reader.turn) == 2)
             assert (reader.turn[0].hidden, reader.turn[1].parts[-1].text) == (0, "First.")
@@ -154,7 +154,7 @@ async def test_a_reader_sees_the_thread_go_on_and_nothing_more_once_the_link_is_
             await shared.api.unshare_thread(thread.id)
             with pytest.raises(ThreadNotFoundError):
                 await until(lambda: False)
-        reader.lose()
+        reader._lose(ThreadNotFoundError("It is gone."))
         assert (reader.phase, reader.messages, reader.turn) == ("over", [], [])
 
 

@@ -15,8 +15,8 @@ from agent_core.testing import ToolUse
 from chat_app.components.hints import HINTS
 from chat_app.demo.tools import demo_tools
 from chat_app.state import OpenThread
-from chat_app.state.opened import Opened
 from chat_app.state.service import service
+from chat_app.state.thread_state import ThreadState
 from tests.chat_app.support import Serve, Tab
 
 
@@ -47,7 +47,7 @@ async def test_a_blank_prompt_is_not_sent(serve: Serve, tab: Tab, blank: str) ->
 
 async def test_a_draft_comes_back_when_sending_fails(serve: Serve, tab: Tab) -> None:
     async with serve([]):
-        tab.thread.open("thread_gone")
+        tab.thread._open("thread_gone")
         await tab.thread.send("Hi", "msg_1", [])
         assert tab.thread.rejected == "msg_1"
         assert "thread_gone" in tab.thread.notice
@@ -63,13 +63,13 @@ async def test_who_sends_before_the_tab_has_turned_to_the_page_reaches_the_right
             return [message.text for message in await shared.api.list_messages(thread_id)]
 
         old = await send(tab, "Old")
-        tab.thread.open(old)  # its page; then that of a new chat is shown, and this tab does not know it yet
+        tab.thread._open(old)  # its page; then that of a new chat is shown, and this tab does not know it yet
         await tab.thread.send_to("New", "msg_2", [], "")
         new = tab.thread.open_id
         await tab.thread.send_to("Newer", "msg_3", [], "")  # its address is on its way to the page
         assert (await said(old), await said(new)) == (["Old", "Yes."], ["New", "Yes.", "Newer", "Yes."])
 
-        tab.thread.open(new)
+        tab.thread._open(new)
         await tab.thread.send_to("To the old one", "msg_4", [], old)  # the page still shows the one before
         assert tab.thread.open_id == new
         assert (await said(old))[2:] == ["To the old one", "Yes."]
@@ -145,7 +145,7 @@ async def test_an_agent_that_nobody_defines_is_named_with_the_ways_out(serve: Se
         given: dict[str, Any] = {"title": None, "user_id": None, "metadata": {}, "agent": "renamed"}
         first = NewMessage("m", "user", [{"type": "text", "text": "Hi"}], {})
         await shared.api.runtime.writer.run(turns.create, "t", messages=[first], run=True, **given)
-        tab.thread.open("t")
+        tab.thread._open("t")
         await tab.read(shared, lambda: tab.thread.retry.kind == "unknown_agent")
         assert "'renamed'" in tab.thread.retry.error
         assert tab.thread.status == "streaming"
@@ -192,7 +192,7 @@ async def test_deletion_is_told_to_a_tab_that_shows_the_thread(serve: Serve, tab
         tab.follower = type(tab.follower)()
         with pytest.raises(Exception, match=tab.thread.open_id) as missing:
             await tab.read(shared, lambda: False)
-        tab.thread.lose(missing.value)  # type: ignore[arg-type]
+        tab.thread._lose(missing.value)  # type: ignore[arg-type]
         assert tab.thread.phase == "missing"
         assert tab.thread.turn == []
 
@@ -201,7 +201,7 @@ async def test_turning_to_another_thread_shows_nothing_of_the_one_before(serve: 
     async with serve([["Hello."]]) as shared:
         await send(tab, "Hi")
         await tab.read(shared, lambda: tab.thread.status == "completed")
-        tab.thread.open("thread_other")
+        tab.thread._open("thread_other")
         assert (tab.thread.turn, tab.thread.title, tab.thread.phase) == ([], "", "loading")
 
 
@@ -213,5 +213,5 @@ async def test_without_a_running_app_there_is_no_service() -> None:
 def test_a_browser_cannot_call_any_method_of_the_api() -> None:
     """Every public method of a state is an event that a browser may send, whoever it was written for."""
     assert "send" in OpenThread.event_handlers
-    assert "_do" in vars(Opened)
+    assert "_do" in vars(ThreadState)
     assert not [name for name in OpenThread.event_handlers if name.startswith("_") or name == "do"]

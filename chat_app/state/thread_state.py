@@ -1,4 +1,4 @@
-"""The thread that is open in this tab: what the page shows of it, and what its buttons do."""
+"""The thread that is open in a tab: what the page shows of it, and what its buttons do."""
 
 from contextlib import suppress
 from typing import Any
@@ -8,19 +8,20 @@ import reflex as rx
 from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError, words_of
 from chat_app.state.asking import Asking
-from chat_app.state.follower import Follower, read_times
+from chat_app.state.follower import Follower
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
 from chat_app.state.sending import attached, begun_by
+from chat_app.state.shown_thread import ShownThread
 from chat_app.state.standing import is_writing, needs_person, retry_view
-from chat_app.state.tab_session import tab_session
+from chat_app.state.thread_reader import Reader, ThreadReader
 from chat_app.state.view import MessageView, RetryView
 from chat_app.text import clean_text
 
 RUNNING = ("streaming", "awaiting_tool_results")
 
 
-class Opened(Asking, mixin=True):
+class ThreadState(ShownThread, Asking, mixin=True):
     """What a page shows of one thread; `OpenThread` is the app's own, `chat_app.hooks` makes others.
 
     Attributes:
@@ -75,7 +76,7 @@ class Opened(Asking, mixin=True):
         """Whether this is the page of a new chat."""
         return not self.open_id
 
-    def open(self, thread_id: str) -> None:
+    def _open(self, thread_id: str) -> None:
         """Turn to a thread; what the tab already shows of it stays until the rows are read."""
         if thread_id != self.open_id:
             self._clear(thread_id)
@@ -86,12 +87,15 @@ class Opened(Asking, mixin=True):
         self.open_id = open_id
         self.phase = "loading" if open_id else "ready"
 
-    def _follower(self) -> Follower | None:
-        return tab_session(self).find(type(self), Follower)
+    # What the subscription asks and brings
 
-    # What the subscription brings
+    def _opened(self) -> str:
+        return self.open_id
 
-    def show(self, follower: Follower) -> None:
+    def _reader(self) -> Reader:
+        return ThreadReader(self._api(), self.open_id)
+
+    def _show(self, follower: Follower) -> None:
         """Take over what a follower has read; what is unchanged is not sent again."""
         if follower.deleted:
             self._clear(self.open_id)
@@ -125,10 +129,6 @@ class Opened(Asking, mixin=True):
         """Return the vars that hold the messages before the turn under way, and that turn."""
         raise NotImplementedError
 
-    def _is_behind(self, follower: Follower) -> bool:
-        """Whether the rows want to be sent again, although only the live text has grown."""
-        return False
-
     def _show_retry(self, state: dict[str, Any] | None) -> None:
         key = tuple(state.get(name) for name in ("kind", "attempt", "next_at", "error")) if state else None
         if key == self._retry_key:
@@ -136,13 +136,7 @@ class Opened(Asking, mixin=True):
         self._retry_key = key
         self.retry = retry_view(state) if state else RetryView()
 
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            if getattr(self, name) != value:
-                setattr(self, name, value)
-
-    def lose(self, error: AgentCoreError) -> None:
-        """The thread cannot be read: it never was, is gone, or is somebody else's."""
+    def _lose(self, error: AgentCoreError) -> None:
         self._clear(self.open_id)
         self.phase = "missing" if isinstance(error, ThreadNotFoundError | AccessDeniedError) else "trouble"
         self.notice = words_of(error)
@@ -152,35 +146,35 @@ class Opened(Asking, mixin=True):
     @rx.event
     async def show_earlier(self):
         """Show another page of earlier messages."""
-        if follower := self._follower():
-            follower.more()
-            await self._show_longer(follower)
+        if reader := self._followed():
+            reader.follower.more()
+            await self._show_longer(reader)
 
     @rx.event
     async def show_left_out(self):
         """Show another page of the messages that are left out after those that a link led to."""
-        if follower := self._follower():
-            follower.fill()
-            await self._show_longer(follower)
+        if reader := self._followed():
+            reader.follower.fill()
+            await self._show_longer(reader)
 
     @rx.event
     async def seek(self, message_id: str):
         """Show this message, to which a link leads, with those around it."""
-        if follower := self._follower():
-            follower.reach(message_id)
-            await self._show_longer(follower)
+        if reader := self._followed():
+            reader.follower.reach(message_id)
+            await self._show_longer(reader)
 
-    async def _show_longer(self, follower: Follower) -> None:
+    async def _show_longer(self, reader: Reader) -> None:
         with suppress(AgentCoreError):  # it is gone; the subscription says so
-            await read_times(self._api(), self.open_id, follower)
-        self.show(follower)
+            await reader.read_times()
+        self._show(reader.follower)
 
     @rx.event
     def show_more(self, message_id: str):
         """Show more of a very long prompt."""
-        if follower := self._follower():
-            follower.more_of(message_id)
-            self.show(follower)
+        if reader := self._followed():
+            reader.follower.more_of(message_id)
+            self._show(reader.follower)
 
     @rx.event
     async def send(self, text: str, message_id: str, files: list[dict[str, Any]]):

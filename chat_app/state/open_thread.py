@@ -1,9 +1,9 @@
-"""Which agent and which model answer a thread, and how; chosen on the page, kept in the thread."""
+"""The thread that is open on the app's own pages, and how it is answered."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import reflex as rx
 
@@ -12,29 +12,40 @@ from agent_core.errors import AgentCoreError, ValidationError, words_of
 from chat_app.answers import Answers, answers_from
 from chat_app.extensions import OFFERED
 from chat_app.state.follower import Follower
+from chat_app.state.live_text import LiveText
 from chat_app.state.offers import ASSISTANT
-from chat_app.state.opened import Opened
 from chat_app.state.service import service
+from chat_app.state.shown_thread import ShownThread
+from chat_app.state.thread_state import ThreadState
+from chat_app.state.view import MessageView, ReturnedView
 
 
-class Choosing(Opened, mixin=True):
-    """How the open thread is answered; on the page of a new chat, how the next one will be.
+class OpenThread(ThreadState, rx.State):
+    """What the app's own pages show of a thread, and what their buttons do.
+
+    How it is answered is chosen on the page and kept in the thread; on the page of a new chat it is how
+    the next thread will be.
 
     Attributes:
-        agent: its name.
-        model: its name, if the agent is the app's own.
+        history, turn: the messages before the turn under way, and that turn.
+        share: the token of the link with which it can be read; "" while there is none.
+        returned: the message that was taken back last.
+        agent: the name of the agent that answers.
+        model: the name of its model, if the agent is the app's own.
         instructions, temperature: as they stand in the form.
         answers_error: why what was typed there was not taken.
     """
 
+    history: list[MessageView] = []
+    turn: list[MessageView] = []
+    share: str = ""
+    returned: ReturnedView = ReturnedView()
     agent: str = ASSISTANT
     model: str = ""
     instructions: str = ""
     temperature: str = ""
     answers_error: str = ""
-    _chosen: bool = (
-        False  # for the chat that is about to be begun: what the person prefers elsewhere must wait
-    )
+    _chosen: bool = False  # for the chat that is about to begin: what the person prefers elsewhere must wait
 
     @rx.var
     def may_choose_model(self) -> bool:
@@ -46,9 +57,15 @@ class Choosing(Opened, mixin=True):
         """Whether the thread's agent is none of those that can be chosen: it is gone, or not offered."""
         return self.agent != ASSISTANT and self.agent not in OFFERED
 
-    def show(self, follower: Follower) -> None:
+    def _rows(
+        self, history: list[MessageView], turn: list[MessageView], follower: Follower
+    ) -> dict[str, Any]:
+        metadata: dict[str, Any] = follower.thread.get("metadata") or {}
+        return {"history": history, "turn": turn, "share": str(metadata.get("share") or "")}
+
+    def _show(self, follower: Follower) -> None:
         """Take over how the thread is answered, too."""
-        super().show(follower)
+        super()._show(follower)
         if follower.thread:
             self._show_answers(
                 str(follower.thread.get("agent") or ""), Answers.of(follower.thread.get("metadata"))
@@ -120,3 +137,24 @@ class Choosing(Opened, mixin=True):
             self._show_answers(self.agent, changed)
         except AgentCoreError as error:
             self.notice = words_of(error)
+
+
+class Stream(LiveText, rx.State):
+    """The text that is being written in the thread of the app's own pages."""
+
+    shown: ClassVar[type[ShownThread]] = OpenThread
+
+    @rx.event
+    async def open(self):
+        """Turn to the thread of the URL, and follow it."""
+        opened = await self.get_state(OpenThread)
+        opened._open(str(self.thread_id or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        self._forget()
+        return Stream.follow if opened.open_id else None
+
+    @rx.event
+    async def leave(self):
+        """Turn away from the thread: the page that opens shows none."""
+        opened = await self.get_state(OpenThread)
+        opened._open("")
+        self._forget()

@@ -12,7 +12,7 @@ from reflex_base.event.context import EventContext
 
 from chat_app.state import Stream
 from chat_app.state.follower import Piece
-from chat_app.state.growing import Growing
+from chat_app.state.live_text import LiveText
 from chat_app.state.shared import SharedText
 from tests.chat_app.support import Tab
 
@@ -36,7 +36,7 @@ async def emitted() -> AsyncIterator[Emitted]:
 
 
 @pytest.mark.parametrize("kind", [Stream, SharedText])
-async def test_it_is_what_the_state_would_send(kind: type[Growing], tab: Tab, emitted: Emitted) -> None:
+async def test_it_is_what_the_state_would_send(kind: type[LiveText], tab: Tab, emitted: Emitted) -> None:
     state: Any = await tab.stream._get_root_state().get_state(kind)
     root: rx.State = state._get_root_state()
     state._send(Piece("run", 0, "Leases "))

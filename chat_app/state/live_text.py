@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import reflex as rx
 from reflex_base.constants.state import FIELD_MARKER
 from reflex_base.event.context import EventContext
 
-from chat_app.state.follower import Follower, Piece
+from chat_app.state.follower import Piece
+from chat_app.state.shown_thread import ShownThread
+from chat_app.state.subscription import Subscription
 from chat_app.state.tab_session import tab_session
 
 
-class Growing(rx.State, mixin=True):
-    """The newest piece of the live text: nothing else, because it changes ten times a second.
+class LiveText(rx.State, mixin=True):
+    """Base of the states of a text that grows: its newest piece and nothing else, as it changes ten times a second.
 
     A component that reads any var of a state class renders again when any of them changes; so only
     the text part that is being written reads these.
 
     Attributes:
+        shown: the state that shows the thread in which the text is written.
         run: the part, and the attempt, that the piece belongs to.
         offset: where `chunk` stands in the text, in UTF-16 code units.
     """
 
+    shown: ClassVar[type[ShownThread]]
+
     run: str = ""
     offset: int = 0
     chunk: str = ""
-
-    @classmethod
-    def _shown(cls) -> type[rx.State]:
-        """Return the state that shows the thread, of which this is the text being written."""
-        raise NotImplementedError
 
     def _forget(self) -> None:
         self.run, self.offset, self.chunk = "", 0, ""
@@ -54,7 +56,20 @@ class Growing(rx.State, mixin=True):
         self.offset, self.chunk = piece.offset, piece.chunk
 
     @rx.event
-    def resend(self, run: str, have: int):
+    async def resend(self, run: str, have: int):
         """Send again what follows the first `have` units of `run`; the page missed something."""
-        if follower := tab_session(self).find(self._shown(), Follower):
-            self._send(follower.piece_from(run, have))
+        shown = await self.get_state(self.shown)
+        if reader := shown._followed():
+            self._send(reader.follower.piece_from(run, have))
+
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Show what is open in this tab and go on showing it, until the tab leaves.
+
+        Being part of the page's on_load, it ends by itself with navigation, reload and disconnection.
+        """
+        async with self:
+            rows, session = await self.get_state(self.shown), tab_session(self)
+        subscription = Subscription(rows, self)
+        with session.attached(self.shown, subscription):
+            await subscription.run()
