@@ -25,12 +25,14 @@ MAX_METADATA: Final = 2_000_000
 """The longest metadata of a thread, a message or a schedule, as JSON."""
 MAX_PARTS: Final = 1_000
 """The most parts of one message."""
+MAX_TURN_PARTS: Final = 20_000
+"""The most parts of one message of an exported thread: an answer has those of all its model steps."""
 MAX_DATA: Final = 1_000_000
 """The longest part that is neither text nor a file, as JSON."""
 MAX_MESSAGE: Final = 32_000_000
 """The longest message in all, as JSON."""
 MAX_MESSAGES: Final = 5_000
-"""The most messages that a thread is created with."""
+"""The most messages that a thread is created with, or imported with."""
 MAX_FILE_BYTES: Final = 18_000_000
 """Bytes of the largest file that can be kept."""
 MAX_QUERY: Final = 400

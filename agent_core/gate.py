@@ -19,6 +19,7 @@ from agent_core.bounds import (
     MAX_PARTS,
     MAX_REASON,
     MAX_TITLE,
+    MAX_TURN_PARTS,
     check_count,
     check_json,
     check_text,
@@ -98,15 +99,35 @@ def message_parts(role: str, parts: str | Sequence[Part]) -> list[Part]:
     """
     if role not in _ALLOWED:
         raise ValidationError(f"A message's role is user, assistant or system, not {role!r:.60}.")
-    given = [{"type": "text", "text": parts}] if isinstance(parts, str) else parts
-    if not isinstance(given, Sequence) or not all(isinstance(part, Mapping) for part in given):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValidationError("A message is text or a list of parts, each a dict with a type.")
-    check_count("A message's list of parts", given, MAX_PARTS)
+    given = _listed(parts, MAX_PARTS)
     clean = [_clean_part(role, part) for part in given]
+    for part in clean:
+        if part["type"] not in ("text", "reasoning", "file"):
+            check_json(f"A part of type {part['type']!r:.60}", part, MAX_DATA)
     if not any(_has_content(part) for part in clean):
         raise ValidationError("The message is blank; write something or attach a file.")
     check_json("The message", clean, MAX_MESSAGE)
     return clean
+
+
+def exported_parts(role: str, parts: Any) -> list[Part]:
+    """Return the parts of a message of an exported thread, cleaned and checked.
+
+    What a thread of ours holds passes: a long turn has more parts than a person may send, and a turn that
+    was stopped may have none. The caller checks how long they are in all.
+
+    Raises:
+        ValidationError: the role does not have such parts.
+    """
+    return [_clean_part(role, part) for part in _listed(parts, MAX_TURN_PARTS)]
+
+
+def _listed(parts: str | Sequence[Part], most: int) -> Sequence[Part]:
+    given = [{"type": "text", "text": parts}] if isinstance(parts, str) else parts
+    if not isinstance(given, Sequence) or not all(isinstance(part, Mapping) for part in given):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError("A message is text or a list of parts, each a dict with a type.")
+    check_count("A message's list of parts", given, most)
+    return given
 
 
 _STRINGS = {
@@ -157,10 +178,7 @@ def _clean_part(role: str, part: Mapping[str, Any]) -> Part:
     _check_fields(part, _OPTIONAL, f"of a part of type {name!r:.60}")
     _check_limits(kind, part)
     # What a provider must see again is signed by it; nobody else says what that is.
-    clean = clean_json({key: value for key, value in part.items() if key not in _SIGNED})
-    if kind not in ("text", "reasoning", "file"):
-        check_json(f"A part of type {name!r:.60}", clean, MAX_DATA)
-    return clean
+    return clean_json({key: value for key, value in part.items() if key not in _SIGNED})
 
 
 def _check_fields(given: Mapping[str, Any], kinds: Mapping[str, _Kind], where: str) -> None:

@@ -8,7 +8,8 @@ What comes from outside goes through `agent_core.gate` first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -209,6 +210,14 @@ ATTACHMENT = "attachment:"
 def attachment_id(url: str) -> str | None:
     """Return the id of the file that a URL names; None if it names none of ours."""
     return url.removeprefix(ATTACHMENT) if url.startswith(ATTACHMENT) else None
+
+
+_ATTACHED = re.compile(ATTACHMENT + "([0-9a-f]{64})")
+
+
+def attachments_in(texts: Iterable[str]) -> list[str]:
+    """Return the ids of the files that stored JSON names, also within outcomes of tools."""
+    return sorted({found for text in texts for found in _ATTACHED.findall(text)})
 
 
 def is_tool_part(part: Part) -> bool:

@@ -11,7 +11,7 @@ name of the model, and sent back to that model alone. Nobody who reads a thread 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from agent_core.messages import TOOL_PREFIX, Part
@@ -172,3 +172,145 @@ def _add_unknown(fields: Json, metadata: Mapping[str, Any]) -> None:
 def _of(metadata: Mapping[str, Any], provider: str) -> Json:
     found = metadata.get(provider)
     return cast(Json, found) if isinstance(found, dict) else {}
+
+
+# Signatures that come back with an exported thread, from outside
+
+
+def exported(metadata: Json) -> Json:
+    """Return a part's metadata as an export of its thread has it: as if it had never been imported."""
+    return metadata | {WRITER: {"model": _writer(metadata)}}
+
+
+def imported(metadata: Mapping[str, Any]) -> Json | None:
+    """Return metadata of an exported thread, marked as imported, as far as a provider can have signed it.
+
+    It comes from outside and is put into requests, so what it may hold is named here: a forged item that is
+    no reasoning could instruct the model. Whether a signature is genuine, its provider says; see
+    `without_imported`. What only an adapter of the application's own knows is kept as it is.
+
+    Args:
+        metadata: plain JSON.
+
+    Returns:
+        None: nobody says which model it is from, or nothing is left.
+    """
+    model = _writer(metadata)
+    kept = {name: _sound(name, value) for name, value in metadata.items() if name != WRITER}
+    kept = {name: value for name, value in kept.items() if value}
+    return {**kept, WRITER: {"model": model, _IMPORTED: True}} if model and kept else None
+
+
+def without_imported(messages: Sequence[Json], model: str) -> list[Json]:
+    """Return messages in the provider form without what was imported as signed by a model."""
+    return [_unsigned(message, model) if _is_signed(message) else message for message in messages]
+
+
+def parts_without_imported(parts: Sequence[Part], model: str) -> list[Part]:
+    """Return the parts of a stored message without what was imported as signed by a model."""
+    return [
+        {key: value for key, value in part.items() if key != METADATA}
+        if METADATA in part and _is_imported(part[METADATA], model)
+        else part
+        for part in parts
+    ]
+
+
+_IMPORTED = "imported"
+"""The key under `WRITER` of what came with an exported thread: nobody here has seen its provider write it."""
+
+
+def _writer(metadata: Mapping[str, Any]) -> str:
+    model = _of(metadata, WRITER).get("model")
+    return model if isinstance(model, str) else ""
+
+
+def _is_imported(metadata: Mapping[str, Any], model: str) -> bool:
+    return _own(metadata, model) and _of(metadata, WRITER).get(_IMPORTED) is True
+
+
+def _unsigned(message: Json, model: str) -> Json:
+    nothing: Json = {}
+    said = [
+        part | {METADATA: nothing} if _is_imported(part[METADATA], model) else part
+        for part in cast("list[Part]", message.get(SIGNED) or [])
+    ]
+    rest = {key: value for key, value in message.items() if key not in (SIGNED, "tool_calls")}
+    if any(part[METADATA] for part in said):
+        rest[SIGNED] = said
+    if calls := cast("list[Json]", message.get("tool_calls") or []):
+        rest["tool_calls"] = [
+            {key: value for key, value in call.items() if key != SIGNED}
+            if _is_imported(call.get(SIGNED) or {}, model)
+            else call
+            for call in calls
+        ]
+    return rest
+
+
+def _sound(provider: str, given: Any) -> Any:
+    """Return what one provider's metadata may hold."""
+    if provider not in _SOUND:
+        return given
+    fields = cast(Json, given) if isinstance(given, dict) else {}
+    return {key: fields[key] for key, fits in _SOUND[provider].items() if key in fields and fits(fields[key])}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_object, cast("list[Any]", value)))
+
+
+def _are_reasoning(value: Any) -> bool:
+    return _are_objects(value) and all(
+        item.get("type") == "reasoning"
+        and _are_objects(item.get("summary", []))
+        and all(map(_is_text, (item.get("id", ""), item.get("encrypted_content", ""))))
+        for item in value
+    )
+
+
+def _is_hosted_call(value: Any) -> bool:
+    return (
+        _is_object(value)
+        and value.get("type") == "server_tool_use"
+        and all(map(_is_text, (value.get("id"), value.get("name"))))
+        and _is_object(value.get("input"))
+    )
+
+
+def _is_hosted_result(value: Any) -> bool:
+    return (
+        _is_object(value)
+        and str(value.get("type")).endswith("_tool_result")
+        and _is_text(value.get("tool_use_id"))
+    )
+
+
+REASONING_FIELDS = ("reasoning_content", "reasoning")
+"""The fields in which servers of OpenAI's form send reasoning, and want it back: DeepSeek, Moonshot, xAI;
+OpenRouter, Groq, Cerebras, vLLM."""
+
+_SOUND: dict[str, dict[str, Callable[[Any], bool]]] = {
+    "anthropic": {
+        "signature": _is_text,
+        "redactedData": _is_text,
+        "call": _is_hosted_call,
+        "result": _is_hosted_result,
+    },
+    "google": {"thoughtSignature": _is_text, "invocation": _is_object},
+    "openai": {"reasoningItems": _are_reasoning},
+    "openaiCompatible": {
+        "reasoningField": lambda value: value in REASONING_FIELDS,
+        "extraContent": _is_object,
+    },
+    "openrouter": {"reasoning_details": _are_objects},
+}
+"""What the metadata of each provider holds, and what each of it looks like."""

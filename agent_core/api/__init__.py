@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agent_core.agent import AnyAgent
 from agent_core.api.base import Authorize, StatusHook
 from agent_core.api.branches import BranchMethods
+from agent_core.api.exporting import ExportMethods
 from agent_core.api.files import FileMethods
 from agent_core.api.observing import ObservingMethods
 from agent_core.api.people import PeopleMethods
@@ -36,6 +37,7 @@ class AgentApi(
     QueuedMethods,
     BranchMethods,
     FileMethods,
+    ExportMethods,
     SharingMethods,
     ReadingMethods,
     SearchMethods,
@@ -49,6 +51,8 @@ class AgentApi(
 
 class PublicAgentApi(AgentApi, ServingMethods):
     """The same with HTTP; made by `define_agent_api`."""
+
+    _takes_system = False
 
 
 def define_internal_agent_api(

@@ -295,6 +295,17 @@ def checked_title(given: str | None) -> str | None:
     return None if given is None else clean_text(given)
 
 
+def checked_media_type(given: str) -> str:
+    """Return a media type.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    if given.count("/") != 1 or clean_text(given) != given or len(given) > MAX_ID:
+        raise ValidationError(f"{given!r:.60} is no media type; give one such as image/png.")
+    return given
+
+
 def user_of(ctx: CallContext | None) -> str | None:
     """Return the name of who calls, to be stored.
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, storable, user_of
+from agent_core.api.base import ApiBase, checked_media_type, storable, user_of
 from agent_core.bounds import MAX_FILE_BYTES
 from agent_core.errors import ValidationError
 from agent_core.gate import clean_text
@@ -44,8 +44,7 @@ class FileMethods(ApiBase):
         """
         if not 0 < len(data) <= MAX_FILE_BYTES:
             raise ValidationError(f"A file has 1 to {MAX_FILE_BYTES:,} bytes, not {len(data):,}.")
-        if media_type.count("/") != 1 or clean_text(media_type) != media_type or len(media_type) > 200:
-            raise ValidationError(f"{media_type!r:.60} is no media type; give one such as image/png.")
+        checked_media_type(media_type)
         file_id = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
         file = StoredFile(file_id, media_type, bytes(data))
         await self.runtime.writer.run(files.keep, file, user_of(ctx))

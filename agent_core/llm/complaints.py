@@ -74,6 +74,11 @@ def refuses_something(error: ModelError) -> bool:
     return error.kind == "invalid_request" and error.status in (None, 400, 413, 415, 422)
 
 
+def refuses_history(error: ModelError) -> bool:
+    """Tell whether what a request holds may be the reason why it failed, whatever the provider says of it."""
+    return error.kind in ("invalid_request", "unknown") and not error.retryable
+
+
 def window_named(words: str, detail: str = "") -> NamedWindow | None:
     """Return the window that a refusal names; None: it names none.
 

@@ -24,15 +24,13 @@ from agent_core.llm.base import (
 from agent_core.llm.content import deltas_of, pieces_of
 from agent_core.llm.details import Details
 from agent_core.llm.reader import Json, Reader, fields_of, items_of
+from agent_core.signatures import REASONING_FIELDS
 
 _BESIDE = ("citations", "search_results")
 """Where Perplexity names its sources, beside each delta: as addresses alone, and with titles."""
 
 _ABOUT = ("id", "model", "system_fingerprint", "service_tier", "provider")
 """Keys of a chunk that say something of the answer as a whole."""
-
-_FIELDS = ("reasoning_content", "reasoning")
-"""Fields of a delta that hold reasoning: DeepSeek, Moonshot, xAI; OpenRouter, Groq, Cerebras, vLLM."""
 
 
 class JsonReader(Reader):
@@ -124,7 +122,7 @@ class JsonReader(Reader):
 
     def _reasoning(self, delta: Json) -> list[ModelEvent]:
         """Return the reasoning of a delta; its metadata says where it is to be sent back."""
-        field = next((name for name in _FIELDS if delta.get(name)), "")
+        field = next((name for name in REASONING_FIELDS if delta.get(name)), "")
         details = delta.get("reasoning_details")
         if isinstance(details, list):
             self._details.add(cast("list[Any]", details))

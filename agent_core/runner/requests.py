@@ -1,7 +1,7 @@
 """Make the request of a model step: the history with its files, cut to fit the model, as the agent transforms it.
 
-A request that the provider refuses for its length, naming the window, or for a file of an older turn, is
-made once more without what was too much; both are remembered, so that it happens once.
+A request that the provider refuses for its length, naming the window, for a file of an older turn, or for a
+signature that was imported, is made once more without it; that is remembered, so that it happens once.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from agent_core.executing import in_thread
 from agent_core.gate import clean_json, clean_text
 from agent_core.history import NOTE, Provider, repair, take_note
 from agent_core.llm.base import ModelRequest, Usage
-from agent_core.llm.complaints import refuses_file, refuses_something, window_named
+from agent_core.llm.complaints import refuses_file, refuses_history, refuses_something, window_named
 from agent_core.llm.wire import fit_names
 from agent_core.logs import get_logger
 from agent_core.messages import Chunk
 from agent_core.runner.attachments import Given, has_files, with_files
 from agent_core.runner.windows import Windows, usable
-from agent_core.signatures import returned
+from agent_core.signatures import returned, without_imported
 from agent_core.store import files, refused_files
 from agent_core.store.files import StoredFile
 from agent_core.store.reads import Reads
@@ -44,14 +44,18 @@ class Prepared:
         opening: what the step says of the cut, for the thread; nothing as long as it stays.
         usage: what the context policy's own requests used.
         files: the files among it.
+        history: what it was made from, in the provider's form.
         was_cut: it was made again to fit a window that the provider named.
+        was_unsigned: it was made again without what was imported as signed.
     """
 
     request: ModelRequest
     opening: list[Chunk]
     usage: Usage | None
     files: Given
+    history: list[Provider]
     was_cut: bool = False
+    was_unsigned: bool = False
 
 
 class Requests:
@@ -75,14 +79,20 @@ class Requests:
         """
         given = await self._with_files(agent, thread_id, history)
         window = await self._windows.of(agent.model) if agent.context is not None else None
-        return await _prepared(agent, thread_id, given, window)
+        return await _prepared(agent, thread_id, history, given, window)
 
     async def again(
-        self, agent: Agent, thread_id: str, history: list[Provider], asked: Prepared, error: ModelError
+        self, agent: Agent, thread_id: str, asked: Prepared, error: ModelError
     ) -> Prepared | None:
         """Return the request without what the provider refused; None: it cannot be mended by that."""
         if error.kind == "context_window_exceeded":
             return None if asked.was_cut else await self._cut(agent, thread_id, asked, error)
+        mended = await self._without_files(agent, thread_id, asked, error)
+        return mended or await self._without_imported(agent, thread_id, asked, error)
+
+    async def _without_files(
+        self, agent: Agent, thread_id: str, asked: Prepared, error: ModelError
+    ) -> Prepared | None:
         if not refuses_file(error):
             return None
         # A file of this very turn is the person's to hear of; one of an older turn is not.
@@ -90,8 +100,20 @@ class Requests:
         if not suspects:
             return None
         await self._note(agent, thread_id, suspects, error)
+        again = await self.prepare(agent, thread_id, asked.history)
+        return replace(again, was_cut=asked.was_cut, was_unsigned=asked.was_unsigned)
+
+    async def _without_imported(
+        self, agent: Agent, thread_id: str, asked: Prepared, error: ModelError
+    ) -> Prepared | None:
+        """Return the request without imported signatures: nobody but the provider knows a forged one."""
+        if asked.was_unsigned or not refuses_history(error):
+            return None
+        history = without_imported(asked.history, agent.model.name)
+        if history == asked.history:
+            return None
         again = await self.prepare(agent, thread_id, history)
-        return replace(again, was_cut=asked.was_cut)
+        return replace(again, was_cut=asked.was_cut, was_unsigned=True)
 
     def refused(self, asked: Prepared, error: ModelError) -> set[str]:
         """Return the files of this turn that are taken for refused, now that it fails with `error`.
@@ -110,7 +132,7 @@ class Requests:
         if window is None:
             return None
         try:
-            again = await _prepared(agent, thread_id, asked.files, window)
+            again = await _prepared(agent, thread_id, asked.history, asked.files, window)
         except ModelError:  # nothing of that length: the provider's own words say more
             return None
         if again.request.messages == asked.request.messages:
@@ -119,7 +141,7 @@ class Requests:
             "%s takes %s tokens; the history of thread %s is cut to it", agent.model.name, window, thread_id
         )
         await self._windows.learn(agent.model, window)
-        return replace(again, was_cut=True)
+        return replace(again, was_cut=True, was_unsigned=asked.was_unsigned)
 
     async def _note(self, agent: Agent, thread_id: str, file_ids: set[str], error: ModelError) -> None:
         words = clean_text(words_of(error))
@@ -139,7 +161,9 @@ class Requests:
             return with_files(history, read, refused, model)
 
 
-async def _prepared(agent: Agent, thread_id: str, given: Given, window: int | None) -> Prepared:
+async def _prepared(
+    agent: Agent, thread_id: str, history: list[Provider], given: Given, window: int | None
+) -> Prepared:
     messages, note = take_note(given.messages)
     messages = returned(messages, agent.model.name)
     fitted = ContextResult(messages)
@@ -156,4 +180,4 @@ async def _prepared(agent: Agent, thread_id: str, given: Given, window: int | No
     messages = fit_names(messages, agent.tools)
     opening = [] if fitted.note is None else [{"type": NOTE, "data": clean_json(fitted.note)}]
     sent = ModelRequest(messages, agent.tool_schemas, agent.model_options, agent.provider_tools)
-    return Prepared(sent, opening, fitted.usage, given)
+    return Prepared(sent, opening, fitted.usage, given, history)

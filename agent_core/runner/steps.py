@@ -56,7 +56,6 @@ class _Attempt:
 
     claim: Claim
     agent: Agent
-    messages: list[dict[str, Any]]
     asked: Prepared
     taken: set[str]
     flusher: Flusher
@@ -73,11 +72,11 @@ class _Attempt:
             for part in result.parts
         ]
         taken = self.taken | {part["toolCallId"] for part in result.parts if "toolCallId" in part}
-        return Turn(self.claim.seq, self.messages, taken, parts, open_ids)
+        return Turn(self.claim.seq, self.asked.history, taken, parts, open_ids)
 
     def past(self, result: StepResult, cursor: int) -> Past:
         """Return what the next turn needs to know, when this step ended one with the delta `cursor`."""
-        messages = self.messages + provider_step(result.parts)
+        messages = self.asked.history + provider_step(result.parts)
         return Past(self.claim.seq, cursor, self.agent.system, messages, self.taken)
 
 
@@ -181,7 +180,7 @@ class Runner:
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
         flusher = Flusher(self._writer, claim, throttle, task.cancel)
         asked = await self._requests.prepare(agent, claim.thread_id, messages)
-        return _Attempt(claim, agent, messages, asked, taken, flusher, MadeFiles(self._writer, claim))
+        return _Attempt(claim, agent, asked, taken, flusher, MadeFiles(self._writer, claim))
 
     async def _history(self, claim: Claim, agent: Agent) -> tuple[list[dict[str, Any]], set[str]]:
         """Return the provider's messages and the ids of every tool call so far."""
@@ -246,7 +245,7 @@ class Runner:
 
     async def _asked_again(self, attempt: _Attempt, error: ModelError) -> Prepared | None:
         agent, thread_id = attempt.agent, attempt.claim.thread_id
-        return await self._requests.again(agent, thread_id, attempt.messages, attempt.asked, error)
+        return await self._requests.again(agent, thread_id, attempt.asked, error)
 
     async def _give_back(self, claim: Claim, rest: list[Chunk]) -> None:
         """A worker that ends gives its step back; a step that was stopped is not ours to write."""
@@ -275,13 +274,14 @@ class Runner:
             usage=used(agent, result),
             first=attempt.flusher.first,
             taken=(agent.model.name, attempt.asked.files.retried),
+            unsigned=agent.model.name if attempt.asked.was_unsigned else None,
             paused=result.is_paused,
         )
         crash_point("commit.after")
         journal.step_committed(claim, len(new_calls), result.usage)
         if not goes_on:
             self._turns.keep(claim.thread_id, attempt.past(result, cursor))
-            self._titles.soon(claim, agent, attempt.messages)
+            self._titles.soon(claim, agent, attempt.asked.history)
         if agent.on_message_complete is not None or (agent.on_turn_complete is not None and not goes_on):
             self._hooks.soon(claim.thread_id, self._tell_complete, claim, agent, result)
 

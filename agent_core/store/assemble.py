@@ -56,8 +56,13 @@ def assemble(
     streams: Sequence[StreamRow],
     calls: dict[str, ToolCallRow],
     branches: tuple[str, ...] = (),
+    *,
+    signed: bool = False,
 ) -> Message:
-    """Put a message together from its row, its streams in order, the thread's calls by id, its alternatives."""
+    """Put a message together from its row, its streams in order, the thread's calls by id, its alternatives.
+
+    With `signed` its parts keep what only their provider may see again: it is for no reader.
+    """
     parts: list[Part] = load(row.parts)
     committed = 0
     reasons: dict[str, str] = {}
@@ -71,7 +76,7 @@ def assemble(
         id=row.id,
         thread_id=row.thread_id,
         role=cast(Role, row.role),
-        parts=readable(parts),
+        parts=parts if signed else readable(parts),
         metadata=meta | {"queued": True} if row.queued else meta,
         created_at=as_datetime(row.created_at),
         committed_seq=committed,

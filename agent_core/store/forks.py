@@ -6,7 +6,6 @@ new ids: `add_tool_result` finds a call by its id alone, and the original's must
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from sqlalchemy import and_, insert, select, update
 from agent_core.end_reasons import STILL_OPEN
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
-from agent_core.messages import ATTACHMENT
+from agent_core.messages import attachments_in
 from agent_core.states import OPEN_CALLS, CallStatus, StreamStatus
 from agent_core.store import branches, files, refused_files, turns
 from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, P, dump, load
@@ -30,7 +29,6 @@ _copied = (
     ~_m.queued,
     _m.position <= P("up_to"),
 )
-_ATTACHED = re.compile(ATTACHMENT + "([0-9a-f]{64})")
 _ORIGIN = Statement(select(_t.agent, _t.title, _t.user_id, _t.meta, _t.seq).where(_t.id == P("thread_id")))
 _MESSAGES = Statement(select(*_m).where(*_copied))
 
@@ -119,8 +117,9 @@ def _copy(tx: Tx, thread_id: str, copy_id: str, up_to: int) -> None:
 
 def _named(*copied: Sequence[dict[str, Any]]) -> list[str]:
     """Return the ids of the files that copied rows name: what came later stays the original's alone."""
-    texts = (value for rows in copied for row in rows for value in row.values() if isinstance(value, str))
-    return sorted({found for text in texts for found in _ATTACHED.findall(text)})
+    return attachments_in(
+        value for rows in copied for row in rows for value in row.values() if isinstance(value, str)
+    )
 
 
 def _rows(tx: Tx, table: Any, statement: Statement, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -105,20 +105,28 @@ def insert_queued(tx: Tx, thread_id: str, message: NewMessage, position: int) ->
     return _insert(tx, _INSERT_QUEUED, thread_id, message, position, message.metadata | {"queued": True})
 
 
+def store_message(tx: Tx, thread_id: str, message: NewMessage, position: int, created_at: float) -> None:
+    """Store a message as it was written at `created_at`; no reader is told, and its files stand there already."""
+    tx.do(_INSERT, **_row(thread_id, message, position, created_at))
+
+
+def _row(thread_id: str, message: NewMessage, position: int, created_at: float) -> dict[str, Any]:
+    return {
+        "thread_id": thread_id,
+        "id": message.id,
+        "position": position,
+        "role": message.role,
+        "parts": dump(message.parts),
+        "meta": dump(message.metadata),
+        "created_at": created_at,
+    }
+
+
 def _insert(
     tx: Tx, statement: Statement, thread_id: str, message: NewMessage, position: int, shown: dict[str, Any]
 ) -> Chunk:
     files.take(tx, thread_id, message.parts, message.files)
-    tx.do(
-        statement,
-        thread_id=thread_id,
-        id=message.id,
-        position=position,
-        role=message.role,
-        parts=dump(message.parts),
-        meta=dump(message.metadata),
-        created_at=tx.now,
-    )
+    tx.do(statement, **_row(thread_id, message, position, tx.now))
     data = message.as_json(thread_id, tx.now) | {"metadata": shown}
     return {"type": "data-message", "data": data, "transient": True}
 

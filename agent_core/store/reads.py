@@ -11,16 +11,17 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from agent_core.fold import kept, merge, unfold
-from agent_core.messages import Chunk, Message, Thread, Update
+from agent_core.messages import Chunk, Message, Thread, Update, attachments_in
 from agent_core.signatures import readable
 from agent_core.states import StreamStatus
-from agent_core.store import attempts, suspects
+from agent_core.store import attempts, files, suspects
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, end_reasons, filled, to_thread, with_reasons
+from agent_core.store.files import StoredFile
 from agent_core.store.history import read_history
 from agent_core.store.pages import calls_of, streams_of
 from agent_core.store.patience import patient
-from agent_core.store.rows import DELTA, THREAD, WAKE_UP, P, load
+from agent_core.store.rows import DELTA, THREAD, WAKE_UP, P, dump, load
 from agent_core.store.statement import Statement
 from agent_core.suspects import Suspect
 from agent_core.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow
@@ -75,6 +76,13 @@ class Reads:
         """Return the newest `limit` messages before the message `before`, oldest first."""
         with self.session() as session:
             return _messages(session, thread_id, limit, before, partial=True)
+
+    def exported(self, thread_id: str) -> tuple[list[Message], dict[str, StoredFile]]:
+        """Return every message, its parts with what their providers have signed, and the files that they name."""
+        with self.session() as session:
+            found = _messages(session, thread_id, None, None, partial=True, signed=True)
+            named = attachments_in(dump(message.parts) for message in found)
+            return found, files.read(session, thread_id, named)
 
     def messages_with(
         self, thread_id: str, function: Callable[..., R], *args: Any
@@ -212,6 +220,7 @@ def _messages(
     before: str | None,
     *,
     partial: bool,
+    signed: bool = False,
 ) -> list[Message]:
     statement = select(MessageRow).where(MessageRow.thread_id == thread_id, MessageRow.branch == 0)
     if before is not None:
@@ -225,7 +234,7 @@ def _messages(
         streams[stream.message_id].append(stream)
     calls = _calls(session, thread_id, None if limit is None else replies)
     others = alternatives(session, thread_id, rows)
-    return [assemble(row, streams[row.id], calls, others.get(row.id, ())) for row in rows]
+    return [assemble(row, streams[row.id], calls, others.get(row.id, ()), signed=signed) for row in rows]
 
 
 def _streams(

@@ -18,7 +18,7 @@ from agent_core.faults import crash_point
 from agent_core.messages import Chunk, Part
 from agent_core.states import THREAD as MOVES
 from agent_core.states import sources
-from agent_core.store import calls, deltas, files, refused_files, streams, suspects, turns
+from agent_core.store import calls, deltas, files, imports, refused_files, streams, suspects, turns
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.files import StoredFile
 from agent_core.store.messages import ensure_reply
@@ -176,6 +176,7 @@ def commit(
     usage: str | None,
     first: bool,
     taken: Refused = NO_FILES,
+    unsigned: str | None = None,
     paused: bool = False,
 ) -> int:
     """End a model step whole: its parts, its tool calls, the thread's state, the next wake-ups.
@@ -189,6 +190,7 @@ def commit(
         usage: tokens and cost, as JSON.
         first: nothing was flushed before.
         taken: files that the model had refused before and has now taken.
+        unsigned: the model that has answered only without what was imported as signed by it.
         paused: the turn goes on with another step, though this one calls no tools.
 
     Returns:
@@ -210,6 +212,8 @@ def commit(
     if first:
         streams.replace_partial(tx, thread_id, seq)
     refused_files.forget(tx, thread_id, *taken)
+    if unsigned is not None:
+        imports.forget_signatures(tx, thread_id, unsigned)
     if status == "streaming":
         tx.wake.enqueue(tx, step_key(thread_id))
     else:

@@ -70,6 +70,33 @@ async def test_branches_and_forks(path: Path) -> None:
             refused(await client.post(f"/threads/{name}/messages/none/{end}"), 404, "MessageNotFoundError")
 
 
+async def test_export_and_import(path: Path) -> None:
+    async with serving(path, lambda _: ["Yes."], max_body=5_000) as (client, api):
+        name = (await client.post("/threads", json={"prompt": "Hi", "title": "T"})).json()["id"]
+        await done(client, name)
+        document = (await client.get(f"/threads/{name}/export")).json()
+        assert document == await api.export_thread(name)
+        made = await client.post("/threads/import", json={"document": document})
+        assert (made.status_code, made.json()["title"], made.json()["status"]) == (201, "T", "completed")
+        copied = (await client.get(f"/threads/{made.json()['id']}/messages")).json()["messages"]
+        assert [m["parts"] for m in copied] == [m["parts"] for m in document["messages"]]
+        listed = (await client.get("/threads")).json()["threads"]
+        assert len(listed) == 2
+        for wrong in (
+            None,
+            "x",
+            [],
+            {},
+            document | {"version": 2},
+            document | {"messages": [{"role": "system"}]},
+        ):
+            refused(await client.post("/threads/import", json={"document": wrong}), 422, "ValidationError")
+        refused(await client.post("/threads/import", json=document), 422, "ValidationError")
+        refused(await client.post("/threads/import", json={"document": {"a": "x" * 5_000}}), 413)
+        refused(await client.get("/threads/none/export"), 404, "ThreadNotFoundError")
+        assert (await client.get("/threads")).json()["threads"] == listed
+
+
 async def test_schedules(path: Path) -> None:
     async with serving(path, lambda _: ["Yes."]) as (client, api):
         monthly = {"type": "cron", "expression": "@monthly", "timezone": "Europe/Berlin"}

@@ -42,7 +42,9 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("title", "agent", "thread_id", "message_id", "new_thread_id", "schedule_id"), (str,)),
     **dict.fromkeys(("when_busy", "after", "reason", "error", "missed"), (str,)),
     **dict.fromkeys(("auto_start", "pinned", "archived", "anywhere"), (bool,)),
-    **dict.fromkeys(("metadata", "changes", "args", "message", "stream_args", "trigger"), (dict,)),
+    **dict.fromkeys(
+        ("metadata", "changes", "args", "message", "stream_args", "trigger", "document"), (dict,)
+    ),
     **dict.fromkeys(("messages", "ids"), (list,)),
     **{"prompt": (str, list), "seconds": (int, float), "max_runs": (int,)},
 }
@@ -76,6 +78,8 @@ PATHS = (
         name="threads",
     ),
     Path("GET", _THREAD, "get_thread"),
+    Path("GET", _THREAD + "/export", "export_thread"),
+    Path("POST", _THREADS + "/import", "import_thread", required=("document",), status=201),
     Path("PATCH", _THREAD, "update_thread", optional=_CHANGES),
     Path("DELETE", _THREAD, "delete_thread", query={"undo_for": count}),
     Path("POST", _THREAD + "/restore", "restore_thread"),
