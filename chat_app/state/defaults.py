@@ -12,7 +12,7 @@ import reflex as rx
 from agent_core.errors import AgentCoreError, ValidationError, words_of
 from chat_app.answers import Answers, answers_from
 from chat_app.extensions import OFFERED
-from chat_app.state.asking import Asking
+from chat_app.state.api_caller import ApiCaller
 from chat_app.state.offers import ASSISTANT
 from chat_app.state.open_thread import OpenThread
 from chat_app.state.service import service
@@ -35,7 +35,7 @@ def _models() -> set[str]:
     return {model.name for model in service().offers}
 
 
-class Defaults(Asking, rx.State):
+class Defaults(ApiCaller, rx.State):
     """What stands in the form of the settings, and what the page of a new chat begins with.
 
     Attributes:

@@ -5,12 +5,12 @@ from typing import Any
 import reflex as rx
 
 from agent_core.errors import AgentCoreError, words_of
-from chat_app.state.asking import Asking
+from chat_app.state.api_caller import ApiCaller
 from chat_app.state.view import WaitingView
 from chat_app.text import clean_text
 
 
-class Inbox(Asking, rx.State):
+class Inbox(ApiCaller, rx.State):
     """What waits, as every tab shows it.
 
     Attributes:

@@ -11,7 +11,7 @@ from agent_core import Schedule
 from agent_core.errors import AccessDeniedError, AgentCoreError, ScheduleNotFoundError, words_of
 from agent_core.triggers import zone_of
 from chat_app.extensions import OFFERED
-from chat_app.state.asking import Asking
+from chat_app.state.api_caller import ApiCaller
 from chat_app.state.listing import UNTITLED, thread_title
 from chat_app.state.offers import Option, agent_options
 from chat_app.state.planning import START, FieldError, described, next_runs, trigger_of
@@ -63,7 +63,7 @@ class RunItem:
     queued: bool
 
 
-class Schedules(Asking, rx.State):
+class Schedules(ApiCaller, rx.State):
     """What the page of schedules shows, and what its buttons do.
 
     Attributes:

@@ -6,7 +6,7 @@ import reflex as rx
 
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError, words_of
-from chat_app.state.asking import Asking
+from chat_app.state.api_caller import ApiCaller
 from chat_app.state.listing import hit_view
 from chat_app.state.view import HitView
 
@@ -16,7 +16,7 @@ MAX_QUERY = 200
 """More of a query is not looked for, in characters."""
 
 
-class Search(Asking, rx.State):
+class Search(ApiCaller, rx.State):
     """What a search found.
 
     Attributes:

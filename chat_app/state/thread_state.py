@@ -7,7 +7,7 @@ import reflex as rx
 
 from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError, words_of
-from chat_app.state.asking import Asking
+from chat_app.state.api_caller import ApiCaller
 from chat_app.state.follower import Follower
 from chat_app.state.kinds import MAX_FILES
 from chat_app.state.listing import thread_title
@@ -21,7 +21,7 @@ from chat_app.text import clean_text
 RUNNING = ("streaming", "awaiting_tool_results")
 
 
-class ThreadState(ShownThread, Asking, mixin=True):
+class ThreadState(ShownThread, ApiCaller, mixin=True):
     """What a page shows of one thread; `OpenThread` is the app's own, `chat_app.hooks` makes others.
 
     Attributes:

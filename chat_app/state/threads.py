@@ -9,7 +9,7 @@ import reflex as rx
 
 from agent_core.errors import AgentCoreError, ThreadNotFoundError
 from chat_app.models import without_credentials
-from chat_app.state.asking import Asking
+from chat_app.state.api_caller import ApiCaller
 from chat_app.state.feed import Feed
 from chat_app.state.listing import one_line
 from chat_app.state.service import service
@@ -24,7 +24,7 @@ UNDO_GRACE_SECONDS = 4
 """How much longer it really can: Undo in the last moment still works on a slow line."""
 
 
-class ThreadRows(Asking, mixin=True):
+class ThreadRows(ApiCaller, mixin=True):
     """What a page shows of one list of threads; the rows themselves stand in the browser.
 
     Attributes:

@@ -15,7 +15,7 @@ import reflex as rx
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.agents import async_tools
-from chat_app.state.asking import Asking
+from chat_app.state.api_caller import ApiCaller
 from chat_app.state.captions import Captions
 from chat_app.state.open_thread import OpenThread
 from chat_app.state.service import service
@@ -72,7 +72,7 @@ async def _hearing(api: AgentApi, thread_id: str, watch: Watch) -> AsyncIterator
             await task
 
 
-class Timeline(Asking, rx.State):
+class Timeline(ApiCaller, rx.State):
     """What the drawer shows. A state class of its own: it changes twice a second while a turn runs.
 
     Attributes:

@@ -9,13 +9,13 @@ import reflex as rx
 
 from agent_core.errors import AccessDeniedError
 from agent_core.usage import Tally, UsageSummary
-from chat_app.state.asking import Asking
+from chat_app.state.api_caller import ApiCaller
 
 SPANS = (7, 30, 90)
 """Days, today included, to choose from."""
 
 
-class Usage(Asking, rx.State):
+class Usage(ApiCaller, rx.State):
     """A report on the last so many days.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Who is asking: every call that a page makes is made in that person's name."""
+"""How a state calls the API: in the name of the person who has its tab open."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from chat_app.state.people import NO_ONE, Lists
 from chat_app.state.service import service
 
 
-class Asking(rx.State, mixin=True):
-    """What a state needs in order to call the API; its helpers are private, so no browser can call them."""
+class ApiCaller(rx.State, mixin=True):
+    """Base of the states that call the API. Its methods are private: a public one would be an event of the browser."""
 
     def _ctx(self) -> CallContext | None:
         """Return who has this tab open; None where the app knows no people.
