@@ -18,6 +18,7 @@ from agent_core.tools.signature import (
     caller_scope,
     context_parameter,
     describe,
+    is_unbound_method,
     keywords_for,
     takes_model,
     unwrap,
@@ -156,6 +157,12 @@ def _checked(handler: Function, options: ToolOptions) -> tuple[str, type[BaseMod
     check_items(options, ToolOptions, f"the tool {name}")
     if given is not None:
         check_tool_name(given)
+    if is_unbound_method(handler):
+        method = getattr(unwrap(handler), "__name__", name)
+        raise ValidationError(
+            f"The tool {name} is a method, and whose is not known; make it of an instance's: "
+            f"action_tool(shop.{method})."
+        )
     if not callable(handler) or inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
         raise ValidationError(f"The tool {name} needs a function that returns its result.")
     timeout = options.get("timeout")

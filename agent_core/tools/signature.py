@@ -131,6 +131,17 @@ def unwrap(function: Function) -> Function:
     return function
 
 
+def is_unbound_method(function: object) -> bool:
+    """Tell whether a function is one of a class body that needs its instance or its class."""
+    if isinstance(function, classmethod):
+        return True
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    if not inspect.isfunction(function) or not owner or owner.endswith("<locals>"):
+        return False
+    first = next(iter(inspect.signature(function).parameters.values()), None)
+    return first is not None and first.name in ("self", "cls") and first.annotation is first.empty
+
+
 def caller_scope() -> Mapping[str, Any]:
     """Return the local names of the nearest caller outside this package.
 

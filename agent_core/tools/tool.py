@@ -20,7 +20,7 @@ from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.signature import argument_names
 
 P = ParamSpec("P", default=...)
-R = TypeVar("R", default=Any)
+R = TypeVar("R", default=Any, covariant=True)
 Kind = Literal["action", "async"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What every provider takes as the name of a tool."""
@@ -93,6 +93,11 @@ class Tool(Generic[P, R]):
             "parameters": parameters,
         }
         return json.dumps({"type": "function", "function": function})
+
+    @property
+    def __wrapped__(self) -> Callable[P, R]:
+        """The handler, so that `inspect.signature` and `help` see its parameters."""
+        return self.handler
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the handler: a decorated function stays a function to its own module."""

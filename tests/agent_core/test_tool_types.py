@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = '''
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import assert_type
 
 from agent_core import Agent, Tool, ToolContext, action_tool, async_tool, create_action_tool, create_async_tool
@@ -34,7 +35,22 @@ def ask(question: str) -> None: ...
 @async_tool(timeout=5)
 async def ask_twice(question: str, *, again: bool) -> None: ...
 
+class Shop:
+    def __init__(self) -> None:
+        self.tools: list[Tool] = [create_action_tool(handler=self.find)]
+
+    def find(self, item: str) -> int:
+        """Find."""
+        return 1
+
+    @staticmethod
+    def count(item: str) -> int:
+        """Count."""
+        return 1
+
 made = create_action_tool(handler=add.handler, retry=True)
+bound = action_tool(Shop().find)
+static = action_tool(Shop.count)
 told = create_async_tool(callback=ask.handler)
 later: Tool = create_async_tool(name="later")
 
@@ -42,6 +58,10 @@ assert_type(add(1, b=2), int)
 assert_type(made(1), int)
 assert_type(ask("why"), None)
 assert_type(told("why"), None)
+assert_type(bound("tea"), int)
+assert_type(static("tea"), int)
+plain: Callable[[int, int], int] = add
+waited: Callable[[str, ToolContext], Awaitable[dict[str, str]]] = weather
 
 async def main(ctx: ToolContext) -> None:
     assert_type(await weather("Rome", ctx=ctx), dict[str, str])
@@ -56,6 +76,8 @@ Agent("a", "openai/gpt-5-mini", tools=every)
 Agent("a", "openai/gpt-5-mini", tools=[add, weather])
 Agent("a", "openai/gpt-5-mini", tools=by_name)
 name_of(add)
+results: list[Tool[..., object]] = [add, weather, later]
+waiting: Tool[..., Awaitable[dict[str, str]]] = weather
 
 add("one")  # error
 add(1, c=2)  # error
@@ -65,6 +87,8 @@ ask_twice("why")  # error
 made(b=1)  # error
 action_tool(retri=True)  # error
 word: str = add(1)  # error
+bound(5)  # error
+words: Tool[..., str] = add  # error
 '''
 
 

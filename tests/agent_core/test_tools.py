@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -275,9 +276,35 @@ def yields() -> Any:
     yield 1
 
 
+class Shop:
+    """Methods, of which no instance is known while the class is made."""
+
+    def find(self, item: str) -> str:
+        return item
+
+    @classmethod
+    def of(cls, item: str) -> str:
+        return item
+
+    @staticmethod
+    def count(item: str) -> str:
+        return item
+
+
+@pytest.mark.parametrize("method", [Shop().find, Shop.of, Shop.count])
+def test_bound_method_is_a_tool_with_the_signature_of_its_function(method: Callable[..., str]) -> None:
+    made = action_tool(method)
+    assert list(made.parameters["properties"]) == ["item"]
+    assert str(inspect.signature(made)) == str(inspect.signature(method))
+    assert made("tea") == "tea"
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (lambda: action_tool(Shop.find), r"find is a method.*action_tool\(shop\.find\)"),
+        (lambda: action_tool(name="look", args=Place)(Shop.find), r"look is a method"),
+        (lambda: action_tool(Shop.__dict__["of"]), r"of is a method.*action_tool\(shop\.of\)"),
         (
             lambda: action_tool(takes_unknown),
             "takes_unknown: the annotation of thing.*'Nowhere' is not defined",
