@@ -106,7 +106,7 @@ class ApiBase:
         return {file_id: holder for file_id, holder in found.items() if holder is not None}
 
     async def _source(self, ctx: CallContext | None, file_id: str) -> str | None:
-        held = await asyncio.to_thread(self.runtime.reads.read, files.holders, file_id)
+        held = await asyncio.to_thread(self.runtime.reads.read, files.holders, file_id, user_of(ctx))
         own = files.waiting_with(user_of(ctx))
         if own in held:
             return own

@@ -11,9 +11,10 @@ from agent_core.agent import CallContext
 from agent_core.api.base import checked_metadata, storable
 from agent_core.api.reading import ReadingMethods, without_system
 from agent_core.errors import ThreadNotFoundError, ValidationError
-from agent_core.messages import Message, Thread, Update
+from agent_core.messages import ATTACHMENT, Message, Thread, Update
 from agent_core.store import files, sharing
 from agent_core.store.files import StoredFile
+from agent_core.store.rows import dump
 from agent_core.store.tokens import SHARE
 
 
@@ -97,12 +98,17 @@ class SharingMethods(ReadingMethods):
                 yield without_system(update)
 
     async def read_shared_file(self, token: str, file_id: str) -> StoredFile | None:
-        """Return a file of the thread with this token; None if there is none."""
+        """Return a file that a message of the shared thread shows; None if there is none.
+
+        A thread has files of more messages: those of branches that were put aside, and withdrawn ones.
+        """
         thread = await self._shared(token)
         if thread is None or not storable(file_id):
             return None
-        found = await asyncio.to_thread(self.runtime.reads.read, files.read, thread.id, [file_id])
-        return found.get(file_id)
+        read = self.runtime.reads.messages_with
+        messages, found = await asyncio.to_thread(read, thread.id, files.read, [file_id])
+        shown = any(ATTACHMENT + file_id in dump(message.parts) for message in messages)
+        return found.get(file_id) if shown else None
 
     async def _shared(self, token: str) -> Thread | None:
         if not storable(token) or not 0 < len(token) <= 100:

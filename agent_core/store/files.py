@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, bindparam, delete, func, insert, literal_column, select
+from sqlalchemy import String, bindparam, case, delete, func, insert, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -21,7 +21,7 @@ from agent_core.messages import Part, attachment_id
 from agent_core.store.rows import FILE, P
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
-from agent_core.tables import FileRow
+from agent_core.tables import FileRow, ThreadRow
 
 WAITING = ""
 """The holder of files that somebody without a name has sent, and that no message has yet."""
@@ -136,10 +136,17 @@ def forget(tx: Tx, before: float) -> None:
         tx.do(statement, before=before)
 
 
-def holders(session: Session, file_id: str) -> list[str]:
-    """Return who holds a file: people and schedules, and threads, the newest first."""
-    query = select_rows(FileRow.thread_id).where(FileRow.id == file_id)
-    return list(session.exec(query.order_by(col(FileRow.created_at).desc()).limit(_MAX_HOLDERS)))
+def holders(session: Session, file_id: str, user_id: str | None) -> list[str]:
+    """Return who holds a file: people and schedules, and threads; a person's own ones first, then the newest."""
+    owned = col(ThreadRow.user_id) == user_id
+    own = case((col(FileRow.thread_id) == waiting_with(user_id), 0), (owned, 1), else_=2)
+    query = (
+        select_rows(FileRow.thread_id)
+        .outerjoin(ThreadRow, col(ThreadRow.id) == FileRow.thread_id)
+        .where(FileRow.id == file_id)
+        .order_by(own, col(FileRow.created_at).desc())
+    )
+    return list(session.exec(query.limit(_MAX_HOLDERS)))
 
 
 def read(session: Session, thread_id: str, ids: Sequence[str]) -> dict[str, StoredFile]:

@@ -182,6 +182,38 @@ async def test_a_share_gives_its_files_to_read_and_nothing_once_it_is_taken_back
             await api.create_thread([part], ctx=BOB)
 
 
+async def test_a_share_gives_no_file_of_a_message_that_it_does_not_show(path: Path) -> None:
+    """Whoever took a file out of a thread by an edit shares it without the file; branches stay their owner's."""
+    async with Runtime(url(prepare(path))) as runtime:
+        api = await _opened(runtime, None)
+        part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
+        file_id = str(attachment_id(part["url"]))
+        hers = await idle(api, await api.create_thread([part], ctx=ANN), ANN)
+        token = await api.share_thread(hers.id, ctx=ANN)
+        assert await api.read_shared_file(token, file_id)
+        first = (await api.list_messages(hers.id, ctx=ANN))[0]
+        await api.edit_message(hers.id, first.id, "Without it.", ctx=ANN)
+        await idle(api, hers, ANN)
+        assert await api.read_shared_file(token, file_id) is None
+        assert await api.read_file(hers.id, file_id, ctx=ANN)
+        await api.send_message(hers.id, [part], ctx=ANN)
+        assert await api.read_shared_file(token, file_id)
+        await idle(api, hers, ANN)
+
+
+@pytest.mark.parametrize("before", ["unsent", "in a thread"])
+async def test_file_that_many_people_send_is_still_its_senders(path: Path, before: str) -> None:
+    async with Runtime(url(prepare(path))) as runtime:
+        api = await _opened(runtime, None)
+        part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
+        if before == "in a thread":
+            await idle(api, await api.create_thread([part], ctx=ANN), ANN)
+        for number in range(60):
+            ctx = CallContext(f"user {number}")
+            await api.add_file(PNG, media_type="image/png", ctx=ctx)
+        await idle(api, await api.create_thread([part], ctx=ANN), ANN)
+
+
 async def test_two_people_who_send_equal_bytes_have_each_their_own(path: Path) -> None:
     async with Runtime(url(prepare(path))) as runtime:
         api = await _opened(runtime, None)
