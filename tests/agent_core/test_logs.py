@@ -79,3 +79,43 @@ def test_a_value_whose_words_fail_is_named(caplog: pytest.LogCaptureFixture) -> 
 
     log.warning("It said %s", SilentError())
     assert caplog.messages == ["It said SilentError"]
+
+
+SHOP = "postgresql://shop:hunter2@db/stock"  # a line of a program that has it stands in tracebacks
+
+
+def failed() -> None:
+    try:
+        try:
+            raise ValueError("password=hunter2")
+        except ValueError as error:
+            error.add_note("Authorization: Bearer hunter2hunter2hunter2")
+            raise ExceptionGroup("token=hunter2", [KeyError("ok"), OSError("api_key=hunter2")]) from error
+    except ExceptionGroup as error:
+        raise ConnectionError(SHOP) from error
+
+
+def test_handler_that_formats_exceptions_itself_gets_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """As formatters of JSON, rich's handler and services that collect errors do."""
+    try:
+        failed()
+    except ConnectionError:
+        log.exception("It failed")
+    (record,) = caplog.records
+    assert record.exc_info
+    words = logging.Formatter().formatException(record.exc_info)
+    assert "hunter2@" not in words
+    assert "ValueError: password=[hidden]" in words
+    assert "Authorization: [hidden]" in words
+    assert "ExceptionGroup: token=[hidden]" in words
+    assert "OSError: api_key=[hidden]" in words
+    assert "ConnectionError: postgresql://shop:[hidden]@db/stock" in words
+    assert words.count("The above exception was the direct cause") == 2
+    assert "in failed" in words
+
+
+def test_error_without_secrets_reaches_the_handler_itself(caplog: pytest.LogCaptureFixture) -> None:
+    error = ValueError("plain")
+    log.error("It failed", exc_info=error)
+    assert caplog.records[0].exc_info
+    assert caplog.records[0].exc_info[1] is error
