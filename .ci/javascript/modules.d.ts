@@ -11,7 +11,7 @@ declare module "mermaid"; // 90 MB, of which two functions are called
 
 /** Written by Reflex when it builds the pages. */
 declare module "$/utils/state" {
-  export function getBackendURL(url: string): URL;
+  export function getBackendURL(url?: string): URL;
 }
 
 declare module "$/utils/context-registry" {

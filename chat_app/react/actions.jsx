@@ -15,6 +15,9 @@ import { useWords } from "../words/words.js";
 import { copy } from "./copy.jsx";
 import { edit } from "./editing.js";
 
+/**
+ * @param {{ icon: import("lucide-react").LucideIcon, label: string, idle?: boolean } & React.ComponentProps<"button">} props
+ */
 function Action({ icon: Icon, label, idle = false, ...props }) {
   return (
     <button
@@ -29,6 +32,7 @@ function Action({ icon: Icon, label, idle = false, ...props }) {
   );
 }
 
+/** @param {{ text: () => string }} props */
 function CopyAction({ text }) {
   const say = useWords();
   const [done, setDone] = useState(false);
@@ -47,7 +51,17 @@ function CopyAction({ text }) {
   return <Action icon={done ? Check : Copy} label={label} onClick={onClick} data-testid="copy" />;
 }
 
-/** ‹ 2/3 ›: the versions of this message, one of which is shown. */
+/**
+ * ‹ 2/3 ›: the versions of this message, one of which is shown.
+ *
+ * @param {{
+ *   place: number,
+ *   count: number,
+ *   previous: string,
+ *   next: string,
+ *   onSelect: (messageId: string) => void,
+ * }} props
+ */
 function Versions({ place, count, previous, next, onSelect }) {
   const say = useWords();
   return (
@@ -73,12 +87,31 @@ function Versions({ place, count, previous, next, onSelect }) {
   );
 }
 
+/** @param {{ kind: string, text: string }[]} parts */
 const wordsOf = (parts) =>
   parts
     .filter((part) => part.kind === "text")
     .map((part) => part.text)
     .join("\n\n");
 
+/**
+ * @param {{
+ *   messageId: string,
+ *   role: string,
+ *   text?: string,
+ *   parts?: { kind: string, text: string }[],
+ *   whole?: boolean,
+ *   place?: number,
+ *   count?: number,
+ *   previous?: string,
+ *   next?: string,
+ *   vote?: string,
+ *   onRegenerate: (messageId: string) => void,
+ *   onSelect: (messageId: string) => void,
+ *   onFork: (messageId: string) => void,
+ *   onVote: (messageId: string, vote: string) => void,
+ * }} props
+ */
 export function MessageActions({
   messageId,
   role,

@@ -4,6 +4,8 @@
 
 import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
 
+/** @import { Code, Construct, Effects, Extension, State, TokenizeContext } from "micromark-util-types" */
+
 const MARK =
   /[\u00ab\u00bb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2015\u2018-\u201f\u2026\u3000-\u3004\u3008-\u3020\u3030\u303d\u30fb\ufe10-\ufe6f\uff01-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffee]/;
 const LETTER =
@@ -11,10 +13,16 @@ const LETTER =
 const GOES_ON = /[/=_%#?&+~@(-]/; // behind these a letter belongs to the address
 const ROOT = /^(?:https?:\/\/)?[^/]+\/$/i; // nothing but the host: what follows is the sentence
 
+/** @param {Code} code */
 const isBeside = (code) =>
   code > 0 && (LETTER.test(String.fromCharCode(code)) || MARK.test(String.fromCharCode(code)));
 
-/** Whether `char` ends the address of which `before` is the beginning. */
+/**
+ * Whether `char` ends the address of which `before` is the beginning.
+ *
+ * @param {string} before
+ * @param {string} char
+ */
 function endsAddress(before, char) {
   if (MARK.test(char)) return true;
   if (!LETTER.test(char)) return false;
@@ -23,18 +31,33 @@ function endsAddress(before, char) {
   return !(LETTER.test(last) || /[\udc00-\udfff]/.test(last) || (GOES_ON.test(last) && !ROOT.test(before)));
 }
 
-/** The same construct, for which the text ends where the address does, and may begin right behind a CJK character. */
+/**
+ * The same construct, for which the text ends where the address does, and may begin right behind a CJK character.
+ *
+ * @param {Construct} construct
+ * @returns {Construct}
+ */
 function endingInTime(construct) {
+  /**
+   * @this {TokenizeContext}
+   * @param {Effects} effects
+   * @param {State} ok
+   * @param {State} nok
+   */
   function tokenize(effects, ok, nok) {
     const context = isBeside(this.previous) ? Object.create(this, { previous: { value: null } }) : this;
     const from = this.now().offset;
+    /** @type {string[]} */
     const chars = []; // some are looked at twice
+    /** @type {Code} */
     let real = null; // the code that stands there
     let over = false;
+    /** @type {(then: State) => State} */
     const out = (then) => () => {
       over = true;
       return then(real);
     };
+    /** @type {(state: State) => State} */
     const wrap = (state) => (code) => {
       real = code;
       const char = code === null || code < 0 ? "" : String.fromCharCode(code);
@@ -45,18 +68,26 @@ function endingInTime(construct) {
     };
     return wrap(construct.tokenize.call(context, effects, out(ok), out(nok)));
   }
+  /** @type {Construct["previous"]} */
   const previous = function (code) {
     return isBeside(code) || construct.previous.call(this, code);
   };
   return { ...construct, tokenize, previous };
 }
 
+/** @type {[code: string, construct: Construct][]} */
 const CONSTRUCTS = Object.entries(gfmAutolinkLiteral().text).flatMap(([code, value]) =>
   [value].flat().map((construct) => [code, construct]),
 );
+/** @type {(pair: [code: string, construct: Construct]) => boolean} */
 const isEmail = ([, { name }]) => name === "emailAutolink";
 
+/**
+ * @param {[code: string, construct: Construct][]} pairs
+ * @returns {Extension}
+ */
 function extension(pairs) {
+  /** @type {Record<string, Construct[]>} */
   const text = {};
   for (const [code, construct] of pairs) (text[code] ??= []).push(construct);
   return { text };
@@ -67,7 +98,11 @@ const WEB = extension(
   CONSTRUCTS.filter((pair) => !isEmail(pair)).map(([code, construct]) => [code, endingInTime(construct)]),
 );
 
-/** The extensions that `source` needs: looking for addresses at every letter is half of the time that parsing takes. */
+/**
+ * The extensions that `source` needs: looking for addresses at every letter is half of the time that parsing takes.
+ *
+ * @param {string} source
+ */
 export function addressSyntax(source) {
   return [...(source.includes("@") ? [EMAIL] : []), ...(/:\/\/|www\./i.test(source) ? [WEB] : [])];
 }

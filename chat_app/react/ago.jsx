@@ -4,6 +4,7 @@ import { useLanguage, useWords } from "../words/words.js";
 import { useNow } from "./clock.jsx";
 import { ago } from "./dates.js";
 
+/** @param {{ at: number }} props */
 export function Ago({ at }) {
   const say = useWords();
   const language = useLanguage();

@@ -8,10 +8,17 @@ import Octagon from "lucide-react/dist/esm/icons/octagon-alert.mjs";
 import Triangle from "lucide-react/dist/esm/icons/triangle-alert.mjs";
 import { useWords } from "../words/words.js";
 
+/** @import { Node } from "./grammar.js" */
+
 const MARK = /^\[!(note|tip|important|warning|caution)\][ \t]*(?:\n|$)/i;
+/** @type {Record<string, import("lucide-react").LucideIcon>} */
 const ICONS = { note: Info, tip: Lightbulb, important: Message, warning: Triangle, caution: Octagon };
 
-/** The kind of alert that a quote is and what it says, or null. */
+/**
+ * The kind of alert that a quote is and what it says, or null.
+ *
+ * @param {Node} quote
+ */
 export function alertOf({ children: [paragraph, ...rest] }) {
   const first = paragraph?.type === "paragraph" && paragraph.children[0];
   const mark = first?.type === "text" && MARK.exec(first.value);
@@ -25,11 +32,13 @@ export function alertOf({ children: [paragraph, ...rest] }) {
   ];
   if (!words.length && !rest.length) return null;
   return {
+    type: "alert",
     kind: mark[1].toLowerCase(),
     children: [...(words.length ? [{ ...paragraph, children: words }] : []), ...rest],
   };
 }
 
+/** @param {string} kind */
 function useTitle(kind) {
   const say = useWords();
   if (kind === "tip") return say("markdown.tip", "Tip");
@@ -38,6 +47,7 @@ function useTitle(kind) {
   return kind === "caution" ? say("markdown.caution", "Caution") : say("markdown.note_alert", "Note");
 }
 
+/** @param {{ kind: string, dir?: string, children: React.ReactNode }} props */
 export function Alert({ kind, dir, children }) {
   const Icon = ICONS[kind];
   return (

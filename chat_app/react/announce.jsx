@@ -12,6 +12,10 @@ const SENTENCE_END = /[.!?:…。！？]["')\]”’»]*\s|\n/g;
 const SILENT = "button, [aria-hidden=true], .katex-html, annotation, style, script";
 const BLOCKS = /^(?:P|LI|H[1-6]|TR|PRE|BLOCKQUOTE|SUMMARY|DIV|SECTION|TD|TH)$/;
 
+/**
+ * @param {string} text
+ * @param {number} from
+ */
 export function lastSentenceEnd(text, from) {
   let end = from;
   SENTENCE_END.lastIndex = from;
@@ -19,19 +23,28 @@ export function lastSentenceEnd(text, from) {
   return end;
 }
 
-/** The words of an element as they are heard: blocks end a line, and what is pressed or drawn is left out. */
+/**
+ * The words of an element as they are heard: blocks end a line, and what is pressed or drawn is left out.
+ *
+ * @param {Node} node
+ * @returns {string}
+ */
 function heard(node) {
-  if (node.nodeType === Node.TEXT_NODE) return node.data;
-  if (node.nodeType !== Node.ELEMENT_NODE || node.matches(SILENT)) return "";
+  if (node instanceof Text) return node.data;
+  if (!(node instanceof Element) || node.matches(SILENT)) return "";
   const inside = Array.from(node.childNodes, heard).join("");
   return BLOCKS.test(node.tagName) ? `${inside}\n` : inside;
 }
 
 const ROWS = '[data-testid="message"]';
 
-/** The newest answer in the column: its message, the prompt before it, its words, and whether more of them come. */
+/**
+ * The newest answer in the column: its message, the prompt before it, its words, and whether more of them come.
+ *
+ * @param {HTMLElement} column
+ */
 function newest(column) {
-  const rows = Array.from(column.querySelectorAll(ROWS));
+  const rows = /** @type {HTMLElement[]} */ (Array.from(column.querySelectorAll(ROWS)));
   const at = rows.findLastIndex((row) => row.dataset.role === "assistant");
   const answer = rows[at];
   const texts = answer ? Array.from(answer.querySelectorAll(".md"), heard) : [];
@@ -44,7 +57,12 @@ function newest(column) {
   };
 }
 
-/** How much of `text` has been read, when `before` was: a text that was begun again is read where it differs. */
+/**
+ * How much of `text` has been read, when `before` was: a text that was begun again is read where it differs.
+ *
+ * @param {string} before
+ * @param {string} text
+ */
 function alreadyRead(before, text) {
   if (text.startsWith(before) || text.length >= before.length / 2)
     return Math.min(before.length, text.length);
@@ -59,6 +77,8 @@ const known = new Map(); // by answer: what has been read of it since the page w
  * The live region of a column of messages. What is there when a thread is opened is not read, unless it
  * answers what this tab has sent; every answer that comes after that is read to its end, also one that comes
  * in a single piece.
+ *
+ * @param {{ column: React.RefObject<HTMLElement>, thread: string, running: boolean }} props
  */
 export function LiveRegion({ column, thread, running }) {
   const [pieces, setPieces] = useState([]);

@@ -7,7 +7,12 @@ import { useWords } from "../words/words.js";
 
 const LONG = 60; // a longer text gets more than one line
 
-/** The arguments as an object; null when they are not one, or were cut for the page. */
+/**
+ * The arguments as an object; null when they are not one, or were cut for the page.
+ *
+ * @param {string} text
+ * @returns {Record<string, any> | null}
+ */
 function read(text) {
   try {
     const value = JSON.parse(text);
@@ -17,11 +22,18 @@ function read(text) {
   }
 }
 
+/** @param {unknown} value */
 const isPlain = (value) =>
   typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+/** @param {any} value */
 const shown = (value) => (isPlain(value) ? value : JSON.stringify(value, null, 2));
 
-/** What was typed into a field, as the type that stood there; undefined when it is no such thing. */
+/**
+ * What was typed into a field, as the type that stood there; undefined when it is no such thing.
+ *
+ * @param {unknown} before
+ * @param {any} now
+ */
 function typed(before, now) {
   if (typeof before === "string" || typeof before === "boolean") return now;
   if (typeof before === "number")
@@ -33,6 +45,9 @@ function typed(before, now) {
   }
 }
 
+/**
+ * @param {{ name: string, before: unknown, value: any, wrong: boolean, onChange: (value: any) => void }} props
+ */
 function Field({ name, before, value, wrong, onChange }) {
   const props = {
     "aria-label": name,
@@ -50,6 +65,7 @@ function Field({ name, before, value, wrong, onChange }) {
       />
     );
   const text = String(value);
+  /** @param {React.ChangeEvent<HTMLInputElement | HTMLTextAreaElement>} event */
   const change = (event) => onChange(event.target.value);
   if (typeof before === "number")
     return <input inputMode="decimal" value={text} onChange={change} {...props} />;
@@ -66,9 +82,18 @@ function Field({ name, before, value, wrong, onChange }) {
   );
 }
 
+/**
+ * @param {{
+ *   callId: string,
+ *   argumentsText?: string,
+ *   onApprove: (callId: string, edited: Record<string, any> | null) => void,
+ *   onDeny: (callId: string, reason: string) => void,
+ * }} props
+ */
 export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) {
   const say = useWords();
   const given = useMemo(() => read(argumentsText), [argumentsText]);
+  /** @type {[Record<string, any>, (changes: Record<string, any>) => void]} */
   const [changes, setChanges] = useState({});
   const [reason, setReason] = useState("");
   const [asked, setAsked] = useState(false);
@@ -78,6 +103,7 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
   );
   const wrong = names.filter((name) => now[name] === undefined);
   const edited = JSON.stringify(now) === JSON.stringify(given ?? {}) ? null : now;
+  /** @param {() => void} how */
   const decide = (how) => {
     if (asked) return;
     setAsked(true);

@@ -7,14 +7,20 @@ import X from "lucide-react/dist/esm/icons/x.mjs";
 import { useWords } from "../words/words.js";
 import { addFiles, removeFile } from "./attachments.js";
 
+/** @param {DragEvent} event */
 const carriesFiles = (event) => Array.from(event.dataTransfer?.types ?? []).includes("Files");
 
-/** Files may be dropped anywhere on the page; true while some are held over it. */
+/**
+ * Files may be dropped anywhere on the page; true while some are held over it.
+ *
+ * @param {(files: FileList) => void} onFiles
+ */
 export function useDrop(onFiles) {
   const [over, setOver] = useState(false);
   const take = useEffectEvent(onFiles);
   useEffect(() => {
     let timer = 0;
+    /** @param {DragEvent} event */
     const onOver = (event) => {
       if (!carriesFiles(event)) return;
       event.preventDefault();
@@ -22,6 +28,7 @@ export function useDrop(onFiles) {
       clearTimeout(timer);
       timer = setTimeout(() => setOver(false), 300); // it is told all the time, and not always that it ended
     };
+    /** @param {DragEvent} event */
     const onDrop = (event) => {
       if (!carriesFiles(event)) return;
       event.preventDefault();
@@ -39,7 +46,11 @@ export function useDrop(onFiles) {
   return over;
 }
 
-/** A picture from the clipboard is a file; what is text as well is pasted as text. */
+/**
+ * A picture from the clipboard is a file; what is text as well is pasted as text.
+ *
+ * @param {React.ClipboardEvent} event
+ */
 export function pasted(event) {
   const { files, types } = event.clipboardData;
   if (!files.length || types.includes("text/plain")) return null;
@@ -47,6 +58,7 @@ export function pasted(event) {
   return files;
 }
 
+/** @param {{ onFiles: (files: FileList) => void }} props */
 export function AttachButton({ onFiles }) {
   const say = useWords();
   const input = useRef(null);
@@ -80,6 +92,10 @@ export function AttachButton({ onFiles }) {
 
 const MEGA = 1_000_000;
 
+/**
+ * @param {import("./attachments.js").Limits} limits
+ * @returns {(refused: { name: string, error: string }) => string}
+ */
 function useReason({ maxBytes, maxFiles }) {
   const say = useWords();
   return ({ name, error }) =>
@@ -103,6 +119,13 @@ function useReason({ maxBytes, maxFiles }) {
     })[error] ?? say("upload.failed", "{name} could not be uploaded. Remove it and try once more.", { name });
 }
 
+/**
+ * @param {{
+ *   thread: string,
+ *   files: import("./attachments.js").Attachment[],
+ *   limits: import("./attachments.js").Limits,
+ * }} props
+ */
 export function Chosen({ thread, files, limits }) {
   const say = useWords();
   const reason = useReason(limits);

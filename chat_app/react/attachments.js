@@ -5,22 +5,50 @@
 import { useSyncExternalStore } from "react";
 import { getBackendURL } from "$/utils/state";
 
+/** A file that the server has, as a message names it. @typedef {Record<string, any>} FilePart */
+/**
+ * A chosen file: on its way (`request`, `progress`), arrived (`part`), or refused (`error`).
+ *
+ * @typedef {{
+ *   key: number,
+ *   name?: string,
+ *   size?: number,
+ *   part?: FilePart,
+ *   preview?: string,
+ *   progress?: number,
+ *   request?: XMLHttpRequest,
+ *   error?: string,
+ * }} Attachment
+ */
+/** How large a file may be, and how many a message may have. @typedef {{ maxBytes: number, maxFiles: number }} Limits */
+
 const KEPT = "chat:files:";
 const UNDER_WAY = "chat:uploading:"; // in this tab: a page that is loaded anew says which must be given again
+/** @type {Attachment[]} */
 const NOTHING = [];
 
+/** @type {Map<string, Attachment[]>} */
 const lists = new Map(); // by thread
+/** @type {Set<() => void>} */
 const listeners = new Set();
 let last = 0;
 let leaving = false;
 
-/** The address of a path of our own server. */
+/**
+ * The address of a path of our own server.
+ *
+ * @param {string} path
+ */
 export function serverUrl(path) {
   const url = getBackendURL();
   url.pathname = url.pathname.replace(/\/ping\/?$/, "") + path;
   return url.toString();
 }
 
+/**
+ * @param {string} thread
+ * @returns {Attachment[]}
+ */
 function read(thread) {
   if (!lists.has(thread)) {
     let kept = NOTHING;
@@ -28,7 +56,7 @@ function read(thread) {
       const lost = JSON.parse(sessionStorage.getItem(UNDER_WAY + thread) ?? "[]");
       kept = [
         ...JSON.parse(localStorage.getItem(KEPT + thread) ?? "[]"),
-        ...lost.map((file) => ({ ...file, error: "interrupted" })),
+        ...lost.map((/** @type {Attachment} */ file) => ({ ...file, error: "interrupted" })),
       ];
     } catch {
       // private mode, or a damaged store
@@ -38,6 +66,10 @@ function read(thread) {
   return lists.get(thread);
 }
 
+/**
+ * @param {string} thread
+ * @param {Attachment[]} files
+ */
 function write(thread, files) {
   lists.set(thread, files.length ? files : NOTHING);
   try {
@@ -53,6 +85,11 @@ function write(thread, files) {
   for (const listener of listeners) listener();
 }
 
+/**
+ * @param {string} thread
+ * @param {number} key
+ * @param {Partial<Attachment>} values
+ */
 function change(thread, key, values) {
   write(
     thread,
@@ -60,11 +97,13 @@ function change(thread, key, values) {
   );
 }
 
+/** @param {() => void} listener */
 const subscribe = (listener) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
 };
 
+/** @param {string} thread */
 export const useAttachments = (thread) =>
   useSyncExternalStore(
     subscribe,
@@ -72,7 +111,13 @@ export const useAttachments = (thread) =>
     () => NOTHING,
   );
 
-/** Take chosen files in; those that may not be sent stay with the reason in `error`. */
+/**
+ * Take chosen files in; those that may not be sent stay with the reason in `error`.
+ *
+ * @param {string} thread
+ * @param {FileList} chosen
+ * @param {Limits} limits
+ */
 export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
   const names = Array.from(chosen, (file) => file.name);
   write(
@@ -81,6 +126,7 @@ export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
   ); // given again
   let room = maxFiles - read(thread).filter((file) => !file.error).length;
   for (const file of chosen) {
+    /** @type {Attachment} */
     const entry = { key: ++last, name: file.name || "image.png", size: file.size };
     if (file.size > maxBytes) entry.error = "too_large";
     else if (file.size === 0) entry.error = "empty";
@@ -93,12 +139,19 @@ export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
   }
 }
 
+/**
+ * @param {string} thread
+ * @param {Attachment} entry
+ * @param {File} file
+ */
 function upload(thread, entry, file) {
   const request = new XMLHttpRequest(); // fetch tells nothing of how far it is
+  /** @param {Partial<Attachment>} values */
   const settle = (values) => leaving || change(thread, entry.key, { request: undefined, ...values });
   request.upload.onprogress = (event) =>
     event.lengthComputable && change(thread, entry.key, { progress: event.loaded / event.total });
   request.onload = () => {
+    /** @type {{ part?: FilePart, size?: number, error?: string }} */
     let answer = {};
     try {
       answer = JSON.parse(request.responseText);
@@ -114,6 +167,10 @@ function upload(thread, entry, file) {
   request.send(file);
 }
 
+/**
+ * @param {string} thread
+ * @param {number} key
+ */
 export function removeFile(thread, key) {
   const file = read(thread).find((each) => each.key === key);
   file?.request?.abort();
@@ -124,13 +181,23 @@ export function removeFile(thread, key) {
   );
 }
 
+/** @param {Attachment} file */
 const isUploading = (file) => !file.part && !file.error;
+/** @param {Attachment} file */
 const isOpen = (file) => isUploading(file) || file.error === "interrupted";
 
-/** Whether a file is under way or was cut off: a message without it would be half a message. */
+/**
+ * Whether a file is under way or was cut off: a message without it would be half a message.
+ *
+ * @param {Attachment[]} files
+ */
 export const isUnfinished = (files) => files.some(isOpen);
 
-/** Take the files out to be sent; their previews go with them. */
+/**
+ * Take the files out to be sent; their previews go with them.
+ *
+ * @param {string} thread
+ */
 export function takeFiles(thread) {
   const files = read(thread);
   for (const { part, preview } of files) if (preview && !part) URL.revokeObjectURL(preview);
@@ -138,12 +205,18 @@ export function takeFiles(thread) {
   return files.filter((file) => file.part).map(({ part, size, preview }) => ({ part, size, preview }));
 }
 
-/** Put files back whose message was not sent, or was taken back. */
+/**
+ * Put files back whose message was not sent, or was taken back.
+ *
+ * @param {string} thread
+ * @param {Partial<Attachment>[]} files
+ */
 export const putFiles = (thread, files) =>
   write(thread, [...(files ?? []).map((file) => ({ ...file, key: ++last })), ...read(thread)]);
 
 if (typeof window !== "undefined") {
   // Before Reflex's own listener, which ends the connection although the person may stay.
+  /** @param {BeforeUnloadEvent} event */
   const warn = (event) => {
     if (![...lists.values()].some((files) => files.some(isUploading))) return;
     event.preventDefault();

@@ -10,11 +10,24 @@ import { bounded } from "./nesting.js";
 import { readable, shortened } from "./overlong.js";
 import { asSpread, cutOf, graft, isAlike, isBound, lastLine, NO_SEAM } from "./seams.js";
 
+/** @import { Node } from "./grammar.js" */
+/** @import { Seam } from "./seams.js" */
+/**
+ * A finished part of a block: its node, the text that it was read from and the seam before that; `labels` are those
+ * that the text may refer to, null if it is not to be read again.
+ *
+ * @typedef {{ node: Node, text: string, seam: Seam, labels: Set<string> | null }} Part
+ */
+
 const LABEL = /\[((?:\\[^]|[^\\[\]])+)\]/g;
 const FENCE = /^( {0,3})(`{3,}|~{3,})[ \t]*([^\n`]*)(?:\n|$)/;
 const SLACK = 1.2; // what has no end yet is looked at again when it has grown by a fifth
 
-/** The labels that a text may refer to, in the form in which they are compared. */
+/**
+ * The labels that a text may refer to, in the form in which they are compared.
+ *
+ * @param {string} text
+ */
 function labelsOf(text) {
   if (!text.includes("]")) return null;
   return new Set(
@@ -22,7 +35,13 @@ function labelsOf(text) {
   );
 }
 
-/** How many of the nodes of a text that goes on are finished. */
+/**
+ * How many of the nodes of a text that goes on are finished.
+ *
+ * @param {Node[]} nodes
+ * @param {number} undecided
+ * @param {string} source
+ */
 function finishedOf(nodes, undecided, source) {
   let last = nodes.length - 1;
   while (
@@ -33,7 +52,14 @@ function finishedOf(nodes, undecided, source) {
   return last;
 }
 
-/** A part of a block: what it was made of, behind which seam, and what it may refer to. */
+/**
+ * A part of a block: what it was made of, behind which seam, and what it may refer to.
+ *
+ * @param {Node} node
+ * @param {string} text
+ * @param {Seam} seam
+ * @returns {Part}
+ */
 function part(node, text, seam, isLeaf = false) {
   return {
     node,
@@ -43,15 +69,28 @@ function part(node, text, seam, isLeaf = false) {
   };
 }
 
-/** A block of its parts. */
+/**
+ * A block of its parts.
+ *
+ * @param {Part[]} parts
+ */
 const join = (parts) =>
   parts.slice(1).reduce((before, { node, seam }) => graft(before, node, seam), parts[0].node);
 
-/** A block, and the labels of the footnotes that it refers to. */
+/**
+ * A block, and the labels of the footnotes that it refers to.
+ *
+ * @param {Part[]} parts
+ */
 const block = (parts, node = join(parts)) => ({ parts, node, labels: referredIn([node]) });
 
+/** @type {WeakMap<Node, Node[]>} */
 const definitions = new WeakMap(); // of what is finished, so that it is looked through once
 
+/**
+ * @param {Node} node
+ * @returns {Node[]}
+ */
 function definitionsOf(node) {
   if (node.type === "definition") return [node];
   if (!node.children) return [];
@@ -60,27 +99,41 @@ function definitionsOf(node) {
   return node.type === "footnoteDefinition" ? [node, ...found] : found;
 }
 
-/** Every definition of a link or a footnote in `nodes`. */
+/**
+ * Every definition of a link or a footnote in `nodes`.
+ *
+ * @param {Node[]} nodes
+ */
 export const definitionsIn = (nodes) => nodes.flatMap(definitionsOf);
 
 export class Blocks {
+  /** @type {ReturnType<typeof block>[]} */
   done = []; // { parts, node, labels } of finished blocks; one is replaced only where a definition it waited for has come
   tail = ""; // the source that is not finished
+  /** @type {Map<string, Node>} */
   links = new Map(); // label -> definition
+  /** @type {Map<string, Node>} */
   notes = new Map(); // label -> footnote
   cost = 0; // how long it took to parse what `open` returned, in milliseconds
+  /** @type {Part[]} */
   #begun = []; // the finished parts of the block that is being written
+  /** @type {Node | null} */
   #joined = null; // and the node that they make
   #seam = NO_SEAM; // what its rest begins with
   #cleaner = new Cleaner();
   #next = 0; // how long the tail has to be before it is worth looking at again
+  /** @type {{ tail: string, joined: Node | null, nodes: Node[] } | null} */
   #opened = null; // what `open` last returned, and for what
 
   get #defined() {
     return { links: [...this.links.keys()], notes: [...this.notes.keys()] };
   }
 
-  /** Take the next piece of source text. */
+  /**
+   * Take the next piece of source text.
+   *
+   * @param {string} text
+   */
   feed(text) {
     this.#take(this.#cleaner.feed(text));
   }
@@ -114,25 +167,42 @@ export class Blocks {
     return this.#grafted(readable(parse(source, this.#defined, true), lines, source, this.#seam));
   }
 
-  /** The nodes that follow what is begun, the first of them as part of it. */
+  /**
+   * The nodes that follow what is begun, the first of them as part of it.
+   *
+   * @param {Node[]} nodes
+   * @returns {Node[]}
+   */
   #grafted([first, ...rest]) {
     if (!first) return this.#joined ? [this.#joined] : [];
     return this.#joined ? [graft(this.#joined, first, this.#seam), ...rest] : [first, ...rest];
   }
 
-  /** Read lines that stand behind `seam`; `source` is what of them was parsed. */
+  /**
+   * Read lines that stand behind `seam`; `source` is what of them was parsed.
+   *
+   * @param {string[]} lines
+   * @param {Seam} seam
+   */
   #read(lines, seam, growing = false) {
     const source = shortened(lines).join("\n");
     const { nodes, undecided } = read(source, this.#defined, growing);
     return { nodes: readable(nodes, lines, source, seam), undecided, source };
   }
 
-  /** The one node of a text that stands behind `seam`, or null if it has more. */
+  /**
+   * The one node of a text that stands behind `seam`, or null if it has more.
+   *
+   * @param {string} text
+   * @param {Seam} seam
+   * @param {boolean} growing
+   */
   #alone(text, seam, growing) {
     const { nodes } = this.#read((seam.head + text).split("\n"), seam, growing);
     return nodes.length === 1 ? nodes[0] : null;
   }
 
+  /** @param {string} text */
   #take(text) {
     this.tail += text;
     if (!text.includes("\n") || this.tail.length < this.#next || (!this.#joined && openFence(this.tail)))
@@ -162,17 +232,24 @@ export class Blocks {
     if (!this.#joined) this.tail = this.tail.replace(/^(?:[ \t]*\n)+/, "");
   }
 
-  /** Finish what of the first `end` characters of the tail cannot change any more; all of them if `whole`. */
+  /**
+   * Finish what of the first `end` characters of the tail cannot change any more; all of them if `whole`.
+   *
+   * @param {number} end
+   * @param {boolean} whole
+   */
   #settle(end, whole) {
     const lines = (this.#seam.head + this.tail.slice(0, end)).split("\n");
     const { nodes, undecided, source } = this.#read(lines, this.#seam, !whole);
     const last = whole ? nodes.length : finishedOf(nodes, undecided, source);
     if (last < 0) return;
     // A heading underlined right after a definition is said to start where that does.
+    /** @param {number} i */
     const begins = (i) =>
       i < nodes.length
         ? Math.max(nodes[i].position.start.line, i ? lastLine(nodes[i - 1]) + 1 : 1)
         : lines.length + 1;
+    /** @param {number} from */
     const text = (from, to = Infinity) => lines.slice(from - 1, to - 1).join("\n");
     const after = this.tail.slice(end);
     if (
@@ -192,7 +269,16 @@ export class Blocks {
       this.#cut(nodes[last], lines, source, seam, last ? begins(last) : 1, after);
   }
 
-  /** Finish what can be of `node`, the last, which begins in line `from` and goes on. */
+  /**
+   * Finish what can be of `node`, the last, which begins in line `from` and goes on.
+   *
+   * @param {Node} node
+   * @param {string[]} lines
+   * @param {string} source
+   * @param {Seam} seam
+   * @param {number} from
+   * @param {string} after
+   */
   #cut(node, lines, source, seam, from, after) {
     const cut = cutOf(node, lines, source, seam);
     if (!cut) return;
@@ -205,7 +291,12 @@ export class Blocks {
     this.tail = rest + after;
   }
 
-  /** Add a finished part of the block that goes on, behind `seam`. */
+  /**
+   * Add a finished part of the block that goes on, behind `seam`.
+   *
+   * @param {Part} fresh
+   * @param {Seam} seam
+   */
   #begin(fresh, seam) {
     this.#begun = [...this.#begun, fresh];
     this.#joined = this.#joined ? graft(this.#joined, fresh.node, fresh.seam) : fresh.node;
@@ -213,7 +304,12 @@ export class Blocks {
     this.#define(definitionsIn([fresh.node]).filter(({ type }) => type === "definition")); // a footnote may go on
   }
 
-  /** Add finished blocks; `tail` is left. */
+  /**
+   * Add finished blocks; `tail` is left.
+   *
+   * @param {string} tail
+   * @param {Part[]} parts
+   */
   #keep(tail, parts) {
     const [first, ...rest] = parts.map((each) => block([each]));
     this.done = [
@@ -228,7 +324,11 @@ export class Blocks {
     this.#define(definitionsIn(this.done.slice(-parts.length).map(({ node }) => node)));
   }
 
-  /** Remember these definitions, and read again what was finished and names one that is new. */
+  /**
+   * Remember these definitions, and read again what was finished and names one that is new.
+   *
+   * @param {Node[]} found
+   */
   #define(found) {
     const come = new Set();
     const [links, notes] = [new Map(this.links), new Map(this.notes)];
@@ -241,6 +341,7 @@ export class Blocks {
     }
     if (!come.size) return;
     Object.assign(this, { links, notes });
+    /** @param {Part} each */
     const again = (each) =>
       each.labels && [...each.labels].some((label) => come.has(label)) ? this.#reread(each) : each;
     this.done = this.done.map((one) => {
@@ -251,17 +352,23 @@ export class Blocks {
     if (begun.some((each, i) => each !== this.#begun[i])) [this.#begun, this.#joined] = [begun, join(begun)];
   }
 
+  /** @param {Part} part */
   #again({ text, seam, node }) {
     const [again] = this.#read(text.split("\n"), seam).nodes;
     return asSpread(again, node);
   }
 
+  /** @param {Part} each */
   #reread(each) {
     return { ...each, node: this.#again(each) };
   }
 }
 
-/** A code fence at the beginning of a text: its first line, what is in it, and where it ends, if it does. */
+/**
+ * A code fence at the beginning of a text: its first line, what is in it, and where it ends, if it does.
+ *
+ * @param {string} text
+ */
 function readFence(text) {
   const match = FENCE.exec(text);
   if (!match || (match[2][0] === "`" && match[3].includes("`"))) return null;
@@ -281,6 +388,8 @@ function readFence(text) {
 /**
  * The node of a code fence that has no end yet: what is in it is nothing else, whatever it looks like, and parsing
  * it again and again would cost the square of its length.
+ *
+ * @param {string} tail
  */
 function openFence(tail) {
   const fence = readFence(tail);

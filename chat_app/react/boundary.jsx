@@ -2,6 +2,9 @@
 
 import { Component } from "react";
 
+/**
+ * @extends {Component<{ text?: string, fallback?: React.ReactNode, children: React.ReactNode }, { failed: boolean }>}
+ */
 export class Boundary extends Component {
   state = { failed: false };
 
@@ -9,6 +12,7 @@ export class Boundary extends Component {
     return { failed: true };
   }
 
+  /** @param {unknown} error */
   componentDidCatch(error) {
     console.info("A text is shown as it is written:", error);
   }
@@ -19,7 +23,11 @@ export class Boundary extends Component {
   }
 }
 
-/** A text as it is written. */
+/**
+ * A text as it is written.
+ *
+ * @param {{ text: string }} props
+ */
 export function PlainText({ text }) {
   return (
     <div className="md-plain" dir="auto">

@@ -13,6 +13,14 @@ import { isSend } from "./looks.js";
 const MAX_HEIGHT = 400;
 const DOUBLE_PRESS_MS = 3000; // a second press on Save within this time means the same
 
+/**
+ * @param {{
+ *   messageId: string,
+ *   text: string,
+ *   hasFiles?: boolean,
+ *   onSave: (messageId: string, text: string) => void,
+ * }} props
+ */
 export function Bubble({ messageId, text, hasFiles = false, onSave }) {
   const editing = useEditing(messageId);
   if (editing) return <Editor messageId={messageId} text={text} hasFiles={hasFiles} onSave={onSave} />;
@@ -23,6 +31,14 @@ export function Bubble({ messageId, text, hasFiles = false, onSave }) {
   ) : null;
 }
 
+/**
+ * @param {{
+ *   messageId: string,
+ *   text: string,
+ *   hasFiles: boolean,
+ *   onSave: (messageId: string, text: string) => void,
+ * }} props
+ */
 function Editor({ messageId, text, hasFiles, onSave }) {
   const say = useWords();
   const area = useRef(null);
@@ -70,6 +86,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     saved.current = { value, at: Date.now() };
     onSave(messageId, value); // it stays open until another message stands here: if that fails, nothing is lost
   };
+  /** @param {React.KeyboardEvent} event */
   const onKeyDown = (event) => {
     if (isComposing(event)) return;
     if (event.key === "Escape") {

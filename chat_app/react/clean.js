@@ -10,6 +10,7 @@ const PILE = /(\p{M}{16})\p{M}+/gu;
 const PILED = /(?<!\p{M})\p{M}+$/u; // from the first of them: tried from each it takes the square of their number
 const LONGEST_ESCAPE = 2000; // characters
 
+/** @param {string} text */
 const clear = (text) =>
   text
     .replace(ESCAPE, "")
@@ -21,6 +22,7 @@ export class Cleaner {
   #held = ""; // an escape, or the end of a line, that is not whole yet
   #marks = 0; // with how many marks the text ends so far
 
+  /** @param {string} text */
   feed(text) {
     const piece = this.#held + text;
     this.#held = "";
@@ -37,6 +39,7 @@ export class Cleaner {
     return rest;
   }
 
+  /** @param {string} text */
   #thin(text) {
     const first = /^\p{M}*/u.exec(text)[0];
     const over = this.#marks && Math.max(0, count(first) - (MARKS - this.#marks));
@@ -48,9 +51,14 @@ export class Cleaner {
   }
 }
 
+/** @param {string} text */
 const count = (text) => [...text].length;
 
-/** A whole text, cleaned. */
+/**
+ * A whole text, cleaned.
+ *
+ * @param {string} text
+ */
 export function clean(text) {
   const cleaner = new Cleaner();
   return cleaner.feed(text) + cleaner.end();

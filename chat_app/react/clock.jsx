@@ -3,7 +3,11 @@
 import { useCallback, useEffect, useState } from "react";
 import { useLanguage, useWords } from "../words/words.js";
 
-/** This browser's clock, in milliseconds, as it was at most `every` milliseconds ago. */
+/**
+ * This browser's clock, in milliseconds, as it was at most `every` milliseconds ago.
+ *
+ * @param {number} every
+ */
 export function useNow(every) {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
@@ -13,7 +17,11 @@ export function useNow(every) {
   return now;
 }
 
-/** A function from seconds to words as short as those of a stopwatch. */
+/**
+ * A function from seconds to words as short as those of a stopwatch.
+ *
+ * @returns {(seconds: number) => string}
+ */
 export function useDuration() {
   const say = useWords();
   const language = useLanguage();
@@ -42,23 +50,36 @@ export function useDuration() {
   );
 }
 
-/** Time since `since` (seconds since the epoch). */
+/**
+ * Time since `since` (seconds since the epoch).
+ *
+ * @param {{ since: number }} props
+ */
 export function Elapsed({ since }) {
   const now = useNow(100);
   const duration = useDuration();
   return <span className="seconds">{duration(Math.max(0, now / 1000 - since))}</span>;
 }
 
-/** How long something took that is over, in seconds. */
+/**
+ * How long something took that is over, in seconds.
+ *
+ * @param {{ seconds: number }} props
+ */
 export function Lasted({ seconds }) {
   return useDuration()(seconds);
 }
 
-/** Whole seconds left of `seconds`, counted from when this value came, so that clocks need not agree. */
+/**
+ * Whole seconds left of `seconds`, counted from when this value came, so that clocks need not agree.
+ *
+ * @param {{ seconds: number }} props
+ */
 export function Countdown({ seconds }) {
   return <Left key={seconds} seconds={seconds} />;
 }
 
+/** @param {{ seconds: number }} props */
 function Left({ seconds }) {
   const say = useWords();
   const [came] = useState(() => Date.now());

@@ -8,10 +8,12 @@ import { paint } from "./paint.jsx";
 
 const SLICE = 50;
 
+/** @type {React.NamedExoticComponent<{ text: string, lang: string }>} */
 const Slice = memo(function Slice({ text, lang }) {
   return <span className="code-slice">{paint(text, lang)}</span>;
 });
 
+/** @param {string} text */
 function slices(text) {
   const found = [];
   let from = 0;
@@ -27,6 +29,7 @@ function slices(text) {
   return found;
 }
 
+/** @param {{ lang: string | null, text: string }} props */
 export function CodeBlock({ lang, text }) {
   const say = useWords();
   const name = (lang ?? "").split(/[\s{:]/)[0];

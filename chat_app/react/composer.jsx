@@ -15,17 +15,26 @@ import { drop, messageId, overdue, post, settle, take, threadOf } from "./outbox
 import { isNew } from "./returned.js";
 import { TooLong, isTooLong } from "./too_long.jsx";
 
+/** @import { Attachment, FilePart } from "./attachments.js" */
+/** @typedef {(text: string, id: string, files: FilePart[], thread: string) => void} OnSend */
+
 const MAX_HEIGHT = 200;
 const LONG = 20_000; // laying out a megabyte to learn its height takes seconds, and so does `dir="auto"` on it
 const RIGHT_TO_LEFT =
   /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 const RETRY_INTERVAL_MS = 2000; // between two looks for messages that have not arrived
 
-/** Give a long text one direction: with `auto` the browser looks for one in each of its lines. */
+/**
+ * Give a long text one direction: with `auto` the browser looks for one in each of its lines.
+ *
+ * @param {HTMLTextAreaElement} area
+ * @param {string} text
+ */
 function direct(area, text) {
   area.dir = text.length <= LONG ? "auto" : RIGHT_TO_LEFT.test(text.slice(0, LONG)) ? "rtl" : "ltr";
 }
 
+/** @param {HTMLTextAreaElement} area */
 function fit(area) {
   direct(area, area.value);
   if (area.value.length > LONG) {
@@ -38,6 +47,7 @@ function fit(area) {
   area.style.overflowY = area.scrollHeight > MAX_HEIGHT ? "auto" : "hidden";
 }
 
+/** @param {string} thread */
 function useDraft(thread) {
   const area = useRef(null);
   const timer = useRef(0);
@@ -51,8 +61,9 @@ function useDraft(thread) {
     timer.current = setTimeout(() => writeDraft(thread, text), 300);
   }, [thread]);
 
+  /** @param {string} text */
   const set = useCallback(
-    (text) => {
+    (/** @type {string} */ text) => {
       direct(area.current, text);
       area.current.value = text;
       changed();
@@ -78,10 +89,16 @@ function useDraft(thread) {
   return { area, blank, changed, set };
 }
 
-/** Stop on Esc wherever the focus is, except where Esc has a meaning of its own. */
+/**
+ * Stop on Esc wherever the focus is, except where Esc has a meaning of its own.
+ *
+ * @param {boolean} running
+ * @param {() => void} onStop
+ */
 function useEscape(running, onStop) {
   const stop = useEffectEvent(() => running && onStop());
   useEffect(() => {
+    /** @param {KeyboardEvent} event */
     const onKey = (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || isComposing(event)) return;
       if (document.querySelector('dialog[open], [popover]:not([popover="manual"]):popover-open')) return;
@@ -92,7 +109,13 @@ function useEscape(running, onStop) {
   }, []);
 }
 
-/** Messages that the server never acknowledged are sent once more: their ids make that safe. */
+/**
+ * Messages that the server never acknowledged are sent once more: their ids make that safe.
+ *
+ * @param {string} thread
+ * @param {string} sent
+ * @param {OnSend} onSend
+ */
 function useResend(thread, sent, onSend) {
   const again = useEffectEvent(() => {
     for (const { id, text, files, tries, thread: to } of overdue(thread)) {
@@ -114,6 +137,8 @@ function useResend(thread, sent, onSend) {
 /**
  * What the page of a new chat has begun, "" before its first message: what is written while the address of that
  * thread is on its way follows in it. A page that was turned to since, or loaded, has begun nothing.
+ *
+ * @param {string} thread
  */
 function useBegun(thread) {
   const begunRef = useRef("");
@@ -128,13 +153,23 @@ function useBegun(thread) {
   return begunRef;
 }
 
-/** The thread that an address names, "" for none. */
+/**
+ * The thread that an address names, "" for none.
+ *
+ * @param {string} path
+ */
 const threadIn = (path) => path.match(/\/chat\/([^/]+)\/?$/)?.[1] ?? "";
 
-/** Put words and files back: into the field, or into the draft of another thread. */
+/**
+ * Put words and files back: into the field, or into the draft of another thread.
+ *
+ * @param {string} thread
+ * @param {React.RefObject<HTMLTextAreaElement>} area
+ * @param {(text: string) => void} set
+ */
 function useReturn(thread, area, set) {
   return useCallback(
-    (to, text, files) => {
+    (/** @type {string} */ to, /** @type {string} */ text, /** @type {Partial<Attachment>[]} */ files) => {
       const before = to === thread ? area.current.value : readDraft(to);
       const all = [text, before].filter(Boolean).join("\n\n");
       if (to === thread) set(all);
@@ -145,6 +180,20 @@ function useReturn(thread, area, set) {
   );
 }
 
+/**
+ * @param {{
+ *   thread?: string,
+ *   running: boolean,
+ *   rejected?: string,
+ *   returned?: { id: string, thread_id: string, text: string, files: FilePart[] },
+ *   sent?: string,
+ *   placeholder: string,
+ *   maxBytes: number,
+ *   maxFiles: number,
+ *   onSend: OnSend,
+ *   onStop: () => void,
+ * }} props
+ */
 export function Composer({
   thread: shown = "",
   running: atWork,
@@ -165,6 +214,7 @@ export function Composer({
   const say = useWords();
   const files = useAttachments(thread);
   const limits = { maxBytes, maxFiles };
+  /** @param {FileList | null} chosen */
   const attach = (chosen) => chosen && addFiles(thread, chosen, limits);
   const dropping = useDrop(attach);
   const unfinished = isUnfinished(files);
@@ -177,7 +227,7 @@ export function Composer({
   const [over, setOver] = useState(0); // the length of a text that was too long to be sent
 
   const send = useCallback(
-    (text) => {
+    (/** @type {string} */ text) => {
       if (nothing && !text.trim()) return;
       if (unfinished) return;
       setOver(isTooLong(text) ? text.length : 0);
@@ -216,14 +266,17 @@ export function Composer({
 
   // A suggestion is a message like any other.
   useEffect(() => {
+    /** @param {MouseEvent} event */
     const onPick = (event) => {
-      const text = event.target.closest?.("[data-suggestion]")?.dataset.suggestion;
+      const target = /** @type {Element} */ (event.target);
+      const text = target.closest?.("[data-suggestion]")?.getAttribute("data-suggestion");
       if (text) send(text);
     };
     document.addEventListener("click", onPick);
     return () => document.removeEventListener("click", onPick);
   }, [send]);
 
+  /** @param {React.KeyboardEvent} event */
   const onKeyDown = (event) => {
     if (!isSend(event)) return;
     event.preventDefault();
@@ -253,7 +306,7 @@ export function Composer({
           aria-label={say("composer.label", "Message")}
           placeholder={placeholder}
           data-testid="composer"
-          onChange={(event) => (setOver(0), changed(event))}
+          onChange={() => (setOver(0), changed())}
           onKeyDown={onKeyDown}
           onPaste={(event) => {
             direct(area.current, area.current.value + event.clipboardData.getData("text/plain")); // before it is laid out

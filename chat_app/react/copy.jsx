@@ -5,6 +5,7 @@ import Check from "lucide-react/dist/esm/icons/check.mjs";
 import Copy from "lucide-react/dist/esm/icons/copy.mjs";
 import { useWords } from "../words/words.js";
 
+/** @param {string} text */
 export async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea"); // plain http on another host has no clipboard API
@@ -17,11 +18,13 @@ export async function copy(text) {
   area.remove();
 }
 
+/** @param {{ text: string, label?: string }} props */
 export function CopyButton({ text, label }) {
   const say = useWords();
   const [copied, setCopied] = useState(false);
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
+  /** @param {React.MouseEvent} event */
   const onClick = (event) => {
     event.stopPropagation();
     event.preventDefault();

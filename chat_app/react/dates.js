@@ -1,11 +1,18 @@
 // When it was, in words: by the calendar of the person's own time zone, which the server does not know.
 
+/** @typedef {import("./rows.js").Row} Row */
+
 const DAY = 86_400_000;
 
-/** The first moments of today, of yesterday, and of a week and a month ago. */
+/**
+ * The first moments of today, of yesterday, and of a week and a month ago.
+ *
+ * @param {number} now
+ */
 export function calendar(now) {
   const midnight = new Date(now);
   midnight.setHours(0, 0, 0, 0);
+  /** @param {number} days */
   const back = (days) => new Date(midnight).setDate(midnight.getDate() - days);
   return {
     today: +midnight,
@@ -16,7 +23,12 @@ export function calendar(now) {
   };
 }
 
-/** Which group a row belongs to: a name, or the first day of a month as milliseconds. */
+/**
+ * Which group a row belongs to: a name, or the first day of a month as milliseconds.
+ *
+ * @param {Row} row
+ * @param {ReturnType<typeof calendar>} days
+ */
 export function groupOf(row, days) {
   if (row.pinned) return "pinned";
   const at = row.at * 1000;
@@ -28,9 +40,15 @@ export function groupOf(row, days) {
   return +new Date(date.getFullYear(), date.getMonth());
 }
 
-/** Rows in groups, in the order they have: [[group, rows], …]. */
+/**
+ * Rows in groups, in the order they have: [[group, rows], …].
+ *
+ * @param {Row[]} rows
+ * @param {number} now
+ */
 export function grouped(rows, now) {
   const days = calendar(now);
+  /** @type {[string | number, Row[]][]} */
   const groups = [];
   for (const row of rows) {
     const name = groupOf(row, days);
@@ -40,14 +58,27 @@ export function grouped(rows, now) {
   return groups;
 }
 
-/** The name of a month, with its year if that is not this one. */
+/**
+ * The name of a month, with its year if that is not this one.
+ *
+ * @param {number} first
+ * @param {number} now
+ * @param {string} language
+ */
 export function monthName(first, now, language) {
   const date = new Date(first);
   const year = date.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
   return date.toLocaleDateString(language, { month: "long", year });
 }
 
-/** How long ago, in a word or two. */
+/**
+ * How long ago, in a word or two.
+ *
+ * @param {number} at
+ * @param {number} now
+ * @param {import("../words/words.js").Say} say
+ * @param {string} language
+ */
 export function ago(at, now, say, language) {
   const seconds = Math.max(0, now / 1000 - at);
   if (seconds < 60) return say("sidebar.ago_now", "now");

@@ -11,6 +11,7 @@ const STEP = /[-=.~]{2,}[>ox|]?|&|\n/g;
 const MOST_STEPS = 240; // lines, and what joins two things in them
 
 // In some kinds a single number says how much is drawn: columns and spaces, bits, circles, days, marks on an axis.
+/** @type {[kind: RegExp, count: RegExp][]} */
 const COUNTS = [
   [/^\s*block\b/m, /(?:\bcolumns\s+|:\s*)\d{3,}/],
   [/^\s*packet\b/m, /\d{5,}/],
@@ -19,17 +20,24 @@ const COUNTS = [
 ];
 const LONG_WORD = /\S{500}/; // it is measured letter by letter
 
+/** @param {string} text */
 const isEndless = (text) => COUNTS.some(([kind, count]) => kind.test(text) && count.test(text));
 
+/** @param {string} text */
 const isBearable = (text) =>
   text.length <= LONGEST &&
   (text.match(STEP)?.length ?? 0) <= MOST_STEPS &&
   !LONG_WORD.test(text) &&
   !isEndless(text);
 
+/** @type {Promise<any> | null} */
 let coming = null;
 const load = () =>
-  (coming ??= import("mermaid").then((module) => module.default).catch(() => (coming = null)));
+  (coming ??= import("mermaid")
+    .then((module) => module.default)
+    .catch(() => {
+      coming = null; // out of reach: the next diagram tries again
+    }));
 
 const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
 
@@ -51,9 +59,14 @@ function useDark() {
   return dark;
 }
 
-/** The page's own colours, in mermaid's words. */
+/**
+ * The page's own colours, in mermaid's words.
+ *
+ * @param {boolean} dark
+ */
 function colours(dark) {
   const style = getComputedStyle(document.documentElement);
+  /** @param {string} name */
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
   const plain = {
     background: of("page"),
@@ -77,7 +90,13 @@ function drawingBoard() {
   return board;
 }
 
-/** The diagram as SVG, or null when `text` is none. Labels are text and nothing links or runs ("strict"). */
+/**
+ * The diagram as SVG, or null when `text` is none. Labels are text and nothing links or runs ("strict").
+ *
+ * @param {string} id
+ * @param {string} text
+ * @param {boolean} dark
+ */
 async function draw(id, text, dark) {
   const mermaid = isBearable(text) ? await load() : null;
   if (!mermaid) return null;
@@ -98,9 +117,14 @@ async function draw(id, text, dark) {
   }
 }
 
-/** How wide it would like to be, in pixels: it may be drawn smaller, but its words must stay legible. */
+/**
+ * How wide it would like to be, in pixels: it may be drawn smaller, but its words must stay legible.
+ *
+ * @param {string} svg
+ */
 const widthOf = (svg) => Number(/viewBox="[-\d.]+ [-\d.]+ ([\d.]+)/.exec(svg)?.[1] ?? 0);
 
+/** @type {React.NamedExoticComponent<{ text: string }>} */
 export const Diagram = memo(function Diagram({ text }) {
   const say = useWords();
   const dark = useDark();
@@ -110,9 +134,11 @@ export const Diagram = memo(function Diagram({ text }) {
   useEffect(() => {
     let here = true;
     draw(`${id}-${++drawings.current}`, text, dark)
-      .catch(() => null)
+      .catch(() => "")
       .then((drawn) => here && setSvg(drawn));
-    return () => (here = false);
+    return () => {
+      here = false;
+    };
   }, [id, text, dark]);
   if (!svg) return <CodeBlock lang="mermaid" text={text} />;
   return (
@@ -120,7 +146,7 @@ export const Diagram = memo(function Diagram({ text }) {
       <div
         tabIndex={0}
         role="img"
-        style={{ "--natural": `${widthOf(svg)}px` }}
+        style={/** @type {React.CSSProperties} */ ({ "--natural": `${widthOf(svg)}px` })}
         aria-label={say("markdown.diagram", "Diagram")}
         dangerouslySetInnerHTML={{ __html: svg }}
       />

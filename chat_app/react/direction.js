@@ -4,7 +4,11 @@
 const LETTER = /\p{L}/u;
 const FROM_THE_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
-/** "rtl" or "ltr" as the first letter of `node` says that is in no code or formula; undefined if it has none. */
+/**
+ * "rtl" or "ltr" as the first letter of `node` says that is in no code or formula; undefined if it has none.
+ *
+ * @param {import("./grammar.js").Node} node
+ */
 export function directionOf(node) {
   for (const todo = [node]; todo.length;) {
     const next = todo.pop();

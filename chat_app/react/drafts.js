@@ -3,6 +3,10 @@
 const DRAFT = "chat:draft:";
 const MAX_KEPT = 200_000; // a browser gives a site about five million characters in all
 
+/**
+ * @param {string} key
+ * @param {string} text
+ */
 function store(key, text) {
   try {
     const long = text.length > MAX_KEPT; // that is kept for this tab alone, so that many do not fill the store
@@ -15,6 +19,7 @@ function store(key, text) {
   }
 }
 
+/** @param {string} thread */
 export function readDraft(thread) {
   try {
     return sessionStorage.getItem(DRAFT + thread) ?? localStorage.getItem(DRAFT + thread) ?? "";
@@ -23,4 +28,8 @@ export function readDraft(thread) {
   }
 }
 
+/**
+ * @param {string} thread
+ * @param {string} text
+ */
 export const writeDraft = (thread, text) => store(DRAFT + thread, text);

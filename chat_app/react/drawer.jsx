@@ -9,13 +9,29 @@ import { isComposing } from "./composing.js";
 import { Durability } from "./durability.jsx";
 import { Turns } from "./timeline.jsx";
 
+/**
+ * @typedef {{
+ *   turn: import("./spans.jsx").Turn,
+ *   earlier: import("./spans.jsx").Turn[],
+ *   more: boolean,
+ *   held: import("./durability.jsx").Held,
+ *   at: number,
+ *   demo: boolean,
+ *   onMore: () => void,
+ *   onCrash: () => void,
+ * }} Drawn
+ */
+
 const KEY = "chat:timeline";
 const ID = "run-drawer";
 const PHONE = "(max-width: 767px)";
 
+/** @type {boolean | null} */
 let open = null;
 let asked = false; // by the person, in this page: then the focus goes along
+/** @type {HTMLButtonElement | null} */
 let toggle = null; // the button, for the focus to come back to
+/** @type {Set<() => void>} */
 const listeners = new Set();
 
 const isPhone = () => window.matchMedia(PHONE).matches;
@@ -28,6 +44,7 @@ function remembered() {
   }
 }
 
+/** @param {boolean} next */
 function setOpen(next) {
   if (open === next) return;
   open = next;
@@ -41,6 +58,7 @@ function setOpen(next) {
   if (!next) toggle?.focus();
 }
 
+/** @param {() => void} listener */
 const subscribe = (listener) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -53,7 +71,8 @@ const useOpen = () =>
   );
 
 function usePhone() {
-  const follow = useCallback((listener) => {
+  /** @param {() => void} listener */
+  const follow = useCallback((/** @type {() => void} */ listener) => {
     const query = window.matchMedia(PHONE);
     query.addEventListener("change", listener);
     return () => query.removeEventListener("change", listener);
@@ -82,6 +101,7 @@ export function RunToggle() {
   );
 }
 
+/** @param {{ shown: boolean, onShow: (shown: boolean) => void } & Drawn} props */
 export function RunDrawer({ shown, onShow, ...rest }) {
   const isOpen = useOpen();
   const phone = usePhone();
@@ -93,8 +113,10 @@ export function RunDrawer({ shown, onShow, ...rest }) {
   return phone ? <Sheet {...rest} /> : <Aside {...rest} />;
 }
 
+/** @param {Drawn} props */
 function Aside(props) {
   const say = useWords();
+  /** @param {React.KeyboardEvent} event */
   const onKeyDown = (event) => {
     if (event.key !== "Escape" || isComposing(event)) return;
     event.preventDefault(); // elsewhere Esc stops the agent
@@ -113,6 +135,7 @@ function Aside(props) {
   );
 }
 
+/** @param {Drawn} props */
 function Sheet(props) {
   const say = useWords();
   const sheet = useRef(null);
@@ -137,6 +160,7 @@ function Sheet(props) {
   );
 }
 
+/** @param {Drawn} props */
 function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
   const say = useWords();
   const close = useRef(null);

@@ -7,6 +7,21 @@ import { useDuration } from "./clock.jsx";
 import { processName } from "./spans.jsx";
 import { useServerNow } from "./timeline.jsx";
 
+/**
+ * `HeldView` of the server: how a thread is held.
+ *
+ * @typedef {{
+ *   owner: string,
+ *   beat: number,
+ *   committed: number,
+ *   seq: number,
+ *   running: number,
+ *   depth: number,
+ *   server: string,
+ * }} Held
+ */
+
+/** @param {{ held: Held, at: number, demo: boolean, onCrash: () => void }} props */
 export function Durability({ held, at, demo, onCrash }) {
   const say = useWords();
   const duration = useDuration();
@@ -66,7 +81,11 @@ export function Durability({ held, at, demo, onCrash }) {
   );
 }
 
-/** Pressed once for each process: the next one brings a fresh button. */
+/**
+ * Pressed once for each process: the next one brings a fresh button.
+ *
+ * @param {{ onCrash: () => void }} props
+ */
 function Crash({ onCrash }) {
   const say = useWords();
   const [pressed, setPressed] = useState(false);

@@ -4,21 +4,37 @@
 import { useSyncExternalStore } from "react";
 
 let editing = "";
+/** @type {Set<() => void>} */
 const listeners = new Set();
 
+/**
+ * @param {string} id
+ * @param {string} id
+ */
 export function edit(id) {
   editing = id;
   for (const listener of listeners) listener();
 }
 
-/** No more editing of this message; another one may be edited meanwhile. */
+/**
+ * No more editing of this message; another one may be edited meanwhile.
+ *
+ * @param {string} id
+ *
+ * @param {string} id
+ */
 export const endEdit = (id) => editing === id && edit("");
 
+/** @param {() => void} listener */
 const subscribe = (listener) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
 };
 
+/**
+ * @param {string} id
+ * @param {string} id
+ */
 export const useEditing = (id) =>
   useSyncExternalStore(
     subscribe,

@@ -3,6 +3,9 @@
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
 import { serverUrl } from "./attachments.js";
 
+/** `FileView` of the server. @typedef {{ name: string, path: string, url: string, picture: boolean }} FileView */
+
+/** @param {{ file: FileView }} props */
 function File({ file }) {
   const url = file.path ? serverUrl(file.path) : file.url;
   if (file.picture && file.path)
@@ -26,6 +29,7 @@ function File({ file }) {
   );
 }
 
+/** @param {{ files?: FileView[] }} props */
 export function Files({ files = [] }) {
   if (!files.length) return null;
   return (

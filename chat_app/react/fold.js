@@ -1,8 +1,10 @@
 // Compare words as the server's search does (agent_core/plain_text.py): without accents and capitals.
 
 const ACCENTS = /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065f\u0670]/g;
+/** @type {Record<string, string>} */
 const STROKES = { ß: "ss", đ: "d", ħ: "h", ł: "l", ø: "o", ŧ: "t", ı: "i" };
 
+/** @param {string} text */
 export const fold = (text) =>
   text
     .toLowerCase()
@@ -11,10 +13,16 @@ export const fold = (text) =>
     .normalize("NFKC")
     .replace(/[ßđħłøŧı]/g, (letter) => STROKES[letter]);
 
-/** Split `text` so that every second piece is one of the words, whatever its accents and capitals. */
+/**
+ * Split `text` so that every second piece is one of the words, whatever its accents and capitals.
+ *
+ * @param {string} text
+ * @param {string[]} words
+ */
 export function split(text, words) {
   const wanted = words.map(fold).filter(Boolean);
   let folded = "";
+  /** @type {[number, number][]} */
   const ends = []; // for each folded character, where the text's own one begins and ends
   let at = 0;
   for (const { segment } of new Intl.Segmenter().segment(text)) {

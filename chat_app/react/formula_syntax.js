@@ -3,21 +3,41 @@
 
 import { isFormula, readFormula, takesSuffix } from "./formulas.js";
 
+/** @import { Code, Effects, State, Token, TokenizeContext } from "micromark-util-types" */
+/** @import { CompileContext } from "mdast-util-from-markdown" */
+/** @typedef {TokenizeContext & { endless?: Record<string, number> }} Context */
+
 const DOLLAR = 36;
 const TICK = 96;
 const SLASH = 92;
+/** @type {Record<number, number>} */
 const CLOSE = { 40: 41, 91: 93 };
 
+/** @param {Code} code */
 const isEnd = (code) => code === null || code < -2; // of the text, or of a line: CR, LF or both
+/** @param {Code} code */
 const isWord = (code) => code !== null && /\w/.test(charOf(code));
+/** @param {Code} code */
 const charOf = (code) => (code === null ? "" : code < -2 ? "\n" : code < 0 ? " " : String.fromCharCode(code));
+
+/**
+ * Let methods be passed on as states.
+ *
+ * @param {any} construct
+ * @param {string[]} names
+ */
+function bind(construct, names) {
+  for (const name of names) construct[name] = construct[name].bind(construct);
+}
 
 /** Consumes characters into tokens that end with their line, as micromark wants them. */
 class Writer {
   #isOpen = false;
+  /** @param {Effects} effects */
   constructor(effects) {
     this.effects = effects;
   }
+  /** @param {Code} code */
   take(code) {
     if (code < -2) {
       this.close();
@@ -38,26 +58,37 @@ class Writer {
 
 /** One formula within a paragraph; what has no end there is not looked for again from further on. */
 class Inline {
+  /**
+   * @param {Context} context
+   * @param {Effects} effects
+   * @param {State} ok
+   * @param {State} nok
+   */
   constructor(context, effects, ok, nok) {
-    Object.assign(this, {
-      context,
-      effects,
-      ok,
-      nok,
-      from: context.now().offset,
-      writer: new Writer(effects),
-      opener: "",
-      content: "",
-    });
-    for (const name of ["start", "opening", "inside", "escaped", "closing", "closed", "suffix"])
-      this[name] = this[name].bind(this);
+    this.context = context;
+    this.effects = effects;
+    this.ok = ok;
+    this.nok = nok;
+    this.from = context.now().offset;
+    this.writer = new Writer(effects);
+    this.opener = "";
+    this.content = "";
+    bind(this, ["start", "opening", "inside", "escaped", "closing", "closed", "suffix"]);
   }
+  /**
+   * @param {Code} code
+   * @returns {State}
+   */
   start(code) {
     this.effects.enter("formula");
     this.opener = charOf(code);
     this.writer.take(code);
     return this.opening;
   }
+  /**
+   * @param {Code} code
+   * @returns {State | undefined}
+   */
   opening(code) {
     this.close = this.opener === "$" ? DOLLAR : CLOSE[code];
     if (!this.close) return this.nok(code);
@@ -67,28 +98,50 @@ class Inline {
     this.writer.take(code);
     return this.inside;
   }
+  /**
+   * @param {Code} code
+   * @returns {State | undefined}
+   */
   inside(code) {
     if (code === null || code === TICK || (this.opener === "$" && isEnd(code))) return this.fail(code);
     const mark = this.close === DOLLAR ? DOLLAR : SLASH;
+    /** @param {Code} code */
     const next = code === mark ? this.closing : code === SLASH ? this.escaped : this.inside;
     return code === mark && this.opener === "$" ? this.take(code, this.closed) : this.take(code, next);
   }
+  /**
+   * @param {Code} code
+   * @param {State} next
+   */
   take(code, next) {
     this.content += charOf(code);
     this.writer.take(code);
     return next;
   }
+  /** @param {Code} code */
   fail(code) {
     if (this.opener !== "$") (this.context.endless ??= {})[this.opener] = this.context.now().offset;
     return this.nok(code);
   }
+  /**
+   * @param {Code} code
+   * @returns {State | undefined}
+   */
   escaped(code) {
     return isEnd(code) || code === TICK ? this.inside(code) : this.take(code, this.inside);
   }
+  /**
+   * @param {Code} code
+   * @returns {State | undefined}
+   */
   closing(code) {
     if (code === this.close) return this.take(code, this.closed);
     return this.close === DOLLAR ? this.nok(code) : this.escaped(code);
   }
+  /**
+   * @param {Code} code
+   * @returns {State | undefined}
+   */
   closed(code) {
     this.writer.close();
     const content = this.content.slice(0, this.opener.length === 1 ? -1 : -2);
@@ -100,15 +153,24 @@ class Inline {
     }
     return this.suffix(code);
   }
+  /** @param {Code} code */
   suffix(code) {
     this.effects.exit("formula");
     return this.ok(code);
   }
 }
 
-/** The end of a word such as the $n$th, $k$s. */
+/**
+ * The end of a word such as the $n$th, $k$s.
+ *
+ * @param {Effects} effects
+ * @param {State} ok
+ * @param {State} nok
+ * @returns {State}
+ */
 function ordinal(effects, ok, nok) {
   let word = "";
+  /** @type {State} */
   const letters = (code) => {
     if (!isWord(code))
       return (effects.exit("ordinal"), /^(?:th|st|nd|rd|s)$/.test(word) ? ok(code) : nok(code));
@@ -119,31 +181,41 @@ function ordinal(effects, ok, nok) {
   return (code) => (effects.enter("ordinal"), letters(code));
 }
 
+/** @type {import("micromark-util-types").Construct} */
 const inline = {
   name: "formula",
   tokenize(effects, ok, nok) {
     return new Inline(this, effects, ok, nok).start;
   },
 };
+/** @type {import("micromark-util-types").Construct} */
 const dollars = { ...inline, previous: (code) => code !== DOLLAR && code !== SLASH && !isWord(code) };
 
 /** A block: like a code fence, up to a line that ends with the counterpart; begun within a line, also to a blank one. */
 class Block {
+  /**
+   * @param {Context} context
+   * @param {Effects} effects
+   * @param {State} ok
+   * @param {State} nok
+   * @param {Pick<import("./formulas.js").Closers, "isClosed">} closers
+   */
   constructor(context, effects, ok, nok, closers) {
-    Object.assign(this, {
-      context,
-      effects,
-      ok,
-      nok,
-      closers,
-      writer: new Writer(effects),
-      raw: "",
-      line: "",
-      begun: "",
-    });
-    for (const name of ["start", "opening", "head", "inside", "next", "done"])
-      this[name] = this[name].bind(this);
+    this.context = context;
+    this.effects = effects;
+    this.ok = ok;
+    this.nok = nok;
+    this.closers = closers;
+    this.writer = new Writer(effects);
+    this.raw = "";
+    this.line = "";
+    this.begun = "";
+    bind(this, ["start", "opening", "head", "inside", "next", "done"]);
   }
+  /**
+   * @param {Code} code
+   * @returns {State}
+   */
   start(code) {
     this.at = this.context.now().line;
     this.effects.enter("formulaBlock");
@@ -151,13 +223,22 @@ class Block {
     this.opener = charOf(code);
     return this.opening;
   }
+  /**
+   * @param {Code} code
+   * @returns {State | undefined}
+   */
   opening(code) {
     if (code !== (this.opener === "$" ? DOLLAR : 91)) return this.nok(code);
     this.closer = this.opener === "$" ? "$$" : "\\]";
     this.writer.take(code);
     return this.head;
   }
-  /** The rest of the first line: nothing, or the beginning of a formula and not its end. */
+  /**
+   * The rest of the first line: nothing, or the beginning of a formula and not its end.
+   *
+   * @param {Code} code
+   * @returns {State | undefined}
+   */
   head(code) {
     if (!isEnd(code)) return this.take(code, this.head);
     this.begun = this.line.trim();
@@ -166,20 +247,30 @@ class Block {
       ? this.end(code)
       : this.nok(code);
   }
+  /**
+   * @param {Code} code
+   * @param {State} next
+   */
   take(code, next) {
     this.line += charOf(code);
     this.writer.take(code);
     return next;
   }
+  /**
+   * @param {Code} code
+   * @returns {State | undefined}
+   */
   inside(code) {
     return isEnd(code) ? this.end(code) : this.take(code, this.inside);
   }
+  /** @param {Code} code */
   end(code) {
     const line = this.line.trim();
     const ended = this.raw && (line.replace(/[.,;:!]$/, "").endsWith(this.closer) || (this.begun && !line));
     this.raw += `${line}\n`;
     if (ended || code === null) return this.done(code);
     const { context } = this;
+    /** @type {import("micromark-util-types").Construct} */
     const nonLazy = {
       partial: true,
       tokenize: (effects, ok, nok) =>
@@ -188,11 +279,13 @@ class Block {
     this.writer.close();
     return this.effects.check(nonLazy, this.next, this.done)(code);
   }
+  /** @param {Code} code */
   next(code) {
     this.line = "";
     this.writer.take(code);
     return this.inside;
   }
+  /** @param {Code} code */
   done(code) {
     this.writer.close();
     this.effects.exit("formulaBlock");
@@ -200,13 +293,19 @@ class Block {
   }
 }
 
+/** @type {(effects: Effects, then: State) => State} */
 const followed = (effects, then) => (code) => {
   new Writer(effects).take(code);
   return then;
 };
 
-/** The extension; `closers` know whether a block that begins in a line has an end. */
+/**
+ * The extension; `closers` know whether a block that begins in a line has an end.
+ *
+ * @param {Pick<import("./formulas.js").Closers, "isClosed">} closers
+ */
 export function formulaSyntax(closers) {
+  /** @type {import("micromark-util-types").Construct} */
   const block = {
     name: "formulaBlock",
     concrete: true,
@@ -217,9 +316,18 @@ export function formulaSyntax(closers) {
   return { text: { [DOLLAR]: dollars, [SLASH]: inline }, flow: { [DOLLAR]: block, [SLASH]: block } };
 }
 
+/**
+ * @this {CompileContext}
+ * @param {Token} token
+ */
 function enterFormula(token) {
-  this.enter({ type: token.type, ...readFormula(this.sliceSerialize(token)) }, token);
+  const node = /** @type {any} */ ({ type: token.type, ...readFormula(this.sliceSerialize(token)) });
+  this.enter(node, token);
 }
+/**
+ * @this {CompileContext}
+ * @param {Token} token
+ */
 function exitFormula(token) {
   this.exit(token);
 }

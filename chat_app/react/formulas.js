@@ -10,7 +10,11 @@ const NUMBERS = /^[\d\s,.;–—-]*$/; // \[1, 2\] is a citation
 const PROSE = /^\s+(?:[A-Za-z]{2,}[\s,]*)+$/; // "between $$ and $$$" speaks of prices
 const MEANS = /[\p{L}\p{N}]|\\[A-Za-z]/u;
 
-/** Whether `content`, found between two single dollars, reads like prose, a price or a program. */
+/**
+ * Whether `content`, found between two single dollars, reads like prose, a price or a program.
+ *
+ * @param {string} content
+ */
 function isProse(content) {
   if (content.includes('"') || content.startsWith("('")) return true;
   if (TEX.test(content)) return false;
@@ -18,6 +22,7 @@ function isProse(content) {
   return words >= (/^\d/.test(content) ? 1 : 2);
 }
 
+/** @type {Record<string, (content: string, next: string) => boolean>} */
 const RULES = {
   $: (content, next) => !/^\s|\s$/.test(content) && !/[\d{$_]/.test(next) && !isProse(content),
   $$: (content, next) => next !== "$" && !PROSE.test(content),
@@ -25,10 +30,20 @@ const RULES = {
   "\\[": (content, next) => !NUMBERS.test(content) && !/[([:]/.test(next), // \[text\](address) is a link shown as source
 };
 
-/** Whether `content` between `opener` and its counterpart is a formula; `next` is the character after it, or "". */
+/**
+ * Whether `content` between `opener` and its counterpart is a formula; `next` is the character after it, or "".
+ *
+ * @param {string} opener
+ * @param {string} content
+ * @param {string} next
+ */
 export const isFormula = (opener, content, next) => MEANS.test(content) && RULES[opener](content, next);
 
-/** Whether a letter may follow the closing dollar: the $n$th, but not $first$last. */
+/**
+ * Whether a letter may follow the closing dollar: the $n$th, but not $first$last.
+ *
+ * @param {string} content
+ */
 export const takesSuffix = (content) => /^[A-Za-z]$/.test(content) || TEX.test(content);
 
 const LONGEST = 100; // lines: dollars that nothing closes must not hold back the rest
@@ -42,12 +57,22 @@ const BLANK = /^[ \t>]*$/;
 export class Closers {
   undecided = Infinity; // the first line that may yet turn out to be something else
 
+  /**
+   * @param {string} source
+   * @param {boolean} growing
+   */
   constructor(source, growing) {
     this.lines = source.split("\n");
     this.growing = growing;
   }
 
-  /** Whether a block that begins in a line has an end; one that has `begun` in that line has it before an empty one. */
+  /**
+   * Whether a block that begins in a line has an end; one that has `begun` in that line has it before an empty one.
+   *
+   * @param {number} line
+   * @param {string} closer
+   * @param {boolean} begun
+   */
   isClosed(line, closer, begun) {
     const end = Math.min(this.lines.length, line + LONGEST);
     for (let at = line; at < end; at++) {
@@ -60,7 +85,11 @@ export class Closers {
   }
 }
 
-/** The parts of a formula's source: what is typeset, whether on a line of its own, and whether it has an end. */
+/**
+ * The parts of a formula's source: what is typeset, whether on a line of its own, and whether it has an end.
+ *
+ * @param {string} raw
+ */
 export function readFormula(raw) {
   const opener = raw[0] === "$" && raw[1] !== "$" ? "$" : raw.slice(0, 2);
   const closer = { $: "$", $$: "$$", "\\(": "\\)", "\\[": "\\]" }[opener];

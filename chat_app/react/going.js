@@ -7,8 +7,10 @@ const RECENT_MS = 10_000;
 
 const here = () => location.pathname + location.search + location.hash;
 
+/** @param {MouseEvent} event */
 function note(event) {
-  const link = event.target.closest?.("a[href]");
+  const target = /** @type {Element} */ (event.target);
+  const link = /** @type {HTMLAnchorElement | null} */ (target.closest?.("a[href]"));
   if (
     !link ||
     link.target ||
@@ -23,6 +25,7 @@ function note(event) {
   remember(link.pathname + link.search + link.hash);
 }
 
+/** @param {string | null} to */
 function remember(to) {
   try {
     if (to) sessionStorage.setItem(KEPT, JSON.stringify({ from: here(), to, at: Date.now() }));
@@ -36,7 +39,8 @@ function goOn() {
   try {
     const { from, to, at } = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
     remember(null);
-    const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+    const [how] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+    const reloaded = how?.type === "reload";
     if (to && reloaded && from === here() && to !== from && Date.now() - at < RECENT_MS) location.replace(to);
   } catch {
     // a damaged store

@@ -17,6 +17,14 @@ import { addressSyntax } from "./addresses.js";
 import { formulaNodes, formulaSyntax } from "./formula_syntax.js";
 import { Closers } from "./formulas.js";
 
+/** @import { Code, Construct, Effects, Extension, State, TokenizeContext } from "micromark-util-types" */
+/**
+ * A node of mdast, or one of ours: formula, formulaBlock, element, htmlText, plain.
+ *
+ * @typedef {{ type: string, children?: Node[], [name: string]: any }} Node
+ */
+/** Labels of links and footnotes. @typedef {{ links: string[], notes: string[] }} Labels */
+
 const { enter, exit } = gfmAutolinkLiteralFromMarkdown(); // without its second look at the text, which knows no CJK
 
 const GITHUB = combineExtensions([
@@ -39,9 +47,17 @@ const STAR = 42;
 const LINE = 95;
 const MOST_MARKS = 32; // of emphasis in a row: pairing more of them takes the cube of their number
 
-/** A row of stars or lines that is too long for emphasis, as text. */
+/**
+ * A row of stars or lines that is too long for emphasis, as text.
+ *
+ * @param {Effects} effects
+ * @param {State} ok
+ * @param {State} nok
+ * @returns {State}
+ */
 function tokenizeRow(effects, ok, nok) {
   let count = 0;
+  /** @type {State} */
   const row = (code) => {
     if (code === STAR || code === LINE) {
       count += 1;
@@ -56,11 +72,23 @@ function tokenizeRow(effects, ok, nok) {
     return row(code);
   };
 }
+/** @type {Construct} */
 const ROW = { name: "row", tokenize: tokenizeRow };
 const ROWS = { text: { [STAR]: ROW, [LINE]: ROW } };
 
-/** Link and footnote labels that are defined outside of the text. */
+/**
+ * Link and footnote labels that are defined outside of the text.
+ *
+ * @param {Labels} labels
+ * @returns {Extension[]}
+ */
 function known({ links, notes }) {
+  /**
+   * @this {TokenizeContext}
+   * @param {Effects} effects
+   * @param {State} ok
+   * @param {State} nok
+   */
   function tokenize(effects, ok, nok) {
     const { parser } = this;
     if (!parser.knowsMore) {
@@ -74,20 +102,32 @@ function known({ links, notes }) {
   return links.length || notes.length ? [{ text: { 91: looking, 93: looking } }] : [];
 }
 
+const NONE = { undecided: Infinity, isClosed: () => false }; // a text without blocks of formulas
+
+/** @type {Labels} */
 const NOTHING = { links: [], notes: [] };
 
 /**
  * Read a text: its blocks as `nodes`, mdast with positions (https://github.com/syntax-tree/mdast), and the line from
  * which on they are `undecided`. `defined` holds labels that other texts of the message define; `growing` says that
  * more of this one may come.
+ *
+ * @param {string} text
+ * @returns {{ nodes: Node[], undecided: number }}
  */
 export function read(text, defined = NOTHING, growing = false) {
-  const closers = /\$\$|\\\[/.test(text) ? new Closers(text, growing) : { undecided: Infinity };
+  const closers = /\$\$|\\\[/.test(text) ? new Closers(text, growing) : NONE;
   const formulas = /[$\\]/.test(text) ? [formulaSyntax(closers)] : [];
   const extensions = [GITHUB, ROWS, ...addressSyntax(text), ...formulas, ...known(defined)];
   const { children: nodes } = fromMarkdown(text, { extensions, mdastExtensions: NODES });
   return { nodes, undecided: closers.undecided };
 }
 
-/** The blocks of a text alone. */
+/**
+ * The blocks of a text alone.
+ *
+ * @param {string} text
+ * @param {Labels} [defined]
+ * @param {boolean} [growing]
+ */
 export const parse = (text, defined, growing) => read(text, defined, growing).nodes;

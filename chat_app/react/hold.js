@@ -1,10 +1,26 @@
 // A store that stands still while the one behind it is being filled anew.
 
+/**
+ * Reflex's store: the states of the tab, by the names of their classes.
+ *
+ * @typedef {{
+ *   getSnapshot: (name: string) => any,
+ *   subscribe: (name: string, listener: () => void) => () => void,
+ * }} Store
+ */
+
 const HOLD_TIMEOUT_MS = 5000;
 
-/** A store that reads like `store`, but stands still while `isReady()` is false. */
+/**
+ * A store that reads like `store`, but stands still while `isReady()` is false.
+ *
+ * @param {Store} store
+ * @param {() => boolean} isReady
+ */
 export function steadyStore(store, isReady) {
+  /** @type {Map<string, any>} */
   const shown = new Map();
+  /** @type {Set<() => void>} */
   const listeners = new Set();
   let still = false;
   let tired = false; // waited long enough; what there is is shown, ready or not
@@ -31,6 +47,7 @@ export function steadyStore(store, isReady) {
   return {
     ...store,
     look,
+    /** @param {string} name */
     getSnapshot(name) {
       look();
       if (still && shown.has(name)) return shown.get(name);
@@ -38,6 +55,10 @@ export function steadyStore(store, isReady) {
       if (isReady()) shown.set(name, snapshot);
       return snapshot;
     },
+    /**
+     * @param {string} name
+     * @param {() => void} listener
+     */
     subscribe(name, listener) {
       listeners.add(listener);
       const leave = store.subscribe(name, listener);

@@ -3,6 +3,13 @@
 
 import { decodeNamedCharacterReference } from "decode-named-character-reference";
 
+/** @import { Node } from "./grammar.js" */
+/**
+ * A tag, or the `text` between two.
+ *
+ * @typedef {{ name?: string, closes?: boolean, props?: object, raw?: string, text?: string }} Piece
+ */
+
 const VOID = new Set(["br", "wbr"]);
 const INLINE = new Set([
   ..."abbr b bdi cite code del dfn em i ins kbd mark q rp rt ruby s samp small strike strong sub sup u var".split(
@@ -10,20 +17,35 @@ const INLINE = new Set([
   ),
   ...VOID,
 ]);
+/** @type {Record<string, string>} */
 const ATTRIBUTE = { abbr: "title", details: "open" };
 const TAG =
   /<(\/?)([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z_:][\w.:-]*(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?)*)\s*(\/?)>/g;
 const REFERENCE = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z][a-z0-9]{1,31}));/gi;
 
+/**
+ * @param {string} whole
+ * @param {string} [decimal]
+ * @param {string} [hex]
+ * @param {string} [name]
+ */
 function characterOf(whole, decimal, hex, name) {
   if (name) return decodeNamedCharacterReference(name) || whole;
   const code = decimal ? Number(decimal) : parseInt(hex, 16);
   return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
 }
 
-/** What a piece of HTML says, without its tags. */
+/**
+ * What a piece of HTML says, without its tags.
+ *
+ * @param {string} text
+ */
 const decoded = (text) => text.replace(REFERENCE, characterOf);
 
+/**
+ * @param {string} name
+ * @param {string} attributes
+ */
 function propsOf(name, attributes) {
   const key = ATTRIBUTE[name];
   const match =
@@ -32,8 +54,13 @@ function propsOf(name, attributes) {
   return key === "open" ? { open: true } : { title: decoded(match[1] ?? match[2] ?? match[3] ?? "") };
 }
 
-/** The pieces of some HTML: { name, closes, props, raw } of tags, { text } of what stands between them. */
+/**
+ * The pieces of some HTML: { name, closes, props, raw } of tags, { text } of what stands between them.
+ *
+ * @param {string} html
+ */
 function piecesOf(html) {
+  /** @type {Piece[]} */
   const pieces = [];
   let from = 0;
   for (const { 0: raw, 1: slash, 2: tag, 3: attributes, index } of html.matchAll(TAG)) {
@@ -46,19 +73,35 @@ function piecesOf(html) {
   return pieces;
 }
 
+/**
+ * @param {string} value
+ * @returns {Node}
+ */
 const textNode = (value) => ({ type: "text", value });
 
 /** Pairs tags: what is put between an opening and its closing one becomes the children of an element. */
 class Tree {
+  /**
+   * @param {Set<string>} names
+   * @param {boolean} isOpenEnded
+   */
   constructor(names, isOpenEnded, asText = textNode) {
-    Object.assign(this, { names, isOpenEnded, asText, root: [], stack: [] });
+    this.names = names;
+    this.isOpenEnded = isOpenEnded;
+    this.asText = asText;
+    /** @type {Node[]} */
+    this.root = [];
+    /** @type {{ node: Node, raw: string }[]} */
+    this.stack = [];
   }
   get top() {
     return this.stack.at(-1)?.node.children ?? this.root;
   }
+  /** @param {Node} node */
   put(node) {
     this.top.push(node);
   }
+  /** @param {Piece} piece */
   tag({ name, closes, props, raw }) {
     const known = this.names.has(name);
     if (known && VOID.has(name) && !closes) this.put({ type: "element", name, props, children: [] });
@@ -67,6 +110,7 @@ class Tree {
     else if (known && closes && this.stack.some(({ node }) => node.name === name)) this.close(name);
     else this.put(this.asText(raw));
   }
+  /** @param {string} name */
   close(name) {
     for (let closed = ""; closed !== name;) {
       const { node, raw } = this.stack.pop();
@@ -75,7 +119,12 @@ class Tree {
       else this.spill(node, raw);
     }
   }
-  /** What was not closed is text, and what follows it stands beside it. */
+  /**
+   * What was not closed is text, and what follows it stands beside it.
+   *
+   * @param {Node} node
+   * @param {string} raw
+   */
   spill(node, raw) {
     this.top.push(this.asText(raw), ...node.children);
   }
@@ -89,7 +138,11 @@ class Tree {
   }
 }
 
-/** Nodes of a paragraph, with elements in place of their tags; while it is `growing` one that is open will be closed. */
+/**
+ * Nodes of a paragraph, with elements in place of their tags; while it is `growing` one that is open will be closed.
+ *
+ * @param {Node[]} nodes
+ */
 export function withElements(nodes, growing = false) {
   if (!nodes.some(({ type }) => type === "html")) return nodes;
   const tree = new Tree(INLINE, growing);
@@ -101,13 +154,19 @@ export function withElements(nodes, growing = false) {
   return tree.end();
 }
 
-/** A block of HTML: the tags of elements that are blocks, and the text between them, line by line as it stands. */
+/**
+ * A block of HTML: the tags of elements that are blocks, and the text between them, line by line as it stands.
+ *
+ * @param {string} html
+ */
 function blockPieces(html) {
+  /** @type {Node[]} */
   const found = [];
+  /** @type {Node | null} */
   let text = null;
   for (const piece of piecesOf(html)) {
     if (SPANNING.has(piece.name) || piece.name === "hr") {
-      found.push({ piece });
+      found.push({ type: "tag", piece });
       text = null;
     } else {
       if (!text) found.push((text = { type: "htmlText", children: [] }));
@@ -118,9 +177,18 @@ function blockPieces(html) {
 }
 
 const SPANNING = new Set(["details", "summary"]);
+/**
+ * @param {string} raw
+ * @returns {Node}
+ */
 const line = (raw) => ({ type: "htmlText", children: [textNode(raw)] });
 
-/** Put one piece of a block of HTML into the tree of the blocks. */
+/**
+ * Put one piece of a block of HTML into the tree of the blocks.
+ *
+ * @param {Tree} tree
+ * @param {Node} each
+ */
 function place(tree, each) {
   const { piece } = each;
   if (!piece) tree.put(each);
@@ -130,7 +198,11 @@ function place(tree, each) {
   else tree.tag(piece);
 }
 
-/** Blocks, with <details>, its <summary> and <hr> in place of their tags; what of them is not closed goes to the end. */
+/**
+ * Blocks, with <details>, its <summary> and <hr> in place of their tags; what of them is not closed goes to the end.
+ *
+ * @param {Node[]} nodes
+ */
 export function withDetails(nodes) {
   if (!nodes.some(({ type }) => type === "html")) return nodes;
   const tree = new Tree(SPANNING, true, line);

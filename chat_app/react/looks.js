@@ -4,11 +4,17 @@
 import { useSyncExternalStore } from "react";
 import { isComposing } from "./composing.js";
 
+/** @type {Record<string, string[]>} */
 const CHOICES = { density: ["comfortable", "compact"], send: ["enter", "ctrl-enter"] };
 const PREFIX = "chat:";
+/** @type {Set<() => void>} */
 const listeners = new Set();
 
-/** What was chosen; the first of the choices if nothing was, or nothing that makes sense. */
+/**
+ * What was chosen; the first of the choices if nothing was, or nothing that makes sense.
+ *
+ * @param {string} name
+ */
 export function look(name) {
   try {
     const kept = localStorage.getItem(PREFIX + name);
@@ -23,6 +29,10 @@ function show() {
   for (const listener of listeners) listener();
 }
 
+/**
+ * @param {string} name
+ * @param {string} value
+ */
 export function choose(name, value) {
   try {
     localStorage.setItem(PREFIX + name, value);
@@ -32,12 +42,14 @@ export function choose(name, value) {
   show();
 }
 
+/** @param {() => void} listener */
 const subscribe = (listener) => {
   listeners.add(listener);
   window.addEventListener("storage", show); // another tab's choice; added twice it is there once
   return () => listeners.delete(listener);
 };
 
+/** @param {string} name */
 export const useLook = (name) =>
   useSyncExternalStore(
     subscribe,
@@ -48,7 +60,11 @@ export const useLook = (name) =>
 /** Whether a touch keyboard is all there is: its Return breaks the line, and the button sends. */
 const hasTouchKeyboard = () => window.matchMedia("(hover: none) and (pointer: coarse)").matches;
 
-/** Whether a key press sends what is written. */
+/**
+ * Whether a key press sends what is written.
+ *
+ * @param {KeyboardEvent | React.KeyboardEvent} event
+ */
 export function isSend(event) {
   if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return false;
   return event.ctrlKey || event.metaKey || (look("send") === "enter" && !hasTouchKeyboard());

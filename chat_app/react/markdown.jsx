@@ -16,14 +16,19 @@ import { Formula } from "./math.jsx";
 import { orderOf, referredIn } from "./references.js";
 import { Table } from "./table.jsx";
 
+/** @import { Node } from "./grammar.js" */
+/** @import { Place } from "./inline.jsx" */
+
+/** @param {{ checked: boolean }} props */
 function Checkbox({ checked }) {
   const say = useWords();
   const label = checked ? say("markdown.done", "done") : say("markdown.to_do", "to do");
   return <input type="checkbox" checked={checked} disabled readOnly aria-label={label} />;
 }
 
+/** @param {{ node: Node, place: Place }} props */
 function Heading({ node, place }) {
-  const Tag = `h${Math.min(6, node.depth + 1)}`; // the page's own heading is the first
+  const Tag = /** @type {"h2"} */ (`h${Math.min(6, node.depth + 1)}`); // the page's own heading is the first
   return (
     <Tag dir="auto" className={`md-h${node.depth}`}>
       {inline(node.children, place)}
@@ -31,6 +36,7 @@ function Heading({ node, place }) {
   );
 }
 
+/** @param {{ node: Node, place: Place }} props */
 function List({ node, place }) {
   const Tag = node.ordered ? "ol" : "ul";
   const loose = node.spread || node.children.some((item) => item.spread);
@@ -49,7 +55,11 @@ function List({ node, place }) {
   );
 }
 
-/** An item; in a list whose items stand close its paragraphs are plain lines. */
+/**
+ * An item; in a list whose items stand close its paragraphs are plain lines.
+ *
+ * @type {React.NamedExoticComponent<{ node: Node, loose: boolean, depth: number, growing?: boolean }>}
+ */
 const Item = memo(function Item({ node, loose, depth, growing }) {
   const place = { depth: depth + 1, growing };
   const box = node.checked == null ? null : <Checkbox checked={node.checked} />;
@@ -69,6 +79,7 @@ const Item = memo(function Item({ node, loose, depth, growing }) {
   );
 });
 
+/** @param {{ node: Node, place: Place }} props */
 function Code({ node, place }) {
   const writing = node.open || place.growing;
   if (node.lang === "mermaid" && !writing)
@@ -81,11 +92,13 @@ function Code({ node, place }) {
   return <CodeBlock lang={node.lang} text={node.value} />;
 }
 
+/** @param {{ node: Node, place: Place }} props */
 function BlockFormula({ node, place }) {
   if (node.closed) return <Formula text={node.value} display raw={node.raw} isBlock />;
   return place.growing ? <CodeBlock lang="tex" text={node.value} /> : <PlainText text={node.raw.trim()} />;
 }
 
+/** @param {{ node: Node, place: Place }} props */
 function Quote({ node, place }) {
   const alert = alertOf(node);
   if (alert)
@@ -97,7 +110,11 @@ function Quote({ node, place }) {
   return <blockquote dir={directionOf(node)}>{blocks(node.children, deeper(place))}</blockquote>;
 }
 
-/** <details>, whose blocks render once, too; and its <summary>, which is a line. */
+/**
+ * <details>, whose blocks render once, too; and its <summary>, which is a line.
+ *
+ * @param {{ node: Node, place: Place }} props
+ */
 function Element({ node, place }) {
   const { name: Tag, props, children } = node;
   const inside = deeper(place);
@@ -125,6 +142,7 @@ function Element({ node, place }) {
   );
 }
 
+/** @type {Record<string, (node: Node, place: Place) => React.ReactNode>} */
 const BLOCK = {
   thematicBreak: () => <hr />,
   paragraph: (node, place) => <p dir="auto">{inline(node.children, place)}</p>,
@@ -143,17 +161,30 @@ const BLOCK = {
   plain: (node) => <PlainText text={node.value} />,
 };
 
+/**
+ * @param {Node} node
+ * @param {Place} place
+ * @returns {React.ReactNode}
+ */
 function block(node, place) {
   if (isTooDeep(place)) return <p dir="auto">{flat(node)}</p>;
   return BLOCK[node.type]?.(node, place) ?? null; // a definition shows nothing
 }
 
-/** One block; the same node renders once. In a list whose items stand close a paragraph is a plain line. */
+/**
+ * One block; the same node renders once. In a list whose items stand close a paragraph is a plain line.
+ *
+ * @type {React.NamedExoticComponent<{ node: Node, depth: number, growing?: boolean, loose?: boolean }>}
+ */
 const Block = memo(function Block({ node, depth, growing, loose = true }) {
   const place = { depth, growing };
   return !loose && node.type === "paragraph" ? inline(node.children, place) : block(node, place);
 });
 
+/**
+ * @param {Node[]} nodes
+ * @param {Place} place
+ */
 function blocks(nodes, { depth, growing }, loose = true) {
   const all = withDetails(nodes);
   return all.map((node, i) => (
@@ -161,6 +192,7 @@ function blocks(nodes, { depth, growing }, loose = true) {
   ));
 }
 
+/** @param {import("./footnotes.jsx").Known} props */
 function Notes({ name, notes, order }) {
   const say = useWords();
   if (!order.length) return null;
@@ -182,14 +214,26 @@ function Notes({ name, notes, order }) {
   );
 }
 
-/** `known`, and what the block that is being written defines. */
+/** @type {(definition: Node) => [label: string, definition: Node]} */
+const labelled = (node) => [normalizeIdentifier(node.identifier), node];
+
+/**
+ * `known`, and what the block that is being written defines.
+ *
+ * @param {Map<string, Node>} known
+ * @param {Node[]} nodes
+ * @param {string} type
+ */
 function withNew(known, nodes, type) {
   const fresh = nodes.filter((node) => node.type === type);
-  return fresh.length
-    ? new Map([...fresh.map((node) => [normalizeIdentifier(node.identifier), node]), ...known])
-    : known;
+  return fresh.length ? new Map([...fresh.map(labelled), ...known]) : known;
 }
 
+/**
+ * @param {string} name
+ * @param {Blocks} source
+ * @param {Node[]} open
+ */
 function useDefinitions(name, source, open) {
   const fresh = definitionsIn(open);
   const links = withNew(source.links, fresh, "definition");
@@ -200,7 +244,11 @@ function useDefinitions(name, source, open) {
   return useMemo(() => ({ name, links, notes, order }), [name, links, notes, order]);
 }
 
-/** What has been read of a text of which so many characters are shown; `writing` whether more of it will come. */
+/**
+ * What has been read of a text of which so many characters are shown; `writing` whether more of it will come.
+ *
+ * @param {{ name: string, source: Blocks, shown?: number, writing: boolean }} props
+ */
 export function Body({ name, source, shown, writing }) {
   const open = source.open();
   const known = useDefinitions(name, source, open);
@@ -220,7 +268,13 @@ export function Body({ name, source, shown, writing }) {
 const PIECE = 2000; // characters
 const AT_ONCE_MS = 16; // of each frame; a long text takes several
 
-/** Read on in `text` for some time; whether all of it is read. */
+/**
+ * Read on in `text` for some time; whether all of it is read.
+ *
+ * @param {{ blocks: Blocks, read: number, text: string, finished: boolean }} state
+ * @param {string} text
+ * @param {boolean} final
+ */
 function readOn(state, text, final) {
   const goesOn = text.startsWith(state.text) && !(state.finished && text.length > state.text.length);
   if (!goesOn) Object.assign(state, { blocks: new Blocks(), read: 0, finished: false });
@@ -242,6 +296,7 @@ function readOn(state, text, final) {
    read a piece of the same text. */
 /* eslint-disable react-hooks/refs */
 
+/** @param {{ text: string, final: boolean, name: string, costsRef?: React.RefObject<number> }} props */
 function Read({ text, final, name, costsRef }) {
   const state = useRef(null);
   const [, repaint] = useReducer((n) => n + 1, 0);
@@ -261,6 +316,13 @@ function Read({ text, final, name, costsRef }) {
 /**
  * A text, as far as it goes; `final` says that no more of it comes, `name` is told apart from every other on the
  * page. If it cannot be drawn it is shown as it is written.
+ *
+ * @type {React.NamedExoticComponent<{
+ *   text?: string,
+ *   final?: boolean,
+ *   name?: string,
+ *   costsRef?: React.RefObject<number>,
+ * }>}
  */
 export const Markdown = memo(function Markdown({ text = "", final = true, name, costsRef }) {
   const id = useId();

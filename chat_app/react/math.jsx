@@ -5,23 +5,35 @@ import { memo, useEffect, useReducer } from "react";
 const LONGEST = 10_000; // characters
 const CHEMISTRY = /\\(?:ce|pu)\b/;
 
+/** @type {typeof import("katex").default | null} */
 let katex = null; // the library, once it is there
+/** @type {Promise<unknown> | null} */
 let coming = null;
+/** @type {Promise<unknown> | null} */
 let chemistry = null; // its extension for \ce and \pu
 
 function load() {
   coming ??= Promise.all([import("katex"), import("katex/dist/katex.min.css")])
     .then(([module]) => (katex = module.default))
-    .catch(() => (coming = null)); // out of reach: the next formula tries again
+    .catch(() => {
+      coming = null; // out of reach: the next formula tries again
+    });
   return coming;
 }
 
 const loadChemistry = () =>
   (chemistry ??= load()
     .then(() => import("katex/contrib/mhchem"))
-    .catch(() => (chemistry = null)));
+    .catch(() => {
+      chemistry = null;
+    }));
 
-/** Nothing in a formula can run, load or link anything (`trust`), and none can grow without end. */
+/**
+ * Nothing in a formula can run, load or link anything (`trust`), and none can grow without end.
+ *
+ * @param {string} text
+ * @param {boolean} display
+ */
 function typeset(text, display) {
   try {
     return katex.renderToString(text, {
@@ -36,7 +48,11 @@ function typeset(text, display) {
   }
 }
 
-/** `raw`, the source, stands there until it is typeset, and for good where it cannot be. */
+/**
+ * `raw`, the source, stands there until it is typeset, and for good where it cannot be.
+ *
+ * @type {React.NamedExoticComponent<{ text: string, display?: boolean, raw: string, isBlock?: boolean }>}
+ */
 export const Formula = memo(function Formula({ text, display = false, raw, isBlock = false }) {
   const [, repaint] = useReducer((n) => n + 1, 0);
   const needsChemistry = CHEMISTRY.test(text);
@@ -44,7 +60,9 @@ export const Formula = memo(function Formula({ text, display = false, raw, isBlo
     let here = true;
     const needed = needsChemistry ? loadChemistry() : katex ? null : load();
     needed?.then(() => here && repaint());
-    return () => (here = false);
+    return () => {
+      here = false;
+    };
   }, [needsChemistry]);
   const html = katex && text.length <= LONGEST ? typeset(text, display) : null;
   const Tag = isBlock ? "div" : "span";

@@ -10,8 +10,15 @@ import PinOff from "lucide-react/dist/esm/icons/pin-off.mjs";
 import Trash2 from "lucide-react/dist/esm/icons/trash-2.mjs";
 import { useWords } from "../words/words.js";
 
+/** @import { Act } from "./threads.jsx" */
+/** @import { Row } from "./rows.js" */
+
 const EDGE = 8;
 
+/**
+ * @param {HTMLElement} element
+ * @param {HTMLElement} button
+ */
 function place(element, button) {
   const at = button.getBoundingClientRect();
   const size = element.getBoundingClientRect();
@@ -23,7 +30,14 @@ function place(element, button) {
   element.style.top = `${Math.max(EDGE, top)}px`;
 }
 
+/**
+ * @param {Row} row
+ * @param {boolean} archived
+ * @param {import("../words/words.js").Say} say
+ * @returns {[name: string, icon: import("lucide-react").LucideIcon, words: string][]}
+ */
 function items(row, archived, say) {
+  /** @type {[string, import("lucide-react").LucideIcon, string]} */
   const pin = row.pinned
     ? ["pin", PinOff, say("sidebar.unpin", "Unpin")]
     : ["pin", Pin, say("sidebar.pin", "Pin")];
@@ -37,6 +51,14 @@ function items(row, archived, say) {
   ];
 }
 
+/**
+ * @param {{
+ *   menu: { row: Row, button: HTMLElement } | null,
+ *   archived: boolean,
+ *   act: Act,
+ *   onClose: () => void,
+ * }} props
+ */
 export function Menu({ menu, archived, act, onClose }) {
   const say = useWords();
   const box = useRef(null);
@@ -52,6 +74,7 @@ export function Menu({ menu, archived, act, onClose }) {
     box.current?.hidePopover();
     onClose();
   };
+  /** @param {React.KeyboardEvent} event */
   const onKeyDown = (event) => {
     event.stopPropagation();
     const all = [...box.current.querySelectorAll("button")];
@@ -64,6 +87,7 @@ export function Menu({ menu, archived, act, onClose }) {
     } else return;
     event.preventDefault();
   };
+  /** @type {(name: string) => (event: React.MouseEvent) => void} */
   const choose = (name) => (event) => {
     const byKey = event.detail === 0;
     button.focus();

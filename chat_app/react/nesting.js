@@ -8,7 +8,11 @@ const MARK = /[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?=[ \t]))/y;
 const FAR_MARK = new RegExp(`^[ \\t]{${FAR + 1},}(?=>|(?:[-+*]|\\d{1,9}[.)])[ \\t])`, "gm");
 const ROW = new RegExp(`^(?:[ \\t]*(?:>|(?:[-+*]|\\d{1,9}[.)])(?=[ \\t]))){${DEEPEST + 1}}`, "m");
 
-/** The line, with its first mark that is one too many escaped. */
+/**
+ * The line, with its first mark that is one too many escaped.
+ *
+ * @param {string} line
+ */
 function boundLine(line) {
   let at = 0;
   for (let marks = 0; marks < DEEPEST; marks++) {
@@ -20,7 +24,11 @@ function boundLine(line) {
   return MARK.test(line) ? line.slice(0, at) + line.slice(at).replace(/[-+*>.)]/, "\\$&") : line;
 }
 
-/** Whole lines, none of which is nested deeper than a page can show. */
+/**
+ * Whole lines, none of which is nested deeper than a page can show.
+ *
+ * @param {string} lines
+ */
 export function bounded(lines) {
   const near = lines.replace(FAR_MARK, " ".repeat(FAR));
   return ROW.test(near) ? near.split("\n").map(boundLine).join("\n") : near;

@@ -4,23 +4,48 @@
 
 import { useSyncExternalStore } from "react";
 
+/** @import { FilePart } from "./attachments.js" */
+/** A file on its way, and how it looks. @typedef {{ part: FilePart, size?: number, preview?: string }} SentFile */
+/**
+ * A message on its way: its thread, the thread in the address of the page that sends it ("" for a new chat), when it
+ * was last sent, and how often again.
+ *
+ * @typedef {{
+ *   id: string,
+ *   thread: string,
+ *   page: string,
+ *   text: string,
+ *   files?: SentFile[],
+ *   sentAt?: number,
+ *   tries?: number,
+ * }} Item
+ */
+
 const KEPT = "chat:outbox";
 const ACK_TIMEOUT_MS = 10_000;
 const MAX_ACK_TIMEOUT_MS = 60_000;
+/** @type {Item[]} */
 const NOTHING = [];
 
+/** @type {Set<() => void>} */
 const listeners = new Set();
 let outbox = read();
 
+/** @returns {Item[]} */
 function read() {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
-    return kept.map((item) => ({ page: item.thread, ...item, thread: item.thread || threadOf(item.id) }));
+    return kept.map((/** @type {Item} */ item) => ({
+      page: item.thread,
+      ...item,
+      thread: item.thread || threadOf(item.id),
+    }));
   } catch {
     return []; // private mode, or rendered where there is no browser
   }
 }
 
+/** @param {Item[]} next */
 function change(next) {
   outbox = next;
   try {
@@ -39,6 +64,7 @@ function change(next) {
   for (const listener of listeners) listener();
 }
 
+/** @param {() => void} listener */
 const subscribe = (listener) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -53,7 +79,11 @@ export const useOutbox = () =>
 
 const sent = new Set(); // ids, since the page was loaded
 
-/** The thread that a message begins: one message, one thread, whoever asks and however often. */
+/**
+ * The thread that a message begins: one message, one thread, whoever asks and however often.
+ *
+ * @param {string} id
+ */
 export function threadOf(id) {
   return `thread_${id.slice("msg_".length)}`;
 }
@@ -61,37 +91,61 @@ export function threadOf(id) {
 /**
  * Put in a message that is being sent: its id, its thread, the thread in the address of the page that sends it
  * ("" for a new chat), its text, and its files with their parts and previews.
+ *
+ * @param {Item} item
  */
 export function post(item) {
   sent.add(item.id);
   change([...outbox, { ...item, sentAt: Date.now(), tries: 0 }]);
 }
 
-/** Whether a message was sent from this tab since the page was loaded. */
+/**
+ * Whether a message was sent from this tab since the page was loaded.
+ *
+ * @param {string} id
+ */
 export const wasSent = (id) => sent.has(id);
 
-/** Take a message out; returns it, or undefined. */
+/**
+ * Take a message out; returns it, or undefined.
+ *
+ * @param {string} id
+ */
 export function take(id) {
   const found = outbox.find((item) => item.id === id);
   if (found) change(outbox.filter((item) => item !== found));
   return found;
 }
 
-/** Take a message out for good: it has arrived, and its pictures come from the server from now on. */
+/**
+ * Take a message out for good: it has arrived, and its pictures come from the server from now on.
+ *
+ * @param {string} id
+ */
 export function drop(id) {
   for (const { preview } of take(id)?.files ?? []) if (preview) URL.revokeObjectURL(preview);
 }
 
-/** The page has turned to a thread: what began it has arrived, and no page of a new chat sends it once more. */
+/**
+ * The page has turned to a thread: what began it has arrived, and no page of a new chat sends it once more.
+ *
+ * @param {string} thread
+ */
 export function settle(thread) {
+  /** @param {Item} item */
   const left = (item) => item.thread === thread && item.page !== thread;
   if (thread && outbox.some(left))
     change(outbox.map((item) => (left(item) ? { ...item, page: thread } : item)));
 }
 
-/** The messages of a page that were sent too long ago, or before it was loaded; each is asked for once a turn. */
+/**
+ * The messages of a page that were sent too long ago, or before it was loaded; each is asked for once a turn.
+ *
+ * @param {string} page
+ */
 export function overdue(page) {
   const now = Date.now();
+  /** @param {Item} item */
   const due = (item) =>
     item.page === page &&
     now - (item.sentAt ?? 0) >= Math.min(MAX_ACK_TIMEOUT_MS, ACK_TIMEOUT_MS * 2 ** (item.tries ?? 0));

@@ -6,6 +6,7 @@ import { drop, useOutbox } from "./outbox.js";
 
 const LONG = 20_000; // laying out a megabyte takes seconds
 
+/** @param {{ file: import("./outbox.js").SentFile }} props */
 function OnItsWay({ file }) {
   const name = file.part.filename;
   if (file.preview)
@@ -22,11 +23,13 @@ function OnItsWay({ file }) {
   );
 }
 
+/** @param {{ thread?: string, known?: string[] }} props */
 export function Outbox({ thread = "", known }) {
   const items = useOutbox();
   useEffect(() => {
     for (const item of items) if (known?.includes(item.id)) drop(item.id);
   }, [items, known]);
+  /** @param {import("./outbox.js").Item} item */
   const here = (item) => item.thread === thread;
   return items
     .filter((item) => here(item) && !known?.includes(item.id))

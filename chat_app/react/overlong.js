@@ -3,35 +3,69 @@
 
 import { parse } from "./grammar.js";
 
+/** @import { Node } from "./grammar.js" */
+/** @import { Seam } from "./seams.js" */
+
 export const LONGEST = 10_000; // characters
 const MOST_LINES = 1000;
 const ENOUGH = 200; // characters of a line: the begin tells whether it belongs to a paragraph
 
+/** @param {Node} node */
 const isText = ({ type }) => type === "paragraph" || type === "heading";
 
 const CONTAINERS = new Set(["blockquote", "list", "listItem", "footnoteDefinition"]);
+/** @param {Node} node */
 export const isContainer = ({ type }) => CONTAINERS.has(type);
 
-/** The block without blocks in it that has a line of the text. */
+/**
+ * The block without blocks in it that has a line of the text.
+ *
+ * @param {Node[]} nodes
+ * @param {number} line
+ * @returns {Node | undefined}
+ */
 function leafAt(nodes, line) {
   const found = nodes.find(({ position: { start, end } }) => start.line <= line && line <= end.line);
   return found && isContainer(found) ? leafAt(found.children, line) : found;
 }
 
-/** The lines to parse in place of `lines`: of one that is too long and belongs to a paragraph only the begin. */
+/**
+ * The lines to parse in place of `lines`: of one that is too long and belongs to a paragraph only the begin.
+ *
+ * @param {string[]} lines
+ */
 export function shortened(lines) {
   if (lines.every(({ length }) => length <= LONGEST)) return lines;
   const outline = parse(lines.map((line) => line.slice(0, ENOUGH)).join("\n"));
+  /**
+   * @param {string} line
+   * @param {number} i
+   */
   const isLong = (line, i) => line.length > LONGEST && isText(leafAt(outline, i + 1) ?? { type: "" });
   return lines.map((line, i) => (isLong(line, i) ? line.slice(0, ENOUGH) : line));
 }
 
 /** Shows the paragraphs of one block that are too long, or go on with one that is (`seam`), as they are written. */
 class Writer {
+  /**
+   * @param {string[]} lines
+   * @param {string} source
+   * @param {Seam} seam
+   */
   constructor(lines, source, { stubs, leaf }) {
-    Object.assign(this, { lines, source, stubs, leaf });
+    this.lines = lines;
+    this.source = source;
+    this.stubs = stubs;
+    this.leaf = leaf;
   }
 
+  /**
+   * @param {Node} node
+   * @param {number} level
+   * @param {boolean} isOld
+   * @param {boolean} isQuoted
+   * @returns {Node}
+   */
   block(node, level, isOld, isQuoted) {
     if (isText(node))
       return this.text(node, isOld && this.leaf === "text" && level === this.stubs.length, isQuoted);
@@ -44,6 +78,11 @@ class Writer {
     return children.every((child, i) => child === node.children[i]) ? node : { ...node, children };
   }
 
+  /**
+   * @param {Node} node
+   * @param {boolean} goesOn
+   * @param {boolean} isQuoted
+   */
   text(node, goesOn, isQuoted) {
     const { start, end } = node.position;
     const from = this.source.lastIndexOf("\n", start.offset - 1) + 1;
@@ -60,7 +99,14 @@ class Writer {
   }
 }
 
-/** Blocks read from `lines`, of which `source` was parsed, with what is too long in them as it is written. */
+/**
+ * Blocks read from `lines`, of which `source` was parsed, with what is too long in them as it is written.
+ *
+ * @param {Node[]} nodes
+ * @param {string[]} lines
+ * @param {string} source
+ * @param {Seam} seam
+ */
 export function readable(nodes, lines, source, seam) {
   if (
     seam.leaf !== "text" &&

@@ -4,6 +4,7 @@
 const WORDS =
   "abstract and as assert async await begin bool boolean break case catch char class const continue crate def default defer del delete do double elif else end enum except export extends final finally float fn for foreach from func function global go if impl implements import in include instanceof int interface is lambda let local long loop match mod module mut namespace new nil nonlocal None not null of or package pass private protected pub public raise ref return self static string struct super switch then this throw trait true false True False try type typedef typeof undefined union unsafe use using var void when where while with yield SELECT FROM WHERE INSERT INTO UPDATE DELETE CREATE TABLE INDEX JOIN LEFT INNER ON GROUP ORDER BY LIMIT VALUES SET AND OR NOT NULL PRIMARY KEY echo fi done esac";
 
+/** @type {Record<string, RegExp>} */
 const TOKEN = {
   slash:
     /(\/\/[^\n]*|\/\*[\s\S]*?\*\/)|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\b(\d[\w.]*)\b|\b([A-Za-z_]\w*)\b/g,
@@ -11,6 +12,7 @@ const TOKEN = {
   dash: /(--[^\n]*)|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\b(\d[\w.]*)\b|\b([A-Za-z_]\w*)\b/g,
 };
 
+/** @type {Record<string, string>} */
 const FAMILY = {};
 for (const [family, names] of Object.entries({
   slash:
@@ -23,7 +25,12 @@ for (const [family, names] of Object.entries({
 const KEYWORDS = new Set(WORDS.split(" "));
 const KINDS = ["comment", "string", "number"];
 
-/** `text` with spans around what can be told apart; plain text for an unknown language. */
+/**
+ * `text` with spans around what can be told apart; plain text for an unknown language.
+ *
+ * @param {string} text
+ * @param {string} lang
+ */
 export function paint(text, lang) {
   const family = FAMILY[lang.toLowerCase()];
   if (!family) return text;
@@ -45,6 +52,10 @@ export function paint(text, lang) {
   return parts;
 }
 
+/**
+ * @param {string} word
+ * @param {string} family
+ */
 function isKeyword(word, family) {
   return KEYWORDS.has(word) || (family === "dash" && KEYWORDS.has(word?.toUpperCase()));
 }

@@ -9,11 +9,18 @@ import { isComposing } from "./composing.js";
 import { Options, optionsFor } from "./results.jsx";
 import { useRows } from "./rows.js";
 
+/** @import { Command, Hit, Option } from "./results.jsx" */
+
 const DEBOUNCE_MS = 150; // between the last key and the search
 
-/** Open with Ctrl+K (on a Mac Cmd+K), and with whatever is marked as a button for it. */
+/**
+ * Open with Ctrl+K (on a Mac Cmd+K), and with whatever is marked as a button for it.
+ *
+ * @param {() => void} open
+ */
 function useOpening(open) {
   useEffect(() => {
+    /** @param {KeyboardEvent} event */
     const onKey = (event) => {
       if (
         event.key.toLowerCase() !== "k" ||
@@ -25,7 +32,9 @@ function useOpening(open) {
       event.preventDefault();
       open();
     };
-    const onClick = (event) => event.target.closest?.("[data-open-palette]") && open();
+    /** @param {MouseEvent} event */
+    const onClick = (event) =>
+      /** @type {Element} */ (event.target).closest?.("[data-open-palette]") && open();
     window.addEventListener("keydown", onKey);
     document.addEventListener("click", onClick);
     return () => {
@@ -35,7 +44,12 @@ function useOpening(open) {
   }, [open]);
 }
 
-/** Ask the server once the person has paused. */
+/**
+ * Ask the server once the person has paused.
+ *
+ * @param {string} words
+ * @param {(query: string) => void} onQuery
+ */
 function useSearch(words, onQuery) {
   const ask = useEffectEvent(onQuery);
   useEffect(() => {
@@ -45,6 +59,16 @@ function useSearch(words, onQuery) {
   }, [words]);
 }
 
+/**
+ * @param {{
+ *   commands?: Command[],
+ *   query?: string,
+ *   hits?: Hit[],
+ *   trouble?: string,
+ *   onQuery: (query: string) => void,
+ *   onTheme: () => void,
+ * }} props
+ */
 export function Palette({ commands = [], query = "", hits = [], trouble = "", onQuery, onTheme }) {
   const say = useWords();
   const tell = useTell();
@@ -61,7 +85,9 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
   useSearch(words, onQuery);
   const open = useMemo(
     () => () => {
-      document.querySelector(".sidebar:popover-open")?.hidePopover();
+      /** @type {HTMLElement | null} */
+      const sidebar = document.querySelector(".sidebar:popover-open");
+      sidebar?.hidePopover();
       if (!dialog.current.open) dialog.current.showModal();
       field.current.select();
     },
@@ -72,16 +98,19 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
     document.getElementById(`${name}-${at}`)?.scrollIntoView({ block: "nearest" });
   }, [name, at]);
 
+  /** @param {string} written */
   const write = (written) => {
     setText(written);
     setAt(0);
   };
+  /** @param {Option} option */
   const take = (option) => {
     if (!option) return;
     dialog.current.close();
     if (option.to) go(option.to);
     else if (option.id === "theme") onTheme();
   };
+  /** @param {React.KeyboardEvent} event */
   const onKeyDown = (event) => {
     event.stopPropagation();
     if (isComposing(event)) return;

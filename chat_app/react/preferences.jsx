@@ -5,6 +5,15 @@ import { ColorModeContext } from "$/utils/context-registry";
 import { chooseLanguage, useLanguage, useWords } from "../words/words.js";
 import { choose, useLook } from "./looks.js";
 
+/**
+ * @param {{
+ *   name: string,
+ *   legend: string,
+ *   value: string,
+ *   options: string[][],
+ *   onChoose: (value: string) => void,
+ * }} props
+ */
 function Segments({ name, legend, value, options, onChoose }) {
   return (
     <fieldset className="segments" data-testid={`choose-${name}`}>
@@ -27,6 +36,7 @@ function Segments({ name, legend, value, options, onChoose }) {
   );
 }
 
+/** @param {{ languages: [code: string, name: string][] }} props */
 export function Preferences({ languages }) {
   const say = useWords();
   const { rawColorMode, setColorMode } = useContext(ColorModeContext);

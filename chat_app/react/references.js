@@ -2,8 +2,15 @@
 
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 
-/** The labels of the footnotes that nodes refer to, in their order. */
+/** @import { Node } from "./grammar.js" */
+
+/**
+ * The labels of the footnotes that nodes refer to, in their order.
+ *
+ * @param {Node[]} nodes
+ */
 export function referredIn(nodes) {
+  /** @type {string[]} */
   const found = [];
   for (const todo = [...nodes].reverse(); todo.length;) {
     const node = todo.pop();
@@ -13,7 +20,12 @@ export function referredIn(nodes) {
   return found;
 }
 
-/** The labels of the footnotes that are shown, each once: in the order of the text, then of the footnotes. */
+/**
+ * The labels of the footnotes that are shown, each once: in the order of the text, then of the footnotes.
+ *
+ * @param {string[]} labels
+ * @param {Map<string, Node>} notes
+ */
 export function orderOf(labels, notes) {
   const order = new Set(labels.filter((label) => notes.has(label)));
   for (const label of order)

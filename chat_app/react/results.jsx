@@ -15,7 +15,34 @@ import { useNow } from "./clock.jsx";
 import { ago } from "./dates.js";
 import { fold, split } from "./fold.js";
 
+/** What can be done from the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */
+/**
+ * `HitView` of the server: a thread, or a message in it, that a search found.
+ *
+ * @typedef {{
+ *   thread_id: string,
+ *   message_id: string,
+ *   title: string,
+ *   snippet: string,
+ *   at: number,
+ *   archived: boolean,
+ * }} Hit
+ */
+/**
+ * @typedef {{
+ *   id: string,
+ *   group: string,
+ *   icon: string,
+ *   title: string,
+ *   to: string,
+ *   snippet?: string,
+ *   at?: number,
+ *   archived?: boolean,
+ * }} Option
+ */
+
 const NEWEST = 6;
+/** @type {Record<string, import("lucide-react").LucideIcon>} */
 const ICONS = {
   archive: Archive,
   hit: MessageSquare,
@@ -28,12 +55,24 @@ const ICONS = {
   usage: ChartColumn,
 };
 
+/**
+ * @param {string} text
+ * @param {string} words
+ */
 const says = (text, words) =>
   fold(words)
     .split(" ")
     .every((word) => fold(text).includes(word));
 
-/** The options for what is written in the field, in order; `group` is where each stands. */
+/**
+ * The options for what is written in the field, in order; `group` is where each stands.
+ *
+ * @param {string} words
+ * @param {Command[]} commands
+ * @param {import("./rows.js").Row[]} rows
+ * @param {Hit[]} hits
+ * @returns {Option[]}
+ */
 export function optionsFor(words, commands, rows, hits) {
   const fitting = commands.filter((command) => !words || says(command.label, words));
   const acts = fitting.map(({ name, label, icon, to }) => ({
@@ -68,13 +107,28 @@ export function optionsFor(words, commands, rows, hits) {
   return words ? [...found, ...acts] : [...acts, ...found];
 }
 
-/** A text with the words of a search marked in it. */
+/**
+ * A text with the words of a search marked in it.
+ *
+ * @param {{ text: string, words: string }} props
+ */
 function Marked({ text, words }) {
   if (!words) return text;
   const pieces = split(text, words.split(" "));
   return pieces.map((piece, i) => (i % 2 ? <mark key={i}>{piece}</mark> : piece));
 }
 
+/**
+ * @param {{
+ *   id: string,
+ *   option: Option,
+ *   chosen: boolean,
+ *   words: string,
+ *   now: number,
+ *   onTake: () => void,
+ *   onPoint: () => void,
+ * }} props
+ */
 function Option({ id, option, chosen, words, now, onTake, onPoint }) {
   const say = useWords();
   const language = useLanguage();
@@ -108,9 +162,20 @@ function Option({ id, option, chosen, words, now, onTake, onPoint }) {
   );
 }
 
+/**
+ * @param {{
+ *   name: string,
+ *   options: Option[],
+ *   at: number,
+ *   words: string,
+ *   onTake: (option: Option) => void,
+ *   onPoint: (at: number) => void,
+ * }} props
+ */
 export function Options({ name, options, at, words, onTake, onPoint }) {
   const say = useWords();
   const now = useNow(30_000);
+  /** @type {Record<string, string>} */
   const heads = {
     commands: say("search.commands", "Go to"),
     found: say("search.hits", "Threads and messages"),

@@ -6,6 +6,7 @@ const MAX_KEPT = 50;
 
 let done = read();
 
+/** @returns {string[]} */
 function read() {
   try {
     return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
@@ -14,7 +15,11 @@ function read() {
   }
 }
 
-/** Whether this message is to be put back; it is so once. */
+/**
+ * Whether this message is to be put back; it is so once.
+ *
+ * @param {string | undefined} id
+ */
 export function isNew(id) {
   if (!id || done.includes(id)) return false;
   done = [...done, id].slice(-MAX_KEPT);

@@ -7,6 +7,7 @@
 const BACKLOG_MS = 250; // whatever has arrived is shown within about this long
 
 export class Reveal {
+  /** @param {string} run */
   constructor(run) {
     this.run = run;
     this.text = "";
@@ -21,14 +22,23 @@ export class Reveal {
     return this.text.length - this.shown;
   }
 
-  /** Add `chunk`, which stands at `offset`. False if something before it is missing. */
+  /**
+   * Add `chunk`, which stands at `offset`. False if something before it is missing.
+   *
+   * @param {number} offset
+   * @param {string} chunk
+   */
   merge(offset, chunk) {
     if (offset > this.text.length) return false;
     this.text += chunk.slice(this.text.length - offset);
     return true;
   }
 
-  /** Take `text` as the whole and final text. False if it is not how the text shown so far goes on. */
+  /**
+   * Take `text` as the whole and final text. False if it is not how the text shown so far goes on.
+   *
+   * @param {string} text
+   */
   settle(text) {
     if (!text.startsWith(this.text.slice(0, this.shown))) return false;
     this.text = text;
@@ -39,14 +49,23 @@ export class Reveal {
     this.shown = this.text.length;
   }
 
-  /** Show as much more as `ms` milliseconds allow: the backlog drains evenly, never by less than a character. */
+  /**
+   * Show as much more as `ms` milliseconds allow: the backlog drains evenly, never by less than a character.
+   *
+   * @param {number} ms
+   */
   advance(ms) {
     const step = Math.max(1, Math.ceil((this.pending * Math.min(ms, 100)) / BACKLOG_MS));
     this.shown = wholeCharacters(this.text, Math.min(this.text.length, this.shown + step));
   }
 }
 
-/** Move `end` on until it does not stand inside a surrogate pair, a joined emoji or an accent. */
+/**
+ * Move `end` on until it does not stand inside a surrogate pair, a joined emoji or an accent.
+ *
+ * @param {string} text
+ * @param {number} end
+ */
 export function wholeCharacters(text, end) {
   while (
     end < text.length &&
@@ -57,6 +76,7 @@ export function wholeCharacters(text, end) {
   return end;
 }
 
+/** @param {number} unit */
 function isTrailing(unit) {
   return (
     (unit >= 0xdc00 && unit <= 0xdfff) || // the second half of a surrogate pair

@@ -3,9 +3,26 @@
 
 import { useSyncExternalStore } from "react";
 
+/**
+ * `ThreadItem` of the server: a row of a list of threads; `at` is seconds since the epoch.
+ *
+ * @typedef {{ id: string, title: string, at: number, pinned: boolean, tone: string }} Row
+ */
+/**
+ * `ThreadPatch` of the server: what became of a list since the patch with the number `base`, or all of it without one.
+ *
+ * @typedef {{ base: number, number: number, rows: Row[], gone: string[], more: boolean, limit: number }} Patch
+ */
+/** @typedef {{ number: number, more: boolean, rows: Row[] }} Shown */
+
+/** @type {Shown} */
 const EMPTY = { number: 0, more: false, rows: [] };
 
-const byActivity = (a, b) => b.pinned - a.pinned || b.at - a.at || (a.id < b.id ? 1 : -1);
+/**
+ * @param {Row} a
+ * @param {Row} b
+ */
+const byActivity = (a, b) => Number(b.pinned) - Number(a.pinned) || b.at - a.at || (a.id < b.id ? 1 : -1);
 
 export class Rows {
   constructor() {
@@ -20,6 +37,8 @@ export class Rows {
    * Take a patch in; false: one before it was missed. One that is known already changes nothing. One that
    * holds everything and is shorter than the list comes from a server that does not know how far it was
    * scrolled: what stood behind stays, and is `wanted` from it, until it has sent as much.
+   *
+   * @param {Patch} patch
    */
   take({ base, number, rows, gone, more, limit }) {
     if (!number || number === this.shown.number) return true;
@@ -32,6 +51,7 @@ export class Rows {
     return true;
   }
 
+  /** @param {Row[]} rows */
   begin(rows) {
     const last = rows.findLast((row) => !row.pinned);
     const behind = this.shown.rows.filter((row) => last && !row.pinned && byActivity(last, row) < 0);
@@ -46,17 +66,24 @@ export class Rows {
     this.wanted = 0;
   }
 
+  /** @param {Row} row */
   put(row) {
     this.byId.set(row.id, row);
     this.old.delete(row.id);
   }
 
+  /** @param {string} id */
   remove(id) {
     this.byId.delete(id);
     this.old.delete(id);
   }
 
-  /** Show a change before the server has confirmed it; `null` takes the row away. */
+  /**
+   * Show a change before the server has confirmed it; `null` takes the row away.
+   *
+   * @param {string} id
+   * @param {Partial<Row> | null} changes
+   */
   foresee(id, changes) {
     const row = this.byId.get(id);
     if (!row) return;
@@ -65,21 +92,29 @@ export class Rows {
     this.show(this.shown.number, this.shown.more);
   }
 
+  /**
+   * @param {number} number
+   * @param {boolean} more
+   */
   show(number, more) {
     this.shown = { number, more, rows: [...this.byId.values()].sort(byActivity) };
     for (const listener of this.listeners) listener();
   }
 }
 
+/** @type {Map<string, Rows>} */
 const lists = new Map();
 
+/** @param {string} list */
 export function rowsOf(list) {
   if (!lists.has(list)) lists.set(list, new Rows());
   return lists.get(list);
 }
 
+/** @param {string} list */
 export function useRows(list) {
   const rows = rowsOf(list);
+  /** @param {() => void} listener */
   const subscribe = (listener) => {
     rows.listeners.add(listener);
     return () => rows.listeners.delete(listener);

@@ -4,19 +4,32 @@
 
 import { isContainer } from "./overlong.js";
 
+/** @import { Node } from "./grammar.js" */
+/** @typedef {{ head: string, stubs: boolean[], leaf: string | null }} Seam */
+
 /**
  * What the rest of a block begins with: `head`, its lines; `stubs`, for each block around it whether a heading of the
  * head stands in it; `leaf`, the type of the block without blocks that goes on there, or null.
+ *
+ * @type {Seam}
  */
 export const NO_SEAM = { head: "", stubs: [], leaf: null };
 
-/** The last line of a block; some end where the next line begins. */
+/**
+ * The last line of a block; some end where the next line begins.
+ *
+ * @param {Node} node
+ */
 export const lastLine = ({ position: { end } }) => (end.column === 1 ? end.line - 1 : end.line);
 
 /**
  * Whether `node` stays with the one after it. A definition's title may follow on the next line and looks like a
  * paragraph until it is closed; and beside indented code micromark lets some marks begin no list, also after an
  * empty line.
+ *
+ * @param {Node} node
+ * @param {Node} next
+ * @param {string} source
  */
 export function isBound(node, next, source) {
   if (node.type === "definition")
@@ -31,18 +44,32 @@ const BLANK = /^[ \t>]*$/;
 const MARKER = /^(?:[-+*]|\d{1,9}[.)])([ \t]*)/;
 const NOTE_MARKER = /^\[\^[^\\[\]]+\]:[ ]*/;
 
+/** @param {Node} node */
 const isOpener = ({ type }) => type === "listItem" || type === "footnoteDefinition";
 
 class Cut {
+  /**
+   * @param {string[]} lines
+   * @param {string} source
+   * @param {Seam} seam
+   */
   constructor(lines, source, seam) {
-    Object.assign(this, { lines, source, seam, known: seam.head.split("\n").length - 1 });
+    this.lines = lines;
+    this.source = source;
+    this.seam = seam;
+    this.known = seam.head.split("\n").length - 1;
   }
 
+  /** @param {Node} node */
   column({ position: { start } }) {
     return start.offset - this.source.lastIndexOf("\n", start.offset - 1) - 1;
   }
 
-  /** A line that opens the list's item, or the footnote, anew, with an empty heading in it; null if it cannot be said. */
+  /**
+   * A line that opens the list's item, or the footnote, anew, with an empty heading in it; null if it cannot be said.
+   *
+   * @param {Node} node
+   */
   stub(node) {
     const line = this.lines[node.position.start.line - 1];
     const at = this.column(node);
@@ -54,7 +81,13 @@ class Cut {
     return `${line.slice(0, at)}${isPlain ? marker : `${marker.trimEnd()} `}#\n`;
   }
 
-  /** The seam behind a cut within `path`, blocks each of which holds the next; `begin` opens the leaf that goes on. */
+  /**
+   * The seam behind a cut within `path`, blocks each of which holds the next; `begin` opens the leaf that goes on.
+   *
+   * @param {Node[]} path
+   * @param {{ leaf: string | null, lines: string[], line?: number }} [begin]
+   * @returns {Seam | null}
+   */
   seamWithin(path, begin = { leaf: null, lines: [] }) {
     let head = "";
     const starts = [...path.map((node) => isOpener(node) && node.position.start.line), begin.line];
@@ -67,7 +100,11 @@ class Cut {
     return { head: head + begin.lines.map((line) => `${line}\n`).join(""), stubs: opens, leaf: begin.leaf };
   }
 
-  /** The cut before the last block of the deepest block that has a finished one; or within a leaf that is alone. */
+  /**
+   * The cut before the last block of the deepest block that has a finished one; or within a leaf that is alone.
+   *
+   * @param {Node} node
+   */
   of(node) {
     const path = [];
     let [at, isOld, best] = [node, true, 0];
@@ -85,19 +122,37 @@ class Cut {
     return this.result(line, without(path.slice(0, best)), this.seamWithin(path.slice(0, best)));
   }
 
+  /**
+   * @param {number} line
+   * @param {Node} finished
+   * @param {Seam | null} seam
+   */
   result(line, finished, seam, isLeaf = false) {
     return seam && line > this.known + 1 ? { line, node: finished, seam, isLeaf } : null;
   }
 
-  /** The last line that is not blank, from `line` up. */
+  /**
+   * The last line that is not blank, from `line` up.
+   *
+   * @param {number} line
+   */
   lastSaying(line) {
     while (line > 1 && BLANK.test(this.lines[line - 1])) line -= 1;
     return line;
   }
 
+  /**
+   * @param {Node} leaf
+   * @param {Node[]} path
+   * @param {Node} node
+   */
   within(leaf, path, node) {
     const start = leaf.position.start.line;
     const end = lastLine(leaf);
+    /**
+     * @param {string} type
+     * @param {...string} lines
+     */
     const seam = (type, ...lines) =>
       this.seamWithin(path, { leaf: type, lines, line: lines.length ? start : 0 });
     const first = this.lines[start - 1];
@@ -118,14 +173,25 @@ class Cut {
   }
 }
 
-/** The first of `path`, blocks each of which holds the next as its last, without the last child of the last. */
+/**
+ * The first of `path`, blocks each of which holds the next as its last, without the last child of the last.
+ *
+ * @param {Node[]} path
+ * @returns {Node}
+ */
 function without(path) {
   const [node, ...inner] = path;
   const before = node.children.slice(0, -1);
   return { ...node, children: inner.length ? [...before, without(inner)] : before };
 }
 
-/** The first of `path` with `leaf` in place of what the last of them holds last. */
+/**
+ * The first of `path` with `leaf` in place of what the last of them holds last.
+ *
+ * @param {Node[]} path
+ * @param {Node} leaf
+ * @returns {Node}
+ */
 function replaced(path, leaf) {
   if (!path.length) return leaf;
   const [node, ...inner] = path;
@@ -135,9 +201,15 @@ function replaced(path, leaf) {
 /**
  * Where to cut `node`, the last of `lines`, of which `source` was parsed: its `line`, the finished `node`, the `seam`
  * that the rest begins with, and whether it is within a leaf (`isLeaf`). Null if there is no such place.
+ *
+ * @param {Node} node
+ * @param {string[]} lines
+ * @param {string} source
+ * @param {Seam} seam
  */
 export const cutOf = (node, lines, source, seam) => new Cut(lines, source, seam).of(node);
 
+/** @type {Record<string, (before: Node, after: Node) => Node>} */
 const LEAVES = {
   table: (before, after) => ({ ...before, children: [...before.children, ...after.children.slice(1)] }),
   code: (before, after) => ({ ...before, value: `${before.value}\n${after.value}` }),
@@ -151,7 +223,14 @@ const LEAVES = {
   }),
 };
 
-/** A block of what is finished of it and its rest, which was parsed behind the head of `seam`. */
+/**
+ * A block of what is finished of it and its rest, which was parsed behind the head of `seam`.
+ *
+ * @param {Node} before
+ * @param {Node} after
+ * @param {Seam} seam
+ * @returns {Node}
+ */
 export function graft(before, after, seam, level = 0) {
   if (level === seam.stubs.length) return LEAVES[seam.leaf](before, after);
   const fresh = seam.stubs[level] ? after.children.slice(1) : after.children;
@@ -167,7 +246,13 @@ export function graft(before, after, seam, level = 0) {
   return { ...before, children, ...("spread" in before && { spread: before.spread || after.spread }) };
 }
 
-/** `node` as spread as `old`, which was read together with what follows it. */
+/**
+ * `node` as spread as `old`, which was read together with what follows it.
+ *
+ * @param {Node} node
+ * @param {Node} old
+ * @returns {Node}
+ */
 export function asSpread(node, old) {
   if (!node || node.type !== old?.type || !isContainer(node)) return node;
   const children = [
@@ -191,7 +276,13 @@ const OWN = [
   "title",
 ];
 
-/** Whether two blocks, or lists of them, say the same, wherever they stand. */
+/**
+ * Whether two blocks, or lists of them, say the same, wherever they stand.
+ *
+ * @param {any} a
+ * @param {any} b
+ * @returns {boolean}
+ */
 export function isAlike(a, b) {
   if (a === b) return true;
   if (Array.isArray(a)) return a.length === b?.length && a.every((each, i) => isAlike(each, b[i]));

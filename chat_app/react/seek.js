@@ -10,6 +10,7 @@ const SEEK_TIMEOUT_MS = 20_000;
 const RETRY_INTERVAL_MS = 1000;
 const MAX_TRIES = 5; // a message that is not there at all is not asked for for ever
 
+/** @param {string} hash */
 function wanted(hash) {
   try {
     return decodeURIComponent(hash.slice(1));
@@ -18,11 +19,16 @@ function wanted(hash) {
   }
 }
 
+/**
+ * @param {HTMLElement} box
+ * @param {HTMLElement} row
+ */
 function mark(box, row) {
-  for (const other of box.querySelectorAll("[data-found]")) delete other.dataset.found;
+  for (const other of box.querySelectorAll("[data-found]")) other.removeAttribute("data-found");
   row.dataset.found = "";
 }
 
+/** @param {string} place */
 const fresh = (place) => ({
   place,
   found: false,
@@ -31,9 +37,18 @@ const fresh = (place) => ({
   until: performance.now() + SEEK_TIMEOUT_MS,
 });
 
-/** Look whether the message is there, and do what that asks for. */
+/**
+ * Look whether the message is there, and do what that asks for.
+ *
+ * @param {ReturnType<typeof fresh>} search
+ * @param {HTMLElement} box
+ * @param {string} target
+ * @param {boolean} loaded
+ * @param {{ letGo: () => void, onSeek: (target: string) => void }} actions
+ */
 function look(search, box, target, loaded, { letGo, onSeek }) {
   const now = performance.now();
+  /** @type {HTMLElement | null} */
   const row = box.querySelector(`[data-message-id="${CSS.escape(target)}"]`);
   if (row && !search.found) {
     search.found = true;
@@ -51,19 +66,24 @@ function look(search, box, target, loaded, { letGo, onSeek }) {
 /**
  * Move `box` to the message in the address; `letGo` is called before, so that nothing else moves the view.
  * `loaded` says whether rows are there at all; only then is it known that one is missing.
+ *
+ * @param {React.RefObject<HTMLElement>} box
+ * @param {boolean} loaded
+ * @param {() => void} letGo
+ * @param {(messageId: string) => void} [onSeek]
  */
 export function useSeek(box, loaded, letGo, onSeek) {
   const { hash, key } = useLocation();
   const search = useRef(fresh(""));
   const hold = useEffectEvent(letGo);
-  const seek = useEffectEvent((target) => onSeek?.(target));
+  const seek = useEffectEvent((/** @type {string} */ target) => onSeek?.(target));
   // In development React takes every component off and puts it on again, and what is put on goes to its end.
-  useLayoutEffect(() => () => (search.current = fresh("")), []);
+  useLayoutEffect(() => () => void (search.current = fresh("")), []);
   useLayoutEffect(() => {
     const target = wanted(hash);
     const place = `${key} ${target}`;
     if (search.current.place !== place) search.current = fresh(place);
-    const actions = { letGo: () => hold(), onSeek: (lost) => seek(lost) };
+    const actions = { letGo: () => hold(), onSeek: (/** @type {string} */ lost) => seek(lost) };
     const again = () => look(search.current, box.current, target, loaded, actions) || stop();
     const rows = new MutationObserver(() => again());
     const timer = setInterval(() => again(), RETRY_INTERVAL_MS);

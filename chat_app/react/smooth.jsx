@@ -3,12 +3,21 @@
 import { useLayoutEffect, useReducer, useRef } from "react";
 import { wholeCharacters } from "./reveal.js";
 
+/** @typedef {{ text: string, shown: number, rate: number, gap: number, came: number }} Shown */
+
 const MAX_GAP = 4; // seconds between two leaps that are bridged
 const FRAME = 0.25; // seconds; a tab that comes back from the background does not jump
 
 const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** Take in the text of this render; returns how many characters a second to reveal. */
+/**
+ * Take in the text of this render; returns how many characters a second to reveal.
+ *
+ * @param {Shown} state
+ * @param {string} text
+ * @param {number} charsPerSec
+ * @param {number} now
+ */
 function take(state, text, charsPerSec, now) {
   if (text === state.text) return;
   if (!text.startsWith(state.text.slice(0, Math.floor(state.shown)))) {
@@ -24,6 +33,10 @@ function take(state, text, charsPerSec, now) {
   state.rate = state.gap ? Math.max(charsPerSec, pending / state.gap) : charsPerSec;
 }
 
+/**
+ * @param {Shown} state
+ * @param {number} seconds
+ */
 function advance(state, seconds) {
   state.shown = Math.min(state.text.length, state.shown + state.rate * Math.min(seconds, FRAME));
 }
@@ -31,6 +44,7 @@ function advance(state, seconds) {
 /* What is shown of the text is kept in a ref and read while rendering: `repaint` follows every change of it. */
 /* eslint-disable react-hooks/refs */
 
+/** @param {{ text?: string, charsPerSec?: number, startStreaming?: boolean }} props */
 export function SmoothText({ text = "", charsPerSec = 128, startStreaming = false }) {
   const state = useRef(null);
   state.current ??= {
@@ -47,6 +61,7 @@ export function SmoothText({ text = "", charsPerSec = 128, startStreaming = fals
     take(state.current, text, charsPerSec, last);
     if (reducedMotion()) state.current.shown = text.length;
     let frame = 0;
+    /** @param {number} now */
     const step = (now) => {
       advance(state.current, Math.max(0, now - last) / 1000);
       last = now;

@@ -2,10 +2,58 @@
 
 import { useWords } from "../words/words.js";
 
-/** What people call a process: its number. The rest of a worker's name tells two machines apart. */
+/** @import { Say } from "../words/words.js" */
+/**
+ * `SpanView` of the server: a row of the waterfall.
+ *
+ * @typedef {{
+ *   id: string,
+ *   kind: string,
+ *   status: string,
+ *   start: number,
+ *   end: number,
+ *   until: number,
+ *   name: string,
+ *   attempt: number,
+ *   process: string,
+ *   before: string,
+ *   deep: boolean,
+ *   tokens_in: number,
+ *   tokens_out: number,
+ *   cost: number,
+ *   error: string,
+ * }} Span
+ */
+/**
+ * `TurnView` of the server: a turn, and its rows as they began.
+ *
+ * @typedef {{
+ *   id: string,
+ *   prompt: string,
+ *   status: string,
+ *   start: number,
+ *   end: number,
+ *   tokens: number,
+ *   cost: number,
+ *   hidden: number,
+ *   rows: Span[],
+ * }} Turn
+ */
+
+/**
+ * What people call a process: its number. The rest of a worker's name tells two machines apart.
+ *
+ * @param {string} worker
+ */
 export const processName = (worker) => worker.split("-")[0];
 
-/** The row as a sentence; `time` is how long it took so far, `left` the seconds until a wait ends. */
+/**
+ * The row as a sentence; `time` is how long it took so far, `left` the seconds until a wait ends.
+ *
+ * @param {Span} row
+ * @param {string} time
+ * @param {number} left
+ */
 export function useSentence(row, time, left) {
   const say = useWords();
   const over = row.end > 0;
@@ -40,6 +88,11 @@ export function useSentence(row, time, left) {
   }
 }
 
+/**
+ * @param {Say} say
+ * @param {Span} row
+ * @param {string} time
+ */
 function recovery(say, row, time) {
   const names = { before: processName(row.before), after: processName(row.process) };
   if (row.status === "released")
@@ -55,9 +108,14 @@ function recovery(say, row, time) {
   });
 }
 
-/** How it stands, or how it ended. */
+/**
+ * How it stands, or how it ended.
+ *
+ * @param {string} status
+ */
 export function useStatus(status) {
   const say = useWords();
+  /** @type {Record<string, string>} */
   const words = {
     running: say("timeline.status_running", "running"),
     waiting: say("timeline.status_waiting", "waiting"),

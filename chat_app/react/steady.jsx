@@ -7,6 +7,7 @@ import { StateStoreContext } from "$/utils/context-registry";
 import "./going.js";
 import { steadyStore } from "./hold.js";
 
+/** @param {{ root: string, view: string, children: React.ReactNode }} props */
 export function Steady({ root, view, children }) {
   const store = useContext(StateStoreContext);
   const steady = useMemo(() => {

@@ -17,6 +17,21 @@ import { Markdown } from "./markdown.jsx";
 import { Reveal } from "./reveal.js";
 import { showsKey } from "./typing.js";
 
+/** @typedef {{ reveal: Reveal, asked: number, lost: Run | null, isWhole: boolean }} Run */
+/**
+ * The props of a text, and the newest piece of the `feed`, another name of a run.
+ *
+ * @typedef {{
+ *   run: string,
+ *   text: string,
+ *   live: boolean,
+ *   feed?: string,
+ *   offset?: number,
+ *   chunk?: string,
+ *   onGap?: (run: string, have: number) => void,
+ * }} Given
+ */
+
 const RESTRAINT = 3; // a very long list takes long to parse: it may take a quarter of the time, not all of it
 
 const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -30,24 +45,42 @@ const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)"
  *
  * `lost` is the run before, when an attempt broke off and is made again: as long as the new text says
  * the same, the old one stays, so that what has been read is not typed once more.
+ *
+ * @param {string} run
+ * @param {Run | null} lost
+ * @returns {Run}
  */
 function fresh(run, lost = null) {
   return { reveal: new Reveal(run), asked: -1, lost, isWhole: false };
 }
 
-/** Whether the text of the attempt before still stands for the new one. */
+/**
+ * Whether the text of the attempt before still stands for the new one.
+ *
+ * @param {Run} state
+ */
 function repeats({ reveal, lost }) {
   return lost !== null && lost.reveal.shown > reveal.have && lost.reveal.text.startsWith(reveal.text);
 }
 
-/** The new text says something else, or more: what was read of the old one counts as read. */
+/**
+ * The new text says something else, or more: what was read of the old one counts as read.
+ *
+ * @param {Run} state
+ */
 function letGo(state) {
   const seen = state.lost.reveal.text.slice(0, state.lost.reveal.shown);
   state.reveal.shown = state.reveal.text.startsWith(seen) ? seen.length : state.reveal.have;
   state.lost = null;
 }
 
-/** Bring `state` up to what the props say; returns the state to go on with. */
+/**
+ * Bring `state` up to what the props say; returns the state to go on with.
+ *
+ * @param {Run | null} state
+ * @param {Given} given
+ * @returns {Run}
+ */
 function take(state, { run, text, live, feed, offset, chunk, onGap }) {
   const known = state?.reveal.run === run;
   let next = known ? state : fresh(run, live && state?.reveal.shown ? state : null);
@@ -69,13 +102,20 @@ function take(state, { run, text, live, feed, offset, chunk, onGap }) {
   return next;
 }
 
+/** @type {Record<string, any>} */
 const NOTHING = {};
 
-/** The newest piece that the server sent into the state of that name; what is not live does not look. */
+/**
+ * The newest piece that the server sent into the state of that name; what is not live does not look.
+ *
+ * @param {string} source
+ * @param {boolean} live
+ */
 function usePiece(source, live) {
   const store = useContext(StateStoreContext);
+  /** @param {() => void} listener */
   const subscribe = useCallback(
-    (listener) => (live ? store.subscribe(source, listener) : () => {}),
+    (/** @type {() => void} */ listener) => (live ? store.subscribe(source, listener) : () => {}),
     [store, source, live],
   );
   const read = () => (live && store.getSnapshot(source)) || NOTHING;
@@ -87,6 +127,16 @@ function usePiece(source, live) {
   return { feed, offset, chunk };
 }
 
+/**
+ * @param {{
+ *   name: string,
+ *   run: string,
+ *   text: string,
+ *   live: boolean,
+ *   source: string,
+ *   onGap?: (run: string, have: number) => void,
+ * }} props
+ */
 export function StreamMarkdown({ name, run, text, live, source, onGap }) {
   const { feed, offset, chunk } = usePiece(source, live);
   const state = useRef(null);
@@ -94,15 +144,17 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
   const advanced = useRef(0); // when more was last shown
   const costsRef = useRef(0); // how long the text that is shown takes to parse, in milliseconds
   const [, repaint] = useReducer((n) => n + 1, 0);
-  const gap = useEffectEvent((...lost) => onGap?.(...lost));
+  const gap = useEffectEvent((/** @type {string} */ of, /** @type {number} */ have) => onGap?.(of, have));
   // A finished text has its height at once: the viewport measures what is put in above before it is painted.
   if (!live) state.current ??= take(null, { run, text, live });
 
   useLayoutEffect(() => {
     if (!state.current?.reveal.pending) advanced.current = performance.now();
-    const onLost = (...lost) => gap(...lost);
+    /** @type {(run: string, have: number) => void} */
+    const onLost = (of, have) => gap(of, have);
     state.current = take(state.current, { run, text, live, feed, offset, chunk, onGap: onLost });
     repaint();
+    /** @param {number} now */
     const step = (now) => {
       frame.current = 0;
       const { reveal } = state.current;

@@ -2,6 +2,10 @@
 
 import { useEffect } from "react";
 
+/**
+ * @param {{ words: string, name: string }} props
+ * @returns {React.ReactNode}
+ */
 export function TabTitle({ words, name }) {
   useEffect(() => {
     const before = document.title;

@@ -5,17 +5,27 @@ import { useWords } from "../words/words.js";
 import { directionOf } from "./direction.js";
 import { deeper, inline } from "./inline.jsx";
 
+/** @import { Node } from "./grammar.js" */
+/** @import { Place } from "./inline.jsx" */
+
 const ENOUGH = 16; // letters; a column of longer words than that may be made narrower than they are
 const PADDING = "1.75rem"; // of a cell, both sides
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/g; // two columns each
 const ENDS_A_LINE = new Set(["html", "break", "formula"]);
 
+/**
+ * @param {Node} node
+ * @returns {string}
+ */
 const wordsOf = (node) =>
   ENDS_A_LINE.has(node.type) ? "\n" : (node.value ?? (node.children ?? []).map(wordsOf).join(""));
+/** @param {string} line */
 const widthOf = (line) => Math.min(ENOUGH, line.length + (line.match(WIDE)?.length ?? 0));
 
+/** @type {WeakMap<Node, number[]>} */
 const known = new WeakMap(); // of rows, so that each is measured once
 
+/** @param {Node} row */
 function widthsOf(row) {
   if (!known.has(row))
     known.set(
@@ -25,10 +35,26 @@ function widthsOf(row) {
   return known.get(row);
 }
 
-/** How many letters of its longest cell each column shows in one line. */
+/**
+ * How many letters of its longest cell each column shows in one line.
+ *
+ * @param {Node} table
+ * @returns {number[]}
+ */
 const lettersOf = ({ align, children }) =>
-  align.map((_, i) => children.reduce((most, row) => Math.max(most, widthsOf(row)[i] ?? 0), 0));
+  align.map((/** @type {unknown} */ _, /** @type {number} */ i) =>
+    children.reduce((most, row) => Math.max(most, widthsOf(row)[i] ?? 0), 0),
+  );
 
+/**
+ * @param {{
+ *   node: Node,
+ *   tag: "td" | "th",
+ *   align: ("left" | "center" | "right" | null)[],
+ *   letters?: number[],
+ *   place: Place,
+ * }} props
+ */
 function Row({ node, tag: Tag, align, letters, place }) {
   return (
     <tr>
@@ -45,6 +71,7 @@ function Row({ node, tag: Tag, align, letters, place }) {
   );
 }
 
+/** @type {React.NamedExoticComponent<{ node: Node, align: any[], growing?: boolean, depth: number }>} */
 const BodyRow = memo(
   function BodyRow({ node, align, growing, depth }) {
     return <Row node={node} tag="td" align={align} place={{ depth, growing }} />;
@@ -52,6 +79,7 @@ const BodyRow = memo(
   (a, b) => a.node === b.node && a.growing === b.growing && String(a.align) === String(b.align),
 );
 
+/** @param {{ node: Node, place: Place }} props */
 export function Table({ node, place }) {
   const say = useWords();
   const [head, ...rows] = node.children;

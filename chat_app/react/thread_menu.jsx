@@ -11,6 +11,7 @@ import Unlink from "lucide-react/dist/esm/icons/unlink.mjs";
 import { useWords } from "../words/words.js";
 import { copy } from "./copy.jsx";
 
+/** @param {{ icon: import("lucide-react").LucideIcon } & React.ComponentProps<"button">} props */
 function Item({ icon: Icon, children, ...props }) {
   return (
     <button type="button" {...props}>
@@ -20,6 +21,7 @@ function Item({ icon: Icon, children, ...props }) {
   );
 }
 
+/** @param {{ token: string, onUnshare: () => void }} props */
 function SharedLink({ token, onUnshare }) {
   const say = useWords();
   const [copied, setCopied] = useState(false);
@@ -53,6 +55,14 @@ function SharedLink({ token, onUnshare }) {
   );
 }
 
+/**
+ * @param {{
+ *   token?: string,
+ *   onExport: (kind: string, names: Record<string, string>) => void,
+ *   onShare: () => void,
+ *   onUnshare: () => void,
+ * }} props
+ */
 export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
   const say = useWords();
   const menu = useRef(null);
@@ -60,7 +70,9 @@ export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
   const close = () => menu.current?.removeAttribute("open");
 
   useEffect(() => {
+    /** @param {PointerEvent} event */
     const onPress = (event) => menu.current?.open && !menu.current.contains(event.target) && close();
+    /** @param {KeyboardEvent} event */
     const onKey = (event) => {
       if (event.key !== "Escape" || !menu.current?.open) return;
       event.preventDefault(); // Esc stops the answer otherwise
@@ -76,6 +88,7 @@ export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
   }, []);
 
   const names = { user: say("share.you", "You"), assistant: say("picker.assistant", "Assistant") };
+  /** @param {string} kind */
   const save = (kind) => (onExport(kind, names), close());
   return (
     <details ref={menu} className="thread-menu">

@@ -7,30 +7,41 @@ import Ellipsis from "lucide-react/dist/esm/icons/ellipsis.mjs";
 import { useWords } from "../words/words.js";
 import { isComposing } from "./composing.js";
 
+/** @import { Act } from "./threads.jsx" */
+
 function closeDrawer() {
-  document.querySelector(".sidebar:popover-open")?.hidePopover();
+  /** @type {HTMLElement | null} */
+  const sidebar = document.querySelector(".sidebar:popover-open");
+  sidebar?.hidePopover();
 }
 
+/**
+ * @param {import("../words/words.js").Say} say
+ * @param {string} name
+ */
 function tone(say, name) {
   if (name === "running") return say("sidebar.running", "at work");
   if (name === "waiting") return say("sidebar.needs_you", "needs you");
   return name === "failed" ? say("sidebar.failed", "failed") : "";
 }
 
+/** @param {{ row: import("./rows.js").Row, act: Act }} props */
 function Rename({ row, act }) {
   const say = useWords();
   const field = useRef(null);
   const done = useRef(false);
   useEffect(() => field.current.select(), []);
+  /** @param {string | null} title */
   const finish = (title) => {
     if (done.current) return; // the field loses the focus when it goes, too
     done.current = true;
     act("rename", row, title);
   };
+  /** @param {React.KeyboardEvent<HTMLInputElement>} event */
   const onKeyDown = (event) => {
     event.stopPropagation(); // Esc stops an answer elsewhere
     if (isComposing(event)) return;
-    if (event.key === "Enter") finish(event.target.value);
+    if (event.key === "Enter") finish(event.currentTarget.value);
     else if (event.key === "Escape") finish(null);
     else return;
     event.preventDefault();
@@ -51,6 +62,17 @@ function Rename({ row, act }) {
   );
 }
 
+/**
+ * @type {React.NamedExoticComponent<{
+ *   row: import("./rows.js").Row,
+ *   when: string,
+ *   active: boolean,
+ *   reachable: boolean,
+ *   opened: boolean,
+ *   renaming: boolean,
+ *   act: Act,
+ * }>}
+ */
 export const Row = memo(function Row({ row, when, active, reachable, opened, renaming, act }) {
   const say = useWords();
   const title = row.title || say("sidebar.new_chat", "New chat");

@@ -10,10 +10,34 @@ import { rowsOf, useRows } from "./rows.js";
 import { Row } from "./thread_row.jsx";
 import { toast } from "./toast.jsx";
 
+/** @import { Patch, Row as RowOf, Shown } from "./rows.js" */
+/** Does what is named with a row. @typedef {(name: string, ...given: any[]) => void} Act */
+/**
+ * @typedef {{
+ *   onGap: () => void,
+ *   onMore: (shown: number) => void,
+ *   onKeep: (wanted: number) => void,
+ *   onRename: (threadId: string, title: string) => void,
+ *   onPin: (threadId: string, pinned: boolean) => void,
+ *   onArchive: (threadId: string, archived: boolean) => void,
+ *   onDelete: (threadId: string) => void,
+ *   onRestore: (threadId: string, open: boolean) => void,
+ * }} Asked
+ */
+
 const LOST_MS = 300; // a patch that is on its way needs no asking for
 const MARGIN = "600px";
+/** @type {Record<string, number | string>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: "Home", End: "End" };
 
-/** Take in what the server sends; ask again when something was missed. */
+/**
+ * Take in what the server sends; ask again when something was missed.
+ *
+ * @param {string} list
+ * @param {Patch} patch
+ * @param {Asked["onGap"]} onGap
+ * @param {Asked["onKeep"]} onKeep
+ */
 function usePatches(list, patch, onGap, onKeep) {
   const ask = useEffectEvent(onGap);
   const keep = useEffectEvent(onKeep);
@@ -28,7 +52,13 @@ function usePatches(list, patch, onGap, onKeep) {
   }, [list, patch]);
 }
 
-/** Ask for more whenever the end of the list comes near. */
+/**
+ * Ask for more whenever the end of the list comes near.
+ *
+ * @param {React.RefObject<HTMLElement>} box
+ * @param {Shown} shown
+ * @param {Asked["onMore"]} onMore
+ */
 function useMore(box, { rows, more }, onMore) {
   const end = useRef(null);
   const ask = useEffectEvent(onMore);
@@ -45,18 +75,42 @@ function useMore(box, { rows, more }, onMore) {
   return end;
 }
 
+/**
+ * @param {HTMLElement} box
+ * @param {string} id
+ * @returns {HTMLElement | null}
+ */
 const link = (box, id) => box.querySelector(`[data-thread-id="${CSS.escape(id)}"] a`);
 
+/** @type {(box: HTMLElement) => HTMLElement[]} */
+const linksOf = (box) =>
+  [...box.querySelectorAll(".thread-item a")].map((each) => /** @type {HTMLElement} */ (each));
+
+/**
+ * @param {HTMLElement} box
+ * @param {HTMLElement} from
+ * @param {number | string} step
+ */
 function focusBeside(box, from, step) {
-  const links = [...box.querySelectorAll(".thread-item a")];
+  const links = linksOf(box);
   const place = links.indexOf(from);
-  const next = { Home: 0, End: links.length - 1 }[step] ?? place + step;
+  const next = step === "Home" ? 0 : step === "End" ? links.length - 1 : place + Number(step);
   links[Math.min(links.length - 1, Math.max(0, next))]?.focus();
 }
 
-/** What can be done with a row, each shown at once and then asked of the server. */
+/**
+ * What can be done with a row, each shown at once and then asked of the server.
+ *
+ * @param {string} list
+ * @param {React.RefObject<HTMLElement>} box
+ * @param {string} activeId
+ * @param {Asked} props
+ * @param {(menu: { row: RowOf, button: HTMLElement }) => void} setMenu
+ * @param {(id: string | null) => void} setRenaming
+ */
 function useActions(list, box, activeId, props, setMenu, setRenaming) {
   const latest = useRef(null);
+  /** @type {Record<string, (...given: any[]) => void>} */
   const actions = {
     rename(row, title) {
       setRenaming(null);
@@ -83,13 +137,13 @@ function useActions(list, box, activeId, props, setMenu, setRenaming) {
       toast({ title: row.title, undo, focus: byKey });
     },
     leave(row) {
-      const links = [...box.current.querySelectorAll(".thread-item a")];
+      const links = linksOf(box.current);
       const at = links.findIndex((each) => each.closest("li").contains(document.activeElement));
       (links[at + 1] ?? links[at - 1])?.focus();
       rowsOf(list).foresee(row.id, null);
     },
     key(event, row) {
-      const step = { ArrowDown: 1, ArrowUp: -1, Home: "Home", End: "End" }[event.key];
+      const step = STEPS[event.key];
       if (step !== undefined) focusBeside(box.current, event.target.closest("li").querySelector("a"), step);
       else if (event.key === "F2") actions.edit(row);
       else if (event.key === "Delete") actions.delete(row, true);
@@ -100,9 +154,13 @@ function useActions(list, box, activeId, props, setMenu, setRenaming) {
   useLayoutEffect(() => {
     latest.current = actions;
   });
-  return useCallback((name, ...given) => latest.current[name](...given), []);
+  return useCallback(
+    (/** @type {string} */ name, /** @type {any[]} */ ...given) => latest.current[name](...given),
+    [],
+  );
 }
 
+/** @param {{ list?: string, patch: Patch, activeId?: string, empty: string } & Asked} props */
 export function Threads({ list = "main", patch, activeId = "", empty, ...props }) {
   const say = useWords();
   const language = useLanguage();
@@ -118,6 +176,7 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
   const first = shown.rows.some((row) => row.id === focused)
     ? focused
     : (shown.rows.find((row) => row.id === activeId) ?? shown.rows[0])?.id;
+  /** @type {Record<string, string>} */
   const names = {
     pinned: say("sidebar.pinned", "Pinned"),
     today: say("sidebar.today", "Today"),
@@ -125,17 +184,21 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
     week: say("sidebar.last_week", "Previous 7 days"),
     month: say("sidebar.last_month", "Previous 30 days"),
   };
+  /** @param {string | number} group */
+  const headOf = (group) => (typeof group === "number" ? monthName(group, now, language) : names[group]);
   return (
     <div
       ref={box}
       className="thread-list"
       data-testid={list === "main" ? "thread-list" : "archive"}
-      onFocus={(event) => setFocused(event.target.closest("[data-thread-id]")?.dataset.threadId ?? null)}
+      onFocus={(event) =>
+        setFocused(event.target.closest("[data-thread-id]")?.getAttribute("data-thread-id") ?? null)
+      }
     >
       {shown.number > 0 && !shown.rows.length && <p className="nothing">{empty}</p>}
       {grouped(shown.rows, now).map(([name, rows]) => (
-        <section key={name} aria-label={names[name] ?? monthName(name, now, language)}>
-          <h2 aria-hidden="true">{names[name] ?? monthName(name, now, language)}</h2>
+        <section key={name} aria-label={headOf(name)}>
+          <h2 aria-hidden="true">{headOf(name)}</h2>
           <ul>
             {rows.map((row) => (
               <Row

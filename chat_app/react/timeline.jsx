@@ -13,7 +13,11 @@ import { useLanguage, useTell, useWords } from "../words/words.js";
 import { useDuration } from "./clock.jsx";
 import { processName, useSentence, useStatus } from "./spans.jsx";
 
+/** @import { Span, Turn as TurnOf } from "./spans.jsx" */
+/** @typedef {ReturnType<typeof useNumbers>} Numbers */
+
 const TICK_MS = 200;
+/** @type {Record<string, import("lucide-react").LucideIcon>} */
 const ICONS = {
   model: Bot,
   tool: Wrench,
@@ -25,7 +29,12 @@ const ICONS = {
   recovery: LifeBuoy,
 };
 
-/** The server's now, in seconds since the epoch; it moves while `moving`. */
+/**
+ * The server's now, in seconds since the epoch; it moves while `moving`.
+ *
+ * @param {number} at
+ * @param {boolean} moving
+ */
 export function useServerNow(at, moving) {
   // eslint-disable-next-line react-hooks/purity -- read once for each time that the server sends
   const ahead = useMemo(() => (at ? Date.now() / 1000 - at : 0), [at]);
@@ -43,18 +52,21 @@ export function useServerNow(at, moving) {
 function useNumbers() {
   const language = useLanguage();
   return useMemo(() => {
+    /** @param {number} dollars */
     const money = new Intl.NumberFormat(language, {
       style: "currency",
       currency: "USD",
       maximumSignificantDigits: 2,
     });
     return {
-      money: (dollars) => money.format(dollars),
+      money: (/** @type {number} */ dollars) => money.format(dollars),
+      /** @param {number} at */
       clock: (at) => new Date(at * 1000).toLocaleTimeString(language),
     };
   }, [language]);
 }
 
+/** @param {{ turn: TurnOf, earlier: TurnOf[], more: boolean, at: number, onMore: () => void }} props */
 export function Turns({ turn, earlier, more, at, onMore }) {
   const say = useWords();
   if (!turn.id) return <p className="run-nothing">{say("timeline.nothing", "Nothing has run yet.")}</p>;
@@ -73,6 +85,7 @@ export function Turns({ turn, earlier, more, at, onMore }) {
   );
 }
 
+/** @param {{ turn: TurnOf, at: number }} props */
 function Turn({ turn, at }) {
   const say = useWords();
   const duration = useDuration();
@@ -122,6 +135,7 @@ function Turn({ turn, at }) {
   );
 }
 
+/** @param {{ row: Span, start: number, length: number, now: number, numbers: Numbers }} props */
 function Row({ row, start, length, now, numbers }) {
   const say = useWords();
   const duration = useDuration();
@@ -129,6 +143,7 @@ function Row({ row, start, length, now, numbers }) {
   const Icon = ICONS[row.kind] ?? Wrench;
   const sentence = useSentence(row, duration(end - row.start), row.until ? Math.ceil(row.until - now) : 0);
   const status = useStatus(row.status);
+  /** @param {number} seconds */
   const percent = (seconds) => `${Math.min(100, Math.max(0, (seconds / length) * 100)).toFixed(2)}%`;
   const facts = row.start - start < 0.05 ? [] : [`+${duration(row.start - start)}`];
   if (row.attempt > 1) facts.push(say("timeline.attempt", "attempt {number}", { number: row.attempt }));
@@ -170,7 +185,11 @@ function Row({ row, start, length, now, numbers }) {
   );
 }
 
-/** Shown while the row is hovered or focused; read out with it always. */
+/**
+ * Shown while the row is hovered or focused; read out with it always.
+ *
+ * @param {{ row: Span, status: string, numbers: Numbers }} props
+ */
 function Details({ row, status, numbers }) {
   const say = useWords();
   const tell = useTell();

@@ -4,25 +4,36 @@
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import { useWords } from "../words/words.js";
 
+/** What was deleted, and the way back. @typedef {{ title: string, undo: () => void, focus: boolean }} Said */
+
+/** @type {(Said & { at: number }) | null} */
 let shown = null;
 let timer = 0;
+/** @type {Set<() => void>} */
 const listeners = new Set();
 
+/** @param {(Said & { at: number }) | null} next */
 function show(next) {
   clearTimeout(timer);
   shown = next;
   for (const listener of listeners) listener();
 }
 
-/** Say that the thread of a `title` was deleted; `undo` brings it back, and `focus` moves there. */
+/**
+ * Say that the thread of a `title` was deleted; `undo` brings it back, and `focus` moves there.
+ *
+ * @param {Said} said
+ */
 export const toast = (said) => show({ ...said, at: Date.now() });
 
+/** @param {() => void} listener */
 const subscribe = (listener) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
 };
 
 const MAX_TITLE = 32; // characters of a title: what happened to it must stand on the line, too
+/** @param {string} title */
 const brief = (title) =>
   title.length > MAX_TITLE
     ? `${[...title]
@@ -31,11 +42,12 @@ const brief = (title) =>
         .trimEnd()}…`
     : title;
 
+/** @param {{ seconds?: number }} props */
 export function Toast({ seconds = 8 }) {
   const said = useSyncExternalStore(
     subscribe,
     () => shown,
-    () => null,
+    () => shown,
   );
   const say = useWords();
   const box = useRef(null);

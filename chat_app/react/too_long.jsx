@@ -5,13 +5,19 @@ import { useWords } from "../words/words.js";
 
 const MAX_TEXT = 4_000_000; // characters, as the server's MAX_PROMPT_CHARS
 
+/** @param {string} text */
 export const isTooLong = (text) => text.length > MAX_TEXT;
 
-/** Say that a text of so many characters is too long; nothing for 0. */
+/**
+ * Say that a text of so many characters is too long; nothing for 0.
+ *
+ * @param {{ length: number }} props
+ */
 export function TooLong({ length }) {
   return length > 0 && <Refusal length={length} />;
 }
 
+/** @param {{ length: number }} props */
 function Refusal({ length }) {
   const say = useWords();
   const [size, most] = [length, MAX_TEXT].map((number) =>

@@ -10,5 +10,9 @@ if (typeof window !== "undefined")
     passive: true,
   });
 
-/** Whether the frame that begins at `now` is the one in which a key is shown. */
+/**
+ * Whether the frame that begins at `now` is the one in which a key is shown.
+ *
+ * @param {number} now
+ */
 export const showsKey = (now) => now - pressed < FRAME_MS;

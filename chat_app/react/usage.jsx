@@ -3,11 +3,26 @@
 import { useState } from "react";
 import { useLanguage, useWords } from "../words/words.js";
 
+/**
+ * A sum of the report, of a `day` or a `name`.
+ *
+ * @typedef {{
+ *   day: string,
+ *   name: string,
+ *   requests: number,
+ *   metered: number,
+ *   total_tokens: number,
+ *   cost: number | null,
+ * }} Sum
+ */
+
 const UNKNOWN = "unknown"; // the model of an attempt that never said which
 
 function useNumbers() {
   const language = useLanguage();
+  /** @param {number} number */
   const count = (number) => number.toLocaleString(language);
+  /** @param {number | null} dollars */
   const money = (dollars) =>
     dollars === null || dollars === undefined
       ? "–"
@@ -17,6 +32,7 @@ function useNumbers() {
           maximumFractionDigits: dollars && dollars < 0.1 ? 4 : 2,
         });
   // A day is a day of UTC, so it must not become another one in the person's time zone.
+  /** @param {string} iso */
   const day = (iso) =>
     new Date(`${iso}T12:00:00Z`).toLocaleDateString(language, {
       day: "numeric",
@@ -26,6 +42,7 @@ function useNumbers() {
   return { count, money, day };
 }
 
+/** @param {{ label: string, children: React.ReactNode, name: string }} props */
 function Figure({ label, children, name }) {
   return (
     <div className="figure" data-testid={`usage-${name}`}>
@@ -35,10 +52,13 @@ function Figure({ label, children, name }) {
   );
 }
 
+/** @param {{ days: Sum[], measure: string }} props */
 function Bars({ days, measure }) {
   const { count, money, day } = useNumbers();
   const say = useWords();
+  /** @param {Sum} one */
   const value = (one) => (measure === "cost" ? (one.cost ?? 0) : one.total_tokens);
+  /** @param {Sum} one */
   const words = (one) => `${day(one.day)}: ${measure === "cost" ? money(one.cost) : count(one.total_tokens)}`;
   const most = Math.max(...days.map(value), 0);
   return (
@@ -58,6 +78,7 @@ function Bars({ days, measure }) {
   );
 }
 
+/** @param {{ heading: string, rows: Sum[], name: string }} props */
 function Table({ heading, rows, name }) {
   const { count, money } = useNumbers();
   const say = useWords();
@@ -87,6 +108,7 @@ function Table({ heading, rows, name }) {
   );
 }
 
+/** @param {{ report: { total: Sum, by_day: Sum[], by_model: Sum[], by_agent: Sum[] } }} props */
 export function Usage({ report }) {
   const { count, money } = useNumbers();
   const say = useWords();

@@ -11,9 +11,20 @@ import { useSeek } from "./seek.js";
 const AT_END_PX = 24;
 const FAR_PX = 160;
 
+/** @param {HTMLElement} box */
 const fromEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight;
 const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+/**
+ * @param {{
+ *   children: React.ReactNode,
+ *   thread: string,
+ *   anchor: string,
+ *   sent: string,
+ *   running?: boolean,
+ *   onSeek: (messageId: string) => void,
+ * }} props
+ */
 export function Viewport({ children, thread, anchor, sent, running = false, onSeek }) {
   const say = useWords();
   const box = useRef(null);
@@ -23,6 +34,7 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
   const address = useParams().thread_id;
   const leaving = address !== undefined && address !== thread; // what is shown is not what was turned to
 
+  /** @param {ScrollBehavior} [behavior] */
   const toEnd = useCallback((behavior = "auto") => {
     seen.current.follow = true;
     box.current?.scrollTo({ top: box.current.scrollHeight, behavior: calm() ? "auto" : behavior });

@@ -3,6 +3,10 @@
 
 import { useEffect, useEffectEvent } from "react";
 
+/**
+ * @param {{ known: string, onZone: (zone: string) => void }} props
+ * @returns {React.ReactNode}
+ */
 export function Zone({ known, onZone }) {
   const tell = useEffectEvent(onZone);
   useEffect(() => {
