@@ -46,6 +46,7 @@ check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors
 	$(PY) -m ruff format --check $(wildcard $(SOURCES))
 	$(PY) -m pyright
 	$(VENV)/bin/lint-imports
+	$(NODE) $(MODULES)/typescript/bin/tsc --project $(JAVASCRIPT)
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js $(SCRIPTS)
 	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --check $(SCRIPTS)
 

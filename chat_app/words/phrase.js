@@ -1,3 +1,4 @@
+// @ts-nocheck
 // From the words of a language file to a sentence. Pure functions.
 
 const HOLE = /\{(\w+)\}/;

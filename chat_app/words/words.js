@@ -1,3 +1,4 @@
+// @ts-nocheck
 // The language of the page: the one that was chosen in this browser, else the first that the browser asks
 // for and that there is a file of. English is built into the pages; another language is a file that is
 // read once and then kept in this browser, so that a reload shows it from the first moment.
@@ -107,7 +108,13 @@ function start(files) {
   window.addEventListener("storage", ({ key, newValue }) => key === LANGUAGE && newValue && speak(newValue));
 }
 
-/** A function (key, English words, values) -> the words in the person's language. */
+/** @typedef {string | Record<string, string>} Text */
+/** @typedef {(key: string, english: Text, values?: Record<string, string | number>) => string} Say */
+/**
+ * A function (key, English words, values) -> the words in the person's language.
+ *
+ * @returns {Say}
+ */
 export function useWords() {
   const { code, words } = useKnown();
   return useCallback((key, english, values) => phrase(words[key] ?? english, values, words[key] ? code : "en"), [code, words]);
