@@ -13,6 +13,7 @@ from agent_core.messages import Message, SearchHit, Thread, Update
 from agent_core.retry import RetryPolicy
 from agent_core.runtime import Runtime
 from agent_core.schedules import Schedule
+from agent_core.store.store import Store
 from agent_core.titles import ModelTitle
 from agent_core.tools import (
     Tool,
@@ -23,6 +24,7 @@ from agent_core.tools import (
     create_async_tool,
 )
 from agent_core.triggers import Trigger, at, cron, every
+from agent_core.worker.worker import Worker
 from agent_core.workpool import Workpool
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Runtime",
     "Schedule",
     "SearchHit",
+    "Store",
     "StreamingOptions",
     "Thread",
     "Tool",
@@ -44,6 +47,7 @@ __all__ = [
     "ToolOverrides",
     "Trigger",
     "Update",
+    "Worker",
     "Workpool",
     "action_tool",
     "async_tool",

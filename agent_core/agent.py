@@ -187,6 +187,17 @@ class AgentFactory:
 AnyAgent = Agent | AgentFactory
 
 
+def check_agent(agent: object) -> AnyAgent:
+    """Return an agent or a factory as it is.
+
+    Raises:
+        ValidationError: it is neither.
+    """
+    if not isinstance(agent, AnyAgent):
+        raise ValidationError(f"An Agent or an Agent.factory(…) is needed, not {shown(agent)}.")
+    return agent
+
+
 def _model(
     model: str | ModelAdapter, options: dict[str, Any], named: Mapping[str, Any]
 ) -> tuple[ModelAdapter, dict[str, Any]]:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from agent_core.errors import ValidationError
 from agent_core.logs import get_logger
+from agent_core.store.tx import Tx
 from agent_core.workpool import Workpool
-
-if TYPE_CHECKING:
-    from agent_core.store.tx import Tx
 
 Deliver = Callable[[str], Awaitable[None]]
 _ENGINE_TIMEOUT = 1.0  # seconds that a due wake-up is left to the engine before the scheduler takes it
@@ -52,7 +50,7 @@ class Engine(Protocol):
 
 
 class Deliveries:
-    """The engines of a runtime's workpools, running.
+    """The engines of a worker's workpools, running.
 
     Args:
         take_up: does what is delivered, if its wake-up is there to take.
@@ -72,11 +70,6 @@ class Deliveries:
     def patience(self) -> float:
         """Seconds that the scheduler leaves a due wake-up to the engine."""
         return _ENGINE_TIMEOUT if self._engines else 0.0
-
-    def prepare(self) -> None:
-        """Let every engine make what it needs; blocks."""
-        for engine, _ in self._engines.values():
-            engine.prepare()
 
     def start(self) -> None:
         """Begin to take deliveries; on the event loop."""

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from agent_core.pools import Pools
 from agent_core.runner.steps import Runner
 from agent_core.runner.tool_calls import ToolRunner
-from agent_core.store.reads import Reads
+from agent_core.store.store import Store
 from agent_core.wake_up_key import step_key
 
 
@@ -16,19 +16,18 @@ class FenceWatch:
     """Looks at the fences of what runs here whenever another process may have raised them.
 
     Args:
-        reads: the store's reading side.
+        store: the store, open.
         runner: whose steps are looked at.
         tools: whose calls are.
         pools: where both run.
-        pulse: seconds between looks while others keep writing.
     """
 
-    def __init__(self, reads: Reads, runner: Runner, tools: ToolRunner, pools: Pools, pulse: float) -> None:
-        self._reads = reads
+    def __init__(self, store: Store, runner: Runner, tools: ToolRunner, pools: Pools) -> None:
+        self._reads = store.reads
         self._runner = runner
         self._tools = tools
         self._pools = pools
-        self._pulse = pulse
+        self._pulse = store.settings.pulse  # seconds between looks while others keep writing
         self._foreign = False
         self._looking: asyncio.Task[None] | None = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent_core.store.wake_ups import Defer
 from agent_core.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.workpool import Handler, Workpool
 
@@ -61,6 +62,16 @@ class Pools:
     def of(self, key: WakeUpKey) -> Workpool:
         """Return the pool in which `key` runs."""
         return self._by_kind.get(key.kind, self.desk)
+
+    def defer_for(self, key: WakeUpKey) -> Defer | None:
+        """Return what hands `key` to the engine of its pool; None where the pool has none."""
+        engine = self.of(key).engine
+        return None if engine is None else engine.defer
+
+    def prepare(self) -> None:
+        """Let every engine make what it needs in the database; blocks."""
+        for engine in {id(pool.engine): pool.engine for pool in self if pool.engine is not None}.values():
+            engine.prepare()
 
     def room(self) -> dict[str, int]:
         """Return how many more of each kind of work could begin now, kinds without room left out."""

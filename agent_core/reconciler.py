@@ -11,16 +11,13 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from agent_core.clock import Clock
 from agent_core.errors import AgentCoreError
 from agent_core.logs import get_logger
 from agent_core.presence import Presence
 from agent_core.store import bin, deltas, files
-from agent_core.store.reads import Reads
 from agent_core.store.set_back import after_set_back
+from agent_core.store.store import Store
 from agent_core.store.tx import Tx
-from agent_core.store.wake_ups import LeasedWakeUps
-from agent_core.store.writer import Writer
 from agent_core.wake_up_key import WakeUpKey
 
 _UNSENT_FILE_LIFETIME = 86_400.0  # seconds that a file waits for its message
@@ -33,36 +30,31 @@ class Reconciler:
     """Does the duties of one worker.
 
     Args:
-        writer, reads: the store.
-        wake_ups: this worker's leases.
+        store: the store, open.
         presence: who is alive on this machine.
         holds: whether a key waits or runs in this process.
         deliver: hands a key to the workpools.
         notify: makes the scheduler look for due work.
-        clock: the time.
     """
 
     def __init__(
         self,
-        writer: Writer,
-        reads: Reads,
-        wake_ups: LeasedWakeUps,
+        store: Store,
         presence: Presence,
         *,
         holds: Callable[[WakeUpKey], bool],
         deliver: Callable[[WakeUpKey], None],
         notify: Callable[[], None],
-        clock: Clock,
     ) -> None:
-        self._writer = writer
-        self._reads = reads
-        self._wake_ups = wake_ups
+        self._writer = store.writer
+        self._reads = store.reads
+        self._wake_ups = store.wake_ups
+        self._clock = store.clock
         self._presence = presence
         self._holds = holds
         self._deliver = deliver
         self._notify = notify
-        self._clock = clock
-        self._ahead = clock.now() - time.monotonic()  # of the clock that nobody sets
+        self._ahead = self._clock.now() - time.monotonic()  # of the clock that nobody sets
 
     def heartbeat(self) -> None:
         """Push this worker's leases forward."""
@@ -79,7 +71,7 @@ class Reconciler:
                 self._presence.forget(worker)
                 self._tell(worker, *buried)
         for worker in self._reads.expired(self._clock.now()):
-            if worker != self._wake_ups.worker:  # its own the next heartbeat extends
+            if worker != self._wake_ups.process:  # its own the next heartbeat extends
                 alive = self._presence.is_alive(worker)
                 buried = self._guarded(functools.partial(self._wake_ups.expire, alive=alive), worker)
                 self._tell(worker, *(buried or (0, 0)))

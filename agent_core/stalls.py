@@ -22,7 +22,7 @@ _FRAMES = 8  # the innermost of the stack; they say where it stands
 
 
 class StallWatch:
-    """Watches the event loop on which it is made, from `start` to `close`.
+    """Watches the event loop on which it is made, inside a `with` block.
 
     Args:
         limit: seconds without a sign of life after which it is told of, more than 0.
@@ -36,11 +36,12 @@ class StallWatch:
         self._loop_thread = threading.get_ident()
         self._closed = threading.Event()
 
-    def start(self) -> None:
+    def __enter__(self) -> StallWatch:
         """Begin to watch."""
         threading.Thread(target=self._watch, name="agent_core-stalls", daemon=True).start()
+        return self
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Watch no more."""
         self._closed.set()
 

@@ -92,7 +92,7 @@ async def measure(folder: str, length: int) -> dict[str, float]:
         }
 
         async def read() -> None:
-            await asyncio.to_thread(runtime.reads.history, thread_id)
+            await asyncio.to_thread(runtime.store.reads.history, thread_id)
 
         found["step, cold: reading the history"] = await cpu(read)
         return found

@@ -6,11 +6,8 @@ ask the `authorization_callback`, if there is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-from agent_core.agent import AnyAgent
-from agent_core.api.base import Authorize, StatusHook
+from agent_core.agent import AnyAgent, check_agent
+from agent_core.api.base import Authorize, HasStore, StatusHook, store_of
 from agent_core.api.branches import BranchMethods
 from agent_core.api.exporting import ExportMethods
 from agent_core.api.files import FileMethods
@@ -25,10 +22,8 @@ from agent_core.api.sharing import SharingMethods
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
 from agent_core.api.turns import TurnMethods
-from agent_core.checks import check_arguments, check_has
-
-if TYPE_CHECKING:
-    from agent_core.runtime import Runtime
+from agent_core.checks import check_arguments
+from agent_core.store.store import Store
 
 
 class AgentApi(
@@ -56,7 +51,7 @@ class PublicAgentApi(AgentApi, ServingMethods):
 
 
 def define_internal_agent_api(
-    runtime: Runtime,
+    runtime: HasStore | Store,
     agent: AnyAgent,
     *,
     on_status_change: StatusHook | None = None,
@@ -65,7 +60,7 @@ def define_internal_agent_api(
     """Give the methods to code of one's own: no authorization, no HTTP, system messages included.
 
     Args:
-        runtime: where its threads run.
+        runtime: a `Runtime`; or a `Store`, to send and follow what other processes run.
         agent: the agent of the threads that name none, or a factory of it.
         on_status_change: `(thread_id, status, previous_status)` after each change.
         replace: whether it takes the place of another agent of its name.
@@ -73,13 +68,14 @@ def define_internal_agent_api(
     Raises:
         ValidationError: an argument is not acceptable, or another agent has its name.
     """
-    _check(runtime, define_internal_agent_api, on_status_change=on_status_change, replace=replace)
-    runtime.register(agent, on_status_change, replace=replace)
-    return AgentApi(runtime, agent, None, exclude_system_messages=False)
+    check_arguments(define_internal_agent_api, (), {"on_status_change": on_status_change, "replace": replace})
+    store = store_of(runtime, "define_internal_agent_api")
+    store.agents.add(check_agent(agent), on_status_change, replace=replace)
+    return AgentApi(store, agent, None, exclude_system_messages=False)
 
 
 def define_agent_api(
-    runtime: Runtime,
+    runtime: HasStore | Store,
     agent: AnyAgent,
     authorization_callback: Authorize | None = None,
     on_status_change: StatusHook | None = None,
@@ -93,7 +89,7 @@ def define_agent_api(
     to other APIs, or to `runtime.register`.
 
     Args:
-        runtime: where its threads run.
+        runtime: a `Runtime`; or a `Store`, to send and follow what other processes run.
         agent: the agent of the threads that name none, or a factory of it.
         authorization_callback: `(ctx, thread_id)`, sync or async, before every method that touches
             an existing thread; it raises (AccessDeniedError) to deny. A follower is asked about again.
@@ -104,18 +100,8 @@ def define_agent_api(
     Raises:
         ValidationError: an argument is not acceptable, or another agent has its name.
     """
-    _check(
-        runtime,
-        define_agent_api,
-        authorization_callback=authorization_callback,
-        on_status_change=on_status_change,
-        exclude_system_messages=exclude_system_messages,
-        replace=replace,
-    )
-    runtime.register(agent, on_status_change, replace=replace)
-    return PublicAgentApi(runtime, agent, authorization_callback, exclude_system_messages)
-
-
-def _check(runtime: object, function: Callable[..., Any], **given: Any) -> None:
-    check_has(runtime, "register", f"runtime of {function.__name__} must be a Runtime")
-    check_arguments(function, (), given)
+    given = {key: value for key, value in locals().items() if key not in ("runtime", "agent")}
+    check_arguments(define_agent_api, (), given)
+    store = store_of(runtime, "define_agent_api")
+    store.agents.add(check_agent(agent), on_status_change, replace=replace)
+    return PublicAgentApi(store, agent, authorization_callback, exclude_system_messages)

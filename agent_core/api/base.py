@@ -1,4 +1,4 @@
-"""What every part of the API shares: whose runtime, whose agent, who may."""
+"""The base of the API's parts: the store, the default agent, the authorization."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from agent_core.agent import AnyAgent, CallContext
 from agent_core.bounds import MAX_ID, MAX_METADATA, MAX_TITLE, check_json, check_text
-from agent_core.checks import check_arguments
+from agent_core.checks import check_arguments, shown
 from agent_core.errors import AccessDeniedError, MessageNotFoundError, ThreadNotFoundError, ValidationError
 from agent_core.gate import clean_json, clean_text, message_parts, prompt_parts
 from agent_core.ids import new_id
@@ -19,10 +19,8 @@ from agent_core.logs import get_logger
 from agent_core.messages import Message, Part, Thread
 from agent_core.store import files
 from agent_core.store.messages import NewMessage
+from agent_core.store.store import Store
 from agent_core.store.turns import WhenBusy
-
-if TYPE_CHECKING:
-    from agent_core.runtime import Runtime
 
 Prompt = str | Sequence[Part]
 Authorize = Callable[[CallContext | None, str], Any]
@@ -31,8 +29,29 @@ _MAX_NAME = 1_000  # characters; an id is shorter, and so is what may stand in i
 StatusHook = Callable[[str, str, str], Any]
 
 
+class HasStore(Protocol):
+    """A `Runtime`, as far as an API needs one."""
+
+    @property
+    def store(self) -> Store:
+        """The store of its threads."""
+        ...
+
+
+def store_of(runtime: HasStore | Store, who: str) -> Store:
+    """Return the store that an API works with; `who` is given the runtime.
+
+    Raises:
+        ValidationError: it is neither a Runtime nor a Store.
+    """
+    store = getattr(runtime, "store", runtime)
+    if not isinstance(store, Store):
+        raise ValidationError(f"runtime of {who} must be a Runtime or a Store, not {shown(runtime)}.")
+    return store
+
+
 class ApiBase:
-    """The runtime and the agent that the methods work with.
+    """The store and the agent that the methods work with.
 
     Every public method of a subclass checks its arguments' types before it does anything else.
     """
@@ -46,12 +65,12 @@ class ApiBase:
 
     def __init__(
         self,
-        runtime: Runtime,
+        store: Store,
         agent: AnyAgent,
         authorize: Authorize | None,
         exclude_system_messages: bool,
     ) -> None:
-        self.runtime = runtime
+        self.store = store
         self.agent = agent
         self._authorize_with = authorize
         self._exclude_system = exclude_system_messages
@@ -77,7 +96,7 @@ class ApiBase:
             words = ", ".join(f'"{one}"' for one in allowed)
             raise ValidationError(f"when_busy must be one of: {words}.")
         if when_busy == "interrupt":
-            await self.runtime.write_down(thread_id)
+            await self.store.before_stop(thread_id)
 
     async def _prompt(
         self,
@@ -106,7 +125,7 @@ class ApiBase:
         return {file_id: holder for file_id, holder in found.items() if holder is not None}
 
     async def _source(self, ctx: CallContext | None, file_id: str) -> str | None:
-        held = await asyncio.to_thread(self.runtime.reads.read, files.holders, file_id, user_of(ctx))
+        held = await asyncio.to_thread(self.store.reads.read, files.holders, file_id, user_of(ctx))
         own = files.waiting_with(user_of(ctx))
         if own in held:
             return own
@@ -120,7 +139,7 @@ class ApiBase:
         caller = ctx.user_id if ctx else None
         if caller is None and self._authorize_with is None:
             return True
-        thread = await asyncio.to_thread(self.runtime.reads.thread, holder)
+        thread = await asyncio.to_thread(self.store.reads.thread, holder)
         if thread is None or thread.in_bin:
             return False
         if self._authorize_with is None:  # then a list holds the caller's own, and so does this
@@ -133,20 +152,20 @@ class ApiBase:
         return True
 
     def _agent_name(self, name: str) -> str:
-        if name not in self.runtime.agents:
-            known = ", ".join(sorted(self.runtime.agents))
+        if name not in self.store.agents:
+            known = ", ".join(sorted(self.store.agents))
             raise ValidationError(f"There is no agent {name!r:.60} here; the agents are: {known}.")
         return name
 
     async def _thread(self, thread_id: str) -> Thread:
-        thread = await asyncio.to_thread(self.runtime.reads.thread, thread_id)
+        thread = await asyncio.to_thread(self.store.reads.thread, thread_id)
         if thread is None or thread.in_bin:
             raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
         return thread
 
     async def _stored(self, thread_id: str, new: NewMessage, stored: float | None) -> Message:
         if stored is None:
-            found = await asyncio.to_thread(self.runtime.reads.message, thread_id, new.id)
+            found = await asyncio.to_thread(self.store.reads.message, thread_id, new.id)
             if found is not None:
                 return found
             raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")

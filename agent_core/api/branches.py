@@ -40,9 +40,9 @@ class BranchMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         new = await self._prompt(ctx, prompt)
-        await self.runtime.writer.run(branches.edit, thread_id, known_id(message_id), new)
+        await self.store.writer.run(branches.edit, thread_id, known_id(message_id), new)
         crash_point("send.after")
-        found = await asyncio.to_thread(self.runtime.reads.message, thread_id, new.id)
+        found = await asyncio.to_thread(self.store.reads.message, thread_id, new.id)
         if found is None:
             raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
         return found
@@ -75,7 +75,7 @@ class BranchMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._ready(thread_id, when_busy, False)
-        await self.runtime.writer.run(
+        await self.store.writer.run(
             branches.regenerate, thread_id, known_id(message_id), when_busy, anywhere=anywhere
         )
         crash_point("send.after")
@@ -99,7 +99,7 @@ class BranchMethods(ApiBase):
             MessageNotFoundError: the thread has no such message.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(branches.select_branch, thread_id, known_id(message_id))
+        await self.store.writer.run(branches.select_branch, thread_id, known_id(message_id))
         return await self._thread(thread_id)
 
     async def fork_thread(
@@ -133,5 +133,5 @@ class BranchMethods(ApiBase):
         await self._authorize(ctx, thread_id)
         copy_id = checked_id(new_thread_id, "thread")
         owner = user_of(ctx)
-        await self.runtime.writer.run(forks.fork, thread_id, known_id(message_id), copy_id, owner)
+        await self.store.writer.run(forks.fork, thread_id, known_id(message_id), copy_id, owner)
         return await self._thread(copy_id)

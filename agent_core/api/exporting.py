@@ -31,7 +31,7 @@ class ExportMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         thread = await self._thread(thread_id)
-        messages, files = await asyncio.to_thread(self.runtime.reads.exported, thread_id)
+        messages, files = await asyncio.to_thread(self.store.reads.exported, thread_id)
         return await asyncio.to_thread(write_document, thread, self._shown(messages), files)
 
     async def import_thread(self, document: dict[str, Any], *, ctx: CallContext | None = None) -> Thread:
@@ -52,11 +52,11 @@ class ExportMethods(ApiBase):
         owner = user_of(ctx)
         read = await asyncio.to_thread(read_document, document, takes_system=self._takes_system)
         thread_id = new_id("thread")
-        await self.runtime.writer.run_for(
+        await self.store.writer.run_for(
             thread_id,
             imports.store,
             thread_id,
-            agent=read.agent if read.agent in self.runtime.agents else self.agent.name,
+            agent=read.agent if read.agent in self.store.agents else self.agent.name,
             title=read.title,
             user_id=owner,
             metadata=read.metadata,

@@ -47,7 +47,7 @@ class FileMethods(ApiBase):
         checked_media_type(media_type)
         file_id = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
         file = StoredFile(file_id, media_type, bytes(data))
-        await self.runtime.writer.run(files.keep, file, user_of(ctx))
+        await self.store.writer.run(files.keep, file, user_of(ctx))
         name = {"filename": clean_text(filename)[:200]} if filename else {}
         return {"type": "file", "mediaType": media_type, "url": ATTACHMENT + file_id, **name}
 
@@ -63,5 +63,5 @@ class FileMethods(ApiBase):
         await self._thread(thread_id)
         if not storable(file_id):
             return None
-        found = await asyncio.to_thread(self.runtime.reads.read, files.read, thread_id, [file_id])
+        found = await asyncio.to_thread(self.store.reads.read, files.read, thread_id, [file_id])
         return found.get(file_id)

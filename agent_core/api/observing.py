@@ -48,7 +48,7 @@ class ObservingMethods(ApiBase):
             raise ValidationError(f"turns is a number from 1 to {MAX_TURNS}, or None for all.")
         if replies is not None and (turns is not None or len(replies) > MAX_REPLIES):
             raise ValidationError(f"Ask for turns, or for up to {MAX_REPLIES:,} replies.")
-        spans = await asyncio.to_thread(self.runtime.reads.read, timeline.timeline, thread_id, turns, replies)
+        spans = await asyncio.to_thread(self.store.reads.read, timeline.timeline, thread_id, turns, replies)
         if spans is None:
             raise ThreadNotFoundError(_NO_THREAD.format(thread_id))
         return spans
@@ -60,8 +60,8 @@ class ObservingMethods(ApiBase):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        mine = self.runtime.worker, self.runtime.settings.lease
-        found = await asyncio.to_thread(self.runtime.reads.read, durability.durability, thread_id, *mine)
+        mine = self.store.process, self.store.settings.lease
+        found = await asyncio.to_thread(self.store.reads.read, durability.durability, thread_id, *mine)
         if found is None:
             raise ThreadNotFoundError(_NO_THREAD.format(thread_id))
         return found
@@ -76,7 +76,7 @@ class ObservingMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._thread(thread_id)
-        return await asyncio.to_thread(self.runtime.reads.read, usage.of_thread, thread_id)
+        return await asyncio.to_thread(self.store.reads.read, usage.of_thread, thread_id)
 
     async def usage_summary(
         self,
@@ -99,7 +99,7 @@ class ObservingMethods(ApiBase):
         """
         bounds = [None if moment is None else _seconds(moment) for moment in (since, until)]
         owner = user_id if user_id is not None else (ctx.user_id if ctx else None)
-        return await asyncio.to_thread(self.runtime.reads.read, usage.summary, owner, *bounds)
+        return await asyncio.to_thread(self.store.reads.read, usage.summary, owner, *bounds)
 
 
 def _seconds(moment: datetime) -> float:

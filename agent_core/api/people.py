@@ -17,7 +17,7 @@ class PeopleMethods(ApiBase):
 
     async def get_preferences(self, *, ctx: CallContext | None = None) -> dict[str, Any]:
         """Return what is noted of the caller: plain JSON of the application's own, by key."""
-        return await asyncio.to_thread(self.runtime.reads.read, people.noted, _name(ctx))
+        return await asyncio.to_thread(self.store.reads.read, people.noted, _name(ctx))
 
     async def change_preferences(
         self, changes: dict[str, Any], *, ctx: CallContext | None = None
@@ -34,15 +34,15 @@ class PeopleMethods(ApiBase):
         Raises:
             ValidationError: the changes are no dict of plain JSON, or make all of it too long.
         """
-        return await self.runtime.writer.run(people.merge, _name(ctx), checked_metadata(changes))
+        return await self.store.writer.run(people.merge, _name(ctx), checked_metadata(changes))
 
     async def follow_preferences(self, *, ctx: CallContext | None = None) -> AsyncGenerator[dict[str, Any]]:
         """Yield the caller's preferences, and again whenever they have changed, from any process."""
         name, told = _name(ctx), None
-        with self.runtime.feeds.follow(person_feed(name)) as reader:
-            while not self.runtime.feeds.closed:
+        with self.store.feeds.follow(person_feed(name)) as reader:
+            while not self.store.feeds.closed:
                 reader.look()
-                found = await asyncio.to_thread(self.runtime.reads.read, people.noted, name)
+                found = await asyncio.to_thread(self.store.reads.read, people.noted, name)
                 if found != told:
                     told = found
                     yield found

@@ -25,7 +25,7 @@ class QueuedMethods(ApiBase):
             ValidationError: the message does not wait (any more); nothing was done.
         """
         await self._authorize(ctx, thread_id)
-        message, created_at = await self.runtime.writer.run_for(thread_id, _withdraw, thread_id, message_id)
+        message, created_at = await self.store.writer.run_for(thread_id, _withdraw, thread_id, message_id)
         return message.stored(thread_id, created_at)
 
     async def send_now(self, thread_id: str, message_id: str, *, ctx: CallContext | None = None) -> Message:
@@ -36,8 +36,8 @@ class QueuedMethods(ApiBase):
             ValidationError: the message does not wait (any more); nothing was stopped.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.write_down(thread_id)
-        message, created_at = await self.runtime.writer.run_for(
+        await self.store.before_stop(thread_id)
+        message, created_at = await self.store.writer.run_for(
             thread_id, turns.send_now, thread_id, message_id
         )
         return message.stored(thread_id, created_at)

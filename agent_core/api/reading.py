@@ -48,7 +48,7 @@ class ReadingMethods(ApiBase):
         await self._thread(thread_id)
         check_number("limit", limit)
         known = before if before is None or storable(before) else ""
-        found = await asyncio.to_thread(self.runtime.reads.messages, thread_id, limit, known)
+        found = await asyncio.to_thread(self.store.reads.messages, thread_id, limit, known)
         return self._shown(found)
 
     async def list_messages_with_streams(
@@ -86,7 +86,7 @@ class ReadingMethods(ApiBase):
         await self._authorize(ctx, thread_id)
         asked = None if stream_args is None else _stream_args(thread_id, stream_args)
         await self._thread(thread_id)
-        read = partial(self.runtime.reads.messages_with, thread_id)
+        read = partial(self.store.reads.messages_with, thread_id)
         if asked is None:
             found, streams = await asyncio.to_thread(read, _no_streams)
         elif asked == "list":
@@ -107,7 +107,7 @@ class ReadingMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._thread(thread_id)
-        return await asyncio.to_thread(self.runtime.reads.streams, thread_id, from_seq)
+        return await asyncio.to_thread(self.store.reads.streams, thread_id, from_seq)
 
     async def subscribe(
         self,
@@ -144,14 +144,14 @@ class ReadingMethods(ApiBase):
     ) -> AsyncGenerator[Update]:
         """Follow a thread, as `subscribe` says; `ask` raises as soon as the reader may not any more."""
         asked = time.monotonic()
-        with self.runtime.feeds.follow(thread_id) as reader:
-            while not self.runtime.feeds.closed:
+        with self.store.feeds.follow(thread_id) as reader:
+            while not self.store.feeds.closed:
                 reader.look()
                 updates = None if cursor is None else await reader.updates(cursor)
                 again = updates is None and cursor is not None
                 if updates is None:
                     updates = [await asyncio.to_thread(self._snapshot, thread_id, limit)]
-                again = again or time.monotonic() - asked >= self.runtime.settings.recheck
+                again = again or time.monotonic() - asked >= self.store.settings.recheck
                 if again and updates and updates[0].type != "deleted":
                     await ask(thread_id)
                     asked = time.monotonic()
@@ -164,7 +164,7 @@ class ReadingMethods(ApiBase):
                     await reader.wait()
 
     def _snapshot(self, thread_id: str, limit: int | None) -> Update:
-        snapshot = self.runtime.reads.snapshot(thread_id, limit)
+        snapshot = self.store.reads.snapshot(thread_id, limit)
         return snapshot or Update(type="deleted", cursor=0)
 
     def _visible(self, update: Update) -> Update:
@@ -177,8 +177,8 @@ class ReadingMethods(ApiBase):
         What is yielded are names, among them the ids of all threads that may have changed since it
         yielded before, deleted ones too; or None: any may have. The first is always None.
         """
-        with self.runtime.feeds.follow(LIST_FEED) as reader:
-            while not self.runtime.feeds.closed:
+        with self.store.feeds.follow(LIST_FEED) as reader:
+            while not self.store.feeds.closed:
                 touched = reader.look()
                 yield None if touched is None else frozenset(touched)
                 await reader.wait()
@@ -197,7 +197,7 @@ class ReadingMethods(ApiBase):
             TimeoutError: it still runs after `timeout` seconds.
         """
         await self._authorize(ctx, thread_id)
-        with self.runtime.feeds.follow(idle_feed(thread_id)) as reader:
+        with self.store.feeds.follow(idle_feed(thread_id)) as reader:
             async with asyncio.timeout(timeout):
                 while True:
                     reader.look()

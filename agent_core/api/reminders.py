@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from agent_core.checks import check_has
+from agent_core.api.base import HasStore, store_of
 from agent_core.clock import as_datetime
 from agent_core.errors import ScheduleNotFoundError, ValidationError
 from agent_core.gate import prompt_parts
 from agent_core.schedules import Schedule
 from agent_core.store import schedule_reads, schedules
 from agent_core.store.schedules import NewSchedule
+from agent_core.store.store import Store
 from agent_core.tools import Tool, ToolContext, create_action_tool
 from agent_core.triggers import Trigger, anchored, at, cron, every
-
-if TYPE_CHECKING:
-    from agent_core.runtime import Runtime
 
 MAX_REMINDERS = 20
 """How many reminders of one thread may stand at once: a model that loops fills no database."""
 
 
-def remind_me(runtime: Runtime, *, name: str = "remind_me") -> Tool:
+def remind_me(runtime: HasStore | Store, *, name: str = "remind_me") -> Tool:
     """Make a tool that schedules a message in the thread in which it is called.
 
     When its time comes, the message is sent like a person's, queued if the thread is running, with
@@ -35,7 +33,7 @@ def remind_me(runtime: Runtime, *, name: str = "remind_me") -> Tool:
         runtime: where the thread runs.
         name: what the model calls it.
     """
-    check_has(runtime, "register", "runtime of remind_me must be a Runtime")
+    store = store_of(runtime, "remind_me")
 
     async def handler(
         what: Annotated[str, Field(description="the reminder, as it is to be said then")],
@@ -49,13 +47,13 @@ def remind_me(runtime: Runtime, *, name: str = "remind_me") -> Tool:
         ] = None,
         timezone: Annotated[str, Field(description="of at_time and repeat, such as Europe/Berlin")] = "UTC",
     ) -> dict[str, Any]:
-        now = runtime.clock.now()
+        now = store.clock.now()
         new = _reminder(what, anchored(_trigger(in_minutes, at_time, repeat, timezone, now), now), ctx)
-        standing = [found for found in await _standing(runtime, ctx) if found.id != new.id]
+        standing = [found for found in await _standing(store, ctx) if found.id != new.id]
         if len(standing) >= MAX_REMINDERS:
             raise ValidationError(f"There are {MAX_REMINDERS} reminders already; cancel one first.")
-        await runtime.writer.run(schedules.create, new)
-        made = await asyncio.to_thread(schedule_reads.one, runtime.reads, new.id)
+        await store.writer.run(schedules.create, new)
+        made = await asyncio.to_thread(schedule_reads.one, store.reads, new.id)
         return _told(made) if made else {"id": new.id}
 
     return create_action_tool(
@@ -67,12 +65,13 @@ def remind_me(runtime: Runtime, *, name: str = "remind_me") -> Tool:
     )
 
 
-def list_reminders(runtime: Runtime, *, name: str = "list_reminders") -> Tool:
+def list_reminders(runtime: HasStore | Store, *, name: str = "list_reminders") -> Tool:
     """Make a tool that returns the reminders of the thread, and the time."""
+    store = store_of(runtime, "list_reminders")
 
     async def handler(ctx: ToolContext) -> dict[str, Any]:
-        found = [_told(schedule) for schedule in await _standing(runtime, ctx)]
-        return {"now": as_datetime(runtime.clock.now()).isoformat(), "reminders": found}
+        found = [_told(schedule) for schedule in await _standing(store, ctx)]
+        return {"now": as_datetime(store.clock.now()).isoformat(), "reminders": found}
 
     return create_action_tool(
         handler=handler,
@@ -82,22 +81,23 @@ def list_reminders(runtime: Runtime, *, name: str = "list_reminders") -> Tool:
     )
 
 
-def cancel_reminder(runtime: Runtime, *, name: str = "cancel_reminder") -> Tool:
+def cancel_reminder(runtime: HasStore | Store, *, name: str = "cancel_reminder") -> Tool:
     """Make a tool that deletes a reminder of the thread."""
+    store = store_of(runtime, "cancel_reminder")
 
     async def handler(
         reminder_id: Annotated[str, Field(description="as list_reminders shows it")], ctx: ToolContext
     ) -> str:
-        if reminder_id not in [found.id for found in await _standing(runtime, ctx)]:
+        if reminder_id not in [found.id for found in await _standing(store, ctx)]:
             raise ScheduleNotFoundError(f"There is no reminder {reminder_id!r:.100} in this conversation.")
-        await runtime.writer.run(schedules.remove, reminder_id)
+        await store.writer.run(schedules.remove, reminder_id)
         return "cancelled"
 
     return create_action_tool(handler=handler, name=name, description="Cancel a reminder.")
 
 
-async def _standing(runtime: Runtime, ctx: ToolContext) -> list[Schedule]:
-    found = await asyncio.to_thread(schedule_reads.listed, runtime.reads, thread_id=ctx.thread_id)
+async def _standing(store: Store, ctx: ToolContext) -> list[Schedule]:
+    found = await asyncio.to_thread(schedule_reads.listed, store.reads, thread_id=ctx.thread_id)
     return [schedule for schedule in found if schedule.status != "over"]
 
 

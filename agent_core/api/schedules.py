@@ -91,7 +91,7 @@ class ScheduleMethods(ApiBase):
             max_runs=_checked_count(max_runs),
             metadata=checked_metadata(metadata),
         )
-        if await self.runtime.writer.run(schedules.create, new):
+        if await self.store.writer.run(schedules.create, new):
             return await self._schedule(new.id)
         return await self._mine(new.id, ctx)
 
@@ -109,7 +109,7 @@ class ScheduleMethods(ApiBase):
             await self._authorize(ctx, thread_id)
         return await asyncio.to_thread(
             schedule_reads.listed,
-            self.runtime.reads,
+            self.store.reads,
             thread_id=thread_id,
             user_id=ctx.user_id if ctx else None,
             everybody=ctx is None and self._authorize_with is None,
@@ -152,7 +152,7 @@ class ScheduleMethods(ApiBase):
         }
         columns = {name: value for name, value in given.items() if value is not None}
         moved = None if trigger is None else self._anchored(trigger)
-        await self.runtime.writer.run(schedules.change, schedule_id, moved, parts or [], sources, **columns)
+        await self.store.writer.run(schedules.change, schedule_id, moved, parts or [], sources, **columns)
         return await self._schedule(schedule_id)
 
     async def pause_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
@@ -191,7 +191,7 @@ class ScheduleMethods(ApiBase):
         """
         check_number("limit", limit)
         found = await self._mine(schedule_id, ctx)
-        return await asyncio.to_thread(schedule_reads.runs, self.runtime.reads, found, limit)
+        return await asyncio.to_thread(schedule_reads.runs, self.store.reads, found, limit)
 
     async def delete_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> None:
         """Delete a schedule; what it has sent stays.
@@ -200,11 +200,11 @@ class ScheduleMethods(ApiBase):
             ScheduleNotFoundError
         """
         await self._mine(schedule_id, ctx)
-        await self.runtime.writer.run(schedules.remove, schedule_id)
+        await self.store.writer.run(schedules.remove, schedule_id)
 
     async def _change(self, change: Any, schedule_id: str, ctx: CallContext | None) -> Schedule:
         await self._mine(schedule_id, ctx)
-        await self.runtime.writer.run(change, schedule_id)
+        await self.store.writer.run(change, schedule_id)
         return await self._schedule(schedule_id)
 
     async def _mine(self, schedule_id: str, ctx: CallContext | None) -> Schedule:
@@ -221,7 +221,7 @@ class ScheduleMethods(ApiBase):
     async def _schedule(self, schedule_id: str) -> Schedule:
         found = None
         if storable(schedule_id):
-            found = await asyncio.to_thread(schedule_reads.one, self.runtime.reads, schedule_id)
+            found = await asyncio.to_thread(schedule_reads.one, self.store.reads, schedule_id)
         if found is None:
             raise ScheduleNotFoundError(
                 f"There is no schedule {schedule_id!r:.100}; it may have been deleted."
@@ -231,7 +231,7 @@ class ScheduleMethods(ApiBase):
     def _anchored(self, trigger: Trigger) -> Trigger:
         if not isinstance(trigger, Cron | Every | At):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValidationError("A trigger is made by cron(…), every(…) or at(…).")
-        return anchored(trigger, self.runtime.clock.now())
+        return anchored(trigger, self.store.clock.now())
 
 
 def _checked_schedule_id(given: str | None) -> str:

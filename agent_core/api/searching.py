@@ -57,7 +57,7 @@ class SearchMethods(ApiBase):
         """Look through batch after batch of threads until there are hits enough, or no threads left."""
         hits, after, size = list[SearchHit](), None, _FIRST_BATCH
         while True:
-            found, after = await asyncio.to_thread(self.runtime.reads.read, search_batch, wanted, after, size)
+            found, after = await asyncio.to_thread(self.store.reads.read, search_batch, wanted, after, size)
             hits += await self._allowed(ctx, found)
             if after is None or len(hits) >= limit:
                 return hits[:limit]

@@ -41,7 +41,7 @@ class SharingMethods(ReadingMethods):
         await self._authorize(ctx, thread_id)
         if SHARE in changes:
             raise ValidationError("share_thread and unshare_thread change the token.")
-        await self.runtime.writer.run(sharing.merge, thread_id, checked_metadata(changes))
+        await self.store.writer.run(sharing.merge, thread_id, checked_metadata(changes))
         return await self._thread(thread_id)
 
     async def share_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> str:
@@ -53,7 +53,7 @@ class SharingMethods(ReadingMethods):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        return await self.runtime.writer.run(sharing.share, thread_id)
+        return await self.store.writer.run(sharing.share, thread_id)
 
     async def unshare_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> None:
         """Take the token back: from now on it is unknown. A thread that has none stays as it is.
@@ -62,7 +62,7 @@ class SharingMethods(ReadingMethods):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(sharing.unshare, thread_id)
+        await self.store.writer.run(sharing.unshare, thread_id)
 
     async def read_shared(self, token: str) -> tuple[Thread, list[Message]] | None:
         """Return the thread with this token, as it stands now, and its messages; None if there is none.
@@ -72,7 +72,7 @@ class SharingMethods(ReadingMethods):
         thread = await self._shared(token)
         if thread is None:
             return None
-        found = await asyncio.to_thread(self.runtime.reads.messages, thread.id, None, None)
+        found = await asyncio.to_thread(self.store.reads.messages, thread.id, None, None)
         return thread, [message for message in found if message.role != "system"]
 
     async def subscribe_shared(self, token: str) -> AsyncGenerator[Update]:
@@ -105,7 +105,7 @@ class SharingMethods(ReadingMethods):
         thread = await self._shared(token)
         if thread is None or not storable(file_id):
             return None
-        read = self.runtime.reads.messages_with
+        read = self.store.reads.messages_with
         messages, found = await asyncio.to_thread(read, thread.id, files.read, [file_id])
         shown = any(ATTACHMENT + file_id in dump(message.parts) for message in messages)
         return found.get(file_id) if shown else None
@@ -113,5 +113,5 @@ class SharingMethods(ReadingMethods):
     async def _shared(self, token: str) -> Thread | None:
         if not storable(token) or not 0 < len(token) <= 100:
             return None
-        thread_id = await asyncio.to_thread(self.runtime.reads.read, sharing.thread_of, token)
-        return None if thread_id is None else await asyncio.to_thread(self.runtime.reads.thread, thread_id)
+        thread_id = await asyncio.to_thread(self.store.reads.read, sharing.thread_of, token)
+        return None if thread_id is None else await asyncio.to_thread(self.store.reads.thread, thread_id)

@@ -72,7 +72,7 @@ class ThreadMethods(ApiBase):
             raise ValidationError("auto_start needs a prompt or messages to answer.")
         thread_id = checked_id(thread_id, "thread")
         sent = new[-1].id if prompt is not None and message_id is not None else None
-        writer = self.runtime.writer
+        writer = self.store.writer
         # An id that was given is looked for in all threads; anything else is the thread's own.
         write = writer.run if sent is not None else functools.partial(writer.run_for, thread_id)
         await write(
@@ -94,7 +94,7 @@ class ThreadMethods(ApiBase):
         if not storable(thread_id):
             return None
         await self._authorize(ctx, thread_id)
-        thread = await asyncio.to_thread(self.runtime.reads.thread, thread_id)
+        thread = await asyncio.to_thread(self.store.reads.thread, thread_id)
         return None if thread is None or thread.in_bin else thread
 
     async def list_threads(
@@ -132,7 +132,7 @@ class ThreadMethods(ApiBase):
         if isinstance(cursor, str) and not storable(cursor):
             cursor = None  # as one that nobody knows
         asked = listing.Listed(limit, cursor, words, archived, owner, pinned, waiting, among)
-        return await asyncio.to_thread(self.runtime.reads.read, listing.threads, asked)
+        return await asyncio.to_thread(self.store.reads.read, listing.threads, asked)
 
     async def update_thread(
         self,
@@ -164,7 +164,7 @@ class ThreadMethods(ApiBase):
         }
         values = {name: value for name, value in given.items() if value is not None}
         if values:
-            await self.runtime.writer.run(threads.change, thread_id, **values)
+            await self.store.writer.run(threads.change, thread_id, **values)
         return await self._thread(thread_id)
 
     async def delete_thread(
@@ -186,9 +186,9 @@ class ThreadMethods(ApiBase):
         if not 0 <= undo_for <= _MAX_UNDO:
             raise ValidationError("undo_for is a number of seconds, from 0 to a year.")
         if undo_for:
-            await self.runtime.writer.run(bin.put, thread_id, undo_for)
+            await self.store.writer.run(bin.put, thread_id, undo_for)
         else:
-            await self.runtime.writer.run(threads.remove, thread_id)
+            await self.store.writer.run(threads.remove, thread_id)
 
     async def restore_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> Thread:
         """Bring back a thread that was deleted with `undo_for`; one that ran is stopped now.
@@ -197,5 +197,5 @@ class ThreadMethods(ApiBase):
             ThreadNotFoundError: there is no such thread, or its time is over.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.writer.run(bin.take_back, thread_id)
+        await self.store.writer.run(bin.take_back, thread_id)
         return await self._thread(thread_id)

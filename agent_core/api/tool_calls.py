@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from agent_core.agent import CallContext
+from agent_core.agent import AnyAgent, CallContext
 from agent_core.api.base import NOBODY, ApiBase, owner_of, storable
 from agent_core.bounds import (
     MAX_ERROR,
@@ -77,9 +77,7 @@ class ToolCallMethods(ApiBase):
         pictures: Sequence[StoredFile] = (),
     ) -> None:
         thread_id = await self._locate(ctx, call_id, thread_id)
-        await self.runtime.writer.run(
-            outcomes.finish_from_outside, call_id, thread_id, output, error, pictures
-        )
+        await self.store.writer.run(outcomes.finish_from_outside, call_id, thread_id, output, error, pictures)
 
     async def _locate(self, ctx: CallContext | None, call_id: str, thread_id: str | None) -> str:
         """Return the thread of a call that the caller may touch."""
@@ -112,12 +110,12 @@ class ToolCallMethods(ApiBase):
         """
         thread_id = await self._locate(ctx, tool_call_id, thread_id)
         check_timeout(await self._tool(thread_id, tool_call_id), seconds)
-        await self.runtime.writer.run(timeouts.change, tool_call_id, thread_id, seconds)
+        await self.store.writer.run(timeouts.change, tool_call_id, thread_id, seconds)
 
     async def _thread_of(self, ctx: CallContext | None, call_id: str) -> str:
         """Find the one thread with this call that the caller may touch; say nothing of any other."""
         may: list[str] = []
-        for thread_id in await asyncio.to_thread(self.runtime.reads.threads_of_call, call_id, _ASKED):
+        for thread_id in await asyncio.to_thread(self.store.reads.threads_of_call, call_id, _ASKED):
             try:
                 await self._authorize(ctx, thread_id)
             except Exception:
@@ -150,7 +148,7 @@ class ToolCallMethods(ApiBase):
         owner = owner_of(ctx, user_id)
         if owner is NOBODY:
             return []
-        return await asyncio.to_thread(self.runtime.reads.read, waiting, limit, owner)
+        return await asyncio.to_thread(self.store.reads.read, waiting, limit, owner)
 
     async def approve_tool_calls(
         self,
@@ -177,9 +175,7 @@ class ToolCallMethods(ApiBase):
         edited = {
             call_id: await self._fit(thread_id, call_id, given) for call_id, given in (args or {}).items()
         }
-        await self.runtime.writer.run(
-            approvals.decide, thread_id, ids, approved=True, reason=None, args=edited
-        )
+        await self.store.writer.run(approvals.decide, thread_id, ids, approved=True, reason=None, args=edited)
 
     async def _fit(self, thread_id: str, call_id: str, given: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(given, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -191,9 +187,9 @@ class ToolCallMethods(ApiBase):
 
     async def _tool(self, thread_id: str, call_id: str) -> Tool | None:
         """Return the tool that a call is for; None if there is no such call, or no such tool any more."""
-        call = await asyncio.to_thread(self.runtime.reads.call, thread_id, call_id)
+        call = await asyncio.to_thread(self.store.reads.call, thread_id, call_id)
         thread = await self._thread(thread_id)
-        known = self.runtime.agents.get(thread.agent)
+        known: AnyAgent | None = self.store.agents.get(thread.agent)
         if known is None:
             raise ValidationError(
                 f"The agent {thread.agent!r} is not known here, so what is given for its tool cannot be "
@@ -218,7 +214,7 @@ class ToolCallMethods(ApiBase):
         await self._authorize(ctx, thread_id)
         _check_ids(ids)
         check_text("The reason", reason, MAX_REASON)
-        await self.runtime.writer.run(
+        await self.store.writer.run(
             approvals.decide,
             thread_id,
             ids,

@@ -52,11 +52,11 @@ class TurnMethods(ApiBase):
         await self._ready(thread_id, when_busy, after is None)
         new = await self._prompt(ctx, prompt, message_id, metadata)
         if after is None and message_id is None:
-            stored = await self.runtime.writer.run_for(thread_id, turns.send, thread_id, new, when_busy)
+            stored = await self.store.writer.run_for(thread_id, turns.send, thread_id, new, when_busy)
         elif after is None:  # an id that was given is looked for in all threads
-            stored = await self.runtime.writer.run(turns.send, thread_id, new, when_busy)
+            stored = await self.store.writer.run(turns.send, thread_id, new, when_busy)
         else:
-            stored = await self.runtime.writer.run(
+            stored = await self.store.writer.run(
                 branches.send_after, thread_id, after and known_id(after), new, when_busy
             )
         crash_point("send.after")
@@ -79,7 +79,7 @@ class TurnMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         new = await self._message(ctx, message)
-        stored = await self.runtime.writer.run(turns.add, thread_id, new)
+        stored = await self.store.writer.run(turns.add, thread_id, new)
         return await self._stored(thread_id, new, stored)
 
     async def resume_thread(
@@ -98,7 +98,7 @@ class TurnMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         new = None if prompt is None else await self._prompt(ctx, prompt, None)
-        await self.runtime.writer.run(turns.resume, thread_id, new)
+        await self.store.writer.run(turns.resume, thread_id, new)
         return await self._thread(thread_id)
 
     async def stop_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> Thread:
@@ -108,6 +108,6 @@ class TurnMethods(ApiBase):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        await self.runtime.write_down(thread_id)
-        await self.runtime.writer.run(turns.stop, thread_id)
+        await self.store.before_stop(thread_id)
+        await self.store.writer.run(turns.stop, thread_id)
         return await self._thread(thread_id)

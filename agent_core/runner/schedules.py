@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from agent_core.agent import AnyAgent
-from agent_core.clock import Clock
 from agent_core.errors import DatabaseError, words_of
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
 from agent_core.logs import get_logger
 from agent_core.store import schedule_runs
 from agent_core.store.calls import UnknownAgent
-from agent_core.store.writer import Writer
+from agent_core.store.store import Store
 from agent_core.wake_up_key import WakeUpKey
 
 _log = get_logger(__name__)
@@ -21,15 +19,13 @@ class ScheduleRunner:
     """Does what schedules have come due for.
 
     Args:
-        writer: the store's writer.
-        agents: the agents of this program, by name.
-        clock: the time.
+        store: the store, open.
     """
 
-    def __init__(self, writer: Writer, agents: dict[str, AnyAgent], clock: Clock) -> None:
-        self._writer = writer
-        self._agents = agents
-        self._clock = clock
+    def __init__(self, store: Store) -> None:
+        self._writer = store.writer
+        self._agents = store.agents
+        self._clock = store.clock
 
     async def run(self, key: WakeUpKey) -> None:
         """Do the run of a schedule that is due, if one is."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agent_core.agent import Agent, AnyAgent
-from agent_core.clock import Clock
-from agent_core.config import Settings
 from agent_core.errors import (
     AgentCoreError,
     ModelError,
@@ -25,13 +23,13 @@ from agent_core.executing import in_thread
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
 from agent_core.history import to_provider
+from agent_core.hooks import call_hook
 from agent_core.logs import get_logger
 from agent_core.loop import StepResult, model_step
 from agent_core.messages import Chunk, CommittedMessage
 from agent_core.runner import journal
 from agent_core.runner.asked_calls import planned
 from agent_core.runner.flusher import Flusher
-from agent_core.runner.hooks import Hooks, call_hook
 from agent_core.runner.made_files import MadeFiles
 from agent_core.runner.metering import used, used_in_vain
 from agent_core.runner.past import Past, provider_step
@@ -42,9 +40,8 @@ from agent_core.runner.turn import Turn, Turns
 from agent_core.runner.whole import whole
 from agent_core.store import steps
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
-from agent_core.store.reads import Reads
 from agent_core.store.steps import Claim
-from agent_core.store.writer import Writer
+from agent_core.store.store import Store
 from agent_core.wake_up_key import WakeUpKey
 
 _log = get_logger(__name__)
@@ -84,35 +81,21 @@ class Runner:
     """Runs model steps.
 
     Args:
-        writer, reads: the store.
-        agents: the agents of this program, by name.
-        worker: this worker's name.
-        settings, clock: the durations and the time.
+        store: the store, open.
         turns: the turns that run in this process.
-        hooks: calls the agents' hooks.
     """
 
-    def __init__(
-        self,
-        writer: Writer,
-        reads: Reads,
-        agents: dict[str, AnyAgent],
-        worker: str,
-        settings: Settings,
-        clock: Clock,
-        turns: Turns,
-        hooks: Hooks,
-    ) -> None:
+    def __init__(self, store: Store, turns: Turns) -> None:
         self._turns = turns
-        self._hooks = hooks
-        self._titles = Titles(writer, reads, hooks)
-        self._requests = Requests(writer, reads, clock)
-        self._writer = writer
-        self._reads = reads
-        self._agents = agents
-        self._worker = worker
-        self._settings = settings
-        self._clock = clock
+        self._hooks = store.hooks
+        self._titles = Titles(store.writer, store.reads, store.hooks)
+        self._requests = Requests(store.writer, store.reads, store.clock)
+        self._writer = store.writer
+        self._reads = store.reads
+        self._agents: Mapping[str, AnyAgent] = store.agents
+        self._worker = store.process
+        self._settings = store.settings
+        self._clock = store.clock
         self.closing = False
         self.live: dict[str, Claim] = {}
         """The steps that run now, by thread; their fences are watched for stops from elsewhere."""

@@ -11,8 +11,8 @@ import asyncio
 from agent_core.agent import Agent
 from agent_core.errors import AgentCoreError
 from agent_core.history import Provider
+from agent_core.hooks import Hooks
 from agent_core.logs import get_logger
-from agent_core.runner.hooks import Hooks
 from agent_core.runner.metering import numbers
 from agent_core.store import titles
 from agent_core.store.messages import title_of

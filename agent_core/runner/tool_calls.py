@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agent_core.agent import AnyAgent
-from agent_core.clock import Clock
-from agent_core.config import Settings
 from agent_core.end_reasons import IN_DOUBT, End, EndReason, failed
 from agent_core.errors import (
     DatabaseError,
@@ -31,8 +29,8 @@ from agent_core.store import calls, outcomes, timeouts
 from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
 from agent_core.store.files import StoredFile
 from agent_core.store.rows import load
+from agent_core.store.store import Store
 from agent_core.store.tx import Tx
-from agent_core.store.writer import Writer
 from agent_core.suspects import Suspicion
 from agent_core.tools import (
     Tool,
@@ -55,28 +53,17 @@ class ToolRunner:
     """Runs tool calls.
 
     Args:
-        writer: the store's writer.
-        agents: the agents of this program, by name.
-        worker: this worker's name.
-        settings, clock: the limits and the time.
+        store: the store, open.
         turns: the turns that run in this process; they are told each outcome.
     """
 
-    def __init__(
-        self,
-        writer: Writer,
-        agents: dict[str, AnyAgent],
-        worker: str,
-        settings: Settings,
-        clock: Clock,
-        turns: Turns,
-    ) -> None:
+    def __init__(self, store: Store, turns: Turns) -> None:
         self._turns = turns
-        self._writer = writer
-        self._agents = agents
-        self._worker = worker
-        self._settings = settings
-        self._clock = clock
+        self._writer = store.writer
+        self._agents: Mapping[str, AnyAgent] = store.agents
+        self._worker = store.process
+        self._settings = store.settings
+        self._clock = store.clock
         self._telling: set[asyncio.Task[None]] = set()
         self.live: dict[WakeUpKey, ClaimedCall] = {}
         """The calls that run now, by the key of their wake-up; see `Runner.live`."""

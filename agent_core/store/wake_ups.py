@@ -7,7 +7,7 @@ transaction that finishes the work deletes the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
@@ -117,42 +117,57 @@ _SCHEDULES_MISSING = Statement(
 )
 
 
-class Engine(Protocol):
-    """What delivers wake-ups from elsewhere, as far as the store knows it; see `agent_core.bridge`."""
+Defer = Callable[[Tx, str, float | None], None]
+"""Writes, in the transaction, that a key is to be delivered at a moment; see `agent_core.bridge.Engine`."""
 
-    def defer(self, tx: Tx, key: str, run_at: float | None) -> None:
-        """Write, in the transaction, that `key` is to be delivered."""
+DeferFor = Callable[[WakeUpKey], Defer | None]
+
+
+def deferred_by_none(key: WakeUpKey) -> None:
+    """Leave every wake-up to the scheduler."""
+
+
+class LocalWorker(Protocol):
+    """The worker of this process, as its store knows it; every method is called on the event loop."""
+
+    def dispatch(self, key: WakeUpKey) -> None:
+        """Run work that was born leased to this process, after its commit."""
+        ...
+
+    def cancel(self, thread_id: str) -> None:
+        """End what runs for a thread whose wake-ups were dropped, after that commit."""
+        ...
+
+    def notify(self) -> None:
+        """Look for due work soon: a wake-up was left for the scheduler."""
+        ...
+
+    def heard(self, touched: Collection[str] | None) -> None:
+        """Look soon: another process has committed to these feeds (None: to any)."""
+        ...
+
+    async def write_down(self, thread_id: str) -> None:
+        """Flush what a model step of a thread has said so far, if it runs here."""
         ...
 
 
 class LeasedWakeUps:
-    """The wake-ups as one worker writes them.
+    """The wake-ups as one process writes them.
 
     Args:
-        worker: this worker's name, or None for a process that only serves and never works.
-        lease: seconds that a wake-up stays with this worker without a heartbeat.
-        dispatch: called after the commit with the key of work that is born leased to this worker.
-        cancel: called after the commit with the id of a thread whose work was dropped.
-        notify: called after the commit when a wake-up was left for the scheduler.
-        engine_for: the engine that delivers a key, where one does; see `agent_core.bridge`.
+        process: the name of this process, under which its worker holds leases.
+        lease: seconds that a wake-up stays with a worker without a heartbeat.
+        defer_for: what hands a key to a distributed engine, where one delivers it; see `agent_core.bridge`.
+
+    Attributes:
+        worker: what works in this process; None: it only serves.
     """
 
-    def __init__(
-        self,
-        worker: str | None,
-        lease: float,
-        *,
-        dispatch: Callable[[WakeUpKey], None],
-        cancel: Callable[[str], None],
-        notify: Callable[[], None],
-        engine_for: Callable[[WakeUpKey], Engine | None],
-    ) -> None:
-        self.worker = worker
+    def __init__(self, process: str, lease: float, defer_for: DeferFor = deferred_by_none) -> None:
+        self.process = process
+        self.worker: LocalWorker | None = None
         self._lease = lease
-        self._engine_for = engine_for
-        self._dispatch = dispatch
-        self._cancel = cancel
-        self._notify = notify
+        self._defer_for = defer_for
 
     def enqueue(
         self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, fresh: bool = False
@@ -163,8 +178,8 @@ class LeasedWakeUps:
         """
         key = WakeUpKey.parse(key) if isinstance(key, str) else key
         text = str(key)
-        engine = self._engine_for(key)
-        mine = run_at is None and self.worker is not None and not (fresh and engine)
+        defer, worker = self._defer_for(key), self.worker
+        mine = run_at is None and worker is not None and not (fresh and defer)
         tx.do(
             _PUT,
             id=text,
@@ -172,29 +187,31 @@ class LeasedWakeUps:
             call_id=key.call_id or None,
             next_run_time=tx.now + self._lease if mine else (run_at or tx.now),
             thread_id=key.thread_id,
-            worker=self.worker if mine else None,
+            worker=self.process if mine else None,
             job_state=JOB_STATE,
         )
-        if mine:
-            tx.after(self._dispatch, key)
-        elif engine:
-            engine.defer(tx, text, run_at)
+        if worker is not None and mine:
+            tx.after(worker.dispatch, key)
+        elif defer:
+            defer(tx, text, run_at)
         else:
-            tx.after(self._notify)
+            if worker is not None:
+                tx.after(worker.notify)
             if (run_at or tx.now) <= tx.now:
                 tx.touched.add(WORK_FEED)
 
     def done(self, tx: Tx, key: WakeUpKey | str, *, mine: bool = True) -> None:
         """Delete the wake-up `key`; with `mine` only if its lease is this worker's."""
         if mine:
-            tx.do(_DELETE_MINE, key=str(key), by=self.worker)
+            tx.do(_DELETE_MINE, key=str(key), by=self.process)
         else:
             tx.do(_DELETE, key=str(key))
 
     def drop(self, tx: Tx, thread_id: str) -> None:
         """Delete every wake-up of a thread and end what runs for it here."""
         tx.do(_DROP, thread_id=thread_id)
-        tx.after(self._cancel, thread_id)
+        if self.worker is not None:
+            tx.after(self.worker.cancel, thread_id)
 
     def take(self, tx: Tx, room: Mapping[str, int], patience: float = 0.0) -> list[WakeUpKey]:
         """Lease wake-ups, due for `patience` seconds and no suspects, to this worker; return their keys.
@@ -204,23 +221,23 @@ class LeasedWakeUps:
             room: how many of each kind at the most: "step" and "tool", or "work" for both; "other".
             patience: seconds.
         """
-        lease = {"now": tx.now - patience, "until": tx.now + self._lease, "by": self.worker}
+        lease = {"now": tx.now - patience, "until": tx.now + self._lease, "by": self.process}
         taken = [row for kind, most in room.items() for row in tx.all(_TAKE[kind], most=most, **lease)]
         return [WakeUpKey.parse(row[0]) for row in taken]
 
     def lease(self, tx: Tx, text: str) -> WakeUpKey | None:
         """Lease the wake-up that an engine delivers as text; return its key, or None if none is to be taken."""
-        row = tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.worker)
+        row = tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.process)
         return WakeUpKey.parse(row[0]) if row else None
 
     def admit(self, tx: Tx, keys: Sequence[WakeUpKey]) -> list[WakeUpKey]:
         """Lease these suspects to this worker; return the keys of those that nobody was faster to lease."""
-        lease = {"now": tx.now, "until": tx.now + self._lease, "by": self.worker}
+        lease = {"now": tx.now, "until": tx.now + self._lease, "by": self.process}
         return [key for key in keys if tx.one(_ADMIT, key=str(key), **lease) is not None]
 
     def extend(self, tx: Tx) -> int:
         """Push this worker's leases forward; return how many it holds."""
-        return tx.run(_EXTEND, by=self.worker, until=tx.now + self._lease)
+        return tx.run(_EXTEND, by=self.process, until=tx.now + self._lease)
 
     def release(self, tx: Tx, worker: str) -> int:
         """Make everything that `worker` holds due at once; return how many that were."""
@@ -254,7 +271,7 @@ class LeasedWakeUps:
 
     def mine(self, tx: Tx) -> list[WakeUpKey]:
         """Return the keys of what this worker holds."""
-        return [WakeUpKey.parse(row[0]) for row in tx.all(_MINE, by=self.worker)]
+        return [WakeUpKey.parse(row[0]) for row in tx.all(_MINE, by=self.process)]
 
     def missing(self, tx: Tx) -> int:
         """Give a wake-up to all running work that lacks one; return how many lacked it.

@@ -67,6 +67,7 @@ class Writer:
     Args:
         engine: a SQLAlchemy engine with a named paramstyle.
         clock: gives every transaction its `now`.
+        wake: where transactions leave their wake-ups.
         watch: seconds between looks for commits of other processes (SQLite only: PostgreSQL tells).
         on_touch: called on the event loop with the ids of threads that a commit changed.
         on_move: called on the event loop with (thread id, status, previous status, agent).
@@ -78,6 +79,7 @@ class Writer:
         self,
         engine: Engine,
         clock: Clock,
+        wake: WakeUps,
         *,
         watch: float,
         on_touch: Callable[[set[str]], None],
@@ -86,6 +88,7 @@ class Writer:
     ) -> None:
         self._dialect = engine.dialect
         self._clock = clock
+        self._wake = wake
         self._watch = watch
         self._on_touch = on_touch
         self._on_move = on_move
@@ -94,7 +97,6 @@ class Writer:
         self._connection = connection_for(engine, watch, functools.partial(self._call, on_foreign))
         self._open = False
         self._gate = threading.Lock()  # nothing is queued behind the end of the queue
-        self.wake: WakeUps  # set by the runtime before the first write
         self._thread = threading.Thread(target=self._main, name="agent_core-writer", daemon=True)
 
     def start(self) -> None:
@@ -204,7 +206,7 @@ class Writer:
 
         def perform(chain: list[_Write[Any]]) -> None:
             for write in chain:
-                write.perform(Tx(self._connection.cursor, self._dialect, self.wake, now))
+                write.perform(Tx(self._connection.cursor, self._dialect, self._wake, now))
 
         for write in group:
             if write.thread_id is not None:

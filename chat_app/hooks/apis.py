@@ -30,9 +30,9 @@ def agent_api(agent: AnyAgent, **options: Any) -> Callable[[], AgentApi]:
     made: list[AgentApi] = []
 
     def provide() -> AgentApi:
-        runtime = service().api.runtime
-        if not made or made[0].runtime is not runtime:
-            made[:] = [define_agent_api(runtime, agent, **options)]
+        store = service().api.store
+        if not made or made[0].store is not store:
+            made[:] = [define_agent_api(store, agent, **options)]
         return made[0]
 
     provide.__qualname__ = f"agent {agent.name}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_core import Agent, AgentApi
+from agent_core.agent import AnyAgent
 
 logger = logging.getLogger(__name__)
 
@@ -15,10 +16,10 @@ async def answerer(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
     """Return the agent that answers a thread as things stand; None if it cannot be told here.
 
     Args:
-        api: whose runtime knows the thread's agent.
+        api: whose store knows the thread's agent.
         thread: as plain JSON.
     """
-    agent = api.runtime.agents.get(str(thread.get("agent")))
+    agent: AnyAgent | None = api.store.agents.get(str(thread.get("agent")))
     if agent is None:  # another process has it
         return None
     try:

@@ -42,6 +42,7 @@ class Service:
     settings: Settings
     choice: ModelChoice
     offers: tuple[ModelChoice, ...]
+    runtime: Runtime
     api: AgentApi
     everybody: Lists
     people: People
@@ -112,7 +113,7 @@ async def opened(
     offers = tuple(offers) or (choice,)
 
     async def read(thread_id: str) -> Thread | None:
-        return await asyncio.to_thread(runtime.reads.thread, thread_id)
+        return await asyncio.to_thread(runtime.store.reads.thread, thread_id)
 
     async def own(ctx: CallContext | None, thread_id: str) -> None:
         thread = await read(thread_id)
@@ -129,7 +130,7 @@ async def opened(
         for other in AGENTS.values():
             runtime.register(other)
         following = asyncio.create_task(everybody.follow())
-        _opened = Service(settings, choice, offers, api, everybody, people)
+        _opened = Service(settings, choice, offers, runtime, api, everybody, people)
         try:
             yield _opened
         finally:

@@ -158,7 +158,7 @@ class Timeline(ApiCaller, rx.State):
             limit = self._limit
         at = time.time()
         spans = await api.timeline(thread_id, turns=limit + 1)
-        found, queue = await api.durability(thread_id), await api.runtime.queue()
+        found, queue = await api.durability(thread_id), await service().runtime.queue()
         await captions.learn(spans)
         turns = captioned(turn_views(spans, outside), captions.prompts, captions.models)
         busy = sum(kind.running for kind in queue.values()), sum(kind.depth for kind in queue.values())
@@ -181,5 +181,5 @@ class Timeline(ApiCaller, rx.State):
         """End this server with SIGKILL, as a crash would; only where the demo was asked for."""
         if service().settings.demo:
             logger.warning("The server is killed from the page, as the demo allows")
-            service().api.runtime.leave()  # so the turns that run are not suspect for it
+            service().runtime.leave()  # so the turns that run are not suspect for it
             os.kill(os.getpid(), signal.SIGKILL)

@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -32,6 +32,7 @@ from agent_core.store.steps import Claim
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.testing import FakeClock
+from agent_core.wake_up_key import WakeUpKey
 from tests.agent_core.store_branch_model import BranchModel
 from tests.agent_core.store_model import LEASE, Call
 from tests.agent_core.support import prepare
@@ -128,8 +129,9 @@ class Machine(RuleBasedStateMachine):
         return self.numbers
 
     def wake_ups(self, worker: str | None) -> LeasedWakeUps:
-        effects: dict[str, Any] = dict.fromkeys(("dispatch", "cancel", "notify", "engine_for"), _nothing)
-        return LeasedWakeUps(worker, LEASE, **effects)
+        wake_ups = LeasedWakeUps(worker or "nobody", LEASE)
+        wake_ups.worker = None if worker is None else Idle()
+        return wake_ups
 
     def do(self, by: str | None, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Run one write transaction in the process of `by`, as the writer does."""
@@ -211,5 +213,15 @@ def message(name: str) -> NewMessage:
     return NewMessage(name, "user", [{"type": "text", "text": f"I am {name}"}], {})
 
 
-def _nothing(*_: object) -> None:
-    """Effects on a process: here a worker learns of its work from the rows alone."""
+class Idle:
+    """A worker that learns of its work from the rows alone."""
+
+    def dispatch(self, key: WakeUpKey) -> None: ...
+
+    def cancel(self, thread_id: str) -> None: ...
+
+    def notify(self) -> None: ...
+
+    def heard(self, touched: Collection[str] | None) -> None: ...
+
+    async def write_down(self, thread_id: str) -> None: ...

@@ -8,8 +8,18 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from agent_core import Agent, AgentApi, RetryPolicy, Runtime, StreamingOptions, define_internal_agent_api
+from agent_core import (
+    Agent,
+    AgentApi,
+    RetryPolicy,
+    Runtime,
+    Store,
+    StreamingOptions,
+    Worker,
+    define_internal_agent_api,
+)
 from agent_core.config import Settings
 from agent_core.fold import ThreadView
 from agent_core.messages import Message, Thread
@@ -24,6 +34,7 @@ EAGER = replace(QUICK, lease=8.0, heartbeat=2.0)
 """As quick to look, and with the leases of the defaults: a machine that pauses a moment loses none."""
 
 AT_ONCE = RetryPolicy(max_attempts=3, initial_delay=0, jitter=0)
+_RUNTIMES: WeakKeyDictionary[Store, Runtime] = WeakKeyDictionary()
 TABLES = (THREAD, MESSAGE, STREAM, DELTA, CALL, WAKE_UP)
 
 
@@ -42,6 +53,7 @@ async def agent_on(
     prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
     async with Runtime(url(path), settings=settings, **(runtime or {})) as opened:
+        _RUNTIMES[opened.store] = opened
         agent = Agent(
             "assistant",
             model,
@@ -54,6 +66,18 @@ async def agent_on(
     assert not model.violations, model.violations
 
 
+def runtime_of(api: AgentApi) -> Runtime:
+    """Return the runtime whose store an API of `agent_on` uses."""
+    return _RUNTIMES[api.store]
+
+
+def worker_of(api: AgentApi) -> Worker:
+    """Return the worker on the store of an API."""
+    worker = api.store.wake_ups.worker
+    assert isinstance(worker, Worker)
+    return worker
+
+
 async def finished(api: AgentApi, thread: Thread | str, timeout: float = 40) -> Thread:
     """Wait until a thread is idle."""
     return await api.wait_until_idle(thread if isinstance(thread, str) else thread.id, timeout)
@@ -61,9 +85,8 @@ async def finished(api: AgentApi, thread: Thread | str, timeout: float = 40) -> 
 
 async def lose_leases(api: AgentApi) -> None:
     """Do to a runtime what a long sleep does: no more heartbeats, and its work is due for others."""
-    runtime = api.runtime
-    runtime._scheduler.shutdown()  # pyright: ignore[reportPrivateUsage]
-    await runtime.writer.run(runtime._wake_ups.release, runtime.worker)  # pyright: ignore[reportPrivateUsage]
+    worker_of(api)._scheduler.shutdown()  # pyright: ignore[reportPrivateUsage]
+    await api.store.writer.run(api.store.wake_ups.release, api.store.process)
 
 
 def held(event: asyncio.Event) -> Iterator[float]:
@@ -102,7 +125,7 @@ async def waiting(api: AgentApi, thread_id: str, count: int = 1) -> list[str]:
         ids = [p["toolCallId"] for p in parts if p["state"] in ("approval-requested", "input-available")]
         thread = await api.get_thread(thread_id)
         idle = thread is not None and thread.status == "awaiting_tool_results"
-        free = not api.runtime.workpool.busy and not api.runtime.tool_workpool.busy
+        free = not worker_of(api).pools.steps.busy and not worker_of(api).pools.tools.busy
         return ids if idle and len(ids) == count and free else []
 
     return await eventually(found)

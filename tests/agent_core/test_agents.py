@@ -215,7 +215,7 @@ async def test_a_second_agent_of_a_name_is_refused_and_the_first_answers_on(
         for register in (define, Runtime.register):
             with pytest.raises(errors.ValidationError, match=r"'one'.*replace=True"):
                 register(runtime, second("one"))
-        assert runtime.agents == {"one": agent}
+        assert runtime.store.agents == {"one": agent}
         thread = await finished(api, await api.create_thread("Hi"))
         assert (await texts(api, thread))[-1] == "one here"
 

@@ -94,7 +94,7 @@ async def test_who_is_denied_gets_nothing_and_changes_nothing(path: Path, deny: 
     async with agent_on(path, [["Yes."]]) as internal:
         thread = await finished(internal, await internal.create_thread("Hi"))
         before = rows(path)
-        api = define_agent_api(internal.runtime, internal.agent, noted)
+        api = define_agent_api(internal.store, internal.agent, noted)
         for thread_id in (thread.id, "nothing"):
             for name in sorted(set(methods()) - CREATES):
                 asked.clear()
@@ -106,7 +106,7 @@ async def test_who_is_denied_gets_nothing_and_changes_nothing(path: Path, deny: 
 
 async def test_who_is_not_denied_gets_through(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as internal:
-        api = define_agent_api(internal.runtime, internal.agent, lambda ctx, thread_id: None)
+        api = define_agent_api(internal.store, internal.agent, lambda ctx, thread_id: None)
         thread = await finished(api, await api.create_thread("Hi", ctx=ANN))
         assert await texts(api, thread) == ["Hi", "Yes."]
 
@@ -161,7 +161,7 @@ async def test_a_follower_is_asked_about_again_while_updates_flow(
     monkeypatch.setattr("agent_core.api.reading.time", SimpleNamespace(monotonic=lambda: now))
     turn = [item for n in range(10_000) for item in (f"{n} ", 0.01)]
     async with agent_on(path, [turn], settings=Settings(recheck=5), throttle_ms=5) as internal:
-        api = define_agent_api(internal.runtime, internal.agent, door)
+        api = define_agent_api(internal.store, internal.agent, door)
         thread = await internal.create_thread("Hi")
         follower = Follower(api, thread.id)
         for asked in (1, 2, 3):
@@ -180,7 +180,7 @@ async def test_a_follower_is_asked_about_again_while_updates_flow(
 async def test_a_follower_is_asked_about_at_each_snapshot(path: Path) -> None:
     door = Door()
     async with agent_on(path, lambda _: ["Yes."], settings=Settings(recheck=3600)) as internal:
-        api = define_agent_api(internal.runtime, internal.agent, door)
+        api = define_agent_api(internal.store, internal.agent, door)
         thread = await finished(internal, await internal.create_thread("Hi"))
         follower = Follower(api, thread.id)
         await follower.until(lambda view: view.thread.get("status") == "completed")
@@ -208,7 +208,7 @@ async def test_a_follower_hears_of_the_deletion_all_the_same(path: Path) -> None
             if thread is None or ctx is None or thread.user_id != ctx.user_id:
                 raise errors.AccessDeniedError("Not yours.")
 
-        api = define_agent_api(internal.runtime, internal.agent, owned)
+        api = define_agent_api(internal.store, internal.agent, owned)
         thread = await api.create_thread(ctx=ANN)
         with pytest.raises(errors.AccessDeniedError):
             await anext(api.subscribe(thread.id, ctx=BOB))
@@ -233,7 +233,7 @@ async def test_an_outcome_without_its_thread_tells_nothing_of_other_threads(path
 
     model = ScriptedModel(lambda m: ["Thanks."] if m[-1]["role"] == "tool" else [ToolUse("ask", id="c")])
     async with agent_on(path, model, tools=[ask]) as internal:
-        api = define_agent_api(internal.runtime, internal.agent, owned)
+        api = define_agent_api(internal.store, internal.agent, owned)
         for thread_id in ("ann1", "bob1", "bob2"):
             await internal.create_thread("Hi", thread_id=thread_id)
             await eventually(lambda thread_id=thread_id: tool_parts(internal, thread_id))

@@ -10,7 +10,7 @@ import pytest
 from agent_core import CallContext, define_agent_api, errors, every
 from agent_core.messages import Thread
 from agent_core.testing import FakeClock, eventually
-from tests.agent_core.support import QUICK, Follower, agent_on, finished, rows, texts
+from tests.agent_core.support import QUICK, Follower, agent_on, finished, rows, texts, worker_of
 
 GONE = errors.ThreadNotFoundError
 
@@ -58,7 +58,7 @@ async def test_a_running_thread_is_stopped_and_can_go_on_once_it_is_back(path: P
         async with Follower(api, thread.id) as follower:
             await follower.until(lambda view: "Half" in str(view.messages))
         await api.delete_thread(thread.id, undo_for=60)
-        await eventually(lambda: not api.runtime.workpool.running())
+        await eventually(lambda: not worker_of(api).pools.steps.running())
         assert (await api.restore_thread(thread.id)).status == "stopped"
         await api.resume_thread(thread.id)
         await finished(api, thread.id)
@@ -99,11 +99,11 @@ async def test_who_may_not_touch_it_can_neither_delete_it_nor_bring_it_back(path
     async with agent_on(path, []) as inner:
 
         def own(ctx: CallContext | None, thread_id: str) -> None:
-            thread = inner.runtime.reads.thread(thread_id)
+            thread = inner.store.reads.thread(thread_id)
             if thread is None or ctx is None or thread.user_id != ctx.user_id:
                 raise errors.AccessDeniedError("Not yours.")
 
-        api = define_agent_api(inner.runtime, inner.agent, authorization_callback=own)
+        api = define_agent_api(inner.store, inner.agent, authorization_callback=own)
         ann, bob = CallContext("ann"), CallContext("bob")
         thread: Thread = await api.create_thread(title="Ann's", ctx=ann)
         with pytest.raises(errors.AccessDeniedError):

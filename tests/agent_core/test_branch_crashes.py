@@ -16,7 +16,7 @@ from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
 from tests.agent_core.branching import ids, numbered, talk
 from tests.agent_core.databases import url
-from tests.agent_core.support import Follower, agent_on, finished, rows, texts
+from tests.agent_core.support import Follower, agent_on, finished, rows, texts, worker_of
 from tests.tools.children import FORKED
 
 DEEDS = ("edit", "regenerate", "select", "fork")
@@ -140,7 +140,7 @@ async def test_no_turn_in_memory_survives_a_change(path: Path, monkeypatch: pyte
     async with agent_on(path, looks, tools=[look]) as api:
         thread = await talk(api, "old")
         question = (await ids(api, thread))[0]
-        turns = api.runtime._runner._turns  # pyright: ignore[reportPrivateUsage]
+        turns = worker_of(api)._steps._turns  # pyright: ignore[reportPrivateUsage]
         done = await api.get_thread(thread.id)
         assert done is not None
         kept[0].seq, kept[0].open = done.seq, set()  # as if it ended with that step

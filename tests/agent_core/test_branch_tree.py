@@ -229,7 +229,7 @@ async def _spent(api: AgentApi, thread: Thread, message_id: str, number: int) ->
         branches.edit(tx, thread.id, shown[place], new)
         return time.thread_time() - began
 
-    spent = await api.runtime.writer.run(timed)
+    spent = await api.store.writer.run(timed)
     await finished(api, thread)
     return spent
 

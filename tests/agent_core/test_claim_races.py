@@ -34,7 +34,7 @@ def lease(tx: Tx, worker: str) -> None:
 async def claimed_by_b_after(api: AgentApi, other: AgentApi, meanwhile: Any) -> Claim | None:
     """Let worker b claim the thread's step, and do `meanwhile` while it waits for the lock."""
     thread = await api.create_thread("Hi", thread_id="t")
-    await api.runtime.writer.run(lease, "b")
+    await api.store.writer.run(lease, "b")
     held = threading.Event()
 
     def hold(tx: Tx) -> None:
@@ -46,9 +46,9 @@ async def claimed_by_b_after(api: AgentApi, other: AgentApi, meanwhile: Any) -> 
             time.sleep(0.005)
         meanwhile(tx)
 
-    holding = asyncio.create_task(api.runtime.writer.run(hold))
+    holding = asyncio.create_task(api.store.writer.run(hold))
     await asyncio.to_thread(held.wait, 20)
-    claim = await other.runtime.writer.run(steps.claim, thread.id, "b", AGENTS)
+    claim = await other.store.writer.run(steps.claim, thread.id, "b", AGENTS)
     await holding
     return claim
 

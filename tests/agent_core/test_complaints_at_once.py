@@ -18,7 +18,7 @@ from agent_core.llm import Finish, ModelEvent, ModelRequest, TextDelta
 from agent_core.testing import ScriptedModel, eventually
 from tests.agent_core import naive
 from tests.agent_core.databases import prepare
-from tests.agent_core.support import agent_on, finished, lose_leases, texts, view_text
+from tests.agent_core.support import agent_on, finished, lose_leases, texts, view_text, worker_of
 from tests.chaos.worker import Plan, spawn, start
 from tests.chaos.world import Effects, make_agent
 
@@ -105,7 +105,7 @@ async def test_09_two_workers_interleave_one_thread(path: Path, tmp_path: Path) 
                     sleeper.awake.set()  # and it believes that the thread is its own
                 if view.thread["status"] == "completed":
                     break
-            await eventually(lambda: not one.runtime.workpool.busy)
+            await eventually(lambda: not worker_of(one).pools.steps.busy)
             assert await texts(two, thread) == ["?", "".join(words)]
     assert asleep
     assert seqs == sorted(seqs), "the one that lost the thread has written behind the other's first word"

@@ -15,7 +15,7 @@ import pytest
 from agent_core import errors
 from agent_core.fold import ThreadView
 from agent_core.testing import eventually
-from tests.agent_core.support import Follower, agent_on, finished, held, rows, texts, view_text
+from tests.agent_core.support import Follower, agent_on, finished, held, rows, texts, view_text, worker_of
 
 LONG = 30.0  # seconds that a scripted model would take if nobody stopped it
 
@@ -83,7 +83,7 @@ async def test_07_stop_ignored_on_a_resumed_stream(path: Path) -> None:
                         break
                 stopped = await tab.stop_thread(thread.id)
                 assert stopped.status == "stopped"
-                await eventually(lambda: not worker.runtime.workpool.busy)
+                await eventually(lambda: not worker_of(worker).pools.steps.busy)
                 said = await texts(tab, thread)
                 await asyncio.sleep(0.1)
                 assert await texts(tab, thread) == said

@@ -13,7 +13,16 @@ from agent_core.messages import Message
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.contexts import METER
-from tests.agent_core.support import QUICK, Follower, agent_on, finished, lose_leases, prepare, texts
+from tests.agent_core.support import (
+    QUICK,
+    Follower,
+    agent_on,
+    finished,
+    lose_leases,
+    prepare,
+    texts,
+    worker_of,
+)
 
 WORDS = "word " * 50
 
@@ -172,7 +181,7 @@ async def test_a_lost_attempt_is_cut_again_in_the_same_way(path: Path):
             await lose_leases(first)
             await finished(second, thread)
             held.set()
-            await eventually(lambda: not first.runtime.workpool.busy)
+            await eventually(lambda: not worker_of(first).pools.steps.busy)
             assert asked[0] == asked[1]
             assert len(notes(await second.list_messages(thread.id))) == 1
 

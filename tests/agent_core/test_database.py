@@ -162,7 +162,7 @@ async def test_an_empty_file_and_a_missing_folder_are_new_databases(tmp_path: Pa
 
 async def test_in_memory_is_a_file_that_goes_away() -> None:
     async with Runtime("sqlite://") as runtime:
-        assert await runtime.writer.run(lambda tx: tx.now)
+        assert await runtime.store.writer.run(lambda tx: tx.now)
 
 
 def test_many_processes_make_one_new_file_at_once(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from agent_core.store.rows import WAKE_UP
 from agent_core.store.tx import Tx
 from agent_core.testing import eventually
 from tests.agent_core.databases import prepare, url
-from tests.agent_core.support import agent_on, finished, live, rows, tool_parts
+from tests.agent_core.support import agent_on, finished, live, rows, tool_parts, worker_of
 from tests.chaos.colony import Colony, again, answer, once, send, settled
 
 MINUTE = 60.0
@@ -210,14 +210,14 @@ Burial = Callable[[AgentApi, str], Awaitable[object]]
 
 
 async def by_its_lock(api: AgentApi, worker: str) -> None:
-    await api.runtime.writer.run(api.runtime._wake_ups.bury, worker)  # pyright: ignore[reportPrivateUsage]
+    await api.store.writer.run(api.store.wake_ups.bury, worker)
 
 
 async def by_its_lease(api: AgentApi, worker: str) -> None:
-    expire = functools.partial(api.runtime._wake_ups.expire, alive=False)  # pyright: ignore[reportPrivateUsage]
-    await api.runtime.writer.run(expire, worker)  # it still holds: nothing happens
-    await api.runtime.writer.run(lambda tx: tx.cursor.execute("update agent_wake_up set next_run_time = 1"))
-    await api.runtime.writer.run(expire, worker)
+    expire = functools.partial(api.store.wake_ups.expire, alive=False)
+    await api.store.writer.run(expire, worker)  # it still holds: nothing happens
+    await api.store.writer.run(lambda tx: tx.cursor.execute("update agent_wake_up set next_run_time = 1"))
+    await api.store.writer.run(expire, worker)
 
 
 @pytest.mark.parametrize("bury", [by_its_lock, by_its_lease])
@@ -231,10 +231,10 @@ async def test_only_what_ran_is_suspect(path: Path, bury: Burial) -> None:
         await dying.create_thread("say 30", thread_id="b")
         await live(dying, "b", "Well. ")
         await dying.create_thread("say 30", thread_id="c")
-        worker = dying.runtime.worker
+        worker = dying.store.process
         assert held(path) == [(worker, None, 0)] * 3
         async with agent_on(path, answer, **idle) as heir:
-            await dying.runtime.writer.run(lambda _: dying.runtime._scheduler.shutdown())  # pyright: ignore[reportPrivateUsage]
+            await dying.store.writer.run(lambda _: worker_of(dying)._scheduler.shutdown())  # pyright: ignore[reportPrivateUsage]
             await bury(heir, worker)
             await bury(heir, worker)  # another worker that saw it die, too
         # In the order of the keys: the steps of b and c, then the tool call of a.
@@ -251,7 +251,7 @@ def tools_running(path: Path) -> list[Any]:
 async def test_a_worker_killed_while_it_closes_makes_no_suspects(path: Path, leaving: bool) -> None:
     async with agent_on(path, answer, runtime={"work": False}) as sender:
         await sender.create_thread("say 0.5", thread_id="t")
-        await sender.runtime.writer.run(claimed_by, "w")
+        await sender.store.writer.run(claimed_by, "w")
     folder = workers_folder(parse_url(url(path)), path)
     assert folder is not None
     folder.mkdir()
@@ -263,8 +263,8 @@ async def test_a_worker_killed_while_it_closes_makes_no_suspects(path: Path, lea
         assert gone._file is not None  # pyright: ignore[reportPrivateUsage]
         gone._file.close()  # pyright: ignore[reportPrivateUsage]
     async with agent_on(path, answer) as heir:
-        await eventually(lambda: held(path) and held(path)[0][0] == heir.runtime.worker)
-        assert held(path) == [(heir.runtime.worker, None, 0) if leaving else (heir.runtime.worker, 1, 1)]
+        await eventually(lambda: held(path) and held(path)[0][0] == heir.store.process)
+        assert held(path) == [(heir.store.process, None, 0) if leaving else (heir.store.process, 1, 1)]
         assert (await finished(heir, "t")).status == "completed"
 
 
@@ -278,7 +278,7 @@ async def test_a_worker_that_closed_in_order_makes_no_suspects(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "agent_core.runtime._SHUTDOWN_TIMEOUT", 0.2
+        "agent_core.worker.worker._SHUTDOWN_TIMEOUT", 0.2
     )  # the tool would not end in five seconds either
     async with agent_on(path, answer, tools=[again, once]) as api:
         await api.create_thread("say 30", thread_id="a")
@@ -293,7 +293,7 @@ async def test_a_suspect_that_is_given_back_stays_one(path: Path) -> None:
     async with agent_on(path, answer, runtime={"work": False}) as sender:
         await sender.create_thread("say 30", thread_id="t")
         mark = "update agent_wake_up set company = 4, crashes = 1, death = 'w'"
-        await sender.runtime.writer.run(lambda tx: tx.cursor.execute(mark))
+        await sender.store.writer.run(lambda tx: tx.cursor.execute(mark))
     async with agent_on(path, answer) as api:
         await live(api, "t", "Well. ")
     assert held(path) == [(None, 4, 1)]

@@ -45,10 +45,10 @@ async def test_who_holds_a_thread_and_what_is_committed(path: Path) -> None:
 
         async def in_the_tool() -> Any:
             found = await api.durability(thread.id)
-            return found if held(found) == [("tool", api.runtime.worker)] else None
+            return found if held(found) == [("tool", api.store.process)] else None
 
         found = await eventually(in_the_tool)
-        assert found.worker == api.runtime.worker
+        assert found.worker == api.store.process
         assert (found.status, found.seq, found.committed_seq) == ("awaiting_tool_results", 1, 1)
         first = found.leases[0]
         assert first.expires_at - first.heartbeat_at == timedelta(seconds=QUICK.lease)
@@ -80,7 +80,7 @@ async def test_another_process_is_named_when_it_has_taken_over(path: Path) -> No
 
             async def taken_over() -> bool:
                 found = await api.durability(thread.id)
-                by_heir = held(found) == [("step", heir.runtime.worker)]
+                by_heir = held(found) == [("step", heir.store.process)]
                 return by_heir and (found.seq, found.committed_seq) == (2, 0)  # once the model was asked
 
             await eventually(taken_over)

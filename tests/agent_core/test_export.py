@@ -171,7 +171,7 @@ async def test_system_messages_are_of_ones_own_code_alone(path: Path) -> None:
         copied = await internal.import_thread(whole)
         assert len(await internal.list_messages(copied.id)) == 2
         for hidden in (True, False):
-            api = define_agent_api(internal.runtime, internal.agent, exclude_system_messages=hidden)
+            api = define_agent_api(internal.store, internal.agent, exclude_system_messages=hidden)
             with pytest.raises(errors.ValidationError, match="instruct"):
                 await api.import_thread(whole)
             made = await api.export_thread(thread.id)
@@ -183,11 +183,11 @@ async def test_who_may_not_read_a_thread_cannot_export_it(path: Path) -> None:
         thread = await internal.create_thread(messages=[{"role": "user", "content": "Hi"}], ctx=ANN)
 
         async def own(ctx: CallContext | None, thread_id: str) -> None:
-            found = await asyncio.to_thread(internal.runtime.reads.thread, thread_id)
+            found = await asyncio.to_thread(internal.store.reads.thread, thread_id)
             if found is None or ctx is None or found.user_id != ctx.user_id:
                 raise errors.AccessDeniedError("Not yours.")
 
-        api = define_agent_api(internal.runtime, internal.agent, own)
+        api = define_agent_api(internal.store, internal.agent, own)
         with pytest.raises(errors.AccessDeniedError):
             await api.export_thread(thread.id, ctx=CallContext("eve"))
         made = await api.export_thread(thread.id, ctx=ANN)

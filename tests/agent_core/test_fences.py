@@ -35,6 +35,7 @@ from tests.agent_core.support import (
     rows,
     texts,
     tool_parts,
+    worker_of,
 )
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
@@ -121,7 +122,7 @@ async def test_a_late_tool_writes_nothing(path: Path, end: str) -> None:
             before = rows(path)
             leave.set()
             assert await asyncio.to_thread(left.wait, 20)
-            await eventually(lambda: not old.runtime.tool_workpool.busy)
+            await eventually(lambda: not worker_of(old).pools.tools.busy)
             assert rows(path) == before
             await follower.agrees()
         assert began == [1]
@@ -143,7 +144,7 @@ async def test_only_one_of_two_workers_claims(path: Path) -> None:
         for number in range(10):
             thread = await sender.create_thread(f"{number}")
             for api in (one, two) * 3:
-                api.runtime._dispatch(step_key(thread.id))  # pyright: ignore[reportPrivateUsage]
+                worker_of(api).dispatch(step_key(thread.id))
             await finished(sender, thread)
         assert len(asked) == 10
 
@@ -158,7 +159,7 @@ async def test_a_worker_elsewhere_takes_over_when_the_lease_ends(path: Path) -> 
             tx.cursor.execute("update agent_thread set status = 'streaming', message_id = 'm', position = 2")
             tx.cursor.execute("update agent_wake_up set worker = 'elsewhere'")
 
-        await new.runtime.writer.run(strand)
+        await new.store.writer.run(strand)
         assert (await finished(new, "t")).status == "completed"
 
 

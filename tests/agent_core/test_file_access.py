@@ -43,7 +43,7 @@ class Doors:
 
     async def __call__(self, ctx: CallContext | None, thread_id: str) -> None:
         assert self.api is not None
-        thread = await asyncio.to_thread(self.api.runtime.reads.thread, thread_id)
+        thread = await asyncio.to_thread(self.api.store.reads.thread, thread_id)
         caller = ctx.user_id if ctx else None
         if thread is not None and thread.user_id != caller and (str(caller), thread_id) not in self.open:
             raise AccessDeniedError("Not yours.")
@@ -145,7 +145,7 @@ async def test_a_reader_of_a_thread_may_attach_its_files_until_access_is_revoked
         api = await _opened(runtime, doors)
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
         hers = await idle(api, await api.create_thread([part], ctx=ANN), ANN)
-        await api.runtime.writer.run(files.forget, clock.now() + DAY)
+        await api.store.writer.run(files.forget, clock.now() + DAY)
         assert holders(path) == [hers.id]
         again = await api.create_thread([part], ctx=ANN)  # she has it in a thread of her own
         await idle(api, again, ANN)
@@ -233,7 +233,7 @@ async def test_without_people_every_file_is_everybodys(path: Path) -> None:
     async with agent_on(path, lambda _: ["Yes."]) as api:
         part = await api.add_file(PNG, media_type="image/png")
         first = await finished(api, await api.create_thread([part]))
-        await api.runtime.writer.run(files.forget, api.runtime.clock.now() + DAY)
+        await api.store.writer.run(files.forget, api.store.clock.now() + DAY)
         second = await finished(api, await api.create_thread([part]))
         assert holders(path) == sorted([first.id, second.id])
         kept = await api.add_file(b"text", media_type="text/plain", ctx=ANN)
@@ -259,9 +259,9 @@ async def test_an_unsent_file_is_forgotten_though_another_person_sent_the_same(p
         await api.add_file(PNG, media_type="image/png", ctx=ANN)
         await api.add_file(PNG, media_type="image/png")
         assert holders(path) == ["", ":ann"]
-        await api.runtime.writer.run(files.forget, clock.now() - 1)
+        await api.store.writer.run(files.forget, clock.now() - 1)
         assert holders(path) == ["", ":ann"]
-        await api.runtime.writer.run(files.forget, clock.now() + 1)
+        await api.store.writer.run(files.forget, clock.now() + 1)
         assert holders(path) == []
 
 
@@ -270,7 +270,7 @@ async def test_a_schedule_keeps_what_it_is_going_to_send(path: Path) -> None:
     async with agent_on(path, lambda _: ["Yes."], runtime={"clock": clock}) as api:
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
         made = await api.schedule(None, [part], at("2025-06-20T09:00Z"), schedule_id="s", ctx=ANN)
-        await api.runtime.writer.run(files.forget, clock.now() + DAY)
+        await api.store.writer.run(files.forget, clock.now() + DAY)
         assert holders(path) == ["schedule:s"]
         clock.advance(7 * DAY)
         over = await ran(api, made.id, 1)

@@ -108,10 +108,10 @@ async def test_a_file_that_was_never_sent_is_forgotten_after_a_day(path: Path) -
         await api.add_file(PNG, media_type="image/png")  # twice is once
         assert file_rows(path) == [files.WAITING]
         clock.advance(86_000)
-        await api.runtime.writer.run(files.forget, clock.now() - 86_400)
+        await api.store.writer.run(files.forget, clock.now() - 86_400)
         assert file_rows(path) == [files.WAITING]
         clock.advance(500)
-        await api.runtime.writer.run(files.forget, clock.now() - 86_400)
+        await api.store.writer.run(files.forget, clock.now() - 86_400)
         assert file_rows(path) == []
         with pytest.raises(ValidationError, match="attach it again"):
             await api.create_thread([part])
@@ -127,7 +127,7 @@ async def test_a_file_that_is_gone_leaves_a_sentence_and_a_thread_that_goes_on(p
         def lose(tx: Any) -> None:
             tx.cursor.execute("delete from agent_file")
 
-        await api.runtime.writer.run(lose)
+        await api.store.writer.run(lose)
         await api.send_message(thread.id, "Still there?")
         assert (await finished(api, thread)).status == "completed"
     assert "not kept any more" in model.requests[-1][0]["content"][0]["text"]

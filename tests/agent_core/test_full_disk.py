@@ -23,7 +23,7 @@ async def limit_pages(api: AgentApi, *, full: bool) -> None:
         pages = tx.cursor.execute("PRAGMA page_count").fetchone()[0]
         tx.cursor.execute(f"PRAGMA max_page_count = {pages if full else 1_000_000}").fetchone()
 
-    await api.runtime.writer.run(limit)
+    await api.store.writer.run(limit)
 
 
 async def test_a_prompt_that_finds_no_room_changes_nothing(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ async def site(
     async with Runtime(f"sqlite:///{path}") as runtime:
 
         async def own(ctx: CallContext | None, thread_id: str) -> None:
-            thread = await asyncio.to_thread(runtime.reads.thread, thread_id)
+            thread = await asyncio.to_thread(runtime.store.reads.thread, thread_id)
             if thread is not None and thread.user_id != (ctx.user_id if ctx else None):
                 raise errors.AccessDeniedError("This thread is somebody else's.")
 

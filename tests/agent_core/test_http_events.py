@@ -38,7 +38,7 @@ def eventful(messages: list[dict[str, Any]]) -> list[Any]:
 
 def followed(api: AgentApi) -> int:
     """Return how many read threads from this process."""
-    feeds = api.runtime.feeds._feeds  # pyright: ignore[reportPrivateUsage]
+    feeds = api.store.feeds._feeds  # pyright: ignore[reportPrivateUsage]
     return sum(len(feed.readers) for feed in feeds.values())
 
 
@@ -156,6 +156,6 @@ async def test_it_ends_with_the_thread_and_with_the_runtime(path: Path) -> None:
         assert types == ["snapshot", "deleted"]
         reading = asyncio.create_task(read(other.id))
         await eventually(lambda: followed(api) == 1)
-        api.runtime.feeds.close()
+        api.store.feeds.close()
         await reading
         assert types == ["snapshot", "deleted", "snapshot"]

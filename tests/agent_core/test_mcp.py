@@ -173,7 +173,7 @@ async def test_new_tools_are_seen_by_agent_factories(server: McpServer, tmp_path
     model = ScriptedModel([[ToolUse("newcomer")], ["ok"]])
     async with agent_on(tmp_path / "db", model) as api:
         make = Agent.factory(lambda ctx, thread_id: Agent("assistant", model, tools=server.tools))
-        api.runtime.register(make, replace=True)
+        api.store.agents.add(make, replace=True)
         await call(server, "grow")
         await eventually(lambda: any(tool.name == "newcomer" for tool in server.tools))
         assert server.tools is not before

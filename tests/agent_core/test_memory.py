@@ -14,7 +14,7 @@ from agent_core import AgentApi, action_tool, async_tool, errors
 from agent_core.runner.memory import Memory, size_of, size_of_messages
 from agent_core.testing import ToolUse, eventually
 from tests.agent_core.containers import entries
-from tests.agent_core.support import agent_on, finished
+from tests.agent_core.support import agent_on, finished, runtime_of
 
 MB = 1 << 20
 
@@ -139,19 +139,19 @@ async def test_nothing_is_left_of_threads_that_are_gone(path: Path) -> None:
             await visit(api, kind)
         await _quiet(api)
         api.agent.model.requests.clear()  # type: ignore[union-attr]  # kept for tests
-        before = entries(api.runtime)
-        assert before["._turns.known._kept"] == 0
+        before = entries(runtime_of(api))
+        assert before[".worker._turns.known._kept"] == 0
         await asyncio.gather(*(visit(api, kind) for kind in KINDS for _ in range(5)))
         await _quiet(api)
         api.agent.model.requests.clear()  # type: ignore[union-attr]
-        after = entries(api.runtime)
+        after = entries(runtime_of(api))
     # The statements that PostgreSQL has prepared are as many as the library has, whenever they come.
     more = {name: (before[name], count) for name, count in after.items() if count > before[name]}
     assert {name for name in more if not name.endswith("._prepared")} == set(), more
 
 
 async def _quiet(api: AgentApi) -> None:
-    runtime = api.runtime
+    runtime = runtime_of(api)
     pools = (runtime.workpool, runtime.tool_workpool)
     await eventually(lambda: not any(pool.busy for pool in pools))
-    await runtime.writer.run(lambda _: None)
+    await runtime.store.writer.run(lambda _: None)

@@ -234,7 +234,7 @@ async def test_whatever_a_hook_raises(path: Path, case: str, caplog: pytest.LogC
 
     hooks: dict[str, Any] = {"on_message_complete": wild, "on_turn_complete": wild}
     async with agent_on(path, [["Oh."], ["Yes."]], **hooks) as api:
-        define_internal_agent_api(api.runtime, api.agent, on_status_change=wild)
+        define_internal_agent_api(api.store, api.agent, on_status_change=wild)
         thread = await finished(api, await api.create_thread("Hi"))
         assert thread.status == "completed"
         await goes_on(api, thread)

@@ -19,7 +19,7 @@ from agent_core.store.pipeline import Pipeline
 from agent_core.store.tx import Tx
 from agent_core.testing import eventually
 from tests.agent_core.databases import url
-from tests.agent_core.support import Follower, agent_on, finished, texts
+from tests.agent_core.support import Follower, agent_on, finished, texts, worker_of
 from tests.tools.postgresql import FAST, PostgreSQL
 
 pytestmark = pytest.mark.postgresql
@@ -104,7 +104,7 @@ async def test_it_says_why_it_does_not_write(path: Any, state: str, words: str) 
 
     async with agent_on(path, [["Yes."]]) as api:
         with pytest.raises(errors.DatabaseError, match=words):
-            await api.runtime.writer.run(refused)
+            await api.store.writer.run(refused)
         assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
 
 
@@ -174,7 +174,7 @@ async def test_the_loser_of_a_deadlock_is_tried_again(path: Any) -> None:
     async with agent_on(path, []) as one, agent_on(path, []) as two:
         for name in "ab":
             await one.create_thread(thread_id=name, title="-")
-        await asyncio.gather(one.runtime.writer.run(cross, "a", "b"), two.runtime.writer.run(cross, "b", "a"))
+        await asyncio.gather(one.store.writer.run(cross, "a", "b"), two.store.writer.run(cross, "b", "a"))
         titles = [(await one.get_thread(name)).title for name in "ab"]  # pyright: ignore[reportOptionalMemberAccess]
         assert [sorted(title or "") for title in titles] == [["-", "a", "b"]] * 2
         assert len(runs) == 3
@@ -197,7 +197,7 @@ async def test_another_process_hears_at_once(path: Any, capsys: pytest.CaptureFi
                 await follower.until(lambda _, follower=follower: follower.text == "Yes")
                 delays.append(time.perf_counter() - began)
                 await sender.stop_thread(thread.id)
-                await eventually(lambda: not worker.runtime.workpool.running())
+                await eventually(lambda: not worker_of(worker).pools.steps.running())
                 await follower.agrees()
         with capsys.disabled():
             median = sorted(delays)[len(delays) // 2]
@@ -224,14 +224,14 @@ async def test_news_that_are_too_long_mean_everything(path: Any) -> None:
                 tx.touched.update(f"{'x' * 100}{number}" for number in range(200))
                 threads.change(tx, thread.id, title="Told")
 
-            await one.runtime.writer.run(much)
+            await one.store.writer.run(much)
             await follower.agrees()
 
 
 async def test_strange_words_on_the_channel_are_only_a_hint(path: Any) -> None:
     async with agent_on(path, [["Yes."]], settings=DEAF) as api:
         for said in ("", "nonsense", "[]", '{"a": 1}', "7"):
-            await api.runtime.writer.run(
+            await api.store.writer.run(
                 lambda tx, said=said: tx.cursor.execute(
                     "SELECT pg_notify('agent_core', %(said)s::text)", {"said": said}
                 )

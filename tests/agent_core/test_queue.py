@@ -15,7 +15,7 @@ from agent_core.store.tx import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from agent_core.wake_up_key import WakeUpKey
-from tests.agent_core.support import EAGER, QUICK, agent_on, finished, rows, texts
+from tests.agent_core.support import EAGER, QUICK, agent_on, finished, rows, runtime_of, texts
 
 
 async def test_fifty_calls_of_one_thread_starve_nobody(
@@ -59,7 +59,7 @@ async def test_fifty_calls_of_one_thread_starve_nobody(
 async def test_a_backlog_of_one_thread_lets_the_others_in(path: Path) -> None:
     """A thousand rows of one thread that came due long ago, and three of others that just did."""
     async with agent_on(path, [], runtime={"work": False}) as api:
-        wake_ups = api.runtime._wake_ups  # pyright: ignore[reportPrivateUsage]
+        wake_ups = api.store.wake_ups
 
         def backlog(tx: Tx) -> None:
             for number in range(1000):
@@ -69,11 +69,10 @@ async def test_a_backlog_of_one_thread_lets_the_others_in(path: Path) -> None:
             wake_ups.enqueue(tx, "step:d", tx.now - 2)
             wake_ups.enqueue(tx, "timeout:big:1", tx.now - 2)
 
-        await api.runtime.writer.run(backlog)
-        await api.runtime.writer.run(lambda tx: setattr(wake_ups, "worker", "w"))
+        await api.store.writer.run(backlog)
 
         async def take(room: dict[str, int]) -> list[str]:
-            return [str(key) for key in await api.runtime.writer.run(wake_ups.take, room)]
+            return [str(key) for key in await api.store.writer.run(wake_ups.take, room)]
 
         first = await take({"tool": 8})
         assert {"tool:a:1", "tool:b:1", "tool:c:1"} < set(first)
@@ -83,7 +82,7 @@ async def test_a_backlog_of_one_thread_lets_the_others_in(path: Path) -> None:
         assert await take({"step": 8}) == ["step:d"]
         assert await take({"other": 8}) == ["timeout:big:1"]
         assert sorted(await take({"work": 2})) == ["tool:big:5", "tool:big:6"]
-        queue = await api.runtime.queue()
+        queue = await runtime_of(api).queue()
         assert queue["tools"].due == queue["tools"].depth == 993
         assert 3500 < queue["tools"].oldest_wait < 3700
         assert queue["steps"].due == 0
@@ -104,17 +103,17 @@ async def test_it_takes_no_more_than_it_has_room_for(path: Path) -> None:
     async with agent_on(path, turn, settings=EAGER, runtime={"work": False}) as sender:
         threads = [await sender.create_thread(f"{number}") for number in range(9)]
         async with agent_on(path, turn, settings=EAGER, runtime=pools) as one:
-            await eventually(lambda: holders().count(one.runtime.worker) == 2)
+            await eventually(lambda: holders().count(one.store.process) == 2)
 
             async def seen() -> bool:
-                steps = (await one.runtime.queue())["steps"]
+                steps = (await runtime_of(one).queue())["steps"]
                 return (steps.running, steps.waiting, steps.due, steps.max_parallelism) == (2, 0, 7, 2)
 
             await eventually(seen)
-            first = (await one.runtime.queue())["steps"].oldest_wait
+            first = (await runtime_of(one).queue())["steps"].oldest_wait
             async with agent_on(path, turn, settings=EAGER) as two:
-                await eventually(lambda: holders().count(two.runtime.worker) == 7)
-                assert holders().count(one.runtime.worker) == 2
+                await eventually(lambda: holders().count(two.store.process) == 7)
+                assert holders().count(one.store.process) == 2
                 assert first > 0
                 go.set()
                 for thread in threads:
@@ -136,19 +135,19 @@ async def test_what_waits_here_is_seen(path: Path) -> None:
         thread = await api.create_thread("Go")
 
         async def seen() -> bool:
-            tools = (await api.runtime.queue())["tools"]
+            tools = (await runtime_of(api).queue())["tools"]
             return (tools.running, tools.waiting, tools.due, tools.depth) == (2, 3, 0, 3)
 
         await eventually(seen)
-        before = (await api.runtime.queue())["tools"].oldest_wait
+        before = (await runtime_of(api).queue())["tools"].oldest_wait
 
         async def longer() -> bool:
-            return (await api.runtime.queue())["tools"].oldest_wait > before
+            return (await runtime_of(api).queue())["tools"].oldest_wait > before
 
         await eventually(longer)
         go.set()
         await finished(api, thread)
-        tools = (await api.runtime.queue())["tools"]
+        tools = (await runtime_of(api).queue())["tools"]
         assert (tools.running, tools.depth, tools.oldest_wait) == (0, 0, 0.0)
 
 

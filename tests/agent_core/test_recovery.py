@@ -201,9 +201,9 @@ async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
             tx.cursor.execute(harm)
 
         if case == "a step":
-            await sender.runtime.writer.run(lambda tx: tx.cursor.execute(harm).rowcount)
+            await sender.store.writer.run(lambda tx: tx.cursor.execute(harm).rowcount)
         else:
-            await sender.runtime.writer.run(leave)
+            await sender.store.writer.run(leave)
         async with Follower(sender, "t") as follower, agent_on(path, turn, **options) as worker:
             assert (await finished(worker, "t")).status == "completed"
             await follower.agrees()

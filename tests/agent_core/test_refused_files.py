@@ -97,7 +97,7 @@ async def test_thread_that_was_poisoned_before_comes_alive(path: Path) -> None:
     model = ScriptedModel(strict)
     async with agent_on(path, model) as api:
         thread = await finished(api, await api.create_thread([await picture(api)]))
-        await api.runtime.writer.run(lambda tx: tx.cursor.execute("delete from agent_refused_file"))
+        await api.store.writer.run(lambda tx: tx.cursor.execute("delete from agent_refused_file"))
         assert (await sent(api, thread, "Hello?")).status == "completed"
         assert [pictures(request) for request in model.requests] == [1, 1, 0]
         assert (await sent(api, thread, "Once more?")).status == "completed"

@@ -19,8 +19,8 @@ NOON = 1_750_000_000.0  # 2025-06-15 15:06:40 UTC
 def reminding(api: AgentApi, turns: Any) -> AgentApi:
     """Return the API of an agent with the three tools."""
     make = (remind_me, list_reminders, cancel_reminder)
-    tools = [one(api.runtime) for one in make]
-    return define_internal_agent_api(api.runtime, Agent("reminding", ScriptedModel(turns), tools=tools))
+    tools = [one(api.store) for one in make]
+    return define_internal_agent_api(api.store, Agent("reminding", ScriptedModel(turns), tools=tools))
 
 
 async def test_reminded_in_ten_minutes(path: Path) -> None:

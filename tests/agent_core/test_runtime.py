@@ -93,7 +93,7 @@ async def test_one_that_follows_leaves_when_it_closes(path: Path) -> None:
     async with agent_on(path, []) as api:
         thread = await api.create_thread()
         following = asyncio.create_task(_drain(api, thread.id))
-        await eventually(lambda: api.runtime.feeds._feeds)  # pyright: ignore[reportPrivateUsage]
+        await eventually(lambda: api.store.feeds._feeds)  # pyright: ignore[reportPrivateUsage]
     await asyncio.wait_for(following, 20)
 
 

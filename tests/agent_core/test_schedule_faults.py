@@ -18,7 +18,7 @@ from agent_core.triggers import At
 from agent_core.wake_up_key import schedule_key
 from tests.agent_core.databases import url
 from tests.agent_core.scheduled import make_overdue, ran, spawn, wake_ups
-from tests.agent_core.support import QUICK, agent_on, finished, rows, texts
+from tests.agent_core.support import QUICK, agent_on, finished, rows, texts, worker_of
 
 NOON = 1_750_000_000.0
 
@@ -35,7 +35,7 @@ def on(path: Path, clock: FakeClock, **options: Any) -> Any:
 
 async def harm(api: AgentApi, sql: str) -> None:
     """Do what somebody's hand in the database may do."""
-    await api.runtime.writer.run(lambda tx: tx.cursor.execute(sql).rowcount)
+    await api.store.writer.run(lambda tx: tx.cursor.execute(sql).rowcount)
 
 
 @pytest.mark.parametrize("thread_id", ["t", None])
@@ -82,7 +82,7 @@ async def test_two_workers_do_each_run_once(path: Path, clock: FakeClock) -> Non
         for run in range(1, times + 1):
             clock.advance(60)
             for api in (one, two):  # as if each had the lease
-                api.runtime._deliver(schedule_key("s"))  # pyright: ignore[reportPrivateUsage]
+                worker_of(api)._deliver(schedule_key("s"))  # pyright: ignore[reportPrivateUsage]
             await ran(two, "s", run)
             await eventually(idle)
         assert await texts(one, thread) == ["Tea!", "Well."] * times
@@ -106,7 +106,7 @@ async def test_two_workers_with_an_old_reading_cannot_both_move_it_on(path: Path
             assert again is not None
             return again.next_at is None, again.runs
 
-        assert await api.runtime.writer.run(late) == (True, 1)
+        assert await api.store.writer.run(late) == (True, 1)
 
 
 async def test_a_wake_up_that_is_gone_is_made_again(path: Path, clock: FakeClock) -> None:
@@ -123,7 +123,7 @@ async def test_a_wake_up_that_is_gone_is_made_again(path: Path, clock: FakeClock
 async def test_the_agent_is_not_known_here(path: Path, clock: FakeClock) -> None:
     """It waits, and not busily; whoever knows the agent runs it."""
     async with on(path, clock) as api:
-        stranger = define_internal_agent_api(api.runtime, Agent("stranger", ScriptedModel([["Well."]])))
+        stranger = define_internal_agent_api(api.store, Agent("stranger", ScriptedModel([["Well."]])))
         await stranger.schedule(None, "Tea!", every(hours=1), schedule_id="s")
     async with on(path, clock) as api:
         clock.advance(3600)
@@ -137,7 +137,7 @@ async def test_the_agent_is_not_known_here(path: Path, clock: FakeClock) -> None
         assert (found.runs, found.status) == (0, "active")
         assert found.error == "No agent 'stranger' is defined in the process that looked."
         assert wake_ups(path) == [("schedule:s", NOON + 3615, None)]
-        define_internal_agent_api(api.runtime, Agent("stranger", ScriptedModel([["Well."]])))
+        define_internal_agent_api(api.store, Agent("stranger", ScriptedModel([["Well."]])))
         clock.advance(16)
         found = await ran(api, "s", 1)
         assert found.error is None

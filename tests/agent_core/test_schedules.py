@@ -230,7 +230,7 @@ async def test_who_may(path: Path, clock: FakeClock) -> None:
             raise errors.AccessDeniedError("Not yours.")
 
     async with on(path, clock) as internal:
-        api = define_agent_api(internal.runtime, internal.agent, authorize)
+        api = define_agent_api(internal.store, internal.agent, authorize)
         await api.create_thread(thread_id="me1", ctx=me)
         with pytest.raises(errors.AccessDeniedError):
             await api.schedule("me1", "Tea!", every(minutes=1), ctx=you)

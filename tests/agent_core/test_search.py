@@ -71,7 +71,7 @@ async def test_what_is_put_aside_deleted_or_a_system_message_is_not_found(path: 
         secret = [{"role": "system", "content": "a secret"}, {"role": "user", "content": "Hi"}]
         await api.create_thread(messages=secret)
         assert len(await api.search("secret")) == 1
-        public = define_agent_api(api.runtime, api.agent)
+        public = define_agent_api(api.store, api.agent)
         assert await public.search("secret") == []
 
 
@@ -179,7 +179,7 @@ async def test_nobody_finds_what_is_not_theirs(path: Path) -> None:
             if thread_id != mine.id:
                 raise PermissionError(thread_id)
 
-        api = define_agent_api(inner.runtime, inner.agent, authorization_callback=only_mine)
+        api = define_agent_api(inner.store, inner.agent, authorization_callback=only_mine)
         assert {hit.thread.id for hit in await api.search("needle", ctx=ann)} == {mine.id}
         assert await inner.search("needle", ctx=bob) == []
         assert await inner.search("needle", user_id="ann", ctx=bob) == []

@@ -114,7 +114,7 @@ async def cut_off(path: Any, own: PostgreSQL) -> Any:
     """Run a runtime whose connections pass a proxy, beside one that goes straight there."""
     async with agent_on(path, []) as straight:
         proxy = Proxy(own.port)
-        there = straight.runtime.database_url.split("?")[0].replace("@/", f"@127.0.0.1:{proxy.port}/")
+        there = straight.store.database_url.split("?")[0].replace("@/", f"@127.0.0.1:{proxy.port}/")
         async with Runtime(there, settings=Settings(poll=60, reconcile=60), work=False) as runtime:
             yield straight, runtime, proxy
         proxy.close()
@@ -133,7 +133,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_made_twice(cut_off: Any) -> 
     straight, runtime, proxy = cut_off
     thread = await straight.create_thread(title="-")
     runs: list[int] = []
-    writing = asyncio.create_task(runtime.writer.run(change, thread.id, runs, proxy.deaf.set))
+    writing = asyncio.create_task(runtime.store.writer.run(change, thread.id, runs, proxy.deaf.set))
 
     async def landed() -> bool:
         return (await straight.get_thread(thread.id)).title != "-"
@@ -151,7 +151,7 @@ async def test_cut_off_before_the_commit_it_is_made_again(cut_off: Any) -> None:
     straight, runtime, proxy = cut_off
     thread = await straight.create_thread(title="-")
     runs: list[int] = []
-    await asyncio.wait_for(runtime.writer.run(change, thread.id, runs, proxy.cut), 20)
+    await asyncio.wait_for(runtime.store.writer.run(change, thread.id, runs, proxy.cut), 20)
     assert (await straight.get_thread(thread.id)).title == "changed 2 times"
     assert runs == [1, 1]
 
@@ -187,7 +187,7 @@ async def test_a_transaction_that_sleeps_is_ended_by_the_server(
                 asleep.wait()
 
         asleep = threading.Event()
-        writing = asyncio.create_task(api.runtime.writer.run(sleep))
+        writing = asyncio.create_task(api.store.writer.run(sleep))
         await eventually(lambda: runs)
         await other.update_thread(thread.id, title="fast")
         asleep.set()

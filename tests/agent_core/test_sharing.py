@@ -59,7 +59,7 @@ async def test_who_follows_by_the_token_is_told_everything_until_it_leads_nowher
         thread = await finished(api, await api.create_thread("Hi"))
         await api.add_message(thread.id, {"role": "system", "content": "Secret."})
         token = await api.share_thread(thread.id)
-        view, public = ThreadView(), define_agent_api(api.runtime, api.agent, nobody)
+        view, public = ThreadView(), define_agent_api(api.store, api.agent, nobody)
         async with asyncio.timeout(30), aclosing(public.subscribe_shared(token)) as updates:
             view.apply(await anext(updates))
             assert [message["role"] for message in view.messages] == ["user", "assistant"]
@@ -102,7 +102,7 @@ async def test_the_token_is_what_allows_it_and_only_who_may_gives_it(path: Path)
 
     async with agent_on(path, lambda messages: ["Yes."]) as internal:
         thread = await finished(internal, await internal.create_thread("Hi"))
-        api = define_agent_api(internal.runtime, internal.agent, nobody)
+        api = define_agent_api(internal.store, internal.agent, nobody)
         with pytest.raises(AccessDeniedError):
             await api.share_thread(thread.id)
         token = await internal.share_thread(thread.id)
@@ -142,7 +142,7 @@ async def test_the_page_is_told_of_the_token_with_the_other_metadata(path: Path)
 
 async def test_a_token_is_one_look_into_an_index(path: Path) -> None:
     async with agent_on(path, lambda messages: ["Yes."]) as api:
-        with api.runtime.reads.session() as session:
+        with api.store.reads.session() as session:
             connection, ask = session.connection(), "explain query plan "
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("set local enable_seqscan = off")  # of so few rows it reads all

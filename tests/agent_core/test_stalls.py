@@ -14,7 +14,7 @@ from agent_core import Runtime
 from agent_core.config import Settings
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
-from tests.agent_core.support import agent_on, finished, rows, texts, tool_parts
+from tests.agent_core.support import agent_on, finished, rows, runtime_of, texts, tool_parts
 
 BRISK = Settings(lease=1.6, heartbeat=0.1, poll=0.1, reconcile=0.1, pulse=0.05, stall=0.3)
 
@@ -102,7 +102,7 @@ async def test_it_ends_with_the_runtime(path: Path) -> None:
 
     before = watching()
     async with agent_on(path, [], settings=Settings(stall=0.1)) as api:
-        assert isinstance(api.runtime, Runtime)
+        assert isinstance(runtime_of(api), Runtime)
         assert watching() == before + 1
     await eventually(lambda: watching() <= before)
     assert rows(path)["agent_wake_up"] == []

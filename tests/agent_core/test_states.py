@@ -109,7 +109,7 @@ class Bench:
         self._runtime, self._path = runtime, path
 
     async def do(self, function: Callable[[Tx], Any]) -> Any:
-        return await self._runtime.writer.run(function)
+        return await self._runtime.store.writer.run(function)
 
     async def put(self, table: Table, **values: Any) -> None:
         await self.do(lambda tx: tx.run(Statement(update(table).values(**values))))

@@ -186,7 +186,7 @@ async def test_transformed_messages_are_sent_and_not_stored(path: Path) -> None:
 async def test_a_thread_of_an_unknown_agent_waits_for_it(path: Path) -> None:
     async with Runtime(url(path)) as runtime:
         api = define_agent_api(runtime, Agent("rare", ScriptedModel([["Here."]])))
-        runtime.agents.clear()
+        runtime.store.agents._agents.clear()  # pyright: ignore[reportPrivateUsage]
         thread = await api.create_thread("Hi")
         await eventually(lambda: rows(path)["agent_wake_up"] and not runtime.workpool.busy)
         assert not rows(path)["agent_stream"]  # looking again and again must not pile up rows

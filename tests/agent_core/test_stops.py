@@ -11,7 +11,7 @@ from agent_core import RetryPolicy, errors
 from agent_core.config import Settings
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
-from tests.agent_core.support import Follower, agent_on, finished, live, rows, texts
+from tests.agent_core.support import Follower, agent_on, finished, live, rows, texts, worker_of
 
 LONG = 600.0  # seconds that a scripted model would take if nobody stopped it
 
@@ -24,7 +24,7 @@ async def test_stop_keeps_what_was_said_and_ends_the_request(path: Path) -> None
             await follower.until(lambda _: follower.text == "Once upon")
             stopped = await api.stop_thread(thread.id)
             assert (stopped.status, stopped.stop_signal, stopped.retry_state) == ("stopped", True, None)
-            await eventually(lambda: not api.runtime.workpool.running())
+            await eventually(lambda: not worker_of(api).pools.steps.running())
             assert await texts(api, thread) == ["Hi", "Once \n\nupon"]
             await follower.agrees()
     assert not rows(path)["agent_wake_up"]
@@ -40,7 +40,7 @@ async def test_stop_from_another_process_ends_the_request(path: Path) -> None:
         thread = await api.create_thread("Hi")
         await live(api, thread.id, "a")
         await other.stop_thread(thread.id)
-        await eventually(lambda: not api.runtime.workpool.running())
+        await eventually(lambda: not worker_of(api).pools.steps.running())
         assert await texts(api, thread) == ["Hi", "a"]
 
 
@@ -49,7 +49,7 @@ async def test_stop_before_the_first_token(path: Path) -> None:
         thread = await api.create_thread("Hi")
         await eventually(lambda: api.agent.model.requests)  # type: ignore[union-attr]
         await other.stop_thread(thread.id)
-        await eventually(lambda: not api.runtime.workpool.running())
+        await eventually(lambda: not worker_of(api).pools.steps.running())
         assert await texts(api, thread) == ["Hi"]
 
 

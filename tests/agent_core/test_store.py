@@ -25,7 +25,7 @@ async def test_one_that_fails_in_a_group_takes_nobody_along(path: Path) -> None:
 
     async with agent_on(path, []) as api:
         await api.create_thread(thread_id="t")
-        writer = api.runtime.writer
+        writer = api.store.writer
         message = NewMessage("m", "user", [{"type": "text", "text": "Hi"}], {})
         ends = await asyncio.gather(
             writer.run(threads.change, "t", pinned=True),
@@ -57,8 +57,8 @@ async def test_effects_come_after_the_commit_and_only_then(path: Path) -> None:
 
     async with agent_on(path, []) as api:
         with pytest.raises(ValueError, match="bad"):
-            await api.runtime.writer.run(write, "bad", True)
-        await api.runtime.writer.run(write, "good", False)
+            await api.store.writer.run(write, "bad", True)
+        await api.store.writer.run(write, "good", False)
     assert happened == ["good"]
 
 

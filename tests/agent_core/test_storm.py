@@ -18,7 +18,7 @@ from agent_core.store.rows import CALL, DELTA, STREAM, THREAD
 from agent_core.store.turns import WhenBusy
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool, async_tool
-from tests.agent_core.support import AT_ONCE, Follower, agent_on, rows, tool_parts
+from tests.agent_core.support import AT_ONCE, Follower, agent_on, rows, tool_parts, worker_of
 
 THREADS = ("t0", "t1", "t2")
 BUSY: tuple[WhenBusy, ...] = ("reject", "queue", "queue", "interrupt")
@@ -156,7 +156,9 @@ async def test_storm(path: Path, seed: int) -> None:
                 await eventually(lambda thread_id=thread_id: calm(thread_id))
             for follower in followers:
                 await follower.agrees()
-        pools = [pool for api in (one, two) for pool in (api.runtime.workpool, api.runtime.tool_workpool)]
+        pools = [
+            pool for api in (one, two) for pool in (worker_of(api).pools.steps, worker_of(api).pools.tools)
+        ]
         await eventually(lambda: not any(pool.busy for pool in pools))
         check_rows(path)
 

@@ -177,7 +177,7 @@ async def test_unknown_and_deleted(path: Path) -> None:
 
 async def test_system_messages_are_hidden_from_pages(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as internal:
-        public = define_agent_api(internal.runtime, internal.agent)
+        public = define_agent_api(internal.store, internal.agent)
         thread = await public.create_thread(messages=[{"role": "system", "content": "Psst."}])
         views = [ThreadView(), ThreadView()]
         for view, api in zip(views, (internal, public), strict=True):
@@ -199,7 +199,7 @@ async def test_who_is_denied_gets_nothing(path: Path) -> None:
     async with agent_on(path, []) as internal:
         thread = await internal.create_thread(messages=[{"id": "m", "role": "user", "content": "Hi"}])
         before = rows(path)
-        api = define_agent_api(internal.runtime, internal.agent, nobody)
+        api = define_agent_api(internal.store, internal.agent, nobody)
         calls = [
             api.send_message(thread.id, "x"),
             api.add_message(thread.id, {"role": "user", "content": "x"}),

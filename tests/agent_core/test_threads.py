@@ -11,7 +11,7 @@ import pytest
 from agent_core import errors
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
-from tests.agent_core.support import Follower, agent_on, finished, rows, texts
+from tests.agent_core.support import Follower, agent_on, finished, rows, texts, worker_of
 
 LONG = 30.0  # seconds that a scripted model would take if nobody stopped it
 
@@ -103,7 +103,7 @@ async def test_delete_while_it_runs(path: Path) -> None:
             await follower.until(lambda _: follower.text == "a")
             await api.delete_thread(thread.id)
             await follower.until(lambda view: view.deleted)
-        await eventually(lambda: not api.runtime.workpool.running())
+        await eventually(lambda: not worker_of(api).pools.steps.running())
         assert empty(path)
         assert await api.get_thread(thread.id) is None
         for method in (api.delete_thread, api.stop_thread, api.resume_thread, api.list_messages):
@@ -125,9 +125,9 @@ async def test_delete_while_a_tool_runs(path: Path, caplog: pytest.LogCaptureFix
 
     async with agent_on(path, [[ToolUse("stubborn")]], tools=[stubborn]) as api:
         thread = await api.create_thread("Hi")
-        await eventually(lambda: any(key.kind == "tool" for key in api.runtime.tool_workpool.running()))
+        await eventually(lambda: any(key.kind == "tool" for key in worker_of(api).pools.tools.running()))
         await api.delete_thread(thread.id)
-        await eventually(lambda: not api.runtime.tool_workpool.running())
+        await eventually(lambda: not worker_of(api).pools.tools.running())
         assert empty(path)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 

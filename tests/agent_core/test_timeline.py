@@ -42,7 +42,7 @@ async def test_an_ordinary_turn(path: Path) -> None:
         thread = await finished(api, await api.create_thread("Add"))
         turn, *_ = found = await spans(api, thread, "turn", "model", "tool")
         by_id = {span.id: span for span in found}
-        worker = api.runtime.worker
+        worker = api.store.process
         (_, reply) = await api.list_messages(thread.id)
     assert set(by_id) == {f"turn:{reply.id}", "model:1", "model:2", "tool:c1:1", "tool:c2:0"}
     assert (turn.kind, turn.status, turn.message_id) == ("turn", "ok", reply.id)
@@ -96,12 +96,12 @@ async def test_a_tool_whose_worker_is_gone(path: Path, again: bool) -> None:
             first, second = await spans(heir, thread, "tool")
             assert (first.status, first.worker, first.error) == (
                 "lost",
-                api.runtime.worker,
+                api.store.process,
                 PROCESS_ENDED.text,
             )
             assert (second.status, second.worker, second.recovered) == (
                 "ok" if again else "in doubt",
-                heir.runtime.worker,
+                heir.store.process,
                 True,
             )
             assert second.error == (None if again else IN_DOUBT.text)

@@ -41,7 +41,7 @@ async def test_it_is_set_and_moved(path: Path, tool: Any) -> None:
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
         await api.set_tool_call_timeout("c1", LATER * 2)
-        assert due(path)[0] > api.runtime.clock.now() + LATER
+        assert due(path)[0] > api.store.clock.now() + LATER
         await api.set_tool_call_timeout("c1", SOON, thread_id=thread.id)
         await finished(api, thread)
         assert await error(api, thread) == "No outcome came in time."
@@ -83,7 +83,7 @@ async def test_the_callback_sets_its_own(path: Path, seconds: float | None, leas
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
         await eventually(lambda: len(rows(path, WAKE_UP)["agent_wake_up"]) == 1)
-        assert due(path)[0] > api.runtime.clock.now() + least - 60
+        assert due(path)[0] > api.store.clock.now() + least - 60
         await api.add_tool_result("c1", 1)
         await finished(api, thread)
     assert not rows(path, WAKE_UP)["agent_wake_up"]
@@ -104,7 +104,7 @@ async def test_from_outside_before_the_callback_returns(path: Path) -> None:
         await asyncio.wait_for(go.wait(), 20)
         await waiting(api, thread.id)
         await eventually(lambda: len(rows(path, WAKE_UP)["agent_wake_up"]) == 1)
-        assert due(path)[0] > api.runtime.clock.now() + LATER - 60
+        assert due(path)[0] > api.store.clock.now() + LATER - 60
 
 
 async def test_a_callback_that_fails_leaves_no_timeout(path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_one_that_was_moved_does_not_fire(path: Path) -> None:
     async with agent_on(path, asks(), tools=[late]) as api:
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
-        await api.runtime.writer.run(timeouts.expire, thread.id, "c1", api.runtime.worker)
+        await api.store.writer.run(timeouts.expire, thread.id, "c1", api.store.process)
         assert await error(api, thread) is None
         assert due(path)
 

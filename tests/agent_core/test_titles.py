@@ -34,7 +34,7 @@ async def named(api: Any, thread_id: str, title: str) -> None:
 
 async def quiet(api: Any) -> None:
     """Wait until no hook is under way: what has not been asked by then is not asked."""
-    await eventually(lambda: not api.runtime._hooks._newest)
+    await eventually(lambda: not api.store.hooks._newest)
 
 
 async def test_the_first_answer_gives_the_thread_a_name_and_the_second_none(path: Path) -> None:
@@ -179,7 +179,7 @@ async def test_without_it_nothing_is_asked(path: Path) -> None:
         await quiet(api)
         assert len(model.requests) == 1
         with pytest.raises(ValidationError, match="ModelTitle"):
-            define_internal_agent_api(api.runtime, Agent("other", model, title="yes"))  # pyright: ignore[reportArgumentType]
+            define_internal_agent_api(api.store, Agent("other", model, title="yes"))  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(

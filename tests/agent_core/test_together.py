@@ -98,7 +98,7 @@ async def test_threads_wait_together_and_one_thread_never_with_itself(path: Path
 
     async with agent_on(path, []) as api:
         ids = [(await api.create_thread()).id for _ in range(2)]
-        writer = api.runtime.writer
+        writer = api.store.writer
         writes = [writer.run_for(one, look, one, name) for name in ("first", "second") for one in ids]
         writes.append(writer.run(look, ids[0], "alone"))
         writes.append(writer.run_for(ids[0], look, ids[0], "third"))
@@ -120,10 +120,10 @@ async def test_one_that_fails_takes_nobody_along(path: Path) -> None:
         ids = [(await api.create_thread(title="old")).id for _ in range(3)]
         mine = LookupError("mine alone")
         writes = [
-            api.runtime.writer.run_for(one, rename, one, error)
+            api.store.writer.run_for(one, rename, one, error)
             for one, error in zip(ids, [None, mine, None], strict=True)
         ]
-        assert await grouped(api.runtime.writer, *writes) == [None, mine, None]
+        assert await grouped(api.store.writer, *writes) == [None, mine, None]
         titles = [(await api.get_thread(one)).title for one in ids]  # type: ignore[union-attr]
         assert titles == ["renamed", "old", "renamed"]
 
@@ -136,7 +136,7 @@ async def test_one_that_the_database_refuses_takes_nobody_along(path: Path) -> N
 
     async with agent_on(path, []) as api:
         ids = [(await api.create_thread()).id for _ in range(3)]
-        writes = [api.runtime.writer.run_for(one, count, one, one == ids[1]) for one in ids]
-        first, refused, last = await grouped(api.runtime.writer, *writes)
+        writes = [api.store.writer.run_for(one, count, one, one == ids[1]) for one in ids]
+        first, refused, last = await grouped(api.store.writer, *writes)
         assert (first, last) == (1, 1)
         assert isinstance(refused, DatabaseError), refused

@@ -261,6 +261,6 @@ async def test_wake_ups_from_before_the_kind_have_it_and_go_on(path: Path) -> No
             keys[3]: ("schedule", "s", None),
         }
         now = "update agent_wake_up set next_run_time = 0 where id = 'step:failed'"
-        await api.runtime.writer.run(lambda tx: tx.cursor.execute(now))
+        await api.store.writer.run(lambda tx: tx.cursor.execute(now))
         assert (await finished(api, "failed")).status == "completed"
         assert await texts(api, "failed") == ["fail", "You said fail."]

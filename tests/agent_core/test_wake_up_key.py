@@ -58,7 +58,7 @@ async def test_a_wake_up_carries_its_key_in_columns(path: Path) -> None:
             for text, key in TEXTS.items():
                 tx.wake.enqueue(tx, text if key.kind == "step" else key, tx.now + 60)
 
-        await api.runtime.writer.run(put)
+        await api.store.writer.run(put)
     assert columns(path) == {
         text: (str(key.kind), key.thread_id, key.call_id or None) for text, key in TEXTS.items()
     }
@@ -78,7 +78,7 @@ async def test_the_row_of_an_older_version_is_named_and_runs(path: Path) -> None
                 f"{OLD} ('step:t', 0, 't', null, '{{}}'), ('timeout:t:a:b', 9e9, 't', null, '{{}}')"
             )
 
-        await api.runtime.writer.run(strand)
+        await api.store.writer.run(strand)
         assert (await finished(api, "t")).status == "completed"
     assert columns(path) == {"timeout:t:a:b": ("timeout", "t", "a:b")}
 
@@ -87,14 +87,14 @@ async def test_the_unnamed_lease_of_an_older_version_is_not_taken_for_missing(pa
     """It could be written between the look for unnamed rows and the look for missing ones."""
     async with agent_on(path, [], runtime={"work": False}) as api:
         await api.create_thread(thread_id="t")
-        wake_ups = api.runtime._wake_ups  # pyright: ignore[reportPrivateUsage]
+        wake_ups = api.store.wake_ups
 
         def strand(tx: Tx) -> int:
             tx.cursor.execute("update agent_thread set status = 'streaming'")
             tx.cursor.execute(f"{OLD} ('step:t', 9e9, 't', 'old', '{{}}')")
             return wake_ups.missing(_Blind(tx.cursor, tx.dialect, tx.wake, tx.now))
 
-        assert await api.runtime.writer.run(strand) == 0
+        assert await api.store.writer.run(strand) == 0
     assert [row[4] for row in rows(path)["agent_wake_up"]] == ["old"]
 
 

@@ -14,7 +14,7 @@ from agent_core import RetryPolicy, errors
 from agent_core.runner.whole import whole
 from agent_core.store import steps
 from agent_core.testing import eventually
-from tests.agent_core.support import agent_on
+from tests.agent_core.support import agent_on, worker_of
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 ENDS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
@@ -32,7 +32,7 @@ async def test_a_look_at_the_fences_between_a_steps_end_and_its_hook(path: Path,
     landed, go = threading.Event(), threading.Event()
     options: dict[str, Any] = {hook: lambda *args: told.append(args), "retry": RetryPolicy(initial_delay=600)}
     async with agent_on(path, [turn], **options) as api:
-        writer = api.runtime.writer
+        writer = api.store.writer
         deliver = writer._deliver
 
         def late(group: list[Any]) -> None:
@@ -44,11 +44,11 @@ async def test_a_look_at_the_fences_between_a_steps_end_and_its_hook(path: Path,
         writer._deliver = late  # type: ignore[method-assign]
         await api.create_thread("Hi")
         assert await asyncio.to_thread(landed.wait, 20)
-        await api.runtime._fences._end_stopped()  # pyright: ignore[reportPrivateUsage]
+        await worker_of(api)._fences._end_stopped()  # pyright: ignore[reportPrivateUsage]
         await asyncio.sleep(0)
         go.set()
         await eventually(lambda: told)
-        await eventually(lambda: not api.runtime.workpool.busy)
+        await eventually(lambda: not worker_of(api).pools.steps.busy)
         assert len(told) == 1
 
 

@@ -112,7 +112,7 @@ def test_a_thread_whose_agent_is_gone_says_so_and_can_be_given_to_another(
     provider: Provider, server: Server, open_tab: OpenTab
 ) -> None:
     async def begin(api: AgentApi) -> str:
-        api.runtime.register(Agent("old name", ScriptedModel([])))
+        api.store.agents.add(Agent("old name", ScriptedModel([])))
         return (await api.create_thread("Who is there?", agent="old name")).id
 
     provider.answer("Who is there?", ["The assistant."])

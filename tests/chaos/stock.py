@@ -12,37 +12,55 @@ from typing import Any
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from agent_core import Runtime
+from agent_core import Runtime, Worker
 from agent_core.store.rows import WAKE_UP, P
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 from agent_core.store.wake_ups import LeasedWakeUps
 from agent_core.wake_up_key import WakeUpKey
 
-_runtimes: list[StockRuntime] = []
+_workers: list[StockWorker] = []
 
 
 class StockRuntime(Runtime):
     """A runtime whose work is woken by stock jobs."""
 
-    def _start_work(self) -> None:
-        store = SQLAlchemyJobStore(self.database_url, engine_options={"connect_args": {"timeout": 30}})
-        self.stock = BackgroundScheduler(jobstores={"default": store}, timezone=UTC)
-        _runtimes.append(self)
-        nothing: Any = lambda *_: None  # noqa: E731
-        calls = {"dispatch": nothing, "cancel": self.cancel, "notify": nothing, "engine_for": nothing}
-        self._writer.wake = _StockWakeUps(self.worker, 1e9, self.stock, **calls)
-        self.stock.start()
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options, work=False)
+
+    async def __aenter__(self) -> StockRuntime:
+        await super().__aenter__()
+        self.worker = await self._stack.enter_async_context(StockWorker(self.store, self._pools))
+        return self
+
+
+class StockWorker(Worker):
+    """The worker of such a runtime."""
+
+    async def __aenter__(self) -> StockWorker:
+        store, connecting = self._store, {"connect_args": {"timeout": 30}}
+        jobs = SQLAlchemyJobStore(store.database_url, engine_options=connecting)
+        stock = BackgroundScheduler(jobstores={"default": jobs}, timezone=UTC)
+        _workers.append(self)
+        store.attach(self)
+        wake_ups = _StockWakeUps(store.process, 1e9, stock)
+        wake_ups.worker = self
+        store.writer._wake = wake_ups  # pyright: ignore[reportPrivateUsage]
+        stock.start()
+        return self
+
+    def dispatch(self, key: WakeUpKey) -> None:
+        """Leave it to the job."""
 
     def adopt(self, key: str) -> None:
         """Take work whose job has just been deleted; what a dead process began is taken too."""
-        self._writer.run_blocking(_take_over, key, self.worker)
-        self._deliver(WakeUpKey.parse(key))
+        self._store.writer.run_blocking(_take_over, key, self._store.process)
+        self._loop.call_soon_threadsafe(super().dispatch, WakeUpKey.parse(key))
 
 
 def run_job(key: str) -> None:
     """Stand as the target of the jobs; pickled by name."""
-    _runtimes[-1].adopt(key)
+    _workers[-1].adopt(key)
 
 
 _TAKE_OVER = Statement(WAKE_UP.update().where(WAKE_UP.c.id == P("key")).values(worker=P("by")))
@@ -55,8 +73,8 @@ def _take_over(tx: Tx, key: str, worker: str) -> None:
 class _StockWakeUps(LeasedWakeUps):
     """Adds a job after the commit, as an application would."""
 
-    def __init__(self, worker: str, lease: float, stock: BackgroundScheduler, **calls: Any) -> None:
-        super().__init__(worker, lease, **calls)
+    def __init__(self, process: str, lease: float, stock: BackgroundScheduler) -> None:
+        super().__init__(process, lease)
         self._stock = stock
 
     def enqueue(

@@ -87,7 +87,7 @@ async def test_what_is_chosen_for_a_chat_wins_and_the_next_one_begins_anew(
 async def test_another_agent_is_taken_over_without_what_only_the_apps_own_takes(
     shared: Service, tab: Tabs
 ) -> None:
-    shared.api.runtime.register(Agent("poet", ScriptedModel(lambda _: ["A poem."])))
+    shared.api.store.agents.add(Agent("poet", ScriptedModel(lambda _: ["A poem."])))
     settings, here = await tab()
     await settings.save(FORM | {"agent": "poet"})
     assert here.agent == "poet"

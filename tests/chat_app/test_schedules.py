@@ -177,7 +177,7 @@ async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_c
     shared: Service, page: Schedules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(OFFERED, "poet", "The poet")
-    shared.api.runtime.register(Agent("poet", ScriptedModel(lambda _: ["A poem."])))
+    shared.api.store.agents.add(Agent("poet", ScriptedModel(lambda _: ["A poem."])))
     thread = await shared.api.create_thread("Hi")
     await shared.api.wait_until_idle(thread.id, 20)
 

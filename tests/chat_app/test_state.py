@@ -144,7 +144,7 @@ async def test_an_agent_that_nobody_defines_is_named_with_the_ways_out(serve: Se
     async with serve([]) as shared:
         given: dict[str, Any] = {"title": None, "user_id": None, "metadata": {}, "agent": "renamed"}
         first = NewMessage("m", "user", [{"type": "text", "text": "Hi"}], {})
-        await shared.api.runtime.writer.run(turns.create, "t", messages=[first], run=True, **given)
+        await shared.api.store.writer.run(turns.create, "t", messages=[first], run=True, **given)
         tab.thread._open("t")
         await tab.read(shared, lambda: tab.thread.retry.kind == "unknown_agent")
         assert "'renamed'" in tab.thread.retry.error

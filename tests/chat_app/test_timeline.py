@@ -145,7 +145,7 @@ async def test_it_shows_a_turn_as_it_runs_and_who_works_on_it(serve: Serve, tab:
         async with following(tab) as timeline:
             timeline.show(True)
             await eventually(lambda: kinds(timeline) == [("model", "ok"), ("tool", "running")])
-            worker = shared.api.runtime.worker
+            worker = shared.api.store.process
             assert (timeline.held.owner, timeline.held.server) == (worker, worker)
             assert (timeline.held.committed, timeline.held.running) == (1, 1)
             assert timeline.held.beat > 0
@@ -175,7 +175,7 @@ async def test_closed_it_reads_nothing_and_opened_again_it_shows_all(serve: Serv
                 seen = timeline.at
                 if number == 1:
                     # It may be in the middle of a look; after that there are none.
-                    feeds = shared.api.runtime.feeds._feeds  # pyright: ignore[reportPrivateUsage]
+                    feeds = shared.api.store.feeds._feeds  # pyright: ignore[reportPrivateUsage]
                     await eventually(lambda feeds=feeds: tab.thread.open_id not in feeds)
                     await tab.thread.send("More", "msg_2", [])
                     await shared.api.wait_until_idle(tab.thread.open_id, 20)

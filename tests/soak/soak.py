@@ -119,7 +119,7 @@ async def fill_pools(runtime: Runtime) -> None:
         # More than the pool keeps. SQLite does not close the file of one that goes beyond it while others
         # have locks, but gives it to the next.
         for _ in range(_HANDS + _WATCHERS):
-            stack.enter_context(runtime.reads.session()).connection()
+            stack.enter_context(runtime.store.reads.session()).connection()
 
 
 def _count() -> tuple[int, int]:

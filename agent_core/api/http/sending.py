@@ -178,14 +178,14 @@ class Sending:
         if not storable(message_id):
             return None
         return await asyncio.to_thread(
-            self._api.runtime.reads.read, find_place, self._thread_id, message_id, parts
+            self._api.store.reads.read, find_place, self._thread_id, message_id, parts
         )
 
     async def _exists(self) -> bool:
         """Say so without asking who may: whoever owns threads cannot know one that is not there yet."""
         if not storable(self._thread_id):
             return False
-        return await asyncio.to_thread(self._api.runtime.reads.thread, self._thread_id) is not None
+        return await asyncio.to_thread(self._api.store.reads.thread, self._thread_id) is not None
 
     async def _thread(self) -> Thread:
         thread = await self._api.get_thread(self._thread_id, ctx=self._ctx)

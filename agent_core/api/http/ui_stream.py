@@ -270,7 +270,7 @@ async def ui_stream(
         turn: the turn.
         ctx: who calls.
     """
-    reads, witness = api.runtime.reads, Witness(api.runtime.worker)
+    reads, witness = api.store.reads, Witness(api.store.process)
     while not turn.over:
         limit = turn.limit
         updates = api.subscribe(thread_id, limit=limit, ctx=ctx)
@@ -345,7 +345,7 @@ async def _pauses(api: AgentApi, thread_id: str, turn: Turn, cursor: int) -> boo
 
 async def rests(api: AgentApi, thread_id: str, cursor: int) -> bool:
     """Whether nothing follows `cursor` until a person does something."""
-    reads = api.runtime.reads
+    reads = api.store.reads
     if await asyncio.to_thread(reads.read, attempts.busy, thread_id):
         return False
     # Read after the calls: whatever makes one of them run has moved the cursor.

@@ -1,0 +1,67 @@
+"""The agents that a process knows by name, and who is told when one of their threads changes its status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from agent_core.errors import ValidationError
+from agent_core.hooks import Hooks, call_hook
+
+
+class NamedAgent(Protocol):
+    """All that the registry needs of an agent; see `agent_core.agent`."""
+
+    @property
+    def name(self) -> str:
+        """What its threads call it."""
+        ...
+
+
+class AgentRegistry(Mapping[str, Any]):
+    """The agents of one process, by name.
+
+    Args:
+        hooks: calls those who are told of a status.
+    """
+
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+        self._agents: dict[str, NamedAgent] = {}
+        self._status_hooks: dict[str, list[Callable[..., Any]]] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._agents[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._agents)
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def add(
+        self, agent: NamedAgent, on_status_change: Callable[..., Any] | None = None, *, replace: bool = False
+    ) -> None:
+        """Make an agent known, so that its threads can run here.
+
+        Args:
+            agent: an agent; the same one may be added again.
+            on_status_change: `(thread_id, status, previous_status)` after each change.
+            replace: whether it takes the place of another agent of its name, for its threads, too.
+
+        Raises:
+            ValidationError: another agent has its name.
+        """
+        if not replace and self._agents.get(agent.name, agent) is not agent:
+            raise ValidationError(
+                f"Another agent is called {agent.name!r}; give this one a name of its own, or pass replace=True "
+                "to let it answer the other's threads."
+            )
+        self._agents[agent.name] = agent
+        if on_status_change is not None:
+            self._status_hooks.setdefault(agent.name, []).append(on_status_change)
+
+    def moved(self, thread_id: str, status: str, previous: str, agent: str) -> None:
+        """Tell those who asked that a thread of `agent` has changed its status; on the event loop."""
+        for hook in self._status_hooks.get(agent, ()):
+            self._hooks.soon(thread_id, call_hook, hook, thread_id, status, previous)

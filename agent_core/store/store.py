@@ -1,0 +1,169 @@
+"""The store: one process's hold on a database, for reading, writing and following, with or without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy import Engine
+
+from agent_core.checks import check_arguments, check_has
+from agent_core.clock import Clock, SystemClock
+from agent_core.config import Settings
+from agent_core.errors import ValidationError
+from agent_core.feeds import Feeds
+from agent_core.hooks import Hooks
+from agent_core.ids import new_id
+from agent_core.messages import Update
+from agent_core.registry import AgentRegistry
+from agent_core.store.engine import opened, parse_url
+from agent_core.store.migrate import migrate
+from agent_core.store.reads import Reads
+from agent_core.store.wake_ups import DeferFor, LeasedWakeUps, LocalWorker, deferred_by_none
+from agent_core.store.writer import Writer
+
+_HOOKS_TIMEOUT = 5.0  # seconds that hooks under way get to end before the database is closed
+
+
+class Store:
+    """A database of threads, open in this process.
+
+    An async context manager; use it on one event loop. Alone it is enough to send and to follow: what is
+    sent is written down with its wake-up, and any process with a `Worker` on the same database runs it::
+
+        async with Store("sqlite:///data/agents.db") as store:
+            api = define_agent_api(store, agent)
+            await api.create_thread("Hello")
+
+    Args:
+        database_url: sqlite:///path, whose folder is made, or postgresql://user@host/name, which exists.
+        settings: durations; the defaults suit everybody but tests.
+        clock: the time.
+        defer_for: returns, for a wake-up, what hands it to a distributed engine; see `Pools.defer_for`.
+
+    Attributes:
+        process: the name of this process among those of the database.
+        agents: the agents that this process knows.
+        hooks: calls what the application asked to be told.
+        feeds: the changes of threads, for those who follow them.
+        wake_ups: the wake-ups as this process writes them.
+        engine: (while it is open) the SQLAlchemy engine for readers.
+        path: (while it is open) the SQLite file, or None.
+
+    Raises:
+        ValidationError: the URL is not usable.
+        DatabaseError: (on entering) the database is locked, read-only, corrupt or too new.
+    """
+
+    engine: Engine
+    path: Path | None
+
+    def __init__(
+        self,
+        database_url: str = "sqlite:///data/agents.db",
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        defer_for: DeferFor = deferred_by_none,
+    ) -> None:
+        given = {"database_url": database_url, "settings": settings}
+        check_arguments(Store.__init__, (), given, who="Store")
+        if clock is not None:
+            check_has(clock, "now", "clock of Store must be a Clock")
+        parse_url(database_url)
+        self.database_url = database_url
+        self.settings = settings or Settings()
+        self.clock = clock or SystemClock()
+        self.process = f"{os.getpid()}-{new_id('w')[-10:].lower()}"
+        self.hooks = Hooks()
+        self.agents = AgentRegistry(self.hooks)
+        self.feeds = Feeds(self._updates)
+        self.wake_ups = LeasedWakeUps(self.process, self.settings.lease, defer_for)
+        self._stack = contextlib.ExitStack()
+        self._is_open = False
+
+    @property
+    def writer(self) -> Writer:
+        """The writing side."""
+        self._check_open()
+        return self._writer
+
+    @property
+    def reads(self) -> Reads:
+        """The reading side."""
+        self._check_open()
+        return self._reads
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ValidationError("The database is not open; use the runtime inside `async with runtime:`.")
+
+    def _updates(self, thread_id: str, cursor: int) -> list[Update] | None:
+        return self.reads.updates(thread_id, cursor)
+
+    async def __aenter__(self) -> Store:
+        """Open the database and bring its schema up to date."""
+        if self._is_open:
+            raise ValidationError("This database is open already; make another Runtime or Store.")
+        with contextlib.ExitStack() as stack:
+            database = opened(self.database_url, self.settings.synchronous)
+            writing, self.engine, self.path = stack.enter_context(database)
+            await asyncio.to_thread(migrate, writing)
+            self._reads = Reads(self.engine)
+            self._writer = Writer(
+                writing,
+                self.clock,
+                self.wake_ups,
+                watch=self.settings.watch,
+                on_touch=self.feeds.tell,
+                on_move=self.agents.moved,
+                on_foreign=self._on_foreign,
+            )
+            self._stack = stack.pop_all()
+        self._writer.start()
+        self._is_open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let followers leave, finish what is being written and close the database."""
+        self.feeds.close()
+        await self.hooks.close(_HOOKS_TIMEOUT)
+        self._is_open = False
+        await self._writer.close()
+        self._stack.close()
+
+    # --- the worker of this process, if there is one ---
+
+    def attach(self, worker: LocalWorker) -> None:
+        """Let a worker of this process have what is due at once here, and hear of other processes' commits.
+
+        Raises:
+            ValidationError: it has a worker already.
+        """
+        if self.wake_ups.worker is not None:
+            raise ValidationError("This store has a worker already; a process needs one for each database.")
+        self.wake_ups.worker = worker
+
+    def detach(self) -> None:
+        """Leave what is due to other processes from now on."""
+        self.wake_ups.worker = None
+
+    async def before_stop(self, thread_id: str) -> None:
+        """Flush what a model step has said so far, if it runs here; to be called before a thread is stopped."""
+        if (worker := self.wake_ups.worker) is not None:
+            await worker.write_down(thread_id)
+
+    def _on_foreign(self, touched: Collection[str] | None) -> None:
+        """Another process has committed: there may be deltas, due work, or a stop for us."""
+        if touched is None:
+            self.feeds.tell_all()
+        else:
+            self.feeds.tell(touched)
+        if (worker := self.wake_ups.worker) is not None:
+            worker.heard(touched)

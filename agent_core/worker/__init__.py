@@ -1,0 +1,1 @@
+"""Workers: when and where due work runs."""
