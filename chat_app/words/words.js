@@ -123,7 +123,11 @@ export function useWords() {
 /** A function from a sentence that the server says to the same in the person's language, if it is known there. */
 export const useTell = () => useKnown().tell;
 
-/** Reads the language's file once the page is there; it shows nothing itself. */
+/**
+ * Reads the language's file once the page is there; it shows nothing itself.
+ *
+ * @param {{ files: Record<string, string> }} props
+ */
 export function Speak({ files }) {
   useEffect(() => start(files), [files]);
   return null;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "chat_app"
 SCRIPTS = sorted(path for path in APP.rglob("*.js*") if path.suffix in (".js", ".jsx"))
 IMPORTED = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]*)\"""")
+DOCUMENTED = re.compile(r"/\*\*.*?\*/", re.DOTALL)
 SERVED = "$/public/external/"
 
 
@@ -53,12 +55,21 @@ def _components(base: type[rx.Component] = rx.Component) -> Iterator[type[rx.Com
         yield from _components(component)
 
 
-def test_every_wrapper_names_a_component_that_its_script_exports() -> None:
-    wrappers = [wrapper for wrapper in _components() if str(wrapper.library).startswith(f"{SERVED}chat_app/")]
-    assert len(wrappers) > 20
-    for wrapper in wrappers:
-        source = (ROOT / str(wrapper.library).removeprefix(SERVED)).read_text(encoding="utf-8")
-        assert re.search(rf"^export (?:function|const) {wrapper.tag}\b", source, re.MULTILINE), wrapper
+WRAPPERS = sorted(
+    {wrapper for wrapper in _components() if str(wrapper.library).startswith(f"{SERVED}chat_app/")},
+    key=lambda wrapper: str(wrapper.tag),
+)
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: str(wrapper.tag))
+def test_a_wrapper_names_a_component_that_its_script_exports_and_its_props(
+    wrapper: type[rx.Component],
+) -> None:
+    source = (ROOT / str(wrapper.library).removeprefix(SERVED)).read_text(encoding="utf-8")
+    assert re.search(rf"^export (?:function|const) {wrapper.tag}\b", source, re.MULTILINE)
+    typed = set(re.findall(r"(\w+)\??:", "".join(DOCUMENTED.findall(source))))
+    own = inspect.get_annotations(wrapper).keys() - {"lib_dependencies"}
+    assert {re.sub(r"_(\w)", lambda match: match[1].upper(), name) for name in own} <= typed
 
 
 def test_a_script_that_is_not_there_is_named_when_the_page_is_made() -> None:
