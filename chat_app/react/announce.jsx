@@ -3,39 +3,12 @@
 // outside the messages; sentences are added to it, so that none replaces one that is still to be read.
 
 import { useEffect, useRef, useState } from "react";
+import { alreadyRead, heard, lastSentenceEnd } from "./hearing.js";
 import { wasSent } from "./outbox.js";
 
 const PAUSE_MS = 2000;
 const SETTLE_MS = 500; // what a thread shows when it is opened takes some frames to be drawn
 const KEPT = 20; // pieces; a screen reader reads what is added, and nothing of what is taken away
-const SENTENCE_END = /[.!?:…。！？]["')\]”’»]*\s|\n/g;
-const SILENT = "button, [aria-hidden=true], .katex-html, annotation, style, script";
-const BLOCKS = /^(?:P|LI|H[1-6]|TR|PRE|BLOCKQUOTE|SUMMARY|DIV|SECTION|TD|TH)$/;
-
-/**
- * @param {string} text
- * @param {number} from
- */
-export function lastSentenceEnd(text, from) {
-  let end = from;
-  SENTENCE_END.lastIndex = from;
-  for (let match; (match = SENTENCE_END.exec(text));) end = match.index + match[0].length;
-  return end;
-}
-
-/**
- * The words of an element as they are heard: blocks end a line, and what is pressed or drawn is left out.
- *
- * @param {Node} node
- * @returns {string}
- */
-function heard(node) {
-  if (node instanceof Text) return node.data;
-  if (!(node instanceof Element) || node.matches(SILENT)) return "";
-  const inside = Array.from(node.childNodes, heard).join("");
-  return BLOCKS.test(node.tagName) ? `${inside}\n` : inside;
-}
-
 const ROWS = '[data-testid="message"]';
 
 /**
@@ -55,20 +28,6 @@ function newest(column) {
     text: texts.join("\n").replace(/\n+/g, "\n").trimEnd(), // the end of a block that grows is no end of a sentence
     writing: Boolean(answer?.querySelector(".md[data-writing]")),
   };
-}
-
-/**
- * How much of `text` has been read, when `before` was: a text that was begun again is read where it differs.
- *
- * @param {string} before
- * @param {string} text
- */
-function alreadyRead(before, text) {
-  if (text.startsWith(before) || text.length >= before.length / 2)
-    return Math.min(before.length, text.length);
-  let same = 0;
-  while (same < text.length && text[same] === before[same]) same += 1;
-  return same;
 }
 
 const known = new Map(); // by answer: what has been read of it since the page was loaded

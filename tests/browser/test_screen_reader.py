@@ -55,6 +55,18 @@ def test_live_region_gets_the_whole_answer_by_sentence(
     )
 
 
+def test_live_region_gets_sentences_of_a_script_without_blanks(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
+    provider.answer("天气", ["今天下雨。", "明天", gate, "晴。", "后天"])
+    tab = listening(open_tab)
+    tab.send("天气")
+    eventually(lambda: heard(tab), lambda words: words == ["今天下雨。"])
+    gate.set()
+    tab.wait_until("completed")
+    eventually(lambda: "".join(heard(tab)), lambda words: words == "今天下雨。明天晴。后天")
+
+
 def test_live_region_gets_an_answer_that_comes_at_once(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("First", ["A short answer"])
     provider.answer("Second", ["Another one."])
