@@ -36,6 +36,7 @@ def _tools() -> rx.Component:
         picker(),
         rx.cond(OpenThread.open_id != "", run_toggle()),
         thread_menu(
+            thread=OpenThread.open_id,
             token=OpenThread.share,
             on_export=Actions.export,
             on_share=Actions.share,

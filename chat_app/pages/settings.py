@@ -7,7 +7,7 @@ from chat_app.components.defaults import defaults_form
 from chat_app.components.places import tabs
 from chat_app.components.sheet import section, sheet
 from chat_app.components.shell import shell
-from chat_app.react.beside import preferences
+from chat_app.react.beside import import_thread, preferences
 from chat_app.react.beside import usage as usage_report
 from chat_app.state import Defaults, Inbox, Offers, Stream, ThreadList
 from chat_app.state.usage import SPANS, Usage
@@ -20,7 +20,7 @@ ON_USAGE = [*BESIDE, Usage.open]
 
 
 def settings() -> rx.Component:
-    """`/settings`: theme, density, the key that sends, the language; and how new chats are answered."""
+    """`/settings`: how it looks, how new chats are answered, and a chat from a file."""
     return shell(
         sheet(
             tabs("/settings"),
@@ -34,6 +34,12 @@ def settings() -> rx.Component:
                 say("settings.answers"),
                 defaults_form(),
                 name="new-chats",
+            ),
+            section(
+                say("settings.data"),
+                import_thread(),
+                rx.el.p(say("settings.data_where"), class_name="field-note"),
+                name="data",
             ),
         ),
         bar=rx.el.h1(say("settings.title")),

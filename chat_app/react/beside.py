@@ -20,6 +20,13 @@ class Preferences(rx.Component):
     languages: rx.Var[list[list[str]]]
 
 
+class ImportThread(rx.Component):
+    """A button to choose the file of an exported thread; the thread that it becomes is opened."""
+
+    library = script("react/import_thread.jsx")
+    tag = "ImportThread"
+
+
 class Usage(rx.Component):
     """Figures, a bar a day and tables of a report: total, by_day, by_model, by_agent."""
 
@@ -36,6 +43,7 @@ class Moment(rx.Component):
     at: rx.Var[float]
 
 
+import_thread = ImportThread.create
 moment = Moment.create
 preferences = Preferences.create
 usage = Usage.create

@@ -15,8 +15,8 @@ def _edited(call_id: rx.Var[str], edited: rx.Var[dict[str, Any] | None]) -> list
     return [call_id, edited]
 
 
-def _export(kind: rx.Var[str], names: rx.Var[dict[str, str]]) -> list[rx.Var]:
-    return [kind, names]
+def _export(names: rx.Var[dict[str, str]]) -> list[rx.Var]:
+    return [names]
 
 
 def _id(message_id: rx.Var[str]) -> list[rx.Var]:
@@ -92,13 +92,14 @@ class Files(rx.Component):
 
 
 class ThreadMenu(rx.Component):
-    """Export and share; `token` is that of the link, "" while there is none.
+    """Export and share; `thread` is its id, and `token` that of the link, "" while there is none.
 
-    `on_export` gets "md" or "json", and what to call each role in the person's language.
+    `on_export`, for Markdown, gets what to call each role in the person's language.
     """
 
     library = script("react/thread_menu.jsx")
     tag = "ThreadMenu"
+    thread: rx.Var[str]
     token: rx.Var[str]
     on_export: rx.EventHandler[_export]
     on_share: rx.EventHandler[rx.event.no_args_event_spec]

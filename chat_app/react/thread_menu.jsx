@@ -9,6 +9,7 @@ import Ellipsis from "lucide-react/dist/esm/icons/ellipsis.mjs";
 import Link from "lucide-react/dist/esm/icons/link.mjs";
 import Unlink from "lucide-react/dist/esm/icons/unlink.mjs";
 import { useWords } from "../words/words.js";
+import { serverUrl } from "./attachments.js";
 import { copy } from "./copy.jsx";
 
 /** @param {{ icon: import("lucide-react").LucideIcon } & React.ComponentProps<"button">} props */
@@ -56,14 +57,23 @@ function SharedLink({ token, onUnshare }) {
 }
 
 /**
+ * Have the browser save what stands at an address of our server.
+ *
+ * @param {string} path
+ */
+const download = (path) =>
+  Object.assign(document.createElement("a"), { href: serverUrl(path), download: "" }).click();
+
+/**
  * @param {{
+ *   thread?: string,
  *   token?: string,
- *   onExport: (kind: string, names: Record<string, string>) => void,
+ *   onExport: (names: Record<string, string>) => void,
  *   onShare: () => void,
  *   onUnshare: () => void,
  * }} props
  */
-export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
+export function ThreadMenu({ thread = "", token = "", onExport, onShare, onUnshare }) {
   const say = useWords();
   const menu = useRef(null);
   const label = say("share.menu", "Export and share");
@@ -88,18 +98,18 @@ export function ThreadMenu({ token = "", onExport, onShare, onUnshare }) {
   }, []);
 
   const names = { user: say("share.you", "You"), assistant: say("picker.assistant", "Assistant") };
-  /** @param {string} kind */
-  const save = (kind) => (onExport(kind, names), close());
+  const saveText = () => (onExport(names), close());
+  const saveData = () => (download(`/exports/${encodeURIComponent(thread)}`), close());
   return (
     <details ref={menu} className="thread-menu">
       <summary className="icon-button" aria-label={label} title={label} data-testid="share-menu">
         <Ellipsis size={16} aria-hidden="true" />
       </summary>
       <div className="menu-box">
-        <Item icon={Download} onClick={() => save("md")} data-testid="export-md">
+        <Item icon={Download} onClick={saveText} data-testid="export-md">
           {say("share.export_markdown", "Export as Markdown")}
         </Item>
-        <Item icon={Download} onClick={() => save("json")} data-testid="export-json">
+        <Item icon={Download} onClick={saveData} data-testid="export-json">
           {say("share.export_json", "Export as JSON")}
         </Item>
         <hr />

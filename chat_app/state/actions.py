@@ -6,7 +6,7 @@ import reflex as rx
 
 from agent_core import AgentApi, Message, Thread
 from agent_core.errors import AgentCoreError, words_of
-from chat_app.state.export import file_name, to_json, to_markdown
+from chat_app.state.export import file_name, to_markdown
 from chat_app.state.open_thread import OpenThread
 from chat_app.state.present import VOTE
 from chat_app.state.view import ReturnedView
@@ -72,15 +72,15 @@ class Actions(rx.State):
         await opened._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
 
     @rx.event
-    async def export(self, kind: str, names: dict[str, str]):
-        """Give the thread as a file: "md" or "json"; `names` of the roles are in the person's language."""
+    async def export(self, names: dict[str, str]):
+        """Give the thread as Markdown; `names` of the roles are in the person's language."""
         opened = await self.get_state(OpenThread)
         thread: Thread | None = await opened._do("get_thread")
         messages: list[Message] | None = await opened._do("list_messages")
         if thread is None or messages is None:
             return None
-        text = to_json(thread, messages) if kind == "json" else to_markdown(thread, messages, names)
-        return rx.download(data=text.encode(), filename=file_name(thread, "json" if kind == "json" else "md"))
+        text = to_markdown(thread, messages, names)
+        return rx.download(data=text.encode(), filename=file_name(thread.title, "md"))
 
     @rx.event
     async def share(self):

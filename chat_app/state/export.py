@@ -1,4 +1,4 @@
-"""A thread as a file to keep: Markdown for people, JSON for programs. Pure functions."""
+"""A thread as Markdown, for people, and the name of its file. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,7 @@ from typing import Any
 from agent_core.messages import Message, Thread, is_tool_part, tool_name
 from chat_app.state.listing import thread_title
 
-VERSION = 1
 _TICKS = re.compile(r"`{3,}")
-
-
-def to_json(thread: Thread, messages: Sequence[Message]) -> str:
-    """Return everything of the shown branch: the thread without its token, and each message's parts."""
-    plain = thread.to_dict()
-    plain["metadata"] = {key: value for key, value in thread.metadata.items() if key != "share"}
-    content = {"version": VERSION, "thread": plain, "messages": [each.to_dict() for each in messages]}
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def to_markdown(thread: Thread, messages: Sequence[Message], names: Mapping[str, str]) -> str:
@@ -38,9 +29,9 @@ def to_markdown(thread: Thread, messages: Sequence[Message], names: Mapping[str,
     return "\n\n".join(blocks) + "\n"
 
 
-def file_name(thread: Thread, suffix: str) -> str:
+def file_name(title: str | None, suffix: str) -> str:
     """Return a name that every file system takes."""
-    words = re.sub(r"[^\w\- ]+", "", thread_title(thread.title)).strip()[:60].strip()
+    words = re.sub(r"[^\w\- ]+", "", thread_title(title)).strip()[:60].strip()
     return f"{words or 'chat'}.{suffix}"
 
 

@@ -1,4 +1,4 @@
-"""The routes by which files come and go; Reflex's own upload would keep them beside the database.
+"""The routes by which files come and go, and whole threads as files; Reflex's own upload would keep them beside the database.
 
 A page sends a file as soon as it is chosen, and the message names it afterwards. What is given back can
 not run: only pictures are shown in place, everything else is downloaded, and nothing is guessed.
@@ -7,6 +7,7 @@ not run: only pictures are shown in place, everything else is downloaded, and no
 from __future__ import annotations
 
 import asyncio
+import json
 from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
@@ -16,11 +17,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent_core import AgentApi
+from agent_core.api.http.asked import body_of
 from agent_core.api.http.bodies import read_body
-from agent_core.errors import AccessDeniedError, AgentCoreError
+from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
 from agent_core.store.files import StoredFile
 from chat_app.extensions import caller
 from chat_app.state.calling import calling
+from chat_app.state.export import file_name
 from chat_app.state.kinds import MAX_BYTES, PICTURES, kind_of, plain_name
 from chat_app.state.service import service
 
@@ -30,6 +33,9 @@ SAFE = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, max-age=31536000, immutable",  # the address names the very bytes
 }
+
+MAX_IMPORT = 32 << 20
+"""Bytes of the largest file that becomes a thread, as in the HTTP API."""
 
 
 async def upload(request: Request) -> Response:
@@ -66,6 +72,34 @@ async def download(request: Request) -> Response:
     return _given(file, asked["name"])
 
 
+async def export(request: Request) -> Response:
+    """Give a thread as a file, from which `import_thread` makes one."""
+    try:
+        document = await _api(request).export_thread(request.path_params["thread_id"])
+    except AgentCoreError:
+        return _given(None, "")
+    text = await asyncio.to_thread(json.dumps, document, indent=2, ensure_ascii=False)
+    named = f"attachment; filename*=UTF-8''{quote(file_name(document['thread']['title'], 'json'))}"
+    headers = SAFE | {"Content-Disposition": named, "Cache-Control": "no-store"}
+    return Response(text + "\n", media_type="application/json", headers=headers)
+
+
+async def import_thread(request: Request) -> Response:
+    """Make a thread of an exported one; answers with its id, or with the name of what is wrong."""
+    try:
+        thread = await _api(request).import_thread(await body_of(request, MAX_IMPORT))
+    except HTTPException as error:
+        reason = {400: "unfit", 413: "too_large"}.get(error.status_code, "failed")
+        return _refused(reason, error.status_code)
+    except ValidationError:
+        return _refused("unfit", 422)
+    except AccessDeniedError:
+        return _refused("failed", 403)
+    except AgentCoreError:
+        return _refused("failed", 503)
+    return JSONResponse({"id": thread.id}, 201)
+
+
 async def download_shared(request: Request) -> Response:
     """Give back a file of the thread with a token."""
     asked = request.path_params
@@ -94,6 +128,8 @@ def _refused(reason: str, status: int) -> Response:
 routes = Starlette(
     routes=[
         Route("/uploads", upload, methods=["POST"]),
+        Route("/imports", import_thread, methods=["POST"]),
+        Route("/exports/{thread_id}", export),
         Route("/files/{thread_id}/{file_id}/{name}", download),
         Route("/shared/{token}/{file_id}/{name}", download_shared),
     ]

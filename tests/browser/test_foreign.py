@@ -21,6 +21,8 @@ ROUTES = [
     "GET /_health",
     "POST /uploads",
     "OPTIONS /uploads",
+    "POST /imports",
+    "GET /exports/thread_1",
     "GET /files/thread_1/file_1/name",
     "GET /shared/token/file_1/name",
     "GET /share/token",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -40,6 +41,38 @@ def test_looks_and_language_hold_in_every_page_and_after_a_reload(open_tab: Open
 
     tab.go("/")
     expect(tab.by("composer")).to_have_attribute("placeholder", "Schreib eine Nachricht")
+
+
+def test_a_chat_that_was_exported_is_imported(
+    provider: Provider, open_tab: OpenTab, troubles: list[str], tmp_path: Path
+) -> None:
+    provider.answer("Keep this", ["It is kept."])
+    tab = open_tab()
+    tab.send("Keep this")
+    tab.wait_until("completed")
+    original = tab.page.url
+    tab.by("share-menu").click()
+    with tab.page.expect_download() as download:
+        tab.by("export-json").click()
+    kept = tmp_path / "kept.json"
+    download.value.save_as(kept)
+    tab.go("/settings")
+    (tmp_path / "other.json").write_text("{}")
+    tab.by("import-file").set_input_files(tmp_path / "other.json")
+    expect(tab.by("import-error")).to_contain_text("no exported chat")
+    tab.by("import-file").set_input_files(kept)
+    tab.page.wait_for_url(re.compile(r"/chat/thread_"))
+    expect(tab.answer).to_contain_text("It is kept.")
+    assert tab.page.url != original
+
+    provider.answer("Go on", ["Gladly."])
+    tab.send("Go on")
+    expect(tab.answer).to_contain_text("Gladly.")
+    assert [one["content"] for one in provider.asked("Go on")[-1]["messages"]][-3:-1] == [
+        "Keep this",
+        "It is kept.",
+    ]
+    troubles[:] = [trouble for trouble in troubles if "422" not in trouble]  # the other file
 
 
 def test_the_key_that_sends_is_the_one_that_was_chosen(provider: Provider, open_tab: OpenTab) -> None:

@@ -198,6 +198,14 @@ async def test_files_go_by_the_same_rule(people: None, serve: Serve, tab: Tabs) 
             "part"
         ]
         thread = await shared.api.create_thread([mine], ctx=CallContext("ada"))
+        assert (await client.get(f"/exports/{thread.id}", headers={"x-person": "bob"})).status_code == 404
+        kept = await client.get(f"/exports/{thread.id}", headers={"x-person": "ada"})
+        sent = {"content-type": "application/json"}
+        assert (await client.post("/imports", content=kept.content, headers=sent)).status_code == 403
+        made = await client.post("/imports", content=kept.content, headers=sent | {"x-person": "bob"})
+        copied = await shared.api.get_thread(made.json()["id"], ctx=CallContext("bob"))
+        assert copied is not None, "it is whose it was imported for"
+        assert copied.user_id == "bob"
         path = f"/files/{thread.id}/{mine['url'].removeprefix('attachment:')}/a.txt"
         asked = [await client.get(path, headers={"x-person": name}) for name in ("ada", "bob", "")]
         found = [answer.status_code for answer in asked]

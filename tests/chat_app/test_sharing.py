@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,14 @@ from chat_app.state.export import file_name, to_markdown
 from chat_app.state.follower import Follower
 from chat_app.state.service import Service
 from chat_app.state.shared import Shared
-from chat_app.state.uploads import routes
+from chat_app.state.uploads import MAX_IMPORT, routes
 from tests.chat_app.support import Serve, Tab
 
 MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
+
+
+def browser() -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(routes), base_url="http://chat")
 
 
 def downloaded(event: Any) -> tuple[str, str]:
@@ -49,7 +52,7 @@ async def test_a_thread_is_kept_as_a_file_with_all_its_parts(serve: Serve, tab: 
         await shared.api.wait_until_idle(tab.thread.open_id, 20)
         await actions.share()
 
-        name, text = downloaded(await actions.export("md", {"user": "Du"}))
+        name, text = downloaded(await actions.export({"user": "Du"}))
         assert name == "What is 67.md"
         for piece in (
             "# What is 6*7?",
@@ -62,12 +65,38 @@ async def test_a_thread_is_kept_as_a_file_with_all_its_parts(serve: Serve, tab: 
             "It is **42**.",
         ):
             assert piece in text
-        name, text = downloaded(await actions.export("json", {}))
-        assert name == "What is 67.json"
-        kept = json.loads(text)
+        async with browser() as client:
+            answer = await client.get(f"/exports/{tab.thread.open_id}")
+        assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''What%20is%2067.json"
+        kept = answer.json()
         stored = await shared.api.list_messages(tab.thread.open_id)
         assert [message["parts"] for message in kept["messages"]] == [message.parts for message in stored]
         assert "share" not in kept["thread"]["metadata"]
+
+
+async def test_a_file_of_a_thread_becomes_a_thread(serve: Serve, tab: Tab) -> None:
+    async with serve([["Yes."]]) as shared, browser() as client:
+        await tab.thread.send("Hi", "msg_1", [])
+        await shared.api.wait_until_idle(tab.thread.open_id, 20)
+        kept = await client.get(f"/exports/{tab.thread.open_id}")
+        json_sent = {"content-type": "application/json"}
+        answer = await client.post("/imports", content=kept.content, headers=json_sent)
+        assert answer.status_code == 201, answer.text
+        copied = answer.json()["id"]
+        assert [m.text for m in await shared.api.list_messages(copied)] == ["Hi", "Yes."]
+        listed = [thread.id for thread in await shared.api.list_threads()]
+        assert listed == [copied, tab.thread.open_id]
+        for content, status, reason in (
+            (b"no JSON", 400, "unfit"),
+            (b"[]", 400, "unfit"),
+            (b"{}", 422, "unfit"),
+            (b" " * (MAX_IMPORT + 1), 413, "too_large"),
+        ):
+            answer = await client.post("/imports", content=content, headers=json_sent)
+            assert (answer.status_code, answer.json()) == (status, {"error": reason})
+        assert (await client.post("/imports", content=kept.content)).status_code == 415
+        assert (await client.get("/exports/thread_gone")).status_code == 404
+        assert [thread.id for thread in await shared.api.list_threads()] == listed
 
 
 def test_nothing_in_a_result_closes_its_fence_and_any_title_is_a_name() -> None:
@@ -82,8 +111,8 @@ def test_nothing_in_a_result_closes_its_fence_and_any_title_is_a_name() -> None:
     }
     text = to_markdown(thread, [Message("m", "t", "assistant", [part, {"type": "step-start"}], now)], {})
     assert "`````\na\n````\nb\n`````" in text
-    assert file_name(thread, "md") == "ab.md"
-    assert file_name(replace(thread, title="..."), "md") == "chat.md"
+    assert file_name(thread.title, "md") == "ab.md"
+    assert file_name("...", "md") == "chat.md"
 
 
 async def test_a_link_shows_the_thread_to_be_read_until_it_is_taken_back(
