@@ -107,7 +107,7 @@ async def test_a_thread_comes_back_equal_in_another_database(path: Path) -> None
             assert file is not None
             assert (file.data, file.media_type) == (data, "image/png")
         async with Follower(other, copied.id) as follower:
-            assert (await other.resume_thread(copied.id)).status in ("completed", "streaming")
+            await other.resume_thread(copied.id)
             await finished(other, copied)
             await other.send_message(copied.id, "Once more")
             await finished(other, copied)
@@ -148,13 +148,12 @@ async def test_what_is_open_in_a_running_thread_has_failed_in_its_copy(path: Pat
     async with agent_on(path, turn, tools=[ask]) as api:
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
-        queued = await api.send_message(thread.id, "And then?", when_busy="queue")
-        assert queued.metadata == {} or queued.metadata["queued"]
+        await api.send_message(thread.id, "And then?", when_busy="queue")
         copied = await api.import_thread(await api.export_thread(thread.id))
         (call,) = await tool_parts(api, copied)
         assert (call["state"], call["errorText"]) == ("output-error", NOT_FINISHED)
         assert await texts(api, copied) == ["Go", "", "And then?"], "what waits is not lost"
-        assert (await api.resume_thread(copied.id)).status == "streaming"
+        await api.resume_thread(copied.id)
         await finished(api, copied)
         assert (await texts(api, copied))[-1] == "Well."
         heard = api.agent.model.requests[-1]  # type: ignore[union-attr]
