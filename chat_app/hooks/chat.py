@@ -68,7 +68,7 @@ class Chat(ThreadState, mixin=True):
     """
 
     place: ClassVar[Place]
-    live: ClassVar[type[Live]]
+    live: ClassVar[type[LiveText]]
 
     thread: ThreadInfo = ThreadInfo()
     messages: list[MessageView] = []
@@ -201,7 +201,3 @@ class ThreadOnly(Chat, mixin=True):
 
     def _is_behind(self, follower: Follower) -> bool:
         return False
-
-
-class Live(LiveText, mixin=True):
-    """The text that is being written in a `Chat`."""

@@ -13,7 +13,8 @@ import reflex as rx
 from agent_core import Message
 from agent_core.errors import ValidationError
 from chat_app.hooks.apis import ApiSource, checked, name_of
-from chat_app.hooks.chat import Chat, Context, Live, Place, ThreadOnly
+from chat_app.hooks.chat import Chat, Context, Place, ThreadOnly
+from chat_app.state.live_text import LiveText
 
 _made: dict[tuple[Any, ...], type[Chat]] = {}
 _names: set[str] = set()
@@ -102,7 +103,7 @@ def _make(kind: type[Chat], name: str, place: Place) -> type[Chat]:
     called = _unique(f"{kind.__name__} {name_of(place.api)} {name}")
     home = {"__module__": __name__}
     chat = type(called, (kind, rx.State), home | {"__doc__": kind.__doc__})
-    live = type(f"{called}Live", (Live, rx.State), home | {"__doc__": Live.__doc__})
+    live = type(f"{called}Live", (LiveText, rx.State), home | {"__doc__": LiveText.__doc__})
     chat.live, live.shown = live, chat
     chat.place = place
     return chat

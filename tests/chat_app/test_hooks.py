@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -26,7 +25,6 @@ from chat_app.hooks import (
 )
 from chat_app.hooks.chat import Chat
 from chat_app.state.follower import Follower
-from chat_app.state.subscription import _until
 from chat_app.state.view import MessageView
 from tests.chat_app.support import Serve
 
@@ -247,28 +245,3 @@ def test_smooth_text_is_a_component_and_its_pace_is_checked() -> None:
     assert isinstance(smooth_text("Hello", 10, start_streaming=True), rx.Component)
     with pytest.raises(ValidationError, match="above 0"):
         smooth_text("Hello", chars_per_sec=0)
-
-
-async def test_turning_drops_the_subscription_and_leaving_ends_it() -> None:
-    turned, ended = asyncio.Event(), asyncio.Event()
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
-    waiting = asyncio.create_task(_until(turned, work()))
-    await asyncio.sleep(0)
-    turned.set()
-    await waiting
-    assert ended.is_set()
-    turned.clear()
-    ended.clear()
-    leaving = asyncio.create_task(_until(turned, work()))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    leaving.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await leaving
-    assert ended.is_set()

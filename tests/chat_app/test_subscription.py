@@ -19,7 +19,7 @@ from reflex_base.event.context import EventContext
 from agent_core import AgentApi
 from agent_core.testing import eventually
 from chat_app.state import OpenThread, Stream
-from chat_app.state.subscription import Subscription
+from chat_app.state.subscription import Subscription, _until
 from chat_app.state.tab_session import tab_session
 from tests.chat_app.support import Serve, Tab
 
@@ -120,6 +120,31 @@ async def test_a_tab_that_turns_is_shown_the_other_thread_and_nothing_more_of_th
                 assert "north" not in str(tab.sent)
         for thread in (first, second):
             await shared.api.stop_thread(thread.id)
+
+
+async def test_turning_drops_the_subscription_and_leaving_ends_it() -> None:
+    turned, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(_until(turned, work()))
+    await asyncio.sleep(0)
+    turned.set()
+    await waiting
+    assert ended.is_set()
+    turned.clear()
+    ended.clear()
+    leaving = asyncio.create_task(_until(turned, work()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert ended.is_set()
 
 
 async def test_a_thread_that_cannot_be_read_is_told_where_it_is_open(serve: Serve, tab: Tab) -> None:
