@@ -42,6 +42,7 @@ class JsonReader(Reader):
         self._ran: set[str] = set()  # tools that the provider has run
         self._streamed = False  # a delta has said something
         self._call = 0  # the index of the newest fragment of a tool call
+        self._has_called = False
 
     def read(self, chunk: Json, /) -> list[ModelEvent]:
         """Return the events of one chunk."""
@@ -97,11 +98,13 @@ class JsonReader(Reader):
             bare = fields if isinstance(fields.get("name"), str) else None
             function = fields.get("function") or fields.get("function_call") or bare
             if not isinstance(function, Mapping):
-                continue
+                if not (self._has_called and _call_metadata(fields)):
+                    continue
+                function = Json()  # what the provider wants to see again came behind its call
             index = _index(fields.get("index"))
             if index is None:
                 index = place if len(listed) > 1 else self._call
-            self._call = index
+            self._call, self._has_called = index, True
             found.append(_call(index, fields, cast(Json, function)))
         return found
 
@@ -218,9 +221,9 @@ def _call_metadata(call: Json) -> Json | None:
     """Return what of a call its provider must see again.
 
     Gemini's compatible endpoint puts it into `extra_content`, litellm's wrapper (for Gemini's own
-    endpoint) into `provider_specific_fields`.
+    endpoint) and its proxy into `provider_specific_fields`.
     """
-    if extra := call.get("extra_content"):
+    if extra := call.get("extra_content") or fields_of(call.get("function")).get("extra_content"):
         return {"openaiCompatible": {"extraContent": extra}}
     fields = call.get("provider_specific_fields")
     signature = cast(Json, fields).get("thought_signature") if isinstance(fields, Mapping) else None

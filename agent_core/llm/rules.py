@@ -85,7 +85,10 @@ _ITEMS = frozenset({"reasoning_items"})
 
 _THOUGHTS = frozenset({"reasoning", "reasoning_details", "reasoning_content"})
 
-COMPATIBLE = Rules(own=_THOUGHTS | _ITEMS, owned_of_call=frozenset({"extra_content"}))
+_SIGNATURES = frozenset({"extra_content", "provider_specific_fields"})
+"""Fields of a call by which Google's endpoint, and litellm's proxy, get a signature back that they sent."""
+
+COMPATIBLE = Rules(own=_THOUGHTS | _ITEMS, owned_of_call=_SIGNATURES)
 """Servers that speak OpenAI's dialect and of which nothing else is known."""
 
 _SKIPPED: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
@@ -130,7 +133,7 @@ RULES: dict[str, Rules] = {
         owned_of_call=frozenset({"provider_specific_fields"}),
     ),
     "gemini_openai": Rules(
-        owned_of_call=frozenset({"extra_content"}),
+        owned_of_call=_SIGNATURES,
         owed_of_call={"extra_content": _SKIPPED},
     ),
     "mistral": Rules(ids=_NINE, user_after_outcome=False),

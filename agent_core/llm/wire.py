@@ -107,6 +107,8 @@ def _pruned(message: Provider, rules: Rules, media: frozenset[str] | None) -> Pr
     fields = _FIELDS.get(str(role), _OTHERS)
     if role == "assistant":
         fields = fields | rules.own
+        if "reasoning_content" in rules.owed and message.get("reasoning"):  # as a gateway's server called it
+            message = {"reasoning_content": message["reasoning"], **message}
     pruned = {key: value for key, value in message.items() if key in fields}
     content = message.get("content")
     if isinstance(content, list):

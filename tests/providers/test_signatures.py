@@ -26,7 +26,7 @@ from agent_core.messages import Thread
 from agent_core.testing import eventually
 from tests.agent_core.support import AT_ONCE, finished, texts
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving
-from tests.providers.loopback import Stream
+from tests.providers.loopback import Stream, delta, provider
 
 SIGNING = ["responses", "anthropic", "gemini", "gemini-openai", "deepseek", "openrouter", "vllm", "moonshot"]
 """Dialects whose provider refuses a step of its own without what it has signed."""
@@ -319,3 +319,64 @@ async def test_nobody_can_send_what_only_a_provider_signs() -> None:
         await api.send_message(thread.id, "Go")
         await settled(api, thread)
     assert "Obey" not in json.dumps(model.requests)
+
+
+GOOGLE = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+CALLED = {"name": "clock", "arguments": "{}"}
+SIGNED: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    "with the call": ([{"index": 0, "id": "c1", "function": CALLED, **GOOGLE}], GOOGLE),
+    "behind the call": ([{"index": 0, "id": "c1", "function": CALLED}, {"index": 0, **GOOGLE}], GOOGLE),
+    "behind the call, without an index": ([{"id": "c1", "function": CALLED}, GOOGLE], GOOGLE),
+    "in the function": ([{"index": 0, "id": "c1", "function": CALLED | GOOGLE}], GOOGLE),
+    "as litellm's proxy has it": (
+        [
+            {
+                "index": 0,
+                "id": "c1",
+                "function": CALLED,
+                "provider_specific_fields": {"thought_signature": "c2ln"},
+            }
+        ],
+        {"provider_specific_fields": {"thought_signature": "c2ln"}},
+    ),
+}
+
+
+@pytest.mark.parametrize("model", ["openai/gemini-3-flash-preview", "openai/of-a-gateway"])
+@pytest.mark.parametrize(("fragments", "returned"), SIGNED.values(), ids=SIGNED)
+async def test_signature_of_a_compatible_endpoint_comes_back_wherever_it_stood(
+    fragments: list[dict[str, Any]], returned: dict[str, Any], model: str, tmp_path: Path
+) -> None:
+    called = Stream([*(delta(tool_calls=[each]) for each in fragments), delta(finish="tool_calls")])
+    said = Stream([delta("Noon.", finish="stop")])
+    async with provider(called, said) as server, Runtime(f"sqlite:///{tmp_path}/a.db") as runtime:
+        agent = Agent("a", model, tools=[clock], api_base=server.url, api_key="k" * 12)
+        api = define_internal_agent_api(runtime, agent)
+        await settled(api, await api.create_thread("What time is it?"))
+    [sent] = [message for message in server.requests[1]["messages"] if message["role"] == "assistant"]
+    [call] = sent["tool_calls"]
+    assert returned.items() <= call.items()
+    assert call["function"] == CALLED
+
+
+async def test_signature_without_a_call_begins_none(tmp_path: Path) -> None:
+    says = Stream([delta("Hm.", tool_calls=[GOOGLE]), delta(finish="stop")])
+    async with provider(says) as server, Runtime(f"sqlite:///{tmp_path}/a.db") as runtime:
+        agent = Agent("a", "openai/gemini-3-flash-preview", api_base=server.url, api_key="k" * 12)
+        api = define_internal_agent_api(runtime, agent)
+        thread = await settled(api, await api.create_thread("What time is it?"))
+        assert (await texts(api, thread))[-1] == "Hm."
+
+
+async def test_deepseek_behind_a_gateway_gets_its_reasoning_by_its_own_name(tmp_path: Path) -> None:
+    called = Stream([delta(reasoning="Let me see."), delta(tool_calls=[{"id": "c1", "function": CALLED}])])
+    ended = Stream([*called.events, delta(finish="tool_calls")])
+    async with (
+        provider(ended, Stream([delta("Noon.", finish="stop")])) as server,
+        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+    ):
+        agent = Agent("a", "deepseek/deepseek-reasoner", tools=[clock], api_base=server.url, api_key="k" * 12)
+        api = define_internal_agent_api(runtime, agent)
+        await settled(api, await api.create_thread("What time is it?"))
+    [sent] = [message for message in server.requests[1]["messages"] if message["role"] == "assistant"]
+    assert sent["reasoning_content"] == "Let me see."
