@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from agent_core.errors import ValidationError
+from agent_core.sentences import sentence
 
 MAX_ID: Final = 200
 """The longest id, name of a user, or other name that a program gives."""
@@ -79,9 +80,7 @@ def check_text(name: str, value: object, most: int) -> None:
     if not isinstance(value, str):
         raise ValidationError(f"{name} is text, not {type(value).__name__}.")
     if len(value) > most:
-        raise ValidationError(
-            f"{name} is longer than {most:,} characters: it has {len(value):,}. Shorten it."
-        )
+        raise ValidationError(sentence("text_too_long", name=name, most=most, size=len(value)))
 
 
 def check_json(name: str, value: Any, most: int) -> None:

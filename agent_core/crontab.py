@@ -19,19 +19,20 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 
 from agent_core.errors import ValidationError
+from agent_core.sentences import sentence
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _NAMES: dict[str, dict[str, int]] = {
     "month": {name: number for number, name in enumerate(_MONTHS, 1)},
-    "day of the week": {name: number for number, name in enumerate(_DAYS)},
+    "weekday": {name: number for number, name in enumerate(_DAYS)},
 }
 _RANGES = {
     "minute": (0, 59),
     "hour": (0, 23),
     "day": (1, 31),
     "month": (1, 12),
-    "day of the week": (0, 7),  # 0 and 7 are Sunday
+    "weekday": (0, 7),  # 0 and 7 are Sunday
 }
 _ITEM = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([0-9]{1,4}))?")
 _SHORT = {
@@ -53,7 +54,7 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except Exception as error:  # the module raises five kinds, for what is only one mistake
-        raise ValidationError(f"{name!r:.60} is no time zone; write one such as Europe/Berlin.") from error
+        raise ValidationError(sentence("time_zone_unknown", zone=name)) from error
 
 
 @functools.lru_cache(maxsize=512)
@@ -67,10 +68,7 @@ def compiled(expression: str, timezone: str) -> list[Callable[[float], float | N
     """
     fields = _SHORT.get(expression.strip().lower(), expression).lower().split()
     if len(fields) != len(_RANGES):
-        raise ValidationError(
-            f"{expression!r:.60} is no cron expression: it has five fields, minute, hour, day, month and "
-            "day of the week."
-        )
+        raise ValidationError(sentence("cron_field_count", expression=expression))
     minute, hour, day, month, weekday = (
         _field(text, name) for text, name in zip(fields, _RANGES, strict=True)
     )
@@ -95,7 +93,7 @@ def _field(text: str, name: str) -> str:
             last_day = True
         else:
             values.update(_item(item, name))
-    if name == "day of the week":
+    if name == "weekday":
         values = {(value - 1) % 7 for value in values}  # where Monday is 0
     return ",".join([str(value) for value in sorted(values)] + ["last"] * last_day)
 
@@ -104,21 +102,21 @@ def _item(item: str, name: str) -> range:
     low, high = _RANGES[name]
     found = _ITEM.fullmatch(item)
     if found is None:
-        raise ValidationError(f"{item!r:.60} is no {name} of a cron expression.")
+        raise ValidationError(sentence("cron_item_invalid", item=item, field=sentence(f"cron_{name}")))
     first_text, last_text, step_text = cast("tuple[str | None, str | None, str | None]", found.groups())
-    first, last = low, high - (name == "day of the week")
+    first, last = low, high - (name == "weekday")
     if first_text is not None:
         first = _number(first_text, name)
         if last_text is not None:
             last = _number(last_text, name)
         elif step_text is None:
             last = first
-    if last < first and name == "day of the week":  # fri-mon
+    if last < first and name == "weekday":  # fri-mon
         last += 7
     step = int(step_text or 1)
     if step < 1 or last < first:
         raise ValidationError(
-            f"{item!r:.60} is no {name} of a cron expression: it holds none ({low}-{high})."
+            sentence("cron_item_empty", item=item, field=sentence(f"cron_{name}"), low=low, high=high)
         )
     return range(first, last + 1, step)
 
@@ -129,7 +127,9 @@ def _number(text: str, name: str) -> int:
     if value is None:
         value = int(text) if text.isascii() and text.isdecimal() and len(text) < 3 else -1
     if not low <= value <= high:
-        raise ValidationError(f"{text!r:.60} is no {name} of a cron expression; it is {low} to {high}.")
+        raise ValidationError(
+            sentence("cron_item_out_of_range", item=text, field=sentence(f"cron_{name}"), low=low, high=high)
+        )
     return value
 
 

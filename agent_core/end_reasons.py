@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from agent_core.sentences import sentence
+
 
 class EndReason(StrEnum):
     """Reason that rows, the spans of a timeline and `Message.end_reasons` give for the end.
@@ -31,6 +33,9 @@ class EndReason(StrEnum):
 END_REASON = "endReason"
 """The key of a `tool-output-error` chunk that has the reason; parts do not have it, `Message.end_reasons` does."""
 
+ERROR_INFO = "errorInfo"
+"""The key of such a chunk that has the code and the params of the error's text, where it is a `Sentence`."""
+
 
 class End(NamedTuple):
     """The end of an attempt or a call without a result: its reason, and the sentence to read about it."""
@@ -39,23 +44,14 @@ class End(NamedTuple):
     text: str
 
 
-STOPPED = End(EndReason.STOPPED, "stopped")
-PASSED_OVER = End(
-    EndReason.PASSED_OVER, "The person wrote another message instead of answering, so this was not done."
-)
-PROCESS_ENDED = End(EndReason.PROCESS_ENDED, "the process ended")
-RELEASED = End(EndReason.RELEASED, "the server is restarting")
-IN_DOUBT = End(
-    EndReason.IN_DOUBT,
-    "The process that ran this tool ended while it ran, so the tool may or may not have taken effect. "
-    "It was not run again. Check before you try once more.",
-)
-NO_OUTCOME = End(EndReason.TIMED_OUT, "No outcome came in time.")
-STILL_OPEN = End(
-    EndReason.FORKED,
-    "This call was still open when the thread was forked; its outcome belongs to the thread it was forked from.",
-)
-DENIED = End(EndReason.DENIED, "A person denied this call.")
+STOPPED = End(EndReason.STOPPED, sentence("stopped"))
+PASSED_OVER = End(EndReason.PASSED_OVER, sentence("tool_call_passed_over"))
+PROCESS_ENDED = End(EndReason.PROCESS_ENDED, sentence("process_ended"))
+RELEASED = End(EndReason.RELEASED, sentence("server_restarting"))
+IN_DOUBT = End(EndReason.IN_DOUBT, sentence("tool_in_doubt"))
+NO_OUTCOME = End(EndReason.TIMED_OUT, sentence("tool_call_without_outcome"))
+STILL_OPEN = End(EndReason.FORKED, sentence("tool_call_forked"))
+DENIED = End(EndReason.DENIED, sentence("tool_call_denied"))
 
 
 def failed(text: str) -> End:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from agent_core.redaction import hide_secrets
+from agent_core.sentences import Sentence, info_of
 
 ModelErrorKind = Literal[
     "network",
@@ -31,12 +32,29 @@ class AgentCoreError(Exception):
     """The root: catch it to catch everything that agent_core raises on purpose.
 
     Attributes:
+        code: a stable name for what the message says, such as "thread_busy", by which a page translates it;
+            a key of `sentences.TEMPLATES`. None: the message has none; it is a provider's own words, say.
+        params: what the message was filled with, as plain JSON, such as {"thread": "thread_1"}.
         attempt: which attempt failed, from 1; for `on_error` and `classify`, None elsewhere.
         max_attempts: how many there may be; likewise.
     """
 
     attempt: int | None = None
     max_attempts: int | None = None
+
+    @property
+    def code(self) -> str | None:
+        """The stable name of the message, or None."""
+        return self._info.get("code")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What the message was filled with."""
+        return self._info.get("params", {})
+
+    @property
+    def _info(self) -> dict[str, Any]:
+        return info_of(self.args[0] if self.args else None) or {}
 
 
 class ThreadNotFoundError(AgentCoreError):
@@ -159,16 +177,29 @@ _MOST_READ = 20 * MAX_WORDS  # characters in which secrets are looked for
 def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
     """Return what an error says, its secrets hidden; with the name of its class where that is no sentence.
 
-    `KeyError("key")` says no more than `'key'`, and `ValueError(404)` no more than its value's repr.
+    `KeyError("key")` says no more than `'key'`, and `ValueError(404)` no more than its value's repr. A
+    `Sentence` keeps its code and its params, whose secrets are hidden too.
 
     Args:
         error: the error. Of a group, the words of the first error in it follow.
         secrets: values that must not appear; see `redaction.hide_secrets`.
     """
-    words = hide_secrets(_said(error)[:_MOST_READ], secrets)
+    secrets = tuple(secrets)
+
+    def safe(text: str) -> str:
+        return _cut(hide_secrets(text[:_MOST_READ], secrets))
+
+    given: tuple[object, ...] = error.args
+    if len(given) == 1 and isinstance(given[0], Sentence):
+        return given[0].map(safe)
+    words = safe(_said(error))
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
-        words = f"{words}: {words_of(group.exceptions[0], secrets)}"
+        return _cut(f"{words}: {words_of(group.exceptions[0], secrets)}")
+    return words
+
+
+def _cut(words: str) -> str:
     return words if len(words) <= MAX_WORDS else words[:MAX_WORDS] + " … (cut)"
 
 

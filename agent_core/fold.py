@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from agent_core.end_reasons import DENIED, END_REASON, End
+from agent_core.end_reasons import DENIED, END_REASON, ERROR_INFO, End
 from agent_core.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part, Update, tool_name
 from agent_core.reducer import Fold, extras
+from agent_core.sentences import info_of
 
 _DELTA_TEXT = {"text-delta": "delta", "reasoning-delta": "delta", "tool-input-delta": "inputTextDelta"}
 ABOUT_CALLS = frozenset(
@@ -95,9 +96,10 @@ def closing(parts: Sequence[Part], end: End) -> list[Chunk]:
 
 
 def error_chunk(call_id: object, end: End) -> Chunk:
-    """Return the chunk that gives a tool call an error for its outcome, with its reason for `ThreadView`."""
+    """Return the chunk that gives a tool call an error for its outcome, and what `ThreadView` keeps of it."""
     chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": end.text}
-    return chunk | {END_REASON: end.reason.value}
+    info = info_of(end.text)
+    return chunk | {END_REASON: end.reason.value} | ({ERROR_INFO: info} if info else {})
 
 
 def settle(parts: Sequence[Part], end: End) -> list[Part]:
@@ -241,6 +243,7 @@ class _Entry:
     def __init__(self, message: dict[str, Any]) -> None:
         self._message = message
         self._reasons: dict[str, str] = dict(message.get("end_reasons") or {})
+        self._info: dict[str, Any] = dict(message.get("error_info") or {})
         self._committed = Fold(message.get("parts") or ())
         self._committed_seq = int(message.get("committed_seq") or 0)
         self._live = Fold()
@@ -257,7 +260,7 @@ class _Entry:
         if seq > self._live_seq:
             self._live, self._live_seq = Fold(), seq
         self._shown = None
-        self._note_reason(chunk)
+        self._note_end(chunk)
         self._live.add(chunk)
         if chunk.get("type") == "finish-step":
             self._committed = Fold([*self._committed.parts, *self._live.parts])
@@ -266,21 +269,24 @@ class _Entry:
     def about_call(self, chunk: Chunk) -> None:
         """Apply a chunk about a tool call, wherever in the message the call stands."""
         self._shown = None
-        self._note_reason(chunk)
+        self._note_end(chunk)
         self._committed.add(chunk)
         self._live.add(chunk)
 
-    def _note_reason(self, chunk: Chunk) -> None:
+    def _note_end(self, chunk: Chunk) -> None:
         denied = DENIED.reason if chunk.get("type") == "tool-output-denied" else None
         if (reason := chunk.get(END_REASON, denied)) is not None:
             self._reasons.setdefault(str(chunk.get("toolCallId")), str(reason))
+        if (info := chunk.get(ERROR_INFO)) is not None:
+            self._info.setdefault(str(chunk.get("toolCallId")), info)
 
     def to_dict(self) -> dict[str, Any]:
         if self._shown is None:
             parts = [*self._committed.parts, *self._live.parts]
             self._shown = {"metadata": {}, **self._message, "parts": parts}
             self._shown["committed_seq"] = self._committed_seq
-            names = [part["toolCallId"] for part in parts if part.get("toolCallId") in self._reasons]
-            if names:
-                self._shown["end_reasons"] = {name: self._reasons[name] for name in names}
+            calls = [part["toolCallId"] for part in parts if "toolCallId" in part]
+            for key, known in (("end_reasons", self._reasons), ("error_info", self._info)):
+                if found := {call: known[call] for call in calls if call in known}:
+                    self._shown[key] = found
         return self._shown

@@ -25,7 +25,7 @@ from agent_core.bounds import (
     check_text,
 )
 from agent_core.config import MAX_PROMPT_CHARS
-from agent_core.errors import ValidationError
+from agent_core.errors import ValidationError, words_of
 from agent_core.messages import (
     ATTACHMENT,
     OPEN_TOOL_STATES,
@@ -34,6 +34,7 @@ from agent_core.messages import (
     Part,
     is_tool_part,
 )
+from agent_core.sentences import Sentence, sentence
 
 MAX_FILE_CHARS: Final = 24_000_000
 """The longest URL of a file part, in characters: a data URL of some 18 MB."""
@@ -57,6 +58,12 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:  # UTF-16 joins halves that belong together and finds the lone ones
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def clean_words(error: BaseException) -> str:
+    """Return what an error says, as `words_of`, in clean text; a `Sentence` keeps its code and its params."""
+    words = words_of(error)
+    return words.map(clean_text) if isinstance(words, Sentence) else clean_text(words)
 
 
 def clean_json(value: object, *, depth: int = MAX_DEPTH) -> Any:
@@ -105,7 +112,7 @@ def message_parts(role: str, parts: str | Sequence[Part]) -> list[Part]:
         if part["type"] not in ("text", "reasoning", "file"):
             check_json(f"A part of type {part['type']!r:.60}", part, MAX_DATA)
     if not any(_has_content(part) for part in clean):
-        raise ValidationError("The message is blank; write something or attach a file.")
+        raise ValidationError(sentence("message_blank"))
     check_json("The message", clean, MAX_MESSAGE)
     return clean
 

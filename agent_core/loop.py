@@ -39,6 +39,7 @@ from agent_core.llm.finishes import FAILED, PAUSED
 from agent_core.llm.thinking import Piece
 from agent_core.llm.unopened import UNOPENED, Thoughts
 from agent_core.messages import Chunk, Part
+from agent_core.sentences import sentence
 from agent_core.signatures import METADATA, signed_by
 
 _WITHOUT_WIDTH = " \n\u200b\u200c\u200d\u2060\ufeff"
@@ -216,11 +217,7 @@ class _Step:
             ModelError: the model never finished, or said nothing; retryable.
         """
         if self._finish is None:
-            raise ModelError(
-                "The provider's answer broke off before it was complete. Try again.",
-                kind="truncated",
-                retryable=True,
-            )
+            raise ModelError(sentence("answer_incomplete"), kind="truncated", retryable=True)
         begun = self._settle_text()
         ending = self._ending(self._finish)
         # Sources come last: one in the middle would cut a paragraph in two.

@@ -39,9 +39,11 @@ class Thread:
     Attributes:
         status: streaming, awaiting_tool_results, completed, failed or stopped.
         seq: the fence of the newest model step.
-        retry_state: while a retry waits: attempt, max_attempts, next_at (epoch seconds), error, kind. While
+        retry_state: while a retry waits: attempt, max_attempts, next_at (epoch seconds), error, kind, and
+            error_info as below. While
             no process knows the thread's agent its kind is "unknown_agent" and next_at None.
         error: the provider's or the tool's own words, once the thread has failed.
+        error_info: code and params of `error` where it is a sentence of ours, as `AgentCoreError` has them.
         cursor: the newest delta; what `subscribe` goes on from.
         in_bin: deleted, and it can still be brought back; only an `authorization_callback` that reads
             rows ever meets one.
@@ -64,6 +66,7 @@ class Thread:
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     cursor: int = 0
     in_bin: bool = False
+    error_info: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the thread as plain JSON, moments as ISO 8601 strings."""
@@ -78,6 +81,7 @@ class Thread:
             "retry_state": self.retry_state,
             "error": self.error,
             "error_kind": self.error_kind,
+            "error_info": self.error_info,
             "pinned": self.pinned,
             "archived": self.archived,
             "metadata": self.metadata,
@@ -98,6 +102,7 @@ class Message:
             known, and in what readers are told live. Attempts whose text was replaced are not among
             it: `api.usage` counts those, too.
         end_reasons: why tool calls of it failed, an `EndReason` by the call's id.
+        error_info: code and params of their errors by the call's id, of those that are sentences of ours.
     """
 
     id: str
@@ -110,6 +115,7 @@ class Message:
     branches: tuple[str, ...] = ()
     usage: dict[str, Any] | None = None
     end_reasons: dict[str, str] = field(default_factory=dict[str, str])
+    error_info: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     @property
     def text(self) -> str:
@@ -128,6 +134,7 @@ class Message:
             "committed_seq": self.committed_seq,
             **({"branches": list(self.branches)} if self.branches else {}),
             **({"end_reasons": self.end_reasons} if self.end_reasons else {}),
+            **({"error_info": self.error_info} if self.error_info else {}),
         }
 
 

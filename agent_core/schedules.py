@@ -40,6 +40,7 @@ class Schedule:
         paused: it keeps its place and runs nothing.
         error: why it is over before its time, or waits.
         metadata: of each message it sends, together with {"schedule": id}.
+        error_info: code and params of `error` where it is a sentence of ours, as `AgentCoreError` has them.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Schedule:
     error: str | None
     created_at: datetime
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    error_info: dict[str, Any] | None = None
 
     @property
     def prompt(self) -> str:
@@ -75,7 +77,7 @@ class Schedule:
         """Return the schedule as plain JSON, moments as ISO 8601 strings."""
         moments = {"next_at": self.next_at, "last_at": self.last_at, "created_at": self.created_at}
         names = ("id", "thread_id", "agent", "user_id", "title", "parts", "missed", "max_runs", "runs")
-        more = ("missed_runs", "last_thread_id", "paused", "status", "error", "metadata")
+        more = ("missed_runs", "last_thread_id", "paused", "status", "error", "error_info", "metadata")
         return {
             **{name: getattr(self, name) for name in names + more},
             **{name: moment.isoformat() if moment else None for name, moment in moments.items()},

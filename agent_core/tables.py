@@ -1,7 +1,8 @@
 """The schema: the nouns as rows. The database is the only truth; everything else is a view of it.
 
 JSON stands as text: it is written once by us and read whole, on every database the same way.
-Moments are seconds since the epoch. No foreign keys between the tables of one thread: every row
+Moments are seconds since the epoch. Beside an `error` of our own words stands `error_info`, the sentence's
+text, code and params as JSON; see `store.rows.load_info`. No foreign keys between the tables of one thread: every row
 carries its thread_id and is deleted by it, in one transaction.
 """
 
@@ -97,6 +98,7 @@ class ThreadRow(Table, table=True):
     updated_at: float
     delete_at: float | None = None
     share: str | None = None
+    error_info: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class MessageRow(Table, table=True):
@@ -148,6 +150,7 @@ class StreamRow(Table, table=True):
     started_at: float
     ended_at: float | None = None
     end_reason: str | None = None
+    error_info: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class DeltaRow(Table, table=True):
@@ -169,7 +172,7 @@ class ToolCallRow(Table, table=True):
     status    approval -> pending | denied;  pending -> running -> waiting | succeeded | failed
     progress  what it last reported while it ran
     attempts  the attempts before the newest, as a list: attempt, worker, started_at, ended_at, error,
-              end_reason
+              end_reason, error_info
     """
 
     __tablename__: ClassVar[Any] = "agent_tool_call"
@@ -198,6 +201,7 @@ class ToolCallRow(Table, table=True):
     progress: str | None = Field(default=None, sa_column=Column(Text))
     attempts: str | None = Field(default=None, sa_column=Column(Text))
     end_reason: str | None = None
+    error_info: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class WakeUpRow(Table, table=True):
@@ -271,6 +275,7 @@ class ScheduleRow(Table, table=True):
     error: str | None = Field(default=None, sa_column=Column(Text))
     meta: str = _json("{}")
     created_at: float
+    error_info: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class FileRow(Table, table=True):

@@ -38,6 +38,7 @@ class Span:
         attempt: 1 for the first; 0 where nothing was ever run.
         recovered: it took over what the attempt before it lost with its process.
         error: why it ended, in the words of the provider, the tool or this library.
+        error_info: code and params of `error` where it is a sentence of ours, as `AgentCoreError` has them.
         end_reason: why it ended without its result, as an `EndReason`; None: it has not, or has one.
         message_id: the assistant's message it belongs to.
         seq: the model step it belongs to.
@@ -64,6 +65,7 @@ class Span:
     usage: dict[str, Any] | None = None
     until: datetime | None = None
     parent: str | None = None
+    error_info: dict[str, Any] | None = None
 
     @property
     def seconds(self) -> float | None:

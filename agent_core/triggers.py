@@ -13,6 +13,7 @@ from typing import Any
 
 from agent_core.crontab import compiled, zone_of
 from agent_core.errors import ValidationError
+from agent_core.sentences import sentence
 
 _FAR = datetime(9998, 1, 1, tzinfo=UTC).timestamp()  # no datetime reaches further
 
@@ -125,7 +126,7 @@ def every(
     except (TypeError, ValueError, OverflowError) as error:
         raise ValidationError(f"An interval is made of numbers: {error}.") from error
     if not 1 <= length.total_seconds() <= 10 * 366 * 86400:
-        raise ValidationError("An interval is at least a second and at most ten years.")
+        raise ValidationError(sentence("interval_out_of_range"))
     return Every(length.total_seconds(), None if start is None else at(start, timezone).moment)
 
 
@@ -149,7 +150,7 @@ def at(when: datetime | str, timezone: str | None = None) -> At:
             raise ValidationError(f"{when} has no time zone; write its offset, or pass timezone= as well.")
         return At(moment.timestamp())
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValidationError(f"{when!r:.60} is no moment; write 2030-01-31T09:00:00+01:00.") from error
+        raise ValidationError(sentence("moment_invalid", when=when)) from error
 
 
 def anchored(trigger: Trigger, now: float) -> Trigger:

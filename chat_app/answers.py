@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent_core.errors import ValidationError
+from agent_core.sentences import compose
 from chat_app.text import clean_text
 
 KEY = "answers"
@@ -59,13 +60,22 @@ def answers_from(model: str, instructions: str, temperature: str) -> Answers:
     words = clean_text(instructions).strip()
     if len(words) > MAX_INSTRUCTIONS:
         raise ValidationError(
-            f"The instructions have {len(words):,} characters; {MAX_INSTRUCTIONS:,} is the most."
+            compose(
+                "instructions_too_long",
+                "The instructions have {count} characters; {most} is the most.",
+                count=len(words),
+                most=MAX_INSTRUCTIONS,
+            )
         )
     typed = temperature.strip().replace(",", ".")
     degrees = _degrees(typed) if typed else None
     if typed and degrees is None:
         raise ValidationError(
-            f"The temperature is {typed!r:.20}; it must be a number from 0 to 2, or nothing."
+            compose(
+                "temperature_invalid",
+                "The temperature is '{typed}'; it must be a number from 0 to 2, or nothing.",
+                typed=typed,
+            )
         )
     return Answers(model, words, degrees)
 

@@ -17,6 +17,7 @@ from agent_core.gate import clean_json, clean_text, message_parts, prompt_parts
 from agent_core.ids import new_id
 from agent_core.logs import get_logger
 from agent_core.messages import Message, Part, Thread
+from agent_core.sentences import sentence
 from agent_core.store import files
 from agent_core.store.messages import NewMessage
 from agent_core.store.store import Store
@@ -77,13 +78,13 @@ class ApiBase:
 
     async def _authorize(self, ctx: CallContext | None, thread_id: str) -> None:
         if not storable(thread_id):
-            raise ThreadNotFoundError(f"There is no thread {thread_id!r:.60}.")
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         if self._authorize_with is not None:
             answer = self._authorize_with(ctx, thread_id)
             if inspect.isawaitable(answer):
                 answer = await answer
             if answer is False:  # to deny is to raise; who answers False does not mean yes
-                raise AccessDeniedError(f"You may not use the thread {thread_id!r}.")
+                raise AccessDeniedError(sentence("thread_forbidden", thread=thread_id))
 
     async def _ready(self, thread_id: str, when_busy: WhenBusy, may_queue: bool) -> None:
         """Check `when_busy`, and before an interruption write down what a step that runs here has said.
@@ -154,13 +155,13 @@ class ApiBase:
     def _agent_name(self, name: str) -> str:
         if name not in self.store.agents:
             known = ", ".join(sorted(self.store.agents))
-            raise ValidationError(f"There is no agent {name!r:.60} here; the agents are: {known}.")
+            raise ValidationError(sentence("agent_not_found", agent=name, agents=known))
         return name
 
     async def _thread(self, thread_id: str) -> Thread:
         thread = await asyncio.to_thread(self.store.reads.thread, thread_id)
         if thread is None or thread.in_bin:
-            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return thread
 
     async def _stored(self, thread_id: str, new: NewMessage, stored: float | None) -> Message:
@@ -168,7 +169,7 @@ class ApiBase:
             found = await asyncio.to_thread(self.store.reads.message, thread_id, new.id)
             if found is not None:
                 return found
-            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return new.stored(thread_id, stored)
 
     def _shown(self, messages: Sequence[Message]) -> list[Message]:
@@ -270,7 +271,7 @@ def known_id(message_id: str) -> str:
         MessageNotFoundError: no row can hold it.
     """
     if not storable(message_id):
-        raise MessageNotFoundError(f"There is no message {message_id!r:.60}.")
+        raise MessageNotFoundError(sentence("message_not_found", message=message_id))
     return message_id
 
 

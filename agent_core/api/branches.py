@@ -9,6 +9,7 @@ from agent_core.api.base import ApiBase, Prompt, checked_id, known_id, user_of
 from agent_core.errors import ThreadNotFoundError
 from agent_core.faults import crash_point
 from agent_core.messages import Message, Thread
+from agent_core.sentences import sentence
 from agent_core.store import branches, forks
 from agent_core.store.turns import WhenBusy
 
@@ -44,7 +45,7 @@ class BranchMethods(ApiBase):
         crash_point("send.after")
         found = await asyncio.to_thread(self.store.reads.message, thread_id, new.id)
         if found is None:
-            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return found
 
     async def regenerate(

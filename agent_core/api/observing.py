@@ -10,13 +10,13 @@ from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase
 from agent_core.durability import Durability
 from agent_core.errors import ThreadNotFoundError, ValidationError
+from agent_core.sentences import sentence
 from agent_core.store import durability, timeline, usage
 from agent_core.timeline import Span
 from agent_core.usage import ThreadUsage, UsageSummary
 
 MAX_TURNS = 1_000_000
 MAX_REPLIES = 10_000
-_NO_THREAD = "There is no thread {0!r}; it may have been deleted."
 
 
 class ObservingMethods(ApiBase):
@@ -50,7 +50,7 @@ class ObservingMethods(ApiBase):
             raise ValidationError(f"Ask for turns, or for up to {MAX_REPLIES:,} replies.")
         spans = await asyncio.to_thread(self.store.reads.read, timeline.timeline, thread_id, turns, replies)
         if spans is None:
-            raise ThreadNotFoundError(_NO_THREAD.format(thread_id))
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return spans
 
     async def durability(self, thread_id: str, *, ctx: CallContext | None = None) -> Durability:
@@ -63,7 +63,7 @@ class ObservingMethods(ApiBase):
         mine = self.store.process, self.store.settings.lease
         found = await asyncio.to_thread(self.store.reads.read, durability.durability, thread_id, *mine)
         if found is None:
-            raise ThreadNotFoundError(_NO_THREAD.format(thread_id))
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return found
 
     async def usage(self, thread_id: str, *, ctx: CallContext | None = None) -> ThreadUsage:

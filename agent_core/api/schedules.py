@@ -19,6 +19,7 @@ from agent_core.bounds import check_number
 from agent_core.errors import AccessDeniedError, ScheduleNotFoundError, ValidationError
 from agent_core.gate import prompt_parts
 from agent_core.schedules import Missed, Schedule, ScheduleRun
+from agent_core.sentences import sentence
 from agent_core.store import schedule_reads, schedules
 from agent_core.store import schedule_runs as running
 from agent_core.store.rows import dump
@@ -215,7 +216,7 @@ class ScheduleMethods(ApiBase):
         elif ctx is None and self._authorize_with is None:
             pass  # code of one's own
         elif found.user_id != (ctx.user_id if ctx else None):
-            raise AccessDeniedError(f"The schedule {schedule_id!r} belongs to somebody else.")
+            raise AccessDeniedError(sentence("schedule_forbidden", schedule=schedule_id))
         return found
 
     async def _schedule(self, schedule_id: str) -> Schedule:
@@ -223,9 +224,7 @@ class ScheduleMethods(ApiBase):
         if storable(schedule_id):
             found = await asyncio.to_thread(schedule_reads.one, self.store.reads, schedule_id)
         if found is None:
-            raise ScheduleNotFoundError(
-                f"There is no schedule {schedule_id!r:.100}; it may have been deleted."
-            )
+            raise ScheduleNotFoundError(sentence("schedule_not_found", schedule=schedule_id))
         return found
 
     def _anchored(self, trigger: Trigger) -> Trigger:

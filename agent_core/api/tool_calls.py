@@ -27,6 +27,7 @@ from agent_core.errors import (
 from agent_core.gate import clean_json, clean_text
 from agent_core.logs import get_logger
 from agent_core.redaction import hide_secrets
+from agent_core.sentences import sentence
 from agent_core.store import approvals, outcomes, timeouts
 from agent_core.store.files import StoredFile
 from agent_core.store.waiting import Waiting, waiting
@@ -64,7 +65,7 @@ class ToolCallMethods(ApiBase):
         """
         check_text("The error", error, MAX_ERROR)
         await self._outcome(
-            ctx, tool_call_id, thread_id, None, clean_text(hide_secrets(error)) or "The tool failed."
+            ctx, tool_call_id, thread_id, None, clean_text(hide_secrets(error)) or sentence("tool_failed")
         )
 
     async def _outcome(
@@ -82,7 +83,7 @@ class ToolCallMethods(ApiBase):
     async def _locate(self, ctx: CallContext | None, call_id: str, thread_id: str | None) -> str:
         """Return the thread of a call that the caller may touch."""
         if not storable(call_id) or not storable(thread_id or ""):
-            raise ToolCallNotFoundError(f"There is no tool call {call_id!r:.60}.")
+            raise ToolCallNotFoundError(sentence("tool_call_not_found", call=call_id))
         if thread_id is None:
             return await self._thread_of(ctx, call_id)
         await self._authorize(ctx, thread_id)
@@ -129,7 +130,7 @@ class ToolCallMethods(ApiBase):
                 f"The tool call id {call_id!r} stands in several threads; pass thread_id as well."
             )
         if self._authorize_with is None:
-            raise ToolCallNotFoundError(f"There is no tool call {call_id!r}.")
+            raise ToolCallNotFoundError(sentence("tool_call_not_found", call=call_id))
         raise UnreachableToolCallError(
             f"There is no tool call {call_id!r} that you may answer; pass thread_id to ask about one thread."
         )
@@ -191,10 +192,7 @@ class ToolCallMethods(ApiBase):
         thread = await self._thread(thread_id)
         known: AnyAgent | None = self.store.agents.get(thread.agent)
         if known is None:
-            raise ValidationError(
-                f"The agent {thread.agent!r} is not known here, so what is given for its tool cannot be "
-                "checked; approve the call as it was shown, or ask where the agent is defined."
-            )
+            raise ValidationError(sentence("agent_of_call_unknown", agent=thread.agent))
         agent = await known.resolve(thread.user_id, thread_id)
         return agent.tools.get(call.name) if call else None
 
@@ -229,4 +227,4 @@ def _check_ids(ids: Sequence[str]) -> None:
         raise ValidationError("The ids of tool calls are a list.")
     check_count("ids", ids, MAX_IDS)
     if unknown := [call_id for call_id in ids if not storable(call_id)]:
-        raise ToolCallNotFoundError(f"There is no tool call {unknown[0]!r:.60}.")
+        raise ToolCallNotFoundError(sentence("tool_call_not_found", call=unknown[0]))

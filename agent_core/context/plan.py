@@ -13,6 +13,7 @@ from agent_core.context.cut import Cut, shorten, turns
 from agent_core.context.meter import Meter
 from agent_core.errors import ModelError
 from agent_core.history import Provider
+from agent_core.sentences import sentence
 
 SHORTEST = 200
 """Characters that are left of an outcome at least."""
@@ -123,9 +124,6 @@ def _shorten_outcomes(
 
 
 def _too_long(needed: int, budget: Budget) -> ModelError:
-    prompt = " System prompt and tools alone take more." if budget.fixed > budget.limit else ""
-    return ModelError(
-        f"The newest message, with what cannot be left out, needs about {needed:,} tokens, and "
-        f"{budget.model} takes {budget.limit:,}.{prompt} Shorten the message or start a new thread.",
-        kind="context_window_exceeded",
-    )
+    code = "prompt_exceeds_window" if budget.fixed > budget.limit else "message_exceeds_window"
+    words = sentence(code, needed=needed, model=budget.model, limit=budget.limit)
+    return ModelError(words, kind="context_window_exceeded")

@@ -16,6 +16,7 @@ from agent_core.llm.base import ModelAdapter, ModelEvent, ModelRequest, Reasonin
 from agent_core.llm.errors import status_of, to_model_error
 from agent_core.llm.transport import is_transport
 from agent_core.redaction import secret_values
+from agent_core.sentences import sentence
 
 _EVENTS: tuple[type, ...] = get_args(ModelEvent)
 _MUST = f"it must yield {', '.join(kind.__name__ for kind in _EVENTS[:-1])} or {_EVENTS[-1].__name__}"
@@ -98,4 +99,4 @@ def as_model_error(adapter: ModelAdapter, request: ModelRequest, error: BaseExce
         return ModelError(
             f"ModelAdapter {adapter.name!r} raised {kind!r}; {_MUST}, a Finish last, and then return."
         )
-    return ModelError(f"The model adapter failed: {words_of(failure, secrets)}")
+    return ModelError(sentence("model_adapter_failed", words=words_of(failure, secrets)))

@@ -21,6 +21,7 @@ from agent_core.llm.forms import RESPONSES, Form, decoder_name, form_of
 from agent_core.llm.lines import refuse_broken
 from agent_core.llm.reader import Json, fields_of
 from agent_core.llm.reports import reported
+from agent_core.sentences import sentence
 
 _NEEDED = ("completion_stream", "custom_llm_provider", "fetch_stream", "messages", "model")
 _LISTENERS = (
@@ -182,7 +183,7 @@ class _Direct:
             if value is not None:  # some servers keep the connection alive with it
                 yield from self._reader.read(self._checked(value))
             if self._reader.finish == "error":
-                raise RuntimeError("The provider ended its answer with an error and no words for it.")
+                raise RuntimeError(sentence("provider_gave_no_reason"))
 
     def _checked(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):

@@ -18,6 +18,7 @@ from agent_core.llm.reports import ReportedError, reported
 from agent_core.llm.transport import causes, is_transport
 from agent_core.llm.wording import provider_sentence
 from agent_core.redaction import hide_secrets
+from agent_core.sentences import sentence
 
 _RETRYABLE: frozenset[ModelErrorKind] = frozenset({"network", "rate_limited", "provider_5xx", "truncated"})
 
@@ -97,7 +98,7 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
         return ours
     if missing := next((link for link in chain if isinstance(link, ImportError)), None):
         words = hide_secrets(str(missing), secrets)
-        return ModelError(f"The model library needs a Python package that is not installed: {words}.")
+        return ModelError(sentence("model_package_missing", words=words))
     told = _reported(chain)
     status = status_of(error) if told is None else told.status_code
     kind = _kind(chain, status)
@@ -210,7 +211,7 @@ def _words(error: BaseException, model: str, secrets: Iterable[str]) -> str:
     origin = cast("BaseException | None", getattr(error, "original_exception", None)) or error
     message = str(getattr(origin, "message", "") or _said(origin))
     if "LLM Provider NOT provided" in message:
-        return f"{model!r} names no known provider. Write it as provider/model, such as openai/gpt-5-mini."
+        return sentence("model_provider_unknown", model=model)
     return provider_sentence(message, secrets)
 
 
@@ -223,19 +224,25 @@ def _said(error: BaseException) -> str:
 
 def _network_words(words: str, chain: list[BaseException], model: str) -> str:
     """Say what the network did; "Connection error" alone helps nobody."""
-    subject = f"the model {model}" if model else "the model"
-    reason = f": {words}" if words else "."
+    code = "model_unreachable"
     if type(chain[0]).__name__ == "MidStreamFallbackError":
-        return f"The answer of {subject} broke off{reason}"
-    if any("Timeout" in type(link).__name__ for link in chain):
-        return f"{subject[0].upper()}{subject[1:]} did not answer in time{reason}"
-    return f"{subject[0].upper()}{subject[1:]} could not be reached{reason}"
+        code = "model_interrupted"
+    elif any("Timeout" in type(link).__name__ for link in chain):
+        code = "model_timed_out"
+    if not words:
+        return sentence(code, model=model)
+    return sentence(f"{code}_because", model=model, words=_ended(words))
 
 
 def _sentence(words: str, status: int | None, model: str) -> str:
-    if not words:
-        named = f"The model {model}" if model else "The model"
-        words = f"{named} failed without a word" + (f" (status {status})" if status else "")
+    if words:
+        return _ended(words)
+    if status:
+        return sentence("model_failed_with_status", model=model, status=status)
+    return sentence("model_failed", model=model)
+
+
+def _ended(words: str) -> str:
     return words if words[-1] in ".!?…" else f"{words}."
 
 

@@ -18,12 +18,12 @@ from agent_core.mcp.results import outcome
 from agent_core.mcp.source import Source
 from agent_core.mcp.stdio import Errors, stdio_transport
 from agent_core.redaction import hide_secrets
+from agent_core.sentences import sentence
 from agent_core.tools import ToolContext
 
 _log = get_logger(__name__)
 _PROGRESS_INTERVAL = 0.1  # seconds between reports of progress
 _KEY = "durable-agents/idempotency-key"  # in the request's _meta: the same in every attempt at a call
-_IN_DOUBT = "The tool may or may not have taken effect. Check before you try once more."
 
 
 class Wire:
@@ -99,8 +99,10 @@ class Wire:
             self._link.drop(client)  # it refused the call unread, so it can be asked again
             return await self.call(name, arguments, ctx, greeted=True)
         except (RuntimeError, ValueError) as error:  # an answer that is not what it should be
-            words = f"The answer of the tool server {self._source.name} is malformed: {self._words(error).rstrip('.')}."
-            raise ToolServerError(f"{words} {_IN_DOUBT}", kind="refused") from error
+            words = sentence(
+                "tool_server_malformed", server=self._source.name, words=self._words(error).rstrip(".")
+            )
+            raise ToolServerError(sentence("tool_may_have_run", words=words), kind="refused") from error
         finally:
             progress.over = True
         self._fault = None
@@ -113,18 +115,18 @@ class Wire:
         name, message = self._source.name, hide_secrets(error.message, self._source.secrets)
         words = message.rstrip(".")
         if error.code == UNREACHABLE:
-            self._fault = f"The tool server {name} cannot be reached: {words}."
+            self._fault = sentence("tool_server_unreachable", server=name, words=words)
         elif error.code == LOST or error.code == mcp_types.CONNECTION_CLOSED:
-            self._fault = f"The tool server {name} was lost in the middle of a call: {words}."
+            self._fault = sentence("tool_server_lost", server=name, words=words)
         else:
             self._fault = None
-            ours = f"The tool server {name} refused the call: {words}."
+            ours = sentence("tool_server_refused", server=name, words=words)
             said = ours if error.code in (REFUSED, FORGOTTEN) else message
             return ToolServerError(said or ours, kind="refused")
         _log.warning("%s", self._fault)
         if error.code == UNREACHABLE:
-            return ToolServerError(f"{self._fault} The tool did not run.", kind="unreachable")
-        return ToolServerError(f"{self._fault} {_IN_DOUBT}", kind="lost")
+            return ToolServerError(sentence("tool_did_not_run", words=self._fault), kind="unreachable")
+        return ToolServerError(sentence("tool_may_have_run", words=self._fault), kind="lost")
 
     # --- what the link asks ---
 

@@ -11,6 +11,7 @@ from agent_core.hosted import is_hosted
 from agent_core.loop import StepResult, ToolRequest
 from agent_core.messages import Part
 from agent_core.naming import find_tool
+from agent_core.sentences import sentence
 from agent_core.states import CallStatus
 from agent_core.store.calls import NewCall
 from agent_core.store.rows import dump
@@ -37,7 +38,7 @@ def _new_call(agent: Agent, request: ToolRequest) -> NewCall:
     name = find_tool(request.name, agent.tools)
     if name is None:
         known = ", ".join(agent.tools) or "none"
-        error = f"There is no tool {request.name!r}; the tools are: {known}."
+        error = sentence("tool_not_found", tool=request.name, tools=known)
         return NewCall(request.id, request.name, _as_json(request.arguments), CallStatus.FAILED, error)
     tool = agent.tools[name]
     try:

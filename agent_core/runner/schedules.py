@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from agent_core.errors import DatabaseError, words_of
+from agent_core.errors import DatabaseError
 from agent_core.faults import crash_point
-from agent_core.gate import clean_text
+from agent_core.gate import clean_words
 from agent_core.logs import get_logger
+from agent_core.sentences import sentence
 from agent_core.store import schedule_runs
 from agent_core.store.calls import UnknownAgent
 from agent_core.store.store import Store
@@ -34,12 +35,12 @@ class ScheduleRunner:
         try:
             await self._writer.run(schedule_runs.fire, schedule_id, self._agents)
         except UnknownAgent as agent:
-            await self._wait(schedule_id, f"No agent {str(agent)!r} is defined in the process that looked.")
+            await self._wait(schedule_id, sentence("schedule_agent_unknown", agent=str(agent)))
         except DatabaseError:
             raise
         except Exception as error:
             _log.exception("The schedule %s could not be run.", schedule_id)
-            await self._wait(schedule_id, clean_text(words_of(error)))
+            await self._wait(schedule_id, clean_words(error))
         crash_point("schedule.after")
 
     async def _wait(self, schedule_id: str, why: str) -> None:

@@ -17,11 +17,10 @@ from agent_core.errors import (
     ValidationError,
     as_exception,
     note_attempt,
-    words_of,
 )
 from agent_core.executing import in_thread
 from agent_core.faults import crash_point
-from agent_core.gate import clean_text
+from agent_core.gate import clean_words
 from agent_core.history import to_provider
 from agent_core.hooks import call_hook
 from agent_core.logs import get_logger
@@ -38,6 +37,7 @@ from agent_core.runner.requests import Prepared, Requests
 from agent_core.runner.titles import Titles
 from agent_core.runner.turn import Turn, Turns
 from agent_core.runner.whole import whole
+from agent_core.sentences import info_of, sentence
 from agent_core.store import steps
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.steps import Claim
@@ -147,15 +147,9 @@ class Runner:
 
     async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt:
         if claim.crashes >= self._settings.max_crashes:
-            raise PoisonedStepError(
-                f"This step ended its process {claim.crashes} times, so it is not tried again by itself. "
-                "Resume the thread to try once more."
-            )
+            raise PoisonedStepError(sentence("step_poisoned", count=claim.crashes))
         if claim.steps >= agent.max_steps:
-            raise StepLimitError(
-                f"The turn took {claim.steps} model steps, the most that {agent.name!r} allows. "
-                "Resume the thread to let it go on."
-            )
+            raise StepLimitError(sentence("step_limit_reached", count=claim.steps, agent=agent.name))
         with in_thread():  # in which the rows are read
             messages, taken = await self._history(claim, agent)
         task = asyncio.current_task()
@@ -288,11 +282,13 @@ class Runner:
         if delay is None:
             await self._fail(claim, agent, failure, rest, self._requests.refused(attempt.asked, error))
             return
+        words = clean_words(error)
         state: dict[str, Any] = {
             "attempt": claim.attempt + 1,
             "max_attempts": agent.retry.max_attempts,
             "next_at": self._clock.now() + delay,
-            "error": clean_text(words_of(error)),
+            "error": words,
+            "error_info": info_of(words),
             "kind": error.kind,
         }
         await self._writer.run(steps.retry, claim, rest, state, used_in_vain(agent, error))
@@ -313,7 +309,7 @@ class Runner:
         if isinstance(error, FenceLost):
             raise error
         kind = error.kind if isinstance(error, ModelError) else type(error).__name__
-        words = clean_text(words_of(error))
+        words = clean_words(error)
         model = agent.model.name if isinstance(agent, Agent) else ""
         await self._writer.run(
             *(steps.fail, claim, words, kind, rest, used_in_vain(agent, error)),

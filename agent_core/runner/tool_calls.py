@@ -16,15 +16,15 @@ from agent_core.errors import (
     ValidationError,
     as_exception,
     note_attempt,
-    words_of,
 )
 from agent_core.faults import crash_point
-from agent_core.gate import clean_text
+from agent_core.gate import clean_words
 from agent_core.logs import get_logger
 from agent_core.messages import Part
 from agent_core.runner import journal
 from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
+from agent_core.sentences import sentence
 from agent_core.store import calls, outcomes, timeouts
 from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
 from agent_core.store.files import StoredFile
@@ -103,7 +103,7 @@ class ToolRunner:
         except BaseException as error:
             failure = as_exception(error, f"The agent {call.agent!r}")
             journal.tool_failed(call, failure, None)
-            await self._end(call, error=failed(_words(failure)))
+            await self._end(call, error=failed(clean_words(failure)))
             return
         if call.in_doubt:
             journal.tool_taken_over(call, tool is not None and tool.rerun_on_interrupt)
@@ -112,15 +112,12 @@ class ToolRunner:
         elif call.crashes >= self._settings.max_crashes:
             await self._seal(call)
         elif tool is None:
-            await self._end(call, error=failed(f"There is no tool {call.name!r} any more."))
+            await self._end(call, error=failed(sentence("tool_gone", tool=call.name)))
         else:
             await self._execute(call, tool)
 
     async def _seal(self, call: ClaimedCall) -> None:
-        words = (
-            f"This tool ended its process {call.crashes} times, so it is not run again by itself. It may or "
-            "may not have taken effect; check before you try once more."
-        )
+        words = sentence("tool_poisoned", count=call.crashes)
         await self._insist(call.thread_id, outcomes.seal, call, End(EndReason.POISONED, words))
         self._note(call, {"state": "output-error", "errorText": words})
 
@@ -153,13 +150,13 @@ class ToolRunner:
             await self._end(call, output=output, suspicion=call.suspicion, pictures=pictures)
 
     async def _retry_or_end(self, call: ClaimedCall, tool: Tool, error: Exception) -> None:
-        delay, words = None, _words(error)
+        delay, words = None, clean_words(error)
         if tool.retry is not None:
             note_attempt(error, call.attempt, tool.retry.max_attempts)
             try:
                 delay = await tool.retry.decide(call.attempt, error)
             except ValidationError as nonsense:
-                words = _words(nonsense)
+                words = clean_words(nonsense)
         journal.tool_failed(call, error, delay)
         end = End(EndReason.TIMED_OUT if isinstance(error, ToolTimeoutError) else EndReason.ERROR, words)
         if delay is None:
@@ -239,10 +236,6 @@ class ToolRunner:
     def _note(self, call: ClaimedCall, outcome: Part) -> None:
         # With the input: a person may have edited it since the model asked.
         self._turns.outcome(call.thread_id, call.id, {"input": call.input, **outcome})
-
-
-def _words(error: Exception) -> str:
-    return clean_text(words_of(error))
 
 
 def _forget(tx: Tx, key: WakeUpKey) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import select, update
 
+from agent_core.sentences import info_of, sentence
 from agent_core.states import RUNNING
 from agent_core.store import deltas
 from agent_core.store.rows import THREAD, P, dump, load
@@ -44,10 +45,10 @@ def put_back(tx: Tx, key: WakeUpKey, agent: str, run_at: float) -> bool:
     known: dict[str, Any] = load(row[3]) or {}
     if (known.get("kind"), known.get("agent")) == (UNKNOWN_AGENT, agent):
         return False
+    words = sentence("agent_unavailable", agent=agent)
     state = {
         **{"kind": UNKNOWN_AGENT, "agent": agent, "attempt": 0, "max_attempts": 0, "next_at": None},
-        "error": f"No process that works here knows the agent {agent!r}. The turn goes on by itself as soon as "
-        "one does. Choose another agent for this thread, or stop it.",
+        **{"error": words, "error_info": info_of(words)},
     }
     tx.do(_SHOW, thread_id=thread_id, new_state=dump(state))
     deltas.append(

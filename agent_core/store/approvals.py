@@ -10,10 +10,11 @@ from sqlalchemy import func, select
 from agent_core.end_reasons import DENIED
 from agent_core.errors import ToolCallFinishedError
 from agent_core.messages import Chunk
+from agent_core.sentences import sentence
 from agent_core.store import deltas
 from agent_core.store.calls import locate, move
 from agent_core.store.outcomes import end
-from agent_core.store.rows import CALL, LIST_FEED, P, dump
+from agent_core.store.rows import CALL, LIST_FEED, P, dump, dump_info
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
 from agent_core.wake_up_key import tool_key
@@ -21,7 +22,7 @@ from agent_core.wake_up_key import tool_key
 _APPROVE = move("approve", input=func.coalesce(P("new_input"), CALL.c.input), approval=P("new_approval"))
 _DENY = move(
     "deny",
-    **{"error": P("new_error"), "end_reason": DENIED.reason.value},
+    **{"error": P("new_error"), "error_info": P("new_info"), "end_reason": DENIED.reason.value},
     **{"approval": P("new_approval"), "ended_at": P("now")},
 )
 _NAME = Statement(select(CALL.c.name).where(CALL.c.thread_id == P("thread_id"), CALL.c.id == P("call_id")))
@@ -58,7 +59,7 @@ def decide(
         edited = (args or {}).get(call_id)
         row = _approve(tx, thread_id, call_id, edited) if approved else _deny(tx, thread_id, call_id, reason)
         if row is None:
-            raise ToolCallFinishedError(f"The tool call {call_id!r} does not wait for approval any more.")
+            raise ToolCallFinishedError(sentence("tool_call_already_decided", call=call_id))
         if approved:
             tx.wake.enqueue(tx, tool_key(thread_id, call_id))
         chunks += _approved(tx, thread_id, call_id, edited) if approved else [_denied(call_id, reason)]
@@ -83,6 +84,7 @@ def _deny(tx: Tx, thread_id: str, call_id: str, reason: str | None) -> tuple[Any
         thread_id=thread_id,
         call_id=call_id,
         new_error=reason or DENIED.text,
+        new_info=None if reason else dump_info(DENIED.text),
         new_approval=dump({"approved": False, "at": tx.now} | ({"reason": reason} if reason else {})),
         now=tx.now,
     )

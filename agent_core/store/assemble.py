@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from agent_core.clock import as_datetime
-from agent_core.end_reasons import END_REASON
+from agent_core.end_reasons import END_REASON, ERROR_INFO
 from agent_core.hosted import with_later_outcomes
 from agent_core.messages import Chunk, Message, Part, Role, Thread
 from agent_core.signatures import readable
 from agent_core.states import CallStatus, StreamStatus
-from agent_core.store.rows import load
+from agent_core.store.rows import load, load_info
 from agent_core.store.tokens import with_token
 from agent_core.tables import MessageRow, StreamRow, ThreadRow, ToolCallRow
 from agent_core.usage import Tally, tally_of
@@ -48,6 +48,7 @@ def to_thread(row: ThreadRow) -> Thread:
         updated_at=as_datetime(row.updated_at),
         cursor=row.cursor,
         in_bin=row.delete_at is not None,
+        error_info=load_info(row.error, row.error_info),
     )
 
 
@@ -65,10 +66,10 @@ def assemble(
     """
     parts: list[Part] = load(row.parts)
     committed = 0
-    reasons: dict[str, str] = {}
+    ends: dict[str, dict[str, Any]] = {}
     for stream in streams:
         parts = with_later_outcomes(parts, filled(load(stream.parts), calls))
-        reasons |= end_reasons(stream, calls)
+        ends |= ends_of(stream, calls)
         if stream.status == StreamStatus.COMMITTED:
             committed = stream.seq
     meta = load(row.meta)
@@ -82,7 +83,8 @@ def assemble(
         committed_seq=committed,
         branches=branches,
         usage=_usage(streams),
-        end_reasons=reasons,
+        end_reasons={name: end[END_REASON] for name, end in ends.items()},
+        error_info={name: end[ERROR_INFO] for name, end in ends.items() if ERROR_INFO in end},
     )
 
 
@@ -91,25 +93,25 @@ def _usage(streams: Sequence[StreamRow]) -> dict[str, Any] | None:
     return sum(tallies, Tally()).to_dict() if tallies else None
 
 
-def end_reasons(stream: StreamRow, calls: dict[str, ToolCallRow]) -> dict[str, str]:
-    """Return why calls of a stream failed, by their ids; one that never got a row ended with its stream."""
-    found: dict[str, str] = {}
+def ends_of(stream: StreamRow, calls: dict[str, ToolCallRow]) -> dict[str, dict[str, Any]]:
+    """Return why calls of a stream failed, by their ids, as `fold.error_chunk` has it.
+
+    A call that never got a row ended with its stream.
+    """
+    found: dict[str, dict[str, Any]] = {}
     for part in load(stream.parts):
         name = part.get("toolCallId", "")
-        call = calls.get(name)
-        failed = part.get("state") == "output-error"
-        reason = call.end_reason if call is not None else stream.end_reason if failed else None
-        if reason is not None:
-            found[name] = reason
+        row = calls.get(name) or (stream if part.get("state") == "output-error" else None)
+        if row is not None and row.end_reason is not None:
+            info = load_info(row.error, row.error_info)
+            found[name] = {END_REASON: row.end_reason} | ({ERROR_INFO: info} if info else {})
     return found
 
 
-def with_reasons(chunks: list[Chunk], reasons: Mapping[str, str]) -> list[Chunk]:
-    """Return chunks with the reason of each failed call, where there is one."""
+def with_ends(chunks: list[Chunk], ends: Mapping[str, dict[str, Any]]) -> list[Chunk]:
+    """Return chunks with why each failed call did so, where that is known."""
     return [
-        chunk | {END_REASON: reasons[chunk["toolCallId"]]}
-        if chunk["type"] == "tool-output-error" and chunk["toolCallId"] in reasons
-        else chunk
+        chunk | ends.get(chunk["toolCallId"], {}) if chunk["type"] == "tool-output-error" else chunk
         for chunk in chunks
     ]
 

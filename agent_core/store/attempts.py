@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from agent_core.end_reasons import End
 from agent_core.messages import Chunk
+from agent_core.sentences import info_of
 from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store.rows import CALL, P, dump, load
 from agent_core.store.statement import Statement, one_of
@@ -55,13 +56,14 @@ def note(
     entry = {
         **{"attempt": number, "worker": worker, "started_at": started_at, "ended_at": tx.now},
         **{"error": end.text[:_MAX_WORDS], "end_reason": end.reason, "next_at": next_at},
+        "error_info": info_of(end.text),
     }
     before: list[dict[str, Any]] = load(earlier) or []
     tx.do(_NOTE, thread_id=thread_id, call_id=call_id, new_attempts=dump([*before, entry][-_MAX_ATTEMPTS:]))
 
 
 def run_chunk(call_id: str, **data: Any) -> Chunk:
-    """Return what tells the readers how a call runs: status, attempt, started_at or next_at and error."""
+    """Return what tells the readers how a call runs: status, attempt, started_at or next_at, error and error_info."""
     return {"type": "data-tool-run", "id": call_id, "data": data, "transient": True}
 
 
@@ -98,5 +100,5 @@ def _retrying(attempt: int, earlier: list[dict[str, Any]] | None) -> dict[str, A
     last = earlier[-1] if earlier else {}
     return {
         **{"status": "retrying", "attempt": attempt},
-        **{"next_at": last.get("next_at"), "error": last.get("error")},
+        **{name: last.get(name) for name in ("next_at", "error", "error_info")},
     }

@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from agent_core.errors import MessageNotFoundError, ThreadBusyError, ValidationError
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
+from agent_core.sentences import sentence
 from agent_core.states import THREAD as MOVES
 from agent_core.states import StreamStatus, sources
 from agent_core.store import deltas, turns
@@ -64,7 +65,7 @@ _SETTLE = {
             status=status,
             position=P("new_position"),
             message_id=P("new_message"),
-            **dict.fromkeys(("error", "error_kind", "retry_state"), None),
+            **dict.fromkeys(("error", "error_kind", "error_info", "retry_state"), None),
             **dict.fromkeys(("attempt", "crashes"), 0),
         )
     )
@@ -207,7 +208,7 @@ def regenerate(
     place = find(tx, thread_id, message_id) if anywhere else shown_place(tx, thread_id, message_id)
     asked = place.parent_id if place.role == "assistant" else message_id
     if place.role == "system" or asked is None:
-        raise ValidationError(f"There is nothing to answer before the message {message_id!r}.")
+        raise ValidationError(sentence("nothing_to_answer", message=message_id))
     if place.branch == _SHOWN:
         position = place.position + (place.role == "user")
         _put_aside(tx, thread_id, position)
@@ -259,7 +260,7 @@ def find(tx: Tx, thread_id: str, message_id: str) -> Place:
     """
     row = tx.one(_FIND, thread_id=thread_id, message_id=message_id)
     if row is None:
-        raise MessageNotFoundError(f"There is no message {message_id!r} in the thread {thread_id!r}.")
+        raise MessageNotFoundError(sentence("message_not_in_thread", message=message_id, thread=thread_id))
     return Place(*row)
 
 
@@ -272,13 +273,9 @@ def shown_place(tx: Tx, thread_id: str, message_id: str) -> Place:
     """
     place = find(tx, thread_id, message_id)
     if place.queued:
-        raise ValidationError(
-            f"The message {message_id!r} still waits for its turn; wait until it is answered."
-        )
+        raise ValidationError(sentence("message_queued", message=message_id))
     if place.branch != _SHOWN:
-        raise ValidationError(
-            f"The message {message_id!r} stands in a branch that is not shown; call select_branch first."
-        )
+        raise ValidationError(sentence("message_not_shown", message=message_id))
     return place
 
 
@@ -297,7 +294,7 @@ def whole(tx: Tx, thread_id: str, reply: str | None) -> bool:
 def _idle(tx: Tx, thread_id: str) -> Standing:
     at = lock(tx, thread_id)
     if at.running:
-        raise ThreadBusyError(f"The thread {thread_id!r} is running; wait until it is idle, or stop it.")
+        raise ThreadBusyError(sentence("thread_busy", thread=thread_id))
     return at
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from agent_core.clock import as_datetime
 from agent_core.end_reasons import EndReason
 from agent_core.states import CallStatus
-from agent_core.store.rows import load
+from agent_core.store.rows import load, load_info
 from agent_core.timeline import Span, SpanKind, SpanStatus
 
 Record = Any
@@ -65,7 +65,7 @@ def _attempts(call: Record, earlier: list[dict[str, Any]]) -> list[Span]:
         lost = entry["end_reason"] == EndReason.PROCESS_ENDED
         status: SpanStatus = "lost" if lost else "retried"
         when = entry["started_at"], entry["ended_at"]
-        run = {key: entry[key] for key in ("worker", "attempt", "error", "end_reason")}
+        run = {key: entry.get(key) for key in ("worker", "attempt", "error", "error_info", "end_reason")}
         spans.append(_of_call(call, "tool", status, *when, **run, recovered=recovered))
         if not lost:
             spans.append(_call_wait(call, entry, following))
@@ -80,7 +80,8 @@ def _newest(call: Record, recovered: bool) -> list[Span]:
         return []  # it waits for a worker, or was stopped before a person had answered
     status = _STATUS.get(call.status) or _ENDED.get(call.end_reason, "failed")
     began = call.created_at if call.started_at is None else call.started_at
-    run = {"worker": call.worker, "attempt": call.attempt, "error": call.error, "end_reason": call.end_reason}
+    run = {key: getattr(call, key) for key in ("worker", "attempt", "error", "end_reason")}
+    run["error_info"] = load_info(call.error, call.error_info)
     return [_of_call(call, "tool", status, began, call.ended_at, **run, recovered=recovered)]
 
 
@@ -93,6 +94,7 @@ def _call_wait(call: Record, entry: dict[str, Any], following: dict[str, Any] | 
         ended, status = call.started_at, "ok"
     until = entry.get("next_at") if status == "waiting" else None
     more: dict[str, Any] = {"attempt": entry["attempt"] + 1, "error": entry["error"]}
+    more["error_info"] = entry.get("error_info")
     more["until"] = None if until is None else as_datetime(until)
     return _of_call(call, "wait", status, entry["ended_at"], ended, **more)
 

@@ -19,10 +19,11 @@ from agent_core.errors import (
 )
 from agent_core.fold import error_chunk
 from agent_core.messages import Chunk
+from agent_core.sentences import info_of, sentence
 from agent_core.states import CALL as MOVES
 from agent_core.states import OPEN_CALLS, CallStatus, sources
 from agent_core.store import absent_agents, attempts, deltas, suspects
-from agent_core.store.rows import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, load
+from agent_core.store.rows import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, dump_info, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
@@ -90,7 +91,7 @@ _INSERT = Statement(
             n: P(n)
             for n in (
                 *("thread_id", "id", "seq", "position", "message_id", "name", "status", "input"),
-                *("error", "end_reason", "approval", "created_at", "ended_at"),
+                *("error", "error_info", "end_reason", "approval", "created_at", "ended_at"),
             )
         },
     )
@@ -163,6 +164,7 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
             status=call.status.value,
             input=call.input,
             error=call.error,
+            error_info=dump_info(call.error),
             end_reason=None if call.error is None else EndReason.ERROR.value,
             approval="{}" if call.status is CallStatus.APPROVAL else None,
             created_at=tx.now,
@@ -240,7 +242,7 @@ def locate(tx: Tx, call_id: str, thread_id: str | None) -> str:
     if thread_id is not None:
         threads = [found for found in threads if found == thread_id]
     if not threads:
-        raise ToolCallNotFoundError(f"There is no tool call {call_id!r}.")
+        raise ToolCallNotFoundError(sentence("tool_call_not_found", call=call_id))
     if len(threads) > 1:
         raise AmbiguousToolCallError(
             f"The tool call id {call_id!r} stands in {len(threads)} threads; pass thread_id as well."
@@ -262,7 +264,7 @@ def retry(tx: Tx, call: ClaimedCall, end: End, run_at: float) -> None:
     newest = attempts.newest(tx, call.thread_id, call.id)
     attempts.note(tx, call.thread_id, call.id, newest, end, run_at)
     state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": end.text}
-    chunk = attempts.run_chunk(call.id, **state)
+    chunk = attempts.run_chunk(call.id, **state, error_info=info_of(end.text))
     deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
 
 

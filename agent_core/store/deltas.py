@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from agent_core.errors import ThreadNotFoundError
 from agent_core.messages import Chunk
+from agent_core.sentences import sentence
 from agent_core.states import IDLE
 from agent_core.store.rows import DELTA, LIST_FEED, THREAD, P, dump, load
 from agent_core.store.statement import Statement, one_of
@@ -86,7 +87,7 @@ def ask_tick(tx: Tx, thread_id: str) -> Callable[[], int]:
     def cursor() -> int:
         row = ticked()
         if row is None:
-            raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return row[0]
 
     return cursor

@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
 from agent_core.plain_text import fold
+from agent_core.sentences import sentence
 from agent_core.store.refusals import refusal
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")
@@ -99,7 +100,7 @@ def _dispose(engine: Engine) -> None:
 
 
 def _refuse_late(*_: object) -> None:
-    raise DatabaseError("The runtime is closed, and with it the database.")
+    raise DatabaseError(sentence("database_closed"))
 
 
 def _close_late(_connection: object, record: ConnectionPoolEntry) -> None:
@@ -142,9 +143,7 @@ def _look_inside(path: Path) -> None:
         with path.open("r+b"):
             pass
     except PermissionError as error:
-        raise DatabaseError(
-            f"The database {path} is read-only; make it writable or choose another."
-        ) from error
+        raise DatabaseError(sentence("database_read_only", path=str(path))) from error
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=3, isolation_level=None
     )
@@ -207,7 +206,7 @@ def write_ahead(engine: Engine) -> None:
                 connection.cursor().execute("PRAGMA journal_mode=WAL").fetchone()
                 continue
             if time.monotonic() > deadline:
-                raise DatabaseError("The database is kept busy by another program; try again.")
+                raise DatabaseError(sentence("database_busy"))
             time.sleep(0.02)
     finally:
         connection.close()
@@ -224,7 +223,7 @@ def translate(error: BaseException) -> BaseException:
     if isinstance(error, DBAPIError) and error.orig is not None:
         return translate(error.orig)
     if isinstance(error, SQLAlchemyError):
-        return DatabaseError(f"The database refused: {error}")
+        return DatabaseError(sentence("database_refused", path="", words=str(error).rstrip(".")))
     if type(error).__module__.startswith("psycopg"):
         return refusal(error)
     return error
@@ -232,17 +231,14 @@ def translate(error: BaseException) -> BaseException:
 
 def _translate_sqlite(error: sqlite3.Error, path: str) -> DatabaseError:
     words = str(error)
-    name = f"The database {path}".strip()
     if "locked" in words or "busy" in words:
-        sentence = f"{name} is locked by another program; end that program and try again."
-    elif "readonly" in words:
-        sentence = f"{name} is read-only; make it writable or choose another."
-    elif "full" in words:
-        sentence = f"{name} has no room left on its disk; nothing was changed. Make room and try again."
-    elif "malformed" in words or "not a database" in words:
-        sentence = f"{name} is damaged ({words}). It was left as it is; restore it from a copy."
-    elif "unable to open" in words:
-        sentence = f"{name} cannot be opened; check that its folder exists and may be written to."
-    else:
-        sentence = f"{name} refused: {words}."
-    return DatabaseError(sentence)
+        return DatabaseError(sentence("database_locked", path=path))
+    if "readonly" in words:
+        return DatabaseError(sentence("database_read_only", path=path))
+    if "full" in words:
+        return DatabaseError(sentence("database_full", path=path))
+    if "malformed" in words or "not a database" in words:
+        return DatabaseError(sentence("database_damaged", path=path, words=words))
+    if "unable to open" in words:
+        return DatabaseError(sentence("database_not_opened", path=path))
+    return DatabaseError(sentence("database_refused", path=path, words=words))

@@ -18,6 +18,7 @@ from sqlmodel import select as select_rows
 
 from agent_core.errors import ValidationError
 from agent_core.messages import Part, attachment_id
+from agent_core.sentences import sentence
 from agent_core.store.rows import FILE, P
 from agent_core.store.statement import Statement
 from agent_core.store.tx import Tx
@@ -111,7 +112,7 @@ def take(tx: Tx, holder: str, parts: Iterable[Part], sources: Mapping[str, str])
         source = sources.get(file_id)
         if source is None or not tx.run(_TAKE, from_thread=source, to_thread=holder, file_id=file_id):
             name = part.get("filename") or "that was attached"
-            raise ValidationError(f"The file {name} is not here any more; attach it again.")
+            raise ValidationError(sentence("file_not_found", name=name))
 
 
 def copy(tx: Tx, thread_id: str, copy_id: str, ids: Iterable[str]) -> None:

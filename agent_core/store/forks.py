@@ -17,7 +17,7 @@ from agent_core.ids import new_id
 from agent_core.messages import attachments_in
 from agent_core.states import OPEN_CALLS, CallStatus, StreamStatus
 from agent_core.store import branches, files, refused_files, turns
-from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, P, dump, load
+from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, P, dump, dump_info, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.threads import lock
 from agent_core.store.tx import Tx
@@ -147,5 +147,6 @@ def _call(tx: Tx, row: dict[str, Any]) -> dict[str, Any]:
         ended = {
             **{"status": CallStatus.FAILED.value, "ended_at": tx.now},
             **{"error": STILL_OPEN.text, "end_reason": STILL_OPEN.reason.value},
+            "error_info": dump_info(STILL_OPEN.text),
         }
     return row | ended | {"id": new_id("call"), "was": row["id"]}

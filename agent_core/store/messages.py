@@ -12,6 +12,7 @@ from agent_core.clock import as_datetime
 from agent_core.errors import DuplicateMessageError
 from agent_core.messages import Chunk, Message, Part, Role
 from agent_core.plain_text import plain_line, strip_escapes
+from agent_core.sentences import sentence
 from agent_core.store import files
 from agent_core.store.rows import MESSAGE, P, dump
 from agent_core.store.statement import Statement
@@ -90,9 +91,7 @@ def refuse_elsewhere(tx: Tx, thread_id: str, message_id: str) -> None:
     """
     tx.all(_ALONE, message_id=message_id)  # two may send it at once, to two threads
     if tx.one(_ELSEWHERE, message_id=message_id, thread_id=thread_id) is not None:
-        raise DuplicateMessageError(
-            f"The message {message_id!r} stands in another thread already; give this one an id of its own."
-        )
+        raise DuplicateMessageError(sentence("message_in_other_thread", message=message_id))
 
 
 def insert_message(tx: Tx, thread_id: str, message: NewMessage, position: int) -> Chunk:

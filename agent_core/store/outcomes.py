@@ -12,11 +12,12 @@ from agent_core.errors import ToolCallFinishedError
 from agent_core.faults import crash_point
 from agent_core.fold import error_chunk
 from agent_core.messages import Chunk
+from agent_core.sentences import sentence
 from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store import deltas, files, suspects
 from agent_core.store.calls import ClaimedCall, FenceLost, advance, ask_advance, locate, move
 from agent_core.store.files import StoredFile
-from agent_core.store.rows import CALL, LIST_FEED, P, load
+from agent_core.store.rows import CALL, LIST_FEED, P, dump_info, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
@@ -27,7 +28,7 @@ _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
 _mine = _c.attempt == P("at_attempt")
 _ended = {
     **{"output": P("new_output"), "error": P("new_error"), "end_reason": P("new_reason")},
-    **{"ended_at": P("now"), "progress": None},
+    **{"error_info": P("new_info"), "ended_at": P("now"), "progress": None},
 }
 _END = {event: move(event, **_ended) for event in ("succeed", "fail")}
 _END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
@@ -99,6 +100,7 @@ def _ask_end(
         "new_output": output,
         "new_error": error and error.text,
         "new_reason": error and error.reason.value,
+        "new_info": error and dump_info(error.text),
         "now": tx.now,
     }
     event = "succeed" if error is None else "fail"
@@ -168,8 +170,8 @@ def finish_from_outside(
 def why_closed(call_id: str, status: str | None) -> str:
     """Return why nobody outside can do anything for a call that has this status."""
     if status == CallStatus.APPROVAL:
-        return f"The tool call {call_id!r} waits for approval; approve or deny it first."
-    return f"The tool call {call_id!r} already has its outcome; the first one stays."
+        return sentence("tool_call_needs_approval", call=call_id)
+    return sentence("tool_call_finished", call=call_id)
 
 
 def close_open(tx: Tx, thread_id: str, why: End) -> list[Chunk]:
@@ -177,6 +179,7 @@ def close_open(tx: Tx, thread_id: str, why: End) -> list[Chunk]:
     chunks: list[Chunk] = []
     for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
         values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "now": tx.now}
-        tx.one(_CLOSE, **values, new_error=why.text, new_reason=why.reason.value)
+        values |= {"new_error": why.text, "new_reason": why.reason.value, "new_info": dump_info(why.text)}
+        tx.one(_CLOSE, **values)
         chunks.append(error_chunk(call_id, why))
     return chunks

@@ -16,7 +16,7 @@ from agent_core.signatures import readable
 from agent_core.states import StreamStatus
 from agent_core.store import attempts, files, suspects
 from agent_core.store.alternatives import alternatives, not_aside
-from agent_core.store.assemble import assemble, end_reasons, filled, to_thread, with_reasons
+from agent_core.store.assemble import assemble, ends_of, filled, to_thread, with_ends
 from agent_core.store.files import StoredFile
 from agent_core.store.history import read_history
 from agent_core.store.pages import calls_of, streams_of
@@ -283,7 +283,7 @@ def _uncommitted(session: Session, thread_id: str, reply: str | None) -> tuple[i
 
 def _said(session: Session, row: StreamRow) -> list[Chunk]:
     if row.status == StreamStatus.PARTIAL:
-        return with_reasons(unfold(readable(load(row.parts))), end_reasons(row, {}))
+        return with_ends(unfold(readable(load(row.parts))), ends_of(row, {}))
     deltas = session.exec(
         select(DeltaRow.chunks)
         .where(DeltaRow.thread_id == row.thread_id, DeltaRow.seq == row.seq)
@@ -296,5 +296,5 @@ def _stream_update(session: Session, row: StreamRow, calls: dict[str, ToolCallRo
     chunks = _said(session, row)
     if row.status == StreamStatus.COMMITTED:
         parts = filled(readable(load(row.parts)), calls)
-        chunks = [*with_reasons(unfold(parts), end_reasons(row, calls)), {"type": "finish-step"}]
+        chunks = [*with_ends(unfold(parts), ends_of(row, calls)), {"type": "finish-step"}]
     return Update(type="chunks", cursor=row.seq, seq=row.seq, message_id=row.message_id, chunks=tuple(chunks))

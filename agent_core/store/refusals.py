@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent_core.errors import DatabaseError
+from agent_core.sentences import sentence
 
 _STATES = {
     "53100": "has no room left on its disk; nothing was changed. Make room and try again",
@@ -44,10 +45,11 @@ def refusal(error: BaseException) -> BaseException:
     if state in _STATES:
         return DatabaseError(f"The database {_STATES[state]} ({words}).")
     if state is None and "OperationalError" in _kinds(error):
-        return DatabaseError(f"The database server {_said(words, _REFUSED + _FULL) or _AWAY} ({words}).")
+        state = _said(words, _REFUSED + _FULL) or _AWAY
+        return DatabaseError(sentence("database_server_refused", state=state, words=words))
     if state is not None and state.startswith(("57P", "08")):
-        return DatabaseError(f"The database server {_AWAY} ({words}).")
-    return DatabaseError(f"The database refused: {words}.")
+        return DatabaseError(sentence("database_server_refused", state=_AWAY, words=words))
+    return DatabaseError(sentence("database_refused", path="", words=words))
 
 
 def is_away(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Table, bindparam
 
 from agent_core import tables
+from agent_core.sentences import Sentence
 
 THREAD: Table = tables.metadata.tables["agent_thread"]
 MESSAGE: Table = tables.metadata.tables["agent_message"]
@@ -34,6 +35,23 @@ def dump(value: Any) -> str:
 def load(text: str | None) -> Any:
     """Read JSON; None stays None."""
     return None if text is None else json.loads(text)
+
+
+def dump_info(text: str | None) -> str | None:
+    """Return a sentence with its code and params as JSON, for the column `error_info`; None for other text."""
+    return dump(text.to_dict()) if isinstance(text, Sentence) else None
+
+
+def load_info(text: str | None, info: str | None) -> dict[str, Any] | None:
+    """Return the code and the params of a row's error; None if it has none.
+
+    They count only beside the text they were written with: a version before 0014 that runs beside us writes
+    another error and leaves them as they are.
+    """
+    known = load(info)
+    if known is None or known["text"] != text:
+        return None
+    return {"code": known["code"], "params": known["params"]}
 
 
 LIST_FEED = "threads"

@@ -8,7 +8,7 @@ from agent_core.clock import as_datetime
 from agent_core.errors import ValidationError
 from agent_core.schedules import Schedule, ScheduleRun
 from agent_core.store.reads import Reads
-from agent_core.store.rows import load
+from agent_core.store.rows import load, load_info
 from agent_core.tables import MessageRow, ScheduleRow, ThreadRow
 from agent_core.triggers import At, trigger_from
 
@@ -95,4 +95,5 @@ def to_schedule(row: ScheduleRow) -> Schedule:
         error=row.error,
         created_at=as_datetime(row.created_at),
         metadata=load(row.meta),
+        error_info=load_info(row.error, row.error_info),
     )

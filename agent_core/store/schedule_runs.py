@@ -15,10 +15,11 @@ from agent_core.clock import as_datetime
 from agent_core.errors import ValidationError, words_of
 from agent_core.faults import crash_point
 from agent_core.schedules import Missed, Plan, plan
+from agent_core.sentences import sentence
 from agent_core.store import files, turns
 from agent_core.store.calls import UnknownAgent
 from agent_core.store.messages import NewMessage
-from agent_core.store.rows import MESSAGE, SCHEDULE, THREAD, P, load
+from agent_core.store.rows import MESSAGE, SCHEDULE, THREAD, P, dump_info, load
 from agent_core.store.schedules import locked, must
 from agent_core.store.statement import Statement
 from agent_core.store.threads import lock
@@ -29,6 +30,7 @@ from agent_core.wake_up_key import schedule_key
 
 _s = SCHEDULE.c
 _this = _s.id == P("schedule_id")
+_error = {"error": P("new_error"), "error_info": P("new_info")}
 _RAN = Statement(
     update(SCHEDULE)
     .where(_this, _s.next_at == P("at_next"), ~_s.paused)
@@ -46,8 +48,8 @@ _RAN_NOW = Statement(
     .where(_this)
     .values(runs=_s.runs + 1, last_at=P("new_last"), last_thread_id=P("new_thread"))
 )
-_END = Statement(update(SCHEDULE).where(_this).values(next_at=None, error=P("new_error")))
-_WAIT = Statement(update(SCHEDULE).where(_this).values(error=P("new_error")))
+_END = Statement(update(SCHEDULE).where(_this).values(next_at=None, **_error))
+_WAIT = Statement(update(SCHEDULE).where(_this).values(**_error))
 _QUEUED = Statement(
     select(MESSAGE.c.id).where(
         MESSAGE.c.thread_id == P("thread_id"), MESSAGE.c.id == P("message_id"), MESSAGE.c.queued
@@ -71,7 +73,7 @@ def fire(tx: Tx, schedule_id: str, agents: Container[str]) -> None:
     elif row.thread_id is None and row.agent not in agents:
         raise UnknownAgent(row.agent)
     elif row.thread_id is not None and tx.one(_THREAD, thread_id=row.thread_id) is None:
-        _end(tx, row, f"The thread {row.thread_id!r} does not exist any more.")
+        _end(tx, row, sentence("schedule_thread_gone", thread=row.thread_id))
     else:
         try:
             trigger = trigger_from(load(row.trigger))
@@ -151,13 +153,13 @@ def _policy(row: ScheduleRow) -> Missed:
 
 
 def _end(tx: Tx, row: ScheduleRow, why: str) -> None:
-    tx.run(_END, schedule_id=row.id, new_error=why)
+    tx.run(_END, schedule_id=row.id, new_error=why, new_info=dump_info(why))
     tx.wake.done(tx, schedule_key(row.id), mine=False)
 
 
 def wait(tx: Tx, schedule_id: str, why: str, run_at: float) -> None:
     """Note why a run could not be done, and look at it again at `run_at`."""
-    if tx.run(_WAIT, schedule_id=schedule_id, new_error=why):
+    if tx.run(_WAIT, schedule_id=schedule_id, new_error=why, new_info=dump_info(why)):
         tx.wake.enqueue(tx, schedule_key(schedule_id), run_at)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select, update
 
 from agent_core.errors import ScheduleNotFoundError, ValidationError
 from agent_core.messages import Part
+from agent_core.sentences import sentence
 from agent_core.store import files
 from agent_core.store.rows import SCHEDULE, P, dump, load
 from agent_core.store.statement import Statement
@@ -82,7 +83,7 @@ def create(tx: Tx, new: NewSchedule) -> bool:
         created_at=tx.now,
         paused=False,
         **dict.fromkeys(("runs", "missed"), 0),
-        **dict.fromkeys(("last_at", "last_thread_id", "error"), None),
+        **dict.fromkeys(("last_at", "last_thread_id", "error", "error_info"), None),
     )
     tx.wake.enqueue(tx, schedule_key(new.id), next_at)
     return True
@@ -96,7 +97,7 @@ def first_after(trigger: Trigger, now: float) -> float:
     """
     next_at = trigger.next_after(now)
     if next_at is None:
-        raise ValidationError("The schedule never comes due: its time has passed, or no day fits it.")
+        raise ValidationError(sentence("schedule_never_due"))
     return next_at
 
 
@@ -203,4 +204,4 @@ def must(tx: Tx, schedule_id: str) -> ScheduleRow:
 
 
 def _missing(schedule_id: str) -> ScheduleNotFoundError:
-    return ScheduleNotFoundError(f"There is no schedule {schedule_id!r:.100}; it may have been deleted.")
+    return ScheduleNotFoundError(sentence("schedule_not_found", schedule=schedule_id))

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from agent_core.errors import ValidationError
+from agent_core.sentences import sentence
 from agent_core.store.rows import THREAD, P, dump, load
 from agent_core.store.statement import Statement
 from agent_core.store.threads import change, lock
@@ -30,7 +31,7 @@ def merge(tx: Tx, thread_id: str, changes: dict[str, Any]) -> None:
     before, _ = _known(tx, thread_id)
     after = {key: value for key, value in (before | changes).items() if value is not None}
     if len(dump(after)) > MAX_METADATA:
-        raise ValidationError(f"The metadata of a thread is at most {MAX_METADATA:,} characters of JSON.")
+        raise ValidationError(sentence("metadata_too_long", most=MAX_METADATA))
     if after != before:
         change(tx, thread_id, metadata=after)
 

@@ -16,13 +16,14 @@ from agent_core.end_reasons import PROCESS_ENDED, RELEASED, End, EndReason, fail
 from agent_core.errors import PoisonedStepError
 from agent_core.faults import crash_point
 from agent_core.messages import Chunk, Part
+from agent_core.sentences import info_of
 from agent_core.states import THREAD as MOVES
 from agent_core.states import sources
 from agent_core.store import calls, deltas, files, imports, refused_files, streams, suspects, turns
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
 from agent_core.store.files import StoredFile
 from agent_core.store.messages import ensure_reply
-from agent_core.store.rows import THREAD, WAKE_UP, P, dump
+from agent_core.store.rows import THREAD, WAKE_UP, P, dump, dump_info
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 from agent_core.suspects import Suspicion
@@ -112,7 +113,9 @@ _RETRY = _move("retry", attempt=_t.attempt + 1, retry_state=P("new_retry"))
 _ENDS = {"awaiting_tool_results": _CALL_TOOLS, "streaming": _CARRY_ON, "completed": _FINISH}
 """How a committed step moves its thread, by the status that it leads to."""
 _CLEAR_RETRY = _move("claim", retry_state=None)
-_FAIL = _move("fail", retry_state=None, error=P("new_error"), error_kind=P("new_kind"))
+_FAIL = _move(
+    "fail", retry_state=None, error=P("new_error"), error_kind=P("new_kind"), error_info=P("new_info")
+)
 
 
 def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim | None:
@@ -273,9 +276,8 @@ def fail(
     Raises:
         FenceLost: the step belongs to somebody else now.
     """
-    row = tx.one(
-        _FAIL, thread_id=claimed.thread_id, at_seq=claimed.seq, new_error=error, new_kind=kind, now=tx.now
-    )
+    values = {"new_error": error, "new_kind": kind, "new_info": dump_info(error)}
+    row = tx.one(_FAIL, thread_id=claimed.thread_id, at_seq=claimed.seq, now=tx.now, **values)
     if row is None:
         raise FenceLost
     tx.moved(claimed.thread_id, "streaming", "failed", claimed.agent)
@@ -286,7 +288,8 @@ def fail(
         suspects.sealed(tx, step_key(claimed.thread_id))
     else:
         suspects.completed(tx, claimed.suspicion)
-    changed = deltas.thread_chunk(status="failed", error=error, error_kind=kind, retry_state=None)
+    failed_with = {"error": error, "error_kind": kind, "error_info": info_of(error)}
+    changed = deltas.thread_chunk(status="failed", **failed_with, retry_state=None)
     why = End(EndReason.POISONED if poisoned else EndReason.ERROR, error)
     ends = streams.close_hosted(tx, claimed.thread_id)
     _cut(tx, claimed, row[0], why, rest, changed, usage, ends)

@@ -15,7 +15,7 @@ from agent_core.states import STREAM as MOVES
 from agent_core.states import sources
 from agent_core.store import deltas
 from agent_core.store.messages import ensure_reply
-from agent_core.store.rows import STREAM, THREAD, P, dump, load
+from agent_core.store.rows import STREAM, THREAD, P, dump, dump_info, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx
 
@@ -58,8 +58,8 @@ _COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended).re
 _CUT = _move(
     "cut",
     *_mine,
-    **{"error": P("why"), "end_reason": P("new_reason"), "usage": P("new_usage")},
-    **_ended | {"ended_at": P("ended")},
+    **{"error": P("why"), "error_info": P("new_info"), "end_reason": P("new_reason")},
+    **_ended | {"ended_at": P("ended"), "usage": P("new_usage")},
 )
 _REPLACE = _move("replace", *_present, _s.seq + 0 < P("at_seq"))  # "+ 0": no range of the primary key
 _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
@@ -158,9 +158,10 @@ def cut(
         said = []
     ends = closing(said, why)
     parts = fold(ends, said)
-    values = {"thread_id": thread_id, "at_seq": seq, "why": why.text, "new_reason": why.reason.value}
+    values = {"why": why.text, "new_info": dump_info(why.text), "new_reason": why.reason.value}
     moment = tx.now if ended is None else ended
-    tx.do(_CUT, **values, new_parts=dump(parts), new_usage=usage, ended=moment)
+    place = {"thread_id": thread_id, "at_seq": seq}
+    tx.do(_CUT, **place, **values, new_parts=dump(parts), new_usage=usage, ended=moment)
     if parts:
         ensure_reply(tx, thread_id, live[0], position)
     return [*rest, *ends]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 
 from agent_core.errors import ThreadBusyError, ThreadNotFoundError
+from agent_core.sentences import sentence
 from agent_core.states import RUNNING, ThreadStatus
 from agent_core.store import absent_agents, deltas, files
 from agent_core.store.rows import (
@@ -90,7 +91,7 @@ def lock(tx: Tx, thread_id: str, *, in_bin: bool = False) -> Standing:
     """
     row = tx.one(_LOCK, thread_id=thread_id)
     if row is None or not (in_bin or row[-1] is None):
-        raise ThreadNotFoundError(f"There is no thread {thread_id!r}; it may have been deleted.")
+        raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
     return Standing(ThreadStatus(row[0]), *row[1:])
 
 
@@ -126,9 +127,7 @@ def change(tx: Tx, thread_id: str, **values: Any) -> None:
     at = lock(tx, thread_id)
     changes_agent = values.get("agent", at.agent) != at.agent
     if at.running and changes_agent and not absent_agents.is_awaited(tx, thread_id):
-        raise ThreadBusyError(
-            f"The thread {thread_id!r} is running; change its agent when it is idle, or stop it."
-        )
+        raise ThreadBusyError(sentence("thread_busy_for_agent", thread=thread_id))
     columns = {name: value for name, value in values.items() if name != "metadata"}
     if "metadata" in values:
         columns["meta"] = dump(without_token(values["metadata"]))

@@ -14,18 +14,18 @@ from agent_core.end_reasons import EndReason
 from agent_core.states import RUNNING, StreamStatus
 from agent_core.store.call_spans import SHORTEST, Record, call_spans, times
 from agent_core.store.pages import calls_of, streams_of
-from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, load
+from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD, load, load_info
 from agent_core.timeline import Span, SpanStatus
 from agent_core.usage import Tally, tally_of
 
 _s, _c, _m, _t = STREAM.c, CALL.c, MESSAGE.c, THREAD.c
 _STREAMS = select(
-    *(_s.seq, _s.message_id, _s.status, _s.worker, _s.attempt, _s.usage, _s.error, _s.end_reason),
-    *(_s.started_at, _s.ended_at),
+    *(_s.seq, _s.message_id, _s.status, _s.worker, _s.attempt, _s.usage, _s.error, _s.error_info),
+    *(_s.end_reason, _s.started_at, _s.ended_at),
 ).order_by(_s.seq)
 _CALLS = select(
-    *(_c.id, _c.seq, _c.message_id, _c.name, _c.status, _c.attempt, _c.worker, _c.error, _c.end_reason),
-    *(_c.approval, _c.created_at, _c.started_at, _c.ended_at, _c.attempts),
+    *(_c.id, _c.seq, _c.message_id, _c.name, _c.status, _c.attempt, _c.worker, _c.error, _c.error_info),
+    *(_c.end_reason, _c.approval, _c.created_at, _c.started_at, _c.ended_at, _c.attempts),
 ).order_by(_c.seq, _c.position)
 _MESSAGES = select(
     *(_m.id, _m.role, _m.position, _m.branch, _m.queued, _m.parent_id, _m.created_at)
@@ -111,6 +111,7 @@ def _model_spans(thread: Record, streams: Sequence[Record]) -> Iterator[Span]:
             attempt=row.attempt,
             recovered=recovered,
             error=row.error,
+            error_info=load_info(row.error, row.error_info),
             end_reason=row.end_reason,
             message_id=row.message_id,
             seq=row.seq,
@@ -139,6 +140,7 @@ def _retry_wait(thread: Record, row: Record, following: Record | None) -> Span:
         **times(row.ended_at, following.started_at if following is not None else None),
         attempt=row.attempt + 1,
         error=row.error,
+        error_info=load_info(row.error, row.error_info),
         message_id=row.message_id,
         seq=row.seq,
         until=None if until is None else as_datetime(until),

@@ -11,6 +11,7 @@ from sqlalchemy import exists, select
 from agent_core.config import MAX_TIMEOUT
 from agent_core.end_reasons import NO_OUTCOME
 from agent_core.errors import ToolCallFinishedError, ToolCallNotFoundError
+from agent_core.sentences import sentence
 from agent_core.states import CallStatus
 from agent_core.store import calls, outcomes, threads
 from agent_core.store.calls import ClaimedCall, FenceLost
@@ -49,7 +50,7 @@ def change(tx: Tx, call_id: str, thread_id: str, seconds: float | None) -> None:
     threads.lock(tx, thread_id)  # orders this and an outcome that arrives at the same time
     row = tx.one(_STANDING, thread_id=thread_id, call_id=call_id)
     if row is None:
-        raise ToolCallNotFoundError(f"There is no tool call {call_id!r}.")
+        raise ToolCallNotFoundError(sentence("tool_call_not_found", call=call_id))
     status = row[0]
     if status not in (CallStatus.PENDING, CallStatus.RUNNING, CallStatus.WAITING):
         raise ToolCallFinishedError(outcomes.why_closed(call_id, status))

@@ -15,6 +15,7 @@ from agent_core.errors import DuplicateMessageError, ThreadBusyError, Validation
 from agent_core.faults import crash_point
 from agent_core.ids import new_id
 from agent_core.messages import Chunk
+from agent_core.sentences import sentence
 from agent_core.states import THREAD as MOVES
 from agent_core.states import ThreadStatus, sources
 from agent_core.store import attempts, deltas, outcomes, queue, streams
@@ -57,7 +58,7 @@ _BEGIN = Statement(
         updated_at=P("now"),
         stop_signal=False,
         **dict.fromkeys(("attempt", "crashes", "steps"), 0),
-        **dict.fromkeys(("error", "error_kind", "retry_state"), None),
+        **dict.fromkeys(("error", "error_kind", "error_info", "retry_state"), None),
     )
     .returning(_t.cursor)
 )
@@ -130,7 +131,7 @@ def create(
 def add(tx: Tx, thread_id: str, message: NewMessage) -> float:
     """Store a message without running the thread; return when, in seconds since the epoch."""
     if lock(tx, thread_id).running:
-        raise ThreadBusyError(f"The thread {thread_id!r} is running; wait until it is idle, or stop it.")
+        raise ThreadBusyError(sentence("thread_busy", thread=thread_id))
     refuse_elsewhere(tx, thread_id, message.id)
     _add(tx, thread_id, message)
     tx.touched.add(LIST_FEED)  # it has moved to the top
@@ -139,7 +140,7 @@ def add(tx: Tx, thread_id: str, message: NewMessage) -> float:
 
 def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
     if has_message(tx, thread_id, message.id):
-        raise DuplicateMessageError(f"The thread {thread_id!r} already has a message {message.id!r}.")
+        raise DuplicateMessageError(sentence("message_exists", thread=thread_id, message=message.id))
     at = lock(tx, thread_id)
     keep(tx, thread_id)
     chunks = queue.take(tx, thread_id, at.position)
@@ -190,9 +191,7 @@ def make_idle(tx: Tx, thread_id: str, when_busy: WhenBusy) -> Standing:
     ):
         stop(tx, thread_id, PASSED_OVER)
     else:
-        raise ThreadBusyError(
-            f"The thread {thread_id!r} is running; wait, stop it, or send with when_busy='queue' or 'interrupt'."
-        )
+        raise ThreadBusyError(sentence("thread_busy_for_sending", thread=thread_id))
     return lock(tx, thread_id)
 
 
@@ -263,7 +262,11 @@ def start(
         _BEGIN, thread_id=thread_id, new_position=position, new_message=reply, new_title=title, now=tx.now
     )
     chunks.append(
-        deltas.thread_chunk(status="streaming", error=None, error_kind=None, retry_state=None, title=title)
+        deltas.thread_chunk(
+            status="streaming",
+            title=title,
+            **dict.fromkeys(("error", "error_kind", "error_info", "retry_state"), None),
+        )
     )
     deltas.append(tx, thread_id, cursor, chunks)
     tx.moved(thread_id, at.status, "streaming", at.agent)
@@ -294,7 +297,7 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
     """
     at = lock(tx, thread_id)
     if at.running:
-        raise ThreadBusyError(f"The thread {thread_id!r} is running already; there is nothing to resume.")
+        raise ThreadBusyError(sentence("thread_already_running", thread=thread_id))
     if message is not None:
         return send(tx, thread_id, message, "reject") is not None
     last = tx.one(_LAST, thread_id=thread_id)

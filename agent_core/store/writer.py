@@ -26,6 +26,7 @@ from sqlalchemy import Engine
 from agent_core.clock import Clock
 from agent_core.errors import DatabaseError
 from agent_core.logs import get_logger
+from agent_core.sentences import sentence
 from agent_core.store.connection import Foreign, connection_for
 from agent_core.store.engine import translate
 from agent_core.store.tx import Tx, WakeUps
@@ -145,7 +146,7 @@ class Writer:
     def _submit(self, write: _Write[Any]) -> None:
         with self._gate:
             if not self._open:
-                raise DatabaseError("The runtime is closed, and with it the database.")
+                raise DatabaseError(sentence("database_closed"))
             self._queue.put(write)
 
     # --- the writer's own thread ---

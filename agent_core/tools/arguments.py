@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from agent_core.errors import ValidationError
+from agent_core.sentences import sentence
 from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.mending import mended, read_written
 from agent_core.tools.tool import Tool
@@ -89,7 +90,7 @@ def _read(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
 
 def _refused(tool: Tool, problem: str) -> ValidationError:
     takes = "any arguments" if tool.allowed is None else _listed(tool.allowed) or "no arguments"
-    return ValidationError(f"The arguments for {tool.name} are not acceptable: {problem}. It takes: {takes}.")
+    return ValidationError(sentence("tool_arguments_invalid", tool=tool.name, problem=problem, takes=takes))
 
 
 def _listed(names: frozenset[str] | set[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent_core.executing import in_thread
+from agent_core.sentences import sentence
 from agent_core.tools.arguments import validate
 from agent_core.tools.context import ToolContext
 from agent_core.tools.signature import unwrap
@@ -48,9 +49,7 @@ async def execute(tool: Tool, arguments: dict[str, Any], ctx: ToolContext) -> An
             return await _run(tool, call)
     except TimeoutError:
         if scope.expired():
-            raise ToolTimeoutError(
-                f"The tool {tool.name} did not answer within {tool.timeout:g} s."
-            ) from None
+            raise ToolTimeoutError(sentence("tool_timed_out", tool=tool.name, seconds=tool.timeout)) from None
         raise
 
 
@@ -72,11 +71,11 @@ async def _run(tool: Tool, call: Callable[[], Any]) -> Any:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise RuntimeError(f"The tool {tool.name} cancelled itself.") from error
+        raise RuntimeError(sentence("tool_cancelled_itself", tool=tool.name)) from error
     except (Exception, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        raise RuntimeError(f"The tool {tool.name} raised {error!r}; the process goes on.") from error
+        raise RuntimeError(sentence("tool_raised", tool=tool.name, error=repr(error))) from error
 
 
 async def _in_thread(call: Callable[[], Any], name: str) -> Any:
@@ -109,7 +108,7 @@ async def _in_thread(call: Callable[[], Any], name: str) -> Any:
         return result
     if isinstance(error, Exception):
         raise error
-    raise RuntimeError(f"The tool {name} raised {error!r}; the process goes on.") from error
+    raise RuntimeError(sentence("tool_raised", tool=name, error=repr(error))) from error
 
 
 def _is_async(tool: Tool) -> bool:

@@ -18,6 +18,7 @@ from pydantic_core import from_json
 from agent_core.config import MAX_RESULT_BYTES
 from agent_core.errors import ValidationError
 from agent_core.gate import clean_json, clean_text
+from agent_core.sentences import sentence
 
 _NESTING = 200  # brackets in a text that cannot be nested too deep for any reader
 
@@ -38,16 +39,14 @@ def encode_result(value: Any) -> str:
         if text.count("[") + text.count("{") > _NESTING:
             from_json(text)
     except RecursionError:
-        raise ValidationError("The result is nested too deep, or holds itself; return less of it.") from None
+        raise ValidationError(sentence("result_too_deep")) from None
     except (TypeError, ValueError) as error:
-        raise ValidationError(f"The result is not JSON: {error}.") from error
+        raise ValidationError(sentence("result_not_json", error=str(error))) from error
     text = clean_text(text)
     if "\\u0000" in text:  # an escaped NUL, or a backslash before the digits
         text = _encoder.encode(clean_json(json.loads(text), depth=_NESTING))
     if len(text) * 4 > MAX_RESULT_BYTES and (size := len(text.encode())) > MAX_RESULT_BYTES:
-        raise ValidationError(
-            f"The result is {size:,} bytes long; the limit is {MAX_RESULT_BYTES:,}. Return less."
-        )
+        raise ValidationError(sentence("result_too_long", size=size, most=MAX_RESULT_BYTES))
     return text
 
 

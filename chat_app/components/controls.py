@@ -4,6 +4,9 @@ from typing import Any
 
 import reflex as rx
 
+from chat_app.state.listing import UNTITLED
+from chat_app.words import say
+
 
 def icon(name: str, size: int = 16, **props: Any) -> rx.Component:
     """A decorative icon; what it means stands beside it or in a label."""
@@ -34,3 +37,8 @@ def testid(name: str, **data: Any) -> dict[str, Any]:
 def keyed(key: rx.Var[str], component: rx.Component) -> rx.Component:
     """A row of a list that keeps its place in the page by `key`, not by its number."""
     return rx.fragment(component, key=key)
+
+
+def thread_name(title: rx.Var[str]) -> rx.Var[str]:
+    """A thread's title; of a thread that has none yet, the words for that in the person's language."""
+    return rx.cond(title == UNTITLED, say("sidebar.new_chat"), title)

@@ -38,7 +38,10 @@ def defaults_form() -> rx.Component:
                 custom_attrs=testid("default-temperature"),
             ),
         ),
-        rx.cond(Defaults.error != "", rx.el.p(tell(Defaults.error), class_name="field-error", role="alert")),
+        rx.cond(
+            Defaults.error != "",
+            rx.el.p(tell(Defaults.error, Defaults.error_info), class_name="field-error", role="alert"),
+        ),
         rx.el.p(say("settings.answers_where"), class_name="field-note"),
         rx.el.div(
             button(say("settings.save"), kind="primary", type="submit", custom_attrs=testid("defaults-save")),

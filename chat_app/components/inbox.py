@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 from reflex_components_core.react_router import link
 
-from chat_app.components.controls import icon, keyed, testid
+from chat_app.components.controls import icon, keyed, testid, thread_name
 from chat_app.components.question import question
 from chat_app.react.messages import ago, approval_card
 from chat_app.state import Inbox
@@ -33,7 +33,10 @@ def inbox_list() -> rx.Component:
     """Each with its thread, and the card to answer it with."""
     return rx.el.div(
         rx.el.div(
-            rx.cond(Inbox.notice != "", rx.el.p(tell(Inbox.notice), class_name="trouble", role="alert")),
+            rx.cond(
+                Inbox.notice != "",
+                rx.el.p(tell(Inbox.notice, Inbox.notice_info), class_name="trouble", role="alert"),
+            ),
             rx.cond(
                 Inbox.loaded & (Inbox.count == 0),
                 rx.el.p(say("inbox.empty"), class_name="nothing", custom_attrs=testid("inbox-empty")),
@@ -51,7 +54,11 @@ def inbox_item(item: rx.Var[WaitingView]) -> rx.Component:
     """One thing that waits."""
     return rx.el.article(
         rx.el.header(
-            link(tell(item.title), to="/chat/" + item.thread_id.to(str), custom_attrs=testid("inbox-thread")),
+            link(
+                thread_name(item.title),
+                to="/chat/" + item.thread_id.to(str),
+                custom_attrs=testid("inbox-thread"),
+            ),
             ago(at=item.at),
         ),
         rx.el.h2(item.tool.title),

@@ -12,7 +12,7 @@ from chat_app.state import Actions, OpenThread, Stream
 from chat_app.state.live_text import LiveText
 from chat_app.state.shared import SharedText
 from chat_app.state.view import MessageView, PartView
-from chat_app.words import say, tell
+from chat_app.words import say
 
 TextPart = Callable[[rx.Var[PartView]], rx.Component]
 
@@ -164,9 +164,19 @@ def _part(part: rx.Var[PartView], text: TextPart) -> rx.Component:
         ("source", _source(part)),
         (
             "note",
-            rx.el.p(icon("scissors", 14), tell(part.text), class_name="aside", custom_attrs=testid("note")),
+            rx.el.p(icon("scissors", 14), _note(part), class_name="aside", custom_attrs=testid("note")),
         ),
         rx.fragment(),
+    )
+
+
+def _note(part: rx.Var[PartView]) -> rx.Var[str]:
+    """Say what the model was not sent, because the thread outgrew it."""
+    return rx.match(
+        part.text,
+        ("left_out", say("note.left_out", count=part.turns)),
+        ("summed_up", say("note.summed_up", count=part.turns)),
+        say("note.shortened"),
     )
 
 

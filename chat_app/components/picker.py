@@ -118,7 +118,11 @@ def answers() -> rx.Component:
         ),
         rx.cond(
             OpenThread.answers_error != "",
-            rx.el.p(tell(OpenThread.answers_error), class_name="field-error", role="alert"),
+            rx.el.p(
+                tell(OpenThread.answers_error, OpenThread.answers_error_info),
+                class_name="field-error",
+                role="alert",
+            ),
         ),
         rx.el.p(say("picker.when"), class_name="field-note"),
         button(say("picker.save"), kind="primary", type="submit", custom_attrs=testid("answers-save")),

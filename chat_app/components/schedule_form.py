@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from chat_app.components.controls import button, testid
+from chat_app.components.controls import button, testid, thread_name
 from chat_app.components.picker import agent_option
 from chat_app.react.beside import moment
 from chat_app.state.offers import ASSISTANT
@@ -80,7 +80,9 @@ def _where() -> rx.Component:
             say("schedules.thread"),
             rx.el.select(
                 rx.el.option(say("schedules.thread_new"), value=""),
-                rx.foreach(Schedules.threads, lambda one: rx.el.option(tell(one.label), value=one.value)),
+                rx.foreach(
+                    Schedules.threads, lambda one: rx.el.option(thread_name(one.label), value=one.value)
+                ),
                 value=form["thread"],
                 on_change=lambda value: Schedules.fill("thread", value),
                 custom_attrs=testid("schedule-thread"),
@@ -133,7 +135,11 @@ def _field(name: str, label: rx.Var[str], control: rx.Component) -> rx.Component
 
 def _wrong(name: str) -> rx.Component:
     return rx.el.span(
-        rx.match(Schedules.why, *((word, say(key)) for word, key in WRONG.items()), tell(Schedules.why)),
+        rx.match(
+            Schedules.why,
+            *((word, say(key)) for word, key in WRONG.items()),
+            tell(Schedules.why, Schedules.why_info),
+        ),
         class_name="field-error",
         role="alert",
         custom_attrs=testid(f"wrong-{name}"),

@@ -35,7 +35,9 @@ def schedule_row(item: Item) -> rx.Component:
             rx.cond(item.missed > 0, rx.el.span(say("schedules.missed", missed=item.missed))),
             class_name="schedule-facts",
         ),
-        rx.cond(item.error != "", rx.el.p(tell(item.error), class_name="field-error", dir="auto")),
+        rx.cond(
+            item.error != "", rx.el.p(tell(item.error, item.error_info), class_name="field-error", dir="auto")
+        ),
         rx.cond(Schedules.confirming == item.id, _question(item), _buttons(item)),
         rx.cond(Schedules.opened == item.id, _history()),
         class_name="schedule",

@@ -14,6 +14,7 @@ def search() -> rx.Component:
         query=Search.query,
         hits=Search.hits,
         trouble=Search.trouble,
+        trouble_info=Search.trouble_info,
         on_query=Search.find,
         on_theme=rx.toggle_color_mode,
     )

@@ -37,7 +37,7 @@ def _row(tool: ToolVar) -> rx.Component:
             _icon(tool),
             rx.el.span(tool.title, class_name="name"),
             rx.el.span(
-                rx.cond(tool.progress != "", tell(tool.progress), tool.brief),
+                rx.cond(tool.progress != "", tell(tool.progress, tool.progress_info), tool.brief),
                 class_name="brief",
                 dir="auto",
                 custom_attrs=testid("tool-brief"),
@@ -53,7 +53,10 @@ def _row(tool: ToolVar) -> rx.Component:
                 ("answer", question(tool, OpenThread.answer)),
                 rx.fragment(),
             ),
-            rx.cond(tool.error != "", rx.el.div(tell(tool.error), class_name="tool-error", dir="auto")),
+            rx.cond(
+                tool.error != "",
+                rx.el.div(tell(tool.error, tool.error_info), class_name="tool-error", dir="auto"),
+            ),
             rx.cond(
                 (tool.arguments != "") & (tool.state != "approval"),
                 _field("arguments", say("tool.arguments"), say("tool.copy_arguments"), tool.arguments),

@@ -2,22 +2,22 @@
 
 import reflex as rx
 
-from chat_app.components.controls import testid
+from chat_app.components.controls import testid, thread_name
 from chat_app.components.picker import picker
 from chat_app.react import tab_title
 from chat_app.react.messages import thread_menu
 from chat_app.react.timeline import run_toggle
 from chat_app.state import Actions, OpenThread
 from chat_app.styles import NAME
-from chat_app.words import say, tell
+from chat_app.words import say
 
 
 def topbar() -> rx.Component:
     """Title, status, who answers, and what can be done with the whole."""
     return rx.fragment(
-        tab_title(words=tell(OpenThread.title), name=NAME),
+        tab_title(words=thread_name(OpenThread.title), name=NAME),
         rx.el.h1(
-            tell(OpenThread.title),
+            thread_name(OpenThread.title),
             dir="auto",
             custom_attrs=testid("title") | {"aria-hidden": OpenThread.title == ""},  # a new chat has another
         ),

@@ -115,7 +115,12 @@ def failed() -> rx.Component:
         icon("circle-alert", 18),
         rx.el.div(
             rx.el.strong(say("turn.failed")),
-            rx.el.div(tell(OpenThread.error), class_name="words", dir="auto", custom_attrs=testid("error")),
+            rx.el.div(
+                tell(OpenThread.error, OpenThread.error_info),
+                class_name="words",
+                dir="auto",
+                custom_attrs=testid("error"),
+            ),
             rx.el.div(hint(OpenThread.error_kind), class_name="hint"),
             button(
                 say("turn.retry"),
@@ -141,7 +146,7 @@ def waiting_to_retry() -> rx.Component:
                 " ",
                 countdown(seconds=retry.seconds),
             ),
-            rx.el.div(tell(retry.error), class_name="words", dir="auto"),
+            rx.el.div(tell(retry.error, retry.error_info), class_name="words", dir="auto"),
         ),
         class_name="trouble",
         custom_attrs=testid("retry-wait") | {"data-tone": "wait"},
@@ -150,11 +155,12 @@ def waiting_to_retry() -> rx.Component:
 
 def waiting_for_agent() -> rx.Component:
     """No process knows the thread's agent: why nothing happens, and the ways out."""
+    retry = OpenThread.retry
     return rx.el.div(
         icon("hourglass", 18),
         rx.el.div(
             rx.el.strong(say("turn.no_agent")),
-            rx.el.div(tell(OpenThread.retry.error), class_name="words", dir="auto"),
+            rx.el.div(tell(retry.error, retry.error_info), class_name="words", dir="auto"),
             rx.el.div(
                 button(
                     say("turn.let_assistant"),
@@ -184,7 +190,8 @@ def notice() -> rx.Component:
         rx.el.div(
             icon("info", 18),
             rx.el.div(
-                rx.el.span(tell(OpenThread.notice)), button(say("turn.dismiss"), on_click=OpenThread.dismiss)
+                rx.el.span(tell(OpenThread.notice, OpenThread.notice_info)),
+                button(say("turn.dismiss"), on_click=OpenThread.dismiss),
             ),
             class_name="trouble",
             role="alert",

@@ -31,7 +31,7 @@ def thread() -> rx.Component:
                 thread_note(say("notes.missing"), say("notes.missing_why")),
             ),
             ("deleted", thread_note(say("notes.deleted"), say("notes.deleted_why"))),
-            ("trouble", thread_note(say("notes.trouble"), tell(OpenThread.notice))),
+            ("trouble", thread_note(say("notes.trouble"), tell(OpenThread.notice, OpenThread.notice_info))),
             rx.fragment(messages(), dock()),
         ),
         bar=topbar(),

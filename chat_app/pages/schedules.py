@@ -24,7 +24,9 @@ def schedules() -> rx.Component:
             tabs("/schedules"),
             rx.cond(
                 Schedules.notice != "",
-                rx.el.p(tell(Schedules.notice), class_name="field-error", role="alert"),
+                rx.el.p(
+                    tell(Schedules.notice, Schedules.notice_info), class_name="field-error", role="alert"
+                ),
             ),
             rx.cond(
                 Schedules.loaded & (Schedules.items.length() == 0),

@@ -2,11 +2,11 @@
 
 import reflex as rx
 
-from chat_app.components.controls import keyed, testid
+from chat_app.components.controls import keyed, testid, thread_name
 from chat_app.components.message import shared_row
 from chat_app.components.notes import thread_note
 from chat_app.state.shared import Shared
-from chat_app.words import FILES, say, speak, tell
+from chat_app.words import FILES, say, speak
 
 
 def share() -> rx.Component:
@@ -29,7 +29,7 @@ def share() -> rx.Component:
 def _thread() -> rx.Component:
     return rx.el.div(
         rx.el.header(
-            rx.el.h1(tell(Shared.title), dir="auto", custom_attrs=testid("title")),
+            rx.el.h1(thread_name(Shared.title), dir="auto", custom_attrs=testid("title")),
             rx.el.p(say("share.read_only")),
         ),
         rx.foreach(

@@ -61,6 +61,7 @@ class Palette(rx.Component):
     query: rx.Var[str]
     hits: rx.Var[list[HitView]]
     trouble: rx.Var[str]
+    trouble_info: rx.Var[dict[str, Any]]
     on_query: rx.EventHandler[_row]
     on_theme: rx.EventHandler[rx.event.no_args_event_spec]
 

@@ -65,11 +65,20 @@ function useSearch(words, onQuery) {
  *   query?: string,
  *   hits?: Hit[],
  *   trouble?: string,
+ *   troubleInfo?: import("../words/phrase.js").Info | null,
  *   onQuery: (query: string) => void,
  *   onTheme: () => void,
  * }} props
  */
-export function Palette({ commands = [], query = "", hits = [], trouble = "", onQuery, onTheme }) {
+export function Palette({
+  commands = [],
+  query = "",
+  hits = [],
+  trouble = "",
+  troubleInfo = null,
+  onQuery,
+  onTheme,
+}) {
   const say = useWords();
   const tell = useTell();
   const go = useNavigate();
@@ -157,7 +166,7 @@ export function Palette({ commands = [], query = "", hits = [], trouble = "", on
       <Options name={name} options={options} at={at} words={words} onTake={take} onPoint={setAt} />
       <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
         {nothing &&
-          (tell(trouble) || say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
+          (tell(trouble, troubleInfo) || say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
         {words && !current && !hits.length && say("search.searching", "Searching …")}
         {words && current && hits.length > 0 && (
           <span className="sr-only">{say("search.found", "{count} found", { count: hits.length })}</span>

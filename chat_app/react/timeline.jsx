@@ -212,7 +212,7 @@ function Details({ row, status, numbers }) {
       ))}
       {row.error && (
         <p className="words" dir="auto">
-          {tell(row.error)}
+          {tell(row.error, row.error_info)}
         </p>
       )}
     </div>

@@ -10,6 +10,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core.errors import AgentCoreError, ValidationError, words_of
+from agent_core.sentences import info_of
 from chat_app.answers import Answers, answers_from
 from chat_app.extensions import OFFERED
 from chat_app.state.api_caller import ApiCaller
@@ -52,6 +53,11 @@ class Defaults(ApiCaller, rx.State):
     version: int = 0
     error: str = ""
     saved: bool = False
+
+    @rx.var
+    def error_info(self) -> dict[str, Any]:
+        """Code and params of `error`."""
+        return info_of(self.error) or {}
 
     @rx.event
     async def open(self):

@@ -245,6 +245,7 @@ class Follower:
             runs=self._view.runs,
             took=self._took,
             end_reasons=message.get("end_reasons") or {},
+            error_info=message.get("error_info") or {},
             waits=self._waits,
             run=lambda key: self._runs.get(key, key),
             live_key=self._live[0] if self._live else "",

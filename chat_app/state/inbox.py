@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core.errors import AgentCoreError, words_of
+from agent_core.sentences import info_of
 from chat_app.state.api_caller import ApiCaller
 from chat_app.state.view import WaitingView
 from chat_app.text import clean_text
@@ -23,6 +24,11 @@ class Inbox(ApiCaller, rx.State):
     count: int = 0
     loaded: bool = False
     notice: str = ""
+
+    @rx.var
+    def notice_info(self) -> dict[str, Any]:
+        """Code and params of `notice`."""
+        return info_of(self.notice) or {}
 
     @rx.event
     def open(self):

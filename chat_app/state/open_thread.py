@@ -9,6 +9,7 @@ import reflex as rx
 
 from agent_core import Thread
 from agent_core.errors import AgentCoreError, ValidationError, words_of
+from agent_core.sentences import info_of
 from chat_app.answers import Answers, answers_from
 from chat_app.extensions import OFFERED
 from chat_app.state.follower import Follower
@@ -56,6 +57,11 @@ class OpenThread(ThreadState, rx.State):
     def has_unlisted_agent(self) -> bool:
         """Whether the thread's agent is none of those that can be chosen: it is gone, or not offered."""
         return self.agent != ASSISTANT and self.agent not in OFFERED
+
+    @rx.var
+    def answers_error_info(self) -> dict[str, Any]:
+        """Code and params of `answers_error`."""
+        return info_of(self.answers_error) or {}
 
     def _rows(
         self, history: list[MessageView], turn: list[MessageView], follower: Follower

@@ -52,6 +52,7 @@ class Context:
         progress, runs: by tool call id, as `agent_core.fold.ThreadView` keeps them.
         took: how long finished calls ran, and at which attempt they ended, by tool call id.
         end_reasons: why calls failed, by tool call id.
+        error_info: code and params of their errors, by tool call id.
         waits: how many seconds calls wait for their next attempt, from when that was told.
         run: names the attempt that is being streamed, for a part's key; its text is left out.
         live_key: the key of the part that is being streamed, or "".
@@ -64,6 +65,7 @@ class Context:
     runs: Mapping[str, Any] = field(default_factory=dict)
     took: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     end_reasons: Mapping[str, str] = field(default_factory=dict)
+    error_info: Mapping[str, Any] = field(default_factory=dict)
     waits: Mapping[str, float] = field(default_factory=dict)
     run: Callable[[str], str] = lambda key: key
     live_key: str = ""
@@ -142,19 +144,16 @@ def part_view(key: str, part: Mapping[str, Any], context: Context) -> PartView |
         name = part.get("title") or part.get("url") or kind
         return PartView(key, "source", clean_text(shorten(str(name), 200)), url=_safe_url(part.get("url")))
     if kind == "data-context" and isinstance(data := part.get("data"), Mapping):
-        return PartView(key, "note", _left_out(data))
+        return _note_view(key, data)
     return None
 
 
-def _left_out(data: Mapping[str, Any]) -> str:
-    """Say what the model was not sent, because the thread outgrew it."""
+def _note_view(key: str, data: Mapping[str, Any]) -> PartView:
+    """Return the row that says what the model was not sent, because the thread outgrew it."""
     turns = data.get("dropped_turns")
     if not isinstance(turns, int) or turns < 1:
-        return "Long results of tools were shortened, to fit the model."
-    many, was = ("the oldest turn", "was") if turns == 1 else (f"the {turns:,} oldest turns", "were")
-    if data.get("summarised"):
-        return f"To fit the model, {many} {was} summed up. Nothing is lost here."
-    return f"To fit the model, {many} {was} not sent to it. Nothing is lost here."
+        return PartView(key, "note", "shortened")
+    return PartView(key, "note", "summed_up" if data.get("summarised") else "left_out", turns=turns)
 
 
 def _safe_url(url: object) -> str:
@@ -181,7 +180,9 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
         arguments="" if question else pretty(part.get("input")),
         result=pretty(part.get("output")) if state == "done" else "",
         error=_error(part, state),
+        error_info=context.error_info.get(call_id, {}) if state == "failed" else {},
         progress=progress,
+        progress_info=(run.get("error_info") or {}) if state == "retrying" else {},
         percent=percent,
         since=float(run.get("started_at") or 0) if state == "running" else 0,
         took=took,

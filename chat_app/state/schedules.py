@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import reflex as rx
 
 from agent_core import Schedule
 from agent_core.errors import AccessDeniedError, AgentCoreError, ScheduleNotFoundError, words_of
+from agent_core.sentences import info_of
 from agent_core.triggers import zone_of
 from chat_app.extensions import OFFERED
 from chat_app.state.api_caller import ApiCaller
@@ -50,6 +52,7 @@ class ScheduleItem:
     runs: int
     missed: int
     error: str
+    error_info: dict[str, Any]
     day: str = ""
 
 
@@ -92,6 +95,16 @@ class Schedules(ApiCaller, rx.State):
     history: list[RunItem] = []
     confirming: str = ""
     notice: str = ""
+
+    @rx.var
+    def notice_info(self) -> dict[str, Any]:
+        """Code and params of `notice`."""
+        return info_of(self.notice) or {}
+
+    @rx.var
+    def why_info(self) -> dict[str, Any]:
+        """Code and params of `why`."""
+        return info_of(self.why) or {}
 
     @rx.event
     async def open(self):
@@ -262,5 +275,6 @@ def _item(schedule: Schedule) -> ScheduleItem:
         runs=schedule.runs,
         missed=schedule.missed_runs,
         error=clean_text(schedule.error or ""),
+        error_info=schedule.error_info or {},
         day=when.get("day", ""),
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError, words_of
+from agent_core.sentences import info_of
 from chat_app.state.api_caller import ApiCaller
 from chat_app.state.listing import hit_view
 from chat_app.state.view import HitView
@@ -28,6 +31,11 @@ class Search(ApiCaller, rx.State):
     query: str = ""
     hits: list[HitView] = []
     trouble: str = ""
+
+    @rx.var
+    def trouble_info(self) -> dict[str, Any]:
+        """Code and params of `trouble`."""
+        return info_of(self.trouble) or {}
 
     @rx.event(background=True, supersedes=True)
     async def find(self, query: str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from agent_core.durability import Durability
 from agent_core.timeline import Span
@@ -45,6 +46,7 @@ class SpanView:
     tokens_out: int = 0
     cost: float = -1
     error: str = ""
+    error_info: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ def _row(span: Span, from_outside: Collection[str]) -> SpanView:
         tokens_out=int(usage.get("output_tokens") or 0),
         cost=_cost(usage.get("cost")),
         error=shorten(clean_text(span.error or ""), MAX_ERROR),
+        error_info=(span.error_info or {}) if len(span.error or "") <= MAX_ERROR else {},
     )
 
 

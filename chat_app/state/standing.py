@@ -41,4 +41,5 @@ def retry_view(state: Mapping[str, Any]) -> RetryView:
         max_attempts=int(state.get("max_attempts") or 0),
         seconds=max(0.0, float(state.get("next_at") or 0) - time.time()),
         error=clean_text(str(state.get("error") or "")),
+        error_info=state.get("error_info") or {},
     )

@@ -7,6 +7,7 @@ import reflex as rx
 
 from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError, words_of
+from agent_core.sentences import info_of
 from chat_app.state.api_caller import ApiCaller
 from chat_app.state.follower import Follower
 from chat_app.state.kinds import MAX_FILES
@@ -29,6 +30,7 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
         phase: loading, ready, missing, deleted or trouble.
         status: the thread's own; "" before it is known.
         error, error_kind: why the thread failed, in a sentence and as `Thread.error_kind` names it.
+        error_info: code and params of that sentence where it is one of ours; else {}.
         queued: what the person has written meanwhile.
         left_out: how many messages are not shown between the history and the turn.
         known: ids of the person's newest messages, which the outbox need not show any more.
@@ -48,6 +50,7 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
     title: str = ""
     status: str = ""
     error: str = ""
+    error_info: dict[str, Any] = {}
     error_kind: str = ""
     ended: str = ""
     answer_id: str = ""
@@ -75,6 +78,11 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
     def is_empty(self) -> bool:
         """Whether this is the page of a new chat."""
         return not self.open_id
+
+    @rx.var
+    def notice_info(self) -> dict[str, Any]:
+        """Code and params of `notice`."""
+        return info_of(self.notice) or {}
 
     def _open(self, thread_id: str) -> None:
         """Turn to a thread; what the tab already shows of it stays until the rows are read."""
@@ -115,6 +123,7 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
             thinking=status == "streaming" and not is_writing(turn),
             resuming=follower.resuming,
             error=clean_text(follower.thread.get("error") or "") if status == "failed" else "",
+            error_info=(follower.thread.get("error_info") or {}) if status == "failed" else {},
             error_kind=str(follower.thread.get("error_kind") or "") if status == "failed" else "",
             ended=follower.ended,
             answer_id=follower.answer_id,

@@ -11,6 +11,7 @@ class ToolView:
     Attributes:
         state: preparing, running, retrying (waits for its next attempt), approval (waits for a yes),
             answer (waits for a person's words), done, failed, stopped (by a person) or denied.
+        error_info, progress_info: code and params of such a text where it is a sentence of ours; else {}.
         brief: the arguments in a few words; `arguments` and `result` are pretty JSON or text.
         progress: what the tool last reported; `percent` is 0 to 100, or -1 when it gave no number.
         since: when it began to run, in seconds since the epoch; 0 if unknown or not running.
@@ -31,7 +32,9 @@ class ToolView:
     arguments: str = ""
     result: str = ""
     error: str = ""
+    error_info: dict[str, Any] = field(default_factory=dict)
     progress: str = ""
+    progress_info: dict[str, Any] = field(default_factory=dict)
     percent: int = -1
     since: float = 0
     took: float = -1
@@ -53,6 +56,7 @@ class PartView:
         kind: text, reasoning, tool, file, source or note.
         run: names the part and its attempt; what `Stream.run` is compared with.
         live: its text comes through `Stream` and `text` is empty.
+        turns: of a note, whose `text` is "left_out", "summed_up" or "shortened": how many turns it is about.
     """
 
     key: str
@@ -62,6 +66,7 @@ class PartView:
     run: str = ""
     url: str = ""
     tool: ToolView = field(default_factory=ToolView)
+    turns: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ class RetryView:
     max_attempts: int = 0
     seconds: float = 0
     error: str = ""
+    error_info: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 `say("composer.send")` is a Var for the words of a key. The pages are built with the English ones in
 them; in a browser that asks for another language its file is read, and every word changes in place.
-`tell(var)` is for sentences that come from the server, which knows no languages: those that stand under
-`told.` are recognised by their English words and said in the page's language; any other is shown as it is.
+`tell(var, info)` is for sentences that come from the server, which knows no languages: `info` has the code and
+the params of those that are the library's or the app's own (`agent_core.sentences`), and under `told.` and the
+code each language has its words for it; any other is shown as it is.
 A new language is one more file beside these, with its own name under `language.name`.
 """
 
@@ -63,10 +64,16 @@ def say(key: str, **values: Any) -> rx.Var[str]:
     return rx.Var(f"sayWords({json.dumps(key)}, {json.dumps(english)}, {given!s})", _var_data=data).to(str)
 
 
-def tell(sentence: rx.Var[str]) -> rx.Var[str]:
-    """Return what the server says, in the person's language if that knows the sentence."""
-    data = VarData.merge(_hook("useTell", "tellWords"), sentence._get_all_var_data())
-    return rx.Var(f"tellWords({sentence!s})", _var_data=data).to(str)
+def tell(sentence: rx.Var[str], info: rx.Var[dict[str, Any]]) -> rx.Var[str]:
+    """Return what the server says, in the person's language.
+
+    Args:
+        sentence: the text, which is English.
+        info: its code and its params, as `agent_core.sentences.info_of` gives them; {} for a text that has none.
+    """
+    hook = _hook("useTell", "tellWords")
+    data = VarData.merge(hook, sentence._get_all_var_data(), info._get_all_var_data())
+    return rx.Var(f"tellWords({sentence!s}, {info!s})", _var_data=data).to(str)
 
 
 def _hook(hook: str, name: str) -> VarData:

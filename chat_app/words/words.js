@@ -4,19 +4,16 @@
 // read once and then kept in this browser, so that a reload shows it from the first moment.
 
 import { useCallback, useEffect, useSyncExternalStore } from "react";
-import { phrase, tellerOf } from "./phrase.js";
+import { phrase, told } from "./phrase.js";
 
 const LANGUAGE = "chat:language";
 const WORDS = "chat:words";
-const TOLD = "told.";
-const ENGLISH = { code: "en", words: {}, tell: (sentence) => sentence };
+const ENGLISH = { code: "en", words: {} };
 const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
 
 let current = null;
 let places = {}; // where the file of each language is read
 const listeners = new Set();
-
-const known = (code, words = {}, english = {}) => ({ code, words, english, tell: tellerOf(english, words, code) });
 
 function stored(key) {
   try {
@@ -44,7 +41,7 @@ function read() {
   }
   const code = stored(LANGUAGE) ?? kept?.code ?? "en";
   if (code === "en") return ENGLISH;
-  return kept?.code === code ? known(code, kept.words, kept.english) : known(code);
+  return { code, words: kept?.code === code ? kept.words : {} };
 }
 
 /** The first language that the browser asks for and that there is a file of. */
@@ -69,13 +66,12 @@ async function speak(code) {
     return become(ENGLISH);
   }
   const kept = read();
-  become(kept.code === code ? kept : known(code));
+  become(kept.code === code ? kept : { code, words: {} });
   try {
-    const [words, all] = await Promise.all([fetched(code), fetched("en")]);
+    const words = await fetched(code);
     if (current.code !== code) return undefined; // another choice was made meanwhile
-    const english = Object.fromEntries(Object.entries(all).filter(([key]) => key.startsWith(TOLD)));
-    become(known(code, words, english));
-    store(WORDS, JSON.stringify({ code, words, english }));
+    become({ code, words });
+    store(WORDS, JSON.stringify({ code, words }));
   } catch {
     // out of reach: what is known, and English, go on
   }
@@ -120,8 +116,11 @@ export function useWords() {
   return useCallback((key, english, values) => phrase(words[key] ?? english, values, words[key] ? code : "en"), [code, words]);
 }
 
-/** A function from a sentence that the server says to the same in the person's language, if it is known there. */
-export const useTell = () => useKnown().tell;
+/** A function (sentence of the server, its code and params) -> the same in the person's language, if there are words for it. */
+export function useTell() {
+  const { code, words } = useKnown();
+  return useCallback((sentence, info) => told(sentence, info, words, code), [code, words]);
+}
 
 /**
  * Reads the language's file once the page is there; it shows nothing itself.

@@ -218,5 +218,5 @@ def shown(message: Message | dict[str, Any]) -> dict[str, Any]:
     """Return what a page shows of a message; when a live reply began is not among it."""
     plain = message if isinstance(message, dict) else message.to_dict()
     kept = {key: plain[key] for key in ("id", "thread_id", "role", "parts", "metadata", "committed_seq")}
-    kept |= {key: plain.get(key) for key in ("branches", "end_reasons")}
+    kept |= {key: plain.get(key) for key in ("branches", "end_reasons", "error_info")}
     return kept | ({"created_at": plain["created_at"]} if plain["role"] == "user" else {})

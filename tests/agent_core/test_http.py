@@ -77,7 +77,8 @@ def refused(response: httpx.Response, status: int, kind: str | None = None) -> s
     """Check that a refusal is a sentence and no traceback; return it."""
     assert response.status_code == status, response.text
     error = response.json()["error"]
-    assert set(error) == {"type", "message"}
+    assert set(error) - {"code", "params"} == {"type", "message"}
+    assert ("code" in error) == ("params" in error)
     assert kind is None or error["type"] == kind
     assert "Traceback" not in response.text
     assert error["message"].endswith(".")
@@ -140,7 +141,10 @@ async def test_tool_calls(path: Path) -> None:
         await eventually(stand)
         calls = f"/threads/{thread}/tool-calls"
         assert (await client.post(f"{calls}/a1/result", json={"result": {"x": 1}})).status_code == 204
-        refused(await client.post(f"{calls}/a1/result", json={"result": 2}), 409, "ToolCallFinishedError")
+        twice = await client.post(f"{calls}/a1/result", json={"result": 2})
+        refused(twice, 409, "ToolCallFinishedError")
+        assert twice.json()["error"]["code"] == "tool_call_finished"
+        assert twice.json()["error"]["params"] == {"call": "a1"}
         assert (await client.post("/tool-calls/a2/error", json={"error": "No."})).status_code == 204
         assert (await client.put(f"{calls}/a3/timeout", json={"seconds": 500})).status_code == 204
         assert (await client.put(f"{calls}/a3/timeout", json={"seconds": None})).status_code == 204

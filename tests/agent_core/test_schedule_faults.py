@@ -145,9 +145,9 @@ async def test_the_agent_is_not_known_here(path: Path, clock: FakeClock) -> None
 
 
 BROKEN = {
-    "does not exist any more": "update agent_schedule set thread_id = 'gone'",
+    "no longer exists": "update agent_schedule set thread_id = 'gone'",
     "is no trigger": 'update agent_schedule set trigger = \'{"type":"lunar"}\'',
-    "is no time zone": "update agent_schedule set trigger = "
+    "is not a time zone": "update agent_schedule set trigger = "
     '\'{"type":"cron","expression":"* * * * *","timezone":"Atlantis"}\'',
 }
 

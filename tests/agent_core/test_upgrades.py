@@ -264,3 +264,37 @@ async def test_wake_ups_from_before_the_kind_have_it_and_go_on(path: Path) -> No
         await api.store.writer.run(lambda tx: tx.cursor.execute(now))
         assert (await finished(api, "failed")).status == "completed"
         assert await texts(api, "failed") == ["fail", "You said fail."]
+
+
+async def test_errors_from_before_the_codes_keep_their_text(path: Path) -> None:
+    """They have no code, and what fails from now on has one."""
+    with opened(url(path), "NORMAL") as (engine, *_):
+        make(engine, "0013", ROWS)
+    turns = [[ToolUse("nothing", {}, id="new")], ["Done."]]
+    async with agent_on(path, turns, tools=[look, pay, ask]) as api:
+        thread = await api.get_thread("failed")
+        assert thread is not None
+        assert (thread.error, thread.error_info) == ("No.", None)
+        assert [span.error_info for span in await api.timeline("failed") if span.error] == [None]
+        await api.send_message("talk", "look again")
+        await finished(api, "talk")
+        newest = (await api.list_messages("talk"))[-1]
+        assert newest.error_info["new"]["code"] == "tool_not_found"
+
+
+async def test_a_version_that_knows_no_codes_can_write_beside_us(path: Path) -> None:
+    """Its statements name the columns that it knows: the others are filled by the database."""
+    async with agent_on(path, answer, tools=[look, pay, ask]) as api:
+        thread = await api.create_thread(title="theirs")
+        fail = f"update agent_thread set status = 'failed', error = 'Theirs.' where id = '{thread.id}'"
+        await api.store.writer.run(lambda tx: tx.cursor.execute(fail))
+        await api.store.writer.run(
+            lambda tx: tx.cursor.execute(
+                "insert into agent_stream (thread_id, seq, message_id, status, worker, attempt, parts, error, "
+                f"started_at) values ('{thread.id}', 1, 'm', 'partial', 'w', 1, '[]', 'Theirs.', 1.0)"
+            )
+        )
+        found = await api.get_thread(thread.id)
+        assert found is not None
+        assert (found.error, found.error_info) == ("Theirs.", None)
+        assert [span.error_info for span in await api.timeline(thread.id) if span.error] == [None]

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from agent_core.end_reasons import IN_DOUBT
 from tests.browser.chat import PATIENCE, Chat, left_over
 from tests.browser.moments import MOMENTS
 from tests.browser.reading import cut, left
@@ -58,12 +57,10 @@ HISTORY: list[dict[str, Any]] = [
             {"type": "data-context", "data": {"dropped_turns": 1, "summarised": True}},
             {"type": "data-context", "data": {}},
             {"type": "reasoning", "text": "Σκέψη."},
-            _call("slow_task", "output-error", errorText=IN_DOUBT.text),
-            _call("calculator", "output-error", errorText="The tool calculator did not answer within 30 s."),
-            _call("ask_human", "output-error", errorText="stopped"),
-            _call(
-                "send_email", "output-denied", approval={"id": "a", "reason": "A person denied this call."}
-            ),
+            _call("slow_task", "output-error", errorText="Λάθος."),
+            _call("calculator", "output-error", errorText="Αργά."),
+            _call("ask_human", "output-error", errorText="Τέλος."),
+            _call("send_email", "output-denied", approval={"id": "a", "reason": "Όχι."}),
             {"type": "text", "text": PROSE},
         ],
     },
@@ -188,6 +185,24 @@ def test_a_link_is_read_in_the_readers_language(threads: dict[str, str], open_ta
     expect(tab.page.get_by_role("main")).to_contain_text("Zum Lesen geteilt.")
     expect(tab.by("note").first).to_contain_text("die 3 ältesten Wortwechsel")
     expect(tab.page.locator("html")).to_have_attribute("lang", "de")
+
+
+def test_what_the_server_says_is_said_in_german(provider: Provider, open_tab: OpenTab) -> None:
+    """What is stored, live and after a reload; and what a person is told about what was typed."""
+    provider.answer("Frage", [Call("unbekannt", {})], ["Antwort."])
+    tab = open_tab("/", locale="de-DE")
+    tab.send("Frage")
+    tab.wait_until("completed")
+    error = tab.page.locator(".tool-error")
+    for _ in ("live", "reloaded"):
+        expect(error).to_contain_text("Das Werkzeug „unbekannt“ gibt es nicht; es gibt:")
+        tab.reload()
+    tab.by("answers-open").click()
+    tab.page.locator('[name="temperature"]').fill("warm")
+    tab.by("answers-save").click()
+    expect(tab.page.locator(".field-error")).to_have_text(
+        "Die Temperatur ist „warm“; möglich ist eine Zahl von 0 bis 2 oder gar nichts."
+    )
 
 
 def test_another_tab_follows_the_choice(open_tab: OpenTab) -> None:

@@ -118,25 +118,19 @@ def test_a_thread_has_something_to_be_called_by(title: str | None, shown: str) -
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "said", "turns"),
     [
-        ({"dropped_turns": 1}, "To fit the model, the oldest turn was not sent to it. Nothing is lost here."),
-        (
-            {"dropped_turns": 1200},
-            "To fit the model, the 1,200 oldest turns were not sent to it. Nothing is lost here.",
-        ),
-        (
-            {"dropped_turns": 2, "summarised": True},
-            "To fit the model, the 2 oldest turns were summed up. Nothing is lost here.",
-        ),
-        ({"dropped_turns": 0}, "Long results of tools were shortened, to fit the model."),
-        ({"dropped_turns": "many"}, "Long results of tools were shortened, to fit the model."),
+        ({"dropped_turns": 1}, "left_out", 1),
+        ({"dropped_turns": 1200}, "left_out", 1200),
+        ({"dropped_turns": 2, "summarised": True}, "summed_up", 2),
+        ({"dropped_turns": 0}, "shortened", 0),
+        ({"dropped_turns": "many"}, "shortened", 0),
     ],
 )
-def test_what_was_not_sent_is_said(data: dict[str, Any], words: str) -> None:
+def test_what_was_not_sent_is_said(data: dict[str, Any], said: str, turns: int) -> None:
     part = part_view("k", {"type": "data-context", "data": data}, Context())
     assert part is not None
-    assert (part.kind, part.text) == ("note", words)
+    assert (part.kind, part.text, part.turns) == ("note", said, turns)
     assert part_view("k", {"type": "data-context", "data": "nonsense"}, Context()) is None
 
 

@@ -13,6 +13,7 @@ from agent_core import errors
 from agent_core.errors import words_of
 from agent_core.logs import get_logger
 from agent_core.redaction import hide_secrets
+from agent_core.sentences import info_of
 
 _log = get_logger(__name__)
 _STATUS: dict[type[Exception], int] = {
@@ -53,7 +54,10 @@ def answer(value: Any = None, status: int = 200) -> Response:
 
 
 def refusal(request: Request, error: Exception) -> Response:
-    """Return the response for an error: {"error": {"type": …, "message": …}}, never a traceback."""
+    """Return the response for an error: {"error": {"type", "message", "code", "params"}}, never a traceback.
+
+    The last two are there for what `AgentCoreError.code` names.
+    """
     if isinstance(error, HTTPException):
         return _refused("HTTPException", hide_secrets(error.detail), error.status_code, error.headers)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
@@ -64,7 +68,8 @@ def refusal(request: Request, error: Exception) -> Response:
 
 
 def _refused(kind: str, message: str, status: int, headers: Any = None) -> Response:
-    return JSONResponse({"error": {"type": kind, "message": message}}, status, headers)
+    body = {"type": kind, "message": message, **(info_of(message) or {})}
+    return JSONResponse({"error": body}, status, headers)
 
 
 def guarded(endpoint: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Any]]:

@@ -33,6 +33,7 @@ from agent_core.errors import (
 )
 from agent_core.fold import ThreadView
 from agent_core.messages import OPEN_TOOL_STATES
+from agent_core.sentences import sentence
 from agent_core.states import RUNNING
 from agent_core.store.turns import WhenBusy
 
@@ -108,7 +109,7 @@ class Chat:
     async def _thread(self, thread_id: str, ctx: CallContext | None) -> None:
         """Refuse who asks for a thread that is not there, or not theirs."""
         if await self._api.get_thread(thread_id, ctx=ctx) is None:
-            raise ThreadNotFoundError(f"There is no thread {thread_id!r:.60}; it may have been deleted.")
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
 
     async def _bring(self, thread_id: str, given: Answer, ctx: CallContext | None) -> None:
         """Bring an answer; one that somebody else was faster with is left out."""

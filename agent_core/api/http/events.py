@@ -19,6 +19,7 @@ from agent_core.agent import CallContext
 from agent_core.api.http.asked import count, query_of
 from agent_core.errors import AgentCoreError, ThreadNotFoundError, ValidationError
 from agent_core.logs import get_logger
+from agent_core.sentences import sentence
 
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
@@ -120,7 +121,7 @@ async def thread_events(
         raise ValidationError("limit must be at least 1.")
     cursor = _last_event_id(request, asked.get("cursor"))
     if await api.get_thread(thread_id, ctx=ctx) is None:
-        raise ThreadNotFoundError(f"There is no thread {thread_id!r}.")
+        raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
     return EventStream(_updates(api, thread_id, cursor, asked.get("limit"), ctx), heartbeat)
 
 

@@ -16,6 +16,7 @@ from agent_core.api.http.posted import Posted, has_content
 from agent_core.errors import MessageNotFoundError, ThreadBusyError, ThreadNotFoundError, ValidationError
 from agent_core.gate import prompt_parts
 from agent_core.messages import Part, Thread
+from agent_core.sentences import sentence
 from agent_core.states import ThreadStatus
 from agent_core.store.branches import ROOT
 from agent_core.store.places import Place, find_place
@@ -190,9 +191,7 @@ class Sending:
     async def _thread(self) -> Thread:
         thread = await self._api.get_thread(self._thread_id, ctx=self._ctx)
         if thread is None:
-            raise ThreadNotFoundError(
-                f"There is no thread {self._thread_id!r:.60}; it may have been deleted."
-            )
+            raise ThreadNotFoundError(sentence("thread_not_found", thread=self._thread_id))
         return thread
 
 

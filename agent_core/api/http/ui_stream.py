@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import CallContext
 from agent_core.api.http.asked import is_object
+from agent_core.end_reasons import END_REASON, ERROR_INFO
 from agent_core.fold import ABOUT_CALLS, kept, unfold
 from agent_core.messages import TOOL_OUTCOME_STATES, Chunk, Message, Part, Update, is_tool_part
 from agent_core.states import RUNNING
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
 _LATER = "tool-approval-response"  # of version 7; a client of 6 fails at what it does not know
 _ENDS = ("text-end", "reasoning-end")
-_MORE_KEYS = {"tool-output-denied": ("reason",), "tool-output-error": ("endReason",)}  # of ours
+_MORE_KEYS = {"tool-output-denied": ("reason",), "tool-output-error": (END_REASON, ERROR_INFO)}  # of ours
 _NEWEST = 30
 """Messages of a long thread that are read to find the turn; all of them only if it is not there."""
 _RESETS = 7
