@@ -65,7 +65,7 @@ function useSearch(words, onQuery) {
  *   query?: string,
  *   hits?: Hit[],
  *   trouble?: string,
- *   troubleInfo?: import("../words/phrase.js").Info | null,
+ *   troubleInfo?: Partial<import("../words/phrase.js").Info> | null,
  *   onQuery: (query: string) => void,
  *   onTheme: () => void,
  * }} props
@@ -166,7 +166,8 @@ export function Palette({
       <Options name={name} options={options} at={at} words={words} onTake={take} onPoint={setAt} />
       <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
         {nothing &&
-          (tell(trouble, troubleInfo) || say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
+          (tell(trouble, troubleInfo) ||
+            say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
         {words && !current && !hits.length && say("search.searching", "Searching …")}
         {words && current && hits.length > 0 && (
           <span className="sr-only">{say("search.found", "{count} found", { count: hits.length })}</span>

@@ -22,7 +22,7 @@ import { useWords } from "../words/words.js";
  *   tokens_out: number,
  *   cost: number,
  *   error: string,
- *   error_info: import("../words/phrase.js").Info | {},
+ *   error_info: Partial<import("../words/phrase.js").Info>,
  * }} Span
  */
 /**

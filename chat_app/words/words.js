@@ -1,4 +1,3 @@
-// @ts-nocheck
 // The language of the page: the one that was chosen in this browser, else the first that the browser asks
 // for and that there is a file of. English is built into the pages; another language is a file that is
 // read once and then kept in this browser, so that a reload shows it from the first moment.
@@ -11,10 +10,14 @@ const WORDS = "chat:words";
 const ENGLISH = { code: "en", words: {} };
 const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
 
+/** @type {{ code: string, words: Record<string, import("./phrase.js").Text> } | null} */
 let current = null;
+/** @type {Record<string, string>} */
 let places = {}; // where the file of each language is read
+/** @type {Set<() => void>} */
 const listeners = new Set();
 
+/** @param {string} key */
 function stored(key) {
   try {
     return localStorage.getItem(key);
@@ -23,6 +26,10 @@ function stored(key) {
   }
 }
 
+/**
+ * @param {string} key
+ * @param {string} value
+ */
 function store(key, value) {
   try {
     localStorage.setItem(key, value);
@@ -50,6 +57,7 @@ function preferred() {
   return wanted.find((code) => code in places) ?? "en";
 }
 
+/** @param {typeof current} next */
 function become(next) {
   current = next;
   document.documentElement.lang = next.code;
@@ -57,9 +65,14 @@ function become(next) {
   for (const listener of listeners) listener();
 }
 
+/** @param {string} code */
 const fetched = async (code) => (await fetch(places[code])).json();
 
-/** Show a language, and read its words anew: they may have changed with the app. */
+/**
+ * Show a language, and read its words anew: they may have changed with the app.
+ *
+ * @param {string} code
+ */
 async function speak(code) {
   if (code === "en" || !(code in places)) {
     store(WORDS, "null");
@@ -78,24 +91,35 @@ async function speak(code) {
   return undefined;
 }
 
-/** Choose a language, in this and every other tab of the browser. */
+/**
+ * Choose a language, in this and every other tab of the browser.
+ *
+ * @param {string} code
+ */
 export function chooseLanguage(code) {
   store(LANGUAGE, code);
   return speak(code);
 }
 
 const snapshot = () => (current ??= read());
+/** @param {() => void} listener */
 const subscribe = (listener) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
 };
 
-export const useLanguage = () => useSyncExternalStore(subscribe, () => snapshot().code, () => "en");
+export const useLanguage = () =>
+  useSyncExternalStore(
+    subscribe,
+    () => snapshot().code,
+    () => "en",
+  );
 
 const useKnown = () => useSyncExternalStore(subscribe, snapshot, () => ENGLISH);
 
 let started = false;
 
+/** @param {Record<string, string>} files */
 function start(files) {
   if (started) return;
   started = true;
@@ -113,10 +137,18 @@ function start(files) {
  */
 export function useWords() {
   const { code, words } = useKnown();
-  return useCallback((key, english, values) => phrase(words[key] ?? english, values, words[key] ? code : "en"), [code, words]);
+  return useCallback(
+    (key, english, values) => phrase(words[key] ?? english, values, words[key] ? code : "en"),
+    [code, words],
+  );
 }
 
-/** A function (sentence of the server, its code and params) -> the same in the person's language, if there are words for it. */
+/**
+ * A function (sentence of the server, its code and params) -> the same in the person's language, if there are
+ * words for it.
+ *
+ * @returns {(sentence: string, info: Partial<import("./phrase.js").Info> | null) => string}
+ */
 export function useTell() {
   const { code, words } = useKnown();
   return useCallback((sentence, info) => told(sentence, info, words, code), [code, words]);
@@ -126,6 +158,7 @@ export function useTell() {
  * Reads the language's file once the page is there; it shows nothing itself.
  *
  * @param {{ files: Record<string, string> }} props
+ * @returns {null}
  */
 export function Speak({ files }) {
   useEffect(() => start(files), [files]);
