@@ -48,13 +48,13 @@ check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors
 	$(VENV)/bin/lint-imports
 	$(NODE) $(MODULES)/typescript/bin/tsc --project $(JAVASCRIPT)
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js $(SCRIPTS)
-	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --check $(SCRIPTS) "!chat_app/words/*"
+	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --check $(SCRIPTS)
 
 fix: $(VENV)/.dev $(MODULES)/.installed ## let ruff, eslint and prettier fix and format what they can
 	$(PY) -m ruff check --fix $(wildcard $(SOURCES))
 	$(PY) -m ruff format $(wildcard $(SOURCES))
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js --fix $(SCRIPTS)
-	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --write $(SCRIPTS) "!chat_app/words/*"
+	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --write $(SCRIPTS)
 
 chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABASE=postgresql
 	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite)
