@@ -13,6 +13,7 @@ from agent_core.messages import Message, SearchHit, Thread, Update
 from agent_core.retry import RetryPolicy
 from agent_core.runtime import Runtime
 from agent_core.schedules import Schedule
+from agent_core.store.migrate import migrate_database
 from agent_core.store.store import Store
 from agent_core.titles import ModelTitle
 from agent_core.tools import (
@@ -63,5 +64,6 @@ __all__ = [
     "every",
     "list_reminders",
     "mcp_tools",
+    "migrate_database",
     "remind_me",
 ]

@@ -43,6 +43,10 @@ class CallContext:
         check_fields(self)
 
 
+NOBODY = "\0nobody"
+"""A `user_id` that owns no thread, for callers who are not signed in: no row can hold this text."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamingOptions:
     """How a stream is written down while it runs.

@@ -240,3 +240,36 @@ def tool_name(part: Part) -> str:
 def text_of(parts: Sequence[Part]) -> str:
     """Return the text parts, joined by blank lines; reasoning is left out."""
     return "\n\n".join(part["text"] for part in parts if part.get("type") == "text" and part.get("text"))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A tool call that somebody must decide or answer.
+
+    Attributes:
+        kind: "approval" (`approve_tool_calls`, `deny_tool_calls`) or "outcome" (`add_tool_result`).
+        title: the thread's.
+        name: the tool's.
+        since: when the model asked for the call.
+    """
+
+    kind: Literal["approval", "outcome"]
+    thread_id: str
+    title: str | None
+    tool_call_id: str
+    name: str
+    input: dict[str, Any]
+    since: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON, the moment as an ISO 8601 string."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"since": self.since.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file: its id, its type as it was kept, and its bytes."""
+
+    id: str
+    media_type: str
+    data: bytes

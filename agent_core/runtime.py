@@ -12,6 +12,7 @@ from agent_core.agent import AnyAgent, check_agent
 from agent_core.checks import check_arguments, check_has
 from agent_core.clock import Clock
 from agent_core.config import Settings
+from agent_core.messages import Thread
 from agent_core.pools import Pools, QueueStats
 from agent_core.stalls import StallWatch
 from agent_core.store import queue_reads
@@ -64,6 +65,10 @@ class Runtime:
         self.worker: Worker | None = None
         self._work = work
         self._stack = contextlib.AsyncExitStack()
+
+    async def get_thread(self, thread_id: str) -> Thread | None:
+        """Return a thread, whoever it belongs to; see `Store.get_thread`."""
+        return await self.store.get_thread(thread_id)
 
     async def queue(self) -> dict[str, QueueStats]:
         """Return how much work there is and how long it waits, for "steps" and for "tools".

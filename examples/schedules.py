@@ -32,15 +32,15 @@ async def main(url: str) -> None:
     async with Runtime(url) as runtime:
         agent = Agent("assistant", ScriptedModel(answer), tools=[remind_me(runtime)])
         api = define_agent_api(runtime, agent)
-        news = await api.schedule(None, "What is new?", every(seconds=1), title="News", max_runs=2)
+        news = await api.schedules.create(None, "What is new?", every(seconds=1), title="News", max_runs=2)
         tea = await api.create_thread("Remind me of my tea in a second.")
 
         async def over() -> bool:
-            return all(schedule.status == "over" for schedule in await api.list_schedules())
+            return all(schedule.status == "over" for schedule in await api.schedules.list())
 
         await eventually(over, timeout=30)
         await api.wait_until_idle(tea.id)
-        done = await api.get_schedule(news.id)
+        done = await api.schedules.get(news.id)
         assert done is not None
         sys.stdout.write(f"The news ran {done.runs} times.\n")
         for message in await api.list_messages(tea.id):

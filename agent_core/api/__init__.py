@@ -6,24 +6,29 @@ ask the `authorization_callback`, if there is one.
 
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
 from agent_core.agent import AnyAgent, check_agent
-from agent_core.api.base import Authorize, HasStore, StatusHook, store_of
+from agent_core.api.base import ApiBase, Authorize, HasStore, StatusHook, store_of
 from agent_core.api.branches import BranchMethods
 from agent_core.api.exporting import ExportMethods
 from agent_core.api.files import FileMethods
-from agent_core.api.observing import ObservingMethods
-from agent_core.api.people import PeopleMethods
+from agent_core.api.observing import Insight, TimelineMethods
+from agent_core.api.people import Preferences
 from agent_core.api.queued import QueuedMethods
 from agent_core.api.reading import ReadingMethods
-from agent_core.api.schedules import ScheduleMethods
+from agent_core.api.schedules import Schedules
 from agent_core.api.searching import SearchMethods
 from agent_core.api.serving import ServingMethods
-from agent_core.api.sharing import SharingMethods
+from agent_core.api.sharing import Shares
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
 from agent_core.api.turns import TurnMethods
 from agent_core.checks import check_arguments
 from agent_core.store.store import Store
+
+__all__ = ["AgentApi", "ApiBase", "PublicAgentApi", "define_agent_api", "define_internal_agent_api"]
 
 
 class AgentApi(
@@ -33,15 +38,48 @@ class AgentApi(
     BranchMethods,
     FileMethods,
     ExportMethods,
-    SharingMethods,
     ReadingMethods,
     SearchMethods,
     ToolCallMethods,
-    ObservingMethods,
-    ScheduleMethods,
-    PeopleMethods,
+    TimelineMethods,
 ):
-    """The methods of one agent's threads."""
+    """The methods of one agent's threads.
+
+    Attributes:
+        schedules: prompts that are sent by themselves.
+        shares: read-only tokens of threads.
+        insight: how the work is held, and what it cost.
+        preferences: what is noted of each person.
+    """
+
+    def __init__(
+        self, store: Store, agent: AnyAgent, authorize: Authorize | None, exclude_system_messages: bool
+    ) -> None:
+        super().__init__(store, agent, authorize, exclude_system_messages)
+        self.schedules = Schedules(store, agent, authorize, exclude_system_messages)
+        self.shares = Shares(store, agent, authorize, exclude_system_messages)
+        self.insight = Insight(store, agent, authorize, exclude_system_messages)
+        self.preferences = Preferences(store, agent, authorize, exclude_system_messages)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return what had this name before there were namespaces; for one release."""
+            if name not in _MOVED:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return attrgetter(_MOVED[name])(self)
+
+
+_MOVED = {
+    **{f"{verb}_schedule": f"schedules.{verb}" for verb in ("get", "update", "pause", "resume", "delete")},
+    **{"schedule": "schedules.create", "list_schedules": "schedules.list"},
+    **{"run_schedule_now": "schedules.run_now", "schedule_runs": "schedules.runs"},
+    **{"share_thread": "shares.create", "unshare_thread": "shares.revoke"},
+    **{"read_shared": "shares.read", "read_shared_file": "shares.read_file"},
+    **{"subscribe_shared": "shares.subscribe"},
+    **{name: f"insight.{name}" for name in ("durability", "usage", "usage_summary")},
+    **{f"{verb}_preferences": f"preferences.{verb}" for verb in ("get", "change", "follow")},
+}
 
 
 class PublicAgentApi(AgentApi, ServingMethods):
@@ -93,6 +131,7 @@ def define_agent_api(
         agent: the agent of the threads that name none, or a factory of it.
         authorization_callback: `(ctx, thread_id)`, sync or async, before every method that touches
             an existing thread; it raises (AccessDeniedError) to deny. A follower is asked about again.
+            One with a third parameter called `thread` is given the thread, or None where there is none.
         on_status_change: `(thread_id, status, previous_status)` after each change.
         exclude_system_messages: whether readers get the thread without its system messages.
         replace: whether it takes the place of another agent of its name.

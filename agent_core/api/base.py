@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from agent_core.agent import AnyAgent, CallContext
+from agent_core.agent import NOBODY, AnyAgent, CallContext
 from agent_core.bounds import MAX_ID, MAX_METADATA, MAX_TITLE, check_json, check_text
 from agent_core.checks import check_arguments, shown
 from agent_core.errors import AccessDeniedError, MessageNotFoundError, ThreadNotFoundError, ValidationError
@@ -24,7 +24,8 @@ from agent_core.store.store import Store
 from agent_core.store.turns import WhenBusy
 
 Prompt = str | Sequence[Part]
-Authorize = Callable[[CallContext | None, str], Any]
+Authorize = Callable[..., Any]
+"""`(ctx, thread_id)` or `(ctx, thread_id, thread)`, sync or async; it raises to deny."""
 _log = get_logger(__name__)
 _MAX_NAME = 1_000  # characters; an id is shorter, and so is what may stand in its place
 StatusHook = Callable[[str, str, str], Any]
@@ -74,13 +75,15 @@ class ApiBase:
         self.store = store
         self.agent = agent
         self._authorize_with = authorize
+        self._authorizes_thread = authorize is not None and _takes_thread(authorize)
         self._exclude_system = exclude_system_messages
 
     async def _authorize(self, ctx: CallContext | None, thread_id: str) -> None:
         if not storable(thread_id):
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         if self._authorize_with is not None:
-            answer = self._authorize_with(ctx, thread_id)
+            more = {"thread": await self.store.get_thread(thread_id)} if self._authorizes_thread else {}
+            answer = self._authorize_with(ctx, thread_id, **more)
             if inspect.isawaitable(answer):
                 answer = await answer
             if answer is False:  # to deny is to raise; who answers False does not mean yes
@@ -210,8 +213,16 @@ async def _deny(arguments: Mapping[str, Any]) -> None:
         await arguments["self"]._authorize(ctx, thread_id)
 
 
-NOBODY = "\0nobody"
-"""The owner of no thread: no row can hold this text."""
+def _takes_thread(authorize: Authorize) -> bool:
+    """Whether a callback has a parameter `thread`; one that says nothing of its parameters has none."""
+    try:
+        parameter = inspect.signature(authorize).parameters.get("thread")
+    except (TypeError, ValueError):
+        return False
+    return parameter is not None and parameter.kind in (
+        parameter.POSITIONAL_OR_KEYWORD,
+        parameter.KEYWORD_ONLY,
+    )
 
 
 def owner_of(ctx: CallContext | None, user_id: str | None) -> str | None:

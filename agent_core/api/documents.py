@@ -27,9 +27,16 @@ from agent_core.bounds import MAX_FILE_BYTES, MAX_MESSAGE, MAX_MESSAGES, check_c
 from agent_core.errors import ValidationError
 from agent_core.gate import clean_json, exported_parts
 from agent_core.ids import new_id
-from agent_core.messages import OPEN_TOOL_STATES, Message, Part, Thread, attachments_in, is_tool_part
+from agent_core.messages import (
+    OPEN_TOOL_STATES,
+    Message,
+    Part,
+    StoredFile,
+    Thread,
+    attachments_in,
+    is_tool_part,
+)
 from agent_core.signatures import METADATA, exported, imported, readable
-from agent_core.store.files import StoredFile
 from agent_core.store.messages import NewMessage
 from agent_core.store.tokens import without_token
 

@@ -10,9 +10,8 @@ from agent_core.api.base import ApiBase, checked_media_type, storable, user_of
 from agent_core.bounds import MAX_FILE_BYTES
 from agent_core.errors import ValidationError
 from agent_core.gate import clean_text
-from agent_core.messages import ATTACHMENT, Part
+from agent_core.messages import ATTACHMENT, Part, StoredFile
 from agent_core.store import files
-from agent_core.store.files import StoredFile
 
 
 class FileMethods(ApiBase):

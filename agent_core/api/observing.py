@@ -19,8 +19,8 @@ MAX_TURNS = 1_000_000
 MAX_REPLIES = 10_000
 
 
-class ObservingMethods(ApiBase):
-    """The methods for those who look at how the work goes."""
+class TimelineMethods(ApiBase):
+    """The method for those who look at how the work of a thread goes."""
 
     async def timeline(
         self,
@@ -52,6 +52,10 @@ class ObservingMethods(ApiBase):
         if spans is None:
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return spans
+
+
+class Insight(ApiBase):
+    """`api.insight`: how the work is held at this moment, and what it cost."""
 
     async def durability(self, thread_id: str, *, ctx: CallContext | None = None) -> Durability:
         """Return how a thread is held at this moment: who works on it, and what is committed.

@@ -12,16 +12,14 @@ from agent_core.store import people
 from agent_core.store.rows import person_feed
 
 
-class PeopleMethods(ApiBase):
-    """The methods for a person's preferences; who calls without a name shares one set with all who do."""
+class Preferences(ApiBase):
+    """`api.preferences`: what is noted of each person; who calls without a name shares one set with all who do."""
 
-    async def get_preferences(self, *, ctx: CallContext | None = None) -> dict[str, Any]:
+    async def get(self, *, ctx: CallContext | None = None) -> dict[str, Any]:
         """Return what is noted of the caller: plain JSON of the application's own, by key."""
         return await asyncio.to_thread(self.store.reads.read, people.noted, _name(ctx))
 
-    async def change_preferences(
-        self, changes: dict[str, Any], *, ctx: CallContext | None = None
-    ) -> dict[str, Any]:
+    async def change(self, changes: dict[str, Any], *, ctx: CallContext | None = None) -> dict[str, Any]:
         """Set some keys of the caller's preferences and leave the others, in one transaction.
 
         Args:
@@ -36,7 +34,7 @@ class PeopleMethods(ApiBase):
         """
         return await self.store.writer.run(people.merge, _name(ctx), checked_metadata(changes))
 
-    async def follow_preferences(self, *, ctx: CallContext | None = None) -> AsyncGenerator[dict[str, Any]]:
+    async def follow(self, *, ctx: CallContext | None = None) -> AsyncGenerator[dict[str, Any]]:
         """Yield the caller's preferences, and again whenever they have changed, from any process."""
         name, told = _name(ctx), None
         with self.store.feeds.follow(person_feed(name)) as reader:

@@ -18,6 +18,7 @@ from agent_core.messages import Chunk, Message, Thread, Update
 from agent_core.states import RUNNING
 from agent_core.store import cursors
 from agent_core.store.rows import LIST_FEED, idle_feed
+from agent_core.store.store import Store
 
 MAX_CURSORS = 1_000
 
@@ -135,37 +136,11 @@ class ReadingMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         await self._thread(thread_id)
-        async with aclosing(self._follow(thread_id, cursor, limit, partial(self._authorize, ctx))) as updates:
+        async with aclosing(
+            follow(self.store, thread_id, cursor, limit, partial(self._authorize, ctx))
+        ) as updates:
             async for update in updates:
                 yield self._visible(update)
-
-    async def _follow(
-        self, thread_id: str, cursor: int | None, limit: int | None, ask: Callable[[str], Awaitable[None]]
-    ) -> AsyncGenerator[Update]:
-        """Follow a thread, as `subscribe` says; `ask` raises as soon as the reader may not any more."""
-        asked = time.monotonic()
-        with self.store.feeds.follow(thread_id) as reader:
-            while not self.store.feeds.closed:
-                reader.look()
-                updates = None if cursor is None else await reader.updates(cursor)
-                again = updates is None and cursor is not None
-                if updates is None:
-                    updates = [await asyncio.to_thread(self._snapshot, thread_id, limit)]
-                again = again or time.monotonic() - asked >= self.store.settings.recheck
-                if again and updates and updates[0].type != "deleted":
-                    await ask(thread_id)
-                    asked = time.monotonic()
-                for update in updates:
-                    yield update
-                    if update.type == "deleted":
-                        return
-                    cursor = update.cursor
-                if not updates:
-                    await reader.wait()
-
-    def _snapshot(self, thread_id: str, limit: int | None) -> Update:
-        snapshot = self.store.reads.snapshot(thread_id, limit)
-        return snapshot or Update(type="deleted", cursor=0)
 
     def _visible(self, update: Update) -> Update:
         """Return the update without system messages, where they are not shown."""
@@ -205,6 +180,32 @@ class ReadingMethods(ApiBase):
                     if thread.status not in RUNNING:
                         return thread
                     await reader.wait()
+
+
+async def follow(
+    store: Store, thread_id: str, cursor: int | None, limit: int | None, ask: Callable[[str], Awaitable[None]]
+) -> AsyncGenerator[Update]:
+    """Follow a thread, as `subscribe` says; `ask` raises as soon as the reader may not any more."""
+    asked = time.monotonic()
+    with store.feeds.follow(thread_id) as reader:
+        while not store.feeds.closed:
+            reader.look()
+            updates = None if cursor is None else await reader.updates(cursor)
+            again = updates is None and cursor is not None
+            if updates is None:
+                snapshot = await asyncio.to_thread(store.reads.snapshot, thread_id, limit)
+                updates = [snapshot or Update(type="deleted", cursor=0)]
+            again = again or time.monotonic() - asked >= store.settings.recheck
+            if again and updates and updates[0].type != "deleted":
+                await ask(thread_id)
+                asked = time.monotonic()
+            for update in updates:
+                yield update
+                if update.type == "deleted":
+                    return
+                cursor = update.cursor
+            if not updates:
+                await reader.wait()
 
 
 def without_system(update: Update) -> Update:

@@ -27,16 +27,18 @@ from agent_core.store.schedules import NewSchedule
 from agent_core.triggers import At, Cron, Every, Trigger, anchored
 
 MAX_SCHEDULE_ID = 100
+Found = list[Schedule]
+Runs = list[ScheduleRun]  # inside the class `list` is a method
 
 
-class ScheduleMethods(ApiBase):
-    """The methods for what is sent by itself.
+class Schedules(ApiBase):
+    """`api.schedules`: the methods for what is sent by itself.
 
     A schedule of a thread belongs to whoever may touch the thread; any other to the person who made
     it, and to nobody else.
     """
 
-    async def schedule(
+    async def create(
         self,
         thread_id: str | None,
         prompt: Prompt,
@@ -96,9 +98,7 @@ class ScheduleMethods(ApiBase):
             return await self._schedule(new.id)
         return await self._mine(new.id, ctx)
 
-    async def list_schedules(
-        self, thread_id: str | None = None, *, ctx: CallContext | None = None
-    ) -> list[Schedule]:
+    async def list(self, thread_id: str | None = None, *, ctx: CallContext | None = None) -> Found:
         """Return schedules, the next to come due first.
 
         Args:
@@ -116,14 +116,14 @@ class ScheduleMethods(ApiBase):
             everybody=ctx is None and self._authorize_with is None,
         )
 
-    async def get_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule | None:
+    async def get(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule | None:
         """Return a schedule, or None if there is none with this id."""
         try:
             return await self._mine(schedule_id, ctx)
         except ScheduleNotFoundError:
             return None
 
-    async def update_schedule(
+    async def update(
         self,
         schedule_id: str,
         *,
@@ -156,7 +156,7 @@ class ScheduleMethods(ApiBase):
         await self.store.writer.run(schedules.change, schedule_id, moved, parts or [], sources, **columns)
         return await self._schedule(schedule_id)
 
-    async def pause_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
+    async def pause(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
         """Let a schedule run nothing until it is resumed.
 
         Raises:
@@ -164,7 +164,7 @@ class ScheduleMethods(ApiBase):
         """
         return await self._change(schedules.pause, schedule_id, ctx)
 
-    async def resume_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
+    async def resume(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
         """Let a paused schedule go on; what came due in its pause is not made up for.
 
         Raises:
@@ -173,7 +173,7 @@ class ScheduleMethods(ApiBase):
         """
         return await self._change(schedules.resume, schedule_id, ctx)
 
-    async def run_schedule_now(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
+    async def run_now(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
         """Do a run that is not due, also of one that is paused or over; the next stays where it is.
 
         Raises:
@@ -181,9 +181,7 @@ class ScheduleMethods(ApiBase):
         """
         return await self._change(running.run_now, schedule_id, ctx)
 
-    async def schedule_runs(
-        self, schedule_id: str, *, limit: int = 20, ctx: CallContext | None = None
-    ) -> list[ScheduleRun]:
+    async def runs(self, schedule_id: str, *, limit: int = 20, ctx: CallContext | None = None) -> Runs:
         """Return the newest runs of a schedule, newest first; those of deleted threads are gone with them.
 
         Raises:
@@ -194,7 +192,7 @@ class ScheduleMethods(ApiBase):
         found = await self._mine(schedule_id, ctx)
         return await asyncio.to_thread(schedule_reads.runs, self.store.reads, found, limit)
 
-    async def delete_schedule(self, schedule_id: str, *, ctx: CallContext | None = None) -> None:
+    async def delete(self, schedule_id: str, *, ctx: CallContext | None = None) -> None:
         """Delete a schedule; what it has sent stays.
 
         Raises:

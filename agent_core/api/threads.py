@@ -7,9 +7,8 @@ import functools
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from agent_core.agent import CallContext
+from agent_core.agent import NOBODY, CallContext
 from agent_core.api.base import (
-    NOBODY,
     ApiBase,
     Prompt,
     checked_id,
@@ -24,7 +23,8 @@ from agent_core.errors import ValidationError
 from agent_core.faults import crash_point
 from agent_core.gate import clean_text
 from agent_core.messages import Thread
-from agent_core.store import bin, listing, threads, turns
+from agent_core.store import bin, listing, sharing, threads, turns
+from agent_core.store.tokens import SHARE
 
 _MAX_UNDO = 366 * 86_400.0
 
@@ -165,6 +165,29 @@ class ThreadMethods(ApiBase):
         values = {name: value for name, value in given.items() if value is not None}
         if values:
             await self.store.writer.run(threads.change, thread_id, **values)
+        return await self._thread(thread_id)
+
+    async def change_metadata(
+        self, thread_id: str, changes: dict[str, Any], *, ctx: CallContext | None = None
+    ) -> Thread:
+        """Set some keys of a thread's metadata and leave the others, in one transaction.
+
+        Two who change different keys at once don't lose each other's; `update_thread(metadata=)` puts
+        all of it in the place of what was there.
+
+        Args:
+            thread_id: the thread.
+            changes: plain JSON by key; None takes a key out.
+            ctx: who calls.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+            ValidationError: the changes are no dict of plain JSON, or make the metadata too long.
+        """
+        await self._authorize(ctx, thread_id)
+        if SHARE in changes:
+            raise ValidationError("api.shares changes the token.")
+        await self.store.writer.run(sharing.merge, thread_id, checked_metadata(changes))
         return await self._thread(thread_id)
 
     async def delete_thread(

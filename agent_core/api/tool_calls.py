@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from agent_core.agent import AnyAgent, CallContext
-from agent_core.api.base import NOBODY, ApiBase, owner_of, storable
+from agent_core.agent import NOBODY, AnyAgent, CallContext
+from agent_core.api.base import ApiBase, owner_of, storable
 from agent_core.bounds import (
     MAX_ERROR,
     MAX_IDS,
@@ -26,11 +26,11 @@ from agent_core.errors import (
 )
 from agent_core.gate import clean_json, clean_text
 from agent_core.logs import get_logger
+from agent_core.messages import StoredFile, Waiting
 from agent_core.redaction import hide_secrets
 from agent_core.sentences import sentence
 from agent_core.store import approvals, outcomes, timeouts
-from agent_core.store.files import StoredFile
-from agent_core.store.waiting import Waiting, waiting
+from agent_core.store.waiting import waiting
 from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments, take_pictures
 
 _log = get_logger(__name__)

@@ -15,8 +15,7 @@ from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from agent_core.history import Provider
-from agent_core.messages import attachment_id
-from agent_core.store.files import StoredFile
+from agent_core.messages import StoredFile, attachment_id
 from agent_core.text_decoding import decode_text
 
 Read = Callable[[Sequence[str]], dict[str, StoredFile]]

@@ -9,9 +9,8 @@ import hashlib
 
 from agent_core.bounds import MAX_FILE_BYTES
 from agent_core.errors import ModelError
-from agent_core.messages import ATTACHMENT, Chunk, Part
+from agent_core.messages import ATTACHMENT, Chunk, Part, StoredFile
 from agent_core.store import steps
-from agent_core.store.files import StoredFile
 from agent_core.store.steps import Claim
 from agent_core.store.writer import Writer
 

@@ -23,12 +23,11 @@ from agent_core.llm.base import ModelRequest, Usage
 from agent_core.llm.complaints import refuses_file, refuses_history, refuses_something, window_named
 from agent_core.llm.wire import fit_names
 from agent_core.logs import get_logger
-from agent_core.messages import Chunk
+from agent_core.messages import Chunk, StoredFile
 from agent_core.runner.attachments import Given, has_files, with_files
 from agent_core.runner.windows import Windows, usable
 from agent_core.signatures import returned, without_imported
 from agent_core.store import files, refused_files
-from agent_core.store.files import StoredFile
 from agent_core.store.reads import Reads
 from agent_core.store.writer import Writer
 

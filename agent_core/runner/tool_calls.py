@@ -20,14 +20,13 @@ from agent_core.errors import (
 from agent_core.faults import crash_point
 from agent_core.gate import clean_words
 from agent_core.logs import get_logger
-from agent_core.messages import Part
+from agent_core.messages import Part, StoredFile
 from agent_core.runner import journal
 from agent_core.runner.postpone import postpone
 from agent_core.runner.turn import Turns
 from agent_core.sentences import sentence
 from agent_core.store import calls, outcomes, timeouts
 from agent_core.store.calls import ClaimedCall, FenceLost, UnknownAgent
-from agent_core.store.files import StoredFile
 from agent_core.store.rows import load
 from agent_core.store.store import Store
 from agent_core.store.tx import Tx

@@ -8,7 +8,6 @@ transaction; deleted and forked with their thread, files need no count of who st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import String, bindparam, case, delete, func, insert, literal_column, select
@@ -17,7 +16,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from agent_core.errors import ValidationError
-from agent_core.messages import Part, attachment_id
+from agent_core.messages import Part, StoredFile, attachment_id
 from agent_core.sentences import sentence
 from agent_core.store.rows import FILE, P
 from agent_core.store.statement import Statement
@@ -54,15 +53,6 @@ _FORGET = [
     for waits in (_f.thread_id == literal_column("''"), _unsent)
 ]
 _LET_GO = Statement(delete(FILE).where(_f.thread_id == P("holder")))
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file: its id, its type as it was kept, and its bytes."""
-
-    id: str
-    media_type: str
-    data: bytes
 
 
 def waiting_with(user_id: str | None) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from agent_core.messages import StoredFile
 from agent_core.signatures import parts_without_imported
 from agent_core.store import files, turns
-from agent_core.store.files import StoredFile
 from agent_core.store.messages import NewMessage, store_message, title_of
 from agent_core.store.rows import MESSAGE, THREAD, P, dump, load
 from agent_core.store.statement import Statement

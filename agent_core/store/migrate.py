@@ -13,12 +13,23 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent_core.errors import DatabaseError
-from agent_core.store.engine import translate, write_ahead
+from agent_core.store.engine import opened, translate, write_ahead
 from agent_core.tables import metadata
 
 VERSION_TABLE = "agent_schema"
 _FOLDER = Path(__file__).parent.parent / "migrations"
 _LOCK = 7_236_401_885  # any number that is ours: one process migrates at a time on PostgreSQL
+
+
+def migrate_database(database_url: str) -> None:
+    """Bring the database at a URL to this version's schema, as every `Runtime` does on entering; blocks.
+
+    Raises:
+        ValidationError: the URL is not usable.
+        DatabaseError: the database is locked, read-only, damaged, out of reach or of a newer version.
+    """
+    with opened(database_url, "NORMAL") as (engine, *_):
+        migrate(engine)
 
 
 def migrate(engine: Engine) -> None:

@@ -11,12 +11,11 @@ from agent_core.end_reasons import End, failed
 from agent_core.errors import ToolCallFinishedError
 from agent_core.faults import crash_point
 from agent_core.fold import error_chunk
-from agent_core.messages import Chunk
+from agent_core.messages import Chunk, StoredFile
 from agent_core.sentences import sentence
 from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store import deltas, files, suspects
 from agent_core.store.calls import ClaimedCall, FenceLost, advance, ask_advance, locate, move
-from agent_core.store.files import StoredFile
 from agent_core.store.rows import CALL, LIST_FEED, P, dump_info, load
 from agent_core.store.statement import Statement, one_of
 from agent_core.store.tx import Tx

@@ -11,13 +11,12 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from agent_core.fold import kept, merge, unfold
-from agent_core.messages import Chunk, Message, Thread, Update, attachments_in
+from agent_core.messages import Chunk, Message, StoredFile, Thread, Update, attachments_in
 from agent_core.signatures import readable
 from agent_core.states import StreamStatus
 from agent_core.store import attempts, files, suspects
 from agent_core.store.alternatives import alternatives, not_aside
 from agent_core.store.assemble import assemble, ends_of, filled, to_thread, with_ends
-from agent_core.store.files import StoredFile
 from agent_core.store.history import read_history
 from agent_core.store.pages import calls_of, streams_of
 from agent_core.store.patience import patient

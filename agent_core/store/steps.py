@@ -15,13 +15,12 @@ from sqlalchemy import ColumnElement, exists, literal_column, select, update
 from agent_core.end_reasons import PROCESS_ENDED, RELEASED, End, EndReason, failed
 from agent_core.errors import PoisonedStepError
 from agent_core.faults import crash_point
-from agent_core.messages import Chunk, Part
+from agent_core.messages import Chunk, Part, StoredFile
 from agent_core.sentences import info_of
 from agent_core.states import THREAD as MOVES
 from agent_core.states import sources
 from agent_core.store import calls, deltas, files, imports, refused_files, streams, suspects, turns
 from agent_core.store.calls import FenceLost, NewCall, UnknownAgent
-from agent_core.store.files import StoredFile
 from agent_core.store.messages import ensure_reply
 from agent_core.store.rows import THREAD, WAKE_UP, P, dump, dump_info
 from agent_core.store.statement import Statement, one_of

@@ -16,9 +16,10 @@ from agent_core.clock import Clock, SystemClock
 from agent_core.config import Settings
 from agent_core.errors import ValidationError
 from agent_core.feeds import Feeds
+from agent_core.gate import clean_text
 from agent_core.hooks import Hooks
 from agent_core.ids import new_id
-from agent_core.messages import Update
+from agent_core.messages import Thread, Update
 from agent_core.registry import AgentRegistry
 from agent_core.store.engine import opened, parse_url
 from agent_core.store.migrate import migrate
@@ -97,6 +98,15 @@ class Store:
         """The reading side."""
         self._check_open()
         return self._reads
+
+    async def get_thread(self, thread_id: str) -> Thread | None:
+        """Return a thread, whoever it belongs to, as an `authorization_callback` needs it; None: there is none.
+
+        One that was deleted with `undo_for` is returned, too, until that time is over.
+        """
+        if clean_text(thread_id) != thread_id:  # no row can have such an id
+            return None
+        return await asyncio.to_thread(self.reads.thread, thread_id)
 
     def _check_open(self) -> None:
         if not self._is_open:

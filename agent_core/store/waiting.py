@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
-
 from sqlalchemy import select
 from sqlmodel import Session
 
 from agent_core.clock import as_datetime
+from agent_core.messages import Waiting
 from agent_core.states import OPEN_CALLS, CallStatus
 from agent_core.store.rows import CALL, THREAD, load
 from agent_core.store.statement import one_of
@@ -21,30 +18,6 @@ _WAITING = (
     .where(one_of(_c.status, OPEN_CALLS), one_of(_c.status, [CallStatus.APPROVAL, CallStatus.WAITING]))
     .order_by(_c.created_at, _c.thread_id, _c.position)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A tool call that somebody must decide or answer.
-
-    Attributes:
-        kind: "approval" (`approve_tool_calls`, `deny_tool_calls`) or "outcome" (`add_tool_result`).
-        title: the thread's.
-        name: the tool's.
-        since: when the model asked for the call.
-    """
-
-    kind: Literal["approval", "outcome"]
-    thread_id: str
-    title: str | None
-    tool_call_id: str
-    name: str
-    input: dict[str, Any]
-    since: datetime
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON, the moment as an ISO 8601 string."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"since": self.since.isoformat()}
 
 
 def waiting(session: Session, limit: int, user_id: str | None) -> list[Waiting]:

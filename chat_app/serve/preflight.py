@@ -8,9 +8,8 @@ from __future__ import annotations
 import errno
 import socket
 
+from agent_core import migrate_database
 from agent_core.errors import AgentCoreError, words_of
-from agent_core.store.engine import opened
-from agent_core.store.migrate import migrate
 
 
 class NotReadyError(Exception):
@@ -48,8 +47,7 @@ def require_database(url: str) -> None:
         NotReadyError: it is locked, read-only, damaged, from a newer version or out of reach.
     """
     try:
-        with opened(url, "NORMAL") as (writer, _reader, _path):
-            migrate(writer)
+        migrate_database(url)
     except AgentCoreError as error:
         raise NotReadyError(words_of(error)) from error
 

@@ -86,13 +86,13 @@ class Actions(rx.State):
     async def share(self):
         """Let whoever gets the link read the thread."""
         opened = await self.get_state(OpenThread)
-        await opened._do("share_thread")
+        await opened._do("shares.create")
 
     @rx.event
     async def unshare(self):
         """Make the link lead nowhere."""
         opened = await self.get_state(OpenThread)
-        await opened._do("unshare_thread")
+        await opened._do("shares.revoke")
 
 
 async def _files(api: AgentApi, thread_id: str, message_id: str) -> list[dict[str, Any]]:

@@ -8,17 +8,20 @@ from functools import lru_cache, partial
 from typing import Any, cast
 
 from agent_core import AgentApi, CallContext
+from agent_core.api import ApiBase
 
 
 class _Calling:
     """An API whose methods get `ctx` with every call."""
 
-    def __init__(self, api: AgentApi, ctx: CallContext) -> None:
+    def __init__(self, api: object, ctx: CallContext) -> None:
         self._api = api
         self._ctx = ctx
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._api, name)
+        if isinstance(found, ApiBase):
+            return _Calling(found, self._ctx)
         function = getattr(found, "__func__", None)
         return partial(found, ctx=self._ctx) if function and _takes_ctx(function) else found
 

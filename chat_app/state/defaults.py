@@ -64,7 +64,7 @@ class Defaults(ApiCaller, rx.State):
         """Show what is known, let a new chat begin with it, and follow what other tabs change."""
         self.error, self.saved = "", False
         try:
-            await self._show(await self._api().get_preferences())
+            await self._show(await self._api().preferences.get())
         except AgentCoreError as error:
             self.error = words_of(error)
             return None
@@ -75,7 +75,7 @@ class Defaults(ApiCaller, rx.State):
         """Show what this person changes in any tab, until this one leaves."""
         async with self:
             api = self._api()
-        async with aclosing(api.follow_preferences()) as changes:
+        async with aclosing(api.preferences.follow()) as changes:
             async for preferences in changes:
                 async with self:
                     await self._show(preferences)
@@ -100,7 +100,7 @@ class Defaults(ApiCaller, rx.State):
             if answers.model not in {"", *_models()}:
                 raise ValidationError(f"The model {answers.model!r:.60} is not offered here; choose another.")
             kept = answers.metadata() | {"agent": values["agent"] or ASSISTANT}
-            await self._show(await self._api().change_preferences({KEY: kept}))
+            await self._show(await self._api().preferences.change({KEY: kept}))
             self.saved = True
         except AgentCoreError as error:
             self.error = words_of(error)

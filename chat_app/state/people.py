@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from agent_core import AgentApi, CallContext
-from agent_core.api.base import NOBODY
+from agent_core.agent import NOBODY
 from chat_app.state.feed import Feed
 from chat_app.state.waits import Waits
 

@@ -139,7 +139,7 @@ class Schedules(ApiCaller, rx.State):
 
     async def _read(self) -> None:
         try:
-            items = [_item(schedule) for schedule in await self._api().list_schedules()]
+            items = [_item(schedule) for schedule in await self._api().schedules.list()]
         except AccessDeniedError as error:
             items, self.notice = [], words_of(error)
         if items != self.items or not self.loaded:
@@ -188,7 +188,7 @@ class Schedules(ApiCaller, rx.State):
             title = self.form["title"].strip() or None
             thread, agent = self.form["thread"] or None, self.form["agent"] or None
             agent = None if thread else agent
-            await self._api().schedule(thread, self.form["prompt"], trigger, title=title, agent=agent)
+            await self._api().schedules.create(thread, self.form["prompt"], trigger, title=title, agent=agent)
         except FieldError as error:
             self.wrong, self.why = error.field, error.words
             return
@@ -205,17 +205,17 @@ class Schedules(ApiCaller, rx.State):
     @rx.event
     async def pause(self, schedule_id: str):
         """Let a schedule run nothing until it is resumed."""
-        await self._do("pause_schedule", schedule_id)
+        await self._do("pause", schedule_id)
 
     @rx.event
     async def resume(self, schedule_id: str):
         """Let it go on."""
-        await self._do("resume_schedule", schedule_id)
+        await self._do("resume", schedule_id)
 
     @rx.event
     async def run_now(self, schedule_id: str):
         """Do a run that is not due."""
-        await self._do("run_schedule_now", schedule_id)
+        await self._do("run_now", schedule_id)
 
     @rx.event
     def ask_delete(self, schedule_id: str):
@@ -226,7 +226,7 @@ class Schedules(ApiCaller, rx.State):
     async def delete(self, schedule_id: str):
         """Delete a schedule; what it has sent stays."""
         self.confirming = ""
-        await self._do("delete_schedule", schedule_id)
+        await self._do("delete", schedule_id)
 
     @rx.event
     async def toggle_history(self, schedule_id: str):
@@ -238,7 +238,7 @@ class Schedules(ApiCaller, rx.State):
 
     async def _read_history(self) -> None:
         try:
-            runs = await self._api().schedule_runs(self.opened, limit=RUNS_SHOWN)
+            runs = await self._api().schedules.runs(self.opened, limit=RUNS_SHOWN)
         except ScheduleNotFoundError:
             self.opened, self.history = "", []
             return
@@ -249,7 +249,7 @@ class Schedules(ApiCaller, rx.State):
     async def _do(self, method: str, schedule_id: str) -> None:
         self.notice = ""
         try:
-            await getattr(self._api(), method)(schedule_id)
+            await getattr(self._api().schedules, method)(schedule_id)
         except ScheduleNotFoundError:
             pass  # another tab was faster, and the list says so
         except AgentCoreError as error:

@@ -112,18 +112,14 @@ async def opened(
     global _opened
     offers = tuple(offers) or (choice,)
 
-    async def read(thread_id: str) -> Thread | None:
-        return await asyncio.to_thread(runtime.store.reads.thread, thread_id)
-
-    async def own(ctx: CallContext | None, thread_id: str) -> None:
-        thread = await read(thread_id)
+    def own(ctx: CallContext | None, thread_id: str, thread: Thread | None) -> None:
         if thread is not None and (ctx is None or thread.user_id != ctx.user_id):
             raise AccessDeniedError(f"The thread {thread_id!r} belongs to somebody else.")
 
     async with Runtime(database_url=settings.database_url) as runtime:
         api = define_agent_api(
             runtime,
-            agent or answering(settings, offers, read),
+            agent or answering(settings, offers, runtime.get_thread),
             authorization_callback=own if IDENTITY else None,
         )
         everybody, people = Lists.of(api, always=not IDENTITY), People()

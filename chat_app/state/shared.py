@@ -41,7 +41,7 @@ class SharedReader:
 
     async def read(self) -> AsyncGenerator[None]:
         """Yield after each update that the follower has taken in, until the link is taken back."""
-        async with aclosing(self._api.subscribe_shared(self._token)) as updates:
+        async with aclosing(self._api.shares.subscribe(self._token)) as updates:
             async for update in updates:
                 self.follower.apply(update)
                 yield

@@ -1,6 +1,7 @@
 """The thread that is open in a tab: what the page shows of it, and what its buttons do."""
 
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
 
 import reflex as rx
@@ -283,12 +284,12 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
             self.notice = words_of(error)
 
     async def _do(self, method: str, *args: Any, **options: Any) -> Any:
-        """Call a method of the API with the open thread; None, and a notice, if it was not done."""
+        """Call a method of the API, such as "shares.create", with the open thread; None, and a notice, if it was not done."""
         if not self.open_id:
             return None
         self.notice = ""
         try:
-            return await getattr(self._api(), method)(self.open_id, *args, **options)
+            return await attrgetter(method)(self._api())(self.open_id, *args, **options)
         except AgentCoreError as error:
             self.notice = words_of(error)
             return None

@@ -158,7 +158,7 @@ class Timeline(ApiCaller, rx.State):
             limit = self._limit
         at = time.time()
         spans = await api.timeline(thread_id, turns=limit + 1)
-        found, queue = await api.durability(thread_id), await service().runtime.queue()
+        found, queue = await api.insight.durability(thread_id), await service().runtime.queue()
         await captions.learn(spans)
         turns = captioned(turn_views(spans, outside), captions.prompts, captions.models)
         busy = sum(kind.running for kind in queue.values()), sum(kind.depth for kind in queue.values())

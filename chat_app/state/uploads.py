@@ -17,10 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent_core import AgentApi
-from agent_core.api.http.asked import body_of
-from agent_core.api.http.bodies import read_body
+from agent_core.api.http import body_of, read_body
 from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
-from agent_core.store.files import StoredFile
+from agent_core.messages import StoredFile
 from chat_app.extensions import caller
 from chat_app.state.calling import calling
 from chat_app.state.export import file_name
@@ -103,7 +102,7 @@ async def import_thread(request: Request) -> Response:
 async def download_shared(request: Request) -> Response:
     """Give back a file of the thread with a token."""
     asked = request.path_params
-    return _given(await service().api.read_shared_file(asked["token"], asked["file_id"]), asked["name"])
+    return _given(await service().api.shares.read_file(asked["token"], asked["file_id"]), asked["name"])
 
 
 def _api(request: Request) -> AgentApi:

@@ -44,7 +44,7 @@ class Usage(ApiCaller, rx.State):
             days=days - 1
         )
         try:
-            found = await self._api().usage_summary(since=first)
+            found = await self._api().insight.usage_summary(since=first)
         except AccessDeniedError:
             found = UsageSummary()
         self.report = report(found, first, days)

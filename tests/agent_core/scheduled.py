@@ -21,7 +21,7 @@ async def ran(api: AgentApi, schedule_id: str, runs: int, timeout: float = 20) -
     """Wait until a schedule has run so often."""
 
     async def found() -> Schedule | None:
-        schedule = await api.get_schedule(schedule_id)
+        schedule = await api.schedules.get(schedule_id)
         assert schedule is not None
         assert schedule.runs <= runs, schedule
         return schedule if schedule.runs == runs else None
@@ -41,7 +41,9 @@ async def make_overdue(path: Path, thread_id: str | None) -> Schedule:
     async with agent_on(path, [], runtime={"clock": clock, "work": False}) as api:
         if thread_id is not None:
             await api.create_thread(thread_id=thread_id)
-        return await api.schedule(thread_id, "What is new?", every(hours=1), schedule_id="s", title="News")
+        return await api.schedules.create(
+            thread_id, "What is new?", every(hours=1), schedule_id="s", title="News"
+        )
 
 
 def spawn(database_url: str, die_at: str | None = None) -> ForkServerProcess:

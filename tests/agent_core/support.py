@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,10 @@ from agent_core import (
     Worker,
     define_internal_agent_api,
 )
+from agent_core.api.observing import Insight
+from agent_core.api.people import Preferences
+from agent_core.api.schedules import Schedules
+from agent_core.api.sharing import Shares
 from agent_core.config import Settings
 from agent_core.fold import ThreadView
 from agent_core.messages import Message, Thread
@@ -64,6 +69,18 @@ async def agent_on(
         )
         yield define_internal_agent_api(opened, agent)
     assert not model.violations, model.violations
+
+
+def api_methods() -> dict[str, Callable[..., Any]]:
+    """Return every public method of an API by its name, such as "send_message" or "schedules.create"."""
+    rooms: dict[str, type[Any]] = {"": AgentApi, "schedules.": Schedules, "shares.": Shares}
+    rooms |= {"insight.": Insight, "preferences.": Preferences}
+    return {
+        room + name: function
+        for room, kind in rooms.items()
+        for name, function in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
+    }
 
 
 def runtime_of(api: AgentApi) -> Runtime:

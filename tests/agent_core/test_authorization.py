@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,19 @@ import pytest
 
 from agent_core import AgentApi, CallContext, define_agent_api, errors
 from agent_core.config import Settings
+from agent_core.messages import Thread
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import async_tool
-from tests.agent_core.support import Follower, agent_on, finished, rows, texts, tool_parts
+from tests.agent_core.support import (
+    Follower,
+    agent_on,
+    api_methods,
+    finished,
+    rows,
+    runtime_of,
+    texts,
+    tool_parts,
+)
 
 ANN, BOB = CallContext("ann"), CallContext("bob")
 CREATES = {"create_thread"}
@@ -24,17 +35,13 @@ CREATES = {"create_thread"}
 
 def methods() -> list[str]:
     """Return every public method that is given a thread."""
-    found = inspect.getmembers(AgentApi, inspect.isfunction)
-    return [
-        name
-        for name, function in found
-        if not name.startswith("_") and "thread_id" in inspect.signature(function).parameters
-    ]
+    found = api_methods().items()
+    return [name for name, function in found if "thread_id" in inspect.signature(function).parameters]
 
 
 def call(api: AgentApi, name: str, thread_id: str, ctx: CallContext | None = None) -> Any:
     """Call a method with arguments that mean nothing: a denial comes before they are looked at."""
-    method = getattr(api, name)
+    method = attrgetter(name)(api)
     given: dict[str, Any] = {"thread_id": thread_id, "ctx": ctx}
     for parameter in inspect.signature(method).parameters.values():
         if parameter.default is parameter.empty and parameter.name not in given:
@@ -80,7 +87,7 @@ def test_the_methods_are_found() -> None:
 
 def test_every_method_that_is_given_a_thread_is_told_who_calls() -> None:
     for name in methods():
-        assert "ctx" in inspect.signature(getattr(AgentApi, name)).parameters, name
+        assert "ctx" in inspect.signature(api_methods()[name]).parameters, name
 
 
 @pytest.mark.parametrize("deny", DENIALS)
@@ -109,6 +116,37 @@ async def test_who_is_not_denied_gets_through(path: Path) -> None:
         api = define_agent_api(internal.store, internal.agent, lambda ctx, thread_id: None)
         thread = await finished(api, await api.create_thread("Hi", ctx=ANN))
         assert await texts(api, thread) == ["Hi", "Yes."]
+
+
+async def test_a_callback_with_a_parameter_for_the_thread_is_given_it(path: Path) -> None:
+    given: list[Thread | None] = []
+
+    def owner_only(ctx: CallContext | None, thread_id: str, thread: Thread | None) -> None:
+        given.append(thread)
+        if thread is not None and (ctx is None or thread.user_id != ctx.user_id):
+            raise errors.AccessDeniedError("Not yours.")
+
+    async with agent_on(path, [["Yes."]]) as internal:
+        api = define_agent_api(internal.store, internal.agent, owner_only)
+        thread = await finished(internal, await api.create_thread("Hi", ctx=ANN))
+        assert (await api.get_thread(thread.id, ctx=ANN)) == thread
+        with pytest.raises(errors.AccessDeniedError):
+            await api.get_thread(thread.id, ctx=CallContext("bob"))
+        assert await api.get_thread("nothing", ctx=ANN) is None
+        assert given == [thread, thread, None]
+
+
+async def test_a_runtime_gives_any_thread_to_a_callback_that_asks_for_it(path: Path) -> None:
+    async with agent_on(path, []) as api:
+        runtime = runtime_of(api)
+        thread = await api.create_thread(ctx=ANN)
+        await api.delete_thread(thread.id, undo_for=60)
+        assert await api.get_thread(thread.id) is None
+        found = await runtime.get_thread(thread.id)
+        assert found is not None
+        assert (found.user_id, found.in_bin) == (ANN.user_id, True), "who may bring it back is asked, too"
+        assert await runtime.get_thread("nothing") is None
+        assert await runtime.get_thread("\0") is None
 
 
 # lists

@@ -30,7 +30,7 @@ async def test_it_is_gone_to_everybody_at_once(path: Path) -> None:
             api.list_messages(thread.id),
             api.update_thread(thread.id, title="Mine"),
             api.resume_thread(thread.id),
-            api.schedule(thread.id, "Again", every(minutes=5)),
+            api.schedules.create(thread.id, "Again", every(minutes=5)),
             api.wait_until_idle(thread.id, 5),
             api.delete_thread(thread.id, undo_for=60),
         ):
@@ -70,7 +70,7 @@ async def test_it_is_deleted_for_good_when_its_time_is_over_and_not_before(path:
     async with agent_on(path, [["a"], ["b"]], settings=QUICK, runtime={"clock": clock}) as api:
         kept = await finished(api, await api.create_thread("Kept"))
         thread = await finished(api, await api.create_thread("Hi"))
-        await api.schedule(thread.id, "Again", every(hours=5))
+        await api.schedules.create(thread.id, "Again", every(hours=5))
         for each in (thread.id, kept.id):
             await api.delete_thread(each, undo_for=8)
         clock.advance(7)
@@ -81,7 +81,7 @@ async def test_it_is_deleted_for_good_when_its_time_is_over_and_not_before(path:
         with pytest.raises(GONE):
             await api.restore_thread(thread.id)
         assert [found.id for found in await api.list_threads()] == [kept.id]
-        assert await api.list_schedules() == []
+        assert await api.schedules.list() == []
 
 
 async def test_it_is_deleted_although_the_process_that_was_told_is_gone(path: Path) -> None:

@@ -40,28 +40,32 @@ def message(**fields: Any) -> dict[str, Any]:
 FIELDS: dict[str, Callable[[Seat], Awaitable[Any]]] = {
     "the title of a new thread": lambda s: s.api.create_thread(title=BIG),
     "a changed title": lambda s: s.api.update_thread(s.thread_id, title=BIG),
-    "a schedule's title": lambda s: s.api.schedule(None, "Hi", every(hours=1), title=BIG),
+    "a schedule's title": lambda s: s.api.schedules.create(None, "Hi", every(hours=1), title=BIG),
     "metadata of a new thread": lambda s: s.api.create_thread(metadata={"a": BIG}),
     "changed metadata": lambda s: s.api.update_thread(s.thread_id, metadata={"a": BIG}),
     "merged metadata": lambda s: s.api.change_metadata(s.thread_id, {BIG: 1}),
     "metadata of a message": lambda s: s.api.add_message(s.thread_id, message(metadata={"a": [BIG]})),
     "metadata of a sent message": lambda s: s.api.send_message(s.thread_id, "Hi", metadata={"a": BIG}),
-    "a schedule's metadata": lambda s: s.api.schedule(None, "Hi", every(hours=1), metadata={"a": BIG}),
-    "preferences": lambda s: s.api.change_preferences({"a": BIG}),
+    "a schedule's metadata": lambda s: s.api.schedules.create(
+        None, "Hi", every(hours=1), metadata={"a": BIG}
+    ),
+    "preferences": lambda s: s.api.preferences.change({"a": BIG}),
     "a thread's id": lambda s: s.api.create_thread(thread_id=BIG),
     "a message's id": lambda s: s.api.add_message(s.thread_id, message(id=BIG)),
     "a prompt's id": lambda s: s.api.send_message(s.thread_id, "Hi", message_id=BIG),
     "a fork's id": lambda s: s.api.fork_thread(s.thread_id, s.message_id, new_thread_id=BIG),
-    "a schedule's id": lambda s: s.api.schedule(None, "Hi", every(hours=1), schedule_id=BIG),
+    "a schedule's id": lambda s: s.api.schedules.create(None, "Hi", every(hours=1), schedule_id=BIG),
     "a user's id": lambda s: s.api.create_thread("Hi", ctx=CallContext(BIG)),
     "a user's id with NUL": lambda s: s.api.create_thread("Hi", ctx=CallContext("a\0b")),
-    "a user of a schedule": lambda s: s.api.schedule(None, "Hi", every(hours=1), ctx=CallContext(BIG)),
+    "a user of a schedule": lambda s: s.api.schedules.create(
+        None, "Hi", every(hours=1), ctx=CallContext(BIG)
+    ),
     "a user of a file": lambda s: s.api.add_file(b"x", media_type="text/plain", ctx=CallContext(BIG)),
-    "a user of preferences": lambda s: s.api.change_preferences({"a": 1}, ctx=CallContext(BIG)),
+    "a user of preferences": lambda s: s.api.preferences.change({"a": 1}, ctx=CallContext(BIG)),
     "a user of a fork": lambda s: s.api.fork_thread(s.thread_id, s.message_id, ctx=CallContext(BIG)),
     "a prompt": lambda s: s.api.send_message(s.thread_id, BIG),
     "an edited prompt": lambda s: s.api.edit_message(s.thread_id, s.message_id, BIG),
-    "a schedule's prompt": lambda s: s.api.schedule(None, BIG, every(hours=1)),
+    "a schedule's prompt": lambda s: s.api.schedules.create(None, BIG, every(hours=1)),
     "reasoning": lambda s: s.api.add_message(
         s.thread_id, {"role": "assistant", "parts": [{"type": "reasoning", "text": BIG}, TOOL]}
     ),
@@ -103,7 +107,7 @@ FIELDS: dict[str, Callable[[Seat], Awaitable[Any]]] = {
     ),
     "a tool's error": lambda s: s.api.add_tool_error(s.call_id, BIG, thread_id=s.thread_id),
     "a tool's result": lambda s: s.api.add_tool_result(s.call_id, BIG, thread_id=s.thread_id),
-    "max_runs": lambda s: s.api.schedule(None, "Hi", every(hours=1), max_runs=2**70),
+    "max_runs": lambda s: s.api.schedules.create(None, "Hi", every(hours=1), max_runs=2**70),
     "a page": lambda s: s.api.list_threads(2**70),
     "a page of what waits": lambda s: s.api.list_waiting(2**70),
     "a search": lambda s: s.api.search(BIG),

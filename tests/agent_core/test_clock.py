@@ -96,7 +96,7 @@ def soon(path: Path, clock: FakeClock) -> bool:
 async def test_while_a_schedule_waits(path: Path, clock: FakeClock, jump: float) -> None:
     async with agent_on(path, lambda _: ["Well."], settings=FAST, runtime={"clock": clock}) as api:
         thread = await api.create_thread()
-        await api.schedule(thread.id, "Tea!", every(minutes=5), schedule_id="s")
+        await api.schedules.create(thread.id, "Tea!", every(minutes=5), schedule_id="s")
         clock.advance(301)
         await ran(api, "s", 1)
         await finished(api, thread)

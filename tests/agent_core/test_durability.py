@@ -39,12 +39,12 @@ async def test_who_holds_a_thread_and_what_is_committed(path: Path) -> None:
     turns = [[ToolUse("look", id="c")], ["Well."]]
     async with agent_on(path, turns, tools=[look], settings=QUICK) as api:
         thread = await api.create_thread()
-        idle = await api.durability(thread.id)
+        idle = await api.insight.durability(thread.id)
         assert (idle.status, idle.seq, idle.committed_seq, idle.leases) == ("completed", 0, 0, ())
         await api.send_message(thread.id, "Go")
 
         async def in_the_tool() -> Any:
-            found = await api.durability(thread.id)
+            found = await api.insight.durability(thread.id)
             return found if held(found) == [("tool", api.store.process)] else None
 
         found = await eventually(in_the_tool)
@@ -55,12 +55,12 @@ async def test_who_holds_a_thread_and_what_is_committed(path: Path) -> None:
         assert found.to_dict()["leases"][0]["heartbeat_at"] == first.heartbeat_at.isoformat()
 
         async def beats() -> bool:
-            return (await api.durability(thread.id)).leases[0].heartbeat_at > first.heartbeat_at
+            return (await api.insight.durability(thread.id)).leases[0].heartbeat_at > first.heartbeat_at
 
         await eventually(beats)
         go.set()
         await finished(api, thread)
-        over = await api.durability(thread.id)
+        over = await api.insight.durability(thread.id)
         assert (over.status, over.committed_seq, over.leases, over.waiting) == ("completed", 2, (), 0)
         assert over.cursor > found.cursor
 
@@ -79,13 +79,13 @@ async def test_another_process_is_named_when_it_has_taken_over(path: Path) -> No
         async with agent_on(path, turn, settings=QUICK) as heir:
 
             async def taken_over() -> bool:
-                found = await api.durability(thread.id)
+                found = await api.insight.durability(thread.id)
                 by_heir = held(found) == [("step", heir.store.process)]
                 return by_heir and (found.seq, found.committed_seq) == (2, 0)  # once the model was asked
 
             await eventually(taken_over)
             await heir.stop_thread(thread.id)
-            assert held(await api.durability(thread.id)) == []
+            assert held(await api.insight.durability(thread.id)) == []
 
 
 async def test_what_nobody_works_on_waits_for_its_moment(path: Path) -> None:
@@ -107,14 +107,14 @@ async def test_what_nobody_works_on_waits_for_its_moment(path: Path) -> None:
 
 
 async def _waits(api: AgentApi, thread: Thread) -> Any:
-    found = await api.durability(thread.id)
+    found = await api.insight.durability(thread.id)
     return found if found.waiting and not found.leases else None
 
 
 async def test_a_thread_that_is_not_there(path: Path) -> None:
     async with agent_on(path, []) as api:
         with pytest.raises(errors.ThreadNotFoundError, match="'nobody'"):
-            await api.durability("nobody")
+            await api.insight.durability("nobody")
         for turns in (0, -1, True, "1", 1 << 60):
             with pytest.raises(errors.ValidationError, match="turns"):
                 await api.timeline("nobody", turns=turns)  # pyright: ignore[reportArgumentType]

@@ -88,7 +88,7 @@ async def test_a_thread_comes_back_equal_in_another_database(path: Path) -> None
         thread = await api.create_thread([words, part], title="Mine", metadata={"k": [1]}, ctx=ANN)
         await finished(api, thread)
         await api.add_message(thread.id, {"role": "system", "content": "Be brief.", "metadata": {"a": 1}})
-        await api.share_thread(thread.id)
+        await api.shares.create(thread.id)
         made = await api.export_thread(thread.id)
         before = await api.list_messages(thread.id)
     made = json.loads(json.dumps(made))

@@ -84,12 +84,12 @@ async def _resume(api: AgentApi, mine: str, part: Part) -> None:
 
 
 async def _schedule(api: AgentApi, mine: str, part: Part) -> None:
-    await api.schedule(mine, [part], every(hours=1), ctx=BOB)
+    await api.schedules.create(mine, [part], every(hours=1), ctx=BOB)
 
 
 async def _reschedule(api: AgentApi, mine: str, part: Part) -> None:
-    made = await api.schedule(mine, "Hi", every(hours=1), ctx=BOB)
-    await api.update_schedule(made.id, prompt=[part], ctx=BOB)
+    made = await api.schedules.create(mine, "Hi", every(hours=1), ctx=BOB)
+    await api.schedules.update(made.id, prompt=[part], ctx=BOB)
 
 
 async def _http(api: Any, mine: str, part: Part) -> None:
@@ -172,12 +172,12 @@ async def test_a_share_gives_its_files_to_read_and_nothing_once_it_is_taken_back
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
         hers = await idle(api, await api.create_thread([part], ctx=ANN), ANN)
         file_id = str(attachment_id(part["url"]))
-        token = await api.share_thread(hers.id, ctx=ANN)
-        found = await api.read_shared_file(token, file_id)
+        token = await api.shares.create(hers.id, ctx=ANN)
+        found = await api.shares.read_file(token, file_id)
         assert found is not None
         assert found.data == PNG
-        await api.unshare_thread(hers.id, ctx=ANN)
-        assert await api.read_shared_file(token, file_id) is None
+        await api.shares.revoke(hers.id, ctx=ANN)
+        assert await api.shares.read_file(token, file_id) is None
         with pytest.raises(ValidationError, match="attach it again"):
             await api.create_thread([part], ctx=BOB)
 
@@ -189,15 +189,15 @@ async def test_a_share_gives_no_file_of_a_message_that_it_does_not_show(path: Pa
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
         file_id = str(attachment_id(part["url"]))
         hers = await idle(api, await api.create_thread([part], ctx=ANN), ANN)
-        token = await api.share_thread(hers.id, ctx=ANN)
-        assert await api.read_shared_file(token, file_id)
+        token = await api.shares.create(hers.id, ctx=ANN)
+        assert await api.shares.read_file(token, file_id)
         first = (await api.list_messages(hers.id, ctx=ANN))[0]
         await api.edit_message(hers.id, first.id, "Without it.", ctx=ANN)
         await idle(api, hers, ANN)
-        assert await api.read_shared_file(token, file_id) is None
+        assert await api.shares.read_file(token, file_id) is None
         assert await api.read_file(hers.id, file_id, ctx=ANN)
         await api.send_message(hers.id, [part], ctx=ANN)
-        assert await api.read_shared_file(token, file_id)
+        assert await api.shares.read_file(token, file_id)
         await idle(api, hers, ANN)
 
 
@@ -269,7 +269,7 @@ async def test_a_schedule_keeps_what_it_is_going_to_send(path: Path) -> None:
     clock = FakeClock(1_750_000_000.0)
     async with agent_on(path, lambda _: ["Yes."], runtime={"clock": clock}) as api:
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
-        made = await api.schedule(None, [part], at("2025-06-20T09:00Z"), schedule_id="s", ctx=ANN)
+        made = await api.schedules.create(None, [part], at("2025-06-20T09:00Z"), schedule_id="s", ctx=ANN)
         await api.store.writer.run(files.forget, clock.now() + DAY)
         assert holders(path) == ["schedule:s"]
         clock.advance(7 * DAY)
@@ -277,10 +277,10 @@ async def test_a_schedule_keeps_what_it_is_going_to_send(path: Path) -> None:
         thread = await finished(api, str(over.last_thread_id))
         assert thread.status == "completed"
         assert await api.read_file(thread.id, str(attachment_id(part["url"])), ctx=ANN)
-        await api.delete_schedule("s", ctx=ANN)
+        await api.schedules.delete("s", ctx=ANN)
         assert holders(path) == [thread.id]
 
-        in_thread = await api.schedule(thread.id, [part], every(hours=1), schedule_id="t", ctx=ANN)
+        in_thread = await api.schedules.create(thread.id, [part], every(hours=1), schedule_id="t", ctx=ANN)
         assert holders(path) == sorted(["schedule:t", thread.id])
         assert in_thread.thread_id == thread.id
         await api.delete_thread(thread.id)

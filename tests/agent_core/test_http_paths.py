@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from agent_core.api import AgentApi
 from agent_core.api.http.paths import PATHS
 from tests.agent_core.serving import serving
+from tests.agent_core.support import api_methods
 from tests.agent_core.test_http import done, refused
 
 ROOT = Path(__file__).resolve().parents[2]
-ELSEWHERE = {"subscribe", "changes", "follow_preferences", "add_file", "read_file"}
+ELSEWHERE = {"subscribe", "changes", "preferences.follow", "add_file", "read_file"}
 """`subscribe` is GET /threads/{id}/events; `changes` tells of everybody's threads; preferences are read
 again, not followed; how bytes of files come and go is the application's own affair."""
 
@@ -23,8 +23,8 @@ again, not followed; how bytes of files come and go is the application's own aff
 def test_every_method_has_a_path_with_arguments_of_its_own() -> None:
     methods = {
         name: function
-        for name, function in inspect.getmembers(AgentApi, inspect.isfunction)
-        if not name.startswith("_") and "ctx" in inspect.signature(function).parameters
+        for name, function in api_methods().items()
+        if "ctx" in inspect.signature(function).parameters
     }
     assert {path.method for path in PATHS} == set(methods) - ELSEWHERE
     for path in PATHS:
@@ -130,7 +130,7 @@ async def test_schedules(path: Path) -> None:
         ]
         for trigger in strange:
             refused(await client.post("/schedules", json={"prompt": "Hi", "trigger": trigger}), 422)
-        assert await api.list_schedules() == []
+        assert await api.schedules.list() == []
 
 
 async def test_what_is_noted_of_a_person(path: Path) -> None:

@@ -72,7 +72,7 @@ async def test_how_it_may_be_asked(path: Path, case: str) -> None:
         assert (await finished(api, thread)).status == "completed"
         (part,) = await tool_parts(api, thread)
         assert wanted in (part.get("errorText") or part["output"]["next_at"])
-        assert len(await api.list_schedules()) == ("output" in part)
+        assert len(await api.schedules.list()) == ("output" in part)
 
 
 async def test_listed_and_cancelled_in_its_own_thread_only(path: Path) -> None:
@@ -89,8 +89,8 @@ async def test_listed_and_cancelled_in_its_own_thread_only(path: Path) -> None:
         thread, other = await api.create_thread("remind_me Tea."), await api.create_thread("remind_me Milk.")
         await finished(api, thread)
         await finished(api, other)
-        (made,) = await api.list_schedules(thread.id)
-        (kept,) = await api.list_schedules(other.id)
+        (made,) = await api.schedules.list(thread.id)
+        (kept,) = await api.schedules.list(other.id)
         for prompt, words in (
             ("list_reminders", "2025-06-15T15:06:40"),
             (f"cancel_reminder {kept.id}", "no reminder"),
@@ -100,7 +100,7 @@ async def test_listed_and_cancelled_in_its_own_thread_only(path: Path) -> None:
             await api.send_message(thread.id, prompt)
             await finished(api, thread)
             assert words in (await texts(api, thread))[-1]
-        assert [found.id for found in await api.list_schedules()] == [kept.id]
+        assert [found.id for found in await api.schedules.list()] == [kept.id]
 
 
 async def test_a_model_that_loops_fills_no_database(path: Path) -> None:
@@ -112,4 +112,4 @@ async def test_a_model_that_loops_fills_no_database(path: Path) -> None:
         await finished(api, thread)
         parts = await tool_parts(api, thread)
         assert "cancel one first" in parts[-1]["errorText"]
-        assert len(await api.list_schedules()) == MAX_REMINDERS
+        assert len(await api.schedules.list()) == MAX_REMINDERS

@@ -78,7 +78,7 @@ async def test_two_workers_do_each_run_once(path: Path, clock: FakeClock) -> Non
             found = await one.get_thread(thread.id)
             return found is not None and found.status == "completed"
 
-        await one.schedule(thread.id, "Tea!", every(minutes=1), schedule_id="s")
+        await one.schedules.create(thread.id, "Tea!", every(minutes=1), schedule_id="s")
         for run in range(1, times + 1):
             clock.advance(60)
             for api in (one, two):  # as if each had the lease
@@ -93,7 +93,7 @@ async def test_two_workers_do_each_run_once(path: Path, clock: FakeClock) -> Non
 async def test_two_workers_with_an_old_reading_cannot_both_move_it_on(path: Path, clock: FakeClock) -> None:
     """The fence by itself: what a worker on PostgreSQL would find that had read before the other wrote."""
     async with on(path, clock) as api:
-        await api.schedule(None, "Tea!", every(minutes=1), schedule_id="s", max_runs=9)
+        await api.schedules.create(None, "Tea!", every(minutes=1), schedule_id="s", max_runs=9)
 
         def late(tx: Any) -> tuple[bool, int]:
             row = schedule_runs.locked(tx, "s")
@@ -111,9 +111,9 @@ async def test_two_workers_with_an_old_reading_cannot_both_move_it_on(path: Path
 
 async def test_a_wake_up_that_is_gone_is_made_again(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
-        await api.schedule(None, "Tea!", every(minutes=1), schedule_id="s")
-        paused = await api.schedule(None, "Tea!", every(minutes=1))
-        await api.pause_schedule(paused.id)
+        await api.schedules.create(None, "Tea!", every(minutes=1), schedule_id="s")
+        paused = await api.schedules.create(None, "Tea!", every(minutes=1))
+        await api.schedules.pause(paused.id)
         await harm(api, "delete from agent_wake_up")
         clock.advance(61)
         await ran(api, "s", 1)
@@ -124,12 +124,12 @@ async def test_the_agent_is_not_known_here(path: Path, clock: FakeClock) -> None
     """It waits, and not busily; whoever knows the agent runs it."""
     async with on(path, clock) as api:
         stranger = define_internal_agent_api(api.store, Agent("stranger", ScriptedModel([["Well."]])))
-        await stranger.schedule(None, "Tea!", every(hours=1), schedule_id="s")
+        await stranger.schedules.create(None, "Tea!", every(hours=1), schedule_id="s")
     async with on(path, clock) as api:
         clock.advance(3600)
 
         async def waits() -> Schedule | None:
-            found = await api.get_schedule("s")
+            found = await api.schedules.get("s")
             return found if found and found.error else None
 
         found = await eventually(waits)
@@ -156,12 +156,12 @@ BROKEN = {
 async def test_one_that_cannot_run_is_over_and_says_why(path: Path, clock: FakeClock, words: str) -> None:
     async with on(path, clock) as api:
         thread = await api.create_thread()
-        await api.schedule(thread.id, "Tea!", every(hours=1), schedule_id="s")
+        await api.schedules.create(thread.id, "Tea!", every(hours=1), schedule_id="s")
         await harm(api, BROKEN[words])
         clock.advance(3601)
 
         async def over() -> Schedule | None:
-            (found,) = await api.list_schedules()
+            (found,) = await api.schedules.list()
             return found if found.status == "over" else None
 
         found = await eventually(over)
@@ -174,7 +174,7 @@ async def test_one_that_fails_oddly_waits(
     path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with on(path, clock) as api:
-        await api.schedule(None, "Tea!", every(hours=1), schedule_id="s")
+        await api.schedules.create(None, "Tea!", every(hours=1), schedule_id="s")
         await harm(api, "update agent_schedule set parts = 'nonsense'")
         clock.advance(3600)
         # Nobody holds it and it is not due, so nobody is busy with it. It may have been looked at twice
@@ -189,7 +189,7 @@ async def test_one_that_fails_oddly_waits(
 async def test_a_clock_that_is_set_back_repeats_nothing(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
         thread = await api.create_thread()
-        await api.schedule(thread.id, "Tea!", every(minutes=10), schedule_id="s")
+        await api.schedules.create(thread.id, "Tea!", every(minutes=10), schedule_id="s")
         clock.advance(601)
         await ran(api, "s", 1)
         await finished(api, thread)
@@ -208,7 +208,7 @@ async def test_in_real_time(database_url: str) -> None:
         agent = Agent("assistant", ScriptedModel(lambda _: ["Well."]))
         api = define_internal_agent_api(runtime, agent)
         began = time.time()
-        made = await api.schedule(None, "Tea!", every(seconds=1), max_runs=2)
+        made = await api.schedules.create(None, "Tea!", every(seconds=1), max_runs=2)
         schedule = await ran(api, made.id, 2)
         assert time.time() - began >= 2
         assert schedule.status == "over"

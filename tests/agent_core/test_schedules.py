@@ -38,7 +38,7 @@ async def settled(path: Path, clock: FakeClock) -> None:
 
 async def test_a_stopped_thread_leaves_a_schedule_of_the_same_id_alone(path: Path, clock: FakeClock) -> None:
     async with on(path, clock, [["Slow", 30.0]]) as api:
-        await api.schedule(None, "What is new?", every(hours=1), schedule_id="same")
+        await api.schedules.create(None, "What is new?", every(hours=1), schedule_id="same")
         await api.create_thread("Go", thread_id="same")
         before = wake_ups(path)
         await api.stop_thread("same")
@@ -80,7 +80,7 @@ async def test_a_reminder_comes_once(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
         thread = await api.create_thread("Hi")
         await finished(api, thread)
-        made = await api.schedule(thread.id, "Tea!", at("2025-06-15T15:16:40Z"), metadata={"cup": 1})
+        made = await api.schedules.create(thread.id, "Tea!", at("2025-06-15T15:16:40Z"), metadata={"cup": 1})
         assert (made.status, made.runs, made.prompt) == ("active", 0, "Tea!")
         await settled(path, clock)
         assert await texts(api, thread) == ["Hi", "Well."]
@@ -102,7 +102,7 @@ async def test_a_reminder_comes_once(path: Path, clock: FakeClock) -> None:
 async def test_each_run_makes_a_thread(path: Path, clock: FakeClock) -> None:
     me = CallContext("me")
     async with on(path, clock) as api:
-        made = await api.schedule(
+        made = await api.schedules.create(
             None, "What is new?", every(minutes=1), title="News", max_runs=2, metadata={"a": 1}, ctx=me
         )
         for run in (1, 2):
@@ -127,17 +127,17 @@ async def test_while_somebody_chats_it_is_queued_and_only_one_waits(path: Path, 
 
     async with on(path, clock, turn) as api:
         thread = await api.create_thread("Hi")
-        made = await api.schedule(thread.id, "Tea!", every(minutes=1))
+        made = await api.schedules.create(thread.id, "Tea!", every(minutes=1))
         for minute in range(1, 4):
             clock.advance(60)
 
             async def seen(minute: int = minute) -> bool:
-                found = await api.get_schedule(made.id)
+                found = await api.schedules.get(made.id)
                 assert found is not None
                 return found.runs + found.missed_runs == minute
 
             await eventually(seen)
-        found = await api.get_schedule(made.id)
+        found = await api.schedules.get(made.id)
         assert found is not None
         assert (found.runs, found.missed_runs) == (1, 2)
         go.set()
@@ -153,7 +153,7 @@ async def test_runs_that_nobody_was_there_for(
 ) -> None:
     async with on(path, clock) as api:
         thread = await api.create_thread()
-        made = await api.schedule(thread.id, "Tea!", every(minutes=10), missed=missed)
+        made = await api.schedules.create(thread.id, "Tea!", every(minutes=10), missed=missed)
     clock.advance(86400 + 120)
     async with on(path, clock) as api:
         await settled(path, clock)
@@ -168,19 +168,19 @@ async def test_runs_that_nobody_was_there_for(
 async def test_paused_resumed_changed_run_now_deleted(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
         thread = await api.create_thread()
-        made = await api.schedule(thread.id, "Tea!", every(minutes=10))
-        assert (await api.pause_schedule(made.id)).status == "paused"
+        made = await api.schedules.create(thread.id, "Tea!", every(minutes=10))
+        assert (await api.schedules.pause(made.id)).status == "paused"
         assert wake_ups(path) == []
         clock.advance(3600)
         await settled(path, clock)
-        resumed = await api.resume_schedule(made.id)
+        resumed = await api.schedules.resume(made.id)
         assert resumed.next_at is not None
         assert (resumed.status, resumed.next_at.timestamp()) == ("active", NOON + 4200)
-        await api.run_schedule_now(made.id)
+        await api.schedules.run_now(made.id)
         schedule = await ran(api, made.id, 1)
         assert (schedule.next_at, schedule.missed_runs) == (resumed.next_at, 0)
         await finished(api, thread)
-        changed = await api.update_schedule(made.id, prompt="Coffee!", trigger=every(minutes=1), title="Cup")
+        changed = await api.schedules.update(made.id, prompt="Coffee!", trigger=every(minutes=1), title="Cup")
         assert (changed.prompt, changed.title, changed.trigger) == (
             "Coffee!",
             "Cup",
@@ -190,35 +190,40 @@ async def test_paused_resumed_changed_run_now_deleted(path: Path, clock: FakeClo
         await ran(api, made.id, 2)
         await finished(api, thread)
         assert await texts(api, thread) == ["Tea!", "Well.", "Coffee!", "Well."]
-        await api.delete_schedule(made.id)
-        assert await api.get_schedule(made.id) is None
+        await api.schedules.delete(made.id)
+        assert await api.schedules.get(made.id) is None
         assert wake_ups(path) == []
-        for method in (api.pause_schedule, api.resume_schedule, api.run_schedule_now, api.delete_schedule):
+        for method in (
+            api.schedules.pause,
+            api.schedules.resume,
+            api.schedules.run_now,
+            api.schedules.delete,
+        ):
             with pytest.raises(errors.ScheduleNotFoundError, match="There is no schedule"):
                 await method(made.id)
 
 
 async def test_one_whose_time_has_passed_is_not_resumed(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
-        made = await api.schedule(None, "Tea!", at("2025-06-15T15:16:40Z"))
-        await api.pause_schedule(made.id)
+        made = await api.schedules.create(None, "Tea!", at("2025-06-15T15:16:40Z"))
+        await api.schedules.pause(made.id)
         clock.advance(3600)
         with pytest.raises(errors.ValidationError, match="never comes due"):
-            await api.resume_schedule(made.id)
-        again = await api.update_schedule(made.id, trigger=at("2025-06-15T17:00Z"))
+            await api.schedules.resume(made.id)
+        again = await api.schedules.update(made.id, trigger=at("2025-06-15T17:00Z"))
         assert (again.status, wake_ups(path)) == ("paused", [])
-        assert (await api.resume_schedule(made.id)).status == "active"
+        assert (await api.schedules.resume(made.id)).status == "active"
 
 
 async def test_a_stop_leaves_it_and_a_deletion_does_not(path: Path, clock: FakeClock) -> None:
     async with on(path, clock, lambda _: [60.0]) as api:
         thread = await api.create_thread("Hi")
-        made = await api.schedule(thread.id, "Tea!", every(minutes=10))
+        made = await api.schedules.create(thread.id, "Tea!", every(minutes=10))
         await api.stop_thread(thread.id)
         assert wake_ups(path) == [(f"schedule:{made.id}", NOON + 600, None)]
-        other = await api.schedule(None, "Tea!", every(minutes=10))
+        other = await api.schedules.create(None, "Tea!", every(minutes=10))
         await api.delete_thread(thread.id)
-        assert await api.list_schedules() == [other]
+        assert await api.schedules.list() == [other]
         assert wake_ups(path) == [(f"schedule:{other.id}", NOON + 600, None)]
 
 
@@ -233,31 +238,31 @@ async def test_who_may(path: Path, clock: FakeClock) -> None:
         api = define_agent_api(internal.store, internal.agent, authorize)
         await api.create_thread(thread_id="me1", ctx=me)
         with pytest.raises(errors.AccessDeniedError):
-            await api.schedule("me1", "Tea!", every(minutes=1), ctx=you)
-        bound = await api.schedule("me1", "Tea!", every(minutes=1), ctx=me)
-        free = await api.schedule(None, "Tea!", every(minutes=1), ctx=me, schedule_id="mine")
+            await api.schedules.create("me1", "Tea!", every(minutes=1), ctx=you)
+        bound = await api.schedules.create("me1", "Tea!", every(minutes=1), ctx=me)
+        free = await api.schedules.create(None, "Tea!", every(minutes=1), ctx=me, schedule_id="mine")
         for made in (bound, free):
             for who in (you, None):
                 for method in (
-                    *(api.get_schedule, api.pause_schedule, api.resume_schedule),
-                    *(api.run_schedule_now, api.update_schedule, api.delete_schedule),
+                    *(api.schedules.get, api.schedules.pause, api.schedules.resume),
+                    *(api.schedules.run_now, api.schedules.update, api.schedules.delete),
                 ):
                     with pytest.raises(errors.AccessDeniedError):
                         await method(made.id, ctx=who)
-            assert await api.get_schedule(made.id, ctx=me) == made
+            assert await api.schedules.get(made.id, ctx=me) == made
         with pytest.raises(errors.AccessDeniedError):
-            await api.schedule(None, "Mine now", every(minutes=2), schedule_id="mine", ctx=you)
-        assert {s.id for s in await api.list_schedules(ctx=me)} == {bound.id, "mine"}
-        assert await api.list_schedules(ctx=you) == await api.list_schedules() == []
+            await api.schedules.create(None, "Mine now", every(minutes=2), schedule_id="mine", ctx=you)
+        assert {s.id for s in await api.schedules.list(ctx=me)} == {bound.id, "mine"}
+        assert await api.schedules.list(ctx=you) == await api.schedules.list() == []
         with pytest.raises(errors.AccessDeniedError):
-            await api.list_schedules("me1", ctx=you)
-        assert len(await internal.list_schedules()) == 2
+            await api.schedules.list("me1", ctx=you)
+        assert len(await internal.schedules.list()) == 2
 
 
 async def test_made_twice_it_is_one(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
-        first = await api.schedule(None, "Tea!", every(minutes=1), schedule_id="s")
-        assert await api.schedule(None, "Coffee!", every(hours=1), schedule_id="s") == first
+        first = await api.schedules.create(None, "Tea!", every(minutes=1), schedule_id="s")
+        assert await api.schedules.create(None, "Coffee!", every(hours=1), schedule_id="s") == first
         assert len(wake_ups(path)) == 1
 
 
@@ -281,6 +286,6 @@ async def test_a_bad_argument_makes_nothing(path: Path, clock: FakeClock, words:
     given: dict[str, Any] = {"thread_id": None, "prompt": "Tea!", "trigger": every(minutes=1), **change}
     async with on(path, clock) as api:
         with pytest.raises(kind, match=words):
-            await api.schedule(**given)
-        assert await api.list_schedules() == []
+            await api.schedules.create(**given)
+        assert await api.schedules.list() == []
     assert rows(path)["agent_wake_up"] == []

@@ -19,29 +19,29 @@ async def test_who_has_the_token_reads_the_thread_until_it_is_taken_back(path: P
     async with agent_on(path, lambda messages: ["Yes."]) as api:
         thread = await finished(api, await api.create_thread("Hi", metadata={"a": 1}))
         part = await api.add_file(b"words", media_type="text/plain")
-        token = await api.share_thread(thread.id)
+        token = await api.shares.create(thread.id)
         assert len(token) >= 43
-        assert await api.share_thread(thread.id) == token
+        assert await api.shares.create(thread.id) == token
         await api.send_message(thread.id, [part])
         await finished(api, thread)
 
-        shared = await api.read_shared(token)
+        shared = await api.shares.read(token)
         assert shared is not None
         assert (shared[0].id, [message.text for message in shared[1]]) == (
             thread.id,
             ["Hi", "Yes.", "", "Yes."],
         )
         file_id = part["url"].removeprefix("attachment:")
-        assert await api.read_shared_file(token, file_id) is not None
+        assert await api.shares.read_file(token, file_id) is not None
         fork = await api.fork_thread(thread.id, shared[1][0].id)
         assert "share" not in fork.metadata
 
-        await api.unshare_thread(thread.id)
-        await api.unshare_thread(thread.id)  # twice is once
+        await api.shares.revoke(thread.id)
+        await api.shares.revoke(thread.id)  # twice is once
         for unknown in (token, "", "%", "_" * 43, token[:-1], '"', "a\0b", "x" * 10_000):
-            assert await api.read_shared(unknown) is None
-        assert await api.read_shared_file(token, file_id) is None
-        again = await api.share_thread(thread.id)
+            assert await api.shares.read(unknown) is None
+        assert await api.shares.read_file(token, file_id) is None
+        again = await api.shares.create(thread.id)
         assert again != token
         left = await api.get_thread(thread.id)
         assert left is not None
@@ -58,9 +58,9 @@ async def test_who_follows_by_the_token_is_told_everything_until_it_leads_nowher
     async with agent_on(path, lambda messages: ["Yes."]) as api:
         thread = await finished(api, await api.create_thread("Hi"))
         await api.add_message(thread.id, {"role": "system", "content": "Secret."})
-        token = await api.share_thread(thread.id)
+        token = await api.shares.create(thread.id)
         view, public = ThreadView(), define_agent_api(api.store, api.agent, nobody)
-        async with asyncio.timeout(30), aclosing(public.subscribe_shared(token)) as updates:
+        async with asyncio.timeout(30), aclosing(public.shares.subscribe(token)) as updates:
             view.apply(await anext(updates))
             assert [message["role"] for message in view.messages] == ["user", "assistant"]
             await api.send_message(thread.id, "And?")
@@ -75,25 +75,25 @@ async def test_who_follows_by_the_token_is_told_everything_until_it_leads_nowher
             elif end == "delete":
                 await api.delete_thread(thread.id)
             else:
-                await api.unshare_thread(thread.id)
+                await api.shares.revoke(thread.id)
             if end == "another token":
-                await api.share_thread(thread.id)
+                await api.shares.create(thread.id)
             with pytest.raises(ThreadNotFoundError):
                 await anext(updates)
         with pytest.raises(ThreadNotFoundError):
-            await anext(public.subscribe_shared(token))
+            await anext(public.shares.subscribe(token))
 
 
 async def test_a_deleted_thread_is_not_shared_any_more(path: Path) -> None:
     async with agent_on(path, lambda messages: ["Yes."]) as api:
         thread = await finished(api, await api.create_thread("Hi"))
-        token = await api.share_thread(thread.id)
+        token = await api.shares.create(thread.id)
         await api.delete_thread(thread.id, undo_for=60)
-        assert await api.read_shared(token) is None
+        assert await api.shares.read(token) is None
         await api.restore_thread(thread.id)
-        assert await api.read_shared(token) is not None
+        assert await api.shares.read(token) is not None
         await api.delete_thread(thread.id)
-        assert await api.read_shared(token) is None
+        assert await api.shares.read(token) is None
 
 
 async def test_the_token_is_what_allows_it_and_only_who_may_gives_it(path: Path) -> None:
@@ -104,34 +104,34 @@ async def test_the_token_is_what_allows_it_and_only_who_may_gives_it(path: Path)
         thread = await finished(internal, await internal.create_thread("Hi"))
         api = define_agent_api(internal.store, internal.agent, nobody)
         with pytest.raises(AccessDeniedError):
-            await api.share_thread(thread.id)
-        token = await internal.share_thread(thread.id)
-        assert await api.read_shared(token) is not None
+            await api.shares.create(thread.id)
+        token = await internal.shares.create(thread.id)
+        assert await api.shares.read(token) is not None
 
 
 async def test_a_token_comes_from_share_thread_alone_and_other_metadata_leaves_it(path: Path) -> None:
     async with agent_on(path, lambda messages: ["Yes."]) as api:
         thread = await finished(api, await api.create_thread("Hi", metadata={"share": "mine", "a": 1}))
         assert thread.metadata == {"a": 1}
-        token = await api.share_thread(thread.id)
+        token = await api.shares.create(thread.id)
         other = await api.create_thread(title="Other", metadata={"share": token})
         await api.update_thread(other.id, metadata={"share": token})
-        found = await api.read_shared(token)
+        found = await api.shares.read(token)
         assert found is not None
         assert found[0].id == thread.id
         after = await api.update_thread(thread.id, metadata={"share": "theirs", "b": 2})
         assert after.metadata == {"b": 2, "share": token}
         assert (await api.change_metadata(thread.id, {"b": None})).metadata == {"share": token}
-        assert await api.read_shared("theirs") is None
+        assert await api.shares.read("theirs") is None
 
 
 async def test_the_page_is_told_of_the_token_with_the_other_metadata(path: Path) -> None:
     async with agent_on(path, lambda messages: ["Yes."]) as api:
         thread = await finished(api, await api.create_thread("Hi", metadata={"a": 1}))
         cursor = (await anext(aiter(api.subscribe(thread.id)))).cursor
-        token = await api.share_thread(thread.id)
+        token = await api.shares.create(thread.id)
         await api.update_thread(thread.id, metadata={"b": 2})
-        await api.unshare_thread(thread.id)
+        await api.shares.revoke(thread.id)
         told: list[object] = []
         async for update in api.subscribe(thread.id, cursor):
             told += [chunk["data"]["metadata"] for chunk in update.chunks]

@@ -53,7 +53,7 @@ async def test_the_first_answer_gives_the_thread_a_name_and_the_second_none(path
         assert "How do I get to Rome?" in shown["content"]
         assert "Take the train." in shown["content"]
         assert [m.role for m in await api.list_messages(thread.id)] == ["user", "assistant"] * 2
-        used = (await api.usage(thread.id)).total
+        used = (await api.insight.usage(thread.id)).total
         assert (used.requests, used.total_tokens, used.cost) == (2, 25, 0.75), "counted with the answer"
 
 
@@ -108,7 +108,7 @@ async def test_a_thread_that_a_person_has_named_keeps_its_name(path: Path, when:
         assert found is not None
         assert found.title == "Mine"
         assert len(model.requests) == (when == "meanwhile")
-        assert (await api.usage(thread.id)).total.total_tokens == (10 if when == "meanwhile" else 0)
+        assert (await api.insight.usage(thread.id)).total.total_tokens == (10 if when == "meanwhile" else 0)
 
 
 @pytest.mark.sqlite  # no row is written
@@ -141,7 +141,7 @@ async def test_a_given_title_a_schedules_thread_and_one_with_a_history_are_not_a
         given = await api.create_thread("How?", title="Help desk")
         before = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "One."}]
         longer = await api.create_thread("Two?", messages=before)
-        await api.run_schedule_now((await api.schedule(None, "Again?", every(days=1))).id)
+        await api.schedules.run_now((await api.schedules.create(None, "Again?", every(days=1))).id)
         await eventually(lambda: _all_idle(api, 3))
         for thread in (given, longer):
             await finished(api, thread)

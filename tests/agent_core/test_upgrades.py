@@ -180,16 +180,16 @@ async def test_a_link_that_was_given_still_leads_to_its_thread(path: Path) -> No
     with opened(url(path), "NORMAL") as (engine, *_):
         make(engine, "0004", ROWS | {"agent_thread": threads})
     async with agent_on(path, answer, tools=[look, pay, ask]) as api:
-        found = await api.read_shared("token")
+        found = await api.shares.read("token")
         assert found is not None
         assert (found[0].id, found[0].metadata) == ("talk", {"a": 1, "share": "token"})
-        assert await api.share_thread("talk") == "token"
+        assert await api.shares.create("talk") == "token"
         for other in ("waiting", "failed", "stopped"):
             thread = await api.get_thread(other)
             assert thread is not None
             assert thread.metadata == {}
-        await api.unshare_thread("talk")
-        assert await api.read_shared("token") is None
+        await api.shares.revoke("talk")
+        assert await api.shares.read("token") is None
 
 
 ENDS = {

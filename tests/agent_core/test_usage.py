@@ -35,7 +35,7 @@ async def test_of_a_thread_by_message_and_model(path: Path) -> None:
         thread = await finished(api, await api.create_thread("1"))
         await api.send_message(thread.id, "2")
         await finished(api, thread)
-        used = await api.usage(thread.id)
+        used = await api.insight.usage(thread.id)
         _, first, _, second = await api.list_messages(thread.id)
     assert used.by_message == {
         first.id: Tally(1, 1, 10, 1, 11, 2, 3, 0.5),
@@ -62,12 +62,12 @@ async def test_what_no_provider_told_is_said_to_be_unknown(path: Path) -> None:
         await api.stop_thread(thread.id)
         await api.send_message(thread.id, "2")
         await finished(api, thread)
-        used = await api.usage(thread.id)
+        used = await api.insight.usage(thread.id)
         assert used.total == Tally(2, 0)
         assert used.by_model == {"scripted": Tally(1, 0), "unknown": Tally(1, 0)}
         await api.send_message(thread.id, "3")
         await finished(api, thread)
-        assert (await api.usage(thread.id)).total == Tally(3, 1, 1, 1, 2)
+        assert (await api.insight.usage(thread.id)).total == Tally(3, 1, 1, 1, 2)
         message = (await api.list_messages(thread.id))[0]
         assert message.usage is None, "a person's message used nothing"
 
@@ -77,24 +77,24 @@ async def test_a_fork_has_used_nothing_yet(path: Path) -> None:
         thread = await finished(api, await api.create_thread("1"))
         last = (await api.list_messages(thread.id))[-1]
         copy = await api.fork_thread(thread.id, last.id)
-        assert (await api.usage(copy.id)).total == Tally()
+        assert (await api.insight.usage(copy.id)).total == Tally()
         await api.send_message(copy.id, "2")
         await finished(api, copy)
-        assert (await api.usage(copy.id)).total.cost == 1.0
-        assert (await api.usage_summary()).total.requests == 2
+        assert (await api.insight.usage(copy.id)).total.cost == 1.0
+        assert (await api.insight.usage_summary()).total.requests == 2
 
 
 async def test_an_empty_thread_and_none(path: Path) -> None:
     async with agent_on(path, []) as api:
         thread = await api.create_thread()
-        assert (await api.usage(thread.id)).to_dict() == {
+        assert (await api.insight.usage(thread.id)).to_dict() == {
             "total": Tally().to_dict(),
             "by_message": {},
             "by_model": {},
         }
-        assert (await api.usage_summary()).total == Tally()
+        assert (await api.insight.usage_summary()).total == Tally()
         with pytest.raises(errors.ThreadNotFoundError):
-            await api.usage("nobody")
+            await api.insight.usage("nobody")
 
 
 async def test_the_summary_by_day_model_and_agent(path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_the_summary_by_day_model_and_agent(path: Path) -> None:
         clock.advance(DAY)
         await run(cheap, ada)
 
-        all_of_it = await cheap.usage_summary()
+        all_of_it = await cheap.insight.usage_summary()
         assert (all_of_it.total.requests, all_of_it.total.cost) == (4, 3.5)
         assert [(day.isoformat(), tally.cost) for day, tally in all_of_it.by_day.items()] == [
             ("2025-06-15", 3.0),
@@ -131,14 +131,14 @@ async def test_the_summary_by_day_model_and_agent(path: Path) -> None:
         assert list(all_of_it.by_agent) == ["expert", "helper"]
         assert list(all_of_it.to_dict()["by_day"]) == ["2025-06-15", "2025-06-16"]
 
-        assert (await cheap.usage_summary(ctx=ada)).total.cost == 3.0
-        assert (await cheap.usage_summary(ctx=bob)).total.cost == 0.5
-        assert (await cheap.usage_summary(user_id="bob", ctx=ada)).total.cost == 0.5
+        assert (await cheap.insight.usage_summary(ctx=ada)).total.cost == 3.0
+        assert (await cheap.insight.usage_summary(ctx=bob)).total.cost == 0.5
+        assert (await cheap.insight.usage_summary(user_id="bob", ctx=ada)).total.cost == 0.5
         second_day = datetime(2025, 6, 16, tzinfo=UTC)
-        assert (await cheap.usage_summary(since=second_day)).total.cost == 0.5
-        assert (await cheap.usage_summary(until=second_day)).total.cost == 3.0
-        both = await cheap.usage_summary(since=second_day, until=second_day + timedelta(days=-1))
+        assert (await cheap.insight.usage_summary(since=second_day)).total.cost == 0.5
+        assert (await cheap.insight.usage_summary(until=second_day)).total.cost == 3.0
+        both = await cheap.insight.usage_summary(since=second_day, until=second_day + timedelta(days=-1))
         assert both.total == Tally()
         for wrong in (datetime(2025, 6, 16), "2025-06-16", 5):  # noqa: DTZ001
             with pytest.raises(errors.ValidationError, match="time zone"):
-                await cheap.usage_summary(since=wrong)  # type: ignore[arg-type]
+                await cheap.insight.usage_summary(since=wrong)  # type: ignore[arg-type]

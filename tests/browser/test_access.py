@@ -86,7 +86,7 @@ def threads(browser: Browser, server: Server, provider: Provider) -> Iterator[di
 def shared(server: Server, threads: dict[str, str]) -> str:
     """Where one of them is read by whoever has its link."""
     thread_id = threads["prose and tools"].rpartition("/")[2]
-    return f"/share/{on_rows(server, lambda api: api.share_thread(thread_id))}"
+    return f"/share/{on_rows(server, lambda api: api.shares.create(thread_id))}"
 
 
 def visits(routes: list[str], threads: dict[str, str], shared: str) -> dict[str, str]:

@@ -106,7 +106,7 @@ def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[
     context.close()
     thread = on_rows(extended, lambda api: api.create_thread(messages=HISTORY, title="Ιστορία"))
     made["history"] = f"/chat/{thread.id}"
-    made["shared"] = f"/share/{on_rows(extended, lambda api: api.share_thread(thread.id))}"
+    made["shared"] = f"/share/{on_rows(extended, lambda api: api.shares.create(thread.id))}"
     made["untitled"] = f"/chat/{on_rows(extended, lambda api: api.create_thread()).id}"
     own = [path.rpartition("/")[2] for path in made.values() if path.startswith("/chat/")]
     made |= {"gone": "/chat/thread_00000000000000000000000000", "not shared": "/share/nobody"}

@@ -113,7 +113,7 @@ async def test_what_cannot_be_used_is_told_and_changes_nothing(
     await settings.save(FORM | wrong)
     assert words in settings.error
     assert not settings.saved
-    assert wanted(await shared.api.get_preferences()) == ("assistant", MINE)
+    assert wanted(await shared.api.preferences.get()) == ("assistant", MINE)
 
 
 async def test_they_outlive_a_restart_and_what_is_not_offered_any_more_is_left_out(
@@ -125,8 +125,8 @@ async def test_they_outlive_a_restart_and_what_is_not_offered_any_more_is_left_o
     async with app(tmp_path) as service:
         settings, here = await tab()
         assert (settings.model, here.instructions) == ("b", "Be brief.")
-        await service.api.change_preferences({KEY: {"agent": "gone", "answers": {"model": "gone"}}})
+        await service.api.preferences.change({KEY: {"agent": "gone", "answers": {"model": "gone"}}})
         settings, here = await tab()
         assert (settings.agent, here.agent, here.model) == ("assistant", "assistant", "")
-        await service.api.change_preferences({KEY: "nonsense"})
-        assert wanted(await service.api.get_preferences()) == ("assistant", Answers())
+        await service.api.preferences.change({KEY: "nonsense"})
+        assert wanted(await service.api.preferences.get()) == ("assistant", Answers())

@@ -119,4 +119,4 @@ def test_a_real_model_names_threads_and_the_demo_model_none(tmp_path: Path) -> N
 async def test_a_thread_with_the_demo_model_keeps_its_first_words(api: AgentApi) -> None:
     thread, _ = await ask(api, "What is 2 + 3?")
     assert thread.title == "What is 2 + 3?"
-    assert (await api.usage(thread.id)).total.requests == 2
+    assert (await api.insight.usage(thread.id)).total.requests == 2

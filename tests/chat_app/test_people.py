@@ -20,6 +20,7 @@ from chat_app import extensions
 from chat_app.extensions import IDENTITY, caller, register_identity
 from chat_app.hooks import use_agent_chat, use_messages, use_thread
 from chat_app.state import Inbox, OpenThread, ThreadList
+from chat_app.state.calling import calling
 from chat_app.state.people import MAX_KEPT, People
 from chat_app.state.schedules import Schedules
 from chat_app.state.search import hits_for
@@ -94,6 +95,13 @@ async def test_a_page_of_hooks_says_who_asks_with_every_call(api: AgentApi, tab:
         await act()
         assert "somebody else" in bob.notice
     assert len(await api.list_messages(ada.open_id, ctx=CallContext("ada"))) == 2
+
+
+async def test_the_namespaces_of_an_api_are_called_as_the_same_person(api: AgentApi) -> None:
+    ann = calling(api, CallContext("ann"))
+    await ann.preferences.change({"colour": "blue"})
+    assert await api.preferences.get(ctx=CallContext("ann")) == {"colour": "blue"}
+    assert await api.preferences.get() == {}
 
 
 @pytest.mark.parametrize("hook", [use_agent_chat, use_messages, use_thread])

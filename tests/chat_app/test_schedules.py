@@ -163,7 +163,7 @@ async def test_what_is_wrong_makes_nothing_and_keeps_what_was_typed(shared: Serv
     assert page.wrong == "cron"
     page.fill("nothing", "x")
     assert "nothing" not in page.form
-    assert await shared.api.list_schedules() == []
+    assert await shared.api.schedules.list() == []
 
 
 async def test_a_time_zone_that_nobody_knows_is_utc(page: Schedules) -> None:

@@ -147,7 +147,7 @@ async def follow_shared(shared: Service, reader: Shared, token: str, until: Call
     """Follow a link as its page does, until something holds."""
     reader._begin(token)
     follower = Follower(whole=True)
-    async with asyncio.timeout(30), aclosing(shared.api.subscribe_shared(token)) as updates:
+    async with asyncio.timeout(30), aclosing(shared.api.shares.subscribe(token)) as updates:
         async for update in updates:
             follower.apply(update)
             reader._show(follower)
@@ -163,10 +163,10 @@ async def test_a_reader_sees_the_thread_go_on_and_nothing_more_once_the_link_is_
         long = "A very long prompt. " * 2_000
         thread = await shared.api.create_thread(long)
         await shared.api.wait_until_idle(thread.id, 10)
-        token = await shared.api.share_thread(thread.id)
+        token = await shared.api.shares.create(thread.id)
         follower = Follower(whole=True)
         reader._begin(token)
-        async with asyncio.timeout(30), aclosing(shared.api.subscribe_shared(token)) as updates:
+        async with asyncio.timeout(30), aclosing(shared.api.shares.subscribe(token)) as updates:
 
             async def until(holds: Callable[[], bool]) -> None:
                 while not holds():
@@ -180,7 +180,7 @@ async def test_a_reader_sees_the_thread_go_on_and_nothing_more_once_the_link_is_
                 await shared.api.wait_until_idle(thread.id, 10)
             await until(lambda: len(reader.messages) == 4 and len(reader.turn) == 2 and not reader.thinking)
             assert reader.turn[1].parts[-1].text == "Third."
-            await shared.api.unshare_thread(thread.id)
+            await shared.api.shares.revoke(thread.id)
             with pytest.raises(ThreadNotFoundError):
                 await until(lambda: False)
         reader._lose(ThreadNotFoundError("It is gone."))

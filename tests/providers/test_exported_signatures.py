@@ -80,7 +80,7 @@ async def test_nobody_who_reads_an_imported_thread_sees_a_signature(name: str, t
 
 async def _seen(api: AgentApi, thread: Thread) -> list[Any]:
     update = await anext(api.subscribe(thread.id, 0))
-    shared = await api.read_shared(await api.share_thread(thread.id))
+    shared = await api.shares.read(await api.shares.create(thread.id))
     assert shared is not None
     read = await api.list_messages_with_streams(thread.id, {"kind": "list"})
     messages = [*await api.list_messages(thread.id), *shared[1], *read["messages"]]

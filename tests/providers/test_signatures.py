@@ -147,8 +147,8 @@ async def test_nobody_who_reads_sees_a_signature(name: str, tmp_path: Path) -> N
         ids = [{"streamId": each["streamId"], "cursor": 0} for each in listed["streams"]["messages"]]
         read = await api.list_messages_with_streams(thread.id, {"kind": "deltas", "cursors": ids})
         seen.append(read["streams"])
-        token = await api.share_thread(thread.id)
-        shared = await api.read_shared(token)
+        token = await api.shares.create(thread.id)
+        shared = await api.shares.read(token)
         assert shared is not None
         seen += [message.to_dict() for message in shared[1]]
         stored = _rows(tmp_path / "a.db")

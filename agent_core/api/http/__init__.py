@@ -6,5 +6,7 @@
 from __future__ import annotations
 
 from agent_core.api.http.app import make_app, mount_app
+from agent_core.api.http.asked import body_of
+from agent_core.api.http.bodies import read_body
 
-__all__ = ["make_app", "mount_app"]
+__all__ = ["body_of", "make_app", "mount_app", "read_body"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -40,9 +41,9 @@ def make_app(
     async def found(path: Path, request: Request) -> Response:
         ctx = await caller(context, request)
         values = await _arguments(path, request, max_body)
-        value = await getattr(api, path.method)(**values, ctx=ctx)
-        if value is None and path.method.startswith("get_"):
-            raise HTTPException(404, f"There is no {path.method.removeprefix('get_')} with this id.")
+        value = await attrgetter(path.method)(api)(**values, ctx=ctx)
+        if value is None and path.sought:
+            raise HTTPException(404, f"There is no {path.sought} with this id.")
         return answer({path.name: value} if path.name else value, path.status)
 
     async def events(request: Request) -> Response:

@@ -19,7 +19,7 @@ class Path:
 
     Attributes:
         verb, path: of the request; what stands in braces is an argument.
-        method: the name of the API's method.
+        method: the name of the API's method, such as "send_message" or "schedules.create".
         required, optional: the fields of the body.
         query: the names of the query's values, and what reads each.
         defaults: arguments that are given all the same.
@@ -36,6 +36,11 @@ class Path:
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     status: int = 200
     name: str | None = None
+
+    @property
+    def sought(self) -> str | None:
+        """The kind of thing that is not there where the method returns None; None: nothing is looked for."""
+        return {"get_thread": "thread", "schedules.get": "schedule"}.get(self.method)
 
 
 TYPES: Mapping[str, tuple[type, ...]] = {
@@ -127,33 +132,33 @@ PATHS = (
         )
     ),
     Path("PATCH", _THREAD + "/metadata", "change_metadata", required=("changes",)),
-    Path("POST", _THREAD + "/share", "share_thread", name="token"),
-    Path("DELETE", _THREAD + "/share", "unshare_thread"),
+    Path("POST", _THREAD + "/share", "shares.create", name="token"),
+    Path("DELETE", _THREAD + "/share", "shares.revoke"),
     Path("GET", "/waiting", "list_waiting", query={"limit": count}, name="waiting"),
     Path("GET", _THREAD + "/updates", "stream_updates", query={"from_seq": count}, name="updates"),
     Path("POST", _THREAD + "/streams", "list_messages_with_streams", optional=("stream_args",)),
     Path("GET", _THREAD + "/timeline", "timeline", query={"turns": count}, name="spans"),
-    Path("GET", _THREAD + "/durability", "durability"),
-    Path("GET", _THREAD + "/usage", "usage"),
-    Path("GET", "/usage", "usage_summary", query={"since": moment, "until": moment}),
+    Path("GET", _THREAD + "/durability", "insight.durability"),
+    Path("GET", _THREAD + "/usage", "insight.usage"),
+    Path("GET", "/usage", "insight.usage_summary", query={"since": moment, "until": moment}),
     Path(
-        *("POST", _SCHEDULES, "schedule"),
+        *("POST", _SCHEDULES, "schedules.create"),
         required=("prompt", "trigger"),
         optional=_NEW_SCHEDULE,
         defaults={"thread_id": None},
         status=201,
     ),
-    Path("GET", _SCHEDULES, "list_schedules", query={"thread_id": str}, name="schedules"),
-    Path("GET", _SCHEDULE, "get_schedule"),
+    Path("GET", _SCHEDULES, "schedules.list", query={"thread_id": str}, name="schedules"),
+    Path("GET", _SCHEDULE, "schedules.get"),
     Path(
-        *("PATCH", _SCHEDULE, "update_schedule"),
+        *("PATCH", _SCHEDULE, "schedules.update"),
         optional=("prompt", "trigger", "title", "metadata", "missed"),
     ),
-    Path("POST", _SCHEDULE + "/pause", "pause_schedule"),
-    Path("POST", _SCHEDULE + "/resume", "resume_schedule"),
-    Path("POST", _SCHEDULE + "/run", "run_schedule_now"),
-    Path("GET", _SCHEDULE + "/runs", "schedule_runs", query={"limit": count}, name="runs"),
-    Path("DELETE", _SCHEDULE, "delete_schedule"),
-    Path("GET", "/preferences", "get_preferences", name="preferences"),
-    Path("PATCH", "/preferences", "change_preferences", required=("changes",), name="preferences"),
+    Path("POST", _SCHEDULE + "/pause", "schedules.pause"),
+    Path("POST", _SCHEDULE + "/resume", "schedules.resume"),
+    Path("POST", _SCHEDULE + "/run", "schedules.run_now"),
+    Path("GET", _SCHEDULE + "/runs", "schedules.runs", query={"limit": count}, name="runs"),
+    Path("DELETE", _SCHEDULE, "schedules.delete"),
+    Path("GET", "/preferences", "preferences.get", name="preferences"),
+    Path("PATCH", "/preferences", "preferences.change", required=("changes",), name="preferences"),
 )
