@@ -189,9 +189,9 @@ def test_a_link_is_read_in_the_readers_language(threads: dict[str, str], open_ta
 
 def test_what_the_server_says_is_said_in_german(provider: Provider, open_tab: OpenTab) -> None:
     """What is stored, live and after a reload; and what a person is told about what was typed."""
-    provider.answer("Frage", [Call("unbekannt", {})], ["Antwort."])
+    provider.answer("Εννέα", [Call("unbekannt", {})], ["Ναι."])
     tab = open_tab("/", locale="de-DE")
-    tab.send("Frage")
+    tab.send("Εννέα")
     tab.wait_until("completed")
     error = tab.page.locator(".tool-error")
     for _ in ("live", "reloaded"):
