@@ -6,16 +6,16 @@ The names below are the public API; `docs/` has a page for each noun.
 from agent_core import errors
 from agent_core.agent import Agent, AgentFactory, CallContext, StreamingOptions
 from agent_core.api import AgentApi, define_agent_api, define_internal_agent_api
-from agent_core.api.reminders import cancel_reminder, list_reminders, remind_me
-from agent_core.bridge import create_workpool_bridge
+from agent_core.api.reminder_tools import cancel_reminder, list_reminders, remind_me
+from agent_core.context.thread_title import ModelTitle
+from agent_core.domain.messages import Message, SearchHit, Thread, Update
 from agent_core.mcp import McpServer, ToolOverrides, mcp_tools
-from agent_core.messages import Message, SearchHit, Thread, Update
-from agent_core.retry import RetryPolicy
 from agent_core.runtime import Runtime
-from agent_core.schedules import Schedule
-from agent_core.store.migrate import migrate_database
+from agent_core.schedules.schedule import Schedule
+from agent_core.schedules.triggers import Trigger, at, cron, every
+from agent_core.store.database.migrate import migrate_database
 from agent_core.store.store import Store
-from agent_core.titles import ModelTitle
+from agent_core.support.retry import RetryPolicy
 from agent_core.tools import (
     Tool,
     ToolContext,
@@ -24,9 +24,9 @@ from agent_core.tools import (
     create_action_tool,
     create_async_tool,
 )
-from agent_core.triggers import Trigger, at, cron, every
+from agent_core.worker.bridge import create_workpool_bridge
 from agent_core.worker.worker import Worker
-from agent_core.workpool import Workpool
+from agent_core.worker.workpool import Workpool
 
 __all__ = [
     "Agent",

@@ -12,8 +12,8 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any, Literal, cast
 
-from agent_core.redaction import hide_secrets
 from agent_core.sentences import Sentence, info_of
+from agent_core.text.redaction import hide_secrets
 
 ModelErrorKind = Literal[
     "network",

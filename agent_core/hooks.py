@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agent_core.errors import as_exception
-from agent_core.logs import get_logger
+from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
 

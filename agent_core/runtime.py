@@ -9,16 +9,16 @@ from types import TracebackType
 from typing import Any
 
 from agent_core.agent import AnyAgent, check_agent
-from agent_core.checks import check_arguments, check_has
-from agent_core.clock import Clock
-from agent_core.config import Settings
-from agent_core.messages import Thread
-from agent_core.pools import Pools, QueueStats
-from agent_core.stalls import StallWatch
-from agent_core.store import queue_reads
+from agent_core.domain.messages import Thread
+from agent_core.store.reads import backlog
 from agent_core.store.store import Store
+from agent_core.support.argument_checks import check_arguments, check_has
+from agent_core.support.clock import Clock
+from agent_core.support.settings import Settings
+from agent_core.worker.event_loop_watchdog import StallWatch
 from agent_core.worker.worker import Worker
-from agent_core.workpool import Workpool
+from agent_core.worker.workpool import Workpool
+from agent_core.worker.workpools import Pools, QueueStats
 
 
 class Runtime:
@@ -75,7 +75,7 @@ class Runtime:
 
         Cheap: a look at this process's workpools and one short read.
         """
-        due = await asyncio.to_thread(queue_reads.due, self.store.reads, self.store.clock.now())
+        due = await asyncio.to_thread(backlog.due, self.store.reads, self.store.clock.now())
         return self._pools.stats(due)
 
     def register(

@@ -15,9 +15,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast, overload
 
-from agent_core.errors import ModelError
-from agent_core.ids import new_id
-from agent_core.llm.base import (
+from agent_core.domain.model_adapter import (
     Finish,
     HostedCall,
     HostedResult,
@@ -29,6 +27,8 @@ from agent_core.llm.base import (
     ToolCallDelta,
     Usage,
 )
+from agent_core.errors import ModelError
+from agent_core.support.ids import new_id
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_core import Agent, Runtime, define_agent_api
-from agent_core.llm.base import ModelRequest
+from agent_core.domain.model_adapter import ModelRequest
 from agent_core.testing import ScriptedModel
 from benchmarks.report import Figures, heading, interleaved, row
 

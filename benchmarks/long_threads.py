@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_internal_agent_api
-from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta, ToolCallDelta
+from agent_core.domain.model_adapter import Finish, ModelEvent, ModelRequest, TextDelta, ToolCallDelta
 from benchmarks.report import heading, row
 
 LENGTHS, TIMES, SIZE = (20, 200, 2_000), 15, 300

@@ -1,6 +1,6 @@
 """The app's log: one escaped line for each record, on standard error, with the time and no secrets.
 
-    2026-11-29T14:31:45.123+01:00 WARNING agent_core.runner Thread thread_01…: the turn failed at step 2, …
+    2026-11-29T14:31:45.123+01:00 WARNING agent_core.runners Thread thread_01…: the turn failed at step 2, …
 
 `CHAT_LOG_LEVEL` is that of the app, of agent_core and of extensions; libraries say what is a warning or
 worse. What pages report is logged by Reflex and passes through here as well, so nobody can forge a line.
@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 
-from agent_core.logs import escape
-from agent_core.redaction import hide_secrets
+from agent_core.support.logs import escape
+from agent_core.text.redaction import hide_secrets
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 OURS = ("agent_core", "chat_app")

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 
-from agent_core.checks import did_you_mean
 from agent_core.errors import ValidationError
+from agent_core.support.argument_checks import did_you_mean
 from chat_app.logs import LEVELS
 from chat_app.origins import Origin, parse_address
 

@@ -6,7 +6,7 @@ U+FFFF (most emoji). Offsets on the wire are code units, so the browser never ha
 
 from __future__ import annotations
 
-from agent_core.gate import clean_text
+from agent_core.domain.validation import clean_text
 
 __all__ = ["clean_text", "from_unit", "shorten", "units"]
 

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 from agent_core.agent import AnyAgent, check_agent
 from agent_core.api.base import ApiBase, Authorize, HasStore, StatusHook, store_of
 from agent_core.api.branches import BranchMethods
-from agent_core.api.exporting import ExportMethods
+from agent_core.api.exports import ExportMethods
 from agent_core.api.files import FileMethods
-from agent_core.api.observing import Insight, TimelineMethods
-from agent_core.api.people import Preferences
-from agent_core.api.queued import QueuedMethods
-from agent_core.api.reading import ReadingMethods
+from agent_core.api.insight import Insight, TimelineMethods
+from agent_core.api.messages import ReadingMethods
+from agent_core.api.preferences import Preferences
+from agent_core.api.queued_messages import QueuedMethods
 from agent_core.api.schedules import Schedules
-from agent_core.api.searching import SearchMethods
+from agent_core.api.search import SearchMethods
 from agent_core.api.serving import ServingMethods
-from agent_core.api.sharing import Shares
+from agent_core.api.shares import Shares
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
 from agent_core.api.turns import TurnMethods
-from agent_core.checks import check_arguments
 from agent_core.store.store import Store
+from agent_core.support.argument_checks import check_arguments
 
 __all__ = ["AgentApi", "ApiBase", "PublicAgentApi", "define_agent_api", "define_internal_agent_api"]
 

@@ -10,18 +10,18 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from agent_core.agent import NOBODY, AnyAgent, CallContext
-from agent_core.bounds import MAX_ID, MAX_METADATA, MAX_TITLE, check_json, check_text
-from agent_core.checks import check_arguments, shown
+from agent_core.domain.field_limits import MAX_ID, MAX_METADATA, MAX_TITLE, check_json, check_text
+from agent_core.domain.messages import Message, Part, Thread
+from agent_core.domain.validation import clean_json, clean_text, message_parts, prompt_parts
 from agent_core.errors import AccessDeniedError, MessageNotFoundError, ThreadNotFoundError, ValidationError
-from agent_core.gate import clean_json, clean_text, message_parts, prompt_parts
-from agent_core.ids import new_id
-from agent_core.logs import get_logger
-from agent_core.messages import Message, Part, Thread
 from agent_core.sentences import sentence
-from agent_core.store import files
-from agent_core.store.messages import NewMessage
 from agent_core.store.store import Store
-from agent_core.store.turns import WhenBusy
+from agent_core.store.threads import files
+from agent_core.store.threads.messages import NewMessage
+from agent_core.store.turns.turns import WhenBusy
+from agent_core.support.argument_checks import check_arguments, shown
+from agent_core.support.ids import new_id
+from agent_core.support.logs import get_logger
 
 Prompt = str | Sequence[Part]
 Authorize = Callable[..., Any]

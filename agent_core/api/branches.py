@@ -6,12 +6,12 @@ import asyncio
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, checked_id, known_id, user_of
+from agent_core.domain.messages import Message, Thread
 from agent_core.errors import ThreadNotFoundError
-from agent_core.faults import crash_point
-from agent_core.messages import Message, Thread
 from agent_core.sentences import sentence
-from agent_core.store import branches, forks
-from agent_core.store.turns import WhenBusy
+from agent_core.store.turns import branches, forks
+from agent_core.store.turns.turns import WhenBusy
+from agent_core.support.faults import crash_point
 
 
 class BranchMethods(ApiBase):

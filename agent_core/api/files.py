@@ -7,11 +7,11 @@ import hashlib
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, checked_media_type, storable, user_of
-from agent_core.bounds import MAX_FILE_BYTES
+from agent_core.domain.field_limits import MAX_FILE_BYTES
+from agent_core.domain.messages import ATTACHMENT, Part, StoredFile
+from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
-from agent_core.gate import clean_text
-from agent_core.messages import ATTACHMENT, Part, StoredFile
-from agent_core.store import files
+from agent_core.store.threads import files
 
 
 class FileMethods(ApiBase):

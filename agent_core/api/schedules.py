@@ -15,16 +15,17 @@ from agent_core.api.base import (
     storable,
     user_of,
 )
-from agent_core.bounds import check_number
+from agent_core.domain.field_limits import check_number
+from agent_core.domain.validation import prompt_parts
 from agent_core.errors import AccessDeniedError, ScheduleNotFoundError, ValidationError
-from agent_core.gate import prompt_parts
-from agent_core.schedules import Missed, Schedule, ScheduleRun
+from agent_core.schedules.schedule import Missed, Schedule, ScheduleRun
+from agent_core.schedules.triggers import At, Cron, Every, Trigger, anchored
 from agent_core.sentences import sentence
-from agent_core.store import schedule_reads, schedules
-from agent_core.store import schedule_runs as running
-from agent_core.store.rows import dump
-from agent_core.store.schedules import NewSchedule
-from agent_core.triggers import At, Cron, Every, Trigger, anchored
+from agent_core.store.database.columns import dump
+from agent_core.store.reads import schedules as schedule_reads
+from agent_core.store.schedules import runs as running
+from agent_core.store.schedules import schedules
+from agent_core.store.schedules.schedules import NewSchedule
 
 MAX_SCHEDULE_ID = 100
 Found = list[Schedule]

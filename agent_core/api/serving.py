@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from agent_core.api.base import ApiBase
-from agent_core.store.turns import WhenBusy
+from agent_core.store.turns.turns import WhenBusy
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -45,7 +45,7 @@ class ServingMethods(ApiBase):
         Raises:
             ValidationError: `when_busy` is none of the three.
         """
-        from agent_core.api.http import make_app  # Starlette is loaded by those who serve
+        from agent_core.http import make_app  # Starlette is loaded by those who serve
 
         return make_app(
             cast("AgentApi", self), context, max_body=max_body, heartbeat=heartbeat, when_busy=when_busy
@@ -62,6 +62,6 @@ class ServingMethods(ApiBase):
             context: as in `http_app`.
             options: the others of `http_app`.
         """
-        from agent_core.api.http import mount_app
+        from agent_core.http import mount_app
 
         return mount_app(path, self.http_app(context, **options))

@@ -18,13 +18,21 @@ from agent_core.api.base import (
     storable,
     user_of,
 )
-from agent_core.bounds import MAX_MESSAGES, MAX_QUERY, check_count, check_number, check_text
+from agent_core.domain.field_limits import (
+    MAX_MESSAGES,
+    MAX_QUERY,
+    check_count,
+    check_number,
+    check_text,
+)
+from agent_core.domain.messages import Thread
+from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
-from agent_core.faults import crash_point
-from agent_core.gate import clean_text
-from agent_core.messages import Thread
-from agent_core.store import bin, listing, sharing, threads, turns
-from agent_core.store.tokens import SHARE
+from agent_core.store.reads import thread_list
+from agent_core.store.threads import sharing, threads
+from agent_core.store.threads.share_token import SHARE
+from agent_core.store.turns import trash, turns
+from agent_core.support.faults import crash_point
 
 _MAX_UNDO = 366 * 86_400.0
 
@@ -131,8 +139,8 @@ class ThreadMethods(ApiBase):
             return []
         if isinstance(cursor, str) and not storable(cursor):
             cursor = None  # as one that nobody knows
-        asked = listing.Listed(limit, cursor, words, archived, owner, pinned, waiting, among)
-        return await asyncio.to_thread(self.store.reads.read, listing.threads, asked)
+        asked = thread_list.Listed(limit, cursor, words, archived, owner, pinned, waiting, among)
+        return await asyncio.to_thread(self.store.reads.read, thread_list.threads, asked)
 
     async def update_thread(
         self,
@@ -209,7 +217,7 @@ class ThreadMethods(ApiBase):
         if not 0 <= undo_for <= _MAX_UNDO:
             raise ValidationError("undo_for is a number of seconds, from 0 to a year.")
         if undo_for:
-            await self.store.writer.run(bin.put, thread_id, undo_for)
+            await self.store.writer.run(trash.put, thread_id, undo_for)
         else:
             await self.store.writer.run(threads.remove, thread_id)
 
@@ -220,5 +228,5 @@ class ThreadMethods(ApiBase):
             ThreadNotFoundError: there is no such thread, or its time is over.
         """
         await self._authorize(ctx, thread_id)
-        await self.store.writer.run(bin.take_back, thread_id)
+        await self.store.writer.run(trash.take_back, thread_id)
         return await self._thread(thread_id)

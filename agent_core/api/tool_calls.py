@@ -8,7 +8,7 @@ from typing import Any
 
 from agent_core.agent import NOBODY, AnyAgent, CallContext
 from agent_core.api.base import ApiBase, owner_of, storable
-from agent_core.bounds import (
+from agent_core.domain.field_limits import (
     MAX_ERROR,
     MAX_IDS,
     MAX_REASON,
@@ -17,20 +17,20 @@ from agent_core.bounds import (
     check_number,
     check_text,
 )
-from agent_core.config import MAX_RESULT_BYTES
+from agent_core.domain.messages import StoredFile, Waiting
+from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import (
     AmbiguousToolCallError,
     ToolCallNotFoundError,
     UnreachableToolCallError,
     ValidationError,
 )
-from agent_core.gate import clean_json, clean_text
-from agent_core.logs import get_logger
-from agent_core.messages import StoredFile, Waiting
-from agent_core.redaction import hide_secrets
 from agent_core.sentences import sentence
-from agent_core.store import approvals, outcomes, timeouts
-from agent_core.store.waiting import waiting
+from agent_core.store.reads.inbox import waiting
+from agent_core.store.tool_calls import approvals, outcomes, timeouts
+from agent_core.support.logs import get_logger
+from agent_core.support.settings import MAX_RESULT_BYTES
+from agent_core.text.redaction import hide_secrets
 from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments, take_pictures
 
 _log = get_logger(__name__)

@@ -6,10 +6,10 @@ from typing import Any
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, known_id
-from agent_core.faults import crash_point
-from agent_core.messages import Message, Thread
-from agent_core.store import branches, turns
-from agent_core.store.turns import WhenBusy
+from agent_core.domain.messages import Message, Thread
+from agent_core.store.turns import branches, turns
+from agent_core.store.turns.turns import WhenBusy
+from agent_core.support.faults import crash_point
 
 
 class TurnMethods(ApiBase):

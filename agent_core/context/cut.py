@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from agent_core.history import Provider
+from agent_core.context.provider_messages import Provider
 
 SUMMARY = "Summary of the earlier conversation, which is not shown here in full:\n\n"
 """What stands before a summary."""

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from agent_core.checks import check_arguments
-from agent_core.context.base import ContextRequest, ContextResult
 from agent_core.context.cut import NOTHING, Cut, read, split, still_holds, summary_message
-from agent_core.context.meter import Meter, at_most
 from agent_core.context.plan import Budget, Plan, plan
+from agent_core.context.policy import ContextRequest, ContextResult
+from agent_core.context.provider_messages import Provider
+from agent_core.context.token_meter import Meter, at_most
+from agent_core.domain.model_adapter import ModelAdapter, Usage
 from agent_core.errors import ValidationError
-from agent_core.history import Provider
-from agent_core.llm.base import ModelAdapter, Usage
+from agent_core.support.argument_checks import check_arguments
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agent_core.context.cut import Cut, shorten, turns
-from agent_core.context.meter import Meter
+from agent_core.context.provider_messages import Provider
+from agent_core.context.token_meter import Meter
 from agent_core.errors import ModelError
-from agent_core.history import Provider
 from agent_core.sentences import sentence
 
 SHORTEST = 200

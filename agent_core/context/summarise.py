@@ -8,20 +8,20 @@ import json
 from collections import OrderedDict
 from typing import Any
 
-from agent_core.checks import check_arguments
-from agent_core.context.base import ContextRequest, ContextResult
 from agent_core.context.cut import SUMMARY, shorten
 from agent_core.context.fit import Condensed, check_shares, fit, limit_of
-from agent_core.context.meter import MESSAGE_TOKENS, Meter
 from agent_core.context.plan import Budget, clip
+from agent_core.context.policy import ContextRequest, ContextResult
+from agent_core.context.provider_messages import Provider
+from agent_core.context.token_meter import MESSAGE_TOKENS, Meter
 from agent_core.context.transcript import pieces
+from agent_core.domain.messages import text_of
+from agent_core.domain.model_adapter import ModelAdapter, ModelRequest, Usage
 from agent_core.errors import ModelError, ValidationError
-from agent_core.history import Provider
-from agent_core.llm.base import ModelAdapter, ModelRequest, Usage
-from agent_core.llm.litellm_model import adapter_of
-from agent_core.logs import get_logger
-from agent_core.loop import StepResult, model_step
-from agent_core.messages import text_of
+from agent_core.llm.litellm_adapter import adapter_of
+from agent_core.streaming.model_step import StepResult, model_step
+from agent_core.support.argument_checks import check_arguments
+from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from agent_core.context.cut import shorten
-from agent_core.context.meter import Meter
-from agent_core.history import Provider
+from agent_core.context.provider_messages import Provider
+from agent_core.context.token_meter import Meter
 
 _WORDS = 6_000  # characters of a message that are shown
 _OUTCOME = 1_500

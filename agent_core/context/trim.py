@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_core.context.base import ContextRequest, ContextResult
 from agent_core.context.fit import check_shares, fit
+from agent_core.context.policy import ContextRequest, ContextResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Models: the adapter's protocol and its events. litellm is known to this package only."""
 
-from agent_core.llm.base import (
+from agent_core.domain.model_adapter import (
     File,
     Finish,
     HostedCall,
@@ -16,9 +16,9 @@ from agent_core.llm.base import (
     Usage,
 )
 from agent_core.llm.custom import register_custom_provider
-from agent_core.llm.library import close_connections, warm
-from agent_core.llm.litellm_model import LitellmModel
-from agent_core.llm.names import check_model_name
+from agent_core.llm.litellm_adapter import LitellmModel
+from agent_core.llm.litellm_import import close_connections, warm
+from agent_core.llm.model_names import check_model_name
 
 __all__ = [
     "File",

@@ -11,9 +11,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from agent_core.checks import check_arguments, shown
-from agent_core.errors import ValidationError
-from agent_core.llm.base import (
+from agent_core.domain.model_adapter import (
     File,
     Finish,
     ModelEvent,
@@ -24,6 +22,8 @@ from agent_core.llm.base import (
     ToolCallDelta,
     Usage,
 )
+from agent_core.errors import ValidationError
+from agent_core.support.argument_checks import check_arguments, shown
 
 Answer = Callable[[ModelRequest], AsyncIterator[ModelEvent]]
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from agent_core.checks import Kind, did_you_mean, kind_of, shown
 from agent_core.errors import UnknownOptionError, ValidationError
+from agent_core.support.argument_checks import Kind, did_you_mean, kind_of, shown
 
 OURS = {
     "model": "the model is the agent's second argument",

@@ -9,17 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent_core.checks import check_arguments
 from agent_core.errors import ToolServerError, ValidationError
-from agent_core.logs import get_logger
-from agent_core.mcp.mount import Mount, ToolOverrides
-from agent_core.mcp.source import Source
+from agent_core.mcp.address import Source
+from agent_core.mcp.tools import Mount, ToolOverrides
+from agent_core.support.argument_checks import check_arguments
+from agent_core.support.logs import get_logger
 from agent_core.tools import Tool, ToolContext
 
 if TYPE_CHECKING:
     import mcp_types
 
-    from agent_core.mcp.wire import Wire
+    from agent_core.mcp.client import Wire
 
 _log = get_logger(__name__)
 
@@ -198,7 +198,7 @@ class McpServer:
 def _library() -> type[Wire]:
     """Import what needs the package `mcp`: late, since it takes most of a second."""
     try:
-        from agent_core.mcp.wire import Wire
+        from agent_core.mcp.client import Wire
     except ModuleNotFoundError as error:
         raise ValidationError(f"MCP servers need the package mcp: pip install mcp ({error}).") from error
     return Wire

@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from agent_core.logs import get_logger
+from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
 _TAIL = 12  # lines of standard error that are kept

@@ -11,21 +11,21 @@ from types import TracebackType
 
 from sqlalchemy import Engine
 
-from agent_core.checks import check_arguments, check_has
-from agent_core.clock import Clock, SystemClock
-from agent_core.config import Settings
+from agent_core.domain.messages import Thread, Update
+from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
-from agent_core.feeds import Feeds
-from agent_core.gate import clean_text
 from agent_core.hooks import Hooks
-from agent_core.ids import new_id
-from agent_core.messages import Thread, Update
 from agent_core.registry import AgentRegistry
-from agent_core.store.engine import opened, parse_url
-from agent_core.store.migrate import migrate
-from agent_core.store.reads import Reads
-from agent_core.store.wake_ups import DeferFor, LeasedWakeUps, LocalWorker, deferred_by_none
-from agent_core.store.writer import Writer
+from agent_core.store.database.migrate import migrate
+from agent_core.store.database.open import opened, parse_url
+from agent_core.store.database.writer import Writer
+from agent_core.store.reads.reader import Reads
+from agent_core.store.wake_ups.wake_ups import DeferFor, LeasedWakeUps, LocalWorker, deferred_by_none
+from agent_core.streaming.change_feeds import Feeds
+from agent_core.support.argument_checks import check_arguments, check_has
+from agent_core.support.clock import Clock, SystemClock
+from agent_core.support.ids import new_id
+from agent_core.support.settings import Settings
 
 _HOOKS_TIMEOUT = 5.0  # seconds that hooks under way get to end before the database is closed
 

@@ -11,8 +11,8 @@ from agent_core.tools.create import (
 )
 from agent_core.tools.execute import ToolTimeoutError, execute
 from agent_core.tools.json_schema import JsonSchema
-from agent_core.tools.pictures import Picture, take_pictures
 from agent_core.tools.result import encode_result
+from agent_core.tools.result_images import Picture, take_pictures
 from agent_core.tools.tool import TOOL_NAME, Tool, check_timeout, normalise_tools
 
 __all__ = [

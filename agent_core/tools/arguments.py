@@ -12,8 +12,8 @@ from pydantic_core import from_json
 
 from agent_core.errors import ValidationError
 from agent_core.sentences import sentence
+from agent_core.tools.argument_repair import mended, read_written
 from agent_core.tools.json_schema import JsonSchema
-from agent_core.tools.mending import mended, read_written
 from agent_core.tools.tool import Tool
 
 

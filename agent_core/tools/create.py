@@ -9,9 +9,9 @@ from typing import Any, Protocol, TypedDict, Unpack, overload
 
 from pydantic import BaseModel
 
-from agent_core.checks import check_items
 from agent_core.errors import ValidationError
-from agent_core.retry import RetryPolicy
+from agent_core.support.argument_checks import check_items
+from agent_core.support.retry import RetryPolicy
 from agent_core.tools.signature import (
     Function,
     arguments_model,

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agent_core.executing import in_thread
 from agent_core.sentences import sentence
+from agent_core.support.execution_record import in_thread
 from agent_core.tools.arguments import validate
 from agent_core.tools.context import ToolContext
 from agent_core.tools.signature import unwrap

@@ -15,10 +15,10 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from agent_core.config import MAX_RESULT_BYTES
+from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ValidationError
-from agent_core.gate import clean_json, clean_text
 from agent_core.sentences import sentence
+from agent_core.support.settings import MAX_RESULT_BYTES
 
 _NESTING = 200  # brackets in a text that cannot be nested too deep for any reader
 

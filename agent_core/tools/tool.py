@@ -12,10 +12,10 @@ from typing import Any, Generic, Literal, cast
 from pydantic import BaseModel
 from typing_extensions import ParamSpec, TypeVar  # typing's have no defaults before Python 3.13
 
-from agent_core.checks import shown
-from agent_core.config import MAX_TIMEOUT
 from agent_core.errors import ValidationError
-from agent_core.retry import RetryPolicy
+from agent_core.support.argument_checks import shown
+from agent_core.support.retry import RetryPolicy
+from agent_core.support.settings import MAX_TIMEOUT
 from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.signature import argument_names
 

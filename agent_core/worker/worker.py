@@ -10,22 +10,22 @@ from collections.abc import Callable, Collection, Coroutine, Mapping
 from types import TracebackType
 from typing import Any
 
-from agent_core.bridge import Deliveries
+from agent_core.domain.suspects import Admission
+from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.errors import DatabaseError
-from agent_core.fences import FenceWatch
-from agent_core.pools import Pools
-from agent_core.presence import Presence, workers_folder
-from agent_core.reconciler import Reconciler
-from agent_core.runner.schedules import ScheduleRunner
-from agent_core.runner.steps import Runner
-from agent_core.runner.tool_calls import ToolRunner
-from agent_core.runner.turn import Turns
-from agent_core.scheduler import Scheduler
-from agent_core.store.engine import parse_url
-from agent_core.store.rows import WORK_FEED
+from agent_core.runners.model_runner import Runner
+from agent_core.runners.requests.turn_cache import Turns
+from agent_core.runners.schedule_runner import ScheduleRunner
+from agent_core.runners.tool_runner import ToolRunner
+from agent_core.store.database.columns import WORK_FEED
+from agent_core.store.database.open import parse_url
 from agent_core.store.store import Store
-from agent_core.suspects import Admission
-from agent_core.wake_up_key import WakeUpKey, WakeUpKind
+from agent_core.worker.bridge import Deliveries
+from agent_core.worker.reconciler import Reconciler
+from agent_core.worker.scheduler import Scheduler
+from agent_core.worker.stop_watch import FenceWatch
+from agent_core.worker.worker_locks import Presence, workers_folder
+from agent_core.worker.workpools import Pools
 
 _CLEANUP_INTERVAL = 60.0  # seconds between looks for deltas that no reader needs any more
 _SHUTDOWN_TIMEOUT = 5.0  # seconds that running tools get to end by themselves when the process is asked to

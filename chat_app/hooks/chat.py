@@ -11,7 +11,7 @@ import reflex as rx
 
 from agent_core import AgentApi, CallContext, Thread
 from agent_core.errors import AgentCoreError
-from agent_core.ids import new_id
+from agent_core.support.ids import new_id
 from chat_app.hooks.apis import ApiSource, found
 from chat_app.state.calling import calling
 from chat_app.state.follower import Follower

@@ -1,4 +1,4 @@
-// Compare words as the server's search does (agent_core/plain_text.py): without accents and capitals.
+// Compare words as the server's search does (agent_core/text/plain_text.py): without accents and capitals.
 
 const ACCENTS = /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065f\u0670]/g;
 /** @type {Record<string, string>} */

@@ -6,7 +6,7 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent_core.bounds import MAX_VALUES, has_too_many_values
+from agent_core.domain.field_limits import MAX_VALUES, has_too_many_values
 
 logger = logging.getLogger(__name__)
 

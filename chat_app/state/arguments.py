@@ -16,7 +16,7 @@ from reflex.middleware.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
 from reflex_base.registry import RegistrationContext
 
-from agent_core.gate import MAX_DEPTH
+from agent_core.domain.validation import MAX_DEPTH
 from chat_app.text import clean_text
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent_core import AgentApi, Message
-from agent_core.messages import text_of
-from agent_core.timeline import Span
+from agent_core.domain.messages import text_of
+from agent_core.domain.spans import Span
 from chat_app.state.agents import answerer
 from chat_app.text import clean_text, shorten
 

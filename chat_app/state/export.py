@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent_core.messages import Message, Thread, is_tool_part, tool_name
+from agent_core.domain.messages import Message, Thread, is_tool_part, tool_name
 from chat_app.state.listing import thread_title
 
 _TICKS = re.compile(r"`{3,}")

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agent_core.endings import FINISH
-from agent_core.fold import ThreadView
-from agent_core.messages import Update, is_tool_part
-from agent_core.timeline import Span
+from agent_core.domain.messages import Update, is_tool_part
+from agent_core.domain.spans import Span
+from agent_core.streaming.final_parts import FINISH
+from agent_core.streaming.fold import ThreadView
 from chat_app.state.present import Context, message_view
 from chat_app.state.stretch import Stretch
 from chat_app.state.view import MessageView

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from agent_core.text_decoding import decode_text
+from agent_core.text.decoding import decode_text
 
 MAX_BYTES = 10_000_000
 """The largest file, in bytes."""

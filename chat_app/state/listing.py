@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent_core.messages import SearchHit, Thread
-from agent_core.plain_text import strip_escapes
+from agent_core.domain.messages import SearchHit, Thread
+from agent_core.text.plain_text import strip_escapes
 from chat_app.state.standing import awaits_agent
 from chat_app.state.view import HitView, ThreadItem
 from chat_app.text import clean_text, shorten

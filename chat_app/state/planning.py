@@ -8,7 +8,7 @@ from datetime import datetime
 
 from agent_core import Trigger, at, cron, every
 from agent_core.errors import ValidationError, words_of
-from agent_core.triggers import At, Cron, anchored
+from agent_core.schedules.triggers import At, Cron, anchored
 
 UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from agent_core.end_reasons import EndReason
-from agent_core.messages import attachment_id, is_tool_part, tool_name
+from agent_core.domain.end_reasons import EndReason
+from agent_core.domain.messages import attachment_id, is_tool_part, tool_name
 from chat_app.extensions import TOOL_VIEWS
 from chat_app.state.kinds import PICTURES
 from chat_app.state.view import FileView, MessageView, PartView, ToolView
@@ -49,7 +49,7 @@ class Context:
 
     Attributes:
         is_async: whether the tool of a name waits for an outcome from outside.
-        progress, runs: by tool call id, as `agent_core.fold.ThreadView` keeps them.
+        progress, runs: by tool call id, as `agent_core.streaming.fold.ThreadView` keeps them.
         took: how long finished calls ran, and at which attempt they ended, by tool call id.
         end_reasons: why calls failed, by tool call id.
         error_info: code and params of their errors, by tool call id.

@@ -10,8 +10,8 @@ import reflex as rx
 
 from agent_core import Schedule
 from agent_core.errors import AccessDeniedError, AgentCoreError, ScheduleNotFoundError, words_of
+from agent_core.schedules.triggers import zone_of
 from agent_core.sentences import info_of
-from agent_core.triggers import zone_of
 from chat_app.extensions import OFFERED
 from chat_app.state.api_caller import ApiCaller
 from chat_app.state.listing import UNTITLED, thread_title

@@ -16,7 +16,7 @@ from agent_core import AgentApi, CallContext, Runtime, Thread, define_agent_api
 from agent_core.agent import AnyAgent
 from agent_core.errors import AccessDeniedError
 from agent_core.llm import warm
-from agent_core.logs import get_logger
+from agent_core.support.logs import get_logger
 from chat_app import logs
 from chat_app.extensions import AGENTS, IDENTITY
 from chat_app.models import ModelChoice, choose_model, offered_models

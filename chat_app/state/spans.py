@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent_core.durability import Durability
-from agent_core.timeline import Span
+from agent_core.domain.activity import Durability
+from agent_core.domain.spans import Span
 from chat_app.text import clean_text, shorten
 
 MAX_ROWS = 150

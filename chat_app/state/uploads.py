@@ -17,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent_core import AgentApi
-from agent_core.api.http import body_of, read_body
+from agent_core.domain.messages import StoredFile
 from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
-from agent_core.messages import StoredFile
+from agent_core.http import body_of, read_body
 from chat_app.extensions import caller
 from chat_app.state.calling import calling
 from chat_app.state.export import file_name

@@ -7,8 +7,8 @@ from typing import Any
 
 import reflex as rx
 
+from agent_core.domain.usage import Tally, UsageSummary
 from agent_core.errors import AccessDeniedError
-from agent_core.usage import Tally, UsageSummary
 from chat_app.state.api_caller import ApiCaller
 
 SPANS = (7, 30, 90)

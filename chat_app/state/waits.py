@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from agent_core import AgentApi
+from agent_core.domain.messages import TOOL_PREFIX, Waiting
 from agent_core.errors import AgentCoreError
-from agent_core.messages import TOOL_PREFIX, Waiting
 from chat_app.state.listing import thread_title
 from chat_app.state.present import Context, tool_view
 from chat_app.state.view import WaitingView

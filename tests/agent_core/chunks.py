@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_core.messages import Chunk, Part
+from agent_core.domain.messages import Chunk, Part
 
 START: Chunk = {"type": "text-start", "id": "1"}
 END: Chunk = {"type": "text-end", "id": "1"}

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from agent_core.context import ContextPolicy, ContextRequest, ContextResult
 from agent_core.context.cut import SUMMARY, split
-from agent_core.context.meter import Meter
-from agent_core.history import repair
+from agent_core.context.provider_messages import repair
+from agent_core.context.token_meter import Meter
 from agent_core.testing import ScriptedModel, check_pairing
 
 MODEL = ScriptedModel([])

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from agent_core.store.engine import opened
-from agent_core.store.migrate import VERSION_TABLE, migrate
-from agent_core.tables import metadata
+from agent_core.store.database.migrate import VERSION_TABLE, migrate
+from agent_core.store.database.open import opened
+from agent_core.store.database.tables import metadata
 from tests.tools.postgresql import PostgreSQL
 
 _TEMPLATE = "template_of_tests"

@@ -10,8 +10,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api, every, faults
-from agent_core.schedules import Schedule
+from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api, every
+from agent_core.schedules.schedule import Schedule
+from agent_core.support import faults
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.agent_core.support import QUICK, agent_on, rows
 from tests.tools.children import FORKED

@@ -17,8 +17,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from agent_core import Agent, AgentApi, Runtime, StreamingOptions, define_agent_api
-from agent_core.config import Settings
-from agent_core.fold import ThreadView
+from agent_core.streaming.fold import ThreadView
+from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, eventually
 from tests.agent_core.databases import prepare, url
 from tests.agent_core.support import AT_ONCE

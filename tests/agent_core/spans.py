@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent_core import AgentApi
-from agent_core.timeline import Span
+from agent_core.domain.spans import Span
 
 
 async def spans(api: AgentApi, thread: Any, *kinds: str) -> list[Span]:

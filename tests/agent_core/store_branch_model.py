@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent_core.end_reasons import STILL_OPEN
-from agent_core.states import OPEN_CALLS
+from agent_core.domain.end_reasons import STILL_OPEN
+from agent_core.domain.states import OPEN_CALLS
 from tests.agent_core.store_model import Model, Values
 
 

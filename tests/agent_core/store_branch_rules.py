@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from agent_core import errors
-from agent_core.states import RUNNING
-from agent_core.store import branches, forks, turns
+from agent_core.domain.states import RUNNING
+from agent_core.store.turns import branches, forks, turns
 from tests.agent_core.store_branch_model import is_reply
 from tests.agent_core.store_call_rules import CallRules, picks
 from tests.agent_core.store_machine import message

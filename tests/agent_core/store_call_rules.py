@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from agent_core.end_reasons import failed
-from agent_core.store import approvals, calls, outcomes, timeouts
-from agent_core.suspects import Suspicion
-from agent_core.wake_up_key import timeout_key
+from agent_core.domain.end_reasons import failed
+from agent_core.domain.suspects import Suspicion
+from agent_core.domain.wake_up_key import timeout_key
+from agent_core.store.tool_calls import approvals, calls, outcomes, timeouts
 from tests.agent_core.store_invariants import Checked
 from tests.agent_core.store_machine import Run
 from tests.agent_core.store_model import Call

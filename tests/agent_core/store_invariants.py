@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis.stateful import invariant
 
-from agent_core.fold import ThreadView
-from agent_core.states import CALL, IDLE, OPEN_CALLS, OUTCOMES, STREAM, THREAD
-from agent_core.wake_up_key import WakeUpKey, step_key, tool_key
+from agent_core.domain.states import CALL, IDLE, OPEN_CALLS, OUTCOMES, STREAM, THREAD
+from agent_core.domain.wake_up_key import WakeUpKey, step_key, tool_key
+from agent_core.streaming.fold import ThreadView
 from tests.agent_core.store_machine import Machine
 from tests.agent_core.support import shown
 

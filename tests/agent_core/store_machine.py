@@ -20,19 +20,19 @@ from typing import Any, ClassVar, TypeVar
 from hypothesis.stateful import RuleBasedStateMachine
 
 from agent_core import errors
-from agent_core.fold import ThreadView, fold
-from agent_core.messages import Chunk
-from agent_core.states import CallStatus
-from agent_core.store import steps
-from agent_core.store.calls import ClaimedCall, FenceLost, NewCall
-from agent_core.store.engine import opened
-from agent_core.store.messages import NewMessage
-from agent_core.store.reads import Reads
-from agent_core.store.steps import Claim
-from agent_core.store.tx import Tx
-from agent_core.store.wake_ups import LeasedWakeUps
+from agent_core.domain.messages import Chunk
+from agent_core.domain.states import CallStatus
+from agent_core.domain.wake_up_key import WakeUpKey
+from agent_core.store.database.open import opened
+from agent_core.store.database.transaction import Tx
+from agent_core.store.reads.reader import Reads
+from agent_core.store.threads.messages import NewMessage
+from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost, NewCall
+from agent_core.store.turns import steps
+from agent_core.store.turns.steps import Claim
+from agent_core.store.wake_ups.wake_ups import LeasedWakeUps
+from agent_core.streaming.fold import ThreadView, fold
 from agent_core.testing import FakeClock
-from agent_core.wake_up_key import WakeUpKey
 from tests.agent_core.store_branch_model import BranchModel
 from tests.agent_core.store_model import LEASE, Call
 from tests.agent_core.support import prepare

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from agent_core.config import MAX_TIMEOUT
-from agent_core.states import CALL, IDLE, OPEN_CALLS, RUNNING
-from agent_core.suspects import Ran, Suspicion, judged
-from agent_core.wake_up_key import WakeUpKey, step_key, timeout_key, tool_key
+from agent_core.domain.states import CALL, IDLE, OPEN_CALLS, RUNNING
+from agent_core.domain.suspects import Ran, Suspicion, judged
+from agent_core.domain.wake_up_key import WakeUpKey, step_key, timeout_key, tool_key
+from agent_core.support.settings import MAX_TIMEOUT
 
 LEASE = 8.0
 Values = dict[str, Any]

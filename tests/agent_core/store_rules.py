@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from agent_core import errors
-from agent_core.states import IDLE, OPEN_CALLS, CallStatus
-from agent_core.store import steps, threads, turns
+from agent_core.domain.states import IDLE, OPEN_CALLS, CallStatus
+from agent_core.store.threads import threads
+from agent_core.store.turns import steps, turns
 from tests.agent_core.store_branch_rules import BranchRules
 from tests.agent_core.store_call_rules import picks
 from tests.agent_core.store_machine import Step, message
@@ -154,7 +155,7 @@ class StoreMachine(BranchRules):
             self.model.push(who, self.model.now + LEASE, who)
 
     def admit(self, who: str) -> None:
-        """Whom to admit is for `agent_core.suspects` to say; here they all are."""
+        """Whom to admit is for `agent_core.domain.suspects` to say; here they all are."""
         found = self.model.suspects()
         free = [one.key for one in self.reads.suspects() if one.worker is None and one.due <= self.model.now]
         assert sorted(free) == found

@@ -21,14 +21,14 @@ from agent_core import (
     Worker,
     define_internal_agent_api,
 )
-from agent_core.api.observing import Insight
-from agent_core.api.people import Preferences
+from agent_core.api.insight import Insight
+from agent_core.api.preferences import Preferences
 from agent_core.api.schedules import Schedules
-from agent_core.api.sharing import Shares
-from agent_core.config import Settings
-from agent_core.fold import ThreadView
-from agent_core.messages import Message, Thread
-from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
+from agent_core.api.shares import Shares
+from agent_core.domain.messages import Message, Thread
+from agent_core.store.database.columns import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
+from agent_core.streaming.fold import ThreadView
+from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, eventually
 from tests.agent_core.databases import prepare, select_all, url
 

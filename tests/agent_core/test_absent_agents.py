@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
-from agent_core.runner import postpone
-from agent_core.store import absent_agents
-from agent_core.store.rows import THREAD
+from agent_core.runners import postpone
+from agent_core.store.database.columns import THREAD
+from agent_core.store.threads import absent_agents
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.databases import prepare, url

@@ -25,8 +25,8 @@ import urllib3
 from agent_core import Agent, Runtime, Thread, define_internal_agent_api
 from agent_core.errors import ModelError
 from agent_core.llm import Finish, ModelRequest, ReasoningDelta, Source, TextDelta, ToolCallDelta, Usage
-from agent_core.llm.transport import is_transport
-from agent_core.loop import model_step
+from agent_core.llm.errors.network_errors import is_transport
+from agent_core.streaming.model_step import model_step
 from tests.agent_core.support import AT_ONCE
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1:9/v1")

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
-from agent_core.config import Settings
+from agent_core.support.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.llm.assembly import Assembly
-from agent_core.llm.base import ToolCallDelta
+from agent_core.domain.model_adapter import ToolCallDelta
+from agent_core.llm.readers.call_assembly import Assembly
 
 Fragment = tuple[int | None, str | None, str | None, str]
 ONE, TWO = '{"a": 1}', '{"a": {"b": 2}}'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_core import CallContext, define_agent_api, errors, every
-from agent_core.messages import Thread
+from agent_core.domain.messages import Thread
 from agent_core.testing import FakeClock, eventually
 from tests.agent_core.support import QUICK, Follower, agent_on, finished, rows, texts, worker_of
 

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agent_core import Agent, AgentApi, CallContext, Runtime, create_action_tool, define_agent_api, every
-from agent_core import bounds as limits
-from agent_core.api.http.paths import PATHS, TYPES
+from agent_core.domain import field_limits as limits
+from agent_core.domain.validation import message_parts
 from agent_core.errors import AgentCoreError, ValidationError
-from agent_core.gate import message_parts
+from agent_core.http.routes import PATHS, TYPES
 from agent_core.testing import ScriptedModel, ToolUse
 from tests.agent_core.databases import prepare, url
 from tests.agent_core.support import agent_on, finished, rows, waiting

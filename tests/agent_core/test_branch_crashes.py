@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from agent_core import AgentApi, faults
-from agent_core.runner.turn import Turn, Turns
+from agent_core import AgentApi
+from agent_core.runners.requests.turn_cache import Turn, Turns
+from agent_core.support import faults
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
 from tests.agent_core.branching import ids, numbered, talk

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, Thread, errors
-from agent_core.store import branches
-from agent_core.store.messages import NewMessage
-from agent_core.store.rows import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
+from agent_core.store.database.columns import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
+from agent_core.store.threads.messages import NewMessage
+from agent_core.store.turns import branches
 from agent_core.testing import ScriptedModel
 from tests.agent_core.branching import ids, numbered, talk
 from tests.agent_core.support import Follower, agent_on, finished, rows, texts

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent_core import errors
-from agent_core.store.rows import STREAM
+from agent_core.store.database.columns import STREAM
 from tests.agent_core.branching import alternatives, ids, numbered, talk
 from tests.agent_core.support import Follower, agent_on, finished, rows, shown, texts
 

@@ -18,10 +18,10 @@ from agent_core import (
     define_internal_agent_api,
     errors,
 )
-from agent_core.bridge import Deliver
-from agent_core.procrastinate import ProcrastinateEngine
-from agent_core.store.tx import Tx
+from agent_core.store.database.transaction import Tx
 from agent_core.testing import ScriptedModel, ToolUse, eventually
+from agent_core.worker.bridge import Deliver
+from agent_core.worker.procrastinate import ProcrastinateEngine
 from tests.agent_core.support import EAGER, prepare, rows
 
 
@@ -112,7 +112,7 @@ async def test_what_follows_stays_where_it_is(tmp_path: Path) -> None:
 async def test_an_engine_that_stops_is_started_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent_core.bridge._RESTART_INTERVAL", 0.05)
+    monkeypatch.setattr("agent_core.worker.bridge._RESTART_INTERVAL", 0.05)
 
     class Weak(Careless):
         starts = 0

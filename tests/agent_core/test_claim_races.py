@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import func, literal_column, select, table, update
 
 from agent_core import AgentApi
-from agent_core.store import steps
-from agent_core.store.rows import STREAM, WAKE_UP, P
-from agent_core.store.statement import Statement
-from agent_core.store.steps import Claim
-from agent_core.store.threads import lock
-from agent_core.store.tx import Tx
+from agent_core.store.database.columns import STREAM, WAKE_UP, P
+from agent_core.store.database.statement import Statement
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads.threads import lock
+from agent_core.store.turns import steps
+from agent_core.store.turns.steps import Claim
 from tests.agent_core.support import agent_on, rows
 
 pytestmark = pytest.mark.postgresql  # on SQLite nothing begins while another writes

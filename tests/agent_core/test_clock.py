@@ -11,7 +11,7 @@ import pytest
 
 from agent_core import RetryPolicy, every
 from agent_core.errors import ModelError
-from agent_core.ids import new_id
+from agent_core.support.ids import new_id
 from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.scheduled import ran, wake_ups
@@ -145,7 +145,7 @@ def test_ids_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = [new_id("x")]
     for jump in (DAY, -DAY, 0, DAY * 400, -DAY * 400):
         now += int(jump * 1e9)
-        monkeypatch.setattr("agent_core.ids.time.time_ns", lambda at=now: at)
+        monkeypatch.setattr("agent_core.support.ids.time.time_ns", lambda at=now: at)
         made += [new_id("x") for _ in range(3)]
     assert made == sorted(made)
     assert len(set(made)) == len(made)

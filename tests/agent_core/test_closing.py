@@ -7,8 +7,8 @@ import gc
 import pytest
 
 from agent_core.errors import DatabaseError
-from agent_core.store.engine import opened
-from agent_core.store.reads import Reads
+from agent_core.store.database.open import opened
+from agent_core.store.reads.reader import Reads
 
 
 def test_a_read_that_is_still_under_way_ends_with_its_connection(database_url: str) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from agent_core import Runtime, define_internal_agent_api
-from agent_core.fold import ThreadView
 from agent_core.llm import Finish, ModelEvent, ModelRequest, TextDelta
+from agent_core.streaming.fold import ThreadView
 from agent_core.testing import ScriptedModel, eventually
 from tests.agent_core import naive
 from tests.agent_core.databases import prepare

@@ -15,7 +15,7 @@ import tenacity
 
 from agent_core import Agent, AgentApi, RetryPolicy, Runtime, define_internal_agent_api, errors
 from agent_core.llm import Finish, LitellmModel
-from agent_core.llm.library import litellm_module
+from agent_core.llm.litellm_import import litellm_module
 from agent_core.testing import ScriptedModel, ToolUse, check_pairing
 from agent_core.tools import ToolContext, action_tool
 from tests.agent_core.databases import prepare, url

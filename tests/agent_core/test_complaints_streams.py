@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent_core import errors
-from agent_core.fold import ThreadView
+from agent_core.streaming.fold import ThreadView
 from agent_core.testing import eventually
 from tests.agent_core.support import Follower, agent_on, finished, held, rows, texts, view_text, worker_of
 

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core import Agent, Runtime, define_internal_agent_api, faults
+from agent_core import Agent, Runtime, define_internal_agent_api
 from agent_core.context import SummariseOldest, TrimOldest
 from agent_core.context.cut import SUMMARY
-from agent_core.context.meter import at_most
 from agent_core.context.summarise import INSTRUCTIONS
+from agent_core.context.token_meter import at_most
+from agent_core.domain.messages import Message
 from agent_core.errors import ModelError
 from agent_core.llm import Finish, ModelRequest, TextDelta, Usage
-from agent_core.messages import Message
+from agent_core.support import faults
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.contexts import TOOLS, apply, histories, is_cut_of, size

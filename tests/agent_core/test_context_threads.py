@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core.context import ContextRequest, ContextResult, TrimOldest
-from agent_core.messages import Message
+from agent_core.domain.messages import Message
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.contexts import METER

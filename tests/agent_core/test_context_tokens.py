@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agent_core import Agent, RetryPolicy, Runtime, define_internal_agent_api
 from agent_core.context import ContextRequest, SummariseOldest, TrimOldest
 from agent_core.llm import LitellmModel, tokens
-from agent_core.llm.library import litellm_module
+from agent_core.llm.litellm_import import litellm_module
 from agent_core.llm.tokens import count_tokens, estimate_tokens, most_tokens
 from agent_core.testing import ScriptedModel
 from tests.agent_core.contexts import TOOLS

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from agent_core import Runtime, define_internal_agent_api, faults
-from agent_core.end_reasons import IN_DOUBT
-from agent_core.faults import CRASH_POINTS
+from agent_core import Runtime, define_internal_agent_api
+from agent_core.domain.end_reasons import IN_DOUBT
+from agent_core.support import faults
+from agent_core.support.faults import CRASH_POINTS
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import ROUNDS, make_agent
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, RetryPolicy, errors
-from agent_core.fold import fold, merge
+from agent_core.streaming.fold import fold, merge
 from agent_core.testing import FakeClock, Reasoning, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.support import AT_ONCE, EAGER, agent_on, finished, prepare

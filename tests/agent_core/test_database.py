@@ -18,8 +18,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from agent_core import Runtime, errors
-from agent_core.store.migrate import VERSION_TABLE
-from agent_core.tables import metadata
+from agent_core.store.database.migrate import VERSION_TABLE
+from agent_core.store.database.tables import metadata
 from tests.agent_core.support import agent_on, finished, prepare, rows
 from tests.chaos.worker import Plan, spawn
 

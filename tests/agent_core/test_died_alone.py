@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, Thread, Workpool
-from agent_core.presence import Presence, workers_folder
-from agent_core.store import steps
-from agent_core.store.engine import parse_url
-from agent_core.store.rows import WAKE_UP
-from agent_core.store.tx import Tx
+from agent_core.store.database.columns import WAKE_UP
+from agent_core.store.database.open import parse_url
+from agent_core.store.database.transaction import Tx
+from agent_core.store.turns import steps
 from agent_core.testing import eventually
+from agent_core.worker.worker_locks import Presence, workers_folder
 from tests.agent_core.databases import prepare, url
 from tests.agent_core.support import agent_on, finished, live, rows, tool_parts, worker_of
 from tests.chaos.colony import Colony, again, answer, once, send, settled

@@ -17,10 +17,10 @@ from agent_core.llm import (
     TextDelta,
     ToolCallDelta,
     Usage,
-    litellm_model,
+    litellm_adapter,
     register_custom_provider,
 )
-from agent_core.llm.library import litellm_module
+from agent_core.llm.litellm_import import litellm_module
 from tests.agent_core import dialects
 from tests.providers.loopback import Answer, Provider, Stream, call, delta, provider, usage
 
@@ -32,13 +32,13 @@ REQUEST = ModelRequest([{"role": "user", "content": "What time is it?"}], [TOOL]
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each answer, whether it was read past the wrapper."""
     seen: list[bool] = []
-    direct = litellm_model.direct
+    direct = litellm_adapter.direct
 
     async def noting(litellm: Any, answer: Any) -> Any:
         seen.append((found := await direct(litellm, answer)) is not None)
         return found
 
-    monkeypatch.setattr(litellm_model, "direct", noting)
+    monkeypatch.setattr(litellm_adapter, "direct", noting)
     return seen
 
 
@@ -297,7 +297,7 @@ async def test_unknown_forms_and_providers_written_in_python_take_the_wrapper(ta
 async def test_a_litellm_that_is_built_differently_is_read_through_its_wrapper(
     lost: str, taken: list[bool], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("agent_core.llm.direct._NEEDED", (f"{lost}_of_tomorrow",))
+    monkeypatch.setattr("agent_core.llm.streams.direct_stream._NEEDED", (f"{lost}_of_tomorrow",))
     async with provider(Stream([delta("x", finish="stop")])) as server:
         assert await plain(server) == [TextDelta("x"), Finish("stop")]
     assert taken == [False]

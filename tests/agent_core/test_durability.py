@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, RetryPolicy, Thread, errors
-from agent_core.durability import Durability
+from agent_core.domain.activity import Durability
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.support import QUICK, agent_on, finished, lose_leases, prepare

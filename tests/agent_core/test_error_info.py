@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from agent_core import Agent, Runtime, define_agent_api, errors
-from agent_core.fold import ThreadView
-from agent_core.retry import RetryPolicy
+from agent_core.streaming.fold import ThreadView
+from agent_core.support.retry import RetryPolicy
 from agent_core.testing import ScriptedModel, ToolUse
 from agent_core.tools import action_tool
 from tests.agent_core.support import agent_on, finished

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from agent_core.executing import ExecutionRecord, executed, in_thread
-from agent_core.presence import Presence
+from agent_core.support.execution_record import ExecutionRecord, executed, in_thread
+from agent_core.worker.worker_locks import Presence
 from tests.tools.children import FORKED
 
 

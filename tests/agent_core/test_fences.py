@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, Runtime, ToolContext, define_internal_agent_api
-from agent_core.end_reasons import IN_DOUBT
+from agent_core.domain.end_reasons import IN_DOUBT
+from agent_core.domain.model_adapter import Finish, ModelEvent, ModelRequest, TextDelta
+from agent_core.domain.wake_up_key import step_key
 from agent_core.errors import ModelError
-from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
-from agent_core.wake_up_key import step_key
 from tests.agent_core.databases import url
 from tests.agent_core.support import (
     QUICK,

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from agent_core import Agent, AgentApi, CallContext, Runtime, at, define_agent_api, every
+from agent_core.domain.messages import Part, Thread, attachment_id
 from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
-from agent_core.messages import Part, Thread, attachment_id
-from agent_core.store import files
-from agent_core.store.rows import FILE
+from agent_core.store.database.columns import FILE
+from agent_core.store.threads import files
 from agent_core.testing import FakeClock, ScriptedModel
 from tests.agent_core.databases import prepare, select_all, url
 from tests.agent_core.scheduled import ran

@@ -12,8 +12,8 @@ import pytest
 from agent_core import Agent, Runtime, define_internal_agent_api
 from agent_core.api.files import MAX_FILE_BYTES
 from agent_core.errors import AgentCoreError, ThreadNotFoundError, ValidationError
-from agent_core.store import files
-from agent_core.store.rows import FILE
+from agent_core.store.database.columns import FILE
+from agent_core.store.threads import files
 from agent_core.testing import FakeClock, ScriptedModel
 from tests.agent_core.databases import select_all, url
 from tests.agent_core.support import agent_on, finished

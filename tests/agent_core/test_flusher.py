@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent_core import faults
+from agent_core.support import faults
 from agent_core.testing import eventually
 from tests.agent_core.support import Follower, agent_on, finished, texts
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.end_reasons import PROCESS_ENDED, STOPPED
-from agent_core.fold import closing, fold, merge, settle, unfold
-from agent_core.messages import OPEN_TOOL_STATES, Chunk, Part, is_tool_part
-from agent_core.reducer import Fold
+from agent_core.domain.end_reasons import PROCESS_ENDED, STOPPED
+from agent_core.domain.messages import OPEN_TOOL_STATES, Chunk, Part, is_tool_part
+from agent_core.streaming.fold import closing, fold, merge, settle, unfold
+from agent_core.streaming.part_reducer import Fold
 from tests.agent_core.chunks import ASK, CALL, CALLED, END, START, answer, delta, denied, error, output, text
 from tests.agent_core.streams import hostile_streams, steps
 

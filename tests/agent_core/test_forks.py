@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agent_core import CallContext, errors
-from agent_core.end_reasons import STILL_OPEN
-from agent_core.store.rows import CALL, MESSAGE, STREAM, THREAD
+from agent_core.domain.end_reasons import STILL_OPEN
+from agent_core.store.database.columns import CALL, MESSAGE, STREAM, THREAD
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.branching import ids, numbered, talk

@@ -10,7 +10,7 @@ import pytest
 
 from agent_core import AgentApi
 from agent_core.errors import DatabaseError
-from agent_core.store.tx import Tx
+from agent_core.store.database.transaction import Tx
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.support import QUICK, agent_on, finished, tool_parts

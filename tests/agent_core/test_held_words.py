@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent_core.api.http.ui_stream import Turn, Witness
-from agent_core.clock import as_datetime
-from agent_core.fold import fold, merge
-from agent_core.messages import Chunk, Message, Part, Thread, Update
+from agent_core.domain.messages import Chunk, Message, Part, Thread, Update
+from agent_core.http.ai_sdk_stream import Turn, Witness
+from agent_core.streaming.fold import fold, merge
+from agent_core.support.clock import as_datetime
 
 TICK, HEARTBEAT, LEASE, RETRY = 0.1, 2.0, 8.0, 60.0
 HERE, ELSEWHERE = "here", "elsewhere"

@@ -11,9 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.fold import fold
-from agent_core.history import INVALID_ARGUMENTS, NO_OUTCOME, NOTE, repair, take_note, to_provider
-from agent_core.messages import Chunk, Message, Part, Role
+from agent_core.context.provider_messages import (
+    INVALID_ARGUMENTS,
+    NO_OUTCOME,
+    NOTE,
+    repair,
+    take_note,
+    to_provider,
+)
+from agent_core.domain.messages import Chunk, Message, Part, Role
+from agent_core.streaming.fold import fold
 from tests.agent_core.streams import hostile_streams, steps
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)

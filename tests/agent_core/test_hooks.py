@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from agent_core import RetryPolicy, action_tool
+from agent_core.domain.messages import CommittedMessage
 from agent_core.errors import ModelError, ValidationError
 from agent_core.llm import Finish, Usage
-from agent_core.messages import CommittedMessage
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import Tool
 from tests.agent_core.support import agent_on, finished, tool_parts
@@ -147,7 +147,7 @@ async def test_classify_that_returns_nonsense_is_named_with_the_words_of_the_err
 
 
 async def test_classify_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("agent_core.retry._CLASSIFY_TIMEOUT", 0.01)
+    monkeypatch.setattr("agent_core.support.retry._CLASSIFY_TIMEOUT", 0.01)
 
     async def classify(_: Exception) -> None:
         await asyncio.Event().wait()

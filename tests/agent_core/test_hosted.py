@@ -11,7 +11,6 @@ import pytest
 
 from agent_core import Agent, Runtime, action_tool, define_agent_api
 from agent_core.errors import ModelError, ValidationError
-from agent_core.hosted import NO_RESULT
 from agent_core.llm import (
     Finish,
     HostedCall,
@@ -21,11 +20,12 @@ from agent_core.llm import (
     ModelRequest,
     TextDelta,
 )
-from agent_core.llm.anthropic import AnthropicReader
-from agent_core.llm.gemini import GeminiReader
-from agent_core.llm.reading import JsonReader
-from agent_core.store.rows import CALL
+from agent_core.llm.readers.anthropic import AnthropicReader
+from agent_core.llm.readers.gemini import GeminiReader
+from agent_core.llm.readers.openai_chat import JsonReader
+from agent_core.store.database.columns import CALL
 from agent_core.testing import Item, ScriptedModel, ToolUse
+from agent_core.tools.provider_tools import NO_RESULT
 from tests.agent_core.dialects import anthropic_block, anthropic_event
 from tests.agent_core.support import Follower, agent_on, finished, rows, tool_parts
 from tests.providers.loopback import Stream, provider

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from agent_core import Agent, CallContext, Runtime, define_agent_api, define_internal_agent_api, errors
-from agent_core.llm.base import Usage
+from agent_core.domain.model_adapter import Usage
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.serving import served

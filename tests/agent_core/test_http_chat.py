@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from agent_core import AgentApi, errors
-from agent_core.fold import fold
+from agent_core.streaming.fold import fold
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.serving import events, serving

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent_core.api.http.paths import PATHS
+from agent_core.http.routes import PATHS
 from tests.agent_core.serving import serving
 from tests.agent_core.support import api_methods
 from tests.agent_core.test_http import done, refused

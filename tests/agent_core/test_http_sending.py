@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from agent_core import AgentApi
-from agent_core.end_reasons import PASSED_OVER
-from agent_core.fold import fold
+from agent_core.domain.end_reasons import PASSED_OVER
+from agent_core.streaming.fold import fold
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.branching import numbered

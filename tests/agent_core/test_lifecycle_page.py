@@ -1,4 +1,4 @@
-"""docs/lifecycle.md draws exactly what agent_core.states allows."""
+"""docs/lifecycle.md draws exactly what agent_core.domain.states allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent_core.states import CALL, STREAM, THREAD, CallStatus, StreamStatus, ThreadStatus
+from agent_core.domain.states import CALL, STREAM, THREAD, CallStatus, StreamStatus, ThreadStatus
 
 PAGE = (Path(__file__).parents[2] / "docs" / "lifecycle.md").read_text()
 TABLES = {"Thread": (THREAD, ThreadStatus), "Stream": (STREAM, StreamStatus), "Tool call": (CALL, CallStatus)}

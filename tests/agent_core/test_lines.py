@@ -11,7 +11,7 @@ import pytest
 
 from agent_core.errors import ModelError
 from agent_core.llm import LitellmModel, ModelEvent, ModelRequest, TextDelta
-from agent_core.llm.lines import refuse_broken
+from agent_core.llm.streams.sse_guard import refuse_broken
 from tests.agent_core import dialects
 from tests.providers.loopback import Stream, provider
 

@@ -21,7 +21,7 @@ from agent_core.llm import (
     Usage,
     register_custom_provider,
 )
-from agent_core.loop import StepResult, model_step
+from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.testing import eventually
 from tests.agent_core.asking import QUESTION, TOOL, ask, error, failure, model
 from tests.providers.loopback import Hang, Stream, call, delta, provider, usage

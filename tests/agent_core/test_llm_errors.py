@@ -10,7 +10,7 @@ import pytest
 
 from agent_core.errors import ModelError
 from agent_core.llm import LitellmModel
-from agent_core.llm.errors import to_model_error
+from agent_core.llm.errors.model_errors import to_model_error
 from tests.agent_core.asking import KEY, ask, error, failure, model
 from tests.providers.loopback import Answer, Hang, provider
 

@@ -168,7 +168,7 @@ async def test_a_runtime_at_rest_says_nothing_at_info(path: Path, log: pytest.Lo
 
 def test_the_library_configures_nothing() -> None:
     code = (
-        "import logging, agent_core, agent_core.runtime, agent_core.api.http\n"
+        "import logging, agent_core, agent_core.runtime, agent_core.http\n"
         "assert not logging.root.handlers and logging.root.level == logging.WARNING\n"
         "ours = [logging.getLogger(n) for n in logging.root.manager.loggerDict if n.startswith('agent_core')]\n"
         "assert ours and not [one for one in ours if one.handlers or one.level]\n"

@@ -9,14 +9,14 @@ import pkgutil
 import pytest
 
 import agent_core
-from agent_core.logs import escape, get_logger
+from agent_core.support.logs import escape, get_logger
 
 log = get_logger("agent_core.test_logs")
 
 
 def test_every_module_of_the_library_logs_through_a_cleaned_logger() -> None:
     for module in pkgutil.walk_packages(agent_core.__path__, "agent_core."):
-        if ".migrations" in module.name or module.name == "agent_core.procrastinate":
+        if ".migrations" in module.name or module.name == "agent_core.worker.procrastinate":
             continue
         loaded = importlib.import_module(module.name)
         for value in vars(loaded).values():

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from agent_core.errors import ModelError
-from agent_core.fold import fold
 from agent_core.llm import Finish, ModelEvent, ModelRequest, ReasoningDelta, TextDelta, ToolCallDelta, Usage
-from agent_core.loop import StepResult, model_step
+from agent_core.streaming.fold import fold
+from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse
 
 REQUEST = ModelRequest([{"role": "user", "content": "hello"}])

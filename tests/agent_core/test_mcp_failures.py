@@ -16,9 +16,9 @@ import pytest
 from mcp.client import stdio
 
 from agent_core import mcp_tools
-from agent_core.end_reasons import IN_DOUBT
+from agent_core.domain.end_reasons import IN_DOUBT
 from agent_core.errors import ToolServerError
-from agent_core.mcp import mount
+from agent_core.mcp import tools
 from agent_core.testing import ToolUse, eventually
 from tests.agent_core.mcp_support import SERVER, call, command, http_server, kill, noted
 from tests.agent_core.support import agent_on, finished, tool_parts
@@ -101,9 +101,9 @@ async def test_a_server_that_died_between_calls_is_started_for_the_next(log: Pat
 async def test_an_http_server_that_restarts_is_found_again(
     env: dict[str, str], log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    policy = mount._policy  # pyright: ignore[reportPrivateUsage]
+    policy = tools._policy  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(
-        mount, "_policy", lambda rerun: replace(policy(rerun), max_attempts=60, max_delay=1.0)
+        tools, "_policy", lambda rerun: replace(policy(rerun), max_attempts=60, max_delay=1.0)
     )
     port = free_port_pair()
     async with contextlib.AsyncExitStack() as stack:

@@ -20,9 +20,9 @@ from mcp_types import (
 
 from agent_core import RetryPolicy, mcp_tools
 from agent_core.errors import ToolServerError, ValidationError
-from agent_core.mcp.mount import Mount
-from agent_core.mcp.names import tool_names
 from agent_core.mcp.results import outcome
+from agent_core.mcp.tool_names import tool_names
+from agent_core.mcp.tools import Mount
 from agent_core.tools import TOOL_NAME, JsonSchema, Tool
 
 READS = ToolAnnotations(read_only_hint=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, action_tool, async_tool, errors
-from agent_core.runner.memory import Memory, size_of, size_of_messages
+from agent_core.runners.requests.thread_cache import Memory, size_of, size_of_messages
 from agent_core.testing import ToolUse, eventually
 from tests.agent_core.containers import entries
 from tests.agent_core.support import agent_on, finished, runtime_of

@@ -18,8 +18,8 @@ from agent_core import AgentApi, create_action_tool
 from agent_core.errors import ValidationError
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import Tool, action_tool, parse_arguments
+from agent_core.tools.argument_repair import mended
 from agent_core.tools.json_schema import JsonSchema
-from agent_core.tools.mending import mended
 from tests.agent_core.support import agent_on, finished, tool_parts
 
 

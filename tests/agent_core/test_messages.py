@@ -10,10 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.config import MAX_PROMPT_CHARS
+from agent_core.domain.messages import Message, Thread, Update
+from agent_core.domain.validation import (
+    MAX_DEPTH,
+    MAX_FILE_CHARS,
+    clean_json,
+    clean_text,
+    message_parts,
+    prompt_parts,
+)
 from agent_core.errors import ValidationError
-from agent_core.gate import MAX_DEPTH, MAX_FILE_CHARS, clean_json, clean_text, message_parts, prompt_parts
-from agent_core.messages import Message, Thread, Update
+from agent_core.support.settings import MAX_PROMPT_CHARS
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 IMAGE = {"type": "file", "url": "data:image/png;base64,AA==", "mediaType": "image/png"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.naming import WIRE_NAME, find_tool, wire_name
+from agent_core.domain.tool_name_match import WIRE_NAME, find_tool, wire_name
 
 TOOLS = ["get_weather", "send_mail", "Send-Mail-Now", "list"]
 

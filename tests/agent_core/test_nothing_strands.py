@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, RetryPolicy, Runtime, define_internal_agent_api
+from agent_core.domain.model_adapter import Finish, ModelEvent, ModelRequest, TextDelta, ToolCallDelta
 from agent_core.errors import MAX_WORDS, ModelError
-from agent_core.llm.base import Finish, ModelEvent, ModelRequest, TextDelta, ToolCallDelta
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from tests.agent_core.support import AT_ONCE, agent_on, finished, rows, texts, tool_parts
 from tests.agent_core.wild import RAISED, add, goes_on

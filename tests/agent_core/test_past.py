@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_internal_agent_api
-from agent_core.history import to_provider
-from agent_core.messages import Update
-from agent_core.runner.past import Past
-from agent_core.runner.steps import Runner
-from agent_core.runner.turn import Turn, Turns
+from agent_core.context.provider_messages import to_provider
+from agent_core.domain.messages import Update
+from agent_core.runners.model_runner import Runner
+from agent_core.runners.requests.turn_cache import Turn, Turns
+from agent_core.runners.requests.turn_history import Past
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 

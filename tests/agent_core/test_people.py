@@ -11,7 +11,7 @@ import pytest
 
 from agent_core import CallContext
 from agent_core.errors import ValidationError
-from agent_core.store.engine import opened
+from agent_core.store.database.open import opened
 from tests.agent_core.databases import url
 from tests.agent_core.support import agent_on
 from tests.agent_core.test_upgrades import ROWS, make

@@ -11,10 +11,10 @@ import pytest
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
 from agent_core.errors import ModelError
-from agent_core.store.rows import FILE
+from agent_core.store.database.columns import FILE
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool, take_pictures
-from agent_core.tools.pictures import MAX_PICTURE_BYTES, MAX_PICTURES
+from agent_core.tools.result_images import MAX_PICTURE_BYTES, MAX_PICTURES
 from tests.agent_core.databases import select_all
 from tests.agent_core.support import AT_ONCE, agent_on, finished, tool_parts
 from tests.providers.dialects import DIALECTS, Use, serving

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.plain_text import plain_line, strip_escapes
-from agent_core.store.messages import title_of
-from agent_core.titles import name_in
+from agent_core.context.thread_title import name_in
+from agent_core.store.threads.messages import title_of
+from agent_core.text.plain_text import plain_line, strip_escapes
 
 
 @pytest.mark.parametrize(

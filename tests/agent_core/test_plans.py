@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy.dialects import sqlite
 from sqlmodel import select
 
-from agent_core.store import calls, streams
-from agent_core.store.pages import calls_of, streams_of
-from agent_core.store.statement import Statement
-from agent_core.tables import StreamRow, ToolCallRow
+from agent_core.store.database.statement import Statement
+from agent_core.store.database.tables import StreamRow, ToolCallRow
+from agent_core.store.reads.row_filters import calls_of, streams_of
+from agent_core.store.tool_calls import calls
+from agent_core.store.turns import streams
 from tests.agent_core.support import prepare
 
 THE_WHOLE_THREAD = re.compile(

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from agent_core import Runtime, errors
-from agent_core.config import Settings
-from agent_core.store import threads
-from agent_core.store.engine import parse_url
-from agent_core.store.pipeline import Pipeline
-from agent_core.store.tx import Tx
+from agent_core.store.database.open import parse_url
+from agent_core.store.database.pg_pipeline import Pipeline
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads import threads
+from agent_core.support.settings import Settings
 from agent_core.testing import eventually
 from tests.agent_core.databases import url
 from tests.agent_core.support import Follower, agent_on, finished, texts, worker_of

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent_core import RetryPolicy, ToolContext
-from agent_core.fold import ThreadView
-from agent_core.runner import tool_calls
-from agent_core.store.rows import CALL, DELTA
+from agent_core.runners import tool_runner
+from agent_core.store.database.columns import CALL, DELTA
+from agent_core.streaming.fold import ThreadView
 from agent_core.testing import FakeClock, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.support import (
@@ -157,7 +157,7 @@ async def test_only_a_tool_that_takes_long_is_told_of(
     def told() -> int:
         return sum("data-tool-run" in str(row) for row in rows(path, DELTA)["agent_delta"])
 
-    monkeypatch.setattr(tool_calls, "_REPORT_DELAY", 0.05 if takes_long else LONG)
+    monkeypatch.setattr(tool_runner, "_REPORT_DELAY", 0.05 if takes_long else LONG)
     async with agent_on(path, turn, tools=[slow]) as api:
         thread = await api.create_thread("Go")
         async with Follower(api, thread.id) as follower:

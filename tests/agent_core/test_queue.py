@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from agent_core import AgentApi, Workpool, workpool
-from agent_core.pools import Pools
-from agent_core.store.tx import Tx
+from agent_core import AgentApi, Workpool
+from agent_core.domain.wake_up_key import WakeUpKey
+from agent_core.store.database.transaction import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
-from agent_core.wake_up_key import WakeUpKey
+from agent_core.worker import workpool
+from agent_core.worker.workpools import Pools
 from tests.agent_core.support import EAGER, QUICK, agent_on, finished, rows, runtime_of, texts
 
 

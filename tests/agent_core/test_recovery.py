@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from agent_core import Runtime, action_tool, define_internal_agent_api, errors
-from agent_core.end_reasons import IN_DOUBT
-from agent_core.presence import Presence, workers_folder
-from agent_core.states import CallStatus
-from agent_core.store import steps
-from agent_core.store.calls import NewCall
-from agent_core.store.engine import parse_url
-from agent_core.store.rows import THREAD
+from agent_core.domain.end_reasons import IN_DOUBT
+from agent_core.domain.states import CallStatus
+from agent_core.store.database.columns import THREAD
+from agent_core.store.database.open import parse_url
+from agent_core.store.tool_calls.calls import NewCall
+from agent_core.store.turns import steps
 from agent_core.testing import ToolUse, eventually
+from agent_core.worker.worker_locks import Presence, workers_folder
 from tests.agent_core.databases import url
 from tests.agent_core.support import (
     QUICK,

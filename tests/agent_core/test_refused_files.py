@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
+from agent_core.domain.messages import Thread
 from agent_core.errors import ModelError
-from agent_core.messages import Thread
-from agent_core.store.rows import REFUSED_FILE
+from agent_core.store.database.columns import REFUSED_FILE
 from agent_core.testing import ScriptedModel
 from tests.agent_core.databases import select_all, url
 from tests.agent_core.support import AT_ONCE, agent_on, finished, texts

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, define_internal_agent_api
-from agent_core.api.reminders import MAX_REMINDERS, cancel_reminder, list_reminders, remind_me
+from agent_core.api.reminder_tools import MAX_REMINDERS, cancel_reminder, list_reminders, remind_me
 from agent_core.testing import FakeClock, ScriptedModel, ToolUse
 from tests.agent_core.scheduled import ran
 from tests.agent_core.support import QUICK, agent_on, finished, texts, tool_parts

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_core.errors import ModelError, ValidationError
-from agent_core.retry import RetryPolicy
+from agent_core.support.retry import RetryPolicy
 
 PLAIN = RetryPolicy(max_attempts=5, jitter=0)
 OVERLOADED = ModelError("Overloaded", kind="provider_5xx", retryable=True)

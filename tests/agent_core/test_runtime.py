@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, Runtime, Workpool, action_tool, define_internal_agent_api, errors
-from agent_core.config import Settings
+from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.agent_core.databases import url
 from tests.agent_core.support import agent_on, finished

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api, every, faults
-from agent_core.faults import SCHEDULE_POINTS
-from agent_core.schedules import Schedule
-from agent_core.store import schedule_runs
-from agent_core.store.rows import SCHEDULE
+from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api, every
+from agent_core.domain.wake_up_key import schedule_key
+from agent_core.schedules.schedule import Schedule
+from agent_core.schedules.triggers import At
+from agent_core.store.database.columns import SCHEDULE
+from agent_core.store.schedules import runs
+from agent_core.support import faults
+from agent_core.support.faults import SCHEDULE_POINTS
 from agent_core.testing import FakeClock, ScriptedModel, eventually
-from agent_core.triggers import At
-from agent_core.wake_up_key import schedule_key
 from tests.agent_core.databases import url
 from tests.agent_core.scheduled import make_overdue, ran, spawn, wake_ups
 from tests.agent_core.support import QUICK, agent_on, finished, rows, texts, worker_of
@@ -49,7 +50,7 @@ async def test_dies_and_the_next_one_ends_the_run(path: Path, point: str, thread
     child = spawn(url(path))
     child.join(60)
     assert child.exitcode == 0
-    name = schedule_runs.run_id("s", schedule.next_at.timestamp())
+    name = runs.run_id("s", schedule.next_at.timestamp())
     async with agent_on(path, [], runtime={"work": False}) as api:
         after = await ran(api, "s", 1)
         assert after.last_thread_id == (thread_id or name)
@@ -87,7 +88,7 @@ async def test_two_workers_do_each_run_once(path: Path, clock: FakeClock) -> Non
             await eventually(idle)
         assert await texts(one, thread) == ["Tea!", "Well."] * times
         ids = [m.id for m in await one.list_messages(thread.id) if m.role == "user"]
-        assert ids == [schedule_runs.run_id("s", NOON + 60 * n) for n in range(1, times + 1)]
+        assert ids == [runs.run_id("s", NOON + 60 * n) for n in range(1, times + 1)]
 
 
 async def test_two_workers_with_an_old_reading_cannot_both_move_it_on(path: Path, clock: FakeClock) -> None:
@@ -96,13 +97,13 @@ async def test_two_workers_with_an_old_reading_cannot_both_move_it_on(path: Path
         await api.schedules.create(None, "Tea!", every(minutes=1), schedule_id="s", max_runs=9)
 
         def late(tx: Any) -> tuple[bool, int]:
-            row = schedule_runs.locked(tx, "s")
+            row = runs.locked(tx, "s")
             assert row is not None
             tx.now = NOON + 61
             trigger = At(NOON + 60)
-            schedule_runs._run(tx, row, trigger, NOON + 60)  # pyright: ignore[reportPrivateUsage]
-            schedule_runs._run(tx, row, trigger, NOON + 60)  # pyright: ignore[reportPrivateUsage]
-            again = schedule_runs.locked(tx, "s")
+            runs._run(tx, row, trigger, NOON + 60)  # pyright: ignore[reportPrivateUsage]
+            runs._run(tx, row, trigger, NOON + 60)  # pyright: ignore[reportPrivateUsage]
+            again = runs.locked(tx, "s")
             assert again is not None
             return again.next_at is None, again.runs
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent_core import CallContext, at, cron, define_agent_api, errors, every
-from agent_core.schedules import LATE, MAX_COUNTED, Plan, plan
+from agent_core.schedules.schedule import LATE, MAX_COUNTED, Plan, plan
+from agent_core.schedules.triggers import Every
 from agent_core.testing import FakeClock, ScriptedModel, eventually
-from agent_core.triggers import Every
 from tests.agent_core.scheduled import ran, wake_ups
 from tests.agent_core.support import QUICK, agent_on, finished, rows, texts
 

@@ -24,10 +24,10 @@ from agent_core import (
     define_agent_api,
 )
 from agent_core.context import SummariseOldest
+from agent_core.context.thread_title import ModelTitle
 from agent_core.errors import AccessDeniedError, ModelError, ValidationError, words_of
-from agent_core.redaction import HIDDEN, hide_secrets
 from agent_core.testing import ScriptedModel, ToolUse
-from agent_core.titles import ModelTitle
+from agent_core.text.redaction import HIDDEN, hide_secrets
 from agent_core.tools import Tool
 from tests.agent_core.support import agent_on, finished, outcomes, rows, tool_parts, waiting
 

@@ -10,8 +10,8 @@ import pytest
 
 from agent_core import define_agent_api
 from agent_core.errors import AccessDeniedError, ThreadNotFoundError, ValidationError
-from agent_core.fold import ThreadView
-from agent_core.store.sharing import MAX_METADATA
+from agent_core.store.threads.sharing import MAX_METADATA
+from agent_core.streaming.fold import ThreadView
 from tests.agent_core.support import agent_on, finished
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import Runtime
-from agent_core.config import Settings
+from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.support import agent_on, finished, rows, runtime_of, texts, tool_parts

@@ -10,8 +10,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy.dialects import sqlite
 
 from agent_core.errors import DuplicateMessageError, ThreadBusyError
-from agent_core.store import branches, calls, messages, outcomes, steps, streams, turns, wake_ups
-from agent_core.store.statement import Statement
+from agent_core.store.database.statement import Statement
+from agent_core.store.threads import messages
+from agent_core.store.tool_calls import calls, outcomes
+from agent_core.store.turns import branches, steps, streams, turns
+from agent_core.store.wake_ups import wake_ups
 from tests.agent_core.store_rules import StoreMachine
 
 SETTINGS = settings(

@@ -1,6 +1,6 @@
 """Every pair of state and event, legal and illegal, against the real store.
 
-A legal pair leads where `agent_core.states` says; an illegal one does not land and changes no row.
+A legal pair leads where `agent_core.domain.states` says; an illegal one does not land and changes no row.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Table, insert, update
 
 from agent_core import Runtime, errors
-from agent_core.end_reasons import STOPPED, failed
-from agent_core.states import (
+from agent_core.domain.end_reasons import STOPPED, failed
+from agent_core.domain.states import (
     CALL,
     OPEN_CALLS,
     OUTCOMES,
@@ -24,13 +24,14 @@ from agent_core.states import (
     StreamStatus,
     ThreadStatus,
 )
-from agent_core.store import approvals, branches, calls, outcomes, steps, streams, timeouts, turns
-from agent_core.store import rows as tables
-from agent_core.store.calls import ClaimedCall, FenceLost, NewCall
-from agent_core.store.messages import NewMessage
-from agent_core.store.statement import Statement
-from agent_core.store.steps import Claim
-from agent_core.store.tx import Tx
+from agent_core.store.database import columns as tables
+from agent_core.store.database.statement import Statement
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads.messages import NewMessage
+from agent_core.store.tool_calls import approvals, calls, outcomes, timeouts
+from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost, NewCall
+from agent_core.store.turns import branches, steps, streams, turns
+from agent_core.store.turns.steps import Claim
 from tests.agent_core.databases import url
 from tests.agent_core.support import rows
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, RetryPolicy, Runtime, define_agent_api, errors
-from agent_core.llm.base import ModelEvent, ModelRequest, TextDelta, Usage
+from agent_core.domain.model_adapter import ModelEvent, ModelRequest, TextDelta, Usage
 from agent_core.testing import FakeClock, Finish, Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.databases import url

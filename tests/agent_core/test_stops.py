@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_core import RetryPolicy, errors
-from agent_core.config import Settings
+from agent_core.support.settings import Settings
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.support import Follower, agent_on, finished, live, rows, texts, worker_of

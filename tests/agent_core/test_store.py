@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from agent_core import errors
-from agent_core.store import threads, turns
-from agent_core.store.messages import NewMessage
+from agent_core.store.threads import threads
+from agent_core.store.threads.messages import NewMessage
+from agent_core.store.turns import turns
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
 from tests.agent_core.support import Follower, agent_on, finished, rows, texts, tool_parts

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, errors
-from agent_core.states import OUTCOMES
-from agent_core.store.rows import CALL, DELTA, STREAM, THREAD
-from agent_core.store.turns import WhenBusy
+from agent_core.domain.states import OUTCOMES
+from agent_core.store.database.columns import CALL, DELTA, STREAM, THREAD
+from agent_core.store.turns.turns import WhenBusy
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool, async_tool
 from tests.agent_core.support import AT_ONCE, Follower, agent_on, rows, tool_parts, worker_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import RetryPolicy, define_agent_api, errors
-from agent_core.fold import ThreadView
+from agent_core.streaming.fold import ThreadView
 from agent_core.testing import FakeClock, Reasoning, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool
 from tests.agent_core.support import AT_ONCE, EAGER, Follower, agent_on, finished, rows, shown, texts

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.suspects import IDLE_DEATHS, MAX_PROBATION, Admission, Ran, Suspect, Suspicion, judged
-from agent_core.wake_up_key import WakeUpKey, step_key
+from agent_core.domain.suspects import (
+    IDLE_DEATHS,
+    MAX_PROBATION,
+    Admission,
+    Ran,
+    Suspect,
+    Suspicion,
+    judged,
+)
+from agent_core.domain.wake_up_key import WakeUpKey, step_key
 
 MAX_CRASHES = 3
 ROOM = {"work": 64}
@@ -135,7 +143,7 @@ class Work:
 
 @dataclass
 class Fleet:
-    """Workers on one database, in ticks; `agent_core.store.suspects` does the same with rows."""
+    """Workers on one database, in ticks; `agent_core.store.threads.suspects` does the same with rows."""
 
     workers: int
     work: list[Work]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.text_decoding import decode_text
+from agent_core.text.decoding import decode_text
 
 SAMPLES = [
     ("cp1250", "Zażółć gęślą jaźń. Proszę o przesłanie faktury w terminie do końca miesiąca.\n"),

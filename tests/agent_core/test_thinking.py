@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from agent_core import define_internal_agent_api
 from agent_core.agent import Agent
-from agent_core.llm.thinking import Thinking
+from agent_core.context.thread_title import INSTRUCTIONS, ModelTitle
+from agent_core.llm.readers.think_tags import Thinking
 from agent_core.runtime import Runtime
 from agent_core.testing import Reasoning, ScriptedModel, eventually
-from agent_core.titles import INSTRUCTIONS, ModelTitle
 from tests.agent_core.support import finished
 
 Said = list[tuple[str, str]]

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.fold import ThreadView, fold, merge
-from agent_core.messages import Chunk, Message, Part, Thread, Update
+from agent_core.domain.messages import Chunk, Message, Part, Thread, Update
+from agent_core.streaming.fold import ThreadView, fold, merge
 from tests.agent_core.chunks import CALL, CALLED, END, FINISH, START, delta, denied, output, text
 from tests.agent_core.streams import hostile_streams, steps
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from agent_core import RetryPolicy, Runtime, define_internal_agent_api, errors
-from agent_core.end_reasons import IN_DOUBT, PASSED_OVER, PROCESS_ENDED, RELEASED, STOPPED, End
-from agent_core.llm.base import Usage
-from agent_core.store.rows import CALL
+from agent_core.domain.end_reasons import IN_DOUBT, PASSED_OVER, PROCESS_ENDED, RELEASED, STOPPED, End
+from agent_core.domain.model_adapter import Usage
+from agent_core.domain.spans import Span
+from agent_core.store.database.columns import CALL
 from agent_core.testing import ToolUse, eventually
-from agent_core.timeline import Span
 from agent_core.tools import action_tool
 from tests.agent_core.spans import spans, told
 from tests.agent_core.support import QUICK, agent_on, finished, lose_leases, prepare, rows, tool_parts

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, RetryPolicy, errors
-from agent_core.llm.base import Usage
+from agent_core.domain.model_adapter import Usage
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.spans import spans, told

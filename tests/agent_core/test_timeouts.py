@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agent_core import ToolContext, errors
-from agent_core.store import timeouts
-from agent_core.store.rows import WAKE_UP
+from agent_core.store.database.columns import WAKE_UP
+from agent_core.store.tool_calls import timeouts
 from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool, create_async_tool
 from tests.agent_core.support import EAGER, agent_on, finished, rows, tool_parts, waiting

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, ModelTitle, define_internal_agent_api, every
+from agent_core.context.thread_title import name_in
+from agent_core.domain.model_adapter import Usage
 from agent_core.errors import ModelError, ValidationError
-from agent_core.llm.base import Usage
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from agent_core.titles import name_in
 from tests.agent_core.support import agent_on, finished
 from tests.agent_core.weather import get_weather
 

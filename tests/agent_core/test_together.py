@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import select, update
 
 from agent_core.errors import DatabaseError
-from agent_core.store.rows import THREAD, P
-from agent_core.store.statement import Statement
-from agent_core.store.together import run_together, step_aside
-from agent_core.store.tx import Tx
-from agent_core.store.writer import Writer
+from agent_core.store.database.columns import THREAD, P
+from agent_core.store.database.interleave import run_together, step_aside
+from agent_core.store.database.statement import Statement
+from agent_core.store.database.transaction import Tx
+from agent_core.store.database.writer import Writer
 from tests.agent_core.support import agent_on
 
 _STATUS = Statement(select(THREAD.c.status).where(THREAD.c.id == P("thread_id")))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from agent_core.errors import ValidationError
-from agent_core.retry import RetryPolicy
+from agent_core.support.retry import RetryPolicy
 from agent_core.tools import (
     Tool,
     ToolContext,

@@ -12,7 +12,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent_core import errors
-from agent_core.triggers import At, Cron, Every, Trigger, anchored, at, cron, every, trigger_from
+from agent_core.schedules.triggers import (
+    At,
+    Cron,
+    Every,
+    Trigger,
+    anchored,
+    at,
+    cron,
+    every,
+    trigger_from,
+)
 
 BERLIN = "Europe/Berlin"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_agent_api
-from agent_core.runner.turn import Turn, Turns
+from agent_core.runners.requests.turn_cache import Turn, Turns
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 

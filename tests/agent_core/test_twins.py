@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from agent_core.llm.twins import split_twins
+from agent_core.llm.requests.gemini_duplicates import split_twins
 from agent_core.testing import check_pairing
 from tests.agent_core.contexts import histories
 

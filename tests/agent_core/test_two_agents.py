@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_core.faults import CRASH_POINTS
+from agent_core.support.faults import CRASH_POINTS
 from tests.agent_core.support import rows
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from agent_core import AgentApi, errors
-from agent_core.config import Settings
-from agent_core.fold import fold
+from agent_core.streaming.fold import fold
+from agent_core.support.settings import Settings
 from agent_core.testing import Reasoning, ToolUse, eventually
 from tests.agent_core.serving import events, serving
 from tests.agent_core.support import finished, held

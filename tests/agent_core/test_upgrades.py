@@ -17,10 +17,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Engine, MetaData, text
 
 import agent_core
-from agent_core.end_reasons import IN_DOUBT, NO_OUTCOME, PASSED_OVER, STILL_OPEN
-from agent_core.store.engine import opened
-from agent_core.store.migrate import VERSION_TABLE
-from agent_core.store.rows import MESSAGE, WAKE_UP
+from agent_core.domain.end_reasons import IN_DOUBT, NO_OUTCOME, PASSED_OVER, STILL_OPEN
+from agent_core.store.database.columns import MESSAGE, WAKE_UP
+from agent_core.store.database.migrate import VERSION_TABLE
+from agent_core.store.database.open import opened
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool, async_tool
 from tests.agent_core.databases import url

@@ -11,9 +11,9 @@ import pytest
 
 from agent_core import CallContext, Runtime, define_agent_api, errors
 from agent_core.agent import Agent
-from agent_core.llm.base import Usage
+from agent_core.domain.model_adapter import Usage
+from agent_core.domain.usage import Tally
 from agent_core.testing import FakeClock, ScriptedModel, eventually
-from agent_core.usage import Tally
 from tests.agent_core.support import AT_ONCE, agent_on, finished, prepare
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)

@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.store import wake_ups as store
-from agent_core.store.rows import WAKE_UP
-from agent_core.store.tx import Tx
-from agent_core.wake_up_key import WakeUpKey, WakeUpKind, schedule_key, step_key, timeout_key, tool_key
+from agent_core.domain.wake_up_key import (
+    WakeUpKey,
+    WakeUpKind,
+    schedule_key,
+    step_key,
+    timeout_key,
+    tool_key,
+)
+from agent_core.store.database.columns import WAKE_UP
+from agent_core.store.database.transaction import Tx
+from agent_core.store.wake_ups import wake_ups as store
 from tests.agent_core.support import agent_on, finished, rows
 
 TEXTS = {

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from agent_core import RetryPolicy, errors
-from agent_core.runner.whole import whole
-from agent_core.store import steps
+from agent_core.runners.shielded_commit import whole
+from agent_core.store.turns import steps
 from agent_core.testing import eventually
 from tests.agent_core.support import agent_on, worker_of
 

@@ -9,13 +9,13 @@ import pytest
 
 from agent_core import Agent, Runtime, define_internal_agent_api
 from agent_core.context import ContextRequest, ContextResult, SummariseOldest
+from agent_core.domain.model_adapter import ModelRequest
 from agent_core.errors import ModelError
-from agent_core.llm.base import ModelRequest
-from agent_core.llm.complaints import NamedWindow
-from agent_core.llm.litellm_model import LitellmModel
+from agent_core.llm.errors.objections import NamedWindow
+from agent_core.llm.litellm_adapter import LitellmModel
 from agent_core.llm.tokens import estimate_tokens
-from agent_core.runner.windows import key_of, usable
-from agent_core.store.rows import WINDOW
+from agent_core.runners.requests.context_windows import key_of, usable
+from agent_core.store.database.columns import WINDOW
 from agent_core.testing import ScriptedModel
 from tests.agent_core.databases import select_all, url
 from tests.agent_core.support import AT_ONCE, agent_on, finished, texts

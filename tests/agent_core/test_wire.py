@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.history import repair
-from agent_core.llm.base import ModelRequest, ToolCallDelta
-from agent_core.llm.outgoing import MAX_SCHEMA_BYTES, outgoing, refused_tools, schema_size
-from agent_core.llm.rules import COMPATIBLE, RULES, Rules, rules_for
-from agent_core.llm.wire import BEGINNING, CONTINUE, INTERRUPTED, fit
+from agent_core.context.provider_messages import repair
+from agent_core.domain.model_adapter import ModelRequest, ToolCallDelta
+from agent_core.llm.requests.history_rules import BEGINNING, CONTINUE, INTERRUPTED, fit
+from agent_core.llm.requests.outgoing import MAX_SCHEMA_BYTES, outgoing, refused_tools, schema_size
+from agent_core.llm.requests.provider_rules import COMPATIBLE, RULES, Rules, rules_for
 from agent_core.testing import check_pairing
 
 Message = dict[str, Any]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_core import Workpool, errors
+from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind, step_key, tool_key
 from agent_core.testing import eventually
-from agent_core.wake_up_key import WakeUpKey, WakeUpKind, step_key, tool_key
 
 
 class Log:

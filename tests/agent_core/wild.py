@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from agent_core import AgentApi
-from agent_core.messages import Thread
+from agent_core.domain.messages import Thread
 from agent_core.tools import action_tool
 from tests.agent_core.support import Follower, finished, texts
 

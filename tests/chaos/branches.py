@@ -6,7 +6,7 @@ import asyncio
 from typing import ClassVar
 
 from agent_core import errors
-from agent_core.messages import Message
+from agent_core.domain.messages import Message
 from tests.chaos.stories import PATIENCE, Story
 from tests.chaos.verdict import Verdict
 

@@ -30,9 +30,9 @@ from agent_core import (
     create_workpool_bridge,
     define_internal_agent_api,
 )
-from agent_core.config import Settings
-from agent_core.procrastinate import ProcrastinateEngine
+from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, ToolUse, eventually
+from agent_core.worker.procrastinate import ProcrastinateEngine
 from tests.chaos.worker import start
 
 

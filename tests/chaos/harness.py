@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_core import AgentApi, Runtime, define_internal_agent_api
-from agent_core.config import Settings
+from agent_core.support.settings import Settings
 from agent_core.testing import eventually
 from tests.chaos.branches import Branch
 from tests.chaos.poison import Poison

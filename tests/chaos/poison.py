@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from agent_core.messages import Message, Thread
+from agent_core.domain.messages import Message, Thread
 from tests.chaos.stories import Story
 from tests.chaos.verdict import Verdict
 

@@ -13,11 +13,11 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from agent_core import Runtime, Worker
-from agent_core.store.rows import WAKE_UP, P
-from agent_core.store.statement import Statement
-from agent_core.store.tx import Tx
-from agent_core.store.wake_ups import LeasedWakeUps
-from agent_core.wake_up_key import WakeUpKey
+from agent_core.domain.wake_up_key import WakeUpKey
+from agent_core.store.database.columns import WAKE_UP, P
+from agent_core.store.database.statement import Statement
+from agent_core.store.database.transaction import Tx
+from agent_core.store.wake_ups.wake_ups import LeasedWakeUps
 
 _workers: list[StockWorker] = []
 

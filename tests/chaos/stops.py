@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_core.messages import Message
+from agent_core.domain.messages import Message
 from tests.chaos.stories import Story
 from tests.chaos.verdict import Verdict
 

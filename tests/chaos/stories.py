@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from agent_core import AgentApi, errors
-from agent_core.end_reasons import IN_DOUBT
-from agent_core.messages import Message, Thread
+from agent_core.domain.end_reasons import IN_DOUBT
+from agent_core.domain.messages import Message, Thread
 from agent_core.testing import eventually
 from tests.chaos.verdict import Verdict
 from tests.chaos.world import Effects

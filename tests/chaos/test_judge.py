@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import Runtime, define_internal_agent_api
-from agent_core.messages import Message, Thread
+from agent_core.domain.messages import Message, Thread
 from agent_core.testing import eventually
 from tests.chaos.harness import STORIES, Harness
 from tests.chaos.stories import PATIENCE, Approval, Story

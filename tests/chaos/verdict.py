@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_core.end_reasons import IN_DOUBT
-from agent_core.messages import Message
+from agent_core.domain.end_reasons import IN_DOUBT
+from agent_core.domain.messages import Message
 from tests.chaos.world import script, texts
 
 _ONCE = ("charge", "pay", "ask", "remind")  # not to be run again once they may have begun

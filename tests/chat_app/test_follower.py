@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agent_core.fold import ThreadView
-from agent_core.messages import Message, Thread, Update
+from agent_core.domain.messages import Message, Thread, Update
+from agent_core.streaming.fold import ThreadView
 from chat_app.state.follower import Follower
 from chat_app.state.stretch import PAGE
 from chat_app.text import units

@@ -10,8 +10,8 @@ import pytest
 import reflex as rx
 
 from agent_core import Agent, AgentApi, Runtime, define_agent_api
+from agent_core.domain.messages import Message
 from agent_core.errors import ModelError, ValidationError
-from agent_core.messages import Message
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from chat_app.demo.tools import demo_tools
 from chat_app.hooks import (

@@ -87,7 +87,7 @@ import logging, sys
 from chat_app import logs
 logs.configure("INFO", ["shop"])
 logs.configure({level!r}, ["shop"])
-for name in ("agent_core.runner", "chat_app.state", "shop.tools", "apscheduler.x", "alembic", "httpx", "reflex.app"):
+for name in ("agent_core.runners", "chat_app.state", "shop.tools", "apscheduler.x", "alembic", "httpx", "reflex.app"):
     logging.getLogger(name).debug("d")
     logging.getLogger(name).info("i")
     logging.getLogger(name).warning("w\\nforged")
@@ -106,7 +106,7 @@ def test_the_level_is_of_ours_and_libraries_say_warnings(level: str, ours: str, 
     said = {
         name: "".join(line.split(" ")[3][0] for line in lines if f" {name} " in line)
         for name in (
-            "agent_core.runner",
+            "agent_core.runners",
             "chat_app.state",
             "shop.tools",
             "apscheduler.x",
@@ -116,7 +116,7 @@ def test_the_level_is_of_ours_and_libraries_say_warnings(level: str, ours: str, 
         )
     }
     assert set(said.values()) <= {ours, others}
-    assert [said[name] for name in ("agent_core.runner", "chat_app.state", "shop.tools")] == [ours] * 3
+    assert [said[name] for name in ("agent_core.runners", "chat_app.state", "shop.tools")] == [ours] * 3
     assert [said[name] for name in ("apscheduler.x", "alembic", "httpx", "reflex.app")] == [others] * 4
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from agent_core.errors import ValidationError
-from agent_core.llm.names import models_by_name, providers_by_name
+from agent_core.llm.model_names import models_by_name, providers_by_name
 from chat_app.models import DEMO_MODEL, PROVIDERS, ModelChoice, choose_model
 from chat_app.settings import Settings
 from chat_app.state.service import lifespan, opened

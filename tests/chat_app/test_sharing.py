@@ -16,8 +16,8 @@ import pytest
 import reflex as rx
 
 from agent_core import Message, Thread
-from agent_core.clock import as_datetime
 from agent_core.errors import ThreadNotFoundError
+from agent_core.support.clock import as_datetime
 from agent_core.testing import Reasoning, ToolUse
 from chat_app.demo.tools import demo_tools
 from chat_app.state import Actions

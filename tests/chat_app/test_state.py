@@ -9,8 +9,8 @@ import pytest
 import reflex as rx
 
 from agent_core.errors import ModelError
-from agent_core.store import turns
-from agent_core.store.messages import NewMessage
+from agent_core.store.threads.messages import NewMessage
+from agent_core.store.turns import turns
 from agent_core.testing import ToolUse
 from chat_app.components.hints import HINTS
 from chat_app.demo.tools import demo_tools

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agent_core import action_tool, async_tool
-from agent_core.end_reasons import PROCESS_ENDED
+from agent_core.domain.end_reasons import PROCESS_ENDED
+from agent_core.domain.spans import Span
 from agent_core.testing import ToolUse, eventually
-from agent_core.timeline import Span
 from chat_app.state import Timeline
 from chat_app.state.spans import MAX_ROWS, turn_views
 from chat_app.state.timeline import PAGE

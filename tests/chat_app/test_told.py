@@ -14,13 +14,13 @@ import pytest
 from mcp import MCPError
 
 import chat_app
-from agent_core.end_reasons import IN_DOUBT
+from agent_core.domain.end_reasons import IN_DOUBT
 from agent_core.errors import AgentCoreError, ValidationError, words_of
-from agent_core.llm.errors import to_model_error
+from agent_core.llm.errors.model_errors import to_model_error
+from agent_core.mcp.client import Wire
 from agent_core.mcp.http import LOST, UNREACHABLE
-from agent_core.mcp.wire import Wire
+from agent_core.schedules.triggers import cron
 from agent_core.sentences import TEMPLATES, info_of, sentence
-from agent_core.triggers import cron
 from chat_app.answers import answers_from
 from chat_app.words import ENGLISH, HERE, LANGUAGES, read
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from agent_core.usage import Tally, UsageSummary
+from agent_core.domain.usage import Tally, UsageSummary
 from chat_app.state.usage import Usage, report
 from tests.chat_app.support import Serve
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, RetryPolicy, Runtime, action_tool, define_internal_agent_api
+from agent_core.domain.messages import Message, Thread, text_of
 from agent_core.llm import LitellmModel, close_connections, warm
-from agent_core.messages import Message, Thread, text_of
 from tests.providers.installed import aimock_command, llmock_command, running
 from tests.providers.llmock import Llmock
 from tests.tools.front import Front

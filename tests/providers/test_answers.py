@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, Runtime, action_tool, define_internal_agent_api
+from agent_core.domain.messages import Part
 from agent_core.errors import ModelError
 from agent_core.llm import LitellmModel, ModelRequest
-from agent_core.loop import StepResult, model_step
-from agent_core.messages import Part
+from agent_core.streaming.model_step import StepResult, model_step
 from tests.agent_core.support import AT_ONCE, finished
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving
 from tests.providers.dialects.dialect import event

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, Runtime, action_tool, async_tool, define_internal_agent_api
-from agent_core.history import repair
+from agent_core.context.provider_messages import repair
 from agent_core.llm import LitellmModel, ModelRequest
 from agent_core.testing import eventually
 from tests.agent_core import dialects

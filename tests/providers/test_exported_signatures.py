@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, Runtime, define_agent_api, define_internal_agent_api
-from agent_core.messages import Thread
+from agent_core.domain.messages import Thread
 from agent_core.testing import eventually
 from tests.agent_core.support import finished, texts
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, serving

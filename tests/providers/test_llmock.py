@@ -9,7 +9,7 @@ import pytest
 
 from agent_core.errors import ModelError
 from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, TextDelta, ToolCallDelta, Usage
-from agent_core.loop import StepResult, model_step
+from agent_core.streaming.model_step import StepResult, model_step
 from tests.providers.conftest import agent_api, ask, get_weather, text
 from tests.providers.llmock import DIALECTS, Llmock
 

@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from agent_core.history import to_provider
+from agent_core.context.provider_messages import to_provider
+from agent_core.domain.messages import Message, Part
+from agent_core.domain.signatures import returned
 from agent_core.llm import LitellmModel, ModelRequest, TextDelta
-from agent_core.llm.library import loaded
-from agent_core.llm.rules import rules_for
-from agent_core.llm.table import sees_pictures
-from agent_core.loop import StepResult, model_step
-from agent_core.messages import Message, Part
-from agent_core.signatures import returned
+from agent_core.llm.litellm_import import loaded
+from agent_core.llm.model_table import sees_pictures
+from agent_core.llm.requests.provider_rules import rules_for
+from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.tools import action_tool
 from tests.providers.dialects import DIALECTS, Item, Reply, Thought, Use, serving
 from tests.providers.dialects.script import Json

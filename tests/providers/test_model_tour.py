@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
-from agent_core.messages import Thread
+from agent_core.domain.messages import Thread
 from agent_core.tools import action_tool
 from tests.agent_core.support import AT_ONCE, finished, texts
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving

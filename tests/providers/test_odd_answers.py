@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core.llm import LitellmModel, ModelRequest
-from agent_core.loop import model_step
+from agent_core.streaming.model_step import model_step
 from tests.providers.dialects import DIALECTS, serving
 from tests.providers.dialects.dialect import event
 from tests.providers.dialects.openai import chunk

@@ -1,7 +1,7 @@
 """Our fold makes of a stream what the AI SDK's own reader makes of it (`readUIMessageStream`, npm `ai`).
 
 The streams are those a model step and its tools can bring, in any order they may come in; what a broken
-stream becomes is our own business (`agent_core.reducer`), for there the reader raises.
+stream becomes is our own business (`agent_core.streaming.part_reducer`), for there the reader raises.
 
 `DIFFERENCES` has those that are meant, each with its reason.
 """
@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent_core.fold import fold
-from agent_core.messages import Chunk, Part
+from agent_core.domain.messages import Chunk, Part
+from agent_core.streaming.fold import fold
 from agent_core.testing import Reasoning, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool, async_tool
 from tests.agent_core.support import AT_ONCE, agent_on, finished

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from agent_core import Agent, Runtime, action_tool, define_internal_agent_api, faults
+from agent_core import Agent, Runtime, action_tool, define_internal_agent_api
+from agent_core.domain.messages import Part
 from agent_core.llm import LitellmModel
-from agent_core.llm.library import litellm_module
-from agent_core.messages import Part
+from agent_core.llm.litellm_import import litellm_module
+from agent_core.support import faults
 from agent_core.testing import eventually
 from tests.agent_core.support import AT_ONCE, finished, tool_parts
 from tests.providers.dialects import DIALECTS, DialectServer, Ran, Reply, Thought, Use, serving

@@ -21,8 +21,8 @@ from agent_core import (
     define_internal_agent_api,
 )
 from agent_core.context import TrimOldest
+from agent_core.domain.messages import Thread
 from agent_core.llm import Finish, ModelEvent, ModelRequest, ReasoningDelta, TextDelta, ToolCallDelta
-from agent_core.messages import Thread
 from agent_core.testing import eventually
 from tests.agent_core.support import AT_ONCE, finished, texts
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_core.messages import text_of
+from agent_core.domain.messages import text_of
 from agent_core.testing import eventually
 from tests.providers.conftest import agent_api
 from tests.providers.loopback import Answer, Hang, Stream, delta, provider

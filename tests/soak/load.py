@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from agent_core import Agent, AgentApi, RetryPolicy, StreamingOptions, ToolContext, errors
-from agent_core.fold import ThreadView
+from agent_core.streaming.fold import ThreadView
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 

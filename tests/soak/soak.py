@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 
 from agent_core import AgentApi, Runtime, define_internal_agent_api
-from agent_core.states import RUNNING
-from agent_core.store.engine import database_path, parse_url
+from agent_core.domain.states import RUNNING
+from agent_core.store.database.open import database_path, parse_url
 from agent_core.testing import eventually
 from tests.soak.load import Load, make_agent
 from tests.soak.vitals import MB, Verdict, give_back, sample

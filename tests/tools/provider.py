@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from agent_core.titles import INSTRUCTIONS
+from agent_core.context.thread_title import INSTRUCTIONS
 from tests.tools.pairing import OPENAI, complaint, refusal
 
 

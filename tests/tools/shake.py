@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-from agent_core import workpool
-from agent_core.store.writer import Writer
-from agent_core.wake_up_key import WakeUpKey
+from agent_core.domain.wake_up_key import WakeUpKey
+from agent_core.store.database.writer import Writer
+from agent_core.worker import workpool
 
 _dice = random.Random(os.environ.get("SHAKE", "1"))
 _TIMES = int(os.environ.get("SHAKE_TIMES", "1"))

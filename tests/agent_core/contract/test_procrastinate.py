@@ -16,8 +16,8 @@ from agent_core import (
     create_workpool_bridge,
     define_internal_agent_api,
 )
-from agent_core.procrastinate import ProcrastinateEngine
 from agent_core.testing import ScriptedModel, ToolUse, eventually
+from agent_core.worker.procrastinate import ProcrastinateEngine
 from tests.agent_core.contract.support import Contract, Pools
 from tests.agent_core.contract.test_agents import *  # noqa: F403
 from tests.agent_core.contract.test_branches import *  # noqa: F403

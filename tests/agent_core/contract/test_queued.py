@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from agent_core import AgentApi, errors
-from agent_core.fold import ThreadView
+from agent_core.streaming.fold import ThreadView
 from agent_core.testing import eventually
 from tests.agent_core.contract.support import Contract, shown_text
 

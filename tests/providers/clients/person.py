@@ -7,7 +7,7 @@ import base64
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from agent_core.end_reasons import PASSED_OVER
+from agent_core.domain.end_reasons import PASSED_OVER
 from agent_core.testing import eventually
 from tests.providers.clients.cells import PEOPLE, Cell
 from tests.providers.clients.pages import Pages, Server

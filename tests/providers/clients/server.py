@@ -26,9 +26,9 @@ from agent_core import (
     async_tool,
     define_agent_api,
 )
-from agent_core.config import Settings
+from agent_core.domain.model_adapter import Source
 from agent_core.errors import ModelError
-from agent_core.llm.base import Source
+from agent_core.support.settings import Settings
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse
 
 DENIED = ModelError("The key is wrong.", kind="auth")

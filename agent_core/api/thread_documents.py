@@ -1,0 +1,242 @@
+"""Documents: a thread as plain JSON, to be kept, and to be made a thread of again.
+
+    {"format": "agent_core.thread", "version": 1,
+     "thread": {"title", "agent", "metadata", "created_at", "updated_at"},
+     "messages": [{"id", "role", "parts", "metadata", "created_at"}, …],
+     "signatures": [{"message": 1, "part": 0, "providerMetadata": {…}}, …],
+     "files": {"<SHA-256>": {"mediaType", "data": "<base64>"}, "<one that is gone>": null, …}}
+
+Parts are as every reader gets them. What their providers have signed stands apart, under `signatures`, so
+that who passes a document on can take it out; the thread goes on without it. A document comes from outside:
+nothing in it is believed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, cast
+
+from agent_core.api.base import checked_media_type, checked_metadata, checked_title, message_metadata
+from agent_core.domain.field_limits import (
+    MAX_FILE_BYTES,
+    MAX_MESSAGE,
+    MAX_MESSAGES,
+    check_count,
+    check_json,
+)
+from agent_core.domain.messages import (
+    OPEN_TOOL_STATES,
+    Message,
+    Part,
+    StoredFile,
+    Thread,
+    attachments_in,
+    is_tool_part,
+)
+from agent_core.domain.signatures import METADATA, exported, imported, readable
+from agent_core.domain.validation import clean_json, exported_parts
+from agent_core.errors import ValidationError
+from agent_core.store.threads.messages import NewMessage
+from agent_core.store.threads.share_token import without_token
+from agent_core.support.ids import new_id
+
+FORMAT: Final = "agent_core.thread"
+VERSION: Final = 1
+NOT_FINISHED: Final = "This call was not finished when the thread was exported."
+"""The error of a call that was open in the thread that a document is of."""
+
+Json = dict[str, Any]
+K = TypeVar("K")
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What was read from a document.
+
+    Attributes:
+        agent: the name of the thread's agent, which may be known here or not.
+        messages: each with new ids, and the moment it was written, in seconds since the epoch.
+        files: those that the messages name, as far as the document has them.
+    """
+
+    title: str | None
+    agent: str
+    metadata: Json
+    messages: list[tuple[NewMessage, float]]
+    files: list[StoredFile]
+
+
+def write_document(thread: Thread, messages: Sequence[Message], files: Mapping[str, StoredFile]) -> Json:
+    """Return a thread as a document.
+
+    Args:
+        thread: the thread.
+        messages: those that are shown, their parts with what is signed.
+        files: those that the messages name, by their ids; what is missing is gone.
+    """
+    named = attachments_in(json.dumps(message.parts) for message in messages)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "thread": {
+            "title": thread.title,
+            "agent": thread.agent,
+            "metadata": without_token(thread.metadata),
+            "created_at": thread.created_at.isoformat(),
+            "updated_at": thread.updated_at.isoformat(),
+        },
+        "messages": [_written(message) for message in messages],
+        "signatures": [
+            {"message": place, "part": number, METADATA: exported(part[METADATA])}
+            for place, message in enumerate(messages)
+            for number, part in enumerate(message.parts)
+            if METADATA in part
+        ],
+        "files": {file_id: _written_file(files.get(file_id)) for file_id in named},
+    }
+
+
+def _written(message: Message) -> Json:
+    return {
+        "id": message.id,
+        "role": message.role,
+        "parts": readable(message.parts),
+        "metadata": {key: value for key, value in message.metadata.items() if key != "queued"},
+        "created_at": message.created_at.isoformat(),
+    }
+
+
+def _written_file(file: StoredFile | None) -> Json | None:
+    if file is None:
+        return None
+    return {"mediaType": file.media_type, "data": base64.b64encode(file.data).decode()}
+
+
+def read_document(document: Json, *, takes_system: bool) -> Document:
+    """Read a document.
+
+    Args:
+        document: as `write_document` gives it; whatever else is in it is passed over.
+        takes_system: whether it may hold system messages.
+
+    Raises:
+        ValidationError: it is no such document, or something in it cannot be taken.
+    """
+    if document.get("format") != FORMAT:
+        raise ValidationError(f"The document is no exported thread: its format is not {FORMAT!r}.")
+    version = document.get("version")
+    if type(version) is not int or version != VERSION:
+        raise ValidationError(
+            f"The document has the version {version!r:.40}; version {VERSION} is read here."
+        )
+    thread = _field(document, "thread", dict[str, Any]())
+    agent = thread.get("agent")
+    given = _field(document, "messages", list[Any]())
+    check_count("messages", given, MAX_MESSAGES)
+    signed = _signatures(_field(document, "signatures", list[Any](), needed=False))
+    messages = [
+        _message(_object(message, "message"), signed.pop(place, {}), takes_system)
+        for place, message in enumerate(given)
+    ]
+    if signed:
+        raise ValidationError(f"A signature names the message {next(iter(signed))}, which is not there.")
+    return Document(
+        checked_title(thread.get("title")),
+        agent if isinstance(agent, str) else "",
+        checked_metadata(thread.get("metadata")),
+        messages,
+        _files(_field(document, "files", dict[str, Any](), needed=False), messages),
+    )
+
+
+def _field(given: Json, name: str, kind: K, *, needed: bool = True) -> K:
+    """Return a field of the type of `kind`, which is what one that is not needed is by default."""
+    value = given.get(name)
+    if value is None and not needed:
+        return kind
+    if not isinstance(value, type(kind)):
+        words = "a list" if isinstance(kind, list) else "an object" if isinstance(kind, dict) else "a string"
+        raise ValidationError(f"The field {name!r} of the document must be {words}.")
+    return value
+
+
+def _object(given: Any, what: str) -> Json:
+    if not isinstance(given, dict):
+        raise ValidationError(f"A {what} of the document is an object.")
+    return cast(Json, given)
+
+
+def _signatures(given: list[Any]) -> dict[int, dict[int, Json]]:
+    """Return the signatures by the places of their messages and parts."""
+    found: dict[int, dict[int, Json]] = {}
+    for one in given:
+        signature = _object(one, "signature")
+        place, number = signature.get("message"), signature.get("part")
+        if type(place) is not int or type(number) is not int:
+            raise ValidationError("A signature names its message and its part by their places, from 0.")
+        found.setdefault(place, {})[number] = _field(signature, METADATA, dict[str, Any]())
+    return found
+
+
+def _message(given: Json, signed: dict[int, Json], takes_system: bool) -> tuple[NewMessage, float]:
+    role = given.get("role")
+    if role not in ("user", "assistant", "system"):
+        raise ValidationError(f"A message's role is user, assistant or system, not {role!r:.60}.")
+    if role == "system" and not takes_system:
+        raise ValidationError("A system message cannot be imported here: it would instruct the model.")
+    parts = [_finished(part) for part in exported_parts(role, given.get("parts"))]
+    if any(not 0 <= number < len(parts) for number in signed) or (signed and role != "assistant"):
+        raise ValidationError("A signature names a part that is not there, or that no model has written.")
+    for number, metadata in signed.items():
+        if (kept := imported(clean_json(metadata))) is not None:
+            parts[number] = parts[number] | {METADATA: kept}
+    check_json("The message", parts, MAX_MESSAGE)
+    new = NewMessage(new_id("msg"), role, parts, message_metadata(given.get("metadata")))
+    return new, _moment(given.get("created_at"))
+
+
+def _finished(part: Part) -> Part:
+    """Return a part of which nothing more comes: what was open has failed."""
+    if is_tool_part(part) and part["state"] in OPEN_TOOL_STATES:
+        return part | {"state": "output-error", "errorText": NOT_FINISHED}
+    return part | {"state": "done"} if part.get("state") == "streaming" else part
+
+
+def _moment(given: Any) -> float:
+    try:
+        when = datetime.fromisoformat(given)
+        seconds = (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        seconds = -1.0
+    if not 0 <= seconds < _LATEST:
+        raise ValidationError(f"{given!r:.60} is no moment; created_at is one in ISO 8601.")
+    return seconds
+
+
+def _files(given: Json, messages: Sequence[tuple[NewMessage, float]]) -> list[StoredFile]:
+    named = attachments_in(json.dumps(message.parts) for message, _ in messages)
+    return [
+        _file(file_id, _object(given[file_id], "file")) for file_id in named if given.get(file_id) is not None
+    ]
+
+
+def _file(file_id: str, given: Json) -> StoredFile:
+    text = _field(given, "data", "")
+    if len(text) > MAX_FILE_BYTES // 3 * 4 + 4:
+        raise ValidationError(f"A file has 1 to {MAX_FILE_BYTES:,} bytes.")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data or hashlib.sha256(data).hexdigest() != file_id:
+        raise ValidationError(
+            f"The data of the file {file_id:.12}… is not what its name says; it is damaged."
+        )
+    return StoredFile(file_id, checked_media_type(_field(given, "mediaType", "")), data)

@@ -1,0 +1,108 @@
+"""The meter: how many tokens messages have, exactly only where it matters.
+
+Every token is at least one byte, so a short thread is known to fit without a tokenizer. Pictures and
+other files are guessed: what they cost depends on the provider, and none of them is opened for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from agent_core.context.provider_messages import Provider
+from agent_core.domain.model_adapter import ModelAdapter
+from agent_core.llm.tokens import estimate_tokens, most_tokens
+
+MESSAGE_TOKENS = 8
+"""What a message costs besides its texts: its role and the marks around it."""
+
+CALL_TOKENS = 24
+"""What a tool call or its outcome costs besides its texts: its id and the marks around it."""
+
+IMAGE_TOKENS = 1_600
+"""What a picture costs at the sizes that providers scale it to."""
+
+FILE_TOKENS = (1_600, 32_000)
+"""What another file costs at least and at most; between them a token for each 20 characters."""
+
+_MAX_CACHED = 64  # lists of tools; the oldest is forgotten
+_tools: OrderedDict[int, tuple[list[dict[str, Any]], str]] = OrderedDict()
+
+
+class Meter:
+    """Counts for one model, with its own tokenizer if it has one."""
+
+    def __init__(self, model: ModelAdapter) -> None:
+        self._count: Callable[[str], int] = getattr(model, "count_tokens", estimate_tokens)
+
+    def text(self, text: str) -> int:
+        """Return the tokens of a text."""
+        return min(self._count(text), most_tokens(text))
+
+    def message(self, message: Provider) -> int:
+        """Return the tokens of a message."""
+        return _weigh(message, self.text)
+
+    def tools(self, tools: list[dict[str, Any]]) -> int:
+        """Return the tokens of the tools."""
+        return self.text(_as_text(tools))
+
+
+def at_most(messages: Iterable[Provider], tools: list[dict[str, Any]]) -> int:
+    """Return how many tokens messages and tools have at most; it takes half a microsecond each."""
+    return sum([_weigh(message, most_tokens) for message in messages]) + most_tokens(_as_text(tools))
+
+
+def _weigh(message: Provider, count: Callable[[str], int]) -> int:
+    content = message.get("content")
+    tokens = MESSAGE_TOKENS
+    if isinstance(content, str):
+        tokens += count(content)
+    elif isinstance(content, list):
+        tokens += sum(_part(part, count) for part in cast("list[Any]", content))
+    if "tool_call_id" in message:
+        tokens += CALL_TOKENS
+    for call in message.get("tool_calls") or ():
+        function = call["function"]
+        tokens += CALL_TOKENS + count(function["name"]) + count(function.get("arguments") or "")
+        tokens += _beside(call, _OF_CALL, count)
+    return tokens + _beside(message, _OF_MESSAGE, count)
+
+
+_OF_MESSAGE = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
+_OF_CALL = frozenset({"id", "type", "function", "index"})
+
+
+def _beside(holder: Mapping[str, Any], known: frozenset[str], count: Callable[[str], int]) -> int:
+    """Return the tokens of what a model gets back beside its words: reasoning and signatures."""
+    return sum(count(json.dumps(holder[key], default=str)) for key in holder.keys() - known)
+
+
+def _part(part: Any, count: Callable[[str], int]) -> int:
+    if isinstance(part, Mapping):
+        part = cast("Mapping[str, Any]", part)
+        kind = part.get("type")
+        if kind == "text":
+            return count(str(part.get("text")))
+        if kind == "image_url":
+            return IMAGE_TOKENS
+        if kind == "file":
+            file: dict[str, Any] = part.get("file") or {}
+            data = str(file.get("file_data") or "")
+            least, most = FILE_TOKENS
+            return max(least, min(most, len(data) // 20))
+    return count(json.dumps(part, default=str))
+
+
+def _as_text(tools: list[dict[str, Any]]) -> str:
+    """Return the tools as JSON; an agent's list is the same at each of its steps."""
+    if not tools:
+        return ""
+    known = _tools.get(id(tools))
+    if known is None or known[0] is not tools:
+        known = _tools[id(tools)] = (tools, json.dumps(tools, ensure_ascii=False))
+        if len(_tools) > _MAX_CACHED:
+            _tools.popitem(last=False)
+    return known[1]

@@ -1,0 +1,275 @@
+"""Threads, messages and their parts, as values.
+
+Values are pure: they know nothing of the rows they were read from, and changing one changes nothing
+but itself. Parts are plain JSON dicts in the shapes of the AI SDK v6 `UIMessage`
+(https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message), so existing clients can read them.
+What comes from outside goes through `agent_core.domain.validation` first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Literal
+
+Part = dict[str, Any]
+"""One part of a message: text, reasoning, a tool call with its outcome, a file, a source, data."""
+
+Chunk = dict[str, Any]
+"""One fact of a stream, in the shapes of the AI SDK v6 UI message stream."""
+
+Role = Literal["user", "assistant", "system"]
+
+TOOL_PREFIX = "tool-"
+OPEN_TOOL_STATES = frozenset(
+    {"input-streaming", "input-available", "approval-requested", "approval-responded"}
+)
+"""States of a tool part that still waits for its outcome."""
+
+TOOL_OUTCOME_STATES = frozenset({"output-available", "output-error", "output-denied"})
+"""States of a tool part that has its outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """An ordered conversation: where it stands.
+
+    Attributes:
+        status: streaming, awaiting_tool_results, completed, failed or stopped.
+        seq: the fence of the newest model step.
+        retry_state: while a retry waits: attempt, max_attempts, next_at (epoch seconds), error, kind, and
+            error_info as below. While
+            no process knows the thread's agent its kind is "unknown_agent" and next_at None.
+        error: the provider's or the tool's own words, once the thread has failed.
+        error_info: code and params of `error` where it is a sentence of ours, as `AgentCoreError` has them.
+        cursor: the newest delta; what `subscribe` goes on from.
+        in_bin: deleted, and it can still be brought back; only an `authorization_callback` that reads
+            rows ever meets one.
+    """
+
+    id: str
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    title: str | None = None
+    user_id: str | None = None
+    agent: str = ""
+    stop_signal: bool = False
+    seq: int = 0
+    retry_state: dict[str, Any] | None = None
+    error: str | None = None
+    error_kind: str | None = None
+    pinned: bool = False
+    archived: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    cursor: int = 0
+    in_bin: bool = False
+    error_info: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the thread as plain JSON, moments as ISO 8601 strings."""
+        return {
+            "id": self.id,
+            "status": self.status,
+            "title": self.title,
+            "user_id": self.user_id,
+            "agent": self.agent,
+            "stop_signal": self.stop_signal,
+            "seq": self.seq,
+            "retry_state": self.retry_state,
+            "error": self.error,
+            "error_kind": self.error_kind,
+            "error_info": self.error_info,
+            "pinned": self.pinned,
+            "archived": self.archived,
+            "metadata": self.metadata,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "cursor": self.cursor,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A role and its ordered parts; one assistant message per turn.
+
+    Attributes:
+        committed_seq: the newest model step whose parts stand here; 0 if there is none.
+        branches: ids of its alternatives, oldest first, itself among them; none if it is the only one.
+        usage: what its model steps used together, the fields of `usage.Tally`; None where nothing is
+            known, and in what readers are told live. Attempts whose text was replaced are not among
+            it: `api.usage` counts those, too.
+        end_reasons: why tool calls of it failed, an `EndReason` by the call's id.
+        error_info: code and params of their errors by the call's id, of those that are sentences of ours.
+    """
+
+    id: str
+    thread_id: str
+    role: Role
+    parts: list[Part]
+    created_at: datetime
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    committed_seq: int = 0
+    branches: tuple[str, ...] = ()
+    usage: dict[str, Any] | None = None
+    end_reasons: dict[str, str] = field(default_factory=dict[str, str])
+    error_info: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
+    @property
+    def text(self) -> str:
+        """What the message says in words: its text parts, without reasoning."""
+        return text_of(self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the message as plain JSON, moments as ISO 8601 strings."""
+        return {
+            "id": self.id,
+            "thread_id": self.thread_id,
+            "role": self.role,
+            "parts": self.parts,
+            "metadata": self.metadata,
+            "created_at": self.created_at.isoformat(),
+            "committed_seq": self.committed_seq,
+            **({"branches": list(self.branches)} if self.branches else {}),
+            **({"end_reasons": self.end_reasons} if self.end_reasons else {}),
+            **({"error_info": self.error_info} if self.error_info else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedMessage(Message):
+    """A message as `on_message_complete` and `on_turn_complete` get it.
+
+    Attributes:
+        finish_reason: why its newest model step ended: stop, tool-calls, length, …
+        provider_metadata: what the provider said of that step beside its answer, by provider.
+    """
+
+    finish_reason: str = ""
+    provider_metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @classmethod
+    def of(cls, message: Message, finish_reason: str, provider_metadata: dict[str, Any]) -> CommittedMessage:
+        """Return a message with what is known of its newest step."""
+        known = {each.name: getattr(message, each.name) for each in fields(message)}
+        return cls(**known, finish_reason=finish_reason, provider_metadata=provider_metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A thread in which all words of a search were found: in its title, or in one of its messages.
+
+    Attributes:
+        message_id: where they were found; None: in the title.
+        snippet: the words there, with some of what stands around them, on one line; "" for a title.
+    """
+
+    thread: Thread
+    message_id: str | None = None
+    snippet: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hit as plain JSON."""
+        return {"thread": self.thread.to_dict(), "message_id": self.message_id, "snippet": self.snippet}
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a follower of a thread is told; `agent_core.streaming.fold.ThreadView` shows how to read it.
+
+    Attributes:
+        type: "snapshot" (all there is), "chunks" (what is new) or "deleted".
+        cursor: pass it to `subscribe` to go on after this update.
+        thread: snapshot only.
+        messages: snapshot only; committed parts.
+        seq: the model step the chunks belong to; 0 for facts about the thread.
+        message_id: the message the chunks belong to; None for facts about the thread.
+        chunks: the new chunks; in a snapshot, those of the newest uncommitted stream, merged.
+    """
+
+    type: Literal["snapshot", "chunks", "deleted"]
+    cursor: int
+    thread: Thread | None = None
+    messages: Sequence[Message] = ()
+    seq: int = 0
+    message_id: str | None = None
+    chunks: Sequence[Chunk] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the update as plain JSON."""
+        return {
+            "type": self.type,
+            "cursor": self.cursor,
+            "thread": self.thread.to_dict() if self.thread else None,
+            "messages": [message.to_dict() for message in self.messages],
+            "seq": self.seq,
+            "message_id": self.message_id,
+            "chunks": list(self.chunks),
+        }
+
+
+ATTACHMENT = "attachment:"
+"""What the URL of a file part begins with whose bytes stand in the database; then their SHA-256."""
+
+
+def attachment_id(url: str) -> str | None:
+    """Return the id of the file that a URL names; None if it names none of ours."""
+    return url.removeprefix(ATTACHMENT) if url.startswith(ATTACHMENT) else None
+
+
+_ATTACHED = re.compile(ATTACHMENT + "([0-9a-f]{64})")
+
+
+def attachments_in(texts: Iterable[str]) -> list[str]:
+    """Return the ids of the files that stored JSON names, also within outcomes of tools."""
+    return sorted({found for text in texts for found in _ATTACHED.findall(text)})
+
+
+def is_tool_part(part: Part) -> bool:
+    """Say whether the part is a tool call."""
+    return str(part.get("type", "")).startswith(TOOL_PREFIX)
+
+
+def tool_name(part: Part) -> str:
+    """Return the name of the tool that a tool part calls."""
+    return str(part.get("type", "")).removeprefix(TOOL_PREFIX)
+
+
+def text_of(parts: Sequence[Part]) -> str:
+    """Return the text parts, joined by blank lines; reasoning is left out."""
+    return "\n\n".join(part["text"] for part in parts if part.get("type") == "text" and part.get("text"))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A tool call that somebody must decide or answer.
+
+    Attributes:
+        kind: "approval" (`approve_tool_calls`, `deny_tool_calls`) or "outcome" (`add_tool_result`).
+        title: the thread's.
+        name: the tool's.
+        since: when the model asked for the call.
+    """
+
+    kind: Literal["approval", "outcome"]
+    thread_id: str
+    title: str | None
+    tool_call_id: str
+    name: str
+    input: dict[str, Any]
+    since: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON, the moment as an ISO 8601 string."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"since": self.since.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file: its id, its type as it was kept, and its bytes."""
+
+    id: str
+    media_type: str
+    data: bytes

@@ -1,0 +1,316 @@
+"""Keep what a step carries for the model that wrote it: signatures, and reasoning that must come back.
+
+Providers refuse a step with tool calls that comes back without the reasoning that led to it: Anthropic's
+signed `thinking`, DeepSeek's `reasoning_content`, OpenRouter's `reasoning_details`, Gemini's
+`thought_signature`. It is stored with the parts it came with, as the AI SDK's `providerMetadata`, with the
+name of the model, and sent back to that model alone. Nobody who reads a thread sees any of it.
+
+    {"type": "reasoning", "text": "Hm.", "state": "done",
+     "providerMetadata": {"anthropic": {"signature": "…"}, "agent_core": {"model": "anthropic/claude-…"}}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from agent_core.domain.messages import TOOL_PREFIX, Part
+
+METADATA = "providerMetadata"
+"""The key of parts and chunks; the AI SDK's name for it."""
+
+WRITER = "agent_core"
+"""The key in the metadata that names the model."""
+
+SIGNED = "signed"
+"""The key of a message in the provider form under which its step's signed parts wait to be sent."""
+
+Json = dict[str, Any]
+
+
+def signed_by(model: str, metadata: Mapping[str, Any]) -> Json:
+    """Return metadata with the name of the model that it is from."""
+    return {**metadata, WRITER: {"model": model}}
+
+
+def readable(parts: Sequence[Part]) -> list[Part]:
+    """Return parts, or chunks, as people and other programs may read them: without metadata."""
+    return [
+        {key: value for key, value in part.items() if key != METADATA} if METADATA in part else part
+        for part in parts
+    ]
+
+
+def signed_parts(step: Iterable[Part]) -> Json:
+    """Return what a step's message in the provider form keeps of its signed text and reasoning, and of hosted calls.
+
+    Text that is not signed is kept only where a model thought again or called after it: the order is
+    signed, too.
+    """
+    said = [
+        part for part in step if part.get("type") in ("text", "reasoning") or part.get("providerExecuted")
+    ]
+    signed = [place for place, part in enumerate(said) if part.get(METADATA)]
+    again = bool(signed) and any(part["type"] == "text" and part.get("text") for part in said[: signed[-1]])
+    again = again or any(said[place].get("providerExecuted") for place in signed)
+    kept = [part for part in said if part.get(METADATA) or (again and part["type"] == "text")]
+    shown: list[Part] = [
+        {"type": part["type"], "text": part.get("text") or "", METADATA: part.get(METADATA) or {}}
+        for part in kept
+    ]
+    return {SIGNED: shown} if shown else {}
+
+
+def has_hosted(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message in the provider form holds calls that its provider ran, and wants to see again."""
+    return any(part["type"].startswith(TOOL_PREFIX) for part in cast("list[Part]", message.get(SIGNED) or []))
+
+
+def signed_call(part: Part) -> Json:
+    """Return what a call in the provider form keeps of its signature."""
+    return {SIGNED: part[METADATA]} if part.get(METADATA) else {}
+
+
+def returned(messages: Sequence[Json], model: str) -> list[Json]:
+    """Return messages in which each step of `model` has what it must see again, as litellm takes it.
+
+    What another model wrote loses its signatures. Metadata of providers that are not known here stays
+    under `provider_metadata`, for adapters that are written by hand.
+    """
+    sent = [_returned(message, model) if _is_signed(message) else message for message in messages]
+    return [
+        one for one in sent if one.get("role") != "assistant" or one.get("content") or one.get("tool_calls")
+    ]
+
+
+def _is_signed(message: Json) -> bool:
+    calls: list[Json] = message.get("tool_calls") or []
+    return SIGNED in message or any(SIGNED in call for call in calls)
+
+
+def _returned(message: Json, model: str) -> Json:
+    fields: Json = {}
+    order: list[Json] = []
+    for part in cast("list[Part]", message.get(SIGNED) or []):
+        if _own(part[METADATA], model):
+            order += _blocks(part)
+            _add_part(fields, part)
+        if part["type"] == "text":
+            order.append({"type": "text", "text": part["text"]})
+    sent = {key: value for key, value in message.items() if key != SIGNED}
+    thoughts = [block for block in order if block["type"] in _THOUGHTS]
+    if len(thoughts) < len(order) and any(block["type"] != "text" for block in order):
+        sent["content"] = [block for block in order if block.get("text", "-").strip()]
+    elif thoughts:
+        fields["thinking_blocks"] = thoughts
+    if calls := cast("list[Json]", message.get("tool_calls") or []):
+        sent["tool_calls"] = [_call(call, model, fields) for call in calls]
+    return sent | {key: value for key, value in fields.items() if value}
+
+
+def _own(metadata: Mapping[str, Any], model: str) -> bool:
+    writer = metadata.get(WRITER)
+    return isinstance(writer, Mapping) and cast(Json, writer).get("model") == model
+
+
+_THOUGHTS = ("thinking", "redacted_thinking")
+
+
+def _blocks(part: Part) -> list[Json]:
+    """Return the blocks of Anthropic's that one signed part was, in their order."""
+    anthropic = _of(part[METADATA], "anthropic")
+    blocks: list[Json] = []
+    if signature := anthropic.get("signature"):
+        blocks.append({"type": "thinking", "thinking": part["text"], "signature": signature})
+    if data := anthropic.get("redactedData"):
+        blocks.append({"type": "redacted_thinking", "data": data})
+    return blocks + [anthropic[key] for key in ("call", "result") if key in anthropic]
+
+
+def _add_part(fields: Json, part: Part) -> None:
+    """Add what one signed part brings to the fields of its message."""
+    metadata, text = part[METADATA], part["text"]
+    google = _of(metadata, "google")
+    if field := _of(metadata, "openaiCompatible").get("reasoningField"):
+        fields[field] = fields.get(field, "") + text
+    if details := _of(metadata, "openrouter").get("reasoning_details"):
+        fields.setdefault("reasoning_details", []).extend(details)
+    if (signature := google.get("thoughtSignature")) and part["type"] == "text":
+        fields.setdefault("provider_specific_fields", {})["thought_signatures"] = [signature]
+    if ran := google.get("invocation"):
+        ours: Json = fields.setdefault("provider_specific_fields", {})
+        ours.setdefault("server_side_tool_invocations", []).append(ran)
+    fields.setdefault("reasoning_items", []).extend(_of(metadata, "openai").get("reasoningItems") or [])
+    _add_unknown(fields, metadata)
+
+
+def _call(call: Json, model: str, fields: Json) -> Json:
+    """Return a call with its own signature; details that came beside it go to its message."""
+    metadata: Mapping[str, Any] = call.get(SIGNED) or {}
+    sent = {key: value for key, value in call.items() if key != SIGNED}
+    if not _own(metadata, model):
+        return sent
+    if extra := _of(metadata, "openaiCompatible").get("extraContent"):
+        sent["extra_content"] = extra
+    if signature := _of(metadata, "google").get("thoughtSignature"):
+        sent["provider_specific_fields"] = {"thought_signature": signature}
+    if details := _of(metadata, "openrouter").get("reasoning_details"):
+        fields.setdefault("reasoning_details", []).extend(details)
+    _add_unknown(sent, metadata)
+    return sent
+
+
+_KNOWN = frozenset({"anthropic", "google", "openai", "openaiCompatible", "openrouter", WRITER})
+
+
+def _add_unknown(fields: Json, metadata: Mapping[str, Any]) -> None:
+    unknown = {provider: value for provider, value in metadata.items() if provider not in _KNOWN}
+    if unknown:
+        fields["provider_metadata"] = {**fields.get("provider_metadata", {}), **unknown}
+
+
+def _of(metadata: Mapping[str, Any], provider: str) -> Json:
+    found = metadata.get(provider)
+    return cast(Json, found) if isinstance(found, dict) else {}
+
+
+# Signatures that come back with an exported thread, from outside
+
+
+def exported(metadata: Json) -> Json:
+    """Return a part's metadata as an export of its thread has it: as if it had never been imported."""
+    return metadata | {WRITER: {"model": _writer(metadata)}}
+
+
+def imported(metadata: Mapping[str, Any]) -> Json | None:
+    """Return metadata of an exported thread, marked as imported, as far as a provider can have signed it.
+
+    It comes from outside and is put into requests, so what it may hold is named here: a forged item that is
+    no reasoning could instruct the model. Whether a signature is genuine, its provider says; see
+    `without_imported`. What only an adapter of the application's own knows is kept as it is.
+
+    Args:
+        metadata: plain JSON.
+
+    Returns:
+        None: nobody says which model it is from, or nothing is left.
+    """
+    model = _writer(metadata)
+    kept = {name: _sound(name, value) for name, value in metadata.items() if name != WRITER}
+    kept = {name: value for name, value in kept.items() if value}
+    return {**kept, WRITER: {"model": model, _IMPORTED: True}} if model and kept else None
+
+
+def without_imported(messages: Sequence[Json], model: str) -> list[Json]:
+    """Return messages in the provider form without what was imported as signed by a model."""
+    return [_unsigned(message, model) if _is_signed(message) else message for message in messages]
+
+
+def parts_without_imported(parts: Sequence[Part], model: str) -> list[Part]:
+    """Return the parts of a stored message without what was imported as signed by a model."""
+    return [
+        {key: value for key, value in part.items() if key != METADATA}
+        if METADATA in part and _is_imported(part[METADATA], model)
+        else part
+        for part in parts
+    ]
+
+
+_IMPORTED = "imported"
+"""The key under `WRITER` of what came with an exported thread: nobody here has seen its provider write it."""
+
+
+def _writer(metadata: Mapping[str, Any]) -> str:
+    model = _of(metadata, WRITER).get("model")
+    return model if isinstance(model, str) else ""
+
+
+def _is_imported(metadata: Mapping[str, Any], model: str) -> bool:
+    return _own(metadata, model) and _of(metadata, WRITER).get(_IMPORTED) is True
+
+
+def _unsigned(message: Json, model: str) -> Json:
+    nothing: Json = {}
+    said = [
+        part | {METADATA: nothing} if _is_imported(part[METADATA], model) else part
+        for part in cast("list[Part]", message.get(SIGNED) or [])
+    ]
+    rest = {key: value for key, value in message.items() if key not in (SIGNED, "tool_calls")}
+    if any(part[METADATA] for part in said):
+        rest[SIGNED] = said
+    if calls := cast("list[Json]", message.get("tool_calls") or []):
+        rest["tool_calls"] = [
+            {key: value for key, value in call.items() if key != SIGNED}
+            if _is_imported(call.get(SIGNED) or {}, model)
+            else call
+            for call in calls
+        ]
+    return rest
+
+
+def _sound(provider: str, given: Any) -> Any:
+    """Return what one provider's metadata may hold."""
+    if provider not in _SOUND:
+        return given
+    fields = cast(Json, given) if isinstance(given, dict) else {}
+    return {key: fields[key] for key, fits in _SOUND[provider].items() if key in fields and fits(fields[key])}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_object, cast("list[Any]", value)))
+
+
+def _are_reasoning(value: Any) -> bool:
+    return _are_objects(value) and all(
+        item.get("type") == "reasoning"
+        and _are_objects(item.get("summary", []))
+        and all(map(_is_text, (item.get("id", ""), item.get("encrypted_content", ""))))
+        for item in value
+    )
+
+
+def _is_hosted_call(value: Any) -> bool:
+    return (
+        _is_object(value)
+        and value.get("type") == "server_tool_use"
+        and all(map(_is_text, (value.get("id"), value.get("name"))))
+        and _is_object(value.get("input"))
+    )
+
+
+def _is_hosted_result(value: Any) -> bool:
+    return (
+        _is_object(value)
+        and str(value.get("type")).endswith("_tool_result")
+        and _is_text(value.get("tool_use_id"))
+    )
+
+
+REASONING_FIELDS = ("reasoning_content", "reasoning")
+"""The fields in which servers of OpenAI's form send reasoning, and want it back: DeepSeek, Moonshot, xAI;
+OpenRouter, Groq, Cerebras, vLLM."""
+
+_SOUND: dict[str, dict[str, Callable[[Any], bool]]] = {
+    "anthropic": {
+        "signature": _is_text,
+        "redactedData": _is_text,
+        "call": _is_hosted_call,
+        "result": _is_hosted_result,
+    },
+    "google": {"thoughtSignature": _is_text, "invocation": _is_object},
+    "openai": {"reasoningItems": _are_reasoning},
+    "openaiCompatible": {
+        "reasoningField": lambda value: value in REASONING_FIELDS,
+        "extraContent": _is_object,
+    },
+    "openrouter": {"reasoning_details": _are_objects},
+}
+"""What the metadata of each provider holds, and what each of it looks like."""

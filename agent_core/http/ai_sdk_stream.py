@@ -1,0 +1,354 @@
+"""A turn as the AI SDK's client reads it: the UI message stream of its reply, from start to finish.
+
+The protocol is that of the npm package `ai`, versions 6 and 7 (`uiMessageChunkSchema`; SSE whose data are
+chunks, then `[DONE]`): https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol. What an attempt that was lost
+had said is taken back with `reset-step`, which came with version 7; before it a stream can take nothing
+back, and one that would have to ends with an error, so that its client resumes from the beginning. A
+reader who comes in the middle is shown what is not committed as soon as its attempt is known to go on: of
+one that was lost nothing is shown, and the next one begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent_core.agent import CallContext
+from agent_core.domain.end_reasons import END_REASON, ERROR_INFO
+from agent_core.domain.messages import TOOL_OUTCOME_STATES, Chunk, Message, Part, Update, is_tool_part
+from agent_core.domain.states import RUNNING
+from agent_core.http.requests import is_object
+from agent_core.store.insight.activity import attempt_lease
+from agent_core.store.tool_calls import attempts
+from agent_core.streaming.fold import ABOUT_CALLS, kept, unfold
+
+if TYPE_CHECKING:
+    from agent_core.api import AgentApi
+
+HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
+_LATER = "tool-approval-response"  # of version 7; a client of 6 fails at what it does not know
+_ENDS = ("text-end", "reasoning-end")
+_MORE_KEYS = {"tool-output-denied": ("reason",), "tool-output-error": (END_REASON, ERROR_INFO)}  # of ours
+_NEWEST = 30
+"""Messages of a long thread that are read to find the turn; all of them only if it is not there."""
+_RESETS = 7
+"""The first version of the AI SDK that takes back what a lost attempt had said."""
+_LOOK_INTERVAL = 0.1
+"""Seconds between two looks at whether the attempt goes on whose words are held back."""
+_BEGINS_AGAIN = "The answer broke off and begins again; resume the stream, or load the messages once more."
+_BEHIND = "This stream has fallen behind; load the messages once more."
+
+
+class Turn:
+    """The chunks of one turn, as its updates come: of its reply, and of no other.
+
+    Args:
+        prompt: the id of the message that is answered; None: the thread's newest one.
+        reply: the assistant's message that the client goes on with, as the client has it.
+        version: of the AI SDK, as far as the client says it.
+    """
+
+    def __init__(
+        self, *, prompt: str | None = None, reply: dict[str, Any] | None = None, version: int | None = None
+    ) -> None:
+        self.over = False
+        self.limit: int | None = _NEWEST
+        self._prompt = prompt
+        self._known = reply
+        self._reply: str | None = None if reply is None else reply["id"]
+        self._resets = version is None or version >= _RESETS
+        self._holds_back = version is None or version < _RESETS
+        self._held: list[Chunk] = []
+        self._is_lost = False  # the attempt whose words are held back
+        self._started = False
+        self._waits = True  # for the turn to begin
+        self._error = ""
+        self._seq = 0
+        self._is_open = False  # whether the step has shown what is not committed
+        self.status = ""
+
+    def take(self, update: Update) -> Iterator[Chunk]:
+        """Yield what an update brings, and the end of the turn if that is among it."""
+        if update.type == "deleted":
+            yield from self._end({"type": "error", "errorText": "The thread was deleted."})
+        elif update.type == "snapshot":
+            yield from self._snapshot(update) if self._waits else self._end(_error(_BEHIND))
+        else:
+            for chunk in update.chunks:
+                if self.over:  # what follows belongs to the next turn
+                    return
+                yield from self._chunk(chunk, update)
+
+    def _end(self, chunk: Chunk) -> Iterator[Chunk]:
+        self.over, self._held = True, []
+        yield chunk
+
+    # The beginning: what there is already
+
+    def _snapshot(self, update: Update) -> Iterator[Chunk]:
+        assert update.thread is not None, "a snapshot has its thread"
+        shown = [message for message in update.messages if not message.metadata.get("queued")]
+        place = self._place(shown)
+        if place is None:
+            if self.limit is not None and len(update.messages) >= self.limit:
+                self.limit = None  # it may stand before these
+            elif not any(message.id == self._prompt for message in update.messages):
+                yield from self._end({"type": "finish"})  # another turn has taken its place
+            return
+        self._waits = False
+        reply = next((message for message in shown[place:] if message.role == "assistant"), None)
+        if reply is not None:
+            yield from self._so_far(reply)
+        if reply is not None and reply is not shown[-1]:
+            yield from self._end({"type": "finish"})
+            return
+        self._error = update.thread.error or ""
+        self.status = "streaming"
+        chunks = [chunk for first in update.chunks for chunk in self._chunk(first, update)]
+        if self._holds_back and update.thread.status == "streaming":
+            self._held = [chunk for chunk in chunks if _is_of_step(chunk)]
+            chunks = [chunk for chunk in chunks if not _is_of_step(chunk)]
+        yield from chunks
+        yield from self._now(update.thread.status)
+
+    def _place(self, shown: Sequence[Message]) -> int | None:
+        """Return where the reply stands or will stand; None: nowhere among these messages."""
+        if self._known is None and self._prompt is None:
+            return len(shown) - 1 if shown else None
+        for place, message in enumerate(shown):
+            if message.id == self._reply:
+                return place
+            if message.id == self._prompt:
+                return place + 1
+        return None
+
+    def _so_far(self, reply: Message) -> Iterator[Chunk]:
+        """Yield what the client does not have of a reply: outcomes of calls, and parts behind its own."""
+        yield from self._start(reply.id)
+        self._seq = reply.committed_seq
+        has: list[Any] = self._known["parts"] if self._known else []
+        for mine, theirs in zip(reply.parts, has, strict=False):
+            if is_tool_part(mine) and mine["state"] in TOOL_OUTCOME_STATES and not _has_outcome(theirs, mine):
+                yield from (
+                    _plain(chunk) for chunk in unfold([mine]) if chunk["type"].startswith("tool-output")
+                )
+        yield from (_plain(chunk) for chunk in unfold(reply.parts[len(has) :]) if chunk["type"] != _LATER)
+
+    # The rest: what comes
+
+    def _chunk(self, chunk: Chunk, update: Update) -> Iterator[Chunk]:
+        kind = chunk["type"]
+        if self._waits:
+            self._waits = not (kind == "data-message" and _begins(chunk["data"], self._prompt))
+            return
+        if kind in ("data-message", _LATER):
+            return
+        if kind == "data-thread":
+            yield chunk
+            self._error = chunk["data"].get("error") or self._error
+            yield from self._now(chunk["data"].get("status"))
+        elif update.message_id is None:
+            yield chunk
+        elif self._reply in (None, update.message_id):
+            yield from self._start(update.message_id)
+            yield from self._of_reply(chunk, update.seq)
+
+    def _of_reply(self, chunk: Chunk, seq: int) -> Iterator[Chunk]:
+        """Yield a chunk of the reply, and before it the end of what a lost attempt had said."""
+        kind = chunk["type"]
+        if self._held and (kind in _ENDS or kind in ABOUT_CALLS):  # the end of a lost attempt has these, too
+            self._held.append(_plain(chunk))
+            return
+        if not _is_content(chunk):
+            yield _plain(chunk)
+            return
+        if seq < self._seq:
+            return
+        if seq > self._seq:
+            self._seq = seq
+            if self._held:
+                self._held, self._is_open, self._is_lost = [], False, False
+            if self._is_open:
+                yield from self._take_back()
+                if kind == "start-step":  # the step's beginning stays
+                    return
+        if self.over:
+            return
+        if kind == "reset-step":  # what the step took for text was a thought
+            yield from self._reset_step()
+            return
+        yield from self._let_go()
+        self._is_open = kind != "finish-step"
+        yield chunk
+
+    def _reset_step(self) -> Iterator[Chunk]:
+        held, self._held = kept([*self._held, {"type": "reset-step"}]), []
+        if not self._is_open or held:
+            yield from held
+        else:
+            yield from self._take_back()
+
+    def _take_back(self) -> Iterator[Chunk]:
+        yield from [{"type": "reset-step"}] if self._resets else self._end(_error(_BEGINS_AGAIN))
+
+    @property
+    def held(self) -> int | None:
+        """The fence of the attempt of which a sign of life would let held words go; None: there is none."""
+        return self._seq if self._held and not self._is_lost else None
+
+    def learn(self, goes_on: bool | None) -> Iterator[Chunk]:
+        """Yield the held words if their attempt goes on; None: that is not known yet.
+
+        Words of a lost attempt are kept until the next one speaks, or the turn ends with them.
+        """
+        if goes_on:
+            yield from self._let_go()
+        self._is_lost = goes_on is False
+
+    def _let_go(self) -> Iterator[Chunk]:
+        held, self._held = self._held, []
+        yield from held
+
+    def _now(self, status: str | None) -> Iterator[Chunk]:
+        """Take in a status, and end with one that ends a turn."""
+        if status is None:
+            return
+        self.status = status
+        if status not in RUNNING:
+            yield from self._let_go()
+        if status == "failed":
+            yield from self._end(_error(self._error or "The turn failed."))
+        elif status not in RUNNING:
+            yield from self._end({"type": "abort"} if status == "stopped" else {"type": "finish"})
+
+    def _start(self, message_id: str) -> Iterator[Chunk]:
+        if not self._started:
+            self._started, self._reply = True, message_id
+            yield {"type": "start", "messageId": message_id}
+
+
+def _error(words: str) -> Chunk:
+    return {"type": "error", "errorText": words}
+
+
+def _plain(chunk: Chunk) -> Chunk:
+    """Return a chunk without the keys that the clients' strict reader does not take."""
+    more = _MORE_KEYS.get(chunk["type"], ())
+    return {key: value for key, value in chunk.items() if key not in more} if more else chunk
+
+
+def _is_of_step(chunk: Chunk) -> bool:
+    return _is_content(chunk) or chunk["type"] in ABOUT_CALLS
+
+
+def _is_content(chunk: Chunk) -> bool:
+    """Whether a chunk is a piece of a step, which is lost with its attempt."""
+    return chunk["type"] not in ("start", *ABOUT_CALLS) and not chunk.get("transient")
+
+
+def _has_outcome(theirs: Any, mine: Part) -> bool:
+    """Whether the client has this outcome of a call; it may have one that came second, and does not count."""
+    return is_object(theirs) and all(
+        theirs.get(key) == mine.get(key) for key in ("state", "output", "errorText")
+    )
+
+
+def _begins(message: dict[str, Any], prompt: str | None) -> bool:
+    """Whether this tells that the queued message's turn begins."""
+    return message.get("id") == prompt and not message["metadata"].get("queued")
+
+
+async def ui_stream(
+    api: AgentApi, thread_id: str, turn: Turn, ctx: CallContext | None
+) -> AsyncGenerator[Chunk]:
+    """Yield the chunks of a turn until it ends, or waits for nobody but people.
+
+    Args:
+        api: the API.
+        thread_id: the thread.
+        turn: the turn.
+        ctx: who calls.
+    """
+    reads, witness = api.store.reads, Witness(api.store.process)
+    while not turn.over:
+        limit = turn.limit
+        updates = api.subscribe(thread_id, limit=limit, ctx=ctx)
+        async with contextlib.aclosing(_with_looks(updates, turn)) as upcoming:
+            async for update in upcoming:
+                for chunk in turn.take(update) if update is not None else ():
+                    yield chunk
+                if (held := turn.held) is not None:
+                    lease = await asyncio.to_thread(reads.read, attempt_lease, thread_id, held)
+                    for chunk in turn.learn(witness.judge(held, lease)):
+                        yield chunk
+                if turn.over or turn.limit != limit:
+                    break
+                if update is not None and await _pauses(api, thread_id, turn, update.cursor):
+                    yield {"type": "finish"}
+                    return
+            else:  # the runtime closes
+                return
+
+
+class Witness:
+    """Tells whether an attempt goes on: its worker is this process, or has given a sign of life.
+
+    Args:
+        here: the worker of this process.
+    """
+
+    def __init__(self, here: str) -> None:
+        self._here = here
+        self._first: dict[tuple[int, str], float] = {}
+
+    def judge(self, seq: int, lease: tuple[str, float] | None) -> bool | None:
+        """Judge an attempt by what `attempt_lease` has read.
+
+        Returns:
+            True: it goes on. False: it is lost, and stays so. None: the next heartbeat will tell.
+        """
+        if lease is None:
+            return False
+        worker, until = lease
+        return worker == self._here or until > self._first.setdefault((seq, worker), until) or None
+
+
+async def _with_looks(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenerator[Update | None]:
+    """Yield the updates, and None in between as long as the turn holds something back."""
+    upcoming: asyncio.Future[Update] | None = None
+    try:
+        while True:
+            if upcoming is None and turn.held is None:
+                yield await anext(updates)
+                continue
+            upcoming = upcoming or asyncio.ensure_future(anext(updates))
+            await asyncio.wait({upcoming}, timeout=_LOOK_INTERVAL if turn.held is not None else None)
+            if upcoming.done():
+                update, upcoming = upcoming.result(), None
+                yield update
+            else:
+                yield None
+    except StopAsyncIteration:
+        return
+    finally:
+        if upcoming is not None:
+            upcoming.cancel()
+            await asyncio.gather(upcoming, return_exceptions=True)
+        await updates.aclose()
+
+
+async def _pauses(api: AgentApi, thread_id: str, turn: Turn, cursor: int) -> bool:
+    """Whether the turn waits for nobody but people."""
+    return turn.status == "awaiting_tool_results" and await rests(api, thread_id, cursor)
+
+
+async def rests(api: AgentApi, thread_id: str, cursor: int) -> bool:
+    """Whether nothing follows `cursor` until a person does something."""
+    reads = api.store.reads
+    if await asyncio.to_thread(reads.read, attempts.busy, thread_id):
+        return False
+    # Read after the calls: whatever makes one of them run has moved the cursor.
+    thread = await asyncio.to_thread(reads.thread, thread_id)
+    return thread is None or (thread.cursor <= cursor and thread.status != "streaming")

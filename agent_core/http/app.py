@@ -1,0 +1,82 @@
+"""The app: a route for each path, which asks the API's method and answers with what it returns."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from agent_core.errors import ValidationError
+from agent_core.http.ai_sdk_chat import Chat
+from agent_core.http.ai_sdk_request import WHEN_BUSY
+from agent_core.http.requests import Context, body_of, caller, expect, fields, query_of
+from agent_core.http.responses import answer, guarded, refusal
+from agent_core.http.routes import NULLABLE, PATHS, READERS, TYPES, Path
+from agent_core.http.sse import thread_events
+from agent_core.store.turns.turns import WhenBusy
+
+if TYPE_CHECKING:
+    from agent_core.api import AgentApi
+
+
+def make_app(
+    api: AgentApi,
+    context: Context | None = None,
+    *,
+    max_body: int = 32 << 20,
+    heartbeat: float = 15.0,
+    when_busy: WhenBusy = "end_wait",
+) -> Starlette:
+    """Return the app; `PublicAgentApi.http_app` says what the arguments are."""
+    if when_busy not in WHEN_BUSY:
+        raise ValidationError(f"when_busy is one of: {', '.join(WHEN_BUSY)}.")
+
+    async def found(path: Path, request: Request) -> Response:
+        ctx = await caller(context, request)
+        values = await _arguments(path, request, max_body)
+        value = await attrgetter(path.method)(api)(**values, ctx=ctx)
+        if value is None and path.sought:
+            raise HTTPException(404, f"There is no {path.sought} with this id.")
+        return answer({path.name: value} if path.name else value, path.status)
+
+    async def events(request: Request) -> Response:
+        return await thread_events(api, request, await caller(context, request), heartbeat)
+
+    routes = [Route(path.path, guarded(partial(found, path)), methods=[path.verb]) for path in PATHS]
+    routes.append(Route("/threads/{thread_id}/events", guarded(events), methods=["GET"]))
+    routes += Chat(api, context, max_body, heartbeat, when_busy).routes()
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
+    app.router.redirect_slashes = False  # there is nothing at such a path, and a redirect says nothing
+    return app
+
+
+def mount_app(path: str, app: Starlette) -> Mount:
+    """Return the route; `PublicAgentApi.mount` says what it is for."""
+    route = Mount(path, app)
+    route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)
+    return route
+
+
+async def _arguments(path: Path, request: Request, most: int) -> dict[str, Any]:
+    """Return what the method is called with: from the path, the body and the query."""
+    body = await body_of(request, most) if path.verb in ("POST", "PUT", "PATCH") else {}
+    given = fields(body, path.required, path.optional) | query_of(request, **path.query)
+    expect(given, TYPES, {name for name in path.required if name not in NULLABLE})
+    for name in READERS.keys() & given.keys():
+        given[name] = READERS[name](given[name])
+    return {**path.defaults, **given, **request.path_params}
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Say in a sentence what the routes say in two words."""
+    assert isinstance(error, HTTPException), "it is registered for these"
+    words = {404: "There is nothing at this path.", 405: f"This path does not take {request.method}."}
+    detail = words.get(error.status_code, error.detail)
+    return refusal(request, HTTPException(error.status_code, detail, error.headers))

@@ -1,0 +1,217 @@
+"""What comes in: who calls, and a body or a query of exactly the fields that a path knows."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn, cast
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from agent_core.agent import CallContext
+from agent_core.domain.field_limits import MAX_VALUES, has_too_many_values
+from agent_core.errors import ValidationError
+from agent_core.http.request_body import read_body
+from agent_core.schedules.triggers import Trigger, at, cron, every
+
+Context = Callable[[Request], Any]
+"""`(request) -> CallContext | None`, sync or async; it raises to refuse the caller."""
+
+WAIT_TIMEOUT = 30.0
+"""Seconds that a request for an idle thread waits, if it does not say how long."""
+_MAX_WAIT_TIMEOUT = 300.0
+
+
+async def caller(context: Context | None, request: Request) -> CallContext | None:
+    """Return who calls."""
+    if context is None:
+        return None
+    found = context(request)
+    return await found if inspect.isawaitable(found) else found
+
+
+async def body_of(request: Request, most: int) -> dict[str, Any]:
+    """Return the body, a JSON object; {} if there is none.
+
+    Raises:
+        HTTPException: 413, it is longer than `most` bytes or has more than `MAX_VALUES` values; 415, it does
+            not say that it is JSON, or it is compressed; 400, it is none; or what `read_body` raises.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise HTTPException(415, f"Send the body as it is, without Content-Encoding: {encoding:.40}.")
+    raw = await read_body(request, most)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and (raw or _from_elsewhere(request)):
+        # A page of another site cannot say so without asking first, and is kept out by it.
+        raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
+    if not raw:
+        return {}
+    if has_too_many_values(raw):
+        raise HTTPException(413, f"The body has more than {MAX_VALUES:,} JSON values. Send fewer.")
+    try:
+        body = json.loads(raw, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "The body is no JSON.") from None
+    if not isinstance(body, dict):
+        raise HTTPException(400, "The body must be a JSON object.")
+    return cast("dict[str, Any]", body)
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Whether a page of another origin asks; a program says no origin."""
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+
+
+def _no_json(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON.")
+
+
+def fields(given: Mapping[str, Any], required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields of a body.
+
+    Raises:
+        ValidationError: one is missing, or there is one that nobody knows.
+    """
+    if unknown := sorted(set(given) - {*required, *optional}):
+        known = ", ".join((*required, *optional)) or "none"
+        raise ValidationError(f"Unknown field {unknown[0]!r:.60}; the fields are: {known}.")
+    if missing := [name for name in required if name not in given]:
+        raise ValidationError(f"The field {missing[0]!r} is missing.")
+    return dict(given)
+
+
+def expect(
+    values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]], must: Collection[str] = ()
+) -> None:
+    """Check the types of fields where they are given and not null; those of `must` are not null.
+
+    Raises:
+        ValidationError: one has another type.
+    """
+    if null := [name for name in must if values.get(name) is None]:
+        raise ValidationError(f"The field {null[0]!r} must not be null.")
+    for name, allowed in kinds.items():
+        value = values.get(name)
+        wrong = not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)
+        if value is not None and wrong:
+            words = " or ".join(_WORDS[kind] for kind in allowed)
+            raise ValidationError(f"The field {name!r} must be {words}.")
+
+
+_WORDS: dict[type, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def is_object(value: Any) -> bool:
+    """Say whether a value is a JSON object, and leave its type open: it came from outside."""
+    return isinstance(value, dict)
+
+
+def query_of(request: Request, **kinds: Callable[[str], Any]) -> dict[str, Any]:
+    """Return the query's values, read by the function of each name.
+
+    Raises:
+        ValidationError: a value cannot be read, or there is a name that nobody knows.
+    """
+    fields(request.query_params, (), tuple(kinds))
+    found: dict[str, Any] = {}
+    for name, text in request.query_params.items():
+        try:
+            found[name] = kinds[name](text)
+        except (ValueError, KeyError):
+            raise ValidationError(f"{name}={text!r:.40} cannot be read as {_said(kinds[name])}.") from None
+    return found
+
+
+def count(text: str) -> int:
+    """Read a whole number that a database can hold."""
+    number = int(text) if len(text) < 20 else -(2**63)
+    if not 0 <= number < 2**63:
+        raise ValueError(text)
+    return number
+
+
+def patience(text: str) -> float:
+    """Read seconds to wait, which a connection outlasts."""
+    seconds = float(text)
+    if not 0 <= seconds <= _MAX_WAIT_TIMEOUT:
+        raise ValueError(text)
+    return seconds
+
+
+def truth(text: str) -> bool:
+    """Read true or false."""
+    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+
+
+def moment(text: str) -> datetime:
+    """Read a moment in ISO 8601; one without a time zone is UTC."""
+    # A plus sign that was not written as %2B arrives as a blank.
+    when = datetime.fromisoformat(re.sub(r"(T.*) (\d\d:\d\d)$", r"\1+\2", text))
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+
+
+def names(value: list[Any]) -> list[Any]:
+    """Read a list of ids.
+
+    Raises:
+        ValidationError: something in it is no string.
+    """
+    if not all(isinstance(one, str) for one in value):
+        raise ValidationError("The ids must be strings.")
+    return value
+
+
+def trigger(value: Any) -> Trigger | None:
+    """Read a schedule's trigger, in the form in which schedules come back.
+
+    {"type": "cron", "expression", "timezone"}, {"type": "interval", …} with what `triggers.every`
+    takes, or {"type": "date", "moment"}; moments are ISO 8601 or seconds since the epoch.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    if value is None:
+        return None
+    given = {name: _when(item) if name in ("start", "moment") else item for name, item in value.items()}
+    make = _TRIGGERS.get(str(given.pop("type", None)))
+    if make is None:
+        raise ValidationError(f"A trigger's type is one of: {', '.join(_TRIGGERS)}.")
+    try:
+        return make(**given)
+    except TypeError as error:
+        raise ValidationError(f"{value!r:.80} is no trigger: {error}.") from error
+
+
+def _when(value: Any) -> Any:
+    try:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return datetime.fromtimestamp(value, UTC) if number else value
+    except (ValueError, OverflowError, OSError):
+        raise ValidationError(f"{value!r:.40} is no moment.") from None
+
+
+def _at(moment: Any) -> Trigger:
+    return at(moment)
+
+
+_TRIGGERS: Mapping[str, Callable[..., Trigger]] = {"cron": cron, "interval": every, "date": _at}
+
+
+def _said(kind: Callable[[str], Any]) -> str:
+    names: dict[Any, str] = {patience: f"seconds, at most {_MAX_WAIT_TIMEOUT:g}"}
+    names |= {count: "a whole number from 0", truth: "true or false", moment: "a moment in ISO 8601"}
+    return names.get(kind, "text")

@@ -1,0 +1,84 @@
+"""What goes back: values as JSON, and errors as the status that fits and the sentence they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from agent_core import errors
+from agent_core.errors import words_of
+from agent_core.sentences import info_of
+from agent_core.support.logs import get_logger
+from agent_core.text.redaction import hide_secrets
+
+_log = get_logger(__name__)
+_STATUS: dict[type[Exception], int] = {
+    errors.ThreadNotFoundError: 404,
+    errors.ToolCallNotFoundError: 404,
+    errors.MessageNotFoundError: 404,  # before the ValidationError that it is, too
+    errors.ScheduleNotFoundError: 404,
+    errors.ThreadBusyError: 409,
+    errors.DuplicateMessageError: 409,
+    errors.ToolCallFinishedError: 409,
+    errors.AmbiguousToolCallError: 409,
+    errors.AccessDeniedError: 403,
+    errors.ValidationError: 422,
+    errors.DatabaseError: 503,
+    errors.ToolServerError: 502,
+    TimeoutError: 408,
+}
+"""The first kind that fits."""
+_MISTAKE = "The server made a mistake; its log says more."
+
+
+def plain(value: Any) -> Any:
+    """Return values of the API as plain JSON, also within lists and dicts."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def answer(value: Any = None, status: int = 200) -> Response:
+    """Return a response with `value` as JSON, or none (204)."""
+    if value is None:
+        return Response(status_code=204)
+    return JSONResponse(plain(value), status)
+
+
+def refusal(request: Request, error: Exception) -> Response:
+    """Return the response for an error: {"error": {"type", "message", "code", "params"}}, never a traceback.
+
+    The last two are there for what `AgentCoreError.code` names.
+    """
+    if isinstance(error, HTTPException):
+        return _refused("HTTPException", hide_secrets(error.detail), error.status_code, error.headers)
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    if status == 500:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return _refused("InternalError", _MISTAKE, 500)
+    return _refused(type(error).__name__, words_of(error) if str(error) else "It took too long.", status)
+
+
+def _refused(kind: str, message: str, status: int, headers: Any = None) -> Response:
+    body = {"type": kind, "message": message, **(info_of(message) or {})}
+    return JSONResponse({"error": body}, status, headers)
+
+
+def guarded(endpoint: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Any]]:
+    """Answer what `endpoint` raises."""
+
+    async def run(request: Request) -> Any:
+        try:
+            return await endpoint(request)
+        except Exception as error:
+            return refusal(request, error)
+
+    return run

@@ -1,0 +1,164 @@
+"""The paths: for each one the method of the API behind it, and what its body or query may hold.
+
+They name the same arguments as the methods, so that who knows one knows the other. `user_id` is never
+among them: over HTTP the caller is who `context` says it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent_core.http.requests import WAIT_TIMEOUT, count, moment, names, patience, trigger, truth
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One verb and path.
+
+    Attributes:
+        verb, path: of the request; what stands in braces is an argument.
+        method: the name of the API's method, such as "send_message" or "schedules.create".
+        required, optional: the fields of the body.
+        query: the names of the query's values, and what reads each.
+        defaults: arguments that are given all the same.
+        status: of the answer; 204 where the method returns None.
+        name: under which a list is answered, so that there is room beside it.
+    """
+
+    verb: str
+    path: str
+    method: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    query: Mapping[str, Callable[[str], Any]] = field(default_factory=dict[str, Callable[[str], Any]])
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    status: int = 200
+    name: str | None = None
+
+    @property
+    def sought(self) -> str | None:
+        """The kind of thing that is not there where the method returns None; None: nothing is looked for."""
+        return {"get_thread": "thread", "schedules.get": "schedule"}.get(self.method)
+
+
+TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("title", "agent", "thread_id", "message_id", "new_thread_id", "schedule_id"), (str,)),
+    **dict.fromkeys(("when_busy", "after", "reason", "error", "missed"), (str,)),
+    **dict.fromkeys(("auto_start", "pinned", "archived", "anywhere"), (bool,)),
+    **dict.fromkeys(
+        ("metadata", "changes", "args", "message", "stream_args", "trigger", "document"), (dict,)
+    ),
+    **dict.fromkeys(("messages", "ids"), (list,)),
+    **{"prompt": (str, list), "seconds": (int, float), "max_runs": (int,)},
+}
+"""The JSON types of the fields. Null is as good as leaving an optional one out."""
+
+NULLABLE = ("result", "seconds")
+"""Required fields in which null says something."""
+
+READERS: Mapping[str, Callable[[Any], Any]] = {"trigger": trigger, "ids": names}
+"""Fields of which more is to be said than their type."""
+
+_THREADS, _THREAD = "/threads", "/threads/{thread_id}"
+_MESSAGE, _CALL = _THREAD + "/messages/{message_id}", "/tool-calls/{tool_call_id}"
+_SCHEDULES, _SCHEDULE = "/schedules", "/schedules/{schedule_id}"
+_NEW_THREAD = ("prompt", "messages", "auto_start", "title", "metadata", "agent", "thread_id", "message_id")
+_CHANGES = ("title", "pinned", "archived", "metadata", "agent")
+_NEW_SCHEDULE = ("thread_id", "title", "metadata", "missed", "max_runs", "schedule_id", "agent")
+
+PATHS = (
+    Path("POST", _THREADS, "create_thread", optional=_NEW_THREAD, status=201),
+    Path(
+        *("GET", _THREADS, "list_threads"),
+        query={
+            "limit": count,
+            "cursor": str,
+            "query": str,
+            "archived": truth,
+            "pinned": truth,
+            "waiting": truth,
+        },
+        name="threads",
+    ),
+    Path("GET", _THREAD, "get_thread"),
+    Path("GET", _THREAD + "/export", "export_thread"),
+    Path("POST", _THREADS + "/import", "import_thread", required=("document",), status=201),
+    Path("PATCH", _THREAD, "update_thread", optional=_CHANGES),
+    Path("DELETE", _THREAD, "delete_thread", query={"undo_for": count}),
+    Path("POST", _THREAD + "/restore", "restore_thread"),
+    Path(
+        *("GET", "/search", "search"),
+        query={"query": str, "limit": count, "archived": truth},
+        defaults={"query": ""},
+        name="hits",
+    ),
+    # Nobody is told when a client goes that waits for an answer, so it may not wait for ever.
+    Path(
+        *("GET", _THREAD + "/idle", "wait_until_idle"),
+        query={"timeout": patience},
+        defaults={"timeout": WAIT_TIMEOUT},
+    ),
+    Path(
+        *("GET", _THREAD + "/messages", "list_messages"),
+        query={"limit": count, "before": str},
+        name="messages",
+    ),
+    Path(
+        *("POST", _THREAD + "/messages", "send_message"),
+        required=("prompt",),
+        optional=("message_id", "when_busy", "after", "metadata"),
+        status=201,
+    ),
+    Path("POST", _THREAD + "/history", "add_message", required=("message",), status=201),
+    Path("POST", _THREAD + "/resume", "resume_thread", optional=("prompt",)),
+    Path("POST", _THREAD + "/stop", "stop_thread"),
+    Path("POST", _MESSAGE + "/withdraw", "withdraw_message"),
+    Path("POST", _MESSAGE + "/now", "send_now"),
+    Path("POST", _MESSAGE + "/edit", "edit_message", required=("prompt",), status=201),
+    Path("POST", _MESSAGE + "/regenerate", "regenerate", optional=("when_busy", "anywhere")),
+    Path("POST", _MESSAGE + "/select", "select_branch"),
+    Path("POST", _MESSAGE + "/fork", "fork_thread", optional=("new_thread_id",), status=201),
+    Path("POST", _THREAD + "/approvals", "approve_tool_calls", required=("ids",), optional=("args",)),
+    Path("POST", _THREAD + "/denials", "deny_tool_calls", required=("ids",), optional=("reason",)),
+    *(
+        Path(verb, prefix + _CALL + end, method, required=(field_,))
+        for prefix in (_THREAD, "")
+        for verb, end, method, field_ in (
+            ("POST", "/result", "add_tool_result", "result"),
+            ("POST", "/error", "add_tool_error", "error"),
+            ("PUT", "/timeout", "set_tool_call_timeout", "seconds"),
+        )
+    ),
+    Path("PATCH", _THREAD + "/metadata", "change_metadata", required=("changes",)),
+    Path("POST", _THREAD + "/share", "shares.create", name="token"),
+    Path("DELETE", _THREAD + "/share", "shares.revoke"),
+    Path("GET", "/waiting", "list_waiting", query={"limit": count}, name="waiting"),
+    Path("GET", _THREAD + "/updates", "stream_updates", query={"from_seq": count}, name="updates"),
+    Path("POST", _THREAD + "/streams", "list_messages_with_streams", optional=("stream_args",)),
+    Path("GET", _THREAD + "/timeline", "timeline", query={"turns": count}, name="spans"),
+    Path("GET", _THREAD + "/durability", "insight.durability"),
+    Path("GET", _THREAD + "/usage", "insight.usage"),
+    Path("GET", "/usage", "insight.usage_summary", query={"since": moment, "until": moment}),
+    Path(
+        *("POST", _SCHEDULES, "schedules.create"),
+        required=("prompt", "trigger"),
+        optional=_NEW_SCHEDULE,
+        defaults={"thread_id": None},
+        status=201,
+    ),
+    Path("GET", _SCHEDULES, "schedules.list", query={"thread_id": str}, name="schedules"),
+    Path("GET", _SCHEDULE, "schedules.get"),
+    Path(
+        *("PATCH", _SCHEDULE, "schedules.update"),
+        optional=("prompt", "trigger", "title", "metadata", "missed"),
+    ),
+    Path("POST", _SCHEDULE + "/pause", "schedules.pause"),
+    Path("POST", _SCHEDULE + "/resume", "schedules.resume"),
+    Path("POST", _SCHEDULE + "/run", "schedules.run_now"),
+    Path("GET", _SCHEDULE + "/runs", "schedules.runs", query={"limit": count}, name="runs"),
+    Path("DELETE", _SCHEDULE, "schedules.delete"),
+    Path("GET", "/preferences", "preferences.get", name="preferences"),
+    Path("PATCH", "/preferences", "preferences.change", required=("changes",), name="preferences"),
+)

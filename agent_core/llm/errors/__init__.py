@@ -1,0 +1,1 @@
+"""Classify the errors of providers and word them."""

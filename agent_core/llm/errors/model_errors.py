@@ -1,0 +1,286 @@
+"""The border at which vendors' errors become `ModelError`: kind, retryable, wait, and one sentence.
+
+Status and class are both looked at, because litellm keeps neither alone honest: a refused connection
+arrives as status 500, a missing key as status 500 too, an overloaded strict server's 503 as
+BadRequestError. Classes are told by name, so that this module need not import litellm.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+from agent_core.errors import ModelError, ModelErrorKind
+from agent_core.llm.errors.error_reports import ReportedError, reported
+from agent_core.llm.errors.network_errors import causes, is_transport
+from agent_core.llm.errors.provider_message import provider_sentence
+from agent_core.sentences import sentence
+from agent_core.text.redaction import hide_secrets
+
+_RETRYABLE: frozenset[ModelErrorKind] = frozenset({"network", "rate_limited", "provider_5xx", "truncated"})
+
+_OUT_OF_CREDIT = re.compile(
+    r"insufficient[_ ](?:quota|credits|balance|funds)|credit balance is too low|payment required"
+    r"|billing[_ ](?:hard[_ ]limit|not[_ ]active)|account is not active",
+    re.I,
+)
+_OVER_QUOTA = re.compile(r"exceeded your current quota", re.I)
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|context window|prompt (?:is )?too long|input is too long"
+    r"|(?:maximum|max|available|model'?s?|exceeded|exceeds the) context (?:length|size|limit)|context length of only"
+    r"|maximum (?:prompt|model) length|maximum allowed length|longer than the (?:maximum|model)|exceed context limit"
+    r"|model token limit|input tokens exceed|length exceeds the context|tokens` \+ `max_new_tokens` must be"
+    r"|must have (?:less|fewer) than \d+ tokens|input token count .{0,80}exceeds|too many (?:input )?tokens"
+    r"|reduce the length|input length should be|token limit exceeded|context size exceeded"
+    r"|\b(?:prompt|inputs?|context)\b[^.;]{0,40}\b(?:length|window|tokens?)\b[^.;]{0,40}"
+    r"\b(?:exceeds?|greater than|longer than|larger than|only supports?)\b",
+    re.I,
+)
+_NO_KEY = re.compile(
+    r"missing credentials|missing .{0,30}api key|api key not (?:valid|found)|no api key"
+    r"|incorrect api key|invalid (?:x-)?api[- ]key|api_key client option must be set|default credentials were not found",
+    re.I,
+)
+_NAMED: tuple[tuple[re.Pattern[str], ModelErrorKind], ...] = (
+    (re.compile(r"\b(?:Throttling|TooManyRequests)\w*Exception"), "rate_limited"),
+    (
+        re.compile(r"\b(?:ServiceUnavailable|InternalServer|ModelTimeout|ModelNotReady)\w*Exception"),
+        "provider_5xx",
+    ),
+    (re.compile(r"\b(?:AccessDenied|UnrecognizedClient|ExpiredToken)\w*Exception"), "auth"),
+)
+"""Kinds by the names of AWS's exceptions, which come with the status 400, too."""
+
+_UNREACHABLE = re.compile(
+    r"connection (?:error|refused|reset|aborted)|cannot connect|getaddrinfo|name or service not known"
+    r"|server disconnected|payload is not completed|peer closed connection|incomplete chunked read",
+    re.I,
+)
+_NETWORK_CLASSES = frozenset(
+    {
+        "APIConnectionError",
+        "APITimeoutError",
+        "ClientError",
+        "ConnectionError",
+        "JSONDecodeError",
+        "Timeout",
+        "TimeoutError",
+        "TransportError",
+    }
+)
+
+_MAX_DETAIL = 10_000  # characters of what a provider said
+
+_ADVICE: dict[ModelErrorKind, str] = {
+    "auth": "Check the provider's API key.",
+    "network": "Check the connection and the server's address.",
+    "insufficient_credits": "Check the plan and the balance of the provider's account.",
+    "context_window_exceeded": "Shorten the message or start a new thread.",
+}
+
+
+def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[str] = ()) -> ModelError:
+    """Translate what an adapter's library raised; a `ModelError` in its causes is returned as it is.
+
+    The sentence is the provider's own; what to do about it is a note (PEP 678), which a traceback shows
+    and a thread's `error` does not: a page says that in the person's language, by the kind.
+
+    Args:
+        error: the exception; its causes are looked at too.
+        model: the name of the model that was asked, for the sentence.
+        secrets: values that must not appear in the sentence.
+    """
+    chain = list(_chain(error))
+    if ours := next((link for link in chain if isinstance(link, ModelError)), None):
+        return ours
+    if missing := next((link for link in chain if isinstance(link, ImportError)), None):
+        words = hide_secrets(str(missing), secrets)
+        return ModelError(sentence("model_package_missing", words=words))
+    told = _reported(chain)
+    status = status_of(error) if told is None else told.status_code
+    kind = _kind(chain, status)
+    words = _words(error if told is None else told, model, secrets)
+    if kind == "network":
+        words = _network_words(words, chain, model)
+    found = ModelError(
+        _sentence(words, status, model),
+        kind=kind,
+        retryable=kind in _RETRYABLE,
+        retry_after=_retry_after(chain) if kind in _RETRYABLE else None,
+        status=status,
+    )
+    found.detail = hide_secrets("\n".join(_said(link) for link in chain), secrets)[:_MAX_DETAIL]
+    if advice := _advice(kind, status, model):
+        found.add_note(advice)
+    return found
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and everything it came from, each once."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting += [getattr(link, "original_exception", None), link.__cause__, link.__context__]
+
+
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status of the answer that an error, or one of its causes, reports; None: of none."""
+    for link in causes(error):
+        answer = getattr(link, "response", None)
+        named = (
+            (link, "status_code"),
+            (link, "status"),
+            (answer, "status_code"),
+            (answer, "status"),
+            (link, "code"),
+        )
+        for owner, name in named:
+            value = getattr(owner, name, None)
+            if isinstance(value, str | int) and re.fullmatch(r"[1-5]\d\d", str(value)):
+                return int(value)
+    return None
+
+
+def _reported(chain: Iterable[BaseException]) -> ReportedError | None:
+    """Return the error that the provider reported inside of its answer, behind the status 200.
+
+    The openai package raises its bare `APIError` for one, with the report as its `body`.
+    """
+    for link in chain:
+        if isinstance(link, ReportedError):
+            return link
+        body: object = getattr(link, "body", None)
+        if type(link).__name__ == "APIError" and body and getattr(link, "status_code", None) is None:
+            return reported({"error": body})
+    return None
+
+
+def _kind(chain: list[BaseException], status: int | None) -> ModelErrorKind:
+    text = "\n".join(_said(link) for link in chain)
+    if told := _kind_of_words(text, status, chain[0]):
+        return told
+    for name, kind in _NAMED if status in (None, 400) else ():
+        if name.search(text):
+            return kind
+    classes = {base.__name__ for link in chain for base in type(link).__mro__}
+    if status in (401, 403):
+        return "auth"
+    if status == 429 or ("RateLimitError" in classes and status is None):
+        return "rate_limited"
+    if status == 408 or _UNREACHABLE.search(text) or _is_broken_stream(chain, classes):
+        return "network"
+    if status is not None and status >= 500:
+        return "provider_5xx"
+    if status is not None and status >= 400:
+        return "invalid_request"
+    return "network" if classes & _NETWORK_CLASSES or is_transport(chain[0]) else "unknown"
+
+
+def _kind_of_words(text: str, status: int | None, error: BaseException) -> ModelErrorKind | None:
+    """Tell what must never be retried by what the provider says: it sends it with any status."""
+    # Gemini says "exceeded your current quota" of ordinary limits per minute, OpenAI of an empty account.
+    is_google = str(getattr(error, "llm_provider", "")).startswith(("gemini", "vertex"))
+    spent = _OUT_OF_CREDIT.search(text) or (_OVER_QUOTA.search(text) and not is_google)
+    if status == 402 or spent or type(error).__name__ == "BudgetExceededError":
+        return "insufficient_credits"
+    if type(error).__name__ == "ContextWindowExceededError" or (
+        status in (None, 400, 413, 422, 500) and _TOO_LONG.search(text)
+    ):
+        return "context_window_exceeded"
+    if _NO_KEY.search(text) and status in (None, 400, 401, 403, 500):
+        return "auth"
+    return None
+
+
+def _is_broken_stream(chain: list[BaseException], classes: set[str]) -> bool:
+    """Tell a stream that broke (drop, bad JSON, stall) from a provider that reported an error in it."""
+    if type(chain[0]).__name__ not in ("MidStreamFallbackError", "APIConnectionError"):
+        return False
+    return bool((classes - {"APIConnectionError"}) & _NETWORK_CLASSES)
+
+
+def _words(error: BaseException, model: str, secrets: Iterable[str]) -> str:
+    origin = cast("BaseException | None", getattr(error, "original_exception", None)) or error
+    message = str(getattr(origin, "message", "") or _said(origin))
+    if "LLM Provider NOT provided" in message:
+        return sentence("model_provider_unknown", model=model)
+    return provider_sentence(message, secrets)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a __str__ that fails itself
+        return ""
+
+
+def _network_words(words: str, chain: list[BaseException], model: str) -> str:
+    """Say what the network did; "Connection error" alone helps nobody."""
+    code = "model_unreachable"
+    if type(chain[0]).__name__ == "MidStreamFallbackError":
+        code = "model_interrupted"
+    elif any("Timeout" in type(link).__name__ for link in chain):
+        code = "model_timed_out"
+    if not words:
+        return sentence(code, model=model)
+    return sentence(f"{code}_because", model=model, words=_ended(words))
+
+
+def _sentence(words: str, status: int | None, model: str) -> str:
+    if words:
+        return _ended(words)
+    if status:
+        return sentence("model_failed_with_status", model=model, status=status)
+    return sentence("model_failed", model=model)
+
+
+def _ended(words: str) -> str:
+    return words if words[-1] in ".!?…" else f"{words}."
+
+
+def _advice(kind: ModelErrorKind, status: int | None, model: str) -> str:
+    if status == 404 and kind == "invalid_request":
+        return f"Check the model's name{f' ({model})' if model else ''}."
+    return _ADVICE.get(kind, "")
+
+
+def _retry_after(chain: list[BaseException]) -> float | None:
+    """Return the seconds a provider asked to wait, from `retry-after-ms` or `retry-after`."""
+    for headers in _headers(chain):
+        fields = {str(name).lower(): str(value) for name, value in headers.items()}
+        if (seconds := _seconds(fields.get("retry-after-ms"), 0.001)) is not None:
+            return seconds
+        if (seconds := _seconds(fields.get("retry-after"), 1.0)) is not None:
+            return seconds
+    return None
+
+
+def _headers(chain: list[BaseException]) -> Iterator[Mapping[Any, Any]]:
+    for link in chain:
+        response: object = getattr(link, "response", None)
+        for owner, name in ((link, "litellm_response_headers"), (link, "headers"), (response, "headers")):
+            found: object = getattr(owner, name, None)
+            if isinstance(found, Mapping):
+                yield cast("Mapping[Any, Any]", found)
+
+
+def _seconds(value: str | None, unit: float) -> float | None:
+    """Read a Retry-After value: a number, or an HTTP date (RFC 9110, section 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value) * unit)
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError, IndexError):
+        return None

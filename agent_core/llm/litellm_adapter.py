@@ -1,0 +1,213 @@
+"""Any model that litellm can reach, as a model adapter."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, cast
+
+from agent_core.domain.model_adapter import ModelAdapter, ModelEvent, ModelRequest, Usage
+from agent_core.errors import ValidationError
+from agent_core.llm.adapter_check import check_adapter
+from agent_core.llm.errors.model_errors import to_model_error
+from agent_core.llm.litellm_import import litellm_module, loaded
+from agent_core.llm.model_table import provider_of, sees_pictures
+from agent_core.llm.options import check_options
+from agent_core.llm.requests.outgoing import Outgoing, outgoing, refused_tools
+from agent_core.llm.requests.provider_rules import Rules, rules_for
+from agent_core.llm.streams.direct_stream import Reading, direct, is_heard, refuse_holes
+from agent_core.llm.streams.wrapped_stream import Wrapped
+from agent_core.llm.tokens import context_window, count_tokens
+from agent_core.support.argument_checks import check_arguments
+from agent_core.text.redaction import secret_values
+
+READ_TIMEOUT = 300.0
+"""Seconds a provider may stay silent between two reads; litellm's own default is 6,000."""
+
+_OURS: dict[str, Any] = {
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    # One place retries, and it is not here: see agent_core.support.retry.
+    "max_retries": 0,
+    "num_retries": 0,
+}
+
+
+class LitellmModel:
+    """A model named in litellm's way, such as "openai/gpt-5-mini" or "ollama_chat/qwen3".
+
+    Args:
+        name: provider/model.
+        **options: passed on with every request: temperature, max_tokens, timeout (seconds of silence
+            between two reads), api_base, api_key, … OpenAI's options that a model does not take are left
+            out; what only one provider knows goes into `extra_body`.
+
+    Raises:
+        ValidationError: an option is unknown to litellm, or has a value that cannot be meant.
+    """
+
+    direct = True
+    """Whether streams of known forms are read past litellm's wrapper; see `agent_core.llm.streams.direct_stream`."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        check_arguments(LitellmModel.__init__, (), {"name": name}, who="LitellmModel")
+        if not name or any(letter.isspace() for letter in name):
+            raise ValidationError(
+                f"{name!r} cannot be the name of a model; write it as provider/model, such as openai/gpt-5-mini."
+            )
+        check_options("LitellmModel", options)
+        self.name = name
+        self.options = options
+        self._listed = name.replace("/responses/", "/", 1)  # as litellm's table has it
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        """Yield the answer's events; see `ModelAdapter.stream`."""
+        litellm = await litellm_module()
+        sent = self._outgoing(litellm, request)
+        try:
+            answer = await litellm.acompletion(**self._arguments(litellm, request, sent))
+        except Exception as error:
+            raise self._translate(error, request) from error
+        try:
+            reading = await self._reading(litellm, answer)
+            async with contextlib.aclosing(reading.events()) as events:
+                async for event in events:
+                    yield sent.named(event)
+        except Exception as error:
+            raise self._translate(error, request) from error
+        finally:
+            # Left to the garbage collector, the provider would go on generating.
+            await answer.aclose()
+        if (usage := reading.usage) is not None:
+            yield _usage(litellm, self._listed, usage)
+        if (finish := reading.finish) is not None:
+            yield finish
+
+    async def _reading(self, litellm: Any, answer: Any) -> Reading:
+        mocked = "mock_response" in self.options
+        if self.direct and not mocked and (past := await direct(litellm, answer)):
+            return past
+        await refuse_holes(answer)
+        return Wrapped(litellm, answer, trusted=mocked, heard=is_heard(litellm, answer))
+
+    async def context_window(self, options: Mapping[str, Any]) -> int | None:
+        """Return the tokens a request may have; see `SizedModel.context_window`."""
+        try:
+            litellm = await litellm_module()
+        except ImportError:
+            return None  # the request itself will say so, in a sentence
+        return await context_window(litellm, self._listed, {**self.options, **options})
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text has, once `context_window` was asked; see `SizedModel`."""
+        return count_tokens(loaded(), self._listed, text)
+
+    def refused_tools(self, tools: Sequence[dict[str, Any]]) -> dict[str, str]:
+        """Return which of some tools, in OpenAI's form, this model cannot be offered, by name, and why."""
+        return refused_tools(tools, self._rules(loaded(), self.options))
+
+    def _rules(self, litellm: Any, options: Mapping[str, Any]) -> Rules:
+        provider, model = provider_of(litellm, self.name, options)
+        address = options.get("api_base") or options.get("base_url")
+        return rules_for(provider, model, address, thinks=_is_told_to_think(options))
+
+    def _outgoing(self, litellm: Any, request: ModelRequest) -> Outgoing:
+        options = {**self.options, **request.options}
+        return outgoing(
+            request,
+            self._rules(litellm, options),
+            model=self.name,
+            sees=sees_pictures(litellm, self._listed),
+            choice=options.get("tool_choice"),
+        )
+
+    def _arguments(self, litellm: Any, request: ModelRequest, sent: Outgoing) -> dict[str, Any]:
+        options = {**self.options, **request.options, **sent.options}
+        return {
+            "timeout": READ_TIMEOUT,
+            "drop_params": True,
+            **options,
+            **self._without_retries(litellm, options),
+            **({"tools": tools} if (tools := [*sent.tools, *request.provider_tools]) else {}),
+            **_OURS,
+            "model": _asked(self.name, sent.messages),
+            "messages": sent.messages,
+        }
+
+    def _without_retries(self, litellm: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the option that keeps `max_retries` where litellm would drop it.
+
+        It does so for some providers (NVIDIA, DeepInfra, SambaNova, Z.ai, …), and the openai package
+        then retries twice.
+        """
+        provider, _ = provider_of(litellm, self.name, options)
+        if provider not in litellm.openai_compatible_providers:
+            return {}
+        return {"allowed_openai_params": [*(options.get("allowed_openai_params") or ()), "max_retries"]}
+
+    def _translate(self, error: Exception, request: ModelRequest) -> Exception:
+        secrets = secret_values({**self.options, **request.options})
+        return to_model_error(error, model=self.name, secrets=secrets)
+
+
+def _asked(name: str, messages: Sequence[dict[str, Any]]) -> str:
+    """Return the model's name as litellm is given it.
+
+    litellm sends some models of OpenAI's to the Responses API for some requests only. What they wrote there
+    has items that the chat API refuses, so a thread that has them stays there.
+    """
+    provider, _, model = name.partition("/")
+    if model.startswith("responses/") or not any("reasoning_items" in message for message in messages):
+        return name
+    return f"{provider}/responses/{model}" if model else f"openai/responses/{name}"
+
+
+def _is_told_to_think(options: Mapping[str, Any]) -> bool:
+    thinking: Any = options.get("thinking")
+    asked = isinstance(thinking, Mapping) and cast("Mapping[str, Any]", thinking).get("type") == "enabled"
+    return asked or options.get("reasoning_effort") not in (None, "none")
+
+
+def adapter_of(model: str | ModelAdapter | None, who: str) -> ModelAdapter | None:
+    """Return the adapter that an optional model means.
+
+    Raises:
+        ValidationError: it is neither None nor a model.
+    """
+    if model is None or isinstance(model, str):
+        return LitellmModel(model) if isinstance(model, str) else None
+    check_adapter(model, who)
+    return model
+
+
+def _usage(litellm: Any, model: str, usage: Any) -> Usage:
+    prompt_details = getattr(usage, "prompt_tokens_details", None)
+    completion_details = getattr(usage, "completion_tokens_details", None)
+    return Usage(
+        input_tokens=usage.prompt_tokens or 0,
+        output_tokens=usage.completion_tokens or 0,
+        total_tokens=usage.total_tokens or 0,
+        cost=_cost(litellm, model, usage),
+        cached_tokens=getattr(prompt_details, "cached_tokens", None) or 0,
+        reasoning_tokens=getattr(completion_details, "reasoning_tokens", None) or 0,
+        cache_write_tokens=_cache_writes(usage, prompt_details),
+    )
+
+
+def _cache_writes(usage: Any, details: Any) -> int:
+    """Return the tokens that were written to the provider's cache, wherever it says so."""
+    told = getattr(usage, "cache_creation_input_tokens", None)
+    for name in ("cache_creation_tokens", "cache_write_tokens"):
+        told = told or getattr(details, name, None)
+    return told if isinstance(told, int) else 0
+
+
+def _cost(litellm: Any, model: str, usage: Any) -> float | None:
+    """Return the request's price in US dollars: the provider's own, else by litellm's local table."""
+    told = getattr(usage, "cost", None)
+    if isinstance(told, int | float) and not isinstance(told, bool):
+        return float(told)
+    try:
+        return float(sum(litellm.cost_per_token(model=model, usage_object=usage)))
+    except Exception:  # it raises a different class for each way of not knowing a price
+        return None

@@ -1,0 +1,1 @@
+"""Readers of providers' answers, one for each form."""

@@ -1,0 +1,190 @@
+"""Reading an answer in Anthropic's form: events by block, or a whole message.
+
+https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from agent_core.domain.model_adapter import (
+    HostedCall,
+    HostedResult,
+    ModelEvent,
+    ReasoningDelta,
+    Source,
+    TextDelta,
+    ToolCallDelta,
+)
+from agent_core.llm.readers.content import Kind, deltas_of, pieces_of
+from agent_core.llm.readers.openai_chat import arguments_text
+from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+
+_HOSTED = ("server_tool_use", "mcp_tool_use")
+"""Blocks of calls that are carried out by Anthropic."""
+
+
+class AnthropicReader(Reader):
+    """Reads Anthropic's events.
+
+    Args:
+        names: tools' names as litellm had to write them for Anthropic, and what they are really called.
+    """
+
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._names = names or {}
+        self._blocks: dict[int, Json] = {}
+        self._calls = 0
+        self._thought = ""
+
+    @property
+    def thought(self) -> str:
+        """Everything that the model thought; litellm counts its tokens."""
+        return self._thought
+
+    def read(self, event: Json) -> list[ModelEvent]:
+        """Return the events of one event of Anthropic's."""
+        kind = event.get("type")
+        if kind == "message_start":
+            self._message(fields_of(event.get("message")))
+        elif kind == "content_block_start":
+            return self._start(_number(event), fields_of(event.get("content_block")))
+        elif kind == "content_block_delta":
+            return self._delta(_number(event), fields_of(event.get("delta")))
+        elif kind == "content_block_stop":
+            return self._stop(self._blocks.pop(_number(event), {}))
+        elif kind == "message_delta":
+            self._finished(fields_of(event.get("delta")))
+            self.count(event.get("usage"))
+        elif kind == "message":
+            return self._whole(event)
+        return []
+
+    def _message(self, message: Json) -> None:
+        self.about |= {key: message[key] for key in ("id", "model") if isinstance(message.get(key), str)}
+        self.count(message.get("usage"))
+
+    def _finished(self, fields: Json) -> None:
+        self.finish = fields.get("stop_reason") or self.finish
+        if words := fields_of(fields.get("stop_details")).get("explanation"):
+            self.message = str(words)
+
+    def _whole(self, message: Json) -> list[ModelEvent]:
+        """Read a message that was not streamed."""
+        self._message(message)
+        self._finished(message)
+        self.finish = self.finish or "end_turn"
+        content = message.get("content")
+        events: list[ModelEvent] = [TextDelta(content)] if isinstance(content, str) else []
+        for index, block in enumerate(items_of(content)):
+            events += self._start(index, fields_of(block))
+            events += self._stop(self._blocks.pop(index, {}))
+        return events
+
+    def _start(self, index: int, block: Json) -> list[ModelEvent]:
+        self._blocks[index] = dict(block)
+        kind = block.get("type")
+        if kind == "text":
+            return [*deltas_of(block.get("text")), *_cited(block.get("citations"))]
+        if kind == "thinking":
+            return self._think(block.get("thinking"))
+        if kind == "redacted_thinking":
+            return [ReasoningDelta("", {"anthropic": {"redactedData": block.get("data")}})]
+        if kind == "tool_use":
+            name = str(block.get("name") or "")
+            self._blocks[index]["call"] = self._calls
+            self._calls += 1
+            return [ToolCallDelta(self._calls - 1, block.get("id"), self._names.get(name, name), "")]
+        if isinstance(kind, str) and kind.endswith("_tool_result"):
+            return hosted_result(block)
+        return []
+
+    def _delta(self, index: int, delta: Json) -> list[ModelEvent]:
+        block = self._blocks.setdefault(index, {})
+        kind = delta.get("type")
+        if kind == "text_delta":
+            return deltas_of(delta.get("text"))
+        if kind == "thinking_delta":
+            return self._think(delta.get("thinking"))
+        if kind == "signature_delta":
+            block["signature"] = f"{block.get('signature') or ''}{delta.get('signature') or ''}"
+        elif kind == "citations_delta":
+            return _cited([delta.get("citation")])
+        elif kind == "input_json_delta" and block.get("type") in _HOSTED:
+            block["json"] = f"{block.get('json') or ''}{delta.get('partial_json') or ''}"
+        elif kind == "input_json_delta" and block.get("type") == "tool_use":
+            block["written"] = True
+            return [ToolCallDelta(block["call"], None, None, arguments_text(delta.get("partial_json")))]
+        return []
+
+    def _stop(self, block: Json) -> list[ModelEvent]:
+        if block.get("type") in _HOSTED:
+            return hosted_call(block)
+        if block.get("type") == "thinking" and block.get("signature"):
+            return [ReasoningDelta("", {"anthropic": {"signature": block["signature"]}})]
+        if block.get("type") == "tool_use" and block.get("input") and not block.get("written"):
+            return [ToolCallDelta(block["call"], None, None, json.dumps(block["input"], ensure_ascii=False))]
+        return []
+
+    def _think(self, text: object) -> list[ModelEvent]:
+        pieces = pieces_of(text, Kind.REASONING)
+        self._thought += "".join(piece for _, piece in pieces)
+        return [ReasoningDelta(piece) for _, piece in pieces]
+
+
+def hosted_call(block: Json) -> list[ModelEvent]:
+    """Return a call that Anthropic carries out itself; its arguments are whole, as `input` or as text in `json`."""
+    with contextlib.suppress(ValueError):
+        block = block | {"input": json.loads(block.get("json") or "null") or block.get("input")}
+    id, asked = str(block.get("id") or ""), fields_of(block.get("input"))
+    sent = {key: value for key, value in block.items() if key != "json"} | {"input": asked}
+    return [HostedCall(id, str(block.get("name") or ""), asked, _again(id, "call", sent))]
+
+
+def hosted_result(block: Json) -> list[ModelEvent]:
+    """Return what came of such a call, and the pages that were found."""
+    id, content = str(block.get("tool_use_id") or ""), block.get("content")
+    code = fields_of(content).get("error_code")
+    words = f"{str(block['type']).removesuffix('_tool_result')} failed: {code}" if code else None
+    if words is None and block.get("is_error") is True:
+        words = json.dumps(content, ensure_ascii=False)
+    return [HostedResult(id, _readable(content), words, _again(id, "result", block)), *_found(content)]
+
+
+def _again(id: str, what: str, block: Json) -> Json | None:
+    """Return the metadata by which a block of a hosted call goes back; litellm sends those of Anthropic's tools."""
+    return {"anthropic": {what: block}} if id.startswith("srvtoolu_") else None
+
+
+def _number(event: Json) -> int:
+    index = event.get("index")
+    return index if isinstance(index, int) else 0
+
+
+def _cited(citations: object) -> list[ModelEvent]:
+    """Return the pages that a text cites."""
+    found = [fields_of(each) for each in items_of(citations)]
+    return [
+        Source(each["url"], str(each.get("title") or ""))
+        for each in found
+        if isinstance(each.get("url"), str)
+    ]
+
+
+def _found(results: object) -> list[ModelEvent]:
+    """Return the pages that Anthropic's own search has found."""
+    return _cited(results)
+
+
+def _readable(content: Any) -> Any:
+    """Return a result without what only Anthropic can read."""
+    if isinstance(content, list):
+        return [_readable(each) for each in items_of(cast(object, content))]
+    if isinstance(content, dict):
+        fields = fields_of(cast(object, content))
+        return {key: _readable(value) for key, value in fields.items() if not key.startswith("encrypted_")}
+    return content

@@ -1,0 +1,68 @@
+"""Reading an answer in the form of Cohere's second API: events of a message, or the message whole.
+
+https://docs.cohere.com/reference/chat-stream
+"""
+
+from __future__ import annotations
+
+from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta, Source, ToolCallDelta
+from agent_core.llm.readers.content import Kind, deltas_of
+from agent_core.llm.readers.openai_chat import arguments_text
+from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+
+_REASONS = {
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
+    "MAX_TOKENS": "length",
+    "TOOL_CALL": "tool_calls",
+    "ERROR_TOXIC": "content_filter",
+    "TIMEOUT": "network_error",
+}
+
+
+class CohereReader(Reader):
+    """Reads Cohere's events and whole messages."""
+
+    def read(self, value: Json, /) -> list[ModelEvent]:
+        """Return the events of one value."""
+        about = fields_of(value.get("delta")) or value
+        self.count(fields_of(about.get("usage")).get("tokens"))
+        if isinstance(id := value.get("id"), str):
+            self.about["id"] = id
+        if reason := about.get("finish_reason"):
+            self.finish = _REASONS.get(str(reason), str(reason).lower())
+            self.message = str(about.get("error") or "")
+        message = fields_of(about.get("message"))
+        events: list[ModelEvent] = []
+        if isinstance(plan := message.get("tool_plan"), str) and plan:
+            events.append(ReasoningDelta(plan))
+        for block in map(fields_of, _listed(message.get("content"))):
+            events += deltas_of(block.get("thinking"), Kind.REASONING) + deltas_of(block.get("text"))
+        for place, call in enumerate(map(fields_of, _listed(message.get("tool_calls")))):
+            events.append(_call(value.get("index", place), call))
+        return events + [source for each in _listed(message.get("citations")) for source in _cited(each)]
+
+
+def _listed(value: object) -> list[object]:
+    """Return what an event has one of, and a whole message a list."""
+    return [value] if isinstance(value, dict) else items_of(value)
+
+
+def _call(index: object, call: Json) -> ToolCallDelta:
+    function = fields_of(call.get("function"))
+    id, name = call.get("id"), function.get("name")
+    number = index if isinstance(index, int) else None
+    arguments = arguments_text(function.get("arguments"))
+    return ToolCallDelta(number, str(id) if id else None, str(name) if name else None, arguments)
+
+
+def _cited(citation: object) -> list[ModelEvent]:
+    documents = [
+        fields_of(each.get("document"))
+        for each in map(fields_of, items_of(fields_of(citation).get("sources")))
+    ]
+    return [
+        Source(document["url"], str(document.get("title") or ""))
+        for document in documents
+        if isinstance(document.get("url"), str)
+    ]

@@ -1,0 +1,85 @@
+"""Content of a delta: text, or a list of parts of several kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, cast
+
+from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta, TextDelta
+from agent_core.errors import ModelError
+
+
+class Kind(Enum):
+    """Kinds of content that a model writes."""
+
+    TEXT = "text"
+    REASONING = "reasoning"
+
+
+_KINDS = {
+    "text": Kind.TEXT,
+    "output_text": Kind.TEXT,
+    "refusal": Kind.TEXT,
+    "thinking": Kind.REASONING,
+    "reasoning": Kind.REASONING,
+    "reasoning_text": Kind.REASONING,
+    "reasoning_content": Kind.REASONING,
+    "summary": Kind.REASONING,
+    "summary_text": Kind.REASONING,
+}
+"""Types of parts: OpenAI's, Mistral's and Anthropic's names for them."""
+
+_DEPTH = 8
+
+
+def deltas_of(content: object, kind: Kind = Kind.TEXT) -> list[ModelEvent]:
+    """Return the texts in a content as events; see `pieces_of`."""
+    return [
+        ReasoningDelta(text) if kind is Kind.REASONING else TextDelta(text)
+        for kind, text in pieces_of(content, kind)
+    ]
+
+
+def pieces_of(content: object, kind: Kind = Kind.TEXT) -> list[tuple[Kind, str]]:
+    """Return the texts in a content, each with its kind; parts of unknown types are passed over.
+
+    Args:
+        content: a str, a part such as {"type": "thinking", "thinking": [{"type": "text", …}]}, or a list.
+        kind: of text that stands alone.
+
+    Raises:
+        ModelError: the content is neither text nor parts.
+    """
+    return _pieces(content, kind, _DEPTH)
+
+
+def _pieces(content: object, kind: Kind, depth: int) -> list[tuple[Kind, str]]:
+    if content is None or content == "":
+        return []
+    if isinstance(content, str):
+        return [(kind, content)]
+    if depth == 0:
+        return []
+    if isinstance(content, list):
+        parts = cast("list[object]", content)
+        return [piece for part in parts for piece in _pieces(part, kind, depth - 1)]
+    if isinstance(content, Mapping):
+        return _part(cast("Mapping[str, Any]", content), kind, depth - 1)
+    raise ModelError(
+        f"The provider sent content that is neither text nor a list of parts: {content!r:.200}",
+        kind="invalid_request",
+    )
+
+
+def _part(part: Mapping[str, Any], kind: Kind, depth: int) -> list[tuple[Kind, str]]:
+    """Return the texts of one part, which may have parts itself."""
+    name = str(part.get("type") or "text")
+    if name not in _KINDS:
+        return []
+    if _KINDS[name] is Kind.REASONING:
+        kind = Kind.REASONING  # a text inside of a thought is a thought
+    key = next(
+        (key for key in (name, "text", "thinking", "content", "summary", "value") if part.get(key)), "text"
+    )
+    return _pieces(part.get(key), kind, depth)

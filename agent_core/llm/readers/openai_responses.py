@@ -1,0 +1,161 @@
+"""Reading an answer of OpenAI's Responses API: output items, streamed or whole.
+
+https://platform.openai.com/docs/api-reference/responses-streaming
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_core.domain.model_adapter import (
+    File,
+    HostedCall,
+    HostedResult,
+    ModelEvent,
+    ReasoningDelta,
+    Source,
+    TextDelta,
+    ToolCallDelta,
+)
+from agent_core.llm.errors.error_reports import reported
+from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+
+_CALLS = ("function_call", "custom_tool_call")
+_RETURNED = ("type", "id", "summary", "encrypted_content")
+_HEAD = ("id", "type", "status")
+_TEXTS = ("response.output_text.delta", "response.refusal.delta")
+_THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
+_ARGUMENTS = ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta")
+_ENDS = ("response.completed", "response.incomplete", "response.failed")
+
+
+class ResponsesReader(Reader):
+    """Reads the events of a response."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: dict[int, int] = {}  # numbers of function calls, by the place of their item
+        self._said: set[int] = set()  # places of items of which something was streamed
+        self._done: set[int] = set()
+        self._signed: Json | None = None  # a reasoning item, until it is known what it led to
+
+    def read(self, value: Json) -> list[ModelEvent]:
+        """Return the events of one event of OpenAI's, or of a whole response."""
+        kind = str(value.get("type") or "")
+        place = value.get("output_index")
+        place = place if isinstance(place, int) else 0
+        if kind == "response.output_item.added":
+            return self._begin(place, fields_of(value.get("item")))
+        if kind == "response.output_item.done":
+            return self._item(place, fields_of(value.get("item")))
+        if kind == "response.output_text.annotation.added":
+            return _cited([value.get("annotation")])
+        if kind == "response.reasoning_summary_part.added":
+            return [ReasoningDelta("\n\n")] if place in self._said else []
+        if kind.endswith(".delta"):
+            return self._delta(kind, place, value.get("delta"))
+        if kind in _ENDS or value.get("object") == "response":
+            return self._end(fields_of(value.get("response")) or value)
+        self._about(fields_of(value.get("response")))
+        return []
+
+    def _about(self, response: Json) -> None:
+        for key in ("id", "model", "service_tier"):
+            if isinstance(told := response.get(key), str):
+                self.about[key] = told
+
+    def _delta(self, kind: str, place: int, delta: object) -> list[ModelEvent]:
+        if not isinstance(delta, str) or not delta:
+            return []
+        if kind in _TEXTS:
+            self._said.add(place)
+            return [TextDelta(delta)]
+        if kind in _THOUGHTS:
+            self._said.add(place)
+            return [ReasoningDelta(delta)]
+        if kind in _ARGUMENTS and place in self._calls:
+            self._said.add(place)
+            return [ToolCallDelta(self._calls[place], None, None, delta)]
+        return []
+
+    def _begin(self, place: int, item: Json) -> list[ModelEvent]:
+        kind = str(item.get("type") or "")
+        before = self._sign(follows=kind)
+        if kind not in _CALLS or place in self._calls:
+            return before
+        self._calls[place] = len(self._calls)
+        id, name = item.get("call_id") or item.get("id"), str(item.get("name") or "") or None
+        return [*before, ToolCallDelta(self._calls[place], str(id) if id else None, name, "")]
+
+    def _item(self, place: int, item: Json) -> list[ModelEvent]:
+        """Return what of a whole item was not streamed, and what its kind brings at its end."""
+        if place in self._done:
+            return []
+        self._done.add(place)
+        events = self._begin(place, item)
+        kind, fresh = str(item.get("type") or ""), place not in self._said
+        if kind == "message":
+            for part in map(fields_of, items_of(item.get("content"))):
+                text = part.get("text") or part.get("refusal")
+                events += [TextDelta(text)] if fresh and isinstance(text, str) and text else []
+                events += _cited(part.get("annotations"))
+        elif kind == "reasoning":
+            texts = [*items_of(item.get("summary")), *items_of(item.get("content"))] if fresh else []
+            events += [ReasoningDelta(str(fields_of(part).get("text") or "")) for part in texts]
+            self._signed = {key: item[key] for key in _RETURNED if item.get(key) is not None}
+        elif kind in _CALLS:
+            written = item.get("arguments") or item.get("input")
+            if fresh and isinstance(written, str):
+                events.append(ToolCallDelta(self._calls[place], None, None, written))
+        elif kind.endswith("_call"):
+            events += _hosted(kind.removesuffix("_call"), item)
+        return events
+
+    def _sign(self, follows: str) -> list[ModelEvent]:
+        """Return the end of a part of reasoning with its item, which goes back with what it led to.
+
+        What led to a tool of OpenAI's own is refused without that tool's item, which litellm sends nobody.
+        """
+        signed, self._signed = self._signed, None
+        if signed is None or not (follows in _CALLS or follows in ("message", "reasoning")):
+            return []
+        return [ReasoningDelta("", {"openai": {"reasoningItems": [signed]}})]
+
+    def _end(self, response: Json) -> list[ModelEvent]:
+        if response.get("status") == "failed":
+            words = reported({"error": response.get("error") or {"message": "The response failed."}})
+            raise words or RuntimeError("The response failed.")
+        self._about(response)
+        self.count(response.get("usage"))
+        events: list[ModelEvent] = []
+        for place, item in enumerate(items_of(response.get("output"))):
+            events += self._item(place, fields_of(item))
+        events += self._sign(follows="")
+        reason = fields_of(response.get("incomplete_details")).get("reason")
+        self.finish = {"max_output_tokens": "length"}.get(str(reason), str(reason)) if reason else ""
+        self.finish = self.finish or ("tool_calls" if self._calls else "stop")
+        return events
+
+
+def _hosted(name: str, item: Json) -> list[ModelEvent]:
+    """Return a call of a tool that OpenAI runs itself, and what came of it; a picture that it drew is a file."""
+    id, asked = str(item.get("id") or ""), item.get("action") or item.get("arguments")
+    drawn = item.get("result") if name == "image_generation" else None
+    if isinstance(drawn, str) and drawn:
+        return [File(f"image/{item.get('output_format') or 'png'}", drawn)]
+    known = {key: item[key] for key in ("code", "queries", "name") if item.get(key)}
+    output: Any = next((item[key] for key in ("outputs", "results", "output") if item.get(key)), None)
+    failed = item.get("status") in ("failed", "incomplete")
+    words = (
+        str(item.get("error") or f"{name} ended with the status {item.get('status')}.") if failed else None
+    )
+    return [HostedCall(id, name, asked or known), HostedResult(id, output, words)]
+
+
+def _cited(annotations: object) -> list[ModelEvent]:
+    found = [fields_of(each) for each in items_of(annotations)]
+    return [
+        Source(each["url"], str(each.get("title") or ""))
+        for each in found
+        if isinstance(each.get("url"), str)
+    ]

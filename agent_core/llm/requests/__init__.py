@@ -1,0 +1,1 @@
+"""Fit a request to the rules of its provider."""

@@ -1,0 +1,372 @@
+"""Make a history fit the rules of the provider that is asked.
+
+Whoever wrote it: the same model, another one, an older version of this library. The same history is sent
+in the same words each time, and what is added to its end changes nothing before it, because providers
+cache what they have seen. Nothing is stored: the thread keeps what was said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+from agent_core.domain.tool_name_match import find_tool, wire_name
+from agent_core.llm.requests.gemini_duplicates import split_twins
+from agent_core.llm.requests.provider_rules import Rules
+
+Provider = dict[str, Any]
+
+BEGINNING = "(The conversation begins here.)"
+"""Stand-in for a person's message where a history begins with the model's."""
+
+CONTINUE = "Continue."
+"""Stand-in for a person's message where a history ends with the model's."""
+
+INTERRUPTED = "(The turn ended here.)"
+"""Stand-in for the model's message between an outcome and a person's, for providers that require one."""
+
+_FIELDS: dict[str, set[str]] = {
+    "assistant": {"role", "content", "tool_calls", "name"},
+    "tool": {"role", "content", "tool_call_id", "name"},
+}
+_OTHERS = {"role", "content", "name"}
+_CALL_FIELDS = {"id", "type", "function"}
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def fit(
+    messages: Sequence[Provider], tools: Collection[str], rules: Rules, *, sees: bool | None = None
+) -> list[Provider]:
+    """Return a paired history as a provider with these rules takes it; the messages given stay as they are.
+
+    Args:
+        messages: OpenAI's form, each call followed by its outcome.
+        tools: the names of the tools that the request declares, as the agent has them.
+        rules: the provider's.
+        sees: whether the model looks at pictures; None: nobody knows.
+    """
+    fresh = max((n for n, message in enumerate(messages) if message.get("role") == "user"), default=-1)
+    kept = rules.media if sees is not False else rules.media - {"image"}
+    fitted = [
+        _pruned(message, rules, None if place == fresh else kept) for place, message in enumerate(messages)
+    ]
+    fitted = [message for message in _hosted_paired(fitted) if _says_something(message)]
+    if rules.needs_tools and not tools:
+        fitted = _told(fitted)
+    fitted = _renamed(fitted, tools, rules)
+    if not rules.outcome_media:
+        fitted = _pictures_behind(fitted)
+    if rules.one_system:
+        fitted = _one_system(fitted)
+    fitted = _begun_and_ended(fitted)
+    fitted = _ordered([_filled(message, rules) for message in fitted], rules)
+    return split_twins(fitted) if rules.distinct_calls else fitted
+
+
+def fit_names(messages: Sequence[Provider], tools: Collection[str]) -> list[Provider]:
+    """Return the history with names of tools that every provider takes; see `find_tool` and `wire_name`.
+
+    For adapters that know no rules of their own: a garbled name is refused by all of them.
+    """
+    return [
+        {**message, "tool_calls": [_with_plain_name(call, tools) for call in calls]}
+        if (calls := message.get("tool_calls"))
+        and any(call["function"]["name"] not in tools for call in calls)
+        else message
+        for message in messages
+    ]
+
+
+def _with_plain_name(call: Provider, tools: Collection[str]) -> Provider:
+    written = str(call["function"]["name"])
+    name = find_tool(written, tools) or wire_name(written)
+    return call if name == written else {**call, "function": {**call["function"], "name": name}}
+
+
+def name_on_wire(name: str, rules: Rules) -> str:
+    """Return what a tool is called in a request; the name itself where the provider takes it."""
+    name = wire_name(name)
+    if rules.names.fullmatch(name):
+        return name
+    marked = f"t_{name}"
+    return marked if rules.names.fullmatch(marked) else f"{marked[:48]}_{_digest(name)[:8]}"
+
+
+def _pruned(message: Provider, rules: Rules, media: frozenset[str] | None) -> Provider:
+    """Return a copy with the fields and contents that the provider takes.
+
+    Args:
+        message: a message.
+        rules: the provider's.
+        media: the kinds of files that stay; None: all, for the person has just sent them.
+    """
+    role = message.get("role")
+    fields = _FIELDS.get(str(role), _OTHERS)
+    if role == "assistant":
+        fields = fields | rules.own
+        if "reasoning_content" in rules.owed and message.get("reasoning"):  # as a gateway's server called it
+            message = {"reasoning_content": message["reasoning"], **message}
+    pruned = {key: value for key, value in message.items() if key in fields}
+    content = message.get("content")
+    if isinstance(content, list):
+        parts = [_part(part, media) for part in cast("list[Provider]", content)]
+        parts = [part for part in parts if part.get("type") != "text" or str(part.get("text", "")).strip()]
+        pruned["content"] = parts if any(part.get("type") != "text" for part in parts) else _joined(parts)
+        if role == "assistant":
+            pruned = _with_drawn(pruned, rules)
+    return pruned
+
+
+def _with_drawn(message: Provider, rules: Rules) -> Provider:
+    """Return a model's message with its pictures where its provider takes them; elsewhere a sentence says so."""
+    if not isinstance(message["content"], list):
+        return message
+    parts = cast("list[Provider]", message["content"])
+    drawn = [part for part in parts if part.get("type") in ("image_url", "file")]
+    pictures = [part for part in drawn if part["type"] == "image_url"] if "images" in rules.own else []
+    said = [part if part not in drawn else _DRAWN for part in parts if part not in pictures]
+    content = said if any(part.get("type") != "text" for part in said) else _joined(said) or None
+    return {**message, "content": content} | ({"images": pictures} if pictures else {})
+
+
+_DRAWN: Provider = {"type": "text", "text": "[A file that the model answered with was left out.]"}
+
+
+def _says_something(message: Provider) -> bool:
+    content = message.get("content")
+    blank = not content or (isinstance(content, str) and not content.strip())
+    more = message.get("tool_calls") or message.get("images")
+    return not blank or bool(more) or message.get("role") == "tool"
+
+
+def _hosted_paired(messages: list[Provider]) -> list[Provider]:
+    """Return the history without calls of Anthropic's own tools that nobody will answer, and orphan results.
+
+    A turn that paused, and then failed or was stopped, leaves such a call; in the last message it is open.
+    """
+    every = [block for message in messages for block in _hosted_blocks(message)]
+    calls = {block.get("id") for block in every if block["type"] == "server_tool_use"}
+    results = {block.get("tool_use_id") for block in every if block["type"] != "server_tool_use"}
+    paired: list[Provider] = []
+    for place, message in enumerate(messages):
+        if blocks := _hosted_blocks(message):
+            open_ = calls if place == len(messages) - 1 else results
+            lost = [
+                b for b in blocks if b.get("id", b.get("tool_use_id")) not in (open_ if "id" in b else calls)
+            ]
+            message = {**message, "content": [part for part in message["content"] if part not in lost]}
+        paired.append(message)
+    return paired
+
+
+def _hosted_blocks(message: Provider) -> list[Provider]:
+    content = message.get("content")
+    if message.get("role") != "assistant" or not isinstance(content, list):
+        return []
+    parts = cast("list[Provider]", content)
+    return [part for part in parts if str(part.get("type")).endswith(("server_tool_use", "_tool_result"))]
+
+
+def _part(part: Provider, media: frozenset[str] | None) -> Provider:
+    kind = {"image_url": "image", "file": "file"}.get(str(part.get("type")))
+    if kind is None or media is None or kind in media:
+        return dict(part)
+    inner: Any = part.get("file") or {}
+    name = inner.get("filename") if isinstance(inner, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    what = "A picture" if kind == "image" else f"The file {name}" if name else "A file"
+    return {"type": "text", "text": f"[{what} was left out: this model cannot read it.]"}
+
+
+def _joined(parts: list[Provider]) -> str:
+    return "\n\n".join(str(part.get("text", "")) for part in parts)
+
+
+def _told(messages: list[Provider]) -> list[Provider]:
+    """Return the history with its calls in words, for a request that declares no tools."""
+    told: list[Provider] = []
+    for message in messages:
+        content = message.get("content")
+        if calls := message.get("tool_calls"):
+            functions = [call["function"] for call in calls]
+            texts = [part for part in _as_parts(content or []) if part.get("type") == "text"]
+            words = [_joined(texts)] if texts else []
+            words += [f"[Called {each.get('name')}({each.get('arguments')})]" for each in functions]
+            rest = {key: value for key, value in message.items() if key not in ("tool_calls", "content")}
+            told.append({**rest, "content": "\n".join(words)})
+        elif message.get("role") == "tool":
+            given = cast("list[Provider]", content) if isinstance(content, list) else None
+            parts = given or [{"type": "text", "text": f"[Outcome: {content}]"}]
+            told.append({"role": "user", "content": parts if given else parts[0]["text"]})
+        else:
+            told.append(message)
+    return told
+
+
+def _renamed(messages: list[Provider], tools: Collection[str], rules: Rules) -> list[Provider]:
+    """Return the history with names and ids of calls in the provider's form."""
+    ids: dict[str, str] = {}
+    renamed: list[Provider] = []
+    for message in messages:
+        if calls := message.get("tool_calls"):
+            called = [_call(call, tools, rules, ids) for call in calls]
+            message = {**message, "tool_calls": called}
+        elif message.get("role") == "tool":
+            message = {**message, "tool_call_id": _id(str(message.get("tool_call_id")), rules, ids)}
+            if "name" in message:
+                message["name"] = _name(str(message["name"]), tools, rules)
+        renamed.append(message)
+    return renamed
+
+
+def _call(call: Provider, tools: Collection[str], rules: Rules, ids: dict[str, str]) -> Provider:
+    function = dict(cast(Provider, call.get("function") or {}))
+    function["name"] = _name(str(function.get("name") or ""), tools, rules)
+    function["arguments"] = _arguments(function.get("arguments"))
+    rest = {key: call[key] for key in call if key in _CALL_FIELDS | rules.owned_of_call}
+    return {**rest, "id": _id(str(call.get("id")), rules, ids), "type": "function", "function": function}
+
+
+def _arguments(written: object) -> str:
+    """Return arguments as the JSON object that every provider wants."""
+    try:
+        value: Any = json.loads(written) if isinstance(written, str) else written
+    except (ValueError, RecursionError):
+        return json.dumps({"INVALID_JSON": written}, ensure_ascii=False)
+    if isinstance(value, dict):
+        return written if isinstance(written, str) else json.dumps(value, ensure_ascii=False)
+    return "{}" if value is None else json.dumps({"INVALID_JSON": value}, ensure_ascii=False)
+
+
+def _name(written: str, tools: Collection[str], rules: Rules) -> str:
+    return name_on_wire(find_tool(written, tools) or written, rules)
+
+
+def _id(written: str, rules: Rules, ids: dict[str, str]) -> str:
+    """Return an id in the provider's form: its own one for each id that the history has."""
+    if written not in ids:
+        taken, sent, tries = set(ids.values()), written, 0
+        while sent in taken or not rules.ids.fullmatch(sent):
+            digest = _digest(f"{written}{tries or ''}")
+            sent = f"call_{digest[:24]}" if rules.ids.fullmatch(f"call_{digest[:24]}") else _nine(digest)
+            tries += 1
+        ids[written] = sent
+    return ids[written]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _nine(digest: str) -> str:
+    number, letters = int(digest, 16), ""
+    while len(letters) < 9:
+        number, place = divmod(number, len(_ALPHABET))
+        letters += _ALPHABET[place]
+    return letters
+
+
+def _pictures_behind(messages: list[Provider]) -> list[Provider]:
+    """Return the history with the pictures of outcomes in a message of their own, behind all outcomes."""
+    moved: list[Provider] = []
+    waiting: list[Provider] = []
+    for message in [*messages, {"role": ""}]:
+        if message.get("role") != "tool" and waiting:
+            moved.append({"role": "user", "content": waiting})
+            waiting = []
+        content = message.get("content")
+        if message.get("role") == "tool" and isinstance(content, list):
+            parts = cast("list[Provider]", content)
+            seen = [part for part in parts if part.get("type") != "text"]
+            words = _joined([part for part in parts if part.get("type") == "text"])
+            message = {**message, "content": words or "(see the next message)"}
+            waiting += [{"type": "text", "text": f"From the outcome of {message['tool_call_id']}:"}, *seen]
+        moved.append(message)
+    return moved[:-1]
+
+
+def _one_system(messages: list[Provider]) -> list[Provider]:
+    """Return the history with one system message, first; what came later a person says."""
+    start = next((n for n, message in enumerate(messages) if message.get("role") != "system"), len(messages))
+    head = [str(message.get("content") or "") for message in messages[:start]]
+    body = [
+        {"role": "user", "content": f"[System message]\n{message.get('content')}"}
+        if message.get("role") == "system"
+        else message
+        for message in messages[start:]
+    ]
+    return [{"role": "system", "content": "\n\n".join(head)}, *body] if head else body
+
+
+def _begun_and_ended(messages: list[Provider]) -> list[Provider]:
+    """Return the history with a person's words before the model's first, and not with the model's last."""
+    roles = [message.get("role") for message in messages]
+    spoken = [place for place, role in enumerate(roles) if role != "system"]
+    if not spoken or roles[spoken[0]] != "user":
+        start = spoken[0] if spoken else len(messages)
+        messages = [*messages[:start], {"role": "user", "content": BEGINNING}, *messages[start:]]
+    if spoken and roles[spoken[-1]] == "assistant" and not _is_paused(messages[spoken[-1]]):
+        messages = [*messages, {"role": "user", "content": CONTINUE}]
+    return messages
+
+
+def _is_paused(message: Provider) -> bool:
+    """Tell whether a model's words are to be carried on as they are: its provider's own tools were at work."""
+    return bool(_hosted_blocks(message))
+
+
+def _filled(message: Provider, rules: Rules) -> Provider:
+    """Return the message with what the provider misses where another model wrote it."""
+    content = message.get("content")
+    if message.get("role") == "tool":
+        return message if content else {**message, "content": rules.blank_outcome}
+    if not (calls := message.get("tool_calls")):
+        return message
+    missing = {key: value for key, value in rules.owed.items() if not message.get(key)}
+    first = {**rules.owed_of_call, **calls[0]}
+    said = content or rules.content_of_calls
+    return {**message, **missing, "content": said, "tool_calls": [first, *calls[1:]]}
+
+
+def _ordered(messages: list[Provider], rules: Rules) -> list[Provider]:
+    """Return the history with roles that follow each other as the provider wants it."""
+    ordered: list[Provider] = []
+    for before, message in pairwise([{"role": ""}, *messages]):
+        if not rules.user_after_outcome and (before.get("role"), message.get("role")) == ("tool", "user"):
+            ordered.append({"role": "assistant", "content": INTERRUPTED})
+        same = bool(ordered) and ordered[-1].get("role") == message.get("role")
+        if rules.alternate and same and message["role"] in _MERGE and "tool_calls" not in ordered[-1]:
+            ordered[-1] = _MERGE[message["role"]](ordered[-1], message)
+        else:
+            ordered.append(message)
+    return ordered
+
+
+def _one_person(first: Provider, second: Provider) -> Provider:
+    return {**first, "content": _both(first.get("content"), second.get("content"))}
+
+
+def _one_model(first: Provider, second: Provider) -> Provider:
+    joined = {**first, **second}
+    joined["content"] = _both(first.get("content"), second.get("content"))
+    for key in first.keys() & second.keys() - {"role", "content", "name"}:
+        if isinstance(first[key], list) and isinstance(second[key], list):
+            joined[key] = [*first[key], *second[key]]
+    return joined
+
+
+_MERGE: dict[str, Callable[[Provider, Provider], Provider]] = {"user": _one_person, "assistant": _one_model}
+
+
+def _both(first: Any, second: Any) -> Any:
+    if not first or not second:
+        return first or second
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    return [*_as_parts(first), *_as_parts(second)]
+
+
+def _as_parts(content: Any) -> list[Provider]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)

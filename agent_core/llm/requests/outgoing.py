@@ -1,0 +1,250 @@
+"""Put a request into the form of the provider that is asked: messages, tools and options."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from agent_core.domain.model_adapter import ModelEvent, ModelRequest, ToolCallDelta
+from agent_core.llm.requests.history_rules import Provider, fit, name_on_wire
+from agent_core.llm.requests.provider_rules import Rules
+from agent_core.support.logs import get_logger
+
+_log = get_logger(__name__)
+
+MAX_SCHEMA_BYTES = 64 << 10
+"""The longest schema of a tool, in bytes of JSON, as the provider gets it."""
+
+MAX_SCHEMA_DEPTH = 90
+"""Maximum nesting of objects and lists in a schema that litellm rewrites."""
+
+_THINKING = ("thinking", "reasoning_effort")
+_DEFINITIONS = ("$defs", "definitions")
+_SCHEMAS_BY_NAME = ("properties", "$defs", "definitions")
+_LISTS_OF_SCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_warned: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request in the form of its provider.
+
+    Attributes:
+        messages: in the provider's form.
+        tools: those that can be sent.
+        options: changes to the request's options.
+        names: of tools that are sent under another name, the agent's name by the sent one.
+    """
+
+    messages: list[Provider]
+    tools: list[Provider]
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def named(self, event: ModelEvent) -> ModelEvent:
+        """Return an event of the answer with the agent's name of the tool."""
+        if not self.names or not isinstance(event, ToolCallDelta) or event.name is None:
+            return event
+        return replace(event, name=self.names.get(event.name, event.name))
+
+
+def outgoing(
+    request: ModelRequest, rules: Rules, *, model: str = "", sees: bool | None = None, choice: Any = None
+) -> Outgoing:
+    """Return a request as a provider with these rules takes it.
+
+    Args:
+        request: what the model is asked.
+        rules: the provider's.
+        model: the model's name, for the log.
+        sees: whether it looks at pictures; None: nobody knows.
+        choice: the option `tool_choice`, which may name a tool.
+    """
+    refused = refused_tools(request.tools, rules)
+    for name, reason in refused.items():
+        if (model, name) not in _warned:
+            _warned.add((model, name))
+            _log.warning("The tool %s is not offered to %s: %s", name, model or "the model", reason)
+    # Copies: litellm writes references out in place, and the agent's list is for every model.
+    tools = [_readable(copy.deepcopy(tool), rules) for tool in request.tools if _name(tool) not in refused]
+    names = {tool_name: name_on_wire(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
+    messages = fit(request.messages, names, rules, sees=sees)
+    options: dict[str, Any] = {}
+    if rules.signed_turns and _is_foreign_turn(messages):
+        options = dict.fromkeys(_THINKING)
+    changed = {sent: name for name, sent in names.items() if sent != name}
+    if not changed:
+        return Outgoing(messages, tools, options)
+    renamed = [_renamed(tool, names) for tool in tools]
+    if isinstance(choice, Mapping):
+        options["tool_choice"] = _renamed(cast(Provider, choice), names)
+    return Outgoing(messages, renamed, options, changed)
+
+
+def _is_foreign_turn(messages: Sequence[Provider]) -> bool:
+    """Tell whether the turn under way has a step with calls that came without its own model's thoughts."""
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            return False
+        if message.get("tool_calls") and not message.get("thinking_blocks") and not _has_thoughts(message):
+            return True
+    return False
+
+
+def _has_thoughts(message: Provider) -> bool:
+    content = message.get("content")
+    blocks = cast("list[Provider]", content) if isinstance(content, list) else []
+    return any(block.get("type") in ("thinking", "redacted_thinking") for block in blocks)
+
+
+def refused_tools(tools: Sequence[Provider], rules: Rules) -> dict[str, str]:
+    """Return why tools cannot be sent to a provider with these rules, by their names."""
+    refused: dict[str, str] = {}
+    for tool in tools:
+        schema = _function(tool).get("parameters")
+        if schema and (problem := _problem(schema, rules)):
+            refused[_name(tool)] = problem
+    return refused
+
+
+def _problem(schema: Any, rules: Rules) -> str:
+    """Return why a schema cannot be sent; "" if it can."""
+    size = 0
+    for count, depth, node in _nodes(schema, rules.inlines):
+        size += count
+        if size > MAX_SCHEMA_BYTES:
+            how = " once its references are written out" if rules.inlines else ""
+            return f"the schema of its arguments is longer than {MAX_SCHEMA_BYTES:,} bytes{how}. Make it smaller."
+        if rules.inlines and depth > MAX_SCHEMA_DEPTH:
+            return "the schema of its arguments is nested too deep for this provider. Make it flatter."
+        if (
+            rules.inlines
+            and isinstance(node, Mapping)
+            and isinstance(cast(Provider, node).get("$ref"), Mapping)
+        ):
+            return "an argument cannot be called $ref for this provider. Give it another name."
+    return ""
+
+
+def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> int:
+    """Return about how many bytes of JSON a schema is sent as; counting ends where it is more than `most`.
+
+    Args:
+        schema: a JSON schema.
+        inline: whether each `$ref` is sent as what it refers to, up to where it refers to itself.
+        most: the size from which the exact one is of no interest.
+    """
+    size = 0
+    for count, _, _ in _nodes(schema, inline):
+        size += count
+        if size > most:
+            break
+    return size
+
+
+def _nodes(schema: Any, inline: bool) -> Iterator[tuple[int, int, Any]]:
+    """Yield about how many bytes each value in a schema takes without those in it, how deep it is, and itself."""
+    waiting: list[tuple[Any, Mapping[str, Any], frozenset[str], int]] = [(schema, {}, frozenset(), 0)]
+    while waiting:
+        node, known, within, depth = waiting.pop()
+        inside = depth + 1
+        if isinstance(node, Mapping):
+            fields = cast("Mapping[str, Any]", node)
+            known = {**known, **_definitions(fields)} if inline else known
+            reference = fields.get("$ref") if inline else None
+            target = reference.rpartition("/")[2] if isinstance(reference, str) else ""
+            if target in known and target not in within:
+                waiting.append((known[target], known, within | {target}, depth))
+                continue
+            sent = {key: fields[key] for key in fields if not (inline and key in _DEFINITIONS)}
+            yield 2 + sum(len(str(key)) + 4 for key in sent), depth, fields
+            waiting += [(value, known, within, inside) for value in sent.values()]
+        elif isinstance(node, list | tuple):
+            items = cast("Sequence[Any]", node)
+            yield 2 + 2 * len(items), depth, items
+            waiting += [(value, known, within, inside) for value in items]
+        else:
+            yield len(str(node).encode("utf-8", "surrogatepass")) + 2, depth, node
+
+
+def _readable(tool: Provider, rules: Rules) -> Provider:
+    """Change the schema of a tool so that litellm can rewrite it, and return the tool.
+
+    It reads no `true` and `false` in place of a schema, and writes out references into `definitions`, however
+    large that becomes, but not those into `$defs`.
+    """
+    schema = _function(tool).get("parameters")
+    if not isinstance(schema, dict):
+        return tool
+    fields = cast(Provider, schema)
+    if rules.inlines:
+        _drop_booleans(fields)
+    elif isinstance(fields.get("definitions"), dict) and "$defs" not in fields:
+        fields["$defs"] = fields.pop("definitions")
+        _refer(fields)
+    return tool
+
+
+def _refer(node: Any) -> None:
+    """Let references into `definitions` refer to `$defs`."""
+    if isinstance(node, list):
+        for item in cast("list[Any]", node):
+            _refer(item)
+    if isinstance(node, dict):
+        fields = cast(Provider, node)
+        if isinstance(reference := fields.get("$ref"), str):
+            fields["$ref"] = re.sub(r"^#/definitions/", "#/$defs/", reference)
+        for value in fields.values():
+            _refer(value)
+
+
+def _drop_booleans(schema: Provider) -> None:
+    """Write the schema that takes everything as an empty one, and leave out the one that takes nothing."""
+    for key in _SCHEMAS_BY_NAME:
+        if isinstance(named := schema.get(key), dict):
+            schema[key] = {
+                name: _object(each) for name, each in cast(Provider, named).items() if each is not False
+            }
+    for key in _LISTS_OF_SCHEMAS:
+        if isinstance(listed := schema.get(key), list):
+            schema[key] = [_object(each) for each in cast("list[Any]", listed) if each is not False]
+    if "items" in schema:
+        items = schema.pop("items")
+        if items is not False:
+            schema["items"] = _object(items)
+
+
+def _object(schema: Any) -> Any:
+    if schema is True:
+        return {}
+    if not isinstance(schema, dict):
+        return schema
+    fields = cast(Provider, schema)
+    _drop_booleans(fields)
+    return fields
+
+
+def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key in _DEFINITIONS:
+        if isinstance(schema.get(key), Mapping):
+            found |= schema[key]
+    return found
+
+
+def _function(tool: Provider) -> Provider:
+    function: Any = tool.get("function")
+    return cast(Provider, function) if isinstance(function, dict) else {}
+
+
+def _name(tool: Provider) -> str:
+    return str(_function(tool).get("name") or "")
+
+
+def _renamed(tool: Provider, names: Mapping[str, str]) -> Provider:
+    """Return a tool, or the choice of one, with the name it is sent under."""
+    name = _name(tool)
+    return {**tool, "function": {**_function(tool), "name": names[name]}} if name in names else tool

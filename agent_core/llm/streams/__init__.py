@@ -1,0 +1,1 @@
+"""Read answers from the wire: framing, decoding, litellm's wrapper."""

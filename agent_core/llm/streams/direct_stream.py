@@ -1,0 +1,220 @@
+"""An answer read past litellm's stream wrapper, where the form of the provider's stream is known.
+
+litellm names, configures and asks the model; what it hands back is a wrapper around the provider's
+own stream. The wrapper makes four or five pydantic objects of each chunk, which costs many times what
+reading it costs, and loses what the provider wants to see again. So, for the forms listed here, what
+arrives is read as the JSON that it is. Anything else, and anything that wants to hear of each answer
+inside litellm (callbacks, its cache, its rules, its budget), takes the wrapper.
+See docs/decisions/0006-streams-are-read-directly.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any, Protocol, cast
+
+from agent_core.domain.model_adapter import Finish, ModelEvent
+from agent_core.llm.errors.error_reports import reported
+from agent_core.llm.readers.finish_reasons import finish_reason
+from agent_core.llm.readers.formats import RESPONSES, Form, decoder_name, form_of
+from agent_core.llm.readers.reader import Json, fields_of
+from agent_core.llm.streams.json_values import Body
+from agent_core.llm.streams.sse_guard import refuse_broken
+from agent_core.sentences import sentence
+
+_NEEDED = ("completion_stream", "custom_llm_provider", "fetch_stream", "messages", "model")
+_LISTENERS = (
+    *("callbacks", "success_callback", "failure_callback", "_async_success_callback"),
+    *("_async_failure_callback", "post_call_rules", "cache", "max_budget"),
+)
+_ENVELOPES = ("data", "result", "response", "body")
+"""Keys under which gateways put the provider's own object."""
+_OWN_LISTENERS = (
+    *("dynamic_success_callbacks", "dynamic_async_success_callbacks"),
+    *("dynamic_failure_callbacks", "dynamic_async_failure_callbacks"),
+)
+
+
+class Reading(Protocol):
+    """An answer being read."""
+
+    @property
+    def finish(self) -> Finish | None:
+        """Why the provider ended its answer; None: it did not say, so the answer was cut."""
+        ...
+
+    @property
+    def usage(self) -> Any:
+        """The usage, as litellm's object; None: the provider reported none."""
+        ...
+
+    def events(self) -> AsyncGenerator[ModelEvent]:
+        """Yield the events of what arrives; raises what litellm's wrapper raises."""
+        ...
+
+
+async def direct(litellm: Any, answer: Any) -> Reading | None:
+    """Return how to read `answer` past its wrapper; None: it is to be read through it."""
+    if not _may_be_passed(litellm, answer):
+        return None
+    stream = await _fetched(answer)
+    if _is_openai(stream):
+        return _Direct(litellm, answer, form_of(litellm, ""), stream.response.aiter_bytes())
+    if (name := decoder_name(stream)) and not _translates(stream):
+        source = stream.streaming_response
+        if name != RESPONSES:
+            return _Direct(litellm, answer, form_of(litellm, name, stream), _lines(source))
+        if hasattr(getattr(source, "response", None), "aiter_bytes"):
+            return _Direct(litellm, answer, form_of(litellm, name), source.response.aiter_bytes())
+    return None
+
+
+def is_heard(litellm: Any, answer: Any) -> bool:
+    """Tell whether something in litellm wants to hear of an answer: a callback, its cache, a rule, its budget."""
+    if any(_is_set(getattr(litellm, name, None)) for name in _LISTENERS):
+        return True
+    return any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _OWN_LISTENERS)
+
+
+async def refuse_holes(answer: Any) -> None:
+    """Let an answer that is read through its wrapper break where an event is broken, if its form is known."""
+    if all(hasattr(answer, name) for name in _NEEDED):
+        stream = await _fetched(answer)
+        if decoder_name(stream) not in ("", RESPONSES):  # the latter's lines are read before its decoder
+            refuse_broken(stream)
+
+
+async def _fetched(answer: Any) -> Any:
+    if answer.completion_stream is None:  # some providers are asked only now
+        try:
+            await answer.fetch_stream()
+        except Exception as error:
+            raise _as_the_wrapper_says(answer, error) from error
+    return answer.completion_stream
+
+
+def _may_be_passed(litellm: Any, answer: Any) -> bool:
+    """Tell whether nothing that only the wrapper does is needed, and all that reading needs is there."""
+    if type(answer) is not litellm.CustomStreamWrapper or not all(hasattr(answer, name) for name in _NEEDED):
+        return False
+    if is_heard(litellm, answer):
+        return False
+    if getattr(litellm.constants, "LITELLM_MAX_STREAMING_DURATION_SECONDS", None) is not None:
+        return False
+    return not getattr(answer, "merge_reasoning_content_in_choices", False)
+
+
+def _is_set(setting: Any) -> bool:
+    # A request to Gemini leaves the callback "cache" behind; without a cache it does nothing.
+    return (
+        any(each != "cache" for each in cast("list[Any]", setting))
+        if isinstance(setting, list)
+        else bool(setting)
+    )
+
+
+def _translates(decoder: Any) -> bool:
+    """Tell whether a decoder does more than read: JSON answers asked of Claude as a tool, Gemini's hops."""
+    return bool(getattr(decoder, "json_mode", False)) or getattr(decoder, "_output_cap", None) is not None
+
+
+def _is_openai(stream: object) -> bool:
+    kind = type(stream)
+    return (
+        kind.__module__.partition(".")[0] == "openai"
+        and kind.__qualname__ == "AsyncStream"
+        and getattr(getattr(stream, "_cast_to", None), "__name__", "") == "ChatCompletionChunk"
+        and hasattr(getattr(stream, "response", None), "aiter_bytes")
+    )
+
+
+async def _lines(lines: AsyncGenerator[str | bytes]) -> AsyncGenerator[bytes]:
+    """Yield the lines that a decoder of litellm's would be given, as they arrived."""
+    async with contextlib.aclosing(lines):
+        async for line in lines:
+            yield (line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")) + b"\n"
+
+
+class _Direct:
+    """An answer in any of the known forms, from the bytes of the response."""
+
+    def __init__(self, litellm: Any, answer: Any, form: Form, pieces: AsyncIterator[bytes]) -> None:
+        self._litellm = litellm
+        self._answer = answer
+        self._form = form
+        self._reader = form.reader
+        self._pieces = pieces
+        self._body = Body(str(answer.model or ""))
+
+    @property
+    def finish(self) -> Finish | None:
+        """As litellm names it, with what the provider says of the answer."""
+        if not (reason := self._reader.finish):
+            return None
+        about = {**self._reader.about, "finish_reason": reason}
+        metadata = {str(self._answer.custom_llm_provider or "provider"): about}
+        return Finish(finish_reason(self._litellm, reason), self._reader.message, metadata)
+
+    @property
+    def usage(self) -> Any:
+        """Everything that the provider reported, as litellm counts the tokens of this form."""
+        return self._form.usage()
+
+    async def events(self) -> AsyncGenerator[ModelEvent]:
+        """Yield the events of the response."""
+        try:
+            async with contextlib.aclosing(cast("AsyncGenerator[bytes]", self._pieces)) as pieces:
+                async for piece in pieces:
+                    for event in self._said(self._body.feed(piece)):
+                        yield event
+                    if self._body.done:
+                        break
+                for event in self._said(self._body.end()):
+                    yield event
+        except Exception as error:
+            if not self._is_whole(error):
+                raise _as_the_wrapper_says(self._answer, error) from error
+        for event in self._reader.end():
+            yield event
+
+    def _said(self, values: Iterator[Any]) -> Iterator[ModelEvent]:
+        for value in values:
+            if value is not None:  # some servers keep the connection alive with it
+                yield from self._reader.read(self._checked(value))
+            if self._reader.finish == "error":
+                raise RuntimeError(sentence("provider_gave_no_reason"))
+
+    def _checked(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise TypeError(f"The provider sent an event that is no object: {value!r:.200}")
+        fields = cast("dict[str, Any]", value)
+        if not self._form.knows(fields):
+            fields = self._unwrapped(fields)
+        if (error := reported(fields)) is not None:
+            raise error
+        if self._body.whole and not self._form.knows(fields):
+            raise self._body.refusal(repr(fields)[:200])
+        return fields
+
+    def _unwrapped(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer that a gateway has put into an object of its own, or the object."""
+        inner = (fields_of(fields.get(name)) for name in _ENVELOPES)
+        return {**fields, **next((each for each in inner if self._form.knows(each)), Json())}
+
+    def _is_whole(self, error: Exception) -> bool:
+        """Tell whether a connection dropped only after the answer was there."""
+        dropped = type(error).__name__ in ("ReadError", "RemoteProtocolError")
+        return dropped and self._reader.finish is not None
+
+
+def _as_the_wrapper_says(answer: Any, error: Exception) -> Exception:
+    """Return the exception that litellm's wrapper raises for `error`, with its status and its class."""
+    tell = getattr(answer, "_handle_stream_fallback_error", None)
+    if tell is None:
+        return error
+    try:
+        tell(error)
+    except Exception as told:
+        return told
+    return error

@@ -1,0 +1,244 @@
+"""An answer read through litellm's own stream wrapper.
+
+That way is taken for forms that are not known here, and where something in litellm wants to hear of each
+answer. litellm brings every form to OpenAI's; the rest is in fields of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from agent_core.domain.model_adapter import (
+    File,
+    Finish,
+    HostedCall,
+    HostedResult,
+    ModelEvent,
+    ReasoningDelta,
+    Source,
+)
+from agent_core.llm.readers.anthropic import hosted_call, hosted_result
+from agent_core.llm.readers.finish_reasons import finish_reason
+from agent_core.llm.readers.formats import decoder_name, form_of
+from agent_core.llm.readers.gemini import invocation
+from agent_core.llm.readers.openai_chat import JsonReader
+from agent_core.llm.readers.reader import Json, fields_of, items_of
+
+_OF_PROVIDER_TOOLS = (HostedCall, HostedResult, File, Source)
+_RESULTS = ("web_search_results", "tool_results")
+
+
+class WrapperReader(JsonReader):
+    """Reads the chunks of litellm's wrapper.
+
+    Attributes:
+        stated: the provider's own word for the finish, where litellm hands it on beside its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stated: str | None = None
+        self._called: set[str] = set()
+        self._answered: set[str] = set()
+
+    def read(self, chunk: Json, /) -> list[ModelEvent]:
+        """Return the events of one chunk."""
+        delta = fields_of(fields_of(next(iter(items_of(chunk.get("choices"))), None)).get("delta"))
+        fields = fields_of(delta.get("provider_specific_fields"))
+        self.stated = fields.get("stop_reason") or self.stated
+        if words := fields_of(fields.get("stop_details")).get("explanation"):
+            self.message = str(words)
+        before = _signed_blocks(delta) + self._hosted(fields)
+        after = _reasoning_items(delta, fields) + _cited(fields)
+        return [*before, *super().read(chunk), *after]
+
+    def _hosted(self, fields: Json) -> list[ModelEvent]:
+        """Return calls of Anthropic's own tools and their results; each list has all that came so far."""
+        events: list[ModelEvent] = []
+        for call in map(fields_of, items_of(fields.get("server_tool_calls"))):
+            if (id := str(call.get("id"))) not in self._called:
+                self._called.add(id)
+                function = fields_of(call.get("function"))
+                head = {"type": "server_tool_use", "id": id, "name": str(function.get("name") or "")}
+                events += hosted_call(head | {"json": str(function.get("arguments") or "")})
+        for result in map(fields_of, [each for name in _RESULTS for each in items_of(fields.get(name))]):
+            if (id := str(result.get("tool_use_id"))) not in self._answered:
+                self._answered.add(id)
+                events += hosted_result(result)
+        for ran in map(fields_of, items_of(fields.get("server_side_tool_invocations"))):
+            events += invocation(ran)
+        return events
+
+
+def _cited(fields: Json) -> list[ModelEvent]:
+    """Return the page that a text of Anthropic's cites."""
+    citation = fields_of(fields.get("citation"))
+    url = citation.get("url")
+    return [Source(url, str(citation.get("title") or ""))] if isinstance(url, str) else []
+
+
+def _reasoning_items(delta: Json, fields: Json) -> list[ModelEvent]:
+    """Return OpenAI's reasoning items, which stand in the last chunk, if each can go back with what it led to.
+
+    litellm says so by telling how the whole answer is sent again.
+    """
+    items = [
+        {
+            key: item[key]
+            for key in ("type", "id", "summary", "encrypted_content")
+            if item.get(key) is not None
+        }
+        for item in map(fields_of, items_of(delta.get("reasoning_items")))
+    ]
+    if not items or not fields.get("openai_responses_replay"):
+        return []
+    return [ReasoningDelta("", {"openai": {"reasoningItems": items}})]
+
+
+def _signed_blocks(delta: Json) -> list[ModelEvent]:
+    """Return the signatures of Anthropic's thinking, as litellm's wrapper hands them on."""
+    found: list[ModelEvent] = []
+    for fields in map(fields_of, items_of(delta.get("thinking_blocks"))):
+        if fields.get("type") == "redacted_thinking" and fields.get("data"):
+            found.append(ReasoningDelta("", {"anthropic": {"redactedData": fields["data"]}}))
+        elif fields.get("signature") and not fields.get("thinking"):
+            found.append(ReasoningDelta("", {"anthropic": {"signature": fields["signature"]}}))
+    return found
+
+
+class ProviderToolEvents:
+    """Events of the provider's own tools, read from what litellm's decoder of a known form is given.
+
+    The decoder drops some of it: OpenAI's calls, the pictures it has drawn, code that Gemini has run.
+
+    Args:
+        litellm: the module.
+        decoder: the stream that the wrapper reads; of an unknown form nothing is read.
+
+    Attributes:
+        is_known: whether the form is known.
+    """
+
+    def __init__(self, litellm: Any, decoder: Any) -> None:
+        self._events: list[ModelEvent] = []
+        name = decoder_name(decoder)
+        self.is_known = bool(name) and hasattr(decoder, "chunk_parser")
+        if self.is_known:
+            self._reader = form_of(litellm, name, decoder).reader
+            self._parse = decoder.chunk_parser
+            decoder.chunk_parser = self._read
+
+    def _read(self, chunk: Json) -> Any:
+        kind = chunk.get("type")  # an enum, where litellm has made an object of an event of OpenAI's
+        events = self._reader.read({**chunk, "type": getattr(kind, "value", kind)})
+        self._events += [event for event in events if isinstance(event, _OF_PROVIDER_TOOLS)]
+        return self._parse(chunk)
+
+    def take(self) -> list[ModelEvent]:
+        """Return the events that came since the last call."""
+        events, self._events = self._events, []
+        return events
+
+
+class Wrapped:
+    """An answer read through litellm's own stream wrapper.
+
+    Args:
+        litellm: the module.
+        answer: the wrapper.
+        trusted: a finish reason that litellm made up counts.
+        heard: something in litellm wants to have the whole answer.
+    """
+
+    def __init__(self, litellm: Any, answer: Any, *, trusted: bool, heard: bool) -> None:
+        self._litellm = litellm
+        self._answer = answer
+        self._trusted = trusted
+        self._reader = WrapperReader()
+        self._provider_tools = ProviderToolEvents(litellm, getattr(answer, "completion_stream", None))
+        self._usage: Any = None
+        if heard:
+            # Of the chunks that it then keeps, litellm fails an answer that has a hundred equal ones.
+            answer.raise_on_model_repetition = lambda: None
+        else:
+            _keep_only_usage(answer)
+
+    @property
+    def finish(self) -> Finish | None:
+        """Why the provider ended its answer; None: it did not say, so the answer was cut."""
+        if not self._trusted and _was_cut(self._answer):
+            return None
+        # The wrapper says "tool_calls" where the provider has said "stop".
+        received = getattr(self._answer, "received_finish_reason", None)
+        reason = self._reader.stated or received or self._reader.finish
+        if not reason:
+            return None
+        about = {**self._reader.about, "finish_reason": reason}
+        provider = str(getattr(self._answer, "custom_llm_provider", None) or "provider")
+        return Finish(finish_reason(self._litellm, reason), self._reader.message, {provider: about})
+
+    @property
+    def usage(self) -> Any:
+        """The usage, as litellm's object; None: the provider reported none."""
+        return self._usage
+
+    async def events(self) -> AsyncGenerator[ModelEvent]:
+        """Yield the events of the wrapper's chunks."""
+        async for chunk in _until_cut(self._answer):
+            if (usage := getattr(chunk, "usage", None)) is not None:
+                self._usage = usage
+            for event in self._said(chunk.model_dump(exclude={"usage"})):
+                yield event
+        # Of an answer that was cut off the wrapper hands on no usage, though it keeps what came; where
+        # none came, it counts tokens by itself.
+        kept = [chunk.usage for chunk in getattr(self._answer, "chunks", ()) if getattr(chunk, "usage", None)]
+        self._usage = (self._usage or kept[-1]) if kept else None
+        for event in [*self._provider_tools.take(), *self._reader.end()]:
+            yield event
+
+    def _said(self, chunk: Json) -> list[ModelEvent]:
+        said = self._reader.read(chunk)
+        if self._provider_tools.is_known:
+            said = [event for event in said if not isinstance(event, _OF_PROVIDER_TOOLS)]
+        return [*self._provider_tools.take(), *said]
+
+
+async def _until_cut(answer: Any) -> AsyncGenerator[Any]:
+    """Yield the wrapper's chunks; a stream that ended without a finish reason is cut, not broken."""
+    try:
+        async for chunk in answer:
+            yield chunk
+    except Exception as error:
+        if "ended before a finish_reason" not in str(error):
+            raise
+
+
+def _was_cut(answer: Any) -> bool:
+    """Tell whether a stream ended without the provider having said so.
+
+    litellm then invents a finish_reason "stop" (BerriAI/litellm#40260); what the provider really
+    sent is in these two attributes of its stream wrapper.
+    """
+    return (
+        getattr(answer, "received_finish_reason", "unknown") is None
+        and getattr(answer, "intermittent_finish_reason", "unknown") is None
+    )
+
+
+class _UsageOnly(list[Any]):
+    """A list that keeps only the chunks that report usage.
+
+    litellm collects every chunk and rebuilds the whole answer from them at the end, twice, on the
+    event loop: 0.2 s for 3,000 chunks. We have the answer already; of that only usage is wanted, unless
+    a callback or the cache is to have it.
+    """
+
+    def append(self, chunk: Any) -> None:
+        if getattr(chunk, "usage", None) is not None:
+            super().append(chunk)
+
+
+def _keep_only_usage(answer: Any) -> None:
+    if isinstance(getattr(answer, "chunks", None), list):
+        answer.chunks = _UsageOnly()

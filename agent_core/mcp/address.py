@@ -1,0 +1,80 @@
+"""Where a tool server is: a URL, or a command."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from agent_core.errors import ValidationError
+from agent_core.text.redaction import secret_values
+
+_FILE = re.compile(r"[\w@./\\:+~-]{1,200}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a server is: a URL, or a command.
+
+    Attributes:
+        name: what errors call it; no part of a URL that could be secret.
+        url: the address of a streamable HTTP server, or None.
+        command: else what is started.
+        headers, env, cwd: see `mcp_tools`.
+    """
+
+    name: str
+    url: str | None
+    command: tuple[str, ...]
+    headers: dict[str, str] | None
+    env: dict[str, str] | None
+    cwd: str | None
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values that no error may repeat: of headers, of the environment, of the address."""
+        parts = urlsplit(self.url or "")
+        query = [value for _, value in parse_qsl(parts.query)]
+        values = [*(self.headers or {}).values(), *(parts.username or "", parts.password or ""), *query]
+        named = secret_values(self.env or {})
+        return [*values, *(value.partition(" ")[2] for value in values), *named]
+
+    @classmethod
+    def of(
+        cls,
+        server: str | Sequence[str | Path],
+        name: str | None,
+        headers: Mapping[str, str] | None,
+        env: Mapping[str, str] | None,
+        cwd: str | Path | None,
+    ) -> Source:
+        """Read what `mcp_tools` was given.
+
+        Raises:
+            ValidationError: it is neither a URL nor a command, or an option is for the other one.
+        """
+        url = (
+            server if isinstance(server, str) and server.lower().startswith(("http://", "https://")) else None
+        )
+        command = () if url else tuple(shlex.split(server) if isinstance(server, str) else map(str, server))
+        if url is None and (not command or not command[0].strip() or "\0" in "".join(command)):
+            raise ValidationError("An MCP server is a URL or a command, such as ['python', 'server.py'].")
+        if url is None and headers:
+            raise ValidationError("headers are for a URL; a command takes env.")
+        if url is not None and (env or cwd):
+            raise ValidationError("env and cwd are for a command; a URL takes headers.")
+        if url is not None and not urlsplit(url).hostname:
+            raise ValidationError("The URL of an MCP server needs a host, as in http://127.0.0.1:8000/mcp.")
+        known = name or (urlsplit(url).netloc.rpartition("@")[2] if url else _name(command))
+        return cls(
+            known, url, command, dict(headers or {}), dict(env) if env else None, str(cwd) if cwd else None
+        )
+
+
+def _name(command: tuple[str, ...]) -> str:
+    """Return the script or package that is run: the first argument that looks like one."""
+    arguments = (part for part in command[1:] if not part.startswith("-") and _FILE.fullmatch(part))
+    return Path(next(arguments, command[0])).name

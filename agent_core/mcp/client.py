@@ -1,0 +1,188 @@
+"""Calls to one server: from a tool's handler to the library's client, and its errors to sentences."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import mcp_types
+import pydantic
+from mcp import MCPError
+
+from agent_core.errors import AgentCoreError, ToolServerError, words_of
+from agent_core.mcp.address import Source
+from agent_core.mcp.connection import Link, OnTools, first_of
+from agent_core.mcp.http import FORGOTTEN, LOST, REFUSED, UNREACHABLE, http_transport
+from agent_core.mcp.results import outcome
+from agent_core.mcp.stdio import Errors, stdio_transport
+from agent_core.sentences import sentence
+from agent_core.support.logs import get_logger
+from agent_core.text.redaction import hide_secrets
+from agent_core.tools import ToolContext
+
+_log = get_logger(__name__)
+_PROGRESS_INTERVAL = 0.1  # seconds between reports of progress
+_KEY = "durable-agents/idempotency-key"  # in the request's _meta: the same in every attempt at a call
+
+
+class Wire:
+    """A server that can be called.
+
+    Args:
+        source: where it is.
+        start_timeout: seconds for connecting and listing the tools.
+        on_tools: called whenever the tools were read; see `Link`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        start_timeout: float,
+        on_tools: OnTools,
+    ) -> None:
+        self._source = source
+        self._start_timeout = start_timeout
+        self._errors = Errors(source.name)
+        self._fault: str | None = None
+        self._link = Link(self._open, start_timeout=start_timeout, on_tools=on_tools, explain=self._explain)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._link.connected and self._fault is None
+
+    @property
+    def error(self) -> str | None:
+        """Why there is none, or why the last call did not come through."""
+        return self._fault or self._link.error
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the last attempt to connect found nobody there."""
+        return self._link.unreachable
+
+    async def connect(self) -> None:
+        """Connect if need be.
+
+        Raises:
+            ToolServerError: it could not be done.
+        """
+        await self._link.client()
+
+    async def close(self) -> None:
+        """Leave the server."""
+        await self._link.close()
+
+    async def call(
+        self, name: str, arguments: dict[str, Any], ctx: ToolContext, *, greeted: bool = False
+    ) -> Any:
+        """Call a tool and return its result as plain JSON.
+
+        Args:
+            name: the server's name of the tool.
+            arguments: known to fit its schema.
+            ctx: whose progress is reported.
+            greeted: whether the server has forgotten us once already, and has been greeted again.
+
+        Raises:
+            ToolServerError: see its `kind`.
+        """
+        client = await self._link.client()
+        progress = _Progress(ctx)
+        meta: Any = {_KEY: ctx.idempotency_key}
+        try:
+            result = await client.call_tool(name, arguments, progress_callback=progress, meta=meta)
+        except MCPError as error:
+            if error.code != FORGOTTEN or greeted:
+                raise self._translated(error) from error
+            self._link.drop(client)  # it refused the call unread, so it can be asked again
+            return await self.call(name, arguments, ctx, greeted=True)
+        except (RuntimeError, ValueError) as error:  # an answer that is not what it should be
+            words = sentence(
+                "tool_server_malformed", server=self._source.name, words=self._words(error).rstrip(".")
+            )
+            raise ToolServerError(sentence("tool_may_have_run", words=words), kind="refused") from error
+        finally:
+            progress.over = True
+        self._fault = None
+        try:
+            return outcome(result)
+        except ToolServerError as error:
+            raise ToolServerError(self._words(error), kind=error.kind) from None
+
+    def _translated(self, error: MCPError) -> ToolServerError:
+        name, message = self._source.name, hide_secrets(error.message, self._source.secrets)
+        words = message.rstrip(".")
+        if error.code == UNREACHABLE:
+            self._fault = sentence("tool_server_unreachable", server=name, words=words)
+        elif error.code == LOST or error.code == mcp_types.CONNECTION_CLOSED:
+            self._fault = sentence("tool_server_lost", server=name, words=words)
+        else:
+            self._fault = None
+            ours = sentence("tool_server_refused", server=name, words=words)
+            said = ours if error.code in (REFUSED, FORGOTTEN) else message
+            return ToolServerError(said or ours, kind="refused")
+        _log.warning("%s", self._fault)
+        if error.code == UNREACHABLE:
+            return ToolServerError(sentence("tool_did_not_run", words=self._fault), kind="unreachable")
+        return ToolServerError(sentence("tool_may_have_run", words=self._fault), kind="lost")
+
+    # --- what the link asks ---
+
+    def _open(self) -> AbstractAsyncContextManager[Any]:
+        source = self._source
+        if source.url is not None:
+            return http_transport(source.url, source.headers, self._start_timeout)
+        return stdio_transport(source.command, source.env, source.cwd, self._errors)
+
+    async def _explain(self, error: BaseException) -> str:
+        return hide_secrets(await self._explained(error), self._source.secrets)
+
+    async def _explained(self, error: BaseException) -> str:
+        name = self._source.name
+        if isinstance(error, AgentCoreError):
+            return words_of(error)
+        if isinstance(error, EOFError):
+            self._fault = None  # which was about the same end
+            words = f"The tool server {name} has ended the connection; the next call makes another."
+        elif isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            words = f"The tool server {name} cannot be started: {error}."
+        elif isinstance(error, TimeoutError):
+            words = f"The tool server {name} did not start within {self._start_timeout:g} s."
+        else:
+            words = f"The tool server {name} cannot be used: {self._words(error).rstrip('.')}."
+        said = await asyncio.to_thread(self._errors.tail) if self._source.url is None else ""
+        return f"{words} It said:\n{said}" if said else words
+
+    def _words(self, error: BaseException) -> str:
+        if isinstance(error, pydantic.ValidationError):
+            found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            return hide_secrets(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", self._source.secrets)
+        return words_of(error, self._source.secrets)
+
+
+class _Progress:
+    """Shows a call's progress: the newest, every so often; a server may report a thousand times a second."""
+
+    def __init__(self, ctx: ToolContext) -> None:
+        self._ctx = ctx
+        self._newest: dict[str, Any] | None = None
+        self._busy = False
+        self.over = False
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
+        fields = {"progress": progress, "total": total, "message": message}
+        self._newest = {key: value for key, value in fields.items() if value is not None}
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._newest is not None and not self.over:
+                newest, self._newest = self._newest, None
+                await self._ctx.report(newest)
+                await asyncio.sleep(_PROGRESS_INTERVAL)
+        except Exception as error:  # the call has its outcome from elsewhere, or the report is too long
+            _log.debug("progress of %s is not shown: %s", self._ctx.tool_name, first_of(error))
+        finally:
+            self._busy = False

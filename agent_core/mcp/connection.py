@@ -1,0 +1,285 @@
+"""The connection to one server: entered and left by one task, used by all, made again when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, cast
+
+import mcp_types
+from mcp import Client, MCPError
+from mcp.client import IncomingMessage
+from mcp.client.subscriptions import SubscriptionLost
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from agent_core.errors import AgentCoreError, ToolServerError
+from agent_core.mcp.http import UNREACHABLE
+from agent_core.mcp.message_filter import Inlet, without_bad_tools
+from agent_core.support.logs import get_logger
+
+_log = get_logger(__name__)
+_RECONNECT_INTERVALS = (0.25, 10.0)  # seconds before a second attempt to connect, and the longest
+_REFUSED_INTERVAL = 1.0  # the longest where nobody is there: knocking costs little
+_CLOSE_TIMEOUT = 10.0  # seconds; the library itself needs up to 7 for a child process that will not end
+_MAX_PAGES = 100  # of a list of tools: one that never ends must not hang us
+
+Open = Callable[[], AbstractAsyncContextManager[Any]]
+OnTools = Callable[[list[mcp_types.Tool], dict[str, str], str | None], None]
+
+
+class Link:
+    """Holds the client.
+
+    The client's task groups must be entered and left by the same task, so one task owns them for as
+    long as they live; calls come from any task. When the connection ends, the next call has it made
+    again, after a pause that grows while that fails; all calls wait for the same attempt.
+
+    Args:
+        open: makes a transport.
+        start_timeout: seconds for connecting, greeting and listing the tools.
+        on_tools: called with the tools, what is wrong with those that are none, and the server's
+            instructions; at each connection and when the server says that they changed.
+        explain: words about an error, from whoever knows the transport.
+    """
+
+    def __init__(
+        self,
+        open: Open,
+        *,
+        start_timeout: float,
+        on_tools: OnTools,
+        explain: Callable[[BaseException], Awaitable[str]],
+    ) -> None:
+        self._open = open
+        self._start_timeout = start_timeout
+        self._on_tools = on_tools
+        self._explain = explain
+        self._client: Client | None = None
+        self._attempt: asyncio.Future[Client] | None = None
+        self._wanted = asyncio.Event()
+        self._leave = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._closing = False
+        self._connecting: asyncio.Timeout | None = None
+        self._version: str | None = None
+        self._bad: dict[str, str] = {}
+        self._loop = asyncio.get_running_loop()
+        self._owner = self._loop.create_task(self._own(), name="mcp link")
+        self.error: str | None = None
+        """Why there is no connection, in words; None while there is one."""
+        self.unreachable = False
+        """Whether the last attempt found nobody there: it may be that the server is only late."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._client is not None
+
+    async def client(self) -> Client:
+        """Return the client, connecting if need be.
+
+        Raises:
+            ToolServerError: (kind "unreachable") there is no connection and none could be made.
+            ValidationError: there is one, and what it offers is not what was asked for.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            raise ToolServerError(
+                "The tool server was entered on another event loop; enter it where the runtime works.",
+                kind="unreachable",
+            )
+        if self._client is not None:
+            return self._client
+        if self._closing:
+            raise _left()
+        if self._attempt is None:
+            self._attempt = self._loop.create_future()
+            self._attempt.add_done_callback(lambda attempt: attempt.cancelled() or attempt.exception())
+            self._wanted.set()
+        return await asyncio.shield(self._attempt)
+
+    def drop(self, client: Client) -> None:
+        """Leave this connection, if it is still the one in use; the next call makes another."""
+        if client is self._client:
+            self._lost()
+
+    async def close(self) -> None:
+        """Leave the server; returns in any case, within a few seconds."""
+        self._closing = True
+        self._leave.set()
+        self._wanted.set()
+        if self._connecting is not None:
+            with contextlib.suppress(RuntimeError):  # it has just expired by itself
+                self._connecting.reschedule(self._loop.time())
+        try:
+            await asyncio.wait({self._owner}, timeout=_CLOSE_TIMEOUT)
+        finally:
+            if not self._owner.done():
+                _log.warning("A tool server would not be left; its connection is abandoned.")
+                self._owner.cancel()
+                await asyncio.wait({self._owner}, timeout=1)
+
+    # --- the owner ---
+
+    async def _own(self) -> None:
+        pause = 0.0
+        try:
+            while await self._called(pause):
+                try:
+                    await self._live()
+                    pause = 0.0
+                    await self._ended()
+                except Exception as error:
+                    await self._failed(error)
+                    longest = _REFUSED_INTERVAL if self.unreachable else _RECONNECT_INTERVALS[1]
+                    pause = min(max(pause * 2, _RECONNECT_INTERVALS[0]), longest)
+        finally:
+            self._closing = True
+            _fail(self._attempt, _left())
+
+    async def _called(self, pause: float) -> bool:
+        """Wait until somebody wants a connection, and `pause` seconds at least; False: it is over."""
+        await self._wanted.wait()
+        self._leave.clear()
+        if pause and not self._closing:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leave.wait(), pause)
+        return not self._closing
+
+    async def _live(self) -> None:
+        """Connect, and hold the connection until it is lost or left."""
+        self._leave.clear()
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._start_timeout) as self._connecting:
+                    client = Client(self._streams(), cache=None, message_handler=self._heard)
+                    await stack.enter_async_context(client)
+                    self._version = client.protocol_version
+                    await self._read(client)
+            finally:
+                self._connecting = None
+            follower = self._loop.create_task(self._follow(client), name="mcp tools")
+            try:
+                self._ready(client)
+                await self._leave.wait()
+            finally:
+                self._client = None
+                follower.cancel()
+                await asyncio.wait({follower})
+
+    @contextlib.asynccontextmanager
+    async def _streams(self) -> AsyncGenerator[Any]:
+        self._version = None
+        async with self._open() as (read, write):
+            yield Inlet(read, self._lost, self._sift), write
+
+    def _ready(self, client: Client) -> None:
+        self._wanted.clear()
+        self._client, self.error, self.unreachable = client, None, False
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None and not attempt.done():
+            attempt.set_result(client)
+
+    def _lost(self) -> None:
+        if self._client is not None:
+            self._client, self.error = None, "The connection has ended."
+        self._leave.set()
+
+    async def _ended(self) -> None:
+        if not self._closing:
+            self.error = await self._explain(EOFError())
+            _log.warning("%s", self.error)
+
+    async def _failed(self, error: Exception) -> None:
+        if self._closing:
+            return
+        attempt, self._attempt = self._attempt, None
+        self._wanted.clear()
+        cause = first_of(error)
+        self.unreachable = isinstance(cause, MCPError) and cause.code == UNREACHABLE
+        before, self.error = self.error, await self._explain(cause)
+        if self.error != before:  # once, however often it is tried
+            _log.warning("%s", self.error)
+        ours = cause if isinstance(cause, AgentCoreError) else None
+        _fail(attempt, ours or ToolServerError(self.error, kind="unreachable"))
+
+    # --- changes of the list ---
+
+    async def _heard(self, message: IncomingMessage) -> None:
+        if isinstance(message, mcp_types.ToolListChangedNotification):
+            self._changed.set()
+
+    async def _follow(self, client: Client) -> None:
+        """Read the list again whenever the server says that it has changed."""
+        capability = client.server_capabilities.tools
+        if capability is None or not capability.list_changed:
+            return
+        modern = client.protocol_version in MODERN_PROTOCOL_VERSIONS
+        try:
+            await (self._subscribe(client) if modern else self._listen(client))
+        except Exception as error:
+            _log.warning("A server's changes of its tools are not seen any more: %s", first_of(error))
+
+    async def _listen(self, client: Client) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._refresh(client)
+
+    async def _subscribe(self, client: Client) -> None:
+        pause = _RECONNECT_INTERVALS[0]
+        while True:
+            try:
+                async with client.listen(tools_list_changed=True) as changes:
+                    await self._refresh(client)  # what changed before we listened, or while we could not
+                    async for _ in changes:
+                        pause = _RECONNECT_INTERVALS[0]
+                        await self._refresh(client)
+            except SubscriptionLost:
+                pass
+            except MCPError as error:
+                if error.code == mcp_types.METHOD_NOT_FOUND:
+                    return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _RECONNECT_INTERVALS[1])
+
+    async def _refresh(self, client: Client) -> None:
+        try:
+            async with asyncio.timeout(self._start_timeout):
+                await self._read(client)
+        except Exception as error:
+            _log.warning("The list of a server's tools could not be read again: %s", first_of(error))
+
+    async def _read(self, client: Client) -> None:
+        tools: list[mcp_types.Tool] = []
+        self._bad = {}
+        cursor: str | None = None
+        for _ in range(_MAX_PAGES):
+            page = await client.list_tools(cursor=cursor)
+            tools += page.tools
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        self._on_tools(tools, self._bad, client.instructions)
+
+    def _sift(self, result: dict[str, Any]) -> dict[str, Any]:
+        if self._version is None:
+            return result
+        return without_bad_tools(result, self._version, self._bad.__setitem__)
+
+
+def _fail(attempt: asyncio.Future[Client] | None, error: AgentCoreError) -> None:
+    if attempt is not None and not attempt.done():
+        attempt.set_exception(error)
+
+
+def _left() -> ToolServerError:
+    return ToolServerError("The tool server has been left.", kind="unreachable")
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Return the first error inside groups of errors, which task groups make of everything."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error

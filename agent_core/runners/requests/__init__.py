@@ -1,0 +1,1 @@
+"""Build the request of a model step: history, files and context window."""

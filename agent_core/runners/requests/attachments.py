@@ -1,0 +1,177 @@
+"""Give a model the files that messages have: pictures and PDFs as data, texts as text.
+
+It happens for each request anew and is kept nowhere, so that neither rows nor memory hold a file twice.
+A file that the model has refused is given again only where a person asks for that very turn.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
+
+from agent_core.context.provider_messages import Provider
+from agent_core.domain.messages import StoredFile, attachment_id
+from agent_core.text.decoding import decode_text
+
+Read = Callable[[Sequence[str]], dict[str, StoredFile]]
+"""Files by their ids; those that are not there are missing."""
+
+_TEXTS = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
+_SHOWN_WORDS = 200  # characters of what a provider said that the model is told
+_KINDS = ("image_url", "file")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A history with the bytes of its files, and which files those are, by their ids.
+
+    Attributes:
+        messages: what the model is given.
+        fresh: those of the person's newest message.
+        unanswered: older ones whose turn has no answer: it failed.
+        older: all others, and those of outcomes.
+        retried: fresh ones that the model has refused before.
+    """
+
+    messages: list[Provider]
+    fresh: set[str] = field(default_factory=set[str])
+    unanswered: set[str] = field(default_factory=set[str])
+    older: set[str] = field(default_factory=set[str])
+    retried: set[str] = field(default_factory=set[str])
+
+
+def has_files(messages: Sequence[Provider]) -> bool:
+    """Tell whether any message has a file."""
+    return any(part.get("type") in _KINDS for message in messages for part in _parts(message))
+
+
+def with_files(messages: list[Provider], read: Read, refused: Mapping[str, str], model: str) -> Given:
+    """Return the messages with the bytes of the files that they name; reads, so it blocks.
+
+    A file that is not there any more, or that the model has refused, becomes a sentence that says so: the
+    thread can still go on.
+
+    Args:
+        messages: in the provider's form, as `to_provider` gives them.
+        read: reads files.
+        refused: what the model said of the files that it refused, by their ids.
+        model: its name, for the sentence.
+    """
+    wanted = {file_id for message in messages for part in _parts(message) if (file_id := _attached(part))}
+    found = read(sorted(wanted)) if wanted else {}
+    given = Given([])
+    newest = max((n for n, message in enumerate(messages) if message.get("role") == "user"), default=-1)
+    for place, message in enumerate(messages):
+        where = _where(messages, place, newest, given)
+        content: list[Provider] = []
+        for part in _parts(message):
+            file_id = file_id_of(part)
+            if file_id and file_id in refused and where is not given.fresh:
+                content.append(_left_out(part, model, refused[file_id]))
+                continue
+            content.append(_content(part, found))
+            if file_id and content[-1].get("type") in _KINDS:
+                where.add(file_id)
+        given.messages.append({**message, "content": content} if content else message)
+    given.retried.update(given.fresh & refused.keys())
+    return given
+
+
+def _where(messages: Sequence[Provider], place: int, newest: int, given: Given) -> set[str]:
+    """Return the set that files of a message belong to."""
+    if place == newest:
+        return given.fresh
+    following = next((m.get("role") for m in messages[place + 1 :] if m.get("role") != "system"), None)
+    is_unanswered = messages[place].get("role") == "user" and following == "user"
+    return given.unanswered if is_unanswered else given.older
+
+
+def file_id_of(part: Provider) -> str | None:
+    """Return the id of a part's file: the SHA-256 of its bytes where they are stored, else of its URL."""
+    url = _url(part)
+    if url is None:
+        return None
+    return attachment_id(url) or hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _parts(message: Provider) -> list[Provider]:
+    content: Any = message.get("content")
+    return cast("list[Provider]", content) if isinstance(content, list) else []
+
+
+def _inner(part: Provider) -> dict[str, Any]:
+    inner: Any = part.get("image_url") or part.get("file")
+    return cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
+
+
+def _url(part: Provider) -> str | None:
+    inner = _inner(part)
+    url = inner.get("url") or inner.get("file_id") or inner.get("file_data")
+    return url if isinstance(url, str) else None
+
+
+def _attached(part: Provider) -> str | None:
+    url = _url(part)
+    return attachment_id(url) if url else None
+
+
+def _left_out(part: Provider, model: str, words: str) -> Provider:
+    words = words if len(words) <= _SHOWN_WORDS else f"{words[:_SHOWN_WORDS]}…"
+    what = (
+        "picture" if part.get("type") == "image_url" else f"file {_inner(part).get('filename') or ''}".strip()
+    )
+    return {"type": "text", "text": f"[A {what} was left out here: {model} refused it. It said: {words}]"}
+
+
+def _content(part: Provider, found: Mapping[str, StoredFile]) -> Provider:
+    url = _url(part)
+    if url is None:
+        return part
+    name = str(_inner(part).get("filename") or "file")
+    file_id = attachment_id(url)
+    if file_id is None:
+        inlined = _from_data_url(url)
+        return part if inlined is None or not _is_text(inlined) else _as_text(inlined, name)
+    file = found.get(file_id)
+    if file is None:
+        return {"type": "text", "text": f"[The {name} that stood here is not kept any more.]"}
+    if _is_text(file):
+        return _as_text(file, name)
+    url = f"data:{file.media_type};base64,{base64.b64encode(file.data).decode()}"
+    if file.media_type.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "file", "file": {"file_data": url, "format": file.media_type, "filename": name}}
+
+
+def _is_text(file: StoredFile) -> bool:
+    media_type = file.media_type.lower()
+    kind = media_type.partition(";")[0].strip()
+    return media_type.startswith(_TEXTS) or kind.endswith(("+json", "+xml"))
+
+
+def _as_text(file: StoredFile, name: str) -> Provider:
+    charset = file.media_type.lower().partition("charset=")[2].split(";")[0].strip(" \"'")
+    words = decode_text(file.data, charset) or file.data.decode("utf-8-sig", "replace")
+    return {"type": "text", "text": f"<file name={name!r}>\n{words}\n</file>"}
+
+
+def _from_data_url(url: str) -> StoredFile | None:
+    """Read a URL that holds its data (RFC 2397); None: it is no such URL, or its data is broken."""
+    if url[:5].lower() != "data:" or "," not in url:
+        return None
+    head, _, body = url[5:].partition(",")
+    kind, is_base64 = head, head.lower().endswith(";base64")
+    if is_base64:
+        kind = head[: -len(";base64")]
+    try:
+        data = unquote_to_bytes(body)
+        if is_base64:
+            data = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    return StoredFile("", kind or "text/plain", data)

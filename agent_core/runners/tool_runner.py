@@ -1,0 +1,241 @@
+"""The tool runner: claims a tool call, runs its handler, and records exactly one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from agent_core.agent import AnyAgent
+from agent_core.domain.end_reasons import IN_DOUBT, End, EndReason, failed
+from agent_core.domain.messages import Part, StoredFile
+from agent_core.domain.suspects import Suspicion
+from agent_core.domain.validation import clean_words
+from agent_core.domain.wake_up_key import WakeUpKey
+from agent_core.errors import (
+    DatabaseError,
+    ThreadNotFoundError,
+    ValidationError,
+    as_exception,
+    note_attempt,
+)
+from agent_core.runners import journal
+from agent_core.runners.postpone import postpone
+from agent_core.runners.requests.turn_cache import Turns
+from agent_core.sentences import sentence
+from agent_core.store.database.columns import load
+from agent_core.store.database.transaction import Tx
+from agent_core.store.store import Store
+from agent_core.store.tool_calls import calls, outcomes, timeouts
+from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost, UnknownAgent
+from agent_core.support.faults import crash_point
+from agent_core.support.logs import get_logger
+from agent_core.tools import (
+    Tool,
+    ToolContext,
+    ToolTimeoutError,
+    check_timeout,
+    encode_result,
+    execute,
+    take_pictures,
+)
+
+R = TypeVar("R")
+_log = get_logger(__name__)
+_REPORT_DELAY = 1.0  # seconds after which the readers are told that a tool runs, and since when
+_WRITE_RETRY_INTERVAL = 0.5  # seconds between tries to write an outcome down
+
+
+class ToolRunner:
+    """Runs tool calls.
+
+    Args:
+        store: the store, open.
+        turns: the turns that run in this process; they are told each outcome.
+    """
+
+    def __init__(self, store: Store, turns: Turns) -> None:
+        self._turns = turns
+        self._writer = store.writer
+        self._agents: Mapping[str, AnyAgent] = store.agents
+        self._worker = store.process
+        self._settings = store.settings
+        self._clock = store.clock
+        self._telling: set[asyncio.Task[None]] = set()
+        self.live: dict[WakeUpKey, ClaimedCall] = {}
+        """The calls that run now, by the key of their wake-up; see `Runner.live`."""
+
+    async def call(self, key: WakeUpKey) -> None:
+        """Run one tool call, if it is open and ours."""
+        _, thread_id, call_id = key
+        try:
+            claimed = await self._writer.run_for(
+                thread_id, calls.claim, thread_id, call_id, self._worker, self._agents
+            )
+        except UnknownAgent as agent:
+            await postpone(self._writer, self._clock, str(agent), key)
+            return
+        if claimed is None:
+            return
+        crash_point("tool.claimed")
+        self.live[key] = claimed
+        try:
+            await self._run(claimed)
+        except (FenceLost, ThreadNotFoundError):
+            _log.info("Thread %s: the call %s has its outcome from elsewhere.", thread_id, call_id)
+        finally:
+            del self.live[key]
+
+    async def expire(self, key: WakeUpKey) -> None:
+        """Fail an async tool call whose outcome did not come in time."""
+        try:
+            await self._writer.run(timeouts.expire, key.thread_id, key.call_id, self._worker)
+        except (FenceLost, ThreadNotFoundError):
+            await self._writer.run(_forget, key)
+
+    async def _run(self, call: ClaimedCall) -> None:
+        try:
+            agent = await self._agents[call.agent].resolve(call.user_id, call.thread_id)
+            tool = agent.tools.get(call.name)
+        except BaseException as error:
+            failure = as_exception(error, f"The agent {call.agent!r}")
+            journal.tool_failed(call, failure, None)
+            await self._end(call, error=failed(clean_words(failure)))
+            return
+        if call.in_doubt:
+            journal.tool_taken_over(call, tool is not None and tool.rerun_on_interrupt)
+        if call.in_doubt and (tool is None or not tool.rerun_on_interrupt):
+            await self._end(call, error=IN_DOUBT)
+        elif call.crashes >= self._settings.max_crashes:
+            await self._seal(call)
+        elif tool is None:
+            await self._end(call, error=failed(sentence("tool_gone", tool=call.name)))
+        else:
+            await self._execute(call, tool)
+
+    async def _seal(self, call: ClaimedCall) -> None:
+        words = sentence("tool_poisoned", count=call.crashes)
+        await self._insist(call.thread_id, outcomes.seal, call, End(EndReason.POISONED, words))
+        self._note(call, {"state": "output-error", "errorText": words})
+
+    async def _execute(self, call: ClaimedCall, tool: Tool) -> None:
+        context = ToolContext(
+            thread_id=call.thread_id,
+            tool_call_id=call.id,
+            tool_name=call.name,
+            user_id=call.user_id,
+            attempt=call.attempt,
+            idempotency_key=f"{call.thread_id}:{call.id}",
+            _report=functools.partial(self._report, call),
+            _set_timeout=functools.partial(self._set_timeout, call, tool),
+        )
+        try:
+            with self._watched(call):
+                result = await execute(tool, call.input, context)
+            taken = take_pictures(result)
+            output = None if tool.kind == "async" else encode_result(taken.result)
+        except FenceLost:
+            raise
+        except Exception as error:
+            await self._retry_or_end(call, tool, error)
+            return
+        crash_point("tool.ran")
+        if output is None:
+            await self._insist(call.thread_id, timeouts.hand_over, call, tool.timeout)
+        else:
+            pictures = [StoredFile(each.id, each.media_type, each.data) for each in taken.pictures]
+            await self._end(call, output=output, suspicion=call.suspicion, pictures=pictures)
+
+    async def _retry_or_end(self, call: ClaimedCall, tool: Tool, error: Exception) -> None:
+        delay, words = None, clean_words(error)
+        if tool.retry is not None:
+            note_attempt(error, call.attempt, tool.retry.max_attempts)
+            try:
+                delay = await tool.retry.decide(call.attempt, error)
+            except ValidationError as nonsense:
+                words = clean_words(nonsense)
+        journal.tool_failed(call, error, delay)
+        end = End(EndReason.TIMED_OUT if isinstance(error, ToolTimeoutError) else EndReason.ERROR, words)
+        if delay is None:
+            await self._end(call, error=end, suspicion=call.suspicion)
+        else:
+            await self._insist(call.thread_id, calls.retry, call, end, self._clock.now() + delay)
+
+    async def _report(self, call: ClaimedCall, data: Any) -> None:
+        try:
+            await self._writer.run(calls.report, call, data)
+        except DatabaseError as error:  # seeing less of it is no reason for the tool to fail
+            _log.warning("The progress of %s is not shown: %s", call.id, error)
+
+    @contextlib.contextmanager
+    def _watched(self, call: ClaimedCall) -> Generator[None]:
+        """Tell the readers of a call that takes long; of one that ends soon its outcome is enough."""
+        timer = asyncio.get_running_loop().call_later(_REPORT_DELAY, self._tell_soon, call)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _tell_soon(self, call: ClaimedCall) -> None:
+        task = asyncio.get_running_loop().create_task(self._tell(call))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, call: ClaimedCall) -> None:
+        with contextlib.suppress(FenceLost, ThreadNotFoundError, DatabaseError):
+            await self._writer.run(calls.tell, call)
+
+    async def _set_timeout(self, call: ClaimedCall, tool: Tool, seconds: float | None) -> None:
+        check_timeout(tool, seconds)
+        await self._writer.run(timeouts.change_own, call, seconds)
+
+    async def _insist(self, thread_id: str, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Write what a tool came to, again and again while the database refuses.
+
+        The tool has run and must not run again, so its outcome is nowhere but here.
+        """
+        while True:
+            try:
+                return await self._writer.run_for(thread_id, function, *args, **kwargs)
+            except DatabaseError as error:
+                if self._writer.closed:
+                    raise
+                _log.warning("A tool's outcome waits for the database: %s", error)
+                await asyncio.sleep(_WRITE_RETRY_INTERVAL)
+
+    async def _end(
+        self,
+        call: ClaimedCall,
+        *,
+        output: str | None = None,
+        error: End | None = None,
+        suspicion: Suspicion | None = None,
+        pictures: Sequence[StoredFile] = (),
+    ) -> None:
+        await self._insist(
+            call.thread_id,
+            outcomes.finish,
+            call.thread_id,
+            call.id,
+            output=output,
+            error=error,
+            attempt=call.attempt,
+            timed=output is None,  # an action tool's has none
+            suspicion=suspicion,
+            pictures=pictures,
+        )
+        crash_point("tool.commit.after")
+        if error is not None:
+            self._note(call, {"state": "output-error", "errorText": error.text})
+        else:
+            self._note(call, {"state": "output-available", "output": load(output)})
+
+    def _note(self, call: ClaimedCall, outcome: Part) -> None:
+        # With the input: a person may have edited it since the model asked.
+        self._turns.outcome(call.thread_id, call.id, {"input": call.input, **outcome})
+
+
+def _forget(tx: Tx, key: WakeUpKey) -> None:
+    tx.wake.done(tx, key)

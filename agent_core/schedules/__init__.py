@@ -1,0 +1,1 @@
+"""Schedules as values: cron expressions, triggers and due runs."""

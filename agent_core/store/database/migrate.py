@@ -1,0 +1,82 @@
+"""Bringing a database to this version's schema, at start, in one transaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent_core.errors import DatabaseError
+from agent_core.store.database.open import opened, translate, write_ahead
+from agent_core.store.database.tables import metadata
+
+VERSION_TABLE = "agent_schema"
+_FOLDER = Path(__file__).parent.parent / "migrations"
+_LOCK = 7_236_401_885  # any number that is ours: one process migrates at a time on PostgreSQL
+
+
+def migrate_database(database_url: str) -> None:
+    """Bring the database at a URL to this version's schema, as every `Runtime` does on entering; blocks.
+
+    Raises:
+        ValidationError: the URL is not usable.
+        DatabaseError: the database is locked, read-only, damaged, out of reach or of a newer version.
+    """
+    with opened(database_url, "NORMAL") as (engine, *_):
+        migrate(engine)
+
+
+def migrate(engine: Engine) -> None:
+    """Apply every revision that the database lacks.
+
+    Raises:
+        DatabaseError: the schema is from a newer version of this library, or the database refused;
+            nothing was changed.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            _refuse_newer(connection, scripts)
+            _upgrade(connection, config, scripts)
+    except SQLAlchemyError as error:
+        cause = error.__cause__ or error.__context__
+        raise translate(cause if cause is not None else error) from error
+    write_ahead(engine)
+
+
+def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    known = {script.revision for script in scripts.walk_revisions()}
+    for revision in context.get_current_heads():
+        if revision not in known:
+            raise DatabaseError(
+                f"The database has schema {revision}, which this version does not know: it was written "
+                "by a newer one. Update this program, or choose another database. Nothing was changed."
+            )
+
+
+def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory) -> None:
+    # What alembic's own `upgrade` command does, on our connection and in our transaction.
+    def steps(revision: Any, _context: MigrationContext) -> object:
+        return scripts._upgrade_revs("head", revision)  # pyright: ignore[reportPrivateUsage]
+
+    with EnvironmentContext(config, scripts, fn=steps) as environment:  # pyright: ignore[reportArgumentType]
+        environment.configure(
+            connection=connection,
+            target_metadata=metadata,
+            version_table=VERSION_TABLE,
+            render_as_batch=True,
+            transaction_per_migration=False,
+            transactional_ddl=False,  # the transaction around us is the one that counts
+        )
+        environment.run_migrations()

@@ -1,0 +1,244 @@
+"""Opening a database: pragmas, plain errors, and nothing changed when it cannot be used."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
+from agent_core.sentences import sentence
+from agent_core.store.database.pg_errors import refusal
+from agent_core.text.plain_text import fold
+
+_SQLITE = ("sqlite", "sqlite+pysqlite")
+# Seconds, and milliseconds for the last, after which a server that says nothing counts as gone.
+_SERVER_TIMEOUTS = {
+    **{"connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
+    "tcp_user_timeout": 10_000,
+}
+_QUICK_CHECK_BYTES = 256 << 20  # reading a larger file whole would delay every start by seconds
+
+
+def parse_url(database_url: str) -> URL:
+    """Read a SQLAlchemy database URL.
+
+    Raises:
+        ValidationError: it is not one, or names a database that is not supported.
+    """
+    try:
+        url = make_url(database_url)
+        if url.drivername in _SQLITE and url.host:
+            raise ArgumentError("A SQLite URL has three slashes.")
+    except (ArgumentError, ValueError) as error:  # a port that is no number
+        shown = f"{database_url!r} is" if "@" not in database_url else "That is"  # a password may stand in it
+        raise ValidationError(
+            f"{shown} not a database URL; write sqlite:///path/to/file.db or postgresql://user@host/name."
+        ) from error
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in (*_SQLITE, "postgresql+psycopg"):
+        raise ValidationError(f"{url.drivername} is not supported; use sqlite or postgresql.")
+    return url
+
+
+def database_path(url: URL) -> Path | None:
+    """Return the file of a SQLite URL; None for one in memory or for another database."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database))
+
+
+@contextlib.contextmanager
+def opened(database_url: str, synchronous: str) -> Generator[tuple[Engine, Engine, Path | None]]:
+    """Open a database and close it again.
+
+    Args:
+        database_url: a SQLAlchemy URL. SQLite in memory becomes a temporary file, because the
+            writer and the readers are different connections.
+        synchronous: SQLite's pragma, NORMAL or FULL.
+
+    Yields:
+        the engine for the writer, the engine for readers, and the SQLite file (None elsewhere).
+
+    Raises:
+        ValidationError: the URL is not usable.
+        DatabaseError: the database is locked, read-only, corrupt or out of reach.
+    """
+    url = parse_url(database_url)
+    with contextlib.ExitStack() as stack:
+        if url.get_backend_name() == "sqlite" and database_path(url) is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="agent_core-"))
+            url = url.set(database=str(Path(folder) / "agents.db"))
+        path = database_path(url)
+        if path is not None:
+            check_file(path)
+        writer, reader = _engine(url, synchronous, "IMMEDIATE"), _engine(url, synchronous, "DEFERRED")
+        stack.callback(_dispose, reader)
+        stack.callback(_dispose, writer)
+        yield writer, reader, path
+
+
+def _dispose(engine: Engine) -> None:
+    # A read whose caller has left may still run, or be about to begin. It gets a moment; one that takes
+    # longer leaves no connection behind, in a pool that is gone, and one that begins now makes none.
+    event.listen(engine, "do_connect", _refuse_late)
+    deadline = time.monotonic() + 1
+    while isinstance(engine.pool, QueuePool) and engine.pool.checkedout() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    event.listen(engine.pool, "checkin", _close_late)
+    engine.dispose()
+
+
+def _refuse_late(*_: object) -> None:
+    raise DatabaseError(sentence("database_closed"))
+
+
+def _close_late(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
+
+
+def check_file(path: Path) -> None:
+    """Make sure that a SQLite file can be written, without changing it.
+
+    Raises:
+        DatabaseError: it is a folder, read-only, locked, corrupt or not a database.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        existed = path.exists()
+        if existed:
+            _look_inside(path)
+        elif not _writable(path.parent):
+            raise DatabaseError(f"The folder {path.parent} cannot be written to; choose another place.")
+    except OSError as error:
+        raise DatabaseError(f"The database {path} cannot be opened: {error.strerror or error}.") from error
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _look_inside(path: Path) -> None:
+    if path.is_dir():
+        raise DatabaseError(f"The database {path} is a folder; give the path of a file.")
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head and head != b"SQLite format 3\x00":
+        raise DatabaseError(f"{path} is not a SQLite database, or it is damaged. It was left as it is.")
+    try:
+        with path.open("r+b"):
+            pass
+    except PermissionError as error:
+        raise DatabaseError(sentence("database_read_only", path=str(path))) from error
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=3, isolation_level=None
+    )
+    try:
+        # BEGIN IMMEDIATE takes the write lock that we will need, and ROLLBACK leaves no trace.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+        small = path.stat().st_size < _QUICK_CHECK_BYTES
+        if small and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise DatabaseError(f"The database {path} is damaged (quick_check). Restore it from a copy.")
+    except sqlite3.Error as error:
+        raise _translate_sqlite(error, str(path)) from error
+    finally:
+        connection.close()
+
+
+def _engine(url: URL, synchronous: str, begin: str) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        patience = {name: value for name, value in _SERVER_TIMEOUTS.items() if name not in url.query}
+        return create_engine(url, pool_size=4, connect_args=patience)
+    engine = create_engine(url, paramstyle="named", connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.create_function("agent_fold", 1, _fold, deterministic=True)
+        for pragma in (
+            "busy_timeout=10000",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "cache_size=-16000",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.exec_driver_sql(f"BEGIN {begin}")
+
+    return engine
+
+
+def _fold(text: str | None) -> str | None:
+    return None if text is None else fold(text)
+
+
+def write_ahead(engine: Engine) -> None:
+    """Put a SQLite file in WAL mode, once it is known to be ours; the mode stays with the file.
+
+    Raises:
+        DatabaseError: others kept it busy for seconds.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    deadline = time.monotonic() + 10
+    try:
+        # Changing the mode needs the file for itself and does not wait for it (busy_timeout is not asked).
+        while connection.cursor().execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.cursor().execute("PRAGMA journal_mode=WAL").fetchone()
+                continue
+            if time.monotonic() > deadline:
+                raise DatabaseError(sentence("database_busy"))
+            time.sleep(0.02)
+    finally:
+        connection.close()
+
+
+def translate(error: BaseException) -> BaseException:
+    """Turn a driver's or SQLAlchemy's error into a DatabaseError; leave others as they are."""
+    if isinstance(error, AgentCoreError):
+        return error
+    if isinstance(error, sqlite3.IntegrityError):
+        return error  # a broken invariant of ours: the trace must say where
+    if isinstance(error, sqlite3.Error):
+        return _translate_sqlite(error, "")
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return translate(error.orig)
+    if isinstance(error, SQLAlchemyError):
+        return DatabaseError(sentence("database_refused", path="", words=str(error).rstrip(".")))
+    if type(error).__module__.startswith("psycopg"):
+        return refusal(error)
+    return error
+
+
+def _translate_sqlite(error: sqlite3.Error, path: str) -> DatabaseError:
+    words = str(error)
+    if "locked" in words or "busy" in words:
+        return DatabaseError(sentence("database_locked", path=path))
+    if "readonly" in words:
+        return DatabaseError(sentence("database_read_only", path=path))
+    if "full" in words:
+        return DatabaseError(sentence("database_full", path=path))
+    if "malformed" in words or "not a database" in words:
+        return DatabaseError(sentence("database_damaged", path=path, words=words))
+    if "unable to open" in words:
+        return DatabaseError(sentence("database_not_opened", path=path))
+    return DatabaseError(sentence("database_refused", path=path, words=words))

@@ -1,0 +1,170 @@
+"""The writer's connection to PostgreSQL: pipelined, told of others' commits, and made again when lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine
+
+from agent_core.errors import DatabaseError
+from agent_core.store.database.connection import Foreign
+from agent_core.store.database.interleave import run_together
+from agent_core.store.database.pg_listener import CHANNEL, Listener
+from agent_core.store.database.pg_pipeline import Pipeline
+from agent_core.support.ids import new_id
+
+_RECONNECT_TIMEOUT = 10.0  # seconds that writes wait for a server that went away, as they wait for a lock
+_RETRY_INTERVAL = 0.1  # seconds between tries
+_MAX_LOOKS = 100  # at a commit that was cut off and is still under way
+_MAX_NOTIFICATION_BYTES = 7900  # bytes of a notification: the server takes less than 8000
+_COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock: the loser is asked to try again
+
+# A machine that stops in the middle of a transaction must not hold its locks for ever; ours are never
+# idle for more than moments.
+_SESSION = "SET idle_in_transaction_session_timeout = '10s'", "SET lock_timeout = '10s'"
+
+
+class PostgresConnection:
+    """One session of a PostgreSQL server, and the next one when that is lost.
+
+    Args:
+        engine: the engine; its URL says where the server is.
+        on_foreign: called in the listener's thread.
+    """
+
+    def __init__(self, engine: Engine, on_foreign: Foreign) -> None:
+        self._engine = engine
+        self._pipeline: Pipeline | None = None
+        self._sender = new_id("n")[-10:]
+        self._listener = Listener(self._connect, self._sender, on_foreign)
+        self._lost_at: float | None = None
+        self._xid: Any = None
+        self._in_doubt: str | None = None  # the transaction whose COMMIT was sent and not answered
+
+    @property
+    def cursor(self) -> Pipeline:
+        """Where statements are executed."""
+        assert self._pipeline is not None, "begin comes first"
+        return self._pipeline
+
+    def open(self) -> None:
+        """Connect, and begin to listen."""
+        self._listener.start()
+        with contextlib.suppress(psycopg.Error):  # the first write tries again, and says why
+            self._reconnect()
+
+    def begin(self) -> bool:
+        """Begin a transaction, on a new connection if the old one is lost."""
+        if self._pipeline is None:
+            self._reconnect()
+        pipeline = self.cursor
+        if self._in_doubt is not None and self._landed(self._in_doubt):
+            return False
+        pipeline.execute("BEGIN")
+        self._xid = pipeline.execute("SELECT pg_current_xact_id()::text")
+        return True
+
+    def together(self, functions: Sequence[Callable[[], None]]) -> None:
+        """Run them so that one wait serves all: the time of a step is mostly that of its waits."""
+        if len(functions) == 1:
+            functions[0]()
+        else:
+            run_together(functions, self.cursor.receive)
+
+    def commit(self, touched: Collection[str]) -> None:
+        """Commit and notify, in one transaction: the news and the change are seen together or not at all."""
+        pipeline = self.cursor
+        if touched:
+            pipeline.execute(
+                "SELECT pg_notify(%(channel)s::text, %(news)s::text)",
+                {"channel": CHANNEL, "news": _news(self._sender, touched)},
+            )
+        ((xid,),) = self._xid.fetchall()
+        self._in_doubt = xid
+        pipeline.settle("COMMIT")
+        self._in_doubt = self._lost_at = None
+
+    def roll_back(self) -> None:
+        """Undo; a connection that cannot even do that is given up."""
+        if self._pipeline is None:
+            return
+        try:
+            self._pipeline.settle("ROLLBACK")
+            self._in_doubt = None
+        except psycopg.Error:
+            self._give_up()
+
+    def may_try_again(self, error: BaseException) -> bool:
+        """Wait a moment and say yes, after a collision, or while the server has been away for seconds only."""
+        lost = isinstance(error, psycopg.Error) and self._pipeline is None
+        collided = isinstance(error, psycopg.Error) and error.sqlstate in _COLLISIONS
+        if lost and self._lost_at is not None and time.monotonic() - self._lost_at > _RECONNECT_TIMEOUT:
+            self._in_doubt = None
+            return False
+        if lost or collided:
+            time.sleep(_RETRY_INTERVAL)
+        return lost or collided
+
+    def look(self) -> None:
+        """Do nothing: the listener is told."""
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._listener.close()
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        connection = self._engine.raw_connection()
+        driver: Any = connection.driver_connection
+        connection.detach()  # it is not the pool's any more
+        return driver
+
+    def _reconnect(self) -> None:
+        try:
+            self._pipeline = pipeline = _pipelined(self._connect())
+            pipeline.execute(_SESSION[0])
+            pipeline.settle(_SESSION[1])
+        except psycopg.Error:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.close()
+        self._pipeline = None
+        self._lost_at = self._lost_at or time.monotonic()
+
+    def _landed(self, xid: str) -> bool:
+        """Whether a transaction was committed whose COMMIT was never answered."""
+        # https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
+        for _ in range(_MAX_LOOKS):
+            answer = self.cursor.settle("SELECT pg_xact_status(%(xid)s::xid8)", {"xid": xid})
+            ((status,),) = answer.fetchall()
+            if status != "in progress":
+                self._in_doubt = self._lost_at = None
+                return status == "committed"
+            time.sleep(_RETRY_INTERVAL)
+        raise DatabaseError(
+            "The database server does not say what became of a commit; look before you repeat it."
+        )
+
+
+def _pipelined(connection: psycopg.Connection[Any]) -> Pipeline:
+    try:
+        return Pipeline(connection)
+    except BaseException:  # lost in the moment in which it was made
+        connection.close()
+        raise
+
+
+def _news(sender: str, touched: Collection[str]) -> str:
+    """Return what a notification says: the sender and the feeds, or only the sender where they are too many."""
+    news = json.dumps([sender, *touched])
+    return news if len(news) < _MAX_NOTIFICATION_BYTES else json.dumps([sender])

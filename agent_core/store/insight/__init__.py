@@ -1,0 +1,1 @@
+"""Reports read from rows: timeline, usage and activity."""

@@ -1,0 +1,236 @@
+"""A thread's timeline, read from its rows: each attempt at a model step or a tool call is kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlmodel import Session
+
+from agent_core.domain.end_reasons import EndReason
+from agent_core.domain.spans import Span, SpanStatus
+from agent_core.domain.states import RUNNING, StreamStatus
+from agent_core.domain.usage import Tally, tally_of
+from agent_core.store.database.columns import CALL, MESSAGE, STREAM, THREAD, load, load_info
+from agent_core.store.insight.tool_spans import SHORTEST, Record, call_spans, times
+from agent_core.store.reads.row_filters import calls_of, streams_of
+from agent_core.support.clock import as_datetime
+
+_s, _c, _m, _t = STREAM.c, CALL.c, MESSAGE.c, THREAD.c
+_STREAMS = select(
+    *(_s.seq, _s.message_id, _s.status, _s.worker, _s.attempt, _s.usage, _s.error, _s.error_info),
+    *(_s.end_reason, _s.started_at, _s.ended_at),
+).order_by(_s.seq)
+_CALLS = select(
+    *(_c.id, _c.seq, _c.message_id, _c.name, _c.status, _c.attempt, _c.worker, _c.error, _c.error_info),
+    *(_c.end_reason, _c.approval, _c.created_at, _c.started_at, _c.ended_at, _c.attempts),
+).order_by(_c.seq, _c.position)
+_MESSAGES = select(
+    *(_m.id, _m.role, _m.position, _m.branch, _m.queued, _m.parent_id, _m.created_at)
+).order_by(_m.position)
+_THREAD = select(_t.status, _t.message_id, _t.position, _t.retry_state, _t.updated_at)
+
+_CUT: dict[str, SpanStatus] = {
+    EndReason.PROCESS_ENDED: "lost",
+    EndReason.RELEASED: "released",
+    EndReason.STOPPED: "stopped",
+}
+_ENDED_TURN: dict[str, SpanStatus] = {"completed": "ok", "failed": "failed", "stopped": "stopped"}
+_AS_TURN: dict[str, SpanStatus] = {"lost": "stopped", "released": "stopped", "retried": "failed"}
+
+
+def timeline(
+    session: Session, thread_id: str, turns: int | None = None, replies: Sequence[str] | None = None
+) -> list[Span] | None:
+    """Return the spans of a thread in the order of their beginnings; None if there is no thread.
+
+    Args:
+        session: a read session.
+        thread_id: the thread.
+        turns: only the newest so many, and what waits; None: all.
+        replies: only the turns that these messages answer, and what waits.
+    """
+    rows = session.connection()
+    thread = rows.execute(_THREAD.where(_t.id == thread_id)).first()
+    if thread is None:
+        return None
+    of_streams, of_calls, of_messages = (c.thread_id == thread_id for c in (_s, _c, _m))
+    if turns is not None:
+        replies = _newest(rows, thread_id, turns)
+    if replies is not None:
+        of_streams &= streams_of(thread_id, replies)
+        of_calls &= calls_of(thread_id, replies)
+        of_messages &= _m.position >= _first_prompt(rows, thread_id, thread, replies)
+    streams = rows.execute(_STREAMS.where(of_streams)).all()
+    calls = rows.execute(_CALLS.where(of_calls)).all()
+    messages = rows.execute(_MESSAGES.where(of_messages)).all()
+    spans = [*_model_spans(thread, streams)]
+    for call in calls:
+        spans += call_spans(call)
+    spans += _queued_steps(thread, streams, calls)
+    spans += _queued_turns(thread, streams, messages)
+    replied = _turn_spans(thread, spans)
+    return sorted([*replied, *spans], key=lambda span: span.started_at)
+
+
+def _newest(rows: Connection, thread_id: str, turns: int) -> list[str]:
+    """Return the ids of the replies of the newest turns for which a model was asked."""
+    newest = select(_s.message_id).group_by(_s.message_id).order_by(func.max(_s.seq).desc())
+    return list(rows.execute(newest.where(_s.thread_id == thread_id).limit(turns)).scalars())
+
+
+def _first_prompt(rows: Connection, thread_id: str, thread: Record, replies: Sequence[str]) -> int:
+    """Return the place of the message before the first of these replies; any before it would do."""
+    place = select(func.min(_m.position)).where(_m.thread_id == thread_id, _m.id.in_(replies))
+    first = rows.execute(place).scalar()
+    if thread.message_id in replies:  # its row may come only with its first committed step
+        first = thread.position if first is None else min(first, thread.position)
+    return (first or 1) - 1
+
+
+# model steps
+
+
+def _model_spans(thread: Record, streams: Sequence[Record]) -> Iterator[Span]:
+    recovered = False
+    for row, following in pairwise([*streams, None]):
+        assert row is not None
+        same = following if following is not None and following.message_id == row.message_id else None
+        waits = following is None and thread.retry_state is not None
+        status = _stream_status(row, waits or (same is not None and same.attempt == row.attempt + 1))
+        usage: dict[str, Any] | None = load(row.usage)
+        yield Span(
+            f"model:{row.seq}",
+            "model",
+            status,
+            **times(row.started_at, row.ended_at),
+            name=usage["model"] if usage else None,
+            worker=row.worker,
+            attempt=row.attempt,
+            recovered=recovered,
+            error=row.error,
+            error_info=load_info(row.error, row.error_info),
+            end_reason=row.end_reason,
+            message_id=row.message_id,
+            seq=row.seq,
+            usage=usage,
+            parent=f"turn:{row.message_id}",
+        )
+        if status == "retried":
+            yield _retry_wait(thread, row, same)
+        recovered = same is not None and status in ("lost", "released")
+
+
+def _stream_status(row: Record, retried: bool) -> SpanStatus:
+    if row.status == StreamStatus.STREAMING:
+        return "running"
+    if row.error is None:
+        return "ok"
+    return _CUT.get(row.end_reason) or ("retried" if retried else "failed")
+
+
+def _retry_wait(thread: Record, row: Record, following: Record | None) -> Span:
+    until = None if following is not None else load(thread.retry_state)["next_at"]
+    return Span(
+        f"wait:{row.seq}",
+        "wait",
+        "waiting" if following is None else "ok",
+        **times(row.ended_at, following.started_at if following is not None else None),
+        attempt=row.attempt + 1,
+        error=row.error,
+        error_info=load_info(row.error, row.error_info),
+        message_id=row.message_id,
+        seq=row.seq,
+        until=None if until is None else as_datetime(until),
+        parent=f"turn:{row.message_id}",
+    )
+
+
+# what waited for a worker
+
+
+def _queued_steps(thread: Record, streams: Sequence[Record], calls: Sequence[Record]) -> Iterator[Span]:
+    """Yield what lay between the last outcome of a step's calls and the next step."""
+    outcomes: dict[int, float] = {}
+    for call in calls:
+        outcomes[call.seq] = max(outcomes.get(call.seq, 0), call.ended_at or 0)
+    for row, following in pairwise(streams):
+        ready = outcomes.get(row.seq)
+        if ready and following.message_id == row.message_id and following.started_at - ready >= SHORTEST:
+            yield _queued(following.message_id, f"queued:{following.seq}", ready, following.started_at)
+    live = bool(streams) and streams[-1].status == StreamStatus.STREAMING
+    if thread.status == "streaming" and not live and thread.retry_state is None:
+        yield _queued(thread.message_id, "queued:next", thread.updated_at, None)
+
+
+def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[Record]) -> Iterator[Span]:
+    """Yield how long messages waited for their turn to begin."""
+    firsts: dict[str, float] = {}
+    for row in streams:
+        firsts.setdefault(row.message_id, row.started_at)
+    prompts = _prompts(thread, messages)
+    # What other replies have answered, among them those of turns that were not asked for.
+    answered = {prompt.id for reply, prompt in prompts.items() if reply not in firsts}
+    for message_id, began in firsts.items():
+        prompt = prompts.get(message_id)
+        if prompt and prompt.id not in answered and began - prompt.created_at >= SHORTEST:
+            yield _queued(message_id, f"queued:{prompt.id}", prompt.created_at, began)
+        if prompt:
+            answered.add(prompt.id)
+    for row in messages:
+        if row.queued:
+            yield _queued(None, f"queued:{row.id}", row.created_at, None)
+
+
+def _prompts(thread: Record, messages: Sequence[Record]) -> dict[str, Record]:
+    """Return what a person said, by the reply to it."""
+    said = {row.id: row for row in messages if row.role == "user" and not row.queued}
+    found = {
+        row.id: said[row.parent_id] for row in messages if row.parent_id in said and row.role == "assistant"
+    }
+    if thread.message_id is not None and thread.message_id not in found:  # it gets its row later
+        before = [row for row in said.values() if row.branch == 0 and row.position < thread.position]
+        if before:
+            found[thread.message_id] = max(before, key=lambda row: row.position)
+    return found
+
+
+def _queued(message_id: str | None, span_id: str, began: float, ended: float | None) -> Span:
+    status: SpanStatus = "waiting" if ended is None else "ok"
+    parent = None if message_id is None else f"turn:{message_id}"
+    return Span(span_id, "queued", status, **times(began, ended), message_id=message_id, parent=parent)
+
+
+# turns
+
+
+def _turn_spans(thread: Record, spans: Sequence[Span]) -> list[Span]:
+    members: dict[str, list[Span]] = {}
+    for span in spans:
+        if span.message_id is not None:
+            members.setdefault(span.message_id, []).append(span)
+    return [_turn(thread, message_id, own) for message_id, own in members.items()]
+
+
+def _turn(thread: Record, message_id: str, own: Sequence[Span]) -> Span:
+    models = [span for span in own if span.kind == "model"]
+    current = message_id == thread.message_id
+    status = _AS_TURN.get(models[-1].status, models[-1].status) if models else "waiting"
+    if current:
+        status = "running" if thread.status in RUNNING else _ENDED_TURN[thread.status]
+    elif any(span.status == "stopped" for span in own if span.parent == models[-1].id):
+        status = "stopped"
+    open_ = current and thread.status in RUNNING
+    ends = [span.ended_at for span in own if span.ended_at is not None]
+    tallies = sum((tally_of(span.usage) for span in models if span.usage), Tally())
+    return Span(
+        f"turn:{message_id}",
+        "turn",
+        status,
+        min(span.started_at for span in own),
+        None if open_ else max(ends, default=None),
+        message_id=message_id,
+        usage=tallies.to_dict() if tallies.metered else None,
+    )

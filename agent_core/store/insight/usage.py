@@ -1,0 +1,99 @@
+"""Tokens and cost, added up by the database: what comes back is as long as the list of days and models.
+
+The numbers stand as JSON in each stream's row, since only reports ask for them one by one.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Double, Select, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import JSON
+from sqlmodel import Session
+
+from agent_core.domain.usage import COUNTS, Tally, ThreadUsage, UsageSummary, dearest_first
+from agent_core.store.database.columns import STREAM, THREAD
+
+UNKNOWN = "unknown"
+"""Stands for the model of an attempt that ended before it could be written down."""
+
+_s, _t = STREAM.c, THREAD.c
+_NUMBERS = (*COUNTS, "cost")
+
+
+def of_thread(session: Session, thread_id: str) -> ThreadUsage:
+    """Return what a thread used."""
+    requests = _requests(session).where(_s.thread_id == thread_id)
+    total, by_message, by_model = Tally(), dict[str, Tally](), dict[str, Tally]()
+    for row in _added_up(session, requests, "message_id", "model"):
+        tally = _tally(row)
+        total += tally
+        _add(by_message, row.message_id, tally)
+        _add(by_model, row.model, tally)
+    return ThreadUsage(total, by_message, dearest_first(by_model))
+
+
+def summary(
+    session: Session, owner: str | None, since: float | None = None, until: float | None = None
+) -> UsageSummary:
+    """Return what the threads of `owner` (None: all threads) used between two moments."""
+    requests = _requests(session)
+    if owner is not None:
+        requests = requests.where(_t.user_id == owner)
+    if since is not None:
+        requests = requests.where(_s.started_at >= since)
+    if until is not None:
+        requests = requests.where(_s.started_at < until)
+    total, by_day = Tally(), dict[date, Tally]()
+    by_model, by_agent = dict[str, Tally](), dict[str, Tally]()
+    for row in _added_up(session, requests, "day", "model", "agent"):
+        tally = _tally(row)
+        total += tally
+        _add(by_day, date.fromisoformat(row.day), tally)
+        _add(by_model, row.model, tally)
+        _add(by_agent, row.agent, tally)
+    days = dict(sorted(by_day.items()))
+    return UsageSummary(total, days, dearest_first(by_model), dearest_first(by_agent))
+
+
+def _requests(session: Session) -> Select[Any]:
+    """Select each attempt at a model step with its numbers in columns of their own.
+
+    A step that was committed and says nothing is a fork's copy: the original counts it.
+    """
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    numbers = [cast(_field(name, sqlite), Double).label(name) for name in _NUMBERS]
+    model = func.coalesce(_field("model", sqlite), UNKNOWN).label("model")
+    return (
+        select(_s.message_id, _day(sqlite).label("day"), model, _t.agent, *numbers)
+        .join(THREAD, _t.id == _s.thread_id)
+        .where(or_(_s.usage.is_not(None), _s.error.is_not(None), _s.status != "committed"))
+    )
+
+
+def _field(name: str, sqlite: bool) -> ColumnElement[Any]:
+    return func.json_extract(_s.usage, f"$.{name}") if sqlite else cast(_s.usage, JSON)[name].astext
+
+
+def _day(sqlite: bool) -> ColumnElement[str]:
+    if sqlite:
+        return func.date(_s.started_at, "unixepoch")
+    return func.to_char(func.timezone("UTC", func.to_timestamp(_s.started_at)), "YYYY-MM-DD")
+
+
+def _added_up(session: Session, requests: Select[Any], *keys: str) -> Any:
+    each = requests.subquery()
+    by = [each.c[key] for key in keys]
+    sums = [func.sum(each.c[name]).label(name) for name in _NUMBERS]
+    counts = [func.count().label("requests"), func.count(each.c.total_tokens).label("metered")]
+    return session.connection().execute(select(*by, *counts, *sums).group_by(*by))
+
+
+def _tally(row: Any) -> Tally:
+    counts = {name: int(getattr(row, name) or 0) for name in COUNTS}
+    return Tally(row.requests, row.metered, **counts, cost=row.cost)
+
+
+def _add(tallies: dict[Any, Tally], key: Any, tally: Tally) -> None:
+    tallies[key] = tallies.get(key, Tally()) + tally

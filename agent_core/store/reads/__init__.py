@@ -1,0 +1,1 @@
+"""Consistent reads, off the event loop."""

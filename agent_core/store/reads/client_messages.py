@@ -1,0 +1,96 @@
+"""Locate the messages of a client: by their ids, and by their words once they were edited.
+
+An edited message has an id of its own, but a client that edits goes on with the id that it knows. So an
+id names a place in the tree, and the words tell which of the messages at that place is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from agent_core.domain.messages import Part
+from agent_core.store.database.columns import load
+from agent_core.store.database.tables import MessageRow, ThreadRow
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A message that a client names, and the messages that share its place.
+
+    Attributes:
+        id: the message that is meant: of those at its place one with the client's words, else any, the
+            shown one first; the named one where no words were given.
+        role: its role.
+        parent_id: the message before it; None: it is the first.
+        has_words: whether it says what the client shows.
+        shown: whether it is on the path that is shown.
+        newest: whether no turn follows its own.
+        count: how many messages share the place.
+    """
+
+    id: str
+    role: str
+    parent_id: str | None
+    has_words: bool
+    shown: bool
+    newest: bool
+    count: int
+
+
+def find_place(
+    session: Session, thread_id: str, message_id: str, parts: Sequence[Part] | None
+) -> Place | None:
+    """Return the place of a message; None if the thread never had one with this id.
+
+    Args:
+        session: a read session.
+        thread_id: the thread.
+        message_id: the id by which the client knows the message.
+        parts: what the client shows of it, where that may have changed.
+    """
+    named = session.get(MessageRow, (thread_id, message_id))
+    if named is None:
+        return _reply_under_way(session, thread_id, message_id)
+    rows = _at_place(session, named)
+    equal = [named] if parts is None else [row for row in rows if load(row.parts) == parts]
+    meant = min(equal or rows, key=lambda row: (row.branch != 0, row.id != message_id))
+    return Place(
+        meant.id,
+        meant.role,
+        meant.parent_id,
+        has_words=bool(equal),
+        shown=meant.branch == 0,
+        newest=meant.branch == 0 and (meant.queued or not _followed(session, meant)),
+        count=len(rows),
+    )
+
+
+def _reply_under_way(session: Session, thread_id: str, message_id: str) -> Place | None:
+    """Return the place that is kept for the thread's reply, which has no row before its first step ends."""
+    thread = session.get(ThreadRow, thread_id)
+    if thread is None or thread.message_id != message_id:
+        return None
+    return Place(message_id, "assistant", None, has_words=True, shown=True, newest=True, count=1)
+
+
+def _at_place(session: Session, named: MessageRow) -> list[MessageRow]:
+    """Return the message and its alternatives, of the same role and after the same message."""
+    if named.queued:
+        return [named]
+    same = (MessageRow.thread_id == named.thread_id, MessageRow.role == named.role)
+    rows = session.exec(
+        select(MessageRow)
+        .where(*same, col(MessageRow.parent_id) == named.parent_id, ~col(MessageRow.queued))
+        .order_by(col(MessageRow.created_at).desc(), col(MessageRow.id).desc())
+    )
+    return list(rows)
+
+
+def _followed(session: Session, row: MessageRow) -> bool:
+    """Whether a person's message is shown behind a shown one."""
+    shown = (MessageRow.thread_id == row.thread_id, MessageRow.branch == 0, MessageRow.role == "user")
+    behind = (~col(MessageRow.queued), col(MessageRow.position) > row.position)
+    return session.exec(select(MessageRow.id).where(*shown, *behind).limit(1)).first() is not None

@@ -1,0 +1,41 @@
+"""What waits for a person, across threads: approvals, and async calls whose outcome has not come."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from agent_core.domain.messages import Waiting
+from agent_core.domain.states import OPEN_CALLS, CallStatus
+from agent_core.store.database.columns import CALL, THREAD, load
+from agent_core.store.database.statement import one_of
+from agent_core.support.clock import as_datetime
+
+_c, _t = CALL.c, THREAD.c
+_WAITING = (
+    select(_c.thread_id, _t.title, _c.id, _c.name, _c.status, _c.input, _c.created_at)
+    .join(THREAD, _t.id == _c.thread_id)
+    .where(one_of(_c.status, OPEN_CALLS), one_of(_c.status, [CallStatus.APPROVAL, CallStatus.WAITING]))
+    .order_by(_c.created_at, _c.thread_id, _c.position)
+)
+
+
+def waiting(session: Session, limit: int, user_id: str | None) -> list[Waiting]:
+    """Return up to `limit` calls that wait, the longest wait first; with a `user_id` only in their threads."""
+    statement = _WAITING.limit(limit)
+    if user_id is not None:
+        statement = statement.where(_t.user_id == user_id)
+    return [
+        Waiting(
+            "approval" if status == CallStatus.APPROVAL else "outcome",
+            thread_id,
+            title,
+            call_id,
+            name,
+            load(given),
+            as_datetime(created_at),
+        )
+        for thread_id, title, call_id, name, status, given, created_at in session.connection().execute(
+            statement
+        )
+    ]

@@ -1,0 +1,39 @@
+"""The rows of some messages of a thread, found by the messages and not by the thread.
+
+Given the thread and the messages, SQLite looks through all rows of the thread by their primary key,
+because nothing tells it that a thread may be long; a page of a long thread would cost as much as the
+whole. So the keys are asked for first: the index of messages holds them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from agent_core.domain.states import OPEN_CALLS
+from agent_core.store.database.statement import one_of
+from agent_core.store.database.tables import StreamRow, ToolCallRow
+
+_stream, _call = aliased(StreamRow), aliased(ToolCallRow)
+
+
+def streams_of(thread_id: str, messages: Collection[str]) -> ColumnElement[bool]:
+    """Build the condition that a stream of the thread belongs to one of these messages."""
+    keys = select(_stream.seq).where(_stream.thread_id == thread_id, col(_stream.message_id).in_(messages))
+    return col(StreamRow.seq).in_(keys)
+
+
+def calls_of(thread_id: str, messages: Collection[str]) -> ColumnElement[bool]:
+    """Build the condition that a tool call of the thread belongs to one of these messages."""
+    keys = select(_call.id).where(_call.thread_id == thread_id, col(_call.message_id).in_(messages))
+    return col(ToolCallRow.id).in_(keys)
+
+
+def waiting_threads() -> SelectOfScalar[str]:
+    """Build the ids of the threads in which a tool call waits for a person, or for another system."""
+    open_ones = one_of(_call.status, OPEN_CALLS)  # the condition of the index
+    return select(_call.thread_id).where(open_ones, one_of(_call.status, ["approval", "waiting"]))

@@ -1,0 +1,99 @@
+"""Reading schedules."""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from agent_core.errors import ValidationError
+from agent_core.schedules.schedule import Schedule, ScheduleRun
+from agent_core.schedules.triggers import At, trigger_from
+from agent_core.store.database.columns import load, load_info
+from agent_core.store.database.tables import MessageRow, ScheduleRow, ThreadRow
+from agent_core.store.reads.reader import Reads
+from agent_core.support.clock import as_datetime
+
+
+def one(reads: Reads, schedule_id: str) -> Schedule | None:
+    """Return a schedule, or None."""
+    with reads.session() as session:
+        row = session.get(ScheduleRow, schedule_id)
+        return to_schedule(row) if row else None
+
+
+def listed(
+    reads: Reads, *, thread_id: str | None = None, user_id: str | None = None, everybody: bool = False
+) -> list[Schedule]:
+    """Return schedules, the next to come due first, those that are over last.
+
+    Args:
+        reads: the store's reading side.
+        thread_id: only those of this thread, whosever they are.
+        user_id: else only this person's; None: those that are nobody's.
+        everybody: else all.
+    """
+    statement = select(ScheduleRow)
+    if thread_id is not None:
+        statement = statement.where(ScheduleRow.thread_id == thread_id)
+    elif not everybody:
+        statement = statement.where(ScheduleRow.user_id == user_id)  # IS NULL, for nobody's
+    with reads.session() as session:
+        rows = session.exec(statement.order_by(col(ScheduleRow.id))).all()
+    return sorted(
+        map(to_schedule, rows), key=lambda found: (found.next_at is None, found.next_at or found.created_at)
+    )
+
+
+def runs(reads: Reads, schedule: Schedule, limit: int) -> list[ScheduleRun]:
+    """Return the newest runs of a schedule, newest first: a run's message has the schedule's id in its own.
+
+    Of a schedule with a thread only that thread is looked through; else the threads are, by their ids.
+    """
+    message, began = MessageRow, f"{schedule.id}-"
+    statement = select(message).where(col(message.id).startswith(began, autoescape=True))
+    if schedule.thread_id is not None:
+        statement = statement.where(message.thread_id == schedule.thread_id)
+    else:  # each run's thread is called as its message is
+        own = select(ThreadRow.id).where(col(ThreadRow.id).startswith(began, autoescape=True))
+        statement = statement.where(col(message.thread_id).in_(own), message.id == message.thread_id)
+    with reads.session() as session:
+        rows = session.exec(statement.order_by(col(message.created_at).desc()).limit(limit)).all()
+    return [
+        ScheduleRun(
+            row.thread_id,
+            row.id,
+            as_datetime(int(row.id.removeprefix(began)) / 1000),
+            as_datetime(row.created_at),
+            row.queued,
+        )
+        for row in rows
+        if row.id.removeprefix(began).isdecimal()
+    ]
+
+
+def to_schedule(row: ScheduleRow) -> Schedule:
+    """Turn a row into a value."""
+    try:
+        trigger = trigger_from(load(row.trigger))
+    except ValidationError:  # somebody's hand in the row; its run will say so
+        trigger = At(0.0)
+    return Schedule(
+        id=row.id,
+        thread_id=row.thread_id,
+        agent=row.agent,
+        user_id=row.user_id,
+        title=row.title,
+        parts=load(row.parts),
+        trigger=trigger,
+        missed="skip" if row.missed_policy == "skip" else "run_once",
+        max_runs=row.max_runs,
+        next_at=None if row.next_at is None else as_datetime(row.next_at),
+        last_at=None if row.last_at is None else as_datetime(row.last_at),
+        last_thread_id=row.last_thread_id,
+        runs=row.runs,
+        missed_runs=row.missed,
+        paused=bool(row.paused),
+        error=row.error,
+        created_at=as_datetime(row.created_at),
+        metadata=load(row.meta),
+        error_info=load_info(row.error, row.error_info),
+    )

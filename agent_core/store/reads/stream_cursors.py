@@ -1,0 +1,104 @@
+"""Streams by cursor: what a client that keeps a cursor per stream has not read yet.
+
+The form is that of `listMessagesWithStreams` of the npm package convex-durable-agents (0.2.6): first
+the list of streams, then their deltas after the client's cursors. A cursor here is the number of the
+thread's delta row that was read last, so what follows it is found without counting, and a client
+hands back the `end` of the last delta it got. Deltas are half-open: what they hold lies after
+`start`, up to and including `end`, and each begins where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlmodel import Session
+
+from agent_core.domain.messages import Chunk
+from agent_core.domain.signatures import readable
+from agent_core.domain.states import StreamStatus
+from agent_core.store.database.columns import DELTA, STREAM, load
+from agent_core.streaming.fold import merge
+
+_OF_THREAD = ("data-thread", "data-message")
+"""Facts about the thread that ride in the same rows; a stream does not hold them."""
+
+_STATUS = {
+    StreamStatus.STREAMING: "streaming",
+    StreamStatus.COMMITTED: "finished",
+    StreamStatus.PARTIAL: "aborted",
+}
+_NUMBER = re.compile("[0-9]{1,9}")
+_s, _d = STREAM.c, DELTA.c
+_LIST = (
+    select(_s.seq, _s.message_id, _s.status, _s.started_at)
+    .where(_s.status.in_(list(_STATUS)), exists().where(_d.thread_id == _s.thread_id, _d.seq == _s.seq))
+    .order_by(_s.seq)
+)
+_DELTAS = (
+    select(_d.cursor, _d.seq, _d.message_id, _d.chunks)
+    .join(STREAM, (_s.thread_id == _d.thread_id) & (_s.seq == _d.seq))
+    .where(_s.status.in_(list(_STATUS)))
+    .order_by(_d.cursor)
+)
+
+
+def streams(session: Session, thread_id: str) -> list[dict[str, Any]]:
+    """Return the streams whose deltas are kept, oldest first; what was replaced is not among them."""
+    rows = session.connection().execute(_LIST.where(_s.thread_id == thread_id))
+    return [
+        {
+            "streamId": stream_id(thread_id, row.seq),
+            "status": _STATUS[row.status],
+            "msgId": row.message_id,
+            "threadId": thread_id,
+            "seq": row.seq,
+            "_creationTime": row.started_at * 1000,
+        }
+        for row in rows
+    ]
+
+
+def deltas_after(session: Session, thread_id: str, cursors: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Return what follows the cursor of each stream (by its seq): one delta each, if there is something."""
+    if not cursors:
+        return []
+    wanted = _DELTAS.where(
+        _d.thread_id == thread_id, _d.seq.in_(list(cursors)), _d.cursor > min(cursors.values())
+    )
+    found: dict[int, dict[str, Any]] = {}
+    for row in session.connection().execute(wanted):
+        if row.cursor <= cursors[row.seq]:
+            continue
+        delta = found.setdefault(row.seq, _delta(thread_id, row.seq, row.message_id, cursors[row.seq]))
+        delta["end"] = row.cursor
+        delta["parts"] += [chunk for chunk in readable(load(row.chunks)) if chunk["type"] not in _OF_THREAD]
+    for delta in found.values():
+        delta["parts"] = merge(delta["parts"])
+    return [found[seq] for seq in cursors if seq in found]
+
+
+def _delta(thread_id: str, seq: int, message_id: str, start: int) -> dict[str, Any]:
+    parts: list[Chunk] = []
+    name = stream_id(thread_id, seq)
+    return {
+        "streamId": name,
+        "seq": seq,
+        "messageId": message_id,
+        "start": start,
+        "end": start,
+        "parts": parts,
+    }
+
+
+def stream_id(thread_id: str, seq: int) -> str:
+    """Return the name of a stream for clients."""
+    return f"{thread_id}:{seq}"
+
+
+def seq_of(thread_id: str, name: str) -> int | None:
+    """Return the seq of the stream `name`; None if no stream of this thread is called so."""
+    prefix, _, number = name.rpartition(":")
+    return int(number) if prefix == thread_id and _NUMBER.fullmatch(number) else None

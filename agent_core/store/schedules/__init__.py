@@ -1,0 +1,1 @@
+"""Transactions of schedules and their runs."""

@@ -1,0 +1,207 @@
+"""Schedules in the database: made, changed and ended by people; `schedule_runs` does their runs.
+
+The wake-up `schedule:<id>` stands at `next_at`, as long as the schedule is neither paused nor over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from agent_core.domain.messages import Part
+from agent_core.domain.wake_up_key import schedule_key
+from agent_core.errors import ScheduleNotFoundError, ValidationError
+from agent_core.schedules.triggers import Every, Trigger, trigger_from
+from agent_core.sentences import sentence
+from agent_core.store.database.columns import SCHEDULE, P, dump, load
+from agent_core.store.database.statement import Statement
+from agent_core.store.database.tables import ScheduleRow
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads import files
+from agent_core.store.threads.threads import lock
+
+_s = SCHEDULE.c
+_this = _s.id == P("schedule_id")
+_NAMES = [column.name for column in SCHEDULE.columns]
+_INSERT = Statement(insert(SCHEDULE).values({name: P(name) for name in _NAMES}))
+_LOCK = Statement(select(*(_s[name] for name in _NAMES)).where(_this).with_for_update())
+_DELETE = Statement(delete(SCHEDULE).where(_this))
+_LATER = Statement(
+    select(_s.id, _s.trigger, _s.next_at, _s.last_at, _s.created_at)
+    .where(_s.next_at > P("now"), ~_s.paused)
+    .order_by(_s.id)
+    .with_for_update()
+)
+_MOVE = Statement(update(SCHEDULE).where(_this).values(next_at=P("new_next"), paused=P("new_paused")))
+
+
+@dataclass(frozen=True, slots=True)
+class NewSchedule:
+    """A schedule about to be stored; everything in it is validated already, its trigger anchored.
+
+    Attributes:
+        files: as a `NewMessage` has them.
+    """
+
+    id: str
+    thread_id: str | None
+    agent: str
+    user_id: str | None
+    title: str | None
+    parts: list[dict[str, Any]]
+    trigger: Trigger
+    missed: str
+    max_runs: int | None
+    metadata: dict[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def create(tx: Tx, new: NewSchedule) -> bool:
+    """Store a schedule with its first wake-up; False: there is one with this id already.
+
+    Raises:
+        ThreadNotFoundError: its thread does not exist.
+        ValidationError: it never comes due.
+    """
+    if tx.one(_LOCK, schedule_id=new.id) is not None:
+        return False
+    if new.thread_id is not None:
+        lock(tx, new.thread_id)
+    next_at = first_after(new.trigger, tx.now)
+    files.take(tx, files.kept_by(new.id), new.parts, new.files)
+    tx.run(
+        _INSERT,
+        **{name: getattr(new, name) for name in ("id", "thread_id", "agent", "user_id", "title", "max_runs")},
+        parts=dump(new.parts),
+        trigger=dump(new.trigger.to_dict()),
+        missed_policy=new.missed,
+        next_at=next_at,
+        meta=dump(new.metadata),
+        created_at=tx.now,
+        paused=False,
+        **dict.fromkeys(("runs", "missed"), 0),
+        **dict.fromkeys(("last_at", "last_thread_id", "error", "error_info"), None),
+    )
+    tx.wake.enqueue(tx, schedule_key(new.id), next_at)
+    return True
+
+
+def first_after(trigger: Trigger, now: float) -> float:
+    """Return when a trigger comes due next.
+
+    Raises:
+        ValidationError: never.
+    """
+    next_at = trigger.next_after(now)
+    if next_at is None:
+        raise ValidationError(sentence("schedule_never_due"))
+    return next_at
+
+
+def pause(tx: Tx, schedule_id: str) -> None:
+    """Let a schedule run nothing until it is resumed.
+
+    Raises:
+        ScheduleNotFoundError
+    """
+    row = must(tx, schedule_id)
+    tx.run(_MOVE, schedule_id=row.id, new_next=row.next_at, new_paused=True)
+    tx.wake.done(tx, schedule_key(row.id), mine=False)
+
+
+def resume(tx: Tx, schedule_id: str) -> None:
+    """Let a paused schedule go on; what came due in its pause is not made up for.
+
+    Raises:
+        ScheduleNotFoundError
+        ValidationError: its time has passed meanwhile.
+    """
+    row = must(tx, schedule_id)
+    if row.paused:
+        next_at = first_after(trigger_from(load(row.trigger)), tx.now)
+        tx.run(_MOVE, schedule_id=row.id, new_next=next_at, new_paused=False)
+        tx.wake.enqueue(tx, schedule_key(row.id), next_at)
+
+
+def change(
+    tx: Tx,
+    schedule_id: str,
+    trigger: Trigger | None,
+    prompt: Sequence[Part],
+    sources: Mapping[str, str],
+    **columns: Any,
+) -> None:
+    """Set what is given; with a trigger the next run is that of the new one, also if it was over.
+
+    Raises:
+        ScheduleNotFoundError
+        ValidationError: the new trigger never comes due.
+    """
+    row = must(tx, schedule_id)
+    if trigger is not None:
+        next_at = first_after(trigger, tx.now)
+        columns |= {"trigger": dump(trigger.to_dict()), "next_at": next_at, "error": None}
+        if not row.paused:
+            tx.wake.enqueue(tx, schedule_key(row.id), next_at)
+    files.take(tx, files.kept_by(row.id), prompt, sources)
+    if columns:
+        tx.run(Statement(update(SCHEDULE).where(_this).values(**columns)), schedule_id=row.id)
+
+
+def remove(tx: Tx, schedule_id: str) -> None:
+    """Delete a schedule; what it sent stays.
+
+    Raises:
+        ScheduleNotFoundError
+    """
+    if not tx.run(_DELETE, schedule_id=schedule_id):
+        raise _missing(schedule_id)
+    files.let_go(tx, files.kept_by(schedule_id))
+    tx.wake.done(tx, schedule_key(schedule_id), mine=False)
+
+
+def after_set_back(tx: Tx) -> int:
+    """Move schedules nearer that come due again before their next run; return how many.
+
+    For after the clock was set back: what was due every five minutes goes on so, and does not wait
+    for the clock to catch up. A moment that has had its run has no second one.
+    """
+    moved = 0
+    for schedule_id, data, next_at, last_at, created_at in tx.all(_LATER, now=tx.now):
+        try:
+            trigger = trigger_from(load(data))
+        except ValidationError:  # its run says so
+            continue
+        if isinstance(trigger, Every) and (last_at is not None or created_at > tx.now):
+            trigger = Every(trigger.seconds, next_at % trigger.seconds)  # its start is past, or was
+        nearer = trigger.next_after(tx.now)
+        if nearer is not None and nearer < next_at:
+            tx.run(_MOVE, schedule_id=schedule_id, new_next=nearer, new_paused=False)
+            tx.wake.enqueue(tx, schedule_key(schedule_id), nearer)
+            moved += 1
+    return moved
+
+
+def locked(tx: Tx, schedule_id: str) -> ScheduleRow | None:
+    """Take the row's lock and return it, or None."""
+    row = tx.one(_LOCK, schedule_id=schedule_id)
+    return None if row is None else ScheduleRow(**dict(zip(_NAMES, row, strict=True)))
+
+
+def must(tx: Tx, schedule_id: str) -> ScheduleRow:
+    """Take the row's lock and return it.
+
+    Raises:
+        ScheduleNotFoundError
+    """
+    row = locked(tx, schedule_id)
+    if row is None:
+        raise _missing(schedule_id)
+    return row
+
+
+def _missing(schedule_id: str) -> ScheduleNotFoundError:
+    return ScheduleNotFoundError(sentence("schedule_not_found", schedule=schedule_id))

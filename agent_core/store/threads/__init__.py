@@ -1,0 +1,1 @@
+"""Transactions of threads, messages, files and deltas."""

@@ -1,0 +1,50 @@
+"""What an application notes of a person, key by key: how they want their next threads, for example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from agent_core.errors import ValidationError
+from agent_core.store.database.columns import PERSON, P, dump, load, person_feed
+from agent_core.store.database.statement import Statement
+from agent_core.store.database.transaction import Tx
+
+MAX_PREFERENCES = 200_000  # characters of what is noted, as JSON
+_p = PERSON.c
+_values = {"id": P("person"), "meta": "{}", "updated_at": P("now")}
+_ENSURE = Statement(
+    insert(PERSON).values(_values),
+    sqlite=sqlite.insert(PERSON).values(_values).on_conflict_do_nothing(),
+    postgresql=postgresql.insert(PERSON).values(_values).on_conflict_do_nothing(),
+)
+_LOCK = Statement(select(_p.meta).where(_p.id == P("person")).with_for_update())
+_SET = Statement(update(PERSON).where(_p.id == P("person")).values(meta=P("new_meta"), updated_at=P("now")))
+
+
+def merge(tx: Tx, person: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Set the keys that are given, take out those that are None, leave the others; return all of them.
+
+    Raises:
+        ValidationError: all of it would be too long.
+    """
+    tx.do(_ENSURE, person=person, now=tx.now)
+    before = load(tx.must(_LOCK, person=person)[0])
+    after = {key: value for key, value in (before | changes).items() if value is not None}
+    if len(dump(after)) > MAX_PREFERENCES:
+        raise ValidationError(
+            f"The preferences of a person are at most {MAX_PREFERENCES:,} characters of JSON."
+        )
+    if after != before:
+        tx.do(_SET, person=person, new_meta=dump(after), now=tx.now)
+        tx.touched.add(person_feed(person))
+    return after
+
+
+def noted(session: Session, person: str) -> dict[str, Any]:
+    """Return what is noted of a person."""
+    row = session.connection().execute(select(_p.meta).where(_p.id == person)).first()
+    return {} if row is None else load(row[0])

@@ -1,0 +1,117 @@
+"""Suspects in the database: what is held against a step or tool call stands in its wake-up.
+
+A row without a company is under no suspicion, as nearly all are; the row's deletion ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlmodel import Session
+
+from agent_core.domain.states import CallStatus, StreamStatus
+from agent_core.domain.suspects import Ran, Suspect, Suspicion, judged
+from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind
+from agent_core.store.database.columns import CALL, STREAM, THREAD, WAKE_UP, P
+from agent_core.store.database.statement import Statement
+from agent_core.store.database.transaction import Tx
+
+_w = WAKE_UP.c
+_held_by_the_dead = _w.worker == P("gone")
+# In the order of the key, so that two workers that bury the same one do not deadlock; the second one
+# finds nothing, because the first has taken the name off.
+_STEPS = Statement(
+    select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
+    .join(THREAD, THREAD.c.id == _w.thread_id)
+    .join(STREAM, (STREAM.c.thread_id == THREAD.c.id) & (STREAM.c.seq == THREAD.c.seq))
+    .where(
+        _held_by_the_dead,
+        _w.kind == WakeUpKind.STEP.value,
+        STREAM.c.status == StreamStatus.STREAMING.value,
+        STREAM.c.worker == P("gone"),
+    )
+    .order_by(_w.id)
+    .with_for_update(of=WAKE_UP)
+)
+_CALLS = Statement(
+    select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
+    .join(CALL, (CALL.c.thread_id == _w.thread_id) & (CALL.c.id == _w.call_id))
+    .where(
+        _held_by_the_dead,
+        _w.kind == WakeUpKind.TOOL.value,
+        CALL.c.status == CallStatus.RUNNING.value,
+        CALL.c.worker == P("gone"),
+    )
+    .order_by(_w.id)
+    .with_for_update(of=WAKE_UP)
+)
+_SUSPECT = Statement(
+    update(WAKE_UP)
+    .where(_w.id == P("key"))
+    .values(
+        company=P("new_company"),
+        crashes=P("new_crashes"),
+        death=P("new_death"),
+        idle_deaths=P("new_idle_deaths"),
+    )
+)
+_READ = Statement(select(_w.company, _w.crashes, _w.death, _w.idle_deaths).where(_w.id == P("key")))
+_peers = _w.company >= P("at_company"), _w.crashes == 0, _w.death != P("of_death"), _w.worker.is_(None)
+_charged = _w.crashes > 0, _w.company.is_not(None)
+
+
+def _some(*where: Any) -> Any:
+    """Choose rows without a wait for those that somebody else is writing: they lose nothing by it."""
+    return _w.id.in_(select(_w.id).where(*where).order_by(_w.id).with_for_update(skip_locked=True))
+
+
+_GROW = Statement(update(WAKE_UP).where(_some(*_peers)).values(company=_w.company + 1))
+_ACQUIT = Statement(update(WAKE_UP).where(_some(*_charged)).values(crashes=0, idle_deaths=0))
+_EXPLAIN = Statement(
+    update(WAKE_UP).where(_some(*_charged, _w.id != P("key"))).values(crashes=_w.crashes - 1)
+)
+_ALL = select(_w.id, _w.company, func.coalesce(_w.crashes, 0), _w.worker, _w.next_run_time).where(
+    _w.company.is_not(None)
+)
+
+
+def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
+    """Suspect what ran in a worker that died; return how much that was. Its leases are left to the caller."""
+    rows = [row for statement in (_STEPS, _CALLS) for row in tx.all(statement, gone=worker)]
+    ran = [
+        Ran(WakeUpKey.parse(row[0]), *row[1:], executed=executed is None or executed(row[0])) for row in rows
+    ]
+    for key, held in judged(ran, worker).items():
+        tx.do(_SUSPECT, key=str(key), **{f"new_{name}": value for name, value in held._asdict().items()})
+    return len(ran)
+
+
+def read(tx: Tx, key: WakeUpKey) -> Suspicion:
+    """Return what is held against the work of a wake-up that has a company."""
+    return Suspicion(*tx.must(_READ, key=str(key)))
+
+
+def completed(tx: Tx, was: Suspicion | None) -> None:
+    """Let the suspects of other deaths have one more beside them, for one has completed.
+
+    Not those of its own death or of a smaller company: the culprit is among them still. If it had been
+    charged, its deaths came from outside, and may have for all that are charged.
+    """
+    if was is None:
+        return
+    tx.do(_GROW, at_company=was.company, of_death=was.death)
+    if was.crashes:
+        tx.do(_ACQUIT)
+
+
+def sealed(tx: Tx, key: WakeUpKey) -> None:
+    """Take one charge off the others: what is sealed may have died beside them while it was fresh."""
+    tx.do(_EXPLAIN, key=str(key))
+
+
+def found(session: Session) -> list[Suspect]:
+    """Return every suspect there is."""
+    rows = session.connection().execute(_ALL)
+    return [Suspect(WakeUpKey.parse(key), *held) for key, *held in rows]

@@ -1,0 +1,1 @@
+"""Transactions of tool calls: attempts, approvals and outcomes."""

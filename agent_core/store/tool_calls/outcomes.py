@@ -1,0 +1,184 @@
+"""Outcomes: the one end of a tool call, from its worker, from outside, or from a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from agent_core.domain.end_reasons import End, failed
+from agent_core.domain.messages import Chunk, StoredFile
+from agent_core.domain.states import OPEN_CALLS, CallStatus
+from agent_core.domain.suspects import Suspicion
+from agent_core.domain.wake_up_key import timeout_key, tool_key
+from agent_core.errors import ToolCallFinishedError
+from agent_core.sentences import sentence
+from agent_core.store.database.columns import CALL, LIST_FEED, P, dump_info, load
+from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads import deltas, files, suspects
+from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost, advance, ask_advance, locate, move
+from agent_core.streaming.fold import error_chunk
+from agent_core.support.faults import crash_point
+
+_c = CALL.c
+_this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
+_mine = _c.attempt == P("at_attempt")
+_ended = {
+    **{"output": P("new_output"), "error": P("new_error"), "end_reason": P("new_reason")},
+    **{"error_info": P("new_info"), "ended_at": P("now"), "progress": None},
+}
+_END = {event: move(event, **_ended) for event in ("succeed", "fail")}
+_END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
+_CLOSE = move("close", **_ended)
+_OPEN = Statement(
+    select(_c.id, _c.seq, _c.message_id)
+    .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
+    .order_by(_c.seq, _c.position)
+)
+_STATUS = Statement(select(_c.status).where(*_this))
+
+
+def finish(
+    tx: Tx,
+    thread_id: str,
+    call_id: str,
+    *,
+    output: str | None = None,
+    error: End | None = None,
+    attempt: int | None = None,
+    timed: bool = True,
+    suspicion: Suspicion | None = None,
+    pictures: Sequence[StoredFile] = (),
+) -> str:
+    """Give a call its one outcome, and wake the next model step if it was the last one open.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        call_id: the call.
+        output: the result as JSON, or
+        error: why it has none.
+        attempt: the fence of the worker that ran it; None: the outcome comes from outside.
+        timed: whether the call may have a timeout, which ends with it.
+        suspicion: what was held against the call, if its end clears it.
+        pictures: files that the result names.
+
+    Returns:
+        the thread's status after it.
+
+    Raises:
+        FenceLost: it has its outcome, waits for approval, or another attempt runs; nothing was written.
+    """
+    ticked = deltas.ask_tick(tx, thread_id)
+    ended = _ask_end(tx, thread_id, call_id, output, error, attempt)
+    advanced = ask_advance(tx, thread_id)
+    cursor, row = ticked(), ended()
+    if row is None:
+        raise FenceLost
+    crash_point("tool.commit.inside")
+    files.put(tx, thread_id, pictures)
+    tx.wake.done(tx, tool_key(thread_id, call_id), mine=attempt is not None)
+    suspects.completed(tx, suspicion)
+    if timed:
+        tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
+    chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
+    if error is not None:
+        chunk = error_chunk(call_id, error)
+    return end(tx, thread_id, cursor, row, [chunk], advanced)
+
+
+def _ask_end(
+    tx: Tx, thread_id: str, call_id: str, output: str | None, error: End | None, attempt: int | None
+) -> Callable[[], tuple[Any, ...] | None]:
+    """Ask for the end of a call, under its worker's fence if it has one; the answer is (seq, message id)."""
+    values = {
+        "thread_id": thread_id,
+        "call_id": call_id,
+        "new_output": output,
+        "new_error": error and error.text,
+        "new_reason": error and error.reason.value,
+        "new_info": error and dump_info(error.text),
+        "now": tx.now,
+    }
+    event = "succeed" if error is None else "fail"
+    if attempt is None:
+        return tx.ask(_END[event], **values)
+    return tx.ask(_END_MINE[event], **values, at_attempt=attempt)
+
+
+def end(
+    tx: Tx,
+    thread_id: str,
+    cursor: int,
+    row: tuple[Any, ...],
+    chunks: list[Chunk],
+    advanced: Callable[[], str] | None = None,
+) -> str:
+    """Advance the thread if it can, and tell the readers.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        cursor: the place of the delta.
+        row: (seq, message id) of a call.
+        chunks: what the readers are told.
+        advanced: the answer of `ask_advance`, where that was asked already.
+
+    Returns:
+        the thread's status after it.
+    """
+    status = advanced() if advanced is not None else advance(tx, thread_id)
+    if status == "streaming":
+        chunks.append(deltas.thread_chunk(status=status))
+    deltas.append(tx, thread_id, cursor, chunks, seq=row[0], message_id=row[1])
+    return status
+
+
+def seal(tx: Tx, call: ClaimedCall, error: End) -> str:
+    """Give a call that ended its process too often an error for its outcome; see `finish`."""
+    suspects.sealed(tx, tool_key(call.thread_id, call.id))
+    return finish(tx, call.thread_id, call.id, error=error, attempt=call.attempt)
+
+
+def finish_from_outside(
+    tx: Tx,
+    call_id: str,
+    thread_id: str | None,
+    output: str | None,
+    error: str | None,
+    pictures: Sequence[StoredFile] = (),
+) -> None:
+    """Record the outcome that a person or another system brings.
+
+    Raises:
+        ToolCallNotFoundError, AmbiguousToolCallError
+        ToolCallFinishedError: it has its outcome, or still waits for a person's yes.
+    """
+    thread_id = locate(tx, call_id, thread_id)
+    try:
+        end = None if error is None else failed(error)
+        finish(tx, thread_id, call_id, output=output, error=end, pictures=pictures)
+        tx.touched.add(LIST_FEED)  # whether it waits for a person is shown there
+    except FenceLost:
+        row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
+        raise ToolCallFinishedError(why_closed(call_id, row[0] if row else None)) from None
+
+
+def why_closed(call_id: str, status: str | None) -> str:
+    """Return why nobody outside can do anything for a call that has this status."""
+    if status == CallStatus.APPROVAL:
+        return sentence("tool_call_needs_approval", call=call_id)
+    return sentence("tool_call_finished", call=call_id)
+
+
+def close_open(tx: Tx, thread_id: str, why: End) -> list[Chunk]:
+    """Close every open call of a thread that is stopped; return the chunks that say so."""
+    chunks: list[Chunk] = []
+    for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
+        values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "now": tx.now}
+        values |= {"new_error": why.text, "new_reason": why.reason.value, "new_info": dump_info(why.text)}
+        tx.one(_CLOSE, **values)
+        chunks.append(error_chunk(call_id, why))
+    return chunks

@@ -1,0 +1,1 @@
+"""Transactions of turns, model steps, streams and branches."""

@@ -1,0 +1,331 @@
+"""Branches: the messages of a thread are a tree, of which one path is shown.
+
+What leaves the path is put aside whole, under a number of its own (`branch`; 0 is the shown path).
+So the messages under one number are a path too: each has the one before it as its parent, and the
+parent of the first stands under another number. A branch is shown again by taking out the messages
+that lead to it, number by number, and then all that stood behind them when they were last shown.
+
+Nothing is deleted: streams and tool calls belong to their message and go where it goes. Followers
+get a fresh snapshot, because no delta from before the change is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from agent_core.domain.states import THREAD as MOVES
+from agent_core.domain.states import StreamStatus, sources
+from agent_core.errors import MessageNotFoundError, ThreadBusyError, ValidationError
+from agent_core.sentences import sentence
+from agent_core.store.database.columns import CALL, LIST_FEED, MESSAGE, STREAM, THREAD, P
+from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads import deltas
+from agent_core.store.threads.messages import (
+    NewMessage,
+    has_message,
+    insert_message,
+    refuse_elsewhere,
+    title_of,
+)
+from agent_core.store.threads.threads import Standing, lock
+from agent_core.store.turns import turns
+from agent_core.support.faults import crash_point
+from agent_core.support.ids import new_id
+
+ROOT = ""
+"""Parent of the first message of a thread."""
+_SHOWN = 0
+_END = 2_000_000_000  # behind every position
+
+_t, _m, _s, _c = THREAD.c, MESSAGE.c, STREAM.c, CALL.c
+_of_thread = _m.thread_id == P("thread_id")
+_path = (_of_thread, _m.branch == P("in_branch"), ~_m.queued)
+_FIND = Statement(
+    select(_m.role, _m.position, _m.branch, _m.queued, _m.parent_id).where(
+        _of_thread, _m.id == P("message_id")
+    )
+)
+_PARENT_OF = Statement(select(_m.parent_id).where(*_path).order_by(_m.position).limit(1))
+_LAST = Statement(select(_m.id, _m.role, _m.position).where(*_path).order_by(_m.position.desc()).limit(1))
+_TAKE_OUT = Statement(update(MESSAGE).where(*_path, _m.position <= P("up_to")).values(branch=_SHOWN))
+_PUT_ASIDE = Statement(
+    update(MESSAGE).where(*_path, _m.position >= P("first")).values(branch=P("new_branch"))
+)
+_LEAVE = Statement(
+    update(THREAD)
+    .where(_t.id == P("thread_id"))
+    .values(
+        seq=_t.seq + 1,
+        updated_at=P("now"),
+        **dict.fromkeys(("cursor", "trimmed", "turn_cursor"), _t.cursor + 1),
+    )
+    .returning(_t.cursor)
+)
+_SETTLE = {
+    event: Statement(
+        update(THREAD)
+        .where(_t.id == P("thread_id"), one_of(_t.status, sources(MOVES, event)))
+        .values(
+            status=status,
+            position=P("new_position"),
+            message_id=P("new_message"),
+            **dict.fromkeys(("error", "error_kind", "error_info", "retry_state"), None),
+            **dict.fromkeys(("attempt", "crashes"), 0),
+        )
+    )
+    for event, status in (("show", "completed"), ("show_unfinished", "stopped"))
+}
+_WRITTEN = Statement(select(_m.id).where(_of_thread, _m.id == P("message_id"), _m.parts != "[]"))
+_NEWEST = Statement(
+    select(_s.seq, _s.status, _s.error)
+    .where(_s.thread_id == P("thread_id"), _s.message_id == P("message_id"))
+    .order_by(_s.seq.desc())
+    .limit(1)
+)
+_ASKED = Statement(
+    select(_c.id)
+    .where(_c.thread_id == P("thread_id"), _c.message_id == P("message_id"), _c.seq == P("at_seq"))
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message stands in the tree."""
+
+    role: str
+    position: int
+    branch: int
+    queued: bool
+    parent_id: str | None
+
+
+def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
+    """Put a person's message and all after it aside; `message` takes its place and begins its turn.
+
+    What is queued stays queued: it is answered when the new turn has ended.
+
+    Raises:
+        ThreadNotFoundError, ThreadBusyError
+        ValidationError: the message is unknown, not shown, or nobody's words.
+    """
+    _idle(tx, thread_id)
+    place = shown_place(tx, thread_id, message_id)
+    if place.role != "user":
+        raise ValidationError(
+            f"The message {message_id!r} is of the role {place.role}; only a user's message is edited."
+        )
+    _put_aside(tx, thread_id, place.position)
+    chunk = insert_message(tx, thread_id, message, place.position)
+    at = lock(tx, thread_id)
+    title = at.title or title_of(message.parts)
+    turns.start(tx, thread_id, at, [chunk], place.position + 1, new_id("msg"), title)
+    crash_point("send.inside")
+
+
+def send_after(
+    tx: Tx, thread_id: str, after: str, message: NewMessage, when_busy: turns.WhenBusy
+) -> float | None:
+    """Store a person's message behind the message `after` and begin its turn, as `turns.send` does at the end.
+
+    Whatever is shown behind `after` is put aside; a branch that is not shown is shown up to it.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        after: a message of any branch, or ROOT.
+        message: the new message.
+        when_busy: what becomes of a turn under way.
+
+    Raises:
+        ThreadNotFoundError, ThreadBusyError
+        MessageNotFoundError: there is no message `after`.
+    """
+    lock(tx, thread_id)
+    if has_message(tx, thread_id, message.id):
+        return None
+    refuse_elsewhere(tx, thread_id, message.id)
+    at = turns.make_idle(tx, thread_id, when_busy)
+    if _is_last(tx, thread_id, after, at):
+        turns.begin(tx, thread_id, at, message)
+    else:
+        position = _show_up_to(tx, thread_id, after, at)
+        chunk = insert_message(tx, thread_id, message, position)
+        at = lock(tx, thread_id)
+        turns.start(
+            tx, thread_id, at, [chunk], position + 1, new_id("msg"), at.title or title_of(message.parts)
+        )
+    crash_point("send.inside")
+    return tx.now
+
+
+def _is_last(tx: Tx, thread_id: str, after: str, at: Standing) -> bool:
+    """Whether nothing is shown behind a message; a reply of which nothing came has no row, and is the last."""
+    last = tx.one(_LAST, thread_id=thread_id, in_branch=_SHOWN)
+    if after == ROOT or last is None:
+        return last is None
+    if after == last[0] or (after == at.message_id and not has_message(tx, thread_id, after)):
+        return True
+    return find(tx, thread_id, after).queued
+
+
+def _show_up_to(tx: Tx, thread_id: str, after: str, at: Standing) -> int:
+    """Show the path to a message and nothing behind it; return the position that is free then."""
+    if after == ROOT:
+        _put_aside(tx, thread_id, 0)
+        return 1
+    place = find(tx, thread_id, after)
+    if place.branch == _SHOWN:
+        _put_aside(tx, thread_id, place.position + 1)
+    else:
+        path, first = _way_to(tx, thread_id, place.branch)
+        _take_out(tx, thread_id, [(place.branch, place.position), *path[1:]], first, at)
+        turns.keep(tx, thread_id)
+    return place.position + 1
+
+
+def regenerate(
+    tx: Tx,
+    thread_id: str,
+    message_id: str,
+    when_busy: turns.WhenBusy = "reject",
+    *,
+    anywhere: bool = False,
+) -> None:
+    """Put an answer and all after it aside and begin a new turn from the message before.
+
+    The new reply has its row at once, unlike others: if nothing comes of it, its alternatives can
+    still be found beside it.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        message_id: the answer, or the message that was answered.
+        when_busy: what becomes of a turn under way.
+        anywhere: also in a branch that is not shown, which is shown then.
+
+    Raises:
+        ThreadNotFoundError, ThreadBusyError
+        ValidationError: the message is unknown, not shown, or there is nothing to answer.
+    """
+    at = turns.make_idle(tx, thread_id, when_busy)
+    place = find(tx, thread_id, message_id) if anywhere else shown_place(tx, thread_id, message_id)
+    asked = place.parent_id if place.role == "assistant" else message_id
+    if place.role == "system" or asked is None:
+        raise ValidationError(sentence("nothing_to_answer", message=message_id))
+    if place.branch == _SHOWN:
+        position = place.position + (place.role == "user")
+        _put_aside(tx, thread_id, position)
+    else:
+        position = _show_up_to(tx, thread_id, asked, at)
+    reply = new_id("msg")
+    chunk = insert_message(tx, thread_id, NewMessage(reply, "assistant", [], {}), position)
+    at = lock(tx, thread_id)
+    turns.start(tx, thread_id, at, [chunk], position, reply, at.title)
+    crash_point("send.inside")
+
+
+def select_branch(tx: Tx, thread_id: str, message_id: str) -> None:
+    """Show the branch in which a message stands, as it was last shown; put the present one aside.
+
+    A branch that was left in the middle of its last reply makes the thread "stopped", so that it
+    can be resumed; any other makes it "completed". Of a message that is shown: nothing happens.
+
+    Raises:
+        ThreadNotFoundError, ThreadBusyError
+        MessageNotFoundError: there is no such message.
+    """
+    at = _idle(tx, thread_id)
+    place = find(tx, thread_id, message_id)
+    if place.branch == _SHOWN:
+        return
+    _take_out(tx, thread_id, *_way_to(tx, thread_id, place.branch), at)
+    crash_point("send.inside")
+
+
+def _take_out(tx: Tx, thread_id: str, path: list[tuple[int, int]], first: int, at: Standing) -> None:
+    """Show the branches of a path, each up to a position, in place of what is shown from `first` on."""
+    _put_aside(tx, thread_id, first)
+    for branch, up_to in path:
+        tx.do(_TAKE_OUT, thread_id=thread_id, in_branch=branch, up_to=up_to)
+    last_id, role, position = tx.must(_LAST, thread_id=thread_id, in_branch=_SHOWN)
+    reply = last_id if role == "assistant" else None
+    event, status = ("show", "completed") if whole(tx, thread_id, reply) else ("show_unfinished", "stopped")
+    tx.do(_SETTLE[event], thread_id=thread_id, new_position=position, new_message=reply)
+    if status != at.status:
+        tx.moved(thread_id, at.status, status, at.agent)
+
+
+def find(tx: Tx, thread_id: str, message_id: str) -> Place:
+    """Return where a message stands.
+
+    Raises:
+        MessageNotFoundError: there is no such message.
+    """
+    row = tx.one(_FIND, thread_id=thread_id, message_id=message_id)
+    if row is None:
+        raise MessageNotFoundError(sentence("message_not_in_thread", message=message_id, thread=thread_id))
+    return Place(*row)
+
+
+def shown_place(tx: Tx, thread_id: str, message_id: str) -> Place:
+    """Return where a shown message stands.
+
+    Raises:
+        MessageNotFoundError: there is no such message.
+        ValidationError: it is queued, or stands in another branch.
+    """
+    place = find(tx, thread_id, message_id)
+    if place.queued:
+        raise ValidationError(sentence("message_queued", message=message_id))
+    if place.branch != _SHOWN:
+        raise ValidationError(sentence("message_not_shown", message=message_id))
+    return place
+
+
+def whole(tx: Tx, thread_id: str, reply: str | None) -> bool:
+    """Whether a reply ends with an answer; False: it was left in the middle. None: no reply, nothing left."""
+    newest = tx.one(_NEWEST, thread_id=thread_id, message_id=reply) if reply is not None else None
+    if reply is None:
+        return True
+    if newest is None:  # an application has written it, or nobody had begun to
+        return tx.one(_WRITTEN, thread_id=thread_id, message_id=reply) is not None
+    seq, status, error = newest
+    asked = tx.one(_ASKED, thread_id=thread_id, message_id=reply, at_seq=seq)
+    return status == StreamStatus.COMMITTED and error is None and asked is None
+
+
+def _idle(tx: Tx, thread_id: str) -> Standing:
+    at = lock(tx, thread_id)
+    if at.running:
+        raise ThreadBusyError(sentence("thread_busy", thread=thread_id))
+    return at
+
+
+def _way_to(tx: Tx, thread_id: str, branch: int) -> tuple[list[tuple[int, int]], int]:
+    """Return what to take out, as (branch, up to which position), and the place it is shown from."""
+    path = [(branch, _END)]
+    while True:
+        (parent_id,) = tx.must(_PARENT_OF, thread_id=thread_id, in_branch=branch)
+        if parent_id is None:
+            return path, 0
+        parent = find(tx, thread_id, parent_id)
+        if parent.branch == _SHOWN:
+            return path, parent.position + 1
+        branch = parent.branch
+        path.append((branch, parent.position))
+
+
+def _put_aside(tx: Tx, thread_id: str, first: int) -> None:
+    """Put the shown messages from the position `first` on aside, and let no follower go on as before.
+
+    The cursor names the branch: it was never the thread's before. Raising the fence makes sure that
+    nothing which a process remembers of the old branch is used for the new one.
+    """
+    (cursor,) = tx.must(_LEAVE, thread_id=thread_id, now=tx.now)
+    tx.do(_PUT_ASIDE, thread_id=thread_id, in_branch=_SHOWN, first=first, new_branch=cursor)
+    deltas.trim(tx, thread_id, cursor)
+    tx.touched |= {thread_id, LIST_FEED}

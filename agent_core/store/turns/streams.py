@@ -1,0 +1,185 @@
+"""Streams: one row for each attempt at a model step, opened, cut, kept, replaced or committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Update, insert, select, update
+
+from agent_core.domain.end_reasons import End
+from agent_core.domain.messages import Chunk, Part
+from agent_core.domain.states import STREAM as MOVES
+from agent_core.domain.states import sources
+from agent_core.store.database.columns import STREAM, THREAD, P, dump, dump_info, load
+from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads import deltas
+from agent_core.store.threads.messages import ensure_reply
+from agent_core.streaming.fold import closing, fold
+from agent_core.tools.provider_tools import NO_RESULT, has_outcome, is_hosted
+
+_s = STREAM.c
+_mine = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))
+# Of the reply in whose place the thread stands: what a branch put aside had said is not touched.
+# Keys first: see `store.pages`.
+_other = STREAM.alias("of_reply")
+_present = (
+    _s.thread_id == P("thread_id"),
+    _s.seq.in_(
+        select(_other.c.seq).where(
+            _other.c.thread_id == P("thread_id"),
+            _other.c.message_id
+            == select(THREAD.c.message_id).where(THREAD.c.id == P("thread_id")).scalar_subquery(),
+        )
+    ),
+)
+
+
+def _change(event: str, *where: Any, **values: Any) -> Update:
+    leaving = sources(MOVES, event)
+    (to,) = set(MOVES[event].values())
+    return update(STREAM).where(*where, one_of(_s.status, leaving)).values(status=to.value, **values)
+
+
+def _move(event: str, *where: Any, **values: Any) -> Statement:
+    return Statement(_change(event, *where, **values))
+
+
+_OPEN = Statement(
+    insert(STREAM).values(
+        status="streaming",
+        parts="[]",
+        **{n: P(n) for n in ("thread_id", "seq", "message_id", "worker", "attempt", "started_at")},
+    )
+)
+_ended = {"parts": P("new_parts"), "ended_at": P("now")}
+_COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended).returning(_s.seq))
+_CUT = _move(
+    "cut",
+    *_mine,
+    **{"error": P("why"), "error_info": P("new_info"), "end_reason": P("new_reason")},
+    **_ended | {"ended_at": P("ended"), "usage": P("new_usage")},
+)
+_REPLACE = _move("replace", *_present, _s.seq + 0 < P("at_seq"))  # "+ 0": no range of the primary key
+_RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
+_KEEP = _move("keep", *_present)
+_LIVE = Statement(select(_s.message_id, _s.worker).where(*_mine, _s.status == "streaming"))
+_PARTIAL = Statement(select(_s.seq, _s.message_id).where(*_present, _s.status == "partial").order_by(_s.seq))
+
+
+_HOSTED = Statement(
+    select(_s.seq, _s.parts)
+    .where(*_present, _s.status == "committed", _s.parts.like(P("pattern")))
+    .order_by(_s.seq)
+)
+_REWRITE = Statement(update(STREAM).where(*_mine).values(parts=P("new_parts")))
+
+
+def close_hosted(tx: Tx, thread_id: str) -> list[Chunk]:
+    """End calls of provider tools in whose middle the provider had paused; return what a follower is told."""
+    chunks: list[Chunk] = []
+    rows = tx.all(_HOSTED, thread_id=thread_id, pattern='%"providerExecuted"%')
+    answered = {
+        part["toolCallId"]
+        for _, parts in rows
+        for part in load(parts)
+        if is_hosted(part) and has_outcome(part)
+    }
+    for seq, parts in rows:
+        closed: list[Part] = []
+        for part in load(parts):
+            if is_hosted(part) and not has_outcome(part) and part["toolCallId"] not in answered:
+                part |= {"state": "output-error", "errorText": NO_RESULT}
+                chunks.append(
+                    {"type": "tool-output-error", "toolCallId": part["toolCallId"], "errorText": NO_RESULT}
+                )
+            closed.append(part)
+        if dump(closed) != parts:
+            tx.do(_REWRITE, thread_id=thread_id, at_seq=seq, new_parts=dump(closed))
+    return chunks
+
+
+def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: str, attempt: int) -> None:
+    """Begin the record of one attempt."""
+    tx.do(
+        _OPEN,
+        thread_id=thread_id,
+        seq=seq,
+        message_id=message_id,
+        worker=worker,
+        attempt=attempt,
+        started_at=tx.now,
+    )
+
+
+def ask_commit(
+    tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: str | None
+) -> Callable[[], object]:
+    """Ask for a step to end whole. The answer is None where the stream was no longer open."""
+    return tx.ask(
+        _COMMIT, thread_id=thread_id, at_seq=seq, new_parts=dump(parts), new_usage=usage, now=tx.now
+    )
+
+
+def cut(
+    tx: Tx,
+    thread_id: str,
+    seq: int,
+    position: int,
+    why: End,
+    rest: Sequence[Chunk] = (),
+    usage: str | None = None,
+    ended: float | None = None,
+) -> list[Chunk] | None:
+    """End an attempt that will not commit, keeping what it had said.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        seq: the stream.
+        position: the place kept for the message it belongs to.
+        why: its reason, and the sentence for a person.
+        rest: what it had said but not flushed yet, if the caller knows.
+        usage: the model's name, tokens and cost, as JSON, if the caller knows.
+        ended: when it ended, if that was not now.
+
+    Returns:
+        what a follower has to be told: the rest, and the ends of what was open. None: there was no
+        open stream with this seq.
+    """
+    live = tx.one(_LIVE, thread_id=thread_id, at_seq=seq)
+    if live is None:
+        return None
+    if rest:
+        replace_partial(tx, thread_id, seq)
+    said = fold([*deltas.of_stream(tx, thread_id, seq), *rest])
+    if all(part["type"] == "step-start" for part in said):
+        said = []
+    ends = closing(said, why)
+    parts = fold(ends, said)
+    values = {"why": why.text, "new_info": dump_info(why.text), "new_reason": why.reason.value}
+    moment = tx.now if ended is None else ended
+    place = {"thread_id": thread_id, "at_seq": seq}
+    tx.do(_CUT, **place, **values, new_parts=dump(parts), new_usage=usage, ended=moment)
+    if parts:
+        ensure_reply(tx, thread_id, live[0], position)
+    return [*rest, *ends]
+
+
+def replace_partial(tx: Tx, thread_id: str, seq: int) -> None:
+    """Retire what lost attempts before `seq` had said: the new attempt has its first token."""
+    tx.do(_REPLACE, thread_id=thread_id, at_seq=seq)
+
+
+def keep_partial(tx: Tx, thread_id: str) -> list[tuple[int, str]]:
+    """Make partial text part of the history; return the (seq, message id) of what was kept.
+
+    An attempt that had said nothing has nothing to keep, and no message to keep it in.
+    """
+    if tx.one(_PARTIAL, thread_id=thread_id) is None:
+        return []
+    tx.do(_RETIRE_EMPTY, thread_id=thread_id)
+    kept = [(seq, message_id) for seq, message_id in tx.all(_PARTIAL, thread_id=thread_id)]
+    tx.do(_KEEP, thread_id=thread_id)
+    return kept

@@ -1,0 +1,1 @@
+"""Wake-ups as rows: enqueue, lease and release them."""

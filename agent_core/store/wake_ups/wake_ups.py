@@ -1,0 +1,296 @@
+"""Wake-ups as rows: written with the state they belong to, leased while somebody works on them.
+
+A row is an APScheduler job row. Whoever takes it pushes its time forward by the lease and puts its
+name on it; while it lives it keeps pushing. When it dies the row comes due by itself. Only the
+transaction that finishes the work deletes the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from agent_core.domain.states import OPEN_CALLS
+from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind, schedule_key, step_key, tool_key
+from agent_core.store.database.columns import CALL, SCHEDULE, THREAD, WAKE_UP, WORK_FEED, P, dump
+from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads import deltas, suspects
+from agent_core.store.tool_calls import calls
+
+JOB_STATE = dump({"version": 1, "target": "work"})
+
+_w = WAKE_UP.c
+_values = {n: P(n) for n in ("id", "kind", "call_id", "next_run_time", "thread_id", "worker", "job_state")}
+_changes = {"next_run_time": P("next_run_time"), "worker": P("worker")}
+_PUT = Statement(
+    insert(WAKE_UP).values(_values),
+    sqlite=sqlite.insert(WAKE_UP).values(_values).on_conflict_do_update(index_elements=["id"], set_=_changes),
+    postgresql=postgresql.insert(WAKE_UP)
+    .values(_values)
+    .on_conflict_do_update(index_elements=["id"], set_=_changes),
+)
+_DELETE = Statement(delete(WAKE_UP).where(_w.id == P("key")))
+_DELETE_MINE = Statement(delete(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")))
+# A schedule's id may be a thread's; rows without a kind are an older process's.
+_of_thread = or_(_w.kind.is_(None), _w.kind != WakeUpKind.SCHEDULE.value)
+_DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id"), _of_thread))
+
+
+def _take(*kinds: WakeUpKind) -> Statement:
+    """Lease what is due of some kinds, in turn from each thread, the longest due first."""
+    # Suspects are admitted one by one, and what a worker still holds is freed by `bury` or `release` first.
+    due = and_(_w.next_run_time <= P("now"), _w.worker.is_(None), _w.company.is_(None))
+    turn = func.row_number().over(partition_by=_w.thread_id, order_by=_w.next_run_time)
+    found = (
+        select(_w.id, _w.next_run_time.label("since"), turn.label("turn"))
+        .where(due, one_of(_w.kind, kinds))
+        .subquery()
+    )
+    chosen = select(found.c.id).order_by(found.c.turn, found.c.since).limit(P("most"))
+    # Said again, for PostgreSQL looks at a row once more when it has its lock.
+    free = select(_w.id).where(due, _w.id.in_(chosen)).with_for_update(skip_locked=True)
+    values = {"next_run_time": P("until"), "worker": P("by")}
+    return Statement(update(WAKE_UP).where(_w.id.in_(free)).values(values).returning(_w.id))
+
+
+_TAKE = {
+    "step": _take(WakeUpKind.STEP),
+    "tool": _take(WakeUpKind.TOOL),
+    "work": _take(WakeUpKind.STEP, WakeUpKind.TOOL),
+    "other": _take(WakeUpKind.TIMEOUT, WakeUpKind.SCHEDULE),
+}
+# In the order of the key: heartbeats that lock rows in different orders deadlock on PostgreSQL.
+_held = select(_w.id).where(_w.worker == P("by")).order_by(_w.id).with_for_update(skip_locked=True)
+_EXTEND = Statement(update(WAKE_UP).where(_w.id.in_(_held)).values(next_run_time=P("until")))
+_RELEASE = Statement(update(WAKE_UP).where(_w.worker == P("by")).values(next_run_time=P("now"), worker=None))
+_LEASE = Statement(
+    update(WAKE_UP)
+    .where(_w.id == P("key"), _w.worker.is_(None), _w.company.is_(None))
+    .values(next_run_time=P("until"), worker=P("by"))
+    .returning(_w.id)
+)
+_ADMIT = Statement(
+    update(WAKE_UP)
+    .where(_w.id == P("key"), _w.worker.is_(None), _w.next_run_time <= P("now"))
+    .values(next_run_time=P("until"), worker=P("by"))
+    .returning(_w.id)
+)
+_EXPIRED = Statement(select(_w.id).where(_w.worker == P("by"), _w.next_run_time <= P("now")).limit(1))
+_MINE = Statement(select(_w.id).where(_w.worker == P("by")))
+
+# Written by a version before 0013; one that is locked is left to the next round.
+_UNNAMED = Statement(select(_w.id).where(_w.kind.is_(None)).order_by(_w.id).with_for_update(skip_locked=True))
+_NAME = Statement(update(WAKE_UP).where(_w.id == P("key")).values(kind=P("new_kind"), call_id=P("new_call")))
+
+
+def _lacks(kind: WakeUpKind, owner: Any, *call: Any) -> Any:
+    """Whether work has no wake-up; an unnamed one counts for all work of its owner until it is named."""
+    named = and_(one_of(_w.kind, [kind]), *(_w.call_id == id for id in call))
+    return and_(
+        *(~exists(select(_w.id).where(_w.thread_id == owner, row)) for row in (named, _w.kind.is_(None)))
+    )
+
+
+_STEPS_MISSING = Statement(
+    select(THREAD.c.id).where(one_of(THREAD.c.status, ["streaming"]), _lacks(WakeUpKind.STEP, THREAD.c.id))
+)
+_TOOLS_MISSING = Statement(
+    select(CALL.c.thread_id, CALL.c.id).where(
+        one_of(CALL.c.status, OPEN_CALLS),  # the condition of the index
+        one_of(CALL.c.status, ["pending", "running"]),
+        _lacks(WakeUpKind.TOOL, CALL.c.thread_id, CALL.c.id),
+    )
+)
+_open_call = exists(
+    select(CALL.c.id).where(CALL.c.thread_id == THREAD.c.id, one_of(CALL.c.status, OPEN_CALLS))
+)
+_ADVANCE_MISSING = Statement(
+    select(THREAD.c.id).where(one_of(THREAD.c.status, ["awaiting_tool_results"]), ~_open_call)
+)
+_SCHEDULES_MISSING = Statement(
+    select(SCHEDULE.c.id).where(
+        SCHEDULE.c.next_at <= P("now"), ~SCHEDULE.c.paused, _lacks(WakeUpKind.SCHEDULE, SCHEDULE.c.id)
+    )
+)
+
+
+Defer = Callable[[Tx, str, float | None], None]
+"""Writes, in the transaction, that a key is to be delivered at a moment; see `agent_core.worker.bridge.Engine`."""
+
+DeferFor = Callable[[WakeUpKey], Defer | None]
+
+
+def deferred_by_none(key: WakeUpKey) -> None:
+    """Leave every wake-up to the scheduler."""
+
+
+class LocalWorker(Protocol):
+    """The worker of this process, as its store knows it; every method is called on the event loop."""
+
+    def dispatch(self, key: WakeUpKey) -> None:
+        """Run work that was born leased to this process, after its commit."""
+        ...
+
+    def cancel(self, thread_id: str) -> None:
+        """End what runs for a thread whose wake-ups were dropped, after that commit."""
+        ...
+
+    def notify(self) -> None:
+        """Look for due work soon: a wake-up was left for the scheduler."""
+        ...
+
+    def heard(self, touched: Collection[str] | None) -> None:
+        """Look soon: another process has committed to these feeds (None: to any)."""
+        ...
+
+    async def write_down(self, thread_id: str) -> None:
+        """Flush what a model step of a thread has said so far, if it runs here."""
+        ...
+
+
+class LeasedWakeUps:
+    """The wake-ups as one process writes them.
+
+    Args:
+        process: the name of this process, under which its worker holds leases.
+        lease: seconds that a wake-up stays with a worker without a heartbeat.
+        defer_for: what hands a key to a distributed engine, where one delivers it; see `agent_core.worker.bridge`.
+
+    Attributes:
+        worker: what works in this process; None: it only serves.
+    """
+
+    def __init__(self, process: str, lease: float, defer_for: DeferFor = deferred_by_none) -> None:
+        self.process = process
+        self.worker: LocalWorker | None = None
+        self._lease = lease
+        self._defer_for = defer_for
+
+    def enqueue(
+        self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, fresh: bool = False
+    ) -> None:
+        """Write the wake-up `key`; without `run_at` it is born leased and dispatched after commit.
+
+        What an engine delivers is born free instead, if it is `fresh` or due later.
+        """
+        key = WakeUpKey.parse(key) if isinstance(key, str) else key
+        text = str(key)
+        defer, worker = self._defer_for(key), self.worker
+        mine = run_at is None and worker is not None and not (fresh and defer)
+        tx.do(
+            _PUT,
+            id=text,
+            kind=key.kind.value,
+            call_id=key.call_id or None,
+            next_run_time=tx.now + self._lease if mine else (run_at or tx.now),
+            thread_id=key.thread_id,
+            worker=self.process if mine else None,
+            job_state=JOB_STATE,
+        )
+        if worker is not None and mine:
+            tx.after(worker.dispatch, key)
+        elif defer:
+            defer(tx, text, run_at)
+        else:
+            if worker is not None:
+                tx.after(worker.notify)
+            if (run_at or tx.now) <= tx.now:
+                tx.touched.add(WORK_FEED)
+
+    def done(self, tx: Tx, key: WakeUpKey | str, *, mine: bool = True) -> None:
+        """Delete the wake-up `key`; with `mine` only if its lease is this worker's."""
+        if mine:
+            tx.do(_DELETE_MINE, key=str(key), by=self.process)
+        else:
+            tx.do(_DELETE, key=str(key))
+
+    def drop(self, tx: Tx, thread_id: str) -> None:
+        """Delete every wake-up of a thread and end what runs for it here."""
+        tx.do(_DROP, thread_id=thread_id)
+        if self.worker is not None:
+            tx.after(self.worker.cancel, thread_id)
+
+    def take(self, tx: Tx, room: Mapping[str, int], patience: float = 0.0) -> list[WakeUpKey]:
+        """Lease wake-ups, due for `patience` seconds and no suspects, to this worker; return their keys.
+
+        Args:
+            tx: the transaction.
+            room: how many of each kind at the most: "step" and "tool", or "work" for both; "other".
+            patience: seconds.
+        """
+        lease = {"now": tx.now - patience, "until": tx.now + self._lease, "by": self.process}
+        taken = [row for kind, most in room.items() for row in tx.all(_TAKE[kind], most=most, **lease)]
+        return [WakeUpKey.parse(row[0]) for row in taken]
+
+    def lease(self, tx: Tx, text: str) -> WakeUpKey | None:
+        """Lease the wake-up that an engine delivers as text; return its key, or None if none is to be taken."""
+        row = tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.process)
+        return WakeUpKey.parse(row[0]) if row else None
+
+    def admit(self, tx: Tx, keys: Sequence[WakeUpKey]) -> list[WakeUpKey]:
+        """Lease these suspects to this worker; return the keys of those that nobody was faster to lease."""
+        lease = {"now": tx.now, "until": tx.now + self._lease, "by": self.process}
+        return [key for key in keys if tx.one(_ADMIT, key=str(key), **lease) is not None]
+
+    def extend(self, tx: Tx) -> int:
+        """Push this worker's leases forward; return how many it holds."""
+        return tx.run(_EXTEND, by=self.process, until=tx.now + self._lease)
+
+    def release(self, tx: Tx, worker: str) -> int:
+        """Make everything that `worker` holds due at once; return how many that were."""
+        tx.touched.add(WORK_FEED)
+        return tx.run(_RELEASE, by=worker, now=tx.now)
+
+    def bury(self, tx: Tx, worker: str, executed: Callable[[str], bool] | None = None) -> tuple[int, int]:
+        """Release what a worker held that died; return how many those were and how many of them ran.
+
+        What ran is suspect from now on; see `agent_core.domain.suspects`.
+
+        Args:
+            tx: the transaction.
+            worker: its name.
+            executed: whether the code of a key ran at that moment; None: nobody can say.
+        """
+        ran = suspects.judge(tx, worker, executed)
+        return self.release(tx, worker), ran
+
+    def expire(self, tx: Tx, worker: str, *, alive: bool) -> tuple[int, int]:
+        """Do the same with one whose leases have run out, unless it has extended them meanwhile.
+
+        Args:
+            tx: the transaction.
+            worker: whose leases.
+            alive: its process is known to live, and only sleeps: nothing is suspect then.
+        """
+        if tx.one(_EXPIRED, by=worker, now=tx.now) is None:
+            return 0, 0
+        return (self.release(tx, worker), 0) if alive else self.bury(tx, worker)
+
+    def mine(self, tx: Tx) -> list[WakeUpKey]:
+        """Return the keys of what this worker holds."""
+        return [WakeUpKey.parse(row[0]) for row in tx.all(_MINE, by=self.process)]
+
+    def missing(self, tx: Tx) -> int:
+        """Give a wake-up to all running work that lacks one; return how many lacked it.
+
+        No known path leads there; this is the net under all the paths that nobody thought of.
+        """
+        for (text,) in tx.all(_UNNAMED):
+            key = WakeUpKey.parse(text)
+            tx.do(_NAME, key=text, new_kind=key.kind.value, new_call=key.call_id or None)
+        missing = [
+            *(step_key(*row) for row in tx.all(_STEPS_MISSING)),
+            *(tool_key(*row) for row in tx.all(_TOOLS_MISSING)),
+            *(schedule_key(*row) for row in tx.all(_SCHEDULES_MISSING, now=tx.now)),
+        ]
+        for key in missing:
+            self.enqueue(tx, key, tx.now)
+        stuck = tx.all(_ADVANCE_MISSING)
+        for (thread_id,) in stuck:
+            status = calls.advance(tx, thread_id)
+            deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [deltas.thread_chunk(status=status)])
+        return len(missing) + len(stuck)

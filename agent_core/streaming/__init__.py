@@ -1,0 +1,1 @@
+"""Model steps as streams: events become chunks, chunks become parts."""

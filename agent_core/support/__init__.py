@@ -1,0 +1,1 @@
+"""Ground floor: clocks, ids, settings, logs, retry arithmetic and crash points."""

@@ -1,0 +1,118 @@
+"""The loggers of this library: the standard ones, whose records carry no secrets and forge no lines.
+
+Nothing is configured here: no handler, no level, no format; that is the application's. A record is
+cleaned before any handler sees it: secrets are hidden in the words of errors, in tracebacks and in
+what stands in the message, and line breaks and control characters of values are escaped.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from types import TracebackType
+from typing import Any, cast
+
+from agent_core.text.redaction import hide_secrets
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Controls, line separators, invisible and bidirectional marks, halves of pairs."""
+_MAX_VALUE = 100_000  # characters of one value or traceback
+
+
+def get_logger(name: str) -> logging.Logger:
+    """Return the standard logger of a module, with the filter that cleans its records."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(known, _Cleaner) for known in logger.filters):
+        logger.addFilter(_Cleaner())
+    return logger
+
+
+def escape(text: str) -> str:
+    """Return a text on one line: whatever could end it, or change how it is shown, is written as an escape.
+
+    A backslash of the text's own stays as it is.
+    """
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def words_of_traceback(error: BaseException, tb: TracebackType | None = None) -> str:
+    """Return a traceback as Python prints it, with secrets hidden."""
+    return hide_secrets(_printed(error, tb)).rstrip("\n")
+
+
+def _printed(error: BaseException, tb: TracebackType | None) -> str:
+    lines = traceback.format_exception(type(error), error, tb or error.__traceback__)
+    return "".join(lines)[:_MAX_VALUE]
+
+
+class _Cleaner(logging.Filter):
+    """Cleans a record in place; it lets every record through."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_clean(value) for value in record.args)
+        if record.exc_info and not record.exc_text and (error := record.exc_info[1]):
+            printed = _printed(error, record.exc_info[2])
+            record.exc_text = hide_secrets(printed).rstrip("\n")
+            is_cut = len(printed) == _MAX_VALUE
+            if is_cut or record.exc_text != printed.rstrip("\n"):  # many handlers format the error themselves
+                error = _without_secrets(error, {})
+                record.exc_info = (type(error), error, record.exc_info[2])
+        return True
+
+
+def _without_secrets(error: BaseException, known: dict[int, BaseException]) -> BaseException:
+    """Return an error that prints like another one and those that it was made from, with secrets hidden.
+
+    Args:
+        error: it is left as it is.
+        known: the errors that were made already, by the ids of the others.
+    """
+    if id(error) in known:
+        return known[id(error)]
+    twin = _renamed(error, known)
+    known[id(error)] = twin
+    twin.__traceback__, twin.__notes__ = error.__traceback__, _notes(error)
+    twin.__cause__ = _without_secrets(error.__cause__, known) if error.__cause__ else None
+    twin.__context__ = _without_secrets(error.__context__, known) if error.__context__ else None
+    twin.__suppress_context__ = error.__suppress_context__
+    return twin
+
+
+def _renamed(error: BaseException, known: dict[int, BaseException]) -> BaseException:
+    """Return an error of a class of the same name, whose words hide secrets."""
+    kind = type(error)
+    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        inner = [_without_secrets(each, known) for each in group.exceptions]
+        made: Any = type(kind.__name__, (BaseExceptionGroup,), names)
+        return made(hide_secrets(group.message[:_MAX_VALUE]), inner)
+    try:
+        words = str(error)
+    except Exception:  # a __str__ that fails itself
+        words = ""
+    return type(kind.__name__, (BaseException,), names)(hide_secrets(words[:_MAX_VALUE]))
+
+
+def _notes(error: BaseException) -> list[str]:
+    return [hide_secrets(str(note)[:_MAX_VALUE]) for note in getattr(error, "__notes__", ())]
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception:  # a __str__ that fails itself
+        text = type(value).__name__
+    return escape(hide_secrets(text[:_MAX_VALUE]))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    letter = match[0]
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter)
+    return named or (f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}")

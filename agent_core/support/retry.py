@@ -1,0 +1,170 @@
+"""When to try again, and after how long. tenacity holds the arithmetic; nobody here sleeps.
+
+A wait is a wake-up row, so it outlives the process: the runner asks `RetryPolicy.decide` once after
+each failed attempt and writes down the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponential, wait_fixed
+
+from agent_core.errors import ModelError, ValidationError, as_exception, words_of
+from agent_core.support.argument_checks import shown
+from agent_core.support.logs import get_logger
+from agent_core.support.settings import MAX_TIMEOUT
+
+_log = get_logger(__name__)
+
+
+_CLASSIFY_TIMEOUT = 10.0  # seconds that `classify` may take
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a failed attempt is repeated, and how long to wait before each.
+
+    Args:
+        max_attempts: attempts in all, the first one included.
+        backoff: "exponential" (initial_delay * multiplier ** n) or "fixed" (initial_delay).
+        initial_delay: seconds before the second attempt.
+        multiplier: growth of the wait from one attempt to the next; at least 1.
+        max_delay: the longest wait in seconds, jitter included.
+        jitter: up to this fraction of the wait is added at random, so that many that failed
+            together do not come back together.
+        should_retry: asked about each error that is retryable at all; False gives up.
+        classify: asked first, about each error: True tries again, False gives up, seconds (or a timedelta)
+            try again after them, None leaves it to the rest of the policy. Sync or async. `max_attempts` holds
+            all the same. What it raises is logged, and the rest of the policy decides.
+
+    Raises:
+        ValidationError: a value is out of its range.
+    """
+
+    max_attempts: int = 3
+    backoff: Literal["exponential", "fixed"] = "exponential"
+    initial_delay: float = 1.0
+    multiplier: float = 2.0
+    max_delay: float = 60.0
+    jitter: float = 0.5
+    should_retry: Callable[[BaseException], bool] | None = None
+    classify: Callable[[Exception], Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Check every value once, where the mistake was made."""
+        _require(_within(self.max_attempts, 1) and self.max_attempts % 1 == 0, "max_attempts", "1, 2, 3 …")
+        _require(self.backoff in ("exponential", "fixed"), "backoff", '"exponential" or "fixed"')
+        _require(_within(self.initial_delay, 0), "initial_delay", "seconds, 0 or more")
+        _require(_within(self.multiplier, 1), "multiplier", "1 or more")
+        _require(_within(self.max_delay, 0), "max_delay", "seconds, 0 or more")
+        _require(_within(self.jitter, 0, 1), "jitter", "between 0 and 1")
+        _require(self.should_retry is None or callable(self.should_retry), "should_retry", "a function")
+        _require(self.classify is None or callable(self.classify), "classify", "a function")
+
+    @classmethod
+    def of(cls, value: RetryPolicy | bool | None) -> RetryPolicy | None:
+        """Return the policy that `retry=` means: True is the default one, False and None are none."""
+        if value is None or value is False:
+            return None
+        if value is True:
+            return cls()
+        _require(isinstance(value, RetryPolicy), "retry", "True, False or a RetryPolicy")  # pyright: ignore[reportUnnecessaryIsInstance]
+        return value
+
+    async def decide(self, attempt: int, error: BaseException) -> float | None:
+        """Return the seconds to wait before the next attempt, or None to give up; `classify` has the first word.
+
+        Args:
+            attempt: as in `delay`.
+            error: as in `delay`.
+
+        Raises:
+            ValidationError: `classify` returned what means nothing; the sentence has the error's words, too.
+        """
+        if self.classify is None or not isinstance(error, Exception) or attempt >= self.max_attempts:
+            return self.delay(attempt, error)
+        verdict = await self._verdict(self.classify, error)
+        if verdict is None:
+            return self.delay(attempt, error)
+        if isinstance(verdict, bool):
+            return self._after(attempt, error) if verdict else None
+        seconds = verdict.total_seconds() if isinstance(verdict, timedelta) else verdict
+        if not _within(seconds, 0, MAX_TIMEOUT):
+            raise ValidationError(
+                "classify of a RetryPolicy must return None, True, False or seconds from 0 to ten years, not "
+                f"{shown(verdict)}. It was asked about: {words_of(error)}"
+            )
+        return float(seconds)
+
+    async def _verdict(self, classify: Callable[[Exception], Any], error: Exception) -> Any:
+        try:
+            async with asyncio.timeout(_CLASSIFY_TIMEOUT):
+                verdict = classify(error)
+                return await verdict if inspect.isawaitable(verdict) else verdict
+        except BaseException as raised:
+            failure = as_exception(raised, "classify")
+            _log.error("classify of a RetryPolicy failed; the rest of the policy decides.", exc_info=failure)
+            return None
+
+    def delay(self, attempt: int, error: BaseException) -> float | None:
+        """Return the seconds to wait before the next attempt, or None to give up; `classify` is not asked.
+
+        Args:
+            attempt: how many attempts were made, 1 or more.
+            error: what the last of them raised. A ModelError that is not retryable, a
+                ValidationError and what is no Exception are final. A `retry_after` is a lower bound,
+                also above max_delay.
+        """
+        if stop_after_attempt(self.max_attempts)(_state(attempt)) or not self._is_retryable(error):
+            return None
+        return self._after(attempt, error)
+
+    def _after(self, attempt: int, error: BaseException) -> float:
+        wait = self._wait(_state(attempt))
+        retry_after = getattr(error, "retry_after", None) if isinstance(error, ModelError) else None
+        return max(wait, retry_after or 0.0)
+
+    def _wait(self, state: RetryCallState) -> float:
+        if self.backoff == "fixed":
+            base = wait_fixed(self.initial_delay)(state)
+        else:
+            base = wait_exponential(self.initial_delay, self.max_delay, self.multiplier)(state)
+        return min(base * (1 + random.uniform(0, self.jitter)), self.max_delay)
+
+    def _is_retryable(self, error: BaseException) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, ValidationError):
+            return False
+        if isinstance(error, ModelError) and not error.retryable:
+            return False
+        if self.should_retry is None:
+            return True
+        try:
+            return bool(self.should_retry(error))
+        except Exception:
+            _log.exception("should_retry failed; the error is not retried.")
+            return False
+
+
+def _state(attempt: int) -> RetryCallState:
+    state = RetryCallState(Retrying(), None, (), {})
+    state.attempt_number = attempt
+    return state
+
+
+def _within(value: object, low: float, high: float = math.inf) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and low <= value <= high
+
+
+def _require(ok: bool, name: str, what: str) -> None:
+    if not ok:
+        raise ValidationError(f"{name} of a RetryPolicy must be {what}.")

@@ -1,0 +1,1 @@
+"""Plain text: reduce, decode and redact it."""

@@ -1,0 +1,193 @@
+"""Tools that the provider of a model runs itself, such as its web search: what they are, and their calls in a step.
+
+They are given to an agent as the provider's own dicts. Their calls become tool parts with
+`providerExecuted: true`, as in the AI SDK; they have no rows, nothing of them is run here, and each has
+its outcome by the end of the step that it stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, cast
+
+from agent_core.domain.messages import OPEN_TOOL_STATES, Chunk, Part
+from agent_core.domain.model_adapter import HostedCall, HostedResult, Metadata, merge_metadata
+from agent_core.domain.signatures import METADATA
+from agent_core.domain.validation import clean_json, clean_text
+from agent_core.errors import ValidationError
+from agent_core.support.argument_checks import shown
+
+NO_RESULT = "The provider told no result of this call."
+_UNNAMED = "provider_tool"
+_ANTHROPIC = "srvtoolu_"
+"""Prefix of the ids of Anthropic's own calls, also where litellm hands them on as calls like any other."""
+
+
+def checked_provider_tools(
+    given: Sequence[dict[str, Any]] | None, local: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return provider tools as plain JSON.
+
+    Args:
+        given: the provider's dicts, such as {"type": "web_search_20250305", "name": "web_search"}.
+        local: the names of the agent's own tools.
+
+    Raises:
+        ValidationError: one is no such dict, is a function, or has the name of another tool.
+    """
+    tools: list[dict[str, Any]] = []
+    taken: set[str] = set()
+    for each in given or ():
+        tool = clean_json(each)
+        if not tool:
+            raise ValidationError(
+                "A provider tool is the provider's own dict, such as {'type': 'web_search'}."
+            )
+        if tool.get("type") == "function" or "function" in tool:
+            raise ValidationError(
+                f"{shown(each)} is a function, which no provider runs; make a tool of it with @action_tool."
+            )
+        for name in provider_tool_names([tool]).intersection(local):
+            raise ValidationError(
+                f"Two tools are called {name!r}: one of the provider's and one of the agent's."
+            )
+        if (name := name_of(tool)) in taken:
+            raise ValidationError(f"Two provider tools are called {name!r}; give one of them.")
+        taken.add(name)
+        tools.append(tool)
+    return tools
+
+
+def name_of(tool: dict[str, Any]) -> str:
+    """Return what a provider tool is called: its name, its type, or the one key that it has (Gemini's form)."""
+    return str(tool.get("name") or tool.get("type") or next(iter(tool)))
+
+
+def provider_tool_names(tools: Sequence[dict[str, Any]]) -> frozenset[str]:
+    """Return the names under which calls of provider tools may come."""
+    return frozenset(str(name) for tool in tools for name in (tool.get("name"), name_of(tool)) if name)
+
+
+class HostedCalls:
+    """The calls of provider tools in one step.
+
+    Args:
+        names: of the request's provider tools.
+        sign: makes a chunk's metadata from an event's.
+        paused: the chunks of calls that the step before has left open, by id; see `paused_calls`.
+    """
+
+    def __init__(
+        self,
+        names: Collection[str],
+        sign: Callable[[Metadata], Chunk],
+        paused: Mapping[str, Chunk] | None = None,
+    ) -> None:
+        self._names = names
+        self._sign = sign
+        self._paused = dict(paused or {})
+        self._ids: dict[str, str] = {}  # ours by the provider's
+        self._open: dict[
+            str, Chunk
+        ] = {}  # the chunk of each call that has no outcome yet, by the provider's id
+
+    def __bool__(self) -> bool:
+        return bool(self._ids)
+
+    def runs(self, id: str | None, name: str) -> bool:
+        """Tell whether a call that came like one of the agent's tools is the provider's own."""
+        return name in self._names or (id or "").startswith(_ANTHROPIC)
+
+    def call(self, event: HostedCall, free: Callable[[str], str]) -> list[Chunk]:
+        """Return the chunks of a call; `free` gives an id that no other call of the thread has."""
+        if event.id not in self._ids:
+            self._ids[event.id] = free(event.id)
+        chunk: Chunk = {
+            "type": "tool-input-available",
+            "toolCallId": self._ids[event.id],
+            "toolName": clean_text(event.name) or _UNNAMED,
+            "input": clean_json(event.input if event.input is not None else {}),
+            "providerExecuted": True,
+        } | self._sign(event.metadata or {})
+        self._open[event.id] = chunk
+        return [chunk]
+
+    def result(self, event: HostedResult) -> tuple[list[Chunk], list[Chunk]]:
+        """Return the chunks of an outcome: those that only the step keeps, and those that are shown, too."""
+        call = self._open.pop(event.id, None)
+        before = self._paused.pop(event.id, None) if call is None else None
+        if (call := call or before) is None:
+            return [], []
+        if before is not None:
+            self._ids[event.id] = call["toolCallId"]
+        kept = [call | self._sign(_both(call, event.metadata or {}))] if event.metadata or before else []
+        head = {"toolCallId": call["toolCallId"], "providerExecuted": True}
+        if event.error is not None:
+            return kept, [{"type": "tool-output-error", **head, "errorText": clean_text(event.error)}]
+        return kept, [{"type": "tool-output-available", **head, "output": clean_json(event.output)}]
+
+    def unanswered(self, *, paused: bool = False) -> list[tuple[list[Chunk], list[Chunk]]]:
+        """Return the outcomes of calls of which the provider told none; see `result`.
+
+        Where it has paused, those stay open that go back to it, and so can still be answered.
+        """
+        return [
+            self.result(HostedResult(id, None, error=NO_RESULT))
+            for id in [*self._open, *self._paused]
+            if not (paused and METADATA in self._open.get(id, {METADATA: {}}))
+        ]
+
+
+def paused_calls(messages: Sequence[dict[str, Any]]) -> dict[str, Chunk]:
+    """Return the calls that the last message of a request leaves open, as the chunks that they were.
+
+    Their provider has paused in the middle of them and is asked to carry on.
+    """
+    content: Any = messages[-1].get("content") if messages else None
+    blocks = cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
+    answered = {block.get("tool_use_id") for block in blocks}
+    return {
+        str(block["id"]): {
+            "type": "tool-input-available",
+            "toolCallId": str(block["id"]),
+            "toolName": str(block.get("name") or _UNNAMED),
+            "input": block.get("input") or {},
+            "providerExecuted": True,
+        }
+        for block in blocks
+        if block.get("type") == "server_tool_use" and block.get("id") not in answered
+    }
+
+
+def with_later_outcomes(parts: Sequence[Part], more: Sequence[Part]) -> list[Part]:
+    """Return the parts of a message and of its next step; a hosted call stands where it began, with its outcome."""
+    places = {
+        part.get("toolCallId"): place
+        for place, part in enumerate(parts)
+        if is_hosted(part) and not has_outcome(part)
+    }
+    joined = list(parts)
+    for part in more:
+        place = places.get(part.get("toolCallId")) if is_hosted(part) else None
+        if place is None:
+            joined.append(part)
+        else:
+            joined[place] = {**joined[place], **part}
+    return joined
+
+
+def _both(call: Chunk, metadata: Metadata) -> Metadata:
+    """Return what came with a call and with its result."""
+    known = dict(cast("Metadata", call.get(METADATA) or {}))
+    merge_metadata(known, metadata)
+    return known
+
+
+def has_outcome(part: Part) -> bool:
+    """Tell whether a hosted call's provider has told what came of it."""
+    return part.get("state") not in OPEN_TOOL_STATES and part.get("errorText") != NO_RESULT
+
+
+def is_hosted(part: dict[str, Any]) -> bool:
+    """Tell whether a tool part is of a call that the provider ran."""
+    return cast(Any, part.get("providerExecuted")) is True
