@@ -3,13 +3,14 @@
 The names below are the public API; `docs/` has a page for each noun.
 """
 
-from agent_core import errors
+from agent_core import errors, moved
 from agent_core.agent import Agent, AgentFactory, CallContext, StreamingOptions
-from agent_core.api import AgentApi, define_agent_api, define_internal_agent_api
+from agent_core.api import AgentApi, define_internal_agent_api
 from agent_core.api.reminder_tools import cancel_reminder, list_reminders, remind_me
 from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.messages import Message, SearchHit, Thread, Update
 from agent_core.mcp import McpServer, ToolOverrides, mcp_tools
+from agent_core.public_api import define_agent_api
 from agent_core.runtime import Runtime
 from agent_core.schedules.schedule import Schedule
 from agent_core.schedules.triggers import Trigger, at, cron, every
@@ -27,6 +28,8 @@ from agent_core.tools import (
 from agent_core.worker.bridge import create_workpool_bridge
 from agent_core.worker.worker import Worker
 from agent_core.worker.workpool import Workpool
+
+moved.install()
 
 __all__ = [
     "Agent",

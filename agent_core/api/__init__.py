@@ -20,7 +20,6 @@ from agent_core.api.preferences import Preferences
 from agent_core.api.queued_messages import QueuedMethods
 from agent_core.api.schedules import Schedules
 from agent_core.api.search import SearchMethods
-from agent_core.api.serving import ServingMethods
 from agent_core.api.shares import Shares
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
@@ -28,7 +27,7 @@ from agent_core.api.turns import TurnMethods
 from agent_core.store.store import Store
 from agent_core.support.argument_checks import check_arguments
 
-__all__ = ["AgentApi", "ApiBase", "PublicAgentApi", "define_agent_api", "define_internal_agent_api"]
+__all__ = ["AgentApi", "ApiBase", "define_internal_agent_api"]
 
 
 class AgentApi(
@@ -82,12 +81,6 @@ _MOVED = {
 }
 
 
-class PublicAgentApi(AgentApi, ServingMethods):
-    """The same with HTTP; made by `define_agent_api`."""
-
-    _takes_system = False
-
-
 def define_internal_agent_api(
     runtime: HasStore | Store,
     agent: AnyAgent,
@@ -110,37 +103,3 @@ def define_internal_agent_api(
     store = store_of(runtime, "define_internal_agent_api")
     store.agents.add(check_agent(agent), on_status_change, replace=replace)
     return AgentApi(store, agent, None, exclude_system_messages=False)
-
-
-def define_agent_api(
-    runtime: HasStore | Store,
-    agent: AnyAgent,
-    authorization_callback: Authorize | None = None,
-    on_status_change: StatusHook | None = None,
-    exclude_system_messages: bool = True,
-    *,
-    replace: bool = False,
-) -> PublicAgentApi:
-    """Make an agent known to a runtime and give its methods to pages.
-
-    A thread may have any agent that its runtime knows (`create_thread(agent=…)`): those given here,
-    to other APIs, or to `runtime.register`.
-
-    Args:
-        runtime: a `Runtime`; or a `Store`, to send and follow what other processes run.
-        agent: the agent of the threads that name none, or a factory of it.
-        authorization_callback: `(ctx, thread_id)`, sync or async, before every method that touches
-            an existing thread; it raises (AccessDeniedError) to deny. A follower is asked about again.
-            One with a third parameter called `thread` is given the thread, or None where there is none.
-        on_status_change: `(thread_id, status, previous_status)` after each change.
-        exclude_system_messages: whether readers get the thread without its system messages.
-        replace: whether it takes the place of another agent of its name.
-
-    Raises:
-        ValidationError: an argument is not acceptable, or another agent has its name.
-    """
-    given = {key: value for key, value in locals().items() if key not in ("runtime", "agent")}
-    check_arguments(define_agent_api, (), given)
-    store = store_of(runtime, "define_agent_api")
-    store.agents.add(check_agent(agent), on_status_change, replace=replace)
-    return PublicAgentApi(store, agent, authorization_callback, exclude_system_messages)

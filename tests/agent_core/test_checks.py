@@ -28,12 +28,12 @@ from agent_core import (
     mcp_tools,
     remind_me,
 )
-from agent_core.api import PublicAgentApi
 from agent_core.context import SummariseOldest, TrimOldest
 from agent_core.context.thread_title import ModelTitle
 from agent_core.errors import AccessDeniedError, ValidationError
 from agent_core.llm import LitellmModel, register_custom_provider
 from agent_core.llm.options import LITELLM, OURS, STANDARD, check_options
+from agent_core.public_api import PublicAgentApi
 from agent_core.support.argument_checks import did_you_mean, kind_of, kinds_of
 from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, ToolUse
