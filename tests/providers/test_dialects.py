@@ -14,9 +14,9 @@ from agent_core import Agent, Runtime, action_tool, async_tool, define_internal_
 from agent_core.context.provider_messages import repair
 from agent_core.llm import LitellmModel, ModelRequest
 from agent_core.testing import eventually
-from tests.agent_core import dialects
-from tests.agent_core.support import AT_ONCE, finished, texts, tool_parts
 from tests.providers.loopback import Provider, Stream, provider
+from tests.support import recorded_dialects
+from tests.support.agents import AT_ONCE, finished, texts, tool_parts
 
 Message = dict[str, Any]
 
@@ -34,11 +34,11 @@ class Dialect:
 
 
 DIALECTS = [
-    Dialect("openai/gpt-4o-mini", "/v1", dialects.openai_says),
-    Dialect("anthropic/claude-sonnet-5", "", dialects.anthropic_says),
-    Dialect("gemini/gemini-2.5-flash", "", dialects.gemini_says),  # its calls have no ids
-    Dialect("gemini/gemini-3-pro-preview", "", dialects.gemini_says),
-    Dialect("ollama_chat/qwen3", "", dialects.ollama_says),
+    Dialect("openai/gpt-4o-mini", "/v1", recorded_dialects.openai_says),
+    Dialect("anthropic/claude-sonnet-5", "", recorded_dialects.anthropic_says),
+    Dialect("gemini/gemini-2.5-flash", "", recorded_dialects.gemini_says),  # its calls have no ids
+    Dialect("gemini/gemini-3-pro-preview", "", recorded_dialects.gemini_says),
+    Dialect("ollama_chat/qwen3", "", recorded_dialects.ollama_says),
 ]
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=[each.model for each in DIALECTS])
 

@@ -12,9 +12,9 @@ import pytest
 from agent_core import AgentApi, Runtime, define_agent_api, define_internal_agent_api
 from agent_core.domain.messages import Thread
 from agent_core.testing import eventually
-from tests.agent_core.support import finished, texts
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, serving
 from tests.providers.test_signatures import SECRETS, STEP, agent_for, settled, signing
+from tests.support.agents import finished, texts
 
 Json = dict[str, Any]
 

@@ -22,8 +22,8 @@ from agent_core.domain.messages import Chunk, Part
 from agent_core.streaming.fold import fold
 from agent_core.testing import Reasoning, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool, async_tool
-from tests.agent_core.support import AT_ONCE, agent_on, finished
 from tests.providers.installed import ai_sdk_command
+from tests.support.agents import AT_ONCE, agent_on, finished
 
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
 

@@ -19,10 +19,10 @@ from agent_core.llm import LitellmModel
 from agent_core.llm.litellm_import import litellm_module
 from agent_core.support import faults
 from agent_core.testing import eventually
-from tests.agent_core.support import AT_ONCE, finished, tool_parts
 from tests.providers.dialects import DIALECTS, DialectServer, Ran, Reply, Thought, Use, serving
 from tests.providers.dialects.dialect import event
 from tests.providers.loopback import Stream
+from tests.support.agents import AT_ONCE, finished, tool_parts
 from tests.tools.children import FORKED
 
 both_ways = pytest.mark.parametrize("direct", [True, False], ids=["direct", "wrapped"])

@@ -24,9 +24,9 @@ from agent_core.context import TrimOldest
 from agent_core.domain.messages import Thread
 from agent_core.llm import Finish, ModelEvent, ModelRequest, ReasoningDelta, TextDelta, ToolCallDelta
 from agent_core.testing import eventually
-from tests.agent_core.support import AT_ONCE, finished, texts
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving
 from tests.providers.loopback import Stream, delta, provider
+from tests.support.agents import AT_ONCE, finished, texts
 
 SIGNING = ["responses", "anthropic", "gemini", "gemini-openai", "deepseek", "openrouter", "vllm", "moonshot"]
 """Dialects whose provider refuses a step of its own without what it has signed."""

@@ -10,9 +10,9 @@ import pytest
 
 from agent_core import Agent, RetryPolicy, Runtime, define_internal_agent_api
 from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, TextDelta, register_custom_provider
-from tests.agent_core.support import finished
 from tests.providers.loopback import Stream, provider
 from tests.providers.test_dialects import DIALECTS, HI, A, Dialect, asked, clock, outcome
+from tests.support.agents import finished
 
 DANGLING = [HI, asked(A), HI]
 PAIRED = [HI, asked(A), outcome("a", "12"), HI]

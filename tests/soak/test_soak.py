@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.agent_core.support import prepare
 from tests.soak.soak import Soak
 from tests.soak.vitals import MB, Verdict, Vitals, slope
+from tests.support.agents import prepare
 
 
 async def test_a_short_soak_is_steady(tmp_path: Path) -> None:

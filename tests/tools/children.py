@@ -9,4 +9,4 @@ from __future__ import annotations
 from multiprocessing import get_context
 
 FORKED = get_context("forkserver")
-FORKED.set_forkserver_preload(["tests.agent_core.support", "tests.chaos.worker", "pytest"])
+FORKED.set_forkserver_preload(["tests.support.agents", "tests.chaos.worker", "pytest"])

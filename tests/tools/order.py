@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-FIRST = ("browser prod", "chaos", "browser dev", "providers", "soak", "tests/test_docs.py")
+FIRST = ("browser prod", "chaos", "browser dev", "providers", "soak", "tests/docs/test_programs.py")
 """What begins, in this order: work for the processor and waits take turns."""
 
 

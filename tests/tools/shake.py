@@ -1,6 +1,6 @@
 """Make this process slow where a busy machine would be, so that a test that hopes for the best fails.
 
-    SHAKE=7 SHAKE_TIMES=20 python -m pytest -p tests.tools.shake tests/agent_core/test_stops.py
+    SHAKE=7 SHAKE_TIMES=20 python -m pytest -p tests.tools.shake tests/agent_core/api/test_stops.py
 
 `SHAKE` chooses the dice, `SHAKE_TIMES` how often each test runs. What is done here changes nobody's order,
 only the time: transactions wait before they begin and once they are through, work begins and ends late, and

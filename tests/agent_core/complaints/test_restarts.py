@@ -1,0 +1,184 @@
+"""What people complain about after a process died: rows 01, 04, 05, 14 and 18.
+
+Here as in the other files of complaints a scenario is played twice: the naive design fails, and ours
+does not. `test_complaint_proofs` holds the list of all rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import Runtime, define_internal_agent_api, errors
+from agent_core.testing import ToolUse, eventually
+from agent_core.tools import action_tool
+from tests.chaos.verdict import Verdict
+from tests.chaos.worker import Plan, spawn
+from tests.chaos.world import Effects, make_agent
+from tests.support import naive_designs
+from tests.support.agents import Follower, agent_on, finished, texts, tool_parts
+from tests.support.databases import prepare, url
+
+KILLED = -signal.SIGKILL
+
+
+def run(plan: Plan) -> int | None:
+    """Run a worker in a process of its own; return how it ended."""
+    child = spawn(plan)
+    child.join(60)
+    return child.exitcode
+
+
+class Death(BaseException):
+    """The naive design's process ends here."""
+
+
+def naive_loop(steps: list[Callable[[], Any]], done: list[Any]) -> None:
+    """Run the steps that have no checkpoint yet, and write one after each."""
+    while len(done) < len(steps):
+        done.append(steps[len(done)]())
+
+
+def test_01_a_side_effect_repeated_on_resume(tmp_path: Path) -> None:
+    """A side effect repeated on resume: the process died after the e-mail and before its checkpoint."""
+    mails: list[str] = []
+
+    def mail_and_die() -> None:
+        mails.append("mail")
+        if len(mails) == 1:
+            raise Death
+
+    done: list[Any] = []
+    with pytest.raises(Death):
+        naive_loop([mail_and_die], done)
+    naive_loop([mail_and_die], done)
+    assert len(mails) == 2
+
+    prepare(tmp_path / "agents.db")
+    for die_at in (("tool.ran", 1), None):
+        plan = Plan(tmp_path, pace=0.005, send=("first",), die_at=die_at)
+        assert run(plan) == (0 if die_at is None else KILLED)
+    charges = {line: n for line, n in Plan(tmp_path).effects.count().items() if line.startswith("charge")}
+    assert charges
+    assert set(charges.values()) == {1}
+
+
+async def test_04_running_for_ever_after_a_restart(path: Path, tmp_path: Path) -> None:
+    """ "Running" for ever after a restart: a column says so, and nobody is at work."""
+    assert naive_designs.run(tmp_path, "Hi", dies=True) == KILLED
+    assert naive_designs.run(tmp_path) == 0  # started again, it finds nothing to do
+    assert naive_designs.stored(tmp_path) == ("running", "")
+
+    plan = Plan(tmp_path, send=("Hi",), die_at=("delta.after", 2), database=url(prepare(path)))
+    assert run(plan) == KILLED
+    async with Runtime(plan.url) as restarted:
+        api = define_internal_agent_api(restarted, make_agent(plan.effects, 0))
+        assert (await finished(api, plan.thread_id)).status == "completed"
+        verdict = Verdict()
+        verdict.hear(plan.effects.lines())
+        verdict.thread(plan.thread_id, await api.list_messages(plan.thread_id))
+    assert verdict.clean, verdict.table()
+
+
+class NaiveApprovals:
+    """Calls that wait for a yes, in the memory of a process; a yes lets the oldest one go."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[int] = deque()
+
+    def approve(self) -> int:
+        return self.waiting.popleft()
+
+
+async def test_05_approvals_lost_or_consumed_twice(path: Path) -> None:
+    """A pending approval lost on restart, or consumed twice or by the wrong call; 56 in one step."""
+    before = NaiveApprovals()
+    before.waiting.extend(range(56))
+    assert [before.approve(), before.approve()] == [0, 1]  # two tabs said yes to number 0
+    after = NaiveApprovals()  # the process was started again
+    with pytest.raises(IndexError):
+        after.approve()
+
+    paid: list[int] = []
+
+    @action_tool(needs_approval=True)
+    async def pay(amount: int) -> str:
+        """Pay."""
+        paid.append(amount)
+        return f"paid {amount}"
+
+    uses = [ToolUse("pay", {"amount": n}, id=f"c{n}") for n in range(56)]
+    turns: Any = lambda m: ["Well."] if m[-1]["role"] == "tool" else uses  # noqa: E731
+
+    async def waiting(api: Any) -> bool:
+        parts = await tool_parts(api, "t")
+        return [part["state"] for part in parts] == ["approval-requested"] * 56
+
+    async with agent_on(path, turns, tools=[pay]) as api:
+        await api.create_thread("Go", thread_id="t")
+        await eventually(lambda: waiting(api))
+    async with agent_on(path, turns, tools=[pay]) as one, agent_on(path, turns, tools=[pay]) as two:
+        assert await waiting(one)
+        yes, no = [f"c{n}" for n in range(50)], [f"c{n}" for n in range(49, 56)]
+        ends = await asyncio.gather(
+            one.approve_tool_calls("t", yes), two.approve_tool_calls("t", yes), return_exceptions=True
+        )
+        assert sorted(type(end).__name__ for end in ends) == ["NoneType", "ToolCallFinishedError"]
+        with pytest.raises(errors.ToolCallFinishedError):
+            await one.deny_tool_calls("t", no)  # one of them is decided, so none of them is
+        await one.deny_tool_calls("t", no[1:])
+        await finished(one, "t")
+        outputs = [part.get("output") for part in await tool_parts(one, "t")]
+        assert outputs == [f"paid {n}" for n in range(50)] + [None] * 6
+    assert sorted(paid) == list(range(50))
+
+
+async def test_14_an_answer_lost_on_reload(path: Path, tmp_path: Path) -> None:
+    """An answer lost on reload: its first words were shown, and then the server was killed."""
+    assert naive_designs.run(tmp_path, "Hi", dies=True) == KILLED
+    assert len(Effects(tmp_path / "page.log").lines()) == 2
+    assert naive_designs.run(tmp_path) == 0
+    assert naive_designs.stored(tmp_path)[1] == ""
+
+    plan = Plan(tmp_path, pace=0.02, send=("Hi",), die_at=("delta.after", 2), database=url(prepare(path)))
+    async with Runtime(plan.url, work=False) as watching:
+        page = define_internal_agent_api(watching, make_agent(plan.effects, 0))
+        await page.create_thread(thread_id=plan.thread_id)
+        async with Follower(page, plan.thread_id) as open_tab:
+            assert await asyncio.to_thread(run, plan) == KILLED
+            async with Follower(page, plan.thread_id) as reloaded:
+                await open_tab.until(lambda _: open_tab.text.startswith("Step 0 "))
+                await reloaded.until(lambda _: reloaded.text == open_tab.text)
+                async with Runtime(plan.url) as restarted:
+                    api = define_internal_agent_api(restarted, make_agent(plan.effects, 0))
+                    await finished(api, plan.thread_id)
+                for tab in (open_tab, reloaded):
+                    await tab.agrees()
+                    assert tab.text.endswith("The end of Hi.")
+
+
+async def test_18_a_step_that_kills_its_process_each_time(tmp_path: Path) -> None:
+    """A poison step: recovered without a limit it kills every process that is started, and nobody is told."""
+    ends = [
+        naive_designs.run(tmp_path, "Hi", dies=True),
+        *(naive_designs.run(tmp_path, again=True, dies=True) for _ in range(3)),
+    ]
+    assert ends == [KILLED] * 4
+    assert naive_designs.stored(tmp_path) == ("running", "")
+
+    prepare(tmp_path / "agents.db")
+    plan = Plan(tmp_path, pace=0, send=("poison once more",))
+    assert [run(plan) for _ in range(4)] == [KILLED] * 3 + [0]
+    async with Runtime(plan.url, work=False) as runtime:
+        api = define_internal_agent_api(runtime, make_agent(plan.effects, 0))
+        sealed = await api.get_thread(plan.thread_id)
+        assert sealed is not None
+        assert (sealed.status, sealed.error_kind) == ("failed", "PoisonedStepError")
+        assert "ended its process 3 times" in (sealed.error or "")
+        assert (await texts(api, plan.thread_id))[0] == "poison once more"

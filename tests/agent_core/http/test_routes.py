@@ -1,0 +1,143 @@
+"""Every method has its path: branches, forks and schedules over HTTP, and the list as a whole."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core.http.routes import PATHS
+from tests.agent_core.http.test_app import done, refused
+from tests.support.agents import api_methods
+from tests.support.http_server import serving
+
+ROOT = Path(__file__).resolve().parents[3]
+ELSEWHERE = {"subscribe", "changes", "preferences.follow", "add_file", "read_file"}
+"""`subscribe` is GET /threads/{id}/events; `changes` tells of everybody's threads; preferences are read
+again, not followed; how bytes of files come and go is the application's own affair."""
+
+
+def test_every_method_has_a_path_with_arguments_of_its_own() -> None:
+    methods = {
+        name: function
+        for name, function in api_methods().items()
+        if "ctx" in inspect.signature(function).parameters
+    }
+    assert {path.method for path in PATHS} == set(methods) - ELSEWHERE
+    for path in PATHS:
+        in_path = {piece.strip("{}") for piece in path.path.split("/") if piece.startswith("{")}
+        given = {*in_path, *path.required, *path.optional, *path.query}
+        takes = inspect.signature(methods[path.method]).parameters
+        assert given <= set(takes), path
+        needed = {
+            name
+            for name, one in takes.items()
+            if one.default is inspect.Parameter.empty and name not in ("self", "ctx")
+        }
+        assert needed <= {*in_path, *path.required, *path.defaults}, path
+
+
+def test_the_page_lists_every_path() -> None:
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    for path in PATHS:
+        assert f"`{path.path}`" in page.replace("{thread_id}", "{id}").replace("{id}", "{thread_id}"), (
+            path.path
+        )
+        assert f"`{path.method}`" in page, path.method
+
+
+async def test_branches_and_forks(path: Path) -> None:
+    async with serving(path, [["One."], ["Two."], ["Three."]]) as (client, _):
+        name = (await client.post("/threads", json={"prompt": "Hi", "message_id": "m"})).json()["id"]
+        await done(client, name)
+        first = (await client.get(f"/threads/{name}/messages")).json()["messages"][1]["id"]
+        again = await client.post(f"/threads/{name}/messages/{first}/regenerate")
+        assert again.json()["status"] in ("streaming", "completed")  # it may be answered already
+        await done(client, name)
+        edited = await client.post(f"/threads/{name}/messages/m/edit", json={"prompt": "Hello"})
+        assert edited.status_code == 201
+        await done(client, name)
+        back = await client.post(f"/threads/{name}/messages/{first}/select")
+        assert back.status_code == 200, back.text
+        messages = (await client.get(f"/threads/{name}/messages")).json()["messages"]
+        assert [message["id"] for message in messages] == ["m", first]
+        fork = await client.post(f"/threads/{name}/messages/m/fork", json={"new_thread_id": "copy"})
+        assert (fork.status_code, fork.json()["id"]) == (201, "copy")
+        for end in ("regenerate", "select", "fork"):
+            refused(await client.post(f"/threads/{name}/messages/none/{end}"), 404, "MessageNotFoundError")
+
+
+async def test_export_and_import(path: Path) -> None:
+    async with serving(path, lambda _: ["Yes."], max_body=5_000) as (client, api):
+        name = (await client.post("/threads", json={"prompt": "Hi", "title": "T"})).json()["id"]
+        await done(client, name)
+        document = (await client.get(f"/threads/{name}/export")).json()
+        assert document == await api.export_thread(name)
+        made = await client.post("/threads/import", json={"document": document})
+        assert (made.status_code, made.json()["title"], made.json()["status"]) == (201, "T", "completed")
+        copied = (await client.get(f"/threads/{made.json()['id']}/messages")).json()["messages"]
+        assert [m["parts"] for m in copied] == [m["parts"] for m in document["messages"]]
+        listed = (await client.get("/threads")).json()["threads"]
+        assert len(listed) == 2
+        for wrong in (
+            None,
+            "x",
+            [],
+            {},
+            document | {"version": 2},
+            document | {"messages": [{"role": "system"}]},
+        ):
+            refused(await client.post("/threads/import", json={"document": wrong}), 422, "ValidationError")
+        refused(await client.post("/threads/import", json=document), 422, "ValidationError")
+        refused(await client.post("/threads/import", json={"document": {"a": "x" * 5_000}}), 413)
+        refused(await client.get("/threads/none/export"), 404, "ThreadNotFoundError")
+        assert (await client.get("/threads")).json()["threads"] == listed
+
+
+async def test_schedules(path: Path) -> None:
+    async with serving(path, lambda _: ["Yes."]) as (client, api):
+        monthly = {"type": "cron", "expression": "@monthly", "timezone": "Europe/Berlin"}
+        made = await client.post("/schedules", json={"prompt": "Hi", "trigger": monthly, "schedule_id": "s"})
+        assert (made.status_code, made.json()["trigger"]) == (201, monthly), made.text
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        for trigger in (
+            {"type": "interval", "hours": 1},
+            {"type": "interval", "seconds": 90, "start": tomorrow.timestamp()},
+            {"type": "date", "moment": tomorrow.isoformat()},
+        ):
+            changed = (await client.patch("/schedules/s", json={"trigger": trigger})).json()
+            again = await client.patch("/schedules/s", json={"trigger": changed["trigger"]})
+            assert again.json()["trigger"] == pytest.approx(changed["trigger"], abs=1e-5), (
+                "what comes back can be sent back"
+            )
+        assert [one["id"] for one in (await client.get("/schedules")).json()["schedules"]] == ["s"]
+        assert (await client.post("/schedules/s/pause")).json()["paused"] is True
+        assert (await client.post("/schedules/s/resume")).json()["paused"] is False
+        ran = (await client.post("/schedules/s/run")).json()
+        assert ran["runs"] == 1
+        await done(client, ran["last_thread_id"])
+        assert (await client.delete("/schedules/s")).status_code == 204
+        refused(await client.get("/schedules/s"), 404)
+        refused(await client.delete("/schedules/s"), 404, "ScheduleNotFoundError")
+        strange: list[Any] = [
+            *(None, 5, {}, {"type": "never"}, {"type": "cron"}, {"type": "cron", "expression": "x"}),
+            *({"type": "interval", "seconds": bad} for bad in (0, -5, "x", 1e99)),
+            *({"type": "date", "moment": bad} for bad in ("soon", 1e99, None, True)),
+            {"type": "interval", "hours": 1, "nonsense": 1},
+        ]
+        for trigger in strange:
+            refused(await client.post("/schedules", json={"prompt": "Hi", "trigger": trigger}), 422)
+        assert await api.schedules.list() == []
+
+
+async def test_what_is_noted_of_a_person(path: Path) -> None:
+    async with serving(path, []) as (client, _):
+        assert (await client.get("/preferences")).json() == {"preferences": {}}
+        changed = await client.patch("/preferences", json={"changes": {"model": "m", "temperature": 0.5}})
+        assert changed.json() == {"preferences": {"model": "m", "temperature": 0.5}}
+        await client.patch("/preferences", json={"changes": {"model": None}})
+        assert (await client.get("/preferences")).json() == {"preferences": {"temperature": 0.5}}
+        refused(await client.patch("/preferences", json={"changes": 7}), 422)

@@ -1,0 +1,160 @@
+"""How a thread is held, and the newest turns of its timeline: what a page that watches it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import AgentApi, RetryPolicy, Thread, errors
+from agent_core.domain.activity import Durability
+from agent_core.testing import ToolUse, eventually
+from agent_core.tools import action_tool, async_tool
+from tests.support.agents import QUICK, agent_on, finished, lose_leases, prepare
+
+BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return prepare(tmp_path / "agents.db")
+
+
+def held(found: Durability) -> list[tuple[str, str]]:
+    return [(lease.key.split(":")[0], lease.worker) for lease in found.leases]
+
+
+async def test_who_holds_a_thread_and_what_is_committed(path: Path) -> None:
+    go = asyncio.Event()
+
+    @action_tool
+    async def look() -> str:
+        """Look."""
+        await go.wait()
+        return "seen"
+
+    turns = [[ToolUse("look", id="c")], ["Well."]]
+    async with agent_on(path, turns, tools=[look], settings=QUICK) as api:
+        thread = await api.create_thread()
+        idle = await api.insight.durability(thread.id)
+        assert (idle.status, idle.seq, idle.committed_seq, idle.leases) == ("completed", 0, 0, ())
+        await api.send_message(thread.id, "Go")
+
+        async def in_the_tool() -> Any:
+            found = await api.insight.durability(thread.id)
+            return found if held(found) == [("tool", api.store.process)] else None
+
+        found = await eventually(in_the_tool)
+        assert found.worker == api.store.process
+        assert (found.status, found.seq, found.committed_seq) == ("awaiting_tool_results", 1, 1)
+        first = found.leases[0]
+        assert first.expires_at - first.heartbeat_at == timedelta(seconds=QUICK.lease)
+        assert found.to_dict()["leases"][0]["heartbeat_at"] == first.heartbeat_at.isoformat()
+
+        async def beats() -> bool:
+            return (await api.insight.durability(thread.id)).leases[0].heartbeat_at > first.heartbeat_at
+
+        await eventually(beats)
+        go.set()
+        await finished(api, thread)
+        over = await api.insight.durability(thread.id)
+        assert (over.status, over.committed_seq, over.leases, over.waiting) == ("completed", 2, (), 0)
+        assert over.cursor > found.cursor
+
+
+async def test_another_process_is_named_when_it_has_taken_over(path: Path) -> None:
+    asked: list[int] = []
+
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        asked.append(1)
+        return ["Half", 30.0 if len(asked) <= 2 else 0.0, " and whole."]
+
+    async with agent_on(path, turn, settings=QUICK) as api:
+        thread = await api.create_thread("Go")
+        await eventually(lambda: asked)
+        await lose_leases(api)
+        async with agent_on(path, turn, settings=QUICK) as heir:
+
+            async def taken_over() -> bool:
+                found = await api.insight.durability(thread.id)
+                by_heir = held(found) == [("step", heir.store.process)]
+                return by_heir and (found.seq, found.committed_seq) == (2, 0)  # once the model was asked
+
+            await eventually(taken_over)
+            await heir.stop_thread(thread.id)
+            assert held(await api.insight.durability(thread.id)) == []
+
+
+async def test_what_nobody_works_on_waits_for_its_moment(path: Path) -> None:
+    @async_tool(timeout=60.0)
+    def ask() -> None:
+        """Ask a person."""
+
+    later = RetryPolicy(max_attempts=2, initial_delay=600.0, max_delay=600.0, jitter=0)
+    async with agent_on(path, [["Oh", BUSY]], retry=later) as api:
+        thread = await api.create_thread("Go")
+        found = await eventually(lambda: _waits(api, thread))
+        assert (found.waiting, found.leases) == (1, ())
+        assert found.next_at is not None
+        assert 540 < (found.next_at - datetime.now(UTC)).total_seconds() <= 600
+    async with agent_on(path, [[ToolUse("ask", id="c")]], tools=[ask]) as api:
+        thread = await api.create_thread("Go")
+        found = await eventually(lambda: _waits(api, thread))
+        assert (found.status, found.leases) == ("awaiting_tool_results", ())
+
+
+async def _waits(api: AgentApi, thread: Thread) -> Any:
+    found = await api.insight.durability(thread.id)
+    return found if found.waiting and not found.leases else None
+
+
+async def test_a_thread_that_is_not_there(path: Path) -> None:
+    async with agent_on(path, []) as api:
+        with pytest.raises(errors.ThreadNotFoundError, match="'nobody'"):
+            await api.insight.durability("nobody")
+        for turns in (0, -1, True, "1", 1 << 60):
+            with pytest.raises(errors.ValidationError, match="turns"):
+                await api.timeline("nobody", turns=turns)  # pyright: ignore[reportArgumentType]
+
+
+async def test_the_newest_turns_are_the_end_of_all(path: Path) -> None:
+    """With an edit, an answer given again, and a message that waits: each turn reads the same, alone or not."""
+
+    @action_tool
+    async def look() -> str:
+        """Look."""
+        return "seen"
+
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        if messages[-1]["role"] == "user" and "look" in messages[-1]["content"]:
+            return ["So.", ToolUse("look")]
+        return [f"{len(messages)}."]
+
+    async with agent_on(path, turn, tools=[look]) as api:
+        thread = await api.create_thread("1", message_id="first")
+        for text in ("2 look", "3", "4 look"):
+            await finished(api, thread)
+            await api.send_message(thread.id, text)
+        await finished(api, thread)
+        *_, asked, last = await api.list_messages(thread.id)
+        await asyncio.sleep(0.15)  # so long that a prompt would count as one that has waited
+        await api.regenerate(thread.id, last.id)
+        await finished(api, thread)
+        for count in range(1, 8):
+            await _compare(api, thread, count)
+        assert f"queued:{asked.id}" not in [span.id for span in await api.timeline(thread.id, turns=1)]
+        await api.edit_message(thread.id, "first", "1 look")
+        await finished(api, thread)
+        for count in range(1, 8):
+            await _compare(api, thread, count)
+
+
+async def _compare(api: AgentApi, thread: Thread, count: int) -> None:
+    everything = await api.timeline(thread.id)
+    replies = [span.message_id for span in everything if span.kind == "turn"][-count:]
+    wanted = [span for span in everything if span.message_id in replies]
+    assert await api.timeline(thread.id, turns=count) == wanted
+    assert await api.timeline(thread.id, replies=[str(reply) for reply in replies]) == wanted

@@ -1,0 +1,210 @@
+"""Refusals in the providers' own words: which file, which window."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent_core.errors import ModelError
+from agent_core.llm.errors.objections import NamedWindow, refuses_file, window_named
+from tests.providers.loopback import Answer
+from tests.support.provider_calls import failure
+
+WINDOWS = {
+    "OpenAI": (
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens. "
+        "Please reduce the length of the messages.",
+        NamedWindow(8192, 9000),
+    ),
+    "OpenAI, both": (
+        "This model's maximum context length is 4097 tokens. However, you requested 5000 tokens (4000 in the "
+        "messages, 1000 in the completion). Please reduce the length of the messages or completion.",
+        NamedWindow(4097, 5000),
+    ),
+    "OpenAI, GPT-5": (
+        "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 300000 tokens.",
+        NamedWindow(272000, 300000),
+    ),
+    "vLLM": (
+        "This model's maximum context length is 8192 tokens. However, your request has 9000 input tokens. Please "
+        "reduce the length of the input messages.",
+        NamedWindow(8192, 9000),
+    ),
+    "vLLM, prompt": (
+        "The decoder prompt (length 9000) is longer than the maximum model length of 8192. Make sure that "
+        "`max_model_len` is no smaller than the number of text tokens.",
+        NamedWindow(8192, 9000),
+    ),
+    "vLLM, max_tokens": (
+        "'max_tokens' or 'max_completion_tokens' is too large: 1000. This model's maximum context length is 8192 "
+        "tokens and your request has 8000 input tokens (1000 > 8192 - 8000).",
+        NamedWindow(8192, 0),
+    ),
+    "llama.cpp": (
+        "request (14429 tokens) exceeds the available context size (8192 tokens), try increasing it",
+        NamedWindow(8192, 14429),
+    ),
+    "llama.cpp, fields": (
+        '{"error":{"code":400,"message":"the request exceeds the available context size. try increasing the context '
+        'size or enable context shift","type":"exceed_context_size_error","n_prompt_tokens":14429,"n_ctx":8192}}',
+        NamedWindow(8192, 14429),
+    ),
+    "llama-cpp-python": ("Requested tokens (2065) exceed context window of 1800", NamedWindow(1800, 2065)),
+    "LM Studio": (
+        "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context "
+        "length of only 4096 tokens, which is not enough.",
+        NamedWindow(4096, 9000),
+    ),
+    "Ollama": ("prompt too long; exceeded max context length by 500 tokens", NamedWindow(excess=500)),
+    "Mistral": (
+        "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length",
+        NamedWindow(32768, 40000),
+    ),
+    "TGI": (
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and "
+        "100 `max_new_tokens`",
+        NamedWindow(4096, 5000),
+    ),
+    "TGI, inputs": (
+        "Input validation error: `inputs` must have less than 1024 tokens. Given: 2000",
+        NamedWindow(1024, 2000),
+    ),
+    "SGLang": (
+        "The input (9000 tokens) is longer than the model's context length (8192 tokens).",
+        NamedWindow(8192, 9000),
+    ),
+    "SGLang, both": (
+        "Requested token count exceeds the model's maximum context length of 8192 tokens. You requested a total of "
+        "9000 tokens: 8000 tokens from the input messages and 1000 tokens for the completion.",
+        NamedWindow(8192, 9000),
+    ),
+    "SGLang, allowed": (
+        "Input length (9000 tokens) exceeds the maximum allowed length (8186 tokens).",
+        NamedWindow(8186, 9000),
+    ),
+    "OpenRouter": (
+        "This endpoint's maximum context length is 32768 tokens. However, you requested about 40000 tokens (39000 of "
+        "text input, 1000 in the output). Please reduce the length of either one.",
+        NamedWindow(32768, 40000),
+    ),
+    "Anthropic": ("prompt is too long: 210000 tokens > 200000 maximum", NamedWindow(200000, 210000)),
+    "Anthropic, both": (
+        "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease input length",
+        NamedWindow(200000, 0),
+    ),
+    "Gemini": (
+        "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+        NamedWindow(1048576, 1200000),
+    ),
+    "Moonshot": (
+        "Invalid request: Your request exceeded model token limit: 8192 (requested: 9000)",
+        NamedWindow(8192, 9000),
+    ),
+    "xAI": (
+        "This model's maximum prompt length is 131,072 but the request contains 140,000 tokens.",
+        NamedWindow(131072, 140000),
+    ),
+    "Cerebras": (
+        "Please reduce the length of the messages or completion. Current length is 9000 while limit is 8192",
+        NamedWindow(8192, 9000),
+    ),
+    "TabbyAPI": ("Prompt length 9000 is greater than max_seq_len 8192", NamedWindow(8192, 9000)),
+    "Cohere": (
+        "too many tokens: total number of tokens in the prompt cannot exceed 8192 - received 9000. Try using a shorter "
+        "prompt.",
+        NamedWindow(8192, 9000),
+    ),
+    "Qwen": ("Range of input length should be [1, 30720]", NamedWindow(30720, 0)),
+    "Copilot": ("prompt token count of 9000 exceeds the limit of 8192", NamedWindow(8192, 9000)),
+    "TensorRT": ("Prompt length (9000) exceeds maximum input length (8192).", NamedWindow(8192, 9000)),
+    "both, compared": ("Context size exceeded: 9000 > 8192", NamedWindow(8192, 9000)),
+    "both, as a fraction": ("Token limit exceeded: 9000/8192", NamedWindow(8192, 9000)),
+    "a model that supports less": (
+        "Prompt has 9000 tokens, but the model only supports 8192",
+        NamedWindow(8192, 9000),
+    ),
+    "thousands": ("The context window of this model is 32k tokens.", NamedWindow(32000, 0)),
+    "Fireworks": (
+        "The prompt is too long: 9000, model maximum context length: 8191",
+        NamedWindow(8191, 9000),
+    ),
+}
+
+
+@pytest.mark.parametrize("who", WINDOWS)
+def test_window_is_read_from_the_words(who: str):
+    words, named = WINDOWS[who]
+    assert window_named("" if words.startswith("{") else words, words) == named
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "Please reduce the length of the messages or completion.",
+        "Input is too long for requested model.",
+        "temperature must be between 0 and 2",
+        "maximum context length is unknown",
+        "9" * 400,
+    ],
+)
+def test_words_without_a_window_name_none(words: str):
+    assert window_named(words) is None
+
+
+@pytest.mark.parametrize("who", WINDOWS)
+async def test_refusal_for_length_is_known_with_its_window(who: str):
+    words, named = WINDOWS[who]
+    body = words if words.startswith("{") else {"error": {"message": words, "type": "invalid_request_error"}}
+    status = 422 if who.startswith("TGI") else 400
+    found = await failure(Answer(status, body.encode() if isinstance(body, str) else body))
+    assert (found.kind, found.retryable) == ("context_window_exceeded", False)
+    assert window_named(str(found), found.detail) == named
+
+
+FILES = {
+    "Anthropic": "Could not process image",
+    "Anthropic, path": "messages.0.content.1.image.source.base64.data: The image data is invalid.",
+    "Anthropic, PDF": "messages.0.content.0.pdf.source.base64.data: The PDF specified was not valid.",
+    "Anthropic, pages": "A maximum of 100 PDF pages may be provided.",
+    "OpenAI": "You uploaded an unsupported image. Please make sure your image has of one the following formats: ['png']",
+    "OpenAI, data": "Invalid MIME type. Only image types are supported.",
+    "OpenAI, URL": "Invalid 'messages[0].content[1].image_url.url': Expected a base64-encoded data URL.",
+    "OpenAI, model": "Invalid content type. image_url is only supported by certain models.",
+    "Gemini": "Unable to process input image. Please retry or report in https://developers.generativeai.google/guide",
+    "Gemini, PDF": "The document has no pages.",
+    "Gemini, type": "Unsupported MIME type: image/svg+xml",
+    "Mistral": "Image could not be loaded as a valid image.",
+    "Mistral, model": "Image input is not enabled for this model",
+    "Groq": "messages[0].content must be a string",
+    "Groq, data": "invalid image data",
+    "xAI": "Unsupported image type. Image was not in a valid format (jpg, png).",
+    "DeepSeek": "Failed to deserialize the JSON body into the target type: messages[0]: unknown variant `image_url`, expected `text`",
+    "Moonshot": "Invalid request: unsupported image format: text/plain",
+    "Cerebras": "body.messages.0.user.content.str: Input should be a valid string",
+    "OpenRouter": "No endpoints found that support image input",
+    "vLLM": "some-model is not a multimodal model",
+    "vLLM, data": "cannot identify image file <_io.BytesIO object at 0x7f>",
+    "llama.cpp": "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+    "Ollama": "Failed to load image or audio file",
+    "LM Studio": "Model does not support images. Please use a model that does.",
+}
+
+
+@pytest.mark.parametrize("who", FILES)
+def test_refusal_of_a_file_is_known_by_its_words(who: str):
+    assert refuses_file(ModelError(FILES[who], kind="invalid_request", status=400))
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Invalid schema for function 'read_file': None is not of type 'object'.", "invalid_request"),
+        ("temperature must be at most 2", "invalid_request"),
+        ("Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.", "invalid_request"),
+        ("Rate limit reached for images per minute", "rate_limited"),
+        ("Your account may not send images.", "auth"),
+        ("prompt is too long with images: 210000 tokens > 200000 maximum", "context_window_exceeded"),
+    ],
+)
+def test_other_refusals_are_not_taken_for_one_of_a_file(words: str, kind):
+    assert not refuses_file(ModelError(words, kind=kind, status=400))

@@ -1,0 +1,105 @@
+"""What a model that searches the web has drawn on, in each provider's form, and as parts of its answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, Source, TextDelta
+from agent_core.testing import ToolUse
+from tests.providers.loopback import Provider, Stream, delta, provider
+from tests.support.agents import agent_on, finished
+from tests.support.recorded_dialects import anthropic_block, anthropic_event
+
+ROME = Source("https://en.wikipedia.org/wiki/Rome", "Rome")
+CITED = {"url": ROME.url, "title": ROME.title, "start_index": 0, "end_index": 5}
+ANNOTATION = {"type": "url_citation", "url_citation": CITED}
+
+
+async def read(server: Provider, name: str, url: str = "", *, direct: bool = True) -> list[ModelEvent]:
+    adapter = LitellmModel(name, api_base=url or server.url, api_key="k" * 12, timeout=60)
+    adapter.direct = direct
+    request = ModelRequest([{"role": "user", "content": "Where is the Forum?"}])
+    return [event async for event in adapter.stream(request)]
+
+
+def sources(events: list[ModelEvent]) -> set[Source]:
+    return {event for event in events if isinstance(event, Source)}
+
+
+@pytest.mark.parametrize("direct", [True, False])
+async def test_openai_names_them_as_annotations(direct: bool) -> None:
+    events = [delta("In Rome."), delta(annotations=[ANNOTATION]), delta(finish="stop")]
+    async with provider(Stream(events)) as server:
+        said = await read(server, "openai/gpt-4o-mini-search-preview", direct=direct)
+    assert said[0] == TextDelta("In Rome.")
+    assert sources(said) == {ROME}
+    assert said[-1] == Finish("stop")
+
+
+@pytest.mark.parametrize("direct", [True, False])
+async def test_perplexity_names_them_beside_each_piece(direct: bool) -> None:
+    beside = {"citations": [ROME.url], "search_results": [{"title": "Rome", "url": ROME.url, "date": None}]}
+    events = [delta("In ") | beside, delta("Rome.") | beside, delta(finish="stop") | beside]
+    async with provider(Stream(events)) as server:
+        assert ROME in sources(await read(server, "perplexity/sonar", direct=direct))
+
+
+async def test_anthropic_cites_as_it_writes() -> None:
+    counted = {"input_tokens": 5, "output_tokens": 5}
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
+    citation = {"type": "web_search_result_location", "cited_text": "…", "encrypted_index": "x"} | CITED
+    deltas = [
+        {"type": "text_delta", "text": "In Rome."},
+        {"type": "citations_delta", "citation": citation},
+    ]
+    events = [
+        anthropic_event("message_start", message=message | {"usage": counted}),
+        *anthropic_block(0, {"type": "text", "text": ""}, deltas),
+        anthropic_event("message_delta", delta={"stop_reason": "end_turn"}, usage=counted),
+        anthropic_event("message_stop"),
+    ]
+    async with provider(Stream(events, end="eof")) as server:
+        said = await read(server, "anthropic/claude-sonnet-5", server.url.removesuffix("/v1"))
+    assert sources(said) == {ROME}
+
+
+async def test_gemini_grounds_what_it_says() -> None:
+    grounding = {
+        "groundingChunks": [{"web": {"uri": ROME.url, "title": ROME.title}}],
+        "groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 5}, "groundingChunkIndices": [0]}],
+    }
+    content = {"parts": [{"text": "In Rome."}], "role": "model"}
+    candidate = {"content": content, "index": 0, "finishReason": "STOP", "groundingMetadata": grounding}
+    event = b"data: " + json.dumps({"candidates": [candidate]}).encode() + b"\r\n\r\n"
+    async with provider(Stream([event], end="eof")) as server:
+        said = await read(server, "gemini/gemini-2.5-flash", server.url.removesuffix("/v1"))
+    assert sources(said) == {ROME}
+
+
+@pytest.mark.parametrize(
+    "named", [None, "x", 7, [None, 7, ""], [{"url": None}], [{"url_citation": {"title": "x"}}], {"a": 1}]
+)
+async def test_what_names_nothing_is_passed_over(named: Any) -> None:
+    events = [delta("Yes.", annotations=named) | {"citations": named}, delta(finish="stop")]
+    async with provider(Stream(events)) as server:
+        said = await read(server, "openai/gpt-4o-mini")
+    assert sources(said) in (set(), {Source("x")})
+
+
+async def test_they_are_parts_behind_the_text_each_once_and_only_the_webs(tmp_path: Path) -> None:
+    turns = [
+        ["It is ", Source("javascript:alert(1)", "Bad"), Source(ROME.url), ROME, "in Rome.", ToolUse("look")],
+        ["So it is."],
+    ]
+    async with agent_on(tmp_path / "agents.db", turns) as api:
+        thread = await finished(api, await api.create_thread("Where is the Forum?"))
+        parts = (await api.list_messages(thread.id))[-1].parts
+        texts = [part["text"] for part in parts if part["type"] == "text"]
+        found = [part for part in parts if part["type"] == "source-url"]
+    assert texts == ["It is in Rome.", "So it is."]
+    assert [(part["url"], part["title"]) for part in found] == [(ROME.url, ROME.title)]
+    assert found[0]["sourceId"]

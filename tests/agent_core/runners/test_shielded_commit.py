@@ -1,0 +1,100 @@
+"""A step that has been written down is told of, although it is cut off before it hears that it was."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import RetryPolicy, errors
+from agent_core.runners.shielded_commit import whole
+from agent_core.store.turns import steps
+from agent_core.testing import eventually
+from tests.support.agents import agent_on, worker_of
+
+BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
+ENDS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
+    "on_turn_complete": (steps.commit, ["Yes."]),
+    "on_retry": (steps.retry, [BUSY]),
+    "on_error": (steps.fail, [errors.ModelError("No.", kind="auth")]),
+}
+
+
+@pytest.mark.parametrize("hook", ENDS)
+async def test_a_look_at_the_fences_between_a_steps_end_and_its_hook(path: Path, hook: str) -> None:
+    """The rows say that the step is over: to whoever looks, it is one that goes on without its fence."""
+    end, turn = ENDS[hook]
+    told: list[Any] = []
+    landed, go = threading.Event(), threading.Event()
+    options: dict[str, Any] = {hook: lambda *args: told.append(args), "retry": RetryPolicy(initial_delay=600)}
+    async with agent_on(path, [turn], **options) as api:
+        writer = api.store.writer
+        deliver = writer._deliver
+
+        def late(group: list[Any]) -> None:
+            if any(write.function is end for write in group):
+                landed.set()
+                go.wait(20)
+            deliver(group)
+
+        writer._deliver = late  # type: ignore[method-assign]
+        await api.create_thread("Hi")
+        assert await asyncio.to_thread(landed.wait, 20)
+        await worker_of(api)._fences._end_stopped()  # pyright: ignore[reportPrivateUsage]
+        await asyncio.sleep(0)
+        go.set()
+        await eventually(lambda: told)
+        await eventually(lambda: not worker_of(api).pools.steps.busy)
+        assert len(told) == 1
+
+
+async def test_it_ends_before_the_cancellation_is_told() -> None:
+    go, said = asyncio.Event(), list[str]()
+
+    async def work() -> None:
+        await go.wait()
+        said.append("done")
+
+    doing = asyncio.create_task(whole(work()))
+    await asyncio.sleep(0)
+    doing.cancel()
+    await asyncio.sleep(0.01)
+    assert not doing.done()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    assert said == ["done"]
+
+
+async def test_who_is_cancelled_twice_does_not_wait() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    doing = asyncio.create_task(whole(work()))
+    await asyncio.sleep(0)
+    for _ in range(2):
+        doing.cancel()
+        await asyncio.sleep(0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    await asyncio.wait_for(ended.wait(), 20)
+
+
+async def test_what_it_returns_and_what_it_raises() -> None:
+    async def answer(error: Exception | None) -> int:
+        if error is not None:
+            raise error
+        return 42
+
+    assert await whole(answer(None)) == 42
+    with pytest.raises(KeyError, match="x"):
+        await whole(answer(KeyError("x")))

@@ -1,0 +1,157 @@
+"""What a process gathers: copies of what it needs again, within bounds, and nothing of what is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import AgentApi, action_tool, async_tool, errors
+from agent_core.runners.requests.thread_cache import Memory, size_of, size_of_messages
+from agent_core.testing import ToolUse, eventually
+from tests.support.agents import agent_on, finished, runtime_of
+from tests.support.containers import entries
+
+MB = 1 << 20
+
+
+def test_the_first_goes_when_all_of_it_is_too_large() -> None:
+    memory: Memory[str] = Memory()
+    for name in "abcd":
+        memory.keep(name, name, 5 * MB)
+        memory.keep(name, name, 15 * MB)  # in place of the other, not beside it
+    assert [memory.get(name) for name in "abcd"] == [None, None, "c", "d"]
+    memory.grow("c", 3 * MB)  # it has become too large where it is
+    memory.keep("e", "e", 0)
+    assert [memory.get(name) for name in "cde"] == [None, "d", "e"]
+    memory.keep("huge", "huge", 100 * MB)
+    assert (memory.get("huge"), len(memory)) == ("huge", 1), "the newest stays, however large"
+    assert (memory.take("huge"), memory.take("huge")) == ("huge", None)
+    memory.keep("small", "small", 32 * MB)
+    memory.keep("nothing", "nothing", 0)
+    assert len(memory) == 2, "what was taken counts no more"
+
+
+def test_what_nobody_comes_back_to_goes_with_time() -> None:
+    now = 0.0
+    memory: Memory[str] = Memory(lambda: now)
+    memory.keep("left", "left", 1)
+    now = 299.0
+    memory.keep("new", "new", 1)
+    assert memory.get("left") == "left"
+    now = 300.0
+    memory.keep("newer", "newer", 1)
+    assert [memory.get(name) for name in ("left", "new", "newer")] == [None, "new", "newer"]
+
+
+def test_a_size_is_near_what_it_takes() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "x" * 1000}}
+    messages = [
+        {"role": "user", "content": "x" * 1000},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:" + "x" * 5000}}]},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]
+    for number in range(3):
+        size = size_of_messages(messages[number : number + 1])
+        assert size == pytest.approx(_taken(messages[number]), rel=0.35)
+        assert size == pytest.approx(size_of(messages[number]), rel=0.35)
+
+
+def _taken(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sys.getsizeof(value) + sum(map(_taken, inner))
+
+
+@action_tool
+async def look() -> str:
+    """Look."""
+    return "seen"
+
+
+@action_tool(needs_approval=True)
+async def pay() -> str:
+    """Wait for a person's yes."""
+    return "paid"
+
+
+@async_tool(timeout=60)
+async def ask() -> None:
+    """Wait for an outcome from outside."""
+
+
+def answer(messages: list[dict[str, Any]]) -> list[Any]:
+    """Call the tool that is named, fail, wait for ever, or just answer."""
+    word = str(messages[-1]["content"])
+    if word in ("look", "pay", "ask"):
+        return ["I need it.", ToolUse(word), ToolUse("look")]
+    if word == "fail":
+        return ["Well, ", errors.ModelError("No.", kind="auth", retryable=False)]
+    return ["Wait", 3600.0] if word == "wait" else [f"You said {word}."]
+
+
+KINDS = ("hello", "look", "pay", "ask", "wait", "fail", "queue", "left")
+
+
+async def visit(api: AgentApi, kind: str) -> None:
+    """Begin a thread, follow it, see one turn to its end or leave it in the middle, and delete it."""
+    word = {"left": "pay"}.get(kind, kind)
+    thread = await api.create_thread(word)
+    reader = asyncio.create_task(_follow(api, thread.id))
+    if word in ("pay", "ask", "wait"):
+        call: str = await eventually(lambda: _begun(api, thread.id, word))
+        if kind == "pay":
+            await api.approve_tool_calls(thread.id, [call])
+        elif kind == "ask":
+            await api.add_tool_result(call, "told", thread_id=thread.id)
+        elif kind == "wait":
+            await api.stop_thread(thread.id)
+    elif kind == "queue":
+        await api.send_message(thread.id, "more", when_busy="queue")
+    if kind != "left":
+        await finished(api, thread)
+    await api.delete_thread(thread.id)
+    await asyncio.wait_for(reader, 20)  # it leaves with the thread
+
+
+async def _follow(api: AgentApi, thread_id: str) -> None:
+    with contextlib.suppress(errors.ThreadNotFoundError):  # it came too late
+        async for _ in api.subscribe(thread_id):
+            pass
+
+
+async def _begun(api: AgentApi, thread_id: str, word: str) -> str:
+    if word == "wait":
+        return thread_id if "Wait" in str(await api.stream_updates(thread_id)) else ""
+    calls = {"pay": "approval-requested", "ask": "input-available"}
+    parts = (await api.list_messages(thread_id))[-1].parts
+    if not any(part.get("state") == "output-available" for part in parts):
+        return ""
+    return next((part["toolCallId"] for part in parts if part.get("state") == calls[word]), "")
+
+
+async def test_nothing_is_left_of_threads_that_are_gone(path: Path) -> None:
+    async with agent_on(path, answer, tools=[look, pay, ask]) as api:
+        for kind in KINDS:  # what is made once is made now
+            await visit(api, kind)
+        await _quiet(api)
+        api.agent.model.requests.clear()  # type: ignore[union-attr]  # kept for tests
+        before = entries(runtime_of(api))
+        assert before[".worker._turns.known._kept"] == 0
+        await asyncio.gather(*(visit(api, kind) for kind in KINDS for _ in range(5)))
+        await _quiet(api)
+        api.agent.model.requests.clear()  # type: ignore[union-attr]
+        after = entries(runtime_of(api))
+    # The statements that PostgreSQL has prepared are as many as the library has, whenever they come.
+    more = {name: (before[name], count) for name, count in after.items() if count > before[name]}
+    assert {name for name in more if not name.endswith("._prepared")} == set(), more
+
+
+async def _quiet(api: AgentApi) -> None:
+    runtime = runtime_of(api)
+    pools = (runtime.workpool, runtime.tool_workpool)
+    await eventually(lambda: not any(pool.busy for pool in pools))
+    await runtime.store.writer.run(lambda _: None)

@@ -1,0 +1,197 @@
+"""A PostgreSQL server that ends, crashes, or is cut off: nothing is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from agent_core import Runtime, define_internal_agent_api, errors
+from agent_core.store.database import postgresql as border
+from agent_core.store.database import retry_reads
+from agent_core.store.database.transaction import Tx
+from agent_core.store.threads import threads
+from agent_core.support.settings import Settings
+from agent_core.testing import ToolUse, eventually
+from agent_core.tools import ToolContext, action_tool
+from tests.support.agents import QUICK, Follower, agent_on, finished, texts, tool_parts
+from tests.support.databases import serving
+from tests.tools.postgresql import PostgreSQL
+from tests.tools.proxy import Proxy
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(120)]
+ROUNDS = 6
+LISTENING = "select count(*) from pg_stat_activity where query = 'LISTEN agent_core'"
+
+
+@pytest.fixture(scope="module")
+def own() -> Generator[PostgreSQL]:
+    """Run a server that these tests may end; what it has committed survives its crash."""
+    server = PostgreSQL({"fsync": "off"})
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def path(own: PostgreSQL, tmp_path: Any) -> Generator[Any]:
+    with serving(own):
+        yield tmp_path / "agents.db"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["ended", "crashed"])
+async def test_work_goes_on_when_the_server_is_back(path: Any, own: PostgreSQL, how: signal.Signals) -> None:
+    ran: Counter[str] = Counter()
+
+    @action_tool
+    async def once(ctx: ToolContext) -> str:
+        """Happen once."""
+        ran[ctx.idempotency_key] += 1
+        await asyncio.sleep(0.02)
+        return "done"
+
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        done = sum(message["role"] == "tool" for message in messages)
+        return [f"{done} ", 0.01, *([ToolUse("once")] if done < ROUNDS else ["end"])]
+
+    async with agent_on(path, turn, tools=[once]) as api, agent_on(path, turn, tools=[once]) as other:
+        names = [(await api.create_thread(f"{n}")).id for n in range(6)]
+        async with Follower(other, names[0]) as follower:
+            for _ in range(2):
+                before = ran.total()
+                await eventually(lambda before=before: ran.total() > before + 3)
+                own.stop(how)
+                await asyncio.sleep(0.5)
+                own.start()
+            for name in names:
+                thread = await finished(api, name, 40)
+                assert (thread.status, thread.error) == ("completed", None)
+                parts = await tool_parts(api, name)
+                assert [part.get("output") for part in parts] == ["done"] * ROUNDS
+            await follower.agrees(20)
+    assert len(ran) == 6 * ROUNDS
+    assert set(ran.values()) == {1}
+
+
+async def test_it_gives_up_after_a_while_and_says_so(
+    path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(border, "_RECONNECT_TIMEOUT", 0.3)
+    async with agent_on(path, [["Yes."]]) as api:
+        own.stop()
+        try:
+            with pytest.raises(errors.DatabaseError, match="does not answer; see that it runs"):
+                await api.create_thread("Hi")
+        finally:
+            own.start()
+        assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
+
+
+async def test_closed_while_the_server_is_away(
+    path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends all the same; its leases run out by themselves."""
+    for waits in (border, retry_reads):  # writes and reads
+        monkeypatch.setattr(waits, "_RECONNECT_TIMEOUT", 0.3)
+    try:
+        async with agent_on(path, [["Yes", 20.0]], settings=QUICK) as api:
+            thread = await api.create_thread("Hi")
+            async with Follower(api, thread.id) as follower:
+                await follower.until(lambda _: follower.text == "Yes")
+            own.stop()
+    finally:
+        own.start()
+    async with agent_on(path, [["Again."]], settings=QUICK) as api:
+        assert (await finished(api, thread)).status == "completed"
+        assert (await texts(api, thread))[-1] == "Again."
+
+
+@pytest.fixture
+async def cut_off(path: Any, own: PostgreSQL) -> Any:
+    """Run a runtime whose connections pass a proxy, beside one that goes straight there."""
+    async with agent_on(path, []) as straight:
+        proxy = Proxy(own.port)
+        there = straight.store.database_url.split("?")[0].replace("@/", f"@127.0.0.1:{proxy.port}/")
+        async with Runtime(there, settings=Settings(poll=60, reconcile=60), work=False) as runtime:
+            yield straight, runtime, proxy
+        proxy.close()
+
+
+def change(tx: Tx, thread_id: str, runs: list[int], the_first_time: Callable[[], object]) -> str:
+    """Change a thread's title, and do something to the connection the first time."""
+    runs.append(1)
+    threads.change(tx, thread_id, title=f"changed {len(runs)} times")
+    if len(runs) == 1:
+        the_first_time()
+    return "the result"
+
+
+async def test_a_commit_whose_answer_is_lost_is_not_made_twice(cut_off: Any) -> None:
+    straight, runtime, proxy = cut_off
+    thread = await straight.create_thread(title="-")
+    runs: list[int] = []
+    writing = asyncio.create_task(runtime.store.writer.run(change, thread.id, runs, proxy.deaf.set))
+
+    async def landed() -> bool:
+        return (await straight.get_thread(thread.id)).title != "-"
+
+    await eventually(landed)
+    assert not writing.done()
+    proxy.deaf.clear()
+    proxy.cut()
+    assert await asyncio.wait_for(writing, 20) == "the result"
+    assert (await straight.get_thread(thread.id)).title == "changed 1 times"
+    assert runs == [1]
+
+
+async def test_cut_off_before_the_commit_it_is_made_again(cut_off: Any) -> None:
+    straight, runtime, proxy = cut_off
+    thread = await straight.create_thread(title="-")
+    runs: list[int] = []
+    await asyncio.wait_for(runtime.store.writer.run(change, thread.id, runs, proxy.cut), 20)
+    assert (await straight.get_thread(thread.id)).title == "changed 2 times"
+    assert runs == [1, 1]
+
+
+async def test_a_listener_that_was_cut_off_listens_again(cut_off: Any, own: PostgreSQL) -> None:
+    """What it missed is looked up; no polling helps it here."""
+    straight, runtime, proxy = cut_off
+    thread = await straight.create_thread(title="-")
+    api = define_internal_agent_api(runtime, straight.agent)
+    async with Follower(api, thread.id) as follower:
+        await follower.until(lambda _: follower.snapshots)
+        for title in ("first", "second"):
+            proxy.cut()
+            await straight.update_thread(thread.id, title=title)
+            await follower.until(lambda view, title=title: view.thread["title"] == title)
+            await eventually(lambda: own.execute(LISTENING)[0][0] == 2)
+
+
+async def test_a_transaction_that_sleeps_is_ended_by_the_server(
+    path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stops in the middle of a transaction does not keep its locks for ever."""
+    monkeypatch.setattr(border, "_SESSION", ("SET idle_in_transaction_session_timeout = '200ms'", "SELECT 1"))
+    runs: list[int] = []
+
+    async with agent_on(path, []) as api, agent_on(path, []) as other:
+        thread = await api.create_thread(title="-")
+
+        def sleep(tx: Tx) -> None:
+            runs.append(1)
+            threads.change(tx, thread.id, title="slow")
+            if len(runs) == 1:
+                asleep.wait()
+
+        asleep = threading.Event()
+        writing = asyncio.create_task(api.store.writer.run(sleep))
+        await eventually(lambda: runs)
+        await other.update_thread(thread.id, title="fast")
+        asleep.set()
+        await writing
+        assert (await api.get_thread(thread.id)).title == "slow"  # pyright: ignore[reportOptionalMemberAccess]
+        assert len(runs) == 2

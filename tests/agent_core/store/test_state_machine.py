@@ -1,0 +1,80 @@
+"""Random histories of the store agree with the model and break no invariant; broken fences are found."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy.dialects import sqlite
+
+from agent_core.errors import DuplicateMessageError, ThreadBusyError
+from agent_core.store.database.statement import Statement
+from agent_core.store.threads import messages
+from agent_core.store.tool_calls import calls, outcomes
+from agent_core.store.turns import branches, steps, streams, turns
+from agent_core.store.wake_ups import wake_ups
+from tests.support.store_histories.rules import StoreMachine
+
+SETTINGS = settings(
+    max_examples=120, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+RUNS = 4  # at most: chance may leave something out of one
+OFTEN = {(name, landed) for name in ("claim", "commit", "flush", "claim_call") for landed in (True, False)}
+OFTEN |= {("admit", True), ("edit", True), ("regenerate", True), ("select", True), ("fork", True)}
+
+
+@pytest.mark.timeout(240)
+def test_random_histories() -> None:
+    StoreMachine.reached.clear()
+    for _ in range(RUNS):
+        run_state_machine_as_test(StoreMachine, settings=SETTINGS)
+        if set(StoreMachine.reached) >= OFTEN:
+            return
+    raise AssertionError(f"the histories did not come to {OFTEN - set(StoreMachine.reached)}")
+
+
+OF_REPLY = (
+    " AND of_reply.message_id = (SELECT agent_thread.message_id \n"
+    "FROM agent_thread \nWHERE agent_thread.id = :thread_id)"
+)
+BROKEN = {
+    "a flush without its fence": (steps, "_FLUSH", " AND agent_thread.seq = :at_seq"),
+    "an outcome without its attempt": (
+        outcomes._END_MINE,
+        "succeed",
+        " AND agent_tool_call.attempt = :at_attempt",
+    ),
+    "a step claimed without the lease": (steps, "_CLAIM", " AND agent_wake_up.worker = :worker"),
+    "a call claimed without the lease": (calls, "_CLAIM", " AND agent_wake_up.worker = :by"),
+    "another worker's lease is deleted": (wake_ups, "_DELETE_MINE", " AND agent_wake_up.worker = :by"),
+    "a stop that raises no fence": (turns, "_STOP", ", seq=(agent_thread.seq + :seq_1)"),
+    "a branch left that raises no fence": (branches, "_LEAVE", "seq=(agent_thread.seq + :seq_1), "),
+    "a lost attempt of a branch put aside is replaced": (streams, "_REPLACE", OF_REPLY),
+    "a message sent twice": (messages, "_FIND", "agent_message.id = :message_id"),
+}
+FOUND = (AssertionError, LookupError, sqlite3.IntegrityError, ThreadBusyError, DuplicateMessageError)
+"""What a history ends with that is not as it should be; a statement that is no SQL any more is none of these."""
+INSTEAD = {
+    "agent_message.id = :message_id": "agent_message.id = 'nobody'",
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.timeout(240)
+def test_what_is_broken_is_found(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same histories, over a store that lacks one condition."""
+    home, name, words = BROKEN[what]
+    whole: Statement = home[name] if isinstance(home, dict) else getattr(home, name)
+    sql, defaults = whole.compiled(sqlite.dialect(paramstyle="named"))
+    assert words in sql, sql
+    broken = Statement(whole._clause)
+    broken._compiled["sqlite"] = sql.replace(words, INSTEAD.get(words, "")), defaults
+    if isinstance(home, dict):
+        monkeypatch.setitem(home, name, broken)
+    else:
+        monkeypatch.setattr(home, name, broken)
+    search = settings(SETTINGS, max_examples=150, phases=[Phase.generate], derandomize=True, database=None)
+    with pytest.raises(FOUND):
+        run_state_machine_as_test(StoreMachine, settings=search)

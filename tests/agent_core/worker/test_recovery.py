@@ -1,0 +1,224 @@
+"""Recovery: work whose process has closed, died or forgotten it is taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import Runtime, action_tool, define_internal_agent_api, errors
+from agent_core.domain.end_reasons import IN_DOUBT
+from agent_core.domain.states import CallStatus
+from agent_core.store.database.columns import THREAD
+from agent_core.store.database.open import parse_url
+from agent_core.store.tool_calls.calls import NewCall
+from agent_core.store.turns import steps
+from agent_core.testing import ToolUse, eventually
+from agent_core.worker.worker_locks import Presence, workers_folder
+from tests.chaos.worker import Plan, spawn
+from tests.chaos.world import make_agent
+from tests.support.agents import (
+    QUICK,
+    Follower,
+    agent_on,
+    finished,
+    held,
+    lose_leases,
+    prepare,
+    rows,
+    texts,
+    tool_parts,
+)
+from tests.support.databases import url
+
+LONG = 30.0
+
+
+def workers(path: Path) -> list[str]:
+    folder = workers_folder(parse_url(url(path)), path if path.exists() else None)
+    return sorted(file.name for file in folder.glob("[!.]*")) if folder is not None else []
+
+
+async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a lease of an hour: the lock file tells of the death."""
+    settings = {"lease": 3600.0}
+    # Its step lasts longer than anybody needs to see it begin.
+    plan = Plan(path.parent, pace=30, settings=settings, database=url(prepare(path)))
+    dead = spawn(plan)
+    async with Runtime(plan.url, work=False) as watching:
+        api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
+        await api.create_thread(thread_id="t")
+        await api.send_message("t", "once")
+        async with Follower(api, "t") as follower:
+            await follower.until(lambda _: "Step 0" in follower.text, 30)
+            dead.kill()
+            dead.join()
+            assert rows(path)["agent_wake_up"], "its lease outlives it"
+            began = time.monotonic()
+            async with Runtime(plan.url) as heir:
+                again = define_internal_agent_api(heir, make_agent(plan.effects, 0))
+                asked = plan.effects.count()["ask once 0"]
+                await eventually(lambda: plan.effects.count()["ask once 0"] > asked)
+                took = time.monotonic() - began
+                assert (await finished(again, "t")).status == "completed"
+            await follower.agrees()
+    with capsys.disabled():
+        print(f"\nrestart -> the next model request: {took * 1000:.0f} ms")
+
+
+async def test_closed_in_the_middle_it_gives_its_step_back(path: Path) -> None:
+    """A graceful end is no crash, and the partial text stays until the next first token."""
+    async with agent_on(path, [["half", LONG]]) as api:
+        thread = await api.create_thread("Hi")
+        async with Follower(api, thread.id) as follower:
+            await follower.until(lambda _: follower.text == "half")
+        began = time.monotonic()
+    assert time.monotonic() - began < LONG, "it has waited for the model"
+    assert not workers(path)
+    assert [row[4] for row in rows(path)["agent_wake_up"]] == [None]
+    assert [row[THREAD.c.keys().index("crashes")] for row in rows(path)["agent_thread"]] == [0]
+    go = asyncio.Event()
+    async with agent_on(path, [chain(held(go), ["whole"])]) as api:
+        async with Follower(api, thread.id) as follower:
+            await eventually(lambda: api.agent.model.requests)  # type: ignore[union-attr]
+            await follower.until(lambda _: follower.text == "half")
+            go.set()
+            await finished(api, thread)
+            await follower.agrees()
+        assert await texts(api, thread) == ["Hi", "whole"]
+
+
+async def test_closed_while_a_tool_runs_it_waits_for_the_tool(path: Path) -> None:
+    began = asyncio.Event()
+
+    @action_tool
+    async def short() -> str:
+        """Take a moment."""
+        began.set()
+        await asyncio.sleep(0.2)
+        return "done"
+
+    async with agent_on(path, [[ToolUse("short")]], tools=[short]) as api:
+        thread = await api.create_thread("Hi")
+        await asyncio.wait_for(began.wait(), 20)
+    async with agent_on(path, [["Well."]], tools=[short]) as api:
+        await finished(api, thread)
+        assert [part["output"] for part in await tool_parts(api, thread)] == ["done"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_tool_whose_process_died(path: Path, again: bool) -> None:
+    """Not run again unless it says it may; then the model is told that it is in doubt."""
+    ran: list[int] = []
+
+    @action_tool(rerun_on_interrupt=again)
+    async def once() -> str:
+        """Leave a trace."""
+        ran.append(1)
+        if len(ran) == 1:
+            await asyncio.sleep(LONG)
+        return "done"
+
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        return ["Well."] if messages[-1]["role"] == "tool" else [ToolUse("once")]
+
+    async with agent_on(path, turn, tools=[once]) as api:
+        thread = await api.create_thread("Hi")
+        await eventually(lambda: ran)
+        # What a SIGKILL leaves behind: a running call whose lease nobody holds any more.
+        await lose_leases(api)
+        async with agent_on(path, turn, tools=[once]) as heir:
+            await finished(heir, thread)
+            (part,) = await tool_parts(heir, thread)
+            assert part.get("output") == ("done" if again else None)
+            assert part.get("errorText") == (None if again else IN_DOUBT.text)
+            assert len(ran) == 1 + again
+
+
+async def test_a_step_that_kills_its_process_is_sealed(path: Path) -> None:
+    """Three deaths, then a person is asked; resumed, it may try again."""
+    plan = Plan(path.parent, pace=0, send=("poison",), die_at=("claim.after", 1), database=url(prepare(path)))
+    for _ in range(3):
+        child = spawn(plan)
+        child.join(60)
+        assert child.exitcode == -9
+    told: list[Exception] = []
+    async with Runtime(plan.url) as runtime:
+        agent = make_agent(plan.effects, 0)
+        agent.on_error = lambda _thread_id, error: told.append(error)
+        api = define_internal_agent_api(runtime, agent)
+        async with Follower(api, plan.thread_id) as follower:
+            sealed = await finished(api, plan.thread_id)
+            assert (sealed.status, sealed.error_kind) == ("failed", "PoisonedStepError")
+            assert "3 times" in (sealed.error or "")
+            await eventually(lambda: [type(error) for error in told] == [errors.PoisonedStepError])
+            await follower.agrees()
+            await api.resume_thread(plan.thread_id)
+            assert (await finished(api, plan.thread_id)).status == "completed"
+            await follower.agrees()
+
+
+NET = {
+    "a step": ("streaming", "pending", "delete from agent_wake_up"),
+    "a tool": ("awaiting_tool_results", "pending", "delete from agent_wake_up"),
+    "the step after the tools": ("awaiting_tool_results", "failed", "delete from agent_wake_up"),
+    "a lease that nobody works on": ("streaming", "failed", "update agent_wake_up set worker = 'nobody'"),
+}
+
+
+@pytest.mark.parametrize("case", NET)
+async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
+    """No known path leads there; somebody's hand in the database may."""
+    status, call, harm = NET[case]
+
+    @action_tool
+    async def ping() -> str:
+        """Ping."""
+        return "pong"
+
+    def turn(messages: list[dict[str, Any]]) -> list[Any]:
+        return ["Well."] if messages[-1]["role"] == "tool" else [ToolUse("ping", id="c")]
+
+    options: dict[str, Any] = {"tools": [ping], "settings": QUICK}
+    async with agent_on(path, turn, **options, runtime={"work": False}) as sender:
+        await sender.create_thread(thread_id="t")
+        await sender.send_message("t", "Hi")
+
+        def leave(tx: Any) -> None:
+            """Leave the thread as a worker would have in the middle of its turn, and then harm it."""
+            tx.cursor.execute("update agent_wake_up set worker = 'w'")
+            claim = steps.claim(tx, "t", "w", {"assistant"})
+            assert claim is not None
+            parts = [{"type": "tool-ping", "toolCallId": "c", "state": "input-available"}]
+            new = [NewCall("c", "ping", "{}", CallStatus.PENDING)]
+            steps.commit(tx, claim, parts=parts, chunks=[], new_calls=new, usage=None, first=True)
+            tx.cursor.execute(f"update agent_tool_call set status = '{call}', error = 'x'")
+            tx.cursor.execute(f"update agent_thread set status = '{status}'")
+            tx.cursor.execute(harm)
+
+        if case == "a step":
+            await sender.store.writer.run(lambda tx: tx.cursor.execute(harm).rowcount)
+        else:
+            await sender.store.writer.run(leave)
+        async with Follower(sender, "t") as follower, agent_on(path, turn, **options) as worker:
+            assert (await finished(worker, "t")).status == "completed"
+            await follower.agrees()
+
+
+def test_the_living_are_told_from_the_dead(tmp_path: Path) -> None:
+    """A worker is dead when its lock is free, and not before it has taken it."""
+    one, two = Presence(tmp_path, "one"), Presence(tmp_path, "two")
+    one.open()
+    two.open()
+    assert one.dead() == []
+    (tmp_path / "three").touch()  # its process is gone: nobody holds the lock
+    assert one.dead() == two.dead() == ["three"]
+    one.forget("three")
+    two.forget("three")
+    two.close()
+    assert one.dead() == []
+    one.close()

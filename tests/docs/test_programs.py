@@ -1,0 +1,62 @@
+"""The programs in docs/ and examples/ run as they stand, and print what is said that they print."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+PROSE = {"architecture.md", "configuration.md", "lifecycle.md"}  # these describe; they have nothing to run
+SERVED = {"proxy.md"}  # nginx runs its example, in tests/browser/test_proxies.py
+PROGRAM = re.compile(r"^```python\n(.*?)^```\n+It prints(?: `(.*?)`|\n+```\n(.*?)^```)", re.M | re.S)
+PRINTS = re.compile(r"^It prints `(.*?)`", re.M | re.S)
+TOLD = {"human_in_the_loop.py": "I am very late.\n"}  # what a person types
+SAYS = {"human_in_the_loop.py": "The e-mail: sent to ann@example.com"}
+EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {ROOT / "examples" / "ten_lines.py"})
+"""Those that need no key; the other one asks a provider, in tests/docs/test_readme.py."""
+
+
+def programs() -> Iterator[Any]:
+    for page in PAGES:
+        for number, match in enumerate(PROGRAM.finditer(page.read_text(encoding="utf-8")), 1):
+            program, line, lines = match.groups()
+            yield pytest.param(program, line or lines.strip(), id=f"{page.stem} {number}")
+
+
+@pytest.mark.parametrize(("program", "output"), list(programs()))
+async def test_a_program_on_a_page_prints_what_the_page_says(program: str, output: str, tmp_path: Path):
+    assert await run("-W", "error", "-c", program, cwd=tmp_path) == output
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name not in PROSE | SERVED], ids=lambda page: page.stem
+)
+def test_a_page_has_a_program_that_is_run(page: Path):
+    assert PROGRAM.search(page.read_text(encoding="utf-8")), f"no program on {page.name} says what it prints"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+async def test_an_example_runs_as_a_program_without_a_key(path: Path, tmp_path: Path):
+    strict = [] if path.name == "custom_page.py" else ["-W", "error"]  # Reflex warns of its own things
+    out = await run(*strict, str(path), cwd=tmp_path, told=TOLD.get(path.name, ""))
+    promised = PRINTS.search(path.read_text(encoding="utf-8"))
+    assert out == promised[1] if promised else out.endswith(SAYS.get(path.name, ""))
+
+
+async def run(*arguments: str, cwd: Path, told: str = "") -> str:
+    """Run a Python program; return what it printed."""
+    env = {"PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    out, err = await asyncio.wait_for(child.communicate(told.encode()), 55)
+    assert (err.decode(), child.returncode) == ("", 0)
+    return out.decode().strip()

@@ -1,0 +1,60 @@
+"""examples/two_agents.py keeps its promise: a death at any point of it loses nothing and asks nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent_core.support.faults import CRASH_POINTS
+from tests.support.agents import rows
+
+ROOT = Path(__file__).parents[2]
+ANSWER = "The researcher says: Mont Blanc is 4,806 m high."
+
+DYING = """
+import asyncio, itertools, os, runpy, sys
+from agent_core import faults
+
+point, at, url = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+count = itertools.count(1)
+
+def die():
+    if next(count) == at:
+        os._exit(9)
+
+faults.install(point, die)
+asyncio.run(runpy.run_path("examples/two_agents.py")["main"](url))
+"""
+
+
+async def run(*arguments: str) -> tuple[int | None, str]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await asyncio.wait_for(child.communicate(), 100)
+    return child.returncode, out.decode().strip()
+
+
+# The assistant's call is made by commit 1, the researcher's answer is commit 2: a death right after it
+# takes the hook along that would have delivered the answer.
+POINTS = [("commit.after", 1), ("commit.after", 2), ("tool.claimed", 1), ("send.after", 2), ("tool.ran", 1)]
+
+
+@pytest.mark.parametrize(("point", "at"), POINTS, ids=str)
+async def test_an_answer_is_delivered_whenever_the_process_dies(point: str, at: int, tmp_path: Path):
+    assert point in CRASH_POINTS
+    path = tmp_path / "agents.db"
+    url = f"sqlite:///{path}"
+    assert (await run("-c", DYING, point, str(at), url))[0] == 9
+    assert await run("examples/two_agents.py", url) == (0, ANSWER)
+    found = rows(path)
+    assert len(found["agent_thread"]) == 2
+    assert len(found["agent_tool_call"]) == 1
