@@ -8,11 +8,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
+from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
-Foreign = Callable[[Collection[str] | None], None]
-"""Told when another process has committed: the feeds that it touched, or None for any."""
 
 
 class Connection(Protocol):
@@ -68,7 +67,7 @@ class SqliteConnection:
         on_foreign: called in the writer's thread.
     """
 
-    def __init__(self, engine: Engine, watch: float, on_foreign: Foreign) -> None:
+    def __init__(self, engine: Engine, watch: float, on_foreign: OnForeignCommit) -> None:
         self._engine = engine
         self._watch = watch
         self._on_foreign = on_foreign
@@ -129,7 +128,7 @@ class SqliteConnection:
         self._connection.close()
 
 
-def connection_for(engine: Engine, watch: float, on_foreign: Foreign) -> Connection:
+def connection_for(engine: Engine, watch: float, on_foreign: OnForeignCommit) -> Connection:
     """Return the connection for an engine's database; it is not open yet."""
     if engine.dialect.name == "sqlite":
         return SqliteConnection(engine, watch, on_foreign)

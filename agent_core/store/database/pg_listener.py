@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from agent_core.store.database.connection import Foreign
+from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.logs import get_logger
 
 CHANNEL = "agent_core"
@@ -34,7 +34,9 @@ class Listener:
         told: called in the listener's thread with the feeds that were touched; None: any may be.
     """
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], me: str, told: Foreign) -> None:
+    def __init__(
+        self, connect: Callable[[], psycopg.Connection[Any]], me: str, told: OnForeignCommit
+    ) -> None:
         self._connect = connect
         self._me = me
         self._told = told

@@ -12,10 +12,10 @@ import psycopg
 from sqlalchemy import Engine
 
 from agent_core.errors import DatabaseError
-from agent_core.store.database.connection import Foreign
 from agent_core.store.database.interleave import run_together
 from agent_core.store.database.pg_listener import CHANNEL, Listener
 from agent_core.store.database.pg_pipeline import Pipeline
+from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.ids import new_id
 
 _RECONNECT_TIMEOUT = 10.0  # seconds that writes wait for a server that went away, as they wait for a lock
@@ -37,7 +37,7 @@ class PostgresConnection:
         on_foreign: called in the listener's thread.
     """
 
-    def __init__(self, engine: Engine, on_foreign: Foreign) -> None:
+    def __init__(self, engine: Engine, on_foreign: OnForeignCommit) -> None:
         self._engine = engine
         self._pipeline: Pipeline | None = None
         self._sender = new_id("n")[-10:]

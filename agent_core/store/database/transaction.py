@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Dialect
@@ -11,6 +11,9 @@ from agent_core.domain.states import RUNNING
 from agent_core.domain.wake_up_key import WakeUpKey
 from agent_core.store.database.columns import idle_feed
 from agent_core.store.database.statement import Statement
+
+OnForeignCommit = Callable[[Collection[str] | None], None]
+"""Called when another process has committed, with the feeds that it touched, or None for any."""
 
 
 class WakeUps(Protocol):

@@ -25,9 +25,9 @@ from sqlalchemy import Engine
 
 from agent_core.errors import DatabaseError
 from agent_core.sentences import sentence
-from agent_core.store.database.connection import Foreign, connection_for
+from agent_core.store.database.connection import connection_for
 from agent_core.store.database.open import translate
-from agent_core.store.database.transaction import Tx, WakeUps
+from agent_core.store.database.transaction import OnForeignCommit, Tx, WakeUps
 from agent_core.support.clock import Clock
 from agent_core.support.logs import get_logger
 
@@ -85,7 +85,7 @@ class Writer:
         watch: float,
         on_touch: Callable[[set[str]], None],
         on_move: Callable[[str, str, str, str], None],
-        on_foreign: Foreign,
+        on_foreign: OnForeignCommit,
     ) -> None:
         self._dialect = engine.dialect
         self._clock = clock
