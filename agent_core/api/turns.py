@@ -46,7 +46,7 @@ class TurnMethods(ApiBase):
             ThreadNotFoundError: there is no such thread.
             MessageNotFoundError: there is no message `after`.
             ThreadBusyError: the thread is running and goes on.
-            DuplicateMessageError: `message_id` is a message of another thread.
+            DuplicateMessageError: `message_id` is a message of another thread, or an answer.
         """
         await self._authorize(ctx, thread_id)
         await self._ready(thread_id, when_busy, after is None)

@@ -40,7 +40,7 @@ def message_before(place: str) -> ScalarSelect[str]:
 _values = {n: P(n) for n in ("thread_id", "id", "position", "role", "parts", "meta", "created_at")}
 _INSERT = Statement(insert(MESSAGE).values(**_values, queued=False, parent_id=message_before("position")))
 _INSERT_QUEUED = Statement(insert(MESSAGE).values(**_values, queued=True))
-_FIND = Statement(select(_m.id).where(_m.thread_id == P("thread_id"), _m.id == P("message_id")))
+_FIND = Statement(select(_m.role).where(_m.thread_id == P("thread_id"), _m.id == P("message_id")))
 
 
 # Forks copy messages with their ids, so no index can forbid that one stands in two threads.
@@ -81,6 +81,24 @@ class NewMessage:
 def has_message(tx: Tx, thread_id: str, message_id: str) -> bool:
     """Whether the thread has a message with this id."""
     return tx.one(_FIND, thread_id=thread_id, message_id=message_id) is not None
+
+
+def is_sent(tx: Tx, thread_id: str, message_id: str, reply_id: str | None) -> bool:
+    """Whether a person has sent the message already, so that sending it again changes nothing.
+
+    Args:
+        tx: the transaction.
+        thread_id: the thread.
+        message_id: the id that its sender gave the message.
+        reply_id: of the reply to the newest turn, which has no row before its first words.
+
+    Raises:
+        DuplicateMessageError: it is the id of a message that no person has sent.
+    """
+    found = tx.one(_FIND, thread_id=thread_id, message_id=message_id)
+    if message_id == reply_id or (found is not None and found[0] != "user"):
+        raise DuplicateMessageError(sentence("message_exists", thread=thread_id, message=message_id))
+    return found is not None
 
 
 def refuse_elsewhere(tx: Tx, thread_id: str, message_id: str) -> None:

@@ -27,6 +27,7 @@ from agent_core.store.threads.messages import (
     NewMessage,
     has_message,
     insert_message,
+    is_sent,
     refuse_elsewhere,
     title_of,
 )
@@ -144,8 +145,7 @@ def send_after(
         ThreadNotFoundError, ThreadBusyError
         MessageNotFoundError: there is no message `after`.
     """
-    lock(tx, thread_id)
-    if has_message(tx, thread_id, message.id):
+    if is_sent(tx, thread_id, message.id, lock(tx, thread_id).message_id):
         return None
     refuse_elsewhere(tx, thread_id, message.id)
     at = turns.make_idle(tx, thread_id, when_busy)

@@ -25,6 +25,7 @@ from agent_core.store.threads.messages import (
     NewMessage,
     has_message,
     insert_message,
+    is_sent,
     refuse_elsewhere,
     title_of,
 )
@@ -170,9 +171,10 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
 
     Raises:
         ThreadBusyError: the thread is running and `when_busy` does not end that.
+        DuplicateMessageError: its id is that of another thread's message, or of an answer.
     """
     at = lock(tx, thread_id)
-    if has_message(tx, thread_id, message.id):
+    if is_sent(tx, thread_id, message.id, at.message_id):
         return None
     refuse_elsewhere(tx, thread_id, message.id)
     if at.running and when_busy == "queue":

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import errors
-from agent_core.testing import ToolUse
+from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import Follower, agent_on, finished, held, live, texts, tool_parts
 
@@ -30,6 +30,32 @@ async def test_one_message_id_is_one_message_and_one_run(path: Path) -> None:
         assert await api.send_message(thread.id, "Hi", message_id="m1") == first
         assert await texts(api, thread) == ["Hi", "One."]
         assert len(api.agent.model.requests) == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("after", [None, "m1"])
+async def test_the_id_of_an_answer_is_refused_and_sends_nothing(path: Path, after: str | None) -> None:
+    async with agent_on(path, [["One."], ["Two."]]) as api:
+        thread = await api.create_thread()
+        await api.send_message(thread.id, "Hi", message_id="m1")
+        await finished(api, thread)
+        answer = (await api.list_messages(thread.id))[-1].id
+        with pytest.raises(errors.DuplicateMessageError, match="already has a message"):
+            await api.send_message(thread.id, "Again", message_id=answer, after=after)
+        assert await texts(api, thread) == ["Hi", "One."]
+
+
+async def test_the_id_of_an_answer_that_has_no_words_yet_is_refused(path: Path) -> None:
+    async with agent_on(path, [[LONG, "One."]]) as api:
+        thread = await api.create_thread("Hi")
+
+        async def replies() -> set[str]:
+            return {u.message_id for u in await api.stream_updates(thread.id) if u.message_id}
+
+        await eventually(replies)
+        (reply,) = await replies()
+        with pytest.raises(errors.DuplicateMessageError, match="already has a message"):
+            await api.send_message(thread.id, "Again", message_id=reply, when_busy="queue")
+        assert await texts(api, thread) == ["Hi"]
 
 
 async def test_sent_many_times_at_once_it_is_one_message(path: Path) -> None:
