@@ -19,12 +19,21 @@ class ExportMethods(ApiBase):
 
     _takes_system: ClassVar[bool] = True
 
-    async def export_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> dict[str, Any]:
+    async def export_thread(
+        self, thread_id: str, *, signatures: bool = False, ctx: CallContext | None = None
+    ) -> dict[str, Any]:
         """Return a thread as plain JSON, from which `import_thread` makes an equal one, also elsewhere.
 
-        It has the shown messages as far as they are committed, the bytes of their files, and under
-        `signatures` what their providers must see again; `agent_core.api.thread_documents` says what is where.
-        The token of a share link is left out, and so are system messages where readers don't get them.
+        The document has the shown messages as far as they are committed and the bytes of their files;
+        `agent_core.api.thread_documents` describes its form. The token of a share link is left out, and so
+        are system messages where readers don't get them.
+
+        Args:
+            thread_id: the thread.
+            signatures: whether the document also has what providers must see again. Ask for them to move a
+                thread between databases, and never hand such a document to a reader. Neither HTTP nor the
+                page asks.
+            ctx: who calls.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
@@ -32,17 +41,23 @@ class ExportMethods(ApiBase):
         await self._authorize(ctx, thread_id)
         thread = await self._thread(thread_id)
         messages, files = await asyncio.to_thread(self.store.reads.exported, thread_id)
-        return await asyncio.to_thread(write_document, thread, self._shown(messages), files)
+        return await asyncio.to_thread(
+            write_document, thread, self._shown(messages), files, signatures=signatures
+        )
 
-    async def import_thread(self, document: dict[str, Any], *, ctx: CallContext | None = None) -> Thread:
+    async def import_thread(
+        self, document: dict[str, Any], *, signatures: bool = False, ctx: CallContext | None = None
+    ) -> Thread:
         """Create a thread from a document of `export_thread`; it is idle, and nothing of it runs.
 
         The thread and its messages have new ids; the messages keep their moments. A call that was open
         has failed. The agent is the one that the document names, if the runtime knows it, else this API's.
 
         Args:
-            document: it may come from anywhere, and is checked like everything from outside. A signature
-                that its provider refuses is forgotten, and the thread goes on without it.
+            document: it may come from anywhere, and is checked like everything from outside.
+            signatures: whether to take the document's signatures, too. One that its provider refuses is
+                forgotten, and the thread goes on without it. Without them the model reads the thread like
+                one that another model wrote.
             ctx: who calls; the thread becomes theirs.
 
         Raises:
@@ -50,7 +65,9 @@ class ExportMethods(ApiBase):
                 code of one's own may bring one, or something in it is not acceptable; nothing was created.
         """
         owner = user_of(ctx)
-        read = await asyncio.to_thread(read_document, document, takes_system=self._takes_system)
+        read = await asyncio.to_thread(
+            read_document, document, takes_system=self._takes_system, signatures=signatures
+        )
         thread_id = new_id("thread")
         await self.store.writer.run_for(
             thread_id,

@@ -73,13 +73,16 @@ class Document:
     files: list[StoredFile]
 
 
-def write_document(thread: Thread, messages: Sequence[Message], files: Mapping[str, StoredFile]) -> Json:
+def write_document(
+    thread: Thread, messages: Sequence[Message], files: Mapping[str, StoredFile], *, signatures: bool
+) -> Json:
     """Return a thread as a document.
 
     Args:
         thread: the thread.
         messages: those that are shown, their parts with what is signed.
         files: those that the messages name, by their ids; what is missing is gone.
+        signatures: whether to write what is signed, too.
     """
     named = attachments_in(json.dumps(message.parts) for message in messages)
     return {
@@ -97,7 +100,7 @@ def write_document(thread: Thread, messages: Sequence[Message], files: Mapping[s
             {"message": place, "part": number, METADATA: exported(part[METADATA])}
             for place, message in enumerate(messages)
             for number, part in enumerate(message.parts)
-            if METADATA in part
+            if signatures and METADATA in part
         ],
         "files": {file_id: _written_file(files.get(file_id)) for file_id in named},
     }
@@ -119,12 +122,13 @@ def _written_file(file: StoredFile | None) -> Json | None:
     return {"mediaType": file.media_type, "data": base64.b64encode(file.data).decode()}
 
 
-def read_document(document: Json, *, takes_system: bool) -> Document:
+def read_document(document: Json, *, takes_system: bool, signatures: bool) -> Document:
     """Read a document.
 
     Args:
         document: as `write_document` gives it; whatever else is in it is passed over.
         takes_system: whether it may hold system messages.
+        signatures: whether to take its signatures; without it they are passed over unread.
 
     Raises:
         ValidationError: it is no such document, or something in it cannot be taken.
@@ -140,7 +144,7 @@ def read_document(document: Json, *, takes_system: bool) -> Document:
     agent = thread.get("agent")
     given = _field(document, "messages", list[Any]())
     check_count("messages", given, MAX_MESSAGES)
-    signed = _signatures(_field(document, "signatures", list[Any](), needed=False))
+    signed = _signatures(_field(document, "signatures", list[Any](), needed=False)) if signatures else {}
     messages = [
         _message(_object(message, "message"), signed.pop(place, {}), takes_system)
         for place, message in enumerate(given)

@@ -275,7 +275,7 @@ async def test_a_document_that_cannot_be_taken_leaves_nothing(path: Path, wrong:
     async with agent_on(path, []) as api:
         before = rows(path)
         with pytest.raises(errors.ValidationError) as refused:
-            await api.import_thread(WRONG[wrong]())
+            await api.import_thread(WRONG[wrong](), signatures=True)
         assert len(str(refused.value)) < 300
         assert rows(path) == before
 
@@ -308,6 +308,14 @@ async def test_open_parts_of_a_document_are_closed(path: Path) -> None:
         assert await api.list_waiting() == []
         await api.send_message(copied.id, "Go")
         assert (await finished(api, copied)).status == "completed"
+
+
+async def test_signatures_are_taken_only_when_asked_for(path: Path) -> None:
+    async with agent_on(path, []) as api:
+        unasked = await api.import_thread(rich())
+        asked = await api.import_thread(rich(), signatures=True)
+        assert (await api.export_thread(unasked.id, signatures=True))["signatures"] == []
+        assert (await api.export_thread(asked.id, signatures=True))["signatures"] == rich()["signatures"]
 
 
 values = st.recursive(
@@ -369,13 +377,13 @@ def _replace(whole: Any, place: tuple[Any, ...], value: Any) -> None:
 
 async def _imported(api: AgentApi, whole: Json) -> None:
     try:
-        thread = await api.import_thread(whole)
+        thread = await api.import_thread(whole, signatures=True)
     except errors.ValidationError:
         return
     await api.send_message(thread.id, "Go on")
     await finished(api, thread)
     assert await eventually(lambda: api.list_messages(thread.id))
-    made = await api.export_thread(thread.id)
-    again = await api.import_thread(made)
-    assert plain(await api.export_thread(again.id)) == plain(made)
+    made = await api.export_thread(thread.id, signatures=True)
+    again = await api.import_thread(made, signatures=True)
+    assert plain(await api.export_thread(again.id, signatures=True)) == plain(made)
     assert "providerMetadata" not in json.dumps([m.to_dict() for m in await api.list_messages(thread.id)])

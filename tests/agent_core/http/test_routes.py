@@ -78,6 +78,9 @@ async def test_export_and_import(path: Path) -> None:
         assert document == await api.export_thread(name)
         made = await client.post("/threads/import", json={"document": document})
         assert (made.status_code, made.json()["title"], made.json()["status"]) == (201, "T", "completed")
+        asked = await client.post("/threads/import", json={"document": document, "signatures": True})
+        refused(asked, 422, "ValidationError")
+        refused(await client.get(f"/threads/{name}/export?signatures=true"), 422, "ValidationError")
         copied = (await client.get(f"/threads/{made.json()['id']}/messages")).json()["messages"]
         assert [m["parts"] for m in copied] == [m["parts"] for m in document["messages"]]
         listed = (await client.get("/threads")).json()["threads"]
