@@ -27,8 +27,10 @@ def serve(tmp_path: Path) -> Serve:
     """Open the app's service with `turns` as what the model says."""
 
     @asynccontextmanager
-    async def start(turns: Any, tools: dict[str, Tool] | None = None) -> AsyncIterator[Service]:
-        settings = Settings(database_url=f"sqlite:///{tmp_path / 'agents.db'}", data_dir=tmp_path)
+    async def start(
+        turns: Any, tools: dict[str, Tool] | None = None, *, demo: bool = False
+    ) -> AsyncIterator[Service]:
+        settings = Settings(database_url=f"sqlite:///{tmp_path / 'agents.db'}", data_dir=tmp_path, demo=demo)
         agent = Agent(name="assistant", model=ScriptedModel(turns), tools=tools or {})
         async with opened(settings, ModelChoice(DEMO_MODEL, "for a test"), agent) as service:
             yield service

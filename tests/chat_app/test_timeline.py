@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -209,9 +211,16 @@ async def test_a_thread_that_is_deleted_leaves_nothing(serve: Serve, tab: Tab) -
             await eventually(lambda: not timeline.turn.id)
 
 
-async def test_without_the_demo_nobody_kills_the_server(serve: Serve, tab: Tab) -> None:
-    async with serve([]):
+@pytest.mark.parametrize("demo", [False, True])
+async def test_the_server_is_killed_from_the_page_only_in_the_demo(
+    serve: Serve, tab: Tab, monkeypatch: pytest.MonkeyPatch, demo: bool
+) -> None:
+    killed: list[tuple[int, int]] = []
+    # A real SIGKILL would end the test run.
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append((pid, number)))
+    async with serve([], demo=demo):
         timeline = await tab.thread.get_state(Timeline)
         await timeline.open()
-        assert not timeline.demo
-        timeline.crash()  # this process is still there
+        assert timeline.demo == demo
+        timeline.crash()
+    assert killed == ([(os.getpid(), signal.SIGKILL)] if demo else [])

@@ -35,5 +35,7 @@ def test_the_table_explains_every_event_of_a_thread() -> None:
 @pytest.mark.parametrize("page", ["lifecycle.md", "recovery.md"])
 def test_every_link_leads_somewhere(page: str) -> None:
     path = Path(__file__).parents[2] / "docs" / page
-    for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+    links = re.findall(r"\]\(([^)#]+)\)", path.read_text())
+    assert links
+    for link in links:
         assert (path.parent / link).exists(), link

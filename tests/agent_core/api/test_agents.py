@@ -234,5 +234,6 @@ async def test_an_agent_that_replaces_another_answers_its_threads(path: Path, de
 async def test_runtimes_know_their_own_agents(path: Path) -> None:
     """Agents of one name on one database belong to two versions of a program, or to two of its processes."""
     async with Runtime(f"sqlite:///{path}") as one, Runtime(f"sqlite:///{path}", work=False) as two:
-        define_internal_agent_api(one, named("one"))
-        define_internal_agent_api(two, named("one"))
+        here = define_internal_agent_api(one, named("one"))
+        there = define_internal_agent_api(two, named("one", lambda _: ["the other one"]))
+        assert (await texts(here, await finished(here, await there.create_thread("Hi"))))[-1] == "one here"

@@ -67,6 +67,7 @@ async def test_whoever_follows_is_told(path: Path) -> None:
                 told += [c["data"]["title"] for c in update.chunks if "title" in (c.get("data") or {})]
                 if "Rome by train" in told:
                     break
+        assert told[-1] == "Rome by train"
 
 
 async def test_a_turn_with_tools_is_named_after_its_end_by_the_agents_own_model(path: Path) -> None:

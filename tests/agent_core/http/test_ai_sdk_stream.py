@@ -157,11 +157,14 @@ async def test_a_reader_sees_an_attempt_that_says_no_more_but_goes_on_elsewhere(
     async with serving(path, turns, settings=quick) as (here, api), serving(path, []) as (elsewhere, _):
         await api.create_thread("Hi", thread_id="t")
         await eventually(lambda: wrote(api, "One"))
+        told: list[str] = []
         for client in (here, elsewhere):
             async with client.stream("GET", "/chat/t/stream", headers={"x-ai-sdk": "6"}) as response:
                 async for event in events(response):
                     if event.data["type"] == "text-delta":
+                        told.append(event.data["delta"])
                         break
+        assert told == ["One ", "One "]
         go.set()
         await finished(api, "t")
 

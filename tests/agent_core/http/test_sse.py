@@ -123,7 +123,7 @@ async def test_a_client_that_is_killed_frees_its_subscription(path: Path) -> Non
         await eventually(lambda: followed(api) == 0)
 
 
-async def test_signs_of_life(path: Path) -> None:
+async def test_idle_stream_beats(path: Path) -> None:
     async with serving(path, [["Yes."]], heartbeat=0.05) as (client, api):
         thread = await finished(api, await api.create_thread("Hi"))
         beats = 0
@@ -132,6 +132,7 @@ async def test_signs_of_life(path: Path) -> None:
                 beats += line == ":"
                 if beats == 3:
                     break
+        assert beats == 3
         await eventually(lambda: followed(api) == 0)
 
 
