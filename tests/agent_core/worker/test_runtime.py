@@ -107,10 +107,6 @@ def test_a_script_ends_when_it_is_done(tmp_path: Path) -> None:
     script = f"""
 import asyncio
 from agent_core import Agent, Runtime, define_internal_agent_api
-from agent_core.states import CallStatus
-from agent_core.store import steps
-from agent_core.store.calls import NewCall
-from agent_core.store.rows import THREAD
 from agent_core.testing import ScriptedModel
 async def main():
     async with Runtime("sqlite:///{tmp_path / "a.db"}") as runtime:
