@@ -215,7 +215,7 @@ def _said(error: BaseException) -> str:
 
 
 def _is_value(error: BaseException, words: str) -> bool:
-    """Whether an error says nothing but what it was made with."""
+    """Return whether an error says nothing but what it was made with."""
     args: tuple[object, ...] = error.args
     if not args or isinstance(error, OSError | AgentCoreError):
         return False

@@ -90,7 +90,7 @@ def read(note: Any, body: Sequence[Provider]) -> Cut | None:
 
 
 def still_holds(note: Any, limit: int) -> bool:
-    """Tell whether a cut is good for a model of today's limit, or was made for a much smaller one."""
+    """Return whether a cut is good for a model of today's limit, or was made for a much smaller one."""
     window = note.get("window") if isinstance(note, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return isinstance(window, int) and limit <= window * _GROWN
 

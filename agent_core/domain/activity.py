@@ -1,7 +1,7 @@
-"""How a thread is held at this moment: who works on it, and what a sudden end could not take away.
+"""Describe the current work on a thread: leases, waiting wake-ups, and what is committed.
 
-The timeline tells what was; this tells what would happen now. It is a picture of rows, so that every
-process sees the same one, and a moment old as soon as it is read.
+The timeline is the history; the activity is a snapshot of the rows at one moment, so every process reads the
+same one.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A wake-up that somebody works on.
+    """Lease of a wake-up that a worker is running.
 
     Attributes:
         key: of the wake-up, such as "step:thread_1" or "tool:thread_1:call_1".
-        worker: the process that holds it, as `Runtime.worker` names it.
-        heartbeat_at: when it took the lease or last gave a sign of life.
-        expires_at: when it comes due for others if no further sign comes.
+        worker: the process that holds the lease, as `Runtime.worker` names it.
+        heartbeat_at: when the worker took the lease or last renewed it.
+        expires_at: when other workers may take the wake-up unless the lease is renewed.
     """
 
     key: str
@@ -36,19 +36,19 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Durability:
-    """How one thread is held.
+    """Activity of one thread: its status, its fence, and the leases of its work.
 
     Attributes:
         thread_id: the thread.
-        status: the thread's.
-        seq: the fence: the newest model step that was begun; a write that names an older one misses.
-        committed_seq: the newest model step that is committed whole; 0 if none is. What is later
-            than that would be asked for again if every process ended now.
+        status: a `ThreadStatus`.
+        seq: the fencing token: the newest model step that was started; writes with an older one have no effect.
+        committed_seq: the newest model step that is committed; 0 if none is. Later steps would be
+            requested again if every process ended now.
         cursor: the newest delta.
-        leases: what is worked on, in the order of the keys.
-        waiting: wake-ups that nobody works on: for a retry, a timeout or a free worker.
-        next_at: when the first of those comes due; None if there are none.
-        worker: the process that answered.
+        leases: leases of running work, ordered by key.
+        waiting: number of wake-ups without a lease: for a retry, a timeout or a free worker.
+        next_at: when the first of these wake-ups comes due; None if there are none.
+        worker: the process that took the snapshot.
     """
 
     thread_id: str
@@ -62,7 +62,7 @@ class Durability:
     worker: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the value as plain JSON, moments as ISO 8601 strings."""
+        """Return the activity as plain JSON, moments as ISO 8601 strings."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         return (
             plain | {"leases": [lease.to_dict() for lease in self.leases]} | _iso({"next_at": self.next_at})

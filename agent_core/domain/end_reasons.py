@@ -1,4 +1,4 @@
-"""Why an attempt at a model step, or a tool call, ended without its result."""
+"""Name the reasons why an attempt at a model step, or a tool call, ended without its result."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from agent_core.sentences import sentence
 
 
 class EndReason(StrEnum):
-    """Reason that rows, the spans of a timeline and `Message.end_reasons` give for the end.
+    """Reason in rows, in the spans of a timeline and in `Message.end_reasons`.
 
     error: the provider, the tool or this library raised. stopped: a person stopped the thread.
-    passed_over: a person wrote on without answering the call. process_ended: its process died.
-    released: its server closed and gave it back. in_doubt: its process died and it may not run again.
-    denied: a person denied the call. timed_out: it took longer than its timeout. poisoned: it ended
-    its process too often. forked: it was open when its thread was copied.
+    passed_over: a person sent a message without answering the call. process_ended: the process died.
+    released: the server shut down and released the work. in_doubt: the process died and the call may not run
+    again. denied: a person denied the call. timed_out: the call exceeded its timeout. poisoned: the work ended
+    its process too often. forked: the call was open when its thread was copied.
     """
 
     ERROR = "error"
@@ -31,14 +31,14 @@ class EndReason(StrEnum):
 
 
 END_REASON = "endReason"
-"""The key of a `tool-output-error` chunk that has the reason; parts do not have it, `Message.end_reasons` does."""
+"""Key of the reason in a `tool-output-error` chunk; `Message.end_reasons` has it, parts do not."""
 
 ERROR_INFO = "errorInfo"
-"""The key of such a chunk that has the code and the params of the error's text, where it is a `Sentence`."""
+"""Key of the code and params in such a chunk, if the error's text is a `Sentence`."""
 
 
 class End(NamedTuple):
-    """The end of an attempt or a call without a result: its reason, and the sentence to read about it."""
+    """End of an attempt or a call without a result: the reason, and a sentence for people."""
 
     reason: EndReason
     text: str
@@ -55,5 +55,5 @@ DENIED = End(EndReason.DENIED, sentence("tool_call_denied"))
 
 
 def failed(text: str) -> End:
-    """Return the end of what raised an error with this text."""
+    """Return the end of work that raised an error with this text."""
     return End(EndReason.ERROR, text)

@@ -1,7 +1,7 @@
-"""Bounds of what is stored: how long each field may be, and the sentence that refuses what is longer.
+"""Limit the size of stored fields.
 
-Each sentence names the field, its limit and the size that was given, so that whoever sent it knows what
-to shorten. Lengths are in characters; those of JSON are of its shortest spelling.
+Each error names the field, its limit and the given size. Lengths are in characters; JSON is measured in its
+compact form.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from agent_core.errors import ValidationError
 from agent_core.sentences import sentence
 
 MAX_ID: Final = 200
-"""The longest id, name of a user, or other name that a program gives."""
+"""Maximum length of an id, a user's name, or another name given by a program."""
 MAX_TITLE: Final = 5_000
-"""The longest title of a thread or schedule."""
+"""Maximum length of the title of a thread or schedule."""
 MAX_REASON: Final = 10_000
-"""The longest reason that a person gives."""
+"""Maximum length of a reason given by a person."""
 MAX_ERROR: Final = 100_000
-"""The longest error that another system brings for a tool call."""
+"""Maximum length of an error that another system reports for a tool call."""
 MAX_METADATA: Final = 2_000_000
-"""The longest metadata of a thread, a message or a schedule, as JSON."""
+"""Maximum length of the metadata of a thread, a message or a schedule, as JSON."""
 MAX_PARTS: Final = 1_000
-"""The most parts of one message."""
+"""Maximum number of parts of one message."""
 MAX_TURN_PARTS: Final = 20_000
-"""The most parts of one message of an exported thread: an answer has those of all its model steps."""
+"""Maximum number of parts of one message of an exported thread: an answer has those of all its model steps."""
 MAX_DATA: Final = 1_000_000
-"""The longest part that is neither text nor a file, as JSON."""
+"""Maximum length of a part that is neither text nor a file, as JSON."""
 MAX_MESSAGE: Final = 32_000_000
-"""The longest message in all, as JSON."""
+"""Maximum length of a whole message, as JSON."""
 MAX_MESSAGES: Final = 5_000
-"""The most messages that a thread is created with, or imported with."""
+"""Maximum number of messages that a thread is created or imported with."""
 MAX_FILE_BYTES: Final = 18_000_000
-"""Bytes of the largest file that can be kept."""
+"""Maximum size of a stored file in bytes."""
 MAX_QUERY: Final = 400
-"""The longest search."""
+"""Maximum length of a search query."""
 MAX_IDS: Final = 1_000
-"""The most calls that one answer decides."""
+"""Maximum number of tool calls decided in one request."""
 MAX_COUNT: Final = 1_000_000_000
-"""The largest number of things: runs, rows of a page."""
+"""Maximum of a count, such as the runs of a schedule or the rows of a page."""
 MAX_VALUES: Final = 250_000
-"""The most values in a JSON text from outside: while a text is parsed, no other thread of Python runs."""
+"""Maximum number of values in JSON from outside: parsing holds the GIL."""
 
 _QUOTE = ord('"')
 _SEPARATORS = (b",", b"[", b"{")
@@ -51,10 +51,10 @@ _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[,\[{]', re.DOTALL)  # a string as
 
 
 def has_too_many_values(text: bytes, most: int = MAX_VALUES) -> bool:
-    """Whether a JSON text has more than `most` values, told without parsing it.
+    """Return whether a JSON text has more than `most` values, without parsing it.
 
-    Each value but the first follows a comma or an opening bracket; those within strings do not count. A text
-    that is no JSON is looked at no further than a JSON text of that many values would be.
+    Each value but the first follows a comma or an opening bracket; those within strings do not count. Text
+    that is not JSON is scanned no further than JSON with that many values would be.
     """
     if sum(map(text.count, _SEPARATORS)) <= most:
         return False
@@ -70,10 +70,10 @@ def has_too_many_values(text: bytes, most: int = MAX_VALUES) -> bool:
 
 
 def check_text(name: str, value: object, most: int) -> None:
-    """Refuse what is no text, or longer than `most` characters; None passes.
+    """Check that a value is text of at most `most` characters, or None.
 
     Raises:
-        ValidationError: it says the field, the limit and the size.
+        ValidationError: the value is not text, or too long; the message has the field, the limit and the size.
     """
     if value is None:
         return
@@ -84,10 +84,10 @@ def check_text(name: str, value: object, most: int) -> None:
 
 
 def check_json(name: str, value: Any, most: int) -> None:
-    """Refuse plain JSON that is longer than `most` characters.
+    """Check that plain JSON has at most `most` characters.
 
     Raises:
-        ValidationError: as `check_text`.
+        ValidationError: the JSON is too long.
     """
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     if size > most:
@@ -97,20 +97,20 @@ def check_json(name: str, value: Any, most: int) -> None:
 
 
 def check_count(name: str, given: Sequence[Any], most: int) -> None:
-    """Refuse a list of more than `most`.
+    """Check that a list has at most `most` entries.
 
     Raises:
-        ValidationError: as `check_text`.
+        ValidationError: the list is too long.
     """
     if len(given) > most:
         raise ValidationError(f"{name} has {len(given):,} entries; the limit is {most:,}. Send fewer.")
 
 
 def check_number(name: str, value: object) -> None:
-    """Refuse what is no whole number from 1 to `MAX_COUNT`; None passes.
+    """Check that a value is a whole number from 1 to `MAX_COUNT`, or None.
 
     Raises:
-        ValidationError: it says what would do.
+        ValidationError: the value is not such a number.
     """
     if value is not None and (type(value) is not int or not 1 <= value <= MAX_COUNT):
         raise ValidationError(

@@ -1,9 +1,8 @@
-"""Threads, messages and their parts, as values.
+"""Define threads, messages, parts and updates as values.
 
-Values are pure: they know nothing of the rows they were read from, and changing one changes nothing
-but itself. Parts are plain JSON dicts in the shapes of the AI SDK v6 `UIMessage`
+The values are independent of the rows that they were read from. Parts are plain JSON dicts in the shapes of the AI SDK v6 `UIMessage`
 (https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message), so existing clients can read them.
-What comes from outside goes through `agent_core.domain.validation` first.
+Input from outside is checked by `agent_core.domain.validation` first.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Part = dict[str, Any]
 """One part of a message: text, reasoning, a tool call with its outcome, a file, a source, data."""
 
 Chunk = dict[str, Any]
-"""One fact of a stream, in the shapes of the AI SDK v6 UI message stream."""
+"""One event of a stream, in the shapes of the AI SDK v6 UI message stream."""
 
 Role = Literal["user", "assistant", "system"]
 
@@ -26,27 +25,27 @@ TOOL_PREFIX = "tool-"
 OPEN_TOOL_STATES = frozenset(
     {"input-streaming", "input-available", "approval-requested", "approval-responded"}
 )
-"""States of a tool part that still waits for its outcome."""
+"""States of a tool part without an outcome."""
 
 TOOL_OUTCOME_STATES = frozenset({"output-available", "output-error", "output-denied"})
-"""States of a tool part that has its outcome."""
+"""States of a tool part with an outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """An ordered conversation: where it stands.
+    """An ordered conversation and its status.
 
     Attributes:
         status: streaming, awaiting_tool_results, completed, failed or stopped.
         seq: the fence of the newest model step.
         retry_state: while a retry waits: attempt, max_attempts, next_at (epoch seconds), error, kind, and
             error_info as below. While
-            no process knows the thread's agent its kind is "unknown_agent" and next_at None.
-        error: the provider's or the tool's own words, once the thread has failed.
-        error_info: code and params of `error` where it is a sentence of ours, as `AgentCoreError` has them.
-        cursor: the newest delta; what `subscribe` goes on from.
-        in_bin: deleted, and it can still be brought back; only an `authorization_callback` that reads
-            rows ever meets one.
+            no process has the thread's agent, kind is "unknown_agent" and next_at None.
+        error: the error message of a failed thread, from the provider, the tool or this library.
+        error_info: code and params of `error`, as in `AgentCoreError`, if it is an error message of this library.
+        cursor: the newest delta; `subscribe` continues from it.
+        in_bin: whether the thread is deleted but can be restored; only an `authorization_callback` that reads
+            rows sees such a thread.
     """
 
     id: str
@@ -96,13 +95,12 @@ class Message:
     """A role and its ordered parts; one assistant message per turn.
 
     Attributes:
-        committed_seq: the newest model step whose parts stand here; 0 if there is none.
-        branches: ids of its alternatives, oldest first, itself among them; none if it is the only one.
-        usage: what its model steps used together, the fields of `usage.Tally`; None where nothing is
-            known, and in what readers are told live. Attempts whose text was replaced are not among
-            it: `api.usage` counts those, too.
-        end_reasons: why tool calls of it failed, an `EndReason` by the call's id.
-        error_info: code and params of their errors by the call's id, of those that are sentences of ours.
+        committed_seq: the newest model step whose parts are included; 0 if there is none.
+        branches: ids of the message's versions, oldest first, including its own; empty if it is the only one.
+        usage: total usage of its model steps, the fields of `usage.Tally`; None if unknown, and in live
+            updates. Attempts whose text was replaced are not included: `api.usage` counts those, too.
+        end_reasons: why tool calls of the message failed, an `EndReason` by the call's id.
+        error_info: code and params of these calls' errors, by the call's id, for error messages of this library.
     """
 
     id: str
@@ -119,7 +117,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        """What the message says in words: its text parts, without reasoning."""
+        """The text parts of the message, without reasoning."""
         return text_of(self.parts)
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,11 +138,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class CommittedMessage(Message):
-    """A message as `on_message_complete` and `on_turn_complete` get it.
+    """Message that is passed to `on_message_complete` and `on_turn_complete`.
 
     Attributes:
         finish_reason: why its newest model step ended: stop, tool-calls, length, …
-        provider_metadata: what the provider said of that step beside its answer, by provider.
+        provider_metadata: metadata of that step from the provider, by provider.
     """
 
     finish_reason: str = ""
@@ -152,18 +150,18 @@ class CommittedMessage(Message):
 
     @classmethod
     def of(cls, message: Message, finish_reason: str, provider_metadata: dict[str, Any]) -> CommittedMessage:
-        """Return a message with what is known of its newest step."""
+        """Return a message with the finish reason and provider metadata of its newest step."""
         known = {each.name: getattr(message, each.name) for each in fields(message)}
         return cls(**known, finish_reason=finish_reason, provider_metadata=provider_metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A thread in which all words of a search were found: in its title, or in one of its messages.
+    """A thread whose title, or one of whose messages, contains all words of a search.
 
     Attributes:
-        message_id: where they were found; None: in the title.
-        snippet: the words there, with some of what stands around them, on one line; "" for a title.
+        message_id: the message with the words; None: they are in the title.
+        snippet: the words and the text around them, on one line; "" for a title.
     """
 
     thread: Thread
@@ -177,15 +175,15 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a follower of a thread is told; `agent_core.streaming.fold.ThreadView` shows how to read it.
+    """Update of a thread for its subscribers; `agent_core.streaming.fold.ThreadView` shows how to apply it.
 
     Attributes:
-        type: "snapshot" (all there is), "chunks" (what is new) or "deleted".
-        cursor: pass it to `subscribe` to go on after this update.
+        type: "snapshot" (the whole thread), "chunks" (new chunks) or "deleted".
+        cursor: the cursor to pass to `subscribe` to continue after this update.
         thread: snapshot only.
         messages: snapshot only; committed parts.
-        seq: the model step the chunks belong to; 0 for facts about the thread.
-        message_id: the message the chunks belong to; None for facts about the thread.
+        seq: the model step of the chunks; 0 for chunks about the thread.
+        message_id: the message of the chunks; None for chunks about the thread.
         chunks: the new chunks; in a snapshot, those of the newest uncommitted stream, merged.
     """
 
@@ -211,11 +209,11 @@ class Update:
 
 
 ATTACHMENT = "attachment:"
-"""What the URL of a file part begins with whose bytes stand in the database; then their SHA-256."""
+"""URL prefix of file parts whose bytes are in the database; the SHA-256 of the bytes follows."""
 
 
 def attachment_id(url: str) -> str | None:
-    """Return the id of the file that a URL names; None if it names none of ours."""
+    """Return the id of the stored file that a URL names; None for any other URL."""
     return url.removeprefix(ATTACHMENT) if url.startswith(ATTACHMENT) else None
 
 
@@ -223,12 +221,12 @@ _ATTACHED = re.compile(ATTACHMENT + "([0-9a-f]{64})")
 
 
 def attachments_in(texts: Iterable[str]) -> list[str]:
-    """Return the ids of the files that stored JSON names, also within outcomes of tools."""
+    """Return the ids of the stored files that JSON texts name, also within outcomes of tools."""
     return sorted({found for text in texts for found in _ATTACHED.findall(text)})
 
 
 def is_tool_part(part: Part) -> bool:
-    """Say whether the part is a tool call."""
+    """Return whether the part is a tool call."""
     return str(part.get("type", "")).startswith(TOOL_PREFIX)
 
 
@@ -244,13 +242,13 @@ def text_of(parts: Sequence[Part]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A tool call that somebody must decide or answer.
+    """A tool call that waits for a decision or an outcome from outside.
 
     Attributes:
         kind: "approval" (`approve_tool_calls`, `deny_tool_calls`) or "outcome" (`add_tool_result`).
-        title: the thread's.
-        name: the tool's.
-        since: when the model asked for the call.
+        title: the title of the thread.
+        name: the name of the tool.
+        since: when the model requested the call.
     """
 
     kind: Literal["approval", "outcome"]
@@ -262,13 +260,13 @@ class Waiting:
     since: datetime
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON, the moment as an ISO 8601 string."""
+        """Return the entry as plain JSON, `since` as an ISO 8601 string."""
         return {name: getattr(self, name) for name in self.__slots__} | {"since": self.since.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file: its id, its type as it was kept, and its bytes."""
+    """A stored file: id, media type and bytes."""
 
     id: str
     media_type: str

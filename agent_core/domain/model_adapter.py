@@ -1,7 +1,7 @@
-"""What a model is to the rest of the library: a request goes in, events come out.
+"""Define the protocol of model adapters, their requests and their events.
 
 An adapter turns one request into an async iterator of events and every failure into a `ModelError`.
-It neither retries nor stores anything. Closing the iterator (`aclose`, or cancelling the task that
+An adapter neither retries nor stores anything. Closing the iterator (`aclose`, or cancelling the task that
 reads it) must end the provider's stream at once, so that a stopped thread costs nothing more.
 """
 
@@ -19,7 +19,7 @@ class ModelRequest:
     Attributes:
         messages: dicts with role, content, tool_calls, tool_call_id; the system prompt is the first.
         tools: OpenAI function tools, as `Tool.schema()` gives them.
-        options: what else the model is told, such as temperature; it wins over the adapter's own.
+        options: options of the request, such as temperature; they override the adapter's own.
         provider_tools: tools that the provider runs itself, in its own form.
     """
 
@@ -30,16 +30,16 @@ class ModelRequest:
 
 
 Metadata = Mapping[str, Any]
-"""Plain JSON that a provider wants to see again, by provider: {"anthropic": {"signature": "…"}}.
+"""Plain JSON that a provider expects back, by provider: {"anthropic": {"signature": "…"}}.
 
-It is the AI SDK's `providerMetadata` (https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message). It is
-stored with the part that the event belongs to once that part is whole, shown to nobody, and handed back
-in the requests of the same model only; see `agent_core.domain.signatures`. Events compare without it.
+This is the AI SDK's `providerMetadata` (https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message). Metadata is
+stored with the event's part when that part is complete, never shown, and sent back only in requests to the
+same model; see `agent_core.domain.signatures`. Comparison of events ignores metadata.
 """
 
 
 def merge_metadata(known: dict[str, Any], metadata: Metadata) -> None:
-    """Take metadata into what is known already; objects are joined, and of all else the newest counts."""
+    """Merge metadata into `known`: objects recursively, any other value replaces the old one."""
     for provider, fields in metadata.items():
         before = known.get(provider)
         if isinstance(before, dict) and isinstance(fields, dict):
@@ -60,10 +60,10 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """A fragment of what the model thought before it answered.
+    """A fragment of the model's reasoning.
 
-    An empty text with metadata ends the part of reasoning, or is one of its own where none is open;
-    reasoning that follows is the next part.
+    An empty text with metadata ends the open reasoning part, or is a part of its own if none is open;
+    later reasoning starts the next part.
     """
 
     text: str
@@ -75,11 +75,11 @@ class ToolCallDelta:
     """A fragment of a tool call.
 
     Attributes:
-        index: tells the calls of one answer apart; None: the provider numbers none.
-        id: of the call; in its first fragment.
-        name: of the tool; in the call's first fragment.
+        index: number of the call within the answer; None: the provider does not number calls.
+        id: id of the call, in its first fragment.
+        name: name of the tool, in the call's first fragment.
         arguments: the next piece of the arguments' JSON text.
-        metadata: of the call; may come with any of its fragments.
+        metadata: metadata of the call, in any of its fragments.
     """
 
     index: int | None
@@ -91,13 +91,13 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class HostedCall:
-    """A call of a tool that the provider runs itself, such as its web search; nothing is run here.
+    """A call of a tool that the provider runs itself, such as a web search.
 
     Attributes:
-        id: of the call; its `HostedResult` has the same.
-        name: of the tool.
-        input: its arguments as plain JSON.
-        metadata: what the provider wants to see again of the call.
+        id: id of the call, the same as in its `HostedResult`.
+        name: name of the tool.
+        input: arguments as plain JSON.
+        metadata: what the provider expects back of the call.
     """
 
     id: str
@@ -111,10 +111,10 @@ class HostedResult:
     """Outcome of a `HostedCall`.
 
     Attributes:
-        id: of the call.
+        id: id of the call.
         output: the result as plain JSON.
-        error: the provider's words where it failed; None: it did not.
-        metadata: what the provider wants to see again of the result.
+        error: the provider's error message if the call failed, else None.
+        metadata: what the provider expects back of the result.
     """
 
     id: str
@@ -125,7 +125,7 @@ class HostedResult:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A page on the web that the model has drawn on, as providers that search by themselves name it."""
+    """A web page that the model cites, from providers that search the web themselves."""
 
     url: str
     title: str = ""
@@ -133,12 +133,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that the model answers with, such as a picture that it has drawn.
+    """A file in the model's answer, such as a generated image.
 
     Attributes:
         media_type: such as image/png.
-        data: its bytes in base64, or the address at which it is (https, http or data:).
-        metadata: what the provider wants to see again with it.
+        data: the bytes in base64, or the file's URL (https, http or data:).
+        metadata: what the provider expects back with the file.
     """
 
     media_type: str
@@ -148,7 +148,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Usage of one request, in tokens; `cost` in US dollars, None where no price is known.
+    """Usage of one request, in tokens; `cost` in US dollars, None if no price is known.
 
     `cached_tokens` were read from the provider's cache, `cache_write_tokens` written to it; both are
     part of `input_tokens`.
@@ -163,7 +163,7 @@ class Usage:
     cache_write_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        """Return both requests together; the cost is unknown if either is."""
+        """Return the sum of both requests; the cost is unknown if either cost is."""
         known = self.cost is not None and other.cost is not None
         return Usage(
             self.input_tokens + other.input_tokens,
@@ -178,12 +178,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The provider says that its answer is whole.
+    """End of an answer, as the provider reports it.
 
     Attributes:
         reason: stop, tool-calls, length, content-filter, …
-        message: the provider's own words for it, if it has any.
-        metadata: what the provider says of the answer, by provider: its id, the model that served it, …
+        message: the provider's explanation, if it gave one.
+        metadata: metadata of the answer, by provider: its id, the model that served it, …
     """
 
     reason: str
@@ -197,34 +197,34 @@ ModelEvent = (
 
 
 class ModelAdapter(Protocol):
-    """A model that the loop can ask."""
+    """Adapter of a model."""
 
     @property
     def name(self) -> str:
-        """What people call the model, such as "openai/gpt-5-mini"."""
+        """Name of the model, such as "openai/gpt-5-mini"."""
         ...
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Yield the answer's events as they arrive; the last ones are `Usage` and `Finish`.
 
         Raises:
-            ModelError: whatever went wrong, in the provider's own words where it had some. A stream
-                that ends without a `Finish` is truncated; the loop says so.
+            ModelError: any failure, in the provider's words if there are some. A stream that ends
+                without a `Finish` counts as truncated.
         """
         ...
 
 
 class SizedModel(ModelAdapter, Protocol):
-    """A model that knows how much it takes. An adapter may have these methods; it need not.
+    """Adapter that knows its model's context window; both methods are optional.
 
-    `agent_core.context` asks them. A model without `context_window` has no limit that anybody knows of;
-    for one without `count_tokens` tokens are estimated.
+    `agent_core.context` calls them. Without `context_window` a model has no known limit; without
+    `count_tokens` tokens are estimated.
     """
 
     async def context_window(self, options: Mapping[str, Any]) -> int | None:
-        """Return the tokens a request with these options may have, room for the answer left.
+        """Return how many tokens a request with these options may have, with room for the answer; None: unknown.
 
-        None: it is not known. It is asked before each request, so it should be quick.
+        Called before each request, so it should be fast.
         """
         ...
 

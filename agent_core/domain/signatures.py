@@ -1,9 +1,9 @@
-"""Keep what a step carries for the model that wrote it: signatures, and reasoning that must come back.
+"""Keep signatures and reasoning of a step, and send them back to the model that wrote them.
 
 Providers refuse a step with tool calls that comes back without the reasoning that led to it: Anthropic's
 signed `thinking`, DeepSeek's `reasoning_content`, OpenRouter's `reasoning_details`, Gemini's
 `thought_signature`. It is stored with the parts it came with, as the AI SDK's `providerMetadata`, with the
-name of the model, and sent back to that model alone. Nobody who reads a thread sees any of it.
+name of the model, and sent back to that model alone. Readers of a thread never see it.
 
     {"type": "reasoning", "text": "Hm.", "state": "done",
      "providerMetadata": {"anthropic": {"signature": "…"}, "agent_core": {"model": "anthropic/claude-…"}}}
@@ -17,24 +17,24 @@ from typing import Any, cast
 from agent_core.domain.messages import TOOL_PREFIX, Part
 
 METADATA = "providerMetadata"
-"""The key of parts and chunks; the AI SDK's name for it."""
+"""Key of the metadata in parts and chunks, as in the AI SDK."""
 
 WRITER = "agent_core"
-"""The key in the metadata that names the model."""
+"""Key in the metadata under which the name of the model is."""
 
 SIGNED = "signed"
-"""The key of a message in the provider form under which its step's signed parts wait to be sent."""
+"""Key of a message in the provider form that holds the signed parts of its step until they are sent."""
 
 Json = dict[str, Any]
 
 
 def signed_by(model: str, metadata: Mapping[str, Any]) -> Json:
-    """Return metadata with the name of the model that it is from."""
+    """Return metadata with the name of the model that wrote it."""
     return {**metadata, WRITER: {"model": model}}
 
 
 def readable(parts: Sequence[Part]) -> list[Part]:
-    """Return parts, or chunks, as people and other programs may read them: without metadata."""
+    """Return parts, or chunks, without metadata, for people and other programs."""
     return [
         {key: value for key, value in part.items() if key != METADATA} if METADATA in part else part
         for part in parts
@@ -42,10 +42,10 @@ def readable(parts: Sequence[Part]) -> list[Part]:
 
 
 def signed_parts(step: Iterable[Part]) -> Json:
-    """Return what a step's message in the provider form keeps of its signed text and reasoning, and of hosted calls.
+    """Return the signed text, reasoning and hosted calls of a step, for its message in the provider form.
 
-    Text that is not signed is kept only where a model thought again or called after it: the order is
-    signed, too.
+    Unsigned text is kept only if signed reasoning or a hosted call follows it: signatures cover the
+    order, too.
     """
     said = [
         part for part in step if part.get("type") in ("text", "reasoning") or part.get("providerExecuted")
@@ -62,20 +62,20 @@ def signed_parts(step: Iterable[Part]) -> Json:
 
 
 def has_hosted(message: Mapping[str, Any]) -> bool:
-    """Tell whether a message in the provider form holds calls that its provider ran, and wants to see again."""
+    """Return whether a message in the provider form has hosted calls that its provider expects back."""
     return any(part["type"].startswith(TOOL_PREFIX) for part in cast("list[Part]", message.get(SIGNED) or []))
 
 
 def signed_call(part: Part) -> Json:
-    """Return what a call in the provider form keeps of its signature."""
+    """Return the signature of a call, for the call in the provider form."""
     return {SIGNED: part[METADATA]} if part.get(METADATA) else {}
 
 
 def returned(messages: Sequence[Json], model: str) -> list[Json]:
-    """Return messages in which each step of `model` has what it must see again, as litellm takes it.
+    """Return messages whose steps have the signatures and reasoning that `model` wrote, in litellm's form.
 
-    What another model wrote loses its signatures. Metadata of providers that are not known here stays
-    under `provider_metadata`, for adapters that are written by hand.
+    Signatures of other models are removed. Metadata of unknown providers stays under
+    `provider_metadata`, for custom adapters.
     """
     sent = [_returned(message, model) if _is_signed(message) else message for message in messages]
     return [
@@ -117,7 +117,7 @@ _THOUGHTS = ("thinking", "redacted_thinking")
 
 
 def _blocks(part: Part) -> list[Json]:
-    """Return the blocks of Anthropic's that one signed part was, in their order."""
+    """Return the Anthropic blocks of one signed part, in their order."""
     anthropic = _of(part[METADATA], "anthropic")
     blocks: list[Json] = []
     if signature := anthropic.get("signature"):
@@ -128,7 +128,7 @@ def _blocks(part: Part) -> list[Json]:
 
 
 def _add_part(fields: Json, part: Part) -> None:
-    """Add what one signed part brings to the fields of its message."""
+    """Add the metadata of one signed part to the fields of its message."""
     metadata, text = part[METADATA], part["text"]
     google = _of(metadata, "google")
     if field := _of(metadata, "openaiCompatible").get("reasoningField"):
@@ -145,7 +145,7 @@ def _add_part(fields: Json, part: Part) -> None:
 
 
 def _call(call: Json, model: str, fields: Json) -> Json:
-    """Return a call with its own signature; details that came beside it go to its message."""
+    """Return a call with its signature; its reasoning details are added to the message's fields."""
     metadata: Mapping[str, Any] = call.get(SIGNED) or {}
     sent = {key: value for key, value in call.items() if key != SIGNED}
     if not _own(metadata, model):
@@ -174,26 +174,26 @@ def _of(metadata: Mapping[str, Any], provider: str) -> Json:
     return cast(Json, found) if isinstance(found, dict) else {}
 
 
-# Signatures that come back with an exported thread, from outside
+# Signatures in exported and imported threads
 
 
 def exported(metadata: Json) -> Json:
-    """Return a part's metadata as an export of its thread has it: as if it had never been imported."""
+    """Return a part's metadata for an export, without the mark of an import."""
     return metadata | {WRITER: {"model": _writer(metadata)}}
 
 
 def imported(metadata: Mapping[str, Any]) -> Json | None:
-    """Return metadata of an exported thread, marked as imported, as far as a provider can have signed it.
+    """Return metadata of an exported thread, marked as imported, without anything that no provider signs.
 
-    It comes from outside and is put into requests, so what it may hold is named here: a forged item that is
-    no reasoning could instruct the model. Whether a signature is genuine, its provider says; see
-    `without_imported`. What only an adapter of the application's own knows is kept as it is.
+    The metadata comes from outside and is put into requests, so its fields are checked: a forged item could
+    instruct the model. Only the provider can tell whether a signature is genuine; see
+    `without_imported`. Metadata of unknown providers, for custom adapters, is kept unchanged.
 
     Args:
         metadata: plain JSON.
 
     Returns:
-        None: nobody says which model it is from, or nothing is left.
+        None: the metadata does not name its model, or nothing is left.
     """
     model = _writer(metadata)
     kept = {name: _sound(name, value) for name, value in metadata.items() if name != WRITER}
@@ -202,12 +202,12 @@ def imported(metadata: Mapping[str, Any]) -> Json | None:
 
 
 def without_imported(messages: Sequence[Json], model: str) -> list[Json]:
-    """Return messages in the provider form without what was imported as signed by a model."""
+    """Return messages in the provider form without the imported signatures of a model."""
     return [_unsigned(message, model) if _is_signed(message) else message for message in messages]
 
 
 def parts_without_imported(parts: Sequence[Part], model: str) -> list[Part]:
-    """Return the parts of a stored message without what was imported as signed by a model."""
+    """Return the parts of a stored message without the imported signatures of a model."""
     return [
         {key: value for key, value in part.items() if key != METADATA}
         if METADATA in part and _is_imported(part[METADATA], model)
@@ -217,7 +217,7 @@ def parts_without_imported(parts: Sequence[Part], model: str) -> list[Part]:
 
 
 _IMPORTED = "imported"
-"""The key under `WRITER` of what came with an exported thread: nobody here has seen its provider write it."""
+"""Key under `WRITER` that marks metadata of an imported thread, whose origin is not verified."""
 
 
 def _writer(metadata: Mapping[str, Any]) -> str:
@@ -249,7 +249,7 @@ def _unsigned(message: Json, model: str) -> Json:
 
 
 def _sound(provider: str, given: Any) -> Any:
-    """Return what one provider's metadata may hold."""
+    """Return the valid fields of one provider's metadata."""
     if provider not in _SOUND:
         return given
     fields = cast(Json, given) if isinstance(given, dict) else {}
@@ -295,7 +295,7 @@ def _is_hosted_result(value: Any) -> bool:
 
 
 REASONING_FIELDS = ("reasoning_content", "reasoning")
-"""The fields in which servers of OpenAI's form send reasoning, and want it back: DeepSeek, Moonshot, xAI;
+"""Fields in which OpenAI-compatible servers send reasoning, and expect it back: DeepSeek, Moonshot, xAI;
 OpenRouter, Groq, Cerebras, vLLM."""
 
 _SOUND: dict[str, dict[str, Callable[[Any], bool]]] = {
@@ -313,4 +313,4 @@ _SOUND: dict[str, dict[str, Callable[[Any], bool]]] = {
     },
     "openrouter": {"reasoning_details": _are_objects},
 }
-"""What the metadata of each provider holds, and what each of it looks like."""
+"""Fields of each provider's metadata, and a check of each field."""

@@ -1,8 +1,8 @@
-"""The timeline of a thread: what ran, when, in which process, at which attempt, and how it ended.
+"""Define the spans of a thread's timeline: what ran, when, in which process, and how it ended.
 
-A timeline is a flat list of spans in the order of their beginnings; `parent` makes it a tree of
-turns, the model steps in them, and the tool calls that a step asked for. It is put together from
-rows that are there anyway, so it tells the same after a kill, in another process, and next year.
+A timeline is a flat list of spans, ordered by start; `parent` makes it a tree of turns, their model steps,
+and the tool calls that a step requested. Spans are computed from durable rows, so every process reads the
+same timeline, also after a crash.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ SpanStatus = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One thing that took time.
+    """A period of work or waiting.
 
     Attributes:
         id: unique within the thread and always the same, such as "model:3" or "tool:call_1:2".
         kind: "turn" (a reply and all it took), "model" (an attempt at a model step), "tool" (an
             attempt at a tool call), "wait" (between two attempts), "approval" (for a person's yes)
-            or "queued" (it could have begun and had no worker).
+            or "queued" (due, without a worker).
         status: "running"; "waiting" for a moment, a worker, a person or another system; "ok";
             "retried" (failed, another attempt follows); "failed"; "stopped" by a person; "lost"
-            (its process died); "released" (its server closed and gave it back); "in doubt" (its
-            process died and it may not run again); "denied".
-        started_at: when it began.
-        ended_at: when it ended; None: it has not. Of an attempt whose process died: the model's last
-            words, else when somebody else took over.
-        name: the model or the tool; None where it is not known (yet).
-        worker: the process that ran it, as `Runtime.worker` names it.
-        attempt: 1 for the first; 0 where nothing was ever run.
-        recovered: it took over what the attempt before it lost with its process.
-        error: why it ended, in the words of the provider, the tool or this library.
-        error_info: code and params of `error` where it is a sentence of ours, as `AgentCoreError` has them.
-        end_reason: why it ended without its result, as an `EndReason`; None: it has not, or has one.
-        message_id: the assistant's message it belongs to.
-        seq: the model step it belongs to.
-        tool_call_id: for tools, and what waits for one.
-        usage: tokens and cost of a model request, where the provider told them; of a turn, all.
+            (the process died); "released" (the server shut down and released the work); "in doubt" (the
+            process died and the call may not run again); "denied".
+        started_at: when the span started.
+        ended_at: when the span ended; None: it is open. If the process died: the time of the model's last
+            output, else of the takeover.
+        name: the model or the tool; None if not known (yet).
+        worker: the process that ran the attempt, as `Runtime.worker` names it.
+        attempt: 1 for the first; 0 if nothing ran.
+        recovered: whether the attempt took over from one whose process died.
+        error: error message of the provider, the tool or this library.
+        error_info: code and params of `error`, as in `AgentCoreError`, if it is an error message of this library.
+        end_reason: why the span ended without a result, as an `EndReason`; None: it is open or has a result.
+        message_id: the assistant's message of the span.
+        seq: the model step of the span.
+        tool_call_id: the tool call, for tools and for waits for a tool.
+        usage: tokens and cost of a model request, if the provider reported them; the total of a turn.
         until: when a wait ends.
-        parent: the id of the span in which it ran.
+        parent: the id of the enclosing span.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Span:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None while it lasts."""
+        """Duration of the span; None while it is open."""
         return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds()
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The states of threads, streams and tool calls, and every legal way between them.
+"""Define the states of threads, streams and tool calls, and every legal transition.
 
 These tables are the specification: the store builds the WHERE of each write from them, the tests
-walk every pair of state and event, and docs/lifecycle.md draws them. A pair that is not listed is
-illegal and its write does not land.
+cover every pair of state and event, and docs/lifecycle.md draws them. A pair that is not listed is
+illegal, and its write has no effect.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 
 class ThreadStatus(StrEnum):
-    """What a thread is doing; the first two count as running."""
+    """Status of a thread; the first two count as running."""
 
     STREAMING = "streaming"
     AWAITING = "awaiting_tool_results"
@@ -23,7 +23,7 @@ class ThreadStatus(StrEnum):
 
 
 class StreamStatus(StrEnum):
-    """The record of one attempt at one model step."""
+    """Status of a stream, the record of one attempt at a model step."""
 
     STREAMING = "streaming"
     COMMITTED = "committed"
@@ -32,7 +32,7 @@ class StreamStatus(StrEnum):
 
 
 class CallStatus(StrEnum):
-    """A tool call on its way to exactly one outcome; the last three are outcomes."""
+    """Status of a tool call; the last three are its possible outcomes."""
 
     APPROVAL = "approval"
     PENDING = "pending"
@@ -64,9 +64,9 @@ THREAD: dict[str, dict[ThreadStatus, ThreadStatus]] = {
     "show": dict.fromkeys(IDLE, T.COMPLETED),
     "show_unfinished": dict.fromkeys(IDLE, T.STOPPED),
 }
-"""event -> {status it may leave: status it leads to}, for threads.
+"""event -> {source status: target status}, for threads.
 
-show: another branch is shown; show_unfinished: one that was left in the middle of its last reply."""
+show: another branch is selected; show_unfinished: a branch whose last reply is incomplete."""
 
 STREAM: dict[str, dict[StreamStatus, StreamStatus]] = {
     "commit": {S.STREAMING: S.COMMITTED},
@@ -74,8 +74,8 @@ STREAM: dict[str, dict[StreamStatus, StreamStatus]] = {
     "replace": {S.PARTIAL: S.SUPERSEDED},
     "keep": {S.PARTIAL: S.COMMITTED},
 }
-"""commit: the step ended whole. cut: its attempt failed, was stopped or lost its process.
-replace: the next attempt brought its first token. keep: a person wrote on after it."""
+"""commit: the step completed. cut: its attempt failed, was stopped or lost its process.
+replace: the next attempt produced its first token. keep: a person sent a message after the cut."""
 
 CALL: dict[str, dict[CallStatus, CallStatus]] = {
     "approve": {C.APPROVAL: C.PENDING},
@@ -87,10 +87,10 @@ CALL: dict[str, dict[CallStatus, CallStatus]] = {
     "fail": dict.fromkeys(OPEN_CALLS - {C.APPROVAL}, C.FAILED),
     "close": dict.fromkeys(OPEN_CALLS, C.FAILED),
 }
-"""hand_over: an async tool's callback returned and the outcome will come from outside.
-close: the thread is stopped; a person's yes or no cannot come any more."""
+"""hand_over: an async tool's callback returned, and the outcome will come from outside.
+close: the thread was stopped; the call can no longer be approved or denied."""
 
 
 def sources(table: Mapping[str, Mapping[X, X]], event: str) -> list[str]:
-    """Return the states that `event` may leave, as the strings that stand in the rows."""
+    """Return the source states of `event`, as stored in the rows."""
     return sorted(table[event])

@@ -1,8 +1,8 @@
-"""Suspects: what ran in a process that died, and how it may run again. Pure functions.
+"""Isolate work that may have crashed its process. Pure functions.
 
-A death names no culprit. Everything that ran becomes suspect and may run again only in smaller company:
-half of those that died together, then half of that, until one dies alone. Only that one is charged, and by
-its own code: a step that merely waited for its provider when the process ended has hardly ended it.
+A crash does not say which work caused it. All work of the process becomes suspect and runs again in groups of
+half the size, until one suspect crashes a process alone. Only that one is charged, and only if its own code
+was executing: a step that was waiting for its provider is an unlikely cause.
 See docs/decisions/0013-what-died-alone.md.
 """
 
@@ -14,22 +14,22 @@ from typing import Final, NamedTuple
 from agent_core.domain.wake_up_key import WakeUpKey
 
 FREE_CRASHES: Final = 1
-"""Charges that delay nothing: after one death the work goes on as soon as its process is up."""
+"""Number of charges without a delay: after one crash the work resumes as soon as a process is up."""
 
 IDLE_DEATHS: Final = 4
-"""Deaths during which a lone suspect merely waited that make one charge: few poisons kill from elsewhere."""
+"""Number of crashes during which a lone suspect only waited that count as one charge."""
 
 MAX_PROBATION: Final = 60.0
-"""The longest time that a worker must have lived before a charged suspect runs in it, in seconds."""
+"""Maximum uptime in seconds that a worker needs before a charged suspect runs in it."""
 
 
 class Suspicion(NamedTuple):
     """Suspicion against one step or tool call.
 
-    company: how many suspects may run at once in a process that runs this one, itself included.
-    crashes: how often it was charged, because it was the only suspect that ran.
-    death: the worker in whose death it was last.
-    idle_deaths: deaths as the only suspect, but while it merely waited, since the last charge.
+    company: maximum number of suspects in a process that runs this one, including itself.
+    crashes: number of charges, one for each crash as the only suspect.
+    death: the worker of its last crash.
+    idle_deaths: crashes as the only suspect, while it only waited, since the last charge.
     """
 
     company: int
@@ -41,8 +41,8 @@ class Suspicion(NamedTuple):
 class Ran(NamedTuple):
     """Work that ran when its process died.
 
-    company: as `Suspicion`; None while it was no suspect.
-    executed: its own code ran in that moment, or nobody can say; else it waited for something.
+    company: as in `Suspicion`; None if it was not a suspect.
+    executed: whether its own code was executing, also True if unknown; False: it was waiting.
     """
 
     key: WakeUpKey
@@ -53,7 +53,7 @@ class Ran(NamedTuple):
 
 
 class Suspect(NamedTuple):
-    """A suspect's wake-up; `worker` is None while nobody holds it."""
+    """Wake-up of a suspect; `worker` is None without a lease."""
 
     key: WakeUpKey
     company: int
@@ -63,14 +63,14 @@ class Suspect(NamedTuple):
 
 
 def judged(ran: Collection[Ran], death: str) -> dict[WakeUpKey, Suspicion]:
-    """Return what is held against each of those that ran when the worker `death` died.
+    """Return the suspicions against all work that ran when the worker `death` died.
 
-    Suspects halve their company. Fresh work beside them becomes suspect, too, and excuses nobody: the one
-    suspect among it is charged, or a poison on a busy worker would never be found. A suspect that was not
+    Suspects halve their company. Other work beside them becomes suspect, too, but does not clear them: a lone
+    suspect among it is charged, or poisoned work on a busy worker would never be found. A suspect that was not
     isolated yet (its company had completed before it) is isolated first.
 
-    One that merely waited is charged for each `IDLE_DEATHS` deaths only. Whoever kills a process from
-    outside meets a step that waits, for that is what it does nearly all of the time.
+    A suspect that only waited is charged once per `IDLE_DEATHS` crashes. Steps wait nearly all of the time, so
+    a process that is killed from outside usually dies while its steps wait.
     """
     suspects = [work for work in ran if work.company is not None]
     alone = ran if len(ran) == 1 else suspects if [work.company for work in suspects] == [1] else ()
@@ -84,7 +84,7 @@ def judged(ran: Collection[Ran], death: str) -> dict[WakeUpKey, Suspicion]:
 
 
 def _charge(work: Ran) -> tuple[int, int]:
-    """Return the charges and the idle deaths of one that died alone."""
+    """Return the charges and idle deaths of a lone suspect."""
     if work.executed:
         return work.crashes + 1, work.idle_deaths
     more, idle = divmod(work.idle_deaths + 1, IDLE_DEATHS)
@@ -96,13 +96,12 @@ def _half(count: int) -> int:
 
 
 class Admission:
-    """Decide which suspects a worker may begin.
+    """Policy that decides which suspects a worker may start.
 
     Args:
-        max_crashes: with so many charges it is sealed, not run, so it waits for nobody.
-        probation: seconds that a worker must have lived before it runs one that was charged twice; each
-            further charge doubles them. So a series of quick deaths, whatever its cause, charges nobody
-            to the end.
+        max_crashes: number of charges at which a suspect is sealed instead of run, so it needs no isolation.
+        probation: uptime in seconds that a worker needs before it runs a suspect with two charges; doubled by
+            each further charge. So a series of quick crashes from another cause seals nothing.
     """
 
     def __init__(self, max_crashes: int, probation: float) -> None:
@@ -112,16 +111,16 @@ class Admission:
     def of(
         self, held: Iterable[Suspect], waiting: Iterable[Suspect], room: Mapping[str, int], lived: float
     ) -> list[WakeUpKey]:
-        """Return the keys of those to begin beside what is `held`.
+        """Return the keys of the suspects to start beside `held`.
 
-        The largest company first, for it clears most at a time; then those with the fewest charges, so that
-        a new suspect is tried before one that has died beside it; then the one that died last.
+        The largest company comes first, because it clears most suspects at a time; then the fewest charges, so
+        that a new suspect is tried before one that crashed beside it; then the newest crash.
 
         Args:
-            held: the suspects that run here, or are about to.
-            waiting: those that are due and held by nobody.
-            room: places by "step" and "tool", or "work" for both.
-            lived: seconds that this worker has lived.
+            held: suspects that this worker runs, or is about to.
+            waiting: suspects that are due, without a lease.
+            room: free places by "step" and "tool", or "work" for both.
+            lived: uptime of this worker in seconds.
         """
         company = [suspect.company for suspect in held if not self._is_sealed(suspect)]
         left, keys = dict(room), list[WakeUpKey]()

@@ -1,8 +1,8 @@
-"""Find the tool that a model means: names come with a namespace, marks of a chat template, in another spelling.
+"""Match the tool names that models write to the names of tools.
 
-A model that was trained on another form of calls writes `functions.get_weather`, `get_weather<|channel|>json`
-or `GetWeather`. `find_tool` says which tool is meant where only one can be; `wire_name` writes any name so
-that a provider takes it. Both depend on their arguments alone, so that a history is sent the same each time.
+A model that was trained on another call format writes `functions.get_weather`, `get_weather<|channel|>json`
+or `GetWeather`. `find_tool` returns the tool if only one can be meant; `wire_name` turns any name into one
+that providers accept. Both are pure, so that a history is sent the same way each time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Collection
 
 WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""A name that every provider takes, but for the few that want a letter first."""
+"""Names that every provider accepts, but for the few that require a letter first."""
 
 _MARK = re.compile(r"<\|[^<>|]*(?:\|>)?|\|>|</?\w[^<>]*>|\[/?[A-Z_]+\]")
 """Marks that chat templates put around a name: <|channel|>, <tool_call>, [TOOL_CALLS]."""
@@ -30,18 +30,18 @@ _FIELD = re.compile(r"[\"']name[\"']\s*:\s*[\"']([^\"']+)[\"']")
 _BESIDE = frozenset(
     {"json", "code", "commentary", "analysis", "final", "function", "tool", "call", "tool_call"}
 )
-"""Words of chat templates that stay beside a name when their marks are dropped."""
+"""Words of chat templates that remain beside a name when the markers are dropped."""
 
 _MAX_NAME = 500
-"""Characters of a name that are looked at; what is longer is no tool's."""
+"""Maximum length of a name that is matched."""
 
 
 def find_tool(written: str, tools: Collection[str]) -> str | None:
-    """Return the tool that a name plainly means; None: it means none of them, or more than one.
+    """Return the one tool that matches a written name; None if no tool or several tools match.
 
-    Taken for the same: a namespace before the name (`functions.`, `default_api:`), an index behind it, marks
-    of a chat template, blanks and quotes around it, the name written twice, and another spelling (upper
-    case, `-` for `_`, neither) that only one tool has.
+    Ignored are: a namespace before the name (`functions.`, `default_api:`), an index behind it, markers of a
+    chat template, whitespace and quotes around it, a repetition of the name, and another spelling (upper
+    case, `-` for `_`, neither) if only one tool has it.
 
     Args:
         written: what the model wrote.
@@ -60,7 +60,7 @@ def find_tool(written: str, tools: Collection[str]) -> str | None:
 
 
 def wire_name(written: str) -> str:
-    """Return a name that providers take: `written` itself where it fits, else one that only it has."""
+    """Return a name that providers accept: `written` itself if it fits, else a unique replacement."""
     if WIRE_NAME.fullmatch(written):
         return written
     readable = _UNFIT.sub("_", written).strip("_")[:48] or "tool"
@@ -75,7 +75,7 @@ def _plain(piece: str, tools: Collection[str]) -> str | None:
     bare = _INDEX.sub("", piece)
     space = _NAMESPACE.match(bare)
     if space and not set(_SEPARATOR.split(space.group())).isdisjoint(tools):
-        return None  # two tools, one before the other
+        return None  # two tools in a row
     for name in (piece, bare, bare[space.end() :] if space else bare, _once(bare)):
         if name in tools:
             return name
@@ -86,7 +86,7 @@ def _plain(piece: str, tools: Collection[str]) -> str | None:
 
 
 def _once(name: str) -> str:
-    """Return the name that was written several times without a gap, as broken streams do."""
+    """Return the name that a broken stream repeated several times without a gap."""
     period = (name + name).find(name, 1)
     return name[:period] if 0 < period < len(name) else name
 

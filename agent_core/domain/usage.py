@@ -1,4 +1,4 @@
-"""What models were asked and what it cost: tallies of tokens, by message, model, day and agent."""
+"""Tally tokens and costs of model requests, by message, model, day and agent."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ COUNTS = (
     *("input_tokens", "output_tokens", "total_tokens"),
     *("cached_tokens", "reasoning_tokens", "cache_write_tokens"),
 )
-"""The counts of a model request, as `llm.base.Usage` and the rows name them."""
+"""The counts of a model request, named as in `model_adapter.Usage` and in the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What some model requests used together.
+    """Total usage of some model requests.
 
     Attributes:
-        requests: attempts at model steps, those that failed or were lost included.
-        metered: those of which the provider told the tokens; the rest may have cost something, too.
-        cost: US dollars, as far as prices are known; None where none is.
+        requests: attempts at model steps, including failed and lost ones.
+        metered: requests with token counts from the provider; the others may have cost something, too.
+        cost: US dollars, as far as prices are known; None if no price is.
     """
 
     requests: int = 0
@@ -35,7 +35,7 @@ class Tally:
     cache_write_tokens: int = 0
 
     def __add__(self, other: Tally) -> Tally:
-        """Return both together."""
+        """Return the sum of both tallies."""
         names = ("requests", "metered", *COUNTS)
         counts = {name: getattr(self, name) + getattr(other, name) for name in names}
         costs = [tally.cost for tally in (self, other) if tally.cost is not None]
@@ -48,12 +48,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class ThreadUsage:
-    """What one thread used.
+    """Usage of one thread.
 
     Attributes:
-        total: all of it.
+        total: usage of the whole thread.
         by_message: by the id of the assistant's message.
-        by_model: by the name of the model; "unknown" for attempts that never said.
+        by_model: by the name of the model; "unknown" for attempts without a name.
     """
 
     total: Tally = field(default_factory=Tally)
@@ -61,7 +61,7 @@ class ThreadUsage:
     by_model: dict[str, Tally] = field(default_factory=dict[str, Tally])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Return the usage as plain JSON."""
         return {
             "total": self.total.to_dict(),
             "by_message": _plain(self.by_message),
@@ -71,13 +71,13 @@ class ThreadUsage:
 
 @dataclass(frozen=True, slots=True)
 class UsageSummary:
-    """What many threads used.
+    """Usage of many threads.
 
     Attributes:
-        total: all of it.
-        by_day: by the day (UTC) on which a request began, oldest first.
-        by_model: by the name of the model, the dearest first.
-        by_agent: by the name of the agent, the dearest first.
+        total: usage of all threads.
+        by_day: by the day (UTC) on which a request started, oldest first.
+        by_model: by the name of the model, most expensive first.
+        by_agent: by the name of the agent, most expensive first.
     """
 
     total: Tally = field(default_factory=Tally)
@@ -86,7 +86,7 @@ class UsageSummary:
     by_agent: dict[str, Tally] = field(default_factory=dict[str, Tally])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON; days as ISO 8601."""
+        """Return the summary as plain JSON, days as ISO 8601 strings."""
         return {
             "total": self.total.to_dict(),
             "by_day": {day.isoformat(): tally.to_dict() for day, tally in self.by_day.items()},
@@ -96,14 +96,14 @@ class UsageSummary:
 
 
 def tally_of(usage: Mapping[str, Any] | None) -> Tally:
-    """Return the tally of one attempt from what its row says."""
+    """Return the tally of one attempt from the usage in its row."""
     known = usage or {}
     counts = {name: int(known.get(name) or 0) for name in COUNTS}
     return Tally(1, int(known.get("total_tokens") is not None), **counts, cost=known.get("cost"))
 
 
 def dearest_first(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
-    """Return the same, ordered by cost, then by tokens."""
+    """Return the tallies, ordered by cost, then by tokens."""
     ordered = sorted(tallies.items(), key=lambda item: (-(item[1].cost or 0), -item[1].total_tokens, item[0]))
     return dict(ordered)
 

@@ -1,7 +1,6 @@
-"""The gate: everything that comes in from outside is cleaned and checked here.
+"""Clean and check all input: prompts, model output and tool results.
 
-A person's prompt, a model's words, a tool's result: whatever has gone through can be stored by every
-database, shown by every browser and told to every model.
+Checked input can be stored by every database, shown by every browser and sent to every model.
 """
 
 from __future__ import annotations
@@ -37,31 +36,31 @@ from agent_core.sentences import Sentence, sentence
 from agent_core.support.settings import MAX_PROMPT_CHARS
 
 MAX_FILE_CHARS: Final = 24_000_000
-"""The longest URL of a file part, in characters: a data URL of some 18 MB."""
+"""Maximum length of the URL of a file part, in characters: a data URL of about 18 MB."""
 
 MAX_DEPTH: Final = 64
-"""How deep JSON from outside may be nested; deeper than any real value, far from any stack's end."""
+"""Maximum nesting of JSON from outside, far below the recursion limit."""
 
 
 MAX_BITS: Final = 1_024
-"""The largest whole number, in bits: Python writes longer ones only up to some 14,000."""
+"""Maximum size of an integer, in bits: Python converts only integers of up to about 14,000 bits to text."""
 
 
 def clean_text(text: str) -> str:
-    """Replace what a database or a browser cannot hold (NUL, lone surrogates) by U+FFFD."""
+    """Replace characters that a database or a browser rejects (NUL, lone surrogates) by U+FFFD."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     if text.isascii():
         return text
     try:
         text.encode()
-    except UnicodeEncodeError:  # UTF-16 joins halves that belong together and finds the lone ones
+    except UnicodeEncodeError:  # UTF-16 joins surrogate pairs and finds lone surrogates
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 
 def clean_words(error: BaseException) -> str:
-    """Return what an error says, as `words_of`, in clean text; a `Sentence` keeps its code and its params."""
+    """Return the message of an error, as `words_of`, in clean text; a `Sentence` keeps its code and params."""
     words = words_of(error)
     return words.map(clean_text) if isinstance(words, Sentence) else clean_text(words)
 
@@ -90,19 +89,19 @@ def clean_json(value: object, *, depth: int = MAX_DEPTH) -> Any:
 
 
 def prompt_parts(prompt: str | Sequence[Part]) -> list[Part]:
-    """Return what a person sends, text or parts of the types text, file, source-url and data-*, cleaned.
+    """Return a prompt, text or parts of the types text, file, source-url and data-*, as clean parts.
 
     Raises:
-        ValidationError: it is blank (no text and no file), too long, or not such parts.
+        ValidationError: the prompt is blank (no text and no file), too long, or has other parts.
     """
     return message_parts("user", prompt)
 
 
 def message_parts(role: str, parts: str | Sequence[Part]) -> list[Part]:
-    """Return the parts of a message of any role, cleaned and checked like a prompt's.
+    """Return the parts of a message of any role, cleaned and checked like a prompt.
 
     Raises:
-        ValidationError: as in `prompt_parts`, or the role does not have such parts.
+        ValidationError: as in `prompt_parts`, or the role does not allow a part.
     """
     if role not in _ALLOWED:
         raise ValidationError(f"A message's role is user, assistant or system, not {role!r:.60}.")
@@ -120,11 +119,11 @@ def message_parts(role: str, parts: str | Sequence[Part]) -> list[Part]:
 def exported_parts(role: str, parts: Any) -> list[Part]:
     """Return the parts of a message of an exported thread, cleaned and checked.
 
-    What a thread of ours holds passes: a long turn has more parts than a person may send, and a turn that
-    was stopped may have none. The caller checks how long they are in all.
+    Everything that a thread can contain is valid: a long turn has more parts than a prompt may have, and a
+    stopped turn may have none. The caller checks the total length.
 
     Raises:
-        ValidationError: the role does not have such parts.
+        ValidationError: the role does not allow a part.
     """
     return [_clean_part(role, part) for part in _listed(parts, MAX_TURN_PARTS)]
 
@@ -147,7 +146,7 @@ _STRINGS = {
     "tool-": ("toolCallId", "state"),
     "data-": (),
 }
-"""The kinds of parts, and the keys of each that must be there and hold a string."""
+"""Types of parts, and their required keys, which have a string as value."""
 
 _Kind = type[bool] | int | Mapping[str, Any]
 _METADATA: Mapping[str, Any] = {}
@@ -158,7 +157,7 @@ _OPTIONAL: Mapping[str, _Kind] = {
     **dict.fromkeys(("providerMetadata", "callProviderMetadata", "resultProviderMetadata"), _METADATA),
     "approval": {"id": MAX_ID, "approved": bool, "reason": MAX_REASON, "isAutomatic": bool},
 }
-"""Fields of parts, in whatever part they stand: how long a string may be, true or false, or an object's fields."""
+"""Optional fields of parts of any type: the maximum length of a string, a boolean, or the fields of an object."""
 
 _ALLOWED = {
     "user": {"text", "file", "source-url", "data-"},
@@ -166,7 +165,7 @@ _ALLOWED = {
     "assistant": set(_STRINGS),
 }
 _SCHEMES = {"file": ("data:", "https://", "http://", ATTACHMENT), "source-url": ("https://", "http://")}
-"""What a URL may begin with: a page makes links of them and a model adapter opens them."""
+"""Allowed prefixes of URLs: a page links to them, and a model adapter opens them."""
 
 _SIGNED = ("providerMetadata", "callProviderMetadata", "resultProviderMetadata")
 
@@ -184,15 +183,15 @@ def _clean_part(role: str, part: Mapping[str, Any]) -> Part:
             raise ValidationError(f"A part of type {name!r:.60} needs {key!r}, a string.")
     _check_fields(part, _OPTIONAL, f"of a part of type {name!r:.60}")
     _check_limits(kind, part)
-    # What a provider must see again is signed by it; nobody else says what that is.
+    # Only the provider itself may write the metadata that it expects back.
     return clean_json({key: value for key, value in part.items() if key not in _SIGNED})
 
 
 def _check_fields(given: Mapping[str, Any], kinds: Mapping[str, _Kind], where: str) -> None:
-    """Check the types of fields where they are given and not null, and of those that have fields themselves.
+    """Check the types of fields that are present and not null, recursively.
 
     Raises:
-        ValidationError: one has another type, or is too long.
+        ValidationError: a field has another type, or is too long.
     """
     for key, kind in kinds.items():
         value = given.get(key)
@@ -215,7 +214,7 @@ def _check_fields(given: Mapping[str, Any], kinds: Mapping[str, _Kind], where: s
 
 
 def _kind(name: object) -> str:
-    """Return the key of `_STRINGS` for a part's type; "" if it has none."""
+    """Return the key of `_STRINGS` for a part's type; "" for an unknown type."""
     if not isinstance(name, str):
         return ""
     for prefix in ("tool-", "data-"):
@@ -242,5 +241,5 @@ def _check_limits(kind: str, part: Mapping[str, Any]) -> None:
 
 
 def _has_content(part: Part) -> bool:
-    """Say whether a model is told anything by the part."""
+    """Return whether the part has content for a model."""
     return part["type"] == "file" or is_tool_part(part) or bool(str(part.get("text", "")).strip())

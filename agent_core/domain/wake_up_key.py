@@ -1,4 +1,4 @@
-"""The key of a wake-up: which piece of work it wakes."""
+"""Identify the work of a wake-up by a key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class WakeUpKind(StrEnum):
-    """What a wake-up wakes."""
+    """Kind of work that a wake-up starts."""
 
     STEP = "step"
     TOOL = "tool"
@@ -16,11 +16,11 @@ class WakeUpKind(StrEnum):
 
 
 class WakeUpKey(NamedTuple):
-    """One piece of work; as text it is the wake-up row's id.
+    """Key of a wake-up; its text is the id of the row.
 
     Attributes:
-        kind: what kind of work.
-        thread_id: the thread it belongs to; the schedule's id for a schedule.
+        kind: kind of the work.
+        thread_id: the thread of the work; for a schedule, the id of the schedule.
         call_id: the tool call, for a tool or a timeout; else "".
     """
 
@@ -38,10 +38,10 @@ class WakeUpKey(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> WakeUpKey:
-        """Read a key from its text; a call's id may contain colons, the other parts do not.
+        """Parse the text of a key; a call's id may contain colons, the other parts do not.
 
         Raises:
-            ValueError: it is not the text of a key.
+            ValueError: the text is not a key.
         """
         kind, thread_id, *call_id = text.split(":", 2)
         return cls(WakeUpKind(kind), thread_id, *call_id)
@@ -58,7 +58,7 @@ def tool_key(thread_id: str, call_id: str) -> WakeUpKey:
 
 
 def timeout_key(thread_id: str, call_id: str) -> WakeUpKey:
-    """Return the key of what fails an async tool call whose outcome never came."""
+    """Return the key of the timeout of an async tool call."""
     return WakeUpKey(WakeUpKind.TIMEOUT, thread_id, call_id)
 
 

@@ -1,4 +1,4 @@
-"""Tell whether a name can be a model's for litellm, without importing it: that takes seconds.
+"""Return whether a name can be a model's for litellm, without importing it: that takes seconds.
 
 litellm's own files are read: its table of models, and its lists of providers. Where they are not, or not
 as they were, nothing is refused.

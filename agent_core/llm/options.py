@@ -278,7 +278,7 @@ def _check_value(who: str, name: str, value: Any) -> None:
 
 
 def _is_timeout(value: Any) -> bool:
-    """Whether a value is seconds, None, or an httpx.Timeout."""
+    """Return whether a value is seconds, None, or an httpx.Timeout."""
     if isinstance(value, int | float):
         return not isinstance(value, bool) and value > 0
     return value is None or hasattr(value, "connect")

@@ -399,7 +399,7 @@ class _Step:
 
 
 def _is_blank(text: str) -> bool:
-    """Tell whether a text shows nothing: blank space, and characters without a width."""
+    """Return whether a text shows nothing: blank space, and characters without a width."""
     return not text.strip(_WITHOUT_WIDTH).strip()
 
 

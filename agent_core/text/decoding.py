@@ -63,5 +63,5 @@ def _decoded(data: bytes, encoding: str) -> str | None:
 
 
 def _has_controls(data: bytes) -> bool:
-    """Say whether there are control characters that no text has."""
+    """Return whether there are control characters that no text has."""
     return any(byte < 32 and byte not in b"\t\n\f\r" for byte in set(data))

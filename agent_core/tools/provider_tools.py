@@ -95,7 +95,7 @@ class HostedCalls:
         return bool(self._ids)
 
     def runs(self, id: str | None, name: str) -> bool:
-        """Tell whether a call that came like one of the agent's tools is the provider's own."""
+        """Return whether a call that came like one of the agent's tools is the provider's own."""
         return name in self._names or (id or "").startswith(_ANTHROPIC)
 
     def call(self, event: HostedCall, free: Callable[[str], str]) -> list[Chunk]:
@@ -184,10 +184,10 @@ def _both(call: Chunk, metadata: Metadata) -> Metadata:
 
 
 def has_outcome(part: Part) -> bool:
-    """Tell whether a hosted call's provider has told what came of it."""
+    """Return whether a hosted call's provider has told what came of it."""
     return part.get("state") not in OPEN_TOOL_STATES and part.get("errorText") != NO_RESULT
 
 
 def is_hosted(part: dict[str, Any]) -> bool:
-    """Tell whether a tool part is of a call that the provider ran."""
+    """Return whether a tool part is of a call that the provider ran."""
     return cast(Any, part.get("providerExecuted")) is True

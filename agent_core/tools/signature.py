@@ -73,7 +73,7 @@ def keywords_for(
 
 
 def takes_model(function: Function, model: type[BaseModel], scope: Mapping[str, Any]) -> bool:
-    """Say whether the function wants the model's instance: one parameter, and not one of its fields."""
+    """Return whether the function wants the model's instance: one parameter, and not one of its fields."""
     parameters = [p for p in _parameters(function, scope) if p.kind is not p.VAR_KEYWORD]
     if len(parameters) != 1:
         return False
@@ -132,7 +132,7 @@ def unwrap(function: Function) -> Function:
 
 
 def is_unbound_method(function: object) -> bool:
-    """Tell whether a function is one of a class body that needs its instance or its class."""
+    """Return whether a function is one of a class body that needs its instance or its class."""
     if isinstance(function, classmethod):
         return True
     owner = getattr(function, "__qualname__", "").rpartition(".")[0]

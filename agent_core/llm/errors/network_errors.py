@@ -53,7 +53,7 @@ _PROGRAMMING = (
 
 
 def is_transport(error: BaseException) -> bool:
-    """Tell whether an error, or one that it was made from, comes from the network.
+    """Return whether an error, or one that it was made from, comes from the network.
 
     A cause (`raise … from error`) always counts. What was merely being handled when a mistake in a
     program showed up does not make the mistake one of the network. Of a group all must come from there.

@@ -60,7 +60,7 @@ class NamedWindow:
 
 
 def refuses_file(error: ModelError) -> bool:
-    """Tell whether a provider refused a request for a file in it, as far as its words say."""
+    """Return whether a provider refused a request for a file in it, as far as its words say."""
     if error.kind in _OTHER_KINDS or error.kind == "context_window_exceeded":
         return False
     words = str(error)
@@ -70,12 +70,12 @@ def refuses_file(error: ModelError) -> bool:
 
 
 def refuses_something(error: ModelError) -> bool:
-    """Tell whether a provider refused what a request holds, whatever it says of it."""
+    """Return whether a provider refused what a request holds, whatever it says of it."""
     return error.kind == "invalid_request" and error.status in (None, 400, 413, 415, 422)
 
 
 def refuses_history(error: ModelError) -> bool:
-    """Tell whether what a request holds may be the reason why it failed, whatever the provider says of it."""
+    """Return whether what a request holds may be the reason why it failed, whatever the provider says of it."""
     return error.kind in ("invalid_request", "unknown") and not error.retryable
 
 

@@ -138,7 +138,7 @@ class Assembly:
 
 
 def _belongs(call: Call, delta: ToolCallDelta) -> bool:
-    """Tell whether a fragment with a call's id, or without any, is a piece of it."""
+    """Return whether a fragment with a call's id, or without any, is a piece of it."""
     if delta.name and call.name and delta.name != call.name:
         return False
     if not delta.arguments.strip() or _repeats(call, delta):
@@ -149,7 +149,7 @@ def _belongs(call: Call, delta: ToolCallDelta) -> bool:
 
 
 def _goes_on(call: Call, delta: ToolCallDelta) -> bool:
-    """Tell whether a fragment with another id is a piece of a call all the same.
+    """Return whether a fragment with another id is a piece of a call all the same.
 
     Some servers make up an id for each fragment. A piece of arguments that is no object of its own, and
     goes on where the call stopped, is no call.
@@ -166,7 +166,7 @@ def _goes_on(call: Call, delta: ToolCallDelta) -> bool:
 
 
 def _repeats(call: Call, delta: ToolCallDelta) -> bool:
-    """Tell whether a provider sends a whole call a second time, at the end of its answer."""
+    """Return whether a provider sends a whole call a second time, at the end of its answer."""
     same = delta.id is not None and delta.id == call.given_id and delta.name == call.name
     return same and bool(delta.arguments.strip()) and call.is_whole and call.text == delta.arguments
 
@@ -180,7 +180,7 @@ def _is_json(text: str) -> bool:
 
 
 def _fills(call: Call, delta: ToolCallDelta) -> bool:
-    """Tell whether a fragment has the arguments for which an empty object held the place."""
+    """Return whether a fragment has the arguments for which an empty object held the place."""
     return not delta.name and call.text.strip() == "{}" and delta.arguments.lstrip().startswith("{")
 
 
@@ -201,7 +201,7 @@ def _ends_of_objects(text: str) -> list[int]:
 
 
 def _is_prefix(text: str) -> bool:
-    """Tell whether JSON can go on after a text: its only mistake is that it ends."""
+    """Return whether JSON can go on after a text: its only mistake is that it ends."""
     try:
         json.loads(text, strict=False)
     except json.JSONDecodeError as error:

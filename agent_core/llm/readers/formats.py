@@ -54,7 +54,7 @@ class Form:
     usage: Callable[[], Any]
 
     def knows(self, value: Mapping[str, Any]) -> bool:
-        """Tell whether a value can be of this form."""
+        """Return whether a value can be of this form."""
         return not self.keys.isdisjoint(value)
 
 

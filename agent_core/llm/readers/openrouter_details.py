@@ -59,7 +59,7 @@ class Details:
 
 
 def _is_other(known: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Tell whether two details with one index are two all the same: encrypted ones are never split."""
+    """Return whether two details with one index are two all the same: encrypted ones are never split."""
     if known.get("id") and fields.get("id") and known["id"] != fields["id"]:
         return True
     return bool(known.get("data") and fields.get("data") and not fields.get("text"))

@@ -124,7 +124,7 @@ class Unopened:
 
 
 def _ends_thought(said: str, tag: str, rest: str, *, ended: bool) -> bool | None:
-    """Tell whether a closing tag ends the thought that all text before it is; None: more must be known.
+    """Return whether a closing tag ends the thought that all text before it is; None: more must be known.
 
     Args:
         said: the text before it.
@@ -155,14 +155,14 @@ def _ends_thought(said: str, tag: str, rest: str, *, ended: bool) -> bool | None
 
 
 def _fits_own_line(line: str, after: str, *, closes_line: bool, glued: bool) -> bool:
-    """Tell whether a tag at the beginning of a line ends a thought."""
+    """Return whether a tag at the beginning of a line ends a thought."""
     if len(line.expandtabs(_CODE_INDENT)) >= _CODE_INDENT:
         return False  # indented code
     return closes_line or (after[0] not in _PUNCTUATION and (glued or not after[0].islower()))
 
 
 def _is_open(lines: list[str], line: str, tag: str) -> bool:
-    """Tell whether a code fence, or a tag that this one closes, is open at the end of a text.
+    """Return whether a code fence, or a tag that this one closes, is open at the end of a text.
 
     Args:
         lines: of the text, but for

@@ -313,7 +313,7 @@ def _begun_and_ended(messages: list[Provider]) -> list[Provider]:
 
 
 def _is_paused(message: Provider) -> bool:
-    """Tell whether a model's words are to be carried on as they are: its provider's own tools were at work."""
+    """Return whether a model's words are to be carried on as they are: its provider's own tools were at work."""
     return bool(_hosted_blocks(message))
 
 

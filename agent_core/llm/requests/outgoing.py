@@ -85,7 +85,7 @@ def outgoing(
 
 
 def _is_foreign_turn(messages: Sequence[Provider]) -> bool:
-    """Tell whether the turn under way has a step with calls that came without its own model's thoughts."""
+    """Return whether the turn under way has a step with calls that came without its own model's thoughts."""
     for message in reversed(messages):
         if message.get("role") == "user":
             return False

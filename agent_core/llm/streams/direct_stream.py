@@ -71,7 +71,7 @@ async def direct(litellm: Any, answer: Any) -> Reading | None:
 
 
 def is_heard(litellm: Any, answer: Any) -> bool:
-    """Tell whether something in litellm wants to hear of an answer: a callback, its cache, a rule, its budget."""
+    """Return whether something in litellm wants to hear of an answer: a callback, its cache, a rule, its budget."""
     if any(_is_set(getattr(litellm, name, None)) for name in _LISTENERS):
         return True
     return any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _OWN_LISTENERS)
@@ -95,7 +95,7 @@ async def _fetched(answer: Any) -> Any:
 
 
 def _may_be_passed(litellm: Any, answer: Any) -> bool:
-    """Tell whether nothing that only the wrapper does is needed, and all that reading needs is there."""
+    """Return whether nothing that only the wrapper does is needed, and all that reading needs is there."""
     if type(answer) is not litellm.CustomStreamWrapper or not all(hasattr(answer, name) for name in _NEEDED):
         return False
     if is_heard(litellm, answer):
@@ -115,7 +115,7 @@ def _is_set(setting: Any) -> bool:
 
 
 def _translates(decoder: Any) -> bool:
-    """Tell whether a decoder does more than read: JSON answers asked of Claude as a tool, Gemini's hops."""
+    """Return whether a decoder does more than read: JSON answers asked of Claude as a tool, Gemini's hops."""
     return bool(getattr(decoder, "json_mode", False)) or getattr(decoder, "_output_cap", None) is not None
 
 
@@ -203,7 +203,7 @@ class _Direct:
         return {**fields, **next((each for each in inner if self._form.knows(each)), Json())}
 
     def _is_whole(self, error: Exception) -> bool:
-        """Tell whether a connection dropped only after the answer was there."""
+        """Return whether a connection dropped only after the answer was there."""
         dropped = type(error).__name__ in ("ReadError", "RemoteProtocolError")
         return dropped and self._reader.finish is not None
 

@@ -46,7 +46,7 @@ def _text(line: Any) -> str:
 
 
 def _is_whole(data: str, *, at_end: bool = False) -> bool:
-    """Tell whether there is nothing more to come of `data`.
+    """Return whether there is nothing more to come of `data`.
 
     Raises:
         json.JSONDecodeError: nothing more comes, and it is not whole.

@@ -215,7 +215,7 @@ async def _until_cut(answer: Any) -> AsyncGenerator[Any]:
 
 
 def _was_cut(answer: Any) -> bool:
-    """Tell whether a stream ended without the provider having said so.
+    """Return whether a stream ended without the provider having said so.
 
     litellm then invents a finish_reason "stop" (BerriAI/litellm#40260); what the provider really
     sent is in these two attributes of its stream wrapper.
