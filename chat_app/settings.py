@@ -1,6 +1,6 @@
 """What the person who runs the app can set: environment variables, or the same lines in `.env`.
 
-The table in docs/configuration.md and the lines of .env.example are those of `VARIABLES`.
+The table in docs/reference/configuration.md and the lines of .env.example are those of `VARIABLES`.
 """
 
 from __future__ import annotations

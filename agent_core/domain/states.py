@@ -1,7 +1,7 @@
 """Define the states of threads, streams and tool calls, and every legal transition.
 
 These tables are the specification: the store builds the WHERE of each write from them, the tests
-cover every pair of state and event, and docs/lifecycle.md draws them. A pair that is not listed is
+cover every pair of state and event, and docs/explanation/lifecycle.md draws them. A pair that is not listed is
 illegal, and its write has no effect.
 """
 

@@ -1,6 +1,6 @@
 """The public API over HTTP: an ASGI app that any server runs and any Starlette app mounts.
 
-`docs/http.md` lists the paths. Starlette is imported here and nowhere else in agent_core.
+`docs/reference/http.md` lists the paths. Starlette is imported here and nowhere else in agent_core.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Chats on pages of one's own: state classes for an API's threads, and what draws them.
 
-`use_agent_chat()` is the state class of a page that shows a thread; docs/extending.md has examples.
+`use_agent_chat()` is the state class of a page that shows a thread; docs/how-to/extending.md has examples.
 """
 
 from chat_app.hooks.apis import agent_api

@@ -384,6 +384,6 @@ def test_litellm_knows_every_model_that_is_chosen():
 
 
 def test_the_table_in_the_docs_is_the_one_in_the_code():
-    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
     rows = re.findall(r"^ +\| (`.+?_KEY`) \| (\S+) \|$", page, re.M)
     assert rows == [(", ".join(f"`{key}`" for key in each.keys), each.model) for each in PROVIDERS]

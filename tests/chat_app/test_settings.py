@@ -157,7 +157,7 @@ def test_dotenv_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: py
 
 
 def test_the_table_in_the_docs_is_the_one_in_the_code():
-    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+?) \|$", page, re.M)
     assert rows == [(variable.name, variable.default, variable.meaning) for variable in VARIABLES]
 

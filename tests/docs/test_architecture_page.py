@@ -1,4 +1,4 @@
-"""docs/architecture.md lists the layers that are held; docs/configuration.md every setting of the library."""
+"""docs/explanation/architecture.md lists the layers that are held; docs/reference/configuration.md every setting of the library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_layers_are_those_that_are_held() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     listed = page.split("agent_core: ", 1)[1].split("```", 1)[0]
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (held,) = [contract["layers"] for contract in contracts if contract.get("containers") == ["agent_core"]]
@@ -23,7 +23,7 @@ def test_the_layers_are_those_that_are_held() -> None:
 
 
 def test_every_setting_is_listed_with_its_default() -> None:
-    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
     section = page.split("## The library's durations\n", 1)[1]
     listed = re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.M)
     assert listed == [(field.name, str(field.default)) for field in fields(Settings)]

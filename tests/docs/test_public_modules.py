@@ -1,4 +1,4 @@
-"""docs/architecture.md lists the public modules; the contract and the examples keep to them."""
+"""docs/explanation/architecture.md lists the public modules; the contract and the examples keep to them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
 def public() -> set[str]:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     return set(
-        re.findall(r"`(agent_core[a-z_.]*)`", page.split("## What is public\n", 1)[1].split("|\n", 2)[2])
+        re.findall(r"`(agent_core[a-z_.]*)`", page.split("## Public modules\n", 1)[1].split("|\n", 2)[2])
     )
 
 
@@ -44,7 +44,7 @@ def test_an_example_imports_public_modules_only(path: Path) -> None:
 
 
 def test_the_programs_in_docs_import_public_modules_only() -> None:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     programs = [
         code for page in pages for code in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
     ]

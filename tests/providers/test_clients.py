@@ -20,7 +20,7 @@ from tests.providers.clients.sequences import SEQUENCES
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 UNASKED = [kind for kind in KINDS if kind not in PEOPLE]
-DOCS = Path(__file__).parents[2] / "docs" / "http.md"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "use-chat.md"
 CODE = re.compile("```js\n(.*?)```", re.DOTALL)
 
 
@@ -63,7 +63,7 @@ async def test_clients_show_nothing_of_a_lost_attempt(server: Server, opened: Pa
 
 
 def program(client: str) -> str:
-    """Return the page of docs/http.md as a client of this version has it."""
+    """Return the page of docs/how-to/use-chat.md as a client of this version has it."""
     words = next(block for block in CODE.findall(DOCS.read_text()) if "catchUp" in block)
     if client == "ai-5":
         words = words.replace("await chat.resumeStream()", "chat.clearError()")

@@ -1,6 +1,6 @@
 """A real nginx in front of a server: `python -m tests.tools.nginx` finds it, or installs it through apt.
 
-What it serves is the example in docs/proxy.md, with other ports, and a certificate made for the test.
+What it serves is the example in docs/how-to/proxy.md, with other ports, and a certificate made for the test.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def install() -> str | None:
 
 
 def example() -> str:
-    """Return the server of docs/proxy.md."""
-    page = (ROOT / "docs" / "proxy.md").read_text("utf-8")
+    """Return the server of docs/how-to/proxy.md."""
+    page = (ROOT / "docs" / "how-to" / "proxy.md").read_text("utf-8")
     found = re.search(r"```nginx\n(.+?)```", page, re.DOTALL)
     assert found is not None
     return found[1]

@@ -41,7 +41,7 @@ def test_every_method_has_a_path_with_arguments_of_its_own() -> None:
 
 
 def test_the_page_lists_every_path() -> None:
-    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
     for path in PATHS:
         assert f"`{path.path}`" in page.replace("{thread_id}", "{id}").replace("{id}", "{thread_id}"), (
             path.path

@@ -1,4 +1,4 @@
-"""What the store should hold, as plain dicts: docs/lifecycle.md written down once more, without SQL.
+"""What the store should hold, as plain dicts: docs/explanation/lifecycle.md written down once more, without SQL.
 
 `test_state_machine.py` does the same things here and there and compares. Each method is one transaction;
 it returns whether it lands. `by` is the worker whose process does it, None for one that only serves.

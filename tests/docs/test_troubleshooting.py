@@ -1,0 +1,45 @@
+"""Every sentence that docs/troubleshooting.md explains is one that the code writes."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+QUOTED = sorted(set(re.findall(r"`([^`]*)`", "\n".join(re.findall(r"^\| ([^|]+) \|", PAGE, re.M)))))
+
+
+def constants(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@functools.cache
+def written() -> str:
+    """Return all that the two packages, and the words of the page, hold as strings."""
+    files = [path for package in ("agent_core", "chat_app") for path in (ROOT / package).rglob("*.py")]
+    words = [value for value in english().values() if isinstance(value, str)]
+    return "\n".join([*(text for path in files for text in constants(path)), *words])
+
+
+def english() -> dict[str, object]:
+    (path,) = (ROOT / "chat_app").rglob("en.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_page_quotes_sentences():
+    assert len(QUOTED) > 30
+
+
+@pytest.mark.parametrize("sentence", QUOTED, ids=lambda text: re.sub(r"\W+", "-", text)[:40])
+def test_a_quoted_sentence_is_written_by_the_code(sentence: str):
+    for piece in map(str.strip, sentence.split("…")):
+        assert piece in written(), piece
