@@ -14,6 +14,8 @@ from agent_core.errors import ValidationError
 from agent_core.sentences import compose
 from chat_app.text import clean_text
 
+ASSISTANT = "assistant"
+"""The app's own agent."""
 KEY = "answers"
 """Under which it stands in a thread's metadata."""
 MAX_INSTRUCTIONS = 20_000

@@ -13,11 +13,13 @@ from chat_app.pages.settings import BESIDE, ON_SETTINGS, ON_USAGE, settings, usa
 from chat_app.react.beside import DENSITY_FIRST
 from chat_app.serve.site import Site
 from chat_app.settings import load_settings
-from chat_app.state import Inbox, Stream, ThreadList
 from chat_app.state.arguments import Arguments
+from chat_app.state.inbox import Inbox
+from chat_app.state.open_thread import Stream
 from chat_app.state.service import lifespan
 from chat_app.state.shared import SharedText
 from chat_app.state.staying import Staying
+from chat_app.state.threads import ThreadList
 from chat_app.state.uploads import routes
 from chat_app.state.visitor import Visitors
 from chat_app.styles import DARK, LIGHT, NAME, stylesheets, token_sheet

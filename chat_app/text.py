@@ -1,4 +1,4 @@
-"""Lengths of text as a browser counts them.
+"""Plain text: its length as a browser counts it, cut to a length, and the titles of threads.
 
 Python counts code points, JavaScript UTF-16 code units; they differ by one for each character beyond
 U+FFFF (most emoji). Offsets on the wire are code units, so the browser never has to convert.
@@ -7,8 +7,13 @@ U+FFFF (most emoji). Offsets on the wire are code units, so the browser never ha
 from __future__ import annotations
 
 from agent_core.domain.validation import clean_text
+from agent_core.text.plain_text import strip_escapes
 
-__all__ = ["clean_text", "from_unit", "shorten", "units"]
+__all__ = ["clean_text", "from_unit", "one_line", "shorten", "thread_title", "units"]
+
+UNTITLED = "New chat"
+MAX_TITLE = 120
+"""A longer title is cut, in characters."""
 
 
 def units(text: str) -> int:
@@ -33,3 +38,13 @@ def from_unit(text: str, offset: int) -> str:
 def shorten(text: str, limit: int) -> str:
     """Return at most `limit` characters of `text`, with an ellipsis where it was cut."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def thread_title(title: str | None) -> str:
+    """Return one line to call a thread by."""
+    return one_line(title) or UNTITLED
+
+
+def one_line(title: str | None) -> str:
+    """Return a title on one line, without the escape sequences of terminals; "" if there is none."""
+    return clean_text(shorten(" ".join(strip_escapes(title or "").split()), MAX_TITLE))

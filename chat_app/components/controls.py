@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from chat_app.state.listing import UNTITLED
+from chat_app.text import UNTITLED
 from chat_app.words import say
 
 

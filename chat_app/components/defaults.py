@@ -4,7 +4,8 @@ import reflex as rx
 
 from chat_app.components.controls import button, testid
 from chat_app.components.picker import agent_option
-from chat_app.state import Defaults, Offers
+from chat_app.state.defaults import Defaults
+from chat_app.state.offers import Offers
 from chat_app.words import say, tell
 
 

@@ -3,9 +3,10 @@
 import reflex as rx
 
 from chat_app.components.controls import icon, testid
-from chat_app.react import composer
-from chat_app.state import OpenThread, ThreadList
+from chat_app.react.composer import composer
 from chat_app.state.kinds import MAX_BYTES, MAX_FILES
+from chat_app.state.open_thread import OpenThread
+from chat_app.state.threads import ThreadList
 from chat_app.words import say
 from chat_app.words.suggestions import SUGGESTIONS
 

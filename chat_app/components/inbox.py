@@ -7,9 +7,10 @@ from reflex_components_core.react_router import link
 
 from chat_app.components.controls import icon, keyed, testid, thread_name
 from chat_app.components.question import question
-from chat_app.react.messages import ago, approval_card
-from chat_app.state import Inbox
-from chat_app.state.view import WaitingView
+from chat_app.react.small import ago
+from chat_app.react.tools import approval_card
+from chat_app.state.inbox import Inbox
+from chat_app.state.waits import WaitingView
 from chat_app.words import say, tell
 
 

@@ -6,11 +6,12 @@ import reflex as rx
 
 from chat_app.components.controls import icon, keyed, testid
 from chat_app.components.tool import tool_row
-from chat_app.react import stream_markdown
-from chat_app.react.messages import bubble, file_list, message_actions
-from chat_app.state import Actions, OpenThread, Stream
+from chat_app.react.components import stream_markdown
+from chat_app.react.files import file_list
+from chat_app.react.messages import bubble, message_actions
+from chat_app.state.actions import Actions
 from chat_app.state.live_text import LiveText
-from chat_app.state.shared import SharedText
+from chat_app.state.open_thread import OpenThread, Stream
 from chat_app.state.view import MessageView, PartView
 from chat_app.words import say
 
@@ -24,31 +25,7 @@ def message_row(message: rx.Var[MessageView], now: rx.Var[bool]) -> rx.Component
     A message stays the same component from its first word on, also when the next turn begins: what a
     person has selected in it stays selected.
     """
-    return _message(message, lambda part: _text(Stream, part), now)
-
-
-@rx.memo
-def shared_row(message: rx.Var[MessageView]) -> rx.Component:
-    """A message for somebody who may only read."""
-    return _shared(message, lambda part: _text(SharedText, part))
-
-
-def _shared(message: rx.Var[MessageView], text: TextPart) -> rx.Component:
-    return rx.el.article(
-        rx.cond(
-            message.role == "assistant",
-            rx.fragment(
-                rx.foreach(message.parts, lambda part: keyed(part.key, _part(part, text))),
-                file_list(files=message.files),
-            ),
-            rx.fragment(
-                file_list(files=message.files),
-                rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
-            ),
-        ),
-        class_name="message " + message.role.to(str),
-        custom_attrs=testid("message", role=message.role),
-    )
+    return _message(message, lambda part: text_part(Stream, part), now)
 
 
 @rx.memo
@@ -83,7 +60,8 @@ def queued_message(message: rx.Var[MessageView]) -> rx.Component:
     )
 
 
-def _text(stream: type[LiveText], part: rx.Var[PartView]) -> rx.Component:
+def text_part(stream: type[LiveText], part: rx.Var[PartView]) -> rx.Component:
+    """Return a part that is text, which grows by what `stream` holds."""
     return rx.el.div(
         stream_markdown(
             name=part.key,
@@ -102,7 +80,7 @@ def _message(message: rx.Var[MessageView], text: TextPart, now: rx.Var[bool]) ->
     return rx.cond(
         message.role == "assistant",
         rx.el.article(
-            rx.foreach(message.parts, lambda part: keyed(part.key, _part(part, text))),
+            rx.foreach(message.parts, lambda part: keyed(part.key, part_row(part, text))),
             file_list(files=message.files),
             _actions(message),
             class_name=f"message assistant{when}",
@@ -155,7 +133,8 @@ def _more_button(message: rx.Var[MessageView]) -> rx.Component:
     )
 
 
-def _part(part: rx.Var[PartView], text: TextPart) -> rx.Component:
+def part_row(part: rx.Var[PartView], text: TextPart) -> rx.Component:
+    """Return one part of a message; `text` draws those that are text."""
     return rx.match(
         part.kind,
         ("text", text(part)),

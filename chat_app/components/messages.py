@@ -5,8 +5,9 @@ import reflex as rx
 from chat_app.components.controls import button, keyed, testid
 from chat_app.components.message import message_row, queued_message
 from chat_app.components.turn import turn_state
-from chat_app.react import outbox, viewport
-from chat_app.state import OpenThread
+from chat_app.react.composer import outbox
+from chat_app.react.conversation import viewport
+from chat_app.state.open_thread import OpenThread
 from chat_app.state.view import MessageView
 from chat_app.words import say
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import reflex as rx
 
+from chat_app.answers import ASSISTANT
 from chat_app.components.controls import button, icon_button, testid
-from chat_app.state import Offers, OpenThread
-from chat_app.state.offers import ASSISTANT, Option
+from chat_app.state.offers import Offers, Option
+from chat_app.state.open_thread import OpenThread
 from chat_app.words import say, tell
 
 PANEL = "answers"

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from chat_app.react import timeline
-from chat_app.state import Timeline
+from chat_app.state.timeline import Timeline
 
 
 @rx.memo

@@ -2,10 +2,10 @@
 
 import reflex as rx
 
+from chat_app.answers import ASSISTANT
 from chat_app.components.controls import button, testid, thread_name
 from chat_app.components.picker import agent_option
-from chat_app.react.beside import moment
-from chat_app.state.offers import ASSISTANT
+from chat_app.react.small import moment
 from chat_app.state.schedules import Schedules
 from chat_app.words import say, tell
 

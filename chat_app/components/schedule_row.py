@@ -5,7 +5,7 @@ from reflex_components_core.react_router import link
 
 from chat_app.components.controls import button, keyed, testid
 from chat_app.components.schedule_form import DAYS
-from chat_app.react.beside import moment
+from chat_app.react.small import moment
 from chat_app.state.schedules import RunItem, ScheduleItem, Schedules
 from chat_app.words import say, tell
 

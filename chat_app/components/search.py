@@ -2,8 +2,8 @@
 
 import reflex as rx
 
-from chat_app.react.lists import palette
-from chat_app.state import Search
+from chat_app.react.search import palette
+from chat_app.state.search import Search
 from chat_app.words import say
 
 

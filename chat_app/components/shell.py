@@ -6,9 +6,9 @@ from reflex_components_core.core.banner import has_connection_errors
 from chat_app.components.controls import icon, icon_button, testid
 from chat_app.components.search import search
 from chat_app.components.sidebar import DRAWER, sidebar
-from chat_app.react import steady
+from chat_app.react.frame import steady
 from chat_app.react.lists import toast
-from chat_app.state import OpenThread
+from chat_app.state.open_thread import OpenThread
 from chat_app.state.threads import UNDO_SECONDS
 from chat_app.words import FILES, say, speak
 

@@ -6,8 +6,8 @@ from reflex_components_core.react_router import link
 from chat_app.components.controls import icon, icon_button, testid
 from chat_app.components.inbox import inbox_link
 from chat_app.components.places import settings_link
-from chat_app.react.lists import threads
-from chat_app.state import Archive, ThreadList
+from chat_app.components.thread_rows import thread_rows
+from chat_app.state.threads import ThreadList
 from chat_app.styles import NAME
 from chat_app.words import say
 
@@ -61,24 +61,6 @@ def sidebar() -> rx.Component:
         class_name="sidebar",
         aria_label=say("sidebar.threads"),
         custom_attrs={"popover": "auto"},
-    )
-
-
-def thread_rows(rows: type[ThreadList] | type[Archive], name: str, empty: rx.Var[str]) -> rx.Component:
-    """A list of threads, and what can be done with each; `empty` is said when there are none."""
-    return threads(
-        list=name,
-        patch=rows.patch,
-        active_id=rows.active_id,
-        empty=empty,
-        on_gap=rows.resend,
-        on_more=rows.load_more,
-        on_keep=rows.keep,
-        on_rename=rows.rename,
-        on_pin=rows.pin,
-        on_archive=rows.archive,
-        on_delete=rows.delete,
-        on_restore=rows.restore,
     )
 
 

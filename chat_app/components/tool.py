@@ -6,9 +6,9 @@ from chat_app.components.controls import icon, testid
 from chat_app.components.question import question
 from chat_app.extensions import TOOL_VIEWS
 from chat_app.extensions import ToolView as DrawTool
-from chat_app.react import copy_button, countdown, elapsed, lasted
-from chat_app.react.messages import approval_card
-from chat_app.state import OpenThread
+from chat_app.react.small import copy_button, countdown, elapsed, lasted
+from chat_app.react.tools import approval_card
+from chat_app.state.open_thread import OpenThread
 from chat_app.state.view import ToolView
 from chat_app.words import say, tell
 

@@ -4,10 +4,10 @@ import reflex as rx
 
 from chat_app.components.controls import testid, thread_name
 from chat_app.components.picker import picker
-from chat_app.react import tab_title
-from chat_app.react.messages import thread_menu
+from chat_app.react.conversation import tab_title, thread_menu
 from chat_app.react.timeline import run_toggle
-from chat_app.state import Actions, OpenThread
+from chat_app.state.actions import Actions
+from chat_app.state.open_thread import OpenThread
 from chat_app.styles import NAME
 from chat_app.words import say
 

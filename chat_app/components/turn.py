@@ -4,11 +4,12 @@ from typing import Any
 
 import reflex as rx
 
+from chat_app.answers import ASSISTANT
 from chat_app.components.controls import button, icon, testid
 from chat_app.components.hints import hint
-from chat_app.react import countdown
-from chat_app.state import Actions, OpenThread
-from chat_app.state.offers import ASSISTANT
+from chat_app.react.small import countdown
+from chat_app.state.actions import Actions
+from chat_app.state.open_thread import OpenThread
 from chat_app.words import say, tell
 
 

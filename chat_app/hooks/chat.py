@@ -15,10 +15,10 @@ from agent_core.support.ids import new_id
 from chat_app.hooks.apis import ApiSource, found
 from chat_app.state.calling import calling
 from chat_app.state.follower import Follower
-from chat_app.state.listing import thread_title
 from chat_app.state.live_text import LiveText
 from chat_app.state.thread_state import ThreadState
 from chat_app.state.view import MessageView
+from chat_app.text import thread_title
 
 MIN_GROWTH = 40
 GROWTH = 8

@@ -10,7 +10,7 @@ import reflex as rx
 from chat_app.components.controls import button, icon, keyed, testid
 from chat_app.components.question import question
 from chat_app.hooks.chat import Chat
-from chat_app.react import stream_markdown
+from chat_app.react.components import stream_markdown
 from chat_app.state.view import MessageView, PartView, ToolView
 from chat_app.words import say
 

@@ -3,8 +3,10 @@
 import reflex as rx
 
 from chat_app.components.shell import shell
-from chat_app.components.sidebar import thread_rows
-from chat_app.state import Archive, Inbox, Stream, ThreadList
+from chat_app.components.thread_rows import thread_rows
+from chat_app.state.inbox import Inbox
+from chat_app.state.open_thread import Stream
+from chat_app.state.threads import Archive, ThreadList
 from chat_app.words import say
 
 ON_LOAD = [Stream.leave, Archive.open, ThreadList.open, Inbox.open]

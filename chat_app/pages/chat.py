@@ -9,7 +9,12 @@ from chat_app.components.run_drawer import run_drawer
 from chat_app.components.shell import shell
 from chat_app.components.topbar import topbar
 from chat_app.components.turn import notice
-from chat_app.state import Defaults, Inbox, Offers, OpenThread, Stream, ThreadList, Timeline
+from chat_app.state.defaults import Defaults
+from chat_app.state.inbox import Inbox
+from chat_app.state.offers import Offers
+from chat_app.state.open_thread import OpenThread, Stream
+from chat_app.state.threads import ThreadList
+from chat_app.state.timeline import Timeline
 from chat_app.words import say, tell
 
 ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Defaults.open, Inbox.open, Timeline.open]

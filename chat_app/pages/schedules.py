@@ -9,7 +9,7 @@ from chat_app.components.schedule_row import schedule_row
 from chat_app.components.sheet import section, sheet
 from chat_app.components.shell import shell
 from chat_app.pages.settings import BESIDE
-from chat_app.react import zone
+from chat_app.react.schedules import zone
 from chat_app.state.schedules import Schedules
 from chat_app.words import say, tell
 

@@ -9,7 +9,11 @@ from chat_app.components.sheet import section, sheet
 from chat_app.components.shell import shell
 from chat_app.react.beside import import_thread, preferences
 from chat_app.react.beside import usage as usage_report
-from chat_app.state import Defaults, Inbox, Offers, Stream, ThreadList
+from chat_app.state.defaults import Defaults
+from chat_app.state.inbox import Inbox
+from chat_app.state.offers import Offers
+from chat_app.state.open_thread import Stream
+from chat_app.state.threads import ThreadList
 from chat_app.state.usage import SPANS, Usage
 from chat_app.words import LANGUAGES, say
 

@@ -3,8 +3,8 @@
 import reflex as rx
 
 from chat_app.components.controls import keyed, testid, thread_name
-from chat_app.components.message import shared_row
 from chat_app.components.notes import thread_note
+from chat_app.components.shared_message import shared_row
 from chat_app.state.shared import Shared
 from chat_app.words import FILES, say, speak
 

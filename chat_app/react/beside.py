@@ -35,15 +35,6 @@ class Usage(rx.Component):
     report: rx.Var[dict[str, Any]]
 
 
-class Moment(rx.Component):
-    """When `at` (seconds since the epoch) is, in the person's language and time zone."""
-
-    library = script("react/moment.jsx")
-    tag = "Moment"
-    at: rx.Var[float]
-
-
 import_thread = ImportThread.create
-moment = Moment.create
 preferences = Preferences.create
 usage = Usage.create

@@ -30,16 +30,6 @@ MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
 """The last two are loaded by a page only when a block needs them."""
 
 
-def _sent(
-    text: rx.Var[str], message_id: rx.Var[str], files: rx.Var[list[dict[str, str]]], thread: rx.Var[str]
-) -> list[rx.Var]:
-    return [text, message_id, files, thread]
-
-
-def _id(message_id: rx.Var[str]) -> list[rx.Var]:
-    return [message_id]
-
-
 def _gap(run: rx.Var[str], have: rx.Var[int]) -> list[rx.Var]:
     return [run, have]
 
@@ -73,101 +63,6 @@ class StreamMarkdown(rx.Component):
     on_gap: rx.EventHandler[_gap]
 
 
-class Composer(rx.Component):
-    """The text field with Send and Stop; the draft stays in the browser.
-
-    `thread` is the one that is shown; on a page whose address names one, it writes to that. `on_send`
-    gets the text, the id of the new message, the parts of its files and the thread, which a new one's
-    first message names (`begun_by`); it may get the same message again until `sent` is its id or `known` of the outbox has it. Set
-    `rejected` to the id to give text and files back when the message could not be sent, and `returned`
-    (a `ReturnedView`) for one that was sent and taken back. `max_bytes` is how large a file may be,
-    `max_files` how many there may be.
-    """
-
-    library = script("react/composer.jsx")
-    tag = "Composer"
-    thread: rx.Var[str]
-    running: rx.Var[bool]
-    rejected: rx.Var[str]
-    returned: rx.Var[Any]
-    sent: rx.Var[str]
-    placeholder: rx.Var[str]
-    max_bytes: rx.Var[int]
-    max_files: rx.Var[int]
-    on_send: rx.EventHandler[_sent]
-    on_stop: rx.EventHandler[rx.event.no_args_event_spec]
-
-
-class Outbox(rx.Component):
-    """Messages on their way to the server; `known` lists the ids that have arrived."""
-
-    library = script("react/outbox.jsx")
-    tag = "Outbox"
-    thread: rx.Var[str]
-    known: rx.Var[list[str]]
-
-
-class Viewport(rx.Component):
-    """The scrolling column of messages, which follows its end while the reader is there.
-
-    `on_seek` gets the id of the message in the address when it is not among the rows.
-    """
-
-    library = script("react/viewport.jsx")
-    tag = "Viewport"
-    thread: rx.Var[str]
-    anchor: rx.Var[str]
-    sent: rx.Var[str]
-    running: rx.Var[bool]
-    on_seek: rx.EventHandler[_id]
-
-
-class Zone(rx.Component):
-    """Gives the browser's time zone to `on_zone` whenever `known` is another; shows nothing."""
-
-    library = script("react/zone.jsx")
-    tag = "Zone"
-    known: rx.Var[str]
-    on_zone: rx.EventHandler[_id]
-
-
-class Elapsed(rx.Component):
-    """Live time since `since`, in seconds since the epoch."""
-
-    library = script("react/clock.jsx")
-    tag = "Elapsed"
-    since: rx.Var[float]
-
-
-class Countdown(rx.Component):
-    """Live "in 4 s" from `seconds`, counted from when the value arrives."""
-
-    library = script("react/clock.jsx")
-    tag = "Countdown"
-    seconds: rx.Var[float]
-
-
-class Lasted(rx.Component):
-    """How long something took that is over, in `seconds`."""
-
-    library = script("react/clock.jsx")
-    tag = "Lasted"
-    seconds: rx.Var[float]
-
-
-class Steady(rx.Component):
-    """Goes on showing what it shows while the tab's state is sent anew.
-
-    `root` and `view` name the state classes that tell: the first by `is_hydrated`, the second by a
-    var `phase` that is "loading".
-    """
-
-    library = script("react/steady.jsx")
-    tag = "Steady"
-    root: rx.Var[str]
-    view: rx.Var[str]
-
-
 class SmoothText(rx.Component):
     """A growing text, revealed evenly; made by `smooth_text`."""
 
@@ -178,36 +73,8 @@ class SmoothText(rx.Component):
     start_streaming: rx.Var[bool]
 
 
-class TabTitle(rx.Component):
-    """Calls the browser's tab `words`, with the app's `name` behind them; without words, `name` alone."""
-
-    library = script("react/tab_title.jsx")
-    tag = "TabTitle"
-    words: rx.Var[str]
-    name: rx.Var[str]
-
-
-class CopyButton(rx.Component):
-    """A button that copies `text`."""
-
-    library = script("react/copy.jsx")
-    tag = "CopyButton"
-    text: rx.Var[str]
-    label: rx.Var[str]
-
-
-composer = Composer.create
-copy_button = CopyButton.create
-countdown = Countdown.create
-elapsed = Elapsed.create
-lasted = Lasted.create
 markdown = Markdown.create
-outbox = Outbox.create
-steady = Steady.create
 stream_markdown = StreamMarkdown.create
-tab_title = TabTitle.create
-viewport = Viewport.create
-zone = Zone.create
 
 
 def smooth_text(

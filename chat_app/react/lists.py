@@ -1,23 +1,14 @@
 """Python wrappers of the lists of threads, of the search dialog, and of the word about what was deleted."""
 
-from typing import Any
-
 import reflex as rx
 
+from chat_app.react.event_specs import one_text, two_texts
 from chat_app.scripts import script
-from chat_app.state.view import HitView, ThreadPatch
+from chat_app.state.listing import ThreadPatch
 
 
 def _count(shown: rx.Var[int]) -> list[rx.Var]:
     return [shown]
-
-
-def _row(thread_id: rx.Var[str]) -> list[rx.Var]:
-    return [thread_id]
-
-
-def _row_and_words(thread_id: rx.Var[str], words: rx.Var[str]) -> list[rx.Var]:
-    return [thread_id, words]
 
 
 def _row_and_flag(thread_id: rx.Var[str], flag: rx.Var[bool]) -> list[rx.Var]:
@@ -41,29 +32,11 @@ class Threads(rx.Component):
     on_gap: rx.EventHandler[rx.event.no_args_event_spec]
     on_more: rx.EventHandler[_count]
     on_keep: rx.EventHandler[_count]
-    on_rename: rx.EventHandler[_row_and_words]
+    on_rename: rx.EventHandler[two_texts]
     on_pin: rx.EventHandler[_row_and_flag]
     on_archive: rx.EventHandler[_row_and_flag]
-    on_delete: rx.EventHandler[_row]
+    on_delete: rx.EventHandler[one_text]
     on_restore: rx.EventHandler[_row_and_flag]
-
-
-class Palette(rx.Component):
-    """The dialog of Ctrl+K: what can be done, the newest threads, and what a search finds.
-
-    `commands` are {"name", "label", "icon" ("new", "archive", "settings", "theme"), "to" (a path, or "")}; one
-    without a path calls `on_command` with its name. `hits` are those of `query`.
-    """
-
-    library = script("react/palette.jsx")
-    tag = "Palette"
-    commands: rx.Var[list[dict[str, Any]]]
-    query: rx.Var[str]
-    hits: rx.Var[list[HitView]]
-    trouble: rx.Var[str]
-    trouble_info: rx.Var[dict[str, Any]]
-    on_query: rx.EventHandler[_row]
-    on_theme: rx.EventHandler[rx.event.no_args_event_spec]
 
 
 class Toast(rx.Component):
@@ -74,6 +47,5 @@ class Toast(rx.Component):
     seconds: rx.Var[int]
 
 
-palette = Palette.create
 threads = Threads.create
 toast = Toast.create

@@ -4,31 +4,8 @@ from typing import Any
 
 import reflex as rx
 
+from chat_app.react.event_specs import one_text, two_texts
 from chat_app.scripts import script
-
-
-def _two(first: rx.Var[str], second: rx.Var[str]) -> list[rx.Var]:
-    return [first, second]
-
-
-def _edited(call_id: rx.Var[str], edited: rx.Var[dict[str, Any] | None]) -> list[rx.Var]:
-    return [call_id, edited]
-
-
-def _export(names: rx.Var[dict[str, str]]) -> list[rx.Var]:
-    return [names]
-
-
-def _id(message_id: rx.Var[str]) -> list[rx.Var]:
-    return [message_id]
-
-
-class Ago(rx.Component):
-    """When `at` (seconds since the epoch) was, in a word or two."""
-
-    library = script("react/ago.jsx")
-    tag = "Ago"
-    at: rx.Var[float]
 
 
 class Bubble(rx.Component):
@@ -39,7 +16,7 @@ class Bubble(rx.Component):
     message_id: rx.Var[str]
     text: rx.Var[str]
     has_files: rx.Var[bool]
-    on_save: rx.EventHandler[_two]
+    on_save: rx.EventHandler[two_texts]
 
 
 class MessageActions(rx.Component):
@@ -61,54 +38,12 @@ class MessageActions(rx.Component):
     count: rx.Var[int]
     previous: rx.Var[str]
     next: rx.Var[str]
-    on_regenerate: rx.EventHandler[_id]
-    on_select: rx.EventHandler[_id]
+    on_regenerate: rx.EventHandler[one_text]
+    on_select: rx.EventHandler[one_text]
     vote: rx.Var[str]
-    on_fork: rx.EventHandler[_id]
-    on_vote: rx.EventHandler[_two]
+    on_fork: rx.EventHandler[one_text]
+    on_vote: rx.EventHandler[two_texts]
 
 
-class ApprovalCard(rx.Component):
-    """The question whether a tool may run, with its arguments as fields.
-
-    `arguments_text` is their JSON. `on_approve` gets the call's id and the arguments as they were
-    changed, None if they were not; `on_deny` the id and a reason, or "".
-    """
-
-    library = script("react/approval.jsx")
-    tag = "ApprovalCard"
-    call_id: rx.Var[str]
-    arguments_text: rx.Var[str]
-    on_approve: rx.EventHandler[_edited]
-    on_deny: rx.EventHandler[_two]
-
-
-class Files(rx.Component):
-    """The files of a message, as `FileView`s."""
-
-    library = script("react/files.jsx")
-    tag = "Files"
-    files: rx.Var[list[Any]]
-
-
-class ThreadMenu(rx.Component):
-    """Export and share; `thread` is its id, and `token` that of the link, "" while there is none.
-
-    `on_export`, for Markdown, gets what to call each role in the person's language.
-    """
-
-    library = script("react/thread_menu.jsx")
-    tag = "ThreadMenu"
-    thread: rx.Var[str]
-    token: rx.Var[str]
-    on_export: rx.EventHandler[_export]
-    on_share: rx.EventHandler[rx.event.no_args_event_spec]
-    on_unshare: rx.EventHandler[rx.event.no_args_event_spec]
-
-
-ago = Ago.create
-approval_card = ApprovalCard.create
 bubble = Bubble.create
-file_list = Files.create
 message_actions = MessageActions.create
-thread_menu = ThreadMenu.create

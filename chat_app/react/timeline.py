@@ -38,5 +38,5 @@ class RunDrawer(rx.Component):
     on_crash: rx.EventHandler[rx.event.no_args_event_spec]
 
 
-run_toggle = RunToggle.create
 run_drawer = RunDrawer.create
+run_toggle = RunToggle.create

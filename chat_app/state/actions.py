@@ -6,7 +6,8 @@ import reflex as rx
 
 from agent_core import AgentApi, Message, Thread
 from agent_core.errors import AgentCoreError, words_of
-from chat_app.state.export import file_name, to_markdown
+from chat_app.state.export import to_markdown
+from chat_app.state.kinds import file_name
 from chat_app.state.open_thread import OpenThread
 from chat_app.state.present import VOTE
 from chat_app.state.view import ReturnedView

@@ -11,10 +11,9 @@ import reflex as rx
 
 from agent_core.errors import AgentCoreError, ValidationError, words_of
 from agent_core.sentences import info_of
-from chat_app.answers import Answers, answers_from
+from chat_app.answers import ASSISTANT, Answers, answers_from
 from chat_app.extensions import OFFERED
 from chat_app.state.api_caller import ApiCaller
-from chat_app.state.offers import ASSISTANT
 from chat_app.state.open_thread import OpenThread
 from chat_app.state.service import service
 

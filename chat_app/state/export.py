@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent_core.domain.messages import Message, Thread, is_tool_part, tool_name
-from chat_app.state.listing import thread_title
+from chat_app.text import thread_title
 
 _TICKS = re.compile(r"`{3,}")
 
@@ -27,12 +27,6 @@ def to_markdown(thread: Thread, messages: Sequence[Message], names: Mapping[str,
         blocks.append(f"## {names.get(message.role, message.role)} · {when}")
         blocks += filter(None, map(_part, message.parts))
     return "\n\n".join(blocks) + "\n"
-
-
-def file_name(title: str | None, suffix: str) -> str:
-    """Return a name that every file system takes."""
-    words = re.sub(r"[^\w\- ]+", "", thread_title(title)).strip()[:60].strip()
-    return f"{words or 'chat'}.{suffix}"
 
 
 def _part(part: Mapping[str, Any]) -> str:

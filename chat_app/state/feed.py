@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
+from chat_app.state.listing import ThreadItem
 from chat_app.state.shelf import BATCH, Shelf
-from chat_app.state.view import ThreadItem
 from chat_app.state.window import Window
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import reflex as rx
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.sentences import info_of
 from chat_app.state.api_caller import ApiCaller
-from chat_app.state.view import WaitingView
+from chat_app.state.waits import WaitingView
 from chat_app.text import clean_text
 
 

@@ -1,17 +1,53 @@
-"""From threads and hits of a search to the rows that the page draws of them. Pure functions."""
+"""The rows of the thread list, and how threads become them. Pure functions."""
 
 from __future__ import annotations
 
-from agent_core.domain.messages import SearchHit, Thread
-from agent_core.text.plain_text import strip_escapes
-from chat_app.state.standing import awaits_agent
-from chat_app.state.view import HitView, ThreadItem
-from chat_app.text import clean_text, shorten
+from dataclasses import dataclass, field
 
-UNTITLED = "New chat"
-MAX_TITLE = 120
-"""A longer title is cut, in characters."""
+from agent_core.domain.messages import Thread
+from chat_app.state.standing import awaits_agent
+from chat_app.text import one_line
+
 _TONES = {"streaming": "running", "awaiting_tool_results": "running", "failed": "failed"}
+
+
+@dataclass(frozen=True)
+class ThreadItem:
+    """A row of the thread list.
+
+    Attributes:
+        title: "" while it has none.
+        tone: running, waiting (needs the person), failed, or "" when there is nothing to say.
+        at: last activity, in seconds since the epoch, to the minute: a running thread is active all
+            the time, and a row that changed is sent again.
+    """
+
+    id: str
+    title: str
+    tone: str
+    at: float
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class ThreadPatch:
+    """What changed in the threads that a tab shows.
+
+    Attributes:
+        base: the number of the patch before; 0: this one holds everything.
+        number: its own; 0: nothing has been read yet.
+        rows: the threads that are new or changed.
+        gone: ids of those that are not shown any more.
+        more: whether there are older ones.
+        limit: how many are shown at the most, besides the pinned ones.
+    """
+
+    base: int = 0
+    number: int = 0
+    rows: list[ThreadItem] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    more: bool = False
+    limit: int = 0
 
 
 def thread_item(thread: Thread, waiting: bool = False) -> ThreadItem:
@@ -25,25 +61,3 @@ def thread_item(thread: Thread, waiting: bool = False) -> ThreadItem:
         at=thread.updated_at.timestamp() // 60 * 60,
         pinned=thread.pinned,
     )
-
-
-def hit_view(hit: SearchHit) -> HitView:
-    """Return the row of a search hit."""
-    return HitView(
-        thread_id=hit.thread.id,
-        title=one_line(hit.thread.title),
-        message_id=hit.message_id or "",
-        snippet=clean_text(hit.snippet),
-        at=hit.thread.updated_at.timestamp(),
-        archived=hit.thread.archived,
-    )
-
-
-def thread_title(title: str | None) -> str:
-    """Return one line to call a thread by."""
-    return one_line(title) or UNTITLED
-
-
-def one_line(title: str | None) -> str:
-    """Return a title on one line, without the escape sequences of terminals; "" if there is none."""
-    return clean_text(shorten(" ".join(strip_escapes(title or "").split()), MAX_TITLE))

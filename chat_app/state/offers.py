@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import reflex as rx
 
+from chat_app.answers import ASSISTANT
 from chat_app.extensions import OFFERED
 from chat_app.state.service import service
-
-ASSISTANT = "assistant"
-"""The app's own agent."""
 
 
 @dataclass(frozen=True)

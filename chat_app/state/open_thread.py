@@ -10,11 +10,10 @@ import reflex as rx
 from agent_core import Thread
 from agent_core.errors import AgentCoreError, ValidationError, words_of
 from agent_core.sentences import info_of
-from chat_app.answers import Answers, answers_from
+from chat_app.answers import ASSISTANT, Answers, answers_from
 from chat_app.extensions import OFFERED
 from chat_app.state.follower import Follower
 from chat_app.state.live_text import LiveText
-from chat_app.state.offers import ASSISTANT
 from chat_app.state.service import service
 from chat_app.state.shown_thread import ShownThread
 from chat_app.state.thread_state import ThreadState

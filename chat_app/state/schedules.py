@@ -14,10 +14,9 @@ from agent_core.schedules.triggers import zone_of
 from agent_core.sentences import info_of
 from chat_app.extensions import OFFERED
 from chat_app.state.api_caller import ApiCaller
-from chat_app.state.listing import UNTITLED, thread_title
 from chat_app.state.offers import Option, agent_options
 from chat_app.state.planning import START, FieldError, described, next_runs, trigger_of
-from chat_app.text import clean_text, shorten
+from chat_app.text import UNTITLED, clean_text, shorten, thread_title
 
 RUNS_SHOWN = 20
 THREADS_OFFERED = 50

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
 from agent_core import AgentApi
+from agent_core.domain.messages import SearchHit
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.sentences import info_of
 from chat_app.state.api_caller import ApiCaller
-from chat_app.state.listing import hit_view
-from chat_app.state.view import HitView
+from chat_app.text import clean_text, one_line
 
 MAX_HITS = 30
 """How many hits are shown."""
 MAX_QUERY = 200
 """More of a query is not looked for, in characters."""
+
+
+@dataclass(frozen=True)
+class HitView:
+    """Where a search found its words: in a thread's title, or in a message of it.
+
+    Attributes:
+        message_id: "" for the title.
+        snippet: the words with what stands around them; "" for a title.
+        at: the thread's last activity, in seconds since the epoch.
+    """
+
+    thread_id: str
+    title: str
+    message_id: str = ""
+    snippet: str = ""
+    at: float = 0
+    archived: bool = False
 
 
 class Search(ApiCaller, rx.State):
@@ -57,3 +76,15 @@ async def hits_for(api: AgentApi, query: str) -> list[HitView]:
         AgentCoreError: nothing could be searched.
     """
     return [hit_view(hit) for hit in await api.search(query[:MAX_QUERY], MAX_HITS)]
+
+
+def hit_view(hit: SearchHit) -> HitView:
+    """Return the row of a search hit."""
+    return HitView(
+        thread_id=hit.thread.id,
+        title=one_line(hit.thread.title),
+        message_id=hit.message_id or "",
+        snippet=clean_text(hit.snippet),
+        at=hit.thread.updated_at.timestamp(),
+        archived=hit.thread.archived,
+    )

@@ -13,12 +13,12 @@ import reflex as rx
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.follower import Follower
-from chat_app.state.listing import thread_title
 from chat_app.state.live_text import LiveText
 from chat_app.state.service import service
 from chat_app.state.shown_thread import ShownThread
 from chat_app.state.standing import is_writing
 from chat_app.state.view import FileView, MessageView, PartView
+from chat_app.text import thread_title
 
 OPEN = ("preparing", "running", "retrying", "approval", "answer")
 

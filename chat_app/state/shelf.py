@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from agent_core import AgentApi, Thread
-from chat_app.state.listing import thread_item
-from chat_app.state.view import ThreadItem
+from chat_app.state.listing import ThreadItem, thread_item
 
 MAX_ENTRIES = 1000
 """How many pinned threads are read at the most."""

@@ -12,13 +12,12 @@ from agent_core.sentences import info_of
 from chat_app.state.api_caller import ApiCaller
 from chat_app.state.follower import Follower
 from chat_app.state.kinds import MAX_FILES
-from chat_app.state.listing import thread_title
 from chat_app.state.sending import attached, begun_by
 from chat_app.state.shown_thread import ShownThread
 from chat_app.state.standing import is_writing, needs_person, retry_view
 from chat_app.state.thread_reader import Reader, ThreadReader
 from chat_app.state.view import MessageView, RetryView
-from chat_app.text import clean_text
+from chat_app.text import clean_text, thread_title
 
 RUNNING = ("streaming", "awaiting_tool_results")
 

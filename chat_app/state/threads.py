@@ -11,10 +11,10 @@ from agent_core.errors import AgentCoreError, ThreadNotFoundError
 from chat_app.models import without_credentials
 from chat_app.state.api_caller import ApiCaller
 from chat_app.state.feed import Feed
-from chat_app.state.listing import one_line
+from chat_app.state.listing import ThreadPatch
 from chat_app.state.service import service
-from chat_app.state.view import ThreadPatch
 from chat_app.state.window import Window
+from chat_app.text import one_line
 
 logger = logging.getLogger(__name__)
 

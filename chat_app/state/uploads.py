@@ -22,8 +22,7 @@ from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
 from agent_core.http import body_of, read_body
 from chat_app.extensions import caller
 from chat_app.state.calling import calling
-from chat_app.state.export import file_name
-from chat_app.state.kinds import MAX_BYTES, PICTURES, kind_of, plain_name
+from chat_app.state.kinds import MAX_BYTES, PICTURES, file_name, kind_of, plain_name
 from chat_app.state.service import service
 
 SAFE = {

@@ -1,4 +1,4 @@
-"""What the page draws: plain values, made by `present` from threads and messages."""
+"""What the page draws of a thread: plain values, made by `present` from messages."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -128,70 +128,3 @@ class RetryView:
     seconds: float = 0
     error: str = ""
     error_info: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class WaitingView:
-    """A tool call of some thread that waits for the person; `at` is since when, in seconds since the epoch."""
-
-    thread_id: str
-    title: str
-    at: float
-    tool: ToolView
-
-
-@dataclass(frozen=True)
-class ThreadItem:
-    """A row of the thread list.
-
-    Attributes:
-        title: "" while it has none.
-        tone: running, waiting (needs the person), failed, or "" when there is nothing to say.
-        at: last activity, in seconds since the epoch, to the minute: a running thread is active all
-            the time, and a row that changed is sent again.
-    """
-
-    id: str
-    title: str
-    tone: str
-    at: float
-    pinned: bool = False
-
-
-@dataclass(frozen=True)
-class ThreadPatch:
-    """What changed in the threads that a tab shows.
-
-    Attributes:
-        base: the number of the patch before; 0: this one holds everything.
-        number: its own; 0: nothing has been read yet.
-        rows: the threads that are new or changed.
-        gone: ids of those that are not shown any more.
-        more: whether there are older ones.
-        limit: how many are shown at the most, besides the pinned ones.
-    """
-
-    base: int = 0
-    number: int = 0
-    rows: list[ThreadItem] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    more: bool = False
-    limit: int = 0
-
-
-@dataclass(frozen=True)
-class HitView:
-    """Where a search found its words: in a thread's title, or in a message of it.
-
-    Attributes:
-        message_id: "" for the title.
-        snippet: the words with what stands around them; "" for a title.
-        at: the thread's last activity, in seconds since the epoch.
-    """
-
-    thread_id: str
-    title: str
-    message_id: str = ""
-    snippet: str = ""
-    at: float = 0
-    archived: bool = False

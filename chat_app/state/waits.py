@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from agent_core import AgentApi
 from agent_core.domain.messages import TOOL_PREFIX, Waiting
 from agent_core.errors import AgentCoreError
-from chat_app.state.listing import thread_title
 from chat_app.state.present import Context, tool_view
-from chat_app.state.view import WaitingView
+from chat_app.state.view import ToolView
+from chat_app.text import thread_title
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,16 @@ MAX_SHOWN = 100
 """How many there are shown; the next ones come up as these are decided."""
 READ_INTERVAL = 0.25
 """The least time between two readings, in seconds: a running thread changes ten times a second."""
+
+
+@dataclass(frozen=True)
+class WaitingView:
+    """A tool call of some thread that waits for the person; `at` is since when, in seconds since the epoch."""
+
+    thread_id: str
+    title: str
+    at: float
+    tool: ToolView
 
 
 class Waits:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from chat_app.state.view import ThreadItem, ThreadPatch
+from chat_app.state.listing import ThreadItem, ThreadPatch
 
 
 class Rows(Protocol):

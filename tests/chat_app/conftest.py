@@ -16,8 +16,9 @@ from agent_core import Agent, Tool
 from agent_core.testing import ScriptedModel
 from chat_app.models import DEMO_MODEL, ModelChoice
 from chat_app.settings import Settings
-from chat_app.state import OpenThread, Stream, ThreadList
+from chat_app.state.open_thread import OpenThread, Stream
 from chat_app.state.service import Service, opened
+from chat_app.state.threads import ThreadList
 from tests.chat_app.support import Serve, Tab
 from tests.tools.markdown import Scripts
 

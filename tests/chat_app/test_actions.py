@@ -9,7 +9,7 @@ import reflex as rx
 from agent_core import RetryPolicy, action_tool
 from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
-from chat_app.state import Actions
+from chat_app.state.actions import Actions
 from chat_app.state.service import Service
 from chat_app.state.view import MessageView, ToolView
 from tests.chat_app.support import Serve, Tab

@@ -15,8 +15,8 @@ from chat_app.answers import Answers
 from chat_app.extensions import OFFERED
 from chat_app.models import ModelChoice
 from chat_app.settings import Settings
-from chat_app.state import Defaults, OpenThread
-from chat_app.state.defaults import KEY, wanted
+from chat_app.state.defaults import KEY, Defaults, wanted
+from chat_app.state.open_thread import OpenThread
 from chat_app.state.service import Service, opened
 
 Tabs = Callable[[], Awaitable[tuple[Defaults, OpenThread]]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
-from chat_app.state import Inbox
+from chat_app.state.inbox import Inbox
 from chat_app.state.service import Service
 from tests.chat_app.support import Serve, Tab
 

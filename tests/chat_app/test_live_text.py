@@ -10,9 +10,9 @@ import reflex as rx
 from reflex.istate.manager.memory import StateManagerMemory
 from reflex_base.event.context import EventContext
 
-from chat_app.state import Stream
 from chat_app.state.follower import Piece
 from chat_app.state.live_text import LiveText
+from chat_app.state.open_thread import Stream
 from chat_app.state.shared import SharedText
 from tests.chat_app.support import Tab
 

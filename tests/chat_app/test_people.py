@@ -19,11 +19,13 @@ from agent_core.testing import ScriptedModel, eventually
 from chat_app import extensions
 from chat_app.extensions import IDENTITY, caller, register_identity
 from chat_app.hooks import use_agent_chat, use_messages, use_thread
-from chat_app.state import Inbox, OpenThread, ThreadList
 from chat_app.state.calling import calling
+from chat_app.state.inbox import Inbox
+from chat_app.state.open_thread import OpenThread
 from chat_app.state.people import MAX_KEPT, People
 from chat_app.state.schedules import Schedules
 from chat_app.state.search import hits_for
+from chat_app.state.threads import ThreadList
 from chat_app.state.uploads import routes
 from chat_app.state.usage import Usage
 from chat_app.state.visitor import Visitors

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from chat_app.state.listing import UNTITLED, thread_title
 from chat_app.state.present import (
     MAX_FIELD_SHOWN,
     MAX_PROMPT_SHOWN,
@@ -16,6 +15,7 @@ from chat_app.state.present import (
     part_view,
     tool_view,
 )
+from chat_app.text import UNTITLED, thread_title
 
 
 def call(**part: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import base64
 
 from agent_core import AgentApi
 from agent_core.support.ids import new_id
-from chat_app.state import Actions
+from chat_app.state.actions import Actions
 from chat_app.state.sending import begun_by
 from tests.chat_app.support import Serve, Tab
 

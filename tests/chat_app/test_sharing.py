@@ -20,9 +20,10 @@ from agent_core.errors import ThreadNotFoundError
 from agent_core.support.clock import as_datetime
 from agent_core.testing import Reasoning, ToolUse
 from chat_app.demo.tools import demo_tools
-from chat_app.state import Actions
-from chat_app.state.export import file_name, to_markdown
+from chat_app.state.actions import Actions
+from chat_app.state.export import to_markdown
 from chat_app.state.follower import Follower
+from chat_app.state.kinds import file_name
 from chat_app.state.service import Service
 from chat_app.state.shared import Shared
 from chat_app.state.uploads import MAX_IMPORT, routes

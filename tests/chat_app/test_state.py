@@ -14,7 +14,7 @@ from agent_core.store.turns import turns
 from agent_core.testing import ToolUse
 from chat_app.components.hints import HINTS
 from chat_app.demo.tools import demo_tools
-from chat_app.state import OpenThread
+from chat_app.state.open_thread import OpenThread
 from chat_app.state.service import service
 from chat_app.state.thread_state import ThreadState
 from tests.chat_app.support import Serve, Tab

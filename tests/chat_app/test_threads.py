@@ -13,12 +13,11 @@ import reflex as rx
 
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
-from chat_app.state import Archive
 from chat_app.state.feed import Feed
+from chat_app.state.listing import ThreadItem, ThreadPatch
 from chat_app.state.search import hits_for
 from chat_app.state.service import Service
-from chat_app.state.threads import ThreadRows
-from chat_app.state.view import ThreadItem, ThreadPatch
+from chat_app.state.threads import Archive, ThreadRows
 from chat_app.state.window import Window
 from tests.chat_app.support import Serve, Tab
 

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chat_app.state import Actions, uploads
+from chat_app.state import uploads
+from chat_app.state.actions import Actions
 from chat_app.state.kinds import MAX_BYTES, MAX_NAME, kind_of, plain_name
 from chat_app.state.uploads import routes
 from tests.chat_app.support import Serve, Tab
