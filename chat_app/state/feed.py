@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.state.listing import ThreadItem
+from chat_app.state.people import PerUser
 from chat_app.state.shelf import BATCH, Shelf
 from chat_app.state.window import Window
 
@@ -127,6 +128,12 @@ class Feed:
         self.version += 1
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+FEED = PerUser(lambda api, everybody: Feed(api, always=everybody))
+"""The threads of each person."""
+ARCHIVE = PerUser(lambda api, _: Feed(api, archived=True))
+"""Their archived threads."""
 
 
 def _together(before: frozenset[str] | None, names: frozenset[str] | None) -> frozenset[str] | None:

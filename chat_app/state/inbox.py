@@ -7,7 +7,7 @@ import reflex as rx
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.sentences import info_of
 from chat_app.state.api_caller import ApiCaller
-from chat_app.state.waits import WaitingView
+from chat_app.state.waits import WAITS, WaitingView
 from chat_app.text import clean_text
 
 
@@ -41,14 +41,15 @@ class Inbox(ApiCaller, rx.State):
     async def follow(self):
         """Send the list to this tab whenever it changes, until the tab leaves."""
         async with self:
-            waits, version = self._lists().waits, -1
-        while True:
-            version = await waits.after(version)
-            async with self:
-                self._show()
+            waits, version = self._lists()[WAITS], -1
+        with waits.watched():
+            while True:
+                version = await waits.after(version)
+                async with self:
+                    self._show()
 
     def _show(self) -> None:
-        waits = self._lists().waits
+        waits = self._lists()[WAITS]
         if self.items != waits.items or self.loaded != (waits.version > 0):
             self.items, self.count, self.loaded = waits.items, len(waits.items), waits.version > 0
 

@@ -14,6 +14,7 @@ from agent_core.schedules.triggers import zone_of
 from agent_core.sentences import info_of
 from chat_app.extensions import OFFERED
 from chat_app.state.api_caller import ApiCaller
+from chat_app.state.feed import FEED
 from chat_app.state.offers import Option, agent_options
 from chat_app.state.planning import START, FieldError, described, next_runs, trigger_of
 from chat_app.text import UNTITLED, clean_text, shorten, thread_title
@@ -117,7 +118,7 @@ class Schedules(ApiCaller, rx.State):
     async def follow(self):
         """Read the schedules again whenever a thread has changed, until the tab leaves: a run changes one."""
         async with self:
-            feed = self._lists().feed
+            feed = self._lists()[FEED]
         version = feed.version
         while True:
             version = await feed.after(version)
@@ -127,7 +128,7 @@ class Schedules(ApiCaller, rx.State):
 
     def _offer(self) -> None:
         """Show which agents and threads there are; a thread that was chosen stays in the list."""
-        feed = self._lists().feed
+        feed = self._lists()[FEED]
         rows = [*feed.pinned, *feed.newest][:THREADS_OFFERED]
         threads = [Option(row.id, row.title or UNTITLED) for row in rows]
         chosen = self.form["thread"]

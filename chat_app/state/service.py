@@ -1,4 +1,4 @@
-"""What the whole process shares: the runtime, the agent's API and the feeds of the thread lists.
+"""What the whole process shares: the runtime, the agent's API and the lists of people.
 
 Opened by the app's lifespan, once per worker and never at import: the server forks its workers after
 the app is imported, and no engine, thread or scheduler survives a fork.
@@ -6,10 +6,9 @@ the app is imported, and no engine, thread or scheduler survives a fork.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from agent_core import AgentApi, CallContext, Runtime, Thread, define_agent_api
@@ -23,9 +22,7 @@ from chat_app.models import ModelChoice, choose_model, offered_models
 from chat_app.settings import Settings, load_settings
 from chat_app.state.answering import answering
 from chat_app.state.calling import calling
-from chat_app.state.feed import Feed
 from chat_app.state.people import Lists, People
-from chat_app.state.waits import Waits
 
 _log = get_logger(__name__)
 
@@ -52,21 +49,6 @@ class Service:
         if ctx is None or ctx.user_id is None:
             return self.everybody
         return self.people.lists(ctx.user_id, calling(self.api, ctx))
-
-    @property
-    def feed(self) -> Feed:
-        """Everybody's threads."""
-        return self.everybody.feed
-
-    @property
-    def archive(self) -> Feed:
-        """Everybody's archive."""
-        return self.everybody.archive
-
-    @property
-    def waits(self) -> Waits:
-        """What waits in everybody's threads."""
-        return self.everybody.waits
 
 
 _opened: Service | None = None
@@ -122,16 +104,15 @@ async def opened(
             agent or answering(settings, offers, runtime.get_thread),
             authorization_callback=own if IDENTITY else None,
         )
-        everybody, people = Lists.of(api, always=not IDENTITY), People()
+        everybody, people = Lists(api, everybody=True), People()
         for other in AGENTS.values():
             runtime.register(other)
-        following = asyncio.create_task(everybody.follow())
+        if not IDENTITY:
+            everybody.begin()
         _opened = Service(settings, choice, offers, runtime, api, everybody, people)
         try:
             yield _opened
         finally:
             _opened = None
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
+            await everybody.close()
             await people.close()

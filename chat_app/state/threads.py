@@ -10,7 +10,7 @@ import reflex as rx
 from agent_core.errors import AgentCoreError, ThreadNotFoundError
 from chat_app.models import without_credentials
 from chat_app.state.api_caller import ApiCaller
-from chat_app.state.feed import Feed
+from chat_app.state.feed import ARCHIVE, FEED, Feed
 from chat_app.state.listing import ThreadPatch
 from chat_app.state.service import service
 from chat_app.state.window import Window
@@ -38,7 +38,7 @@ class ThreadRows(ApiCaller, mixin=True):
     _connection: str = ""
 
     def _feed(self) -> Feed:
-        return self._lists().feed
+        return self._lists()[FEED]
 
     def _open(self) -> None:
         connection = self.router.session.session_id
@@ -164,7 +164,7 @@ class Archive(ThreadRows, rx.State):
     """The threads in the archive."""
 
     def _feed(self) -> Feed:
-        return self._lists().archive
+        return self._lists()[ARCHIVE]
 
     @rx.event
     def open(self):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from agent_core import AgentApi
 from agent_core.domain.messages import TOOL_PREFIX, Waiting
 from agent_core.errors import AgentCoreError
+from chat_app.state.people import PerUser
 from chat_app.state.present import Context, tool_view
 from chat_app.state.view import ToolView
 from chat_app.text import thread_title
@@ -34,12 +35,32 @@ class WaitingView:
 
 
 class Waits:
-    """One reader of what waits, for every tab of this process."""
+    """One reader of what waits, for every tab of this process.
 
-    def __init__(self) -> None:
+    Args:
+        api: whose threads.
+    """
+
+    def __init__(self, api: AgentApi) -> None:
         self.version = 0
         self.items: list[WaitingView] = []
+        self._api = api
         self._changed = asyncio.Event()
+        self._watching = 0
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a tab shows it."""
+        return self._watching > 0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Say that a tab shows the list for as long as this is open."""
+        self._watching += 1
+        try:
+            yield
+        finally:
+            self._watching -= 1
 
     async def after(self, version: int) -> int:
         """Wait until the list is newer than `version`; return its version."""
@@ -48,9 +69,9 @@ class Waits:
         return self.version
 
     @asynccontextmanager
-    async def following(self, api: AgentApi) -> AsyncIterator[None]:
+    async def following(self) -> AsyncIterator[None]:
         """Keep the list up to date while open."""
-        task = asyncio.create_task(self._run(api))
+        task = asyncio.create_task(self._run())
         try:
             yield
         finally:
@@ -58,10 +79,10 @@ class Waits:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _run(self, api: AgentApi) -> None:
-        async for _ in api.changes():
+    async def _run(self) -> None:
+        async for _ in self._api.changes():
             try:
-                self._publish([waiting_view(call) for call in await api.list_waiting(MAX_SHOWN)])
+                self._publish([waiting_view(call) for call in await self._api.list_waiting(MAX_SHOWN)])
             except AgentCoreError:
                 logger.exception("What waits could not be read; the next change tries again")
             await asyncio.sleep(READ_INTERVAL)
@@ -73,6 +94,10 @@ class Waits:
         self.version += 1
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+WAITS = PerUser(lambda api, _: Waits(api))
+"""What waits for each person."""
 
 
 def waiting_view(call: Waiting) -> WaitingView:

@@ -11,7 +11,7 @@ import reflex as rx
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
 from agent_core.testing import ScriptedModel, eventually
-from chat_app.state.feed import Feed
+from chat_app.state.feed import ARCHIVE, FEED, Feed
 from chat_app.state.listing import ThreadItem, thread_item
 from chat_app.state.shelf import Shelf
 from chat_app.state.threads import ThreadList
@@ -68,7 +68,7 @@ async def test_whatever_happens_a_list_far_down_is_what_a_reading_of_all_would_b
         ids = [(await shared.api.create_thread(title=f"T{number}")).id for number in range(COUNT)]
         for thread_id in ids if archived else ids[:5]:
             await shared.api.update_thread(thread_id, archived=True)
-        feed, window = shared.archive if archived else shared.feed, Window()
+        feed, window = shared.everybody[ARCHIVE] if archived else shared.everybody[FEED], Window()
         window.limit = SHOWN
         async with Runtime(shared.settings.database_url, work=False) as other:
             there = define_internal_agent_api(other, Agent("assistant", ScriptedModel([])))
@@ -130,7 +130,10 @@ async def test_a_tab_that_was_far_down_is_there_again_after_the_server_was_away(
     async with serve([]) as shared:
         for number in range(COUNT):
             await shared.api.create_thread(title=f"T{number:03d}")
-        await seen(shared.feed, lambda: bool(shared.feed.newest) and shared.feed.newest[0].title == "T129")
+        await seen(
+            shared.everybody[FEED],
+            lambda: bool(shared.everybody[FEED].newest) and shared.everybody[FEED].newest[0].title == "T129",
+        )
         page = opened(tab.threads)
         await tab.threads.load_more(50)
         page.take(tab.threads.patch)

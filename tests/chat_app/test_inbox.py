@@ -9,6 +9,7 @@ from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
 from chat_app.state.inbox import Inbox
 from chat_app.state.service import Service
+from chat_app.state.waits import WAITS
 from tests.chat_app.support import Serve, Tab
 
 MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
@@ -18,8 +19,8 @@ async def until(shared: Service, count: int) -> None:
     """Wait until so many things wait."""
     version = -1
     async with asyncio.timeout(20):
-        while len(shared.waits.items) != count or not shared.waits.version:
-            version = await shared.waits.after(version)
+        while len(shared.everybody[WAITS].items) != count or not shared.everybody[WAITS].version:
+            version = await shared.everybody[WAITS].after(version)
 
 
 async def test_what_waits_anywhere_is_answered_in_one_place(serve: Serve, tab: Tab, tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +18,7 @@ from chat_app import extensions
 from chat_app.extensions import IDENTITY, caller, register_identity
 from chat_app.hooks import use_agent_chat, use_messages, use_thread
 from chat_app.state.calling import calling
+from chat_app.state.feed import FEED
 from chat_app.state.inbox import Inbox
 from chat_app.state.open_thread import OpenThread
 from chat_app.state.people import MAX_KEPT, People
@@ -29,6 +28,7 @@ from chat_app.state.threads import ThreadList
 from chat_app.state.uploads import routes
 from chat_app.state.usage import Usage
 from chat_app.state.visitor import Visitors
+from chat_app.state.waits import WAITS
 from tests.chat_app.support import Serve
 
 Tabs = Callable[..., Awaitable[Any]]
@@ -128,7 +128,7 @@ async def test_on_the_apps_pages_each_person_has_their_own_threads(
         for name, titles in (("ada", ["A secret"]), ("bob", []), ("", [])):
             rows = await tab(ThreadList, name)
             rows._open()
-            feed = rows._lists().feed
+            feed = rows._lists()[FEED]
             await feed.reach(rows._window)
             assert [item.title for item in feed.newest] == titles, name
         bob.open_id = ada.open_id
@@ -225,16 +225,28 @@ async def test_files_go_by_the_same_rule(people: None, serve: Serve, tab: Tabs) 
 async def test_lists_that_nobody_watches_are_forgotten(api: AgentApi) -> None:
     people = People()
     first = people.lists("first", api)
-    with first.feed.watched(Any):  # type: ignore[arg-type]
+    with first[FEED].watched(Any):  # type: ignore[arg-type]
         for number in range(MAX_KEPT + 10):
             people.lists(f"p{number}", api)
         assert len(people._here) == MAX_KEPT
         assert people.lists("first", api) is first
-    tasks = [task for _, task in people._here.values()]
+    tasks = [task for lists in people._here.values() for task in lists._tasks]
+    assert tasks
     await people.close()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks)
     assert all(task.done() for task in tasks)
+
+
+async def test_lists_of_whoever_has_only_the_inbox_open_are_kept(api: AgentApi) -> None:
+    people = People()
+    first = people.lists("first", api)
+    with first[WAITS].watched():
+        for number in range(MAX_KEPT + 10):
+            people.lists(f"p{number}", api)
+        assert people.lists("first", api) is first
+    for number in range(MAX_KEPT + 10):
+        people.lists(f"q{number}", api)
+    assert people.lists("first", api) is not first
+    await people.close()
 
 
 def test_headers_are_read_whatever_their_letters_and_one_function_says_who(people: None) -> None:

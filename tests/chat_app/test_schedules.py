@@ -11,6 +11,7 @@ import reflex as rx
 from agent_core import Agent, at, cron, every
 from agent_core.testing import ScriptedModel, eventually
 from chat_app.extensions import OFFERED
+from chat_app.state.feed import FEED
 from chat_app.state.offers import Option
 from chat_app.state.planning import SHOWN, START, FieldError, described, next_runs, trigger_of
 from chat_app.state.schedules import Schedules
@@ -182,7 +183,7 @@ async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_c
     await shared.api.wait_until_idle(thread.id, 20)
 
     async def offered() -> list[Option]:
-        await page._lists().feed.reach(Window())  # which reads what it has been told of by now
+        await page._lists()[FEED].reach(Window())  # which reads what it has been told of by now
         page._offer()
         return page.threads
 

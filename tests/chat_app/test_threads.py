@@ -13,7 +13,7 @@ import reflex as rx
 
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
-from chat_app.state.feed import Feed
+from chat_app.state.feed import ARCHIVE, FEED, Feed
 from chat_app.state.listing import ThreadItem, ThreadPatch
 from chat_app.state.search import hits_for
 from chat_app.state.service import Service
@@ -146,25 +146,30 @@ async def test_the_feed_says_what_runs_what_failed_and_what_needs_the_person(ser
     async with serve(turn, {"pay": pay}) as shared:
 
         def tones() -> dict[str, str]:
-            return {item.title: item.tone for item in (*shared.feed.pinned, *shared.feed.newest)}
+            return {
+                item.title: item.tone
+                for item in (*shared.everybody[FEED].pinned, *shared.everybody[FEED].newest)
+            }
 
         for prompt in ("run", "pay", "end"):
             await shared.api.create_thread(prompt)
-        await seen(shared.feed, lambda: tones() == {"run": "running", "pay": "waiting", "end": ""})
-        paying = next(item.id for item in shared.feed.newest if item.title == "pay")
+        await seen(shared.everybody[FEED], lambda: tones() == {"run": "running", "pay": "waiting", "end": ""})
+        paying = next(item.id for item in shared.everybody[FEED].newest if item.title == "pay")
         await shared.api.approve_tool_calls(paying, ["c"])
-        await seen(shared.feed, lambda: tones()["pay"] == "")
+        await seen(shared.everybody[FEED], lambda: tones()["pay"] == "")
 
 
 async def test_pinned_threads_are_there_however_old_they_are(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         made = [await shared.api.create_thread(title=f"T{number}") for number in range(55)]
         await tab.threads.pin(made[0].id, True)
-        await seen(shared.feed, lambda: [item.title for item in shared.feed.pinned] == ["T0"])
-        assert len(shared.feed.newest) == Window.PAGE
-        assert shared.feed.more
+        await seen(
+            shared.everybody[FEED], lambda: [item.title for item in shared.everybody[FEED].pinned] == ["T0"]
+        )
+        assert len(shared.everybody[FEED].newest) == Window.PAGE
+        assert shared.everybody[FEED].more
         await tab.threads.pin(made[0].id, False)
-        await seen(shared.feed, lambda: not shared.feed.pinned)
+        await seen(shared.everybody[FEED], lambda: not shared.everybody[FEED].pinned)
 
 
 def opened(state: ThreadRows) -> Page:
@@ -180,7 +185,10 @@ async def test_endless_scroll_reads_as_far_as_a_tab_shows_and_no_further(serve: 
     async with serve([]) as shared:
         for number in range(120):
             await shared.api.create_thread(title=f"T{number:03d}")
-        await seen(shared.feed, lambda: bool(shared.feed.newest) and shared.feed.newest[0].title == "T119")
+        await seen(
+            shared.everybody[FEED],
+            lambda: bool(shared.everybody[FEED].newest) and shared.everybody[FEED].newest[0].title == "T119",
+        )
         page = opened(tab.threads)
         assert (len(page.rows), page.more) == (50, True)
         for shown in (50, 50, 100):
@@ -188,15 +196,15 @@ async def test_endless_scroll_reads_as_far_as_a_tab_shows_and_no_further(serve: 
             assert page.take(tab.threads.patch)
         assert (len(page.rows), page.more) == (120, False)
         await shared.api.create_thread(title="new")
-        await seen(shared.feed, lambda: shared.feed.newest[0].title == "new")
-        assert len(shared.feed.newest) == Window.PAGE, "nobody watches the longer one any more"
+        await seen(shared.everybody[FEED], lambda: shared.everybody[FEED].newest[0].title == "new")
+        assert len(shared.everybody[FEED].newest) == Window.PAGE, "nobody watches the longer one any more"
         window = Window()
         window.limit = 100
-        with shared.feed.watched(window):
-            await shared.feed.reach(window)
+        with shared.everybody[FEED].watched(window):
+            await shared.everybody[FEED].reach(window)
             await shared.api.create_thread(title="newer")
-            await seen(shared.feed, lambda: shared.feed.newest[0].title == "newer")
-            assert len(shared.feed.newest) == 100, "who reached for it watches it still"
+            await seen(shared.everybody[FEED], lambda: shared.everybody[FEED].newest[0].title == "newer")
+            assert len(shared.everybody[FEED].newest) == 100, "who reached for it watches it still"
 
 
 async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(serve: Serve, tab: Tab) -> None:
@@ -216,13 +224,13 @@ async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(se
 async def test_who_undoes_before_anybody_saw_it_gets_the_row_back(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Hi")
-        await seen(shared.feed, lambda: bool(shared.feed.newest))
+        await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
         page = opened(tab.threads)
         await tab.threads.delete(thread.id)
         del page.rows[thread.id]  # the page foresaw it
         await tab.threads.restore(thread.id, False)
         assert page.take(tab.threads.patch)
-        await seen(shared.feed, lambda: bool(shared.feed.newest))
+        await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
         tab.threads._show()  # pyright: ignore[reportPrivateUsage]
         assert page.take(tab.threads.patch)
         assert page.titles == ["Hi"]
@@ -231,13 +239,13 @@ async def test_who_undoes_before_anybody_saw_it_gets_the_row_back(serve: Serve, 
 async def test_what_a_page_foresaw_and_was_not_so_is_put_right(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Hi")
-        await seen(shared.feed, lambda: bool(shared.feed.newest))
+        await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
         page = opened(tab.threads)
         await shared.api.delete_thread(thread.id)
         page.rows[thread.id] = row(1, id=thread.id, title="New name")
         await tab.threads.rename(thread.id, "New name")  # another tab was faster
         page.take(tab.threads.patch)
-        await seen(shared.feed, lambda: not shared.feed.newest)
+        await seen(shared.everybody[FEED], lambda: not shared.everybody[FEED].newest)
         tab.threads._show()  # pyright: ignore[reportPrivateUsage]
         assert page.take(tab.threads.patch)
 
@@ -261,13 +269,16 @@ async def test_the_archive_is_a_list_of_its_own_and_read_only_when_somebody_look
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Old")
         await tab.threads.archive(thread.id, True)
-        await seen(shared.feed, lambda: shared.feed.version > 0 and not shared.feed.newest)
-        assert shared.archive.version == 0
+        await seen(
+            shared.everybody[FEED],
+            lambda: shared.everybody[FEED].version > 0 and not shared.everybody[FEED].newest,
+        )
+        assert shared.everybody[ARCHIVE].version == 0
         opened(archive)
-        await shared.archive.reach(archive._window)
-        assert [item.title for item in shared.archive.newest] == ["Old"]
+        await shared.everybody[ARCHIVE].reach(archive._window)
+        assert [item.title for item in shared.everybody[ARCHIVE].newest] == ["Old"]
         await archive.archive(thread.id, False)
-        await seen(shared.feed, lambda: bool(shared.feed.newest))
+        await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
 
 
 async def test_a_search_finds_titles_and_messages(serve: Serve) -> None:
