@@ -1,6 +1,6 @@
 """Durable agents: threads whose work survives the process that does it.
 
-The names below are the public API; `docs/` has a page for each noun.
+The names below are the public API; `docs/reference/python/` describes them.
 """
 
 from agent_core import errors, moved

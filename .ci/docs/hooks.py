@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 KINDS = {
     "how-to": "How-to guides",
-    "reference": "Reference",
     "explanation": "Explanation",
+    "reference": "Reference",
     "decisions": "Decisions",
 }
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
@@ -23,11 +23,10 @@ log = get_plugin_logger("docs")
 
 def on_config(config: Any) -> Any:
     """List every page in the navigation, by kind and by title."""
-    pages = {kind: sorted((DOCS / kind).rglob("*.md"), key=_order) for kind in KINDS}
     config.nav = [
         "index.md",
         "tutorial.md",
-        *({KINDS[kind]: [_name(page) for page in found]} for kind, found in pages.items()),
+        *({title: _pages(DOCS / kind)} for kind, title in KINDS.items()),
         "glossary.md",
         "troubleshooting.md",
     ]
@@ -51,10 +50,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return LINK.sub(shown, markdown)
 
 
-def _order(page: Path) -> tuple[bool, str]:
-    """Sort an index before the other pages of its folder."""
-    return page.name != "index.md", page.as_posix()
-
-
-def _name(page: Path) -> str:
-    return page.relative_to(DOCS).as_posix()
+def _pages(folder: Path) -> list[Any]:
+    """Return the pages of a folder, its index first, and those of each folder below it."""
+    pages = sorted(folder.glob("*.md"), key=lambda page: (page.name != "index.md", page.name))
+    below = [each for each in sorted(folder.iterdir()) if each.is_dir()]
+    return [
+        *(page.relative_to(DOCS).as_posix() for page in pages),
+        *({each.name.capitalize(): _pages(each)} for each in below),
+    ]
