@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
-from tests.tools.order import Groups, begin_with_the_longest, sendable
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 from tests.tools.watch import VIOLATIONS, watch
 
 LOOPBACK = ("127.", "::1", "localhost")
+LONGEST = ("browser prod", "chaos", "browser dev", "providers", "soak", "tests/docs/test_programs.py")
 KEYS = ("_API_KEY", "_API_BASE", "_BASE_URL")
 
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,20 +39,38 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    begin_with_the_longest(items)
+    """Begin with the longest groups, so that the processes of a run end at about the same time."""
+    place = {group: number for number, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(_group_of(item.nodeid), len(place)))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
-    return Groups(config, log)
+class _Groups(LoadScopeScheduling):
+    """Gives each process a whole group; `--dist loadgroup` of pytest-xdist 3.8 splits them under pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Groups:
+    return _Groups(config, log)
+
+
+def _group_of(nodeid: str) -> str:
+    """Return the folder of tests that share a server, else the file."""
+    file, _, name = nodeid.partition("::")
+    folder = file.removeprefix("tests/").partition("/")[0]
+    if folder == "browser":  # each way to serve the app is a build, which takes longer than most tests
+        return f"browser {'dev' if '[dev' in name else 'prod'}"
+    return folder if folder in LONGEST else file
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a report be sent from one process to another, whatever hostile text was logged or compared."""
     report = yield
-    report.sections = [(name, sendable(text)) for name, text in report.sections]
-    if report.longrepr is not None and sendable(words := str(report.longrepr)) != words:
-        report.longrepr = sendable(words)
+    report.sections = [(name, _sendable(text)) for name, text in report.sections]
+    if report.longrepr is not None and _sendable(words := str(report.longrepr)) != words:
+        report.longrepr = _sendable(words)
     return report
 
 
@@ -99,3 +118,8 @@ def _count_reasons(reports: list[Any]) -> dict[str, int]:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         counts[reason] = counts.get(reason, 0) + 1
     return counts
+
+
+def _sendable(text: str) -> str:
+    """Return the text with what UTF-8 does not know (half a character) spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

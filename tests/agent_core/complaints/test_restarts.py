@@ -1,15 +1,9 @@
-"""What people complain about after a process died: rows 01, 04, 05, 14 and 18.
-
-Here as in the other files of complaints a scenario is played twice: the naive design fails, and ours
-does not. `test_complaint_proofs` holds the list of all rows.
-"""
+"""What people complain about after a process died: rows 01, 04, 05, 14 and 18."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +14,7 @@ from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.chaos.verdict import Verdict
 from tests.chaos.worker import Plan, spawn
-from tests.chaos.world import Effects, make_agent
-from tests.support import naive_designs
+from tests.chaos.world import make_agent
 from tests.support.agents import Follower, agent_on, finished, texts, tool_parts
 from tests.support.databases import prepare, url
 
@@ -35,31 +28,8 @@ def run(plan: Plan) -> int | None:
     return child.exitcode
 
 
-class Death(BaseException):
-    """The naive design's process ends here."""
-
-
-def naive_loop(steps: list[Callable[[], Any]], done: list[Any]) -> None:
-    """Run the steps that have no checkpoint yet, and write one after each."""
-    while len(done) < len(steps):
-        done.append(steps[len(done)]())
-
-
-def test_01_a_side_effect_repeated_on_resume(tmp_path: Path) -> None:
-    """A side effect repeated on resume: the process died after the e-mail and before its checkpoint."""
-    mails: list[str] = []
-
-    def mail_and_die() -> None:
-        mails.append("mail")
-        if len(mails) == 1:
-            raise Death
-
-    done: list[Any] = []
-    with pytest.raises(Death):
-        naive_loop([mail_and_die], done)
-    naive_loop([mail_and_die], done)
-    assert len(mails) == 2
-
+def test_01_a_side_effect_is_not_repeated_on_resume(tmp_path: Path) -> None:
+    """A process dies after a tool has run and before that is written: the next one does not run it again."""
     prepare(tmp_path / "agents.db")
     for die_at in (("tool.ran", 1), None):
         plan = Plan(tmp_path, pace=0.005, send=("first",), die_at=die_at)
@@ -69,12 +39,8 @@ def test_01_a_side_effect_repeated_on_resume(tmp_path: Path) -> None:
     assert set(charges.values()) == {1}
 
 
-async def test_04_running_for_ever_after_a_restart(path: Path, tmp_path: Path) -> None:
-    """ "Running" for ever after a restart: a column says so, and nobody is at work."""
-    assert naive_designs.run(tmp_path, "Hi", dies=True) == KILLED
-    assert naive_designs.run(tmp_path) == 0  # started again, it finds nothing to do
-    assert naive_designs.stored(tmp_path) == ("running", "")
-
+async def test_04_a_thread_is_finished_after_a_restart(path: Path, tmp_path: Path) -> None:
+    """A thread whose process died is finished by the next one."""
     plan = Plan(tmp_path, send=("Hi",), die_at=("delta.after", 2), database=url(prepare(path)))
     assert run(plan) == KILLED
     async with Runtime(plan.url) as restarted:
@@ -86,25 +52,8 @@ async def test_04_running_for_ever_after_a_restart(path: Path, tmp_path: Path) -
     assert verdict.clean, verdict.table()
 
 
-class NaiveApprovals:
-    """Calls that wait for a yes, in the memory of a process; a yes lets the oldest one go."""
-
-    def __init__(self) -> None:
-        self.waiting: deque[int] = deque()
-
-    def approve(self) -> int:
-        return self.waiting.popleft()
-
-
-async def test_05_approvals_lost_or_consumed_twice(path: Path) -> None:
-    """A pending approval lost on restart, or consumed twice or by the wrong call; 56 in one step."""
-    before = NaiveApprovals()
-    before.waiting.extend(range(56))
-    assert [before.approve(), before.approve()] == [0, 1]  # two tabs said yes to number 0
-    after = NaiveApprovals()  # the process was started again
-    with pytest.raises(IndexError):
-        after.approve()
-
+async def test_05_approvals_survive_a_restart_and_are_decided_once(path: Path) -> None:
+    """Fifty-six approvals of one step outlive a restart, and each is decided once, by whoever comes first."""
     paid: list[int] = []
 
     @action_tool(needs_approval=True)
@@ -139,13 +88,8 @@ async def test_05_approvals_lost_or_consumed_twice(path: Path) -> None:
     assert sorted(paid) == list(range(50))
 
 
-async def test_14_an_answer_lost_on_reload(path: Path, tmp_path: Path) -> None:
-    """An answer lost on reload: its first words were shown, and then the server was killed."""
-    assert naive_designs.run(tmp_path, "Hi", dies=True) == KILLED
-    assert len(Effects(tmp_path / "page.log").lines()) == 2
-    assert naive_designs.run(tmp_path) == 0
-    assert naive_designs.stored(tmp_path)[1] == ""
-
+async def test_14_an_answer_survives_a_reload(path: Path, tmp_path: Path) -> None:
+    """The words that a reader saw before the server was killed are there for a reader who comes after."""
     plan = Plan(tmp_path, pace=0.02, send=("Hi",), die_at=("delta.after", 2), database=url(prepare(path)))
     async with Runtime(plan.url, work=False) as watching:
         page = define_internal_agent_api(watching, make_agent(plan.effects, 0))
@@ -163,15 +107,8 @@ async def test_14_an_answer_lost_on_reload(path: Path, tmp_path: Path) -> None:
                     assert tab.text.endswith("The end of Hi.")
 
 
-async def test_18_a_step_that_kills_its_process_each_time(tmp_path: Path) -> None:
-    """A poison step: recovered without a limit it kills every process that is started, and nobody is told."""
-    ends = [
-        naive_designs.run(tmp_path, "Hi", dies=True),
-        *(naive_designs.run(tmp_path, again=True, dies=True) for _ in range(3)),
-    ]
-    assert ends == [KILLED] * 4
-    assert naive_designs.stored(tmp_path) == ("running", "")
-
+async def test_18_a_step_that_kills_its_process_each_time_fails(tmp_path: Path) -> None:
+    """A step that killed three processes fails its thread, which says why."""
     prepare(tmp_path / "agents.db")
     plan = Plan(tmp_path, pace=0, send=("poison once more",))
     assert [run(plan) for _ in range(4)] == [KILLED] * 3 + [0]
