@@ -3,33 +3,19 @@
 import reflex as rx
 
 from chat_app import extensions, logs
-from chat_app.components.shell import reconnect_banner
-from chat_app.pages import archive, inbox, share
-from chat_app.pages.chat import ON_LOAD, new_chat, thread
+from chat_app.components.controls import titled
+from chat_app.components.shell import ON_LOAD, events_of, framed, reconnect_banner
+from chat_app.pages import archive, chat, inbox, schedules, settings, share  # noqa: F401 (they register)
 from chat_app.pages.not_found import not_found
-from chat_app.pages.schedules import ON_LOAD as ON_SCHEDULES
-from chat_app.pages.schedules import schedules
-from chat_app.pages.settings import BESIDE, ON_SETTINGS, ON_USAGE, settings, usage
 from chat_app.react.beside import DENSITY_FIRST
 from chat_app.serve.site import Site
 from chat_app.settings import load_settings
 from chat_app.state.arguments import Arguments
-from chat_app.state.inbox import Inbox
-from chat_app.state.open_thread import Stream
 from chat_app.state.service import lifespan
-from chat_app.state.shared import SharedText
 from chat_app.state.staying import Staying
-from chat_app.state.threads import ThreadList
 from chat_app.state.uploads import routes
 from chat_app.state.visitor import Visitors
-from chat_app.styles import DARK, LIGHT, NAME, stylesheets, token_sheet
-from chat_app.words import say
-
-
-def titled(key: str) -> rx.Var[str]:
-    """Return what the browser's tab says of a page beside the threads."""
-    return rx.Var.create(f"{say(key)} · {NAME}").to(str)
-
+from chat_app.styles import DARK, LIGHT, stylesheets, token_sheet
 
 logs.configure(load_settings().log_level, load_settings().extensions)
 extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn
@@ -57,20 +43,8 @@ app.add_middleware(Arguments(), index=0)  # before anything is done
 # In place of Reflex's toast and its modal, which come at once and speak of servers and URLs.
 app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful else None}
 
-app.add_page(new_chat, route="/", title=NAME, on_load=ON_LOAD)
-app.add_page(thread, route="/chat/[thread_id]", title=NAME, on_load=ON_LOAD)
-app.add_page(inbox.inbox, route="/inbox", title=titled("inbox.title"), on_load=inbox.ON_LOAD)
-app.add_page(archive.archive, route="/archive", title=titled("sidebar.archived"), on_load=archive.ON_LOAD)
-app.add_page(settings, route="/settings", title=titled("settings.title"), on_load=ON_SETTINGS)
-app.add_page(usage, route="/usage", title=titled("usage.title"), on_load=ON_USAGE)
-app.add_page(schedules, route="/schedules", title=titled("schedules.title"), on_load=ON_SCHEDULES)
-app.add_page(share.share, route="/share/[token]", title=NAME, on_load=SharedText.open)
-app.add_page(not_found, route="404", title=titled("page.missing"), on_load=[ThreadList.open, Inbox.open])
 for page in extensions.PAGES.values():
-    # A page of somebody's own shows the shell, and no thread of the app's unless it says so.
-    begin = [event for event in BESIDE if event not in page.on_load]
-    if Stream.open in page.on_load:
-        begin.remove(Stream.leave)
-    app.add_page(page.component, route=page.route, title=page.title, on_load=[*begin, *page.on_load])
+    app.add_page(framed(page.component), route=page.route, title=page.title, on_load=events_of(page))
+app.add_page(framed(not_found), route="404", title=titled("page.missing"), on_load=ON_LOAD)
 app.register_lifespan_task(lifespan)
 app.register_lifespan_task(Staying(app).run)

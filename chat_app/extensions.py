@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import reflex as rx
 
@@ -20,24 +20,49 @@ from agent_core import Agent, CallContext
 from agent_core.agent import AgentFactory, AnyAgent
 from agent_core.errors import AccessDeniedError, ValidationError
 
-Component = Callable[[], rx.Component]
 ToolView = Callable[[Any], rx.Component]
 """From the Var of a `chat_app.state.view.ToolView` to what is drawn."""
 
 
+class Content:
+    """What a page puts into the app's frame, beside the sidebar.
+
+    Args:
+        *body: the main column.
+        bar: what stands in the top bar.
+        drawer: what stands beside the column.
+    """
+
+    def __init__(
+        self, *body: rx.Component, bar: rx.Component | None = None, drawer: rx.Component | None = None
+    ) -> None:
+        self.body = body
+        self.bar = bar
+        self.drawer = drawer
+
+
+Draw = Callable[[], rx.Component | Content]
+"""Returns what a page shows: content, which the app frames, or a component that is all of the page."""
+DrawT = TypeVar("DrawT", bound=Draw)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of somebody's own.
+    """A page, of the app or of somebody's own.
 
     Attributes:
         route: its address, such as /desk/[thread_id].
+        title: of the browser's tab.
+        component: draws it.
         on_load: events that run whenever the page opens.
+        alone: whether it is for people from outside, who have no list of threads.
     """
 
     route: str
-    title: str
-    component: Component
+    title: str | rx.Var[str]
+    component: Draw
     on_load: tuple[Any, ...] = ()
+    alone: bool = False
 
 
 PAGES: dict[str, Page] = {}
@@ -53,14 +78,15 @@ IDENTITY: list[Identify] = []
 
 
 def register_page(
-    route: str, title: str | None = None, *, on_load: Any = ()
-) -> Callable[[Component], Component]:
-    """Decorate a function that returns a component: it is the page at `route`.
+    route: str, title: str | rx.Var[str] | None = None, *, on_load: Any = (), alone: bool = False
+) -> Callable[[DrawT], DrawT]:
+    """Decorate a function that returns `Content`, or a component: it is the page at `route`.
 
     Args:
         route: such as "/desk" or "/desk/[thread_id]".
         title: of the browser's tab; the function's name by default.
         on_load: an event, or a list of them, that runs whenever the page opens.
+        alone: True: the page is for people from outside, and no list of threads is read for it.
 
     Raises:
         ValidationError: the route does not begin with "/", or another page has it.
@@ -69,15 +95,15 @@ def register_page(
         raise ValidationError(f"A page's route begins with a slash, such as /desk; {route!r:.60} does not.")
     events = tuple(on_load) if isinstance(on_load, list | tuple) else (on_load,)
 
-    def register(component: Component) -> Component:
+    def register(component: DrawT) -> DrawT:
         known = PAGES.get(route)
         if known and (known.component.__module__, known.component.__qualname__) != (
             component.__module__,
             component.__qualname__,
         ):
             raise ValidationError(f"Two pages want the address {route}; give one of them another.")
-        name = title or component.__name__.replace("_", " ").capitalize()
-        PAGES[route] = Page(route, name, component, events)
+        name = component.__name__.replace("_", " ").capitalize() if title is None else title
+        PAGES[route] = Page(route, name, component, events, alone)
         return component
 
     return register

@@ -6,15 +6,14 @@ Serve it with `CHAT_EXTENSIONS=examples.custom_page make run` and open /desk.
 import reflex as rx
 
 from chat_app.components.sheet import sheet
-from chat_app.components.shell import shell
-from chat_app.extensions import register_page
+from chat_app.extensions import Content, register_page
 from chat_app.hooks import get_message_key, message_text, use_agent_chat
 
 Desk = use_agent_chat(title="Help desk")
 
 
 @register_page("/desk", title="Help desk", on_load=Desk.load)
-def desk() -> rx.Component:
+def desk() -> Content:
     """What was said, a way to stop, and a line to ask in."""
     said = rx.foreach(
         Desk.messages,
@@ -23,4 +22,4 @@ def desk() -> rx.Component:
     stop = rx.cond(Desk.is_running, rx.el.button("Stop", on_click=Desk.stop, class_name="button"))
     line = rx.el.input(name="question", placeholder="How can we help?", auto_complete="off")
     ask = rx.el.form(line, on_submit=Desk.send_message, reset_on_submit=True, class_name="field")
-    return shell(sheet(said, stop, ask), bar=rx.el.h1("Help desk"))
+    return Content(sheet(said, stop, ask), bar=rx.el.h1("Help desk"))

@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from chat_app.styles import NAME
 from chat_app.text import UNTITLED
 from chat_app.words import say
 
@@ -27,6 +28,11 @@ def button(text: str | rx.Var[str], *, icon_name: str = "", kind: str = "", **pr
     return rx.el.button(
         *children, text, type=props.pop("type", "button"), class_name=f"button {kind}", **props
     )
+
+
+def titled(key: str) -> rx.Var[str]:
+    """Return what the browser's tab says of a page beside the threads."""
+    return rx.Var.create(f"{say(key)} · {NAME}").to(str)
 
 
 def testid(name: str, **data: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from chat_app.components.controls import testid
 
 
 def sheet(*parts: rx.Component, **props: Any) -> rx.Component:
-    """A column for `shell`, as wide as that of the messages."""
+    """A column for `Content`, as wide as that of the messages."""
     return rx.el.div(rx.el.div(*parts, class_name="sheet-column"), class_name="sheet", **props)
 
 

@@ -1,16 +1,51 @@
 """The frame around every page."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.components.controls import icon, icon_button, testid
 from chat_app.components.search import search
 from chat_app.components.sidebar import DRAWER, sidebar
+from chat_app.extensions import Content, Draw, Page
 from chat_app.react.frame import steady
 from chat_app.react.lists import toast
-from chat_app.state.open_thread import OpenThread
-from chat_app.state.threads import UNDO_SECONDS
+from chat_app.state.inbox import Inbox
+from chat_app.state.open_thread import OpenThread, Stream
+from chat_app.state.threads import UNDO_SECONDS, ThreadList
 from chat_app.words import FILES, say, speak
+
+ON_LOAD = [Stream.leave, ThreadList.open, Inbox.open]
+"""What every page in the frame does first: it shows no thread, the list of threads, and what waits."""
+
+
+def framed(draw: Draw) -> Callable[[], rx.Component]:
+    """Return a page with the frame around its content; a component is the whole page already."""
+
+    @wraps(draw)
+    def page() -> rx.Component:
+        made = draw()
+        return shell(*made.body, bar=made.bar, drawer=made.drawer) if isinstance(made, Content) else made
+
+    return page
+
+
+def events_of(page: Page) -> list[Any]:
+    """Return what runs whenever a page opens.
+
+    The frame's events that a page names itself have their place among its own; a page that opens a
+    thread of the app's does not leave it.
+    """
+    if page.alone:
+        return list(page.on_load)
+    opens = Stream.open in page.on_load
+    frame = [
+        event for event in ON_LOAD if event not in page.on_load and not (opens and event == Stream.leave)
+    ]
+    return [*frame, *page.on_load]
 
 
 def shell(

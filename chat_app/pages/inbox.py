@@ -2,17 +2,13 @@
 
 import reflex as rx
 
-from chat_app.components.controls import testid
+from chat_app.components.controls import testid, titled
 from chat_app.components.inbox import inbox_list
-from chat_app.components.shell import shell
-from chat_app.state.inbox import Inbox
-from chat_app.state.open_thread import Stream
-from chat_app.state.threads import ThreadList
+from chat_app.extensions import Content, register_page
 from chat_app.words import say
 
-ON_LOAD = [Stream.leave, ThreadList.open, Inbox.open]
 
-
-def inbox() -> rx.Component:
+@register_page("/inbox", titled("inbox.title"))
+def inbox() -> Content:
     """`/inbox`: approvals and questions of all threads, to be answered here."""
-    return shell(inbox_list(), bar=rx.el.h1(say("inbox.title"), custom_attrs=testid("title")))
+    return Content(inbox_list(), bar=rx.el.h1(say("inbox.title"), custom_attrs=testid("title")))

@@ -2,24 +2,22 @@
 
 import reflex as rx
 
-from chat_app.components.controls import keyed, testid
+from chat_app.components.controls import keyed, testid, titled
 from chat_app.components.places import tabs
 from chat_app.components.schedule_form import schedule_form
 from chat_app.components.schedule_row import schedule_row
 from chat_app.components.sheet import section, sheet
-from chat_app.components.shell import shell
-from chat_app.pages.settings import BESIDE
+from chat_app.extensions import Content, register_page
 from chat_app.react.schedules import zone
 from chat_app.state.schedules import Schedules
 from chat_app.words import say, tell
 
-ON_LOAD = [*BESIDE, Schedules.open]
 
-
-def schedules() -> rx.Component:
+@register_page("/schedules", titled("schedules.title"), on_load=Schedules.open)
+def schedules() -> Content:
     """`/schedules`: those there are, and a form for another."""
     rows = rx.foreach(Schedules.items, lambda item: keyed(item.id, schedule_row(item)))
-    return shell(
+    return Content(
         sheet(
             tabs("/schedules"),
             rx.cond(

@@ -2,30 +2,23 @@
 
 import reflex as rx
 
-from chat_app.components.controls import testid
+from chat_app.components.controls import testid, titled
 from chat_app.components.defaults import defaults_form
 from chat_app.components.places import tabs
 from chat_app.components.sheet import section, sheet
-from chat_app.components.shell import shell
+from chat_app.extensions import Content, register_page
 from chat_app.react.beside import import_thread, preferences
 from chat_app.react.beside import usage as usage_report
 from chat_app.state.defaults import Defaults
-from chat_app.state.inbox import Inbox
 from chat_app.state.offers import Offers
-from chat_app.state.open_thread import Stream
-from chat_app.state.threads import ThreadList
 from chat_app.state.usage import SPANS, Usage
 from chat_app.words import LANGUAGES, say
 
-BESIDE = [Stream.leave, ThreadList.open, Inbox.open]
-"""What every page beside the threads does first: it shows none of them, and the list."""
-ON_SETTINGS = [*BESIDE, Offers.open, Defaults.open]
-ON_USAGE = [*BESIDE, Usage.open]
 
-
-def settings() -> rx.Component:
+@register_page("/settings", titled("settings.title"), on_load=[Offers.open, Defaults.open])
+def settings() -> Content:
     """`/settings`: how it looks, how new chats are answered, and a chat from a file."""
-    return shell(
+    return Content(
         sheet(
             tabs("/settings"),
             section(
@@ -50,9 +43,10 @@ def settings() -> rx.Component:
     )
 
 
-def usage() -> rx.Component:
+@register_page("/usage", titled("usage.title"), on_load=Usage.open)
+def usage() -> Content:
     """`/usage`: requests, tokens and cost, by day, model and agent."""
-    return shell(
+    return Content(
         sheet(
             tabs("/usage"),
             rx.el.label(

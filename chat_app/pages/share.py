@@ -5,10 +5,13 @@ import reflex as rx
 from chat_app.components.controls import keyed, testid, thread_name
 from chat_app.components.notes import thread_note
 from chat_app.components.shared_message import shared_row
-from chat_app.state.shared import Shared
+from chat_app.extensions import register_page
+from chat_app.state.shared import Shared, SharedText
+from chat_app.styles import NAME
 from chat_app.words import FILES, say, speak
 
 
+@register_page("/share/[token]", NAME, on_load=SharedText.open, alone=True)
 def share() -> rx.Component:
     """`/share/[token]`: title and messages, and nothing else of the app."""
     return rx.fragment(

@@ -10,15 +10,22 @@ from typing import Any
 import pytest
 import reflex as rx
 
+import chat_app.chat_app  # noqa: F401 (registers the pages of the app)
 from agent_core import Agent
 from agent_core.errors import ValidationError
 from agent_core.testing import ScriptedModel
 from chat_app import extensions
-from chat_app.extensions import register_agent, register_page, register_tool_view
+from chat_app.components.shell import events_of, framed
+from chat_app.extensions import Content, register_agent, register_page, register_tool_view
 from chat_app.serve import frontend
 from chat_app.settings import read_settings
+from chat_app.state.inbox import Inbox
+from chat_app.state.open_thread import Stream
 from chat_app.state.present import Context, tool_view
+from chat_app.state.threads import ThreadList
 from tests.chat_app.support import Serve, Tab
+
+APP_PAGES = extensions.PAGES
 
 
 @pytest.fixture(autouse=True)
@@ -145,3 +152,28 @@ def test_a_theme_is_another_pair_of_dicts(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(styles.LIGHT, "accent", "#123456")
     assert "--accent:#123456;" in styles.token_sheet()
     assert f"--page:{before['page']};" in styles.token_sheet()
+
+
+def test_content_is_framed_and_a_component_is_the_whole_page() -> None:
+    @register_page("/desk", on_load=[print, ThreadList.open])
+    def desk() -> Content:
+        return Content(rx.el.p("Help"), bar=rx.el.h1("Desk"), drawer=rx.el.aside("Log"))
+
+    @register_page("/link", on_load=print, alone=True)
+    def link() -> rx.Component:
+        return rx.el.p("Help")
+
+    page, linked = extensions.PAGES["/desk"], extensions.PAGES["/link"]
+    drawn = str(framed(page.component)().render())
+    assert all(words in drawn for words in ("Help", "Desk", "Log", "sidebar"))
+    assert str(framed(linked.component)().render()) == str(link().render())
+    assert events_of(page) == [Stream.leave, Inbox.open, print, ThreadList.open]
+    assert events_of(linked) == [print]
+
+
+def test_the_pages_of_the_app_are_registered_like_those_of_others() -> None:
+    for route in ("/", "/chat/[thread_id]", "/inbox", "/archive", "/settings", "/usage", "/schedules"):
+        assert Stream.open in events_of(APP_PAGES[route]) or Stream.leave in events_of(APP_PAGES[route]), (
+            route
+        )
+    assert ThreadList.open not in events_of(APP_PAGES["/share/[token]"]), "it is for people from outside"
