@@ -2,7 +2,25 @@
 
 import { useLanguage, useWords } from "../words/words.js";
 import { useNow } from "./clock.jsx";
-import { ago } from "./dates.js";
+
+const DAY = 86_400; // seconds
+
+/**
+ * How long ago, in a word or two.
+ *
+ * @param {number} at
+ * @param {number} now
+ * @param {import("../words/words.js").Say} say
+ * @param {string} language
+ */
+export function ago(at, now, say, language) {
+  const seconds = Math.max(0, now / 1000 - at);
+  if (seconds < 60) return say("sidebar.ago_now", "now");
+  if (seconds < 3600) return say("sidebar.ago_minutes", "{count} min", { count: Math.floor(seconds / 60) });
+  if (seconds < DAY) return say("sidebar.ago_hours", "{count} h", { count: Math.floor(seconds / 3600) });
+  if (seconds < 7 * DAY) return say("sidebar.ago_days", "{count} d", { count: Math.floor(seconds / DAY) });
+  return new Date(at * 1000).toLocaleDateString(language, { day: "numeric", month: "short" });
+}
 
 /** @param {{ at: number }} props */
 export function Ago({ at }) {

@@ -1,8 +1,6 @@
-// When it was, in words: by the calendar of the person's own time zone, which the server does not know.
+// Groups of rows by date: by the calendar of the person's own time zone, which the server does not know.
 
 /** @typedef {import("./rows.js").Row} Row */
-
-const DAY = 86_400_000;
 
 /**
  * The first moments of today, of yesterday, and of a week and a month ago.
@@ -69,23 +67,4 @@ export function monthName(first, now, language) {
   const date = new Date(first);
   const year = date.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
   return date.toLocaleDateString(language, { month: "long", year });
-}
-
-/**
- * How long ago, in a word or two.
- *
- * @param {number} at
- * @param {number} now
- * @param {import("../words/words.js").Say} say
- * @param {string} language
- */
-export function ago(at, now, say, language) {
-  const seconds = Math.max(0, now / 1000 - at);
-  if (seconds < 60) return say("sidebar.ago_now", "now");
-  if (seconds < 3600) return say("sidebar.ago_minutes", "{count} min", { count: Math.floor(seconds / 60) });
-  if (seconds < DAY / 1000)
-    return say("sidebar.ago_hours", "{count} h", { count: Math.floor(seconds / 3600) });
-  if (seconds < (7 * DAY) / 1000)
-    return say("sidebar.ago_days", "{count} d", { count: Math.floor(seconds / 86_400) });
-  return new Date(at * 1000).toLocaleDateString(language, { day: "numeric", month: "short" });
 }

@@ -12,7 +12,7 @@ import SquarePen from "lucide-react/dist/esm/icons/square-pen.mjs";
 import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
 import { useLanguage, useWords } from "../words/words.js";
 import { useNow } from "./clock.jsx";
-import { ago } from "./dates.js";
+import { ago } from "./ago.jsx";
 import { fold, split } from "./fold.js";
 
 /** What can be done from the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */

@@ -4,7 +4,8 @@
 import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { useLanguage, useWords } from "../words/words.js";
 import { useNow } from "./clock.jsx";
-import { ago, grouped, monthName } from "./dates.js";
+import { ago } from "./ago.jsx";
+import { grouped, monthName } from "./dates.js";
 import { Menu } from "./menu.jsx";
 import { rowsOf, useRows } from "./rows.js";
 import { Row } from "./thread_row.jsx";
