@@ -17,10 +17,11 @@ COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.M)
 
 LOADED = """
 from chat_app import extensions
+from chat_app.components.shell import framed
 
 extensions.load(["trip_page"])
 print(extensions.OFFERED["guide"], extensions.PAGES["/trip"].title)
-extensions.PAGES["/trip"].component().render()
+framed(extensions.PAGES["/trip"].component)().render()
 """
 
 
