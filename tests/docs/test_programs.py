@@ -20,10 +20,8 @@ PROSE = {
     "lifecycle.md",
     "providers.md",
 }  # these describe; they have nothing to run
-ELSEWHERE = {
-    "proxy.md",
-    "use-chat.md",
-}  # nginx runs one in tests/browser/test_proxies.py, Node one in tests/providers
+ELSEWHERE = {"http-client.md", "proxy.md", "use-chat.md"}
+"""Their programs are run in test_http_client.py, browser/test_proxies.py and providers/test_clients.py."""
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n+It prints(?: `(.*?)`|\n+```\n(.*?)^```)", re.M | re.S)
 PRINTS = re.compile(r"^It prints `(.*?)`", re.M | re.S)
 TOLD = {"human_in_the_loop.py": "I am very late.\n"}  # what a person types

@@ -1,0 +1,53 @@
+"""docs/how-to/http-client.md: its client follows a thread of its server, over a real socket."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from agent_core.testing import eventually
+from tests.support.doc_pages import environment, run, steps
+
+PORT = 8000  # the page's
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    server = subprocess.Popen([sys.executable, "server.py"], cwd=folder, env=environment(folder))
+    try:
+        yield server
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+async def test_the_client_prints_the_answer_that_the_server_streams(tmp_path: Path):
+    port, outputs = str(free_port()), list[str]()
+    for name, text in steps("how-to/http-client.md"):
+        if name == "$":
+            outputs.append(text.split("\n", 1)[1])
+        else:
+            assert str(PORT) in text
+            (tmp_path / name).write_text(text.replace(str(PORT), port), encoding="utf-8")
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/agents/threads").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    with served(tmp_path):
+        await eventually(answers, 60)
+        assert [run(tmp_path, sys.executable, "client.py")] == outputs
