@@ -86,7 +86,7 @@ def test_numbers_are_written_as_english_does_and_given_as_numbers() -> None:
     assert "within 0.5 s" in sentence("tool_timed_out", tool="slow", seconds=0.5)
 
 
-def test_nothing_leaves_no_gap() -> None:
+def test_missing_value_leaves_no_gap_in_a_sentence() -> None:
     assert sentence("model_failed", model="") == "The model failed without a word."
 
 

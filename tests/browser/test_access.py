@@ -233,7 +233,7 @@ def test_nothing_keeps_anybody_from_using_a_page(
     ]  # the browser's word for that page
 
 
-def test_what_keeps_somebody_out_is_found(open_tab: Callable[..., Chat]) -> None:
+def test_barriers_that_are_planted_are_found(open_tab: Callable[..., Chat]) -> None:
     tab = open_tab()
     expect(tab.page.locator(".empty h1")).to_be_visible()
     tab.page.evaluate(

@@ -158,7 +158,7 @@ def test_a_page_that_is_left_during_an_upload_asks_and_says_what_to_give_again(
     expect(tab.by("file-picture")).to_be_visible()
 
 
-def test_what_waits_is_taken_back_or_sent_at_once(
+def test_queued_message_is_taken_back_or_sent_at_once(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
     provider.answer("Count", counting(gate))

@@ -90,7 +90,7 @@ def test_a_row_s_menu_is_walked_with_arrows_and_gives_the_focus_back(
     expect(button).to_be_focused()
 
 
-def test_on_a_phone_drawer_and_sheet_hold_the_focus(provider: Provider, open_tab: OpenTab) -> None:
+def test_drawer_and_sheet_hold_the_focus_on_a_phone(provider: Provider, open_tab: OpenTab) -> None:
     tab = with_answer(open_tab, provider, **PHONE)
     keys = tab.page.keyboard
     tab.by("menu").press("Enter")
@@ -110,7 +110,7 @@ def test_on_a_phone_drawer_and_sheet_hold_the_focus(provider: Provider, open_tab
     expect(tab.by("timeline-toggle")).to_be_focused()
 
 
-def test_what_a_finger_presses_is_large_enough(provider: Provider, open_tab: OpenTab) -> None:
+def test_targets_of_a_finger_are_large_enough(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Mail", [Call("send_email", {"to": "a@example.org", "subject": "Hi", "body": "Hello"})])
     tab = open_tab(**PHONE)
     tab.send("Mail")
@@ -127,9 +127,7 @@ def test_what_a_finger_presses_is_large_enough(provider: Provider, open_tab: Ope
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_whoever_walks_with_tab_sees_where_they_are(
-    scheme: str, provider: Provider, open_tab: OpenTab
-) -> None:
+def test_focus_is_seen_at_every_tab_stop(scheme: str, provider: Provider, open_tab: OpenTab) -> None:
     tab = with_answer(open_tab, provider, color_scheme=scheme)
     tab.by("new-chat").focus()
     seen = ["new-chat"]

@@ -187,7 +187,7 @@ def test_a_link_is_read_in_the_readers_language(threads: dict[str, str], open_ta
     expect(tab.page.locator("html")).to_have_attribute("lang", "de")
 
 
-def test_what_the_server_says_is_said_in_german(provider: Provider, open_tab: OpenTab) -> None:
+def test_sentences_of_the_server_are_said_in_german(provider: Provider, open_tab: OpenTab) -> None:
     """What is stored, live and after a reload; and what a person is told about what was typed."""
     provider.answer("Εννέα", [Call("unbekannt", {})], ["Ναι."])
     tab = open_tab("/", locale="de-DE")

@@ -40,7 +40,7 @@ def cut_off(tab: Chat) -> list[str]:
     return tab.page.evaluate(CUT_OFF) + ([] if fits else ["the page is wider than the window"])
 
 
-def test_at_200_percent_nothing_is_cut_off(
+def test_page_at_200_percent_cuts_nothing_off(
     provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
     mail = Call("send_email", {"to": "ada@example.org", "subject": "Hi", "body": "Hello " * 40})
@@ -71,7 +71,9 @@ def test_at_200_percent_nothing_is_cut_off(
     ]  # the browser's word for that page
 
 
-def test_without_motion_nothing_moves(provider: Provider, gate: threading.Event, open_tab: OpenTab) -> None:
+def test_page_with_reduced_motion_moves_nothing(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
     provider.answer("Count", counting(gate))
     tab = open_tab(reduced_motion="reduce")
     tab.send("Count")

@@ -100,7 +100,7 @@ def test_arguments_are_changed_before_a_tool_may_run(provider: Provider, open_ta
 
 
 @in_production
-def test_what_waits_in_another_thread_is_answered_in_the_inbox(provider: Provider, open_tab: OpenTab) -> None:
+def test_inbox_answers_what_waits_in_another_thread(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Ask me", [Call("ask_human", {"question": "Which river?"})], ["Thank you."])
     tab, other = open_tab(), open_tab()
     tab.send("Ask me")

@@ -20,7 +20,7 @@ IN_THREAD, NEW_CHAT = "in a thread", "on the page of a new chat"
 
 
 @pytest.mark.parametrize("where", [IN_THREAD, NEW_CHAT])
-def test_what_the_server_never_read_is_sent_by_the_page_that_is_loaded_next(
+def test_unread_message_is_sent_by_the_page_that_is_loaded_next(
     provider: Provider, server: Server, open_tab: OpenTab, where: str
 ) -> None:
     tab, slow = slow_tab(open_tab)

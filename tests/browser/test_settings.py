@@ -153,7 +153,7 @@ def test_a_schedule_is_made_run_and_found_in_its_thread(provider: Provider, open
     expect(tab.by("schedule")).to_have_count(0)
 
 
-def test_what_was_used_is_shown(provider: Provider, open_tab: OpenTab) -> None:
+def test_usage_is_shown_in_the_settings(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Hello", ["Scripted."])
     tab = open_tab()
     tab.send("Hello")

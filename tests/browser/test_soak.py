@@ -60,7 +60,7 @@ def grows() -> Iterator[Growing]:
 
 
 @in_production
-def test_what_a_page_and_a_server_keep_is_found(
+def test_leaks_of_a_page_and_a_server_are_found(
     server: Server,
     provider: Provider,
     open_tab: Callable[..., Chat],

@@ -182,7 +182,7 @@ def test_a_new_name_and_the_archive_are_seen_in_every_tab(open_tab: OpenTab) -> 
 
 
 @in_production
-def test_what_was_deleted_comes_back_with_undo_and_is_opened_again(server: Server, open_tab: OpenTab) -> None:
+def test_deleted_thread_comes_back_with_undo_and_is_opened_again(server: Server, open_tab: OpenTab) -> None:
     tab, other = open_tab(f"/chat/{thread_id(8)}"), open_tab()
     take_time(tab)
     expect(tab.prompts).to_have_text(re.compile("Word 8"))

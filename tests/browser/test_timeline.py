@@ -22,7 +22,7 @@ def rows(tab: Chat, kind: str) -> Locator:
     return tab.page.locator(f'[data-testid="timeline-row"][data-kind="{kind}"]')
 
 
-def test_what_ran_is_a_list_that_can_be_walked_and_put_away(provider: Provider, open_tab: OpenTab) -> None:
+def test_timeline_is_a_list_that_can_be_walked_and_closed(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Add", [Call("calculator", {"expression": "19 * 23"})], ["It is ", "437."])
     tab = open_tab()
     tab.send("Add")
@@ -55,7 +55,7 @@ def small(element: Locator) -> bool:
 
 
 @in_production
-def test_it_grows_while_a_turn_runs_and_esc_in_it_stops_nothing(
+def test_timeline_grows_while_a_turn_runs_and_esc_in_it_stops_nothing(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
     provider.answer("Count", counting(gate))
@@ -78,7 +78,9 @@ def test_it_grows_while_a_turn_runs_and_esc_in_it_stops_nothing(
 
 
 @in_production
-def test_on_a_phone_it_is_a_sheet_that_does_not_come_by_itself(provider: Provider, open_tab: OpenTab) -> None:
+def test_timeline_on_a_phone_is_a_sheet_that_does_not_open_by_itself(
+    provider: Provider, open_tab: OpenTab
+) -> None:
     provider.answer("Hello", ["Hello yourself."])
     tab = open_tab(viewport={"width": 390, "height": 844})
     tab.send("Hello")

@@ -143,7 +143,7 @@ def test_a_busy_provider_is_asked_again_and_the_page_says_when(provider: Provide
     expect(wait).to_have_count(0)
 
 
-def test_what_is_written_meanwhile_waits_its_turn(
+def test_message_sent_meanwhile_waits_its_turn(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
     provider.answer("Count", counting(gate))

@@ -35,7 +35,7 @@ async def test_three_workers_on_one_database(
 
 
 @pytest.mark.parametrize("stock", [False, True], ids=["ours", "stock"])
-async def test_what_the_harness_can_see(
+async def test_harness_finds_threads_that_a_stock_scheduler_strands(
     tmp_path: Path, stock: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same worker on APScheduler as it comes leaves threads running for ever."""

@@ -72,7 +72,7 @@ async def test_a_fork_turns_to_a_thread_of_its_own(serve: Serve, tab: Tab) -> No
         assert [message.text for message in await shared.api.list_messages(copy.id)] == ["Hi", "One."]
 
 
-async def test_what_cannot_be_done_now_is_said_and_changes_nothing(serve: Serve, tab: Tab) -> None:
+async def test_refused_action_is_told_and_changes_nothing(serve: Serve, tab: Tab) -> None:
     async with serve([["Half a ", 60.0]]) as shared:
         actions = await tab.thread.get_state(Actions)
         await tab.thread.send("Hi", "msg_1", [])

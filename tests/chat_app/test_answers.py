@@ -19,7 +19,7 @@ from tests.chat_app.support import Serve, Tab
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
-def test_what_is_chosen_comes_back_from_the_metadata() -> None:
+def test_choices_come_back_from_the_metadata() -> None:
     chosen = Answers("openai/x", "Be brief.", 0.5)
     assert Answers.of({"schedule": "s"} | chosen.metadata()) == chosen
     assert Answers().metadata() == {"answers": {}}
@@ -28,11 +28,11 @@ def test_what_is_chosen_comes_back_from_the_metadata() -> None:
 @pytest.mark.parametrize(
     "found", [None, 7, "x", {"model": 1, "instructions": [], "temperature": "hot"}, {"temperature": 9}]
 )
-def test_what_makes_no_sense_counts_as_not_chosen(found: Any) -> None:
+def test_unusable_choices_count_as_not_chosen(found: Any) -> None:
     assert Answers.of({"answers": found}) == Answers()
 
 
-def test_what_is_typed_is_read_or_refused_with_a_sentence() -> None:
+def test_typed_options_are_read_or_refused_with_a_sentence() -> None:
     assert answers_from("m", "  Hi  ", "0,7") == Answers("m", "Hi", 0.7)
     assert answers_from("m", "", " ").temperature is None
     for typed in ("hot", "-1", "2.1", "nan", "inf"):

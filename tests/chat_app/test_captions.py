@@ -49,7 +49,7 @@ def test_a_name_that_is_written_down_stays() -> None:
     assert [row.name for row in named[0].rows] == ["written", "seen"]
 
 
-async def test_what_is_known_is_not_asked_for_again(serve: Serve, tab: Tab) -> None:
+async def test_known_captions_are_not_asked_for_again(serve: Serve, tab: Tab) -> None:
     go = asyncio.Event()
 
     @action_tool

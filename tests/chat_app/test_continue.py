@@ -51,7 +51,7 @@ async def test_the_model_is_not_sent_why_it_ended(serve: Serve, tab: Tab) -> Non
         assert [m["content"] for m in sent[-1] if m["role"] != "system"] == ["Tell me", "Once upon ", "More"]
 
 
-async def test_at_the_step_limit_continue_goes_on_in_the_same_answer(serve: Serve, tab: Tab) -> None:
+async def test_continue_at_the_step_limit_goes_on_in_the_same_answer(serve: Serve, tab: Tab) -> None:
     turns = [[ToolUse("look", {})] for _ in range(2)] + [["Done."]]
     async with serve(turns, {"look": look}) as shared:
         agent: Any = shared.api.agent
@@ -65,7 +65,7 @@ async def test_at_the_step_limit_continue_goes_on_in_the_same_answer(serve: Serv
         assert len(await shared.api.list_messages(tab.thread.open_id)) == 2
 
 
-async def test_what_a_tool_call_was_cut_by_is_no_end(serve: Serve, tab: Tab) -> None:
+async def test_cut_of_a_tool_call_is_no_end(serve: Serve, tab: Tab) -> None:
     async with serve([[ToolUse("look", {}), Finish("length")], ["Done."]], {"look": look}) as shared:
         await tab.thread.send("Look", "msg_1", [])
         await tab.read(shared, lambda: tab.thread.status == "completed")

@@ -66,9 +66,7 @@ async def test_a_new_chat_takes_them_over_in_every_tab(shared: Service, tab: Tab
     assert (thread.agent, Answers.of(thread.metadata)) == ("assistant", MINE)
 
 
-async def test_what_is_chosen_for_a_chat_wins_and_the_next_one_begins_anew(
-    shared: Service, tab: Tabs
-) -> None:
+async def test_choice_for_a_chat_wins_and_the_next_chat_begins_anew(shared: Service, tab: Tabs) -> None:
     settings, here = await tab()
     await settings.save(FORM)
     await here.choose_model("a")
@@ -105,7 +103,7 @@ async def test_another_agent_is_taken_over_without_what_only_the_apps_own_takes(
         ({"instructions": "x" * 20_001}, "most"),
     ],
 )
-async def test_what_cannot_be_used_is_told_and_changes_nothing(
+async def test_unusable_defaults_are_told_and_change_nothing(
     shared: Service, tab: Tabs, wrong: dict[str, str], words: str
 ) -> None:
     settings, _ = await tab()
@@ -116,7 +114,7 @@ async def test_what_cannot_be_used_is_told_and_changes_nothing(
     assert wanted(await shared.api.preferences.get()) == ("assistant", MINE)
 
 
-async def test_they_outlive_a_restart_and_what_is_not_offered_any_more_is_left_out(
+async def test_defaults_outlive_a_restart_but_for_models_no_longer_offered(
     tmp_path: Path, tab: Tabs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with app(tmp_path):

@@ -27,7 +27,7 @@ def reply(prompt: str, tools: set[str] = TOOLS) -> Reply:
 
 
 @pytest.mark.parametrize("prompt", ["hi", "Who are you?", "", "こんにちは", "x" * 100_000])
-def test_it_says_what_it_is_and_how_to_connect_a_real_model(prompt: str):
+def test_demo_model_says_how_to_connect_a_real_one(prompt: str):
     said = reply(prompt).text
     assert said == ABOUT
     assert "demo model" in said
@@ -84,7 +84,7 @@ async def test_a_long_echo_arrives_whole_and_in_time():
     assert len(deltas) <= 3001
 
 
-async def test_it_streams_at_a_human_pace(monkeypatch: pytest.MonkeyPatch):
+async def test_demo_model_streams_at_a_human_pace(monkeypatch: pytest.MonkeyPatch):
     """By the waits that it asks for: how long a busy machine makes of them is not its own."""
     waits: list[float] = []
 

@@ -47,7 +47,9 @@ def tools_of(message: Message) -> list[dict[str, Any]]:
         ("Fail with 503 midway", ["lighthouse"]),
     ],
 )
-async def test_it_uses_its_tools_and_answers_from_their_outcomes(api: AgentApi, prompt: str, said: list[str]):
+async def test_demo_agent_uses_its_tools_and_answers_from_their_outcomes(
+    api: AgentApi, prompt: str, said: list[str]
+):
     thread, message = await ask(api, prompt)
     assert (thread.status, thread.error) == ("completed", None)
     for words in said:

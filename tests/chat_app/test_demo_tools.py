@@ -70,7 +70,7 @@ def test_a_whole_number_is_shown_as_one(expression: str, shown: str):
         "abs",
     ],
 )
-def test_what_is_not_arithmetic_is_refused_at_once(expression: str):
+def test_calculator_refuses_at_once_what_is_not_arithmetic(expression: str):
     started = time.thread_time()
     with pytest.raises(ValueError, match=r"\S"):
         calculate(expression)

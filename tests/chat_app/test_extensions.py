@@ -113,7 +113,7 @@ def test_a_changed_module_is_another_page_to_build(module: Path) -> None:
     assert frontend.fingerprint(files) != before
 
 
-def test_of_a_package_every_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_file_of_a_package_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pack_for_a_test").mkdir()
     for name in ("__init__.py", "look.css"):
         (tmp_path / "pack_for_a_test" / name).touch()

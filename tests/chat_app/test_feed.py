@@ -60,7 +60,7 @@ async def something(api: AgentApi, dice: random.Random, ids: list[str]) -> None:
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "another process"])
 @pytest.mark.parametrize("archived", [False, True], ids=["main", "archive"])
-async def test_whatever_happens_a_list_far_down_is_what_a_reading_of_all_would_be(
+async def test_list_far_down_is_what_a_reading_of_all_would_be(
     serve: Serve, archived: bool, elsewhere: bool
 ) -> None:
     dice = random.Random(20 + archived + 2 * elsewhere)

@@ -102,7 +102,7 @@ async def test_two_apis_share_nothing(make: Make, state: States) -> None:
     assert [row.text for row in two.messages] == ["Second", "Two."]
 
 
-def test_what_differs_in_one_argument_is_another_class_and_keeps_its_name() -> None:
+def test_hook_with_another_argument_is_another_class_of_the_same_name() -> None:
     kinds = [
         use_agent_chat(),
         use_agent_chat(name="left"),
@@ -162,7 +162,7 @@ async def test_a_new_thread_is_given_what_the_page_says_and_goes_to_its_route(
     assert chat.open_id == "", "an address without a thread is that of a new one"
 
 
-async def test_without_messages_only_how_the_thread_stands_is_sent(make: Make, state: States) -> None:
+async def test_hook_without_messages_sends_the_threads_status_only(make: Make, state: States) -> None:
     api = make(["Hello."])
     chat = await state(use_thread_status(api))
     await chat.send_message("Hi")
@@ -214,7 +214,7 @@ def test_text_that_is_written_is_sent_by_leaps_of_an_eighth() -> None:
 
 
 @pytest.mark.parametrize("api", [42, "assistant", AgentApi])
-def test_what_is_no_api_is_refused_with_a_sentence(api: Any) -> None:
+def test_objects_that_are_no_api_are_refused_with_a_sentence(api: Any) -> None:
     with pytest.raises(ValidationError, match="define_agent_api"):
         use_agent_chat(api)
 

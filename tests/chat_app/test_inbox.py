@@ -23,7 +23,7 @@ async def until(shared: Service, count: int) -> None:
             version = await shared.everybody[WAITS].after(version)
 
 
-async def test_what_waits_anywhere_is_answered_in_one_place(serve: Serve, tab: Tab, tmp_path: Path) -> None:
+async def test_inbox_answers_what_waits_in_any_thread(serve: Serve, tab: Tab, tmp_path: Path) -> None:
     def turn(messages: list[dict]) -> list:
         if messages[-1]["role"] == "tool":
             return ["Done."]

@@ -36,7 +36,9 @@ async def emitted() -> AsyncIterator[Emitted]:
 
 
 @pytest.mark.parametrize("kind", [Stream, SharedText])
-async def test_it_is_what_the_state_would_send(kind: type[LiveText], tab: Tab, emitted: Emitted) -> None:
+async def test_live_text_is_what_the_state_would_send(
+    kind: type[LiveText], tab: Tab, emitted: Emitted
+) -> None:
     state: Any = await tab.stream._get_root_state().get_state(kind)
     root: rx.State = state._get_root_state()
     state._send(Piece("run", 0, "Leases "))
@@ -46,7 +48,7 @@ async def test_it_is_what_the_state_would_send(kind: type[LiveText], tab: Tab, e
     assert emitted == [("t", root.get_delta())]
 
 
-async def test_nothing_is_sent_where_nothing_is_new(tab: Tab, emitted: Emitted) -> None:
+async def test_live_text_sends_only_what_is_new(tab: Tab, emitted: Emitted) -> None:
     await tab.stream._pass_on(None)
     await tab.stream._pass_on(Piece("run", 7, ""))
     assert emitted == []

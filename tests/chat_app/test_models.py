@@ -81,7 +81,7 @@ def named(*names: str) -> list[dict[str, str]]:
     return [{"id": name} for name in names]
 
 
-def test_nothing_at_hand_is_the_demo_model():
+def test_demo_model_is_chosen_where_no_other_is_at_hand():
     choice = choose()
     assert choice.name == DEMO_MODEL
     assert choice.is_demo
@@ -358,7 +358,7 @@ def read_of_litellm(litellm: Any) -> str:
     return (Path(litellm.__file__).parent / "llms/openai_like/providers.json").read_text()
 
 
-def test_nothing_of_litellm_is_imported():
+def test_choosing_a_model_imports_nothing_of_litellm():
     script = (
         "import sys; from chat_app.models import *; from chat_app.settings import *\n"
         f"choose_model(Settings(), {{}}, ollama_url={NOWHERE!r})\n"

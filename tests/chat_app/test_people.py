@@ -117,9 +117,7 @@ def test_another_context_is_another_class_and_an_async_one_is_refused(hook: Any)
             hook(context=wrong)
 
 
-async def test_on_the_apps_pages_each_person_has_their_own_threads(
-    people: None, serve: Serve, tab: Tabs
-) -> None:
+async def test_each_person_has_their_own_threads(people: None, serve: Serve, tab: Tabs) -> None:
     async with serve(lambda _: ["Hello."]) as shared:
         ada, bob = await tab(OpenThread, "ada"), await tab(OpenThread, "bob")
         await ada.send("A secret", "msg_1", [])
@@ -155,7 +153,7 @@ async def test_a_list_is_live_for_its_person_alone(people: None, serve: Serve, t
             assert bob._feed().newest == []
 
 
-async def test_nobody_who_is_not_signed_in_can_do_anything(people: None, serve: Serve, tab: Tabs) -> None:
+async def test_visitor_who_is_not_signed_in_can_do_nothing(people: None, serve: Serve, tab: Tabs) -> None:
     async with serve(lambda _: ["Hello."]) as shared:
         stranger = await tab(OpenThread, "")
         await stranger.send("Let me in", "msg_1", [])
@@ -170,9 +168,7 @@ async def test_nobody_who_is_not_signed_in_can_do_anything(people: None, serve: 
             await shared.api.get_thread((await shared.api.create_thread("x", ctx=CallContext("ada"))).id)
 
 
-async def test_what_a_tab_held_for_one_person_is_gone_before_the_next(
-    people: None, serve: Serve, tab: Tabs
-) -> None:
+async def test_state_of_a_tab_is_gone_before_the_next_person(people: None, serve: Serve, tab: Tabs) -> None:
     async with serve(lambda _: ["Hello."]):
         thread = await tab(OpenThread, "ada")
         root = thread._get_root_state()

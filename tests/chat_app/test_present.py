@@ -105,7 +105,7 @@ def test_a_source_links_only_to_the_web(url: Any) -> None:
 @pytest.mark.parametrize(
     "part", [{"type": "step-start"}, {"type": "data-x", "data": 1}, {"type": "text", "text": " "}]
 )
-def test_what_shows_nothing_has_no_row(part: dict[str, Any]) -> None:
+def test_parts_that_show_nothing_have_no_row(part: dict[str, Any]) -> None:
     assert part_view("k", part, Context()) is None
 
 
@@ -127,7 +127,7 @@ def test_a_thread_has_something_to_be_called_by(title: str | None, shown: str) -
         ({"dropped_turns": "many"}, "shortened", 0),
     ],
 )
-def test_what_was_not_sent_is_said(data: dict[str, Any], said: str, turns: int) -> None:
+def test_part_of_a_cut_context_says_what_was_not_sent(data: dict[str, Any], said: str, turns: int) -> None:
     part = part_view("k", {"type": "data-context", "data": data}, Context())
     assert part is not None
     assert (part.kind, part.text, part.turns) == ("note", said, turns)

@@ -46,7 +46,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("kind", FORMS)
-def test_what_a_form_means(kind: str) -> None:
+def test_form_of_a_schedule_becomes_its_trigger(kind: str) -> None:
     fields, trigger = FORMS[kind]
     assert trigger_of(START | {"kind": kind} | fields, ZONE) == trigger
 
@@ -66,14 +66,14 @@ def test_what_a_form_means(kind: str) -> None:
         ({"kind": "cron", "cron": ""}, "cron", ""),
     ],
 )
-def test_what_cannot_be_used_is_told_at_its_field(fields: dict[str, str], field: str, words: str) -> None:
+def test_unusable_value_is_told_at_its_field(fields: dict[str, str], field: str, words: str) -> None:
     with pytest.raises(FieldError) as wrong:
         trigger_of(START | fields, ZONE)
     assert wrong.value.field == field
     assert words in wrong.value.words
 
 
-def test_the_next_runs_are_those_of_the_persons_own_clock() -> None:
+def test_next_runs_are_shown_by_the_persons_own_clock() -> None:
     runs = next_runs(cron("0 9 * * *", ZONE), NOON)
     assert len(runs) == SHOWN
     assert runs[0] == at("2025-06-16T09:00", ZONE).moment
@@ -92,7 +92,7 @@ def test_the_next_runs_are_those_of_the_persons_own_clock() -> None:
         ("0 9 * * mon,sun", "cron", "0 9 * * mon,sun (UTC)"),
     ],
 )
-def test_what_the_form_can_say_is_said_as_the_form_does(expression: str, kind: str, words: str) -> None:
+def test_trigger_of_the_form_is_described_in_its_words(expression: str, kind: str, words: str) -> None:
     found = described(cron(expression))
     assert (found["kind"], found["words"]) == (kind, words)
     assert found.get("day", "") == (expression.split()[-1] if kind != "cron" else "")
@@ -147,7 +147,7 @@ async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service
     assert len(await shared.api.list_threads()) == 1, "what it has sent stays"
 
 
-async def test_what_is_wrong_makes_nothing_and_keeps_what_was_typed(shared: Service, page: Schedules) -> None:
+async def test_wrong_form_makes_nothing_and_keeps_its_values(shared: Service, page: Schedules) -> None:
     await page.create()
     assert (page.wrong, page.why) == ("prompt", "blank")
     page.fill("prompt", "Tea!")

@@ -107,7 +107,9 @@ def test_only_an_id_that_a_page_made_names_a_thread() -> None:
         assert begun_by(strange) is None
 
 
-async def test_what_waits_is_taken_back_with_its_files_and_can_be_sent_again(serve: Serve, tab: Tab) -> None:
+async def test_queued_message_is_taken_back_with_its_files_and_can_be_sent_again(
+    serve: Serve, tab: Tab
+) -> None:
     async with serve([["Half", 60.0], ["Seen."]]) as shared:
         await tab.thread.send("Hi", "msg_1", [])
         actions = await tab.thread.get_state(Actions)

@@ -87,7 +87,7 @@ def test_address_that_is_no_database_is_refused_in_one_sentence(url: str) -> Non
     assert "secret" not in str(caught.value)
 
 
-def test_what_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
+def test_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
     database = tmp_path / "agents.db"
     database.write_text("my diary, not a database")
     assert_refused(start(tmp_path), "agents.db", "not a SQLite database")
@@ -163,7 +163,7 @@ def test_pages_are_current_until_a_source_changes(sources: Path) -> None:
     assert not frontend.is_current()
 
 
-def test_what_python_and_reflex_leave_behind_is_no_change(sources: Path) -> None:
+def test_files_that_python_and_reflex_leave_behind_are_no_change(sources: Path) -> None:
     for leftover in ("chat_app/__pycache__/page.pyc", "assets/external/stream.jsx"):
         path = sources / leftover
         path.parent.mkdir(parents=True)

@@ -17,7 +17,7 @@ from chat_app.settings import VARIABLES, Settings, load_settings, read_settings
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_without_anything_the_defaults_hold():
+def test_defaults_hold_where_nothing_is_set():
     settings = read_settings({})
     assert (settings.host, settings.port, settings.model) == ("127.0.0.1", 3000, None)
     assert settings.data_dir == Path("data").resolve()
@@ -82,7 +82,7 @@ def test_the_database_lies_in_the_data_folder(tmp_path: Path):
         ("CHAT_DEMO_SPEED", "fast"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_one_sentence(name: str, value: str):
+def test_unusable_values_are_refused_in_one_sentence(name: str, value: str):
     with pytest.raises(ValidationError) as caught:
         read_settings({name: value})
     assert str(caught.value).startswith(name)

@@ -100,7 +100,7 @@ async def test_a_file_of_a_thread_becomes_a_thread(serve: Serve, tab: Tab) -> No
         assert [thread.id for thread in await shared.api.list_threads()] == listed
 
 
-def test_nothing_in_a_result_closes_its_fence_and_any_title_is_a_name() -> None:
+def test_fence_holds_any_result_and_any_title_is_a_file_name() -> None:
     now = as_datetime(0)
     thread = Thread(id="t", status="completed", created_at=now, updated_at=now, title="../a:b?")
     part = {

@@ -53,7 +53,7 @@ async def test_a_draft_comes_back_when_sending_fails(serve: Serve, tab: Tab) -> 
         assert "thread_gone" in tab.thread.notice
 
 
-async def test_who_sends_before_the_tab_has_turned_to_the_page_reaches_the_right_thread(
+async def test_message_sent_before_the_tab_has_turned_reaches_the_right_thread(
     serve: Serve, tab: Tab
 ) -> None:
     async with serve(lambda messages: ["Yes."]) as shared:
@@ -205,7 +205,7 @@ async def test_turning_to_another_thread_shows_nothing_of_the_one_before(serve: 
         assert (tab.thread.turn, tab.thread.title, tab.thread.phase) == ([], "", "loading")
 
 
-async def test_without_a_running_app_there_is_no_service() -> None:
+async def test_service_is_refused_without_a_running_app() -> None:
     with pytest.raises(RuntimeError, match="lifespan"):
         service()
 

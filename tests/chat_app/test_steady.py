@@ -43,7 +43,7 @@ def test_a_reader_never_sees_the_empty_state_between_two_full_ones() -> None:
     assert run(script) == ["full", "full", "full", "full again"]
 
 
-def test_before_anything_was_shown_it_holds_nothing_back() -> None:
+def test_steady_store_holds_nothing_back_before_anything_was_shown() -> None:
     script = """
     state.root = { ready: false }; state.view = { text: "" };
     look(); set("view", { text: "first" }); look();
@@ -51,11 +51,11 @@ def test_before_anything_was_shown_it_holds_nothing_back() -> None:
     assert run(script) == ["", "first"]
 
 
-def test_while_ready_it_is_the_store_behind() -> None:
+def test_steady_store_is_the_store_behind_while_ready() -> None:
     assert run('look(); steady.subscribe("view", look); set("view", { text: "more" });') == ["full", "more"]
 
 
-def test_it_gives_up_when_the_state_never_comes() -> None:
+def test_steady_store_gives_up_when_the_state_never_comes() -> None:
     script = """
     const later = []; globalThis.setTimeout = (act) => later.push(act);
     look(); set("root", { ready: false }); set("view", { text: "" }); look();

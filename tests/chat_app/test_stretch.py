@@ -17,21 +17,21 @@ def test_the_newest_page_and_then_more() -> None:
 
 
 @pytest.mark.parametrize("place", [1000 - NEAR, 1000 - PAGE - 1])
-def test_what_is_near_is_shown_with_all_that_follows(place: int) -> None:
+def test_near_message_is_shown_with_all_that_follows(place: int) -> None:
     stretch = Stretch()
     stretch.reach(place, 1000)
     assert stretch.of(1000) == (place - BEFORE, 1000)
 
 
 @pytest.mark.parametrize("place", [999, 1000 - PAGE, 1000, 1001])
-def test_what_is_shown_already_changes_nothing(place: int) -> None:
+def test_message_that_is_shown_already_changes_nothing(place: int) -> None:
     stretch = Stretch()
     stretch.reach(place, 1000)
     assert stretch.of(1000) == (1000 - PAGE, 1000)
 
 
 @pytest.mark.parametrize("place", [0, 3, 500, 1000 - NEAR - 1])
-def test_what_is_far_is_shown_among_its_neighbours_until_the_gap_is_filled(place: int) -> None:
+def test_far_message_is_shown_among_its_neighbours_until_the_gap_is_filled(place: int) -> None:
     stretch = Stretch()
     stretch.reach(place, 1000)
     first, end = stretch.of(1000)

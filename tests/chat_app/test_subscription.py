@@ -175,7 +175,7 @@ async def test_an_unexpected_error_is_told_and_logged(
         assert f"Thread {thread.id} cannot be followed" in caplog.text
 
 
-async def test_what_still_follows_another_thread_shows_nothing_in_this_one(serve: Serve, tab: Tab) -> None:
+async def test_follower_of_another_thread_shows_nothing_in_this_one(serve: Serve, tab: Tab) -> None:
     async with serve([["Half ", 60.0]]) as shared:
         thread = await shared.api.create_thread("Hi")
         tab.thread._open(thread.id)

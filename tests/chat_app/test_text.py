@@ -28,7 +28,7 @@ def test_units_are_utf16_code_units(text: str, length: int) -> None:
 
 
 @given(TEXTS, st.integers(0, 40))
-def test_what_follows_a_prefix_is_the_rest(text: str, cut: int) -> None:
+def test_rest_is_what_follows_a_prefix(text: str, cut: int) -> None:
     assert from_unit(text, units(text[:cut])) == text[cut:]
 
 
@@ -74,7 +74,7 @@ def test_a_piece_that_comes_too_early_is_refused_and_says_what_is_there() -> Non
     assert from_unit("a🎉b", 3) == "b"
 
 
-def test_what_is_shown_never_ends_inside_a_character() -> None:
+def test_shown_text_never_ends_inside_a_character() -> None:
     shown = in_the_browser(
         "const r = new Reveal('x'); r.merge(0, '👩‍👩‍👧‍👦🎉é'.repeat(9)); const seen = [];"
         "while (r.pending) { r.advance(1); seen.push(r.text.slice(0, r.shown)); }"

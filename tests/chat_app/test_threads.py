@@ -221,7 +221,7 @@ async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(se
         assert isinstance(await tab.threads.restore(thread.id, True), rx.event.EventSpec)
 
 
-async def test_who_undoes_before_anybody_saw_it_gets_the_row_back(serve: Serve, tab: Tab) -> None:
+async def test_undo_before_the_feed_saw_the_deletion_brings_the_row_back(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Hi")
         await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
@@ -236,7 +236,7 @@ async def test_who_undoes_before_anybody_saw_it_gets_the_row_back(serve: Serve, 
         assert page.titles == ["Hi"]
 
 
-async def test_what_a_page_foresaw_and_was_not_so_is_put_right(serve: Serve, tab: Tab) -> None:
+async def test_wrong_guess_of_a_page_is_put_right(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Hi")
         await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))

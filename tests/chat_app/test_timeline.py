@@ -40,7 +40,7 @@ def rows(*spans: Span, outside: set[str] | None = None) -> list[tuple[str, str]]
     return [(row.kind, row.status) for row in turn.rows]
 
 
-def test_between_two_processes_stands_who_ended_and_who_took_over() -> None:
+def test_row_between_two_processes_says_who_ended_and_who_took_over() -> None:
     lost = span("model", "lost", 0, 2, worker="1-a", attempt=1, error=PROCESS_ENDED.text)
     heir = span("model", "ok", 2.6, 3, worker="2-b", attempt=1, recovered=True)
     (turn,) = turn_views([span("turn", "ok", 0, 3), lost, heir])
@@ -127,7 +127,7 @@ def kinds(timeline: Timeline) -> list[tuple[str, str]]:
     return [(row.kind, row.status) for row in timeline.turn.rows if row.kind not in ("worker", "turn")]
 
 
-async def test_it_shows_a_turn_as_it_runs_and_who_works_on_it(serve: Serve, tab: Tab) -> None:
+async def test_timeline_shows_a_turn_as_it_runs_and_who_works_on_it(serve: Serve, tab: Tab) -> None:
     go = asyncio.Event()
 
     @action_tool
@@ -162,7 +162,7 @@ async def test_it_shows_a_turn_as_it_runs_and_who_works_on_it(serve: Serve, tab:
             assert not timeline.demo
 
 
-async def test_closed_it_reads_nothing_and_opened_again_it_shows_all(serve: Serve, tab: Tab) -> None:
+async def test_closed_timeline_reads_nothing_and_shows_all_when_opened_again(serve: Serve, tab: Tab) -> None:
     async with serve([["One."], ["Two."]]) as shared:
         await tab.thread.send("Hi", "msg_1", [])
         await shared.api.wait_until_idle(tab.thread.open_id, 20)

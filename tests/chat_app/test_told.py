@@ -128,7 +128,7 @@ def made() -> dict[str, str]:
     }
 
 
-def test_what_is_put_together_is_told_whole() -> None:
+def test_sentence_of_several_is_told_whole() -> None:
     wanted = made()
     assert in_german(*wanted) == list(wanted.values())
 
@@ -143,7 +143,7 @@ def test_one_sentence_may_hold_another() -> None:
     ]
 
 
-def test_what_has_no_code_stays_as_it_is() -> None:
+def test_sentence_without_a_code_stays_as_it_is() -> None:
     """A provider's words, a row from before there were codes, and a code of a newer version."""
     newer = {"code": "of_a_newer_version", "params": {}}
     said: list[tuple[str, Any]] = [
@@ -157,7 +157,7 @@ def test_what_has_no_code_stays_as_it_is() -> None:
     assert speak(said) == [text for text, _ in said]
 
 
-def test_what_stands_in_a_hole_is_data() -> None:
+def test_values_in_a_sentence_are_data() -> None:
     """Braces and dollars come through as they were given, and numbers as the language writes them."""
     assert in_german(
         sentence("tool_timed_out", tool="{tool} $& {count}", seconds=0.5),

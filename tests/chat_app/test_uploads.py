@@ -54,7 +54,7 @@ async def test_a_file_is_sent_shown_and_kept_when_its_message_is_edited(serve: S
         assert (tab.thread.turn[0].text, tab.thread.turn[0].files) == ("What is it?", [file])
 
 
-async def test_what_is_given_back_can_not_run(serve: Serve, tab: Tab) -> None:
+async def test_served_files_cannot_run(serve: Serve, tab: Tab) -> None:
     async with serve([["Fine."]]) as shared, browser() as client:
         part = await uploaded(client, SVG, "evil.svg")
         assert part["mediaType"] == "text/plain"

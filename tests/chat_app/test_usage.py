@@ -24,7 +24,7 @@ def test_a_day_without_a_request_has_its_place() -> None:
     assert found["total"]["cost"] == 0.5
 
 
-async def test_what_was_asked_is_counted_and_another_span_is_read(serve: Serve) -> None:
+async def test_requests_are_counted_and_another_span_is_read(serve: Serve) -> None:
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
     page = await root.get_state(Usage)
     async with serve([["Hello."]]) as shared:

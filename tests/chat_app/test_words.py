@@ -37,7 +37,7 @@ def test_every_language_says_the_same_things(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
-def test_what_has_forms_has_one_for_every_number(language: str) -> None:
+def test_text_with_forms_has_one_for_every_number(language: str) -> None:
     for key, text in read(language).items():
         if isinstance(text, dict):
             assert {"other"} <= set(text) <= FORMS, key

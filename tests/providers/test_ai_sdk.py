@@ -92,7 +92,7 @@ async def browser(path: Path, turns: Any) -> AsyncGenerator[Browser]:
             await process.wait()
 
 
-async def test_sent_answered_edited_and_asked_again(tmp_path: Path) -> None:
+async def test_client_sends_edits_and_regenerates(tmp_path: Path) -> None:
     turns = [
         ["Look: ", Reasoning("why"), ToolUse("look")],
         ["Well."],

@@ -52,7 +52,7 @@ async def test_signatures_come_back_from_another_database(name: str, tmp_path: P
 
 
 @signing
-async def test_without_its_signatures_a_thread_goes_on_as_another_models(name: str, tmp_path: Path) -> None:
+async def test_thread_without_its_signatures_goes_on_as_another_models(name: str, tmp_path: Path) -> None:
     async with serving(DIALECTS[name], STEP, ["Noon."], ["Yes."]) as server:
         document, _ = await exported(server, f"sqlite:///{tmp_path}/a.db")
         server.said.clear()  # so that it takes the step for another model's

@@ -208,7 +208,7 @@ async def test_a_broken_tool_call_is_told_to_the_model_and_the_turn_goes_on(
     assert llmock.findings() == []
 
 
-async def test_what_cannot_succeed_is_asked_once_and_said(llmock: Llmock, tmp_path: Path):
+async def test_request_that_cannot_succeed_is_made_once_and_fails_in_words(llmock: Llmock, tmp_path: Path):
     llmock.will({"type": "fail", "status": 401, "message": "Incorrect API key provided.", "times": None})
     async with agent_api(tmp_path, DIALECTS["openai"][0], **llmock.options("openai")) as api:
         thread, _ = await ask(api, "What is the weather in Paris?")
@@ -218,7 +218,7 @@ async def test_what_cannot_succeed_is_asked_once_and_said(llmock: Llmock, tmp_pa
     assert llmock.findings() == []
 
 
-async def test_after_the_last_attempt_the_thread_says_why_and_can_be_resumed(llmock: Llmock, tmp_path: Path):
+async def test_thread_says_why_after_the_last_attempt_and_can_be_resumed(llmock: Llmock, tmp_path: Path):
     busy = {"type": "fail", "status": 503, "message": "Overloaded today.", "retry_after": 0.1, "times": 3}
     llmock.will(busy)
     async with agent_api(tmp_path, DIALECTS["openai"][0], **llmock.options("openai")) as api:

@@ -32,7 +32,7 @@ print(json.dumps({
 LONG = "word " * 1000
 
 
-def test_nothing_that_it_offers_is_left_out() -> None:
+def test_every_offered_fault_is_tested() -> None:
     python = Path(llmock_command()[0]).with_name("python")
     its = json.loads(subprocess.run([python, "-c", ITS_LIST], check=True, capture_output=True).stdout)
     kinds = {fault["type"] for fault in test_llmock.FAULTS.values()} | {"reply", "tool_fault"}

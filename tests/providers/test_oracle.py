@@ -210,7 +210,7 @@ def comparable(parts: list[Part]) -> list[Part]:
 
 
 @pytest.mark.parametrize("what", DIFFERENCES)
-def test_what_differs_differs_so(oracle: Oracle, what: str) -> None:
+def test_known_differences_from_the_ai_sdk_are_these(oracle: Oracle, what: str) -> None:
     """A difference that has gone, or became another one, is no longer in its place here."""
     chunks, ours, theirs = DIFFERENCES[what]
     assert (fold(chunks), *oracle.read(chunks)) == (ours, theirs)

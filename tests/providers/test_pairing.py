@@ -157,12 +157,12 @@ def post(url: str, messages: list[Message], **headers: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize(("path", "messages"), BROKEN.values(), ids=BROKEN)
-def test_what_is_not_paired_is_complained_of(path: str, messages: list[Message]) -> None:
+def test_unpaired_history_is_complained_of(path: str, messages: list[Message]) -> None:
     assert complaint(path, json.dumps(body_of(messages)).encode())
 
 
 @pytest.mark.parametrize(("path", "messages"), WHOLE.items())
-def test_what_is_paired_is_not(path: str, messages: list[Message]) -> None:
+def test_paired_history_is_not_complained_of(path: str, messages: list[Message]) -> None:
     assert complaint(path, json.dumps(body_of(messages)).encode()) is None
     assert complaint("/v1/models", b"") is None
     assert complaint("/threads", json.dumps({"messages": messages}).encode()) is None, "it names no model"

@@ -14,7 +14,7 @@ from tests.providers.loopback import Answer, Hang, Stream, delta, provider
 pytestmark = pytest.mark.usefixtures("both_paths")
 
 
-async def test_in_the_middle_of_a_word(tmp_path: Path):
+async def test_stop_in_the_middle_of_a_word_ends_the_request(tmp_path: Path):
     async with provider(Stream([*[delta("word "), 0.01] * 10_000])) as server:
         async with agent_api(tmp_path, "openai/gpt-4o-mini", api_base=server.url, api_key="k" * 9) as api:
             thread = await api.create_thread("Write a long story")
@@ -36,7 +36,7 @@ async def test_in_the_middle_of_a_word(tmp_path: Path):
 
 
 @pytest.mark.parametrize("answer", [Hang(), Stream([30.0])], ids=["no answer", "no token"])
-async def test_before_the_first_token(answer: Hang | Stream, tmp_path: Path):
+async def test_stop_before_the_first_token_ends_the_request(answer: Hang | Stream, tmp_path: Path):
     async with provider(answer) as server:
         async with agent_api(tmp_path, "openai/gpt-4o-mini", api_base=server.url, api_key="k" * 9) as api:
             thread = await api.create_thread("hello")
@@ -46,7 +46,7 @@ async def test_before_the_first_token(answer: Hang | Stream, tmp_path: Path):
         assert len(server.requests) == 1
 
 
-async def test_while_a_retry_waits(tmp_path: Path):
+async def test_stop_while_a_retry_waits_asks_no_more(tmp_path: Path):
     busy = Answer(429, {"error": {"message": "Slow down."}}, {"retry-after": "0.6"})
     async with (
         provider(busy) as server,

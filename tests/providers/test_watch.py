@@ -56,7 +56,7 @@ async def test_an_agents_model_is_watched(violations: list[str], monkeypatch: An
 
 @pytest.mark.unpaired
 @pytest.mark.parametrize("dialect", DIALECTS, ids=[each.model for each in DIALECTS])
-async def test_what_litellm_sends_is_watched(dialect: Dialect, violations: list[str]) -> None:
+async def test_requests_of_litellm_are_watched(dialect: Dialect, violations: list[str]) -> None:
     """Whatever server it reaches, this one that takes everything, too."""
     async with provider(Stream(dialect.says("Yes."), end="eof"), strict=False) as server:
         model = LitellmModel(dialect.model, **dialect.options(server))

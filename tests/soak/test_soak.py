@@ -24,7 +24,7 @@ async def test_a_short_soak_is_steady(tmp_path: Path) -> None:
     assert all("database" in line and "worker" in line for line in said)
 
 
-async def test_what_is_left_open_is_seen(tmp_path: Path) -> None:
+async def test_leaked_handles_are_found(tmp_path: Path) -> None:
     left: list[int] = []
 
     def leak(_line: str) -> None:
@@ -72,11 +72,11 @@ def test_objects_may_not_grow_even_where_the_memory_does_not() -> None:
 
 
 @pytest.mark.parametrize("what", ["handles", "tasks", "threads"])
-def test_one_more_is_too_many(what: str) -> None:
+def test_one_object_more_is_too_many(what: str) -> None:
     assert what in _verdict(**{what: 2}).complaints()[0]
 
 
-def test_what_grows_while_it_warms_up_is_no_leak() -> None:
+def test_growth_while_warming_up_is_no_leak() -> None:
     verdict = _verdict()
     verdict.samples["main"][0] = Vitals(0, 40 * MB, 100_000, 3, 1, 2, 0)
     assert not verdict.complaints()

@@ -91,7 +91,7 @@ def test_every_method_that_is_given_a_thread_is_told_who_calls() -> None:
 
 
 @pytest.mark.parametrize("deny", DENIALS)
-async def test_who_is_denied_gets_nothing_and_changes_nothing(path: Path, deny: Any) -> None:
+async def test_denied_callers_get_nothing_and_change_nothing(path: Path, deny: Any) -> None:
     asked: list[tuple[Any, str]] = []
 
     def noted(ctx: Any, thread_id: str) -> Any:
@@ -111,7 +111,7 @@ async def test_who_is_denied_gets_nothing_and_changes_nothing(path: Path, deny: 
         assert rows(path) == before
 
 
-async def test_who_is_not_denied_gets_through(path: Path) -> None:
+async def test_allowed_callers_get_through(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as internal:
         api = define_agent_api(internal.store, internal.agent, lambda ctx, thread_id: None)
         thread = await finished(api, await api.create_thread("Hi", ctx=ANN))

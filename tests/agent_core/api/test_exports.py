@@ -123,7 +123,7 @@ async def test_a_thread_comes_back_equal_in_another_database(path: Path) -> None
     assert rows(path.with_name("other.db"), MESSAGE, FILE) == {MESSAGE.name: [], FILE.name: []}
 
 
-async def test_it_can_be_imported_beside_its_original(path: Path) -> None:
+async def test_document_is_imported_beside_its_original(path: Path) -> None:
     async with agent_on(path, turns, tools=[look]) as api:
         thread = await api.create_thread("What is it?")
         await finished(api, thread)
@@ -137,7 +137,7 @@ async def test_it_can_be_imported_beside_its_original(path: Path) -> None:
         assert [t.title for t in await api.list_threads()] == ["What is it?"] * 3
 
 
-async def test_what_is_open_in_a_running_thread_has_failed_in_its_copy(path: Path) -> None:
+async def test_open_calls_of_a_running_thread_have_failed_in_its_copy(path: Path) -> None:
     def turn(messages: list[Json]) -> list[Any]:
         return (
             ["Well."]
@@ -177,7 +177,7 @@ async def test_system_messages_are_of_ones_own_code_alone(path: Path) -> None:
             assert [m["role"] for m in made["messages"]] == (["user"] if hidden else ["system", "user"])
 
 
-async def test_who_may_not_read_a_thread_cannot_export_it(path: Path) -> None:
+async def test_export_is_denied_to_those_who_may_not_read(path: Path) -> None:
     async with agent_on(path, []) as internal:
         thread = await internal.create_thread(messages=[{"role": "user", "content": "Hi"}], ctx=ANN)
 
@@ -280,7 +280,7 @@ async def test_a_document_that_cannot_be_taken_leaves_nothing(path: Path, wrong:
         assert rows(path) == before
 
 
-async def test_it_must_be_an_object(path: Path) -> None:
+async def test_document_must_be_an_object(path: Path) -> None:
     async with agent_on(path, []) as api:
         for wrong in (None, [], "x", 5):
             with pytest.raises(errors.ValidationError):
@@ -348,7 +348,7 @@ def rich() -> Json:
     return whole | {"signatures": [{"message": 1, "part": 0, "providerMetadata": metadata}], "files": {}}
 
 
-def test_whatever_comes_is_a_thread_or_refused(path: Path) -> None:
+def test_any_document_is_a_thread_or_refused(path: Path) -> None:
     @given(st.lists(st.tuples(st.sampled_from(REPLACED), values), min_size=1, max_size=3))
     @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def check(changes: list[tuple[tuple[Any, ...], Any]]) -> None:

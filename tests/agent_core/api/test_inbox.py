@@ -23,7 +23,7 @@ async def ask() -> None:
     """Ask."""
 
 
-async def test_what_waits_is_listed_until_it_is_decided_wherever_it_stands(path: Path) -> None:
+async def test_inbox_lists_open_approvals_and_questions_until_they_are_decided(path: Path) -> None:
     def turn(messages: list[dict]) -> list:
         if messages[-1]["role"] != "user":
             return ["Done."]

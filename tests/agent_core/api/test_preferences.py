@@ -37,7 +37,7 @@ async def test_each_person_has_their_own_and_they_outlive_a_restart(path: Path) 
         ]
 
 
-async def test_who_change_different_keys_at_once_keep_both(path: Path) -> None:
+async def test_changes_of_different_keys_at_once_are_both_kept(path: Path) -> None:
     async with agent_on(path, []) as one, agent_on(path, []) as two:
         await asyncio.gather(
             *(api.preferences.change({f"{n}": n}, ctx=ADA) for n, api in enumerate([one, two] * 10))
@@ -62,7 +62,7 @@ async def test_a_follower_in_another_process_is_told_once_of_each_change(path: P
 
 
 @pytest.mark.parametrize("wrong", ["text", {"a": object()}, {"a": "x" * 200_001}])
-async def test_what_is_no_short_plain_json_is_refused_and_changes_nothing(path: Path, wrong: Any) -> None:
+async def test_values_that_are_no_short_plain_json_are_refused(path: Path, wrong: Any) -> None:
     async with agent_on(path, []) as api:
         await api.preferences.change({"a": 1}, ctx=ADA)
         with pytest.raises(ValidationError):

@@ -60,7 +60,7 @@ async def test_an_answer_is_found_and_what_its_tools_said_is_not(path: Path) -> 
             assert await api.search(word) == [], word
 
 
-async def test_what_is_put_aside_deleted_or_a_system_message_is_not_found(path: Path) -> None:
+async def test_hidden_deleted_and_system_messages_are_not_found(path: Path) -> None:
     async with agent_on(path, lambda m: ["re: " + m[-1]["content"]]) as api:
         thread = await finished(api, await api.create_thread("first words", message_id="m"))
         await api.edit_message(thread.id, "m", "other words")
@@ -148,7 +148,7 @@ async def test_a_query_or_limit_that_is_none_is_refused(path: Path) -> None:
         assert await api.search(" ".join("abcdefghijklmnop")) == []
 
 
-async def test_one_thread_does_not_fill_the_list_and_all_batches_are_searched(path: Path) -> None:
+async def test_search_reads_all_batches_and_lists_a_thread_once(path: Path) -> None:
     async with agent_on(path, []) as api:
         await place(api, "first", "the needle")
         for number in range(120):
@@ -168,7 +168,7 @@ async def test_archived_threads_are_found_unless_asked_otherwise(path: Path) -> 
         assert where(await api.search("needle", archived=True)) == [("old", "old-0")]
 
 
-async def test_nobody_finds_what_is_not_theirs(path: Path) -> None:
+async def test_search_finds_only_the_callers_own_threads(path: Path) -> None:
     async with agent_on(path, ScriptedModel([])) as inner:
         ann, bob = CallContext("ann"), CallContext("bob")
         said = [{"role": "user", "content": "needle"}]

@@ -15,7 +15,7 @@ from agent_core.streaming.fold import ThreadView
 from tests.support.agents import agent_on, finished
 
 
-async def test_who_has_the_token_reads_the_thread_until_it_is_taken_back(path: Path) -> None:
+async def test_token_gives_the_thread_to_read_until_it_is_taken_back(path: Path) -> None:
     async with agent_on(path, lambda messages: ["Yes."]) as api:
         thread = await finished(api, await api.create_thread("Hi", metadata={"a": 1}))
         part = await api.add_file(b"words", media_type="text/plain")
@@ -49,9 +49,7 @@ async def test_who_has_the_token_reads_the_thread_until_it_is_taken_back(path: P
 
 
 @pytest.mark.parametrize("end", ["unshare", "bin", "delete", "another token"])
-async def test_who_follows_by_the_token_is_told_everything_until_it_leads_nowhere(
-    path: Path, end: str
-) -> None:
+async def test_follower_by_token_is_told_everything_until_it_is_taken_back(path: Path, end: str) -> None:
     def nobody(ctx: object, thread_id: str) -> None:
         raise AccessDeniedError("Not yours.")
 
@@ -152,7 +150,7 @@ async def test_a_token_is_one_look_into_an_index(path: Path) -> None:
         assert "agent_thread_by_share" in plan
 
 
-async def test_nobody_loses_what_another_notes_at_the_same_time(path: Path) -> None:
+async def test_metadata_noted_at_the_same_time_is_kept(path: Path) -> None:
     async with agent_on(path, lambda messages: ["Yes."]) as api:
         thread = await api.create_thread(metadata={"gone": 1})
         keys = [f"key{n}" for n in range(20)]

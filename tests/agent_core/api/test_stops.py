@@ -107,7 +107,7 @@ async def test_stop_of_an_idle_thread_changes_nothing(path: Path) -> None:
         assert rows(path) == before
 
 
-async def test_stopped_at_once_and_sent_again_many_times(path: Path) -> None:
+async def test_thread_can_be_stopped_at_once_and_sent_to_again_many_times(path: Path) -> None:
     """A task that is cancelled before it began must not hold its key for ever."""
     async with agent_on(path, lambda _: ["a", 0.001]) as api:
         thread = await api.create_thread()

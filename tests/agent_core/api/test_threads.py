@@ -69,7 +69,7 @@ async def test_bad_extras_create_nothing(path: Path) -> None:
         assert empty(path)
 
 
-async def test_without_a_prompt_a_thread_is_idle(path: Path) -> None:
+async def test_thread_without_a_prompt_is_idle(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as api:
         thread = await api.create_thread(metadata={"a": [1]}, title="Mine")
         assert (thread.status, thread.title, thread.metadata) == ("completed", "Mine", {"a": [1]})
@@ -84,7 +84,7 @@ async def test_without_a_prompt_a_thread_is_idle(path: Path) -> None:
         assert await texts(api, other) == ["One?", "One.", "Two?", "Yes."]
 
 
-async def test_created_twice_under_one_id_is_refused(path: Path) -> None:
+async def test_second_thread_of_one_id_is_refused(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as api:
         await api.create_thread("Hi", thread_id="thread_mine")
         with pytest.raises(errors.ValidationError):
@@ -96,7 +96,7 @@ async def test_created_twice_under_one_id_is_refused(path: Path) -> None:
 # delete, list, update, wait
 
 
-async def test_delete_while_it_runs(path: Path) -> None:
+async def test_deletion_of_a_running_thread_ends_its_work(path: Path) -> None:
     async with agent_on(path, [["a", LONG]]) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
@@ -111,7 +111,7 @@ async def test_delete_while_it_runs(path: Path) -> None:
                 await method(thread.id)
 
 
-async def test_delete_while_a_tool_runs(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_deletion_while_a_tool_runs_ends_the_tool(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     leave = asyncio.Event()
 
     @action_tool
@@ -168,7 +168,7 @@ async def test_messages_are_paged(path: Path) -> None:
         assert [message.text for message in earlier] == ["re:a", "b", "re:b"]
 
 
-async def test_wait_gives_up(path: Path) -> None:
+async def test_wait_until_idle_gives_up_after_its_timeout(path: Path) -> None:
     async with agent_on(path, [["a", LONG]]) as api:
         thread = await api.create_thread("Hi")
         with pytest.raises(TimeoutError):

@@ -15,7 +15,7 @@ from tests.support.agents import QUICK, Follower, agent_on, finished, rows, text
 GONE = errors.ThreadNotFoundError
 
 
-async def test_it_is_gone_to_everybody_at_once(path: Path) -> None:
+async def test_deleted_thread_is_gone_to_everybody_at_once(path: Path) -> None:
     async with agent_on(path, [["Hello."]]) as api:
         thread = await finished(api, await api.create_thread("Hi"))
         async with Follower(api, thread.id) as follower:
@@ -38,7 +38,7 @@ async def test_it_is_gone_to_everybody_at_once(path: Path) -> None:
                 await attempt
 
 
-async def test_it_comes_back_as_it_was(path: Path) -> None:
+async def test_restored_thread_is_as_it_was(path: Path) -> None:
     async with agent_on(path, [["Hello."], ["Again."]]) as api:
         thread = await finished(api, await api.create_thread("Hi"))
         await api.update_thread(thread.id, title="Mine", pinned=True)
@@ -65,7 +65,7 @@ async def test_a_running_thread_is_stopped_and_can_go_on_once_it_is_back(path: P
         assert await texts(api, thread.id) == ["Hi", "Whole."]
 
 
-async def test_it_is_deleted_for_good_when_its_time_is_over_and_not_before(path: Path) -> None:
+async def test_deleted_thread_is_erased_when_its_time_is_over_and_not_before(path: Path) -> None:
     clock = FakeClock()
     async with agent_on(path, [["a"], ["b"]], settings=QUICK, runtime={"clock": clock}) as api:
         kept = await finished(api, await api.create_thread("Kept"))
@@ -84,7 +84,7 @@ async def test_it_is_deleted_for_good_when_its_time_is_over_and_not_before(path:
         assert await api.schedules.list() == []
 
 
-async def test_it_is_deleted_although_the_process_that_was_told_is_gone(path: Path) -> None:
+async def test_deleted_thread_is_erased_although_the_process_that_was_told_is_gone(path: Path) -> None:
     clock = FakeClock()
     async with agent_on(path, [["a"]], runtime={"clock": clock}) as api:
         thread = await finished(api, await api.create_thread("Hi"))
@@ -95,7 +95,7 @@ async def test_it_is_deleted_although_the_process_that_was_told_is_gone(path: Pa
         await eventually(lambda: not any(rows(path).values()))
 
 
-async def test_who_may_not_touch_it_can_neither_delete_it_nor_bring_it_back(path: Path) -> None:
+async def test_deletion_and_restoring_are_denied_to_others(path: Path) -> None:
     async with agent_on(path, []) as inner:
 
         def own(ctx: CallContext | None, thread_id: str) -> None:

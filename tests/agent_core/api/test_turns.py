@@ -58,7 +58,7 @@ async def test_the_id_of_an_answer_that_has_no_words_yet_is_refused(path: Path) 
         assert await texts(api, thread) == ["Hi"]
 
 
-async def test_sent_many_times_at_once_it_is_one_message(path: Path) -> None:
+async def test_message_sent_many_times_at_once_is_one_message(path: Path) -> None:
     async with agent_on(path, [["One."]]) as api, agent_on(path, [["One."]]) as other:
         thread = await api.create_thread()
         sending = [who.send_message(thread.id, "Hi", message_id="m1") for who in [api, other] * 8]
@@ -70,7 +70,7 @@ async def test_sent_many_times_at_once_it_is_one_message(path: Path) -> None:
         assert sum(asked) == 1
 
 
-async def test_busy_rejects(path: Path) -> None:
+async def test_busy_thread_rejects_a_message(path: Path) -> None:
     async with agent_on(path, [["a", LONG]]) as api:
         thread = await api.create_thread("Hi")
         with pytest.raises(errors.ThreadBusyError):
@@ -82,7 +82,7 @@ async def test_busy_rejects(path: Path) -> None:
         assert await texts(api, thread) == ["Hi"]
 
 
-async def test_busy_queues_and_answers_in_order(path: Path) -> None:
+async def test_busy_thread_queues_messages_and_answers_in_order(path: Path) -> None:
     queued_all = asyncio.Event()
 
     async def answer(messages: list[dict[str, Any]]) -> list[str]:
@@ -105,7 +105,7 @@ async def test_busy_queues_and_answers_in_order(path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["stop", "fail"])
-async def test_what_is_queued_outlives_a_stop_and_a_failure(path: Path, end: str) -> None:
+async def test_queued_messages_outlive_a_stop_and_a_failure(path: Path, end: str) -> None:
     queued = asyncio.Event()
 
     @action_tool
@@ -131,7 +131,7 @@ async def test_what_is_queued_outlives_a_stop_and_a_failure(path: Path, end: str
             await follower.agrees()
 
 
-async def test_busy_interrupts(path: Path) -> None:
+async def test_busy_thread_is_interrupted_by_a_message(path: Path) -> None:
     async with agent_on(path, [["part", LONG], ["whole"]]) as api:
         thread = await api.create_thread("a")
         async with Follower(api, thread.id) as follower:

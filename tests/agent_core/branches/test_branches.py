@@ -39,7 +39,7 @@ async def test_an_edited_message_is_answered_in_place_of_the_old_one(path: Path)
         assert restored[2].branches == new.branches
 
 
-async def test_the_first_message_is_edited(path: Path) -> None:
+async def test_first_message_can_be_edited(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b")
         first, *_, last = await ids(api, thread)
@@ -54,7 +54,7 @@ async def test_the_first_message_is_edited(path: Path) -> None:
         assert await texts(api, thread) == ["a", "re:a 1", "b", "re:b 2", "c", "re:c 4"]
 
 
-async def test_what_cannot_be_edited_changes_nothing(path: Path) -> None:
+async def test_refused_edit_changes_nothing(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a")
         await api.add_message(thread.id, {"id": "s", "role": "system", "content": "Psst."})
@@ -129,7 +129,7 @@ async def test_an_answer_is_given_again_and_again(path: Path) -> None:
         assert len(rows(path, STREAM)[STREAM.name]) == 4, "what was put aside still counts"
 
 
-async def test_there_must_be_something_to_answer(path: Path) -> None:
+async def test_regenerate_needs_a_message_to_answer(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         greeting: list[dict[str, Any]] = [
             {"id": "s", "role": "system", "content": "Be kind."},
@@ -144,7 +144,7 @@ async def test_there_must_be_something_to_answer(path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["stop", "fail", "fail at once"])
-async def test_after_a_failure_and_a_stop(path: Path, end: str) -> None:
+async def test_failed_and_stopped_turns_can_be_regenerated(path: Path, end: str) -> None:
     """The partial text goes with its message; what is said on return can be resumed from."""
     broken = errors.ModelError("No.", kind="auth")
     turn = {"stop": ["half", LONG], "fail": ["half", broken], "fail at once": [broken]}[end]
@@ -187,7 +187,7 @@ async def test_after_a_failure_and_a_stop(path: Path, end: str) -> None:
         assert sent == ["a"], "partial text is no history until a person writes on after it"
 
 
-async def test_to_write_on_keeps_the_partial_text_of_the_shown_branch_alone(path: Path) -> None:
+async def test_next_message_keeps_the_partial_text_of_the_shown_branch_alone(path: Path) -> None:
     broken = errors.ModelError("No.", kind="auth")
     async with agent_on(path, [["half", broken], ["part", broken], ["b"], ["whole"]]) as api:
         thread = await talk(api, "a")

@@ -65,7 +65,9 @@ def _child(path: str, point: str, deed: str, thread_id: str, goal: list[str]) ->
 
 @pytest.mark.parametrize("deed", DEEDS)
 @pytest.mark.parametrize("point", ["send.inside", "send.after"])
-async def test_dies_inside(path: Path, point: str, deed: str) -> None:
+async def test_branch_is_whole_or_absent_after_a_crash_inside_its_write(
+    path: Path, point: str, deed: str
+) -> None:
     thread_id, goal = await _prepare(path, deed)
     before = rows(path)
     args = (url(path), point, deed, thread_id, goal)
@@ -109,7 +111,7 @@ def _working_child(path: str, point: str, thread_id: str, message_id: str) -> No
 
 
 @pytest.mark.parametrize("point", ["claim.after", "delta.after", "commit.inside", "tool.commit.inside"])
-async def test_dies_in_the_turn_of_the_new_branch(path: Path, point: str) -> None:
+async def test_turn_of_a_new_branch_goes_on_after_a_crash(path: Path, point: str) -> None:
     async with agent_on(path, looks, tools=[look]) as api:
         thread = await talk(api, "a")
         first = (await ids(api, thread))[1]
@@ -128,7 +130,9 @@ async def test_dies_in_the_turn_of_the_new_branch(path: Path, point: str) -> Non
         await follower.agrees()
 
 
-async def test_no_turn_in_memory_survives_a_change(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_turn_in_memory_is_not_used_for_another_branch(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that remembers the turn of the old branch must not use it for the new one."""
     kept: list[Turn] = []
     keep = Turns.keep

@@ -56,7 +56,7 @@ async def test_a_follower_of_a_fork_begins_with_a_snapshot(path: Path) -> None:
                 assert follower.snapshots == 1
 
 
-async def test_whose_it_is_and_what_it_is_called(path: Path) -> None:
+async def test_fork_belongs_to_its_maker_under_an_id_that_is_free(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await api.create_thread("a", ctx=CallContext("ann"))
         await finished(api, thread)
@@ -77,7 +77,7 @@ async def test_whose_it_is_and_what_it_is_called(path: Path) -> None:
         assert rows(path) == before
 
 
-async def test_only_what_is_shown_is_copied(path: Path) -> None:
+async def test_fork_copies_only_the_shown_branch(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b")
         old = await ids(api, thread)
@@ -181,7 +181,7 @@ async def test_a_fork_while_the_answer_is_written_has_what_is_committed(path: Pa
             await follower.agrees()
 
 
-async def test_forked_many_times_at_once(path: Path) -> None:
+async def test_forks_made_at_once_are_all_whole(path: Path) -> None:
     async with agent_on(path, numbered()) as one, agent_on(path, numbered()) as two:
         thread = await talk(one, "a", "b")
         last = (await ids(one, thread))[-1]
@@ -193,7 +193,7 @@ async def test_forked_many_times_at_once(path: Path) -> None:
     assert [len(table) for table in stored.values()] == [10, 40, 20]
 
 
-async def test_what_it_cost_is_counted_once(path: Path) -> None:
+async def test_cost_of_copied_messages_is_counted_once(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b")
         await api.fork_thread(thread.id, (await ids(api, thread))[-1])

@@ -68,7 +68,7 @@ class Tree:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_any_walk_through_the_tree(path: Path, seed: int) -> None:
+async def test_any_walk_through_the_tree_shows_what_a_model_of_it_shows(path: Path, seed: int) -> None:
     """Random edits, answers, sends and returns from two runtimes, beside a follower in each."""
     dice, tree = random.Random(seed), Tree()
     async with agent_on(path, numbered()) as one, agent_on(path, numbered()) as two:
@@ -115,7 +115,7 @@ async def _walk(api: AgentApi, thread: Thread, tree: Tree, dice: random.Random, 
     tree.show(found)
 
 
-async def test_to_return_costs_no_rows_and_changes_nothing_else(path: Path) -> None:
+async def test_return_to_a_branch_costs_no_rows_and_changes_nothing_else(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b")
         first = await ids(api, thread)
@@ -139,7 +139,7 @@ async def test_to_return_costs_no_rows_and_changes_nothing_else(path: Path) -> N
 # at once, and queued
 
 
-async def test_twice_at_once_is_once(path: Path) -> None:
+async def test_change_made_twice_at_once_is_made_once(path: Path) -> None:
     async with agent_on(path, numbered()) as one, agent_on(path, numbered()) as two:
         thread = await talk(one, "a", "b")
         goal = await ids(one, thread)
@@ -158,7 +158,7 @@ async def test_twice_at_once_is_once(path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["edit", "regenerate"])
-async def test_what_is_queued_is_answered_after_the_new_turn(path: Path, way: str) -> None:
+async def test_queued_messages_are_answered_after_the_new_turn(path: Path, way: str) -> None:
     """Also where the new place is far before the old one, and more is queued then."""
     hold = asyncio.Event()
 
@@ -234,7 +234,7 @@ async def _spent(api: AgentApi, thread: Thread, message_id: str, number: int) ->
     return spent
 
 
-async def test_delete_takes_every_branch_along(path: Path) -> None:
+async def test_deletion_takes_every_branch_along(path: Path) -> None:
     model = ScriptedModel(lambda _: ["Yes."])
     async with agent_on(path, model) as api:
         thread = await talk(api, "a", "b")

@@ -51,7 +51,7 @@ MODEL: dict[str, tuple[list[list[Any]], str, str]] = {
 
 
 @pytest.mark.parametrize("case", MODEL)
-async def test_whatever_a_model_sends(path: Path, case: str) -> None:
+async def test_answer_of_any_form_ends_its_turn(path: Path, case: str) -> None:
     turns, words, answer = MODEL[case]
     async with agent_on(path, [*turns, ["Yes."]], tools=[add]) as api:
         thread = await finished(api, await api.create_thread("Hi"))
@@ -129,7 +129,7 @@ class Wild:
 
 @pytest.mark.parametrize("word", ["", "Well"])
 @pytest.mark.parametrize("case", RAISED)
-async def test_whatever_an_adapter_raises(database_url: str, case: str, word: str) -> None:
+async def test_error_of_any_adapter_ends_the_turn(database_url: str, case: str, word: str) -> None:
     error, words = RAISED[case]
     async with Runtime(database_url) as runtime:
         model = Wild(error, word)
@@ -144,7 +144,7 @@ async def test_whatever_an_adapter_raises(database_url: str, case: str, word: st
 
 @pytest.mark.parametrize("place", ["transform_messages", "factory"])
 @pytest.mark.parametrize("case", RAISED)
-async def test_whatever_code_of_the_agent_raises(database_url: str, case: str, place: str) -> None:
+async def test_error_in_code_of_the_agent_ends_the_turn(database_url: str, case: str, place: str) -> None:
     error, words = RAISED[case]
     model = ScriptedModel([["Yes."]])
     wild = True
@@ -209,7 +209,7 @@ async def test_an_answer_that_goes_on_and_on(path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("state", ["output-available", "output-error", "input-available", "input-streaming"])
-async def test_what_a_provider_ran_elsewhere_goes_back_in_pairs(path: Path, state: str) -> None:
+async def test_calls_that_a_provider_ran_go_back_in_pairs(path: Path, state: str) -> None:
     """A call that a provider has run itself, in a history that was brought along, ended or not."""
     part = {
         "type": "tool-web_search",
@@ -228,7 +228,9 @@ async def test_what_a_provider_ran_elsewhere_goes_back_in_pairs(path: Path, stat
 
 
 @pytest.mark.parametrize("case", ["an exit", "no Exception", "its own cancellation", "no words"])
-async def test_whatever_a_hook_raises(path: Path, case: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_error_in_a_hook_strands_no_turn(
+    path: Path, case: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def wild(*_: Any) -> None:
         raise RAISED[case][0]
 

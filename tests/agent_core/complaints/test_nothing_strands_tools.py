@@ -42,7 +42,7 @@ TOOL_RAISED = RAISED | {
 
 @pytest.mark.parametrize("asynchronous", [True, False])
 @pytest.mark.parametrize("case", TOOL_RAISED)
-async def test_whatever_a_tool_raises(path: Path, case: str, asynchronous: bool) -> None:
+async def test_error_in_a_tool_is_its_outcome(path: Path, case: str, asynchronous: bool) -> None:
     error, words = TOOL_RAISED[case]
     tool = raising(error, asynchronous)
     async with agent_on(path, [[ToolUse("wild")], ["Oh."], ["Yes."]], tools=[tool]) as api:
@@ -69,7 +69,7 @@ RETURNED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", RETURNED)
-async def test_whatever_a_tool_returns(path: Path, case: str) -> None:
+async def test_result_of_any_tool_is_an_outcome(path: Path, case: str) -> None:
     value, words = RETURNED[case]
 
     @action_tool(name="wild")

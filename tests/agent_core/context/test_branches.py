@@ -35,7 +35,7 @@ async def test_an_edited_message_is_sent_with_the_same_past(path: Path):
         assert len(notes(await api.list_messages(thread.id))) == 1
 
 
-async def test_before_the_cut_a_branch_has_one_of_its_own(path: Path):
+async def test_branch_from_before_the_cut_has_a_cut_of_its_own(path: Path):
     """An early message is edited: the cut that came later is not of this branch."""
     model = ScriptedModel(lambda _: ["Well."])
     async with agent_on(path, model, context=POLICY) as api:

@@ -214,7 +214,7 @@ def test_any_history_can_be_repaired_once_and_for_all(history: list[dict[str, An
 
 
 @given(st.lists(hostile_streams | steps(), max_size=3))
-def test_whatever_was_streamed_can_be_sent(streams: list[list[Chunk]]):
+def test_streamed_answers_of_any_form_can_be_sent_back(streams: list[list[Chunk]]):
     messages = [message("assistant", *fold(stream)) for stream in streams]
     sent = to_provider(messages, "system")
     assert_paired(sent)

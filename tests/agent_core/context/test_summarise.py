@@ -123,7 +123,7 @@ async def test_the_steps_of_a_turn_share_a_summary_and_its_cost_is_counted(path:
 
 @pytest.mark.sqlite  # the rows of any turn
 @pytest.mark.parametrize("failure", [ModelError("busy", retryable=True), OSError("gone"), " ", 60.0])
-async def test_without_a_summary_the_turns_are_left_out_all_the_same(path: Path, failure: Any):
+async def test_turns_are_left_out_even_without_a_summary(path: Path, failure: Any):
     model = one_model(failure)
     async with agent_on(path, model, context=policy(timeout=0.2)) as api:
         thread = await api.create_thread("last", messages=old_messages(100))
@@ -273,7 +273,7 @@ def test_calls_and_files_become_plain_text():
 
 @settings(max_examples=100, deadline=None)
 @given(histories(), st.integers(40, 20_000), st.sampled_from(["", "Short.", "long " * 3_000, "字" * 4_000]))
-def test_with_any_summary_what_is_sent_fits(history: list[dict[str, Any]], window: int, said: str):
+def test_request_fits_with_any_summary(history: list[dict[str, Any]], window: int, said: str):
     summing = SummariseOldest(ScriptedModel(lambda _: [said]), max_tokens=window)
     try:
         result = apply(summing, history)

@@ -37,7 +37,7 @@ async def quiet(api: Any) -> None:
     await eventually(lambda: not api.store.hooks._newest)
 
 
-async def test_the_first_answer_gives_the_thread_a_name_and_the_second_none(path: Path) -> None:
+async def test_first_answer_gives_the_thread_a_title_and_the_second_none(path: Path) -> None:
     model, title = namer(['**"A trip to Rome."**', Usage(7, 3, 10, cost=0.25)])
     async with agent_on(path, ANSWER, title=title) as api:
         thread = await api.create_thread("How do I get to Rome?")
@@ -57,7 +57,7 @@ async def test_the_first_answer_gives_the_thread_a_name_and_the_second_none(path
         assert (used.requests, used.total_tokens, used.cost) == (2, 25, 0.75), "counted with the answer"
 
 
-async def test_whoever_follows_is_told(path: Path) -> None:
+async def test_followers_are_told_of_the_title(path: Path) -> None:
     _, title = namer(["Rome by train"])
     async with agent_on(path, ANSWER, title=title) as api:
         thread = await api.create_thread("How do I get to Rome?")
@@ -122,7 +122,7 @@ async def test_a_thread_that_a_person_has_named_keeps_its_name(path: Path, when:
         60.0,
     ],
 )
-async def test_what_makes_no_name_changes_nothing_and_fails_nothing(path: Path, said: Any) -> None:
+async def test_unusable_title_changes_nothing_and_fails_nothing(path: Path, said: Any) -> None:
     model, title = namer([said], timeout=0.05)
     async with agent_on(path, ANSWER, title=title) as api:
         thread = await api.create_thread("How do I get to Rome?")
@@ -173,7 +173,7 @@ async def test_a_thread_that_is_deleted_meanwhile_is_let_go(path: Path) -> None:
         assert await api.get_thread(thread.id) is None
 
 
-async def test_without_it_nothing_is_asked(path: Path) -> None:
+async def test_agent_without_a_title_asks_for_none(path: Path) -> None:
     model = ScriptedModel(list(ANSWER))
     async with agent_on(path, model) as api:
         await finished(api, await api.create_thread("How do I get to Rome?"))

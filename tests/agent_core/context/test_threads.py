@@ -62,7 +62,7 @@ def looker(steps: int) -> ScriptedModel:
     return ScriptedModel(answer)
 
 
-async def test_two_thousand_messages(path: Path):
+async def test_thread_of_two_thousand_messages_goes_on(path: Path):
     """Each request stays under the window; the cut moves seldom; a restart does not move it."""
     policy = TrimOldest(max_tokens=3_000)
     model = looker(4)
@@ -96,7 +96,7 @@ async def test_two_thousand_messages(path: Path):
     assert again.requests[0][: len(before)] == before, "providers cache what stays the same"
 
 
-async def test_what_is_left_out_is_not_lost(path: Path):
+async def test_messages_that_are_left_out_of_a_request_stay_in_the_thread(path: Path):
     model = ScriptedModel(lambda _: ["Well."])
     async with agent_on(path, model, context=TrimOldest(max_tokens=500)) as api:
         thread = await api.create_thread("first", messages=old_messages(40))

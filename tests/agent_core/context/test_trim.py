@@ -66,7 +66,7 @@ windows = st.integers(40, 30_000)
 
 @settings(max_examples=200, deadline=None)
 @given(histories(), windows)
-def test_what_is_sent_of_any_history_fits(history: list[dict[str, Any]], window: int):
+def test_request_of_any_history_fits(history: list[dict[str, Any]], window: int):
     before = copy.deepcopy(history)
     policy = TrimOldest(max_tokens=window)
     result = attempt(policy, history)
@@ -198,7 +198,7 @@ def test_one_outcome_that_is_too_long_does_not_cost_the_whole_conversation():
     assert result.messages[-1]["content"].startswith("x" * 1_000)
 
 
-def test_what_was_shortened_is_forgotten_once_it_is_left_out():
+def test_shortened_outcomes_are_forgotten_once_they_are_left_out():
     history = [user("Look"), *looks("a" * 9_000), says("Seen.")]
     first = apply(TrimOldest(max_tokens=1_000), history)
     assert first.note
@@ -238,7 +238,7 @@ def test_a_picture_is_counted_flat():
     assert METER.message(small) == METER.message(large) == IMAGE_TOKENS + 8
 
 
-def test_empty_histories():
+def test_empty_histories_are_left_as_they_are():
     for history in ([], [SYSTEM], [says("Hello")]):
         assert apply(TrimOldest(max_tokens=200), history).messages == history
     assert read({"dropped_messages": 0, "begins_with": ""}, []) == NOTHING
@@ -281,7 +281,7 @@ def test_a_note_with_a_mistake_is_not_read(wrong: dict[str, Any]):
 
 
 @pytest.mark.parametrize("wrong", [{"keep": 0}, {"keep": 1}, {"keep": -1}, {"max_tokens": 0}])
-def test_arguments_out_of_range(wrong: dict[str, Any]):
+def test_arguments_out_of_range_are_refused(wrong: dict[str, Any]):
     for policy in (TrimOldest, SummariseOldest):
         with pytest.raises(ValidationError):
             policy(**wrong)

@@ -42,7 +42,7 @@ async def test_a_model_is_asked_again(contract: Contract, before: list[str]) -> 
     assert [(wait["attempt"], wait["max_attempts"]) for wait in waits] == [(2, 3)]
 
 
-async def test_after_the_last_attempt_it_fails_in_the_providers_words(contract: Contract) -> None:
+async def test_turn_fails_in_the_providers_words_after_the_last_attempt(contract: Contract) -> None:
     told: list[str] = []
 
     def on_error(thread_id: str, error: BaseException) -> None:
@@ -60,7 +60,7 @@ async def test_after_the_last_attempt_it_fails_in_the_providers_words(contract: 
 @pytest.mark.parametrize(
     "kind", ["context_window_exceeded", "auth", "insufficient_credits", "invalid_request"]
 )
-async def test_what_cannot_succeed_is_not_tried_again(contract: Contract, kind: str) -> None:
+async def test_errors_that_cannot_pass_are_not_tried_again(contract: Contract, kind: str) -> None:
     async with contract.api([[broken(kind, False)], ["Never."]]) as api:
         thread = await api.create_thread("Go")
         assert (await api.wait_until_idle(thread.id, 20)).status == "failed"
@@ -112,7 +112,7 @@ async def test_hooks_are_told_and_may_fail(contract: Contract) -> None:
     assert hooks == [("message", "Hello."), ("turn", "Hello.")]
 
 
-async def test_what_is_sent_may_be_changed_and_is_not_stored(contract: Contract) -> None:
+async def test_transformed_messages_are_sent_and_not_stored(contract: Contract) -> None:
     async def shorter(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{**message, "content": message["content"][:2]} for message in messages]
 

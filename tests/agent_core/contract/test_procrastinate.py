@@ -82,7 +82,7 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
         await eventually(none_left)
 
 
-async def test_who_is_closed_while_the_engine_connects_leaves_nothing_behind(contract: Contract) -> None:
+async def test_workpool_closed_while_it_connects_leaves_nothing_behind(contract: Contract) -> None:
     """Its pool's tasks take a cancellation for a failed attempt: one that is left keeps a program from ending."""
     engine = ProcrastinateEngine(contract.url)
     await asyncio.to_thread(engine.prepare)

@@ -54,7 +54,7 @@ async def test_a_message_that_is_taken_back_was_never_sent(contract: Contract) -
         assert contract.model.requests[-1][-1]["content"] == "b"
 
 
-async def test_what_does_not_wait_cannot_be_taken_back_or_sent_now(contract: Contract) -> None:
+async def test_messages_that_do_not_wait_cannot_be_taken_back_or_sent_now(contract: Contract) -> None:
     async with contract.api([["A", 30.0], ["B."]]) as api:
         thread_id = await waiting(api, contract)
         await api.withdraw_message(thread_id, "m-c")
@@ -72,7 +72,7 @@ async def test_what_does_not_wait_cannot_be_taken_back_or_sent_now(contract: Con
         await api.stop_thread(thread_id)
 
 
-async def test_sent_now_it_interrupts_and_the_others_go_on_waiting(contract: Contract) -> None:
+async def test_queued_message_sent_now_interrupts_and_the_others_go_on_waiting(contract: Contract) -> None:
     async with contract.api([["A", 30.0], ["C."], ["B."]]) as api:
         thread_id = await waiting(api, contract)
 
@@ -87,7 +87,7 @@ async def test_sent_now_it_interrupts_and_the_others_go_on_waiting(contract: Con
         assert [m["content"] for m in contract.model.requests[1] if m["role"] == "user"] == ["a", "c"]
 
 
-async def test_both_at_once_are_one_of_the_two(contract: Contract) -> None:
+async def test_taking_back_and_sending_at_once_is_one_of_the_two(contract: Contract) -> None:
     async with contract.api([["A", 30.0], ["B."]]) as api:
         thread_id = await waiting(api, contract)
         await api.withdraw_message(thread_id, "m-c")

@@ -61,7 +61,7 @@ async def test_every_way_to_make_a_tool(contract: Contract) -> None:
         assert roles == ["user", "assistant", "tool", "tool"]
 
 
-async def test_whatever_goes_wrong_is_an_outcome(contract: Contract) -> None:
+async def test_failures_of_every_kind_are_outcomes(contract: Contract) -> None:
     @action_tool
     async def needs(n: int) -> int:
         """Take a number."""

@@ -41,7 +41,7 @@ async def test_a_running_thread_rejects_queues_or_is_interrupted(contract: Contr
         assert sorted(said[2:]) in (["2", "3", "Two."], ["2", "3", "Three.", "Two."])
 
 
-async def test_what_is_queued_is_answered_in_order(contract: Contract) -> None:
+async def test_queued_messages_are_answered_in_order(contract: Contract) -> None:
     async with contract.api([["A", 0.3], ["B"], ["C"]]) as api:
         thread = await api.create_thread("a")
         await api.send_message(thread.id, "b", when_busy="queue")

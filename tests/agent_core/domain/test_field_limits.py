@@ -296,7 +296,7 @@ def served(path: Path) -> Iterator[Served]:
 )
 @example(request=("GET", "/threads", {}, {"cursor": "\0"}))
 @example(request=("GET", "/threads/t/messages", {}, {"before": "\0"}))
-def test_no_json_over_http_is_a_mistake_of_the_server(
+def test_any_json_over_http_is_answered_without_a_server_error(
     served: Served, request: tuple[str, str, Any, dict[str, str]]
 ) -> None:
     found = served.ask(*request)

@@ -46,7 +46,7 @@ def nested(depth: int) -> Any:
         ("x" * 1_000_000 + "\0", "x" * 1_000_000 + "\ufffd"),
     ],
 )
-def test_clean_text(given_text: str, clean: str):
+def test_text_is_cleaned_of_what_cannot_be_stored(given_text: str, clean: str):
     assert clean_text(given_text) == clean
 
 
@@ -106,7 +106,7 @@ def test_a_file_alone_is_a_prompt():
         ([IMAGE, {"type": "data-x", "data": b"x"}], "bytes is not JSON"),
     ],
 )
-def test_what_is_no_prompt_is_refused_with_a_sentence(prompt: Any, words: str):
+def test_values_that_are_no_prompt_are_refused_with_a_sentence(prompt: Any, words: str):
     with pytest.raises(ValidationError, match=words):
         prompt_parts(prompt)
 
@@ -122,7 +122,7 @@ def test_what_is_no_prompt_is_refused_with_a_sentence(prompt: Any, words: str):
         ("assistant", [{"type": "step-start"}], "blank"),
     ],
 )
-def test_what_is_no_message_is_refused_with_a_sentence(role: str, parts: Any, words: str):
+def test_values_that_are_no_message_are_refused_with_a_sentence(role: str, parts: Any, words: str):
     with pytest.raises(ValidationError, match=words):
         message_parts(role, parts)
 

@@ -164,7 +164,9 @@ def pairs(table: dict[str, dict[Any, Any]], states: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(("event", "state", "leads_to"), pairs(THREAD, ThreadStatus))
-async def test_threads(bench: Bench, event: str, state: str, leads_to: str | None) -> None:
+async def test_thread_event_leads_to_the_state_of_the_table(
+    bench: Bench, event: str, state: str, leads_to: str | None
+) -> None:
     await bench.put(tables.THREAD, status=state)
     if event == "resume" and state == ThreadStatus.COMPLETED:
         await bench.put(tables.STREAM, status="superseded")  # nothing to run again: it goes on from "m1"
@@ -172,13 +174,17 @@ async def test_threads(bench: Bench, event: str, state: str, leads_to: str | Non
 
 
 @pytest.mark.parametrize(("event", "state", "leads_to"), pairs(STREAM, StreamStatus))
-async def test_streams(bench: Bench, event: str, state: str, leads_to: str | None) -> None:
+async def test_stream_event_leads_to_the_state_of_the_table(
+    bench: Bench, event: str, state: str, leads_to: str | None
+) -> None:
     await bench.put(tables.STREAM, status=state, parts='[{"type":"text","text":"x"}]')
     await bench.check(tables.STREAM, ON_STREAM[event], leads_to)
 
 
 @pytest.mark.parametrize(("event", "state", "leads_to"), pairs(CALL, CallStatus))
-async def test_calls(bench: Bench, event: str, state: str, leads_to: str | None) -> None:
+async def test_call_event_leads_to_the_state_of_the_table(
+    bench: Bench, event: str, state: str, leads_to: str | None
+) -> None:
     await bench.do(ON_THREAD["call_tools"])
     await bench.give_leases()
     await bench.put(tables.CALL, status=state, attempt=1)

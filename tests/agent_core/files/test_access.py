@@ -229,7 +229,7 @@ async def test_two_people_who_send_equal_bytes_have_each_their_own(path: Path) -
             assert await api.read_file(thread.id, str(attachment_id(parts[0]["url"])), ctx=ctx)
 
 
-async def test_without_people_every_file_is_everybodys(path: Path) -> None:
+async def test_files_are_everybodys_where_no_people_are_known(path: Path) -> None:
     async with agent_on(path, lambda _: ["Yes."]) as api:
         part = await api.add_file(PNG, media_type="image/png")
         first = await finished(api, await api.create_thread([part]))

@@ -153,7 +153,7 @@ async def test_a_url_that_only_looks_like_a_file_is_refused(path: Path, given: s
         (PNG, "a/\0"),
     ],
 )
-async def test_what_cannot_be_kept_is_refused(path: Path, data: bytes, kind: str) -> None:
+async def test_unusable_files_are_refused(path: Path, data: bytes, kind: str) -> None:
     async with agent_on(path, []) as api:
         with pytest.raises(AgentCoreError):
             await api.add_file(data, media_type=kind)

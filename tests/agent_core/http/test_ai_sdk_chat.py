@@ -90,7 +90,7 @@ async def test_each_turn_is_its_own_stream(path: Path) -> None:
         assert len(await api.list_messages("t")) == 6
 
 
-async def test_it_ends_where_people_are_asked_and_goes_on_with_their_answers(path: Path) -> None:
+async def test_stream_ends_where_people_are_asked_and_goes_on_with_their_answers(path: Path) -> None:
     uses = [ToolUse("pay", {"amount": n}, id=f"p{n}") for n in (1, 2)]
     model = ScriptedModel(
         [[*uses, ToolUse("ask", {"question": "?"}, id="a"), ToolUse("look", id="l")], ["Well."]]
@@ -135,7 +135,7 @@ async def test_it_ends_where_people_are_asked_and_goes_on_with_their_answers(pat
         assert ((await reply(api)).parts, len(model.requests)) == (stored.parts, 2), "and answered once"
 
 
-async def test_resumed_in_mid_turn_from_its_beginning(path: Path) -> None:
+async def test_stream_resumed_in_mid_turn_begins_with_the_turn(path: Path) -> None:
     resumed = asyncio.Event()
     words = chain(["One "], held(resumed), ["two ", 0.01, "three."])
     async with serving(path, [[ToolUse("look")], words], tools=[look]) as (client, api):
@@ -156,7 +156,7 @@ async def test_resumed_in_mid_turn_from_its_beginning(path: Path) -> None:
         assert [m["role"] for m in (await client.get("/chat/t")).json()["messages"]] == ["user", "assistant"]
 
 
-async def test_stopped_failed_and_interrupted(path: Path) -> None:
+async def test_stream_tells_of_a_stop_a_failure_and_an_interruption(path: Path) -> None:
     broken = errors.ModelError("The key is wrong.", kind="auth")
     async with serving(path, [["Half", LONG], ["Half", LONG], ["Yes."], ["Oh", broken]]) as (client, api):
         for ends, seq in (("stop", 1), ("interrupt", 3)):
@@ -178,7 +178,7 @@ async def test_stopped_failed_and_interrupted(path: Path) -> None:
         assert chunks[-1] == {"type": "error", "errorText": "The key is wrong."}
 
 
-async def test_deleted_in_mid_turn(path: Path) -> None:
+async def test_stream_ends_when_its_thread_is_deleted(path: Path) -> None:
     async with serving(path, [["Half", LONG]]) as (client, api):
         sending = asyncio.create_task(post(client, said("Hi")))
         await eventually(lambda: _exists(api))
@@ -224,7 +224,7 @@ async def test_a_retry_comes_through(path: Path) -> None:
         assert any(state and state["error"] == "Busy." for state in states)
 
 
-async def test_what_is_no_chat_is_refused(path: Path) -> None:
+async def test_requests_that_are_no_chat_are_refused(path: Path) -> None:
     user = said("Hi")
     wrong: list[dict[str, Any]] = [
         {},

@@ -179,7 +179,7 @@ async def test_running_stopped_and_resumed(path: Path) -> None:
         assert (await done(client, thread))["status"] == "completed"
 
 
-async def test_who_may(path: Path) -> None:
+async def test_callback_decides_who_may_call(path: Path) -> None:
     async with site(path, lambda _: ["Yes."]) as client:
         ada, bob = {"x-user": "ada"}, {"x-user": "bob"}
         thread = (await client.post("/threads", json={"prompt": "Hi"}, headers=ada)).json()
@@ -256,7 +256,7 @@ async def test_a_bad_body_is_refused_and_does_nothing(
         assert (await client.get("/threads")).json() == {"threads": []}
 
 
-async def test_other_paths_verbs_and_queries(path: Path) -> None:
+async def test_unknown_paths_verbs_and_queries_are_refused(path: Path) -> None:
     async with site(path, []) as client:
         await client.post("/threads", json={"thread_id": "t"})
         refused(await client.get("/nothing"), 404)

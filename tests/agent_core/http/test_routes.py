@@ -136,7 +136,7 @@ async def test_schedules(path: Path) -> None:
         assert await api.schedules.list() == []
 
 
-async def test_what_is_noted_of_a_person(path: Path) -> None:
+async def test_preferences_are_read_and_changed_over_http(path: Path) -> None:
     async with serving(path, []) as (client, _):
         assert (await client.get("/preferences")).json() == {"preferences": {}}
         changed = await client.patch("/preferences", json={"changes": {"model": "m", "temperature": 0.5}})

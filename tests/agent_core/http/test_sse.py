@@ -57,7 +57,7 @@ async def told_of_three_turns(
     assert [shown(m) for m in page.view.messages] == [shown(m) for m in await api.list_messages(thread_id)]
 
 
-async def test_a_snapshot_and_then_every_update_once(path: Path) -> None:
+async def test_follower_is_sent_a_snapshot_and_then_every_update_once(path: Path) -> None:
     async with serving(path, eventful, tools=[look]) as (client, api):
         thread = await api.create_thread()
         page = Page()
@@ -75,7 +75,7 @@ async def test_a_snapshot_and_then_every_update_once(path: Path) -> None:
         assert set(page.types[1:]) == {"chunks"}
 
 
-async def test_resumed_by_last_event_id_again_and_again(path: Path) -> None:
+async def test_follower_resumes_by_last_event_id_again_and_again(path: Path) -> None:
     async with serving(path, eventful, tools=[look]) as (client, api):
         thread = await api.create_thread()
         page = Page()
@@ -136,7 +136,7 @@ async def test_idle_stream_beats(path: Path) -> None:
         await eventually(lambda: followed(api) == 0)
 
 
-async def test_it_ends_with_the_thread_and_with_the_runtime(path: Path) -> None:
+async def test_stream_ends_with_its_thread_and_with_the_runtime(path: Path) -> None:
     async with serving(path, [["Yes."]]) as (client, api):
         thread = await finished(api, await api.create_thread("Hi"))
         other = await api.create_thread()

@@ -27,7 +27,7 @@ def held(found: Durability) -> list[tuple[str, str]]:
     return [(lease.key.split(":")[0], lease.worker) for lease in found.leases]
 
 
-async def test_who_holds_a_thread_and_what_is_committed(path: Path) -> None:
+async def test_activity_names_the_worker_and_what_is_committed(path: Path) -> None:
     go = asyncio.Event()
 
     @action_tool
@@ -88,7 +88,7 @@ async def test_another_process_is_named_when_it_has_taken_over(path: Path) -> No
             assert held(await api.insight.durability(thread.id)) == []
 
 
-async def test_what_nobody_works_on_waits_for_its_moment(path: Path) -> None:
+async def test_activity_of_waiting_work_says_when_it_is_due(path: Path) -> None:
     @async_tool(timeout=60.0)
     def ask() -> None:
         """Ask a person."""

@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
     return prepare(tmp_path / "agents.db")
 
 
-async def test_an_ordinary_turn(path: Path) -> None:
+async def test_timeline_of_an_ordinary_turn_has_a_span_for_each_attempt(path: Path) -> None:
     @action_tool
     async def add(a: int, b: int) -> int:
         """Add."""
@@ -156,7 +156,7 @@ async def test_the_spans_of_a_slow_tool_say_that_it_timed_out(path: Path) -> Non
 
 
 @pytest.mark.parametrize("point", ["delta.after", "tool.claimed"])
-def test_a_killed_process_and_who_went_on(tmp_path: Path, point: str) -> None:
+def test_timeline_tells_of_a_killed_process_and_of_its_heir(tmp_path: Path, point: str) -> None:
     """A real SIGKILL in mid-step and in mid-tool: the timeline tells of the death and of the heir."""
     prepare(tmp_path / "agents.db")
     nth = 2 if point.startswith("delta") else 1  # the first delta must have been committed
@@ -193,7 +193,7 @@ async def _read(folder: Path) -> list[Span]:
         return await spans(define_internal_agent_api(runtime, make_agent(plan.effects, 0)), plan.thread_id)
 
 
-async def test_a_thread_that_is_not_there_and_an_empty_one(path: Path) -> None:
+async def test_timeline_of_an_unknown_thread_is_refused_and_of_a_new_one_empty(path: Path) -> None:
     async with agent_on(path, []) as api:
         with pytest.raises(errors.ThreadNotFoundError):
             await api.timeline("nobody")

@@ -29,7 +29,7 @@ def answer(tokens: int, cost: float | None) -> list[Any]:
     return ["Yes.", Usage(tokens, 1, tokens + 1, cost=cost, cached_tokens=2, reasoning_tokens=3)]
 
 
-async def test_of_a_thread_by_message_and_model(path: Path) -> None:
+async def test_usage_of_a_thread_is_summed_by_message_and_model(path: Path) -> None:
     lost = ["Ye", Usage(7, 0, 7, cost=0.25), BUSY]  # the provider told its tokens before it broke off
     async with agent_on(path, [answer(10, 0.5), lost, ["Y", BUSY], answer(20, 1.0)]) as api:
         thread = await finished(api, await api.create_thread("1"))
@@ -49,7 +49,7 @@ async def test_of_a_thread_by_message_and_model(path: Path) -> None:
     assert second.usage["total_tokens"] == 21, "a message tells of what it is made of"
 
 
-async def test_what_no_provider_told_is_said_to_be_unknown(path: Path) -> None:
+async def test_usage_that_no_provider_told_is_unknown(path: Path) -> None:
     long = 30.0
     nan = Usage(1, 1, 2, cost=float("nan"))
     async with agent_on(path, [["Half", long], ["Yes."], ["Yes.", nan]]) as api:

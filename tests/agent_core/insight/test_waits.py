@@ -53,7 +53,7 @@ async def test_retries_of_a_model_step_and_of_a_tool(path: Path) -> None:
 
 
 @pytest.mark.parametrize("ends", ["stop", "none"])
-async def test_while_retries_wait(path: Path, ends: str) -> None:
+async def test_retry_that_waits_is_told_with_its_time(path: Path, ends: str) -> None:
     later = RetryPolicy(max_attempts=2, initial_delay=LONG, jitter=0)
 
     @action_tool(retry=later)
@@ -125,7 +125,7 @@ async def _status(api: AgentApi, thread: Any, span_id: str, status: str) -> bool
     return any(span.id == span_id and span.status == status for span in await spans(api, thread))
 
 
-async def test_under_way_and_queued(path: Path) -> None:
+async def test_work_under_way_and_queued_is_told_apart(path: Path) -> None:
     go = asyncio.Event()
 
     async def turn(messages: list[dict[str, Any]]) -> list[Any]:
@@ -146,7 +146,7 @@ async def test_under_way_and_queued(path: Path) -> None:
         assert told(await spans(api, thread, "turn")) == [("turn", "ok", 0, False)] * 2
 
 
-async def test_no_worker_is_there(path: Path) -> None:
+async def test_absence_of_workers_is_told(path: Path) -> None:
     async with agent_on(path, [], runtime={"work": False}) as api:
         thread = await api.create_thread("Hi")
         assert [(s.kind, s.status) for s in await spans(api, thread)] == [

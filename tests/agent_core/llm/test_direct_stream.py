@@ -191,7 +191,7 @@ async def test_nonsense_fails_in_the_same_way_in_other_words(event: Any):
     assert direct[1][:3] == wrapped[1][:3]
 
 
-async def test_of_several_reports_of_usage_the_newest_counts():
+async def test_newest_report_of_usage_counts():
     """litellm's wrapper adds up something else here."""
 
     def counted(tokens: int) -> dict[str, Any]:
@@ -234,7 +234,7 @@ LISTS = ("success_callback", "failure_callback", "_async_success_callback", "_as
 
 
 @pytest.mark.parametrize("listener", ["callbacks", "success_callback", "_async_failure_callback"])
-async def test_who_listens_inside_litellm_hears_of_each_answer(
+async def test_callbacks_of_litellm_turn_direct_reading_off(
     listener: str, taken: list[bool], monkeypatch: pytest.MonkeyPatch
 ):
     litellm = await litellm_module()
@@ -266,7 +266,7 @@ def _logger(litellm: Any) -> Any:
 
 
 @pytest.mark.parametrize(("name", "value"), [("post_call_rules", [lambda *_: True]), ("max_budget", 100.0)])
-async def test_its_rules_and_its_budget_hold(
+async def test_rules_and_budget_of_litellm_turn_direct_reading_off(
     name: str, value: Any, taken: list[bool], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(await litellm_module(), name, value)

@@ -65,7 +65,7 @@ async def test_text_reasoning_calls_usage_and_price():
     assert finish == Finish("tool-calls")
 
 
-async def test_what_is_sent():
+async def test_request_has_what_the_agent_says():
     async with provider(Stream([delta("x", finish="stop")])) as server:
         await ask(model(server, temperature=0.9), tools=[TOOL], options={"temperature": 0.5})
         await ask(model(server, temperature=0.9))

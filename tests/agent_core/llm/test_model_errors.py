@@ -43,7 +43,7 @@ async def test_a_status_decides_whether_to_try_again(status: int, kind: str, ret
     assert "Exception" not in str(found)
 
 
-async def test_it_asks_exactly_once():
+async def test_failed_request_is_made_exactly_once():
     async with provider(Answer(500, error("no"))) as server:
         with pytest.raises(ModelError):
             await ask(model(server))
@@ -83,7 +83,7 @@ async def test_retry_after_is_read_as_seconds_as_milliseconds_and_as_a_date():
     assert (await failure(Answer(429, slow))).retry_after is None
 
 
-async def test_no_server_and_no_answer():
+async def test_unreachable_and_silent_servers_are_network_errors():
     async with provider(Hang()) as server:
         url = server.url
         with pytest.raises(ModelError, match="did not answer in time") as caught:

@@ -83,14 +83,14 @@ async def test_gemini_grounds_what_it_says() -> None:
 @pytest.mark.parametrize(
     "named", [None, "x", 7, [None, 7, ""], [{"url": None}], [{"url_citation": {"title": "x"}}], {"a": 1}]
 )
-async def test_what_names_nothing_is_passed_over(named: Any) -> None:
+async def test_citations_that_name_nothing_are_passed_over(named: Any) -> None:
     events = [delta("Yes.", annotations=named) | {"citations": named}, delta(finish="stop")]
     async with provider(Stream(events)) as server:
         said = await read(server, "openai/gpt-4o-mini")
     assert sources(said) in (set(), {Source("x")})
 
 
-async def test_they_are_parts_behind_the_text_each_once_and_only_the_webs(tmp_path: Path) -> None:
+async def test_sources_of_the_web_are_parts_behind_the_text_each_once(tmp_path: Path) -> None:
     turns = [
         ["It is ", Source("javascript:alert(1)", "Bad"), Source(ROME.url), ROME, "in Rome.", ToolUse("look")],
         ["So it is."],

@@ -71,7 +71,7 @@ async def test_a_call_whose_server_was_killed_is_not_made_again(way: str, log: P
         assert len(noted(log, "begun rome")) == 1
 
 
-async def test_one_that_may_run_again_is_made_again_at_the_next_server(log: Path, tmp_path: Path):
+async def test_repeatable_call_is_made_again_at_the_next_server(log: Path, tmp_path: Path):
     async with (
         mcp_tools(command(log)) as server,
         agent_on(tmp_path / "db", uses("put"), tools=server.tools) as api,
@@ -135,7 +135,7 @@ async def killed_in_mid_call(name: str, log: Path, path: Path) -> None:
     await child.wait()
 
 
-async def test_after_our_own_death_a_call_is_in_doubt(log: Path, tmp_path: Path):
+async def test_call_is_in_doubt_after_the_process_died(log: Path, tmp_path: Path):
     path = tmp_path / "db"
     await killed_in_mid_call("send", log, path)
     async with mcp_tools(command(log)) as server, agent_on(path, [["ok"]], tools=server.tools) as api:
@@ -145,7 +145,7 @@ async def test_after_our_own_death_a_call_is_in_doubt(log: Path, tmp_path: Path)
     assert len(noted(log, "begun rome")) == 1
 
 
-async def test_after_our_own_death_one_that_may_run_again_does(log: Path, tmp_path: Path):
+async def test_repeatable_call_runs_again_after_the_process_died(log: Path, tmp_path: Path):
     path = tmp_path / "db"
     await killed_in_mid_call("put", log, path)
     async with mcp_tools(command(log)) as server, agent_on(path, [["ok"]], tools=server.tools) as api:
@@ -202,7 +202,7 @@ async def test_a_slow_start_is_waited_for_but_not_for_ever(log: Path):
         await mcp_tools(silent, start_timeout=0.5).__aenter__()
 
 
-async def test_one_that_is_not_required_comes_later(log: Path):
+async def test_optional_server_may_come_later(log: Path):
     port = free_port_pair()
     async with mcp_tools(f"http://127.0.0.1:{port}/mcp", required=False, start_timeout=0.3) as server:
         assert (server.tools, server.status) == ([], "down")

@@ -71,7 +71,7 @@ def http(status: str, body: str, *headers: str) -> bytes:
     ],
     ids=["502", "broken off", "nothing", "403", "json-rpc"],
 )  # fmt: skip
-async def test_what_is_known_of_a_call_decides_whether_it_is_in_doubt(answer: bytes, kind: str, words: str):
+async def test_lost_call_is_in_doubt_only_if_it_may_have_run(answer: bytes, kind: str, words: str):
     async with gateway(answer) as (url, _), mcp_tools(url) as server:
         with pytest.raises(ToolServerError, match=words) as caught:
             await call(server, "good")

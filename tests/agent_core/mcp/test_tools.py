@@ -51,7 +51,7 @@ def test_a_name_that_providers_take_stays():
     assert tool_names(["add", "a-b_C9", "x" * 64]) == {"add": "add", "a-b_C9": "a-b_C9", "x" * 64: "x" * 64}
 
 
-def test_what_providers_refuse_becomes_an_underscore():
+def test_characters_that_providers_refuse_become_underscores():
     assert tool_names(["files.read", "a b", "größe"]) == {
         "files.read": "files_read",
         "a b": "a_b",
@@ -109,7 +109,7 @@ def test_hints(hints: ToolAnnotations | None, rerun: bool, approval: bool):
     assert (careful.rerun_on_interrupt, careful.needs_approval) == (False, True)
 
 
-def test_what_we_know_counts_for_more_than_hints():
+def test_overrides_count_for_more_than_hints():
     tool = mounted(DESTROYS, needs_approval=False, rerun_on_interrupt=True, timeout=5.0, description="Ours.")
     assert (tool.needs_approval, tool.rerun_on_interrupt, tool.timeout) == (False, True, 5.0)
     assert tool.description == "Ours."
@@ -128,7 +128,7 @@ def test_a_star_is_for_every_tool_that_is_not_named():
     assert [tool.needs_approval for tool in mount.tools(listed, nobody)[0]] == [True, False]
 
 
-def test_what_never_reached_the_server_is_tried_again_and_its_answers_are_not():
+def test_unsent_calls_are_tried_again_and_answered_ones_are_not():
     def kinds(tool: Tool) -> list[str]:
         assert tool.retry is not None
         errors = [ToolServerError("x", kind=kind) for kind in ("unreachable", "lost", "refused")]

@@ -117,7 +117,7 @@ async def test_window_that_was_still_too_large_becomes_smaller_at_the_next_step(
     assert len(model.requests) < 12 + 8
 
 
-async def test_nothing_is_repeated_where_nothing_is_cut(path: Path) -> None:
+async def test_request_that_cannot_be_cut_is_not_repeated(path: Path) -> None:
     async def everything(request: ContextRequest) -> ContextResult:
         return ContextResult(request.messages)
 

@@ -17,7 +17,7 @@ WORDS = [f"{n} " for n in range(7)]
 
 
 @pytest.mark.parametrize("stops", [1, 3])
-async def test_stopped_without_deltas_it_keeps_its_words(path: Path, stops: int) -> None:
+async def test_stop_without_deltas_keeps_the_words(path: Path, stops: int) -> None:
     said = asyncio.Event()
 
     def turn(_: Any) -> Iterator[Any]:

@@ -39,7 +39,7 @@ async def test_a_failed_attempt_is_made_again(path: Path, said: list[Any]) -> No
         assert model.requests[0] == model.requests[1] == model.requests[2]
 
 
-async def test_after_the_last_attempt_text_and_words_are_kept(path: Path) -> None:
+async def test_text_and_error_are_kept_after_the_last_attempt(path: Path) -> None:
     async with agent_on(path, [["Hal", BUSY], ["Hel", BUSY], ["Hello", BUSY]]) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
@@ -54,7 +54,7 @@ async def test_after_the_last_attempt_text_and_words_are_kept(path: Path) -> Non
     assert not rows(path)["agent_wake_up"]
 
 
-async def test_what_cannot_help_is_not_tried_again(path: Path) -> None:
+async def test_errors_that_no_attempt_can_mend_are_not_tried_again(path: Path) -> None:
     kinds = ("context_window_exceeded", "auth", "insufficient_credits", "invalid_request")
     async with agent_on(path, [[errors.ModelError("No.", kind=kind)] for kind in kinds]) as api:  # type: ignore[arg-type]
         for number, kind in enumerate(kinds, 1):
@@ -244,7 +244,7 @@ async def test_a_slow_hook_delays_nothing(path: Path) -> None:
         leave.set()
 
 
-async def test_without_deltas_a_step_is_seen_when_it_is_whole(path: Path) -> None:
+async def test_step_without_deltas_is_shown_when_it_is_whole(path: Path) -> None:
     async with agent_on(path, [["Hel", 0.05, "lo"]], save_stream_deltas=False) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:

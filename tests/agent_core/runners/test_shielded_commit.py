@@ -52,7 +52,7 @@ async def test_a_look_at_the_fences_between_a_steps_end_and_its_hook(path: Path,
         assert len(told) == 1
 
 
-async def test_it_ends_before_the_cancellation_is_told() -> None:
+async def test_commit_ends_before_the_cancellation_is_told() -> None:
     go, said = asyncio.Event(), list[str]()
 
     async def work() -> None:
@@ -70,7 +70,7 @@ async def test_it_ends_before_the_cancellation_is_told() -> None:
     assert said == ["done"]
 
 
-async def test_who_is_cancelled_twice_does_not_wait() -> None:
+async def test_second_cancellation_does_not_wait_for_the_commit() -> None:
     ended = asyncio.Event()
 
     async def work() -> None:
@@ -89,7 +89,7 @@ async def test_who_is_cancelled_twice_does_not_wait() -> None:
     await asyncio.wait_for(ended.wait(), 20)
 
 
-async def test_what_it_returns_and_what_it_raises() -> None:
+async def test_commit_returns_and_raises_what_its_function_does() -> None:
     async def answer(error: Exception | None) -> int:
         if error is not None:
             raise error

@@ -19,7 +19,7 @@ from tests.support.containers import entries
 MB = 1 << 20
 
 
-def test_the_first_goes_when_all_of_it_is_too_large() -> None:
+def test_cache_drops_the_oldest_thread_when_it_is_too_large() -> None:
     memory: Memory[str] = Memory()
     for name in "abcd":
         memory.keep(name, name, 5 * MB)
@@ -36,7 +36,7 @@ def test_the_first_goes_when_all_of_it_is_too_large() -> None:
     assert len(memory) == 2, "what was taken counts no more"
 
 
-def test_what_nobody_comes_back_to_goes_with_time() -> None:
+def test_unused_threads_leave_the_cache_with_time() -> None:
     now = 0.0
     memory: Memory[str] = Memory(lambda: now)
     memory.keep("left", "left", 1)
@@ -133,7 +133,7 @@ async def _begun(api: AgentApi, thread_id: str, word: str) -> str:
     return next((part["toolCallId"] for part in parts if part.get("state") == calls[word]), "")
 
 
-async def test_nothing_is_left_of_threads_that_are_gone(path: Path) -> None:
+async def test_deleted_threads_leave_nothing_in_the_cache(path: Path) -> None:
     async with agent_on(path, answer, tools=[look, pay, ask]) as api:
         for kind in KINDS:  # what is made once is made now
             await visit(api, kind)

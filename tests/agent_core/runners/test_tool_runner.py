@@ -57,7 +57,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-async def test_what_cannot_be_run_is_that_calls_outcome(path: Path, case: str) -> None:
+async def test_call_that_cannot_run_has_an_error_as_its_outcome(path: Path, case: str) -> None:
     use, words = BAD[case]
     model = ScriptedModel([[use, ToolUse("add", {"a": 1, "b": 2})], ["Well."]])
     async with agent_on(path, model, tools=[add, fail]) as api:
@@ -127,7 +127,7 @@ async def test_a_failing_tool_is_tried_again(path: Path) -> None:
         assert (await tool_parts(api, thread))[0]["output"] == "done"
 
 
-async def test_after_the_last_attempt_its_words_are_the_outcome(path: Path) -> None:
+async def test_words_of_the_last_attempt_are_the_outcome(path: Path) -> None:
     @action_tool(retry=RetryPolicy(max_attempts=2, initial_delay=0))
     async def never() -> None:
         """Never work."""
@@ -173,7 +173,7 @@ async def test_many_calls_of_one_step_run_at_once(path: Path) -> None:
         assert [part["output"] for part in await tool_parts(api, thread)] == list(range(8))
 
 
-async def test_the_same_id_twice_and_again_in_a_later_step(path: Path) -> None:
+async def test_calls_of_one_id_in_one_step_and_in_a_later_one_are_apart(path: Path) -> None:
     twice = [ToolUse("add", {"a": n, "b": 0}, id="same") for n in (1, 2)]
     async with agent_on(
         path, [twice, [ToolUse("add", {"a": 3, "b": 0}, id="same")], ["Well."]], tools=[add]

@@ -81,7 +81,7 @@ async def test_each_turn_begins_from_memory(hits: list[bool]):
         assert hits == [True] * 4
 
 
-async def test_what_was_queued_is_there_once(hits: list[bool]):
+async def test_queued_message_is_in_the_history_once(hits: list[bool]):
     async with Runtime("sqlite://") as runtime:
         api = api_on(runtime)
         thread = await api.create_thread("hello")
@@ -98,7 +98,7 @@ async def test_what_was_queued_is_there_once(hits: list[bool]):
 
 
 @pytest.mark.parametrize("what", ["edit", "regenerate", "select", "assistant", "stop", "elsewhere"])
-async def test_anything_else_is_read_from_the_rows(what: str, hits: list[bool], tmp_path: Path):
+async def test_history_of_any_other_turn_is_read_from_the_rows(what: str, hits: list[bool], tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'agents.db'}"
     async with Runtime(url) as runtime, Runtime(url) as other_runtime:
         api, other = api_on(runtime), api_on(other_runtime)

@@ -41,7 +41,9 @@ async def harm(api: AgentApi, sql: str) -> None:
 
 @pytest.mark.parametrize("thread_id", ["t", None])
 @pytest.mark.parametrize("point", [*SCHEDULE_POINTS, "send.inside"])
-async def test_dies_and_the_next_one_ends_the_run(path: Path, point: str, thread_id: str | None) -> None:
+async def test_run_goes_on_in_the_next_process_after_a_crash(
+    path: Path, point: str, thread_id: str | None
+) -> None:
     schedule = await make_overdue(path, thread_id)
     assert schedule.next_at is not None
     child = spawn(url(path), point)
@@ -154,7 +156,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("words", BROKEN)
-async def test_one_that_cannot_run_is_over_and_says_why(path: Path, clock: FakeClock, words: str) -> None:
+async def test_run_that_cannot_start_is_over_and_says_why(path: Path, clock: FakeClock, words: str) -> None:
     async with on(path, clock) as api:
         thread = await api.create_thread()
         await api.schedules.create(thread.id, "Tea!", every(hours=1), schedule_id="s")
@@ -171,7 +173,7 @@ async def test_one_that_cannot_run_is_over_and_says_why(path: Path, clock: FakeC
         assert (found.runs, wake_ups(path)) == (0, [])
 
 
-async def test_one_that_fails_oddly_waits(
+async def test_run_that_fails_oddly_waits(
     path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with on(path, clock) as api:
@@ -204,7 +206,7 @@ async def test_a_clock_that_is_set_back_repeats_nothing(path: Path, clock: FakeC
         assert await texts(api, thread) == ["Tea!", "Well."]
 
 
-async def test_in_real_time(database_url: str) -> None:
+async def test_schedule_runs_at_its_interval_by_the_real_clock(database_url: str) -> None:
     async with Runtime(database_url) as runtime:
         agent = Agent("assistant", ScriptedModel(lambda _: ["Well."]))
         api = define_internal_agent_api(runtime, agent)

@@ -62,7 +62,7 @@ async def test_runs_in_one_thread_and_one_that_still_waits(path: Path) -> None:
         assert run.message_id in {message.id for message in await api.list_messages(thread.id)}
 
 
-async def test_who_may_read_them_and_what_is_refused(path: Path) -> None:
+async def test_runs_are_read_by_those_who_may(path: Path) -> None:
     async with on(path, FakeClock(NOON)) as api:
         made = await api.schedules.create(None, "News", every(minutes=1), ctx=CallContext("me"))
         with pytest.raises(errors.AccessDeniedError):

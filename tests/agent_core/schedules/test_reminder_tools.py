@@ -63,7 +63,7 @@ USES = {
 
 
 @pytest.mark.parametrize("case", USES)
-async def test_how_it_may_be_asked(path: Path, case: str) -> None:
+async def test_reminder_takes_a_delay_or_a_time(path: Path, case: str) -> None:
     args, wanted = USES[case]
     runtime = {"clock": FakeClock(NOON)}
     async with agent_on(path, [], settings=QUICK, runtime=runtime) as base:

@@ -56,12 +56,12 @@ PLANS = {
 
 
 @pytest.mark.parametrize("case", PLANS)
-def test_what_is_to_be_done(case: str) -> None:
+def test_missed_runs_are_planned_by_the_schedules_policy(case: str) -> None:
     next_at, now, missed, wanted = PLANS[case]
     assert plan(EVERY_MINUTE, next_at, now, missed) == wanted  # type: ignore[arg-type]
 
 
-def test_what_is_skipped_is_only_counted() -> None:
+def test_skipped_runs_are_only_counted() -> None:
     daily = Every(86400, NOON)
     assert plan(daily, NOON, NOON + LATE + 1, "skip") == Plan(None, NOON + 86400, 1)
     once = at("2025-06-15T15:06:40Z")
@@ -118,7 +118,7 @@ async def test_each_run_makes_a_thread(path: Path, clock: FakeClock) -> None:
         assert len(await api.list_threads()) == 2
 
 
-async def test_while_somebody_chats_it_is_queued_and_only_one_waits(path: Path, clock: FakeClock) -> None:
+async def test_run_is_queued_behind_a_chat_and_only_one_waits(path: Path, clock: FakeClock) -> None:
     go = asyncio.Event()
 
     async def turn(_messages: list[dict[str, Any]]) -> list[Any]:
@@ -203,7 +203,7 @@ async def test_paused_resumed_changed_run_now_deleted(path: Path, clock: FakeClo
                 await method(made.id)
 
 
-async def test_one_whose_time_has_passed_is_not_resumed(path: Path, clock: FakeClock) -> None:
+async def test_schedule_whose_time_has_passed_is_not_resumed(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
         made = await api.schedules.create(None, "Tea!", at("2025-06-15T15:16:40Z"))
         await api.schedules.pause(made.id)
@@ -227,7 +227,7 @@ async def test_a_stop_leaves_it_and_a_deletion_does_not(path: Path, clock: FakeC
         assert wake_ups(path) == [(f"schedule:{other.id}", NOON + 600, None)]
 
 
-async def test_who_may(path: Path, clock: FakeClock) -> None:
+async def test_callback_decides_who_may_schedule(path: Path, clock: FakeClock) -> None:
     me, you = CallContext("me"), CallContext("you")
 
     async def authorize(ctx: CallContext | None, thread_id: str) -> None:
@@ -259,7 +259,7 @@ async def test_who_may(path: Path, clock: FakeClock) -> None:
         assert len(await internal.schedules.list()) == 2
 
 
-async def test_made_twice_it_is_one(path: Path, clock: FakeClock) -> None:
+async def test_schedule_made_twice_under_one_id_is_one(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
         first = await api.schedules.create(None, "Tea!", every(minutes=1), schedule_id="s")
         assert await api.schedules.create(None, "Coffee!", every(hours=1), schedule_id="s") == first

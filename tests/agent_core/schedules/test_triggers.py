@@ -101,7 +101,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("words", BAD)
-def test_what_is_none_is_refused_with_a_sentence(words: str) -> None:
+def test_unusable_trigger_is_refused_with_a_sentence(words: str) -> None:
     with pytest.raises(errors.ValidationError, match=words):
         BAD[words]()
 
@@ -110,17 +110,17 @@ def test_an_expression_that_never_fits() -> None:
     assert cron("0 0 30 2 *").next_after(moment("2026-01-01 00:00")) is None
 
 
-def test_when_the_clocks_go_forward_an_hour_that_is_left_out_comes_an_hour_later() -> None:
+def test_cron_hour_that_the_clocks_leave_out_comes_an_hour_later() -> None:
     found = times(cron("30 2 * * *", BERLIN), moment("2026-03-28 12:00"), 2, BERLIN)
     assert found == ["Sun 29 Mar 03:30:00 +0200", "Mon 30 Mar 02:30:00 +0200"]
 
 
-def test_when_the_clocks_go_back_an_hour_that_is_named_comes_once() -> None:
+def test_cron_hour_that_the_clocks_repeat_comes_once() -> None:
     found = times(cron("30 2 * * *", BERLIN), moment("2026-10-24 12:00"), 2, BERLIN)
     assert found == ["Sun 25 Oct 02:30:00 +0200", "Mon 26 Oct 02:30:00 +0100"]
 
 
-def test_when_the_clocks_go_back_every_hour_is_every_hour() -> None:
+def test_hourly_cron_keeps_its_hours_when_the_clocks_go_back() -> None:
     found = times(cron("30 * * * *", BERLIN), moment("2026-10-24 23:45"), 3, BERLIN)
     assert [text[-14:] for text in found] == ["02:30:00 +0200", "02:30:00 +0100", "03:30:00 +0100"]
 
@@ -201,7 +201,7 @@ def test_an_interval_always_goes_on(seconds: float, start: float, after: float) 
     assert after < following <= max(start, after + seconds * (1 + 1e-9) + 1e-3)
 
 
-def test_once() -> None:
+def test_once_is_due_at_its_time_only() -> None:
     when = at("2026-03-01T09:00", BERLIN)
     assert when == at(datetime(2026, 3, 1, 8, tzinfo=UTC))
     assert when.next_after(when.moment - 1) == when.moment
@@ -209,5 +209,5 @@ def test_once() -> None:
 
 
 @pytest.mark.parametrize("trigger", [Cron("0 9 * * mon", BERLIN), Every(300.0, 17.5), At(1e9)])
-def test_it_stands_as_json(trigger: Any) -> None:
+def test_trigger_comes_back_from_its_json(trigger: Any) -> None:
     assert trigger_from(json.loads(json.dumps(trigger.to_dict()))) == trigger

@@ -43,7 +43,7 @@ def test_each_wait_serves_all() -> None:
     assert said == ["a0", "b0", "received", "a1", "b ends", "received", "a ends"]
 
 
-def test_where_nobody_else_waits_there_is_nobody_to_step_aside_for() -> None:
+def test_writer_alone_does_not_step_aside() -> None:
     assert not step_aside()
     run_together([], lambda: pytest.fail("nobody waits"))
     run_together([lambda: None], lambda: pytest.fail("nobody waits"))
@@ -110,7 +110,7 @@ async def test_threads_wait_together_and_one_thread_never_with_itself(path: Path
     assert together == (database == "postgresql"), said
 
 
-async def test_one_that_fails_takes_nobody_along(path: Path) -> None:
+async def test_failing_write_takes_no_other_along(path: Path) -> None:
     def rename(tx: Tx, thread_id: str, error: Exception | None) -> None:
         tx.must(_RENAME, thread_id=thread_id, new="renamed")
         if error is not None:
@@ -128,7 +128,7 @@ async def test_one_that_fails_takes_nobody_along(path: Path) -> None:
         assert titles == ["renamed", "old", "renamed"]
 
 
-async def test_one_that_the_database_refuses_takes_nobody_along(path: Path) -> None:
+async def test_refused_write_takes_no_other_along(path: Path) -> None:
     def count(tx: Tx, thread_id: str, broken: bool) -> int:
         if broken:
             tx.cursor.execute("SELECT no_such_column FROM agent_thread").fetchall()

@@ -87,7 +87,7 @@ def answer(messages: list[dict[str, Any]]) -> list[Any]:
     return ["Done."] if last["role"] == "tool" else [f"You said {last['content']}."]
 
 
-async def test_what_stood_there_reads_as_before(old: Path) -> None:
+async def test_rows_of_an_older_database_read_as_before(old: Path) -> None:
     async with agent_on(old, answer, tools=[look, pay, ask]) as api:
         for thread_id, said in SAID.items():
             assert await texts(api, thread_id) == said, thread_id
@@ -124,7 +124,7 @@ async def _parents(path: Path, thread_id: str) -> dict[str, str | None]:
     return {row["id"]: row["parent_id"] for row in found if row["thread_id"] == thread_id}
 
 
-async def test_what_waited_goes_on(old: Path) -> None:
+async def test_work_that_waited_goes_on_after_a_migration(old: Path) -> None:
     """The approval is still there, the outcome from outside is taken, and the queue is answered in order."""
     async with agent_on(old, answer, tools=[look, pay, ask]) as api:
         await api.approve_tool_calls("waiting", ["c2"])
@@ -146,7 +146,7 @@ async def test_what_waited_goes_on(old: Path) -> None:
         assert [found[message.id] for message in shown] == [None, *(m.id for m in shown[:-1])]
 
 
-async def test_what_broke_off_can_be_resumed(old: Path) -> None:
+async def test_turn_that_broke_off_can_be_resumed_after_a_migration(old: Path) -> None:
     async with agent_on(old, answer, tools=[look, pay, ask]) as api:
         for thread_id in ("failed", "stopped"):
             await api.resume_thread(thread_id)

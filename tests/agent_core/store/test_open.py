@@ -78,7 +78,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("spoil", BAD)
-async def test_it_is_refused_and_left_as_it_is(path: Path, spoil: Callable[[Path], None]) -> None:
+async def test_unusable_database_is_refused_and_left_as_it_is(
+    path: Path, spoil: Callable[[Path], None]
+) -> None:
     spoil(path)
     before = contents(path.parent)
     with pytest.raises(errors.DatabaseError, match=BAD[spoil]) as caught:
@@ -160,7 +162,7 @@ async def test_an_empty_file_and_a_missing_folder_are_new_databases(tmp_path: Pa
         assert "agent_thread" in rows(tmp_path / name)
 
 
-async def test_in_memory_is_a_file_that_goes_away() -> None:
+async def test_database_in_memory_is_a_file_that_goes_away() -> None:
     async with Runtime("sqlite://") as runtime:
         assert await runtime.store.writer.run(lambda tx: tx.now)
 

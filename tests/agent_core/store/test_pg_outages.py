@@ -77,7 +77,7 @@ async def test_work_goes_on_when_the_server_is_back(path: Any, own: PostgreSQL, 
     assert set(ran.values()) == {1}
 
 
-async def test_it_gives_up_after_a_while_and_says_so(
+async def test_store_gives_up_after_a_while_and_says_so(
     path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(border, "_RECONNECT_TIMEOUT", 0.3)
@@ -91,7 +91,7 @@ async def test_it_gives_up_after_a_while_and_says_so(
         assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
 
 
-async def test_closed_while_the_server_is_away(
+async def test_runtime_closes_while_the_server_is_away(
     path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends all the same; its leases run out by themselves."""

@@ -25,12 +25,12 @@ def statements() -> dict[str, Statement]:
     return found
 
 
-def test_there_are_statements_to_look_at() -> None:
+def test_statements_are_found() -> None:
     assert len(statements()) > 40
 
 
 @pytest.mark.parametrize(("name", "statement"), statements().items(), ids=statements())
-def test_it_compiles_for_both_databases(name: str, statement: Statement) -> None:
+def test_statement_compiles_for_both_databases(name: str, statement: Statement) -> None:
     postgresql, _ = statement.compiled(PGDialect(paramstyle="pyformat"))
     sqlite, _ = statement.compiled(SQLiteDialect(paramstyle="named"))
     assert "ON CONFLICT" not in sqlite or "ON CONFLICT" in postgresql

@@ -36,7 +36,7 @@ def test_every_way_to_say_postgresql_means_the_same_driver(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["mysql", "postgresql+asyncpg", "sqlite+aiosqlite", "mssql+pyodbc"])
-def test_others_are_refused(scheme: str) -> None:
+def test_addresses_of_other_databases_are_refused(scheme: str) -> None:
     with pytest.raises(errors.ValidationError, match="not supported; use sqlite or postgresql"):
         Runtime(f"{scheme}://me@here/name")
 
@@ -73,7 +73,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-async def test_it_says_why_it_cannot_be_opened(strict: PostgreSQL, case: str) -> None:
+async def test_error_says_why_the_database_cannot_be_opened(strict: PostgreSQL, case: str) -> None:
     url, words = REFUSALS[case]
     with pytest.raises(errors.DatabaseError, match=words) as caught:
         async with Runtime(url.format(port=strict.port)):
@@ -98,7 +98,7 @@ async def test_a_user_that_may_not_write(strict: PostgreSQL) -> None:
     ("state", "words"),
     [("53100", "no room left on its disk; nothing was changed"), ("55P03", "locked by another program")],
 )
-async def test_it_says_why_it_does_not_write(path: Any, state: str, words: str) -> None:
+async def test_error_says_why_the_database_cannot_be_written(path: Any, state: str, words: str) -> None:
     def refused(tx: Tx) -> None:
         tx.cursor.execute(f"do $$ begin raise exception 'no' using errcode = '{state}'; end $$")
 
@@ -151,7 +151,7 @@ def test_an_error_nobody_looked_at_comes_with_the_commit(pipeline: Pipeline) -> 
     assert pipeline.settle("SELECT count(*) + 2 FROM t").fetchall() == [(2,)]
 
 
-def test_what_cannot_be_stored_is_refused_before_it_is_sent(pipeline: Pipeline) -> None:
+def test_values_that_cannot_be_stored_are_refused_before_they_are_sent(pipeline: Pipeline) -> None:
     pipeline.execute("BEGIN")
     with pytest.raises(psycopg.DataError, match="NUL"):
         pipeline.execute("SELECT %(s)s::text", {"s": "a\0b"})

@@ -26,7 +26,7 @@ OFTEN |= {("admit", True), ("edit", True), ("regenerate", True), ("select", True
 
 
 @pytest.mark.timeout(240)
-def test_random_histories() -> None:
+def test_random_histories_keep_the_invariants() -> None:
     StoreMachine.reached.clear()
     for _ in range(RUNS):
         run_state_machine_as_test(StoreMachine, settings=SETTINGS)
@@ -63,7 +63,7 @@ INSTEAD = {
 
 @pytest.mark.parametrize("what", BROKEN)
 @pytest.mark.timeout(240)
-def test_what_is_broken_is_found(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_random_histories_find_a_missing_condition(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same histories, over a store that lacks one condition."""
     home, name, words = BROKEN[what]
     whole: Statement = home[name] if isinstance(home, dict) else getattr(home, name)

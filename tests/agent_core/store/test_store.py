@@ -47,7 +47,7 @@ def worker_elsewhere(path: Path) -> Generator[None]:
     assert process.returncode == 0
 
 
-async def test_what_a_store_alone_sends_is_run_by_a_worker_elsewhere(path: Path) -> None:
+async def test_message_sent_by_a_store_alone_is_answered_by_a_worker_elsewhere(path: Path) -> None:
     async with Store(url(prepare(path))) as store:
         api = define_agent_api(store, silent())
         with worker_elsewhere(path):
@@ -59,7 +59,7 @@ async def test_what_a_store_alone_sends_is_run_by_a_worker_elsewhere(path: Path)
         assert store.process not in {row for found in rows(path)["agent_stream"] for row in found}
 
 
-async def test_what_is_sent_while_no_worker_is_there_waits_for_one(path: Path) -> None:
+async def test_message_sent_while_no_worker_is_there_waits_for_one(path: Path) -> None:
     async with Store(url(prepare(path))) as store:
         thread = await define_internal_agent_api(store, silent()).create_thread("one")
     assert thread.status == "streaming"

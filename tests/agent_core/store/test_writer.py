@@ -19,7 +19,7 @@ from tests.support.agents import Follower, agent_on, finished, rows, texts, tool
 # the writer
 
 
-async def test_one_that_fails_in_a_group_takes_nobody_along(path: Path) -> None:
+async def test_failing_write_of_a_group_takes_no_other_along(path: Path) -> None:
     def fail(tx: Any) -> None:
         threads.change(tx, "t", title="wrong")
         raise KeyError("mine")

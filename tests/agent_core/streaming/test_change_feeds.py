@@ -37,7 +37,7 @@ def eventful(messages: list[dict[str, Any]]) -> list[Any]:
     return ["Look: ", 0.01, Reasoning("why"), "here", ToolUse("look"), ToolUse("nothing"), ToolUse("look")]
 
 
-async def test_from_another_process_exactly_once_and_in_order(path: Path) -> None:
+async def test_updates_come_from_another_process_once_and_in_order(path: Path) -> None:
     async with (
         agent_on(path, eventful, tools=[look], throttle_ms=1) as api,
         agent_on(path, [], runtime={"work": False}) as other,
@@ -189,7 +189,7 @@ async def test_system_messages_are_hidden_from_pages(path: Path) -> None:
         assert internal.agent.model.requests[0][0]["content"] == "Psst."  # type: ignore[union-attr]
 
 
-async def test_who_is_denied_gets_nothing(path: Path) -> None:
+async def test_denied_follower_gets_nothing(path: Path) -> None:
     asked: list[str] = []
 
     async def nobody(ctx: Any, thread_id: str) -> None:

@@ -182,7 +182,7 @@ def test_merge_makes_a_long_stream_short():
 
 
 @given(hostile_streams)
-def test_what_was_cut_off_is_closed(chunks: list[Chunk]):
+def test_parts_that_were_cut_off_are_closed(chunks: list[Chunk]):
     parts = fold(chunks)
     settled = settle(parts, STOPPED)
     assert settled == fold([*chunks, *closing(parts, STOPPED)])

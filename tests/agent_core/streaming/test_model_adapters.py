@@ -251,7 +251,7 @@ class VendorError(Exception):
     ],
     ids=repr,
 )
-async def test_only_the_network_is_the_network(error: Exception, network: bool):
+async def test_network_errors_alone_are_called_so(error: Exception, network: bool):
     assert is_transport(error) == network
     found = await fail(yielding(error))
     assert (found.kind == "network") == network

@@ -222,13 +222,13 @@ async def test_arguments_that_are_not_json_are_kept_as_text(raw: str):
 
 
 @pytest.mark.parametrize("raw", ["", "  "])
-async def test_no_arguments_are_an_empty_object(raw: str):
+async def test_missing_arguments_are_an_empty_object(raw: str):
     _, result = await run(Events(ToolCallDelta(0, "a", "t", raw), Finish("tool-calls")))
     assert result.tool_requests[0].arguments == "{}"
     assert result.parts[1]["input"] == {}
 
 
-async def test_what_no_database_can_hold_is_replaced():
+async def test_characters_that_no_database_can_hold_are_replaced():
     grin = "\U0001f600"
     high, low = "\ud83d", "\ude00"
     chunks, result = await run(

@@ -85,7 +85,7 @@ async def follow(client: Client) -> AsyncGenerator[None]:
         await asyncio.sleep(random.random() * 0.02)
 
 
-async def test_in_any_rhythm_each_chunk_once_and_in_order(path: Path) -> None:
+async def test_chunks_come_once_and_in_order_in_any_rhythm(path: Path) -> None:
     looks = 0
 
     def answer(messages: list[dict[str, Any]]) -> Iterable[Any]:
@@ -155,7 +155,7 @@ async def test_a_lost_attempt_leaves_the_list_at_the_next_first_token(path: Path
         assert fold(client.chunks[stream["streamId"]]) == client.messages[-1].parts
 
 
-async def test_what_is_trimmed_is_in_the_message(path: Path) -> None:
+async def test_trimmed_chunks_are_in_the_message(path: Path) -> None:
     async with agent_on(path, lambda _: ["Yes."]) as api:
         thread = await finished(api, await api.create_thread("1"))
         client = Client(api, thread.id)
@@ -169,7 +169,7 @@ async def test_what_is_trimmed_is_in_the_message(path: Path) -> None:
         assert fold(client.chunks[first["streamId"]]) == client.messages[1].parts
 
 
-async def test_without_streams_and_with_strange_ones(path: Path) -> None:
+async def test_list_messages_without_or_with_unknown_streams_has_no_chunks(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as api:
         thread = await finished(api, await api.create_thread("1"))
         plain = await api.list_messages_with_streams(thread.id)
@@ -204,7 +204,7 @@ async def test_without_streams_and_with_strange_ones(path: Path) -> None:
     ],
     ids=repr,
 )
-async def test_other_arguments_are_refused_in_words(path: Path, args: Any) -> None:
+async def test_wrong_stream_arguments_are_refused_in_words(path: Path, args: Any) -> None:
     async with agent_on(path, []) as api:
         await api.create_thread(thread_id="t")
         with pytest.raises(errors.ValidationError):

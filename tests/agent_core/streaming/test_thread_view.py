@@ -85,7 +85,7 @@ def test_messages_of_a_person_arrive_in_order():
     ]
 
 
-def test_what_a_tool_reports_is_shown_until_its_outcome():
+def test_progress_of_a_tool_is_shown_until_its_outcome():
     view = ThreadView()
     view.apply(snapshot())
     run: Chunk = {"type": "data-tool-run", "id": "c", "data": {"status": "running"}}

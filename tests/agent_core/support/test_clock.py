@@ -30,7 +30,9 @@ def clock() -> FakeClock:
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-async def test_while_a_step_and_a_tool_run(path: Path, clock: FakeClock, jump: float) -> None:
+async def test_clock_jump_while_a_step_and_a_tool_run_repeats_nothing(
+    path: Path, clock: FakeClock, jump: float
+) -> None:
     """The worker's own leases seem over, or far off: nothing is done twice, and nothing stands still."""
     asked, ran_tool = 0, 0
     go = asyncio.Event()
@@ -67,7 +69,7 @@ async def test_while_a_step_and_a_tool_run(path: Path, clock: FakeClock, jump: f
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-async def test_while_a_retry_waits(path: Path, clock: FakeClock, jump: float) -> None:
+async def test_clock_jump_moves_a_retry_that_waits(path: Path, clock: FakeClock, jump: float) -> None:
     busy = ModelError("Busy.", kind="rate_limited", retryable=True, retry_after=60.0)
     policy = RetryPolicy(max_attempts=2, initial_delay=60)
     model = ScriptedModel([[busy], ["Well."]])
@@ -93,7 +95,7 @@ def soon(path: Path, clock: FakeClock) -> bool:
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-async def test_while_a_schedule_waits(path: Path, clock: FakeClock, jump: float) -> None:
+async def test_clock_jump_moves_a_schedule_that_waits(path: Path, clock: FakeClock, jump: float) -> None:
     async with agent_on(path, lambda _: ["Well."], settings=FAST, runtime={"clock": clock}) as api:
         thread = await api.create_thread()
         await api.schedules.create(thread.id, "Tea!", every(minutes=5), schedule_id="s")
@@ -108,7 +110,7 @@ async def test_while_a_schedule_waits(path: Path, clock: FakeClock, jump: float)
         await eventually(lambda: all(due <= clock.now() + 300 for _, due, _ in wake_ups(path)))
 
 
-async def test_while_an_outcome_is_waited_for(path: Path, clock: FakeClock) -> None:
+async def test_clock_jump_moves_the_timeout_of_an_awaited_outcome(path: Path, clock: FakeClock) -> None:
     """A day ahead its time is over; a day back it has a day more, and is not failed before."""
 
     @async_tool(timeout=60)

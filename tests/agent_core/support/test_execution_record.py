@@ -118,7 +118,7 @@ async def test_recorded_work_ends_as_it_would_by_itself(tmp_path: Path) -> None:
     assert not names(tmp_path)
 
 
-def test_more_threads_than_the_record_has_room_for_are_not_recorded(tmp_path: Path) -> None:
+def test_threads_beyond_the_records_room_are_not_recorded(tmp_path: Path) -> None:
     record = new_record(tmp_path)
     with contextlib.ExitStack() as stack:
         for _ in range(600):

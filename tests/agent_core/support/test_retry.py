@@ -68,7 +68,7 @@ def test_which_errors_are_worth_another_attempt(error: BaseException, retried: b
 
 
 @pytest.mark.parametrize(("retry_after", "delay"), [(None, 1.0), (0.2, 1.0), (7.0, 7.0), (600.0, 600.0)])
-def test_what_the_provider_asks_for_is_waited(retry_after: float | None, delay: float):
+def test_retry_waits_as_long_as_the_provider_asks(retry_after: float | None, delay: float):
     error = ModelError("Slow down", kind="rate_limited", retryable=True, retry_after=retry_after)
     assert PLAIN.delay(1, error) == delay
 
@@ -115,7 +115,7 @@ def test_a_value_out_of_range_is_refused_by_name(values: dict[str, Any]):
         RetryPolicy(**values)
 
 
-def test_what_retry_means():
+def test_retry_option_becomes_a_policy():
     policy = RetryPolicy(max_attempts=7)
     assert RetryPolicy.of(True) == RetryPolicy()
     assert RetryPolicy.of(policy) is policy

@@ -62,7 +62,7 @@ async def test_an_approval_survives_a_restart(path: Path) -> None:
         assert (await tool_parts(api, thread))[0]["output"] == "paid 5"
 
 
-async def test_stopped_while_it_waits_for_a_person(path: Path) -> None:
+async def test_stop_while_an_approval_waits_closes_the_call(path: Path) -> None:
     uses = [ToolUse("pay", {"amount": 5}, id="c1"), ToolUse("ask", {"question": "?"}, id="c2")]
     async with agent_on(path, [uses, ["Well."]], tools=[pay, ask]) as api:
         thread = await api.create_thread("Go")

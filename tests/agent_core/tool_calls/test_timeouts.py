@@ -36,7 +36,7 @@ async def error(api: Any, thread: Any) -> str | None:
 
 
 @pytest.mark.parametrize("tool", [late, open_end], ids=["moved", "set"])
-async def test_it_is_set_and_moved(path: Path, tool: Any) -> None:
+async def test_timeout_of_a_call_is_set_and_moved(path: Path, tool: Any) -> None:
     async with agent_on(path, asks(), tools=[tool]) as api:
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
@@ -48,7 +48,7 @@ async def test_it_is_set_and_moved(path: Path, tool: Any) -> None:
     assert not due(path)
 
 
-async def test_it_is_removed(path: Path) -> None:
+async def test_timeout_of_a_call_is_removed(path: Path) -> None:
     clock = FakeClock()
     async with agent_on(path, asks(), tools=[quick], settings=EAGER, runtime={"clock": clock}) as api:
         thread = await api.create_thread("Go")
@@ -62,7 +62,7 @@ async def test_it_is_removed(path: Path) -> None:
         assert await error(api, thread) is None
 
 
-async def test_it_survives_a_restart(path: Path) -> None:
+async def test_timeout_of_a_call_survives_a_restart(path: Path) -> None:
     async with agent_on(path, asks(), tools=[open_end]) as api:
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
@@ -89,7 +89,7 @@ async def test_the_callback_sets_its_own(path: Path, seconds: float | None, leas
     assert not rows(path, WAKE_UP)["agent_wake_up"]
 
 
-async def test_from_outside_before_the_callback_returns(path: Path) -> None:
+async def test_timeout_can_be_set_from_outside_before_the_callback_returns(path: Path) -> None:
     """Whoever got the call's id from the callback may be faster than the callback."""
     go = asyncio.Event()
 
@@ -120,7 +120,7 @@ async def test_a_callback_that_fails_leaves_no_timeout(path: Path) -> None:
     assert not rows(path, WAKE_UP)["agent_wake_up"]
 
 
-async def test_one_that_was_moved_does_not_fire(path: Path) -> None:
+async def test_moved_timeout_does_not_fire_at_its_old_time(path: Path) -> None:
     """The worker that took it when it came due finds that it is not due any more."""
     async with agent_on(path, asks(), tools=[late]) as api:
         thread = await api.create_thread("Go")
@@ -130,7 +130,7 @@ async def test_one_that_was_moved_does_not_fire(path: Path) -> None:
         assert due(path)
 
 
-async def test_what_cannot_be_set(path: Path) -> None:
+async def test_wrong_timeouts_are_refused(path: Path) -> None:
     @action_tool(needs_approval=True)
     async def pay() -> None:
         """Pay."""

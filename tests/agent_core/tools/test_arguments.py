@@ -16,7 +16,7 @@ from tests.support.tools import Place, get_weather
 
 
 @pytest.mark.parametrize("raw", [None, "", "  ", "{}", {}])
-def test_no_arguments(raw: Any):
+def test_tool_without_arguments_has_an_empty_schema(raw: Any):
     assert parse_arguments(action_tool(lambda: 1), raw) == {}
 
 

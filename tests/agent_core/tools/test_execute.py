@@ -97,7 +97,7 @@ class Odd(BaseException):
         (BaseExceptionGroup("g", [SystemExit(1)]), RuntimeError, "raised BaseExceptionGroup"),
     ],
 )
-async def test_whatever_a_handler_raises_ends_its_own_call_only(
+async def test_error_of_any_handler_ends_its_own_call_only(
     raised: BaseException, expected: type[Exception], words: str, asynchronous: bool
 ):
     async def raise_it() -> None:

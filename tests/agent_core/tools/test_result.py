@@ -88,7 +88,7 @@ circle.append(circle)
         ("ü" * (MAX_RESULT_BYTES // 2), "bytes long"),
     ],
 )
-def test_what_is_no_result_is_refused_with_a_sentence(value: Any, words: str):
+def test_values_that_are_no_result_are_refused_with_a_sentence(value: Any, words: str):
     with pytest.raises(ValidationError, match=words):
         encode_result(value)
 

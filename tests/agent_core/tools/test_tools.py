@@ -158,7 +158,7 @@ def test_a_decorated_function_stays_a_function():
     assert double.name == "double"
 
 
-def test_what_retry_implies():
+def test_retry_option_says_whether_a_tool_may_run_again():
     assert get_weather.retry == RetryPolicy()
     assert get_weather.rerun_on_interrupt
     policy = RetryPolicy(max_attempts=9)
@@ -326,7 +326,7 @@ def test_bound_method_is_a_tool_with_the_signature_of_its_function(method: Calla
         (lambda: normalise_tools([get_weather, get_weather]), "Two tools are called 'get_weather'"),
     ],
 )
-def test_what_cannot_be_a_tool_is_refused_with_a_sentence(make: Callable[[], Any], words: str):
+def test_functions_that_cannot_be_tools_are_refused_with_a_sentence(make: Callable[[], Any], words: str):
     with pytest.raises(ValidationError, match=words):
         make()
 

@@ -78,7 +78,7 @@ def assistant(model: ScriptedModel) -> Agent:
     [lambda n: [0.0], lambda n: [], lambda n: [0.0, 0.0, 0.05], lambda n: [] if n % 2 else [0.2]],
     ids=["exact", "loses everything", "repeats", "late, and loses half"],
 )
-async def test_whatever_the_engine_does_each_step_runs_once(tmp_path: Path, how: Any) -> None:
+async def test_each_step_runs_once_whatever_the_engine_does(tmp_path: Path, how: Any) -> None:
     path = prepare(tmp_path / "agents.db")
     engine, done = Careless(how), list[str]()
     url = f"sqlite:///{path}"
@@ -99,7 +99,7 @@ async def test_whatever_the_engine_does_each_step_runs_once(tmp_path: Path, how:
     assert rows(path)["agent_wake_up"] == []
 
 
-async def test_what_follows_stays_where_it_is(tmp_path: Path) -> None:
+async def test_tools_with_a_workpool_of_their_own_stay_off_the_engine(tmp_path: Path) -> None:
     engine, done = Careless(lambda n: [0.0]), list[str]()
     url = f"sqlite:///{prepare(tmp_path / 'agents.db')}"
     async with Runtime(url, create_workpool_bridge(engine), Workpool(), settings=EAGER) as runtime:
@@ -133,7 +133,7 @@ async def test_an_engine_that_stops_is_started_again(
     assert "is started again" in caplog.text
 
 
-def test_what_is_no_engine_is_refused() -> None:
+def test_objects_that_are_no_engine_are_refused() -> None:
     with pytest.raises(errors.ValidationError, match="defer"):
         create_workpool_bridge(object())
     with pytest.raises(errors.ValidationError, match="PostgreSQL"):

@@ -50,7 +50,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("point", CRASH_POINTS)
-def test_dies_and_is_resumed(
+def test_thread_goes_on_after_a_crash_at_any_point(
     point: str, times: int, tmp_path: Path, database_url: str, uninterrupted: Outcome
 ) -> None:
     dying = Plan(tmp_path, pace=0.005, send=PROMPTS, die_at=(point, times), database=database_url)

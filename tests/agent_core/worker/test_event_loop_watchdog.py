@@ -81,7 +81,7 @@ async def test_a_step_that_blocks_is_named(path: Path, caplog: pytest.LogCapture
     assert "time.sleep(0.8)" in caplog.text
 
 
-async def test_what_waits_and_what_runs_in_a_thread_blocks_nobody(
+async def test_waiting_and_threaded_tools_are_not_called_blocking(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     @action_tool
@@ -96,7 +96,7 @@ async def test_what_waits_and_what_runs_in_a_thread_blocks_nobody(
     assert "time.sleep(1)" not in caplog.text
 
 
-async def test_it_ends_with_the_runtime(path: Path) -> None:
+async def test_watchdog_ends_with_the_runtime(path: Path) -> None:
     def watching() -> int:
         return sum(thread.name == "agent_core-stalls" for thread in threading.enumerate())
 

@@ -70,7 +70,7 @@ async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest
         print(f"\nrestart -> the next model request: {took * 1000:.0f} ms")
 
 
-async def test_closed_in_the_middle_it_gives_its_step_back(path: Path) -> None:
+async def test_worker_closed_in_mid_step_gives_its_step_back(path: Path) -> None:
     """A graceful end is no crash, and the partial text stays until the next first token."""
     async with agent_on(path, [["half", LONG]]) as api:
         thread = await api.create_thread("Hi")
@@ -92,7 +92,7 @@ async def test_closed_in_the_middle_it_gives_its_step_back(path: Path) -> None:
         assert await texts(api, thread) == ["Hi", "whole"]
 
 
-async def test_closed_while_a_tool_runs_it_waits_for_the_tool(path: Path) -> None:
+async def test_worker_closed_while_a_tool_runs_waits_for_the_tool(path: Path) -> None:
     began = asyncio.Event()
 
     @action_tool

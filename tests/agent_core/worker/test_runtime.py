@@ -89,7 +89,7 @@ async def test_outside_of_its_block_it_says_so(path: Path) -> None:
         await api.create_thread("Hi")
 
 
-async def test_one_that_follows_leaves_when_it_closes(path: Path) -> None:
+async def test_follower_leaves_when_the_runtime_closes(path: Path) -> None:
     async with agent_on(path, []) as api:
         thread = await api.create_thread()
         following = asyncio.create_task(_drain(api, thread.id))

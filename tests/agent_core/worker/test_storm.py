@@ -126,7 +126,7 @@ class Storm:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_storm(path: Path, seed: int) -> None:
+async def test_storm_of_sends_stops_and_branches_leaves_all_readers_agreed(path: Path, seed: int) -> None:
     storm = Storm(seed)
     options: dict[str, Any] = {"tools": storm.tools(), "throttle_ms": 2, "max_steps": 6}
     async with (

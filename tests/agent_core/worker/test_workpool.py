@@ -37,12 +37,12 @@ async def idle(pool: Workpool) -> None:
 
 
 @pytest.mark.parametrize("most", [0, -1])
-def test_it_needs_room_for_one(most: int) -> None:
+def test_workpool_needs_room_for_one(most: int) -> None:
     with pytest.raises(errors.ValidationError):
         Workpool(most)
 
 
-async def test_no_more_than_its_limit_at_once() -> None:
+async def test_workpool_runs_no_more_than_its_limit_at_once() -> None:
     pool, log = Workpool(2), Log()
     for number in range(5):
         pool.submit(tool_key(f"t{number}", f"k{number}"), log)
@@ -150,7 +150,7 @@ async def test_closing_takes_nothing_new_and_ends_what_runs() -> None:
     assert tool.began == ["c"]
 
 
-async def test_after_its_grace_a_tool_is_cancelled() -> None:
+async def test_tool_is_cancelled_after_its_grace() -> None:
     pool, tool = Workpool(2), Log()
     pool.submit(tool_key("t", "c"), tool)
     await asyncio.sleep(0)
@@ -166,9 +166,7 @@ events = st.lists(
 
 @settings(max_examples=60)
 @given(events, st.integers(1, 3))
-def test_whatever_happens_it_comes_to_rest_and_forgets_no_key(
-    moves: list[tuple[str, int, int]], most: int
-) -> None:
+def test_workpool_comes_to_rest_and_forgets_no_key(moves: list[tuple[str, int, int]], most: int) -> None:
     """What was submitted last and not cancelled has run after its submission; never too many at once."""
 
     async def main() -> None:

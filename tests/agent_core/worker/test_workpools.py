@@ -89,7 +89,7 @@ async def test_a_backlog_of_one_thread_lets_the_others_in(path: Path) -> None:
         assert queue["steps"].due == 0
 
 
-async def test_it_takes_no_more_than_it_has_room_for(path: Path) -> None:
+async def test_worker_takes_no_more_than_its_pools_have_room_for(path: Path) -> None:
     """What there is no room for stays in the database, where another process may take it."""
     go = asyncio.Event()
 
@@ -121,7 +121,7 @@ async def test_it_takes_no_more_than_it_has_room_for(path: Path) -> None:
                     assert (await finished(two, thread)).status == "completed"
 
 
-async def test_what_waits_here_is_seen(path: Path) -> None:
+async def test_waiting_work_of_this_process_is_told(path: Path) -> None:
     go = asyncio.Event()
 
     @action_tool
