@@ -1,4 +1,4 @@
-"""An agent: a model, a system prompt, tools, and what should happen around them."""
+"""Define agents: a model, a system prompt, tools, policies and hooks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agent_core.tools import Tool, normalise_tools
 from agent_core.tools.provider_tools import checked_provider_tools
 
 Hook = Callable[..., Any]
-"""A sync or async function; what it raises is logged and changes nothing."""
+"""A sync or async function; its exceptions are logged and have no other effect."""
 
 
 _TRIM = TrimOldest()
@@ -28,11 +28,11 @@ _TRIM = TrimOldest()
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Who calls.
+    """Identity of the caller.
 
     Attributes:
-        user_id: the caller; threads that it creates are its own.
-        claims: whatever else the application knows of the caller, for `authorization_callback`.
+        user_id: the caller, who owns the threads that the call creates.
+        claims: further facts about the caller, for `authorization_callback`.
     """
 
     user_id: str | None = None
@@ -44,17 +44,17 @@ class CallContext:
 
 
 NOBODY = "\0nobody"
-"""A `user_id` that owns no thread, for callers who are not signed in: no row can hold this text."""
+"""`user_id` of callers who are not signed in; it owns no thread, because no row can contain this text."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamingOptions:
-    """How a stream is written down while it runs.
+    """Options for saving the deltas of a running stream.
 
     Attributes:
         throttle_ms: milliseconds between flushes of deltas.
-        include_tool_input_deltas: whether watchers see arguments while the model writes them.
-        enabled: False: watchers see each step when it is whole.
+        include_tool_input_deltas: whether subscribers see arguments while the model writes them.
+        enabled: whether subscribers see partial steps; False: only complete ones.
     """
 
     throttle_ms: int = 100
@@ -69,35 +69,35 @@ class StreamingOptions:
 
 
 class Agent:
-    """An agent, as code; a thread remembers it by its name.
+    """An agent, defined in code; threads refer to it by name.
 
     Args:
-        name: what threads call it; keep it stable, running threads look their agent up by it.
+        name: name of the agent; keep it stable, because threads look up their agent by name.
         model: a litellm model name, such as "openai/gpt-5-mini", or a `ModelAdapter`.
         system: the system prompt.
         tools: a dict of tools by name, or a list of decorated tools.
-        provider_tools: tools that the provider runs itself (its web search, its code execution), as its own
-            dicts; their calls and results become parts with `providerExecuted`, and nothing is run here.
+        provider_tools: tools that the provider runs itself (its web search, its code execution), as the
+            provider's own dicts; their calls and results become parts with `providerExecuted`.
         save_stream_deltas: True, False or `StreamingOptions`.
-        context: what of a thread is sent once it has outgrown the model: `TrimOldest()` leaves out the
-            oldest turns, `SummariseOldest()` sums them up, None sends everything; or an async function
-            of your own, from a `ContextRequest` to a `ContextResult`.
-        transform_messages: sync or async; gets the provider's messages of each request and returns
-            those that are sent instead. Nothing of it is stored.
-        title: what names its threads after their first answer, such as `ModelTitle()`; None: they keep
-            the title that is cut from the first message.
-        retry: for model requests.
-        max_steps: model steps that one turn may take.
+        context: policy for threads that exceed the model's context window: `TrimOldest()` omits the
+            oldest turns, `SummariseOldest()` summarises them, None sends everything; or an async function
+            from a `ContextRequest` to a `ContextResult`.
+        transform_messages: sync or async function that gets the provider's messages of each request and
+            returns the messages to send. The result is not stored.
+        title: makes the titles of threads after the first answer, such as `ModelTitle()`; None: a thread
+            keeps the beginning of its first message as its title.
+        retry: retry policy of model requests.
+        max_steps: maximum number of model steps in one turn.
         on_message_complete: `(thread_id, message, usage)` after each committed model step; the message has
             the step's `finish_reason` and `provider_metadata`, usage None if the provider reported none.
-        on_turn_complete: `(thread_id, message)` when the turn has its answer; the message has those of the
-            last step, and the whole turn's `usage`.
+        on_turn_complete: `(thread_id, message)` when the turn is complete; the message has these two of the
+            last step, and the `usage` of the whole turn.
         on_error: `(thread_id, error)` when a turn fails; the error has `attempt` and `max_attempts`.
-        on_retry: `(thread_id, retry_state)` when a failed attempt is going to be made again.
-        **model_options: temperature, max_tokens, timeout, … straight to litellm.
+        on_retry: `(thread_id, retry_state)` when a failed attempt will be retried.
+        **model_options: temperature, max_tokens, timeout, …, passed to litellm.
 
     Raises:
-        ValidationError: an argument is not acceptable.
+        ValidationError: an argument is invalid.
     """
 
     def __init__(
@@ -154,20 +154,20 @@ class Agent:
     def factory(
         make: Callable[[CallContext, str], Agent | Awaitable[Agent]], *, name: str = "assistant"
     ) -> AgentFactory:
-        """Return an agent that is made before each step by `make(ctx, thread_id)`.
+        """Return a factory that makes the agent with `make(ctx, thread_id)` before each step.
 
         Raises:
-            ValidationError: `make` is no function, or the name cannot be one.
+            ValidationError: `make` is not a function, or the name is invalid.
         """
         return AgentFactory(name, make)
 
     async def resolve(self, user_id: str | None, thread_id: str) -> Agent:
-        """Return itself; a factory makes the agent here."""
+        """Return the agent itself, for the interface shared with `AgentFactory`."""
         return self
 
 
 class AgentFactory:
-    """Makes the agent of a thread before each step; see `Agent.factory`."""
+    """Factory that makes the agent of a thread before each step; see `Agent.factory`."""
 
     def __init__(self, name: str, make: Callable[[CallContext, str], Agent | Awaitable[Agent]]) -> None:
         check_arguments(AgentFactory.__init__, (), {"name": name, "make": make}, who="Agent.factory")
@@ -179,7 +179,7 @@ class AgentFactory:
         """Make the agent for a thread of `user_id`.
 
         Raises:
-            ValidationError: the function returned something else.
+            ValidationError: the function did not return an Agent.
         """
         made: Any = self._make(CallContext(user_id), thread_id)
         made = await made if inspect.isawaitable(made) else made
@@ -192,7 +192,7 @@ AnyAgent = Agent | AgentFactory
 
 
 def check_agent(agent: object) -> AnyAgent:
-    """Return an agent or a factory as it is.
+    """Return `agent` if it is an agent or a factory.
 
     Raises:
         ValidationError: it is neither.
@@ -205,9 +205,9 @@ def check_agent(agent: object) -> AnyAgent:
 def _model(
     model: str | ModelAdapter, options: dict[str, Any], named: Mapping[str, Any]
 ) -> tuple[ModelAdapter, dict[str, Any]]:
-    """Return the adapter and what its requests are asked with beside their messages, both checked.
+    """Return the adapter and the options of its requests, both checked.
 
-    An adapter's options are litellm's names, and those that it declares as `option_names`.
+    Valid options are those of litellm, and those that the adapter declares as `option_names`.
     """
     if isinstance(model, str):
         check_options("Agent", options, named=named)

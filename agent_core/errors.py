@@ -1,7 +1,7 @@
-"""Every error that agent_core raises on purpose.
+"""Define the exceptions of agent_core.
 
-The message of an error is a sentence for the person who reads it: what happened and what to do.
-Errors of vendors (litellm, SQLAlchemy, a provider) are translated into these at one border each,
+The message of an exception is a sentence for people: what happened and what to do about it.
+Exceptions of vendors (litellm, SQLAlchemy, a provider) are translated into these in one place each,
 so nothing above `llm` or `store` needs to know them.
 """
 
@@ -29,14 +29,14 @@ ModelErrorKind = Literal[
 
 
 class AgentCoreError(Exception):
-    """The root: catch it to catch everything that agent_core raises on purpose.
+    """Base class of the exceptions of agent_core.
 
     Attributes:
-        code: a stable name for what the message says, such as "thread_busy", by which a page translates it;
-            a key of `sentences.TEMPLATES`. None: the message has none; it is a provider's own words, say.
-        params: what the message was filled with, as plain JSON, such as {"thread": "thread_1"}.
-        attempt: which attempt failed, from 1; for `on_error` and `classify`, None elsewhere.
-        max_attempts: how many there may be; likewise.
+        code: stable identifier of the message, such as "thread_busy", by which a page translates the message;
+            a key of `sentences.TEMPLATES`. None: the message has no code, such as a provider's own message.
+        params: parameters of the message as plain JSON, such as {"thread": "thread_1"}.
+        attempt: number of the failed attempt, from 1; set for `on_error` and `classify`, None elsewhere.
+        max_attempts: maximum number of attempts; set like `attempt`.
     """
 
     attempt: int | None = None
@@ -44,12 +44,12 @@ class AgentCoreError(Exception):
 
     @property
     def code(self) -> str | None:
-        """The stable name of the message, or None."""
+        """Stable identifier of the message, or None."""
         return self._info.get("code")
 
     @property
     def params(self) -> dict[str, Any]:
-        """What the message was filled with."""
+        """Parameters of the message."""
         return self._info.get("params", {})
 
     @property
@@ -78,11 +78,11 @@ class ToolCallFinishedError(AgentCoreError):
 
 
 class AmbiguousToolCallError(AgentCoreError):
-    """The tool call id stands in several threads; pass thread_id as well."""
+    """Several threads have a tool call with this id; pass thread_id as well."""
 
 
 class AccessDeniedError(AgentCoreError):
-    """The caller may not touch this thread."""
+    """The caller may not access this thread."""
 
 
 class ScheduleNotFoundError(AgentCoreError):
@@ -90,11 +90,11 @@ class ScheduleNotFoundError(AgentCoreError):
 
 
 class ValidationError(AgentCoreError):
-    """An argument is not acceptable; the sentence says which and what would be."""
+    """An argument is invalid; the message says which, and what is valid."""
 
 
 class UnknownOptionError(ValidationError, TypeError):
-    """Nothing here has an option of this name; the sentence says what may be meant."""
+    """An option is unknown; the message suggests a known one."""
 
 
 class MessageNotFoundError(ValidationError):
@@ -102,17 +102,17 @@ class MessageNotFoundError(ValidationError):
 
 
 class UnreachableToolCallError(ToolCallNotFoundError, AccessDeniedError):
-    """No tool call has this id, or the caller may not touch its thread; which of the two is not said."""
+    """No tool call has this id, or the caller may not access its thread; the message does not say which."""
 
 
 class ToolServerError(AgentCoreError):
-    """A call could not be made through a tool server (MCP).
+    """A call to a tool server (MCP) failed.
 
     Args:
-        sentence: what happened, in the server's own words where it had any.
-        kind: "unreachable": the server was never asked, so asking again is safe. "lost": it was asked
-            and the connection ended before its answer, so the tool may or may not have taken effect.
-            "refused": it answered that it cannot, or that the tool failed.
+        sentence: the message, from the server if it sent one.
+        kind: "unreachable": the request was not sent, so a retry is safe. "lost": the connection
+            ended before the answer, so the tool may or may not have taken effect. "refused": the
+            server rejected the call, or the tool failed.
     """
 
     def __init__(self, sentence: str, *, kind: Literal["unreachable", "lost", "refused"]) -> None:
@@ -121,26 +121,26 @@ class ToolServerError(AgentCoreError):
 
 
 class DatabaseError(AgentCoreError):
-    """The database cannot be used as it is; nothing in it was changed."""
+    """The database cannot be used; nothing in it was changed."""
 
 
 class StepLimitError(AgentCoreError):
-    """The turn took as many model steps as the agent allows (`max_steps`)."""
+    """The turn reached the agent's limit of model steps (`max_steps`)."""
 
 
 class PoisonedStepError(AgentCoreError):
-    """A step killed its process several times; it is sealed until a person resumes the thread."""
+    """A step crashed its process several times; it is sealed until a person resumes the thread."""
 
 
 class ModelError(AgentCoreError):
     """A model request failed.
 
     Args:
-        sentence: the provider's own words, or ours where it had none.
-        kind: what went wrong, in the words of `ModelErrorKind`.
+        sentence: the provider's message, or a message of this library if there was none.
+        kind: kind of the error, a `ModelErrorKind`.
         retryable: whether the same request may succeed later.
-        retry_after: seconds the provider asked us to wait, if it did.
-        status: the HTTP status of the provider's answer, if there was one.
+        retry_after: seconds that the provider asked to wait, or None.
+        status: HTTP status of the provider's answer, or None.
     """
 
     def __init__(
@@ -158,30 +158,30 @@ class ModelError(AgentCoreError):
         self.retry_after = retry_after
         self.status = status
         self.detail = ""
-        """All that the provider said, for what its sentence leaves out: some name a limit beside it."""
+        """The provider's whole answer; some providers name a limit outside of the message."""
         self.usage: object = None
-        """What the failed request used, an `llm.base.Usage`, if the provider said so before it failed."""
+        """Usage of the failed request, a `model_adapter.Usage`, if the provider reported it before the failure."""
 
 
 def note_attempt(error: Exception, attempt: int, max_attempts: int) -> None:
-    """Give an error, of whatever class, the attributes `attempt` and `max_attempts`."""
-    with contextlib.suppress(AttributeError, TypeError):  # a class that takes none
+    """Set the attributes `attempt` and `max_attempts` of an exception of any class."""
+    with contextlib.suppress(AttributeError, TypeError):  # a class without such attributes
         error.attempt, error.max_attempts = attempt, max_attempts  # pyright: ignore[reportAttributeAccessIssue]
 
 
 MAX_WORDS = 10_000
-"""The longest words of an error that are kept, in characters: people and the model read them."""
-_MOST_READ = 20 * MAX_WORDS  # characters in which secrets are looked for
+"""Maximum length of a stored error message, in characters."""
+_MOST_READ = 20 * MAX_WORDS  # characters that are searched for secrets
 
 
 def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
-    """Return what an error says, its secrets hidden; with the name of its class where that is no sentence.
+    """Return the message of an error with secrets hidden; prefixed by its class if the message is only a value.
 
-    `KeyError("key")` says no more than `'key'`, and `ValueError(404)` no more than its value's repr. A
-    `Sentence` keeps its code and its params, whose secrets are hidden too.
+    The message of `KeyError("key")` is only `'key'`, and that of `ValueError(404)` only a repr. A
+    `Sentence` keeps its code and params, with secrets hidden in them, too.
 
     Args:
-        error: the error. Of a group, the words of the first error in it follow.
+        error: the error. For a group, the message of its first error is appended.
         secrets: values that must not appear; see `redaction.hide_secrets`.
     """
     secrets = tuple(secrets)
@@ -215,7 +215,7 @@ def _said(error: BaseException) -> str:
 
 
 def _is_value(error: BaseException, words: str) -> bool:
-    """Return whether an error says nothing but what it was made with."""
+    """Return whether the message of an error is only the repr of its arguments."""
     args: tuple[object, ...] = error.args
     if not args or isinstance(error, OSError | AgentCoreError):
         return False
@@ -226,13 +226,13 @@ def _is_value(error: BaseException, words: str) -> bool:
 
 
 def as_exception(error: BaseException, who: str) -> Exception:
-    """Return what `who`, code that is not ours, raised as an ordinary exception.
+    """Return an error raised by foreign code, named `who`, as an ordinary exception.
 
-    What is no Exception passes every handler: SystemExit ends the event loop, and with it the work of
-    everybody in the process; any other would leave its thread as it is for ever.
+    A BaseException that is not an Exception passes every handler: SystemExit ends the event loop and all work
+    of the process; any other would leave its thread in its current state forever.
 
     Raises:
-        BaseException: the error itself, where it comes from outside: a cancellation, Ctrl-C.
+        BaseException: the error itself, if it comes from outside: a cancellation, Ctrl-C.
     """
     if isinstance(error, Exception):
         return error

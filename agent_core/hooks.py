@@ -1,4 +1,4 @@
-"""Calling what the application asked to be told; its failures are logged and change nothing."""
+"""Call the application's hooks; their failures are logged and have no other effect."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _log = get_logger(__name__)
 
 
 class Hooks:
-    """Calls hooks beside the work: a slow one delays nothing but the later ones of its thread."""
+    """Queue of hooks that run in the background: a slow hook delays only later hooks of its thread."""
 
     def __init__(self) -> None:
         self._newest: dict[str, asyncio.Task[None]] = {}
 
     def soon(self, thread_id: str, function: Callable[..., Awaitable[None]], *args: Any) -> None:
-        """Await `function(*args)` once what was given earlier for this thread has ended."""
+        """Schedule `function(*args)` after the earlier hooks of this thread."""
         before = self._newest.get(thread_id)
         task = asyncio.get_running_loop().create_task(_after(before, function, args))
         self._newest[thread_id] = task
@@ -32,8 +32,8 @@ class Hooks:
             del self._newest[thread_id]
 
     async def close(self, grace: float) -> None:
-        """Wait up to `grace` seconds for hooks under way, then cancel them."""
-        tasks = set(self._newest.values())  # each waits for the earlier ones of its thread
+        """Wait up to `grace` seconds for running hooks, then cancel them."""
+        tasks = set(self._newest.values())  # each awaits the earlier hooks of its thread
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)
             for task in late:
@@ -49,7 +49,7 @@ async def _after(
     try:
         await function(*args)
     except Exception:
-        _log.exception("What leads to a hook failed; nothing else is affected.")
+        _log.exception("Unexpected error before a hook was called; the hook is skipped.")
 
 
 async def call_hook(hook: Callable[..., Any] | None, *args: Any) -> None:

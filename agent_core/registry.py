@@ -1,4 +1,4 @@
-"""The agents that a process knows by name, and who is told when one of their threads changes its status."""
+"""Register the agents of a process by name, with the hooks for status changes of their threads."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from agent_core.hooks import Hooks, call_hook
 
 
 class NamedAgent(Protocol):
-    """All that the registry needs of an agent; see `agent_core.agent`."""
+    """Protocol of registered agents; see `agent_core.agent`."""
 
     @property
     def name(self) -> str:
-        """What its threads call it."""
+        """Name by which threads refer to the agent."""
         ...
 
 
@@ -22,7 +22,7 @@ class AgentRegistry(Mapping[str, Any]):
     """The agents of one process, by name.
 
     Args:
-        hooks: calls those who are told of a status.
+        hooks: queue that calls the status hooks.
     """
 
     def __init__(self, hooks: Hooks) -> None:
@@ -42,12 +42,12 @@ class AgentRegistry(Mapping[str, Any]):
     def add(
         self, agent: NamedAgent, on_status_change: Callable[..., Any] | None = None, *, replace: bool = False
     ) -> None:
-        """Make an agent known, so that its threads can run here.
+        """Register an agent, so that its threads can run in this process.
 
         Args:
-            agent: an agent; the same one may be added again.
+            agent: an agent; the same agent may be added again.
             on_status_change: `(thread_id, status, previous_status)` after each change.
-            replace: whether it takes the place of another agent of its name, for its threads, too.
+            replace: whether the agent replaces another agent of its name, for existing threads, too.
 
         Raises:
             ValidationError: another agent has its name.
@@ -62,6 +62,6 @@ class AgentRegistry(Mapping[str, Any]):
             self._status_hooks.setdefault(agent.name, []).append(on_status_change)
 
     def moved(self, thread_id: str, status: str, previous: str, agent: str) -> None:
-        """Tell those who asked that a thread of `agent` has changed its status; on the event loop."""
+        """Schedule the status hooks of `agent` for a thread; call on the event loop."""
         for hook in self._status_hooks.get(agent, ()):
             self._hooks.soon(thread_id, call_hook, hook, thread_id, status, previous)

@@ -1,7 +1,7 @@
-"""The sentences of this library that people read, by code.
+"""Define the error messages for users, by code.
 
-A page in another language looks up the code and fills in the params; whoever does not know the code shows
-the text, which is English. Providers' own words, and mistakes of a developer, have no code.
+A page in another language looks up the code and fills in the params; for an unknown code it shows the English
+text. Messages of providers, and messages for developers, have no code.
 """
 
 from __future__ import annotations
@@ -127,18 +127,18 @@ TEMPLATES = {
     "database_refused": "The database {path} refused: {words}.",
     "database_server_refused": "The database server {state} ({words}).",
 }
-"""What each code says, in English. A hole in quotes holds a name, which is shown on one line and cut."""
+"""English template of each code. A quoted placeholder is for a name, which is shown on one line and cut."""
 
 _HOLE = re.compile(r"( ?)('?)\{(\w+)\}")
 _MAX_NAME = 60  # characters
 
 
 class Sentence(str):
-    """Text that carries its code and params.
+    """Text with its code and params.
 
     Attributes:
         code: the key of its template.
-        params: what its template was filled with: text, numbers, and other sentences.
+        params: the params of its template: text, numbers, and other sentences.
     """
 
     code: str
@@ -151,11 +151,11 @@ class Sentence(str):
         return made
 
     def __getnewargs__(self) -> tuple[str, str, dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Return what a copy, or a pickle, is made from."""
+        """Return the constructor's arguments for copy and pickle."""
         return str(self), self.code, self.params
 
     def map(self, change: Callable[[str], str]) -> Self:
-        """Return the sentence with its text, and every text among its params, changed alike."""
+        """Return the sentence with `change` applied to its text and to every text among its params."""
         params = {
             name: value.map(change)
             if isinstance(value, Sentence)
@@ -180,14 +180,14 @@ def sentence(code: str, **params: Any) -> Sentence:
 
     Args:
         code: a key of `TEMPLATES`.
-        params: what its holes are filled with. Text, numbers or sentences; what stands in quotes may be
-            anything. Of an unquoted "" the space before it goes as well.
+        params: values of the placeholders: text, numbers or sentences, for quoted placeholders anything.
+            An unquoted "" also removes the space before it.
     """
     return compose(code, TEMPLATES[code], **params)
 
 
 def compose(code: str, template: str, **params: Any) -> Sentence:
-    """Return a sentence of an application's own: its English template, filled as `sentence` fills ours."""
+    """Return a sentence of an application, from its English template, filled in as by `sentence`."""
     quoted = {name for _, quote, name in _HOLE.findall(template) if quote}
     shown = {name: _name(value) if name in quoted else value for name, value in params.items()}
 
@@ -199,7 +199,7 @@ def compose(code: str, template: str, **params: Any) -> Sentence:
 
 
 def info_of(text: object) -> dict[str, Any] | None:
-    """Return the code and the params of a text as plain JSON; None for a text that has none."""
+    """Return the code and params of a sentence as plain JSON; None for any other text."""
     if not isinstance(text, Sentence):
         return None
     return {name: value for name, value in text.to_dict().items() if name != "text"}

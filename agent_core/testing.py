@@ -1,7 +1,6 @@
-"""Parts for tests of agents: a model that follows a script, a clock that stands still, patience.
+"""Provide test helpers for agents: a scripted model, a fake clock, and `eventually`.
 
-`ScriptedModel` is a model adapter like any other: from the adapter on, a scripted answer goes the
-same way as a provider's.
+`ScriptedModel` is a regular model adapter, so its answers take the same path as those of a provider.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """The model calls a tool.
+    """Tool call in a scripted turn.
 
     Attributes:
-        name: the tool's name.
-        args: its arguments; a str is sent as it is, so that a test can send what is not JSON.
-        id: the call's id; a fresh one by default.
+        name: name of the tool.
+        args: arguments; a str is sent unchanged, so that a test can send invalid JSON.
+        id: id of the call; a new one by default.
     """
 
     name: str
@@ -50,7 +49,7 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """The model thinks."""
+    """Reasoning in a scripted turn."""
 
     text: str
 
@@ -61,21 +60,20 @@ Messages = list[dict[str, Any]]
 
 
 class ScriptedModel:
-    """A model adapter that answers each request with the next turn of its script.
+    """Model adapter that answers each request with the next turn of its script.
 
     Args:
-        turns: a list of turns, or a callable that is given the request's messages and returns (or
-            resolves to) a turn. A turn is a list of `str` (a text delta), `float` (seconds to wait),
+        turns: a list of turns, or a sync or async callable from the request's messages to a turn. A turn is a list of `str` (a text delta), `float` (seconds to wait),
             `ToolUse`, `Reasoning`, `HostedCall`, `HostedResult`, `Source`, `Usage`, `Finish` (another reason than the usual one), or an
             `Exception` (raised there).
-        name: what the model calls itself.
+        name: name of the model.
 
     Attributes:
         requests: the messages of each request so far, in the provider's form.
-        violations: what was wrong with requests whose calls and outcomes were not paired.
+        violations: errors of requests whose calls and outcomes were not paired.
 
-    It may be used from many threads and event loops at once: turns are handed out one by one. With
-    many agent threads the order of requests is anyone's guess, so give it the callable form.
+    The adapter is safe to use from several threads and event loops: each request takes one turn. With
+    several agent threads the order of requests is not deterministic, so pass a callable.
     """
 
     def __init__(
@@ -95,7 +93,7 @@ class ScriptedModel:
         """Yield the next turn's events, and a `Finish` when it ends normally.
 
         Raises:
-            ModelError: the turn holds an exception, the script has no turn left, or the request's
+            ModelError: the turn has an exception, the script has no turn left, or the request's
                 tool calls and outcomes are not paired (kind "invalid_request").
         """
         messages = [dict(message) for message in request.messages]
@@ -159,13 +157,13 @@ def _event(item: Item) -> ModelEvent:
 
 
 def check_pairing(messages: Messages) -> None:
-    """Check a request as a strict provider does; fake providers let broken histories through.
+    """Check the pairing of calls and outcomes in a request as a strict provider does.
 
-    Every assistant message with tool calls must be followed at once by exactly one outcome for each
-    of them, and no outcome may stand anywhere else.
+    Every assistant message with tool calls must be followed immediately by exactly one outcome for each
+    call, and outcomes are not allowed anywhere else.
 
     Raises:
-        AssertionError: says which message breaks the rule.
+        AssertionError: a message breaks the rule; the error says which.
     """
     open_calls: set[str] = set()
     for place, message in enumerate(messages):
@@ -190,17 +188,17 @@ def _opened(message: dict[str, Any], place: int) -> set[str]:
 
 
 class FakeClock:
-    """A clock that moves only when a test says so."""
+    """Clock that only moves by `advance`."""
 
     def __init__(self, now: float = 1_750_000_000.0) -> None:
         self._now = now
 
     def now(self) -> float:
-        """Return seconds since the Unix epoch, as the test has set them."""
+        """Return the current fake time in seconds since the Unix epoch."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on."""
+        """Advance the clock by some seconds."""
         self._now += seconds
 
 
@@ -213,12 +211,12 @@ async def eventually(predicate: Callable[[], T], timeout: float = 20.0) -> T: ..
 
 
 async def eventually(predicate: Callable[[], Any], timeout: float = 20.0) -> Any:
-    """Wait until a predicate, sync or async, returns something truthy, and return that.
+    """Wait until a sync or async predicate returns a truthy value, and return that value.
 
-    Patience costs time only where a test fails, so the default is that of a busy machine.
+    A long timeout costs time only if a test fails, so the default suits a busy machine.
 
     Raises:
-        AssertionError: it did not within `timeout` seconds; the last value stands in the message.
+        AssertionError: no truthy value within `timeout` seconds; the message has the last value.
     """
     deadline = time.monotonic() + timeout
     while True:

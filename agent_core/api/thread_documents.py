@@ -39,7 +39,7 @@ from agent_core.domain.messages import (
     attachments_in,
     is_tool_part,
 )
-from agent_core.domain.signatures import METADATA, exported, imported, readable
+from agent_core.domain.signatures import METADATA, exported, imported, without_metadata
 from agent_core.domain.validation import clean_json, exported_parts
 from agent_core.errors import ValidationError
 from agent_core.store.threads.messages import NewMessage
@@ -110,7 +110,7 @@ def _written(message: Message) -> Json:
     return {
         "id": message.id,
         "role": message.role,
-        "parts": readable(message.parts),
+        "parts": without_metadata(message.parts),
         "metadata": {key: value for key, value in message.metadata.items() if key != "queued"},
         "created_at": message.created_at.isoformat(),
     }

@@ -1,4 +1,4 @@
-"""The context: what is sent fits the model. A policy decides what of a thread goes along."""
+"""Fit the history of a thread into the model's context window, by a policy."""
 
 from agent_core.context.policy import ContextPolicy, ContextRequest, ContextResult
 from agent_core.context.summarise import SummariseOldest

@@ -1,8 +1,8 @@
-"""The cut: where a history begins for the model, and which outcomes of tools are shortened.
+"""Define cuts: the start of the sent history, and the shortened tool outcomes.
 
 Positions count the messages after the system prompt. A history only grows at its end, so a position
-means the same at every later step, in any process, and the beginning of what is sent stays the same
-for as long as it can: providers cache it.
+means the same at every later step, in any process, and the beginning of requests stays the same
+as long as possible, for the caches of providers.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from agent_core.context.provider_messages import Provider
+from agent_core.domain.model_adapter import ProviderMessage
 
 SUMMARY = "Summary of the earlier conversation, which is not shown here in full:\n\n"
-"""What stands before a summary."""
+"""Text before a summary."""
 
-_GROWN = 1.5  # a limit so much higher than the one of a cut is a larger model's: begin anew
+_GROWN = 1.5  # factor by which the limit must exceed that of a cut to drop the cut: the model is a larger one
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What of a history is not sent as it is.
+    """Cut of a history: its dropped messages and shortened outcomes.
 
     Attributes:
-        dropped: so many of the oldest messages are not sent; the next one begins a turn.
-        shortened: how many characters are left of an outcome, by its position.
-        summary: what is sent in place of the dropped messages; "" is nothing.
+        dropped: number of oldest messages that are not sent; the next message starts a turn.
+        shortened: remaining length of an outcome in characters, by position.
+        summary: text that is sent in place of the dropped messages; "" for none.
     """
 
     dropped: int = 0
     shortened: dict[int, int] = field(default_factory=dict[int, int])
     summary: str = ""
 
-    def apply(self, head: list[Provider], body: list[Provider]) -> list[Provider]:
-        """Return what is sent."""
+    def apply(self, head: list[ProviderMessage], body: list[ProviderMessage]) -> list[ProviderMessage]:
+        """Return the messages to send."""
         summary = [summary_message(self.summary)] if self.summary else []
         kept = body[self.dropped :]
         for place, length in self.shortened.items():
@@ -43,8 +43,10 @@ class Cut:
             kept[place - self.dropped] = {**message, "content": shorten(message["content"], length)}
         return [*head, *summary, *kept]
 
-    def note(self, body: Sequence[Provider], *, tokens: int, window: int, summarised: bool) -> dict[str, Any]:
-        """Return the cut in words and numbers, as a thread keeps it."""
+    def note(
+        self, body: Sequence[ProviderMessage], *, tokens: int, window: int, summarised: bool
+    ) -> dict[str, Any]:
+        """Return the cut as a note to store in the thread."""
         note: dict[str, Any] = {
             "dropped_messages": self.dropped,
             "dropped_turns": sum(message["role"] == "user" for message in body[: self.dropped]),
@@ -62,11 +64,11 @@ class Cut:
 
 
 NOTHING = Cut()
-"""Everything is sent."""
+"""The cut that sends everything."""
 
 
-def read(note: Any, body: Sequence[Provider]) -> Cut | None:
-    """Return the cut that a note tells of; None: it tells of none that could be this history's."""
+def cut_from_note(note: Any, body: Sequence[ProviderMessage]) -> Cut | None:
+    """Return the cut of a note; None if the note has no cut that fits this history."""
     if not isinstance(note, dict):
         return None
     note = cast("dict[str, Any]", note)
@@ -90,21 +92,21 @@ def read(note: Any, body: Sequence[Provider]) -> Cut | None:
 
 
 def still_holds(note: Any, limit: int) -> bool:
-    """Return whether a cut is good for a model of today's limit, or was made for a much smaller one."""
+    """Return whether a cut still suits the model's limit, rather than a much smaller one."""
     window = note.get("window") if isinstance(note, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return isinstance(window, int) and limit <= window * _GROWN
 
 
-def split(messages: list[Provider]) -> tuple[list[Provider], list[Provider]]:
-    """Return the system prompt, and what follows it."""
+def split(messages: list[ProviderMessage]) -> tuple[list[ProviderMessage], list[ProviderMessage]]:
+    """Return the system prompt, and the messages after it."""
     place = 0
     while place < len(messages) and messages[place].get("role") == "system":
         place += 1
     return messages[:place], messages[place:]
 
 
-def turns(body: Sequence[Provider]) -> list[int]:
-    """Return where each turn begins: at a person's message, or at the system messages just before it."""
+def turns(body: Sequence[ProviderMessage]) -> list[int]:
+    """Return the start of each turn: a person's message, or the system messages just before it."""
     starts: list[int] = []
     for place, message in enumerate(body):
         if message.get("role") == "user":
@@ -114,15 +116,15 @@ def turns(body: Sequence[Provider]) -> list[int]:
     return starts if starts and starts[0] == 0 else [0, *starts]
 
 
-def _begins_a_turn(body: Sequence[Provider], place: int) -> bool:
-    """Tell it without a look at every message: a person's message, or system messages and then one."""
+def _begins_a_turn(body: Sequence[ProviderMessage], place: int) -> bool:
+    """Return whether a turn starts at a position, without a scan of all messages."""
     while place < len(body) and body[place].get("role") == "system":
         place += 1
     return place < len(body) and body[place].get("role") == "user"
 
 
-def mark(body: Sequence[Provider], place: int) -> str:
-    """Return what tells a message from others, so that a note is not read in another thread than its own."""
+def mark(body: Sequence[ProviderMessage], place: int) -> str:
+    """Return a fingerprint of a message, so that a note is not applied to another thread."""
     if place >= len(body):
         return ""
     content: Any = body[place].get("content") or ""
@@ -132,13 +134,13 @@ def mark(body: Sequence[Provider], place: int) -> str:
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def summary_message(summary: str) -> Provider:
-    """Return the message that brings a summary."""
+def summary_message(summary: str) -> ProviderMessage:
+    """Return the message with a summary."""
     return {"role": "user", "content": SUMMARY + summary}
 
 
 def shorten(text: str, length: int) -> str:
-    """Return the beginning and the end of a text, `length` characters in all, and what is missing."""
+    """Return the beginning and the end of a text, `length` characters in total, with a note of the omission."""
     if len(text) <= length:
         return text
     end = length // 3

@@ -1,7 +1,7 @@
-"""The plan: how far a history must be cut to fit, worked out from the newest message backwards.
+"""Plan the cut of a history that fits, from the newest message backwards.
 
-Only what can be sent is counted, so a thread of any length costs what its window costs. Counting may
-take a moment and has no awaits: it is run in a thread.
+Only messages that can be sent are counted, so the cost depends on the window, not on the length of the thread.
+Counting is synchronous and may be slow, so it runs in a thread.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agent_core.context.cut import Cut, shorten, turns
-from agent_core.context.provider_messages import Provider
-from agent_core.context.token_meter import Meter
+from agent_core.context.token_meter import TokenMeter
+from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import ModelError
 from agent_core.sentences import sentence
 
 SHORTEST = 200
-"""Characters that are left of an outcome at least."""
+"""Minimum length of a shortened outcome, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be sent, in tokens.
+    """Budget of a request, in tokens.
 
     Attributes:
-        limit: the most that the model takes.
-        target: what a history is cut to once it is over the limit, so that the next cut is far off.
-        fixed: what the system prompt and the tools take.
-        room: what is kept for a summary.
-        model: whose limit it is, for the sentence.
+        limit: maximum size of a request.
+        target: size to which a history over the limit is cut, so that the next cut is far off.
+        fixed: size of the system prompt and the tools.
+        room: size reserved for a summary.
+        model: name of the model, for the error message.
     """
 
     limit: int
@@ -39,13 +39,13 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CutPlan:
     """A cut that fits.
 
     Attributes:
-        cut: its summary is still the one of the cut before; "" if there is no room for one.
-        tokens: about how many tokens are sent, the room for a summary included.
-        room: what is left of the budget's room for a summary.
+        cut: the cut, still with the summary of the previous cut; "" if there is no room for a summary.
+        tokens: estimated tokens of the request, including the room for a summary.
+        room: tokens that are available for a summary.
     """
 
     cut: Cut
@@ -53,15 +53,15 @@ class Plan:
     room: int
 
 
-def plan(meter: Meter, body: list[Provider], start: Cut, budget: Budget) -> Plan:
-    """Return the smallest change to the cut `start` that fits; the same input gives the same plan.
+def plan_cut(meter: TokenMeter, body: list[ProviderMessage], start: Cut, budget: Budget) -> CutPlan:
+    """Return the smallest change to the cut `start` that fits; the result is deterministic.
 
-    If all that `start` sends fits, it stays. Otherwise the oldest turns go until the target is reached.
-    The newest turn stays; where it is too long by itself, its outcomes are shortened, the oldest first,
-    so far that half of what is left goes to older turns.
+    If `start` fits, it stays. Otherwise the oldest turns are dropped until the target is reached.
+    The newest turn stays; if it is too long by itself, its outcomes are shortened, oldest first,
+    so that half of the remaining budget is left for older turns.
 
     Raises:
-        ModelError: context_window_exceeded; even so it does not fit.
+        ModelError: nothing fits; kind context_window_exceeded.
     """
     starts = sorted({start.dropped, *(place for place in turns(body) if place >= start.dropped)})
     last, room, shortened = starts[-1], budget.room, start.shortened
@@ -85,11 +85,11 @@ def plan(meter: Meter, body: list[Provider], start: Cut, budget: Budget) -> Plan
         if used <= budget.target or begin == start.dropped:
             dropped, tokens = begin, used
     kept = {place: length for place, length in shortened.items() if place >= dropped}
-    return Plan(Cut(dropped, kept, start.summary if room else ""), tokens, room)
+    return CutPlan(Cut(dropped, kept, start.summary if room else ""), tokens, room)
 
 
-def clip(meter: Meter, text: str, tokens: int, shortest: int = SHORTEST) -> int:
-    """Return how many characters of a text are so many tokens, once `shorten` has left out the rest."""
+def clip(meter: TokenMeter, text: str, tokens: int, shortest: int = SHORTEST) -> int:
+    """Return the length to which `shorten` must cut a text to fit into some tokens."""
     length = len(text)
     for _ in range(4):
         size = meter.text(shorten(text, length))
@@ -99,14 +99,14 @@ def clip(meter: Meter, text: str, tokens: int, shortest: int = SHORTEST) -> int:
     return shortest
 
 
-def _shortened(body: list[Provider], lengths: dict[int, int]) -> list[Provider]:
+def _shortened(body: list[ProviderMessage], lengths: dict[int, int]) -> list[ProviderMessage]:
     return Cut(shortened=lengths).apply([], body) if lengths else body
 
 
 def _shorten_outcomes(
-    meter: Meter, body: list[Provider], sent: list[Provider], begin: int, excess: int
+    meter: TokenMeter, body: list[ProviderMessage], sent: list[ProviderMessage], begin: int, excess: int
 ) -> dict[int, int]:
-    """Return to how many characters each outcome from `begin` on must shrink to save `excess` tokens."""
+    """Return the new length of outcomes from `begin` on that saves `excess` tokens, by position."""
     lengths: dict[int, int] = {}
     for place in range(begin, len(body)):
         text, now = body[place].get("content"), sent[place].get("content")

@@ -1,8 +1,8 @@
-"""What a context policy is: it gets the history of one model request and returns what is sent of it.
+"""Define the protocol of context policies, from the history of a request to the messages to send.
 
 A policy runs before every model request, after the history was repaired and before
-`transform_messages`. What it says in its note is stored with the step, in the thread, for people to
-see and for the policy itself to go on from; so nothing of it need be kept in memory.
+`transform_messages`. Its note is stored in the thread with the step: people can see it, and the policy
+continues from it, so a policy needs no state in memory.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from agent_core.context.provider_messages import Provider
-from agent_core.domain.model_adapter import ModelAdapter, Usage
+from agent_core.domain.model_adapter import ModelAdapter, ProviderMessage, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +20,16 @@ class ContextRequest:
 
     Attributes:
         messages: the whole history in the provider's form, paired; the system prompt is the first.
-        tools: OpenAI function tools, which are sent too.
-        model: the model that is going to be asked.
+        tools: OpenAI function tools of the request.
+        model: the model of the request.
         options: the agent's options for the request.
-        note: what a policy noted last in this thread, as plain JSON; None: nothing yet.
+        note: the newest note of a policy in this thread, as plain JSON; None if there is none.
         thread_id: the thread.
-        window: the tokens that a request may have, as the model's provider named them when it refused a
-            longer one; None: it has refused none.
+        window: maximum tokens of a request, as named by the provider in an earlier refusal; None if there
+            was none.
     """
 
-    messages: list[Provider]
+    messages: list[ProviderMessage]
     tools: list[dict[str, Any]]
     model: ModelAdapter
     options: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -41,28 +40,28 @@ class ContextRequest:
 
 @dataclass(frozen=True, slots=True)
 class ContextResult:
-    """What is sent.
+    """Messages to send, with a note.
 
     Attributes:
         messages: new messages, or those of the request. They are paired again, so a cut between a tool
-            call and its outcome does no harm.
-        note: plain JSON to store as a `data-context` part of the assistant's message; None: nothing has
-            changed since the last one.
-        usage: what the policy's own model requests used; it is counted with the step's.
+            call and its outcome is safe.
+        note: plain JSON to store as a `data-context` part of the assistant's message; None: no change
+            since the last note.
+        usage: usage of the policy's own model requests; counted with the step's.
     """
 
-    messages: list[Provider]
+    messages: list[ProviderMessage]
     note: dict[str, Any] | None = None
     usage: Usage | None = None
 
 
 class ContextPolicy(Protocol):
-    """Decides what of a thread is sent: `TrimOldest`, `SummariseOldest`, or an async function of one's own."""
+    """Policy that selects the messages to send: `TrimOldest`, `SummariseOldest`, or a custom async function."""
 
     def __call__(self, request: ContextRequest, /) -> Awaitable[ContextResult]:
-        """Return what is sent; it may be called again with the same request.
+        """Return the messages to send; may be called again with the same request.
 
         Raises:
-            ModelError: nothing that could be sent fits; the turn fails with this sentence.
+            ModelError: the request cannot be made to fit; the turn fails with this error.
         """
         ...

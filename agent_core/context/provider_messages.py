@@ -1,8 +1,8 @@
-"""Messages as a provider wants them, and the repair of a history that no provider would take.
+"""Convert messages to the provider form, and repair histories that providers would refuse.
 
 The provider form is OpenAI's chat format, which litellm translates for the others: `role`,
-`content`, `tool_calls`, `tool_call_id`. Every provider refuses, for ever, a history in which a tool
-call and its outcome do not stand together, so `repair` runs before every request.
+`content`, `tool_calls`, `tool_call_id`. Providers refuse a history in which a tool
+call and its outcome are not adjacent, at every retry, so `repair` runs before every request.
 """
 
 from __future__ import annotations
@@ -13,38 +13,35 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from agent_core.domain.messages import Message, Part, attachment_id, is_tool_part, text_of, tool_name
+from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.domain.signatures import has_hosted, signed_call, signed_parts
 
 NO_OUTCOME = "Error: this call has no recorded outcome; it may or may not have taken effect."
-"""What the model is told of a dangling call."""
+"""Outcome that the model gets for a dangling call."""
 
 INVALID_ARGUMENTS = "INVALID_JSON"
-"""The key under which arguments that are no JSON object are sent back to the model that wrote them:
-providers refuse any others. The name is pydantic-ai's (`INVALID_JSON_KEY`)."""
+"""Key under which arguments that are not a JSON object are sent back to the model: providers only accept
+objects. The name is pydantic-ai's (`INVALID_JSON_KEY`)."""
 
 NOTE = "data-context"
-"""The part in which an assistant's message says what of the thread its model was not sent; it is written
-by the policies of `agent_core.context`, and at the next step they read it again."""
+"""Type of the part of an assistant's message that says what was omitted from its request; context policies
+write the part, and read it at the next step."""
 
 _NOTE_ROLE = "context"
 
-Provider = dict[str, Any]
-"""One message in the provider form."""
 
-
-def to_provider(messages: Sequence[Message], system: str | None) -> list[Provider]:
+def to_provider(messages: Sequence[Message], system: str | None) -> list[ProviderMessage]:
     """Return the messages in the provider form, strictly paired.
 
     An assistant message becomes, for each of its steps, one assistant message and the outcomes of
-    its tool calls. Sources and data are not sent, and reasoning only where its model must see it again,
-    which `agent_core.domain.signatures` decides. A `NOTE` stays where its step begins, in a form that `take_note`
-    takes out again.
+    its tool calls. Sources and data are not sent, and reasoning only if its model expects it back; see
+    `agent_core.domain.signatures`. A `NOTE` stays at the start of its step, in a form that `take_note` removes.
 
     Args:
-        messages: in order, as they are shown.
-        system: the agent's system prompt; it comes first.
+        messages: messages in order.
+        system: the agent's system prompt, which comes first.
     """
-    history: list[Provider] = [{"role": "system", "content": system}] if system else []
+    history: list[ProviderMessage] = [{"role": "system", "content": system}] if system else []
     for message in messages:
         if message.role == "assistant":
             for step in _steps(message.parts):
@@ -54,24 +51,24 @@ def to_provider(messages: Sequence[Message], system: str | None) -> list[Provide
     return repair(history)
 
 
-def take_note(messages: list[Provider]) -> tuple[list[Provider], Any]:
-    """Return what a provider can be sent, and the data of the newest note; None if there is none."""
+def take_note(messages: list[ProviderMessage]) -> tuple[list[ProviderMessage], Any]:
+    """Return the messages without notes, and the data of the newest note; None if there is none."""
     notes = [message for message in messages if message.get("role") == _NOTE_ROLE]
     if not notes:
         return messages, None
     return [message for message in messages if message.get("role") != _NOTE_ROLE], notes[-1]["data"]
 
 
-def repair(messages: Sequence[Provider]) -> list[Provider]:
-    """Return the history with every call followed by its one outcome, and every outcome by its call.
+def repair(messages: Sequence[ProviderMessage]) -> list[ProviderMessage]:
+    """Return the history with every call followed by exactly one outcome, and no other outcomes.
 
-    A dangling call gets an outcome that says so; an outcome without a call, or a second one, is
-    dropped; an outcome that stands further down moves up to its call; a call id that was used
-    before gets a new one, with its outcome; an assistant message without text and calls is dropped.
-    The same history always gives the same repair, and a repaired one stays as it is.
+    A dangling call gets the outcome `NO_OUTCOME`; an outcome without a call, or a second one, is
+    dropped; an outcome further down moves up to its call; a repeated call id is replaced, also in
+    its outcome; an assistant message without text and calls is dropped.
+    The repair is deterministic and idempotent.
     """
-    repaired: list[list[Provider]] = []
-    waiting: defaultdict[str, deque[Provider]] = defaultdict(deque)  # places for outcomes, by call id
+    repaired: list[list[ProviderMessage]] = []
+    waiting: defaultdict[str, deque[ProviderMessage]] = defaultdict(deque)  # places for outcomes, by call id
     taken: set[str] = set()
     for message in messages:
         role = message.get("role")
@@ -88,14 +85,14 @@ def repair(messages: Sequence[Provider]) -> list[Provider]:
 
 
 def _with_places(
-    message: Provider, waiting: defaultdict[str, deque[Provider]], taken: set[str]
-) -> list[Provider]:
+    message: ProviderMessage, waiting: defaultdict[str, deque[ProviderMessage]], taken: set[str]
+) -> list[ProviderMessage]:
     """Return an assistant message and, for each of its calls, a place for the outcome."""
-    places: list[Provider] = []
-    calls: list[Provider] = []
-    given: list[Provider] = [call for call in message.get("tool_calls") or () if _names_a_tool(call)]
+    places: list[ProviderMessage] = []
+    calls: list[ProviderMessage] = []
+    given: list[ProviderMessage] = [call for call in message.get("tool_calls") or () if _names_a_tool(call)]
     for call_id in {str(call.get("id")) for call in given}:
-        waiting[call_id] = deque()  # what comes from here on answers this message, not an older one
+        waiting[call_id] = deque()  # later outcomes belong to this message, not to an older one
     for call in given:
         fresh = _fresh_id(str(call.get("id") or "call"), taken)
         place = {"role": "tool", "tool_call_id": fresh, "content": NO_OUTCOME}
@@ -110,7 +107,7 @@ def _with_places(
     return [] if blank and not has_hosted(rest) else [rest]
 
 
-def _names_a_tool(call: Provider) -> bool:
+def _names_a_tool(call: ProviderMessage) -> bool:
     function: dict[str, Any] = call.get("function") or {}
     return bool(function.get("name"))
 
@@ -140,11 +137,11 @@ def _steps(parts: Iterable[Part]) -> Iterable[list[Part]]:
     yield step
 
 
-def _from_step(step: list[Part]) -> list[Provider]:
+def _from_step(step: list[Part]) -> list[ProviderMessage]:
     calls = [part for part in step if is_tool_part(part) and not part.get("providerExecuted")]
     drawn = any(part.get("type") == "file" for part in step)
     content = _content(step) if drawn else text_of(step) or None
-    message: Provider = {"role": "assistant", "content": content, **signed_parts(step)}
+    message: ProviderMessage = {"role": "assistant", "content": content, **signed_parts(step)}
     if calls:
         message["tool_calls"] = [_call(part) for part in calls]
     outcomes = [outcome for part in calls if (outcome := _outcome(part))]
@@ -152,7 +149,7 @@ def _from_step(step: list[Part]) -> list[Provider]:
     return [*notes, message, *outcomes]
 
 
-def _call(part: Part) -> Provider:
+def _call(part: Part) -> ProviderMessage:
     arguments: Any = part.get("input", part.get("rawInput")) or {}
     if not isinstance(arguments, dict):
         arguments = {INVALID_ARGUMENTS: arguments}
@@ -161,7 +158,7 @@ def _call(part: Part) -> Provider:
     return call | signed_call(part)
 
 
-def _outcome(part: Part) -> Provider | None:
+def _outcome(part: Part) -> ProviderMessage | None:
     state = part.get("state")
     if state == "output-available":
         content = _output(part.get("output"))
@@ -176,16 +173,16 @@ def _outcome(part: Part) -> Provider | None:
     return {"role": "tool", "tool_call_id": str(part.get("toolCallId")), "content": content}
 
 
-def _output(output: Any) -> str | list[Provider]:
+def _output(output: Any) -> str | list[ProviderMessage]:
     """Return a result as text; one with pictures as a list: the text, then each picture by its address."""
-    pictures: list[Provider] = []
+    pictures: list[ProviderMessage] = []
     shown = _without_pictures(output, pictures)
     text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
     return [{"type": "text", "text": text}, *pictures] if pictures else text
 
 
-def _without_pictures(value: Any, pictures: list[Provider]) -> Any:
-    """Return a result in which pictures that are kept as files have no address, and add them to `pictures`."""
+def _without_pictures(value: Any, pictures: list[ProviderMessage]) -> Any:
+    """Return a result without the addresses of stored pictures, and add these to `pictures`."""
     if isinstance(value, list):
         return [_without_pictures(item, pictures) for item in cast("list[Any]", value)]
     if not isinstance(value, dict):
@@ -200,11 +197,11 @@ def _without_pictures(value: Any, pictures: list[Provider]) -> Any:
     return {key: item for key, item in fields.items() if key != "url"}
 
 
-def _content(parts: Sequence[Part]) -> str | list[Provider]:
-    """Return a person's words as text, or with their files as a list of content parts."""
+def _content(parts: Sequence[Part]) -> str | list[ProviderMessage]:
+    """Return a person's message as text, or with files as a list of content parts."""
     if not any(part.get("type") == "file" for part in parts):
         return text_of(parts)
-    known = {"text": "text", "file": "url"}  # what each kind must have
+    known = {"text": "text", "file": "url"}  # required key of each type
     texts_and_files = (part for part in parts if known.get(str(part.get("type")), "-") in part)
     return [
         _file(part) if part["type"] == "file" else {"type": "text", "text": part["text"]}
@@ -212,8 +209,8 @@ def _content(parts: Sequence[Part]) -> str | list[Provider]:
     ]
 
 
-def _file(part: Part) -> Provider:
-    """Return a file as the content part that litellm takes for it."""
+def _file(part: Part) -> ProviderMessage:
+    """Return a file as a content part in litellm's form."""
     url, media_type = part["url"], part.get("mediaType", "")
     if media_type.startswith("image/"):
         return {"type": "image_url", "image_url": {"url": url}}

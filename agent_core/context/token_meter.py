@@ -1,7 +1,7 @@
-"""The meter: how many tokens messages have, exactly only where it matters.
+"""Count the tokens of messages, exactly only if needed.
 
 Every token is at least one byte, so a short thread is known to fit without a tokenizer. Pictures and
-other files are guessed: what they cost depends on the provider, and none of them is opened for it.
+other files are estimated without opening them: their cost depends on the provider.
 """
 
 from __future__ import annotations
@@ -11,51 +11,50 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
-from agent_core.context.provider_messages import Provider
-from agent_core.domain.model_adapter import ModelAdapter
+from agent_core.domain.model_adapter import ModelAdapter, ProviderMessage
 from agent_core.llm.tokens import estimate_tokens, most_tokens
 
 MESSAGE_TOKENS = 8
-"""What a message costs besides its texts: its role and the marks around it."""
+"""Tokens of a message besides its texts: role and delimiters."""
 
 CALL_TOKENS = 24
-"""What a tool call or its outcome costs besides its texts: its id and the marks around it."""
+"""Tokens of a tool call or its outcome besides its texts: id and delimiters."""
 
 IMAGE_TOKENS = 1_600
-"""What a picture costs at the sizes that providers scale it to."""
+"""Tokens of a picture at the sizes that providers scale it to."""
 
 FILE_TOKENS = (1_600, 32_000)
-"""What another file costs at least and at most; between them a token for each 20 characters."""
+"""Minimum and maximum tokens of another file; in between, one token per 20 characters."""
 
-_MAX_CACHED = 64  # lists of tools; the oldest is forgotten
+_MAX_CACHED = 64  # lists of tools; the oldest is dropped
 _tools: OrderedDict[int, tuple[list[dict[str, Any]], str]] = OrderedDict()
 
 
-class Meter:
-    """Counts for one model, with its own tokenizer if it has one."""
+class TokenMeter:
+    """Token counter of one model, with the model's tokenizer if it has one."""
 
     def __init__(self, model: ModelAdapter) -> None:
         self._count: Callable[[str], int] = getattr(model, "count_tokens", estimate_tokens)
 
     def text(self, text: str) -> int:
-        """Return the tokens of a text."""
+        """Return the number of tokens of a text."""
         return min(self._count(text), most_tokens(text))
 
-    def message(self, message: Provider) -> int:
-        """Return the tokens of a message."""
+    def message(self, message: ProviderMessage) -> int:
+        """Return the number of tokens of a message."""
         return _weigh(message, self.text)
 
     def tools(self, tools: list[dict[str, Any]]) -> int:
-        """Return the tokens of the tools."""
+        """Return the number of tokens of the tools."""
         return self.text(_as_text(tools))
 
 
-def at_most(messages: Iterable[Provider], tools: list[dict[str, Any]]) -> int:
-    """Return how many tokens messages and tools have at most; it takes half a microsecond each."""
+def at_most(messages: Iterable[ProviderMessage], tools: list[dict[str, Any]]) -> int:
+    """Return an upper bound of the tokens of messages and tools, in half a microsecond each."""
     return sum([_weigh(message, most_tokens) for message in messages]) + most_tokens(_as_text(tools))
 
 
-def _weigh(message: Provider, count: Callable[[str], int]) -> int:
+def _weigh(message: ProviderMessage, count: Callable[[str], int]) -> int:
     content = message.get("content")
     tokens = MESSAGE_TOKENS
     if isinstance(content, str):
@@ -76,7 +75,7 @@ _OF_CALL = frozenset({"id", "type", "function", "index"})
 
 
 def _beside(holder: Mapping[str, Any], known: frozenset[str], count: Callable[[str], int]) -> int:
-    """Return the tokens of what a model gets back beside its words: reasoning and signatures."""
+    """Return the number of tokens of the reasoning and signatures of a message."""
     return sum(count(json.dumps(holder[key], default=str)) for key in holder.keys() - known)
 
 

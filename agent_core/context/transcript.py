@@ -1,4 +1,4 @@
-"""A part of a thread as plain text, for a model that sums it up: no calls to pair, no files to open."""
+"""Render a part of a thread as plain text, for a model that summarises it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from agent_core.context.cut import shorten
-from agent_core.context.provider_messages import Provider
-from agent_core.context.token_meter import Meter
+from agent_core.context.token_meter import TokenMeter
+from agent_core.domain.model_adapter import ProviderMessage
 
-_WORDS = 6_000  # characters of a message that are shown
+_WORDS = 6_000  # maximum characters of a message
 _OUTCOME = 1_500
-_PIECES = 8  # requests for one summary at most; what is older than they can hold is left out
+_PIECES = 8  # maximum requests for one summary; older text is omitted
 
 
-def pieces(messages: Iterable[Provider], meter: Meter, tokens: int) -> list[str]:
-    """Return the messages as a transcript in pieces of at most `tokens` each, as far as lines are shorter."""
+def pieces(messages: Iterable[ProviderMessage], meter: TokenMeter, tokens: int) -> list[str]:
+    """Return the messages as a transcript in pieces of at most `tokens` each, unless a single line is longer."""
     found: list[list[str]] = []
     size = tokens
     for line in _lines(messages):
@@ -28,7 +28,7 @@ def pieces(messages: Iterable[Provider], meter: Meter, tokens: int) -> list[str]
     return ["\n".join(lines) for lines in found[-_PIECES:]]
 
 
-def _lines(messages: Iterable[Provider]) -> Iterator[str]:
+def _lines(messages: Iterable[ProviderMessage]) -> Iterator[str]:
     names = {"user": "Person", "assistant": "Assistant", "system": "System", "tool": "Outcome"}
     for message in messages:
         role = str(message.get("role"))

@@ -11,6 +11,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
+ProviderMessage = dict[str, Any]
+"""One message in the provider form, which is OpenAI's chat format."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:

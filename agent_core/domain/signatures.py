@@ -33,7 +33,7 @@ def signed_by(model: str, metadata: Mapping[str, Any]) -> Json:
     return {**metadata, WRITER: {"model": model}}
 
 
-def readable(parts: Sequence[Part]) -> list[Part]:
+def without_metadata(parts: Sequence[Part]) -> list[Part]:
     """Return parts, or chunks, without metadata, for people and other programs."""
     return [
         {key: value for key, value in part.items() if key != METADATA} if METADATA in part else part
@@ -71,7 +71,7 @@ def signed_call(part: Part) -> Json:
     return {SIGNED: part[METADATA]} if part.get(METADATA) else {}
 
 
-def returned(messages: Sequence[Json], model: str) -> list[Json]:
+def with_signatures(messages: Sequence[Json], model: str) -> list[Json]:
     """Return messages whose steps have the signatures and reasoning that `model` wrote, in litellm's form.
 
     Signatures of other models are removed. Metadata of unknown providers stays under

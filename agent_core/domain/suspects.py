@@ -38,7 +38,7 @@ class Suspicion(NamedTuple):
     idle_deaths: int = 0
 
 
-class Ran(NamedTuple):
+class CrashedWork(NamedTuple):
     """Work that ran when its process died.
 
     company: as in `Suspicion`; None if it was not a suspect.
@@ -62,7 +62,7 @@ class Suspect(NamedTuple):
     due: float
 
 
-def judged(ran: Collection[Ran], death: str) -> dict[WakeUpKey, Suspicion]:
+def suspicions_after(ran: Collection[CrashedWork], death: str) -> dict[WakeUpKey, Suspicion]:
     """Return the suspicions against all work that ran when the worker `death` died.
 
     Suspects halve their company. Other work beside them becomes suspect, too, but does not clear them: a lone
@@ -83,7 +83,7 @@ def judged(ran: Collection[Ran], death: str) -> dict[WakeUpKey, Suspicion]:
     return found
 
 
-def _charge(work: Ran) -> tuple[int, int]:
+def _charge(work: CrashedWork) -> tuple[int, int]:
     """Return the charges and idle deaths of a lone suspect."""
     if work.executed:
         return work.crashes + 1, work.idle_deaths

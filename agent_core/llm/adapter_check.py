@@ -44,7 +44,7 @@ def check_adapter(model: Any, who: str) -> None:
         )
 
 
-def begin(adapter: ModelAdapter, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+def open_events(adapter: ModelAdapter, request: ModelRequest) -> AsyncIterator[ModelEvent]:
     """Return the iterator over an adapter's events.
 
     Raises:
@@ -62,7 +62,7 @@ def begin(adapter: ModelAdapter, request: ModelRequest) -> AsyncIterator[ModelEv
     )
 
 
-def accepted(adapter: ModelAdapter, event: Any) -> ModelEvent:
+def checked_event(adapter: ModelAdapter, event: Any) -> ModelEvent:
     """Return an event that is one.
 
     Raises:

@@ -13,10 +13,15 @@ from agent_core.llm.errors.model_errors import to_model_error
 from agent_core.llm.litellm_import import litellm_module, loaded
 from agent_core.llm.model_table import provider_of, sees_pictures
 from agent_core.llm.options import check_options
-from agent_core.llm.requests.outgoing import Outgoing, outgoing, refused_tools
+from agent_core.llm.requests.provider_request import ProviderRequest, refused_tools, to_provider_request
 from agent_core.llm.requests.provider_rules import Rules, rules_for
-from agent_core.llm.streams.direct_stream import Reading, direct, is_heard, refuse_holes
-from agent_core.llm.streams.wrapped_stream import Wrapped
+from agent_core.llm.streams.direct_stream import (
+    AnswerStream,
+    has_listeners,
+    open_direct,
+    refuse_broken_events,
+)
+from agent_core.llm.streams.wrapped_stream import WrappedStream
 from agent_core.llm.tokens import context_window, count_tokens
 from agent_core.support.argument_checks import check_arguments
 from agent_core.text.redaction import secret_values
@@ -83,12 +88,12 @@ class LitellmModel:
         if (finish := reading.finish) is not None:
             yield finish
 
-    async def _reading(self, litellm: Any, answer: Any) -> Reading:
+    async def _reading(self, litellm: Any, answer: Any) -> AnswerStream:
         mocked = "mock_response" in self.options
-        if self.direct and not mocked and (past := await direct(litellm, answer)):
+        if self.direct and not mocked and (past := await open_direct(litellm, answer)):
             return past
-        await refuse_holes(answer)
-        return Wrapped(litellm, answer, trusted=mocked, heard=is_heard(litellm, answer))
+        await refuse_broken_events(answer)
+        return WrappedStream(litellm, answer, trusted=mocked, heard=has_listeners(litellm, answer))
 
     async def context_window(self, options: Mapping[str, Any]) -> int | None:
         """Return the tokens a request may have; see `SizedModel.context_window`."""
@@ -111,9 +116,9 @@ class LitellmModel:
         address = options.get("api_base") or options.get("base_url")
         return rules_for(provider, model, address, thinks=_is_told_to_think(options))
 
-    def _outgoing(self, litellm: Any, request: ModelRequest) -> Outgoing:
+    def _outgoing(self, litellm: Any, request: ModelRequest) -> ProviderRequest:
         options = {**self.options, **request.options}
-        return outgoing(
+        return to_provider_request(
             request,
             self._rules(litellm, options),
             model=self.name,
@@ -121,7 +126,7 @@ class LitellmModel:
             choice=options.get("tool_choice"),
         )
 
-    def _arguments(self, litellm: Any, request: ModelRequest, sent: Outgoing) -> dict[str, Any]:
+    def _arguments(self, litellm: Any, request: ModelRequest, sent: ProviderRequest) -> dict[str, Any]:
         options = {**self.options, **request.options, **sent.options}
         return {
             "timeout": READ_TIMEOUT,

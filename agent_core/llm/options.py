@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from agent_core.errors import UnknownOptionError, ValidationError
-from agent_core.support.argument_checks import Kind, did_you_mean, kind_of, shown
+from agent_core.support.argument_checks import ArgumentKind, did_you_mean, kind_of, shown
 
 OURS = {
     "model": "the model is the agent's second argument",
@@ -43,7 +43,9 @@ _TYPED: dict[str, Any] = {
     **dict.fromkeys(_DICTS, dict[str, Any] | None),
     "stop": str | list[str] | None,
 }
-_KINDS: dict[str, Kind] = {name: kind for name, hint in _TYPED.items() if (kind := kind_of(hint)) is not None}
+_KINDS: dict[str, ArgumentKind] = {
+    name: kind for name, hint in _TYPED.items() if (kind := kind_of(hint)) is not None
+}
 
 STANDARD = frozenset(
     {

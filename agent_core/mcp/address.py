@@ -16,7 +16,7 @@ _FILE = re.compile(r"[\w@./\\:+~-]{1,200}")
 
 
 @dataclass(frozen=True)
-class Source:
+class ServerAddress:
     """Where a server is: a URL, or a command.
 
     Attributes:
@@ -50,7 +50,7 @@ class Source:
         headers: Mapping[str, str] | None,
         env: Mapping[str, str] | None,
         cwd: str | Path | None,
-    ) -> Source:
+    ) -> ServerAddress:
         """Read what `mcp_tools` was given.
 
         Raises:

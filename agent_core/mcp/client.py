@@ -11,11 +11,11 @@ import pydantic
 from mcp import MCPError
 
 from agent_core.errors import AgentCoreError, ToolServerError, words_of
-from agent_core.mcp.address import Source
-from agent_core.mcp.connection import Link, OnTools, first_of
+from agent_core.mcp.address import ServerAddress
+from agent_core.mcp.connection import Connection, OnTools, first_of
 from agent_core.mcp.http import FORGOTTEN, LOST, REFUSED, UNREACHABLE, http_transport
 from agent_core.mcp.results import outcome
-from agent_core.mcp.stdio import Errors, stdio_transport
+from agent_core.mcp.stdio import ErrorOutput, stdio_transport
 from agent_core.sentences import sentence
 from agent_core.support.logs import get_logger
 from agent_core.text.redaction import hide_secrets
@@ -37,15 +37,17 @@ class Wire:
 
     def __init__(
         self,
-        source: Source,
+        source: ServerAddress,
         start_timeout: float,
         on_tools: OnTools,
     ) -> None:
         self._source = source
         self._start_timeout = start_timeout
-        self._errors = Errors(source.name)
+        self._errors = ErrorOutput(source.name)
         self._fault: str | None = None
-        self._link = Link(self._open, start_timeout=start_timeout, on_tools=on_tools, explain=self._explain)
+        self._link = Connection(
+            self._open, start_timeout=start_timeout, on_tools=on_tools, explain=self._explain
+        )
 
     @property
     def connected(self) -> bool:

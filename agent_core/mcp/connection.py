@@ -16,7 +16,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from agent_core.errors import AgentCoreError, ToolServerError
 from agent_core.mcp.http import UNREACHABLE
-from agent_core.mcp.message_filter import Inlet, without_bad_tools
+from agent_core.mcp.message_filter import MessageFilter, without_bad_tools
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
@@ -29,7 +29,7 @@ Open = Callable[[], AbstractAsyncContextManager[Any]]
 OnTools = Callable[[list[mcp_types.Tool], dict[str, str], str | None], None]
 
 
-class Link:
+class Connection:
     """Holds the client.
 
     The client's task groups must be entered and left by the same task, so one task owns them for as
@@ -172,7 +172,7 @@ class Link:
     async def _streams(self) -> AsyncGenerator[Any]:
         self._version = None
         async with self._open() as (read, write):
-            yield Inlet(read, self._lost, self._sift), write
+            yield MessageFilter(read, self._lost, self._sift), write
 
     def _ready(self, client: Client) -> None:
         self._wanted.clear()

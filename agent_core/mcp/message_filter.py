@@ -13,7 +13,7 @@ from mcp_types.methods import validate_server_result
 Drop = Callable[[str, str], None]
 
 
-class Inlet:
+class MessageFilter:
     """A transport's stream of messages, watched.
 
     It says when the stream has ended; the library would notice only at its next request. And it takes
@@ -45,7 +45,7 @@ class Inlet:
         """Close the transport's stream."""
         await self._stream.aclose()
 
-    def __aiter__(self) -> Inlet:
+    def __aiter__(self) -> MessageFilter:
         return self
 
     async def __anext__(self) -> Any:
@@ -55,7 +55,7 @@ class Inlet:
             self._ended()
             raise
 
-    async def __aenter__(self) -> Inlet:
+    async def __aenter__(self) -> MessageFilter:
         await self._stream.__aenter__()
         return self
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent_core.errors import ToolServerError, ValidationError
-from agent_core.mcp.address import Source
+from agent_core.mcp.address import ServerAddress
 from agent_core.mcp.tools import Mount, ToolOverrides
 from agent_core.support.argument_checks import check_arguments
 from agent_core.support.logs import get_logger
@@ -73,7 +73,7 @@ def mcp_tools(
             "overrides of mcp_tools must be a dict of options by tool, such as {'pay': {'timeout': 5}}."
         )
     return McpServer(
-        Source.of(server, name, headers, env, cwd),
+        ServerAddress.of(server, name, headers, env, cwd),
         Mount(prefix, None if only is None else frozenset(only), dict(overrides or {}), timeout, trust_hints),
         start_timeout,
         required,
@@ -91,7 +91,7 @@ class McpServer:
         instructions: what the server says about using it; for the system prompt, if it is trusted.
     """
 
-    def __init__(self, source: Source, mount: Mount, start_timeout: float, required: bool) -> None:
+    def __init__(self, source: ServerAddress, mount: Mount, start_timeout: float, required: bool) -> None:
         if not start_timeout > 0:
             raise ValidationError("start_timeout must be seconds, more than 0.")
         self.name = source.name

@@ -17,7 +17,7 @@ _log = get_logger(__name__)
 _TAIL = 12  # lines of standard error that are kept
 
 
-class Errors:
+class ErrorOutput:
     """What a child process writes to its standard error: logged line by line, the last ones kept."""
 
     def __init__(self, name: str) -> None:
@@ -53,7 +53,7 @@ async def stdio_transport(
     command: Sequence[str],
     env: dict[str, str] | None,
     cwd: str | None,
-    errors: Errors,
+    errors: ErrorOutput,
 ) -> AsyncGenerator[Any]:
     """Start the server and give its streams.
 

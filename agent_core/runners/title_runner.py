@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from agent_core.agent import Agent
-from agent_core.context.provider_messages import Provider
 from agent_core.context.thread_title import ModelTitle
+from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
 from agent_core.runners.metering import numbers
@@ -34,7 +34,7 @@ class Titles:
         self._hooks = hooks
         self._room = asyncio.Semaphore(_MAX_REQUESTS)
 
-    def soon(self, claim: Claim, agent: Agent, sent: list[Provider]) -> None:
+    def soon(self, claim: Claim, agent: Agent, sent: list[ProviderMessage]) -> None:
         """A turn has its answer: if it is the first, ask for a title; `sent` is the history before it."""
         if agent.title is not None and sum(message["role"] == "user" for message in sent) == 1:
             self._hooks.soon(f"title:{claim.thread_id}", self._make, claim, agent, agent.title)

@@ -1,10 +1,10 @@
-"""Cron expressions, read as crontab(5) has them and asked for the next moment in a time zone.
+"""Parse cron expressions as in crontab(5), and find their next moment in a time zone.
 
-The arithmetic is APScheduler's, which differs in the meaning: there 0 is Monday, a day of the month
-*and* of the week must both fit, and when the clocks go back a fixed hour comes twice.
+The arithmetic is APScheduler's, whose semantics differ: there 0 is Monday, the day of the month
+*and* of the week must both match, and a fixed hour occurs twice when the clocks go back.
 """
 
-# The border to a library without types:
+# Boundary to an untyped library:
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ def zone_of(name: str) -> ZoneInfo:
     """Return the time zone of a name of the IANA database.
 
     Raises:
-        ValidationError: there is none.
+        ValidationError: the name is unknown.
     """
     try:
         return ZoneInfo(name)
-    except Exception as error:  # the module raises five kinds, for what is only one mistake
+    except Exception as error:  # the module raises five classes for the same mistake
         raise ValidationError(sentence("time_zone_unknown", zone=name)) from error
 
 
 @functools.lru_cache(maxsize=512)
 def compiled(expression: str, timezone: str) -> list[Callable[[float], float | None]]:
-    """Return what finds the next moment after another (seconds since the epoch).
+    """Return functions that find the next moment after another (seconds since the epoch).
 
-    The earliest that is found counts: where both days are given, each has a finder of its own.
+    The earliest result counts: if both days are given, each has a function of its own.
 
     Raises:
-        ValidationError: the expression or the time zone is none; the sentence says which part.
+        ValidationError: the expression or the time zone is invalid; the message names the part.
     """
     fields = _SHORT.get(expression.strip().lower(), expression).lower().split()
     if len(fields) != len(_RANGES):
@@ -83,7 +83,7 @@ def compiled(expression: str, timezone: str) -> list[Callable[[float], float | N
 
 
 def _field(text: str, name: str) -> str:
-    """Return a field as APScheduler reads it: a list of numbers, or a star."""
+    """Return a field in the form of APScheduler: a list of numbers, or a star."""
     if text == "*":
         return text
     values: set[int] = set()
@@ -94,7 +94,7 @@ def _field(text: str, name: str) -> str:
         else:
             values.update(_item(item, name))
     if name == "weekday":
-        values = {(value - 1) % 7 for value in values}  # where Monday is 0
+        values = {(value - 1) % 7 for value in values}  # Monday is 0 there
     return ",".join([str(value) for value in sorted(values)] + ["last"] * last_day)
 
 
@@ -134,10 +134,10 @@ def _number(text: str, name: str) -> int:
 
 
 def _next_on_the_wall(trigger: CronTrigger, zone: ZoneInfo, moment: float) -> float | None:
-    """Return the next moment of a trigger of UTC whose times are read off the wall of `zone`."""
+    """Return the next moment of a UTC trigger whose times are local times in `zone`."""
     wall = datetime.fromtimestamp(moment, zone).replace(tzinfo=UTC)
     while (found := _ask(trigger, wall + _TICK)) is not None:
-        # What the clocks leave out is read as if they had not been changed yet: an hour later.
+        # A local time skipped by the clock change keeps the old offset, so it is an hour later.
         real = found.replace(tzinfo=zone).timestamp()
         if real > moment:
             return real
@@ -146,11 +146,11 @@ def _next_on_the_wall(trigger: CronTrigger, zone: ZoneInfo, moment: float) -> fl
 
 
 def _next_in_time(trigger: CronTrigger, zone: ZoneInfo, moment: float) -> float | None:
-    """Return the next moment of a trigger of `zone`, in an hour that comes again too."""
+    """Return the next moment of a trigger in `zone`, also in the repeated hour when the clocks go back."""
     found = _ask(trigger, (datetime.fromtimestamp(moment, UTC) + _TICK).astimezone(zone))
     if found is not None:
         real = datetime.fromtimestamp(found.timestamp(), zone)
-        if (real.hour, real.minute) != (found.hour, found.minute):  # the clocks leave it out
+        if (real.hour, real.minute) != (found.hour, found.minute):  # skipped by the clock change
             found = _ask(trigger, real)
     return None if found is None else found.timestamp()
 

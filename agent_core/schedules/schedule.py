@@ -1,4 +1,4 @@
-"""A schedule, as a value, and which of its runs are due."""
+"""Define schedules as values, and plan their due runs."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from agent_core.domain.messages import Part, text_of
 from agent_core.schedules.triggers import Every, Trigger
 
 Missed = Literal["run_once", "skip"]
-"""What becomes of runs that nobody was there for: all of them are one late run, or none."""
+"""Handling of missed runs: all of them become one late run, or all are skipped."""
 
 LATE = 60.0
-"""Seconds after which a run counts as missed, where missed runs are skipped."""
+"""Seconds after which a run counts as missed, if missed runs are skipped."""
 
 MAX_COUNTED = 1000
-"""The most missed runs of a cron expression that are counted one by one."""
+"""Maximum number of missed runs of a cron expression that are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A prompt that is sent by itself, once or again and again.
+    """A prompt that is sent automatically, once or repeatedly.
 
     Attributes:
-        thread_id: where it is sent; None: each run makes a thread of its own.
-        agent: the agent of the threads it makes.
-        user_id: whose it is, and whose threads it makes.
-        title: what it is called, and the title of the threads it makes.
+        thread_id: the thread that gets the prompt; None: each run creates a thread.
+        agent: the agent of created threads.
+        user_id: the owner of the schedule and of created threads.
+        title: the title of the schedule and of created threads.
         parts: the prompt.
-        trigger: when it comes due.
+        trigger: when the schedule comes due.
         missed: "run_once" or "skip".
-        max_runs: after how many runs it is over; None: never.
-        next_at: when it comes due next; None once it is over.
-        last_at: when the newest run was due, or was asked for.
-        last_thread_id: where the newest run was sent.
-        runs: how many there were.
-        missed_runs: how many nobody was there for.
-        paused: it keeps its place and runs nothing.
-        error: why it is over before its time, or waits.
-        metadata: of each message it sends, together with {"schedule": id}.
-        error_info: code and params of `error` where it is a sentence of ours, as `AgentCoreError` has them.
+        max_runs: number of runs after which the schedule is over; None: no limit.
+        next_at: when the schedule comes due next; None once it is over.
+        last_at: when the newest run was due, or was requested.
+        last_thread_id: the thread of the newest run.
+        runs: number of runs.
+        missed_runs: number of missed runs.
+        paused: whether runs are suspended.
+        error: why the schedule ended early, or is waiting.
+        metadata: metadata of each sent message, in addition to {"schedule": id}.
+        error_info: code and params of `error`, as in `AgentCoreError`, if it is an error message of this library.
     """
 
     id: str
@@ -65,12 +65,12 @@ class Schedule:
 
     @property
     def prompt(self) -> str:
-        """What the prompt says in words."""
+        """The text of the prompt."""
         return text_of(self.parts)
 
     @property
     def status(self) -> str:
-        """Whether it is "active", "paused" or "over"."""
+        """Status of the schedule: "active", "paused" or "over"."""
         return "over" if self.next_at is None else "paused" if self.paused else "active"
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,14 +87,14 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRun:
-    """A run that a schedule has had, as far as what it sent is still there.
+    """A past run of a schedule whose message still exists.
 
     Attributes:
-        thread_id: where it was sent.
-        message_id: the message that it sent.
-        due_at: when it was due, or was asked for.
-        sent_at: when it was sent.
-        queued: it waits until the thread's turn ends.
+        thread_id: the thread that got the message.
+        message_id: the message.
+        due_at: when the run was due, or was requested.
+        sent_at: when the message was sent.
+        queued: whether the message is queued until the thread's turn ends.
     """
 
     thread_id: str
@@ -110,13 +110,13 @@ class ScheduleRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done about a schedule that has come due.
+class RunPlan:
+    """Plan for a schedule that has come due.
 
     Attributes:
-        fire_at: the run to do now, by the moment for which it was due; None: none.
-        next_at: when it comes due next; None: never again.
-        missed: how many runs nobody was there for.
+        fire_at: the moment for which the run of now was due; None: no run.
+        next_at: when the schedule comes due next; None: never again.
+        missed: number of missed runs.
     """
 
     fire_at: float | None
@@ -124,15 +124,15 @@ class Plan:
     missed: int
 
 
-def plan(trigger: Trigger, next_at: float, now: float, missed: Missed) -> Plan:
-    """Say what a schedule that came due at `next_at` is to do at `now` (seconds since the epoch)."""
+def plan_runs(trigger: Trigger, next_at: float, now: float, missed: Missed) -> RunPlan:
+    """Return the plan at `now` for a schedule that came due at `next_at` (both seconds since the epoch)."""
     fire_at: float | None = next_at
     if missed == "skip" and next_at < now - LATE:
         fire_at = trigger.next_after(now - LATE)
         if fire_at is not None and fire_at > now:
             fire_at = None
     due = 1 + _count(trigger, next_at, now)
-    return Plan(fire_at, trigger.next_after(now), due - (fire_at is not None))
+    return RunPlan(fire_at, trigger.next_after(now), due - (fire_at is not None))
 
 
 def _count(trigger: Trigger, after: float, until: float) -> int:

@@ -1,7 +1,7 @@
-"""When a schedule comes due: by a cron expression, every so often, or once.
+"""Define the triggers of schedules: a cron expression, an interval, or one moment.
 
-A trigger is a value: it knows no clock, is asked for the first moment after another, and stands as
-JSON in its row. How a cron expression is read stands in `agent_core.schedules.cron`.
+A trigger is a value without a clock: it returns the first moment after another, and is stored as JSON.
+`agent_core.schedules.cron` parses cron expressions.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from agent_core.errors import ValidationError
 from agent_core.schedules.cron import compiled, zone_of
 from agent_core.sentences import sentence
 
-_FAR = datetime(9998, 1, 1, tzinfo=UTC).timestamp()  # no datetime reaches further
+_FAR = datetime(9998, 1, 1, tzinfo=UTC).timestamp()  # near the maximum of datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Whenever the clock on the wall of `timezone` fits the expression; made by `cron`."""
+    """Trigger of the local times in `timezone` that match a cron expression; made by `cron`."""
 
     expression: str
     timezone: str = "UTC"
@@ -39,7 +39,7 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Every `seconds`, counted from `start` (seconds since the epoch); made by `every`."""
+    """Trigger of every `seconds` from `start` (seconds since the epoch) on; made by `every`."""
 
     seconds: float
     start: float | None = None
@@ -50,7 +50,7 @@ class Every:
         if moment < start:
             return start
         at = start + self.seconds * (math.floor((moment - start) / self.seconds) + 1)
-        at = at if at > moment else at + self.seconds  # a quotient may round up
+        at = at if at > moment else at + self.seconds  # the quotient may round up
         return at if at < _FAR else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,12 +60,12 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Once, at `moment` (seconds since the epoch); made by `at`."""
+    """Trigger of one `moment` (seconds since the epoch); made by `at`."""
 
     moment: float
 
     def next_after(self, moment: float) -> float | None:
-        """Return the moment, if it is after this one."""
+        """Return the trigger's moment if it is after `moment`, else None."""
         return self.moment if self.moment > moment else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,17 +79,17 @@ Trigger = Cron | Every | At
 def cron(expression: str, timezone: str = "UTC") -> Cron:
     """Return a trigger of crontab(5): minute, hour, day, month, day of the week.
 
-    Lists, ranges, steps and names as there, `last` for the last day of a month, and @hourly, @daily,
-    @weekly, @monthly, @yearly. Where both days are given, one that fits is enough. In the night when
-    the clocks go forward, 02:30 is 03:30 if it is an hour that is named; when they go back, such an
-    hour comes once, the first time.
+    Supports lists, ranges, steps and names, `last` for the last day of a month, and @hourly, @daily,
+    @weekly, @monthly, @yearly. If both days are given, either may match. When the clocks go forward, a
+    fixed hour that is skipped runs an hour later (02:30 at 03:30); when they go back, a fixed hour runs
+    once, the first time.
 
     Args:
         expression: such as "0 9 * * mon-fri".
-        timezone: a name of the IANA database, such as "Europe/Berlin".
+        timezone: a name in the IANA database, such as "Europe/Berlin".
 
     Raises:
-        ValidationError: the expression or the time zone is none; the sentence says which part.
+        ValidationError: the expression or the time zone is invalid; the message names the part.
     """
     if not isinstance(expression, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValidationError('A cron expression is a text such as "0 9 * * mon-fri".')
@@ -107,19 +107,19 @@ def every(
     start: datetime | str | None = None,
     timezone: str | None = None,
 ) -> Every:
-    """Return a trigger that comes due every so often: real time, whatever the clocks do.
+    """Return a trigger that comes due at an interval of elapsed time, regardless of clock changes.
 
     Args:
-        weeks: the interval is the sum of these, at least a second.
+        weeks: 7 days each. The interval is the sum of all units, at least a second.
         days: a day is 24 hours.
         hours: 3,600 seconds each.
         minutes: 60 seconds each.
         seconds: may be a fraction.
-        start: the first time, as `at` takes it; by default one interval after it is scheduled.
-        timezone: of a `start` that has none.
+        start: the first moment, as in `at`; by default one interval after scheduling.
+        timezone: time zone of a `start` without one.
 
     Raises:
-        ValidationError: the interval is too short, too long or no number, or the start is no moment.
+        ValidationError: the interval is too short, too long or not a number, or the start is not a moment.
     """
     try:
         length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
@@ -135,10 +135,10 @@ def at(when: datetime | str, timezone: str | None = None) -> At:
 
     Args:
         when: a datetime, or its ISO 8601 text.
-        timezone: of a moment that has none of its own.
+        timezone: time zone of a moment without one.
 
     Raises:
-        ValidationError: it is no moment, or nobody says in which time zone.
+        ValidationError: the moment is invalid, or has no time zone.
     """
     try:
         moment = datetime.fromisoformat(when) if isinstance(when, str) else when
@@ -154,17 +154,17 @@ def at(when: datetime | str, timezone: str | None = None) -> At:
 
 
 def anchored(trigger: Trigger, now: float) -> Trigger:
-    """Return the trigger as it is stored at `now`: an interval is counted from a fixed moment."""
+    """Return the trigger to store at `now`: an interval gets a fixed start."""
     if isinstance(trigger, Every) and trigger.start is None:
         return replace(trigger, start=now + trigger.seconds)
     return trigger
 
 
 def trigger_from(data: Any) -> Trigger:
-    """Read what `to_dict` returned.
+    """Return the trigger that `to_dict` returned as JSON.
 
     Raises:
-        ValidationError: it is no trigger.
+        ValidationError: the data is not a trigger.
     """
     kinds = {"cron": Cron, "interval": Every, "date": At}
     try:

@@ -21,7 +21,7 @@ from agent_core.store.database.open import opened, parse_url
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
 from agent_core.store.wake_ups.wake_ups import DeferFor, LeasedWakeUps, LocalWorker, deferred_by_none
-from agent_core.streaming.change_feeds import Feeds
+from agent_core.streaming.change_feeds import ChangeFeeds
 from agent_core.support.argument_checks import check_arguments, check_has
 from agent_core.support.clock import Clock, SystemClock
 from agent_core.support.ids import new_id
@@ -82,7 +82,7 @@ class Store:
         self.process = f"{os.getpid()}-{new_id('w')[-10:].lower()}"
         self.hooks = Hooks()
         self.agents = AgentRegistry(self.hooks)
-        self.feeds = Feeds(self._updates)
+        self.feeds = ChangeFeeds(self._updates)
         self.wake_ups = LeasedWakeUps(self.process, self.settings.lease, defer_for)
         self._stack = contextlib.ExitStack()
         self._is_open = False

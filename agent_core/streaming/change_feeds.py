@@ -1,8 +1,7 @@
-"""Feeds: who follows which thread, told that there is something new, and reading it once for all.
+"""Notify the readers of a thread of changes, and share one read of the new rows among them.
 
-Being told is a hint: a reader that is told twice finds nothing the second time, and one that was
-not told in time finds everything at its next look. What is read is rows, by cursor; a hundred
-readers of one thread share one read.
+A notification is a hint: after a second one a reader finds nothing new, and after a lost one it finds
+everything at its next read. Rows are read by cursor; a hundred readers of one thread share one read.
 """
 
 from __future__ import annotations
@@ -14,29 +13,29 @@ from collections.abc import Callable, Collection, Generator
 
 from agent_core.domain.messages import Update
 
-_MAX_UPDATES = 256  # updates of a thread that a slow reader may be behind before it reads by itself
+_MAX_UPDATES = 256  # updates kept for slow readers; a reader further behind reads the rows itself
 Read = Callable[[str, int], list[Update] | None]
 
 
 class Tail:
-    """The newest updates of one thread, read once for all who follow it.
+    """Cache of the newest updates of one thread, shared by its readers.
 
     Args:
-        name: the thread's id.
-        read: returns the updates after a cursor, or None where only a snapshot will do; blocks.
+        name: id of the thread.
+        read: returns the updates after a cursor, or None if a snapshot is needed; blocks.
     """
 
     def __init__(self, name: str, read: Read) -> None:
         self._name = name
         self._read = read
         self._updates: deque[Update] = deque()
-        self._base = -1  # the cursor that the oldest update kept here follows
+        self._base = -1  # the cursor before the oldest cached update
         self._end = -1
         self._version = -1
         self._lock = asyncio.Lock()
 
     async def after(self, cursor: int, version: int) -> list[Update] | None:
-        """Return what followed `cursor`; `version` says how often the feed had been told by then."""
+        """Return the updates after `cursor`; `version` is the number of notifications of the feed by then."""
         async with self._lock:
             if self._base < 0:
                 self._base = self._end = cursor
@@ -61,32 +60,32 @@ class Tail:
         return True
 
 
-class Feed:
-    """One name that can be followed: a thread's id, or one of `store.rows`."""
+class ChangeFeed:
+    """Feed of changes, named by the id of a thread or by a constant of the store."""
 
     def __init__(self, name: str, read: Read) -> None:
         self.version = 0
         self.tail = Tail(name, read)
-        self.readers: set[Reader] = set()
+        self.readers: set[FeedReader] = set()
 
     def tell(self, touched: Collection[str] | None) -> None:
-        """Tell the readers that there may be something new, in these feeds; None: in any."""
+        """Notify the readers of a change in the touched feeds; None: in any feed."""
         self.version += 1
         for reader in self.readers:
             reader.hear(touched)
 
 
-class Reader:
-    """One reader of one feed."""
+class FeedReader:
+    """Reader of one feed."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: ChangeFeed) -> None:
         self._feed = feed
         self._event = asyncio.Event()
         self._seen = feed.version
-        self._touched: set[str] | None = None  # before the first look nothing is known
+        self._touched: set[str] | None = None  # None until the first look: any feed may have changed
 
     def hear(self, touched: Collection[str] | None) -> None:
-        """Be told that there may be something new, in these feeds; None: in any."""
+        """Receive a notification of a change in the touched feeds; None: in any feed."""
         if touched is None:
             self._touched = None
         elif self._touched is not None:
@@ -94,9 +93,9 @@ class Reader:
         self._event.set()
 
     def look(self) -> Collection[str] | None:
-        """Begin to look: what is told from here on will wake `wait`.
+        """Start a read: later notifications will wake `wait`.
 
-        Returns the feeds that were touched together with this one since the look before; None: any may be.
+        Returns the feeds that were touched together with this one since the previous call; None: any feed.
         """
         touched, self._touched = self._touched, set()
         self._event.clear()
@@ -104,16 +103,16 @@ class Reader:
         return touched
 
     async def updates(self, cursor: int) -> list[Update] | None:
-        """Return what followed `cursor` when `look` was called, or more; None: take a snapshot."""
+        """Return the updates after `cursor`, at least those by the last `look`; None: take a snapshot."""
         return await self._feed.tail.after(cursor, self._seen)
 
     async def wait(self) -> None:
-        """Wait until there may be something new."""
+        """Wait for a notification."""
         await self._event.wait()
 
 
-class Feeds:
-    """The feeds that somebody in this process follows.
+class ChangeFeeds:
+    """Feeds with readers in this process.
 
     Args:
         read: returns the updates of a thread after a cursor; called in a thread.
@@ -121,16 +120,16 @@ class Feeds:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, ChangeFeed] = {}
         self._closed = False
 
     @contextlib.contextmanager
-    def follow(self, name: str) -> Generator[Reader]:
+    def follow(self, name: str) -> Generator[FeedReader]:
         """Follow a feed until the block is left."""
         feed = self._feeds.get(name)
         if feed is None:
-            feed = self._feeds[name] = Feed(name, self._read)
-        reader = Reader(feed)
+            feed = self._feeds[name] = ChangeFeed(name, self._read)
+        reader = FeedReader(feed)
         feed.readers.add(reader)
         try:
             yield reader
@@ -140,13 +139,13 @@ class Feeds:
                 del self._feeds[name]
 
     def tell(self, names: Collection[str]) -> None:
-        """Tell the readers of these feeds."""
+        """Notify the readers of some feeds."""
         for name in names:
             if (feed := self._feeds.get(name)) is not None:
                 feed.tell(names)
 
     def tell_all(self) -> None:
-        """Tell everybody: another process has committed something."""
+        """Notify all readers: another process has committed."""
         for feed in self._feeds.values():
             feed.tell(None)
 
@@ -156,6 +155,6 @@ class Feeds:
         return self._closed
 
     def close(self) -> None:
-        """Tell everybody to leave."""
+        """Close the feeds and wake all readers."""
         self._closed = True
         self.tell_all()

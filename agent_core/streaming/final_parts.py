@@ -1,4 +1,4 @@
-"""What stands at the end of a step: the sources it has drawn on, and that it was cut short. Pure functions."""
+"""Build the final parts of a step: its sources, and a note if the answer was cut short. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from agent_core.errors import ModelError
 from agent_core.support.ids import new_id
 
 FINISH = "data-finish"
-"""The part at the end of an answer that its provider did not bring to its end; its data: the `reason`."""
+"""Type of the last part of an incomplete answer; its data has the `reason`."""
 
 SILENT = "silent"
-"""The reason of an answer that ends without a word right after a tool's outcome: nothing more to say."""
+"""Reason of an empty answer right after a tool's outcome: the model had nothing to add."""
 
 _CUT_SHORT = ("length", "content-filter", "model-context-window-exceeded")
 
 
 def cited(sources: Mapping[str, str]) -> list[Chunk]:
-    """Return the chunks of sources, titles by URL; only those on the web are any."""
+    """Return the chunks of sources, given as titles by URL; only http(s) URLs count."""
     return [
         {"type": "source-url", "sourceId": new_id("source"), "url": clean_text(url)}
         | ({"title": clean_text(title)} if title else {})
@@ -31,9 +31,9 @@ def cited(sources: Mapping[str, str]) -> list[Chunk]:
 
 
 def cut_short(reason: str | None, *, silent: bool = False) -> list[Chunk]:
-    """Return the chunk that says so, if a finish reason means that the answer ended before its end.
+    """Return a note as a list of chunks if a finish reason means that the answer is incomplete, else [].
 
-    With `silent`, an answer that ended by itself has one, too.
+    With `silent`, an empty answer that ended normally gets a note, too.
     """
     if reason in _CUT_SHORT:
         return [{"type": FINISH, "data": {"reason": reason}}]
@@ -41,7 +41,7 @@ def cut_short(reason: str | None, *, silent: bool = False) -> list[Chunk]:
 
 
 def no_answer(finish: Finish) -> ModelError:
-    """Return the error for an answer that ended without one, in the provider's words for its end."""
+    """Return the error for an empty answer, with the provider's finish reason and message."""
     words = [str(fields["finish_reason"]) for fields in _about(finish) if fields.get("finish_reason")]
     reason = words[0] if words else finish.reason
     if finish.message:

@@ -1,7 +1,7 @@
-"""Fold: a stream's chunks become parts, the same way for every reader.
+"""Fold the chunks of a stream into parts, the same way for every reader.
 
-`agent_core.streaming.part_reducer` has the rules for one chunk. Here are the whole stream, the way back, and the
-follower: how the updates of `subscribe` become what a page shows.
+`agent_core.streaming.part_reducer` has the rules for one chunk. This module folds whole streams, unfolds parts
+into chunks, and applies the updates of `subscribe` to a `ThreadView`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, cast
 from agent_core.domain.end_reasons import DENIED, END_REASON, ERROR_INFO, End
 from agent_core.domain.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part, Update, tool_name
 from agent_core.sentences import info_of
-from agent_core.streaming.part_reducer import Fold, extras
+from agent_core.streaming.part_reducer import PartReducer, extras
 
 _DELTA_TEXT = {"text-delta": "delta", "reasoning-delta": "delta", "tool-input-delta": "inputTextDelta"}
 ABOUT_CALLS = frozenset(
@@ -24,18 +24,18 @@ ABOUT_CALLS = frozenset(
         "tool-output-denied",
     }
 )
-"""Chunks that may come after their step was committed; they find their part by the call's id."""
+"""Types of chunks that may follow the commit of their step; the call's id identifies their part."""
 
 
 def fold(chunks: Iterable[Chunk], parts: Sequence[Part] = ()) -> list[Part]:
-    """Return `parts` with `chunks` applied in order; neither is changed."""
-    folder = Fold(parts)
+    """Return `parts` with `chunks` applied in order; neither argument is changed."""
+    folder = PartReducer(parts)
     folder.extend(chunks)
     return folder.parts
 
 
 def unfold(parts: Sequence[Part]) -> list[Chunk]:
-    """Return the shortest chunks that fold to `parts`, for every list of parts that a fold makes."""
+    """Return the shortest list of chunks that folds to `parts`; `parts` must be the result of a fold."""
     chunks: list[Chunk] = []
     for number, part in enumerate(parts):
         kind = str(part.get("type", ""))
@@ -49,7 +49,7 @@ def unfold(parts: Sequence[Part]) -> list[Chunk]:
 
 
 def merge(chunks: Sequence[Chunk]) -> list[Chunk]:
-    """Return the same stream in fewer chunks: neighbouring deltas of one id are joined."""
+    """Return an equivalent stream with adjacent deltas of one id joined."""
     merged: list[Chunk] = []
     texts: list[str] = []
     before: tuple[Any, ...] | None = None
@@ -72,7 +72,7 @@ def merge(chunks: Sequence[Chunk]) -> list[Chunk]:
 
 
 def kept(chunks: Sequence[Chunk]) -> list[Chunk]:
-    """Return the chunks of one step without those that a `reset-step` among them takes back."""
+    """Return the chunks of one step without those that were reset by a `reset-step`."""
     resets = [place for place, chunk in enumerate(chunks) if chunk.get("type") == "reset-step"]
     if not resets:
         return list(chunks)
@@ -81,7 +81,7 @@ def kept(chunks: Sequence[Chunk]) -> list[Chunk]:
 
 
 def closing(parts: Sequence[Part], end: End) -> list[Chunk]:
-    """Return the chunks that tell a follower of `parts` that the attempt was cut off.
+    """Return the chunks that close the open `parts` of an attempt that was cut off.
 
     Open text and reasoning end; each tool call without an outcome gets `end` as its error.
     """
@@ -96,19 +96,19 @@ def closing(parts: Sequence[Part], end: End) -> list[Chunk]:
 
 
 def error_chunk(call_id: object, end: End) -> Chunk:
-    """Return the chunk that gives a tool call an error for its outcome, and what `ThreadView` keeps of it."""
+    """Return the chunk of a tool call's error, with its end reason and error info for `ThreadView`."""
     chunk = {"type": "tool-output-error", "toolCallId": call_id, "errorText": end.text}
     info = info_of(end.text)
     return chunk | {END_REASON: end.reason.value} | ({ERROR_INFO: info} if info else {})
 
 
 def settle(parts: Sequence[Part], end: End) -> list[Part]:
-    """Return what is kept of a cut-off attempt: nothing open, `end` as the error of open calls."""
+    """Return the parts of a cut-off attempt, closed, with `end` as the error of open calls."""
     return fold(closing(parts, end), parts)
 
 
 def _join(merged: list[Chunk], texts: list[str], key: tuple[Any, ...] | None) -> None:
-    """Give the newest of `merged` all the texts of its run of deltas."""
+    """Put the joined texts of a run of deltas into the newest of `merged`."""
     if key is not None and len(texts) > 1:
         merged[-1] = {**merged[-1], key[1]: "".join(texts)}
     texts.clear()
@@ -159,18 +159,18 @@ def _unfold_approval(call: Chunk, approval: dict[str, Any], *, denied: bool) -> 
 
 
 class ThreadView:
-    """What a follower of a thread shows: the reference reader of `Runtime.subscribe`.
+    """View of a thread for its subscribers: the reference reader of `Runtime.subscribe`.
 
-    A message shows its committed parts and, after them, the live parts of the newest model step.
-    `finish-step` commits the live parts. A chunk of a newer step replaces live parts that never
-    were committed: the text of a lost attempt stays until the next attempt's first chunk.
+    A message has its committed parts, followed by the live parts of the newest model step.
+    `finish-step` commits the live parts. A chunk of a newer step replaces live parts that were
+    not committed: the text of a lost attempt stays until the next attempt's first chunk.
 
     Attributes:
         thread: the thread as plain JSON; {} before the first snapshot and after deletion.
-        progress: what running tools last reported, by tool call id.
-        runs: which tool calls run (status, attempt, started_at), by tool call id.
-        cursor: the newest update applied.
-        deleted: whether the thread is gone.
+        progress: the latest progress of running tools, by tool call id.
+        runs: the running tool calls (status, attempt, started_at), by tool call id.
+        cursor: the cursor of the newest applied update.
+        deleted: whether the thread was deleted.
     """
 
     def __init__(self) -> None:
@@ -191,7 +191,7 @@ class ThreadView:
         return sorted(shown, key=lambda message: bool(message["metadata"].get("queued")))
 
     def apply(self, update: Update) -> None:
-        """Take in one update."""
+        """Apply one update."""
         if update.type != "chunks":
             self._reset()
             self.deleted = update.type == "deleted"
@@ -209,7 +209,7 @@ class ThreadView:
         elif kind == "data-message" and isinstance(data, dict):
             message = cast("dict[str, Any]", data)
             name = str(message.get("id"))
-            self._entries.pop(name, None)  # a queued one takes its place when its turn begins
+            self._entries.pop(name, None)  # a queued message moves to its place when its turn starts
             about: dict[str, Any] = message.get("metadata") or {}
             if not about.get("withdrawn"):
                 self._entries[name] = _Entry(message)
@@ -238,36 +238,36 @@ class ThreadView:
 
 
 class _Entry:
-    """One message of a view: what is committed, and what is live."""
+    """One message of a view: its committed and its live parts."""
 
     def __init__(self, message: dict[str, Any]) -> None:
         self._message = message
         self._reasons: dict[str, str] = dict(message.get("end_reasons") or {})
         self._info: dict[str, Any] = dict(message.get("error_info") or {})
-        self._committed = Fold(message.get("parts") or ())
+        self._committed = PartReducer(message.get("parts") or ())
         self._committed_seq = int(message.get("committed_seq") or 0)
-        self._live = Fold()
+        self._live = PartReducer()
         self._live_seq = 0
         self._shown: dict[str, Any] | None = None
 
     def add(self, chunk: Chunk, seq: int) -> None:
-        """Apply a chunk of the model step `seq`; one of an older step is passed over."""
+        """Apply a chunk of the model step `seq`; chunks of older steps are ignored."""
         if chunk.get("type") == "tool-input-available" and 0 < seq <= self._committed_seq:
             self._shown = None
-            self._committed.add(chunk)  # a person edited the arguments while approving the call
+            self._committed.add(chunk)  # a person edited the arguments with the approval
         if seq <= self._committed_seq or seq < self._live_seq:
             return
         if seq > self._live_seq:
-            self._live, self._live_seq = Fold(), seq
+            self._live, self._live_seq = PartReducer(), seq
         self._shown = None
         self._note_end(chunk)
         self._live.add(chunk)
         if chunk.get("type") == "finish-step":
-            self._committed = Fold([*self._committed.parts, *self._live.parts])
-            self._live, self._committed_seq = Fold(), seq
+            self._committed = PartReducer([*self._committed.parts, *self._live.parts])
+            self._live, self._committed_seq = PartReducer(), seq
 
     def about_call(self, chunk: Chunk) -> None:
-        """Apply a chunk about a tool call, wherever in the message the call stands."""
+        """Apply a chunk about a tool call anywhere in the message."""
         self._shown = None
         self._note_end(chunk)
         self._committed.add(chunk)

@@ -1,7 +1,7 @@
-"""One model step as an async generator: events of a model become chunks and, at the end, parts.
+"""Run one model step as an async generator of chunks, with the parts as its last value.
 
-The loop knows neither the database nor the agent. Who drives it persists the chunks as they come
-and commits the `StepResult` whole; closing the generator closes the model's stream.
+The generator knows neither the database nor the agent. Its caller persists the chunks as they arrive
+and commits the `StepResult` at once; closing the generator closes the model's stream.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from agent_core.domain.model_adapter import (
 from agent_core.domain.signatures import METADATA, signed_by
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ModelError, ValidationError, words_of
-from agent_core.llm.adapter_check import accepted, as_model_error, begin, secrets_of
-from agent_core.llm.readers.call_assembly import Assembly, Call
+from agent_core.llm.adapter_check import as_model_error, checked_event, open_events, secrets_of
+from agent_core.llm.readers.call_assembly import Call, CallAssembly
 from agent_core.llm.readers.finish_reasons import FAILED, PAUSED
-from agent_core.llm.readers.think_tags import Piece
-from agent_core.llm.readers.unopened_think_tags import UNOPENED, Thoughts
+from agent_core.llm.readers.think_tags import TextSlice
+from agent_core.llm.readers.unopened_think_tags import UNOPENED, ThoughtParser
 from agent_core.sentences import sentence
 from agent_core.streaming.final_parts import cited, cut_short, no_answer
 from agent_core.streaming.fold import fold
@@ -47,13 +47,13 @@ _WITHOUT_WIDTH = " \n\u200b\u200c\u200d\u2060\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """A tool call the model asks for.
+    """A tool call that the model requests.
 
     Attributes:
         id: unique within the thread.
-        name: the tool's name as the model wrote it; it may be unknown.
-        arguments: the JSON text as the model wrote it; it may not be JSON.
-        position: its place among the calls of this step, from 0.
+        name: name of the tool as the model wrote it; may be unknown.
+        arguments: JSON text as the model wrote it; may be invalid JSON.
+        position: index among the calls of this step, from 0.
     """
 
     id: str
@@ -64,11 +64,11 @@ class ToolRequest:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a model step came to: the parts to commit and the tool calls to run next.
+    """Result of a model step: the parts to commit and the tool calls to run next.
 
-    `finish_reason` is for the record: whether the turn goes on depends on `tool_requests` alone,
-    because providers send calls with any reason. `metadata` is what the provider says of the answer, by
-    provider: its id, the model that served it, its own word for the finish, …
+    `finish_reason` is informative: whether the turn continues depends on `tool_requests` alone,
+    because providers send calls with any reason. `metadata` is the provider's metadata of the answer, by
+    provider: its id, the model that served it, its own finish reason, …
     """
 
     parts: list[Part]
@@ -79,7 +79,7 @@ class StepResult:
 
     @property
     def is_paused(self) -> bool:
-        """Whether the provider stopped in the middle of its own tools and is to be asked to carry on."""
+        """Whether the provider paused within its own tools, so that the request must be continued."""
         return self.finish_reason == PAUSED and not self.tool_requests
 
 
@@ -91,21 +91,21 @@ async def model_step(
     include_tool_input_deltas: bool = False,
     opening: Sequence[Chunk] = (),
 ) -> AsyncGenerator[Chunk | StepResult]:
-    """Ask the model once; yield chunks as they arrive and one `StepResult` last.
+    """Request the model once; yield chunks as they arrive and one `StepResult` last.
 
     The first chunk (`start-step`) comes with the first token, not before, so that the text of a lost
-    attempt can stay visible until then. `finish-step` is left to whoever commits the result.
+    attempt can stay visible until then. The caller adds `finish-step` when it commits the result.
 
     Args:
         adapter: the model.
-        request: what it is asked.
-        taken_ids: ids of the thread's earlier tool calls; a call that repeats one gets a fresh id.
-        include_tool_input_deltas: yield the arguments of calls while they are being written.
-        opening: data chunks that the step begins with; they come with the first token, too.
+        request: the request.
+        taken_ids: ids of the thread's earlier tool calls; a call that repeats one gets a new id.
+        include_tool_input_deltas: yield the arguments of calls while they are streamed.
+        opening: data chunks at the start of the step, sent with the first token.
 
     Raises:
-        ModelError: the request failed, its stream ended before the model had finished, or the model
-            said nothing.
+        ModelError: the request failed, its stream ended before the model had finished, or the answer was
+            empty.
     """
     told = bool(request.messages) and request.messages[-1].get("role") == "tool"
     hosted = provider_tool_names(request.provider_tools)
@@ -113,9 +113,9 @@ async def model_step(
     step = _Step(adapter.name, taken_ids, include_tool_input_deltas, opening, told, hosted, paused)
     events: AsyncIterator[ModelEvent] | None = None
     try:
-        events = begin(adapter, request)
+        events = open_events(adapter, request)
         async for event in events:
-            for chunk in step.take(accepted(adapter, event)):
+            for chunk in step.take(checked_event(adapter, event)):
                 yield chunk
         chunks = step.end()
     except ModelError as error:
@@ -134,21 +134,21 @@ async def model_step(
 
 
 async def _close(events: AsyncIterator[ModelEvent] | None) -> None:
-    """End the provider's stream now; leaving it to the garbage collector would let it run on."""
+    """Close the provider's stream now instead of at garbage collection, so that generation stops."""
     close = getattr(events, "aclose", None)
     if close is not None:
         await close()
 
 
 class _Step:
-    """The state of one step: which block is open, which calls were asked for, how it finished.
+    """State of one step: its open block, its tool calls and its finish.
 
     Args:
-        model: the name of the model that is asked.
+        model: name of the model.
         taken_ids, include_tool_input_deltas, opening: see `model_step`.
-        told: the request ends with a tool's outcome, after which a model may have nothing to say.
+        told: whether the request ends with a tool's outcome, after which an empty answer is valid.
         hosted: names of the tools that the provider runs itself.
-        paused: its calls that the step before has left open.
+        paused: calls of these tools that the previous step left open.
     """
 
     def __init__(
@@ -168,16 +168,16 @@ class _Step:
         self._told = told
         self._own_ids: set[str] = set()
         self._show_input = include_tool_input_deltas
-        self._whole: list[Chunk] = []  # the step again, each block's deltas joined
+        self._whole: list[Chunk] = []  # the chunks of the step, with the deltas of each block joined
         self._kind = ""  # of the open block: "text", "reasoning", or "" when none is open
         self._pieces: list[str] = []
         self._metadata: dict[str, Any] = {}  # of the open block
         self._blocks = 0
-        self._half = ""  # a high surrogate whose other half comes with the next delta
-        self._thoughts = Thoughts()
-        self._spoken = False  # there is text, or a file
-        self._assembly = Assembly()
-        self._ids: dict[Call, str] = {}  # of the calls that people have seen begin
+        self._half = ""  # a high surrogate, until the next delta brings the low one
+        self._thoughts = ThoughtParser()
+        self._spoken = False  # whether there is text, or a file
+        self._assembly = CallAssembly()
+        self._ids: dict[Call, str] = {}  # of the calls whose start was yielded
         self._requests: list[ToolRequest] = []
         self._sources: dict[str, str] = {}  # titles by URL, each once, in order
         self._usage: Usage | None = None
@@ -185,11 +185,11 @@ class _Step:
 
     @property
     def usage(self) -> Usage | None:
-        """What the request has used, as far as the provider has said."""
+        """Usage of the request, as far as the provider has reported it."""
         return self._usage
 
     def take(self, event: ModelEvent) -> list[Chunk]:
-        """Return the chunks that an event causes."""
+        """Return the chunks for an event."""
         if isinstance(event, TextDelta):
             return self._text(event)
         if isinstance(event, ReasoningDelta):
@@ -214,13 +214,13 @@ class _Step:
         """Return the chunks that close the step.
 
         Raises:
-            ModelError: the model never finished, or said nothing; retryable.
+            ModelError: the answer is incomplete or empty; retryable.
         """
         if self._finish is None:
             raise ModelError(sentence("answer_incomplete"), kind="truncated", retryable=True)
         begun = self._settle_text()
         ending = self._ending(self._finish)
-        # Sources come last: one in the middle would cut a paragraph in two.
+        # Sources come last: a source in the middle would split a paragraph.
         chunks = begun + self._start() + self._close_block() + self._note(cited(self._sources))
         for call in self._assembly.calls:
             if call not in self._ids:
@@ -232,10 +232,10 @@ class _Step:
         return chunks + self._note(ending)
 
     def _ending(self, finish: Finish) -> list[Chunk]:
-        """Return what is said at the end of a step that asks for no tools, which would let the turn go on.
+        """Return the final note of a step without tool requests.
 
-        An answer without a word, a call or a reason to be cut is none. After a tool's outcome it may be
-        meant: nothing more is to be said, and people are told so.
+        An answer without text, calls and a reason for being cut is an error. After a tool's outcome such an
+        answer is valid, and a note says that it is empty.
         """
         if finish.reason in FAILED:
             raise no_answer(finish)
@@ -273,22 +273,22 @@ class _Step:
         return chunks + held + self._sign("text", event)
 
     def _settle_text(self) -> list[Chunk]:
-        """Return what was held back of a text that might have been a thought."""
+        """Return the chunks of text that was held back as a possible thought."""
         return [] if self._thoughts.over else self._tell(self._thoughts.end())
 
-    def _tell(self, pieces: Sequence[Piece]) -> list[Chunk]:
+    def _tell(self, pieces: Sequence[TextSlice]) -> list[Chunk]:
         chunks: list[Chunk] = []
         for kind, text in pieces:
             chunks += self._rethink(text) if kind == UNOPENED else self._speak(kind, text)
         return chunks
 
     def _rethink(self, thought: str) -> list[Chunk]:
-        """Take all text so far back and say it as a thought."""
+        """Reset all text so far and write it again as reasoning."""
         shown = bool(self._whole)
         self._whole, self._kind, self._pieces, self._spoken = [], "", [], False
         chunks: list[Chunk] = []
         if shown:
-            _, *opening = self._start()  # the step has begun, and stays
+            _, *opening = self._start()  # `start-step` stays
             chunks = [{"type": "reset-step"}, *opening]
         return chunks + self._write("reasoning", thought) + self._close_block()
 
@@ -309,14 +309,14 @@ class _Step:
         return opening
 
     def _mend(self, text: str) -> str:
-        """Join a surrogate pair that was split between deltas; replace what no database can hold."""
+        """Join surrogate pairs that were split between deltas; clean the text."""
         text, self._half = self._half + text, ""
         if "\ud800" <= text[-1:] <= "\udbff":
             text, self._half = text[:-1], text[-1]
         return clean_text(text)
 
     def _sign(self, kind: str, event: TextDelta | ReasoningDelta) -> list[Chunk]:
-        """Note what the provider must see again with the open block; without text, it ends the block."""
+        """Add the event's metadata to the open block; an event without text ends the block."""
         if not event.metadata:
             return []
         chunks: list[Chunk] = []
@@ -363,7 +363,7 @@ class _Step:
         id = self._ids[call] = self._free_id(call.given_id or "")
         call.name = clean_text(name)
         if self._hosted.runs(call.given_id, name):
-            return []  # it is shown once its arguments are whole
+            return []  # yielded once its arguments are complete
         head = {"type": "tool-input-start", "toolCallId": id, "toolName": call.name}
         return self._note([head | self._signed(call.metadata)])
 
@@ -399,14 +399,14 @@ class _Step:
 
 
 def _is_blank(text: str) -> bool:
-    """Return whether a text shows nothing: blank space, and characters without a width."""
+    """Return whether a text has only whitespace and zero-width characters."""
     return not text.strip(_WITHOUT_WIDTH).strip()
 
 
 def _read_arguments(raw: str) -> tuple[str, Any]:
-    """Return the arguments' text and their value; the value is the text where it is not JSON.
+    """Return the text of the arguments and their value; invalid JSON is its own value.
 
-    A call without arguments arrives as an empty text from some providers: that is an empty object.
+    Some providers send an empty text for a call without arguments: that becomes an empty object.
     """
     text = clean_text(raw).strip() or "{}"
     try:
@@ -414,5 +414,5 @@ def _read_arguments(raw: str) -> tuple[str, Any]:
         clean = clean_json(value)
     except (ValueError, RecursionError, ValidationError):
         return text, text
-    # An escape can hide what plain text may not hold.
+    # JSON escapes can contain characters that clean text does not.
     return (text, value) if clean == value else (json.dumps(clean, ensure_ascii=False), clean)

@@ -1,10 +1,9 @@
-"""The reducer: one chunk of a stream after the other becomes parts.
+"""Reduce the chunks of a stream to parts, one chunk at a time.
 
 The rules are those of the AI SDK's own reader (`processUIMessageStream` in the npm package `ai`,
-6.0.326; `tool-approval-response` and `reset-step` from 7.0), made total: whatever a broken or hostile stream brings,
-in whatever order, becomes something and raises nothing. A delta without a start opens its part; a
-chunk of an unknown type, or for an unknown tool call, is passed over; the first outcome of a call
-stays.
+6.0.326; `tool-approval-response` and `reset-step` from 7.0), made total: chunks of a broken or hostile stream,
+in any order, never raise. A delta without a start opens its part; a chunk of an unknown type, or for an unknown
+tool call, is ignored; the first outcome of a call stays.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from typing import ClassVar
 from agent_core.domain.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part
 
 TRANSIENT = frozenset({"data-thread", "data-message", "data-tool-progress", "data-tool-run"})
-"""Data chunks that tell a follower something now and leave nothing in the message."""
+"""Types of data chunks for subscribers that leave nothing in the message."""
 
 EXTRAS = ("title", "providerExecuted", "providerMetadata", "toolMetadata")
-"""Optional keys that go from the chunk that opens a part to the part."""
+"""Optional keys that are copied from the opening chunk to its part."""
 
 
 def extras(source: Part) -> Part:
-    """Return what of `EXTRAS` is there."""
+    """Return the items of `EXTRAS` in a chunk or part."""
     return {key: source[key] for key in EXTRAS if source.get(key) is not None}
 
 
@@ -37,8 +36,8 @@ def _answered(approval: Part, chunk: Chunk, *, approved: bool) -> Part:
     return {**approval, "approved": approved, **({} if reason is None else {"reason": str(reason)})}
 
 
-class Fold:
-    """Parts in the making. `agent_core.streaming.fold.fold` is this class for a whole stream at once."""
+class PartReducer:
+    """Reducer from chunks to parts. `agent_core.streaming.fold.fold` applies it to a whole stream."""
 
     def __init__(self, parts: Sequence[Part] = ()) -> None:
         self._parts: list[Part] = [dict(part) for part in parts]
@@ -98,7 +97,7 @@ class Fold:
         kind = chunk["type"].removesuffix("-delta")
         key = f"{kind}:{chunk.get('id')}"
         place = self._open.get(key)
-        if place is None:  # parts that were handed in have no ids: go on where the step left off
+        if place is None:  # given parts have no ids: continue the open part of the step
             place = self._open[key] = self._unclaimed(kind)
         if isinstance(delta := chunk.get("delta"), str):
             self._texts.setdefault(place, []).append(delta)
@@ -120,7 +119,7 @@ class Fold:
                 yield place
 
     def _unclaimed(self, kind: str) -> int:
-        """Return the place of the step's first open part that no id streams into; a new one's if none."""
+        """Return the place of the step's first open part without an id; of a new part if there is none."""
         claimed = set(self._open.values())
         places = (place for place in self._streaming(kind, self._step) if place not in claimed)
         found = next(places, None)
@@ -183,7 +182,7 @@ class Fold:
             part["approval"] = _answered(part.get("approval") or {}, chunk, approved=False)
 
     def _end_call(self, chunk: Chunk, outcome: Part) -> Part | None:
-        """Write the outcome, unless the call has one that is more than preliminary."""
+        """Write the outcome, unless the call already has a final one."""
         part = self._call(chunk, OPEN_TOOL_STATES) or self._call(chunk, ("output-available",))
         if part is None or (part["state"] == "output-available" and not part.get("preliminary")):
             return None
@@ -196,7 +195,7 @@ class Fold:
         place = self._calls.get(str(chunk.get("toolCallId")))
         return self._parts[place] if place is not None and self._parts[place].get("state") in states else None
 
-    # The rest
+    # Steps, files, sources and data
 
     def _step_start(self, chunk: Chunk) -> None:
         self._append({"type": "step-start"})
@@ -229,7 +228,7 @@ class Fold:
                     return
         self._append(dict(chunk))
 
-    _handlers: ClassVar[dict[str, Callable[[Fold, Chunk], None]]] = {
+    _handlers: ClassVar[dict[str, Callable[[PartReducer, Chunk], None]]] = {
         "text-start": _text_start,
         "text-delta": _text_delta,
         "text-end": _text_end,
@@ -252,3 +251,7 @@ class Fold:
         "source-document": _whole,
         "file": _whole,
     }
+
+
+Fold = PartReducer
+"""Old name of `PartReducer`, until the next release."""

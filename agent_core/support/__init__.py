@@ -1,1 +1,1 @@
-"""Ground floor: clocks, ids, settings, logs, retry arithmetic and crash points."""
+"""Support modules: clocks, ids, settings, logs, retry arithmetic and crash points."""

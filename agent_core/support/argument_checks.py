@@ -1,8 +1,7 @@
-"""Check arguments where they are given, by the annotations of what takes them.
+"""Check arguments at run time against the annotations of the called function.
 
-A type checker tells most mistakes before a program runs; not every program has one, and what comes from
-JSON or from settings has no types. So public constructors and methods refuse what does not fit, in a
-sentence that names the argument, instead of failing somewhere else later.
+Not every program uses a type checker, and values from JSON or settings have no types. So public constructors
+and methods reject wrong arguments at once, in an error that names the argument.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ _SHOWN = 60  # characters of a value in a sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of argument: how a sentence calls it, and whether a value is one."""
+class ArgumentKind:
+    """A kind of argument: its name in error messages, and a predicate for its values."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -43,11 +42,11 @@ def check_arguments(
     """Raise ValidationError for the first argument that does not fit its annotation.
 
     Args:
-        function: what is called; for a method `args` begins with self, which is passed over.
-        args: its positional arguments.
-        kwargs: its keyword arguments; names that it does not have are passed over.
-        who: what the sentence calls it; its name by default.
-        but: parameters that are not checked here.
+        function: the called function; for a method `args` starts with self, which is ignored.
+        args: positional arguments.
+        kwargs: keyword arguments; unknown names are ignored.
+        who: name of the function in the error message; its own name by default.
+        but: parameters that are not checked.
     """
     kinds = kinds_of(function)
     given = [*zip(kinds, args, strict=False), *kwargs.items()]
@@ -67,7 +66,7 @@ def check_fields(value: Any, *, but: Collection[str] = ()) -> None:
 
 
 def check_items(options: Mapping[str, Any], typed: type, who: str) -> None:
-    """Raise ValidationError for the first item of a dict that the TypedDict `typed` does not have, or not so."""
+    """Raise ValidationError for the first item of a dict that does not fit the TypedDict `typed`."""
     hints = typing.get_type_hints(typed)
     for name, value in options.items():
         if name not in hints:
@@ -81,16 +80,16 @@ def check_has(value: object, method: str, what: str) -> None:
     """Raise ValidationError unless a value has a method.
 
     Args:
-        value: what was given.
-        method: the method's name.
-        what: how the sentence begins, such as "clock of Runtime must be a Clock".
+        value: the given value.
+        method: name of the method.
+        what: beginning of the error message, such as "clock of Runtime must be a Clock".
     """
     if not callable(getattr(value, method, None)):
         raise ValidationError(f"{what}, not {shown(value)}.")
 
 
 def check_name(name: str, who: str, *, longest: int = 200) -> None:
-    """Raise ValidationError unless a name can be read, stored and typed again."""
+    """Raise ValidationError unless a name is printable, trimmed, not blank and at most `longest` characters."""
     if not name.strip():
         raise ValidationError(f"{who} needs a name.")
     if len(name) > longest or name != name.strip() or not name.isprintable():
@@ -101,14 +100,14 @@ def check_name(name: str, who: str, *, longest: int = 200) -> None:
 
 
 def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str:
-    """Return "; did you mean NAME?" for the known name that is nearest to `name`; "" if none is near."""
+    """Return "; did you mean NAME?" for the closest known name; "" if none is close."""
     by_folded = {_folded(each): each for each in known}
     near = difflib.get_close_matches(_folded(name), by_folded, n=1, cutoff=cutoff)
     return f"; did you mean {by_folded[near[0]]}?" if near else ""
 
 
 def shown(value: object) -> str:
-    """Return a value as a sentence shows it: short, whatever it is."""
+    """Return a short repr of a value for error messages."""
     try:
         text = repr(value)
     except Exception:  # a __repr__ that fails itself
@@ -121,8 +120,8 @@ def _folded(name: str) -> str:
 
 
 @functools.cache
-def kinds_of(function: Callable[..., Any]) -> dict[str, Kind | None]:
-    """Return what each parameter takes, in order; None: anything, or what is checked elsewhere."""
+def kinds_of(function: Callable[..., Any]) -> dict[str, ArgumentKind | None]:
+    """Return the kind of argument of each parameter, in order; None: unchecked."""
     function = inspect.unwrap(function)
     parameters = inspect.signature(function).parameters.values()
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -130,7 +129,7 @@ def kinds_of(function: Callable[..., Any]) -> dict[str, Kind | None]:
     return {p.name: _kind_in(scope, p.annotation) for p in parameters if p.kind not in variadic}
 
 
-def _kind_in(scope: dict[str, Any], annotation: Any) -> Kind | None:
+def _kind_in(scope: dict[str, Any], annotation: Any) -> ArgumentKind | None:
     if annotation is inspect.Parameter.empty:
         return None
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
@@ -140,82 +139,82 @@ def _kind_in(scope: dict[str, Any], annotation: Any) -> Kind | None:
         return None
 
 
-def kind_of(hint: Any) -> Kind | None:
-    """Return the kind of argument that an annotation means; None where nothing can be told from it."""
+def kind_of(hint: Any) -> ArgumentKind | None:
+    """Return the kind of argument for an annotation; None if it cannot be checked."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return kind_of(inner[0])
     if origin in (Union, types.UnionType):
         return _either(inner)
     if origin is Literal:
-        return Kind(
+        return ArgumentKind(
             _listed([repr(each) for each in inner]),
             lambda value: any(value is x or value == x for x in inner),
         )
     if hint in _PLAIN:
         return _PLAIN[hint]
     if origin is type and inspect.isclass(base := inner[0]):
-        return Kind(
+        return ArgumentKind(
             f"a subclass of {base.__name__}", lambda value: inspect.isclass(value) and issubclass(value, base)
         )
     return _generic(origin, inner) if inspect.isclass(origin) else _class(hint)
 
 
-def _either(hints: Collection[Any]) -> Kind | None:
+def _either(hints: Collection[Any]) -> ArgumentKind | None:
     kinds = [kind_of(hint) for hint in hints]
     known = [kind for kind in kinds if kind is not None]
     if len(known) < len(kinds):
         return None
     words = list(dict.fromkeys(word for kind in known for word in kind.words.split(" or ")))
-    return Kind(_listed(words), lambda value: any(kind.fits(value) for kind in known))
+    return ArgumentKind(_listed(words), lambda value: any(kind.fits(value) for kind in known))
 
 
-def _generic(origin: type, inner: Collection[Any]) -> Kind | None:
+def _generic(origin: type, inner: Collection[Any]) -> ArgumentKind | None:
     if issubclass(origin, Mapping):
         return _mapping(*(kind_of(hint) for hint in inner))
     if issubclass(origin, tuple):
-        return Kind("a tuple", lambda value: isinstance(value, tuple))
+        return ArgumentKind("a tuple", lambda value: isinstance(value, tuple))
     if issubclass(origin, collections.abc.Callable):
-        return Kind("a function", callable)
+        return ArgumentKind("a function", callable)
     if issubclass(origin, collections.abc.Iterable):
         return _several(kind_of(next(iter(inner))))
     return _class(origin)
 
 
-def _mapping(key: Kind | None = None, item: Kind | None = None) -> Kind:
+def _mapping(key: ArgumentKind | None = None, item: ArgumentKind | None = None) -> ArgumentKind:
     def fits(value: Any) -> bool:
         return isinstance(value, Mapping) and all(
             (key is None or key.fits(name)) and (item is None or item.fits(each))
             for name, each in cast("Mapping[Any, Any]", value).items()
         )
 
-    return Kind("a dict" + (f" of {_plural(item)} by {key.words}" if item and key else ""), fits)
+    return ArgumentKind("a dict" + (f" of {_plural(item)} by {key.words}" if item and key else ""), fits)
 
 
-def _several(item: Kind | None) -> Kind:
-    """Return the kind of a list; a text is a sequence of texts to Python and to nobody else."""
+def _several(item: ArgumentKind | None) -> ArgumentKind:
+    """Return the kind of a list; text does not count as a list of characters."""
 
     def fits(value: Any) -> bool:
         if not isinstance(value, Iterable) or isinstance(value, str | bytes | bytearray | Mapping):
             return False
         return not isinstance(value, Collection) or item is None or all(map(item.fits, cast("Any", value)))
 
-    return Kind("a list" + (f" of {_plural(item)}" if item else ""), fits)
+    return ArgumentKind("a list" + (f" of {_plural(item)}" if item else ""), fits)
 
 
-def _class(hint: Any) -> Kind | None:
+def _class(hint: Any) -> ArgumentKind | None:
     if not inspect.isclass(hint) or hint in (Any, object):
         return None
     if getattr(hint, "_is_protocol", False):  # whatever has its methods
-        return Kind("a function", callable) if "__call__" in vars(hint) else None
+        return ArgumentKind("a function", callable) if "__call__" in vars(hint) else None
     if issubclass(hint, dict):
-        return Kind("a dict", lambda value: isinstance(value, Mapping))
+        return ArgumentKind("a dict", lambda value: isinstance(value, Mapping))
     name = hint.__name__
     article = "an" if name[0] in "AEIOU" else "a"
-    return Kind(f"{article} {name}", lambda value: isinstance(value, hint))
+    return ArgumentKind(f"{article} {name}", lambda value: isinstance(value, hint))
 
 
-def _plural(kind: Kind | None) -> str:
+def _plural(kind: ArgumentKind | None) -> str:
     words = kind.words if kind else "values"
     return f"{words.partition(' ')[2]}s" if words.startswith(("a ", "an ")) and " of " not in words else words
 
@@ -232,13 +231,13 @@ def _is_whole(value: Any) -> bool:
     return type(value) is not bool and isinstance(value, numbers.Integral)
 
 
-_PLAIN: dict[Any, Kind] = {
-    None: Kind("None", lambda value: value is None),
-    type(None): Kind("None", lambda value: value is None),
-    bool: Kind("True or False", lambda value: isinstance(value, bool)),
-    int: Kind("a whole number", _is_whole),
-    float: Kind("a number", _is_number),
-    str: Kind("text", lambda value: isinstance(value, str)),
-    bytes: Kind("bytes", lambda value: isinstance(value, bytes | bytearray | memoryview)),
-    dict: Kind("a dict", lambda value: isinstance(value, Mapping)),
+_PLAIN: dict[Any, ArgumentKind] = {
+    None: ArgumentKind("None", lambda value: value is None),
+    type(None): ArgumentKind("None", lambda value: value is None),
+    bool: ArgumentKind("True or False", lambda value: isinstance(value, bool)),
+    int: ArgumentKind("a whole number", _is_whole),
+    float: ArgumentKind("a number", _is_number),
+    str: ArgumentKind("text", lambda value: isinstance(value, str)),
+    bytes: ArgumentKind("bytes", lambda value: isinstance(value, bytes | bytearray | memoryview)),
+    dict: ArgumentKind("a dict", lambda value: isinstance(value, Mapping)),
 }

@@ -1,7 +1,7 @@
-"""Time, as a value that tests can hold still.
+"""Provide the time through a clock that tests can replace.
 
-Wall-clock seconds since the epoch are used wherever a moment is stored, because moments must mean
-the same in another process; nothing durable is ever measured with a monotonic clock.
+Stored moments are wall-clock seconds since the epoch, because they must mean the same in another process;
+nothing durable uses a monotonic clock.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the library takes the time from."""
+    """Source of the current time."""
 
     def now(self) -> float:
         """Return seconds since the Unix epoch."""
@@ -28,5 +28,5 @@ class SystemClock:
 
 
 def as_datetime(seconds: float) -> datetime:
-    """Turn seconds since the epoch into an aware UTC datetime."""
+    """Return seconds since the epoch as an aware UTC datetime."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,9 +1,9 @@
-"""Record whose code a process executes, in memory that outlives the process.
+"""Record which work a process is executing, in memory that outlives the process.
 
-A worker maps its lock file into its memory and writes there, before each slice of the event loop that
-belongs to a step or tool call, whose it is; afterwards it takes that back. A SIGKILL leaves what was written,
-so whoever finds the worker dead sees whose code ran and whose only waited. A slice costs about half a
-microsecond, and nothing is synced to the disk.
+A worker maps its lock file into memory. Before each slice of the event loop that belongs to a step or tool
+call, it writes the hashed key of the work there, and clears it afterwards. The record survives a SIGKILL, so
+other workers see which work was executing and which was only waiting. A slice costs about half a microsecond,
+and nothing is synced to disk.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
-_WIDTH: Final = 8  # bytes that name a key
-_THREADS: Final = 511  # slots besides the event loop's own; what finds none is taken to wait
+_WIDTH: Final = 8  # bytes of a hashed key
+_THREADS: Final = 511  # slots besides the event loop's; work without a slot counts as waiting
 _NOBODY: Final = bytes(_WIDTH)
 _SIZE: Final = _WIDTH * (1 + _THREADS)
 
 
 class ExecutionRecord:
-    """Record of what one worker executes, in its own file.
+    """Record of the work that one worker is executing, in its lock file.
 
     Args:
         path: the file, which exists and is empty.
@@ -36,18 +36,18 @@ class ExecutionRecord:
     """
 
     def __init__(self, path: Path, start: int) -> None:
-        # A mapping keeps its file open: one with a lock would stay locked.
+        # Opened separately: a mapping keeps its file open, and a locked file would stay locked.
         with path.open("r+b") as file:
             file.write(bytes(start + _SIZE))
             file.flush()
-            # Never closed: a tool's thread that nobody can end may write when the runtime is closed.
+            # Never closed: a tool's thread cannot be ended, and may write after the runtime is closed.
             self._memory = mmap.mmap(file.fileno(), start + _SIZE)
         self._loop = slice(start, start + _WIDTH)
         starts = range(start + _WIDTH, start + _SIZE, _WIDTH)
         self._free = [slice(at, at + _WIDTH) for at in starts]
 
     async def run(self, key: str, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run the work of a wake-up in this task, and record when its code executes."""
+        """Run the work of a wake-up in this task and record while its code is executing."""
         token = _current.set((self, key))
         try:
             return await self._sliced(_name(key), coroutine)
@@ -74,7 +74,7 @@ class ExecutionRecord:
 
     @contextlib.contextmanager
     def thread(self, key: str) -> Generator[None]:
-        """Record that code of the work executes outside of the event loop for as long as the block lasts."""
+        """Record for the duration of a block that the work is executing outside of the event loop."""
         slot = self._free.pop() if self._free else None
         if slot is None:
             yield
@@ -92,18 +92,18 @@ _current: ContextVar[tuple[ExecutionRecord, str] | None] = ContextVar("agent_cor
 
 @contextlib.contextmanager
 def in_thread() -> Generator[None]:
-    """Record for a block that code of the work at hand executes in a thread; nothing where none is at hand."""
+    """Record for the duration of a block that the current work, if any, is executing in a thread."""
     current = _current.get()
     with current[0].thread(current[1]) if current else contextlib.nullcontext():
         yield
 
 
 def executed(record: bytes) -> Callable[[str], bool] | None:
-    """Return whether the code of a key ran when its process died.
+    """Return a function that tells whether the work of a key was executing when its process died.
 
     Args:
-        record: the bytes that stood in the worker's file behind `start`; None is returned for those of a
-            version that wrote none.
+        record: the bytes in the worker's file from `start` on. For a record of an older version the function
+            returns None.
     """
     if len(record) != _SIZE:
         return None

@@ -1,7 +1,7 @@
-"""Named crash points: places where tests make the process die.
+"""Define named crash points at which tests end the process.
 
 In production `crash_point` is one dictionary look-up in an empty dictionary. A test installs an
-action for a name (raise, `os._exit`, SIGKILL) and so dies exactly there.
+action for a name (raise, `os._exit`, SIGKILL) and so dies at exactly that point.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ CRASH_POINTS = (
     "send.inside",
     "send.after",
 )
-"""The names that a turn passes to `crash_point`, in the order in which it meets them."""
+"""Crash points of a turn, in order."""
 
 SCHEDULE_POINTS = ("schedule.taken", "schedule.inside", "schedule.after")
-"""The names that a schedule's run passes, besides those of the turn that it begins."""
+"""Crash points of a schedule's run, before those of the turn that it starts."""
 
 _actions: dict[str, Callable[[], None]] = {}
 
 
 def crash_point(name: str) -> None:
-    """Do what a test installed for `name`; nothing otherwise."""
+    """Run the action that a test installed for `name`, if any."""
     if _actions and (action := _actions.get(name)):
         action()
 
@@ -50,5 +50,5 @@ def install(name: str, action: Callable[[], None]) -> None:
 
 
 def clear() -> None:
-    """Forget every installed action."""
+    """Remove every installed action."""
     _actions.clear()

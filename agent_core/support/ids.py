@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made.
+"""Make identifiers that sort by creation time.
 
 The layout is that of ULID (https://github.com/ulid/spec): 48 bits of milliseconds and 80 bits of
 randomness in Crockford's base 32. Within one millisecond of one process the random part counts up,
@@ -22,7 +22,7 @@ def new_id(prefix: str) -> str:
     global _last
     value = (time.time_ns() // 1_000_000) << 80 | random.getrandbits(79)
     with _lock:
-        # A clock that stands still or steps back must not reorder ids.
+        # A clock that stops or steps back must not reorder ids.
         _last = value = value if value >> 80 > _last >> 80 else _last + 1
     return f"{prefix}_{_encode(value)}"
 

@@ -1,8 +1,8 @@
-"""The loggers of this library: the standard ones, whose records carry no secrets and forge no lines.
+"""Provide standard loggers whose records contain no secrets and no injected lines.
 
-Nothing is configured here: no handler, no level, no format; that is the application's. A record is
-cleaned before any handler sees it: secrets are hidden in the words of errors, in tracebacks and in
-what stands in the message, and line breaks and control characters of values are escaped.
+Handlers, levels and formats are left to the application. Records are cleaned before any handler sees them:
+secrets are hidden in error messages, tracebacks and arguments, and line breaks and control characters in
+arguments are escaped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agent_core.text.redaction import hide_secrets
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-"""Controls, line separators, invisible and bidirectional marks, halves of pairs."""
+"""Controls, line separators, invisible and bidirectional marks, lone surrogates."""
 _MAX_VALUE = 100_000  # characters of one value or traceback
 
 
@@ -31,9 +31,9 @@ def get_logger(name: str) -> logging.Logger:
 
 
 def escape(text: str) -> str:
-    """Return a text on one line: whatever could end it, or change how it is shown, is written as an escape.
+    """Return a text on one line, with escapes for characters that end the line or change its display.
 
-    A backslash of the text's own stays as it is.
+    Backslashes in the text are not escaped.
     """
     return _UNPRINTABLE.sub(_escaped, text)
 
@@ -49,7 +49,7 @@ def _printed(error: BaseException, tb: TracebackType | None) -> str:
 
 
 class _Cleaner(logging.Filter):
-    """Cleans a record in place; it lets every record through."""
+    """Filter that cleans records in place and drops none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -65,11 +65,11 @@ class _Cleaner(logging.Filter):
 
 
 def _without_secrets(error: BaseException, known: dict[int, BaseException]) -> BaseException:
-    """Return an error that prints like another one and those that it was made from, with secrets hidden.
+    """Return a copy of an error and its causes that prints the same, with secrets hidden.
 
     Args:
-        error: it is left as it is.
-        known: the errors that were made already, by the ids of the others.
+        error: the original, which is not changed.
+        known: copies made so far, by the ids of their originals.
     """
     if id(error) in known:
         return known[id(error)]
@@ -83,7 +83,7 @@ def _without_secrets(error: BaseException, known: dict[int, BaseException]) -> B
 
 
 def _renamed(error: BaseException, known: dict[int, BaseException]) -> BaseException:
-    """Return an error of a class of the same name, whose words hide secrets."""
+    """Return an error of a class of the same name, with secrets hidden in its message."""
     kind = type(error)
     names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
     if isinstance(error, BaseExceptionGroup):

@@ -1,7 +1,7 @@
-"""When to try again, and after how long. tenacity holds the arithmetic; nobody here sleeps.
+"""Decide whether to retry a failed attempt, and after which delay.
 
-A wait is a wake-up row, so it outlives the process: the runner asks `RetryPolicy.decide` once after
-each failed attempt and writes down the answer.
+The arithmetic is tenacity's. A delay is stored as a wake-up row, so it outlives the process: the runner calls
+`RetryPolicy.decide` once after each failed attempt and stores the result.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _CLASSIFY_TIMEOUT = 10.0  # seconds that `classify` may take
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a failed attempt is repeated, and how long to wait before each.
+    """Policy for retries: number of attempts and the delay between them.
 
     Args:
-        max_attempts: attempts in all, the first one included.
+        max_attempts: total number of attempts, including the first.
         backoff: "exponential" (initial_delay * multiplier ** n) or "fixed" (initial_delay).
         initial_delay: seconds before the second attempt.
-        multiplier: growth of the wait from one attempt to the next; at least 1.
-        max_delay: the longest wait in seconds, jitter included.
-        jitter: up to this fraction of the wait is added at random, so that many that failed
-            together do not come back together.
-        should_retry: asked about each error that is retryable at all; False gives up.
-        classify: asked first, about each error: True tries again, False gives up, seconds (or a timedelta)
-            try again after them, None leaves it to the rest of the policy. Sync or async. `max_attempts` holds
-            all the same. What it raises is logged, and the rest of the policy decides.
+        multiplier: growth of the delay from one attempt to the next; at least 1.
+        max_delay: maximum delay in seconds, including jitter.
+        jitter: maximum fraction of the delay that is added at random, so that attempts that failed
+            together are not repeated together.
+        should_retry: called with each retryable error; False gives up.
+        classify: called first, with each error: True retries, False gives up, seconds (or a timedelta) retry
+            after that delay, None leaves the decision to the rest of the policy. Sync or async. `max_attempts`
+            still applies. An exception is logged, and the rest of the policy decides.
 
     Raises:
         ValidationError: a value is out of its range.
@@ -59,7 +59,7 @@ class RetryPolicy:
     classify: Callable[[Exception], Any] | None = None
 
     def __post_init__(self) -> None:
-        """Check every value once, where the mistake was made."""
+        """Check every field."""
         _require(_within(self.max_attempts, 1) and self.max_attempts % 1 == 0, "max_attempts", "1, 2, 3 …")
         _require(self.backoff in ("exponential", "fixed"), "backoff", '"exponential" or "fixed"')
         _require(_within(self.initial_delay, 0), "initial_delay", "seconds, 0 or more")
@@ -71,7 +71,7 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, value: RetryPolicy | bool | None) -> RetryPolicy | None:
-        """Return the policy that `retry=` means: True is the default one, False and None are none."""
+        """Return the policy for a value of `retry=`: True is the default policy, False and None are none."""
         if value is None or value is False:
             return None
         if value is True:
@@ -80,14 +80,14 @@ class RetryPolicy:
         return value
 
     async def decide(self, attempt: int, error: BaseException) -> float | None:
-        """Return the seconds to wait before the next attempt, or None to give up; `classify` has the first word.
+        """Return the seconds to wait before the next attempt, or None to give up; `classify` decides first.
 
         Args:
             attempt: as in `delay`.
             error: as in `delay`.
 
         Raises:
-            ValidationError: `classify` returned what means nothing; the sentence has the error's words, too.
+            ValidationError: `classify` returned an invalid value; the message includes the error's.
         """
         if self.classify is None or not isinstance(error, Exception) or attempt >= self.max_attempts:
             return self.delay(attempt, error)
@@ -115,13 +115,13 @@ class RetryPolicy:
             return None
 
     def delay(self, attempt: int, error: BaseException) -> float | None:
-        """Return the seconds to wait before the next attempt, or None to give up; `classify` is not asked.
+        """Return the seconds to wait before the next attempt, or None to give up, without `classify`.
 
         Args:
-            attempt: how many attempts were made, 1 or more.
-            error: what the last of them raised. A ModelError that is not retryable, a
-                ValidationError and what is no Exception are final. A `retry_after` is a lower bound,
-                also above max_delay.
+            attempt: number of attempts so far, at least 1.
+            error: the error of the last attempt. A ModelError that is not retryable, a
+                ValidationError and a BaseException that is no Exception are final. `retry_after` is a lower
+                bound, even above max_delay.
         """
         if stop_after_attempt(self.max_attempts)(_state(attempt)) or not self._is_retryable(error):
             return None

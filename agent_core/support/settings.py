@@ -1,6 +1,6 @@
-"""The durations and limits of the runtime, in one place.
+"""Define the durations and limits of the runtime.
 
-All durations are in seconds. Tests shorten them; nothing else should need to.
+All durations are in seconds. The defaults suit production; tests shorten them.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from agent_core.support.argument_checks import check_fields
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How patient the runtime is.
+    """Durations and limits of the runtime.
 
     Attributes:
-        lease: how long a wake-up stays with a worker that gives no sign of life.
-        heartbeat: how often a worker extends its leases (a small fraction of `lease`).
-        poll: how often the scheduler looks for due wake-ups at the latest.
-        watch: how often another process's commits are looked for (SQLite's data_version).
-        pulse: how often running work is checked against its fence, for stops from elsewhere, and
-            the workers of this machine for being alive.
-        reconcile: how often running threads without a wake-up are looked for.
-        stall: how long the event loop may not answer before the log says who blocks it.
-        max_crashes: a step or tool call that killed its process this often, as the only suspect that
-            ran there and by its own code, is sealed; see `agent_core.domain.suspects`.
-        probation: how long a worker must have lived before it runs one that was charged twice.
+        lease: time after which other workers may take a wake-up whose lease was not renewed.
+        heartbeat: interval at which a worker renews its leases (a small fraction of `lease`).
+        poll: maximum interval at which the scheduler looks for due wake-ups.
+        watch: interval of checks for commits of other processes (SQLite's data_version).
+        pulse: interval of checks of running work against its fencing token, for stops by other processes,
+            and of the other workers on this machine for being alive.
+        reconcile: interval of checks for running threads without a wake-up.
+        stall: time that the event loop may be blocked before the log shows by what.
+        max_crashes: number of charges at which a step or tool call is sealed: crashes of its process as the only
+            suspect and by its own code; see `agent_core.domain.suspects`.
+        probation: uptime that a worker needs before it runs work that was charged twice.
         keep_deltas: how long the deltas of an idle thread are kept for slow readers.
-        recheck: how long a follower reads on before the `authorization_callback` is asked again.
+        recheck: interval at which `authorization_callback` is called again for a subscriber.
         synchronous: SQLite's `synchronous` pragma, NORMAL or FULL.
     """
 
@@ -55,10 +55,10 @@ class Settings:
 
 
 MAX_RESULT_BYTES = 1 << 20
-"""The longest tool result, in bytes of JSON."""
+"""Maximum size of a tool result, in bytes of JSON."""
 
 MAX_PROMPT_CHARS = 4_000_000
-"""The longest prompt, in characters; far above any model's context, far below what hurts a page."""
+"""Maximum length of a prompt, in characters; above any model's context window."""
 
 MAX_TIMEOUT = 10 * 365 * 86_400.0
-"""The longest timeout of an async tool call, in seconds: ten years, and as good as none."""
+"""Maximum timeout of an async tool call, in seconds: ten years."""

@@ -1,4 +1,4 @@
-"""Decode text files whose encoding nobody names: UTF-8, UTF-16, Windows code pages, East Asian encodings."""
+"""Decode text files of unknown encoding: UTF-8, UTF-16, Windows code pages, East Asian encodings."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WESTERN = "cp1252"
-_CERTAIN = 0.05  # below it chardet has found nothing that speaks for its guess
+_CERTAIN = 0.05  # below this confidence the guess of chardet has no evidence
 _MIXED_SCRIPTS = re.compile(r"[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
 
 
 def decode_text(data: bytes, charset: str | None = None) -> str | None:
-    """Return the text of a file, without its byte order mark; None if the file is no text.
+    """Return the text of a file, without its byte order mark; None if the file is not text.
 
     Args:
         data: the whole file.
-        charset: the encoding that its sender names; used where the bytes fit it.
+        charset: the encoding named by the sender; used if it decodes the bytes.
 
-    A file without a name for its encoding is read as what its byte order mark says, else as UTF-8,
-    else as what `chardet` detects among the encodings of the web (https://encoding.spec.whatwg.org/).
+    A file without a declared encoding is decoded by its byte order mark, else as UTF-8, else as the encoding
+    that `chardet` detects among the encodings of the web (https://encoding.spec.whatwg.org/).
     """
     if charset and (text := _decoded(data, charset)) is not None:
         return text.removeprefix("\ufeff")
@@ -63,5 +63,5 @@ def _decoded(data: bytes, encoding: str) -> str | None:
 
 
 def _has_controls(data: bytes) -> bool:
-    """Return whether there are control characters that no text has."""
+    """Return whether data has control characters that text does not have."""
     return any(byte < 32 and byte not in b"\t\n\f\r" for byte in set(data))

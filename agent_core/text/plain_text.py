@@ -1,4 +1,4 @@
-"""Reduce words to what titles show (one plain line) and to what searches compare (no accents or capitals)."""
+"""Reduce text to one plain line for titles, and to a key without accents and capitals for searches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ESCAPES = re.compile(
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 )
 _HIDDEN = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
-"""Characters that show nothing and may turn the words after them around."""
+"""Invisible characters and marks that reverse the direction of text."""
 _LINES = re.compile(
     r"^[ \t]*(?:(?:```|~~~)[^\n]*$|[-*_][ \t]*(?:[-*_][ \t]*){2,}$|={2,}[ \t]*$|(?:#{1,6}|[-*+](?:[ \t]+\[[ xX]\])?|>|\d{1,9}[.)])(?=[ \t])|>+)",
     re.M,
@@ -36,13 +36,13 @@ def strip_escapes(text: str) -> str:
 
 
 def plain_line(text: str) -> str:
-    """Return the beginning of `text` as one line, without escape sequences and markdown's marks.
+    """Return the beginning of `text` as one line, without escape sequences and Markdown syntax.
 
     Names and formulas keep their characters: `__init__`, `snake_case`, `2 * 3 * 4`, `a[i](x)` in code.
     """
     words = _LINES.sub("", _HIDDEN.sub("", strip_escapes(text[:_READ])))
     words = _CODE.sub(r"\2", _LINKS.sub(r"\1", words))
-    for _ in range(2):  # one kind of emphasis inside another
+    for _ in range(2):  # nested emphasis
         words = _STARS_INSIDE.sub(r"\2", _STARS.sub(r"\2", words))
         words = _STRUCK.sub(r"\1", _UNDERSCORES.sub(_unless_dunder, words))
     return " ".join(words.split())
@@ -54,25 +54,29 @@ def _unless_dunder(found: re.Match[str]) -> str:
 
 
 ACCENTS = "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065f\u0670]"
-"""Combining marks that people leave out when they search: accents, Hebrew points, Arabic vowels. The marks
-that tell Japanese か from が or one vowel of an Indian script from another are no accents."""
+"""Combining marks that people omit in searches: accents, Hebrew points, Arabic vowels. Marks that distinguish
+Japanese か from が, or vowels of Indic scripts, are not included."""
 STROKES = ("đħłøŧı", "dhloti")
-"""Letters that no decomposition gives back, and what people type for them."""
+"""Letters without a Unicode decomposition, and the letters that people type instead."""
 _ACCENTS = re.compile(ACCENTS)
 _STROKES = str.maketrans(*STROKES)
 
 
-def fold(text: str) -> str:
-    """Return `text` as searches compare it: without accents and capitals, in its compatible form (NFKC)."""
+def search_key(text: str) -> str:
+    """Return the form of `text` that searches compare: NFKC, without accents and capitals."""
     if text.isascii():
         return text.lower()
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
     return unicodedata.normalize("NFKC", plain).casefold().translate(_STROKES)
 
 
+fold = search_key
+"""Old name of `search_key`, until the next release."""
+
+
 def find_folded(text: str, words: Sequence[str]) -> int | None:
-    """Return where the first of some folded words stands in `text`; None unless all of them stand there."""
-    found = fold(text)
+    """Return the position of the first of some folded words in `text`; None unless `text` contains all of them."""
+    found = search_key(text)
     places = [found.find(word) for word in words]
     if -1 in places:
         return None
@@ -83,5 +87,5 @@ def find_folded(text: str, words: Sequence[str]) -> int | None:
     for at, character in enumerate(text):
         if folded >= first:
             return at
-        folded += len(fold(character))
+        folded += len(search_key(character))
     return len(text)

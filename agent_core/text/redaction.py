@@ -1,12 +1,12 @@
-"""Redaction: secrets are taken out of the words of errors before people, models, rows or logs get them.
+"""Hide secrets in error messages before they reach people, models, rows or logs.
 
-Two things are hidden: what is known to be secret (keys that were handed over, values of environment
-variables whose names say KEY, TOKEN, SECRET or PASSWORD), and what has the form of a secret: tokens of
+Two kinds of secrets are hidden: known ones (given keys, and values of environment variables whose names
+contain KEY, TOKEN, SECRET or PASSWORD), and text in the form of a secret: tokens of
 known issuers, JSON Web Tokens, PEM private keys, passwords in URLs, and values under a secret's name in
 a header, a query string, JSON, Python or a command line. Words, ids, hashes and paths stay.
 
-No pattern looks at a character more than a bounded number of times, so a hostile text takes time in
-proportion to its length.
+Every pattern visits a character a bounded number of times, so the time is linear in the length of the text,
+also for hostile text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from urllib.parse import quote
 HIDDEN: Final = "[hidden]"
 """Text shown in place of a secret."""
 
-_MIXED = r"(?=[a-z-]{0,60}[A-Z0-9*])"  # not lower-case words alone, as in hf_transformers
+_MIXED = r"(?=[a-z-]{0,60}[A-Z0-9*])"  # not only lower-case words, as in hf_transformers
 
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -49,7 +49,7 @@ _WEBHOOK = re.compile(
     r"|api\.telegram\.org/bot)[\w/:-]+",
     re.I,
 )
-_PEM = re.compile(  # RFC 7468; the end may have been cut off
+_PEM = re.compile(  # RFC 7468; the end may be cut off
     r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----)"
     r"(?=(?:\s|\\[nrt]){0,8}(?:[A-Za-z0-9+/=]{8}|Proc-Type|Version))(?:[^-]|-(?!----))*"
 )
@@ -57,7 +57,7 @@ _URL = re.compile(r"://[^\s\"'<>]*")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 
 _GAP = r"(?:\s|\\(?=\s)){0,20}"  # also over a line break
-# Also between the two of a pair, ('x-api-key', b'…'), and in XML.
+# Also within a pair, ('x-api-key', b'…'), and in XML.
 _SIGN = (
     rf"(?:\\{{0,4}}[\"']?{_GAP}(?:=(?![=~])>?|:=?|%3[AaDd]){_GAP}"
     r"|\\{0,4}[\"']\s{0,3},\s{0,3}(?=b?\\{0,4}[\"'])|>(?=[^<>\s]{6,200}</))"
@@ -78,8 +78,8 @@ _COOKIE = re.compile(
     rf"(\bcookies?{_SIGN})(?:(?P<all>\{{[^}}\r\n]*)|(?P<q>\\{{0,4}}[\"'])(?:(?!(?P=q))[^\r\n])*|[^\s\"'{{}}=]+=[^\r\n\"'{{}}]*)",
     re.I,
 )
-_JAR = re.compile(r"(<Cookie [^\s=<>]{1,200}=)[^\s<>]+")  # http.cookiejar writes it so
-_PARAMETERS = re.compile(  # RFC 9110: a scheme whose parameters prove who asks
+_JAR = re.compile(r"(<Cookie [^\s=<>]{1,200}=)[^\s<>]+")  # the form of http.cookiejar
+_PARAMETERS = re.compile(  # RFC 9110: schemes with credentials in parameters
     rf"(\bauthorization{_SIGN}[\"']?(?:Digest|OAuth|Hawk|Signature|AWS4-[\w-]{{1,40}}|HMAC[\w-]{{0,40}})\s)[^\r\n]+",
     re.I,
 )
@@ -116,16 +116,16 @@ _SECRET_NAME = re.compile(
     re.I,
 )
 _OPTION = re.compile(r"key|token|secret|passw|credential|authorization|cookie", re.I)
-_SHORTEST = 6  # characters; what is shorter may be part of any word
-_UNMISTAKABLE = 12  # characters; what is shorter is a secret only where it stands alone
+_SHORTEST = 6  # characters; a shorter secret may be part of any word
+_UNMISTAKABLE = 12  # characters; a shorter secret is hidden only as a whole word
 
 
 def hide_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """Replace everything that is, or looks like, a secret by "[hidden]".
 
     Args:
-        text: the words of an error, or a line of a log.
-        secrets: values that must not appear, whatever they look like, of at least 6 characters.
+        text: an error message, or a line of a log.
+        secrets: known secrets; those shorter than 6 characters are ignored.
     """
     for secret in (*secrets, *_environment_secrets()):
         text = _without(text, secret)
@@ -135,7 +135,7 @@ def hide_secrets(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def secret_values(options: Mapping[str, object]) -> list[str]:
-    """Return the values in options, or in headers among them, whose names are those of secrets."""
+    """Return the values of options, and of headers among them, that have names of secrets."""
     found: list[str] = []
     for name, value in options.items():
         if isinstance(value, Mapping):
@@ -146,7 +146,7 @@ def secret_values(options: Mapping[str, object]) -> list[str]:
 
 
 def _environment_secrets() -> Iterator[str]:
-    """Yield the values of variables that are named as secrets; paths, numbers and plain words are none."""
+    """Yield the values of environment variables with names of secrets, except paths, numbers and plain words."""
     for name, value in os.environ.items():
         known = _SECRET_NAME.search(name) and not value.startswith(("/", "./", "~", HIDDEN))
         if known and not re.fullmatch(r"[\d.,]+|[a-z_ -]{0,15}", value):
@@ -154,7 +154,7 @@ def _environment_secrets() -> Iterator[str]:
 
 
 def _without(text: str, secret: str) -> str:
-    """Replace a known value, also as JSON and URLs write it."""
+    """Hide a known secret, also in its JSON and URL encodings."""
     if len(secret) < _SHORTEST:
         return text
     for form in {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}:
@@ -168,7 +168,7 @@ def _without(text: str, secret: str) -> str:
 
 
 def _in_url(match: re.Match[str]) -> str:
-    """Hide the password of the first URL that has one, up to the last @: it may contain others."""
+    """Hide the password of the first URL that has one, up to the last @, because a password may contain @."""
     run = match[0]
     last = run.rfind("@")
     start = run.find("://")
@@ -185,7 +185,7 @@ def _in_url(match: re.Match[str]) -> str:
 
 
 def _named(match: re.Match[str]) -> str:
-    """Hide the value under a secret's name, unless a sentence only speaks of the name."""
+    """Hide the value after a secret's name, unless the text only mentions the name."""
     name, sign, value = match["name"], match["sign"], match["value"]
     bare = re.sub(r"^\w{1,24}\((?=\\{0,4}[\"'])", "", value).strip("\\\"'")
     header = "-" in name or match["scheme"]

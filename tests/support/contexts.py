@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from agent_core.context import ContextPolicy, ContextRequest, ContextResult
 from agent_core.context.cut import SUMMARY, split
 from agent_core.context.provider_messages import repair
-from agent_core.context.token_meter import Meter
+from agent_core.context.token_meter import TokenMeter
 from agent_core.testing import ScriptedModel, check_pairing
 
 MODEL = ScriptedModel([])
-METER = Meter(MODEL)
+METER = TokenMeter(MODEL)
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 4000}}
 

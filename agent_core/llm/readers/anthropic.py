@@ -19,15 +19,15 @@ from agent_core.domain.model_adapter import (
     TextDelta,
     ToolCallDelta,
 )
-from agent_core.llm.readers.content import Kind, deltas_of, pieces_of
+from agent_core.llm.readers.content import ContentKind, deltas_of, pieces_of
 from agent_core.llm.readers.openai_chat import arguments_text
-from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
 
 _HOSTED = ("server_tool_use", "mcp_tool_use")
 """Blocks of calls that are carried out by Anthropic."""
 
 
-class AnthropicReader(Reader):
+class AnthropicReader(AnswerReader):
     """Reads Anthropic's events.
 
     Args:
@@ -131,7 +131,7 @@ class AnthropicReader(Reader):
         return []
 
     def _think(self, text: object) -> list[ModelEvent]:
-        pieces = pieces_of(text, Kind.REASONING)
+        pieces = pieces_of(text, ContentKind.REASONING)
         self._thought += "".join(piece for _, piece in pieces)
         return [ReasoningDelta(piece) for _, piece in pieces]
 

@@ -62,7 +62,7 @@ class Call:
             merge_metadata(self.metadata, delta.metadata)
 
 
-class Assembly:
+class CallAssembly:
     """The tool calls of one answer.
 
     Attributes:

@@ -6,9 +6,9 @@ https://docs.cohere.com/reference/chat-stream
 from __future__ import annotations
 
 from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta, Source, ToolCallDelta
-from agent_core.llm.readers.content import Kind, deltas_of
+from agent_core.llm.readers.content import ContentKind, deltas_of
 from agent_core.llm.readers.openai_chat import arguments_text
-from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
 
 _REASONS = {
     "COMPLETE": "stop",
@@ -20,7 +20,7 @@ _REASONS = {
 }
 
 
-class CohereReader(Reader):
+class CohereReader(AnswerReader):
     """Reads Cohere's events and whole messages."""
 
     def read(self, value: Json, /) -> list[ModelEvent]:
@@ -37,7 +37,7 @@ class CohereReader(Reader):
         if isinstance(plan := message.get("tool_plan"), str) and plan:
             events.append(ReasoningDelta(plan))
         for block in map(fields_of, _listed(message.get("content"))):
-            events += deltas_of(block.get("thinking"), Kind.REASONING) + deltas_of(block.get("text"))
+            events += deltas_of(block.get("thinking"), ContentKind.REASONING) + deltas_of(block.get("text"))
         for place, call in enumerate(map(fields_of, _listed(message.get("tool_calls")))):
             events.append(_call(value.get("index", place), call))
         return events + [source for each in _listed(message.get("citations")) for source in _cited(each)]

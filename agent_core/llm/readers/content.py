@@ -10,7 +10,7 @@ from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta, TextDelt
 from agent_core.errors import ModelError
 
 
-class Kind(Enum):
+class ContentKind(Enum):
     """Kinds of content that a model writes."""
 
     TEXT = "text"
@@ -18,30 +18,30 @@ class Kind(Enum):
 
 
 _KINDS = {
-    "text": Kind.TEXT,
-    "output_text": Kind.TEXT,
-    "refusal": Kind.TEXT,
-    "thinking": Kind.REASONING,
-    "reasoning": Kind.REASONING,
-    "reasoning_text": Kind.REASONING,
-    "reasoning_content": Kind.REASONING,
-    "summary": Kind.REASONING,
-    "summary_text": Kind.REASONING,
+    "text": ContentKind.TEXT,
+    "output_text": ContentKind.TEXT,
+    "refusal": ContentKind.TEXT,
+    "thinking": ContentKind.REASONING,
+    "reasoning": ContentKind.REASONING,
+    "reasoning_text": ContentKind.REASONING,
+    "reasoning_content": ContentKind.REASONING,
+    "summary": ContentKind.REASONING,
+    "summary_text": ContentKind.REASONING,
 }
 """Types of parts: OpenAI's, Mistral's and Anthropic's names for them."""
 
 _DEPTH = 8
 
 
-def deltas_of(content: object, kind: Kind = Kind.TEXT) -> list[ModelEvent]:
+def deltas_of(content: object, kind: ContentKind = ContentKind.TEXT) -> list[ModelEvent]:
     """Return the texts in a content as events; see `pieces_of`."""
     return [
-        ReasoningDelta(text) if kind is Kind.REASONING else TextDelta(text)
+        ReasoningDelta(text) if kind is ContentKind.REASONING else TextDelta(text)
         for kind, text in pieces_of(content, kind)
     ]
 
 
-def pieces_of(content: object, kind: Kind = Kind.TEXT) -> list[tuple[Kind, str]]:
+def pieces_of(content: object, kind: ContentKind = ContentKind.TEXT) -> list[tuple[ContentKind, str]]:
     """Return the texts in a content, each with its kind; parts of unknown types are passed over.
 
     Args:
@@ -54,7 +54,7 @@ def pieces_of(content: object, kind: Kind = Kind.TEXT) -> list[tuple[Kind, str]]
     return _pieces(content, kind, _DEPTH)
 
 
-def _pieces(content: object, kind: Kind, depth: int) -> list[tuple[Kind, str]]:
+def _pieces(content: object, kind: ContentKind, depth: int) -> list[tuple[ContentKind, str]]:
     if content is None or content == "":
         return []
     if isinstance(content, str):
@@ -72,13 +72,13 @@ def _pieces(content: object, kind: Kind, depth: int) -> list[tuple[Kind, str]]:
     )
 
 
-def _part(part: Mapping[str, Any], kind: Kind, depth: int) -> list[tuple[Kind, str]]:
+def _part(part: Mapping[str, Any], kind: ContentKind, depth: int) -> list[tuple[ContentKind, str]]:
     """Return the texts of one part, which may have parts itself."""
     name = str(part.get("type") or "text")
     if name not in _KINDS:
         return []
-    if _KINDS[name] is Kind.REASONING:
-        kind = Kind.REASONING  # a text inside of a thought is a thought
+    if _KINDS[name] is ContentKind.REASONING:
+        kind = ContentKind.REASONING  # a text inside of a thought is a thought
     key = next(
         (key for key in (name, "text", "thinking", "content", "summary", "value") if part.get(key)), "text"
     )

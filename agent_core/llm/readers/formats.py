@@ -14,7 +14,7 @@ from agent_core.llm.readers.gemini import GeminiReader
 from agent_core.llm.readers.ollama import OllamaReader
 from agent_core.llm.readers.openai_chat import JsonReader
 from agent_core.llm.readers.openai_responses import ResponsesReader
-from agent_core.llm.readers.reader import Json, Reader
+from agent_core.llm.readers.reader import AnswerReader, Json
 
 _ANTHROPIC = "litellm.llms.anthropic.chat.handler.ModelResponseIterator"
 _COHERE = "litellm.llms.cohere.common_utils.CohereV2ModelResponseIterator"
@@ -49,7 +49,7 @@ class Form:
         usage: returns the usage that the reader has found, as litellm's object, or None.
     """
 
-    reader: Reader
+    reader: AnswerReader
     keys: frozenset[str]
     usage: Callable[[], Any]
 
@@ -99,7 +99,7 @@ def _merged(usages: list[Json]) -> Json:
     return {key: value for usage in usages for key, value in usage.items() if value is not None}
 
 
-def _openai(litellm: Any, reader: Reader) -> Any:
+def _openai(litellm: Any, reader: AnswerReader) -> Any:
     newest = _merged(reader.usages)
     if not newest:
         return None
@@ -107,7 +107,7 @@ def _openai(litellm: Any, reader: Reader) -> Any:
     return litellm.Usage(**newest | {"total_tokens": total})
 
 
-def _xai(litellm: Any, reader: Reader) -> Any:
+def _xai(litellm: Any, reader: AnswerReader) -> Any:
     """Count as litellm does, whose xAI leaves reasoning out of what was completed."""
     newest = _merged(reader.usages)
     if newest:
@@ -125,7 +125,7 @@ def _anthropic(reader: AnthropicReader, speed: Any) -> Any:
     return config.calculate_usage(usage_object=newest, reasoning_content=reader.thought or None, speed=speed)
 
 
-def _gemini(reader: Reader) -> Any:
+def _gemini(reader: AnswerReader) -> Any:
     newest = _merged(reader.usages)
     if not newest:
         return None
@@ -133,7 +133,7 @@ def _gemini(reader: Reader) -> Any:
     return module.VertexGeminiConfig.calculate_usage({"usageMetadata": newest})
 
 
-def _responses(reader: Reader) -> Any:
+def _responses(reader: AnswerReader) -> Any:
     newest = _merged(reader.usages)
     if not newest:
         return None
@@ -141,7 +141,7 @@ def _responses(reader: Reader) -> Any:
     return logging.transform_response_api_usage_to_chat_usage(newest)
 
 
-def _counted(litellm: Any, reader: Reader, was_read: str, was_written: str) -> Any:
+def _counted(litellm: Any, reader: AnswerReader, was_read: str, was_written: str) -> Any:
     newest = _merged(reader.usages)
     if not newest:
         return None

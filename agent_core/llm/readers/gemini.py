@@ -17,12 +17,12 @@ from agent_core.domain.model_adapter import (
     TextDelta,
     ToolCallDelta,
 )
-from agent_core.llm.readers.content import Kind, deltas_of
+from agent_core.llm.readers.content import ContentKind, deltas_of
 from agent_core.llm.readers.openai_chat import arguments_text
-from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
 
 
-class GeminiReader(Reader):
+class GeminiReader(AnswerReader):
     """Reads Gemini's responses."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class GeminiReader(Reader):
         if isinstance(data := drawn.get("data"), str) and part.get("thought") is not True:
             return [File(str(drawn.get("mimeType") or drawn.get("mime_type") or "image/png"), data, signed)]
         thought = part.get("thought") is True
-        events = deltas_of(part.get("text"), Kind.REASONING if thought else Kind.TEXT)
+        events = deltas_of(part.get("text"), ContentKind.REASONING if thought else ContentKind.TEXT)
         sign = ReasoningDelta if thought else TextDelta
         return [*events, sign("", signed)] if signed else events
 

@@ -6,12 +6,12 @@ https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completio
 from __future__ import annotations
 
 from agent_core.domain.model_adapter import ModelEvent, ToolCallDelta
-from agent_core.llm.readers.content import Kind, deltas_of
+from agent_core.llm.readers.content import ContentKind, deltas_of
 from agent_core.llm.readers.openai_chat import arguments_text
-from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
 
 
-class OllamaReader(Reader):
+class OllamaReader(AnswerReader):
     """Reads Ollama's objects."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class OllamaReader(Reader):
         if isinstance(model := value.get("model"), str):
             self.about["model"] = model
         message = fields_of(value.get("message"))
-        events: list[ModelEvent] = deltas_of(message.get("thinking"), Kind.REASONING)
+        events: list[ModelEvent] = deltas_of(message.get("thinking"), ContentKind.REASONING)
         events += deltas_of(message.get("content"))
         for call in items_of(message.get("tool_calls")):
             events += self._call(fields_of(call))

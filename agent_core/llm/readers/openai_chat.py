@@ -24,7 +24,7 @@ from agent_core.domain.model_adapter import (
 from agent_core.domain.signatures import REASONING_FIELDS
 from agent_core.llm.readers.content import deltas_of, pieces_of
 from agent_core.llm.readers.openrouter_details import Details
-from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
 
 _BESIDE = ("citations", "search_results")
 """Where Perplexity names its sources, beside each delta: as addresses alone, and with titles."""
@@ -33,7 +33,7 @@ _ABOUT = ("id", "model", "system_fingerprint", "service_tier", "provider")
 """Keys of a chunk that say something of the answer as a whole."""
 
 
-class JsonReader(Reader):
+class JsonReader(AnswerReader):
     """Reads OpenAI's chunks and whole completions."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from agent_core.domain.model_adapter import (
     ToolCallDelta,
 )
 from agent_core.llm.errors.error_reports import reported
-from agent_core.llm.readers.reader import Json, Reader, fields_of, items_of
+from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
 
 _CALLS = ("function_call", "custom_tool_call")
 _RETURNED = ("type", "id", "summary", "encrypted_content")
@@ -29,7 +29,7 @@ _ARGUMENTS = ("response.function_call_arguments.delta", "response.custom_tool_ca
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
-class ResponsesReader(Reader):
+class ResponsesReader(AnswerReader):
     """Reads the events of a response."""
 
     def __init__(self) -> None:

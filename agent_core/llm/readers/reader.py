@@ -9,7 +9,7 @@ from agent_core.domain.model_adapter import ModelEvent
 Json = dict[str, Any]
 
 
-class Reader:
+class AnswerReader:
     """Turns the JSON values of an answer into events.
 
     Attributes:

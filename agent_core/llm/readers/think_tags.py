@@ -28,7 +28,7 @@ _BEFORE = re.compile(r"^[\s\u200b\u2060\ufeff]+")
 CLOSING = re.compile("|".join(map(re.escape, _TAGS.values())), re.I)
 """Any closing tag."""
 
-Piece = tuple[str, str]
+TextSlice = tuple[str, str]
 """A kind, "text" or "reasoning", and a text of it."""
 
 
@@ -49,7 +49,7 @@ def uncertain(text: str, tags: Collection[str] = _TAGS.values()) -> int:
     return next((size for size in sizes if any(tag.startswith(tail[-size:]) for tag in tags)), 0)
 
 
-class Thinking:
+class ThinkTagParser:
     """Takes the thoughts at the start of an answer out of its text, however the text is cut.
 
     Attributes:
@@ -63,10 +63,10 @@ class Thinking:
         self._closed = False  # a thought has ended, so blank space before the answer is not part of it
         self._thought = False  # the open thought has words
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[TextSlice]:
         """Return what a fragment says, as far as that is certain."""
         self._held += text
-        pieces: list[Piece] = []
+        pieces: list[TextSlice] = []
         while self._held and not self.over:
             step = self._think() if self._closing else self._begin()
             if step is None:
@@ -77,14 +77,14 @@ class Thinking:
             self._held = ""
         return pieces
 
-    def end(self) -> list[Piece]:
+    def end(self) -> list[TextSlice]:
         """Return what was held back when the answer ends."""
         held, self._held = self._held, ""
         if self._closing:
             return [("reasoning", held.rstrip())] if held.strip() else []
         return [("text", held)] if held and not (self._closed and not held.strip()) else []
 
-    def _begin(self) -> list[Piece] | None:
+    def _begin(self) -> list[TextSlice] | None:
         """Look for an opening tag; None: more of the text is needed to tell."""
         start = _BEFORE.sub("", self._held)
         head = start[:_LONGEST].lower()
@@ -100,7 +100,7 @@ class Thinking:
             self._held = start
         return []
 
-    def _think(self) -> list[Piece] | None:
+    def _think(self) -> list[TextSlice] | None:
         """Return the thought up to its closing tag, or up to what may be one."""
         if not self._thought:
             self._held = self._held.lstrip()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from agent_core.llm.readers.think_tags import CLOSING, Piece, Thinking, openings_of, uncertain
+from agent_core.llm.readers.think_tags import CLOSING, TextSlice, ThinkTagParser, openings_of, uncertain
 
 UNOPENED = "unopened"
 """Kind of a piece that says: all text so far was a thought, which is the piece's text."""
@@ -27,33 +27,33 @@ _RIGHT_MARKS = "\"'”’»“」』)]}*_~`"
 _PUNCTUATION = ".,;:!?)]}>\"'”’»`。，；：！？）」』"
 
 
-class Thoughts:
+class ThoughtParser:
     """Tells the thoughts in the text of one answer from the answer itself."""
 
     def __init__(self) -> None:
-        self._marked = Thinking()
-        self._unopened = Unopened()
+        self._marked = ThinkTagParser()
+        self._unopened = UnopenedTagParser()
 
     @property
     def over(self) -> bool:
         """Whether all that follows is text."""
         return self._marked.over and self._unopened.over
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[TextSlice]:
         """Return what a fragment says, as far as that is certain."""
         return self._told([("text", text)] if self._marked.over else self._marked.feed(text))
 
-    def rule_out(self) -> list[Piece]:
+    def rule_out(self) -> list[TextSlice]:
         """Return what was held back, now that the text so far is known to be none without an opening tag."""
         return [] if self._unopened.over else self._unopened.end()
 
-    def end(self) -> list[Piece]:
+    def end(self) -> list[TextSlice]:
         """Return what was held back when something else than text follows, or nothing."""
         held = [] if self._marked.over else self._told(self._marked.end())
         return held + self.rule_out()
 
-    def _told(self, pieces: list[Piece]) -> list[Piece]:
-        told: list[Piece] = []
+    def _told(self, pieces: list[TextSlice]) -> list[TextSlice]:
+        told: list[TextSlice] = []
         for kind, text in pieces:
             if kind == "text" and not self._unopened.over:
                 told += self._unopened.feed(text)
@@ -62,7 +62,7 @@ class Thoughts:
         return told
 
 
-class Unopened:
+class UnopenedTagParser:
     """Finds the end of a thought that no tag has opened, however the text is cut.
 
     Attributes:
@@ -76,7 +76,7 @@ class Unopened:
         self._looks = 0
         self._found = False  # a thought has ended, so blank space before the answer is not part of it
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[TextSlice]:
         """Return what a fragment says, as far as that is certain."""
         if not (self._held or self._found or self.over or _TAG_BEGINS.search(text)):
             self._said.append(text)  # nearly every fragment
@@ -84,14 +84,14 @@ class Unopened:
         self._held += text
         return self._read(ended=False)
 
-    def end(self) -> list[Piece]:
+    def end(self) -> list[TextSlice]:
         """Return what was held back; what follows is no text of this kind."""
         pieces = self._read(ended=True)
         self.over = True
         return pieces
 
-    def _read(self, *, ended: bool) -> list[Piece]:
-        pieces: list[Piece] = []
+    def _read(self, *, ended: bool) -> list[TextSlice]:
+        pieces: list[TextSlice] = []
         while self._held and not self._found and not self.over:
             tag = CLOSING.search(self._held)
             if tag is None:
@@ -117,7 +117,7 @@ class Unopened:
             self._held = ""
         return pieces
 
-    def _say(self, size: int) -> list[Piece]:
+    def _say(self, size: int) -> list[TextSlice]:
         text, self._held = self._held[:size], self._held[size:]
         self._said.append(text)
         return [("text", text)] if text else []

@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-Provider = dict[str, Any]
+from agent_core.domain.model_adapter import ProviderMessage
 
 _SIGNED = "provider_specific_fields"
 """Field in which litellm looks for a call's thought signature."""
 
 
-def split_twins(messages: Sequence[Provider]) -> list[Provider]:
+def split_duplicates(messages: Sequence[ProviderMessage]) -> list[ProviderMessage]:
     """Return a paired history in which no step calls a tool twice with the same arguments."""
-    split: list[Provider] = []
+    split: list[ProviderMessage] = []
     for is_outcome, group in groupby(messages, lambda message: message.get("role") == "tool"):
         run = list(group)
         if is_outcome and split and split[-1].get("tool_calls"):
@@ -30,12 +30,12 @@ def split_twins(messages: Sequence[Provider]) -> list[Provider]:
     return split
 
 
-def _steps(message: Provider, outcomes: list[Provider]) -> list[Provider]:
+def _steps(message: ProviderMessage, outcomes: list[ProviderMessage]) -> list[ProviderMessage]:
     """Return the message and its outcomes; behind them, step by step, the calls that were there before."""
     rounds = _rounds(message["tool_calls"])
     if len(rounds) == 1:
         return [message, *outcomes]
-    steps: list[Provider] = []
+    steps: list[ProviderMessage] = []
     for calls in rounds:
         step = {"role": "assistant", "content": None} if steps else message
         ids = {call.get("id") for call in calls}
@@ -44,10 +44,10 @@ def _steps(message: Provider, outcomes: list[Provider]) -> list[Provider]:
     return steps
 
 
-def _rounds(calls: list[Provider]) -> list[list[Provider]]:
-    rounds: list[list[Provider]] = []
+def _rounds(calls: list[ProviderMessage]) -> list[list[ProviderMessage]]:
+    rounds: list[list[ProviderMessage]] = []
     for call in calls:
-        equal: Provider = {}
+        equal: ProviderMessage = {}
         for found in rounds:
             equals = [other for other in found if _said(call) == _said(other)]
             equal = equals[0] if equals else {}
@@ -61,7 +61,7 @@ def _rounds(calls: list[Provider]) -> list[list[Provider]]:
     return rounds
 
 
-def _said(call: Provider) -> tuple[str, Any]:
+def _said(call: ProviderMessage) -> tuple[str, Any]:
     """Return what of a call is sent; 1, 1.0 and true are one to litellm, so they are here."""
     function: dict[str, str] = call["function"]
     try:

@@ -13,11 +13,10 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
+from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.domain.tool_name_match import find_tool, wire_name
-from agent_core.llm.requests.gemini_duplicates import split_twins
+from agent_core.llm.requests.gemini_duplicates import split_duplicates
 from agent_core.llm.requests.provider_rules import Rules
-
-Provider = dict[str, Any]
 
 BEGINNING = "(The conversation begins here.)"
 """Stand-in for a person's message where a history begins with the model's."""
@@ -37,9 +36,9 @@ _CALL_FIELDS = {"id", "type", "function"}
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-def fit(
-    messages: Sequence[Provider], tools: Collection[str], rules: Rules, *, sees: bool | None = None
-) -> list[Provider]:
+def fit_history(
+    messages: Sequence[ProviderMessage], tools: Collection[str], rules: Rules, *, sees: bool | None = None
+) -> list[ProviderMessage]:
     """Return a paired history as a provider with these rules takes it; the messages given stay as they are.
 
     Args:
@@ -63,10 +62,10 @@ def fit(
         fitted = _one_system(fitted)
     fitted = _begun_and_ended(fitted)
     fitted = _ordered([_filled(message, rules) for message in fitted], rules)
-    return split_twins(fitted) if rules.distinct_calls else fitted
+    return split_duplicates(fitted) if rules.distinct_calls else fitted
 
 
-def fit_names(messages: Sequence[Provider], tools: Collection[str]) -> list[Provider]:
+def fit_names(messages: Sequence[ProviderMessage], tools: Collection[str]) -> list[ProviderMessage]:
     """Return the history with names of tools that every provider takes; see `find_tool` and `wire_name`.
 
     For adapters that know no rules of their own: a garbled name is refused by all of them.
@@ -80,7 +79,7 @@ def fit_names(messages: Sequence[Provider], tools: Collection[str]) -> list[Prov
     ]
 
 
-def _with_plain_name(call: Provider, tools: Collection[str]) -> Provider:
+def _with_plain_name(call: ProviderMessage, tools: Collection[str]) -> ProviderMessage:
     written = str(call["function"]["name"])
     name = find_tool(written, tools) or wire_name(written)
     return call if name == written else {**call, "function": {**call["function"], "name": name}}
@@ -95,7 +94,7 @@ def name_on_wire(name: str, rules: Rules) -> str:
     return marked if rules.names.fullmatch(marked) else f"{marked[:48]}_{_digest(name)[:8]}"
 
 
-def _pruned(message: Provider, rules: Rules, media: frozenset[str] | None) -> Provider:
+def _pruned(message: ProviderMessage, rules: Rules, media: frozenset[str] | None) -> ProviderMessage:
     """Return a copy with the fields and contents that the provider takes.
 
     Args:
@@ -112,7 +111,7 @@ def _pruned(message: Provider, rules: Rules, media: frozenset[str] | None) -> Pr
     pruned = {key: value for key, value in message.items() if key in fields}
     content = message.get("content")
     if isinstance(content, list):
-        parts = [_part(part, media) for part in cast("list[Provider]", content)]
+        parts = [_part(part, media) for part in cast("list[ProviderMessage]", content)]
         parts = [part for part in parts if part.get("type") != "text" or str(part.get("text", "")).strip()]
         pruned["content"] = parts if any(part.get("type") != "text" for part in parts) else _joined(parts)
         if role == "assistant":
@@ -120,11 +119,11 @@ def _pruned(message: Provider, rules: Rules, media: frozenset[str] | None) -> Pr
     return pruned
 
 
-def _with_drawn(message: Provider, rules: Rules) -> Provider:
+def _with_drawn(message: ProviderMessage, rules: Rules) -> ProviderMessage:
     """Return a model's message with its pictures where its provider takes them; elsewhere a sentence says so."""
     if not isinstance(message["content"], list):
         return message
-    parts = cast("list[Provider]", message["content"])
+    parts = cast("list[ProviderMessage]", message["content"])
     drawn = [part for part in parts if part.get("type") in ("image_url", "file")]
     pictures = [part for part in drawn if part["type"] == "image_url"] if "images" in rules.own else []
     said = [part if part not in drawn else _DRAWN for part in parts if part not in pictures]
@@ -132,17 +131,17 @@ def _with_drawn(message: Provider, rules: Rules) -> Provider:
     return {**message, "content": content} | ({"images": pictures} if pictures else {})
 
 
-_DRAWN: Provider = {"type": "text", "text": "[A file that the model answered with was left out.]"}
+_DRAWN: ProviderMessage = {"type": "text", "text": "[A file that the model answered with was left out.]"}
 
 
-def _says_something(message: Provider) -> bool:
+def _says_something(message: ProviderMessage) -> bool:
     content = message.get("content")
     blank = not content or (isinstance(content, str) and not content.strip())
     more = message.get("tool_calls") or message.get("images")
     return not blank or bool(more) or message.get("role") == "tool"
 
 
-def _hosted_paired(messages: list[Provider]) -> list[Provider]:
+def _hosted_paired(messages: list[ProviderMessage]) -> list[ProviderMessage]:
     """Return the history without calls of Anthropic's own tools that nobody will answer, and orphan results.
 
     A turn that paused, and then failed or was stopped, leaves such a call; in the last message it is open.
@@ -150,7 +149,7 @@ def _hosted_paired(messages: list[Provider]) -> list[Provider]:
     every = [block for message in messages for block in _hosted_blocks(message)]
     calls = {block.get("id") for block in every if block["type"] == "server_tool_use"}
     results = {block.get("tool_use_id") for block in every if block["type"] != "server_tool_use"}
-    paired: list[Provider] = []
+    paired: list[ProviderMessage] = []
     for place, message in enumerate(messages):
         if blocks := _hosted_blocks(message):
             open_ = calls if place == len(messages) - 1 else results
@@ -162,15 +161,15 @@ def _hosted_paired(messages: list[Provider]) -> list[Provider]:
     return paired
 
 
-def _hosted_blocks(message: Provider) -> list[Provider]:
+def _hosted_blocks(message: ProviderMessage) -> list[ProviderMessage]:
     content = message.get("content")
     if message.get("role") != "assistant" or not isinstance(content, list):
         return []
-    parts = cast("list[Provider]", content)
+    parts = cast("list[ProviderMessage]", content)
     return [part for part in parts if str(part.get("type")).endswith(("server_tool_use", "_tool_result"))]
 
 
-def _part(part: Provider, media: frozenset[str] | None) -> Provider:
+def _part(part: ProviderMessage, media: frozenset[str] | None) -> ProviderMessage:
     kind = {"image_url": "image", "file": "file"}.get(str(part.get("type")))
     if kind is None or media is None or kind in media:
         return dict(part)
@@ -180,13 +179,13 @@ def _part(part: Provider, media: frozenset[str] | None) -> Provider:
     return {"type": "text", "text": f"[{what} was left out: this model cannot read it.]"}
 
 
-def _joined(parts: list[Provider]) -> str:
+def _joined(parts: list[ProviderMessage]) -> str:
     return "\n\n".join(str(part.get("text", "")) for part in parts)
 
 
-def _told(messages: list[Provider]) -> list[Provider]:
+def _told(messages: list[ProviderMessage]) -> list[ProviderMessage]:
     """Return the history with its calls in words, for a request that declares no tools."""
-    told: list[Provider] = []
+    told: list[ProviderMessage] = []
     for message in messages:
         content = message.get("content")
         if calls := message.get("tool_calls"):
@@ -197,7 +196,7 @@ def _told(messages: list[Provider]) -> list[Provider]:
             rest = {key: value for key, value in message.items() if key not in ("tool_calls", "content")}
             told.append({**rest, "content": "\n".join(words)})
         elif message.get("role") == "tool":
-            given = cast("list[Provider]", content) if isinstance(content, list) else None
+            given = cast("list[ProviderMessage]", content) if isinstance(content, list) else None
             parts = given or [{"type": "text", "text": f"[Outcome: {content}]"}]
             told.append({"role": "user", "content": parts if given else parts[0]["text"]})
         else:
@@ -205,10 +204,10 @@ def _told(messages: list[Provider]) -> list[Provider]:
     return told
 
 
-def _renamed(messages: list[Provider], tools: Collection[str], rules: Rules) -> list[Provider]:
+def _renamed(messages: list[ProviderMessage], tools: Collection[str], rules: Rules) -> list[ProviderMessage]:
     """Return the history with names and ids of calls in the provider's form."""
     ids: dict[str, str] = {}
-    renamed: list[Provider] = []
+    renamed: list[ProviderMessage] = []
     for message in messages:
         if calls := message.get("tool_calls"):
             called = [_call(call, tools, rules, ids) for call in calls]
@@ -221,8 +220,10 @@ def _renamed(messages: list[Provider], tools: Collection[str], rules: Rules) -> 
     return renamed
 
 
-def _call(call: Provider, tools: Collection[str], rules: Rules, ids: dict[str, str]) -> Provider:
-    function = dict(cast(Provider, call.get("function") or {}))
+def _call(
+    call: ProviderMessage, tools: Collection[str], rules: Rules, ids: dict[str, str]
+) -> ProviderMessage:
+    function = dict(cast(ProviderMessage, call.get("function") or {}))
     function["name"] = _name(str(function.get("name") or ""), tools, rules)
     function["arguments"] = _arguments(function.get("arguments"))
     rest = {key: call[key] for key in call if key in _CALL_FIELDS | rules.owned_of_call}
@@ -268,17 +269,17 @@ def _nine(digest: str) -> str:
     return letters
 
 
-def _pictures_behind(messages: list[Provider]) -> list[Provider]:
+def _pictures_behind(messages: list[ProviderMessage]) -> list[ProviderMessage]:
     """Return the history with the pictures of outcomes in a message of their own, behind all outcomes."""
-    moved: list[Provider] = []
-    waiting: list[Provider] = []
+    moved: list[ProviderMessage] = []
+    waiting: list[ProviderMessage] = []
     for message in [*messages, {"role": ""}]:
         if message.get("role") != "tool" and waiting:
             moved.append({"role": "user", "content": waiting})
             waiting = []
         content = message.get("content")
         if message.get("role") == "tool" and isinstance(content, list):
-            parts = cast("list[Provider]", content)
+            parts = cast("list[ProviderMessage]", content)
             seen = [part for part in parts if part.get("type") != "text"]
             words = _joined([part for part in parts if part.get("type") == "text"])
             message = {**message, "content": words or "(see the next message)"}
@@ -287,7 +288,7 @@ def _pictures_behind(messages: list[Provider]) -> list[Provider]:
     return moved[:-1]
 
 
-def _one_system(messages: list[Provider]) -> list[Provider]:
+def _one_system(messages: list[ProviderMessage]) -> list[ProviderMessage]:
     """Return the history with one system message, first; what came later a person says."""
     start = next((n for n, message in enumerate(messages) if message.get("role") != "system"), len(messages))
     head = [str(message.get("content") or "") for message in messages[:start]]
@@ -300,7 +301,7 @@ def _one_system(messages: list[Provider]) -> list[Provider]:
     return [{"role": "system", "content": "\n\n".join(head)}, *body] if head else body
 
 
-def _begun_and_ended(messages: list[Provider]) -> list[Provider]:
+def _begun_and_ended(messages: list[ProviderMessage]) -> list[ProviderMessage]:
     """Return the history with a person's words before the model's first, and not with the model's last."""
     roles = [message.get("role") for message in messages]
     spoken = [place for place, role in enumerate(roles) if role != "system"]
@@ -312,12 +313,12 @@ def _begun_and_ended(messages: list[Provider]) -> list[Provider]:
     return messages
 
 
-def _is_paused(message: Provider) -> bool:
+def _is_paused(message: ProviderMessage) -> bool:
     """Return whether a model's words are to be carried on as they are: its provider's own tools were at work."""
     return bool(_hosted_blocks(message))
 
 
-def _filled(message: Provider, rules: Rules) -> Provider:
+def _filled(message: ProviderMessage, rules: Rules) -> ProviderMessage:
     """Return the message with what the provider misses where another model wrote it."""
     content = message.get("content")
     if message.get("role") == "tool":
@@ -330,9 +331,9 @@ def _filled(message: Provider, rules: Rules) -> Provider:
     return {**message, **missing, "content": said, "tool_calls": [first, *calls[1:]]}
 
 
-def _ordered(messages: list[Provider], rules: Rules) -> list[Provider]:
+def _ordered(messages: list[ProviderMessage], rules: Rules) -> list[ProviderMessage]:
     """Return the history with roles that follow each other as the provider wants it."""
-    ordered: list[Provider] = []
+    ordered: list[ProviderMessage] = []
     for before, message in pairwise([{"role": ""}, *messages]):
         if not rules.user_after_outcome and (before.get("role"), message.get("role")) == ("tool", "user"):
             ordered.append({"role": "assistant", "content": INTERRUPTED})
@@ -344,11 +345,11 @@ def _ordered(messages: list[Provider], rules: Rules) -> list[Provider]:
     return ordered
 
 
-def _one_person(first: Provider, second: Provider) -> Provider:
+def _one_person(first: ProviderMessage, second: ProviderMessage) -> ProviderMessage:
     return {**first, "content": _both(first.get("content"), second.get("content"))}
 
 
-def _one_model(first: Provider, second: Provider) -> Provider:
+def _one_model(first: ProviderMessage, second: ProviderMessage) -> ProviderMessage:
     joined = {**first, **second}
     joined["content"] = _both(first.get("content"), second.get("content"))
     for key in first.keys() & second.keys() - {"role", "content", "name"}:
@@ -357,7 +358,10 @@ def _one_model(first: Provider, second: Provider) -> Provider:
     return joined
 
 
-_MERGE: dict[str, Callable[[Provider, Provider], Provider]] = {"user": _one_person, "assistant": _one_model}
+_MERGE: dict[str, Callable[[ProviderMessage, ProviderMessage], ProviderMessage]] = {
+    "user": _one_person,
+    "assistant": _one_model,
+}
 
 
 def _both(first: Any, second: Any) -> Any:
@@ -368,5 +372,5 @@ def _both(first: Any, second: Any) -> Any:
     return [*_as_parts(first), *_as_parts(second)]
 
 
-def _as_parts(content: Any) -> list[Provider]:
+def _as_parts(content: Any) -> list[ProviderMessage]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)

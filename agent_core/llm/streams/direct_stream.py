@@ -36,7 +36,7 @@ _OWN_LISTENERS = (
 )
 
 
-class Reading(Protocol):
+class AnswerStream(Protocol):
     """An answer being read."""
 
     @property
@@ -54,7 +54,7 @@ class Reading(Protocol):
         ...
 
 
-async def direct(litellm: Any, answer: Any) -> Reading | None:
+async def open_direct(litellm: Any, answer: Any) -> AnswerStream | None:
     """Return how to read `answer` past its wrapper; None: it is to be read through it."""
     if not _may_be_passed(litellm, answer):
         return None
@@ -70,14 +70,14 @@ async def direct(litellm: Any, answer: Any) -> Reading | None:
     return None
 
 
-def is_heard(litellm: Any, answer: Any) -> bool:
+def has_listeners(litellm: Any, answer: Any) -> bool:
     """Return whether something in litellm wants to hear of an answer: a callback, its cache, a rule, its budget."""
     if any(_is_set(getattr(litellm, name, None)) for name in _LISTENERS):
         return True
     return any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _OWN_LISTENERS)
 
 
-async def refuse_holes(answer: Any) -> None:
+async def refuse_broken_events(answer: Any) -> None:
     """Let an answer that is read through its wrapper break where an event is broken, if its form is known."""
     if all(hasattr(answer, name) for name in _NEEDED):
         stream = await _fetched(answer)
@@ -98,7 +98,7 @@ def _may_be_passed(litellm: Any, answer: Any) -> bool:
     """Return whether nothing that only the wrapper does is needed, and all that reading needs is there."""
     if type(answer) is not litellm.CustomStreamWrapper or not all(hasattr(answer, name) for name in _NEEDED):
         return False
-    if is_heard(litellm, answer):
+    if has_listeners(litellm, answer):
         return False
     if getattr(litellm.constants, "LITELLM_MAX_STREAMING_DURATION_SECONDS", None) is not None:
         return False

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from agent_core.errors import ModelError
 from agent_core.llm.errors.provider_message import provider_sentence
-from agent_core.llm.streams.sse import EventStream
+from agent_core.llm.streams.sse import EventDecoder
 
 _MAX_BODY_BYTES = 64 * 1024  # bytes of a page or a text that are kept for the sentence about it
 _SPACE = b" \t\r\n"
@@ -33,7 +33,7 @@ class Body:
     def __init__(self, model: str = "") -> None:
         self._model = model
         self._start = b""  # what came before the first byte that tells the framing
-        self._framing: EventStream | _Objects | None = None
+        self._framing: EventDecoder | _Objects | None = None
         self._foreign: bytes | None = None  # a web page
         self._text = b""  # the beginning, in case that there is nothing but text
         self._found = False
@@ -94,7 +94,7 @@ class Body:
         if text.startswith(b"<"):
             self._foreign = b""
         else:
-            self._framing = _Objects() if text[:1] in (b"{", b"[") else EventStream()
+            self._framing = _Objects() if text[:1] in (b"{", b"[") else EventDecoder()
         return True
 
     def _values(self, texts: list[bytes]) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 _BOM = b"\xef\xbb\xbf"
 
 
-class EventStream:
+class EventDecoder:
     """Turns pieces of a response into the data of its events.
 
     Only `data` is kept: no provider of chat completions says anything in the other fields that its

@@ -141,7 +141,7 @@ class ProviderToolEvents:
         return events
 
 
-class Wrapped:
+class WrappedStream:
     """An answer read through litellm's own stream wrapper.
 
     Args:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
-from agent_core.context.provider_messages import Provider
 from agent_core.domain.messages import StoredFile, attachment_id
+from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.text.decoding import decode_text
 
 Read = Callable[[Sequence[str]], dict[str, StoredFile]]
@@ -38,19 +38,19 @@ class Given:
         retried: fresh ones that the model has refused before.
     """
 
-    messages: list[Provider]
+    messages: list[ProviderMessage]
     fresh: set[str] = field(default_factory=set[str])
     unanswered: set[str] = field(default_factory=set[str])
     older: set[str] = field(default_factory=set[str])
     retried: set[str] = field(default_factory=set[str])
 
 
-def has_files(messages: Sequence[Provider]) -> bool:
+def has_files(messages: Sequence[ProviderMessage]) -> bool:
     """Tell whether any message has a file."""
     return any(part.get("type") in _KINDS for message in messages for part in _parts(message))
 
 
-def with_files(messages: list[Provider], read: Read, refused: Mapping[str, str], model: str) -> Given:
+def with_files(messages: list[ProviderMessage], read: Read, refused: Mapping[str, str], model: str) -> Given:
     """Return the messages with the bytes of the files that they name; reads, so it blocks.
 
     A file that is not there any more, or that the model has refused, becomes a sentence that says so: the
@@ -68,7 +68,7 @@ def with_files(messages: list[Provider], read: Read, refused: Mapping[str, str],
     newest = max((n for n, message in enumerate(messages) if message.get("role") == "user"), default=-1)
     for place, message in enumerate(messages):
         where = _where(messages, place, newest, given)
-        content: list[Provider] = []
+        content: list[ProviderMessage] = []
         for part in _parts(message):
             file_id = file_id_of(part)
             if file_id and file_id in refused and where is not given.fresh:
@@ -82,7 +82,7 @@ def with_files(messages: list[Provider], read: Read, refused: Mapping[str, str],
     return given
 
 
-def _where(messages: Sequence[Provider], place: int, newest: int, given: Given) -> set[str]:
+def _where(messages: Sequence[ProviderMessage], place: int, newest: int, given: Given) -> set[str]:
     """Return the set that files of a message belong to."""
     if place == newest:
         return given.fresh
@@ -91,7 +91,7 @@ def _where(messages: Sequence[Provider], place: int, newest: int, given: Given) 
     return given.unanswered if is_unanswered else given.older
 
 
-def file_id_of(part: Provider) -> str | None:
+def file_id_of(part: ProviderMessage) -> str | None:
     """Return the id of a part's file: the SHA-256 of its bytes where they are stored, else of its URL."""
     url = _url(part)
     if url is None:
@@ -99,28 +99,28 @@ def file_id_of(part: Provider) -> str | None:
     return attachment_id(url) or hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _parts(message: Provider) -> list[Provider]:
+def _parts(message: ProviderMessage) -> list[ProviderMessage]:
     content: Any = message.get("content")
-    return cast("list[Provider]", content) if isinstance(content, list) else []
+    return cast("list[ProviderMessage]", content) if isinstance(content, list) else []
 
 
-def _inner(part: Provider) -> dict[str, Any]:
+def _inner(part: ProviderMessage) -> dict[str, Any]:
     inner: Any = part.get("image_url") or part.get("file")
     return cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
 
 
-def _url(part: Provider) -> str | None:
+def _url(part: ProviderMessage) -> str | None:
     inner = _inner(part)
     url = inner.get("url") or inner.get("file_id") or inner.get("file_data")
     return url if isinstance(url, str) else None
 
 
-def _attached(part: Provider) -> str | None:
+def _attached(part: ProviderMessage) -> str | None:
     url = _url(part)
     return attachment_id(url) if url else None
 
 
-def _left_out(part: Provider, model: str, words: str) -> Provider:
+def _left_out(part: ProviderMessage, model: str, words: str) -> ProviderMessage:
     words = words if len(words) <= _SHOWN_WORDS else f"{words[:_SHOWN_WORDS]}…"
     what = (
         "picture" if part.get("type") == "image_url" else f"file {_inner(part).get('filename') or ''}".strip()
@@ -128,7 +128,7 @@ def _left_out(part: Provider, model: str, words: str) -> Provider:
     return {"type": "text", "text": f"[A {what} was left out here: {model} refused it. It said: {words}]"}
 
 
-def _content(part: Provider, found: Mapping[str, StoredFile]) -> Provider:
+def _content(part: ProviderMessage, found: Mapping[str, StoredFile]) -> ProviderMessage:
     url = _url(part)
     if url is None:
         return part
@@ -154,7 +154,7 @@ def _is_text(file: StoredFile) -> bool:
     return media_type.startswith(_TEXTS) or kind.endswith(("+json", "+xml"))
 
 
-def _as_text(file: StoredFile, name: str) -> Provider:
+def _as_text(file: StoredFile, name: str) -> ProviderMessage:
     charset = file.media_type.lower().partition("charset=")[2].split(";")[0].strip(" \"'")
     words = decode_text(file.data, charset) or file.data.decode("utf-8-sig", "replace")
     return {"type": "text", "text": f"<file name={name!r}>\n{words}\n</file>"}

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from agent_core.context.token_meter import Meter, at_most
+from agent_core.context.token_meter import TokenMeter, at_most
 from agent_core.domain.model_adapter import ModelAdapter, ModelRequest
-from agent_core.llm.errors.objections import NamedWindow
+from agent_core.llm.errors.refusals import NamedWindow
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import context_windows
@@ -102,5 +102,5 @@ def _options(model: ModelAdapter) -> Mapping[str, Any]:
 
 
 def _count(request: ModelRequest, model: ModelAdapter) -> int:
-    meter = Meter(model)
+    meter = TokenMeter(model)
     return sum(meter.message(message) for message in request.messages) + meter.tools(request.tools)

@@ -14,13 +14,13 @@ from typing import Any
 
 from agent_core.agent import Agent
 from agent_core.context import ContextRequest, ContextResult
-from agent_core.context.provider_messages import NOTE, Provider, repair, take_note
+from agent_core.context.provider_messages import NOTE, repair, take_note
 from agent_core.domain.messages import Chunk, StoredFile
-from agent_core.domain.model_adapter import ModelRequest, Usage
-from agent_core.domain.signatures import returned, without_imported
+from agent_core.domain.model_adapter import ModelRequest, ProviderMessage, Usage
+from agent_core.domain.signatures import with_signatures, without_imported
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ModelError, words_of
-from agent_core.llm.errors.objections import (
+from agent_core.llm.errors.refusals import (
     refuses_file,
     refuses_history,
     refuses_something,
@@ -57,7 +57,7 @@ class Prepared:
     opening: list[Chunk]
     usage: Usage | None
     files: Given
-    history: list[Provider]
+    history: list[ProviderMessage]
     was_cut: bool = False
     was_unsigned: bool = False
 
@@ -75,7 +75,7 @@ class Requests:
         self._reads = reads
         self._windows = Windows(writer, reads, clock)
 
-    async def prepare(self, agent: Agent, thread_id: str, history: list[Provider]) -> Prepared:
+    async def prepare(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> Prepared:
         """Return the request for a thread's history, as `to_provider` gives it.
 
         Raises:
@@ -151,12 +151,12 @@ class Requests:
         words = clean_text(words_of(error))
         await self._writer.run(refused_files.note, thread_id, agent.model.name, file_ids, words)
 
-    async def _with_files(self, agent: Agent, thread_id: str, history: list[Provider]) -> Given:
+    async def _with_files(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> Given:
         if not has_files(history):
             return Given(history)
         return await asyncio.to_thread(self._read_files, agent.model.name, thread_id, history)
 
-    def _read_files(self, model: str, thread_id: str, history: list[Provider]) -> Given:
+    def _read_files(self, model: str, thread_id: str, history: list[ProviderMessage]) -> Given:
         def read(ids: Sequence[str]) -> dict[str, StoredFile]:
             return self._reads.read(files.read, thread_id, ids)
 
@@ -166,10 +166,10 @@ class Requests:
 
 
 async def _prepared(
-    agent: Agent, thread_id: str, history: list[Provider], given: Given, window: int | None
+    agent: Agent, thread_id: str, history: list[ProviderMessage], given: Given, window: int | None
 ) -> Prepared:
     messages, note = take_note(given.messages)
-    messages = returned(messages, agent.model.name)
+    messages = with_signatures(messages, agent.model.name)
     fitted = ContextResult(messages)
     if agent.context is not None:
         request = ContextRequest(

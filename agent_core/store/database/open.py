@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.database.pg_errors import refusal
-from agent_core.text.plain_text import fold
+from agent_core.text.plain_text import search_key
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 # Seconds, and milliseconds for the last, after which a server that says nothing counts as gone.
@@ -186,7 +186,7 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
 
 
 def _fold(text: str | None) -> str | None:
-    return None if text is None else fold(text)
+    return None if text is None else search_key(text)
 
 
 def write_ahead(engine: Engine) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from agent_core.domain.messages import Chunk, Message, StoredFile, Thread, Update, attachments_in
-from agent_core.domain.signatures import readable
+from agent_core.domain.signatures import without_metadata
 from agent_core.domain.states import StreamStatus
 from agent_core.domain.suspects import Suspect
 from agent_core.store.database.columns import DELTA, THREAD, WAKE_UP, P, dump, load
@@ -132,7 +132,11 @@ class Reads:
             return None
         return [
             Update(
-                type="chunks", cursor=at, seq=seq, message_id=message_id, chunks=tuple(readable(load(chunks)))
+                type="chunks",
+                cursor=at,
+                seq=seq,
+                message_id=message_id,
+                chunks=tuple(without_metadata(load(chunks))),
             )
             for _, _, at, seq, message_id, chunks in rows
             if at is not None
@@ -283,18 +287,18 @@ def _uncommitted(session: Session, thread_id: str, reply: str | None) -> tuple[i
 
 def _said(session: Session, row: StreamRow) -> list[Chunk]:
     if row.status == StreamStatus.PARTIAL:
-        return with_ends(unfold(readable(load(row.parts))), ends_of(row, {}))
+        return with_ends(unfold(without_metadata(load(row.parts))), ends_of(row, {}))
     deltas = session.exec(
         select(DeltaRow.chunks)
         .where(DeltaRow.thread_id == row.thread_id, DeltaRow.seq == row.seq)
         .order_by(col(DeltaRow.cursor))
     )
-    return merge(kept([chunk for chunks in deltas for chunk in readable(load(chunks))]))
+    return merge(kept([chunk for chunks in deltas for chunk in without_metadata(load(chunks))]))
 
 
 def _stream_update(session: Session, row: StreamRow, calls: dict[str, ToolCallRow]) -> Update:
     chunks = _said(session, row)
     if row.status == StreamStatus.COMMITTED:
-        parts = filled(readable(load(row.parts)), calls)
+        parts = filled(without_metadata(load(row.parts)), calls)
         chunks = [*with_ends(unfold(parts), ends_of(row, calls)), {"type": "finish-step"}]
     return Update(type="chunks", cursor=row.seq, seq=row.seq, message_id=row.message_id, chunks=tuple(chunks))

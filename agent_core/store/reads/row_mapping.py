@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from agent_core.domain.end_reasons import END_REASON, ERROR_INFO
 from agent_core.domain.messages import Chunk, Message, Part, Role, Thread
-from agent_core.domain.signatures import readable
+from agent_core.domain.signatures import without_metadata
 from agent_core.domain.states import CallStatus, StreamStatus
 from agent_core.domain.usage import Tally, tally_of
 from agent_core.store.database.columns import load, load_info
@@ -77,7 +77,7 @@ def assemble(
         id=row.id,
         thread_id=row.thread_id,
         role=cast(Role, row.role),
-        parts=parts if signed else readable(parts),
+        parts=parts if signed else without_metadata(parts),
         metadata=meta | {"queued": True} if row.queued else meta,
         created_at=as_datetime(row.created_at),
         committed_seq=committed,

@@ -22,7 +22,7 @@ from agent_core.store.database.columns import load
 from agent_core.store.database.tables import MessageRow, StreamRow, ThreadRow
 from agent_core.store.reads.message_versions import not_aside
 from agent_core.store.reads.row_mapping import to_thread
-from agent_core.text.plain_text import find_folded, fold
+from agent_core.text.plain_text import find_folded, search_key
 
 MAX_WORDS = 8
 _PER_THREAD = 3  # messages of one thread
@@ -50,7 +50,7 @@ class Wanted:
 
 def words_of(query: str) -> tuple[str, ...]:
     """Return the words of a query, folded, each once."""
-    return tuple(dict.fromkeys(fold(query).split()))[:MAX_WORDS]
+    return tuple(dict.fromkeys(search_key(query).split()))[:MAX_WORDS]
 
 
 def search_batch(

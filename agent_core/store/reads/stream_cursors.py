@@ -17,7 +17,7 @@ from sqlalchemy import exists, select
 from sqlmodel import Session
 
 from agent_core.domain.messages import Chunk
-from agent_core.domain.signatures import readable
+from agent_core.domain.signatures import without_metadata
 from agent_core.domain.states import StreamStatus
 from agent_core.store.database.columns import DELTA, STREAM, load
 from agent_core.streaming.fold import merge
@@ -74,7 +74,9 @@ def deltas_after(session: Session, thread_id: str, cursors: Mapping[int, int]) -
             continue
         delta = found.setdefault(row.seq, _delta(thread_id, row.seq, row.message_id, cursors[row.seq]))
         delta["end"] = row.cursor
-        delta["parts"] += [chunk for chunk in readable(load(row.chunks)) if chunk["type"] not in _OF_THREAD]
+        delta["parts"] += [
+            chunk for chunk in without_metadata(load(row.chunks)) if chunk["type"] not in _OF_THREAD
+        ]
     for delta in found.values():
         delta["parts"] = merge(delta["parts"])
     return [found[seq] for seq in cursors if seq in found]

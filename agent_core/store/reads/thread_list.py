@@ -15,7 +15,7 @@ from agent_core.store.database.tables import ThreadRow
 from agent_core.store.reads.row_filters import waiting_threads
 from agent_core.store.reads.row_mapping import to_thread
 from agent_core.support.clock import as_datetime
-from agent_core.text.plain_text import ACCENTS, STROKES, fold
+from agent_core.text.plain_text import ACCENTS, STROKES, search_key
 
 _ROUNDING = 1e-6  # seconds: what a Thread's moment may differ from its row's
 _LAST_NAME = "\U0010ffff"  # no id comes after it
@@ -67,13 +67,13 @@ def _chosen(session: Session, asked: Listed) -> SelectOfScalar[ThreadRow]:
         statement = statement.where(col(ThreadRow.user_id) == asked.user_id)
     if asked.query:
         statement = statement.where(
-            _folded(session, col(ThreadRow.title)).contains(fold(asked.query), autoescape=True)
+            _folded(session, col(ThreadRow.title)).contains(search_key(asked.query), autoescape=True)
         )
     return statement
 
 
 def _folded(session: Session, title: Any) -> ColumnElement[str]:
-    """Return the title without accents and capitals, as `agent_core.text.plain_text.fold` makes it of a query."""
+    """Return the title without accents and capitals, as `agent_core.text.plain_text.search_key` makes it of a query."""
     if session.get_bind().dialect.name == "sqlite":
         return func.agent_fold(title)
     apart = func.normalize(func.lower(title), literal_column("NFKD"))

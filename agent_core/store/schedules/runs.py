@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from agent_core.domain.wake_up_key import schedule_key
 from agent_core.errors import ValidationError, words_of
-from agent_core.schedules.schedule import Missed, Plan, plan
+from agent_core.schedules.schedule import Missed, RunPlan, plan_runs
 from agent_core.schedules.triggers import Trigger, trigger_from
 from agent_core.sentences import sentence
 from agent_core.store.database.columns import MESSAGE, SCHEDULE, THREAD, P, dump_info, load
@@ -85,10 +85,10 @@ def fire(tx: Tx, schedule_id: str, agents: Container[str]) -> None:
 
 
 def _run(tx: Tx, row: ScheduleRow, trigger: Trigger, next_at: float) -> None:
-    todo = plan(trigger, next_at, tx.now, _policy(row))
+    todo = plan_runs(trigger, next_at, tx.now, _policy(row))
     if todo.fire_at is not None and _still_queued(tx, row):
         # A thread that is busy for long, or waits for a person, would find one for each time.
-        todo = Plan(None, todo.next_at, todo.missed + 1)
+        todo = RunPlan(None, todo.next_at, todo.missed + 1)
     runs = row.runs + (todo.fire_at is not None)
     following = None if row.max_runs is not None and runs >= row.max_runs else todo.next_at
     landed = tx.run(

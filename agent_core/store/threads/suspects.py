@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlmodel import Session
 
 from agent_core.domain.states import CallStatus, StreamStatus
-from agent_core.domain.suspects import Ran, Suspect, Suspicion, judged
+from agent_core.domain.suspects import CrashedWork, Suspect, Suspicion, suspicions_after
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.store.database.columns import CALL, STREAM, THREAD, WAKE_UP, P
 from agent_core.store.database.statement import Statement
@@ -81,9 +81,10 @@ def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
     """Suspect what ran in a worker that died; return how much that was. Its leases are left to the caller."""
     rows = [row for statement in (_STEPS, _CALLS) for row in tx.all(statement, gone=worker)]
     ran = [
-        Ran(WakeUpKey.parse(row[0]), *row[1:], executed=executed is None or executed(row[0])) for row in rows
+        CrashedWork(WakeUpKey.parse(row[0]), *row[1:], executed=executed is None or executed(row[0]))
+        for row in rows
     ]
-    for key, held in judged(ran, worker).items():
+    for key, held in suspicions_after(ran, worker).items():
         tx.do(_SUSPECT, key=str(key), **{f"new_{name}": value for name, value in held._asdict().items()})
     return len(ran)
 

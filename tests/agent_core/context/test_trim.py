@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent_core import Agent
 from agent_core.context import ContextPolicy, ContextResult, SummariseOldest, TrimOldest
-from agent_core.context.cut import NOTHING, Cut, mark, read, shorten, split, turns
+from agent_core.context.cut import NOTHING, Cut, cut_from_note, mark, shorten, split, turns
 from agent_core.context.plan import SHORTEST
 from agent_core.context.token_meter import IMAGE_TOKENS, at_most
 from agent_core.errors import ModelError, ValidationError
@@ -136,7 +136,7 @@ def test_a_note_that_makes_no_sense_does_no_harm(history: list[dict[str, Any]], 
     body = split(history)[1]
     if isinstance(note, dict) and isinstance(dropped := note.get("dropped_messages"), int) and dropped >= 0:
         note["begins_with"] = mark(body, dropped)
-    cut = read(note, body)
+    cut = cut_from_note(note, body)
     if cut is not None:
         is_cut_of(cut.apply(*split(history)), history)
     result = attempt(TrimOldest(max_tokens=500), history, note)
@@ -241,15 +241,15 @@ def test_a_picture_is_counted_flat():
 def test_empty_histories_are_left_as_they_are():
     for history in ([], [SYSTEM], [says("Hello")]):
         assert apply(TrimOldest(max_tokens=200), history).messages == history
-    assert read({"dropped_messages": 0, "begins_with": ""}, []) == NOTHING
+    assert cut_from_note({"dropped_messages": 0, "begins_with": ""}, []) == NOTHING
 
 
 def test_a_note_is_not_read_in_another_thread_than_its_own():
     note = apply(TrimOldest(max_tokens=1_000), talk(20)).note
     assert note
-    assert read(note, talk(20)) is not None
-    assert read(note, talk(21)[2:]) is None
-    assert read(note | {"begins_with": None}, talk(20)) is None
+    assert cut_from_note(note, talk(20)) is not None
+    assert cut_from_note(note, talk(21)[2:]) is None
+    assert cut_from_note(note | {"begins_with": None}, talk(20)) is None
 
 
 @pytest.mark.parametrize(
@@ -274,10 +274,13 @@ def test_a_note_is_not_read_in_another_thread_than_its_own():
 def test_a_note_with_a_mistake_is_not_read(wrong: dict[str, Any]):
     body = [user("One"), says("1"), user("Two"), *looks("outcome", "outcome"), says("2")]
     right: dict[str, Any] = {"dropped_messages": 2, "shortened": [[5, 3]], "summary": "One."}
-    assert read(right | {"begins_with": mark(body, 2)}, body) == Cut(2, {5: 3}, "One.")
+    assert cut_from_note(right | {"begins_with": mark(body, 2)}, body) == Cut(2, {5: 3}, "One.")
     note = right | wrong
     place = note["dropped_messages"]
-    assert read(note | {"begins_with": mark(body, place) if isinstance(place, int) else ""}, body) is None
+    assert (
+        cut_from_note(note | {"begins_with": mark(body, place) if isinstance(place, int) else ""}, body)
+        is None
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"keep": 0}, {"keep": 1}, {"keep": -1}, {"max_tokens": 0}])

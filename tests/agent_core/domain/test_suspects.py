@@ -13,10 +13,10 @@ from agent_core.domain.suspects import (
     IDLE_DEATHS,
     MAX_PROBATION,
     Admission,
-    Ran,
+    CrashedWork,
     Suspect,
     Suspicion,
-    judged,
+    suspicions_after,
 )
 from agent_core.domain.wake_up_key import WakeUpKey, step_key
 
@@ -24,13 +24,13 @@ MAX_CRASHES = 3
 ROOM = {"work": 64}
 
 
-def ran(*work: tuple[int | None, int]) -> list[Ran]:
-    return [Ran(step_key(f"{number}"), *one) for number, one in enumerate(work)]
+def ran(*work: tuple[int | None, int]) -> list[CrashedWork]:
+    return [CrashedWork(step_key(f"{number}"), *one) for number, one in enumerate(work)]
 
 
 def held(*work: tuple[int | None, int]) -> list[tuple[int, int]]:
     """Return the suspicion against each of those that died together, as (company, crashes)."""
-    return [(one.company, one.crashes) for one in judged(ran(*work), "w").values()]
+    return [(one.company, one.crashes) for one in suspicions_after(ran(*work), "w").values()]
 
 
 FRESH = (None, 0)
@@ -63,13 +63,13 @@ def test_a_step_that_waited_is_charged_once_in_several_deaths() -> None:
     """Its company does not keep the others waiting; what ran its own code is charged at once."""
     held = Suspicion(1, 0, "w")
     for death in range(1, 2 * IDLE_DEATHS + 1):
-        waited = Ran(step_key("0"), held.company, held.crashes, held.idle_deaths, executed=False)
-        (held,) = judged([waited], "w").values()
+        waited = CrashedWork(step_key("0"), held.company, held.crashes, held.idle_deaths, executed=False)
+        (held,) = suspicions_after([waited], "w").values()
         assert held.crashes == death // IDLE_DEATHS
-    executed = Ran(step_key("0"), 1, 0, IDLE_DEATHS - 1, executed=True)
-    assert judged([executed], "w")[step_key("0")] == Suspicion(1, 1, "w", IDLE_DEATHS - 1)
-    both = [Ran(step_key(f"{n}"), None, 0, executed=False) for n in range(2)]
-    assert set(judged(both, "w").values()) == {Suspicion(1, 0, "w", 0)}
+    executed = CrashedWork(step_key("0"), 1, 0, IDLE_DEATHS - 1, executed=True)
+    assert suspicions_after([executed], "w")[step_key("0")] == Suspicion(1, 1, "w", IDLE_DEATHS - 1)
+    both = [CrashedWork(step_key(f"{n}"), None, 0, executed=False) for n in range(2)]
+    assert set(suspicions_after(both, "w").values()) == {Suspicion(1, 0, "w", 0)}
 
 
 def suspect(key: str, company: int, crashes: int = 0, due: float = 0.0) -> Suspect:
@@ -193,10 +193,10 @@ class Fleet:
     def die(self, worker: int, killer: Work | None = None) -> None:
         self.deaths += 1
         ran = [
-            Ran(one.key, one.company, one.crashes, one.idle_deaths, one is killer and one.seen)
+            CrashedWork(one.key, one.company, one.crashes, one.idle_deaths, one is killer and one.seen)
             for one in self.of(worker)
         ]
-        found = judged(ran, f"w{self.deaths}")
+        found = suspicions_after(ran, f"w{self.deaths}")
         for one in self.of(worker):
             one.company, one.crashes, one.death, one.idle_deaths = found[one.key]
             one.worker, one.due = None, self.now
@@ -318,4 +318,4 @@ def test_a_poison_that_arrives_while_an_innocent_is_isolated() -> None:
 
 
 def test_a_suspicion_reads_as_its_row() -> None:
-    assert judged(ran(FRESH), "w7") == {step_key("0"): Suspicion(1, 1, "w7")}
+    assert suspicions_after(ran(FRESH), "w7") == {step_key("0"): Suspicion(1, 1, "w7")}

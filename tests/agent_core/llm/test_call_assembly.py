@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_core.domain.model_adapter import ToolCallDelta
-from agent_core.llm.readers.call_assembly import Assembly
+from agent_core.llm.readers.call_assembly import CallAssembly
 
 Fragment = tuple[int | None, str | None, str | None, str]
 ONE, TWO = '{"a": 1}', '{"a": {"b": 2}}'
@@ -109,7 +109,7 @@ CASES: dict[str, tuple[list[Fragment], list[tuple[str, str]]]] = {
 
 @pytest.mark.parametrize(("fragments", "calls"), CASES.values(), ids=CASES)
 def test_assembly_puts_fragments_together(fragments: list[Fragment], calls: list[tuple[str, str]]) -> None:
-    assembly = Assembly()
+    assembly = CallAssembly()
     for fragment in fragments:
         for piece in assembly.divide(ToolCallDelta(*fragment)):
             assembly.take(piece)
@@ -132,7 +132,7 @@ def test_assembly_puts_fragments_together(fragments: list[Fragment], calls: list
     cut=st.integers(1, 9),
 )
 def test_assembly_loses_no_call_in_any_style(values: list[dict[str, str]], style: str, cut: int) -> None:
-    assembly, number = Assembly(), 0
+    assembly, number = CallAssembly(), 0
     for place, value in enumerate(values):
         text = json.dumps(value)
         for start in range(0, len(text), cut):

@@ -32,13 +32,13 @@ REQUEST = ModelRequest([{"role": "user", "content": "What time is it?"}], [TOOL]
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each answer, whether it was read past the wrapper."""
     seen: list[bool] = []
-    direct = litellm_adapter.direct
+    direct = litellm_adapter.open_direct
 
     async def noting(litellm: Any, answer: Any) -> Any:
         seen.append((found := await direct(litellm, answer)) is not None)
         return found
 
-    monkeypatch.setattr(litellm_adapter, "direct", noting)
+    monkeypatch.setattr(litellm_adapter, "open_direct", noting)
     return seen
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from agent_core.llm.requests.gemini_duplicates import split_twins
+from agent_core.llm.requests.gemini_duplicates import split_duplicates
 from agent_core.testing import check_pairing
 from tests.support.contexts import histories
 
@@ -16,7 +16,7 @@ Messages = list[dict[str, Any]]
 @settings(max_examples=60)
 @given(history=histories())
 def test_a_paired_history_stays_one_and_loses_nothing(history: Messages) -> None:
-    split = split_twins(history)
+    split = split_duplicates(history)
     check_pairing(split)
     assert calls_and_outcomes(split) == calls_and_outcomes(history)
     assert [m for m in split if m.get("content") and m["role"] != "tool"] == [
@@ -24,7 +24,7 @@ def test_a_paired_history_stays_one_and_loses_nothing(history: Messages) -> None
         for m in history
         if m.get("content") and m["role"] != "tool"
     ], "of a step whose calls are all equal the text stays with the first"
-    assert split_twins(split) == split
+    assert split_duplicates(split) == split
 
 
 def calls_and_outcomes(messages: Messages) -> tuple[list[Any], list[Any]]:
@@ -43,7 +43,7 @@ def test_different_calls_stay_together() -> None:
     ]
     message = {"role": "assistant", "content": None, "tool_calls": calls}
     history = [message, *({"role": "tool", "tool_call_id": str(n), "content": "x"} for n in range(5))]
-    assert split_twins(history) == history
+    assert split_duplicates(history) == history
     twice = [{**message, "tool_calls": [*calls, {**calls[0], "id": "5"}]}, *history[1:]]
     twice.append({"role": "tool", "tool_call_id": "5", "content": "y"})
-    assert [len(each["tool_calls"]) for each in split_twins(twice) if "tool_calls" in each] == [5, 1]
+    assert [len(each["tool_calls"]) for each in split_duplicates(twice) if "tool_calls" in each] == [5, 1]

@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 
 from agent_core.context.provider_messages import repair
 from agent_core.domain.model_adapter import ModelRequest, ToolCallDelta
-from agent_core.llm.requests.history_rules import BEGINNING, CONTINUE, INTERRUPTED, fit
-from agent_core.llm.requests.outgoing import MAX_SCHEMA_BYTES, outgoing, refused_tools, schema_size
+from agent_core.llm.requests.history_rules import BEGINNING, CONTINUE, INTERRUPTED, fit_history
+from agent_core.llm.requests.provider_request import (
+    MAX_SCHEMA_BYTES,
+    refused_tools,
+    schema_size,
+    to_provider_request,
+)
 from agent_core.llm.requests.provider_rules import COMPATIBLE, RULES, Rules, rules_for
 from agent_core.testing import check_pairing
 
@@ -60,7 +65,7 @@ def test_garbled_names_are_sent_as_the_tool_or_in_a_form_that_fits(family: str):
     ]
     ids = [f"c{n}" for n in range(len(written))]
     history = [HI, asked(*written, ids=ids), *map(outcome, ids)]
-    sent = fit(history, ["get_weather"], RULES[family])
+    sent = fit_history(history, ["get_weather"], RULES[family])
     names = names_in(sent)
     assert names.count("get_weather") == 2
     assert all(RULES[family].names.fullmatch(name) for name in names)
@@ -80,16 +85,16 @@ def test_ids_of_every_form_fit_and_stay_apart(family: str):
         "123456789",
     ]
     history = [HI, asked(*["f"] * len(ids), ids=ids), *map(outcome, ids)]
-    sent = fit(history, ["f"], RULES[family])
+    sent = fit_history(history, ["f"], RULES[family])
     assert all(RULES[family].ids.fullmatch(id) for id in ids_in(sent))
     assert len(set(ids_in(sent))) == len(ids)
     check_pairing(sent)
 
 
 def test_id_that_another_id_was_turned_into_is_not_given_twice():
-    (first,) = ids_in(fit([HI, asked("f", ids=["a b"]), outcome("a b")], ["f"], RULES["mistral"]))
+    (first,) = ids_in(fit_history([HI, asked("f", ids=["a b"]), outcome("a b")], ["f"], RULES["mistral"]))
     history = [HI, asked("f", "f", ids=["a b", first]), outcome("a b"), outcome(first, "13")]
-    sent = fit(history, ["f"], RULES["mistral"])
+    sent = fit_history(history, ["f"], RULES["mistral"])
     assert ids_in(sent)[0] == first
     assert len(set(ids_in(sent))) == 2
     check_pairing(sent)
@@ -97,13 +102,13 @@ def test_id_that_another_id_was_turned_into_is_not_given_twice():
 
 def test_fitting_ids_stay_as_they_are():
     history = [HI, asked("f", ids=["abcDEF123"]), outcome("abcDEF123"), HI]
-    assert ids_in(fit(history, ["f"], RULES["mistral"])) == ["abcDEF123"]
+    assert ids_in(fit_history(history, ["f"], RULES["mistral"])) == ["abcDEF123"]
 
 
 def test_tool_whose_name_the_provider_refuses_goes_out_and_comes_back_under_another():
     tools = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("2fa", "clock")]
     choice = {"type": "function", "function": {"name": "2fa"}}
-    sent = outgoing(
+    sent = to_provider_request(
         ModelRequest([HI, asked("2fa"), outcome("call_0")], tools), RULES["moonshot"], choice=choice
     )
     assert [tool["function"]["name"] for tool in sent.tools] == ["t_2fa", "clock"]
@@ -118,30 +123,34 @@ def test_tool_whose_name_the_provider_refuses_goes_out_and_comes_back_under_anot
 
 
 def test_mistral_hears_the_model_between_an_outcome_and_a_person():
-    sent = fit([HI, asked("f"), outcome("call_0"), HI], ["f"], RULES["mistral"])
+    sent = fit_history([HI, asked("f"), outcome("call_0"), HI], ["f"], RULES["mistral"])
     assert [message["role"] for message in sent] == ["user", "assistant", "tool", "assistant", "user"]
     assert sent[3]["content"] == INTERRUPTED
 
 
 @every_family
 def test_history_begins_and_ends_with_a_person(family: str):
-    sent = fit([{"role": "system", "content": "S"}, {"role": "assistant", "content": "A"}], [], RULES[family])
+    sent = fit_history(
+        [{"role": "system", "content": "S"}, {"role": "assistant", "content": "A"}], [], RULES[family]
+    )
     assert [message["role"] for message in sent] == ["system", "user", "assistant", "user"]
     assert (sent[1]["content"], sent[-1]["content"]) == (BEGINNING, CONTINUE)
-    assert fit([], [], RULES[family]) == [{"role": "user", "content": BEGINNING}]
+    assert fit_history([], [], RULES[family]) == [{"role": "user", "content": BEGINNING}]
 
 
 def test_speakers_alternate_where_they_must():
     history = [HI, HI, {"role": "assistant", "content": "A"}, asked("f", text="B"), outcome("call_0"), HI]
-    sent = fit(history, ["f"], COMPATIBLE)
+    sent = fit_history(history, ["f"], COMPATIBLE)
     assert [message["role"] for message in sent] == ["user", "assistant", "tool", "user"]
     assert (sent[0]["content"], sent[1]["content"]) == ("Hi\n\nHi", "A\n\nB")
-    assert fit(history, ["f"], RULES["openai"]) == history
+    assert fit_history(history, ["f"], RULES["openai"]) == history
 
 
 def test_system_messages_become_one_at_the_beginning():
     system = {"role": "system", "content": "S"}
-    sent = fit([system, system, HI, {"role": "assistant", "content": "A"}, system, HI], [], COMPATIBLE)
+    sent = fit_history(
+        [system, system, HI, {"role": "assistant", "content": "A"}, system, HI], [], COMPATIBLE
+    )
     assert [message["role"] for message in sent] == ["system", "user", "assistant", "user"]
     assert sent[0]["content"] == "S\n\nS"
     assert "S" in sent[-1]["content"]
@@ -152,9 +161,9 @@ def test_system_messages_become_one_at_the_beginning():
 
 def test_empty_content_is_sent_as_each_provider_wants_it():
     history = [HI, asked("f"), outcome("call_0", "")]
-    assert fit(history, ["f"], RULES["xai"])[1]["content"] == ""
-    assert fit(history, ["f"], RULES["xai"])[2]["content"] == "(no output)"
-    assert fit(history, ["f"], RULES["openai"])[1:] == history[1:]
+    assert fit_history(history, ["f"], RULES["xai"])[1]["content"] == ""
+    assert fit_history(history, ["f"], RULES["xai"])[2]["content"] == "(no output)"
+    assert fit_history(history, ["f"], RULES["openai"])[1:] == history[1:]
 
 
 def test_fields_of_other_providers_are_not_sent():
@@ -162,7 +171,7 @@ def test_fields_of_other_providers_are_not_sent():
     history = [HI, asked("f", **own), outcome("call_0"), HI]
     history[1]["tool_calls"][0] |= {"extra_content": {"google": {}}, "index": 0}
     for family, rules in RULES.items():
-        message = next(m for m in fit(history, ["f"], rules) if "tool_calls" in m)
+        message = next(m for m in fit_history(history, ["f"], rules) if "tool_calls" in m)
         assert message.keys() - {"role", "content", "tool_calls"} <= rules.own, family
         assert message["tool_calls"][0].keys() - {"id", "type", "function"} <= rules.owned_of_call, family
 
@@ -170,11 +179,11 @@ def test_fields_of_other_providers_are_not_sent():
 def test_fields_that_another_models_step_lacks_are_filled_in():
     history = [HI, asked("f", "f"), *map(outcome, ("call_0", "call_1")), HI]
     thinking = rules_for("deepseek", "deepseek-reasoner")
-    assert fit(history, ["f"], thinking)[1]["reasoning_content"] == " "
+    assert fit_history(history, ["f"], thinking)[1]["reasoning_content"] == " "
     own = [HI, asked("f", reasoning_content="Hm."), outcome("call_0")]
-    assert fit(own, ["f"], thinking)[1]["reasoning_content"] == "Hm."
-    assert "reasoning_content" not in fit(history, ["f"], rules_for("deepseek", "deepseek-chat"))[1]
-    gemini = fit(history, ["f"], rules_for("openai", "gemini-3-flash-preview", "http://127.0.0.1/v1"))
+    assert fit_history(own, ["f"], thinking)[1]["reasoning_content"] == "Hm."
+    assert "reasoning_content" not in fit_history(history, ["f"], rules_for("deepseek", "deepseek-chat"))[1]
+    gemini = fit_history(history, ["f"], rules_for("openai", "gemini-3-flash-preview", "http://127.0.0.1/v1"))
     first, second = gemini[1]["tool_calls"]
     assert first["extra_content"]["google"]["thought_signature"] == "skip_thought_signature_validator"
     assert "extra_content" not in second
@@ -182,7 +191,7 @@ def test_fields_that_another_models_step_lacks_are_filled_in():
 
 def test_calls_become_words_where_no_tools_are_declared():
     history = [HI, asked("clock", text="I look."), outcome("call_0", "It is 12."), HI]
-    sent = fit(history, [], RULES["anthropic"])
+    sent = fit_history(history, [], RULES["anthropic"])
     assert not any("tool_calls" in message or message["role"] == "tool" for message in sent)
     assert "I look." in sent[1]["content"]
     assert "clock" in sent[1]["content"]
@@ -196,38 +205,38 @@ PDF = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA",
 def test_older_pictures_are_words_for_a_model_that_does_not_see():
     shown = {"role": "user", "content": [{"type": "text", "text": "Look"}, PICTURE]}
     answer = {"role": "assistant", "content": "A"}
-    sent = fit([shown, answer, HI], [], COMPATIBLE, sees=False)
+    sent = fit_history([shown, answer, HI], [], COMPATIBLE, sees=False)
     assert sent[0]["content"] == "Look\n\n[A picture was left out: this model cannot read it.]"
-    assert fit([shown, answer, HI], [], COMPATIBLE)[0] == shown
-    assert fit([shown], [], COMPATIBLE, sees=False)[0] == shown, (
+    assert fit_history([shown, answer, HI], [], COMPATIBLE)[0] == shown
+    assert fit_history([shown], [], COMPATIBLE, sees=False)[0] == shown, (
         "what was just sent is the provider's to judge"
     )
 
 
 def test_older_files_are_words_for_a_provider_that_takes_none():
     shown = {"role": "user", "content": [PDF]}
-    sent = fit([shown, {"role": "assistant", "content": "A"}, HI], [], RULES["groq"])
+    sent = fit_history([shown, {"role": "assistant", "content": "A"}, HI], [], RULES["groq"])
     assert sent[0]["content"] == "[The file a.pdf was left out: this model cannot read it.]"
 
 
 def test_pictures_of_an_outcome_stand_where_the_provider_takes_them():
     content = [{"type": "text", "text": "chart"}, PICTURE]
     history = [HI, asked("f", "f"), outcome("call_0", content), outcome("call_1"), HI]
-    assert fit(history, ["f"], RULES["anthropic"])[2]["content"] == content
-    sent = fit(history, ["f"], RULES["openai"])
+    assert fit_history(history, ["f"], RULES["anthropic"])[2]["content"] == content
+    sent = fit_history(history, ["f"], RULES["openai"])
     assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool", "user", "user"]
     assert sent[2]["content"] == "chart"
     assert sent[4]["content"][1] == PICTURE
-    blind = fit(history, ["f"], RULES["openai"], sees=False)
+    blind = fit_history(history, ["f"], RULES["openai"], sees=False)
     assert "left out" in blind[2]["content"]
     assert "image_url" not in json.dumps(blind)
-    mistral = fit(history, ["f"], RULES["mistral"])
+    mistral = fit_history(history, ["f"], RULES["mistral"])
     assert [m["role"] for m in mistral] == ["user", "assistant", "tool", "tool", "assistant", "user"]
 
 
 def test_blank_texts_beside_a_picture_are_left_out():
     shown = {"role": "user", "content": [{"type": "text", "text": " "}, PICTURE]}
-    assert fit([shown], [], RULES["anthropic"])[0]["content"] == [PICTURE]
+    assert fit_history([shown], [], RULES["anthropic"])[0]["content"] == [PICTURE]
 
 
 # Any history
@@ -272,9 +281,9 @@ def test_any_history_fits(family: str, history: list[Message]):
     rules = RULES[family]
     repaired = repair(history)
     before = copy.deepcopy(repaired)
-    sent = fit(repaired, ["f"], rules)
+    sent = fit_history(repaired, ["f"], rules)
     assert repaired == before
-    assert sent == fit(repaired, ["f"], rules)
+    assert sent == fit_history(repaired, ["f"], rules)
     check_rules(sent, rules)
 
 
@@ -300,7 +309,10 @@ def check_rules(sent: list[Message], rules: Rules) -> None:
 def test_growing_history_keeps_what_was_sent():
     turn = [HI, asked("f", ids=["a b"]), outcome("a b"), {"role": "assistant", "content": "A"}]
     for rules in RULES.values():
-        short, longer = fit([*turn, HI], ["f"], rules), fit([*turn, HI, *turn[1:3]], ["f"], rules)
+        short, longer = (
+            fit_history([*turn, HI], ["f"], rules),
+            fit_history([*turn, HI, *turn[1:3]], ["f"], rules),
+        )
         assert longer[: len(short)] == short
 
 
@@ -320,14 +332,14 @@ def tool(name: str, parameters: dict[str, Any]) -> dict[str, Any]:
 def test_schema_that_explodes_is_left_out_with_a_reason(caplog: pytest.LogCaptureFixture):
     tools = [tool("clock", {"type": "object", "properties": {}}), tool("tree", recursive(12))]
     assert len(json.dumps(tools)) < 20_000
-    sent = outgoing(ModelRequest([HI], tools), RULES["gemini"], model="gemini/gemini-2.5-flash")
+    sent = to_provider_request(ModelRequest([HI], tools), RULES["gemini"], model="gemini/gemini-2.5-flash")
     assert [each["function"]["name"] for each in sent.tools] == ["clock"]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "tree" in caplog.text
     assert "bytes" in caplog.text
-    outgoing(ModelRequest([HI], tools), RULES["gemini"], model="gemini/gemini-2.5-flash")
+    to_provider_request(ModelRequest([HI], tools), RULES["gemini"], model="gemini/gemini-2.5-flash")
     assert len(caplog.records) == 1, "it is said once"
-    assert outgoing(ModelRequest([HI], tools), RULES["openai"]).tools == tools
+    assert to_provider_request(ModelRequest([HI], tools), RULES["openai"]).tools == tools
 
 
 def test_schema_that_is_long_by_itself_is_left_out_everywhere():

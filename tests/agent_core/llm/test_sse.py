@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_core.llm import LitellmModel, ModelRequest
-from agent_core.llm.streams.sse import EventStream
+from agent_core.llm.streams.sse import EventDecoder
 from tests.providers.loopback import Stream, call, delta, provider, usage
 
 _newline = st.sampled_from([b"\n", b"\r\n"])
@@ -38,17 +38,17 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
 def test_pieces_do_not_matter(stream: tuple[bytes, list[bytes]], cuts: list[int]):
     raw, events = stream
     places = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
-    decoder = EventStream()
+    decoder = EventDecoder()
     found = [data for a, b in pairwise(places) for data in decoder.feed(raw[a:b])]
     assert found == events
 
 
 def test_only_line_ends_of_the_standard_end_a_line():
-    assert EventStream().feed("data: a\u2028b\x0bc\x85\n\n".encode()) == ["a\u2028b\x0bc\x85".encode()]
+    assert EventDecoder().feed("data: a\u2028b\x0bc\x85\n\n".encode()) == ["a\u2028b\x0bc\x85".encode()]
 
 
 def test_an_event_cut_off_by_the_end_is_dropped():
-    assert EventStream().feed(b"data: whole\n\ndata: half\n") == [b"whole"]
+    assert EventDecoder().feed(b"data: whole\n\ndata: half\n") == [b"whole"]
 
 
 # Answers of OpenAI's dialect

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agent_core import define_internal_agent_api
 from agent_core.agent import Agent
 from agent_core.context.thread_title import INSTRUCTIONS, ModelTitle
-from agent_core.llm.readers.think_tags import Thinking
+from agent_core.llm.readers.think_tags import ThinkTagParser
 from agent_core.runtime import Runtime
 from agent_core.testing import Reasoning, ScriptedModel, eventually
 from tests.support.agents import finished
@@ -50,7 +50,7 @@ CASES: dict[str, Said] = {
 
 
 def said(pieces: list[str]) -> Said:
-    thinking, found = Thinking(), list[tuple[str, str]]()
+    thinking, found = ThinkTagParser(), list[tuple[str, str]]()
     for kind, text in [*[each for piece in pieces for each in thinking.feed(piece)], *thinking.end()]:
         if found and found[-1][0] == kind:
             found[-1] = (kind, found[-1][1] + text)

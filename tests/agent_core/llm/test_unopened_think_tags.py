@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agent_core import AgentApi, Runtime, define_internal_agent_api
 from agent_core.agent import Agent
-from agent_core.llm.readers.unopened_think_tags import UNOPENED, Thoughts
+from agent_core.llm.readers.unopened_think_tags import UNOPENED, ThoughtParser
 from agent_core.streaming.fold import ThreadView, fold
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse
 from chat_app.state.follower import Follower
@@ -95,7 +95,7 @@ TEXTS = [
 
 def told(pieces: list[str]) -> tuple[str, str]:
     """Return the thought and the text that a whole answer comes to."""
-    thoughts, thought, text = Thoughts(), "", ""
+    thoughts, thought, text = ThoughtParser(), "", ""
     for kind, piece in [*[each for cut in pieces for each in thoughts.feed(cut)], *thoughts.end()]:
         if kind == UNOPENED:
             assert piece.startswith(text.strip())

@@ -11,7 +11,7 @@ from agent_core import Agent, Runtime, define_internal_agent_api
 from agent_core.context import ContextRequest, ContextResult, SummariseOldest
 from agent_core.domain.model_adapter import ModelRequest
 from agent_core.errors import ModelError
-from agent_core.llm.errors.objections import NamedWindow
+from agent_core.llm.errors.refusals import NamedWindow
 from agent_core.llm.litellm_adapter import LitellmModel
 from agent_core.llm.tokens import estimate_tokens
 from agent_core.runners.requests.context_windows import key_of, usable

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core import CallContext, at, cron, define_agent_api, errors, every
-from agent_core.schedules.schedule import LATE, MAX_COUNTED, Plan, plan
+from agent_core.schedules.schedule import LATE, MAX_COUNTED, RunPlan, plan_runs
 from agent_core.schedules.triggers import Every
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.support.agents import QUICK, agent_on, finished, rows, texts
@@ -48,30 +48,30 @@ async def test_a_stopped_thread_leaves_a_schedule_of_the_same_id_alone(path: Pat
 
 EVERY_MINUTE = Every(MINUTE, NOON)
 PLANS = {
-    "on time": (NOON, NOON + 0.02, "run_once", Plan(NOON, NOON + 60, 0)),
-    "a little late": (NOON, NOON + 59, "skip", Plan(NOON, NOON + 60, 0)),
-    "an hour late": (NOON, NOON + 3600, "run_once", Plan(NOON, NOON + 3660, 60)),
-    "an hour late, skipped": (NOON, NOON + 3630, "skip", Plan(NOON + 3600, NOON + 3660, 60)),
+    "on time": (NOON, NOON + 0.02, "run_once", RunPlan(NOON, NOON + 60, 0)),
+    "a little late": (NOON, NOON + 59, "skip", RunPlan(NOON, NOON + 60, 0)),
+    "an hour late": (NOON, NOON + 3600, "run_once", RunPlan(NOON, NOON + 3660, 60)),
+    "an hour late, skipped": (NOON, NOON + 3630, "skip", RunPlan(NOON + 3600, NOON + 3660, 60)),
 }
 
 
 @pytest.mark.parametrize("case", PLANS)
 def test_missed_runs_are_planned_by_the_schedules_policy(case: str) -> None:
     next_at, now, missed, wanted = PLANS[case]
-    assert plan(EVERY_MINUTE, next_at, now, missed) == wanted  # type: ignore[arg-type]
+    assert plan_runs(EVERY_MINUTE, next_at, now, missed) == wanted  # type: ignore[arg-type]
 
 
 def test_skipped_runs_are_only_counted() -> None:
     daily = Every(86400, NOON)
-    assert plan(daily, NOON, NOON + LATE + 1, "skip") == Plan(None, NOON + 86400, 1)
+    assert plan_runs(daily, NOON, NOON + LATE + 1, "skip") == RunPlan(None, NOON + 86400, 1)
     once = at("2025-06-15T15:06:40Z")
     assert once.moment == NOON
-    assert plan(once, NOON, NOON + LATE + 1, "skip") == Plan(None, None, 1)
-    assert plan(once, NOON, NOON + 1e6, "run_once") == Plan(NOON, None, 0)
+    assert plan_runs(once, NOON, NOON + LATE + 1, "skip") == RunPlan(None, None, 1)
+    assert plan_runs(once, NOON, NOON + 1e6, "run_once") == RunPlan(NOON, None, 0)
 
 
 def test_missed_runs_of_a_cron_are_counted_up_to_a_limit() -> None:
-    found = plan(cron("* * * * *"), NOON - NOON % 60, NOON + 86400 * 30, "run_once")
+    found = plan_runs(cron("* * * * *"), NOON - NOON % 60, NOON + 86400 * 30, "run_once")
     assert found.missed == MAX_COUNTED
     assert found.next_at == NOON + 86400 * 30 + 20
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent_core.domain.end_reasons import PROCESS_ENDED, STOPPED
 from agent_core.domain.messages import OPEN_TOOL_STATES, Chunk, Part, is_tool_part
 from agent_core.streaming.fold import closing, fold, merge, settle, unfold
-from agent_core.streaming.part_reducer import Fold
+from agent_core.streaming.part_reducer import PartReducer
 from tests.support.chunks import (
     ASK,
     CALL,
@@ -145,7 +145,7 @@ def test_any_stream_folds_and_comes_back(chunks: list[Chunk], cut: int):
     parts = fold(chunks)
     assert fold(unfold(parts)) == parts
     assert fold(merge(chunks)) == parts
-    bit_by_bit = Fold()
+    bit_by_bit = PartReducer()
     bit_by_bit.extend(chunks[:cut])
     assert bit_by_bit.parts == fold(chunks[:cut])
     bit_by_bit.extend(chunks[cut:])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from agent_core.domain.states import CALL, IDLE, OPEN_CALLS, RUNNING
-from agent_core.domain.suspects import Ran, Suspicion, judged
+from agent_core.domain.suspects import CrashedWork, Suspicion, suspicions_after
 from agent_core.domain.wake_up_key import WakeUpKey, step_key, timeout_key, tool_key
 from agent_core.support.settings import MAX_TIMEOUT
 
@@ -69,12 +69,12 @@ class Model:
 
         `executed`: the code of all of it ran in that moment; else it waited.
         """
-        ran: list[Ran] = []
+        ran: list[CrashedWork] = []
         for key, wake in self.wakes.items():
             if wake.worker == worker and self._runs(key, worker):
                 company, crashes, _, idle = wake.held or NOT_SUSPECT
-                ran.append(Ran(key, company, crashes, idle, executed))
-        for key, held in judged(ran, worker).items():
+                ran.append(CrashedWork(key, company, crashes, idle, executed))
+        for key, held in suspicions_after(ran, worker).items():
             self.wakes[key] = self.wakes[key]._replace(held=held)
         self.push(worker, self.now, None)
 

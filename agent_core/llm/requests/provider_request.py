@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from agent_core.domain.model_adapter import ModelEvent, ModelRequest, ToolCallDelta
-from agent_core.llm.requests.history_rules import Provider, fit, name_on_wire
+from agent_core.domain.model_adapter import ModelEvent, ModelRequest, ProviderMessage, ToolCallDelta
+from agent_core.llm.requests.history_rules import fit_history, name_on_wire
 from agent_core.llm.requests.provider_rules import Rules
 from agent_core.support.logs import get_logger
 
@@ -29,7 +29,7 @@ _warned: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class ProviderRequest:
     """A request in the form of its provider.
 
     Attributes:
@@ -39,8 +39,8 @@ class Outgoing:
         names: of tools that are sent under another name, the agent's name by the sent one.
     """
 
-    messages: list[Provider]
-    tools: list[Provider]
+    messages: list[ProviderMessage]
+    tools: list[ProviderMessage]
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     names: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -51,9 +51,9 @@ class Outgoing:
         return replace(event, name=self.names.get(event.name, event.name))
 
 
-def outgoing(
+def to_provider_request(
     request: ModelRequest, rules: Rules, *, model: str = "", sees: bool | None = None, choice: Any = None
-) -> Outgoing:
+) -> ProviderRequest:
     """Return a request as a provider with these rules takes it.
 
     Args:
@@ -71,20 +71,20 @@ def outgoing(
     # Copies: litellm writes references out in place, and the agent's list is for every model.
     tools = [_readable(copy.deepcopy(tool), rules) for tool in request.tools if _name(tool) not in refused]
     names = {tool_name: name_on_wire(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
-    messages = fit(request.messages, names, rules, sees=sees)
+    messages = fit_history(request.messages, names, rules, sees=sees)
     options: dict[str, Any] = {}
     if rules.signed_turns and _is_foreign_turn(messages):
         options = dict.fromkeys(_THINKING)
     changed = {sent: name for name, sent in names.items() if sent != name}
     if not changed:
-        return Outgoing(messages, tools, options)
+        return ProviderRequest(messages, tools, options)
     renamed = [_renamed(tool, names) for tool in tools]
     if isinstance(choice, Mapping):
-        options["tool_choice"] = _renamed(cast(Provider, choice), names)
-    return Outgoing(messages, renamed, options, changed)
+        options["tool_choice"] = _renamed(cast(ProviderMessage, choice), names)
+    return ProviderRequest(messages, renamed, options, changed)
 
 
-def _is_foreign_turn(messages: Sequence[Provider]) -> bool:
+def _is_foreign_turn(messages: Sequence[ProviderMessage]) -> bool:
     """Return whether the turn under way has a step with calls that came without its own model's thoughts."""
     for message in reversed(messages):
         if message.get("role") == "user":
@@ -94,13 +94,13 @@ def _is_foreign_turn(messages: Sequence[Provider]) -> bool:
     return False
 
 
-def _has_thoughts(message: Provider) -> bool:
+def _has_thoughts(message: ProviderMessage) -> bool:
     content = message.get("content")
-    blocks = cast("list[Provider]", content) if isinstance(content, list) else []
+    blocks = cast("list[ProviderMessage]", content) if isinstance(content, list) else []
     return any(block.get("type") in ("thinking", "redacted_thinking") for block in blocks)
 
 
-def refused_tools(tools: Sequence[Provider], rules: Rules) -> dict[str, str]:
+def refused_tools(tools: Sequence[ProviderMessage], rules: Rules) -> dict[str, str]:
     """Return why tools cannot be sent to a provider with these rules, by their names."""
     refused: dict[str, str] = {}
     for tool in tools:
@@ -123,7 +123,7 @@ def _problem(schema: Any, rules: Rules) -> str:
         if (
             rules.inlines
             and isinstance(node, Mapping)
-            and isinstance(cast(Provider, node).get("$ref"), Mapping)
+            and isinstance(cast(ProviderMessage, node).get("$ref"), Mapping)
         ):
             return "an argument cannot be called $ref for this provider. Give it another name."
     return ""
@@ -170,7 +170,7 @@ def _nodes(schema: Any, inline: bool) -> Iterator[tuple[int, int, Any]]:
             yield len(str(node).encode("utf-8", "surrogatepass")) + 2, depth, node
 
 
-def _readable(tool: Provider, rules: Rules) -> Provider:
+def _readable(tool: ProviderMessage, rules: Rules) -> ProviderMessage:
     """Change the schema of a tool so that litellm can rewrite it, and return the tool.
 
     It reads no `true` and `false` in place of a schema, and writes out references into `definitions`, however
@@ -179,7 +179,7 @@ def _readable(tool: Provider, rules: Rules) -> Provider:
     schema = _function(tool).get("parameters")
     if not isinstance(schema, dict):
         return tool
-    fields = cast(Provider, schema)
+    fields = cast(ProviderMessage, schema)
     if rules.inlines:
         _drop_booleans(fields)
     elif isinstance(fields.get("definitions"), dict) and "$defs" not in fields:
@@ -194,19 +194,21 @@ def _refer(node: Any) -> None:
         for item in cast("list[Any]", node):
             _refer(item)
     if isinstance(node, dict):
-        fields = cast(Provider, node)
+        fields = cast(ProviderMessage, node)
         if isinstance(reference := fields.get("$ref"), str):
             fields["$ref"] = re.sub(r"^#/definitions/", "#/$defs/", reference)
         for value in fields.values():
             _refer(value)
 
 
-def _drop_booleans(schema: Provider) -> None:
+def _drop_booleans(schema: ProviderMessage) -> None:
     """Write the schema that takes everything as an empty one, and leave out the one that takes nothing."""
     for key in _SCHEMAS_BY_NAME:
         if isinstance(named := schema.get(key), dict):
             schema[key] = {
-                name: _object(each) for name, each in cast(Provider, named).items() if each is not False
+                name: _object(each)
+                for name, each in cast(ProviderMessage, named).items()
+                if each is not False
             }
     for key in _LISTS_OF_SCHEMAS:
         if isinstance(listed := schema.get(key), list):
@@ -222,7 +224,7 @@ def _object(schema: Any) -> Any:
         return {}
     if not isinstance(schema, dict):
         return schema
-    fields = cast(Provider, schema)
+    fields = cast(ProviderMessage, schema)
     _drop_booleans(fields)
     return fields
 
@@ -235,16 +237,16 @@ def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _function(tool: Provider) -> Provider:
+def _function(tool: ProviderMessage) -> ProviderMessage:
     function: Any = tool.get("function")
-    return cast(Provider, function) if isinstance(function, dict) else {}
+    return cast(ProviderMessage, function) if isinstance(function, dict) else {}
 
 
-def _name(tool: Provider) -> str:
+def _name(tool: ProviderMessage) -> str:
     return str(_function(tool).get("name") or "")
 
 
-def _renamed(tool: Provider, names: Mapping[str, str]) -> Provider:
+def _renamed(tool: ProviderMessage, names: Mapping[str, str]) -> ProviderMessage:
     """Return a tool, or the choice of one, with the name it is sent under."""
     name = _name(tool)
     return {**tool, "function": {**_function(tool), "name": names[name]}} if name in names else tool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_core.errors import ModelError
-from agent_core.llm.errors.objections import NamedWindow, refuses_file, window_named
+from agent_core.llm.errors.refusals import NamedWindow, refuses_file, window_named
 from tests.providers.loopback import Answer
 from tests.support.provider_calls import failure
 
