@@ -24,7 +24,6 @@ def main() -> int:
         "--poisons", type=int, default=3, help="turns that end their process, among the others"
     )
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--stock", action="store_true", help="APScheduler as it comes: expect stuck threads")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     given = parser.parse_args()
     if given.database == "sqlite":
@@ -35,10 +34,9 @@ def main() -> int:
 
 def _run(given: argparse.Namespace, database: str | None) -> int:
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    alone = given.stock or given.workers == 1
+    alone = given.workers == 1
     pauses = 0 if alone else given.pauses
-    workers = 1 if alone else given.workers
-    harness = Harness(folder, given.kills, workers, pauses, alone, given.stock, seed=given.seed)
+    harness = Harness(folder, given.kills, given.workers, pauses, alone, seed=given.seed)
     harness.poisons = given.poisons
     harness.database = database
     verdict = asyncio.run(harness.run())

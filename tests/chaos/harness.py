@@ -39,7 +39,6 @@ class Harness:
         workers: how many at once.
         pauses: the share of kills that are a SIGSTOP past the lease and a SIGCONT instead.
         alone: one worker makes its threads itself; nobody else touches the database.
-        stock: with APScheduler as it comes; a store of its jobs bears one scheduler, so only alone.
         database: its URL; none: a SQLite file in the folder.
         patience: seconds after the last kill until what still runs is counted as stuck.
         seed: for the moments of the kills.
@@ -54,7 +53,6 @@ class Harness:
     workers: int = 3
     pauses: float = 0.0
     alone: bool = False
-    stock: bool = False
     patience: float = 60.0
     seed: int | None = None
     pause: tuple[float, float] = (0.2, 1.4)
@@ -71,7 +69,7 @@ class Harness:
         """Run it and return the verdict."""
         began, self._verdict = time.monotonic(), Verdict()
         settings: dict[str, Any] = {"lease": 2.0, "heartbeat": 0.5, "reconcile": 0.5}
-        self.plan = Plan(self.folder, 0.01, self.stock, self.alone, settings=settings, database=self.database)
+        self.plan = Plan(self.folder, 0.01, self.alone, settings=settings, database=self.database)
         self._random, self._over = random.Random(self.seed), False
         async with Runtime(self.plan.url, settings=Settings(**settings), work=False) as runtime:
             api = define_internal_agent_api(runtime, make_agent(self.plan.effects, 0))

@@ -16,7 +16,6 @@ from typing import Any
 from agent_core import AgentApi, Runtime, Thread, define_internal_agent_api
 from agent_core.support import faults
 from agent_core.support.settings import Settings
-from tests.chaos.stock import StockRuntime
 from tests.chaos.world import Effects, make_agent
 from tests.tools.children import FORKED
 
@@ -30,7 +29,6 @@ class Plan:
     Attributes:
         folder: where the database and the effects stand.
         pace: seconds of each small wait of the model.
-        stock: with APScheduler as it comes, in place of ours.
         feed: make threads, too.
         die_at: the crash point to die at, and at which time it is passed.
         send: prompts to send to the thread of this name; the child ends when they are answered.
@@ -39,7 +37,6 @@ class Plan:
 
     folder: Path
     pace: float = 0.01
-    stock: bool = False
     feed: bool = False
     die_at: tuple[str, int] | None = None
     send: tuple[str, ...] = ()
@@ -108,8 +105,7 @@ class _Death:
 
 
 async def _main(plan: Plan) -> None:
-    kind = StockRuntime if plan.stock else Runtime
-    async with kind(plan.url, settings=Settings(**plan.settings)) as runtime:
+    async with Runtime(plan.url, settings=Settings(**plan.settings)) as runtime:
         api = define_internal_agent_api(runtime, make_agent(plan.effects, plan.pace))
         if plan.feed:
             await feed(api, f"{os.getpid()}-t")

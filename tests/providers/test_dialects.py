@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +12,14 @@ from agent_core import Agent, Runtime, action_tool, async_tool, define_internal_
 from agent_core.context.provider_messages import repair
 from agent_core.llm import LitellmModel, ModelRequest
 from agent_core.testing import eventually
-from tests.providers.loopback import Provider, Stream, provider
-from tests.support import recorded_dialects
+from tests.providers.dialects import DIALECTS, Dialect, Use, serving
 from tests.support.agents import AT_ONCE, finished, texts, tool_parts
 
 Message = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """A model, its address under the server's, and its answer of some text and some calls."""
-
-    model: str
-    below: str
-    says: Callable[..., Sequence[dict[str, Any] | bytes | float]]
-
-    def options(self, server: Provider) -> dict[str, Any]:
-        return {"api_base": server.url.removesuffix("/v1") + self.below, "api_key": "k" * 12, "timeout": 10}
-
-
-DIALECTS = [
-    Dialect("openai/gpt-4o-mini", "/v1", recorded_dialects.openai_says),
-    Dialect("anthropic/claude-sonnet-5", "", recorded_dialects.anthropic_says),
-    Dialect("gemini/gemini-2.5-flash", "", recorded_dialects.gemini_says),  # its calls have no ids
-    Dialect("gemini/gemini-3-pro-preview", "", recorded_dialects.gemini_says),
-    Dialect("ollama_chat/qwen3", "", recorded_dialects.ollama_says),
-]
-every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=[each.model for each in DIALECTS])
+NAMES = ("openai", "anthropic", "gemini-2.5", "gemini", "ollama")  # the calls of gemini-2.5 have no ids
+every_dialect = pytest.mark.parametrize("dialect", [DIALECTS[name] for name in NAMES], ids=NAMES)
 
 HI = {"role": "user", "content": "Hi"}
 
@@ -103,11 +82,9 @@ HISTORIES: dict[str, list[Message]] = {
 @pytest.mark.parametrize("what", HISTORIES)
 async def test_a_repaired_history_is_taken(dialect: Dialect, what: str) -> None:
     history = repair(HISTORIES[what])
-    async with provider(Stream(dialect.says("Well."), end="eof")) as server:
+    async with serving(dialect, ["Well."]) as server:
         request = ModelRequest(history, [clock.schema(), look.schema()])
-        assert [
-            event async for event in LitellmModel(dialect.model, **dialect.options(server)).stream(request)
-        ]
+        assert [event async for event in LitellmModel(dialect.model, **server.options).stream(request)]
     sent = json.dumps(server.requests[0], ensure_ascii=False)
     words = [str(message["content"]) for message in history if message["role"] == "tool"]
     places = [place for place in map(sent.find, words) if place >= 0]
@@ -134,21 +111,21 @@ async def ask() -> None:
 @every_dialect
 async def test_a_threads_life_is_taken(dialect: Dialect, tmp_path: Path) -> None:
     """Equal calls, a failed one, an unknown one; asked again; stopped while a person is asked; gone on with."""
-    zone, says = ("clock", {"zone": "UTC"}), dialect.says
+    zone = Use("clock", {"zone": "UTC"})
     turns = [
-        says("I look.", zone, ("look", {}), zone, ("nothing", {}), ("clock", {"zone": "CET"})),
-        says("Well."),
-        says("", zone, zone),
-        says("Well, again."),
-        says("", ("ask", {}), ("ask", {})),
-        says("Never mind."),
+        ["I look.", zone, Use("look"), zone, Use("nothing"), Use("clock", {"zone": "CET"})],
+        ["Well."],
+        [zone, zone],
+        ["Well, again."],
+        [Use("ask"), Use("ask")],
+        ["Never mind."],
     ]
     async with (
-        provider(*[Stream(turn, end="eof") for turn in turns]) as server,
+        serving(dialect, *turns) as server,
         Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime,
     ):
         tools = [clock, look, ask]
-        agent = Agent("a", dialect.model, tools=tools, retry=AT_ONCE, context=None, **dialect.options(server))
+        agent = Agent("a", dialect.model, tools=tools, retry=AT_ONCE, context=None, **server.options)
         api = define_internal_agent_api(runtime, agent)
         thread = await finished(api, await api.create_thread("Go"))
         assert (thread.status, thread.error) == ("completed", None)
@@ -165,6 +142,7 @@ async def test_a_threads_life_is_taken(dialect: Dialect, tmp_path: Path) -> None
         assert (thread.status, thread.error) == ("completed", None)
         assert (await texts(api, thread))[-1] == "Never mind."
         assert len(server.requests) == len(turns)
+        assert server.violations == []
 
 
 async def _waits(api: Any, thread_id: str) -> bool:

@@ -10,8 +10,9 @@ import pytest
 
 from agent_core import Agent, RetryPolicy, Runtime, define_internal_agent_api
 from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, TextDelta, register_custom_provider
+from tests.providers.dialects import Dialect
 from tests.providers.loopback import Stream, provider
-from tests.providers.test_dialects import DIALECTS, HI, A, Dialect, asked, clock, outcome
+from tests.providers.test_dialects import HI, A, asked, clock, every_dialect, outcome
 from tests.support.agents import finished
 
 DANGLING = [HI, asked(A), HI]
@@ -55,11 +56,16 @@ async def test_an_agents_model_is_watched(violations: list[str], monkeypatch: An
 
 
 @pytest.mark.unpaired
-@pytest.mark.parametrize("dialect", DIALECTS, ids=[each.model for each in DIALECTS])
+@every_dialect
 async def test_requests_of_litellm_are_watched(dialect: Dialect, violations: list[str]) -> None:
     """Whatever server it reaches, this one that takes everything, too."""
-    async with provider(Stream(dialect.says("Yes."), end="eof"), strict=False) as server:
-        model = LitellmModel(dialect.model, **dialect.options(server))
+    async with provider(Stream(dialect.stream(["Yes."]), end="eof"), strict=False) as server:
+        model = LitellmModel(
+            dialect.model,
+            api_base=server.url.removesuffix("/v1") + dialect.below,
+            api_key="k" * 12,
+            timeout=10,
+        )
         assert [event async for event in model.stream(ModelRequest(PAIRED))]
         assert violations == []
         request = ModelRequest(list(PAIRED), [clock.schema()])  # without tools, Claude is told in words

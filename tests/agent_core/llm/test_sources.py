@@ -10,9 +10,9 @@ import pytest
 
 from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, Source, TextDelta
 from agent_core.testing import ToolUse
+from tests.providers.dialects.anthropic import stream_of
 from tests.providers.loopback import Provider, Stream, delta, provider
 from tests.support.agents import agent_on, finished
-from tests.support.recorded_dialects import anthropic_block, anthropic_event
 
 ROME = Source("https://en.wikipedia.org/wiki/Rome", "Rome")
 CITED = {"url": ROME.url, "title": ROME.title, "start_index": 0, "end_index": 5}
@@ -49,19 +49,12 @@ async def test_perplexity_names_them_beside_each_piece(direct: bool) -> None:
 
 
 async def test_anthropic_cites_as_it_writes() -> None:
-    counted = {"input_tokens": 5, "output_tokens": 5}
-    message = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
     citation = {"type": "web_search_result_location", "cited_text": "…", "encrypted_index": "x"} | CITED
     deltas = [
         {"type": "text_delta", "text": "In Rome."},
         {"type": "citations_delta", "citation": citation},
     ]
-    events = [
-        anthropic_event("message_start", message=message | {"usage": counted}),
-        *anthropic_block(0, {"type": "text", "text": ""}, deltas),
-        anthropic_event("message_delta", delta={"stop_reason": "end_turn"}, usage=counted),
-        anthropic_event("message_stop"),
-    ]
+    events = stream_of([({"type": "text", "text": ""}, deltas)])
     async with provider(Stream(events, end="eof")) as server:
         said = await read(server, "anthropic/claude-sonnet-5", server.url.removesuffix("/v1"))
     assert sources(said) == {ROME}

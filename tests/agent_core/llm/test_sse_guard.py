@@ -12,23 +12,25 @@ import pytest
 from agent_core.errors import ModelError
 from agent_core.llm import LitellmModel, ModelEvent, ModelRequest, TextDelta
 from agent_core.llm.streams.sse_guard import refuse_broken
+from tests.providers.dialects import DIALECTS, Use
+from tests.providers.dialects.openai import OPENAI_LIKE
 from tests.providers.loopback import Stream, provider
-from tests.support import recorded_dialects
 
 REQUEST = ModelRequest([{"role": "user", "content": "What time is it?"}])
 OTHERS = {
-    "anthropic/claude-sonnet-5": recorded_dialects.anthropic,
-    "gemini/gemini-2.5-flash": recorded_dialects.gemini,
-    "ollama_chat/qwen3": recorded_dialects.ollama,
+    "anthropic/claude-sonnet-5": "anthropic",
+    "gemini/gemini-2.5-flash": "gemini-2.5",
+    "ollama_chat/qwen3": "ollama",
 }
 
 
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "wrapped"])
-@pytest.mark.parametrize("name", [*recorded_dialects.OPENAI_LIKE, *OTHERS])
+@pytest.mark.parametrize("name", [*OPENAI_LIKE, *OTHERS])
 async def test_a_broken_event_is_an_error_at_once(name: str, direct: bool) -> None:
     """The server would go on for half a minute: who reads to the end pays for it."""
     broken = b'{"id": "x", "mess\n' if "ollama" in name else b'data: {"id": "x", "mess\n\n'
-    whole = OTHERS.get(name, recorded_dialects.openai)()
+    said = ["It is ", "late.", Use("clock", {"zone": "UTC"}, "call_1")]
+    whole = DIALECTS[OTHERS.get(name, "openai")].stream(said)
     middle = next(place for place, event in enumerate(whole) if "It is " in str(event)) + 1
     events = [*whole[:middle], broken, whole[middle], 30.0, *whole[middle + 1 :]]
     async with provider(Stream(events, end="eof")) as server:

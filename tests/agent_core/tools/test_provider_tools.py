@@ -26,9 +26,9 @@ from agent_core.llm.readers.openai_chat import JsonReader
 from agent_core.store.database.columns import CALL
 from agent_core.testing import Item, ScriptedModel, ToolUse
 from agent_core.tools.provider_tools import NO_RESULT
+from tests.providers.dialects.anthropic import stream_of
 from tests.providers.loopback import Stream, provider
 from tests.support.agents import Follower, agent_on, finished, rows, tool_parts
-from tests.support.recorded_dialects import anthropic_block, anthropic_event
 
 SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
 HIT = {
@@ -197,14 +197,7 @@ async def test_hosted_parts_survive_a_restart_and_are_copied_by_a_fork(path: Pat
 
 
 def says(*blocks: tuple[dict[str, Any], list[dict[str, Any]]], stop: str = "end_turn") -> Stream:
-    counted = {"input_tokens": 5, "output_tokens": 5}
-    message = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
-    events = [anthropic_event("message_start", message=message | {"usage": counted})]
-    for index, (start, deltas) in enumerate(blocks):
-        events += [each for each in anthropic_block(index, start, deltas) if isinstance(each, bytes)]
-    end = {"stop_reason": stop, "stop_sequence": None}
-    events += [anthropic_event("message_delta", delta=end, usage=counted), anthropic_event("message_stop")]
-    return Stream(events, "eof")
+    return Stream(stream_of(blocks, stop), "eof")
 
 
 def text(words: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:

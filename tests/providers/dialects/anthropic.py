@@ -34,18 +34,7 @@ class Anthropic(Dialect):
     names = r"[a-zA-Z0-9_-]{1,128}"
 
     def stream(self, items: Reply) -> list[bytes]:
-        head = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
-        events = [_event("message_start", message=head | {"usage": COUNTED | {"output_tokens": 1}})]
-        for index, (start, deltas) in enumerate(each for item in items for each in _streamed(item)):
-            events.append(_event("content_block_start", index=index, content_block=start))
-            events += [_event("content_block_delta", index=index, delta=each) for each in deltas]
-            events.append(_event("content_block_stop", index=index))
-        end = {"stop_reason": _stop_reason(items), "stop_sequence": None}
-        return [
-            *events,
-            _event("message_delta", delta=end, usage=COUNTED | {"output_tokens": 90}),
-            _event("message_stop"),
-        ]
+        return stream_of([each for item in items for each in _streamed(item)], _stop_reason(items))
 
     def whole(self, items: Reply) -> Json:
         return {
@@ -103,6 +92,19 @@ class Anthropic(Dialect):
                 f"{where}.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot "
                 "be modified. These blocks must remain as they were in the original response."
             )
+
+
+def stream_of(blocks: Sequence[tuple[Json, list[Json]]], stop_reason: str = "end_turn") -> list[bytes]:
+    """Return the events of a message of these blocks, each given as its beginning and its deltas."""
+    head = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
+    events = [_event("message_start", message=head | {"usage": COUNTED | {"output_tokens": 1}})]
+    for index, (start, deltas) in enumerate(blocks):
+        events.append(_event("content_block_start", index=index, content_block=start))
+        events += [_event("content_block_delta", index=index, delta=each) for each in deltas]
+        events.append(_event("content_block_stop", index=index))
+    end = {"stop_reason": stop_reason, "stop_sequence": None}
+    events.append(_event("message_delta", delta=end, usage=COUNTED | {"output_tokens": 90}))
+    return [*events, _event("message_stop")]
 
 
 def _stop_reason(items: Reply) -> str:

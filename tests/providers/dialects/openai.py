@@ -38,6 +38,20 @@ COUNTED = {
     "completion_tokens_details": {"reasoning_tokens": 30},
 }
 
+OPENAI_LIKE = (
+    "openai/gpt-4o-mini",
+    "azure/gpt-4o-mini",
+    "deepseek/deepseek-chat",
+    "fireworks_ai/some-model",
+    "groq/some-model",
+    "hosted_vllm/some-model",
+    "mistral/mistral-small-latest",
+    "openrouter/some/model",
+    "together_ai/some/model",
+    "xai/grok-3",
+)
+"""Models whose providers speak OpenAI's dialect, some of them in their own way."""
+
 
 class Openai(Dialect):
     """GPT: says nothing of what it thinks.
