@@ -68,7 +68,7 @@ function Versions({ place, count, previous, next, onSelect }) {
     <span className="versions when-idle" data-testid="versions">
       <Action
         icon={ChevronLeft}
-        label={say("message.version_before", "Version before")}
+        label={say("message.version_before", "Previous version")}
         disabled={!previous}
         onClick={() => onSelect(previous)}
         data-testid="version-before"
@@ -78,7 +78,7 @@ function Versions({ place, count, previous, next, onSelect }) {
       </span>
       <Action
         icon={ChevronRight}
-        label={say("message.version_after", "Version after")}
+        label={say("message.version_after", "Next version")}
         disabled={!next}
         onClick={() => onSelect(next)}
         data-testid="version-after"
@@ -134,7 +134,7 @@ export function MessageActions({
     <div
       className="actions"
       role="group"
-      aria-label={say("message.actions", "What to do with this message")}
+      aria-label={say("message.actions", "Message actions")}
       data-testid="actions"
     >
       {count > 1 && (
@@ -154,21 +154,21 @@ export function MessageActions({
         <Action
           icon={RotateCw}
           idle
-          label={say("message.regenerate", "Answer again")}
+          label={say("message.regenerate", "Regenerate")}
           onClick={() => onRegenerate(messageId)}
           data-testid="regenerate"
         />
       )}
       <Action
         icon={GitFork}
-        label={say("message.fork", "Go on from here in a new chat")}
+        label={say("message.fork", "Continue in new chat")}
         onClick={() => onFork(messageId)}
         data-testid="fork"
       />
       {!mine && (
         <Action
           icon={ThumbsUp}
-          label={say("message.good", "A good answer")}
+          label={say("message.good", "Good answer")}
           aria-pressed={vote === "up"}
           onClick={() => onVote(messageId, vote === "up" ? "" : "up")}
           data-testid="vote-up"
@@ -177,7 +177,7 @@ export function MessageActions({
       {!mine && (
         <Action
           icon={ThumbsDown}
-          label={say("message.poor", "A poor answer")}
+          label={say("message.poor", "Bad answer")}
           aria-pressed={vote === "down"}
           onClick={() => onVote(messageId, vote === "down" ? "" : "down")}
           data-testid="vote-down"

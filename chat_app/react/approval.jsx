@@ -112,7 +112,7 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
   };
   return (
     <div className="ask" data-testid="approval-card">
-      <p>{say("tool.may_it", "The agent wants to do this. You may change what it does it with.")}</p>
+      <p>{say("tool.may_it", "The agent wants to run this tool. You can edit the arguments first.")}</p>
       {names.length > 0 && (
         <div className="fields">
           {names.map((name) => (
@@ -128,8 +128,8 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
               {wrong.includes(name) && (
                 <em role="alert">
                   {typeof given[name] === "number"
-                    ? say("tool.not_a_number", "This must be a number.")
-                    : say("tool.not_json", "This must be JSON.")}
+                    ? say("tool.not_a_number", "Enter a number.")
+                    : say("tool.not_json", "Enter valid JSON.")}
                 </em>
               )}
             </label>
@@ -162,8 +162,8 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
           dir="auto"
           value={reason}
           onChange={(event) => setReason(event.target.value)}
-          placeholder={say("tool.reason", "Reason, if you reject it")}
-          aria-label={say("tool.reason", "Reason, if you reject it")}
+          placeholder={say("tool.reason", "Reason for rejecting (optional)")}
+          aria-label={say("tool.reason", "Reason for rejecting (optional)")}
           data-testid="reason"
         />
       </div>

@@ -101,22 +101,22 @@ function useReason({ maxBytes, maxFiles }) {
   return ({ name, error }) =>
     ({
       too_large: say("upload.too_large", "{name} is larger than {most} MB.", { name, most: maxBytes / MEGA }),
-      too_many: say("upload.too_many", "{name} is too many: a message takes {most} files.", {
+      too_many: say("upload.too_many", "{name} was not attached: the limit is {most} files per message.", {
         name,
         most: maxFiles,
       }),
       empty: say("upload.empty", "{name} is empty.", { name }),
       kind: say(
         "upload.kind",
-        "{name} cannot be read here: pictures (PNG, JPEG, GIF, WebP), PDF, text and code can.",
+        "{name} is not supported. Attach images (PNG, JPEG, GIF, WebP), PDF, text or code.",
         { name },
       ),
       interrupted: say(
         "upload.interrupted",
-        "{name} had not arrived when the page was left. Attach it again, or remove it.",
+        "The upload of {name} was interrupted. Attach it again or remove it.",
         { name },
       ),
-    })[error] ?? say("upload.failed", "{name} could not be uploaded. Remove it and try once more.", { name });
+    })[error] ?? say("upload.failed", "{name} could not be uploaded. Remove it and try again.", { name });
 }
 
 /**

@@ -127,7 +127,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
           onClick={save}
           data-testid="edit-save"
         >
-          {say("message.edit_save", "Send anew")}
+          {say("message.edit_save", "Resend")}
         </button>
       </div>
     </div>

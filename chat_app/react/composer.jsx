@@ -284,7 +284,7 @@ export function Composer({
   };
 
   const sending = running
-    ? say("composer.send_later", "Send when the answer is finished")
+    ? say("composer.send_later", "Send after this answer")
     : say("composer.send", "Send");
 
   return (

@@ -29,24 +29,24 @@ export function Durability({ held, at, demo, onCrash }) {
   const facts = [
     [
       "owner",
-      say("timeline.owner", "Worked on by"),
-      held.owner ? processName(held.owner) : say("timeline.nobody", "nobody, at rest"),
+      say("timeline.owner", "Worker"),
+      held.owner ? processName(held.owner) : say("timeline.nobody", "Idle"),
       held.owner,
     ],
     [
       "beat",
-      say("timeline.beat", "Sign of life"),
+      say("timeline.beat", "Last heartbeat"),
       held.beat ? say("timeline.ago", "{time} ago", { time: duration(Math.max(0, now - held.beat)) }) : "–",
     ],
     [
       "committed",
-      say("timeline.committed", "Committed up to"),
+      say("timeline.committed", "Saved up to"),
       say("timeline.step_of", "step {done} of {begun}", { done: held.committed, begun: held.seq }),
     ],
     [
       "depth",
       say("timeline.depth", "Queue"),
-      say("timeline.queue", "{running} at work, {depth} waiting", {
+      say("timeline.queue", "{running} running, {depth} waiting", {
         running: held.running,
         depth: held.depth,
       }),
@@ -101,8 +101,11 @@ function Crash({ onCrash }) {
       </button>
       <p className="hint" role="status">
         {pressed
-          ? say("demo.crashed", "Killed. It is being started again; nothing is lost.")
-          : say("demo.hint", "Press it in the middle of an answer, and watch the answer go on in this tab.")}
+          ? say("demo.crashed", "Server killed. It is restarting; nothing is lost.")
+          : say(
+              "demo.hint",
+              "Press this during an answer. The answer continues in this tab after the restart.",
+            )}
       </p>
     </>
   );

@@ -29,8 +29,11 @@ export function ImportThread() {
   const [error, setError] = useState("");
   /** @type {Record<string, string>} */
   const words = {
-    unfit: say("import.unfit", "This file is no exported chat, or it is damaged. Nothing was changed."),
-    too_large: say("import.too_large", "This file is too large to be imported. Nothing was changed."),
+    unfit: say(
+      "import.unfit",
+      "This file is damaged or not a chat export. Choose a JSON file that this app exported.",
+    ),
+    too_large: say("import.too_large", "This file is too large to import."),
     failed: say("import.failed", "The chat could not be imported. Try again."),
   };
 
@@ -64,7 +67,7 @@ export function ImportThread() {
         onClick={() => input.current.click()}
         data-testid="import"
       >
-        {say("import.choose", "Import a chat…")}
+        {say("import.choose", "Import chat…")}
       </button>
       {error && (
         <p className="trouble" role="alert" data-testid="import-error">

@@ -45,7 +45,7 @@ function items(row, archived, say) {
     ["edit", Pencil, say("sidebar.rename", "Rename")],
     ...(archived ? [] : [pin]),
     archived
-      ? ["archive", ArchiveRestore, say("sidebar.unarchive", "Take out of the archive")]
+      ? ["archive", ArchiveRestore, say("sidebar.unarchive", "Unarchive")]
       : ["archive", Archive, say("sidebar.archive", "Archive")],
     ["delete", Trash2, say("sidebar.delete", "Delete")],
   ];

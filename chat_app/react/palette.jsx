@@ -154,7 +154,7 @@ export function Palette({
           aria-controls={name}
           aria-activedescendant={options.length ? `${name}-${at}` : undefined}
           aria-label={say("search.label", "Search")}
-          placeholder={say("search.placeholder", "Titles and messages")}
+          placeholder={say("search.placeholder", "Search chats and messages")}
           onChange={(event) => write(event.target.value)}
           onKeyDown={onKeyDown}
           autoComplete="off"
@@ -167,10 +167,12 @@ export function Palette({
       <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
         {nothing &&
           (tell(trouble, troubleInfo) ||
-            say("search.nothing", "Nothing found for “{query}”.", { query: words }))}
-        {words && !current && !hits.length && say("search.searching", "Searching …")}
+            say("search.nothing", "No results for “{query}”.", { query: words }))}
+        {words && !current && !hits.length && say("search.searching", "Searching…")}
         {words && current && hits.length > 0 && (
-          <span className="sr-only">{say("search.found", "{count} found", { count: hits.length })}</span>
+          <span className="sr-only">
+            {say("search.found", { one: "{count} result", other: "{count} results" }, { count: hits.length })}
+          </span>
         )}
       </p>
     </dialog>

@@ -44,7 +44,7 @@ export function Preferences({ languages }) {
   const density = useLook("density");
   const send = useLook("send");
   const modes = [
-    ["system", say("settings.theme_system", "As the system")],
+    ["system", say("settings.theme_system", "System")],
     ["light", say("settings.theme_light", "Light")],
     ["dark", say("settings.theme_dark", "Dark")],
   ];
@@ -74,7 +74,7 @@ export function Preferences({ languages }) {
       />
       <Segments
         name="send"
-        legend={say("settings.send", "Send a message with")}
+        legend={say("settings.send", "Send messages with")}
         value={send}
         options={keys}
         onChoose={(to) => choose("send", to)}

@@ -178,8 +178,8 @@ export function Options({ name, options, at, words, onTake, onPoint }) {
   /** @type {Record<string, string>} */
   const heads = {
     commands: say("search.commands", "Go to"),
-    found: say("search.hits", "Threads and messages"),
-    newest: say("search.newest", "Newest threads"),
+    found: say("search.hits", "Chats and messages"),
+    newest: say("search.newest", "Recent chats"),
   };
   return (
     <ul id={name} role="listbox" className="options" aria-label={say("search.label", "Search")}>

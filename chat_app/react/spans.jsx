@@ -65,25 +65,25 @@ export function useSentence(row, time, left) {
       return row.name;
     case "outside":
       return over
-        ? say("timeline.outside", "{name}: waited for an answer {time}", { name: row.name, time })
-        : say("timeline.outside_now", "{name}: waits for an answer, {time} so far", { name: row.name, time });
+        ? say("timeline.outside", "{name}: waited {time} for an answer", { name: row.name, time })
+        : say("timeline.outside_now", "{name}: waiting for an answer ({time})", { name: row.name, time });
     case "person":
       return over
-        ? say("timeline.person", "{name}: waited for you {time}", { name: row.name, time })
-        : say("timeline.person_now", "{name}: waits for you, {time} so far", { name: row.name, time });
+        ? say("timeline.person", "{name}: waited {time} for you", { name: row.name, time })
+        : say("timeline.person_now", "{name}: waiting for you ({time})", { name: row.name, time });
     case "retry":
-      if (over) return say("timeline.retry", "Waited for the next attempt {time}", { time });
+      if (over) return say("timeline.retry", "Waited {time} for the next attempt", { time });
       return left > 0
-        ? say("timeline.retry_in", "Waits for the next attempt, in {seconds} s", { seconds: left })
-        : say("timeline.retry_now", "Waits for the next attempt, {time} so far", { time });
+        ? say("timeline.retry_in", "Next attempt in {seconds} s", { seconds: left })
+        : say("timeline.retry_now", "Waiting for the next attempt ({time})", { time });
     case "turn":
       return over
-        ? say("timeline.turn", "Waited for its turn {time}", { time })
-        : say("timeline.turn_now", "Waits for its turn, {time} so far", { time });
+        ? say("timeline.turn", "Waited {time} in the queue", { time })
+        : say("timeline.turn_now", "Waiting in the queue ({time})", { time });
     case "worker":
       return over
-        ? say("timeline.worker", "Waited for a free worker {time}", { time })
-        : say("timeline.worker_now", "Waits for a free worker, {time} so far", { time });
+        ? say("timeline.worker", "Waited {time} for a free worker", { time })
+        : say("timeline.worker_now", "Waiting for a free worker ({time})", { time });
     default:
       return recovery(say, row, time);
   }
@@ -97,13 +97,13 @@ export function useSentence(row, time, left) {
 function recovery(say, row, time) {
   const names = { before: processName(row.before), after: processName(row.process) };
   if (row.status === "released")
-    return say("timeline.handed_over", "Process {before} closed; taken over by {after} after {time}", {
+    return say("timeline.handed_over", "Process {before} shut down; {after} took over after {time}", {
       ...names,
       time,
     });
   if (row.end === row.start)
-    return say("timeline.recovered", "Process {before} ended; taken over by {after}", names);
-  return say("timeline.recovered_after", "Process {before} ended; taken over by {after} after {time}", {
+    return say("timeline.recovered", "Process {before} ended; {after} took over", names);
+  return say("timeline.recovered_after", "Process {before} ended; {after} took over after {time}", {
     ...names,
     time,
   });
@@ -121,12 +121,12 @@ export function useStatus(status) {
     running: say("timeline.status_running", "running"),
     waiting: say("timeline.status_waiting", "waiting"),
     ok: say("timeline.status_ok", "done"),
-    retried: say("timeline.status_retried", "failed, tried again"),
+    retried: say("timeline.status_retried", "failed, retried"),
     failed: say("timeline.status_failed", "failed"),
     stopped: say("timeline.status_stopped", "stopped"),
-    lost: say("timeline.status_lost", "cut off: its process ended"),
-    released: say("timeline.status_released", "given back: its server closed"),
-    "in doubt": say("timeline.status_doubt", "in doubt: its process ended, it may have taken effect"),
+    lost: say("timeline.status_lost", "interrupted: process ended"),
+    released: say("timeline.status_released", "released: server shut down"),
+    "in doubt": say("timeline.status_doubt", "in doubt: process ended, may have taken effect"),
     denied: say("timeline.status_denied", "rejected"),
   };
   return words[status] ?? status;

@@ -29,7 +29,7 @@ function SharedLink({ token, onUnshare }) {
   const url = window.location.origin + useHref(`/share/${token}`);
   return (
     <>
-      <p>{say("share.open", "Whoever has this link can read the thread, and follow it as it goes on.")}</p>
+      <p>{say("share.open", "Anyone with this link can read the chat, including new messages.")}</p>
       <input
         readOnly
         value={url}
@@ -47,7 +47,7 @@ function SharedLink({ token, onUnshare }) {
         }
         data-testid="share-copy"
       >
-        {copied ? say("message.copied", "Copied") : say("share.copy", "Copy the link")}
+        {copied ? say("message.copied", "Copied") : say("share.copy", "Copy link")}
       </Item>
       <Item icon={Unlink} onClick={onUnshare} data-testid="unshare">
         {say("share.stop", "Stop sharing")}
@@ -117,7 +117,7 @@ export function ThreadMenu({ thread = "", token = "", onExport, onShare, onUnsha
           <SharedLink token={token} onUnshare={onUnshare} />
         ) : (
           <Item icon={Link} onClick={onShare} data-testid="share">
-            {say("share.start", "Share a read-only link")}
+            {say("share.start", "Create read-only link")}
           </Item>
         )}
       </div>

@@ -20,8 +20,8 @@ function closeDrawer() {
  * @param {string} name
  */
 function tone(say, name) {
-  if (name === "running") return say("sidebar.running", "at work");
-  if (name === "waiting") return say("sidebar.needs_you", "needs you");
+  if (name === "running") return say("sidebar.running", "working");
+  if (name === "waiting") return say("sidebar.needs_you", "needs your attention");
   return name === "failed" ? say("sidebar.failed", "failed") : "";
 }
 

@@ -69,7 +69,7 @@ function useNumbers() {
 /** @param {{ turn: TurnOf, earlier: TurnOf[], more: boolean, at: number, onMore: () => void }} props */
 export function Turns({ turn, earlier, more, at, onMore }) {
   const say = useWords();
-  if (!turn.id) return <p className="run-nothing">{say("timeline.nothing", "Nothing has run yet.")}</p>;
+  if (!turn.id) return <p className="run-nothing">{say("timeline.nothing", "No activity yet.")}</p>;
   return (
     <div className="run-turns">
       <Turn key={turn.id} turn={turn} at={at} />

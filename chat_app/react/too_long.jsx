@@ -27,7 +27,7 @@ function Refusal({ length }) {
     <p className="trouble" role="alert" data-testid="too-long">
       {say(
         "composer.too_long",
-        "This text has {size} characters; a message takes {most}. Shorten it, or attach it as a file.",
+        "This message has {size} characters; the limit is {most}. Shorten it or attach it as a file.",
         { size, most },
       )}
     </p>

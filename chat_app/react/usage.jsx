@@ -115,7 +115,7 @@ export function Usage({ report }) {
   const [chosen, setMeasure] = useState(null);
   if (!report?.total) return null;
   if (!report.total.requests)
-    return <p className="field-note">{say("usage.nothing", "No model was asked in this time.")}</p>;
+    return <p className="field-note">{say("usage.nothing", "No requests in this period.")}</p>;
   const measure = chosen ?? (report.total.cost ? "cost" : "tokens");
   const unmetered = report.total.requests - report.total.metered;
   return (
@@ -153,7 +153,7 @@ export function Usage({ report }) {
       <Table name="models" heading={say("usage.by_model", "By model")} rows={report.by_model} />
       <Table name="agents" heading={say("usage.by_agent", "By agent")} rows={report.by_agent} />
       <p className="field-note">
-        {say("usage.days", "A day is a day of UTC. A cost is known where the model's price is.")}
+        {say("usage.days", "Days are in UTC. Costs are shown for models with a known price.")}
       </p>
       {unmetered > 0 && (
         <p className="field-note">

@@ -121,7 +121,7 @@ def test_a_thread_whose_agent_is_gone_says_so_and_can_be_given_to_another(
     expect(tab.by("pick-agent").locator("option:checked")).to_have_text("old name")
     row = tab.page.locator(f'[data-testid="thread-item"][data-thread-id="{tab.thread_id}"]')
     expect(row).to_have_attribute("data-tone", "waiting")
-    expect(tab.page.locator(".status")).to_have_text("Waits for you")
+    expect(tab.page.locator(".status")).to_have_text("Needs your attention")
     tab.by("let-assistant").click()
     assert tab.answer_text() == "The assistant."
     expect(tab.by("pick-agent")).to_have_value("assistant")

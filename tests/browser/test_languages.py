@@ -182,8 +182,8 @@ def test_the_browsers_language_is_taken_until_one_is_chosen(open_tab: OpenTab) -
 
 def test_a_link_is_read_in_the_readers_language(threads: dict[str, str], open_tab: OpenTab) -> None:
     tab = open_tab(threads["shared"], locale="de-DE")
-    expect(tab.page.get_by_role("main")).to_contain_text("Zum Lesen geteilt.")
-    expect(tab.by("note").first).to_contain_text("die 3 ältesten Wortwechsel")
+    expect(tab.page.get_by_role("main")).to_contain_text("Geteilter Chat, nur zum Lesen.")
+    expect(tab.by("note").first).to_contain_text("die 3 ältesten Runden")
     expect(tab.page.locator("html")).to_have_attribute("lang", "de")
 
 

@@ -93,6 +93,6 @@ def test_a_tab_that_changes_hands_is_sent_nothing_of_who_had_it_before(
     tab.page.context.add_cookies([{"name": "guest", "value": "Bob", "url": server.url}])
     frames.clear()
     tab.page.reload()
-    expect(tab.page.get_by_role("heading", name="This thread is not here")).to_be_visible()
+    expect(tab.page.get_by_role("heading", name="Chat not found")).to_be_visible()
     assert frames
     assert "secret" not in "".join(frames)

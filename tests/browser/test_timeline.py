@@ -123,7 +123,7 @@ def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
         assert after != before
         names = [worker.split("-")[0] for worker in (before, after)]
         expect(rows(tab, "recovery")).to_contain_text(
-            re.compile(rf"Process {names[0]} ended; taken over by {names[1]} after \d")
+            re.compile(rf"Process {names[0]} ended; {names[1]} took over after \d")
         )
         expect(rows(tab, "model")).to_have_count(2)
         expect(rows(tab, "model").first).to_have_attribute("data-status", "lost")

@@ -156,7 +156,7 @@ def test_message_sent_meanwhile_waits_its_turn(
     tab.by("composer").press("Enter")
     queued = tab.page.locator(".message.queued")
     expect(queued).to_contain_text("And then?")
-    expect(queued).to_contain_text("Waits for its turn")
+    expect(queued).to_contain_text("Queued")
     assert tab.words() == WORDS[:HALF], "the answer under way was disturbed"
     gate.set()
 
