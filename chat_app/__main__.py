@@ -72,17 +72,19 @@ def _build(settings: Settings) -> Path:
     files = list(extensions.sources(settings.extensions))
     with frontend.alone():
         if not frontend.is_current(files):
-            print("Building the pages; this is done once after each change …", flush=True)
+            print("Building the pages. This happens once after each change…", flush=True)
             frontend.build(files)
         return pages.place(settings.base_path)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat_app", description="Serve the chat app.")
-    parser.add_argument("--dev", action="store_true", help="rebuild and reload what changes")
-    parser.add_argument("--local", action="store_true", help="with a small model on this machine")
-    parser.add_argument("--demo", action="store_true", help="under a supervisor, with a button that kills it")
-    parser.add_argument("--build", action="store_true", help="build the pages and stop")
+    parser.add_argument("--dev", action="store_true", help="reload on changes")
+    parser.add_argument("--local", action="store_true", help="run a small local model")
+    parser.add_argument(
+        "--demo", action="store_true", help="run under a supervisor, with a button that kills the server"
+    )
+    parser.add_argument("--build", action="store_true", help="build the pages and exit")
     return parser.parse_args()
 
 

@@ -92,7 +92,9 @@ def register_page(
         ValidationError: the route does not begin with "/", or another page has it.
     """
     if not isinstance(route, str) or not route.startswith("/"):
-        raise ValidationError(f"A page's route begins with a slash, such as /desk; {route!r:.60} does not.")
+        raise ValidationError(
+            f"A page's route must begin with a slash, such as /desk; {route!r:.60} does not."
+        )
     events = tuple(on_load) if isinstance(on_load, list | tuple) else (on_load,)
 
     def register(component: DrawT) -> DrawT:
@@ -101,7 +103,7 @@ def register_page(
             component.__module__,
             component.__qualname__,
         ):
-            raise ValidationError(f"Two pages want the address {route}; give one of them another.")
+            raise ValidationError(f"Two pages have the route {route}; change one of them.")
         name = component.__name__.replace("_", " ").capitalize() if title is None else title
         PAGES[route] = Page(route, name, component, events, alone)
         return component
@@ -123,7 +125,7 @@ def register_agent(agent: AnyAgent, title: str | None = None, *, offered: bool =
     if not isinstance(agent, Agent | AgentFactory):
         raise ValidationError(f"register_agent takes an Agent or an Agent.factory(…), not {agent!r:.60}.")
     if AGENTS.get(agent.name, agent) is not agent or agent.name == "assistant":
-        raise ValidationError(f"Another agent is called {agent.name!r}; give this one a name of its own.")
+        raise ValidationError(f"There is already an agent named {agent.name!r}; give this one another name.")
     AGENTS[agent.name] = agent
     if offered:
         OFFERED[agent.name] = title or agent.name
@@ -141,9 +143,9 @@ def register_tool_view(tool_name: str, view: ToolView) -> None:
         ValidationError: the view is no function, or the tool has another.
     """
     if not callable(view):
-        raise ValidationError(f"The view of {tool_name!r} is a function that returns a component.")
+        raise ValidationError(f"The view of {tool_name!r} must be a function that returns a component.")
     if TOOL_VIEWS.get(tool_name, view) is not view:
-        raise ValidationError(f"The tool {tool_name!r} has two views; take one of them away.")
+        raise ValidationError(f"The tool {tool_name!r} has two views; remove one of them.")
     TOOL_VIEWS[tool_name] = view
 
 
@@ -160,9 +162,9 @@ def register_identity(identify: Identify) -> Identify:
         ValidationError: it is no plain function, or there is another.
     """
     if not callable(identify) or inspect.iscoroutinefunction(identify):
-        raise ValidationError("register_identity takes a plain function, from headers to a CallContext.")
+        raise ValidationError("register_identity takes a plain function from headers to a CallContext.")
     if IDENTITY and [identify] != IDENTITY:
-        raise ValidationError("Two functions say who is asking; take one of them away.")
+        raise ValidationError("register_identity was called twice; remove one of the calls.")
     IDENTITY[:] = [identify]
     return identify
 
@@ -177,7 +179,7 @@ def caller(headers: Mapping[str, str]) -> CallContext | None:
         return None
     ctx = IDENTITY[0]({name.lower(): value for name, value in headers.items()})
     if ctx is None or not ctx.user_id:
-        raise AccessDeniedError("Nobody is signed in here; sign in, and load the page again.")
+        raise AccessDeniedError("You are not signed in. Sign in, then reload the page.")
     return ctx
 
 

@@ -39,7 +39,7 @@ class OneLine(logging.Formatter):
         parts = (message, traceback, record.stack_info or "")
         words = escape(hide_secrets("\n".join(part for part in parts if part)[:_MAX_LINE]))
         if left_out := getattr(record, "left_out", 0):
-            words += f" ({left_out:,} records like it were left out.)"
+            words += f" ({left_out:,} similar records were dropped)"
         when = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
         return f"{when} {record.levelname} {escape(record.name)} {words}"
 

@@ -198,16 +198,18 @@ def _listing(settings: Settings, environ: Mapping[str, str]) -> _Listing:
         names = tuple(_listed_models(url, key))
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
-        problem = f"{place} answers {status} when it is asked for its models. {_advice(status)}"
+        problem = f"{place} answered {status} to the request for its models. {_advice(status)}"
         return _Listing(url, (), "" if named else problem)  # it need not list the model that is named
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         return _Listing(url, (), f"{place} does not answer: {_why(error)}. {_START_IT}")
     except ValueError:
-        return _Listing(url, (), f"{place} does not answer in JSON; is that the address of its API?")
-    return _Listing(url, names, "" if names or named else f"{place} lists no model to chat with.")
+        return _Listing(
+            url, (), f"{place} did not answer with JSON. Check that this is the address of its API."
+        )
+    return _Listing(url, names, "" if names or named else f"{place} lists no chat models.")
 
 
-_START_IT = "Start that server or correct OPENAI_BASE_URL, then restart."
+_START_IT = "Start that server or correct OPENAI_BASE_URL, then restart the app."
 _CORRECT_KEY = "Correct it, then restart."
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER", "PACKET_LENGTH", "record layer")
 
@@ -220,18 +222,18 @@ def _key(environ: Mapping[str, str]) -> str | None:
 def _why(error: Exception) -> str:
     """Return why a server does not answer, as the end of a sentence without its full stop."""
     if isinstance(error, httpx.TimeoutException):
-        return "within the time it has"
+        return "the request timed out"
     if any(sign in str(error) for sign in _NO_TLS):
-        return "no TLS is spoken there; an address that begins with http:// may be meant"
+        return "the server does not use TLS; try http:// instead of https://"
     return (str(error) or type(error).__name__).rstrip(".")
 
 
 def _advice(status: int) -> str:
     """Return what to do about an answer to the question for models."""
     if status in (401, 403):
-        return "Set OPENAI_API_KEY to a key of that server, then restart."
+        return "Set OPENAI_API_KEY to a key for that server, then restart the app."
     if status == 404:
-        return "Correct OPENAI_BASE_URL, which ends in /v1 for most servers, then restart."
+        return "Correct OPENAI_BASE_URL (it usually ends in /v1), then restart the app."
     return _START_IT
 
 
@@ -243,7 +245,7 @@ def without_credentials(url: str) -> str:
 
 def _by_server(server: _Listing, api_key: str | None) -> Iterator[ModelChoice]:
     for name in server.names:
-        reason = f"{name}, which the server at {without_credentials(server.url)} offers (OPENAI_BASE_URL)."
+        reason = f"{name}, from the server at {without_credentials(server.url)} (OPENAI_BASE_URL)."
         options = _server_options(server.url, api_key)
         yield ModelChoice(f"openai/{name}", reason, options, _may_call_tools(name))
 
@@ -256,9 +258,9 @@ def _by_ollama(base_url: str) -> Iterator[ModelChoice]:
         if not _ollama_calls_tools(base_url, name):
             unable.append(name)
             continue
-        yield ModelChoice(f"openai/{name}", f"{name}, which the Ollama on this machine offers.", options)
+        yield ModelChoice(f"openai/{name}", f"{name}, from the local Ollama.", options)
     for name in unable:
-        reason = f"{name}, which the Ollama on this machine offers. It cannot call tools, so it gets none."
+        reason = f"{name}, from the local Ollama. It runs without tools because it cannot call tools."
         yield ModelChoice(f"openai/{name}", reason, options, calls_tools=False)
 
 
@@ -318,4 +320,4 @@ def _ask(method: str, url: str, **options: Any) -> Any:
     try:
         return answer.raise_for_status().json()
     except (RecursionError, UnicodeDecodeError) as error:
-        raise ValueError("That is no JSON.") from error
+        raise ValueError("The answer is not JSON.") from error

@@ -32,11 +32,11 @@ class Variable:
 
 VARIABLES = (
     Variable("CHAT_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 opens the app to the network."),
-    Variable("CHAT_PORT", "3000", "Port of the pages and of everything else."),
+    Variable("CHAT_PORT", "3000", "Port for the pages, the API and the socket."),
     Variable(
         "CHAT_ORIGINS",
         "this machine's own",
-        "Addresses the app is reached at through a proxy or by name, such as https://agents.example.org.",
+        "Public addresses of the app behind a proxy, such as https://agents.example.org.",
     ),
     Variable("CHAT_DATA_DIR", "data", "Folder for the database and the demo's outbox."),
     Variable(
@@ -48,17 +48,17 @@ VARIABLES = (
     Variable(
         "CHAT_TITLE_MODEL",
         "the thread's own",
-        "The model that names a thread after its first answer; none: its first words stay.",
+        "The model that names a thread after its first answer; none keeps the first words of the prompt.",
     ),
     Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
     Variable(
         "CHAT_LOG_LEVEL",
         "INFO",
-        "What the app logs: DEBUG, INFO, WARNING, ERROR or CRITICAL; libraries log from WARNING on.",
+        "The app's log level: DEBUG, INFO, WARNING, ERROR or CRITICAL; libraries log from WARNING on.",
     ),
     Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
-    Variable("CHAT_DEMO", "0", "1 puts a button on the page that kills the server; `make demo` sets it."),
-    Variable("CHAT_DEMO_SPEED", "1", "How many times faster than a person reads the demo model writes."),
+    Variable("CHAT_DEMO", "0", "1 adds a button to the page that kills the server; set by `make demo`."),
+    Variable("CHAT_DEMO_SPEED", "1", "Speed of the demo model, as a multiple of reading speed."),
 )
 
 
@@ -145,7 +145,7 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
         if name.upper().startswith("CHAT_") and name not in known and name not in _SET_BY_DEMO:
             ours = [each for each in known if each.startswith("CHAT_")]
             near = did_you_mean(name, ours) or f"; there are {', '.join(ours)}."
-            raise ValidationError(f"{name} is no setting of this app{near}")
+            raise ValidationError(f"{name} is not a setting of this app{near}")
 
 
 def is_one_word(value: str) -> bool:
@@ -180,15 +180,15 @@ def _origins(value: str) -> tuple[tuple[Origin, ...], str]:
         address = parse_address(text)
         if address is None:
             raise ValidationError(
-                f"CHAT_ORIGINS has {text!r} in it; it must be addresses with commas between them, each a "
-                "scheme, a name and at most a port and a path, such as https://agents.example.org:8443."
+                f"CHAT_ORIGINS contains {text!r}; it must be a comma-separated list of addresses, each a "
+                "scheme, a name, and optionally a port and a path, such as https://agents.example.org:8443."
             )
         origins.append(address[0])
         paths.append(address[1])
     if len(set(paths)) > 1:
         raise ValidationError(
-            f"CHAT_ORIGINS is {value!r}; all its addresses must have the same path, "
-            "for the app lies below one path only."
+            f"CHAT_ORIGINS is {value!r}; all addresses must have the same path, "
+            "because the app is served below one path."
         )
     return tuple(origins), paths[0] if paths else ""
 
@@ -198,7 +198,7 @@ def _data_dir(value: str) -> Path:
         path = Path(value).expanduser().resolve()
         is_file = path.exists() and not path.is_dir()
     except (OSError, RuntimeError) as error:  # too long; a home folder of nobody
-        raise ValidationError(f"CHAT_DATA_DIR is {value[:80]!r}, which names no folder: {error}") from error
+        raise ValidationError(f"CHAT_DATA_DIR is {value[:80]!r}, which is not a folder: {error}") from error
     if is_file:
         raise ValidationError(f"CHAT_DATA_DIR is {value!r}, which is a file; it must be a folder.")
     return path
@@ -240,8 +240,8 @@ def _modules(value: str) -> tuple[str, ...]:
     for name in names:
         if not all(word.isidentifier() for word in name.split(".")):
             raise ValidationError(
-                f"CHAT_EXTENSIONS has {name!r} in it; it must be names of Python modules with commas "
-                "between them, such as examples.custom_page,mine."
+                f"CHAT_EXTENSIONS contains {name!r}; it must be a comma-separated list of Python "
+                "modules, such as examples.custom_page,mine."
             )
     return names
 

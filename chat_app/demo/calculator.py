@@ -57,7 +57,7 @@ def calculate(expression: str) -> Number:
     except SyntaxError as error:
         raise ValueError(f"{expression!r} is not an arithmetic expression.") from error
     except ZeroDivisionError as error:
-        raise ValueError("Division by zero has no value.") from error
+        raise ValueError("Division by zero is undefined.") from error
     except (OverflowError, RecursionError, MemoryError, TypeError) as error:
         raise ValueError(f"{expression!r} cannot be computed: {error}.") from error
     if isinstance(value, float) and not math.isfinite(value):
@@ -76,13 +76,13 @@ def _value(node: ast.expr) -> Number:
         return _binary(node.op, _value(node.left), _value(node.right))
     if isinstance(node, ast.Call):
         return _call(node)
-    raise ValueError(f"{ast.unparse(node)!r} is not arithmetic I know.")
+    raise ValueError(f"{ast.unparse(node)!r} is not supported.")
 
 
 def _call(node: ast.Call) -> Number:
     if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords:
         return _bounded(_FUNCTIONS[node.func.id](*map(_value, node.args)))
-    raise ValueError(f"{ast.unparse(node)!r} is no function I know.")
+    raise ValueError(f"{ast.unparse(node)!r} is not a supported function.")
 
 
 def _binary(kind: ast.operator, left: Number, right: Number) -> Number:

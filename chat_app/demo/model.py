@@ -103,7 +103,7 @@ def _is_literal(asked: str) -> bool:
 
 def _next_batch(batch: Batch, *, first: bool) -> Reply:
     purposes = " and ".join(use.purpose for use in batch)
-    reasoning = f"The question needs {purposes}." if first else f"Next comes {purposes}."
+    reasoning = f"This needs {purposes}." if first else f"Next: {purposes}."
     names = " and ".join(f"`{use.tool}`" for use in batch)
     text = f"I will use {names}." if first else f"Now {names}."
     return Reply(text, reasoning, tuple((use.tool, use.arguments) for use in batch))
@@ -134,7 +134,7 @@ def _say(asked: str) -> str:
     if failure := failures.wanted(asked):
         if failure.midway:
             return prose.story(60, asked)
-        return f"It worked after all, at attempt {failure.times + 1}."
+        return f"It worked on attempt {failure.times + 1}."
     return prose.ABOUT
 
 
@@ -144,7 +144,7 @@ def _bounded(number: str) -> int:
 
 def _thoughts(asked: str) -> str:
     if re.search(r"\b(?:think|reason)\b", asked, re.I):
-        return "The person wants to see me think. No tool fits, so I say what I am and what I can do."
+        return "No tool fits this message, so I will explain what I am and what I can do."
     return ""
 
 

@@ -19,7 +19,7 @@ def describe(tool: str, content: str) -> str:
             pass
     if tool == "ask_human":
         return f"You answered: **{_text(outcome)}**. Thank you."
-    return f"`{tool}` came back with this:\n\n> {_quoted(_text(outcome))}"
+    return f"`{tool}` returned:\n\n> {_quoted(_text(outcome))}"
 
 
 def _read(content: str) -> Any:
@@ -50,9 +50,9 @@ def _calculator(outcome: Fields) -> str:
 def _search(outcome: Fields) -> str:
     results: list[Fields] = outcome["results"]
     if not results:
-        return f"The documentation says nothing about *{outcome['query']}*."
+        return f"The docs say nothing about *{outcome['query']}*."
     sections = [f"**{each['heading']}** (`{each['file']}`)\n\n> {_quoted(each['text'])}" for each in results]
-    return f"This is what the documentation says about *{outcome['query']}*:\n\n" + "\n\n".join(sections)
+    return f"From the docs about *{outcome['query']}*:\n\n" + "\n\n".join(sections)
 
 
 def _slow(outcome: Fields) -> str:
@@ -60,13 +60,13 @@ def _slow(outcome: Fields) -> str:
 
 
 def _unreliable(outcome: Fields) -> str:
-    return f"The unreliable service answered **{outcome['answer']}** at attempt {outcome['attempts']}."
+    return f"The unreliable service answered **{outcome['answer']}** on attempt {outcome['attempts']}."
 
 
 def _email(outcome: Fields) -> str:
     return (
         f"The e-mail *{outcome['subject']}* to {outcome['to']} is {outcome['status']}. "
-        "(This is a demo: it stands in `outbox.jsonl` in the data folder and went nowhere.)"
+        "(This is a demo: the e-mail was only written to `outbox.jsonl` in the data folder.)"
     )
 
 

@@ -119,7 +119,7 @@ def _ask(text: str) -> Use | None:
     if not asked:
         return None
     about = asked.group(1).strip(" .?!\n")
-    question = f"{about[0].upper()}{about[1:]}?" if about else "What shall I do next?"
+    question = f"{about[0].upper()}{about[1:]}?" if about else "What should I do next?"
     return Use("ask_human", "your answer", {"question": question[:300]})
 
 

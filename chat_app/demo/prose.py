@@ -1,24 +1,24 @@
-"""What the demo model says: about itself, a tour of markdown, and stories of any length."""
+"""Texts of the demo model: an introduction, a tour of markdown, and stories of any length."""
 
 from __future__ import annotations
 
 import random
 import zlib
 
-ABOUT = """I am the **built-in demo model**: no language model, but a small program that streams like \
-one and really uses the tools of this app, so that everything here can be tried without a key.
+ABOUT = """I am the **built-in demo model**: a small program that streams like a language model and uses \
+this app's real tools, so that you can try everything without an API key.
 
 Try one of these:
 
-- *What time is it in Tokyo, and what is 12.5 \\* (3 + 4)?* – two tools side by side
-- *Search the docs for retries* – a search over this project's documentation
-- *Run the slow task for 10 seconds* – progress while a tool works; stop it, or restart the server
-- *Call the unreliable service* – it fails twice and is tried again
-- *Ask me which colour I like* – a tool that waits for a person
+- *What time is it in Tokyo, and what is 12.5 \\* (3 + 4)?* – two tools in parallel
+- *Search the docs for retries* – search this project's documentation
+- *Run the slow task for 10 seconds* – a tool with progress; stop it, or restart the server
+- *Call the unreliable service* – it fails twice, then succeeds on retry
+- *Ask me which colour I like* – a tool that waits for your answer
 - *Send an e-mail to ada@example.com saying "hello"* – a tool that needs your approval
 - *Show me markdown*, *Write 400 words*, *echo: anything*, *Fail with 429 twice*
 
-**To connect a real model**, put one line into the file `.env` and start the app again:
+**To connect a real model**, add one of these lines to `.env` and restart the app:
 
 ```sh
 OPENAI_API_KEY=…            # or ANTHROPIC_, GEMINI_, GROQ_, MISTRAL_, OPENROUTER_API_KEY
@@ -26,30 +26,30 @@ CHAT_MODEL=provider/model   # any model litellm knows
 OPENAI_BASE_URL=http://127.0.0.1:1234/v1   # a local OpenAI-compatible server
 ```
 
-An Ollama that runs on this machine is found by itself."""
+A local Ollama is detected automatically."""
 
 MARKDOWN = """# A tour of markdown
 
-A paragraph with **bold**, *italic*, ~~struck~~ and `inline code`, and a [link](https://example.com).
+A paragraph with **bold**, *italic*, ~~strikethrough~~ and `inline code`, and a [link](https://example.com).
 
 ## Lists
 
-1. First, a numbered item
-2. Then one with points of its own
-   - a point
+1. A numbered item
+2. One with nested bullets
+   - a bullet
    - another, with `code`
-3. And a last one
+3. A last item
 
 - [x] done
-- [ ] still to do
+- [ ] to do
 
 ## A table
 
 | Tool | Runs | After a crash |
 |:-----|:----:|--------------:|
-| clock | at once | runs again |
+| clock | immediately | runs again |
 | send_email | after approval | runs once |
-| ask_human | when a person answers | goes on waiting |
+| ask_human | when a person answers | keeps waiting |
 
 ## Code
 
@@ -65,12 +65,12 @@ def fibonacci(n: int) -> int:
 make run
 ```
 
-> A quotation, with a second line
-> and *emphasis* in it.
+> A quote with a second line
+> and some *emphasis*.
 
 ---
 
-Inline HTML such as <b>this</b> is shown as text. Unicode is welcome: naïve café, 東京, العربية, 🙂.
+Inline HTML such as <b>this</b> works. So does Unicode: naïve café, 東京, العربية, 🙂.
 """
 
 _SENTENCES = tuple(

@@ -35,7 +35,7 @@ def clock(timezone: str = "UTC") -> dict[str, str]:
     try:
         now = datetime.now(UTC if timezone.upper() == "UTC" else ZoneInfo(timezone))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{timezone!r} is no time zone; give one such as Europe/Berlin.") from error
+        raise ValueError(f"{timezone!r} is not a time zone. Use one such as Europe/Berlin.") from error
     return {"time": f"{now:%H:%M:%S}", "date": f"{now:%A, %d %B %Y}", "timezone": timezone}
 
 
@@ -80,8 +80,8 @@ def unreliable_service(ctx: ToolContext, failures: int = 2) -> dict[str, Any]:
 class Question(BaseModel):
     """What a person is asked."""
 
-    question: str = Field(description="The question, as the person shall read it.")
-    options: list[str] = Field(default_factory=list, description="Answers to choose from, if any.")
+    question: str = Field(description="The question to show to the person.")
+    options: list[str] = Field(default_factory=list, description="Answers to choose from (optional).")
 
 
 def _wait_for_person(arguments: Question, ctx: ToolContext) -> None:
@@ -90,7 +90,7 @@ def _wait_for_person(arguments: Question, ctx: ToolContext) -> None:
 
 ask_human = create_async_tool(
     name="ask_human",
-    description="Ask the person in front of the page a question and wait for the answer.",
+    description="Ask the user a question and wait for the answer.",
     args=Question,
     callback=_wait_for_person,
 )
@@ -115,7 +115,7 @@ def _send_email(outbox: Path) -> Tool:
 
     return create_action_tool(
         name="send_email",
-        description="Send an e-mail; a person is asked first. (The demo writes it to a local file.)",
+        description="Send an e-mail, after the user's approval. (The demo writes it to a local file.)",
         args=Email,
         handler=send,
         rerun_on_interrupt=True,

@@ -162,8 +162,8 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
           dir="auto"
           value={reason}
           onChange={(event) => setReason(event.target.value)}
-          placeholder={say("tool.reason", "Reason for rejecting (optional)")}
-          aria-label={say("tool.reason", "Reason for rejecting (optional)")}
+          placeholder={say("tool.reason", "Reason (optional)")}
+          aria-label={say("tool.reason", "Reason (optional)")}
           data-testid="reason"
         />
       </div>

@@ -154,7 +154,7 @@ export function Palette({
           aria-controls={name}
           aria-activedescendant={options.length ? `${name}-${at}` : undefined}
           aria-label={say("search.label", "Search")}
-          placeholder={say("search.placeholder", "Search chats and messages")}
+          placeholder={say("search.placeholder", "Search chats")}
           onChange={(event) => write(event.target.value)}
           onKeyDown={onKeyDown}
           autoComplete="off"

@@ -30,7 +30,7 @@ def supervise(folder: Path, supervisor: str = "supervisor") -> NoReturn:
     """
     if importlib.util.find_spec(supervisor) is None:
         raise NotReadyError(
-            "The supervisor is not installed here. `make demo` installs it and starts the demo."
+            "supervisord is not installed. Run `make demo`, which installs it and starts the demo."
         )
     folder.mkdir(parents=True, exist_ok=True)
     own = {"CHAT_DEMO": "1", "CHAT_DEMO_FOLDER": str(folder), "CHAT_DEMO_PYTHON": sys.executable}

@@ -83,8 +83,8 @@ def build(extensions: Sequence[Path] = ()) -> None:
     if done.returncode or not built_pages().is_dir():
         words = "\n".join(done.stdout.splitlines()[-LOG_LINES:])
         raise NotReadyError(
-            f"{words}\n\nThe pages could not be built; the reason stands above. "
-            "The first build fetches packages from the npm registry, so it needs the network once."
+            f"{words}\n\nThe pages could not be built; see the output above. "
+            "The first build needs network access to download packages from the npm registry."
         )
     stamp.write_text(fingerprint(extensions))  # only now: the build may update reflex.lock
 

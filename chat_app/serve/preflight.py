@@ -1,6 +1,6 @@
-"""What must hold before the server starts, each with a sentence for when it does not.
+"""Checks before the server starts; a failed check says what to do.
 
-Found later, inside a worker, the same faults would be a stack trace and a server that says it runs.
+Inside a worker, the same faults would be a stack trace and a server that claims to run.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ class NotReadyError(Exception):
 
 
 def require_port(host: str, port: int) -> None:
-    """Make sure that the server will be able to listen on `host` and `port`.
+    """Check that the server can listen on `host` and `port`.
 
     Raises:
-        NotReadyError: it will not.
+        NotReadyError: it cannot.
     """
     problem = _bind_error(host, port)
     if problem is None:
         return
     if problem.errno == errno.EADDRINUSE:
         raise NotReadyError(
-            f"Port {port} is taken by another program. "
-            f"End that program, or choose another port: CHAT_PORT={free_port(host, port + 1)} make run"
+            f"Port {port} is already in use. "
+            f"Stop the program that uses it, or choose another port: CHAT_PORT={free_port(host, port + 1)} make run"
         )
     if problem.errno == errno.EACCES:
         raise NotReadyError(
-            f"Port {port} may only be used by the administrator. Choose one above 1023: CHAT_PORT=3000 make run"
+            f"Port {port} needs administrator rights. Choose a port above 1023: CHAT_PORT=3000 make run"
         )
     raise NotReadyError(
         f"The server cannot listen on {host} ({problem.strerror or problem}). "
-        "Choose an address of this machine: CHAT_HOST=127.0.0.1 make run"
+        "Choose a local address: CHAT_HOST=127.0.0.1 make run"
     )
 
 
 def require_database(url: str) -> None:
-    """Make sure that the database can be used, and bring it to this version's schema.
+    """Check that the database can be used, and migrate it to this version's schema.
 
     Raises:
         NotReadyError: it is locked, read-only, damaged, from a newer version or out of reach.
@@ -53,15 +53,15 @@ def require_database(url: str) -> None:
 
 
 def free_port(host: str, first: int) -> int:
-    """Return the first port from `first` on that can be listened on.
+    """Return the first free port from `first` on.
 
     Raises:
-        NotReadyError: none of the next hundred can.
+        NotReadyError: none of the next hundred is free.
     """
     for port in range(first, min(first + 100, 65536)):
         if _bind_error(host, port) is None:
             return port
-    raise NotReadyError(f"No port from {first} on is free; choose one: CHAT_PORT=4000 make run")
+    raise NotReadyError(f"No free port found from {first} on. Choose one: CHAT_PORT=4000 make run")
 
 
 def _bind_error(host: str, port: int) -> OSError | None:

@@ -30,7 +30,7 @@ class SocketBounds:
             text = message.get("text") or ""
             if len(text) <= MAX_VALUES or not has_too_many_values(text.encode("utf-8", "replace")):
                 return message
-            logger.warning("A socket was closed: a message of it had more than %d JSON values.", MAX_VALUES)
+            logger.warning("Closed a socket: its message had more than %d JSON values", MAX_VALUES)
             await send({"type": "websocket.close", "code": TOO_BIG, "reason": "Too many values."})
             return {"type": "websocket.disconnect", "code": TOO_BIG}
 

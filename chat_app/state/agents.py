@@ -25,7 +25,7 @@ async def answerer(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
     try:
         return await agent.resolve(thread.get("user_id"), str(thread["id"]))
     except Exception:  # a factory of somebody's own; the step will say what is wrong with it
-        logger.warning("The agent %s could not be made", agent.name, exc_info=True)
+        logger.warning("Agent factory %s failed", agent.name, exc_info=True)
         return None
 
 

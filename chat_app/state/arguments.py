@@ -40,28 +40,28 @@ class Arguments(Middleware):
         if wrong is None:
             event.payload.update({name: _clean(value) for name, value in event.payload.items()})
             return None
-        logger.info("An event of a page was refused: %s, %s", event.name, wrong)
+        logger.info("Refused event %s from a page: %s", event.name, wrong)
         return StateUpdate()
 
 
 def _wrong(name: str, handler: Any, payload: Any) -> str | None:
     """Return what is wrong with a payload, in a few words; None: nothing."""
     if name.endswith(_SETTER):
-        return "no page sets vars"
+        return "pages cannot set vars"
     if not isinstance(payload, dict) or not all(isinstance(key, str) for key in payload):
-        return "its arguments are no object"
+        return "arguments must be an object"
     given = cast("dict[str, Any]", payload)
     if not _is_flat(given):
-        return "its arguments are nested too deep"
+        return "arguments are nested too deeply"
     hints, required, free = _signature(handler)
     if missing := required - given.keys():
         return f"{min(missing)} is missing"
     if not free and (unknown := given.keys() - hints.keys()):
-        return f"there is no argument {min(unknown)[:40]!r}"
+        return f"unknown argument {min(unknown)[:40]!r}"
     if name.endswith(_STORED):
         hints = {"vars": dict[str, str | None]}
     wrong = [key for key, value in given.items() if not _fits(value, hints.get(key, Any))]
-    return f"{wrong[0][:40]} has another type" if wrong else None
+    return f"{wrong[0][:40]} has the wrong type" if wrong else None
 
 
 @lru_cache(maxsize=1024)

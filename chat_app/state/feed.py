@@ -99,7 +99,7 @@ class Feed:
                 try:
                     await self._read()
                 except AgentCoreError:
-                    logger.exception("The thread list could not be read; the next change tries again")
+                    logger.exception("Could not read the thread list; retrying at the next change")
             await asyncio.sleep(max(READ_INTERVAL, READ_SHARE * (time.monotonic() - begun)))
 
     async def _read(self) -> None:

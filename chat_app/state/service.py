@@ -57,7 +57,7 @@ _opened: Service | None = None
 def service() -> Service:
     """Return the open service; raise RuntimeError before the app has started."""
     if _opened is None:
-        raise RuntimeError("The runtime is not open; the app's lifespan opens it.")
+        raise RuntimeError("The runtime is not open. The app's lifespan opens it.")
     return _opened
 
 
@@ -69,7 +69,7 @@ async def lifespan() -> AsyncIterator[None]:
     warm()  # litellm takes seconds to import; the first message shall not wait for it
     choice = choose_model(settings, os.environ)
     if choice.problem:
-        _log.warning("%s %s answers meanwhile.", choice.problem, choice.name)
+        _log.warning("%s Using %s until then.", choice.problem, choice.name)
     offers = offered_models(settings, os.environ, choice)
     async with opened(settings, choice, offers=offers):
         yield

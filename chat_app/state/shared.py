@@ -37,7 +37,7 @@ class SharedReader:
         self._token = token
 
     def __str__(self) -> str:
-        return "A shared thread"  # whoever knows the token may read it: it is kept out of the log
+        return "a shared thread"  # whoever knows the token may read it: it is kept out of the log
 
     async def read(self) -> AsyncGenerator[None]:
         """Yield after each update that the follower has taken in, until the link is taken back."""

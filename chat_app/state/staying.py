@@ -60,7 +60,7 @@ class Staying:
             except TimeoutError:
                 loaded |= self._known & {token}
             except Exception:
-                logger.exception("The state of a tab could not be looked after")
+                logger.exception("Could not keep the state of a tab alive")
         self._known = loaded
 
     async def _has_loaded(self, token: str) -> bool:

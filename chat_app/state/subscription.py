@@ -87,9 +87,9 @@ class Subscription:
         except AgentCoreError as error:
             await self._lose(opened, error)
         except Exception:
-            logger.exception("%s cannot be followed", reader or "A thread")
+            logger.exception("Could not follow %s", reader or "a thread")
             await self._lose(
-                opened, AgentCoreError("The server could not read this thread; its log says why.")
+                opened, AgentCoreError("The server could not read this chat. See the server log.")
             )
 
     async def _follow(self, opened: str, reader: Reader) -> None:

@@ -44,7 +44,7 @@ class ThreadReader:
         self._agent: str | None = None
 
     def __str__(self) -> str:
-        return f"Thread {self._thread_id}"
+        return f"thread {self._thread_id}"
 
     async def read(self) -> AsyncGenerator[None]:
         """Yield after each update that the follower has taken in, as `Reader` says."""

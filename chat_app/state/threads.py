@@ -95,7 +95,7 @@ class ThreadRows(ApiCaller, mixin=True):
             await getattr(self._api(), method)(thread_id, **options)
         except AgentCoreError as error:
             if not isinstance(error, ThreadNotFoundError):  # another tab was faster
-                logger.warning("The thread %s could not be changed: %s", thread_id, error)
+                logger.warning("Could not change thread %s: %s", thread_id, error)
             self._correct(thread_id)
             return False
         return True

@@ -180,6 +180,6 @@ class Timeline(ApiCaller, rx.State):
     def crash(self):
         """End this server with SIGKILL, as a crash would; only where the demo was asked for."""
         if service().settings.demo:
-            logger.warning("The server is killed from the page, as the demo allows")
+            logger.warning("Killing the server on request of the demo's page")
             service().runtime.leave()  # so the turns that run are not suspect for it
             os.kill(os.getpid(), signal.SIGKILL)

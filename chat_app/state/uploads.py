@@ -110,7 +110,7 @@ def _api(request: Request) -> AgentApi:
 
 def _given(file: StoredFile | None, called: str) -> Response:
     if file is None:
-        return Response("There is no such file here.", 404, media_type="text/plain")
+        return Response("File not found.", 404, media_type="text/plain")
     shown = file.media_type in PICTURES
     place = "inline" if shown else "attachment"
     name = quote(plain_name(called))

@@ -84,7 +84,7 @@ class Waits:
             try:
                 self._publish([waiting_view(call) for call in await self._api.list_waiting(MAX_SHOWN)])
             except AgentCoreError:
-                logger.exception("What waits could not be read; the next change tries again")
+                logger.exception("Could not read the inbox; retrying at the next change")
             await asyncio.sleep(READ_INTERVAL)
 
     def _publish(self, items: list[WaitingView]) -> None:

@@ -80,7 +80,7 @@ def test_refused_files_are_told_and_the_rest_can_be_sent(
         ]
     )
     expect(tab.by("refused-file")).to_have_count(2)
-    expect(tab.by("chosen")).to_contain_text("setup.exe cannot be read here")
+    expect(tab.by("chosen")).to_contain_text("setup.exe is not supported")
     expect(tab.by("chosen")).to_contain_text("huge.txt is larger than 10 MB.")
     troubles[:] = [trouble for trouble in troubles if "415" not in trouble]
 

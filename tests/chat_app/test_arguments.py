@@ -113,7 +113,7 @@ async def test_a_refused_event_is_one_line_of_the_log(caplog: pytest.LogCaptureF
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
     assert await Arguments().preprocess(app, root, event) is not None
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line.endswith("text has another type")
+    assert line.endswith("text has the wrong type")
 
 
 async def test_text_is_cleaned_before_a_handler_gets_it() -> None:

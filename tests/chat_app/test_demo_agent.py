@@ -43,7 +43,7 @@ def tools_of(message: Message) -> list[dict[str, Any]]:
         ("what is 1 / 0?", ["Division by zero"]),
         ("Search the docs for CHAT_DEMO_SPEED", ["configuration.md"]),
         ("Run the slow task for 0.5 sec", ["slow task is done"]),
-        ("Call the unreliable service, 1 failures", ["**42** at attempt 2"]),
+        ("Call the unreliable service, 1 failures", ["**42** on attempt 2"]),
         ("Fail with 503 midway", ["lighthouse"]),
     ],
 )
@@ -98,7 +98,7 @@ async def test_an_email_waits_for_a_yes(api: AgentApi, tmp_path: Path, approve: 
 
 async def test_a_rate_limit_passes_and_a_wrong_key_does_not(api: AgentApi):
     thread, message = await ask(api, "fail with 429 once")
-    assert (thread.status, message.parts[-1]["text"]) == ("completed", "It worked after all, at attempt 2.")
+    assert (thread.status, message.parts[-1]["text"]) == ("completed", "It worked on attempt 2.")
     thread, _ = await ask(api, "fail hard")
     assert thread.status == "failed"
     assert "Incorrect API key provided" in (thread.error or "")

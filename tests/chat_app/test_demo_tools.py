@@ -107,7 +107,7 @@ def test_the_clock_knows_time_zones():
     assert clock(timezone="Asia/Tokyo")["timezone"] == "Asia/Tokyo"
     assert ZoneInfo("Asia/Tokyo")
     for zone in ("Mars/Olympus", "../etc/passwd", "", "\0"):
-        with pytest.raises(ValueError, match="no time zone"):
+        with pytest.raises(ValueError, match="not a time zone"):
             clock(timezone=zone)
 
 

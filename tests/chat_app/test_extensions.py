@@ -74,7 +74,7 @@ def test_an_agent_has_a_name_of_its_own() -> None:
     assert extensions.OFFERED == {"poet": "Poet"}
     assert set(extensions.AGENTS) == {"poet", "hidden"}
     for other in (poet(), Agent("assistant", ScriptedModel([]))):
-        with pytest.raises(ValidationError, match="name of its own"):
+        with pytest.raises(ValidationError, match="another name"):
             register_agent(other)
     with pytest.raises(ValidationError, match="takes an Agent"):
         register_agent(print)  # pyright: ignore[reportArgumentType]

@@ -227,7 +227,7 @@ async def test_guard_refuses_a_header_that_says_two_things(name: str, kind: str)
     doubled = ((name, "mallory"), (name, "admin"))
     status, sentence = await ask(guard(), HERE, *doubled, method="GET", type=kind)
     assert status == (403 if kind == "websocket" else 400)
-    assert sentence == f"A request may have the header {name} only once."
+    assert sentence == f"A request may have only one {name} header."
 
 
 async def test_guard_lets_lists_and_equal_lines_be_repeated() -> None:

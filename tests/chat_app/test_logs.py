@@ -64,7 +64,7 @@ def test_records_alike_are_counted_instead_of_written() -> None:
     other, own, later = record("Another"), record("Ours"), record("Error processing event")
     other.lineno, own.name, later.created = 2, "chat_app.state", later.created + 61
     assert [alike.filter(each) for each in (other, own, later)] == [True, True, True]
-    assert OneLine().format(later).endswith("Error processing event (5 records like it were left out.)")
+    assert OneLine().format(later).endswith("Error processing event (5 similar records were dropped)")
 
 
 def test_library_of_the_socket_writes_through_the_app_log() -> None:

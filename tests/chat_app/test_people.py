@@ -158,7 +158,7 @@ async def test_visitor_who_is_not_signed_in_can_do_nothing(people: None, serve: 
         stranger = await tab(OpenThread, "")
         await stranger.send("Let me in", "msg_1", [])
         assert (stranger.rejected, stranger.open_id) == ("msg_1", "")
-        assert "sign in" in stranger.notice
+        assert "Sign in" in stranger.notice
         schedules, inbox = await tab(Schedules, ""), await tab(Inbox, "")
         await schedules._read()
         inbox._show()
@@ -248,10 +248,10 @@ async def test_lists_of_whoever_has_only_the_inbox_open_are_kept(api: AgentApi) 
 def test_headers_are_read_whatever_their_letters_and_one_function_says_who(people: None) -> None:
     assert (found := caller({"X-Person": "ada"})) is not None
     assert found.user_id == "ada"
-    with pytest.raises(AccessDeniedError, match="sign in"):
+    with pytest.raises(AccessDeniedError, match="Sign in"):
         caller({})
     assert register_identity(by_header) is by_header
-    with pytest.raises(ValidationError, match="Two functions"):
+    with pytest.raises(ValidationError, match="called twice"):
         register_identity(lambda _: None)
     with pytest.raises(ValidationError, match="plain function"):
         register_identity("x-person")  # pyright: ignore[reportArgumentType]

@@ -59,7 +59,7 @@ def test_a_taken_port_is_named_and_another_is_offered(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         done = start(tmp_path, CHAT_PORT=str(port))
-    assert_refused(done, f"Port {port} is taken", "CHAT_PORT=", "make run")
+    assert_refused(done, f"Port {port} is already in use", "CHAT_PORT=", "make run")
     assert not (tmp_path / "agents.db").exists()
 
 

@@ -122,7 +122,7 @@ def test_password_in_a_refused_address_is_not_told(value: str):
 def test_variable_that_does_nothing_is_refused(name: str, near: str):
     with pytest.raises(ValidationError) as caught:
         read_settings({name: "1"})
-    assert str(caught.value).startswith(f"{name} is no setting of this app; ")
+    assert str(caught.value).startswith(f"{name} is not a setting of this app; ")
     assert near in str(caught.value)
 
 
@@ -136,7 +136,7 @@ def test_misspelt_variable_ends_the_start_with_its_sentence(tmp_path: Path):
     command = [sys.executable, "-m", "chat_app"]
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.strip() == "CHAT_PROT is no setting of this app; did you mean CHAT_PORT?"
+    assert ended.stderr.strip() == "CHAT_PROT is not a setting of this app; did you mean CHAT_PORT?"
 
 
 def test_a_file_is_no_data_folder(tmp_path: Path):

@@ -95,6 +95,4 @@ async def test_a_tab_that_can_not_be_read_is_named_in_the_log_and_costs_the_othe
     monkeypatch.setattr(open_app.app, "modify_state", modify)
     await rounds.round()
     assert open_app.sent == ["gone"]
-    assert [record.getMessage() for record in caplog.records] == [
-        "The state of a tab could not be looked after"
-    ]
+    assert [record.getMessage() for record in caplog.records] == ["Could not keep the state of a tab alive"]

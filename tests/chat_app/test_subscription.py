@@ -171,8 +171,8 @@ async def test_an_unexpected_error_is_told_and_logged(
         monkeypatch.setattr(OpenThread, "_show", broken)
         tab.thread._open(thread.id)
         await Subscription(tab.thread, tab.stream)._follow_open()
-        assert (tab.thread.phase, "log says why" in tab.thread.notice) == ("trouble", True)
-        assert f"Thread {thread.id} cannot be followed" in caplog.text
+        assert (tab.thread.phase, "See the server log" in tab.thread.notice) == ("trouble", True)
+        assert f"Could not follow thread {thread.id}" in caplog.text
 
 
 async def test_follower_of_another_thread_shows_nothing_in_this_one(serve: Serve, tab: Tab) -> None:
