@@ -17,8 +17,8 @@ from typing import Any
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from benchmarks.report import heading, row
+from tests.support.server import Server
 from tests.tools import chromium
-from tests.tools.server import Server
 
 TIMES = 5
 WATCH = """

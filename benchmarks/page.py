@@ -17,9 +17,9 @@ from typing import Any
 from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
 from benchmarks.report import heading, row
+from tests.support.provider import Provider
+from tests.support.server import running
 from tests.tools import chromium
-from tests.tools.provider import Provider
-from tests.tools.server import running
 
 TOKENS, PACE = 4_300, 0.01
 SECTION = """## Section {n}

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwrig
 
 from benchmarks.page import PACE, SECTION, metrics, send
 from benchmarks.report import heading, row
+from tests.support.provider import Provider
+from tests.support.server import running
 from tests.tools import chromium
-from tests.tools.provider import Provider
-from tests.tools.server import running
 
 ROWS, SAVED = 500, 200_000  # characters
 TABLE = "| # | name | value | note |\n|--:|---|---|---|\n" + "".join(

@@ -26,9 +26,9 @@ from playwright.sync_api import Page, WebSocket, sync_playwright
 
 from benchmarks.bare_socket import serving
 from benchmarks.report import heading, row
+from tests.support.provider import Provider
+from tests.support.server import Server, running
 from tests.tools import chromium
-from tests.tools.provider import Provider
-from tests.tools.server import Server, running
 
 TABS = 100
 WORDS, PACE = 6_000, 0.02

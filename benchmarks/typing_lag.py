@@ -23,10 +23,10 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from benchmarks.page import metrics
 from benchmarks.report import heading, row
-from tests.browser.rows import long_thread
+from tests.support.browser.rows import long_thread
+from tests.support.provider import Provider
+from tests.support.server import running
 from tests.tools import chromium
-from tests.tools.provider import Provider
-from tests.tools.server import running
 
 MESSAGES, KEYS = 2_000, 150
 TEXT = ("as I was saying " * KEYS)[:KEYS]

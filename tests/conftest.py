@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.watch import VIOLATIONS, watch
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
-from tests.tools.watch import VIOLATIONS, watch
 
 LOOPBACK = ("127.", "::1", "localhost")
 LONGEST = ("browser prod", "chaos", "browser dev", "providers", "soak", "tests/docs/test_programs.py")

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 
-from tests.browser.chat import PATIENCE, Chat
-from tests.tools import chromium, third_language
-from tests.tools.provider import Provider
-from tests.tools.server import Mode, Server, running
+from tests.support import third_language
+from tests.support.browser.chat import PATIENCE, Chat
+from tests.support.provider import Provider
+from tests.support.server import ROOT, Mode, Server, running
+from tests.tools import chromium
 
 expect.set_options(timeout=1000 * PATIENCE)
 
@@ -77,7 +78,7 @@ def extended(
     }
     folder = tmp_path_factory.mktemp("extended")
     checkout = third_language.checkout(folder)
-    shutil.copy(Path(__file__).with_name("guests.py"), checkout)
+    shutil.copy(ROOT / "tests" / "support" / "browser" / "guests.py", checkout)
     with running("prod", folder, environment, checkout) as server:
         yield server
 

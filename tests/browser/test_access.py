@@ -15,10 +15,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from tests.browser.chat import PATIENCE, Chat, in_production, left_over, wait_for
-from tests.browser.rows import on_rows
-from tests.tools.provider import Call, Provider, Refuse, Turn
-from tests.tools.server import Server
+from tests.support.browser.chat import PATIENCE, Chat, in_production, left_over, wait_for
+from tests.support.browser.rows import on_rows
+from tests.support.provider import Call, Provider, Refuse, Turn
+from tests.support.server import Server
 
 pytestmark = in_production
 

@@ -10,10 +10,10 @@ from itertools import cycle
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
-from tests.browser.rows import on_rows
-from tests.tools.provider import Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
+from tests.support.browser.rows import on_rows
+from tests.support.provider import Provider
+from tests.support.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

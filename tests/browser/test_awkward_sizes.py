@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import FRAMES, Chat, eventually, in_production
-from tests.browser.rows import long_thread
-from tests.tools.provider import Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import FRAMES, Chat, eventually, in_production
+from tests.support.browser.rows import long_thread
+from tests.support.provider import Provider
+from tests.support.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from playwright.sync_api import Dialog, expect
 
-from tests.browser.chat import FRAMES, HALF, WORDS, Chat, begun, counting, eventually, in_production
-from tests.browser.rows import prompts_of
-from tests.browser.sockets import slow_tab
 from tests.browser.test_uploads import PICTURE
-from tests.tools.provider import Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import FRAMES, HALF, WORDS, Chat, begun, counting, eventually, in_production
+from tests.support.browser.rows import prompts_of
+from tests.support.browser.sockets import slow_tab
+from tests.support.provider import Provider
+from tests.support.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

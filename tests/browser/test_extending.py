@@ -11,10 +11,10 @@ from playwright.sync_api import expect
 
 from agent_core import Agent, AgentApi
 from agent_core.testing import ScriptedModel
-from tests.browser.chat import HALF, WORDS, Chat, counting, eventually
-from tests.browser.rows import on_rows
-from tests.tools.provider import Call, Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually
+from tests.support.browser.rows import on_rows
+from tests.support.provider import Call, Provider
+from tests.support.server import Server
 
 OpenTab = Callable[..., Chat]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chat import Chat, eventually, in_production
-from tests.tools.provider import Call, Provider
+from tests.support.browser.chat import Chat, eventually, in_production
+from tests.support.provider import Call, Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.chat import in_production
-from tests.browser.raw import UPGRADE, request
-from tests.tools.server import Server
+from tests.support.browser.chat import in_production
+from tests.support.browser.raw import UPGRADE, request
+from tests.support.server import Server
 
 pytestmark = in_production
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.chat import Chat, in_production
-from tests.browser.raw import request
-from tests.tools.server import Server
+from tests.support.browser.chat import Chat, in_production
+from tests.support.browser.raw import request
+from tests.support.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.chat import Chat, in_production
+from tests.support.browser.chat import Chat, in_production
+from tests.support.provider import Call, Provider
+from tests.support.server import Server
 from tests.tools import chromium
-from tests.tools.provider import Call, Provider
-from tests.tools.server import Server
 
 pytestmark = in_production
 

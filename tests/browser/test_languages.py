@@ -1,6 +1,6 @@
 """Every word of every page is in the language that was chosen, and fits, also in one that is longer.
 
-The third language is one file that was put beside the others (tests/tools/third_language.py). All that
+The third language is one file that was put beside the others (tests/support/third_language.py). All that
 people, models and tools say here is Greek, so that a plain letter is one that somebody forgot.
 """
 
@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.chat import PATIENCE, Chat, left_over
-from tests.browser.moments import MOMENTS
-from tests.browser.reading import cut, left
-from tests.browser.rows import on_rows
-from tests.tools.provider import Call, Provider, Refuse, Turn
-from tests.tools.server import Server
-from tests.tools.third_language import CODE
+from tests.support.browser.chat import PATIENCE, Chat, left_over
+from tests.support.browser.moments import MOMENTS
+from tests.support.browser.reading import cut, left
+from tests.support.browser.rows import on_rows
+from tests.support.provider import Call, Provider, Refuse, Turn
+from tests.support.server import Server
+from tests.support.third_language import CODE
 
 OpenTab = Callable[..., Chat]
 SIZES = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import HALF, WORDS, Chat, counting, in_production, left_over
-from tests.tools.provider import Call, Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import HALF, WORDS, Chat, counting, in_production, left_over
+from tests.support.provider import Call, Provider
+from tests.support.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

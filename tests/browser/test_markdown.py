@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import FRAMES, Chat, in_production, wait_for
-from tests.tools.provider import Provider
+from tests.support.browser.chat import FRAMES, Chat, in_production, wait_for
+from tests.support.provider import Provider
 
 OpenTab = Callable[..., Chat]
 ANSWER = """Euler: $e^{i\\pi}+1=0$, water: $\\ce{H2O}$, for $5 to $10.

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.chat import Chat, begun, eventually, in_production, wait_for
-from tests.browser.rows import long_thread, on_rows, prompts_of
-from tests.browser.sockets import slow_tab
-from tests.tools.provider import Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import Chat, begun, eventually, in_production, wait_for
+from tests.support.browser.rows import long_thread, on_rows, prompts_of
+from tests.support.browser.sockets import slow_tab
+from tests.support.provider import Provider
+from tests.support.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

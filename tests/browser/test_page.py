@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import FRAMES, HALF, WORDS, Chat, counting, eventually
-from tests.browser.rows import prompts_of
-from tests.tools.provider import Call, Provider, Refuse
-from tests.tools.server import Server
+from tests.support.browser.chat import FRAMES, HALF, WORDS, Chat, counting, eventually
+from tests.support.browser.rows import prompts_of
+from tests.support.provider import Call, Provider, Refuse
+from tests.support.server import Server
 
 OpenTab = Callable[..., Chat]
 HOSTILE = """<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>

@@ -12,11 +12,11 @@ from typing import cast
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.chat import Chat, in_production
+from tests.support.browser.chat import Chat, in_production
+from tests.support.provider import Provider
+from tests.support.proxy import Proxy
+from tests.support.server import Server
 from tests.tools import chromium, nginx
-from tests.tools.provider import Provider
-from tests.tools.proxy import Proxy
-from tests.tools.server import Server
 
 pytestmark = in_production
 

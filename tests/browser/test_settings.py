@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.chat import Chat
-from tests.tools.provider import Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import Chat
+from tests.support.provider import Provider
+from tests.support.server import Server
 
 OpenTab = Callable[..., Chat]
 SIZE = "getComputedStyle(document.documentElement).fontSize"

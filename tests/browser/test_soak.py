@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from tests.browser.chat import Chat, in_production
-from tests.browser.rows import long_thread
 from tests.soak import page as soak_page
 from tests.soak.page import PROMPT, PageSoak, answer
 from tests.soak.page_vitals import ENOUGH, LIMITS
-from tests.tools.provider import Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import Chat, in_production
+from tests.support.browser.rows import long_thread
+from tests.support.provider import Provider
+from tests.support.server import Server
 
 LOOKS = 2 * ENOUGH
 KEEP = """() => {

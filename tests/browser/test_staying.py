@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
-from tests.browser.chat import Chat
-from tests.tools.provider import Provider
-from tests.tools.server import Server
+from tests.support.browser.chat import Chat
+from tests.support.provider import Provider
+from tests.support.server import Server
 
 OpenTab = Callable[..., Chat]
 SOON = 4

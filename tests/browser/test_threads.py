@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chat import Chat, eventually, in_production
-from tests.tools.server import Server
+from tests.support.browser.chat import Chat, eventually, in_production
+from tests.support.server import Server
 
 OpenTab = Callable[..., Chat]
 MANY = 130

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import FilePayload, expect
 
-from tests.browser.chat import Chat, in_production
-from tests.tools.provider import Provider
+from tests.support.browser.chat import Chat, in_production
+from tests.support.provider import Provider
 
 OpenTab = Callable[..., Chat]
 PNG = base64.b64decode(

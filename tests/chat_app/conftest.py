@@ -20,7 +20,7 @@ from chat_app.state.open_thread import OpenThread, Stream
 from chat_app.state.service import Service, opened
 from chat_app.state.threads import ThreadList
 from tests.chat_app.support import Serve, Tab
-from tests.tools.markdown import Scripts
+from tests.support.markdown import Scripts
 
 
 @pytest.fixture

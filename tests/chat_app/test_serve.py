@@ -22,7 +22,7 @@ import pytest
 from agent_core.testing import eventually
 from chat_app.serve import demo, frontend, own_origin, pages
 from chat_app.serve.preflight import NotReadyError, require_database, require_port
-from tests.tools.server import ROOT, free_port_pair
+from tests.support.server import ROOT, free_port_pair
 
 PAGE = """<!DOCTYPE html><html><head><link href="/__base__/a.css"><script>first()</script></head><body>
 <script type="module" src="/__base__/assets/page-1.js"></script><p><script>

@@ -23,7 +23,7 @@ from tests.providers.dialects import DIALECTS, DialectServer, Ran, Reply, Though
 from tests.providers.dialects.dialect import event
 from tests.providers.loopback import Stream
 from tests.support.agents import AT_ONCE, finished, tool_parts
-from tests.tools.children import FORKED
+from tests.support.children import FORKED
 
 both_ways = pytest.mark.parametrize("direct", [True, False], ids=["direct", "wrapped"])
 

@@ -1,4 +1,4 @@
-"""No model of any test is asked what a strict one refuses without the test failing: `tests.tools.watch`."""
+"""No model of any test is asked what a strict one refuses without the test failing: `tests.support.watch`."""
 
 from __future__ import annotations
 

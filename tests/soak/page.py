@@ -24,12 +24,12 @@ from typing import Any
 import psutil
 from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
-from tests.browser.rows import long_thread
 from tests.soak.page_vitals import Look, PageVerdict
 from tests.soak.vitals import MB
+from tests.support.browser.rows import long_thread
+from tests.support.provider import Provider
+from tests.support.server import running
 from tests.tools import chromium
-from tests.tools.provider import Provider
-from tests.tools.server import running
 
 THREADS = 6  # that are written to, in turns
 LIFE = 8  # turns until a thread is deleted

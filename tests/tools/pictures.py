@@ -8,8 +8,8 @@ from typing import Literal
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.support.server import ROOT, Server, running
 from tests.tools import chromium
-from tests.tools.server import ROOT, Server, running
 
 IMAGES = ROOT / "docs" / "images"
 PROMPT = "What time is it in Tokyo, and what is (17.5 + 3) * 248?"

@@ -22,7 +22,7 @@ from agent_core.mcp import tools
 from agent_core.testing import ToolUse, eventually
 from tests.support.agents import agent_on, finished, tool_parts
 from tests.support.mcp.calls import SERVER, call, command, http_server, kill, noted
-from tests.tools.server import free_port_pair
+from tests.support.server import free_port_pair
 
 DOUBT = "The tool may or may not have taken effect"
 

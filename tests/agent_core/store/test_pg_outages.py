@@ -21,8 +21,8 @@ from agent_core.testing import ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool
 from tests.support.agents import QUICK, Follower, agent_on, finished, texts, tool_parts
 from tests.support.databases import serving
+from tests.support.proxy import Proxy
 from tests.tools.postgresql import PostgreSQL
-from tests.tools.proxy import Proxy
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(120)]
 ROUNDS = 6

@@ -13,7 +13,7 @@ import json
 from typing import Any
 
 from agent_core.testing import check_pairing
-from tests.tools.pairing_gemini import check_contents
+from tests.support.pairing_gemini import check_contents
 
 OPENAI, ANTHROPIC, OLLAMA = "/chat/completions", "/messages", "/api/chat"
 RESPONSES = "/responses"
@@ -61,7 +61,9 @@ def _check(path: str, request: dict[str, Any]) -> None:
     elif path.endswith(GEMINI):
         check_contents(request["contents"])
     else:
-        raise AssertionError(f"nobody checks the histories that are sent to {path}: see tests/tools/pairing")
+        raise AssertionError(
+            f"nobody checks the histories that are sent to {path}: see tests/support/pairing"
+        )
 
 
 def refusal(sentence: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tests.browser.chat import Chat
+from tests.support.browser.chat import Chat
 
 SAID = """() => {
   const found = [["tab", document.title]];

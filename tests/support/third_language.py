@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from chat_app.words import ENGLISH, HOLE, Text
-from tests.tools.server import ROOT
+from tests.support.server import ROOT
 
 CODE = "en-XA"
 PARTS = ("chat_app", "agent_core", "examples", "assets", "rxconfig.py", "requirements.txt", "reflex.lock")

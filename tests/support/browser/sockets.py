@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page, WebSocketRoute
 
-from tests.browser.chat import Chat
+from tests.support.browser.chat import Chat
 
 SOCKET = re.compile(r"/_event/")
 SCHEMA = re.compile(r'"state_schema":"\w+"')

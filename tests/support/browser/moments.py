@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.chat import Chat
+from tests.support.browser.chat import Chat
 
 
 def drawer(tab: Chat) -> None:

@@ -7,8 +7,8 @@ import socket
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from tests.tools.pairing import complaint, refusal
-from tests.tools.proxy import Proxy
+from tests.support.pairing import complaint, refusal
+from tests.support.proxy import Proxy
 
 
 class Front(Proxy):
