@@ -170,7 +170,7 @@ import asyncio, sys
 from pathlib import Path
 from agent_core import mcp_tools
 from agent_core.testing import ToolUse
-from tests.agent_core.support import agent_on
+from tests.support.agents import agent_on
 
 async def main(path, name, *command):
     turns = [[ToolUse(name, {"to": "rome", "seconds": 30})]]

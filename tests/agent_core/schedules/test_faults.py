@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+import agent_core
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api, every
 from agent_core.domain.wake_up_key import schedule_key
 from agent_core.schedules.schedule import Schedule
 from agent_core.schedules.triggers import At
 from agent_core.store.database.columns import SCHEDULE
 from agent_core.store.schedules import runs
-from agent_core.support import faults
 from agent_core.support.faults import SCHEDULE_POINTS
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.support.agents import QUICK, agent_on, finished, rows, texts, worker_of
@@ -66,7 +66,7 @@ async def test_run_goes_on_in_the_next_process_after_a_crash(
 
 
 def test_every_point_stands_in_the_code() -> None:
-    code = "".join(path.read_text() for path in Path(faults.__file__).parent.rglob("*.py"))
+    code = "".join(path.read_text() for path in Path(agent_core.__file__).parent.rglob("*.py"))
     for name in SCHEDULE_POINTS:
         assert f'crash_point("{name}")' in code
 

@@ -57,8 +57,8 @@ USES = {
     "two": ({"in_minutes": 5, "repeat": "@daily"}, "exactly one"),
     "past": ({"at_time": "2020-01-01T00:00"}, "never comes due"),
     "too soon": ({"in_minutes": 0}, "at least a second"),
-    "nonsense": ({"repeat": "every day"}, "no cron expression"),
-    "nowhere": ({"repeat": "@daily", "timezone": "Atlantis"}, "no time zone"),
+    "nonsense": ({"repeat": "every day"}, "is not a cron expression"),
+    "nowhere": ({"repeat": "@daily", "timezone": "Atlantis"}, "is not a time zone"),
 }
 
 

@@ -38,7 +38,7 @@ SAID = {
 def make(engine: Engine, revision: str, content: dict[str, list[dict[str, Any]]]) -> None:
     """Empty a database, bring it to a revision and put rows into it."""
     config = Config()
-    config.set_main_option("script_location", str(Path(agent_core.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(agent_core.__file__).parent / "store" / "migrations"))
     scripts = ScriptDirectory.from_config(config)
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":  # there it is made from a template of today's schema

@@ -15,8 +15,10 @@ from agent_core.store.database.statement import Statement
 
 def statements() -> dict[str, Statement]:
     found: dict[str, Statement] = {}
-    for module in pkgutil.iter_modules(agent_core.store.__path__):
-        for name, value in vars(importlib.import_module(f"agent_core.store.{module.name}")).items():
+    for module in pkgutil.walk_packages(agent_core.store.__path__, "agent_core.store."):
+        if module.name.startswith("agent_core.store.migrations"):
+            continue  # alembic runs these
+        for name, value in vars(importlib.import_module(module.name)).items():
             held = (
                 value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
             )

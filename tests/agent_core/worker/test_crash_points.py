@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import agent_core
 from agent_core import Runtime, define_internal_agent_api
 from agent_core.domain.end_reasons import IN_DOUBT
 from agent_core.support import faults
@@ -99,6 +100,6 @@ def test_only_names_that_exist_can_be_installed() -> None:
 
 
 def test_every_name_stands_in_the_code() -> None:
-    code = "".join(path.read_text() for path in Path(faults.__file__).parent.rglob("*.py"))
+    code = "".join(path.read_text() for path in Path(agent_core.__file__).parent.rglob("*.py"))
     for name in CRASH_POINTS:
         assert f'crash_point("{name}")' in code
