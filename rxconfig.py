@@ -7,8 +7,8 @@ from pathlib import Path
 import reflex as rx
 from reflex import constants
 
-from chat_app.serve.own_origin import OwnOrigin
-from chat_app.settings import load_settings
+from chat_app.server.settings import load_settings
+from chat_app.web.own_origin import OwnOrigin
 
 SOCKET_BYTES = 32 * 1024 * 1024
 """The longest message a page may send; a pasted megabyte of text must pass, escaped as JSON."""
@@ -33,7 +33,7 @@ config = rx.Config(
     frontend_port=settings.port,
     backend_port=settings.port,
     backend_host=settings.host,
-    cors_allowed_origins=(),  # the guard before Reflex knows who may ask (chat_app/serve/site.py)
+    cors_allowed_origins=(),  # the guard before Reflex knows who may ask (chat_app/web/site.py)
     state_manager_mode=constants.StateManagerMode.MEMORY,
     telemetry_enabled=False,
     show_built_with_reflex=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -48,17 +48,28 @@ MOVED = {
 
 
 class Forwarder(MetaPathFinder, Loader):
-    """Import a moved module by its old name: its contents, and a DeprecationWarning."""
+    """Import a moved module by its old name: its contents, and a DeprecationWarning.
+
+    Args:
+        moved: the old name of each module, and its new one.
+    """
+
+    def __init__(self, moved: Mapping[str, str]) -> None:
+        self.moved = moved
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of a moved module, or None for every other name."""
-        return ModuleSpec(fullname, self) if fullname in MOVED else None
+        if fullname not in self.moved:
+            return None
+        return ModuleSpec(
+            fullname, self, is_package=any(old.startswith(f"{fullname}.") for old in self.moved)
+        )
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module with the contents of the one that has taken its place."""
-        new = MOVED[module.__name__]
+        new = self.moved[module.__name__]
         warnings.warn(
             f"{module.__name__} is {new} now; the old name goes with the next release.",
             DeprecationWarning,
@@ -68,7 +79,13 @@ class Forwarder(MetaPathFinder, Loader):
         vars(module).update({name: value for name, value in contents.items() if not name.startswith("__")})
 
 
-def install() -> None:
-    """Let the old names be imported; once a process."""
-    if not any(isinstance(finder, Forwarder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, Forwarder())  # a folder that only holds old bytecode would be found before
+def install(moved: Mapping[str, str] = MOVED) -> None:
+    """Let old names be imported; once a process.
+
+    Args:
+        moved: the old name of each module, and its new one; those of agent_core by default.
+    """
+    if not any(isinstance(finder, Forwarder) and finder.moved is moved for finder in sys.meta_path):
+        sys.meta_path.insert(
+            0, Forwarder(moved)
+        )  # a folder that only holds old bytecode would be found before

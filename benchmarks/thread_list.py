@@ -15,8 +15,8 @@ from pathlib import Path
 from agent_core import Agent, Runtime, define_internal_agent_api
 from agent_core.testing import ScriptedModel
 from benchmarks.report import heading, row
-from chat_app.state.feed import Feed
-from chat_app.state.window import Window
+from chat_app.thread_list.list_feed import Feed
+from chat_app.thread_list.list_patch import Window
 
 THREADS = 5_000
 CHANGES = 5

@@ -11,11 +11,11 @@ from sqlalchemy.engine import make_url
 
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions
-from chat_app.models import check_names, choose_model
-from chat_app.serve import demo, frontend, pages, server
-from chat_app.serve.local import use_local_model
-from chat_app.serve.preflight import NotReadyError, free_port, require_database, require_port
-from chat_app.settings import Settings, load_settings
+from chat_app.model.model_choice import check_names, choose_model
+from chat_app.server import demo, frontend, pages, server
+from chat_app.server.local import use_local_model
+from chat_app.server.preflight import NotReadyError, free_port, require_database, require_port
+from chat_app.server.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 

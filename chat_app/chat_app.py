@@ -3,19 +3,26 @@
 import reflex as rx
 
 from chat_app import extensions, logs
-from chat_app.components.controls import titled
-from chat_app.components.shell import ON_LOAD, events_of, framed, reconnect_banner
-from chat_app.pages import archive, chat, inbox, schedules, settings, share  # noqa: F401 (they register)
-from chat_app.pages.not_found import not_found
-from chat_app.react.beside import DENSITY_FIRST
-from chat_app.serve.site import Site
-from chat_app.settings import load_settings
-from chat_app.state.arguments import Arguments
-from chat_app.state.service import lifespan
-from chat_app.state.staying import Staying
-from chat_app.state.uploads import routes
-from chat_app.state.visitor import Visitors
-from chat_app.styles import DARK, LIGHT, stylesheets, token_sheet
+
+# Each of these registers its pages.
+from chat_app.conversation import page as conversation  # noqa: F401
+from chat_app.files.uploads import routes
+from chat_app.inbox import page as inbox  # noqa: F401
+from chat_app.schedules import page as schedules  # noqa: F401
+from chat_app.server.settings import load_settings
+from chat_app.session.service import lifespan
+from chat_app.session.tab_keepalive import Staying
+from chat_app.session.tab_owner import Visitors
+from chat_app.settings import page as settings  # noqa: F401
+from chat_app.settings.react import DENSITY_FIRST
+from chat_app.sharing import page as sharing  # noqa: F401
+from chat_app.shell.frame import ON_LOAD, events_of, framed, reconnect_banner
+from chat_app.shell.not_found import not_found
+from chat_app.thread_list import archive_page  # noqa: F401
+from chat_app.ui.controls import titled
+from chat_app.ui.styles import DARK, LIGHT, stylesheets, token_sheet
+from chat_app.web.argument_checks import Arguments
+from chat_app.web.site import Site
 
 logs.configure(load_settings().log_level, load_settings().extensions)
 extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn

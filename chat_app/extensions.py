@@ -21,7 +21,7 @@ from agent_core.agent import AgentFactory, AnyAgent
 from agent_core.errors import AccessDeniedError, ValidationError
 
 ToolView = Callable[[Any], rx.Component]
-"""From the Var of a `chat_app.state.view.ToolView` to what is drawn."""
+"""From the Var of a `chat_app.thread.views.ToolView` to what is drawn."""
 
 
 class Content:

@@ -20,7 +20,7 @@ def script(path: str) -> str:
     """Return the name by which pages import a script: the `library` of its Python wrapper.
 
     Args:
-        path: of the script in this folder, such as "react/composer.jsx".
+        path: of the script in this folder, such as "composer/composer.jsx".
 
     Raises:
         FileNotFoundError: there is no such script.

@@ -5,7 +5,7 @@ Serve it with `CHAT_EXTENSIONS=examples.custom_agent make run` and choose Poet a
 
 from agent_core import Agent, CallContext
 from chat_app.extensions import register_agent
-from chat_app.state.service import service
+from chat_app.session.service import service
 
 
 def poet(ctx: CallContext, thread_id: str) -> Agent:

@@ -5,9 +5,9 @@ Serve it with `CHAT_EXTENSIONS=examples.custom_page make run` and open /desk.
 
 import reflex as rx
 
-from chat_app.components.sheet import sheet
 from chat_app.extensions import Content, register_page
 from chat_app.hooks import get_message_key, message_text, use_agent_chat
+from chat_app.ui import sheet
 
 Desk = use_agent_chat(title="Help desk")
 

@@ -10,8 +10,8 @@ from agent_core import Agent, ModelTitle
 from agent_core.llm import LitellmModel
 from chat_app.demo.model import register_demo_model
 from chat_app.demo.tools import demo_tools
-from chat_app.models import ModelChoice, choose_model
-from chat_app.settings import Settings
+from chat_app.model.model_choice import ModelChoice, choose_model
+from chat_app.server.settings import Settings
 
 SYSTEM = """You are the assistant of a self-hosted chat app whose agents survive restarts.
 Answer in the language of the question, briefly, in GitHub-flavoured markdown."""

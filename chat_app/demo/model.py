@@ -27,7 +27,7 @@ from agent_core.llm import (
 )
 from chat_app.demo import failures, outcomes, prose
 from chat_app.demo.planning import Batch, plan
-from chat_app.words.suggestions import in_english
+from chat_app.i18n.suggestions import in_english
 
 WORDS_PER_SECOND = 80.0
 FIRST_WORD_AFTER = 0.35

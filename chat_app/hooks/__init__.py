@@ -13,7 +13,7 @@ from chat_app.hooks.use import (
     use_thread,
     use_thread_status,
 )
-from chat_app.react.components import smooth_text
+from chat_app.text.react import smooth_text
 
 use_smooth_text = smooth_text
 """The component that reveals a growing text evenly, by the name that React's hooks have."""

@@ -10,7 +10,7 @@ from agent_core import AgentApi, define_agent_api
 from agent_core.agent import AnyAgent
 from agent_core.errors import ValidationError
 from chat_app.extensions import register_agent
-from chat_app.state.service import service
+from chat_app.session.service import service
 
 ApiSource = AgentApi | Callable[[], AgentApi] | None
 """An API; or what returns it once the app is open, as no runtime is open before; None: the app's own."""

@@ -13,12 +13,12 @@ from agent_core import AgentApi, CallContext, Thread
 from agent_core.errors import AgentCoreError
 from agent_core.support.ids import new_id
 from chat_app.hooks.apis import ApiSource, found
-from chat_app.state.calling import calling
-from chat_app.state.follower import Follower
-from chat_app.state.live_text import LiveText
-from chat_app.state.thread_state import ThreadState
-from chat_app.state.view import MessageView
-from chat_app.text import thread_title
+from chat_app.plain_text import thread_title
+from chat_app.session.bound_api import calling
+from chat_app.thread.follower import Follower
+from chat_app.thread.live_text import LiveText
+from chat_app.thread.thread_state import ThreadState
+from chat_app.thread.views import MessageView
 
 MIN_GROWTH = 40
 GROWTH = 8
@@ -56,7 +56,7 @@ class Place:
 class Chat(ThreadState, mixin=True):
     """What a page shows of one thread, and what it can do with it.
 
-    Besides these it has the vars and events of `chat_app.state.thread_state.ThreadState`, such as `error`,
+    Besides these it has the vars and events of `chat_app.thread.thread_state.ThreadState`, such as `error`,
     `retry`, `needs_person`, `approve`, `deny` and `answer`.
 
     Attributes:

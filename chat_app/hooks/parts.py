@@ -1,5 +1,8 @@
 """What draws a message of a `Chat`: its text as it is written, and its tool calls."""
 
+# Reflex makes the attributes of a Var and the children of a component when the page is compiled.
+# pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,12 +10,12 @@ from typing import Any
 
 import reflex as rx
 
-from chat_app.components.controls import button, icon, keyed, testid
-from chat_app.components.question import question
 from chat_app.hooks.chat import Chat
-from chat_app.react.components import stream_markdown
-from chat_app.state.view import MessageView, PartView, ToolView
-from chat_app.words import say
+from chat_app.i18n import say
+from chat_app.text.react import stream_markdown
+from chat_app.thread.views import MessageView, PartView, ToolView
+from chat_app.tools.ask_user import question
+from chat_app.ui.controls import button, icon, keyed, testid
 
 DrawTool = Callable[[Any], rx.Component]
 

@@ -14,7 +14,7 @@ from agent_core import Message
 from agent_core.errors import ValidationError
 from chat_app.hooks.apis import ApiSource, checked, name_of
 from chat_app.hooks.chat import Chat, Context, Place, ThreadOnly
-from chat_app.state.live_text import LiveText
+from chat_app.thread.live_text import LiveText
 
 _made: dict[tuple[Any, ...], type[Chat]] = {}
 _names: set[str] = set()

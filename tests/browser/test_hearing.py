@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-HEARING = Path(__file__).parents[2] / "chat_app" / "react" / "hearing.js"
+HEARING = Path(__file__).parents[2] / "chat_app" / "conversation" / "spoken_text.js"
 
 
 @pytest.fixture(scope="module")

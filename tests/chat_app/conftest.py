@@ -14,11 +14,11 @@ import reflex as rx
 
 from agent_core import Agent, Tool
 from agent_core.testing import ScriptedModel
-from chat_app.models import DEMO_MODEL, ModelChoice
-from chat_app.settings import Settings
-from chat_app.state.open_thread import OpenThread, Stream
-from chat_app.state.service import Service, opened
-from chat_app.state.threads import ThreadList
+from chat_app.model.model_choice import DEMO_MODEL, ModelChoice
+from chat_app.server.settings import Settings
+from chat_app.session.service import Service, opened
+from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
 from tests.support.markdown import Scripts
 

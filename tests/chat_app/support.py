@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 
-from chat_app.state.follower import Follower
-from chat_app.state.open_thread import OpenThread, Stream
-from chat_app.state.service import Service
-from chat_app.state.thread_reader import ThreadReader
-from chat_app.state.threads import ThreadList
+from chat_app.session.service import Service
+from chat_app.thread.follower import Follower
+from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.thread_reader import ThreadReader
+from chat_app.thread_list.thread_list import ThreadList
 
 Serve = Callable[..., AbstractAsyncContextManager[Service]]
 

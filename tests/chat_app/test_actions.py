@@ -9,9 +9,9 @@ import reflex as rx
 from agent_core import RetryPolicy, action_tool
 from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
-from chat_app.state.actions import Actions
-from chat_app.state.service import Service
-from chat_app.state.view import MessageView, ToolView
+from chat_app.messages.message_actions import Actions
+from chat_app.session.service import Service
+from chat_app.thread.views import MessageView, ToolView
 from tests.chat_app.support import Serve, Tab
 
 

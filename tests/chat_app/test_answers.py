@@ -9,11 +9,11 @@ import pytest
 from agent_core import Agent, Runtime, define_agent_api
 from agent_core.errors import ValidationError
 from agent_core.testing import ScriptedModel
-from chat_app.answers import MAX_INSTRUCTIONS, Answers, answers_from
-from chat_app.models import DEMO_MODEL, ModelChoice, offered_models
-from chat_app.settings import Settings
-from chat_app.state import answering as answering_module
-from chat_app.state.answering import answering
+from chat_app.model.answer_options import MAX_INSTRUCTIONS, Answers, answers_from
+from chat_app.model.model_choice import DEMO_MODEL, ModelChoice, offered_models
+from chat_app.server.settings import Settings
+from chat_app.session import app_agent as answering_module
+from chat_app.session.app_agent import answering
 from tests.chat_app.support import Serve, Tab
 
 NOWHERE = "http://127.0.0.1:9/v1"

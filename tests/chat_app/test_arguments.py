@@ -14,9 +14,9 @@ from reflex_base.registry import RegistrationContext
 
 import chat_app.chat_app  # every state of the app is registered by its pages
 from chat_app.hooks import use_agent_chat
-from chat_app.state.arguments import Arguments
-from chat_app.state.open_thread import OpenThread
-from chat_app.state.service import Service
+from chat_app.session.service import Service
+from chat_app.thread.open_thread import OpenThread
+from chat_app.web.argument_checks import Arguments
 from tests.chat_app.support import Serve
 from tests.support.agents import finished
 

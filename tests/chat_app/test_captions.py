@@ -9,9 +9,9 @@ from typing import Any
 
 from agent_core import Message, action_tool
 from agent_core.testing import ToolUse, eventually
-from chat_app.state.captions import MAX_CAPTION, Captions, first_words
-from chat_app.state.spans import SpanView, TurnView, captioned
-from chat_app.state.timeline import Timeline
+from chat_app.timeline.span_views import SpanView, TurnView, captioned
+from chat_app.timeline.timeline import Timeline
+from chat_app.timeline.turn_labels import MAX_CAPTION, Captions, first_words
 from tests.chat_app.support import Serve, Tab
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 from reflex.utils import format as reflex_format
 
-from chat_app.state.open_thread import Stream
+from chat_app.thread.open_thread import Stream
 from tests.chat_app.support import Tab
 from tests.chat_app.test_follower import START, answer, chunks, delta, prompt, snapshot
 

@@ -11,13 +11,13 @@ import reflex as rx
 
 from agent_core import Agent
 from agent_core.testing import ScriptedModel
-from chat_app.answers import Answers
+from chat_app.agent_choice.new_chat_defaults import KEY, Defaults, wanted
 from chat_app.extensions import OFFERED
-from chat_app.models import ModelChoice
-from chat_app.settings import Settings
-from chat_app.state.defaults import KEY, Defaults, wanted
-from chat_app.state.open_thread import OpenThread
-from chat_app.state.service import Service, opened
+from chat_app.model.answer_options import Answers
+from chat_app.model.model_choice import ModelChoice
+from chat_app.server.settings import Settings
+from chat_app.session.service import Service, opened
+from chat_app.thread.open_thread import OpenThread
 
 Tabs = Callable[[], Awaitable[tuple[Defaults, OpenThread]]]
 OFFERS = [ModelChoice("a", ""), ModelChoice("b", "")]

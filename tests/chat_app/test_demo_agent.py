@@ -13,8 +13,8 @@ from agent_core import AgentApi, Message, Runtime, Thread, define_internal_agent
 from agent_core.llm import LitellmModel
 from agent_core.testing import eventually
 from chat_app.demo.agent import build_agent, titles
-from chat_app.models import DEMO_MODEL, ModelChoice, choose_model
-from chat_app.settings import Settings
+from chat_app.model.model_choice import DEMO_MODEL, ModelChoice, choose_model
+from chat_app.server.settings import Settings
 
 
 @pytest.fixture

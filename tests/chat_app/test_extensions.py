@@ -15,14 +15,14 @@ from agent_core import Agent
 from agent_core.errors import ValidationError
 from agent_core.testing import ScriptedModel
 from chat_app import extensions
-from chat_app.components.shell import events_of, framed
 from chat_app.extensions import Content, register_agent, register_page, register_tool_view
-from chat_app.serve import frontend
-from chat_app.settings import read_settings
-from chat_app.state.inbox import Inbox
-from chat_app.state.open_thread import Stream
-from chat_app.state.present import Context, tool_view
-from chat_app.state.threads import ThreadList
+from chat_app.inbox.inbox import Inbox
+from chat_app.server import frontend
+from chat_app.server.settings import read_settings
+from chat_app.shell.frame import events_of, framed
+from chat_app.thread.message_views import Context, tool_view
+from chat_app.thread.open_thread import Stream
+from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
 
 APP_PAGES = extensions.PAGES
@@ -34,8 +34,8 @@ def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PAGES", "AGENTS", "OFFERED", "TOOL_VIEWS"):
         getattr(extensions, name)
         monkeypatch.setattr(extensions, name, {})
-    monkeypatch.setattr("chat_app.state.present.TOOL_VIEWS", extensions.TOOL_VIEWS)
-    monkeypatch.setattr("chat_app.state.service.AGENTS", extensions.AGENTS)
+    monkeypatch.setattr("chat_app.thread.message_views.TOOL_VIEWS", extensions.TOOL_VIEWS)
+    monkeypatch.setattr("chat_app.session.service.AGENTS", extensions.AGENTS)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ async def test_a_registered_agent_answers_the_threads_that_choose_it(serve: Serv
 
 
 def test_a_theme_is_another_pair_of_dicts(monkeypatch: pytest.MonkeyPatch) -> None:
-    from chat_app import styles
+    from chat_app.ui import styles
 
     before: dict[str, Any] = dict(styles.LIGHT)
     monkeypatch.setitem(styles.LIGHT, "accent", "#123456")

@@ -11,11 +11,11 @@ import reflex as rx
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
 from agent_core.testing import ScriptedModel, eventually
-from chat_app.state.feed import ARCHIVE, FEED, Feed
-from chat_app.state.listing import ThreadItem, thread_item
-from chat_app.state.shelf import Shelf
-from chat_app.state.threads import ThreadList
-from chat_app.state.window import Window
+from chat_app.thread_list.list_cache import Shelf
+from chat_app.thread_list.list_feed import ARCHIVE, FEED, Feed
+from chat_app.thread_list.list_patch import Window
+from chat_app.thread_list.thread_list import ThreadList
+from chat_app.thread_list.thread_views import ThreadItem, thread_item
 from tests.chat_app.support import Serve, Tab
 from tests.chat_app.test_threads import Page, opened, seen
 

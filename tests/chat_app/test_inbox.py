@@ -7,9 +7,9 @@ from pathlib import Path
 
 from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
-from chat_app.state.inbox import Inbox
-from chat_app.state.service import Service
-from chat_app.state.waits import WAITS
+from chat_app.inbox.inbox import Inbox
+from chat_app.inbox.inbox_feed import WAITS
+from chat_app.session.service import Service
 from tests.chat_app.support import Serve, Tab
 
 MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}

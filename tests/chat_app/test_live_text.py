@@ -10,10 +10,10 @@ import reflex as rx
 from reflex.istate.manager.memory import StateManagerMemory
 from reflex_base.event.context import EventContext
 
-from chat_app.state.follower import Piece
-from chat_app.state.live_text import LiveText
-from chat_app.state.open_thread import Stream
-from chat_app.state.shared import SharedText
+from chat_app.sharing.shared_thread import SharedText
+from chat_app.thread.follower import Piece
+from chat_app.thread.live_text import LiveText
+from chat_app.thread.open_thread import Stream
 from tests.chat_app.support import Tab
 
 Emitted = list[tuple[str, Mapping[str, Mapping[str, Any]]]]

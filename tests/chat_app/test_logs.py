@@ -11,7 +11,7 @@ import pytest
 
 from agent_core.errors import ValidationError
 from chat_app.logs import LEVELS, MAX_ALIKE, Alike, OneLine
-from chat_app.settings import read_settings
+from chat_app.server.settings import read_settings
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \S+ .*"
@@ -62,7 +62,7 @@ def test_records_alike_are_counted_instead_of_written() -> None:
     again = [record("Error processing event") for _ in range(MAX_ALIKE + 5)]
     assert [alike.filter(each) for each in again] == [True] * MAX_ALIKE + [False] * 5
     other, own, later = record("Another"), record("Ours"), record("Error processing event")
-    other.lineno, own.name, later.created = 2, "chat_app.state", later.created + 61
+    other.lineno, own.name, later.created = 2, "chat_app.thread", later.created + 61
     assert [alike.filter(each) for each in (other, own, later)] == [True, True, True]
     assert OneLine().format(later).endswith("Error processing event (5 similar records were dropped)")
 
@@ -87,7 +87,7 @@ import logging, sys
 from chat_app import logs
 logs.configure("INFO", ["shop"])
 logs.configure({level!r}, ["shop"])
-for name in ("agent_core.runners", "chat_app.state", "shop.tools", "apscheduler.x", "alembic", "httpx", "reflex.app"):
+for name in ("agent_core.runners", "chat_app.thread", "shop.tools", "apscheduler.x", "alembic", "httpx", "reflex.app"):
     logging.getLogger(name).debug("d")
     logging.getLogger(name).info("i")
     logging.getLogger(name).warning("w\\nforged")
@@ -107,7 +107,7 @@ def test_the_level_is_of_ours_and_libraries_say_warnings(level: str, ours: str, 
         name: "".join(line.split(" ")[3][0] for line in lines if f" {name} " in line)
         for name in (
             "agent_core.runners",
-            "chat_app.state",
+            "chat_app.thread",
             "shop.tools",
             "apscheduler.x",
             "alembic",
@@ -116,7 +116,7 @@ def test_the_level_is_of_ours_and_libraries_say_warnings(level: str, ours: str, 
         )
     }
     assert set(said.values()) <= {ours, others}
-    assert [said[name] for name in ("agent_core.runners", "chat_app.state", "shop.tools")] == [ours] * 3
+    assert [said[name] for name in ("agent_core.runners", "chat_app.thread", "shop.tools")] == [ours] * 3
     assert [said[name] for name in ("apscheduler.x", "alembic", "httpx", "reflex.app")] == [others] * 4
 
 

@@ -22,9 +22,9 @@ import pytest
 
 from agent_core.errors import ValidationError
 from agent_core.llm.model_names import models_by_name, providers_by_name
-from chat_app.models import DEMO_MODEL, PROVIDERS, ModelChoice, choose_model
-from chat_app.settings import Settings
-from chat_app.state.service import lifespan, opened
+from chat_app.model.model_choice import DEMO_MODEL, PROVIDERS, ModelChoice, choose_model
+from chat_app.server.settings import Settings
+from chat_app.session.service import lifespan, opened
 from tests.chat_app.support import Tab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ NOWHERE = "http://127.0.0.1:9/v1"
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server of these tests answers, however busy the machine is."""
-    monkeypatch.setattr("chat_app.models.PROBE_TIMEOUT", 10.0)
+    monkeypatch.setattr("chat_app.model.model_choice.PROBE_TIMEOUT", 10.0)
 
 
 def choose(settings: Settings | None = None, ollama: str = NOWHERE, **environ: str) -> ModelChoice:
@@ -199,14 +199,14 @@ def test_server_that_does_not_answer_is_a_problem_whatever_answers_instead(envir
 
 
 def test_silent_server_is_a_problem(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("chat_app.models.PROBE_TIMEOUT", 0.1)
+    monkeypatch.setattr("chat_app.model.model_choice.PROBE_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         assert "does not answer: the request timed out" in choose(Settings(openai_base_url=url)).problem
 
 
 def test_server_that_answers_piece_by_piece_has_a_bounded_time(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("chat_app.models.PROBE_TIMEOUT", 0.2)
+    monkeypatch.setattr("chat_app.model.model_choice.PROBE_TIMEOUT", 0.2)
     ended = threading.Event()
 
     def trickle(listening: socket.socket) -> None:
@@ -275,7 +275,7 @@ async def test_start_logs_that_the_named_server_does_not_answer(
 ):
     monkeypatch.setenv("OPENAI_BASE_URL", NOWHERE)
     monkeypatch.setenv("CHAT_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("chat_app.state.service.warm", lambda: None)
+    monkeypatch.setattr("chat_app.session.service.warm", lambda: None)
     async with lifespan():
         pass
     [record] = [each for each in caplog.records if NOWHERE in each.getMessage()]
@@ -360,7 +360,7 @@ def read_of_litellm(litellm: Any) -> str:
 
 def test_choosing_a_model_imports_nothing_of_litellm():
     script = (
-        "import sys; from chat_app.models import *; from chat_app.settings import *\n"
+        "import sys; from chat_app.model.model_choice import *; from chat_app.server.settings import *\n"
         f"choose_model(Settings(), {{}}, ollama_url={NOWHERE!r})\n"
         "choose_model(Settings(model='gpt-5'), {})\n"
         "assert not [name for name in sys.modules if name.startswith('litellm')]"

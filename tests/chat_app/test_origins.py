@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_app.origins import Host, Origin, parse_address, parse_host, parse_origin
+from chat_app.server.origins import Host, Origin, parse_address, parse_host, parse_origin
 
 
 @pytest.mark.parametrize(

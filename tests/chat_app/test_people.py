@@ -16,19 +16,19 @@ from agent_core.errors import AccessDeniedError, ValidationError
 from agent_core.testing import ScriptedModel, eventually
 from chat_app import extensions
 from chat_app.extensions import IDENTITY, caller, register_identity
+from chat_app.files.uploads import routes
 from chat_app.hooks import use_agent_chat, use_messages, use_thread
-from chat_app.state.calling import calling
-from chat_app.state.feed import FEED
-from chat_app.state.inbox import Inbox
-from chat_app.state.open_thread import OpenThread
-from chat_app.state.people import MAX_KEPT, People
-from chat_app.state.schedules import Schedules
-from chat_app.state.search import hits_for
-from chat_app.state.threads import ThreadList
-from chat_app.state.uploads import routes
-from chat_app.state.usage import Usage
-from chat_app.state.visitor import Visitors
-from chat_app.state.waits import WAITS
+from chat_app.inbox.inbox import Inbox
+from chat_app.inbox.inbox_feed import WAITS
+from chat_app.schedules.schedules import Schedules
+from chat_app.search.search import hits_for
+from chat_app.session.bound_api import calling
+from chat_app.session.per_user import MAX_KEPT, People
+from chat_app.session.tab_owner import Visitors
+from chat_app.settings.usage import Usage
+from chat_app.thread.open_thread import OpenThread
+from chat_app.thread_list.list_feed import FEED
+from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve
 
 Tabs = Callable[..., Awaitable[Any]]

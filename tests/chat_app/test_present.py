@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chat_app.state.present import (
+from chat_app.plain_text import UNTITLED, thread_title
+from chat_app.thread.message_views import (
     MAX_FIELD_SHOWN,
     MAX_PROMPT_SHOWN,
     MORE_PROMPT_SHOWN,
@@ -15,7 +16,6 @@ from chat_app.state.present import (
     part_view,
     tool_view,
 )
-from chat_app.text import UNTITLED, thread_title
 
 
 def call(**part: Any) -> dict[str, Any]:

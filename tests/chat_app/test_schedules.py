@@ -10,13 +10,20 @@ import reflex as rx
 
 from agent_core import Agent, at, cron, every
 from agent_core.testing import ScriptedModel, eventually
+from chat_app.agent_choice.choices import Option
 from chat_app.extensions import OFFERED
-from chat_app.state.feed import FEED
-from chat_app.state.offers import Option
-from chat_app.state.planning import SHOWN, START, FieldError, described, next_runs, trigger_of
-from chat_app.state.schedules import Schedules
-from chat_app.state.service import Service
-from chat_app.state.window import Window
+from chat_app.schedules.schedule_fields import (
+    SHOWN,
+    START,
+    FieldError,
+    described,
+    next_runs,
+    trigger_of,
+)
+from chat_app.schedules.schedules import Schedules
+from chat_app.session.service import Service
+from chat_app.thread_list.list_feed import FEED
+from chat_app.thread_list.list_patch import Window
 from tests.chat_app.support import Serve
 
 NOON = 1_750_000_000.0  # 2025-06-15 15:06:40 UTC, a Sunday

@@ -74,7 +74,7 @@ def test_a_wrapper_names_a_component_that_its_script_exports_and_its_props(
 
 def test_a_script_that_is_not_there_is_named_when_the_page_is_made() -> None:
     with pytest.raises(FileNotFoundError, match=r"no_such\.jsx"):
-        script("react/no_such.jsx")
+        script("composer/no_such.jsx")
 
 
 def test_scripts_are_checked_with_the_versions_that_the_pages_are_built_with() -> None:

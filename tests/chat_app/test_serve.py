@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from agent_core.testing import eventually
-from chat_app.serve import demo, frontend, own_origin, pages
-from chat_app.serve.preflight import NotReadyError, require_database, require_port
+from chat_app.server import demo, frontend, pages
+from chat_app.server.preflight import NotReadyError, require_database, require_port
+from chat_app.web import own_origin
 from tests.support.server import ROOT, free_port_pair
 
 PAGE = """<!DOCTYPE html><html><head><link href="/__base__/a.css"><script>first()</script></head><body>
@@ -216,7 +217,7 @@ def test_content_policy_names_the_scripts_in_the_pages_and_no_others(sources: Pa
 
 
 def test_pages_are_built_by_one_process_at_a_time(sources: Path) -> None:
-    program = "from chat_app.serve import frontend\nwith frontend.alone(): print('in', flush=True)"
+    program = "from chat_app.server import frontend\nwith frontend.alone(): print('in', flush=True)"
     with frontend.alone():
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         other = subprocess.Popen(
@@ -271,7 +272,7 @@ def test_the_scripts_of_earlier_pages_stay_for_a_week(tmp_path: Path) -> None:
 async def test_a_forked_worker_dies_with_its_killed_supervisor() -> None:
     program = (
         "import os, time\n"
-        "from chat_app.serve import lifeline\n"
+        "from chat_app.server import lifeline\n"
         "lifeline.tie_forks()\n"
         "child = os.fork()\n"
         "if child: print(child, flush=True)\n"

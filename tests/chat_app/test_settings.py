@@ -12,7 +12,7 @@ import pytest
 
 from agent_core.errors import ValidationError
 from chat_app.__main__ import named
-from chat_app.settings import VARIABLES, Settings, load_settings, read_settings
+from chat_app.server.settings import VARIABLES, Settings, load_settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

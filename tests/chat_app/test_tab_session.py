@@ -8,10 +8,10 @@ from dataclasses import replace
 import reflex as rx
 from reflex.istate.data import SessionData
 
-from chat_app.state import tab_session
-from chat_app.state.open_thread import OpenThread
-from chat_app.state.tab_session import TabSession
-from chat_app.state.timeline import Timeline
+from chat_app.session import tab_session
+from chat_app.session.tab_session import TabSession
+from chat_app.thread.open_thread import OpenThread
+from chat_app.timeline.timeline import Timeline
 
 
 def state_of(token: str) -> rx.State:

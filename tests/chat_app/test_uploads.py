@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from chat_app.state import uploads
-from chat_app.state.actions import Actions
-from chat_app.state.kinds import MAX_BYTES, MAX_NAME, kind_of, plain_name
-from chat_app.state.uploads import routes
+from chat_app.files import uploads
+from chat_app.files.file_types import MAX_BYTES, MAX_NAME, kind_of, plain_name
+from chat_app.files.uploads import routes
+from chat_app.messages.message_actions import Actions
 from tests.chat_app.support import Serve, Tab
 
 PNG = b"\x89PNG\r\n\x1a\n and then some"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from chat_app import words
+from chat_app import i18n
 from chat_app.demo.planning import plan
-from chat_app.words import ENGLISH, HOLE, LANGUAGES, Text, forms, read, say
-from chat_app.words.suggestions import SUGGESTIONS, in_english
+from chat_app.i18n import ENGLISH, HOLE, LANGUAGES, Text, forms, read, say
+from chat_app.i18n.suggestions import SUGGESTIONS, in_english
 
-APP = Path(words.__file__).parents[1]
+APP = Path(i18n.__file__).parents[1]
 SAID = re.compile(
     r'\bsay\(\s*("(?:[^"\\]|\\.)*")\s*,\s*("(?:[^"\\]|\\.)*"|\{ (?:one|other): [^}]*"(?:[^"])*" \})'
 )

@@ -7,18 +7,21 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from agent_core.support.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_layers_are_those_that_are_held() -> None:
+@pytest.mark.parametrize(("package", "end"), [("chat_app", "agent_core:"), ("agent_core", "```")])
+def test_the_layers_are_those_that_are_held(package: str, end: str) -> None:
     page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
-    listed = page.split("agent_core: ", 1)[1].split("```", 1)[0]
+    listed = page.split(f"{package}: ", 1)[1].split(end, 1)[0]
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    (held,) = [contract["layers"] for contract in contracts if contract.get("containers") == ["agent_core"]]
+    (held,) = [contract["layers"] for contract in contracts if contract.get("containers") == [package]]
     assert [re.findall(r"\w+", layer) for layer in listed.split(">")] == [
-        re.findall(r"\w+", layer) for layer in held if layer != "(__main__)"
+        re.findall(r"\w+", layer) for layer in held if layer.strip("()") != "__main__"
     ]
 
 

@@ -10,7 +10,7 @@ from tests.support.doc_pages import run, steps
 
 LOADED = """
 from chat_app import extensions
-from chat_app.components.shell import framed
+from chat_app.shell.frame import framed
 
 extensions.load(["trip_page"])
 print(extensions.OFFERED["guide"], extensions.PAGES["/trip"].title)

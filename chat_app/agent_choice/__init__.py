@@ -1,0 +1,1 @@
+"""Which agent and model answers: the picker, and the defaults of new chats."""

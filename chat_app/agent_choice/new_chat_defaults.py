@@ -1,0 +1,105 @@
+"""How a person wants their new chats answered: kept in the database, the same in each of their tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any
+
+import reflex as rx
+
+from agent_core.errors import AgentCoreError, ValidationError, words_of
+from agent_core.sentences import info_of
+from chat_app.extensions import OFFERED
+from chat_app.model.answer_options import ASSISTANT, Answers, answers_from
+from chat_app.session.api_caller import ApiCaller
+from chat_app.session.service import service
+from chat_app.thread.open_thread import OpenThread
+
+KEY = "new_threads"
+"""Under which it stands in a person's preferences: {"agent": name, "answers": as in a thread's metadata}."""
+
+
+def wanted(preferences: Mapping[str, Any]) -> tuple[str, Answers]:
+    """Return the agent and the answers that new chats get; what is not offered any more is left out."""
+    found = preferences.get(KEY)
+    known: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    agent, answers = known.get("agent"), Answers.of(known)
+    if answers.model not in _models():
+        answers = Answers("", answers.instructions, answers.temperature)
+    return (agent if agent in OFFERED else ASSISTANT), answers
+
+
+def _models() -> set[str]:
+    return {model.name for model in service().offers}
+
+
+class Defaults(ApiCaller, rx.State):
+    """What stands in the form of the settings, and what the page of a new chat begins with.
+
+    Attributes:
+        agent: its name; model: "" for the first that is offered.
+        version: how often it was shown anew; the form's fields begin again with it.
+        error: why what was typed was not taken.
+        saved: whether the last thing that was done here was to save.
+    """
+
+    agent: str = ASSISTANT
+    model: str = ""
+    instructions: str = ""
+    temperature: str = ""
+    version: int = 0
+    error: str = ""
+    saved: bool = False
+
+    @rx.var
+    def error_info(self) -> dict[str, Any]:
+        """Code and params of `error`."""
+        return info_of(self.error) or {}
+
+    @rx.event
+    async def open(self):
+        """Show what is known, let a new chat begin with it, and follow what other tabs change."""
+        self.error, self.saved = "", False
+        try:
+            await self._show(await self._api().preferences.get())
+        except AgentCoreError as error:
+            self.error = words_of(error)
+            return None
+        return Defaults.follow
+
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Show what this person changes in any tab, until this one leaves."""
+        async with self:
+            api = self._api()
+        async with aclosing(api.preferences.follow()) as changes:
+            async for preferences in changes:
+                async with self:
+                    await self._show(preferences)
+
+    async def _show(self, preferences: Mapping[str, Any]) -> None:
+        agent, answers = wanted(preferences)
+        degrees = "" if answers.temperature is None else f"{answers.temperature:g}"
+        shown = (agent, answers.model, answers.instructions, degrees)
+        if shown != (self.agent, self.model, self.instructions, self.temperature):
+            self.agent, self.model, self.instructions, self.temperature = shown
+            self.version += 1
+        opened = await self.get_state(OpenThread)
+        opened._begin_with(agent, answers)
+
+    @rx.event
+    async def save(self, form: dict[str, Any]):
+        """Take what stands in the form for every chat that is begun from now on."""
+        self.error, self.saved = "", False
+        try:
+            values = {name: str(form.get(name) or "") for name in (*asdict(Answers()), "agent")}
+            answers = answers_from(values["model"], values["instructions"], values["temperature"])
+            if answers.model not in {"", *_models()}:
+                raise ValidationError(f"The model {answers.model!r:.60} is not offered here; choose another.")
+            kept = answers.metadata() | {"agent": values["agent"] or ASSISTANT}
+            await self._show(await self._api().preferences.change({KEY: kept}))
+            self.saved = True
+        except AgentCoreError as error:
+            self.error = words_of(error)

@@ -1,0 +1,1 @@
+"""The text field, its drafts, and the outbox."""

@@ -1,0 +1,343 @@
+// Where the person writes. The draft lives in the browser, so that a key press never makes a round trip.
+// Enter sends, or Ctrl+Enter if the person prefers that (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
+
+import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
+import { useLocation, useParams } from "react-router";
+import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
+import Square from "lucide-react/dist/esm/icons/square.mjs";
+import { useWords } from "../i18n/words.js";
+import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "../files/attach_button.jsx";
+import { isUnfinished, putFiles, takeFiles, useAttachments } from "../files/attachment_store.js";
+import { isComposing } from "../ui/input_method.js";
+import { isSend, useLook } from "../ui/preference_store.js";
+import { readDraft, writeDraft } from "./drafts.js";
+import { drop, messageId, overdue, post, settle, take, threadOf } from "./outbox_store.js";
+import { isNew } from "./restored_messages.js";
+import { TooLong, isTooLong } from "./length_limit.jsx";
+
+/** @import { Attachment, FilePart } from "../files/attachment_store.js" */
+/** @typedef {(text: string, id: string, files: FilePart[], thread: string) => void} OnSend */
+
+const MAX_HEIGHT = 200;
+const LONG = 20_000; // laying out a megabyte to learn its height takes seconds, and so does `dir="auto"` on it
+const RIGHT_TO_LEFT =
+  /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+const RETRY_INTERVAL_MS = 2000; // between two looks for messages that have not arrived
+
+/**
+ * Give a long text one direction: with `auto` the browser looks for one in each of its lines.
+ *
+ * @param {HTMLTextAreaElement} area
+ * @param {string} text
+ */
+function direct(area, text) {
+  area.dir = text.length <= LONG ? "auto" : RIGHT_TO_LEFT.test(text.slice(0, LONG)) ? "rtl" : "ltr";
+}
+
+/** @param {HTMLTextAreaElement} area */
+function fit(area) {
+  direct(area, area.value);
+  if (area.value.length > LONG) {
+    area.style.height = `${MAX_HEIGHT}px`;
+    area.style.overflowY = "auto";
+    return;
+  }
+  area.style.height = "auto";
+  area.style.height = `${Math.min(area.scrollHeight, MAX_HEIGHT)}px`;
+  area.style.overflowY = area.scrollHeight > MAX_HEIGHT ? "auto" : "hidden";
+}
+
+/** @param {string} thread */
+function useDraft(thread) {
+  const area = useRef(null);
+  const timer = useRef(0);
+  const [blank, setBlank] = useState(true);
+
+  const changed = useCallback(() => {
+    const text = area.current.value;
+    fit(area.current);
+    setBlank(!text.trim());
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => writeDraft(thread, text), 300);
+  }, [thread]);
+
+  /** @param {string} text */
+  const set = useCallback(
+    (/** @type {string} */ text) => {
+      direct(area.current, text);
+      area.current.value = text;
+      changed();
+    },
+    [changed],
+  );
+
+  useLayoutEffect(() => {
+    const { current: el } = area;
+    set(readDraft(thread));
+    if (window.matchMedia("(pointer: fine)").matches) el.focus({ preventScroll: true });
+    const keep = () => {
+      clearTimeout(timer.current);
+      writeDraft(thread, el.value);
+    };
+    window.addEventListener("pagehide", keep); // a reload unmounts nothing
+    return () => {
+      window.removeEventListener("pagehide", keep);
+      keep();
+    };
+  }, [thread, set]);
+
+  return { area, blank, changed, set };
+}
+
+/**
+ * Stop on Esc wherever the focus is, except where Esc has a meaning of its own.
+ *
+ * @param {boolean} running
+ * @param {() => void} onStop
+ */
+function useEscape(running, onStop) {
+  const stop = useEffectEvent(() => running && onStop());
+  useEffect(() => {
+    /** @param {KeyboardEvent} event */
+    const onKey = (event) => {
+      if (event.key !== "Escape" || event.defaultPrevented || isComposing(event)) return;
+      if (document.querySelector('dialog[open], [popover]:not([popover="manual"]):popover-open')) return;
+      stop();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+}
+
+/**
+ * Messages that the server never acknowledged are sent once more: their ids make that safe.
+ *
+ * @param {string} thread
+ * @param {string} sent
+ * @param {OnSend} onSend
+ */
+function useResend(thread, sent, onSend) {
+  const again = useEffectEvent(() => {
+    for (const { id, text, files, tries, thread: to } of overdue(thread)) {
+      const parts = (files ?? []).map((file) => file.part);
+      if (tries && id === sent) drop(id);
+      else onSend(text, id, parts, to);
+    }
+  });
+  useEffect(() => {
+    const first = setTimeout(() => again()); // in development an effect ends and begins anew at once
+    const timer = setInterval(() => again(), RETRY_INTERVAL_MS);
+    return () => {
+      clearTimeout(first);
+      clearInterval(timer);
+    };
+  }, [thread]);
+}
+
+/**
+ * What the page of a new chat has begun, "" before its first message: what is written while the address of that
+ * thread is on its way follows in it. A page that was turned to since, or loaded, has begun nothing.
+ *
+ * @param {string} thread
+ */
+function useBegun(thread) {
+  const begunRef = useRef("");
+  const { key } = useLocation();
+  useLayoutEffect(() => {
+    begunRef.current = "";
+    settle(thread);
+    const left = () => settle(threadIn(window.location.pathname)); // the address changes before this page shows it
+    window.addEventListener("pagehide", left);
+    return () => window.removeEventListener("pagehide", left);
+  }, [key, thread]);
+  return begunRef;
+}
+
+/**
+ * The thread that an address names, "" for none.
+ *
+ * @param {string} path
+ */
+const threadIn = (path) => path.match(/\/chat\/([^/]+)\/?$/)?.[1] ?? "";
+
+/**
+ * Put words and files back: into the field, or into the draft of another thread.
+ *
+ * @param {string} thread
+ * @param {React.RefObject<HTMLTextAreaElement>} area
+ * @param {(text: string) => void} set
+ */
+function useReturn(thread, area, set) {
+  return useCallback(
+    (/** @type {string} */ to, /** @type {string} */ text, /** @type {Partial<Attachment>[]} */ files) => {
+      const before = to === thread ? area.current.value : readDraft(to);
+      const all = [text, before].filter(Boolean).join("\n\n");
+      if (to === thread) set(all);
+      else writeDraft(to, all);
+      putFiles(to, files);
+    },
+    [thread, area, set],
+  );
+}
+
+/**
+ * @param {{
+ *   thread?: string,
+ *   running: boolean,
+ *   rejected?: string,
+ *   returned?: { id: string, thread_id: string, text: string, files: FilePart[] },
+ *   sent?: string,
+ *   placeholder: string,
+ *   maxBytes: number,
+ *   maxFiles: number,
+ *   onSend: OnSend,
+ *   onStop: () => void,
+ * }} props
+ */
+export function Composer({
+  thread: shown = "",
+  running: atWork,
+  rejected = "",
+  returned,
+  sent = "",
+  placeholder,
+  maxBytes,
+  maxFiles,
+  onSend,
+  onStop,
+}) {
+  // The thread of the address, not the one that the server shows: it is the one that the person has turned
+  // to, from the moment of the click.
+  const thread = useParams().thread_id ?? shown;
+  const running = atWork && thread === shown;
+  const { area, blank, changed, set } = useDraft(thread);
+  const say = useWords();
+  const files = useAttachments(thread);
+  const limits = { maxBytes, maxFiles };
+  /** @param {FileList | null} chosen */
+  const attach = (chosen) => chosen && addFiles(thread, chosen, limits);
+  const dropping = useDrop(attach);
+  const unfinished = isUnfinished(files);
+  const nothing = blank && !files.some((file) => file.part);
+  const sendKey = useLook("send");
+  useEscape(running, onStop);
+  useResend(thread, sent, onSend);
+  const putBack = useReturn(thread, area, set);
+  const begunRef = useBegun(thread);
+  const [over, setOver] = useState(0); // the length of a text that was too long to be sent
+
+  const send = useCallback(
+    (/** @type {string} */ text) => {
+      if (nothing && !text.trim()) return;
+      if (unfinished) return;
+      setOver(isTooLong(text) ? text.length : 0);
+      if (isTooLong(text)) return;
+      const id = messageId();
+      const taken = takeFiles(thread);
+      const to = thread || begunRef.current || threadOf(id);
+      if (!thread) begunRef.current = to;
+      post({ id, thread: to, page: thread, text, files: taken });
+      const parts = taken.map((file) => file.part);
+      onSend(text, id, parts, to);
+      set("");
+      writeDraft(thread, "");
+    },
+    [thread, begunRef, onSend, set, nothing, unfinished],
+  );
+
+  // A message that could not be sent comes back, above whatever has been written since.
+  useEffect(() => {
+    const item = rejected && take(rejected);
+    if (!item) return;
+    if (begunRef.current === threadOf(item.id)) begunRef.current = "";
+    putBack(item.page, item.text, item.files);
+  }, [rejected, begunRef, putBack]);
+
+  // So does one that was taken back from the queue.
+  useEffect(() => {
+    if (!isNew(returned?.id)) return;
+    putBack(
+      returned.thread_id,
+      returned.text,
+      returned.files.map((part) => ({ part })),
+    );
+    if (returned.thread_id === thread) area.current.focus();
+  }, [returned, putBack, area, thread]);
+
+  // A suggestion is a message like any other.
+  useEffect(() => {
+    /** @param {MouseEvent} event */
+    const onPick = (event) => {
+      const target = /** @type {Element} */ (event.target);
+      const text = target.closest?.("[data-suggestion]")?.getAttribute("data-suggestion");
+      if (text) send(text);
+    };
+    document.addEventListener("click", onPick);
+    return () => document.removeEventListener("click", onPick);
+  }, [send]);
+
+  /** @param {React.KeyboardEvent} event */
+  const onKeyDown = (event) => {
+    if (!isSend(event)) return;
+    event.preventDefault();
+    send(area.current.value);
+  };
+
+  const sending = running
+    ? say("composer.send_later", "Send after this answer")
+    : say("composer.send", "Send");
+
+  return (
+    <>
+      <TooLong length={over} />
+      <form
+        className="composer"
+        data-testid="composer-form"
+        onSubmit={(event) => (event.preventDefault(), send(area.current.value))}
+      >
+        <Chosen thread={thread} files={files} limits={limits} />
+        {dropping && <DropZone />}
+        <AttachButton onFiles={attach} />
+        <textarea
+          ref={area}
+          rows={1}
+          dir="auto"
+          enterKeyHint="enter"
+          aria-label={say("composer.label", "Message")}
+          placeholder={placeholder}
+          data-testid="composer"
+          onChange={() => (setOver(0), changed())}
+          onKeyDown={onKeyDown}
+          onPaste={(event) => {
+            direct(area.current, area.current.value + event.clipboardData.getData("text/plain")); // before it is laid out
+            attach(pasted(event));
+          }}
+        />
+        {running && (
+          <button
+            type="button"
+            className="round"
+            onClick={() => onStop()}
+            aria-label={say("composer.stop", "Stop")}
+            title={`${say("composer.stop", "Stop")} (Esc)`}
+            data-testid="stop"
+          >
+            <Square size={14} fill="currentColor" aria-hidden="true" />
+          </button>
+        )}
+        {!(running && nothing) && (
+          <button
+            type="submit"
+            className="round"
+            disabled={nothing || unfinished}
+            aria-label={sending}
+            title={`${sending} (${sendKey === "enter" ? say("settings.send_enter", "Enter") : say("settings.send_ctrl", "Ctrl + Enter")})`}
+            data-testid="send"
+          >
+            <ArrowUp size={18} aria-hidden="true" />
+          </button>
+        )}
+      </form>
+    </>
+  );
+}

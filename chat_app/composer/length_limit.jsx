@@ -1,0 +1,35 @@
+// A text that no message can hold is refused where it is written, and stays there: the server takes at most
+// so much, and a socket breaks off at a message that is much longer.
+
+import { useWords } from "../i18n/words.js";
+
+const MAX_TEXT = 4_000_000; // characters, as the server's MAX_PROMPT_CHARS
+
+/** @param {string} text */
+export const isTooLong = (text) => text.length > MAX_TEXT;
+
+/**
+ * Say that a text of so many characters is too long; nothing for 0.
+ *
+ * @param {{ length: number }} props
+ */
+export function TooLong({ length }) {
+  return length > 0 && <Refusal length={length} />;
+}
+
+/** @param {{ length: number }} props */
+function Refusal({ length }) {
+  const say = useWords();
+  const [size, most] = [length, MAX_TEXT].map((number) =>
+    number.toLocaleString(document.documentElement.lang || "en"),
+  );
+  return (
+    <p className="trouble" role="alert" data-testid="too-long">
+      {say(
+        "composer.too_long",
+        "This message has {size} characters; the limit is {most}. Shorten it or attach it as a file.",
+        { size, most },
+      )}
+    </p>
+  );
+}

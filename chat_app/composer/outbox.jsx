@@ -1,0 +1,58 @@
+// Messages of this page that the server has not shown yet: on the screen from the moment they are sent.
+
+import { useEffect } from "react";
+import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
+import { drop, useOutbox } from "./outbox_store.js";
+
+const LONG = 20_000; // laying out a megabyte takes seconds
+
+/** @param {{ file: import("./outbox_store.js").SentFile }} props */
+function OnItsWay({ file }) {
+  const name = file.part.filename;
+  if (file.preview)
+    return (
+      <span className="picture">
+        <img src={file.preview} alt={name} title={name} data-testid="sending-picture" />
+      </span>
+    );
+  return (
+    <span className="file">
+      <FileText size={15} aria-hidden="true" />
+      <span dir="auto">{name}</span>
+    </span>
+  );
+}
+
+/** @param {{ thread?: string, known?: string[] }} props */
+export function Outbox({ thread = "", known }) {
+  const items = useOutbox();
+  useEffect(() => {
+    for (const item of items) if (known?.includes(item.id)) drop(item.id);
+  }, [items, known]);
+  /** @param {import("./outbox_store.js").Item} item */
+  const here = (item) => item.thread === thread;
+  return items
+    .filter((item) => here(item) && !known?.includes(item.id))
+    .map((item) => (
+      <article
+        key={item.id}
+        className="message user pending"
+        data-role="user"
+        data-message-id={item.id}
+        data-testid="message"
+      >
+        {item.files?.length > 0 && (
+          <div className="files">
+            {item.files.map((file, i) => (
+              <OnItsWay key={i} file={file} />
+            ))}
+          </div>
+        )}
+        {item.text.trim() && (
+          <div className="bubble" dir="auto">
+            {item.text.slice(0, LONG)}
+          </div>
+        )}
+      </article>
+    ));
+}

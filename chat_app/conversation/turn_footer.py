@@ -1,0 +1,204 @@
+"""How the turn stands, in plain and calm words: at work, waiting, stopped, failed."""
+
+# Reflex makes the attributes of a Var and the children of a component when the page is compiled.
+# pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
+
+from typing import Any
+
+import reflex as rx
+
+from chat_app.conversation.error_hints import hint
+from chat_app.i18n import say, tell
+from chat_app.messages.message_actions import Actions
+from chat_app.model.answer_options import ASSISTANT
+from chat_app.thread.open_thread import OpenThread
+from chat_app.ui.controls import button, icon, testid
+from chat_app.ui.react import countdown
+
+
+@rx.memo
+def turn_state() -> rx.Component:
+    """What stands below the last message."""
+    return rx.el.div(
+        rx.cond(
+            OpenThread.retry.kind == "unknown_agent",
+            waiting_for_agent(),
+            rx.cond(OpenThread.retry.attempt > 0, waiting_to_retry(), standing()),
+        ),
+        notice(),
+        class_name="turn-state",
+        custom_attrs=testid("status", status=OpenThread.status),
+        aria_live="polite",
+    )
+
+
+def standing() -> rx.Component:
+    """By the thread's status."""
+    return rx.match(
+        OpenThread.status,
+        ("streaming", at_work()),
+        ("stopped", stopped()),
+        ("failed", rx.cond(OpenThread.ended == "StepLimitError", step_limit(), failed())),
+        ("completed", cut_short()),
+        rx.fragment(),
+    )
+
+
+def at_work() -> rx.Component:
+    """Until the first word, and while an interrupted answer is taken up again."""
+    return rx.cond(
+        OpenThread.resuming,
+        rx.el.div(say("turn.resuming"), class_name="shimmer late", custom_attrs=testid("resuming")),
+        rx.cond(
+            OpenThread.thinking,
+            rx.el.div(say("turn.thinking"), class_name="shimmer", custom_attrs=testid("thinking")),
+        ),
+    )
+
+
+def stopped() -> rx.Component:
+    """Stopped by a person: what was written stays, and can be continued."""
+    return rx.el.div(
+        icon("circle-stop"),
+        say("turn.stopped"),
+        button(
+            say("turn.continue"),
+            icon_name="play",
+            on_click=OpenThread.resume,
+            custom_attrs=testid("continue"),
+        ),
+        rx.cond(OpenThread.answer_id != "", regenerate()),
+        class_name="turn-line",
+        custom_attrs=testid("stopped"),
+    )
+
+
+def regenerate() -> rx.Component:
+    """The way to another answer; the one so far is kept beside it."""
+    return button(
+        say("message.regenerate"),
+        icon_name="refresh-cw",
+        on_click=Actions.regenerate(OpenThread.answer_id),
+        custom_attrs=testid("regenerate-last"),
+    )
+
+
+def step_limit() -> rx.Component:
+    """The agent took as many steps as it may: it can be let go on, where it is."""
+    return _cut("flag", say("turn.step_limit"), OpenThread.resume)
+
+
+def cut_short() -> rx.Component:
+    """The provider ended the answer before its end: why, and Continue where that can be continued."""
+    go_on = OpenThread.go_on(say("turn.go_on"))
+    return rx.match(
+        OpenThread.ended,
+        ("length", _cut("scissors", say("turn.length"), go_on)),
+        ("model-context-window-exceeded", _cut("scissors", say("turn.context_full"), go_on)),
+        ("content-filter", _cut("shield", say("turn.filtered"), None)),
+        ("silent", _cut("message-square", say("turn.silent"), None)),
+        rx.fragment(),
+    )
+
+
+def _cut(name: str, words: rx.Var[str], go_on: Any) -> rx.Component:
+    return rx.el.div(
+        icon(name),
+        words,
+        button(say("turn.continue"), icon_name="play", on_click=go_on, custom_attrs=testid("continue"))
+        if go_on is not None
+        else regenerate(),
+        class_name="turn-line",
+        custom_attrs=testid("cut-short", reason=OpenThread.ended),
+    )
+
+
+def failed() -> rx.Component:
+    """The provider's own words, what to do about it, and Retry."""
+    return rx.el.div(
+        icon("circle-alert", 18),
+        rx.el.div(
+            rx.el.strong(say("turn.failed")),
+            rx.el.div(
+                tell(OpenThread.error, OpenThread.error_info),
+                class_name="words",
+                dir="auto",
+                custom_attrs=testid("error"),
+            ),
+            rx.el.div(hint(OpenThread.error_kind), class_name="hint"),
+            button(
+                say("turn.retry"),
+                icon_name="rotate-cw",
+                on_click=OpenThread.resume,
+                custom_attrs=testid("retry"),
+            ),
+        ),
+        class_name="trouble",
+        role="alert",
+        custom_attrs=testid("failed"),
+    )
+
+
+def waiting_to_retry() -> rx.Component:
+    """A retry that waits: which attempt comes next, when, and why."""
+    retry = OpenThread.retry
+    return rx.el.div(
+        icon("hourglass", 18),
+        rx.el.div(
+            rx.el.strong(
+                say("turn.attempt", attempt=retry.attempt, most=retry.max_attempts),
+                " ",
+                countdown(seconds=retry.seconds),
+            ),
+            rx.el.div(tell(retry.error, retry.error_info), class_name="words", dir="auto"),
+        ),
+        class_name="trouble",
+        custom_attrs=testid("retry-wait") | {"data-tone": "wait"},
+    )
+
+
+def waiting_for_agent() -> rx.Component:
+    """No process knows the thread's agent: why nothing happens, and the ways out."""
+    retry = OpenThread.retry
+    return rx.el.div(
+        icon("hourglass", 18),
+        rx.el.div(
+            rx.el.strong(say("turn.no_agent")),
+            rx.el.div(tell(retry.error, retry.error_info), class_name="words", dir="auto"),
+            rx.el.div(
+                button(
+                    say("turn.let_assistant"),
+                    icon_name="play",
+                    on_click=OpenThread.choose_agent(ASSISTANT),
+                    custom_attrs=testid("let-assistant"),
+                ),
+                button(
+                    say("composer.stop"),
+                    icon_name="circle-stop",
+                    on_click=OpenThread.stop,
+                    custom_attrs=testid("give-up"),
+                ),
+                class_name="buttons",
+            ),
+        ),
+        class_name="trouble",
+        role="alert",
+        custom_attrs=testid("agent-wait") | {"data-tone": "wait"},
+    )
+
+
+def notice() -> rx.Component:
+    """Why something the person asked for was not done."""
+    return rx.cond(
+        OpenThread.notice != "",
+        rx.el.div(
+            icon("info", 18),
+            rx.el.div(
+                rx.el.span(tell(OpenThread.notice, OpenThread.notice_info)),
+                button(say("turn.dismiss"), on_click=OpenThread.dismiss),
+            ),
+            class_name="trouble",
+            role="alert",
+            custom_attrs=testid("notice") | {"data-tone": "wait"},
+        ),
+    )

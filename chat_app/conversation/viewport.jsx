@@ -1,0 +1,104 @@
+// The scrolling column of messages. It follows the end while the reader is at the end, lets go as soon
+// as they scroll up, and offers a way back. Rows put in above (`anchor` changes) don't move the view.
+
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useParams } from "react-router";
+import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
+import { useWords } from "../i18n/words.js";
+import { LiveRegion } from "./announce.jsx";
+import { useSeek } from "./scroll_to_message.js";
+
+const AT_END_PX = 24;
+const FAR_PX = 160;
+
+/** @param {HTMLElement} box */
+const fromEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight;
+const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * @param {{
+ *   children: React.ReactNode,
+ *   thread: string,
+ *   anchor: string,
+ *   sent: string,
+ *   running?: boolean,
+ *   onSeek: (messageId: string) => void,
+ * }} props
+ */
+export function Viewport({ children, thread, anchor, sent, running = false, onSeek }) {
+  const say = useWords();
+  const box = useRef(null);
+  const column = useRef(null);
+  const seen = useRef({ follow: true, top: 0, end: 0 });
+  const [away, setAway] = useState(false);
+  const address = useParams().thread_id;
+  const leaving = address !== undefined && address !== thread; // what is shown is not what was turned to
+
+  /** @param {ScrollBehavior} [behavior] */
+  const toEnd = useCallback((behavior = "auto") => {
+    seen.current.follow = true;
+    box.current?.scrollTo({ top: box.current.scrollHeight, behavior: calm() ? "auto" : behavior });
+    seen.current.top = box.current?.scrollTop ?? 0; // a line that went has moved the view, not the reader
+  }, []);
+
+  const onScroll = useCallback(() => {
+    const { current: el } = box;
+    if (!el) return; // a size that was observed just before the page went
+    const gap = fromEnd(el);
+    if (gap <= AT_END_PX) seen.current.follow = true;
+    else if (el.scrollTop < seen.current.top - 1) seen.current.follow = false;
+    seen.current.top = el.scrollTop;
+    seen.current.end = gap;
+    setAway(!seen.current.follow && gap > FAR_PX);
+  }, []);
+
+  // Another thread, or a message of one's own: to the end at once.
+  useLayoutEffect(() => toEnd(), [thread, sent, toEnd]);
+
+  useSeek(box, Boolean(anchor), () => (seen.current.follow = false), onSeek);
+
+  // Earlier rows were put in above: keep the distance from the end.
+  useLayoutEffect(() => {
+    if (seen.current.follow) return;
+    box.current.scrollTop = box.current.scrollHeight - box.current.clientHeight - seen.current.end;
+  }, [anchor]);
+
+  useEffect(() => {
+    const settle = () => (seen.current.follow ? toEnd() : onScroll());
+    const sizes = new ResizeObserver(settle);
+    sizes.observe(column.current);
+    sizes.observe(box.current);
+    return () => sizes.disconnect();
+  }, [toEnd, onScroll]);
+
+  return (
+    <div className="viewport" data-running={running}>
+      <div
+        ref={box}
+        className="viewport-scroll"
+        onScroll={onScroll}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label={say("message.all", "Messages")}
+        data-testid="messages"
+      >
+        <div ref={column} className="column" inert={leaving}>
+          {children}
+        </div>
+      </div>
+      <LiveRegion column={column} thread={thread} running={running} />
+      {away && (
+        <button
+          type="button"
+          className="to-latest"
+          onClick={() => toEnd("smooth")}
+          aria-label={say("message.latest", "Jump to latest")}
+          data-testid="jump-to-latest"
+        >
+          <ArrowDown size={16} aria-hidden="true" />
+        </button>
+      )}
+    </div>
+  );
+}

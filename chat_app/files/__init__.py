@@ -1,0 +1,1 @@
+"""Attachments: how they are chosen, uploaded, served and shown."""

@@ -1,0 +1,178 @@
+// Choosing, pasting and dropping files for a message, and the row of those that were chosen.
+
+import { useEffect, useEffectEvent, useRef, useState } from "react";
+import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
+import Paperclip from "lucide-react/dist/esm/icons/paperclip.mjs";
+import X from "lucide-react/dist/esm/icons/x.mjs";
+import { useWords } from "../i18n/words.js";
+import { addFiles, removeFile } from "./attachment_store.js";
+
+/** @param {DragEvent} event */
+const carriesFiles = (event) => Array.from(event.dataTransfer?.types ?? []).includes("Files");
+
+/**
+ * Files may be dropped anywhere on the page; true while some are held over it.
+ *
+ * @param {(files: FileList) => void} onFiles
+ */
+export function useDrop(onFiles) {
+  const [over, setOver] = useState(false);
+  const take = useEffectEvent(onFiles);
+  useEffect(() => {
+    let timer = 0;
+    /** @param {DragEvent} event */
+    const onOver = (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+      clearTimeout(timer);
+      timer = setTimeout(() => setOver(false), 300); // it is told all the time, and not always that it ended
+    };
+    /** @param {DragEvent} event */
+    const onDrop = (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      setOver(false);
+      take(event.dataTransfer.files);
+    };
+    window.addEventListener("dragover", onOver);
+    window.addEventListener("drop", onDrop);
+    return () => {
+      clearTimeout(timer);
+      window.removeEventListener("dragover", onOver);
+      window.removeEventListener("drop", onDrop);
+    };
+  }, []);
+  return over;
+}
+
+/**
+ * A picture from the clipboard is a file; what is text as well is pasted as text.
+ *
+ * @param {React.ClipboardEvent} event
+ */
+export function pasted(event) {
+  const { files, types } = event.clipboardData;
+  if (!files.length || types.includes("text/plain")) return null;
+  event.preventDefault();
+  return files;
+}
+
+/** @param {{ onFiles: (files: FileList) => void }} props */
+export function AttachButton({ onFiles }) {
+  const say = useWords();
+  const input = useRef(null);
+  const label = say("upload.attach", "Attach files");
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        data-testid="file-input"
+        onChange={(event) => {
+          onFiles(event.target.files);
+          event.target.value = ""; // the same file may be chosen again
+        }}
+      />
+      <button
+        type="button"
+        className="icon-button attach"
+        aria-label={label}
+        title={label}
+        onClick={() => input.current.click()}
+        data-testid="attach"
+      >
+        <Paperclip size={17} aria-hidden="true" />
+      </button>
+    </>
+  );
+}
+
+const MEGA = 1_000_000;
+
+/**
+ * @param {import("./attachment_store.js").Limits} limits
+ * @returns {(refused: { name: string, error: string }) => string}
+ */
+function useReason({ maxBytes, maxFiles }) {
+  const say = useWords();
+  return ({ name, error }) =>
+    ({
+      too_large: say("upload.too_large", "{name} is larger than {most} MB.", { name, most: maxBytes / MEGA }),
+      too_many: say("upload.too_many", "{name} was not attached: the limit is {most} files per message.", {
+        name,
+        most: maxFiles,
+      }),
+      empty: say("upload.empty", "{name} is empty.", { name }),
+      kind: say(
+        "upload.kind",
+        "{name} is not supported. Attach images (PNG, JPEG, GIF, WebP), PDF, text or code.",
+        { name },
+      ),
+      interrupted: say(
+        "upload.interrupted",
+        "The upload of {name} was interrupted. Attach it again or remove it.",
+        { name },
+      ),
+    })[error] ?? say("upload.failed", "{name} could not be uploaded. Remove it and try again.", { name });
+}
+
+/**
+ * @param {{
+ *   thread: string,
+ *   files: import("./attachment_store.js").Attachment[],
+ *   limits: import("./attachment_store.js").Limits,
+ * }} props
+ */
+export function Chosen({ thread, files, limits }) {
+  const say = useWords();
+  const reason = useReason(limits);
+  if (!files.length) return null;
+  return (
+    <ul className="chosen" data-testid="chosen">
+      {files.map((file) => {
+        const name = file.part?.filename ?? file.name;
+        const remove = say("upload.remove", "Remove {name}", { name });
+        return (
+          <li
+            key={file.key}
+            className={file.error ? "refused" : file.part ? "" : "uploading"}
+            data-testid={file.error ? "refused-file" : "chosen-file"}
+            data-ready={Boolean(file.part)}
+            role={file.error ? "alert" : undefined}
+          >
+            {file.preview ? <img src={file.preview} alt="" /> : <FileText size={15} aria-hidden="true" />}
+            <span dir="auto" title={name}>
+              {file.error ? reason({ name, error: file.error }) : name}
+            </span>
+            <button
+              type="button"
+              aria-label={remove}
+              title={remove}
+              onClick={() => removeFile(thread, file.key)}
+              data-testid="remove-file"
+            >
+              <X size={13} aria-hidden="true" />
+            </button>
+            {!file.part && !file.error && (
+              <progress value={file.progress ?? 0} max={1} aria-label={say("upload.progress", "Uploading")} />
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+export function DropZone() {
+  const say = useWords();
+  return (
+    <div className="dropzone" aria-hidden="true">
+      {say("upload.drop", "Drop to attach")}
+    </div>
+  );
+}
+
+export { addFiles };

@@ -1,0 +1,52 @@
+"""What files a message may have: told by what is in them, never by what a browser calls them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from agent_core.text.decoding import decode_text
+from chat_app.plain_text import thread_title
+
+MAX_BYTES = 10_000_000
+"""The largest file, in bytes."""
+MAX_FILES = 10
+"""How many files a message may have."""
+MAX_NAME = 120
+
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+"""What a browser may show in the page; nothing of it can run."""
+_TEXTS = {".md": "text/markdown", ".csv": "text/csv"}
+
+
+def kind_of(data: bytes, name: str) -> str | None:
+    """Return the media type of a file: a picture, a PDF or a text (code is text); None for any other."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data.startswith(b"%PDF-"):
+        return "application/pdf"
+    if decode_text(data) is None:
+        return None
+    return _TEXTS.get(PurePath(name).suffix.lower(), "text/plain")
+
+
+def plain_name(name: str) -> str:
+    """Return what to call a file: one line, without a path, not too long."""
+    line = "".join(letter if letter.isprintable() else " " for letter in name)
+    last = line.replace("\\", "/").rsplit("/", 1)[-1].strip() or "file"
+    if len(last) <= MAX_NAME:
+        return last
+    suffix = PurePath(last).suffix[:12]
+    return last[: MAX_NAME - len(suffix)] + suffix
+
+
+def file_name(title: str | None, suffix: str) -> str:
+    """Return a name that every file system takes."""
+    words = re.sub(r"[^\w\- ]+", "", thread_title(title)).strip()[:60].strip()
+    return f"{words or 'chat'}.{suffix}"

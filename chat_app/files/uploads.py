@@ -1,0 +1,135 @@
+"""The routes by which files come and go, and whole threads as files; Reflex's own upload would keep them beside the database.
+
+A page sends a file as soon as it is chosen, and the message names it afterwards. What is given back can
+not run: only pictures are shown in place, everything else is downloaded, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from urllib.parse import quote, unquote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agent_core import AgentApi
+from agent_core.domain.messages import StoredFile
+from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
+from agent_core.http import body_of, read_body
+from chat_app.extensions import caller
+from chat_app.files.file_types import MAX_BYTES, PICTURES, file_name, kind_of, plain_name
+from chat_app.session.bound_api import calling
+from chat_app.session.service import service
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, max-age=31536000, immutable",  # the address names the very bytes
+}
+
+MAX_IMPORT = 32 << 20
+"""Bytes of the largest file that becomes a thread, as in the HTTP API."""
+
+
+async def upload(request: Request) -> Response:
+    """Keep the body as a file; answers with its part and size, or with the name of what is wrong."""
+    name = request.headers.get("x-filename")
+    if name is None:  # no form of another site can send it
+        return _refused("unnamed", 400)
+    try:
+        data = await read_body(request, MAX_BYTES)
+    except HTTPException as error:
+        return _refused("too_large" if error.status_code == 413 else "failed", error.status_code)
+    if not data:
+        return _refused("empty", 400)
+    name = plain_name(unquote(name))
+    kind = await asyncio.to_thread(kind_of, data, name)  # an old encoding takes a second to detect
+    if kind is None:
+        return _refused("kind", 415)
+    try:
+        part = await _api(request).add_file(data, media_type=kind, filename=name)
+    except AccessDeniedError:
+        return _refused("failed", 403)
+    except AgentCoreError:
+        return _refused("failed", 503)
+    return JSONResponse({"part": part, "size": len(data)}, 201)
+
+
+async def download(request: Request) -> Response:
+    """Give back a file of a thread."""
+    asked = request.path_params
+    try:
+        file = await _api(request).read_file(asked["thread_id"], asked["file_id"])
+    except AgentCoreError:
+        file = None
+    return _given(file, asked["name"])
+
+
+async def export(request: Request) -> Response:
+    """Give a thread as a file, from which `import_thread` makes one."""
+    try:
+        document = await _api(request).export_thread(request.path_params["thread_id"])
+    except AgentCoreError:
+        return _given(None, "")
+    text = await asyncio.to_thread(json.dumps, document, indent=2, ensure_ascii=False)
+    named = f"attachment; filename*=UTF-8''{quote(file_name(document['thread']['title'], 'json'))}"
+    headers = SAFE | {"Content-Disposition": named, "Cache-Control": "no-store"}
+    return Response(text + "\n", media_type="application/json", headers=headers)
+
+
+async def import_thread(request: Request) -> Response:
+    """Make a thread of an exported one; answers with its id, or with the name of what is wrong."""
+    try:
+        thread = await _api(request).import_thread(await body_of(request, MAX_IMPORT))
+    except HTTPException as error:
+        reason = {400: "unfit", 413: "too_large"}.get(error.status_code, "failed")
+        return _refused(reason, error.status_code)
+    except ValidationError:
+        return _refused("unfit", 422)
+    except AccessDeniedError:
+        return _refused("failed", 403)
+    except AgentCoreError:
+        return _refused("failed", 503)
+    return JSONResponse({"id": thread.id}, 201)
+
+
+async def download_shared(request: Request) -> Response:
+    """Give back a file of the thread with a token."""
+    asked = request.path_params
+    return _given(await service().api.shares.read_file(asked["token"], asked["file_id"]), asked["name"])
+
+
+def _api(request: Request) -> AgentApi:
+    return calling(service().api, caller(request.headers))
+
+
+def _given(file: StoredFile | None, called: str) -> Response:
+    if file is None:
+        return Response("File not found.", 404, media_type="text/plain")
+    shown = file.media_type in PICTURES
+    place = "inline" if shown else "attachment"
+    name = quote(plain_name(called))
+    headers = SAFE | {"Content-Disposition": f"{place}; filename*=UTF-8''{name}"}
+    kind = file.media_type if shown else "application/octet-stream"
+    return Response(file.data, media_type=kind, headers=headers)
+
+
+def _refused(reason: str, status: int) -> Response:
+    return JSONResponse({"error": reason}, status)
+
+
+routes = Starlette(
+    routes=[
+        Route("/uploads", upload, methods=["POST"]),
+        Route("/imports", import_thread, methods=["POST"]),
+        Route("/exports/{thread_id}", export),
+        Route("/files/{thread_id}/{file_id}/{name}", download),
+        Route("/shared/{token}/{file_id}/{name}", download_shared),
+    ]
+)
+"""To be given to the app as an `api_transformer`."""

@@ -1,0 +1,1 @@
+"""One message: its parts, its actions, its editing."""

@@ -1,0 +1,188 @@
+"""One message: a person's words in a bubble, an assistant's as plain prose with its tool rows."""
+
+# Reflex makes the attributes of a Var and the children of a component when the page is compiled.
+# pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
+
+from collections.abc import Callable
+
+import reflex as rx
+
+from chat_app.files.react import file_list
+from chat_app.i18n import say
+from chat_app.messages.message_actions import Actions
+from chat_app.messages.react import bubble, message_actions
+from chat_app.text.react import stream_markdown
+from chat_app.thread.live_text import LiveText
+from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.views import MessageView, PartView
+from chat_app.tools.tool_row import tool_row
+from chat_app.ui.controls import icon, keyed, testid
+
+TextPart = Callable[[rx.Var[PartView]], rx.Component]
+
+
+@rx.memo
+def message_row(message: rx.Var[MessageView], now: rx.Var[bool]) -> rx.Component:
+    """A message; `now` says whether it belongs to the turn under way.
+
+    A message stays the same component from its first word on, also when the next turn begins: what a
+    person has selected in it stays selected.
+    """
+    return _message(message, lambda part: text_part(Stream, part), now)
+
+
+@rx.memo
+def queued_message(message: rx.Var[MessageView]) -> rx.Component:
+    """What the person wrote while the agent was at work."""
+    return rx.el.article(
+        file_list(files=message.files),
+        rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
+        rx.el.div(
+            rx.el.span(say("message.waits")),
+            rx.el.button(
+                icon("undo-2", 14),
+                say("message.take_back"),
+                type="button",
+                title=say("message.take_back_why"),
+                on_click=Actions.take_back(message.id).throttle(1000),  # a double click is one
+                custom_attrs=testid("take-back"),
+            ),
+            rx.el.button(
+                icon("arrow-up", 14),
+                say("message.send_now"),
+                type="button",
+                title=say("message.send_now_why"),
+                on_click=Actions.send_now(message.id).throttle(1000),
+                custom_attrs=testid("send-now"),
+            ),
+            class_name="more waiting",
+        ),
+        class_name="message user queued",
+        aria_label=say("message.yours_queued"),
+        custom_attrs=testid("message", role="user", message_id=message.id, queued=True),
+    )
+
+
+def text_part(stream: type[LiveText], part: rx.Var[PartView]) -> rx.Component:
+    """Return a part that is text, which grows by what `stream` holds."""
+    return rx.el.div(
+        stream_markdown(
+            name=part.key,
+            run=part.run,
+            text=part.text,
+            live=part.live,
+            source=stream.get_full_name(),
+            on_gap=stream.resend,
+        ),
+        custom_attrs=testid("stream", live=part.live),
+    )
+
+
+def _message(message: rx.Var[MessageView], text: TextPart, now: rx.Var[bool]) -> rx.Component:
+    when = rx.cond(now, " now", "")
+    return rx.cond(
+        message.role == "assistant",
+        rx.el.article(
+            rx.foreach(message.parts, lambda part: keyed(part.key, part_row(part, text))),
+            file_list(files=message.files),
+            _actions(message),
+            class_name=f"message assistant{when}",
+            aria_label=say("message.answer"),
+            custom_attrs=testid("message", role=message.role, message_id=message.id),
+        ),
+        rx.el.article(
+            file_list(files=message.files),
+            bubble(
+                message_id=message.id,
+                text=message.text,
+                has_files=message.files.length() > 0,
+                on_save=Actions.edit,
+            ),
+            rx.cond(message.hidden > 0, _more_button(message)),
+            _actions(message),
+            class_name=f"message user{when}",
+            aria_label=say("message.yours"),
+            custom_attrs=testid("message", role=message.role, message_id=message.id),
+        ),
+    )
+
+
+def _actions(message: rx.Var[MessageView]) -> rx.Component:
+    return message_actions(
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        parts=message.parts,
+        whole=message.hidden == 0,
+        place=message.place,
+        count=message.count,
+        previous=message.previous,
+        next=message.next,
+        on_regenerate=Actions.regenerate,
+        on_select=Actions.select,
+        vote=message.vote,
+        on_fork=Actions.fork,
+        on_vote=Actions.vote,
+    )
+
+
+def _more_button(message: rx.Var[MessageView]) -> rx.Component:
+    return rx.el.button(
+        say("message.more", count=message.hidden),
+        type="button",
+        class_name="more",
+        on_click=OpenThread.show_more(message.id),
+        custom_attrs=testid("show-more"),
+    )
+
+
+def part_row(part: rx.Var[PartView], text: TextPart) -> rx.Component:
+    """Return one part of a message; `text` draws those that are text."""
+    return rx.match(
+        part.kind,
+        ("text", text(part)),
+        ("reasoning", _reasoning(part, text)),
+        ("tool", tool_row(tool=part.tool)),
+        ("source", _source(part)),
+        (
+            "note",
+            rx.el.p(icon("scissors", 14), _note(part), class_name="aside", custom_attrs=testid("note")),
+        ),
+        rx.fragment(),
+    )
+
+
+def _note(part: rx.Var[PartView]) -> rx.Var[str]:
+    """Say what the model was not sent, because the thread outgrew it."""
+    return rx.match(
+        part.text,
+        ("left_out", say("note.left_out", count=part.turns)),
+        ("summed_up", say("note.summed_up", count=part.turns)),
+        say("note.shortened"),
+    )
+
+
+def _reasoning(part: rx.Var[PartView], text: TextPart) -> rx.Component:
+    return rx.el.details(
+        rx.el.summary(
+            rx.cond(
+                part.live,
+                rx.el.span(say("turn.thinking"), class_name="shimmer"),
+                rx.el.span(say("message.thoughts")),
+            ),
+            icon("chevron-right", 14, class_name="chevron"),
+        ),
+        text(part),
+        class_name="reasoning",
+        custom_attrs=testid("reasoning", live=part.live),
+    )
+
+
+def _source(part: rx.Var[PartView]) -> rx.Component:
+    return rx.cond(
+        part.url != "",
+        rx.el.a(
+            part.text, href=part.url, target="_blank", rel="noopener noreferrer nofollow", class_name="source"
+        ),
+        rx.el.span(part.text, class_name="source"),
+    )

@@ -1,0 +1,188 @@
+// What can be done with a message, in a row below it: copy, edit or answer again, turn to another
+// version, go on from here in a thread of its own, and say whether it was good.
+
+import { useEffect, useRef, useState } from "react";
+import Check from "lucide-react/dist/esm/icons/check.mjs";
+import ChevronLeft from "lucide-react/dist/esm/icons/chevron-left.mjs";
+import ChevronRight from "lucide-react/dist/esm/icons/chevron-right.mjs";
+import Copy from "lucide-react/dist/esm/icons/copy.mjs";
+import GitFork from "lucide-react/dist/esm/icons/git-fork.mjs";
+import Pencil from "lucide-react/dist/esm/icons/pencil.mjs";
+import RotateCw from "lucide-react/dist/esm/icons/rotate-cw.mjs";
+import ThumbsDown from "lucide-react/dist/esm/icons/thumbs-down.mjs";
+import ThumbsUp from "lucide-react/dist/esm/icons/thumbs-up.mjs";
+import { useWords } from "../i18n/words.js";
+import { copy } from "../ui/copy.jsx";
+import { edit } from "./editing.js";
+
+/**
+ * @param {{ icon: import("lucide-react").LucideIcon, label: string, idle?: boolean } & React.ComponentProps<"button">} props
+ */
+function Action({ icon: Icon, label, idle = false, ...props }) {
+  return (
+    <button
+      type="button"
+      className={`icon-button small${idle ? " when-idle" : ""}`}
+      aria-label={label}
+      title={label}
+      {...props}
+    >
+      <Icon size={15} aria-hidden="true" />
+    </button>
+  );
+}
+
+/** @param {{ text: () => string }} props */
+function CopyAction({ text }) {
+  const say = useWords();
+  const [done, setDone] = useState(false);
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const onClick = () =>
+    copy(text()).then(
+      () => {
+        setDone(true);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(() => setDone(false), 1500);
+      },
+      () => {},
+    );
+  const label = done ? say("message.copied", "Copied") : say("message.copy", "Copy");
+  return <Action icon={done ? Check : Copy} label={label} onClick={onClick} data-testid="copy" />;
+}
+
+/**
+ * ‹ 2/3 ›: the versions of this message, one of which is shown.
+ *
+ * @param {{
+ *   place: number,
+ *   count: number,
+ *   previous: string,
+ *   next: string,
+ *   onSelect: (messageId: string) => void,
+ * }} props
+ */
+function Versions({ place, count, previous, next, onSelect }) {
+  const say = useWords();
+  return (
+    <span className="versions when-idle" data-testid="versions">
+      <Action
+        icon={ChevronLeft}
+        label={say("message.version_before", "Previous version")}
+        disabled={!previous}
+        onClick={() => onSelect(previous)}
+        data-testid="version-before"
+      />
+      <span aria-label={say("message.version", "Version {place} of {count}", { place, count })} role="img">
+        {place}/{count}
+      </span>
+      <Action
+        icon={ChevronRight}
+        label={say("message.version_after", "Next version")}
+        disabled={!next}
+        onClick={() => onSelect(next)}
+        data-testid="version-after"
+      />
+    </span>
+  );
+}
+
+/** @param {{ kind: string, text: string }[]} parts */
+const wordsOf = (parts) =>
+  parts
+    .filter((part) => part.kind === "text")
+    .map((part) => part.text)
+    .join("\n\n");
+
+/**
+ * @param {{
+ *   messageId: string,
+ *   role: string,
+ *   text?: string,
+ *   parts?: { kind: string, text: string }[],
+ *   whole?: boolean,
+ *   place?: number,
+ *   count?: number,
+ *   previous?: string,
+ *   next?: string,
+ *   vote?: string,
+ *   onRegenerate: (messageId: string) => void,
+ *   onSelect: (messageId: string) => void,
+ *   onFork: (messageId: string) => void,
+ *   onVote: (messageId: string, vote: string) => void,
+ * }} props
+ */
+export function MessageActions({
+  messageId,
+  role,
+  text = "",
+  parts = [],
+  whole = true,
+  place = 0,
+  count = 0,
+  previous = "",
+  next = "",
+  vote = "",
+  onRegenerate,
+  onSelect,
+  onFork,
+  onVote,
+}) {
+  const say = useWords();
+  const mine = role === "user";
+  return (
+    <div
+      className="actions"
+      role="group"
+      aria-label={say("message.actions", "Message actions")}
+      data-testid="actions"
+    >
+      {count > 1 && (
+        <Versions place={place} count={count} previous={previous} next={next} onSelect={onSelect} />
+      )}
+      <CopyAction text={() => (mine ? text : wordsOf(parts))} />
+      {mine && whole && (
+        <Action
+          icon={Pencil}
+          idle
+          label={say("message.edit", "Edit")}
+          onClick={() => edit(messageId)}
+          data-testid="edit"
+        />
+      )}
+      {!mine && (
+        <Action
+          icon={RotateCw}
+          idle
+          label={say("message.regenerate", "Regenerate")}
+          onClick={() => onRegenerate(messageId)}
+          data-testid="regenerate"
+        />
+      )}
+      <Action
+        icon={GitFork}
+        label={say("message.fork", "Continue in new chat")}
+        onClick={() => onFork(messageId)}
+        data-testid="fork"
+      />
+      {!mine && (
+        <Action
+          icon={ThumbsUp}
+          label={say("message.good", "Good answer")}
+          aria-pressed={vote === "up"}
+          onClick={() => onVote(messageId, vote === "up" ? "" : "up")}
+          data-testid="vote-up"
+        />
+      )}
+      {!mine && (
+        <Action
+          icon={ThumbsDown}
+          label={say("message.poor", "Bad answer")}
+          aria-pressed={vote === "down"}
+          onClick={() => onVote(messageId, vote === "down" ? "" : "down")}
+          data-testid="vote-down"
+        />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,102 @@
+"""What a person does with a message that stands there."""
+
+from typing import Any
+
+import reflex as rx
+
+from agent_core import AgentApi, Message, Thread
+from agent_core.errors import AgentCoreError, words_of
+from chat_app.files.file_types import file_name
+from chat_app.messages.markdown_export import to_markdown
+from chat_app.plain_text import clean_text
+from chat_app.thread.message_views import VOTE
+from chat_app.thread.open_thread import OpenThread
+from chat_app.thread.views import ReturnedView
+
+
+class Actions(rx.State):
+    """The handlers of a message's row of actions. It has no vars: what they change is followed as ever."""
+
+    @rx.event
+    async def edit(self, message_id: str, text: str):
+        """Put other words in the place of a person's message; its files stay, and it is answered anew."""
+        opened = await self.get_state(OpenThread)
+        text = clean_text(text)
+        words = [{"type": "text", "text": text}] if text.strip() else []
+        try:
+            prompt = [*words, *await _files(opened._api(), opened.open_id, message_id)]
+        except AgentCoreError as error:
+            opened.notice = words_of(error)
+            return
+        message: Message | None = await opened._do("edit_message", message_id, prompt)
+        if message is not None:
+            opened.sent = message.id
+
+    @rx.event
+    async def regenerate(self, message_id: str):
+        """Have the message before an answer answered once more; the answer so far is kept beside."""
+        opened = await self.get_state(OpenThread)
+        await opened._do("regenerate", message_id)
+
+    @rx.event
+    async def take_back(self, message_id: str):
+        """Take a message that waits out of the queue; the composer gets its words and files."""
+        opened = await self.get_state(OpenThread)
+        message: Message | None = await opened._do("withdraw_message", message_id)
+        if message is not None:
+            files = [part for part in message.parts if part["type"] == "file"]
+            opened.returned = ReturnedView(message.id, message.thread_id, clean_text(message.text), files)
+
+    @rx.event
+    async def send_now(self, message_id: str):
+        """Stop what runs, and have a message that waits answered at once."""
+        opened = await self.get_state(OpenThread)
+        await opened._do("send_now", message_id)
+
+    @rx.event
+    async def select(self, message_id: str):
+        """Turn to another version of a message, and to all that followed it."""
+        opened = await self.get_state(OpenThread)
+        await opened._do("select_branch", message_id)
+
+    @rx.event
+    async def fork(self, message_id: str):
+        """Go on from a message in a thread of its own, and turn to that."""
+        opened = await self.get_state(OpenThread)
+        copy: Thread | None = await opened._do("fork_thread", message_id)
+        return None if copy is None else rx.redirect(f"/chat/{copy.id}")
+
+    @rx.event
+    async def vote(self, message_id: str, vote: str):
+        """Note what the person thinks of an answer: "up", "down", or "" for nothing."""
+        opened = await self.get_state(OpenThread)
+        await opened._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
+
+    @rx.event
+    async def export(self, names: dict[str, str]):
+        """Give the thread as Markdown; `names` of the roles are in the person's language."""
+        opened = await self.get_state(OpenThread)
+        thread: Thread | None = await opened._do("get_thread")
+        messages: list[Message] | None = await opened._do("list_messages")
+        if thread is None or messages is None:
+            return None
+        text = to_markdown(thread, messages, names)
+        return rx.download(data=text.encode(), filename=file_name(thread.title, "md"))
+
+    @rx.event
+    async def share(self):
+        """Let whoever gets the link read the thread."""
+        opened = await self.get_state(OpenThread)
+        await opened._do("shares.create")
+
+    @rx.event
+    async def unshare(self):
+        """Make the link lead nowhere."""
+        opened = await self.get_state(OpenThread)
+        await opened._do("shares.revoke")
+
+
+async def _files(api: AgentApi, thread_id: str, message_id: str) -> list[dict[str, Any]]:
+    messages = await api.list_messages(thread_id)
+    own = next((message.parts for message in messages if message.id == message_id), [])
+    return [part for part in own if part["type"] == "file"]

@@ -1,0 +1,135 @@
+// A person's words: a bubble, or the field in which they are being written anew.
+// Enter saves (not while an input method composes), Shift+Enter breaks the line, Esc leaves things as they were.
+
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useWords } from "../i18n/words.js";
+import { clean } from "../text/grammar/clean.js";
+import { readDraft, writeDraft } from "../composer/drafts.js";
+import { edit, endEdit, useEditing } from "./editing.js";
+import { TooLong, isTooLong } from "../composer/length_limit.jsx";
+import { isComposing } from "../ui/input_method.js";
+import { isSend } from "../ui/preference_store.js";
+
+const MAX_HEIGHT = 400;
+const DOUBLE_PRESS_MS = 3000; // a second press on Save within this time means the same
+
+/**
+ * @param {{
+ *   messageId: string,
+ *   text: string,
+ *   hasFiles?: boolean,
+ *   onSave: (messageId: string, text: string) => void,
+ * }} props
+ */
+export function Bubble({ messageId, text, hasFiles = false, onSave }) {
+  const editing = useEditing(messageId);
+  if (editing) return <Editor messageId={messageId} text={text} hasFiles={hasFiles} onSave={onSave} />;
+  return text ? (
+    <div className="bubble" dir="auto">
+      {clean(text)}
+    </div>
+  ) : null;
+}
+
+/**
+ * @param {{
+ *   messageId: string,
+ *   text: string,
+ *   hasFiles: boolean,
+ *   onSave: (messageId: string, text: string) => void,
+ * }} props
+ */
+function Editor({ messageId, text, hasFiles, onSave }) {
+  const say = useWords();
+  const area = useRef(null);
+  const mounted = useRef(false);
+  const saved = useRef({ value: null, at: 0 });
+  const draft = `edit:${messageId}`;
+  const [value, setValue] = useState(() => readDraft(draft) || text);
+  const [over, setOver] = useState(0);
+  const blank = !value.trim() && !hasFiles;
+
+  useLayoutEffect(() => {
+    const { current: el } = area;
+    el.style.height = "auto";
+    el.style.height = `${Math.min(el.scrollHeight + 2, MAX_HEIGHT)}px`;
+  }, [value]);
+
+  // The message was replaced by the new one, or the page was left; then the draft stays.
+  const close = () => {
+    if (saved.current.value !== null) writeDraft(draft, "");
+    endEdit(messageId);
+  };
+
+  useEffect(() => {
+    area.current.focus();
+    area.current.setSelectionRange(value.length, value.length);
+    mounted.current = true;
+    return () => {
+      mounted.current = false;
+      // Later, because in development an effect ends and begins anew at once.
+      setTimeout(() => mounted.current || close());
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the editor opens
+  }, []);
+
+  const leave = () => {
+    writeDraft(draft, "");
+    edit("");
+  };
+  const save = () => {
+    setOver(isTooLong(value) ? value.length : 0);
+    if (blank || isTooLong(value)) return;
+    if (value === text) return leave();
+    const again = saved.current.value === value && Date.now() - saved.current.at < DOUBLE_PRESS_MS;
+    if (again) return;
+    saved.current = { value, at: Date.now() };
+    onSave(messageId, value); // it stays open until another message stands here: if that fails, nothing is lost
+  };
+  /** @param {React.KeyboardEvent} event */
+  const onKeyDown = (event) => {
+    if (isComposing(event)) return;
+    if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      leave();
+    }
+    if (!isSend(event)) return;
+    event.preventDefault();
+    save();
+  };
+
+  return (
+    <div className="editor">
+      <textarea
+        ref={area}
+        rows={1}
+        dir="auto"
+        value={value}
+        aria-label={say("message.edit", "Edit")}
+        data-testid="edit-field"
+        onChange={(event) => {
+          setOver(0);
+          setValue(event.target.value);
+          writeDraft(draft, event.target.value);
+        }}
+        onKeyDown={onKeyDown}
+      />
+      <TooLong length={over} />
+      <div className="choices">
+        <button type="button" className="button" onClick={leave} data-testid="edit-cancel">
+          {say("message.edit_cancel", "Cancel")}
+        </button>
+        <button
+          type="button"
+          className="button primary"
+          disabled={blank}
+          onClick={save}
+          data-testid="edit-save"
+        >
+          {say("message.edit_save", "Resend")}
+        </button>
+      </div>
+    </div>
+  );
+}

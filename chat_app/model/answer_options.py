@@ -1,0 +1,90 @@
+"""How a thread wants to be answered: which model, with what instructions, how freely.
+
+It stands in the thread's metadata, so that every tab and every process goes by it, and what is
+chosen while the agent is at work holds from its next step on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agent_core.errors import ValidationError
+from agent_core.sentences import compose
+from chat_app.plain_text import clean_text
+
+ASSISTANT = "assistant"
+"""The app's own agent."""
+KEY = "answers"
+"""Under which it stands in a thread's metadata."""
+MAX_INSTRUCTIONS = 20_000
+MAX_TEMPERATURE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person has chosen for a thread.
+
+    Attributes:
+        model: a litellm model name; "" for the one that answers by default.
+        instructions: in place of the built-in system prompt; "" for that one.
+        temperature: 0 to 2; None leaves it to the provider.
+    """
+
+    model: str = ""
+    instructions: str = ""
+    temperature: float | None = None
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any] | None) -> Answers:
+        """Read what stands in a thread's metadata; what makes no sense there counts as not chosen."""
+        found = (metadata or {}).get(KEY)
+        known = found if isinstance(found, Mapping) else {}
+        model, words = known.get("model"), known.get("instructions")
+        return cls(
+            model if isinstance(model, str) else "",
+            words if isinstance(words, str) else "",
+            _degrees(known.get("temperature")),
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        """Return this as it stands in a thread's metadata."""
+        return {KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)}}
+
+
+def answers_from(model: str, instructions: str, temperature: str) -> Answers:
+    """Read what a person typed.
+
+    Raises:
+        ValidationError: the instructions are too long, or the temperature is no number from 0 to 2.
+    """
+    words = clean_text(instructions).strip()
+    if len(words) > MAX_INSTRUCTIONS:
+        raise ValidationError(
+            compose(
+                "instructions_too_long",
+                "The instructions have {count} characters; {most} is the most.",
+                count=len(words),
+                most=MAX_INSTRUCTIONS,
+            )
+        )
+    typed = temperature.strip().replace(",", ".")
+    degrees = _degrees(typed) if typed else None
+    if typed and degrees is None:
+        raise ValidationError(
+            compose(
+                "temperature_invalid",
+                "The temperature is '{typed}'; it must be a number from 0 to 2, or nothing.",
+                typed=typed,
+            )
+        )
+    return Answers(model, words, degrees)
+
+
+def _degrees(value: Any) -> float | None:
+    try:
+        degrees = float(value)
+    except (TypeError, ValueError):
+        return None
+    return degrees if 0 <= degrees <= MAX_TEMPERATURE else None

@@ -1,1 +1,0 @@
-"""The pages: a route, what to load, and a composition of components."""

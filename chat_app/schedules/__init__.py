@@ -1,0 +1,1 @@
+"""The page of schedules: list, form and runs."""

@@ -1,0 +1,180 @@
+// The dialog of Ctrl+K: commands, the newest threads, and a search in titles and messages. The field keeps
+// the focus, the arrow keys move through what is below it, and Enter takes it.
+
+import { useEffect, useEffectEvent, useId, useMemo, useRef, useState } from "react";
+import { useNavigate } from "react-router";
+import Search from "lucide-react/dist/esm/icons/search.mjs";
+import { useTell, useWords } from "../i18n/words.js";
+import { isComposing } from "../ui/input_method.js";
+import { Options, optionsFor } from "./palette_options.jsx";
+import { useRows } from "../thread_list/thread_rows.js";
+
+/** @import { Command, Hit, Option } from "./palette_options.jsx" */
+
+const DEBOUNCE_MS = 150; // between the last key and the search
+
+/**
+ * Open with Ctrl+K (on a Mac Cmd+K), and with whatever is marked as a button for it.
+ *
+ * @param {() => void} open
+ */
+function useOpening(open) {
+  useEffect(() => {
+    /** @param {KeyboardEvent} event */
+    const onKey = (event) => {
+      if (
+        event.key.toLowerCase() !== "k" ||
+        !(event.ctrlKey || event.metaKey) ||
+        event.shiftKey ||
+        event.altKey
+      )
+        return;
+      event.preventDefault();
+      open();
+    };
+    /** @param {MouseEvent} event */
+    const onClick = (event) =>
+      /** @type {Element} */ (event.target).closest?.("[data-open-palette]") && open();
+    window.addEventListener("keydown", onKey);
+    document.addEventListener("click", onClick);
+    return () => {
+      window.removeEventListener("keydown", onKey);
+      document.removeEventListener("click", onClick);
+    };
+  }, [open]);
+}
+
+/**
+ * Ask the server once the person has paused.
+ *
+ * @param {string} words
+ * @param {(query: string) => void} onQuery
+ */
+function useSearch(words, onQuery) {
+  const ask = useEffectEvent(onQuery);
+  useEffect(() => {
+    if (!words) return undefined;
+    const timer = setTimeout(() => ask(words), DEBOUNCE_MS);
+    return () => clearTimeout(timer);
+  }, [words]);
+}
+
+/**
+ * @param {{
+ *   commands?: Command[],
+ *   query?: string,
+ *   hits?: Hit[],
+ *   trouble?: string,
+ *   troubleInfo?: Partial<import("../i18n/phrase.js").Info> | null,
+ *   onQuery: (query: string) => void,
+ *   onTheme: () => void,
+ * }} props
+ */
+export function Palette({
+  commands = [],
+  query = "",
+  hits = [],
+  trouble = "",
+  troubleInfo = null,
+  onQuery,
+  onTheme,
+}) {
+  const say = useWords();
+  const tell = useTell();
+  const go = useNavigate();
+  const dialog = useRef(null);
+  const field = useRef(null);
+  const name = useId();
+  const [text, setText] = useState("");
+  const [at, setAt] = useState(0);
+  const words = text.trim().replace(/\s+/g, " ");
+  const current = query === words; // what is shown belongs to what is written
+  const { rows } = useRows("main");
+  const options = useMemo(() => optionsFor(words, commands, rows, hits), [words, commands, rows, hits]);
+  useSearch(words, onQuery);
+  const open = useMemo(
+    () => () => {
+      /** @type {HTMLElement | null} */
+      const sidebar = document.querySelector(".sidebar:popover-open");
+      sidebar?.hidePopover();
+      if (!dialog.current.open) dialog.current.showModal();
+      field.current.select();
+    },
+    [],
+  );
+  useOpening(open);
+  useEffect(() => {
+    document.getElementById(`${name}-${at}`)?.scrollIntoView({ block: "nearest" });
+  }, [name, at]);
+
+  /** @param {string} written */
+  const write = (written) => {
+    setText(written);
+    setAt(0);
+  };
+  /** @param {Option} option */
+  const take = (option) => {
+    if (!option) return;
+    dialog.current.close();
+    if (option.to) go(option.to);
+    else if (option.id === "theme") onTheme();
+  };
+  /** @param {React.KeyboardEvent} event */
+  const onKeyDown = (event) => {
+    event.stopPropagation();
+    if (isComposing(event)) return;
+    const last = options.length - 1;
+    if (event.key === "ArrowDown") setAt(at >= last ? 0 : at + 1);
+    else if (event.key === "ArrowUp") setAt(at <= 0 ? last : at - 1);
+    else if (event.key === "Enter") take(options[at]);
+    else if (event.key === "k" && (event.ctrlKey || event.metaKey)) dialog.current.close();
+    else return;
+    event.preventDefault();
+  };
+  const nothing = words && current && !hits.length;
+  return (
+    <dialog
+      ref={dialog}
+      className="palette"
+      aria-label={say("search.label", "Search")}
+      onClose={() => write("")}
+      onClick={(event) => event.target === dialog.current && dialog.current.close()}
+      data-testid="palette"
+    >
+      <div className="palette-field">
+        <Search size={16} aria-hidden="true" />
+        <input
+          ref={field}
+          value={text}
+          maxLength={200}
+          dir="auto"
+          role="combobox"
+          aria-expanded="true"
+          aria-autocomplete="list"
+          aria-controls={name}
+          aria-activedescendant={options.length ? `${name}-${at}` : undefined}
+          aria-label={say("search.label", "Search")}
+          placeholder={say("search.placeholder", "Search chats")}
+          onChange={(event) => write(event.target.value)}
+          onKeyDown={onKeyDown}
+          autoComplete="off"
+          spellCheck={false}
+          data-testid="palette-field"
+        />
+        <kbd>Esc</kbd>
+      </div>
+      <Options name={name} options={options} at={at} words={words} onTake={take} onPoint={setAt} />
+      <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
+        {nothing &&
+          (tell(trouble, troubleInfo) ||
+            say("search.nothing", "No results for “{query}”.", { query: words }))}
+        {words && !current && !hits.length && say("search.searching", "Searching…")}
+        {words && current && hits.length > 0 && (
+          <span className="sr-only">
+            {say("search.found", { one: "{count} result", other: "{count} results" }, { count: hits.length })}
+          </span>
+        )}
+      </p>
+    </dialog>
+  );
+}

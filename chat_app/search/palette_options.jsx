@@ -1,0 +1,206 @@
+// What the search dialog offers: commands, the newest threads or the hits of a search, each one option.
+
+import { Fragment } from "react";
+import Archive from "lucide-react/dist/esm/icons/archive.mjs";
+import CalendarClock from "lucide-react/dist/esm/icons/calendar-clock.mjs";
+import ChartColumn from "lucide-react/dist/esm/icons/chart-column.mjs";
+import Inbox from "lucide-react/dist/esm/icons/inbox.mjs";
+import MessageSquare from "lucide-react/dist/esm/icons/message-square.mjs";
+import MessagesSquare from "lucide-react/dist/esm/icons/messages-square.mjs";
+import Settings from "lucide-react/dist/esm/icons/settings.mjs";
+import SquarePen from "lucide-react/dist/esm/icons/square-pen.mjs";
+import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
+import { useLanguage, useWords } from "../i18n/words.js";
+import { useNow } from "../ui/durations.jsx";
+import { ago } from "../ui/relative_time.jsx";
+import { fold, split } from "./text_folding.js";
+
+/** What can be done from the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */
+/**
+ * `HitView` of the server: a thread, or a message in it, that a search found.
+ *
+ * @typedef {{
+ *   thread_id: string,
+ *   message_id: string,
+ *   title: string,
+ *   snippet: string,
+ *   at: number,
+ *   archived: boolean,
+ * }} Hit
+ */
+/**
+ * @typedef {{
+ *   id: string,
+ *   group: string,
+ *   icon: string,
+ *   title: string,
+ *   to: string,
+ *   snippet?: string,
+ *   at?: number,
+ *   archived?: boolean,
+ * }} Option
+ */
+
+const NEWEST = 6;
+/** @type {Record<string, import("lucide-react").LucideIcon>} */
+const ICONS = {
+  archive: Archive,
+  hit: MessageSquare,
+  inbox: Inbox,
+  new: SquarePen,
+  schedules: CalendarClock,
+  settings: Settings,
+  theme: SunMoon,
+  thread: MessagesSquare,
+  usage: ChartColumn,
+};
+
+/**
+ * @param {string} text
+ * @param {string} words
+ */
+const says = (text, words) =>
+  fold(words)
+    .split(" ")
+    .every((word) => fold(text).includes(word));
+
+/**
+ * The options for what is written in the field, in order; `group` is where each stands.
+ *
+ * @param {string} words
+ * @param {Command[]} commands
+ * @param {import("../thread_list/thread_rows.js").Row[]} rows
+ * @param {Hit[]} hits
+ * @returns {Option[]}
+ */
+export function optionsFor(words, commands, rows, hits) {
+  const fitting = commands.filter((command) => !words || says(command.label, words));
+  const acts = fitting.map(({ name, label, icon, to }) => ({
+    id: name,
+    group: "commands",
+    icon,
+    title: label,
+    to,
+  }));
+  const found = words
+    ? hits.map((hit) => ({
+        id: `${hit.thread_id}-${hit.message_id}`,
+        group: "found",
+        icon: hit.archived ? "archive" : hit.message_id ? "hit" : "thread",
+        title: hit.title,
+        snippet: hit.snippet,
+        at: hit.at,
+        archived: hit.archived,
+        to: `/chat/${hit.thread_id}${hit.message_id && `#${hit.message_id}`}`,
+      }))
+    : [...rows]
+        .sort((a, b) => b.at - a.at)
+        .slice(0, NEWEST)
+        .map((row) => ({
+          id: row.id,
+          group: "newest",
+          icon: "thread",
+          title: row.title,
+          at: row.at,
+          to: `/chat/${row.id}`,
+        }));
+  return words ? [...found, ...acts] : [...acts, ...found];
+}
+
+/**
+ * A text with the words of a search marked in it.
+ *
+ * @param {{ text: string, words: string }} props
+ */
+function Marked({ text, words }) {
+  if (!words) return text;
+  const pieces = split(text, words.split(" "));
+  return pieces.map((piece, i) => (i % 2 ? <mark key={i}>{piece}</mark> : piece));
+}
+
+/**
+ * @param {{
+ *   id: string,
+ *   option: Option,
+ *   chosen: boolean,
+ *   words: string,
+ *   now: number,
+ *   onTake: () => void,
+ *   onPoint: () => void,
+ * }} props
+ */
+function Option({ id, option, chosen, words, now, onTake, onPoint }) {
+  const say = useWords();
+  const language = useLanguage();
+  const Icon = ICONS[option.icon] ?? MessageSquare;
+  const marked = option.group === "found" ? words : "";
+  return (
+    <li
+      id={id}
+      role="option"
+      aria-selected={chosen}
+      className="option"
+      onClick={onTake}
+      onMouseMove={chosen ? undefined : onPoint}
+      data-testid="option"
+      data-to={option.to}
+    >
+      <Icon size={16} aria-hidden="true" />
+      <span className="option-text">
+        <span className="option-title" dir="auto">
+          <Marked text={option.title || say("sidebar.new_chat", "New chat")} words={marked} />
+        </span>
+        {option.snippet && (
+          <span className="option-snippet" dir="auto">
+            <Marked text={option.snippet} words={marked} />
+          </span>
+        )}
+      </span>
+      {option.archived && <span className="sr-only">, {say("sidebar.archived", "Archived")}</span>}
+      {option.at && <time>{ago(option.at, now, say, language)}</time>}
+    </li>
+  );
+}
+
+/**
+ * @param {{
+ *   name: string,
+ *   options: Option[],
+ *   at: number,
+ *   words: string,
+ *   onTake: (option: Option) => void,
+ *   onPoint: (at: number) => void,
+ * }} props
+ */
+export function Options({ name, options, at, words, onTake, onPoint }) {
+  const say = useWords();
+  const now = useNow(30_000);
+  /** @type {Record<string, string>} */
+  const heads = {
+    commands: say("search.commands", "Go to"),
+    found: say("search.hits", "Chats and messages"),
+    newest: say("search.newest", "Recent chats"),
+  };
+  return (
+    <ul id={name} role="listbox" className="options" aria-label={say("search.label", "Search")}>
+      {options.map((option, i) => (
+        <Fragment key={`${option.group}-${option.id}`}>
+          {option.group !== options[i - 1]?.group && (
+            <li role="presentation" className="options-head">
+              {heads[option.group]}
+            </li>
+          )}
+          <Option
+            id={`${name}-${i}`}
+            option={option}
+            chosen={i === at}
+            words={words}
+            now={now}
+            onTake={() => onTake(option)}
+            onPoint={() => onPoint(i)}
+          />
+        </Fragment>
+      ))}
+    </ul>
+  );
+}

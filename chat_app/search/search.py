@@ -1,0 +1,90 @@
+"""The search in titles and messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from agent_core import AgentApi
+from agent_core.domain.messages import SearchHit
+from agent_core.errors import AgentCoreError, words_of
+from agent_core.sentences import info_of
+from chat_app.plain_text import clean_text, one_line
+from chat_app.session.api_caller import ApiCaller
+
+MAX_HITS = 30
+"""How many hits are shown."""
+MAX_QUERY = 200
+"""More of a query is not looked for, in characters."""
+
+
+@dataclass(frozen=True)
+class HitView:
+    """Where a search found its words: in a thread's title, or in a message of it.
+
+    Attributes:
+        message_id: "" for the title.
+        snippet: the words with what stands around them; "" for a title.
+        at: the thread's last activity, in seconds since the epoch.
+    """
+
+    thread_id: str
+    title: str
+    message_id: str = ""
+    snippet: str = ""
+    at: float = 0
+    archived: bool = False
+
+
+class Search(ApiCaller, rx.State):
+    """What a search found.
+
+    Attributes:
+        query: what the hits are for; the page tells by it whether they are the newest.
+        hits: where all its words stand.
+        trouble: why nothing could be searched, as a sentence.
+    """
+
+    query: str = ""
+    hits: list[HitView] = []
+    trouble: str = ""
+
+    @rx.var
+    def trouble_info(self) -> dict[str, Any]:
+        """Code and params of `trouble`."""
+        return info_of(self.trouble) or {}
+
+    @rx.event(background=True, supersedes=True)
+    async def find(self, query: str):
+        """Look for the words of a query; a newer one takes the place of this."""
+        try:
+            async with self:
+                api = self._api()
+            hits, trouble = await hits_for(api, query), ""
+        except AgentCoreError as error:
+            hits, trouble = [], words_of(error)
+        async with self:
+            self.query, self.hits, self.trouble = query, hits, trouble
+
+
+async def hits_for(api: AgentApi, query: str) -> list[HitView]:
+    """Return the hits for a query.
+
+    Raises:
+        AgentCoreError: nothing could be searched.
+    """
+    return [hit_view(hit) for hit in await api.search(query[:MAX_QUERY], MAX_HITS)]
+
+
+def hit_view(hit: SearchHit) -> HitView:
+    """Return the row of a search hit."""
+    return HitView(
+        thread_id=hit.thread.id,
+        title=one_line(hit.thread.title),
+        message_id=hit.message_id or "",
+        snippet=clean_text(hit.snippet),
+        at=hit.thread.updated_at.timestamp(),
+        archived=hit.thread.archived,
+    )

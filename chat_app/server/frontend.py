@@ -1,0 +1,127 @@
+"""The pages as static files: built by Reflex when something they are made of has changed.
+
+Reflex builds on every start; that costs ten seconds, and its output depends on nothing but the sources and
+the versions. So the build leaves a fingerprint of these, and while it fits, the server starts in a second
+and needs no JavaScript runtime. The address of the server is not in the pages, and in place of the path
+below which they lie they have a word that `chat_app.server.pages` replaces: one build is for every server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from chat_app.server.preflight import NotReadyError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+SOURCES = ("chat_app", "agent_core", "assets", "reflex.lock", "rxconfig.py", "requirements.txt")
+ANY_PATH = "/__base__"
+"""Placeholder in the built pages for the path below which they will be served."""
+LOG_LINES = 40
+KEPT_SECONDS = 7 * 24 * 3600
+"""How long the scripts of earlier builds are served: a tab that is still open asks for those of its own."""
+
+
+def web_directory() -> Path:
+    """Return Reflex's folder, in which the pages are built."""
+    return Path(os.environ.setdefault("REFLEX_WEB_WORKDIR", ".web"))
+
+
+def built_pages() -> Path:
+    """Return the folder of the built pages."""
+    return web_directory() / "build" / "client" / ANY_PATH.strip("/")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one process at a time look after the pages of a checkout; others wait."""
+    web = web_directory()
+    web.parent.mkdir(parents=True, exist_ok=True)
+    with web.with_name(f"{web.name}-lock").open("w") as lock:  # beside it: Reflex may begin it again
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def is_current(extensions: Sequence[Path] = ()) -> bool:
+    """Say whether the pages on disk are those of the present sources, the files of extensions among them."""
+    stamp = web_directory() / "fingerprint"
+    return built_pages().is_dir() and stamp.is_file() and stamp.read_text() == fingerprint(extensions)
+
+
+def build(extensions: Sequence[Path] = ()) -> None:
+    """Build the pages.
+
+    Raises:
+        NotReadyError: Reflex failed; its last words are in the message.
+    """
+    stamp = web_directory() / "fingerprint"
+    stamp.unlink(missing_ok=True)
+    with earlier_scripts(built_pages() / "assets"):
+        done = subprocess.run(
+            [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"],
+            env=os.environ | {"REFLEX_FRONTEND_PATH": ANY_PATH},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if done.returncode or not built_pages().is_dir():
+        words = "\n".join(done.stdout.splitlines()[-LOG_LINES:])
+        raise NotReadyError(
+            f"{words}\n\nThe pages could not be built; see the output above. "
+            "The first build needs network access to download packages from the npm registry."
+        )
+    stamp.write_text(fingerprint(extensions))  # only now: the build may update reflex.lock
+
+
+@contextmanager
+def earlier_scripts(assets: Path) -> Iterator[None]:
+    """Keep what a new build deletes from `assets` for a week; the names hold hashes of what is in the files.
+
+    The age of a file is that of its build, which copies keep.
+    """
+    with tempfile.TemporaryDirectory(prefix="earlier-") as folder:
+        if assets.is_dir():
+            shutil.copytree(assets, folder, dirs_exist_ok=True)
+        yield
+        for earlier in Path(folder).rglob("*"):
+            place = assets / earlier.relative_to(folder)
+            fresh = earlier.is_file() and time.time() - earlier.stat().st_mtime < KEPT_SECONDS
+            if fresh and assets.is_dir() and not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(earlier, place)
+
+
+def fingerprint(extensions: Sequence[Path] = ()) -> str:
+    """Hash everything that the built pages depend on; `extensions` are files of modules that add to them."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {version('reflex')}".encode())
+    for path in (*_files(), *extensions):
+        digest.update(f"\0{path.as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files() -> Iterator[Path]:
+    for source in map(Path, SOURCES):
+        if source.is_file():
+            yield source
+        # assets/external holds links that Reflex makes to files of the packages above.
+        for path in sorted(source.rglob("*")):
+            generated = "__pycache__" in path.parts or path.parts[:2] == ("assets", "external")
+            if path.is_file() and not generated:
+                yield path

@@ -1,0 +1,262 @@
+"""What the person who runs the app can set: environment variables, or the same lines in `.env`.
+
+The table in docs/reference/configuration.md and the lines of .env.example are those of `VARIABLES`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import load_dotenv
+
+from agent_core.errors import ValidationError
+from agent_core.support.argument_checks import did_you_mean
+from chat_app.logs import LEVELS
+from chat_app.server.origins import Origin, parse_address
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: its name, what holds when it is not set, and what it does."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES = (
+    Variable("CHAT_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 opens the app to the network."),
+    Variable("CHAT_PORT", "3000", "Port for the pages, the API and the socket."),
+    Variable(
+        "CHAT_ORIGINS",
+        "this machine's own",
+        "Public addresses of the app behind a proxy, such as https://agents.example.org.",
+    ),
+    Variable("CHAT_DATA_DIR", "data", "Folder for the database and the demo's outbox."),
+    Variable(
+        "CHAT_DATABASE_URL",
+        "agents.db in CHAT_DATA_DIR",
+        "sqlite:///path/to/file.db, or postgresql://user@host/name.",
+    ),
+    Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
+    Variable(
+        "CHAT_TITLE_MODEL",
+        "the thread's own",
+        "The model that names a thread after its first answer; none keeps the first words of the prompt.",
+    ),
+    Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
+    Variable(
+        "CHAT_LOG_LEVEL",
+        "INFO",
+        "The app's log level: DEBUG, INFO, WARNING, ERROR or CRITICAL; libraries log from WARNING on.",
+    ),
+    Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
+    Variable("CHAT_DEMO", "0", "1 adds a button to the page that kills the server; set by `make demo`."),
+    Variable("CHAT_DEMO_SPEED", "1", "Speed of the demo model, as a multiple of reading speed."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The app's settings, checked.
+
+    Attributes:
+        host: address to listen on.
+        port: 1 to 65535.
+        origins: further origins that the app is reached at.
+        base_path: the path below which it is reached, such as /agents; "" for none.
+        data_dir: absolute; it need not exist yet.
+        database_url: SQLAlchemy URL.
+        model: what CHAT_MODEL says, None to look for one.
+        title_model: "own" for the thread's model, "none" for no such request, or a litellm model name.
+        openai_base_url: an OpenAI-compatible server, None for OpenAI's own.
+        extensions: names of the modules that extend the app, in the order in which they are imported.
+        log_level: one of `logs.LEVELS`.
+        demo: whether the page has a button that kills the server.
+        demo_speed: factor on the demo model's pace, above 0.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 3000
+    origins: tuple[Origin, ...] = ()
+    base_path: str = ""
+    data_dir: Path = Path("data")
+    database_url: str = "sqlite:///data/agents.db"
+    model: str | None = None
+    title_model: str = "own"
+    openai_base_url: str | None = None
+    extensions: tuple[str, ...] = ()
+    log_level: str = "INFO"
+    demo_speed: float = 1.0
+    demo: bool = False
+
+
+def load_settings(dotenv: Path = Path(".env")) -> Settings:
+    """Read `.env` into the environment, which wins over it, and the settings from there.
+
+    Raises:
+        ValidationError: a value cannot be used; the sentence says which and what would do.
+    """
+    load_dotenv(dotenv)
+    return read_settings(os.environ)
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from an environment; empty values count as not set.
+
+    Raises:
+        ValidationError: as `load_settings`.
+    """
+    values = {name: value.strip() for name, value in environ.items() if value.strip()}
+    _refuse_unknown(values)
+    data_dir = _data_dir(values.get("CHAT_DATA_DIR", "data"))
+    origins, base_path = _origins(values.get("CHAT_ORIGINS", ""))
+    return Settings(
+        host=values.get("CHAT_HOST", "127.0.0.1"),
+        port=_port(values.get("CHAT_PORT", "3000")),
+        origins=origins,
+        base_path=base_path,
+        data_dir=data_dir,
+        database_url=_database_url(values.get("CHAT_DATABASE_URL"), data_dir),
+        model=values.get("CHAT_MODEL"),
+        title_model=_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
+        openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
+        log_level=_one_of("CHAT_LOG_LEVEL", values.get("CHAT_LOG_LEVEL", "INFO").upper(), LEVELS),
+        extensions=_modules(values.get("CHAT_EXTENSIONS", "")),
+        demo_speed=_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
+        demo=_truth("CHAT_DEMO", values.get("CHAT_DEMO", "0")),
+    )
+
+
+_SET_BY_DEMO = ("CHAT_DEMO_FOLDER", "CHAT_DEMO_PYTHON")
+"""Variables of ours that supervisord hands on; nobody sets them."""
+
+
+def _refuse_unknown(values: Mapping[str, str]) -> None:
+    """Refuse variables with our prefix that do nothing: whoever set one believes that it does."""
+    known = [variable.name for variable in VARIABLES]
+    for name in sorted(values):
+        if name.upper().startswith("CHAT_") and name not in known and name not in _SET_BY_DEMO:
+            ours = [each for each in known if each.startswith("CHAT_")]
+            near = did_you_mean(name, ours) or f"; there are {', '.join(ours)}."
+            raise ValidationError(f"{name} is not a setting of this app{near}")
+
+
+def is_one_word(value: str) -> bool:
+    """Whether a name is without blanks and without letters that cannot be seen, which come along when it is copied."""
+    return value.isprintable() and " " not in value
+
+
+def _name(name: str, value: str) -> str:
+    if not is_one_word(value):
+        raise ValidationError(
+            f"{name} is {value!r}; it must be a model name, such as openai/gpt-5-nano, or none."
+        )
+    return value
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise ValidationError(f"{name} is {value!r}; it must be one of: {', '.join(allowed)}.")
+    return value
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= 65535):
+        raise ValidationError(f"CHAT_PORT is {value!r}; it must be a number from 1 to 65535, such as 3000.")
+    return int(value)
+
+
+def _origins(value: str) -> tuple[tuple[Origin, ...], str]:
+    origins: list[Origin] = []
+    paths: list[str] = []
+    for text in filter(None, map(str.strip, value.split(","))):
+        address = parse_address(text)
+        if address is None:
+            raise ValidationError(
+                f"CHAT_ORIGINS contains {text!r}; it must be a comma-separated list of addresses, each a "
+                "scheme, a name, and optionally a port and a path, such as https://agents.example.org:8443."
+            )
+        origins.append(address[0])
+        paths.append(address[1])
+    if len(set(paths)) > 1:
+        raise ValidationError(
+            f"CHAT_ORIGINS is {value!r}; all addresses must have the same path, "
+            "because the app is served below one path."
+        )
+    return tuple(origins), paths[0] if paths else ""
+
+
+def _data_dir(value: str) -> Path:
+    try:
+        path = Path(value).expanduser().resolve()
+        is_file = path.exists() and not path.is_dir()
+    except (OSError, RuntimeError) as error:  # too long; a home folder of nobody
+        raise ValidationError(f"CHAT_DATA_DIR is {value[:80]!r}, which is not a folder: {error}") from error
+    if is_file:
+        raise ValidationError(f"CHAT_DATA_DIR is {value!r}, which is a file; it must be a folder.")
+    return path
+
+
+def _database_url(value: str | None, data_dir: Path) -> str:
+    if value is None:
+        return f"sqlite:///{data_dir / 'agents.db'}"
+    if not value.startswith(DATABASES) or "://" not in value:
+        raise ValidationError(
+            "CHAT_DATABASE_URL must begin with sqlite:/// or postgresql://, such as sqlite:///data/agents.db."
+        )
+    return value
+
+
+def _http_url(name: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not _is_http_url(value):
+        shown = (
+            name if set(value) & set("@?#") else f"{name} is {value!r}; it"
+        )  # a password or a key may stand there
+        raise ValidationError(f"{shown} must be an address such as http://127.0.0.1:1234/v1.")
+    return value.rstrip("/")
+
+
+def _is_http_url(value: str) -> bool:
+    """Whether a path can be put behind an address; a query or a fragment would swallow it."""
+    try:
+        parts = urlsplit(value)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an IPv6 address without its end, or a port that is no number
+        return False
+    return named and value.isprintable() and not set(value) & set(" ?#")
+
+
+def _modules(value: str) -> tuple[str, ...]:
+    names = tuple(name for part in value.split(",") if (name := part.strip()))
+    for name in names:
+        if not all(word.isidentifier() for word in name.split(".")):
+            raise ValidationError(
+                f"CHAT_EXTENSIONS contains {name!r}; it must be a comma-separated list of Python "
+                "modules, such as examples.custom_page,mine."
+            )
+    return names
+
+
+def _truth(name: str, value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValidationError(f"{name} is {value!r}; it must be 1 for yes or 0 for no.")
+    return value == "1"
+
+
+def _positive(name: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise ValidationError(f"{name} is {value!r}; it must be a number above 0, such as 1 or 2.5.")
+    return number

@@ -1,0 +1,1 @@
+"""The process's service, the tab, and the API bound to who asks."""

@@ -1,0 +1,118 @@
+"""What the whole process shares: the runtime, the agent's API and the lists of people.
+
+Opened by the app's lifespan, once per worker and never at import: the server forks its workers after
+the app is imported, and no engine, thread or scheduler survives a fork.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from agent_core import AgentApi, CallContext, Runtime, Thread, define_agent_api
+from agent_core.agent import AnyAgent
+from agent_core.errors import AccessDeniedError
+from agent_core.llm import warm
+from agent_core.support.logs import get_logger
+from chat_app import logs
+from chat_app.extensions import AGENTS, IDENTITY
+from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
+from chat_app.server.settings import Settings, load_settings
+from chat_app.session.app_agent import answering
+from chat_app.session.bound_api import calling
+from chat_app.session.per_user import Lists, People
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One worker's open runtime and what stands on it.
+
+    Attributes:
+        everybody: the lists of an app that knows no people.
+        people: those of each person, else.
+    """
+
+    settings: Settings
+    choice: ModelChoice
+    offers: tuple[ModelChoice, ...]
+    runtime: Runtime
+    api: AgentApi
+    everybody: Lists
+    people: People
+
+    def lists(self, ctx: CallContext | None) -> Lists:
+        """Return the lists of whoever asks."""
+        if ctx is None or ctx.user_id is None:
+            return self.everybody
+        return self.people.lists(ctx.user_id, calling(self.api, ctx))
+
+
+_opened: Service | None = None
+
+
+def service() -> Service:
+    """Return the open service; raise RuntimeError before the app has started."""
+    if _opened is None:
+        raise RuntimeError("The runtime is not open. The app's lifespan opens it.")
+    return _opened
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncIterator[None]:
+    """Open the service for as long as the app runs."""
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.extensions)  # here: servers reset the log in their workers
+    warm()  # litellm takes seconds to import; the first message shall not wait for it
+    choice = choose_model(settings, os.environ)
+    if choice.problem:
+        _log.warning("%s Using %s until then.", choice.problem, choice.name)
+    offers = offered_models(settings, os.environ, choice)
+    async with opened(settings, choice, offers=offers):
+        yield
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings,
+    choice: ModelChoice,
+    agent: AnyAgent | None = None,
+    *,
+    offers: Sequence[ModelChoice] = (),
+) -> AsyncIterator[Service]:
+    """Open a runtime and make it the process's service.
+
+    Args:
+        settings: of the app.
+        choice: the model that answers where no other is chosen.
+        agent: in place of the app's own.
+        offers: the models to choose from, `choice` first; only that one by default.
+    """
+    global _opened
+    offers = tuple(offers) or (choice,)
+
+    def own(ctx: CallContext | None, thread_id: str, thread: Thread | None) -> None:
+        if thread is not None and (ctx is None or thread.user_id != ctx.user_id):
+            raise AccessDeniedError(f"The thread {thread_id!r} belongs to somebody else.")
+
+    async with Runtime(database_url=settings.database_url) as runtime:
+        api = define_agent_api(
+            runtime,
+            agent or answering(settings, offers, runtime.get_thread),
+            authorization_callback=own if IDENTITY else None,
+        )
+        everybody, people = Lists(api, everybody=True), People()
+        for other in AGENTS.values():
+            runtime.register(other)
+        if not IDENTITY:
+            everybody.begin()
+        _opened = Service(settings, choice, offers, runtime, api, everybody, people)
+        try:
+            yield _opened
+        finally:
+            _opened = None
+            await everybody.close()
+            await people.close()

@@ -1,0 +1,79 @@
+// A thread from a file: one that was exported, here or elsewhere.
+
+import { useRef, useState } from "react";
+import { useNavigate } from "react-router";
+import { useWords } from "../i18n/words.js";
+import { serverUrl } from "../files/attachment_store.js";
+
+/**
+ * Send the file; the id of the thread that was made of it, or what is wrong.
+ *
+ * @param {File} file
+ * @returns {Promise<{ id?: string, error?: string }>}
+ */
+async function send(file) {
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch(serverUrl("/imports"), { method: "POST", headers, body: file });
+    return await answer.json();
+  } catch {
+    return { error: "failed" }; // the server is away
+  }
+}
+
+export function ImportThread() {
+  const say = useWords();
+  const go = useNavigate();
+  const input = useRef(/** @type {HTMLInputElement} */ (null));
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  /** @type {Record<string, string>} */
+  const words = {
+    unfit: say(
+      "import.unfit",
+      "This file is damaged or not a chat export. Choose a JSON file that this app exported.",
+    ),
+    too_large: say("import.too_large", "This file is too large to import."),
+    failed: say("import.failed", "The chat could not be imported. Try again."),
+  };
+
+  /** @param {File | undefined} file */
+  const take = async (file) => {
+    if (!file) return;
+    setBusy(true);
+    setError("");
+    const { id, error: found } = await send(file);
+    setBusy(false);
+    if (id) go(`/chat/${id}`);
+    else setError(words[found] ?? words.failed);
+  };
+  return (
+    <div>
+      <input
+        ref={input}
+        type="file"
+        accept=".json,application/json"
+        hidden
+        data-testid="import-file"
+        onChange={(event) => {
+          take(event.target.files[0]);
+          event.target.value = ""; // the same file may be chosen again
+        }}
+      />
+      <button
+        type="button"
+        className="button"
+        disabled={busy}
+        onClick={() => input.current.click()}
+        data-testid="import"
+      >
+        {say("import.choose", "Import chat…")}
+      </button>
+      {error && (
+        <p className="trouble" role="alert" data-testid="import-error">
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}

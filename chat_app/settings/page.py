@@ -1,0 +1,65 @@
+"""The pages for how things look and behave, and for what was used."""
+
+import reflex as rx
+
+from chat_app.agent_choice.choices import Offers
+from chat_app.agent_choice.defaults_form import defaults_form
+from chat_app.agent_choice.new_chat_defaults import Defaults
+from chat_app.extensions import Content, register_page
+from chat_app.i18n import LANGUAGES, say
+from chat_app.settings.react import import_thread, preferences
+from chat_app.settings.react import usage as usage_report
+from chat_app.settings.settings_tabs import tabs
+from chat_app.settings.usage import SPANS, Usage
+from chat_app.ui.controls import testid, titled
+from chat_app.ui.page_column import section, sheet
+
+
+@register_page("/settings", titled("settings.title"), on_load=[Offers.open, Defaults.open])
+def settings() -> Content:
+    """`/settings`: how it looks, how new chats are answered, and a chat from a file."""
+    return Content(
+        sheet(
+            tabs("/settings"),
+            section(
+                say("settings.looks"),
+                preferences(languages=[list(pair) for pair in LANGUAGES.items()]),
+                rx.el.p(say("settings.where"), class_name="field-note"),
+                name="looks",
+            ),
+            section(
+                say("settings.answers"),
+                defaults_form(),
+                name="new-chats",
+            ),
+            section(
+                say("settings.data"),
+                import_thread(),
+                rx.el.p(say("settings.data_where"), class_name="field-note"),
+                name="data",
+            ),
+        ),
+        bar=rx.el.h1(say("settings.title")),
+    )
+
+
+@register_page("/usage", titled("usage.title"), on_load=Usage.open)
+def usage() -> Content:
+    """`/usage`: requests, tokens and cost, by day, model and agent."""
+    return Content(
+        sheet(
+            tabs("/usage"),
+            rx.el.label(
+                say("usage.span"),
+                rx.el.select(
+                    *(rx.el.option(say("usage.last_days", days=days), value=str(days)) for days in SPANS),
+                    value=Usage.days,
+                    on_change=Usage.choose,
+                    custom_attrs=testid("usage-span"),
+                ),
+                class_name="field short",
+            ),
+            usage_report(report=Usage.report),
+        ),
+        bar=rx.el.h1(say("usage.title")),
+    )

@@ -1,0 +1,98 @@
+// The choices that are only a matter of taste: theme, density, the key that sends, the language.
+
+import { useContext } from "react";
+import { ColorModeContext } from "$/utils/context-registry";
+import { chooseLanguage, useLanguage, useWords } from "../i18n/words.js";
+import { choose, useLook } from "../ui/preference_store.js";
+
+/**
+ * @param {{
+ *   name: string,
+ *   legend: string,
+ *   value: string,
+ *   options: string[][],
+ *   onChoose: (value: string) => void,
+ * }} props
+ */
+function Segments({ name, legend, value, options, onChoose }) {
+  return (
+    <fieldset className="segments" data-testid={`choose-${name}`}>
+      <legend>{legend}</legend>
+      <div>
+        {options.map(([key, label]) => (
+          <label key={key}>
+            <input
+              type="radio"
+              name={name}
+              value={key}
+              checked={value === key}
+              onChange={() => onChoose(key)}
+            />
+            <span>{label}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
+/** @param {{ languages: [code: string, name: string][] }} props */
+export function Preferences({ languages }) {
+  const say = useWords();
+  const { rawColorMode, setColorMode } = useContext(ColorModeContext);
+  const language = useLanguage();
+  const density = useLook("density");
+  const send = useLook("send");
+  const modes = [
+    ["system", say("settings.theme_system", "System")],
+    ["light", say("settings.theme_light", "Light")],
+    ["dark", say("settings.theme_dark", "Dark")],
+  ];
+  const densities = [
+    ["comfortable", say("settings.comfortable", "Comfortable")],
+    ["compact", say("settings.compact", "Compact")],
+  ];
+  const keys = [
+    ["enter", say("settings.send_enter", "Enter")],
+    ["ctrl-enter", say("settings.send_ctrl", "Ctrl + Enter")],
+  ];
+  return (
+    <div className="preferences">
+      <Segments
+        name="theme"
+        legend={say("settings.theme", "Theme")}
+        value={rawColorMode}
+        options={modes}
+        onChoose={setColorMode}
+      />
+      <Segments
+        name="density"
+        legend={say("settings.density", "Density")}
+        value={density}
+        options={densities}
+        onChoose={(to) => choose("density", to)}
+      />
+      <Segments
+        name="send"
+        legend={say("settings.send", "Send messages with")}
+        value={send}
+        options={keys}
+        onChoose={(to) => choose("send", to)}
+      />
+      <label className="field">
+        {say("settings.language", "Language")}
+        <select
+          value={language}
+          onChange={(event) => chooseLanguage(event.target.value)}
+          data-testid="choose-language"
+        >
+          {languages.map(([code, name]) => (
+            <option key={code} value={code} lang={code}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}

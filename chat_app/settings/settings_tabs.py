@@ -1,0 +1,46 @@
+"""The ways between the pages beside the threads."""
+
+from typing import Any
+
+import reflex as rx
+from reflex_components_core.react_router import link
+
+from chat_app.i18n import say
+from chat_app.ui.controls import icon, testid
+
+PLACES = (
+    ("/settings", "settings.title"),
+    ("/usage", "usage.title"),
+    ("/schedules", "schedules.title"),
+)
+
+
+def tabs(here: str) -> rx.Component:
+    """The pages beside the threads, with `here` marked as the one that is open."""
+    return rx.el.nav(
+        *(
+            link(
+                say(key),
+                to=route,
+                class_name="tab",
+                custom_attrs={"aria-current": "page" if route == here else "false"}
+                | testid(f"tab-{route[1:]}"),
+            )
+            for route, key in PLACES
+        ),
+        class_name="tabs",
+        aria_label=say("settings.places"),
+    )
+
+
+def settings_link(**props: Any) -> rx.Component:
+    """The way there, for the sidebar's foot."""
+    return link(
+        icon("settings"),
+        to="/settings",
+        class_name="icon-button",
+        aria_label=say("settings.title"),
+        title=say("settings.title"),
+        custom_attrs=testid("settings"),
+        **props,
+    )

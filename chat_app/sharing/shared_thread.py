@@ -1,0 +1,140 @@
+"""A thread as somebody sees it who has its link: to be read only, and as it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import ClassVar
+from urllib.parse import quote
+
+import reflex as rx
+
+from agent_core import AgentApi
+from agent_core.errors import AgentCoreError
+from chat_app.plain_text import thread_title
+from chat_app.session.service import service
+from chat_app.thread.follower import Follower
+from chat_app.thread.live_text import LiveText
+from chat_app.thread.shown_thread import ShownThread
+from chat_app.thread.turn_status import is_writing
+from chat_app.thread.views import FileView, MessageView, PartView
+
+OPEN = ("preparing", "running", "retrying", "approval", "answer")
+
+
+class SharedReader:
+    """Reads the thread that a link leads to; whole, as whoever has the link cannot ask for more.
+
+    Args:
+        api: of the app.
+        token: of the link.
+    """
+
+    def __init__(self, api: AgentApi, token: str) -> None:
+        self.follower = Follower(whole=True)
+        self._api = api
+        self._token = token
+
+    def __str__(self) -> str:
+        return "a shared thread"  # whoever knows the token may read it: it is kept out of the log
+
+    async def read(self) -> AsyncGenerator[None]:
+        """Yield after each update that the follower has taken in, until the link is taken back."""
+        async with aclosing(self._api.shares.subscribe(self._token)) as updates:
+            async for update in updates:
+                self.follower.apply(update)
+                yield
+
+    async def read_times(self) -> None:
+        """Read nothing: how long tools took is not shared."""
+
+
+class Shared(ShownThread, rx.State):
+    """The thread of the link in this tab; there is no event with which its reader could change it.
+
+    Attributes:
+        phase: loading, ready, missing or over (the link was taken back while it was open).
+        messages: those before the turn under way, in the branch that is shown; nothing in them can be answered.
+        turn: that turn.
+        thinking: at work, with nothing to show for it yet.
+    """
+
+    phase: str = "loading"
+    title: str = ""
+    messages: list[MessageView] = []
+    turn: list[MessageView] = []
+    thinking: bool = False
+    _token: str = ""
+
+    def _begin(self, token: str) -> None:
+        """Turn to the thread with this token."""
+        self.reset()
+        self._token = token
+
+    def _opened(self) -> str:
+        return self._token
+
+    def _reader(self) -> SharedReader:
+        return SharedReader(service().api, self._token)
+
+    def _show(self, follower: Follower) -> None:
+        """Take over what a follower has read; what is unchanged is not sent again."""
+        name, turn = str(follower.thread.get("id") or ""), follower.turn()
+        self._set(
+            phase="ready",
+            title=thread_title(follower.thread.get("title")),
+            messages=[shared_view(row, name, self._token) for row in follower.history()],
+            turn=[shared_view(row, name, self._token) for row in turn],
+            thinking=follower.thread.get("status") == "streaming" and not is_writing(turn),
+        )
+
+    def _lose(self, error: AgentCoreError) -> None:
+        """Show nothing any more: the token leads nowhere."""
+        phase = "over" if self.phase in ("ready", "over") else "missing"
+        self._begin(self._token)
+        self.phase = phase
+
+
+class SharedText(LiveText, rx.State):
+    """The text that is being written in that thread."""
+
+    shown: ClassVar[type[ShownThread]] = Shared
+
+    @rx.event
+    async def open(self):
+        """Follow the thread whose token stands in the address."""
+        shared = await self.get_state(Shared)
+        shared._begin(str(self.token or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        self._forget()
+        return SharedText.follow
+
+
+def shared_view(row: MessageView, thread_id: str, token: str) -> MessageView:
+    """Return a message's row with nothing that a reader could press, and files by the token."""
+    prefix = f"/files/{quote(thread_id, safe='')}/"
+    files = [_file(file, prefix, token) for file in row.files]
+    return replace(
+        row,
+        files=files,
+        parts=[_part(part) for part in row.parts],
+        vote="",
+        place=0,
+        count=0,
+        previous="",
+        next="",
+    )
+
+
+def _part(part: PartView) -> PartView:
+    if part.kind != "tool":
+        return part
+    open_ = part.tool.state in OPEN
+    tool = replace(part.tool, state="open" if open_ else part.tool.state, opened=False)
+    return replace(part, tool=tool)
+
+
+def _file(file: FileView, prefix: str, token: str) -> FileView:
+    if not file.path.startswith(prefix):
+        return file
+    return replace(file, path=f"/shared/{quote(token, safe='')}/{file.path.removeprefix(prefix)}")

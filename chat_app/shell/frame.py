@@ -1,0 +1,94 @@
+"""The frame around every page."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
+
+from chat_app.extensions import Content, Draw, Page
+from chat_app.i18n import FILES, say, speak
+from chat_app.inbox.inbox import Inbox
+from chat_app.search.dialog import search
+from chat_app.shell.react import steady
+from chat_app.shell.sidebar import DRAWER, sidebar
+from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread_list.react import toast
+from chat_app.thread_list.thread_list import UNDO_SECONDS, ThreadList
+from chat_app.ui.controls import icon, icon_button, testid
+
+ON_LOAD = [Stream.leave, ThreadList.open, Inbox.open]
+"""What every page in the frame does first: it shows no thread, the list of threads, and what waits."""
+
+
+def framed(draw: Draw) -> Callable[[], rx.Component]:
+    """Return a page with the frame around its content; a component is the whole page already."""
+
+    @wraps(draw)
+    def page() -> rx.Component:
+        made = draw()
+        return shell(*made.body, bar=made.bar, drawer=made.drawer) if isinstance(made, Content) else made
+
+    return page
+
+
+def events_of(page: Page) -> list[Any]:
+    """Return what runs whenever a page opens.
+
+    The frame's events that a page names itself have their place among its own; a page that opens a
+    thread of the app's does not leave it.
+    """
+    if page.alone:
+        return list(page.on_load)
+    opens = Stream.open in page.on_load
+    frame = [
+        event for event in ON_LOAD if event not in page.on_load and not (opens and event == Stream.leave)
+    ]
+    return [*frame, *page.on_load]
+
+
+def shell(
+    *children: rx.Component, bar: rx.Component | None = None, drawer: rx.Component | None = None
+) -> rx.Component:
+    """Sidebar and main column; `bar` is what stands in the top bar, `drawer` beside the column."""
+    frame = rx.el.div(
+        sidebar(),
+        rx.el.main(
+            rx.el.header(
+                icon_button(
+                    "panel-left",
+                    say("sidebar.threads"),
+                    class_name="menu",
+                    custom_attrs={"popoverTarget": DRAWER, "data-testid": "menu"},
+                ),
+                bar or rx.fragment(),
+                class_name="topbar",
+            ),
+            *children,
+            class_name="main",
+        ),
+        search(),
+        toast(seconds=UNDO_SECONDS),
+        drawer or rx.fragment(),
+        class_name="app",
+    )
+    return steady(speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())
+
+
+def reconnect_banner() -> rx.Component:
+    """A quiet word once the server has been out of reach for three seconds; nothing else changes.
+
+    The page goes on showing what it has, what is sent meanwhile waits, and the subscription takes up
+    at the cursor by itself. The three seconds are the delay of the animation.
+    """
+    return rx.cond(
+        has_connection_errors,
+        rx.el.div(
+            icon("wifi-off", 14),
+            say("app.reconnecting"),
+            class_name="reconnect",
+            role="status",
+            custom_attrs=testid("reconnect"),
+        ),
+    )

@@ -1,0 +1,77 @@
+"""The sidebar: new chat, search, the list of threads, the archive, and which model answers."""
+
+import reflex as rx
+from reflex_components_core.react_router import link
+
+from chat_app.i18n import say
+from chat_app.inbox.inbox_list import inbox_link
+from chat_app.settings.settings_tabs import settings_link
+from chat_app.thread_list.list_view import thread_rows
+from chat_app.thread_list.thread_list import ThreadList
+from chat_app.ui.controls import icon, icon_button, testid
+from chat_app.ui.styles import NAME
+
+DRAWER = "sidebar"
+_close_drawer = rx.call_function(
+    rx.Var(
+        f"() => document.getElementById('{DRAWER}')?.matches(':popover-open') && document.getElementById('{DRAWER}').hidePopover()"
+    )
+)
+
+
+def sidebar() -> rx.Component:
+    """A column beside the page; on phones a drawer, which the browser's own popover opens and closes."""
+    return rx.el.nav(
+        rx.el.div(icon("sparkles", 18), rx.el.span(NAME), class_name="brand"),
+        rx.el.div(
+            link(
+                icon("square-pen"),
+                say("sidebar.new_chat"),
+                to="/",
+                class_name="new-chat",
+                on_click=_close_drawer,
+                custom_attrs=testid("new-chat") | {"prefetch": "render"},
+            ),
+            icon_button(
+                "search",
+                say("sidebar.search"),
+                class_name="search",
+                custom_attrs=testid("search") | {"data-open-palette": "", "aria-keyshortcuts": "Control+K"},
+            ),
+            class_name="sidebar-head",
+        ),
+        thread_rows(ThreadList, "main", say("sidebar.nothing")),
+        rx.el.div(
+            rx.el.span(ThreadList.model, class_name="model", title=ThreadList.model),
+            inbox_link(on_click=_close_drawer),
+            link(
+                icon("archive"),
+                to="/archive",
+                class_name="icon-button",
+                aria_label=say("sidebar.archived"),
+                title=say("sidebar.archived"),
+                on_click=_close_drawer,
+                custom_attrs=testid("archived"),
+            ),
+            settings_link(on_click=_close_drawer),
+            theme_toggle(),
+            class_name="sidebar-foot",
+        ),
+        id=DRAWER,
+        class_name="sidebar",
+        aria_label=say("sidebar.threads"),
+        custom_attrs={"popover": "auto"},
+    )
+
+
+def theme_toggle() -> rx.Component:
+    """Light or dark; the system's preference until it is used."""
+    return rx.el.button(
+        rx.color_mode_cond(icon("moon"), icon("sun")),
+        type="button",
+        class_name="icon-button",
+        aria_label=say("sidebar.theme"),
+        title=say("sidebar.theme"),
+        on_click=rx.toggle_color_mode,
+        custom_attrs=testid("theme"),
+    )

@@ -1,1 +1,0 @@
-"""What the pages show, and what their buttons do. Nothing here must survive: rows are the truth."""

@@ -1,0 +1,1 @@
+"""Text as it is drawn: markdown, streaming, code and formulas."""

@@ -1,0 +1,62 @@
+// GitHub's alerts: a quote whose first line is [!NOTE], [!TIP], [!IMPORTANT], [!WARNING] or [!CAUTION].
+// https://docs.github.com/en/get-started/writing-on-github/basic-writing-and-formatting-syntax#alerts
+
+import Info from "lucide-react/dist/esm/icons/info.mjs";
+import Lightbulb from "lucide-react/dist/esm/icons/lightbulb.mjs";
+import Message from "lucide-react/dist/esm/icons/message-square-warning.mjs";
+import Octagon from "lucide-react/dist/esm/icons/octagon-alert.mjs";
+import Triangle from "lucide-react/dist/esm/icons/triangle-alert.mjs";
+import { useWords } from "../../i18n/words.js";
+
+/** @import { Node } from "../grammar/grammar.js" */
+
+const MARK = /^\[!(note|tip|important|warning|caution)\][ \t]*(?:\n|$)/i;
+/** @type {Record<string, import("lucide-react").LucideIcon>} */
+const ICONS = { note: Info, tip: Lightbulb, important: Message, warning: Triangle, caution: Octagon };
+
+/**
+ * The kind of alert that a quote is and what it says, or null.
+ *
+ * @param {Node} quote
+ */
+export function alertOf({ children: [paragraph, ...rest] }) {
+  const first = paragraph?.type === "paragraph" && paragraph.children[0];
+  const mark = first?.type === "text" && MARK.exec(first.value);
+  if (!mark) return null;
+  const text = first.value.slice(mark[0].length);
+  const after = paragraph.children.slice(1);
+  if (!text && after.length && after[0].type !== "break" && !mark[0].endsWith("\n")) return null; // [!NOTE] and more in its line
+  const words = [
+    ...(text ? [{ ...first, value: text }] : []),
+    ...(after[0]?.type === "break" && !text ? after.slice(1) : after),
+  ];
+  if (!words.length && !rest.length) return null;
+  return {
+    type: "alert",
+    kind: mark[1].toLowerCase(),
+    children: [...(words.length ? [{ ...paragraph, children: words }] : []), ...rest],
+  };
+}
+
+/** @param {string} kind */
+function useTitle(kind) {
+  const say = useWords();
+  if (kind === "tip") return say("markdown.tip", "Tip");
+  if (kind === "important") return say("markdown.important", "Important");
+  if (kind === "warning") return say("markdown.warning", "Warning");
+  return kind === "caution" ? say("markdown.caution", "Caution") : say("markdown.note_alert", "Note");
+}
+
+/** @param {{ kind: string, dir?: string, children: React.ReactNode }} props */
+export function Alert({ kind, dir, children }) {
+  const Icon = ICONS[kind];
+  return (
+    <div className={`md-alert ${kind}`} dir={dir}>
+      <p className="md-alert-title">
+        <Icon size={16} aria-hidden="true" />
+        {useTitle(kind)}
+      </p>
+      {children}
+    </div>
+  );
+}

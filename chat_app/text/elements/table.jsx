@@ -1,0 +1,108 @@
+// A table, which scrolls on its own where it is wider than the page. A row that is finished renders once.
+
+import { memo } from "react";
+import { useWords } from "../../i18n/words.js";
+import { directionOf } from "../grammar/direction.js";
+import { deeper, inline } from "./inline.jsx";
+
+/** @import { Node } from "../grammar/grammar.js" */
+/** @import { Place } from "./inline.jsx" */
+
+const ENOUGH = 16; // letters; a column of longer words than that may be made narrower than they are
+const PADDING = "1.75rem"; // of a cell, both sides
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/g; // two columns each
+const ENDS_A_LINE = new Set(["html", "break", "formula"]);
+
+/**
+ * @param {Node} node
+ * @returns {string}
+ */
+const wordsOf = (node) =>
+  ENDS_A_LINE.has(node.type) ? "\n" : (node.value ?? (node.children ?? []).map(wordsOf).join(""));
+/** @param {string} line */
+const widthOf = (line) => Math.min(ENOUGH, line.length + (line.match(WIDE)?.length ?? 0));
+
+/** @type {WeakMap<Node, number[]>} */
+const known = new WeakMap(); // of rows, so that each is measured once
+
+/** @param {Node} row */
+function widthsOf(row) {
+  if (!known.has(row))
+    known.set(
+      row,
+      row.children.map((cell) => Math.max(...wordsOf(cell).split("\n").map(widthOf))),
+    );
+  return known.get(row);
+}
+
+/**
+ * How many letters of its longest cell each column shows in one line.
+ *
+ * @param {Node} table
+ * @returns {number[]}
+ */
+const lettersOf = ({ align, children }) =>
+  align.map((/** @type {unknown} */ _, /** @type {number} */ i) =>
+    children.reduce((most, row) => Math.max(most, widthsOf(row)[i] ?? 0), 0),
+  );
+
+/**
+ * @param {{
+ *   node: Node,
+ *   tag: "td" | "th",
+ *   align: ("left" | "center" | "right" | null)[],
+ *   letters?: number[],
+ *   place: Place,
+ * }} props
+ */
+function Row({ node, tag: Tag, align, letters, place }) {
+  return (
+    <tr>
+      {align.map((side, i) => (
+        <Tag
+          key={i}
+          dir="auto"
+          style={{ textAlign: side ?? undefined, minWidth: letters && `calc(${letters[i]}ch + ${PADDING})` }}
+        >
+          {node.children[i] && inline(node.children[i].children, place)}
+        </Tag>
+      ))}
+    </tr>
+  );
+}
+
+/** @type {React.NamedExoticComponent<{ node: Node, align: any[], growing?: boolean, depth: number }>} */
+const BodyRow = memo(
+  function BodyRow({ node, align, growing, depth }) {
+    return <Row node={node} tag="td" align={align} place={{ depth, growing }} />;
+  },
+  (a, b) => a.node === b.node && a.growing === b.growing && String(a.align) === String(b.align),
+);
+
+/** @param {{ node: Node, place: Place }} props */
+export function Table({ node, place }) {
+  const say = useWords();
+  const [head, ...rows] = node.children;
+  return (
+    <div className="md-table" tabIndex={0} role="region" aria-label={say("markdown.table", "Table")}>
+      <table dir={directionOf(node)}>
+        <thead>
+          <Row node={head} tag="th" align={node.align} letters={lettersOf(node)} place={deeper(place)} />
+        </thead>
+        {rows.length > 0 && (
+          <tbody>
+            {rows.map((row, i) => (
+              <BodyRow
+                key={i}
+                node={row}
+                align={node.align}
+                depth={place.depth + 1}
+                growing={place.growing && i === rows.length - 1}
+              />
+            ))}
+          </tbody>
+        )}
+      </table>
+    </div>
+  );
+}

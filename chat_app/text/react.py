@@ -1,0 +1,96 @@
+"""Python wrappers of the React components beside this file."""
+
+from typing import Any
+
+import reflex as rx
+
+from agent_core.errors import ValidationError
+from chat_app.scripts import script
+
+PARSERS = [
+    "decode-named-character-reference@1.3.0",
+    "mdast-util-from-markdown@2.1.0",
+    "mdast-util-gfm-autolink-literal@2.1.0",
+    "mdast-util-gfm-footnote@2.1.0",
+    "mdast-util-gfm-strikethrough@2.0.1",
+    "mdast-util-gfm-table@2.0.1",
+    "mdast-util-gfm-task-list-item@2.0.1",
+    "micromark-extension-cjk-friendly@2.0.2",
+    "micromark-extension-cjk-friendly-gfm-strikethrough@2.0.1",
+    "micromark-extension-gfm-autolink-literal@2.1.0",
+    "micromark-extension-gfm-footnote@2.1.0",
+    "micromark-extension-gfm-table@2.1.2",
+    "micromark-extension-gfm-task-list-item@2.1.0",
+    "micromark-util-combine-extensions@2.0.1",
+    "micromark-util-normalize-identifier@2.0.1",
+    "micromark-util-sanitize-uri@2.0.1",
+    "remend@1.4.0",
+]
+MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
+"""The last two are loaded by a page only when a block needs them."""
+
+
+def _gap(run: rx.Var[str], have: rx.Var[int]) -> list[rx.Var]:
+    return [run, have]
+
+
+class Markdown(rx.Component):
+    """A whole text as markdown; it renders once per text."""
+
+    library = script("text/markdown.jsx")
+    tag = "Markdown"
+    lib_dependencies: list[str] = MARKDOWN_LIBRARIES
+    text: rx.Var[str]
+
+
+class StreamMarkdown(rx.Component):
+    """A text part, as markdown, that may still be growing.
+
+    `name` is told apart from every other part of the page and stays; `run` names the part and its attempt.
+    While `live`, pieces come as `run`, `offset` and `chunk` of the state class whose full name is `source`;
+    afterwards `text` is all of it. Only a part that is live reads that state. Offsets count UTF-16 code
+    units.
+    """
+
+    library = script("text/stream.jsx")
+    tag = "StreamMarkdown"
+    lib_dependencies: list[str] = MARKDOWN_LIBRARIES
+    name: rx.Var[str]
+    run: rx.Var[str]
+    text: rx.Var[str]
+    live: rx.Var[bool]
+    source: rx.Var[str]
+    on_gap: rx.EventHandler[_gap]
+
+
+class SmoothText(rx.Component):
+    """A growing text, revealed evenly; made by `smooth_text`."""
+
+    library = script("text/smooth.jsx")
+    tag = "SmoothText"
+    text: rx.Var[str]
+    chars_per_sec: rx.Var[float]
+    start_streaming: rx.Var[bool]
+
+
+markdown = Markdown.create
+stream_markdown = StreamMarkdown.create
+
+
+def smooth_text(
+    text: rx.Var[str] | str, chars_per_sec: float = 128, start_streaming: bool = False, **props: Any
+) -> rx.Component:
+    """Reveal a text that grows in leaps evenly, as if it were typed.
+
+    Args:
+        text: the Var of the text; what stands in place of it may only go on, or be another text.
+        chars_per_sec: how fast at least; when more arrives it is faster, so that it keeps up.
+        start_streaming: whether the text that is there at first is typed, too, and not shown at once.
+        **props: of the component.
+
+    Raises:
+        ValidationError: the pace is not above 0.
+    """
+    if not isinstance(chars_per_sec, rx.Var) and not chars_per_sec > 0:
+        raise ValidationError("chars_per_sec is a number above 0, such as 128.")
+    return SmoothText.create(text=text, chars_per_sec=chars_per_sec, start_streaming=start_streaming, **props)

@@ -1,0 +1,165 @@
+"""The thread that is open on the app's own pages, and how it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import reflex as rx
+
+from agent_core import Thread
+from agent_core.errors import AgentCoreError, ValidationError, words_of
+from agent_core.sentences import info_of
+from chat_app.extensions import OFFERED
+from chat_app.model.answer_options import ASSISTANT, Answers, answers_from
+from chat_app.session.service import service
+from chat_app.thread.follower import Follower
+from chat_app.thread.live_text import LiveText
+from chat_app.thread.shown_thread import ShownThread
+from chat_app.thread.thread_state import ThreadState
+from chat_app.thread.views import MessageView, ReturnedView
+
+
+class OpenThread(ThreadState, rx.State):
+    """What the app's own pages show of a thread, and what their buttons do.
+
+    How it is answered is chosen on the page and kept in the thread; on the page of a new chat it is how
+    the next thread will be.
+
+    Attributes:
+        history, turn: the messages before the turn under way, and that turn.
+        share: the token of the link with which it can be read; "" while there is none.
+        returned: the message that was taken back last.
+        agent: the name of the agent that answers.
+        model: the name of its model, if the agent is the app's own.
+        instructions, temperature: as they stand in the form.
+        answers_error: why what was typed there was not taken.
+    """
+
+    history: list[MessageView] = []
+    turn: list[MessageView] = []
+    share: str = ""
+    returned: ReturnedView = ReturnedView()
+    agent: str = ASSISTANT
+    model: str = ""
+    instructions: str = ""
+    temperature: str = ""
+    answers_error: str = ""
+    _chosen: bool = False  # for the chat that is about to begin: what the person prefers elsewhere must wait
+
+    @rx.var
+    def may_choose_model(self) -> bool:
+        """Whether the agent is the app's own, which answers with any model."""
+        return self.agent == ASSISTANT
+
+    @rx.var
+    def has_unlisted_agent(self) -> bool:
+        """Whether the thread's agent is none of those that can be chosen: it is gone, or not offered."""
+        return self.agent != ASSISTANT and self.agent not in OFFERED
+
+    @rx.var
+    def answers_error_info(self) -> dict[str, Any]:
+        """Code and params of `answers_error`."""
+        return info_of(self.answers_error) or {}
+
+    def _rows(
+        self, history: list[MessageView], turn: list[MessageView], follower: Follower
+    ) -> dict[str, Any]:
+        metadata: dict[str, Any] = follower.thread.get("metadata") or {}
+        return {"history": history, "turn": turn, "share": str(metadata.get("share") or "")}
+
+    def _show(self, follower: Follower) -> None:
+        """Take over how the thread is answered, too."""
+        super()._show(follower)
+        if follower.thread:
+            self._show_answers(
+                str(follower.thread.get("agent") or ""), Answers.of(follower.thread.get("metadata"))
+            )
+
+    def _show_answers(self, agent: str, answers: Answers) -> None:
+        degrees = "" if answers.temperature is None else f"{answers.temperature:g}"
+        self._set(agent=agent, model=answers.model, instructions=answers.instructions, temperature=degrees)
+
+    def _begin_with(self, agent: str, answers: Answers) -> None:
+        """Take over what the person wants for new chats, unless they have chosen otherwise for this one."""
+        if not self.open_id and not self._chosen:
+            self._show_answers(agent, answers)
+
+    def _answers(self) -> Answers:
+        return answers_from(self.model, self.instructions, self.temperature)
+
+    async def _begin(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
+        own = self.agent == ASSISTANT
+        return await self._api().create_thread(
+            prompt,
+            message_id=message_id,
+            **named,
+            agent=None if own else self.agent,
+            metadata=self._answers().metadata() if own and self._answers() != Answers() else None,
+        )
+
+    @rx.event
+    async def choose_agent(self, name: str):
+        """Let another agent answer, from the next turn on."""
+        if not self.open_id:
+            self.agent, self._chosen = name, True
+            return
+        self.notice = ""
+        try:
+            await self._api().update_thread(self.open_id, agent=name)
+        except AgentCoreError as error:
+            self.notice = words_of(error)
+
+    @rx.event
+    async def choose_model(self, name: str):
+        """Let another model answer, from the next step on."""
+        if name not in {model.name for model in service().offers}:
+            return
+        await self._change(model=name)
+
+    @rx.event
+    async def choose_answers(self, form: dict[str, Any]):
+        """Take the instructions and the temperature that the person typed."""
+        self.answers_error = ""
+        try:
+            typed = answers_from("", str(form.get("instructions") or ""), str(form.get("temperature") or ""))
+        except ValidationError as error:
+            self.answers_error = words_of(error)
+            return
+        await self._change(instructions=typed.instructions, temperature=typed.temperature)
+
+    async def _change(self, **chosen: Any) -> None:
+        """Change how the thread is answered, and nothing else of what is known of it."""
+        if not self.open_id:
+            self._chosen = True
+            self._show_answers(self.agent, replace(self._answers(), **chosen))
+            return
+        self.notice = ""
+        try:
+            thread = await self._api().get_thread(self.open_id)
+            changed = replace(Answers.of(thread.metadata if thread else None), **chosen)
+            await self._api().change_metadata(self.open_id, changed.metadata())
+            self._show_answers(self.agent, changed)
+        except AgentCoreError as error:
+            self.notice = words_of(error)
+
+
+class Stream(LiveText, rx.State):
+    """The text that is being written in the thread of the app's own pages."""
+
+    shown: ClassVar[type[ShownThread]] = OpenThread
+
+    @rx.event
+    async def open(self):
+        """Turn to the thread of the URL, and follow it."""
+        opened = await self.get_state(OpenThread)
+        opened._open(str(self.thread_id or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        self._forget()
+        return Stream.follow if opened.open_id else None
+
+    @rx.event
+    async def leave(self):
+        """Turn away from the thread: the page that opens shows none."""
+        opened = await self.get_state(OpenThread)
+        opened._open("")
+        self._forget()

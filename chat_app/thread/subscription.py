@@ -1,0 +1,126 @@
+"""A tab's subscription to the thread that it has open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import aclosing, suppress
+from typing import Any, Protocol
+
+from agent_core.errors import AgentCoreError
+from chat_app.thread.follower import Follower, Piece
+from chat_app.thread.thread_reader import Reader
+
+logger = logging.getLogger(__name__)
+
+
+class Rows(Protocol):
+    """Where the rows of a thread are shown. To enter it locks the tab's state, its live text included."""
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(self, *exc_info: Any) -> None: ...
+
+    def _opened(self) -> str: ...
+
+    def _reader(self) -> Reader: ...
+
+    def _show(self, follower: Follower) -> None: ...
+
+    def _is_behind(self, follower: Follower) -> bool: ...
+
+    def _lose(self, error: AgentCoreError) -> None: ...
+
+
+class Text(Protocol):
+    """Where the text that is being written is shown."""
+
+    def _send(self, piece: Piece | None) -> None: ...
+
+    async def _pass_on(self, piece: Piece | None) -> None: ...
+
+    def _forget(self) -> None: ...
+
+
+class Subscription:
+    """Shows a tab the thread that it has open, as it goes on.
+
+    Reload, a second tab, another browser and a restarted server all come through here: first a snapshot,
+    then everything after it. Further pieces of the live text go past the state (decision 0011); what else
+    is new goes into both states under one lock, so that a row and its first piece arrive together.
+
+    Args:
+        rows: the state that shows the thread; it says which one is open.
+        text: the state that holds the text being written.
+    """
+
+    def __init__(self, rows: Rows, text: Text) -> None:
+        self._rows = rows
+        self._text = text
+        self._turned = asyncio.Event()
+        self._followed: tuple[str, Reader] | None = None
+
+    def turn(self) -> None:
+        """Follow the thread that the tab has open by now, in place of the one before."""
+        self._turned.set()
+
+    def reader_of(self, opened: str) -> Reader | None:
+        """Return what reads the thread that is open; None while none is followed, or still another."""
+        return self._followed[1] if self._followed and self._followed[0] == opened else None
+
+    async def run(self) -> None:
+        """Follow the open thread, and the next when told to turn, until cancelled."""
+        while True:
+            self._turned.clear()
+            await _until(self._turned, self._follow_open())
+
+    async def _follow_open(self) -> None:
+        """Follow the open thread until it is gone, or the tab has another open."""
+        opened, reader = "", None
+        try:
+            async with self._rows:
+                opened = self._rows._opened()
+                reader = self._rows._reader() if opened else None
+            if reader is not None:
+                await self._follow(opened, reader)
+        except AgentCoreError as error:
+            await self._lose(opened, error)
+        except Exception:
+            logger.exception("Could not follow %s", reader or "a thread")
+            await self._lose(
+                opened, AgentCoreError("The server could not read this chat. See the server log.")
+            )
+
+    async def _follow(self, opened: str, reader: Reader) -> None:
+        follower, self._followed = reader.follower, (opened, reader)
+        try:
+            async with aclosing(reader.read()) as readings:
+                async for _ in readings:
+                    if not follower.rows_changed and not self._rows._is_behind(follower):
+                        await self._text._pass_on(follower.piece())
+                        continue
+                    async with self._rows:
+                        if self._rows._opened() != opened:
+                            return
+                        self._rows._show(follower)
+                        self._text._send(follower.piece())
+        finally:
+            self._followed = None
+
+    async def _lose(self, opened: str, error: AgentCoreError) -> None:
+        async with self._rows:
+            if self._rows._opened() == opened:
+                self._rows._lose(error)
+                self._text._forget()
+
+
+async def _until(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Work until the event is set; then whatever is left of the work is dropped."""
+    task = asyncio.create_task(work)
+    try:
+        await event.wait()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

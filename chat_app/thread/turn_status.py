@@ -1,0 +1,45 @@
+"""How a turn stands, read from its rows. Pure functions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chat_app.plain_text import clean_text
+from chat_app.thread.views import MessageView, RetryView
+
+
+def _tools(turn: list[MessageView]) -> list[str]:
+    return [part.tool.state for message in turn for part in message.parts if part.kind == "tool"]
+
+
+def needs_person(turn: list[MessageView], retry: Mapping[str, Any]) -> bool:
+    """Whether a tool waits for a yes or for an answer, or the turn for an agent that nobody knows."""
+    return awaits_agent(retry) or any(state in ("approval", "answer") for state in _tools(turn))
+
+
+def awaits_agent(retry: Mapping[str, Any]) -> bool:
+    """Whether a thread waits for its agent, read from its `retry_state`."""
+    return retry.get("kind") == "unknown_agent"
+
+
+def is_writing(turn: list[MessageView]) -> bool:
+    """Whether the end of the turn moves by itself: a text, also in its last moment, or a tool that runs."""
+    parts = turn[-1].parts if turn else []
+    if not parts:
+        return False
+    last = parts[-1]
+    return last.live or last.kind == "text" or last.tool.state in ("preparing", "running", "retrying")
+
+
+def retry_view(state: Mapping[str, Any]) -> RetryView:
+    """Return the retry that waits, read from a thread's `retry_state`."""
+    return RetryView(
+        kind=str(state.get("kind") or ""),
+        attempt=int(state.get("attempt") or 0),
+        max_attempts=int(state.get("max_attempts") or 0),
+        seconds=max(0.0, float(state.get("next_at") or 0) - time.time()),
+        error=clean_text(str(state.get("error") or "")),
+        error_info=state.get("error_info") or {},
+    )

@@ -1,0 +1,1 @@
+"""The list of threads: its feed, patches, rows and menu."""

@@ -1,0 +1,70 @@
+// Groups of rows by date: by the calendar of the person's own time zone, which the server does not know.
+
+/** @typedef {import("./thread_rows.js").Row} Row */
+
+/**
+ * The first moments of today, of yesterday, and of a week and a month ago.
+ *
+ * @param {number} now
+ */
+export function calendar(now) {
+  const midnight = new Date(now);
+  midnight.setHours(0, 0, 0, 0);
+  /** @param {number} days */
+  const back = (days) => new Date(midnight).setDate(midnight.getDate() - days);
+  return {
+    today: +midnight,
+    yesterday: back(1),
+    week: back(7),
+    month: back(30),
+    year: midnight.getFullYear(),
+  };
+}
+
+/**
+ * Which group a row belongs to: a name, or the first day of a month as milliseconds.
+ *
+ * @param {Row} row
+ * @param {ReturnType<typeof calendar>} days
+ */
+export function groupOf(row, days) {
+  if (row.pinned) return "pinned";
+  const at = row.at * 1000;
+  if (at >= days.today) return "today";
+  if (at >= days.yesterday) return "yesterday";
+  if (at >= days.week) return "week";
+  if (at >= days.month) return "month";
+  const date = new Date(at);
+  return +new Date(date.getFullYear(), date.getMonth());
+}
+
+/**
+ * Rows in groups, in the order they have: [[group, rows], …].
+ *
+ * @param {Row[]} rows
+ * @param {number} now
+ */
+export function grouped(rows, now) {
+  const days = calendar(now);
+  /** @type {[string | number, Row[]][]} */
+  const groups = [];
+  for (const row of rows) {
+    const name = groupOf(row, days);
+    if (groups.at(-1)?.[0] !== name) groups.push([name, []]);
+    groups.at(-1)[1].push(row);
+  }
+  return groups;
+}
+
+/**
+ * The name of a month, with its year if that is not this one.
+ *
+ * @param {number} first
+ * @param {number} now
+ * @param {string} language
+ */
+export function monthName(first, now, language) {
+  const date = new Date(first);
+  const year = date.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
+  return date.toLocaleDateString(language, { month: "long", year });
+}

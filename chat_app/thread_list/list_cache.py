@@ -1,0 +1,106 @@
+"""The threads of a list as far as they have been read: page by page, and again one by one as they change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from agent_core import AgentApi, Thread
+from chat_app.thread_list.thread_views import ThreadItem, thread_item
+
+MAX_ENTRIES = 1000
+"""How many pinned threads are read at the most."""
+BATCH = 500
+"""How many threads are read at once."""
+_RUNNING = ("streaming", "awaiting_tool_results")
+_Rows = dict[str, tuple[tuple[datetime, str], ThreadItem]]
+
+
+class Shelf:
+    """What has been read of a list: all of it down to one thread, behind which it may go on.
+
+    A page costs what it holds, and a change what has changed, however much stands here already.
+
+    Args:
+        api: whose threads.
+        archived: the archived ones, of which none stand first.
+
+    Attributes:
+        more: whether there may be others behind those that were read.
+    """
+
+    def __init__(self, api: AgentApi, archived: bool) -> None:
+        self.more = True
+        self._api = api
+        self._archived = archived
+        self._pinned: _Rows = {}
+        self._others: _Rows = {}
+        self._running: set[str] = set()
+        self._end: Thread | None = None  # the last that was read: the next page begins after it
+
+    def __len__(self) -> int:
+        """Return how many stand here besides the pinned ones."""
+        return len(self._others)
+
+    def pinned(self) -> list[ThreadItem]:
+        """Return the pinned threads, newest activity first."""
+        return _sorted(self._pinned)
+
+    def newest(self, count: int) -> list[ThreadItem]:
+        """Return the first `count` of the others."""
+        return _sorted(self._others)[:count]
+
+    async def begin(self) -> None:
+        """Read what stands first."""
+        if not self._archived:
+            await self._put(await self._api.list_threads(MAX_ENTRIES, pinned=True))
+
+    async def reach(self, count: int) -> None:
+        """Read on until there are `count`, besides the pinned ones, or no more."""
+        unpinned = None if self._archived else False
+        while self.more and len(self) < count:
+            size, before = min(BATCH, count - len(self)), len(self)
+            found = await self._api.list_threads(
+                size, cursor=self._end, pinned=unpinned, archived=self._archived
+            )
+            await self._put(found)
+            self.more = len(found) == size
+            self._end = found[-1] if found else self._end
+            if self.more and len(self) == before:
+                return  # all of them were here; what moved meanwhile is told with the next change
+
+    async def renew(self, names: Collection[str]) -> None:
+        """Read threads again that may have changed, and those that run: they move up without a word."""
+        names = sorted(self._running.union(names))
+        for first in range(0, len(names), BATCH):
+            some = names[first : first + BATCH]
+            found = await self._api.list_threads(len(some), among=some, archived=self._archived)
+            await self._put([each for each in found if each.pinned or self._reaches(each)], instead_of=some)
+
+    def _reaches(self, thread: Thread) -> bool:
+        return not self.more or (self._end is not None and _place(thread) >= _place(self._end))
+
+    async def _put(self, threads: Sequence[Thread], instead_of: Collection[str] = ()) -> None:
+        """Put threads in their places, others out; who is cancelled has changed nothing."""
+        asking = [thread.id for thread in threads if thread.status == "awaiting_tool_results"]
+        waiting = set[str]()
+        if asking:
+            found = await self._api.list_threads(len(asking), among=asking, waiting=True)
+            waiting = {thread.id for thread in found}
+        for name in instead_of:
+            self._pinned.pop(name, None)
+            self._others.pop(name, None)
+            self._running.discard(name)
+        for thread in threads:
+            row = _place(thread), thread_item(thread, thread.id in waiting)
+            (self._pinned if thread.pinned and not self._archived else self._others)[thread.id] = row
+            if thread.status in _RUNNING:
+                self._running.add(thread.id)
+
+
+def _place(thread: Thread) -> tuple[datetime, str]:
+    return thread.updated_at, thread.id
+
+
+def _sorted(rows: _Rows) -> list[ThreadItem]:
+    return [item for _, item in sorted(rows.values(), key=lambda row: row[0], reverse=True)]

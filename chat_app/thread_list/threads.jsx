@@ -1,0 +1,223 @@
+// A list of threads: in groups by date, loaded page by page as it is scrolled, changed row by row. With the
+// arrow keys one goes from row to row, F2 renames, Delete deletes, and the button beside a row has the rest.
+
+import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
+import { useLanguage, useWords } from "../i18n/words.js";
+import { useNow } from "../ui/durations.jsx";
+import { ago } from "../ui/relative_time.jsx";
+import { grouped, monthName } from "./date_groups.js";
+import { Menu } from "./menu.jsx";
+import { rowsOf, useRows } from "./thread_rows.js";
+import { Row } from "./thread_row.jsx";
+import { toast } from "./toast.jsx";
+
+/** @import { Patch, Row as RowOf, Shown } from "./thread_rows.js" */
+/** Does what is named with a row. @typedef {(name: string, ...given: any[]) => void} Act */
+/**
+ * @typedef {{
+ *   onGap: () => void,
+ *   onMore: (shown: number) => void,
+ *   onKeep: (wanted: number) => void,
+ *   onRename: (threadId: string, title: string) => void,
+ *   onPin: (threadId: string, pinned: boolean) => void,
+ *   onArchive: (threadId: string, archived: boolean) => void,
+ *   onDelete: (threadId: string) => void,
+ *   onRestore: (threadId: string, open: boolean) => void,
+ * }} Asked
+ */
+
+const LOST_MS = 300; // a patch that is on its way needs no asking for
+const MARGIN = "600px";
+/** @type {Record<string, number | string>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: "Home", End: "End" };
+
+/**
+ * Take in what the server sends; ask again when something was missed.
+ *
+ * @param {string} list
+ * @param {Patch} patch
+ * @param {Asked["onGap"]} onGap
+ * @param {Asked["onKeep"]} onKeep
+ */
+function usePatches(list, patch, onGap, onKeep) {
+  const ask = useEffectEvent(onGap);
+  const keep = useEffectEvent(onKeep);
+  useLayoutEffect(() => {
+    const rows = rowsOf(list);
+    if (rows.take(patch)) {
+      if (!patch.base && rows.wanted) keep(rows.wanted);
+      return undefined;
+    }
+    const timer = setTimeout(() => ask(), LOST_MS);
+    return () => clearTimeout(timer);
+  }, [list, patch]);
+}
+
+/**
+ * Ask for more whenever the end of the list comes near.
+ *
+ * @param {React.RefObject<HTMLElement>} box
+ * @param {Shown} shown
+ * @param {Asked["onMore"]} onMore
+ */
+function useMore(box, { rows, more }, onMore) {
+  const end = useRef(null);
+  const ask = useEffectEvent(onMore);
+  const count = rows.length;
+  useEffect(() => {
+    if (!more) return undefined;
+    const watch = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && ask(count),
+      { root: box.current, rootMargin: MARGIN },
+    );
+    watch.observe(end.current);
+    return () => watch.disconnect();
+  }, [box, count, more]);
+  return end;
+}
+
+/**
+ * @param {HTMLElement} box
+ * @param {string} id
+ * @returns {HTMLElement | null}
+ */
+const link = (box, id) => box.querySelector(`[data-thread-id="${CSS.escape(id)}"] a`);
+
+/** @type {(box: HTMLElement) => HTMLElement[]} */
+const linksOf = (box) =>
+  [...box.querySelectorAll(".thread-item a")].map((each) => /** @type {HTMLElement} */ (each));
+
+/**
+ * @param {HTMLElement} box
+ * @param {HTMLElement} from
+ * @param {number | string} step
+ */
+function focusBeside(box, from, step) {
+  const links = linksOf(box);
+  const place = links.indexOf(from);
+  const next = step === "Home" ? 0 : step === "End" ? links.length - 1 : place + Number(step);
+  links[Math.min(links.length - 1, Math.max(0, next))]?.focus();
+}
+
+/**
+ * What can be done with a row, each shown at once and then asked of the server.
+ *
+ * @param {string} list
+ * @param {React.RefObject<HTMLElement>} box
+ * @param {string} activeId
+ * @param {Asked} props
+ * @param {(menu: { row: RowOf, button: HTMLElement }) => void} setMenu
+ * @param {(id: string | null) => void} setRenaming
+ */
+function useActions(list, box, activeId, props, setMenu, setRenaming) {
+  const latest = useRef(null);
+  /** @type {Record<string, (...given: any[]) => void>} */
+  const actions = {
+    rename(row, title) {
+      setRenaming(null);
+      requestAnimationFrame(() => link(box.current, row.id)?.focus());
+      const words = title?.trim().replace(/\s+/g, " ");
+      if (!words || words === row.title) return;
+      rowsOf(list).foresee(row.id, { title: words });
+      props.onRename(row.id, words);
+    },
+    edit: (row) => setRenaming(row.id),
+    menu: (row, button) => setMenu({ row, button }),
+    pin(row) {
+      rowsOf(list).foresee(row.id, { pinned: !row.pinned });
+      props.onPin(row.id, !row.pinned);
+    },
+    archive(row) {
+      actions.leave(row);
+      props.onArchive(row.id, list !== "archive");
+    },
+    delete(row, byKey) {
+      actions.leave(row);
+      props.onDelete(row.id);
+      const undo = () => props.onRestore(row.id, row.id === activeId);
+      toast({ title: row.title, undo, focus: byKey });
+    },
+    leave(row) {
+      const links = linksOf(box.current);
+      const at = links.findIndex((each) => each.closest("li").contains(document.activeElement));
+      (links[at + 1] ?? links[at - 1])?.focus();
+      rowsOf(list).foresee(row.id, null);
+    },
+    key(event, row) {
+      const step = STEPS[event.key];
+      if (step !== undefined) focusBeside(box.current, event.target.closest("li").querySelector("a"), step);
+      else if (event.key === "F2") actions.edit(row);
+      else if (event.key === "Delete") actions.delete(row, true);
+      else return;
+      event.preventDefault();
+    },
+  };
+  useLayoutEffect(() => {
+    latest.current = actions;
+  });
+  return useCallback(
+    (/** @type {string} */ name, /** @type {any[]} */ ...given) => latest.current[name](...given),
+    [],
+  );
+}
+
+/** @param {{ list?: string, patch: Patch, activeId?: string, empty: string } & Asked} props */
+export function Threads({ list = "main", patch, activeId = "", empty, ...props }) {
+  const say = useWords();
+  const language = useLanguage();
+  const now = useNow(30_000);
+  const box = useRef(null);
+  const [menu, setMenu] = useState(null);
+  const [renaming, setRenaming] = useState(null);
+  const [focused, setFocused] = useState(null);
+  usePatches(list, patch, props.onGap, props.onKeep);
+  const shown = useRows(list);
+  const end = useMore(box, shown, props.onMore);
+  const act = useActions(list, box, activeId, props, setMenu, setRenaming);
+  const first = shown.rows.some((row) => row.id === focused)
+    ? focused
+    : (shown.rows.find((row) => row.id === activeId) ?? shown.rows[0])?.id;
+  /** @type {Record<string, string>} */
+  const names = {
+    pinned: say("sidebar.pinned", "Pinned"),
+    today: say("sidebar.today", "Today"),
+    yesterday: say("sidebar.yesterday", "Yesterday"),
+    week: say("sidebar.last_week", "Previous 7 days"),
+    month: say("sidebar.last_month", "Previous 30 days"),
+  };
+  /** @param {string | number} group */
+  const headOf = (group) => (typeof group === "number" ? monthName(group, now, language) : names[group]);
+  return (
+    <div
+      ref={box}
+      className="thread-list"
+      data-testid={list === "main" ? "thread-list" : "archive"}
+      onFocus={(event) =>
+        setFocused(event.target.closest("[data-thread-id]")?.getAttribute("data-thread-id") ?? null)
+      }
+    >
+      {shown.number > 0 && !shown.rows.length && <p className="nothing">{empty}</p>}
+      {grouped(shown.rows, now).map(([name, rows]) => (
+        <section key={name} aria-label={headOf(name)}>
+          <h2 aria-hidden="true">{headOf(name)}</h2>
+          <ul>
+            {rows.map((row) => (
+              <Row
+                key={row.id}
+                row={row}
+                when={ago(row.at, now, say, language)}
+                active={row.id === activeId}
+                reachable={row.id === first}
+                opened={row.id === menu?.row.id}
+                renaming={row.id === renaming}
+                act={act}
+              />
+            ))}
+          </ul>
+        </section>
+      ))}
+      <div ref={end} className="list-end" />
+      <Menu menu={menu} archived={list === "archive"} act={act} onClose={() => setMenu(null)} />
+    </div>
+  );
+}

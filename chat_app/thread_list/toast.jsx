@@ -1,0 +1,79 @@
+// A word about what has just been deleted, with the way back, for a few seconds. It outlives navigations, and
+// is a popover so that it stands above an open drawer, too.
+
+import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useWords } from "../i18n/words.js";
+
+/** What was deleted, and the way back. @typedef {{ title: string, undo: () => void, focus: boolean }} Said */
+
+/** @type {(Said & { at: number }) | null} */
+let shown = null;
+let timer = 0;
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/** @param {(Said & { at: number }) | null} next */
+function show(next) {
+  clearTimeout(timer);
+  shown = next;
+  for (const listener of listeners) listener();
+}
+
+/**
+ * Say that the thread of a `title` was deleted; `undo` brings it back, and `focus` moves there.
+ *
+ * @param {Said} said
+ */
+export const toast = (said) => show({ ...said, at: Date.now() });
+
+/** @param {() => void} listener */
+const subscribe = (listener) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+const MAX_TITLE = 32; // characters of a title: what happened to it must stand on the line, too
+/** @param {string} title */
+const brief = (title) =>
+  title.length > MAX_TITLE
+    ? `${[...title]
+        .slice(0, MAX_TITLE - 1)
+        .join("")
+        .trimEnd()}…`
+    : title;
+
+/** @param {{ seconds?: number }} props */
+export function Toast({ seconds = 8 }) {
+  const said = useSyncExternalStore(
+    subscribe,
+    () => shown,
+    () => shown,
+  );
+  const say = useWords();
+  const box = useRef(null);
+  const button = useRef(null);
+  useEffect(() => {
+    if (!said) return;
+    if (!box.current.matches(":popover-open")) box.current.showPopover();
+    clearTimeout(timer);
+    timer = setTimeout(() => show(null), seconds * 1000 - (Date.now() - said.at));
+    if (said.focus) button.current.focus();
+  }, [said, seconds]);
+  const undo = () => {
+    said.undo();
+    show(null);
+  };
+  const title = brief(said?.title || say("sidebar.new_chat", "New chat"));
+  return (
+    <div role="status">
+      {said && (
+        <div ref={box} popover="manual" className="toast" data-testid="toast">
+          <span dir="auto">{say("sidebar.deleted", "“{title}” was deleted", { title })}</span>
+          <button ref={button} type="button" onClick={undo} data-testid="undo">
+            {say("sidebar.undo", "Undo")}
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,1 @@
+"""The run drawer: turns, spans and activity."""

@@ -1,0 +1,112 @@
+// How the thread is held at this moment, and in the demo the button that kills the server.
+
+import { useState } from "react";
+import Zap from "lucide-react/dist/esm/icons/zap.mjs";
+import { useWords } from "../i18n/words.js";
+import { useDuration } from "../ui/durations.jsx";
+import { processName } from "./spans.jsx";
+import { useServerNow } from "./timeline.jsx";
+
+/**
+ * `HeldView` of the server: how a thread is held.
+ *
+ * @typedef {{
+ *   owner: string,
+ *   beat: number,
+ *   committed: number,
+ *   seq: number,
+ *   running: number,
+ *   depth: number,
+ *   server: string,
+ * }} Held
+ */
+
+/** @param {{ held: Held, at: number, demo: boolean, onCrash: () => void }} props */
+export function Durability({ held, at, demo, onCrash }) {
+  const say = useWords();
+  const duration = useDuration();
+  const now = useServerNow(at, Boolean(held.beat));
+  const facts = [
+    [
+      "owner",
+      say("timeline.owner", "Worker"),
+      held.owner ? processName(held.owner) : say("timeline.nobody", "Idle"),
+      held.owner,
+    ],
+    [
+      "beat",
+      say("timeline.beat", "Last heartbeat"),
+      held.beat ? say("timeline.ago", "{time} ago", { time: duration(Math.max(0, now - held.beat)) }) : "–",
+    ],
+    [
+      "committed",
+      say("timeline.committed", "Saved up to"),
+      say("timeline.step_of", "step {done} of {begun}", { done: held.committed, begun: held.seq }),
+    ],
+    [
+      "depth",
+      say("timeline.depth", "Queue"),
+      say("timeline.queue", "{running} running, {depth} waiting", {
+        running: held.running,
+        depth: held.depth,
+      }),
+    ],
+    [
+      "server",
+      say("timeline.server", "This server"),
+      held.server ? processName(held.server) : "–",
+      held.server,
+    ],
+  ];
+  return (
+    <section
+      className="durability"
+      aria-label={say("timeline.durability", "Durability")}
+      data-testid="durability"
+      data-owner={held.owner}
+      data-server={held.server}
+    >
+      <dl>
+        {facts.map(([name, label, value, title]) => (
+          <div key={name}>
+            <dt>{label}</dt>
+            <dd title={title || undefined} data-testid={`durability-${name}`}>
+              {value}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {demo && <Crash key={held.server} onCrash={onCrash} />}
+    </section>
+  );
+}
+
+/**
+ * Pressed once for each process: the next one brings a fresh button.
+ *
+ * @param {{ onCrash: () => void }} props
+ */
+function Crash({ onCrash }) {
+  const say = useWords();
+  const [pressed, setPressed] = useState(false);
+  const press = () => {
+    setPressed(true);
+    onCrash();
+  };
+  return (
+    <>
+      <button type="button" className="button danger" disabled={pressed} onClick={press} data-testid="crash">
+        <Zap size={14} aria-hidden="true" />
+        {say("demo.crash", "Crash the server (kill -9)")}
+      </button>
+      <p className="hint" role="status">
+        {pressed
+          ? say("demo.crashed", "Server killed. It is restarting; nothing is lost.")
+          : say(
+              "demo.hint",
+              "Press this during an answer. The answer continues in this tab after the restart.",
+            )}
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,190 @@
+// The run drawer: beside the column where there is room, a sheet over the page on a phone. Whether it
+// is open is remembered in this browser; a phone begins with the page, because there it would cover it.
+
+import { useCallback, useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
+import Activity from "lucide-react/dist/esm/icons/activity.mjs";
+import X from "lucide-react/dist/esm/icons/x.mjs";
+import { useWords } from "../i18n/words.js";
+import { isComposing } from "../ui/input_method.js";
+import { Durability } from "./activity.jsx";
+import { Turns } from "./timeline.jsx";
+
+/**
+ * @typedef {{
+ *   turn: import("./spans.jsx").Turn,
+ *   earlier: import("./spans.jsx").Turn[],
+ *   more: boolean,
+ *   held: import("./activity.jsx").Held,
+ *   at: number,
+ *   demo: boolean,
+ *   onMore: () => void,
+ *   onCrash: () => void,
+ * }} Drawn
+ */
+
+const KEY = "chat:timeline";
+const ID = "run-drawer";
+const PHONE = "(max-width: 767px)";
+
+/** @type {boolean | null} */
+let open = null;
+let asked = false; // by the person, in this page: then the focus goes along
+/** @type {HTMLButtonElement | null} */
+let toggle = null; // the button, for the focus to come back to
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+const isPhone = () => window.matchMedia(PHONE).matches;
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY) === "open" && !isPhone();
+  } catch {
+    return false; // private mode
+  }
+}
+
+/** @param {boolean} next */
+function setOpen(next) {
+  if (open === next) return;
+  open = next;
+  asked = true;
+  try {
+    localStorage.setItem(KEY, next ? "open" : "closed");
+  } catch {
+    // it lives as long as the page
+  }
+  for (const listener of listeners) listener();
+  if (!next) toggle?.focus();
+}
+
+/** @param {() => void} listener */
+const subscribe = (listener) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+const useOpen = () =>
+  useSyncExternalStore(
+    subscribe,
+    () => (open ??= remembered()),
+    () => false,
+  );
+
+function usePhone() {
+  /** @param {() => void} listener */
+  const follow = useCallback((/** @type {() => void} */ listener) => {
+    const query = window.matchMedia(PHONE);
+    query.addEventListener("change", listener);
+    return () => query.removeEventListener("change", listener);
+  }, []);
+  return useSyncExternalStore(follow, isPhone, () => false);
+}
+
+export function RunToggle() {
+  const say = useWords();
+  const shown = useOpen();
+  const label = say("timeline.title", "Run timeline");
+  return (
+    <button
+      ref={(button) => void (toggle = button ?? toggle)}
+      type="button"
+      className="icon-button run-toggle"
+      aria-label={label}
+      title={label}
+      aria-expanded={shown}
+      aria-controls={ID}
+      onClick={() => setOpen(!shown)}
+      data-testid="timeline-toggle"
+    >
+      <Activity size={16} aria-hidden="true" />
+    </button>
+  );
+}
+
+/** @param {{ shown: boolean, onShow: (shown: boolean) => void } & Drawn} props */
+export function RunDrawer({ shown, onShow, ...rest }) {
+  const isOpen = useOpen();
+  const phone = usePhone();
+  // The server forgets with its process, and a tab that comes back tells it again.
+  useEffect(() => {
+    if (isOpen !== shown) onShow(isOpen);
+  }, [isOpen, shown, onShow]);
+  if (!isOpen) return null;
+  return phone ? <Sheet {...rest} /> : <Aside {...rest} />;
+}
+
+/** @param {Drawn} props */
+function Aside(props) {
+  const say = useWords();
+  /** @param {React.KeyboardEvent} event */
+  const onKeyDown = (event) => {
+    if (event.key !== "Escape" || isComposing(event)) return;
+    event.preventDefault(); // elsewhere Esc stops the agent
+    setOpen(false);
+  };
+  return (
+    <aside
+      id={ID}
+      className="run-drawer"
+      aria-label={say("timeline.title", "Run timeline")}
+      onKeyDown={onKeyDown}
+      data-testid="timeline"
+    >
+      <Content {...props} />
+    </aside>
+  );
+}
+
+/** @param {Drawn} props */
+function Sheet(props) {
+  const say = useWords();
+  const sheet = useRef(null);
+  // Closed while it still stands in the page: only then does the browser give the focus back.
+  useLayoutEffect(() => {
+    const { current: dialog } = sheet;
+    if (!dialog.open) dialog.showModal();
+    return () => dialog.close();
+  }, []);
+  return (
+    <dialog
+      ref={sheet}
+      id={ID}
+      className="run-drawer sheet"
+      aria-label={say("timeline.title", "Run timeline")}
+      onCancel={(event) => (event.preventDefault(), setOpen(false))}
+      onClick={(event) => event.target === sheet.current && setOpen(false)}
+      data-testid="timeline"
+    >
+      <Content {...props} />
+    </dialog>
+  );
+}
+
+/** @param {Drawn} props */
+function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
+  const say = useWords();
+  const close = useRef(null);
+  useEffect(() => {
+    if (asked) close.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <div className="run-content">
+      <header>
+        <h2>{say("timeline.title", "Run timeline")}</h2>
+        <button
+          ref={close}
+          type="button"
+          className="icon-button small"
+          onClick={() => setOpen(false)}
+          aria-label={say("timeline.close", "Close")}
+          title={say("timeline.close", "Close")}
+          data-testid="timeline-close"
+        >
+          <X size={16} aria-hidden="true" />
+        </button>
+      </header>
+      <Durability held={held} at={at} demo={demo} onCrash={onCrash} />
+      <Turns turn={turn} earlier={earlier} more={more} at={at} onMore={onMore} />
+    </div>
+  );
+}

@@ -1,0 +1,133 @@
+// What a row of the waterfall says: one sentence by its kind, and how it ended in a word.
+
+import { useWords } from "../i18n/words.js";
+
+/** @import { Say } from "../i18n/words.js" */
+/**
+ * `SpanView` of the server: a row of the waterfall.
+ *
+ * @typedef {{
+ *   id: string,
+ *   kind: string,
+ *   status: string,
+ *   start: number,
+ *   end: number,
+ *   until: number,
+ *   name: string,
+ *   attempt: number,
+ *   process: string,
+ *   before: string,
+ *   deep: boolean,
+ *   tokens_in: number,
+ *   tokens_out: number,
+ *   cost: number,
+ *   error: string,
+ *   error_info: Partial<import("../i18n/phrase.js").Info>,
+ * }} Span
+ */
+/**
+ * `TurnView` of the server: a turn, and its rows as they began.
+ *
+ * @typedef {{
+ *   id: string,
+ *   prompt: string,
+ *   status: string,
+ *   start: number,
+ *   end: number,
+ *   tokens: number,
+ *   cost: number,
+ *   hidden: number,
+ *   rows: Span[],
+ * }} Turn
+ */
+
+/**
+ * What people call a process: its number. The rest of a worker's name tells two machines apart.
+ *
+ * @param {string} worker
+ */
+export const processName = (worker) => worker.split("-")[0];
+
+/**
+ * The row as a sentence; `time` is how long it took so far, `left` the seconds until a wait ends.
+ *
+ * @param {Span} row
+ * @param {string} time
+ * @param {number} left
+ */
+export function useSentence(row, time, left) {
+  const say = useWords();
+  const over = row.end > 0;
+  switch (row.kind) {
+    case "model":
+      return row.name || say("timeline.model", "Model");
+    case "tool":
+      return row.name;
+    case "outside":
+      return over
+        ? say("timeline.outside", "{name}: waited {time} for an answer", { name: row.name, time })
+        : say("timeline.outside_now", "{name}: waiting for an answer ({time})", { name: row.name, time });
+    case "person":
+      return over
+        ? say("timeline.person", "{name}: waited {time} for you", { name: row.name, time })
+        : say("timeline.person_now", "{name}: waiting for you ({time})", { name: row.name, time });
+    case "retry":
+      if (over) return say("timeline.retry", "Waited {time} for the next attempt", { time });
+      return left > 0
+        ? say("timeline.retry_in", "Next attempt in {seconds} s", { seconds: left })
+        : say("timeline.retry_now", "Waiting for the next attempt ({time})", { time });
+    case "turn":
+      return over
+        ? say("timeline.turn", "Waited {time} in the queue", { time })
+        : say("timeline.turn_now", "Waiting in the queue ({time})", { time });
+    case "worker":
+      return over
+        ? say("timeline.worker", "Waited {time} for a free worker", { time })
+        : say("timeline.worker_now", "Waiting for a free worker ({time})", { time });
+    default:
+      return recovery(say, row, time);
+  }
+}
+
+/**
+ * @param {Say} say
+ * @param {Span} row
+ * @param {string} time
+ */
+function recovery(say, row, time) {
+  const names = { before: processName(row.before), after: processName(row.process) };
+  if (row.status === "released")
+    return say("timeline.handed_over", "Process {before} shut down; {after} took over after {time}", {
+      ...names,
+      time,
+    });
+  if (row.end === row.start)
+    return say("timeline.recovered", "Process {before} ended; {after} took over", names);
+  return say("timeline.recovered_after", "Process {before} ended; {after} took over after {time}", {
+    ...names,
+    time,
+  });
+}
+
+/**
+ * How it stands, or how it ended.
+ *
+ * @param {string} status
+ */
+export function useStatus(status) {
+  const say = useWords();
+  /** @type {Record<string, string>} */
+  const words = {
+    running: say("timeline.status_running", "running"),
+    waiting: say("timeline.status_waiting", "waiting"),
+    ok: say("timeline.status_ok", "done"),
+    retried: say("timeline.status_retried", "failed, retried"),
+    failed: say("timeline.status_failed", "failed"),
+    stopped: say("timeline.status_stopped", "stopped"),
+    lost: say("timeline.status_lost", "interrupted: process ended"),
+    released: say("timeline.status_released", "released: server shut down"),
+    "in doubt": say("timeline.status_doubt", "in doubt: process ended, may have taken effect"),
+    denied: say("timeline.status_denied", "rejected"),
+  };
+  return words[status] ?? status;
+}

@@ -1,0 +1,185 @@
+"""The run timeline in the drawer: what ran, who holds the thread now, and the demo's way to break it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import reflex as rx
+
+from agent_core import AgentApi
+from agent_core.errors import AgentCoreError
+from chat_app.session.api_caller import ApiCaller
+from chat_app.session.service import service
+from chat_app.session.tab_session import tab_session
+from chat_app.thread.open_thread import OpenThread
+from chat_app.thread.thread_state import RUNNING
+from chat_app.thread.tool_kinds import async_tools
+from chat_app.timeline.span_views import HeldView, TurnView, captioned, held_view, turn_views
+from chat_app.timeline.turn_labels import Captions
+
+logger = logging.getLogger(__name__)
+
+PAGE = 5
+"""How many turns are shown before it is asked for more."""
+LOOK_INTERVAL = 0.5
+"""The least time between two looks, in seconds: an answer that is written changes ten times a second."""
+LEASE_INTERVAL = 2.0
+"""How often a running thread is looked at although nobody told of anything: leases are kept silently."""
+
+
+class Watch:
+    """One tab's drawer: whether it is open, and whether there may be something new to show in it."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = asyncio.Event()
+        self.heard = asyncio.Event()
+        self.show(shown)
+
+    def show(self, shown: bool) -> None:
+        """The drawer was opened or closed."""
+        self.shown.set() if shown else self.shown.clear()
+        self.heard.set()
+
+    async def something(self, patience: float | None) -> None:
+        """Wait until there may be something new, or for `patience` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self.heard.wait()
+        self.heard.clear()
+
+
+@asynccontextmanager
+async def _hearing(api: AgentApi, thread_id: str, watch: Watch) -> AsyncIterator[None]:
+    """Tell `watch` of everything that happens to the thread."""
+
+    async def hear() -> None:
+        with suppress(AgentCoreError):  # it is gone; the next look says so
+            async for _ in api.subscribe(thread_id, limit=1):
+                watch.heard.set()
+
+    task = asyncio.create_task(hear())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class Timeline(ApiCaller, rx.State):
+    """What the drawer shows. A state class of its own: it changes twice a second while a turn runs.
+
+    Attributes:
+        shown: whether this tab's drawer is open; the browser remembers it and says so.
+        turn: the newest turn; `earlier` are those before it, the newest first.
+        more: whether there are turns before those.
+        held: how the thread is held at this moment.
+        at: when that was read, in seconds since the epoch by the server's clock.
+        demo: whether the server may be killed from here.
+    """
+
+    shown: bool = False
+    turn: TurnView = TurnView()
+    earlier: list[TurnView] = []
+    more: bool = False
+    held: HeldView = HeldView()
+    at: float = 0
+    demo: bool = False
+    _thread_id: str = ""
+    _limit: int = PAGE
+
+    @rx.event
+    async def open(self):
+        """Turn to the thread of the page, and follow it as long as the drawer is open."""
+        opened = await self.get_state(OpenThread)
+        if opened.open_id != self._thread_id:
+            self._clear(opened.open_id)
+        self.demo = service().settings.demo
+        return Timeline.follow if self._thread_id else None
+
+    def _clear(self, thread_id: str) -> None:
+        self._thread_id, self._limit = thread_id, PAGE
+        self.turn, self.earlier, self.more, self.held, self.at = TurnView(), [], False, HeldView(), 0
+
+    @rx.event
+    def show(self, shown: bool):
+        """The drawer was opened or closed in this tab."""
+        self.shown = shown
+        self._stir()
+
+    @rx.event
+    def show_earlier(self):
+        """Show another page of earlier turns."""
+        self._limit += PAGE
+        self._stir()
+
+    def _stir(self) -> None:
+        if watch := tab_session(self).find(Timeline, Watch):
+            watch.show(self.shown)
+
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Show what happens to the open thread, until this tab leaves; closed, the drawer costs nothing."""
+        await self._follow_open()
+
+    async def _follow_open(self) -> None:
+        async with self:
+            thread_id, session, watch = self._thread_id, tab_session(self), Watch(self.shown)
+        with session.attached(Timeline, watch):
+            try:
+                async with self:
+                    api = self._api()
+                while True:
+                    await watch.shown.wait()
+                    async with _hearing(api, thread_id, watch):
+                        await self._follow(api, thread_id, watch)
+            except AgentCoreError:  # deleted, or somebody else's: the page itself says so
+                async with self:
+                    self._clear(thread_id)
+
+    async def _follow(self, api: AgentApi, thread_id: str, watch: Watch) -> None:
+        thread = await api.get_thread(thread_id)
+        outside = await async_tools(api, thread.to_dict()) if thread else set()
+        captions = Captions(api, thread_id)
+        while watch.shown.is_set():
+            running = await self._look(api, thread_id, outside, captions)
+            await asyncio.sleep(LOOK_INTERVAL)
+            await watch.something(LEASE_INTERVAL if running else None)
+
+    async def _look(self, api: AgentApi, thread_id: str, outside: set[str], captions: Captions) -> bool:
+        """Read the thread and show what has changed; return whether it is running."""
+        async with self:
+            limit = self._limit
+        at = time.time()
+        spans = await api.timeline(thread_id, turns=limit + 1)
+        found, queue = await api.insight.durability(thread_id), await service().runtime.queue()
+        await captions.learn(spans)
+        turns = captioned(turn_views(spans, outside), captions.prompts, captions.models)
+        busy = sum(kind.running for kind in queue.values()), sum(kind.depth for kind in queue.values())
+        held = held_view(found, *busy)
+        async with self:
+            if self._thread_id == thread_id:
+                newest = turns[0] if turns else TurnView()
+                self._show(at, turn=newest, earlier=turns[1:limit], more=len(turns) > limit, held=held)
+        return found.status in RUNNING
+
+    def _show(self, at: float, **values: object) -> None:
+        changed = {name: value for name, value in values.items() if getattr(self, name) != value}
+        for name, value in changed.items():
+            setattr(self, name, value)
+        if changed:
+            self.at = at
+
+    @rx.event
+    def crash(self):
+        """End this server with SIGKILL, as a crash would; only where the demo was asked for."""
+        if service().settings.demo:
+            logger.warning("Killing the server on request of the demo's page")
+            service().runtime.leave()  # so the turns that run are not suspect for it
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""One tool call: its row, its approval card, its question."""

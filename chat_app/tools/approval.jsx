@@ -1,0 +1,172 @@
+// May the agent do this? The arguments as fields that can be changed first, Approve, and Reject with a reason.
+
+import { useMemo, useState } from "react";
+import Check from "lucide-react/dist/esm/icons/check.mjs";
+import X from "lucide-react/dist/esm/icons/x.mjs";
+import { useWords } from "../i18n/words.js";
+
+const LONG = 60; // a longer text gets more than one line
+
+/**
+ * The arguments as an object; null when they are not one, or were cut for the page.
+ *
+ * @param {string} text
+ * @returns {Record<string, any> | null}
+ */
+function read(text) {
+  try {
+    const value = JSON.parse(text);
+    return value && typeof value === "object" && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {unknown} value */
+const isPlain = (value) =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+/** @param {any} value */
+const shown = (value) => (isPlain(value) ? value : JSON.stringify(value, null, 2));
+
+/**
+ * What was typed into a field, as the type that stood there; undefined when it is no such thing.
+ *
+ * @param {unknown} before
+ * @param {any} now
+ */
+function typed(before, now) {
+  if (typeof before === "string" || typeof before === "boolean") return now;
+  if (typeof before === "number")
+    return String(now).trim() === "" || Number.isNaN(Number(now)) ? undefined : Number(now);
+  try {
+    return JSON.parse(now);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {{ name: string, before: unknown, value: any, wrong: boolean, onChange: (value: any) => void }} props
+ */
+function Field({ name, before, value, wrong, onChange }) {
+  const props = {
+    "aria-label": name,
+    "aria-invalid": wrong,
+    "data-testid": "approval-field",
+    "data-name": name,
+  };
+  if (typeof before === "boolean")
+    return (
+      <input
+        type="checkbox"
+        checked={value}
+        onChange={(event) => onChange(event.target.checked)}
+        {...props}
+      />
+    );
+  const text = String(value);
+  /** @param {React.ChangeEvent<HTMLInputElement | HTMLTextAreaElement>} event */
+  const change = (event) => onChange(event.target.value);
+  if (typeof before === "number")
+    return <input inputMode="decimal" value={text} onChange={change} {...props} />;
+  const rows = Math.min(8, Math.max(1, text.split("\n").length, Math.ceil(text.length / LONG)));
+  return (
+    <textarea
+      rows={rows}
+      dir="auto"
+      className={isPlain(before) ? "" : "json"}
+      value={text}
+      onChange={change}
+      {...props}
+    />
+  );
+}
+
+/**
+ * @param {{
+ *   callId: string,
+ *   argumentsText?: string,
+ *   onApprove: (callId: string, edited: Record<string, any> | null) => void,
+ *   onDeny: (callId: string, reason: string) => void,
+ * }} props
+ */
+export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) {
+  const say = useWords();
+  const given = useMemo(() => read(argumentsText), [argumentsText]);
+  /** @type {[Record<string, any>, (changes: Record<string, any>) => void]} */
+  const [changes, setChanges] = useState({});
+  const [reason, setReason] = useState("");
+  const [asked, setAsked] = useState(false);
+  const names = Object.keys(given ?? {});
+  const now = Object.fromEntries(
+    names.map((name) => [name, name in changes ? typed(given[name], changes[name]) : given[name]]),
+  );
+  const wrong = names.filter((name) => now[name] === undefined);
+  const edited = JSON.stringify(now) === JSON.stringify(given ?? {}) ? null : now;
+  /** @param {() => void} how */
+  const decide = (how) => {
+    if (asked) return;
+    setAsked(true);
+    setTimeout(() => setAsked(false), 3000); // it was refused, or got lost: it can be tried again
+    how();
+  };
+  return (
+    <div className="ask" data-testid="approval-card">
+      <p>{say("tool.may_it", "The agent wants to run this tool. You can edit the arguments first.")}</p>
+      {names.length > 0 && (
+        <div className="fields">
+          {names.map((name) => (
+            <label key={name} className={typeof given[name] === "boolean" ? "check" : ""}>
+              <span dir="auto">{name}</span>
+              <Field
+                name={name}
+                before={given[name]}
+                value={name in changes ? changes[name] : shown(given[name])}
+                wrong={wrong.includes(name)}
+                onChange={(value) => setChanges({ ...changes, [name]: value })}
+              />
+              {wrong.includes(name) && (
+                <em role="alert">
+                  {typeof given[name] === "number"
+                    ? say("tool.not_a_number", "Enter a number.")
+                    : say("tool.not_json", "Enter valid JSON.")}
+                </em>
+              )}
+            </label>
+          ))}
+        </div>
+      )}
+      {!given && argumentsText && <pre tabIndex={0}>{argumentsText}</pre>}
+      <div className="choices">
+        <button
+          type="button"
+          className="button primary"
+          disabled={wrong.length > 0}
+          onClick={() => decide(() => onApprove(callId, edited))}
+          data-testid="approve"
+        >
+          <Check size={14} aria-hidden="true" />
+          {edited ? say("tool.approve_changed", "Approve with changes") : say("tool.approve", "Approve")}
+        </button>
+        <button
+          type="button"
+          className="button"
+          onClick={() => decide(() => onDeny(callId, reason))}
+          data-testid="reject"
+        >
+          <X size={14} aria-hidden="true" />
+          {say("tool.reject", "Reject")}
+        </button>
+        <input
+          className="reason"
+          dir="auto"
+          value={reason}
+          onChange={(event) => setReason(event.target.value)}
+          placeholder={say("tool.reason", "Reason (optional)")}
+          aria-label={say("tool.reason", "Reason (optional)")}
+          data-testid="reason"
+        />
+      </div>
+    </div>
+  );
+}

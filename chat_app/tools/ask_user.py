@@ -1,0 +1,54 @@
+"""What an agent asks a person, with a field for the answer."""
+
+# Reflex makes the attributes of a Var and the children of a component when the page is compiled.
+# pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
+
+from typing import Any
+
+import reflex as rx
+
+from chat_app.i18n import say
+from chat_app.thread.views import ToolView
+from chat_app.ui.controls import button, testid
+
+
+def question(tool: rx.Var[ToolView], on_answer: Any, thread_id: rx.Var[str] | str = "") -> rx.Component:
+    """The question, answers to choose from, and a field; `on_answer` gets a dict with call_id and answer.
+
+    With a `thread_id` that is in the dict too.
+    """
+    return rx.el.form(
+        rx.cond(tool.question != "", rx.el.p(tool.question, dir="auto")),
+        rx.cond(
+            tool.options.length() > 0,
+            rx.el.div(
+                rx.foreach(
+                    tool.options,
+                    lambda option: button(
+                        option,
+                        on_click=on_answer({"call_id": tool.id, "answer": option, "thread_id": thread_id}),
+                        custom_attrs=testid("answer-option"),
+                    ),
+                ),
+                class_name="choices",
+            ),
+        ),
+        rx.el.input(type="hidden", name="call_id", value=tool.id, read_only=True),
+        rx.el.input(type="hidden", name="thread_id", value=thread_id, read_only=True),
+        rx.el.textarea(
+            name="answer",
+            rows="1",
+            dir="auto",
+            aria_label=say("tool.your_answer"),
+            placeholder=say("tool.your_answer"),
+            required=True,
+            custom_attrs=testid("answer"),
+        ),
+        rx.el.div(
+            button(say("tool.answer"), kind="primary", type="submit", custom_attrs=testid("answer-send")),
+            class_name="choices",
+        ),
+        on_submit=on_answer,
+        class_name="ask",
+        custom_attrs=testid("answer-card"),
+    )

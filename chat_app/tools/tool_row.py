@@ -1,0 +1,155 @@
+"""One tool call: a row with icon, name, status and time; opened, what went in and what came out."""
+
+# Reflex makes the attributes of a Var and the children of a component when the page is compiled.
+# pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
+
+import reflex as rx
+
+from chat_app.extensions import TOOL_VIEWS
+from chat_app.extensions import ToolView as DrawTool
+from chat_app.i18n import say, tell
+from chat_app.thread.open_thread import OpenThread
+from chat_app.thread.views import ToolView
+from chat_app.tools.ask_user import question
+from chat_app.tools.react import approval_card
+from chat_app.ui.controls import icon, testid
+from chat_app.ui.react import copy_button, countdown, elapsed, lasted
+
+ToolVar = rx.Var[ToolView]
+
+
+@rx.memo
+def tool_row(tool: rx.Var[ToolView]) -> rx.Component:
+    """The view that somebody registered for the tool while it runs and once it is done, else a row."""
+    views = [(name, _own_view(view, tool)) for name, view in TOOL_VIEWS.items()]
+    return rx.match(tool.name, *views, _row(tool)) if views else _row(tool)
+
+
+def _own_view(view: DrawTool, tool: ToolVar) -> rx.Component:
+    return rx.cond(
+        (tool.state == "running") | (tool.state == "done"),
+        rx.el.div(view(tool), class_name="tool-view", custom_attrs=testid("tool-view", tool_name=tool.name)),
+        _row(tool),
+    )
+
+
+def _row(tool: ToolVar) -> rx.Component:
+    """Closed by default; open when it failed or when it needs a person."""
+    return rx.el.details(
+        rx.el.summary(
+            _icon(tool),
+            rx.el.span(tool.title, class_name="name"),
+            rx.el.span(
+                rx.cond(tool.progress != "", tell(tool.progress, tool.progress_info), tool.brief),
+                class_name="brief",
+                dir="auto",
+                custom_attrs=testid("tool-brief"),
+            ),
+            rx.el.span(_status(tool), class_name="tool-status", custom_attrs=testid("tool-status")),
+            icon("chevron-right", 14, class_name="chevron"),
+            _progress(tool),
+        ),
+        rx.el.div(
+            rx.match(
+                tool.state,
+                ("approval", _approval(tool)),
+                ("answer", question(tool, OpenThread.answer)),
+                rx.fragment(),
+            ),
+            rx.cond(
+                tool.error != "",
+                rx.el.div(tell(tool.error, tool.error_info), class_name="tool-error", dir="auto"),
+            ),
+            rx.cond(
+                (tool.arguments != "") & (tool.state != "approval"),
+                _field("arguments", say("tool.arguments"), say("tool.copy_arguments"), tool.arguments),
+            ),
+            rx.cond(
+                tool.result != "",
+                _field("result", say("tool.result"), say("tool.copy_result"), tool.result),
+            ),
+            class_name="tool-body",
+        ),
+        open=tool.opened,
+        class_name="tool",
+        custom_attrs=testid("tool", state=tool.state, tool_name=tool.name, tool_call_id=tool.id),
+    )
+
+
+def _icon(tool: ToolVar) -> rx.Component:
+    return rx.match(
+        tool.icon,
+        ("clock", icon("clock")),
+        ("calculator", icon("calculator")),
+        ("search", icon("search")),
+        ("person", icon("message-circle-question")),
+        ("mail", icon("send")),
+        icon("wrench"),
+    )
+
+
+def _status(tool: ToolVar) -> rx.Component:
+    return rx.match(
+        tool.state,
+        ("preparing", rx.fragment(say("tool.preparing"), _spinner())),
+        ("running", rx.fragment(_attempt(tool), _since(tool), _spinner())),
+        ("retrying", rx.fragment(_next_attempt(tool), countdown(seconds=tool.wait), _spinner())),
+        ("approval", rx.fragment(say("tool.needs_approval"))),
+        ("answer", rx.fragment(say("tool.needs_answer"))),
+        ("done", rx.fragment(_attempts(tool), _took(tool), icon("check", 14))),
+        ("failed", rx.fragment(_attempts(tool), _took(tool), rx.el.span(say("tool.failed")))),
+        ("stopped", rx.fragment(say("tool.stopped"))),
+        ("denied", rx.fragment(say("tool.denied"))),
+        rx.fragment(),
+    )
+
+
+def _spinner() -> rx.Component:
+    return icon("loader-circle", 14, class_name="spin")
+
+
+def _attempt(tool: ToolVar) -> rx.Component:
+    return rx.cond(tool.attempt > 1, rx.el.span(say("tool.attempt", attempt=tool.attempt)))
+
+
+def _next_attempt(tool: ToolVar) -> rx.Component:
+    return rx.el.span(say("tool.next_attempt", attempt=tool.attempt))
+
+
+def _attempts(tool: ToolVar) -> rx.Component:
+    return rx.cond(tool.attempt > 1, rx.el.span(say("tool.attempts", count=tool.attempt)))
+
+
+def _took(tool: ToolVar) -> rx.Component:
+    return rx.cond(tool.took >= 0, lasted(seconds=tool.took))
+
+
+def _since(tool: ToolVar) -> rx.Component:
+    return rx.cond(tool.since > 0, elapsed(since=tool.since), rx.el.span(say("tool.running")))
+
+
+def _progress(tool: ToolVar) -> rx.Component:
+    return rx.cond(
+        tool.percent >= 0,
+        rx.el.progress(
+            value=tool.percent, max=100, aria_label=say("tool.progress"), custom_attrs=testid("tool-progress")
+        ),
+    )
+
+
+def _field(name: str, label: rx.Var[str], copy_label: rx.Var[str], text: rx.Var[str]) -> rx.Component:
+    return rx.el.section(
+        rx.el.header(rx.el.span(label), copy_button(text=text, label=copy_label)),
+        rx.el.pre(text, tab_index=0, dir="auto", aria_label=label, role="region"),
+        class_name="tool-field",
+        custom_attrs=testid(f"tool-{name}"),
+    )
+
+
+def _approval(tool: ToolVar) -> rx.Component:
+    return approval_card(
+        call_id=tool.id,
+        arguments_text=tool.arguments,
+        on_approve=OpenThread.approve,
+        on_deny=OpenThread.deny,
+    )

@@ -1,0 +1,50 @@
+"""Buttons, icons and other small things."""
+
+from typing import Any
+
+import reflex as rx
+
+from chat_app.i18n import say
+from chat_app.plain_text import UNTITLED
+from chat_app.ui.styles import NAME
+
+
+def icon(name: str, size: int = 16, **props: Any) -> rx.Component:
+    """A decorative icon; what it means stands beside it or in a label."""
+    return rx.icon(name, size=size, custom_attrs={"aria-hidden": "true"}, **props)
+
+
+def icon_button(name: str, label: str | rx.Var[str], **props: Any) -> rx.Component:
+    """A square button that is only an icon, with a label for those who cannot see it."""
+    class_name = f"icon-button {props.pop('class_name', '')}".strip()
+    return rx.el.button(
+        icon(name), type="button", class_name=class_name, aria_label=label, title=label, **props
+    )
+
+
+def button(text: str | rx.Var[str], *, icon_name: str = "", kind: str = "", **props: Any) -> rx.Component:
+    """A button with words; `kind` is "", "primary" or "danger"."""
+    children = [icon(icon_name, 14)] if icon_name else []
+    return rx.el.button(
+        *children, text, type=props.pop("type", "button"), class_name=f"button {kind}", **props
+    )
+
+
+def titled(key: str) -> rx.Var[str]:
+    """Return what the browser's tab says of a page beside the threads."""
+    return rx.Var.create(f"{say(key)} · {NAME}").to(str)
+
+
+def testid(name: str, **data: Any) -> dict[str, Any]:
+    """Attributes that tests, and scripts, find an element by."""
+    return {"data-testid": name} | {f"data-{key.replace('_', '-')}": value for key, value in data.items()}
+
+
+def keyed(key: rx.Var[str], component: rx.Component) -> rx.Component:
+    """A row of a list that keeps its place in the page by `key`, not by its number."""
+    return rx.fragment(component, key=key)
+
+
+def thread_name(title: rx.Var[str]) -> rx.Var[str]:
+    """A thread's title; of a thread that has none yet, the words for that in the person's language."""
+    return rx.cond(title == UNTITLED, say("sidebar.new_chat"), title)

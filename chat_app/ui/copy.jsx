@@ -1,0 +1,47 @@
+// A button that copies a text and says so for a moment.
+
+import { useEffect, useRef, useState } from "react";
+import Check from "lucide-react/dist/esm/icons/check.mjs";
+import Copy from "lucide-react/dist/esm/icons/copy.mjs";
+import { useWords } from "../i18n/words.js";
+
+/** @param {string} text */
+export async function copy(text) {
+  if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea"); // plain http on another host has no clipboard API
+  area.value = text;
+  area.style.position = "fixed";
+  area.style.opacity = "0";
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+/** @param {{ text: string, label?: string }} props */
+export function CopyButton({ text, label }) {
+  const say = useWords();
+  const [copied, setCopied] = useState(false);
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  /** @param {React.MouseEvent} event */
+  const onClick = (event) => {
+    event.stopPropagation();
+    event.preventDefault();
+    copy(text).then(
+      () => {
+        setCopied(true);
+        clearTimeout(timer.current);
+        timer.current = setTimeout(() => setCopied(false), 1500);
+      },
+      () => {},
+    );
+  };
+  const Icon = copied ? Check : Copy;
+  const words = copied ? say("message.copied", "Copied") : (label ?? say("message.copy", "Copy"));
+  return (
+    <button type="button" className="icon-button small" onClick={onClick} aria-label={words} title={words}>
+      <Icon size={14} aria-hidden="true" />
+    </button>
+  );
+}

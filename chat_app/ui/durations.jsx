@@ -1,0 +1,91 @@
+// Live seconds: how long something has been running, and how long until something happens.
+
+import { useCallback, useEffect, useState } from "react";
+import { useLanguage, useWords } from "../i18n/words.js";
+
+/**
+ * This browser's clock, in milliseconds, as it was at most `every` milliseconds ago.
+ *
+ * @param {number} every
+ */
+export function useNow(every) {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return now;
+}
+
+/**
+ * A function from seconds to words as short as those of a stopwatch.
+ *
+ * @returns {(seconds: number) => string}
+ */
+export function useDuration() {
+  const say = useWords();
+  const language = useLanguage();
+  return useCallback(
+    (seconds) => {
+      const tenth = () =>
+        seconds.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+      if (seconds < 0.0995)
+        return say("time.milliseconds", "{milliseconds} ms", {
+          milliseconds: Math.max(1, Math.round(seconds * 1000)),
+        });
+      if (seconds < 60)
+        return say("time.seconds", "{seconds} s", { seconds: seconds < 10 ? tenth() : Math.floor(seconds) });
+      const minutes = Math.floor(seconds / 60);
+      if (minutes < 60)
+        return say("time.minutes", "{minutes} min {seconds} s", {
+          minutes,
+          seconds: Math.floor(seconds % 60),
+        });
+      return say("time.hours", "{hours} h {minutes} min", {
+        hours: Math.floor(minutes / 60),
+        minutes: minutes % 60,
+      });
+    },
+    [say, language],
+  );
+}
+
+/**
+ * Time since `since` (seconds since the epoch).
+ *
+ * @param {{ since: number }} props
+ */
+export function Elapsed({ since }) {
+  const now = useNow(100);
+  const duration = useDuration();
+  return <span className="seconds">{duration(Math.max(0, now / 1000 - since))}</span>;
+}
+
+/**
+ * How long something took that is over, in seconds.
+ *
+ * @param {{ seconds: number }} props
+ */
+export function Lasted({ seconds }) {
+  return useDuration()(seconds);
+}
+
+/**
+ * Whole seconds left of `seconds`, counted from when this value came, so that clocks need not agree.
+ *
+ * @param {{ seconds: number }} props
+ */
+export function Countdown({ seconds }) {
+  return <Left key={seconds} seconds={seconds} />;
+}
+
+/** @param {{ seconds: number }} props */
+function Left({ seconds }) {
+  const say = useWords();
+  const [came] = useState(() => Date.now());
+  const now = useNow(250);
+  const left = Math.ceil(seconds - (now - came) / 1000);
+  const words =
+    left > 0 ? say("turn.in_seconds", "in {seconds} s", { seconds: left }) : say("turn.now", "now");
+  return <span className="seconds">{words}</span>;
+}

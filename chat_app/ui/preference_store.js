@@ -1,0 +1,71 @@
+// How a person likes the pages to look and behave: kept in this browser and nowhere else.
+// What is seen at once (the density) is also set by a line in the page's head, before anything is drawn.
+
+import { useSyncExternalStore } from "react";
+import { isComposing } from "./input_method.js";
+
+/** @type {Record<string, string[]>} */
+const CHOICES = { density: ["comfortable", "compact"], send: ["enter", "ctrl-enter"] };
+const PREFIX = "chat:";
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/**
+ * What was chosen; the first of the choices if nothing was, or nothing that makes sense.
+ *
+ * @param {string} name
+ */
+export function look(name) {
+  try {
+    const kept = localStorage.getItem(PREFIX + name);
+    return CHOICES[name].includes(kept) ? kept : CHOICES[name][0];
+  } catch {
+    return CHOICES[name][0]; // private mode
+  }
+}
+
+function show() {
+  document.documentElement.dataset.density = look("density");
+  for (const listener of listeners) listener();
+}
+
+/**
+ * @param {string} name
+ * @param {string} value
+ */
+export function choose(name, value) {
+  try {
+    localStorage.setItem(PREFIX + name, value);
+  } catch {
+    return; // private mode: nothing is kept, so nothing is promised
+  }
+  show();
+}
+
+/** @param {() => void} listener */
+const subscribe = (listener) => {
+  listeners.add(listener);
+  window.addEventListener("storage", show); // another tab's choice; added twice it is there once
+  return () => listeners.delete(listener);
+};
+
+/** @param {string} name */
+export const useLook = (name) =>
+  useSyncExternalStore(
+    subscribe,
+    () => look(name),
+    () => CHOICES[name][0],
+  );
+
+/** Whether a touch keyboard is all there is: its Return breaks the line, and the button sends. */
+const hasTouchKeyboard = () => window.matchMedia("(hover: none) and (pointer: coarse)").matches;
+
+/**
+ * Whether a key press sends what is written.
+ *
+ * @param {KeyboardEvent | React.KeyboardEvent} event
+ */
+export function isSend(event) {
+  if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return false;
+  return event.ctrlKey || event.metaKey || (look("send") === "enter" && !hasTouchKeyboard());
+}

@@ -1,0 +1,1 @@
+"""What stands between the app and the web: guard, headers, origin and socket."""

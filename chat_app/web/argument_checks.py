@@ -1,0 +1,135 @@
+"""The arguments of events: a socket may bring anything, so they are looked at before any handler is."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import types
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+import reflex as rx
+from reflex.middleware.middleware import Middleware
+from reflex.state import BaseState, StateUpdate
+from reflex_base.registry import RegistrationContext
+
+from agent_core.domain.validation import MAX_DEPTH
+from chat_app.plain_text import clean_text
+
+logger = logging.getLogger(__name__)
+
+_STORED = ".update_vars_internal"  # Reflex's own: what the browser has kept of a tab, all of it strings
+_SETTER = ".setvar"  # Reflex's own, for pages that set vars from the browser; no page of the app does
+
+
+class Arguments(Middleware):
+    """Passes events on whose arguments are those of their handler, with text that every part of us can hold.
+
+    An event with others does nothing but a line in the log: no page of the app sends one.
+    """
+
+    async def preprocess(self, app: rx.App, state: BaseState, event: Any) -> StateUpdate | None:
+        """Clean the payload in place; an empty update ends the event here."""
+        found = RegistrationContext.get().event_handlers.get(event.name)
+        if found is None:
+            return None
+        wrong = _wrong(event.name, found.handler.fn, event.payload)
+        if wrong is None:
+            event.payload.update({name: _clean(value) for name, value in event.payload.items()})
+            return None
+        logger.info("Refused event %s from a page: %s", event.name, wrong)
+        return StateUpdate()
+
+
+def _wrong(name: str, handler: Any, payload: Any) -> str | None:
+    """Return what is wrong with a payload, in a few words; None: nothing."""
+    if name.endswith(_SETTER):
+        return "pages cannot set vars"
+    if not isinstance(payload, dict) or not all(isinstance(key, str) for key in payload):
+        return "arguments must be an object"
+    given = cast("dict[str, Any]", payload)
+    if not _is_flat(given):
+        return "arguments are nested too deeply"
+    hints, required, free = _signature(handler)
+    if missing := required - given.keys():
+        return f"{min(missing)} is missing"
+    if not free and (unknown := given.keys() - hints.keys()):
+        return f"unknown argument {min(unknown)[:40]!r}"
+    if name.endswith(_STORED):
+        hints = {"vars": dict[str, str | None]}
+    wrong = [key for key, value in given.items() if not _fits(value, hints.get(key, Any))]
+    return f"{wrong[0][:40]} has the wrong type" if wrong else None
+
+
+@lru_cache(maxsize=1024)
+def _signature(handler: Any) -> tuple[dict[str, Any], frozenset[str], bool]:
+    """Return a handler's arguments with their types, those that it needs, and whether it takes any other."""
+    parameters = list(inspect.signature(handler).parameters.values())[1:]
+    try:
+        known = get_type_hints(handler)
+    except (NameError, TypeError):  # of somebody's own page, with names that only a type checker knows
+        known = {}
+    named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    hints = {each.name: known.get(each.name, Any) for each in named}
+    required = frozenset(each.name for each in named if each.default is each.empty)
+    return hints, required, any(each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value, as JSON brings it, is of a type; what is no type of JSON is Reflex's to read."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is Literal:
+        return any(type(value) is type(each) and value == each for each in inner)
+    if hint is None or hint is type(None):
+        return value is None
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < 64
+    if hint in (str, bool):
+        return isinstance(value, hint)
+    if hint is list or origin is list:
+        return isinstance(value, list) and all(_fits(each, inner[0]) for each in value if inner)
+    if hint in (dict, Mapping) or origin in (dict, Mapping):
+        return isinstance(value, dict) and all(
+            _fits(key, inner[0]) and _fits(each, inner[1])
+            for key, each in cast("dict[Any, Any]", value).items()
+            if inner
+        )
+    # A public method of a state is an event, too; no browser can make what those take.
+    made_by_reflex = not isinstance(hint, type) or is_dataclass(hint) or issubclass(hint, Enum)
+    return made_by_reflex or isinstance(value, hint)
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether a value is nested no deeper than any that is meant."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(cast("dict[Any, Any]", value).values())
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _clean(value: Any) -> Any:
+    """Return a value with clean text; what is no JSON came from a handler of ours and stays."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if type(value) is dict:
+        return {_clean(key): _clean(each) for key, each in cast("dict[Any, Any]", value).items()}
+    if type(value) is list:
+        return [_clean(each) for each in cast("list[Any]", value)]
+    return value

@@ -1,0 +1,170 @@
+"""One rule before every route and the socket: who may ask this app.
+
+A browser sends requests to any server on behalf of any page, and lets any page open a socket. The
+guard tells the app's own pages from those of others by what only the browser can write: `Host`, the name
+in the address bar (a foreign one is DNS rebinding); `Origin`, the page that asks; and the fetch metadata
+(https://w3c.github.io/webappsec-fetch-metadata/), where a request has no `Origin`. Programs that are no
+browsers send none of the last two and pass. Headers that a proxy adds are not read: anybody can send them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chat_app.server.origins import Host, Origin, parse_host, parse_origin
+
+logger = logging.getLogger(__name__)
+
+OWN = {"same-origin", "none"}
+"""Values of Sec-Fetch-Site for the app's own pages, and for a person who typed the address."""
+LISTS = frozenset(
+    [
+        "accept",
+        "cache-control",
+        "connection",
+        "cookie",
+        "forwarded",
+        "link",
+        "pragma",
+        "prefer",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "warning",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+    ]
+)
+"""Headers that are lists, so that a proxy may add a line; beside them those that begin with accept-, if- or sec-."""
+LOGGED = 100  # different refusals; a page could make up more of them than a log should hold
+
+
+class Refusal(NamedTuple):
+    """A status and the sentence that goes with it."""
+
+    status: int
+    sentence: str
+
+
+class Guard:
+    """Passes on what the app's own pages, listed origins and programs ask; refuses all else with a sentence.
+
+    Args:
+        app: everything behind the guard.
+        listening: the address or name to listen on (CHAT_HOST). Beyond loopback, requests may name any IP
+            address, which no DNS server can redirect; names must be listed in either case.
+        origins: further origins whose pages may ask, and whose names requests may carry (CHAT_ORIGINS).
+        pages_port: the port of the development server's pages, which ask this one.
+    """
+
+    def __init__(
+        self, app: ASGIApp, listening: str, origins: Sequence[Origin] = (), pages_port: int | None = None
+    ) -> None:
+        self._app = app
+        self._origins = frozenset(origins)
+        self._pages_port = pages_port
+        self._sites = OWN if pages_port is None else OWN | {"same-site"}
+        listening_at = Host(listening.lower().removesuffix("."))
+        self._names = {"localhost", listening_at.name, *(origin.name for origin in origins)}
+        address = listening_at.address
+        self._addresses = listening_at.name != "localhost" if address is None else not address.is_loopback
+        self._logged: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a refused request or handshake with 403 or, where it is malformed, with 400."""
+        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        self._log(refusal.sentence)
+        if scope["type"] == "websocket":
+            await receive()  # websocket.connect; closed before it is accepted, the handshake gets a 403
+            if "websocket.http.response" not in scope.get("extensions", {}):
+                await send({"type": "websocket.close", "code": 1008, "reason": refusal.sentence})
+                return
+        await PlainTextResponse(refusal.sentence, refusal.status)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        headers = Headers(scope=scope)
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        host = parse_host(hosts[0]) if len(hosts) == 1 else None
+        if host is None or len(origins) > 1:
+            return Refusal(400, "A request must have one Host and at most one Origin.")
+        if ambiguous := _ambiguous(headers):
+            return Refusal(400, f"A request may have only one {ambiguous} header.")
+        if not self._answers_to(host):
+            return _unlisted("This app is not served at", f"http://{hosts[0]}", host.name)
+        if origins:
+            return self._foreign(origins[0], host)
+        if self._sites.issuperset(headers.getlist("sec-fetch-site")) or _follows_link(headers, scope):
+            return None
+        return Refusal(403, "Pages of other sites cannot use this app.")
+
+    def _answers_to(self, host: Host) -> bool:
+        address = host.address
+        if address is None or host.name in self._names:
+            return host.name in self._names
+        return self._addresses or address.is_loopback
+
+    def _foreign(self, text: str, host: Host) -> Refusal | None:
+        """Refuse a page that is neither listed nor of `host`.
+
+        Whether a request came by https is not known here. So where a listed origin is at this host, only
+        listed ones are its own; elsewhere one with the port that the request names is.
+        """
+        origin = parse_origin(text)
+        if origin is None:
+            return Refusal(403, "Pages without an origin cannot use this app.")
+        if origin in self._origins:
+            return None
+        plain = origin.scheme == "http" or host.port is not None
+        listed = any(known.is_at(host) for known in self._origins)
+        if plain and not listed and origin.is_at(host):
+            return None
+        if self._pages_port == origin.port and origin.name == host.name:
+            return None
+        return _unlisted("This app does not accept requests from", str(origin), str(origin))
+
+    def _log(self, sentence: str) -> None:
+        if sentence not in self._logged and len(self._logged) < LOGGED:
+            self._logged.add(sentence)
+            logger.warning("Refused a request: %s", sentence)
+
+
+def _ambiguous(headers: Headers) -> str | None:
+    """Return a header that says two things; None if there is none.
+
+    A proxy that signs people in adds a header of its own, and one that does not take away what the
+    request had brings both: which of them is read is chance. Lists may be divided (RFC 9110, section 5.3).
+    """
+    for name in sorted(set(headers.keys()) - LISTS):
+        if not name.startswith(("accept-", "if-", "sec-")) and len(set(headers.getlist(name))) > 1:
+            return name[:40]
+    return None
+
+
+def _unlisted(words: str, address: str, found: str) -> Refusal:
+    return Refusal(403, f"{words} {found}. If this is your address, set CHAT_ORIGINS={address}")
+
+
+def _follows_link(headers: Headers, scope: Scope) -> bool:
+    """Whether a request opens a page in a tab, as links of other sites may.
+
+    It is the exception of the resource isolation policy (https://web.dev/articles/fetch-metadata).
+    """
+    return (
+        scope["type"] == "http"
+        and scope["method"] in ("GET", "HEAD")
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest", "document") == "document"
+    )
