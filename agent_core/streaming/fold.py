@@ -274,10 +274,11 @@ class _Entry:
         self._live.add(chunk)
 
     def _note_end(self, chunk: Chunk) -> None:
-        denied = DENIED.reason if chunk.get("type") == "tool-output-denied" else None
-        if (reason := chunk.get(END_REASON, denied)) is not None:
+        denied = chunk.get("type") == "tool-output-denied"
+        if (reason := chunk.get(END_REASON, DENIED.reason if denied else None)) is not None:
             self._reasons.setdefault(str(chunk.get("toolCallId")), str(reason))
-        if (info := chunk.get(ERROR_INFO)) is not None:
+        ours = info_of(DENIED.text) if denied and "reason" not in chunk else None
+        if (info := chunk.get(ERROR_INFO, ours)) is not None:
             self._info.setdefault(str(chunk.get("toolCallId")), info)
 
     def to_dict(self) -> dict[str, Any]:

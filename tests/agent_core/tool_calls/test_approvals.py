@@ -50,6 +50,20 @@ async def test_approved_it_runs_with_what_was_shown(path: Path) -> None:
         assert outcomes(model) == ["paid 5", "paid 7", "Error: a person denied this call: Too dear."]
 
 
+@pytest.mark.parametrize("reason", [None, "Too much."])
+async def test_denial_reads_the_same_live_and_reloaded(path: Path, reason: str | None) -> None:
+    model = ScriptedModel([[ToolUse("pay", {"amount": 5}, id="c")], ["Well."]])
+    async with agent_on(path, model, tools=[pay]) as api:
+        thread = await api.create_thread("Go")
+        async with Follower(api, thread.id) as follower:
+            await waiting(api, thread.id)
+            await api.deny_tool_calls(thread.id, ["c"], reason)
+            await finished(api, thread)
+            await follower.agrees()
+        info = (await api.list_messages(thread.id))[-1].error_info
+        assert info == ({} if reason else {"c": {"code": "tool_call_denied", "params": {}}})
+
+
 async def test_an_approval_survives_a_restart(path: Path) -> None:
     turns = lambda m: ["Well."] if m[-1]["role"] == "tool" else [ToolUse("pay", {"amount": 5}, id="c")]  # noqa: E731
     async with agent_on(path, turns, tools=[pay]) as api:
