@@ -1,4 +1,4 @@
-"""Models: the adapter's protocol and its events. litellm is known to this package only."""
+"""Provide model adapters; only this package imports litellm."""
 
 from agent_core.domain.model_adapter import (
     File,

@@ -1,7 +1,7 @@
-"""Hold a model adapter to its protocol: what it must be, what it must yield, what becomes of what it raises.
+"""Check that a model adapter follows its protocol, and translate its exceptions.
 
-An adapter may be written by anybody. Whatever it does, the thread ends with a sentence that tells its
-author what to change, or is tried again where the network failed.
+Adapters may be custom code. Whatever an adapter does, the thread fails with a message that tells the author
+what to change, or is retried if the network failed.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _MUST = f"it must yield {', '.join(kind.__name__ for kind in _EVENTS[:-1])} or {
 
 
 def check_adapter(model: Any, who: str) -> None:
-    """Raise ValidationError unless `model` has what a `ModelAdapter` has.
+    """Raise ValidationError unless `model` is a `ModelAdapter`.
 
     Args:
-        model: what was given for a model, and is no name.
-        who: what it was given to, for the sentence.
+        model: the given model, which is not a name.
+        who: name of the called function or class, for the message.
     """
     name = getattr(model, "name", None)
     if inspect.isclass(model) or not callable(getattr(model, "stream", None)) or not isinstance(name, str):
@@ -48,7 +48,7 @@ def open_events(adapter: ModelAdapter, request: ModelRequest) -> AsyncIterator[M
     """Return the iterator over an adapter's events.
 
     Raises:
-        ModelError: the adapter returned something else.
+        ModelError: the adapter did not return an async iterator.
     """
     events: Any = adapter.stream(request)
     if hasattr(events, "__aiter__"):
@@ -63,16 +63,16 @@ def open_events(adapter: ModelAdapter, request: ModelRequest) -> AsyncIterator[M
 
 
 def checked_event(adapter: ModelAdapter, event: Any) -> ModelEvent:
-    """Return an event that is one.
+    """Return an event if it is valid.
 
     Raises:
-        ModelError: it is none, or has a field of another type.
+        ModelError: it is not an event, or has a field of another type.
     """
     kind = cast("type[Any]", type(event))
     if kind is TextDelta or kind is ReasoningDelta:
         if type(event.text) is str:
             return event
-    elif kind is Usage:  # numbers are looked at where they are added up
+    elif kind is Usage:  # its numbers are checked when they are summed
         return event
     elif not isinstance(event, _EVENTS):
         raise ModelError(f"ModelAdapter {adapter.name!r} yielded {kind.__name__!r}; {_MUST}.")
@@ -86,15 +86,15 @@ def checked_event(adapter: ModelAdapter, event: Any) -> ModelEvent:
 
 
 def secrets_of(adapter: ModelAdapter, request: ModelRequest) -> list[str]:
-    """Return the values that must not appear in what is said of a request."""
+    """Return the values to hide in messages about a request."""
     return secret_values({**getattr(adapter, "options", {}), **request.options})
 
 
 def as_model_error(adapter: ModelAdapter, request: ModelRequest, error: BaseException) -> ModelError:
-    """Return what an adapter raised as a `ModelError`; one of the network or of HTTP may be tried again.
+    """Return an adapter's exception as a `ModelError`; network and HTTP errors may be retryable.
 
     Raises:
-        BaseException: the error itself, where it comes from outside; see `as_exception`.
+        BaseException: the error itself, if it comes from outside; see `as_exception`.
     """
     failure, secrets = as_exception(error, "It"), secrets_of(adapter, request)
     if isinstance(failure, ModelError):

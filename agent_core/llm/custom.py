@@ -1,8 +1,8 @@
-"""Models written in Python, reached through litellm like any provider's.
+"""Register providers written in Python with litellm.
 
 A provider is a function from a request to an async iterator of events; `register_custom_provider`
-makes "name/anything" a model name. It becomes a litellm `CustomLLM`, so that what it streams goes the
-whole way a provider's answer goes.
+makes "name/anything" a model name. It becomes a litellm `CustomLLM`, so its answers take
+the same path as those of any provider.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _registered: set[str] = set()
 
 
 def register_custom_provider(provider: str, answer: Answer) -> None:
-    """Make `provider` known to litellm, now or when it is imported; a repeated name replaces it.
+    """Register `provider` with litellm, now or when litellm is imported; a repeated name replaces the old one.
 
     Args:
-        provider: what stands before the slash in a model's name.
-        answer: yields the events of one answer, a `Finish` last; it may raise a `ModelError`.
+        provider: the part before the slash in a model's name.
+        answer: yields the events of one answer, a `Finish` last; may raise a `ModelError`.
 
     Raises:
-        ValidationError: the name cannot stand before a slash, or `answer` is no function.
+        ValidationError: the name is not valid before a slash, or `answer` is not a function.
     """
     check_arguments(register_custom_provider, (provider, answer), {})
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", provider):
@@ -55,7 +55,7 @@ def custom_providers() -> frozenset[str]:
 
 
 def register_custom_providers(litellm: Any) -> None:
-    """Tell litellm of the providers registered so far; cheap when nothing is new."""
+    """Pass the registered providers to litellm; cheap if nothing is new."""
     for provider in _answers.keys() - _registered:
         litellm.custom_provider_map.append(
             {"provider": provider, "custom_handler": _handler(litellm, provider)}
@@ -64,7 +64,7 @@ def register_custom_providers(litellm: Any) -> None:
 
 
 def _handler(litellm: Any, provider: str) -> Any:
-    """Build the `CustomLLM` of one provider; its base class exists only once litellm is imported."""
+    """Return the `CustomLLM` of one provider; its base class needs an imported litellm."""
 
     async def astreaming(
         _self: Any, model: str, messages: list[dict[str, Any]], optional_params: dict[str, Any], **_: Any
@@ -79,7 +79,7 @@ def _handler(litellm: Any, provider: str) -> Any:
 
 
 def _encode(litellm: Any, event: ModelEvent) -> Any:
-    """Turn an event into the chunk an OpenAI-compatible provider would send."""
+    """Return an event as the chunk of an OpenAI-compatible provider."""
     types = litellm.types.utils
     if isinstance(event, Usage):
         usage = litellm.Usage(

@@ -1,4 +1,4 @@
-"""Any model that litellm can reach, as a model adapter."""
+"""Provide the adapter for all models that litellm supports."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ READ_TIMEOUT = 300.0
 _OURS: dict[str, Any] = {
     "stream": True,
     "stream_options": {"include_usage": True},
-    # One place retries, and it is not here: see agent_core.support.retry.
+    # Retries are made in one place only: see agent_core.support.retry.
     "max_retries": 0,
     "num_retries": 0,
 }
 
 
 class LitellmModel:
-    """A model named in litellm's way, such as "openai/gpt-5-mini" or "ollama_chat/qwen3".
+    """Adapter of a model by its litellm name, such as "openai/gpt-5-mini" or "ollama_chat/qwen3".
 
     Args:
         name: provider/model.
-        **options: passed on with every request: temperature, max_tokens, timeout (seconds of silence
-            between two reads), api_base, api_key, … OpenAI's options that a model does not take are left
-            out; what only one provider knows goes into `extra_body`.
+        **options: options of every request: temperature, max_tokens, timeout (seconds of silence
+            between two reads), api_base, api_key, … OpenAI's options that a model does not support are
+            omitted; options of a single provider go into `extra_body`.
 
     Raises:
-        ValidationError: an option is unknown to litellm, or has a value that cannot be meant.
+        ValidationError: an option is unknown to litellm, or has an invalid value.
     """
 
     direct = True
@@ -63,7 +63,7 @@ class LitellmModel:
         check_options("LitellmModel", options)
         self.name = name
         self.options = options
-        self._listed = name.replace("/responses/", "/", 1)  # as litellm's table has it
+        self._listed = name.replace("/responses/", "/", 1)  # the name in litellm's table
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Yield the answer's events; see `ModelAdapter.stream`."""
@@ -81,7 +81,7 @@ class LitellmModel:
         except Exception as error:
             raise self._translate(error, request) from error
         finally:
-            # Left to the garbage collector, the provider would go on generating.
+            # Otherwise the provider would continue to generate until garbage collection.
             await answer.aclose()
         if (usage := reading.usage) is not None:
             yield _usage(litellm, self._listed, usage)
@@ -100,7 +100,7 @@ class LitellmModel:
         try:
             litellm = await litellm_module()
         except ImportError:
-            return None  # the request itself will say so, in a sentence
+            return None  # the request itself will raise a readable error
         return await context_window(litellm, self._listed, {**self.options, **options})
 
     def count_tokens(self, text: str) -> int:
@@ -108,7 +108,7 @@ class LitellmModel:
         return count_tokens(loaded(), self._listed, text)
 
     def refused_tools(self, tools: Sequence[dict[str, Any]]) -> dict[str, str]:
-        """Return which of some tools, in OpenAI's form, this model cannot be offered, by name, and why."""
+        """Return the reason for each tool, in OpenAI's form, that this model does not accept, by name."""
         return refused_tools(tools, self._rules(loaded(), self.options))
 
     def _rules(self, litellm: Any, options: Mapping[str, Any]) -> Rules:
@@ -140,9 +140,9 @@ class LitellmModel:
         }
 
     def _without_retries(self, litellm: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the option that keeps `max_retries` where litellm would drop it.
+        """Return the option that keeps `max_retries` if litellm would drop it.
 
-        It does so for some providers (NVIDIA, DeepInfra, SambaNova, Z.ai, …), and the openai package
+        litellm drops it for some providers (NVIDIA, DeepInfra, SambaNova, Z.ai, …), and the openai package
         then retries twice.
         """
         provider, _ = provider_of(litellm, self.name, options)
@@ -156,10 +156,10 @@ class LitellmModel:
 
 
 def _asked(name: str, messages: Sequence[dict[str, Any]]) -> str:
-    """Return the model's name as litellm is given it.
+    """Return the model's name for litellm.
 
-    litellm sends some models of OpenAI's to the Responses API for some requests only. What they wrote there
-    has items that the chat API refuses, so a thread that has them stays there.
+    litellm sends some OpenAI models to the Responses API for some requests only. Their answers there
+    have items that the chat API rejects, so a thread with such items stays on the Responses API.
     """
     provider, _, model = name.partition("/")
     if model.startswith("responses/") or not any("reasoning_items" in message for message in messages):
@@ -174,10 +174,10 @@ def _is_told_to_think(options: Mapping[str, Any]) -> bool:
 
 
 def adapter_of(model: str | ModelAdapter | None, who: str) -> ModelAdapter | None:
-    """Return the adapter that an optional model means.
+    """Return the adapter for an optional model.
 
     Raises:
-        ValidationError: it is neither None nor a model.
+        ValidationError: the value is neither None nor a model.
     """
     if model is None or isinstance(model, str):
         return LitellmModel(model) if isinstance(model, str) else None
@@ -200,7 +200,7 @@ def _usage(litellm: Any, model: str, usage: Any) -> Usage:
 
 
 def _cache_writes(usage: Any, details: Any) -> int:
-    """Return the tokens that were written to the provider's cache, wherever it says so."""
+    """Return the tokens that were written to the provider's cache, from any known field."""
     told = getattr(usage, "cache_creation_input_tokens", None)
     for name in ("cache_creation_tokens", "cache_write_tokens"):
         told = told or getattr(details, name, None)
@@ -214,5 +214,5 @@ def _cost(litellm: Any, model: str, usage: Any) -> float | None:
         return float(told)
     try:
         return float(sum(litellm.cost_per_token(model=model, usage_object=usage)))
-    except Exception:  # it raises a different class for each way of not knowing a price
+    except Exception:  # it raises various classes for an unknown price
         return None

@@ -1,6 +1,6 @@
-"""litellm itself: imported late, once, off the event loop, and told to be quiet.
+"""Import litellm lazily, once, off the event loop, without its log output.
 
-The import takes seconds and 170 MB, so it must never happen on a page's path.
+The import takes seconds and 170 MB, so it must never delay a page.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _litellm: ModuleType | None = None
 
 
 def warm() -> threading.Thread:
-    """Start importing litellm in the background; returns the thread, which a test may join."""
+    """Import litellm in a background thread, and return the thread, for tests to join."""
     thread = threading.Thread(target=_import, name="warm-litellm", daemon=True)
     thread.start()
     return thread
@@ -35,15 +35,15 @@ async def litellm_module() -> Any:
 
 
 def loaded() -> Any:
-    """Return the litellm module; it is imported here and now if nobody waited for it before."""
+    """Return the litellm module; import it synchronously if that has not happened yet."""
     return _litellm or _import()
 
 
 async def close_connections() -> None:
-    """Close the connections to providers that this event loop keeps open.
+    """Close this event loop's connections to providers.
 
-    For programs that go on after their event loop, such as tests: litellm remembers its clients by the
-    loop's address, which a later loop may have again. No request may be under way.
+    For programs that outlive their event loop, such as tests: litellm caches clients by the address of the
+    loop, which a later loop may reuse. No request may be running.
     """
     if _litellm is None:
         return
@@ -54,7 +54,7 @@ async def close_connections() -> None:
         close = getattr(client, "close", None) or getattr(client, "aclose", None)
         if close is not None:
             await close()
-    # This client is made at import and used again, so only its connections may go.
+    # This client is made at import and reused, so only its connections are closed.
     transport = getattr(_litellm.module_level_aclient.client, "_transport", None)
     if transport is not None:
         await transport.aclose()
@@ -64,7 +64,7 @@ def _import() -> ModuleType:
     global _litellm
     with _lock:
         if _litellm is None:
-            # Otherwise litellm fetches a price map from the net while it is imported.
+            # Otherwise the import of litellm downloads a price map.
             os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
             library = importlib.import_module("litellm")
             _silence(library)
@@ -73,13 +73,13 @@ def _import() -> ModuleType:
 
 
 def _silence(library: Any) -> None:
-    """Errors reach the thread as sentences; banners, telemetry and tracebacks reach nobody."""
+    """Disable banners, telemetry and logged tracebacks; errors are raised anyway."""
     library.suppress_debug_info = True
     library.telemetry = False
     library.disable_streaming_logging = True
     library.turn_off_message_logging = True
-    library.disable_hf_tokenizer_download = True  # where there is no net it tries for half a minute
-    # Its types promise what pydantic does not hold, which pydantic says when they are first used.
+    library.disable_hf_tokenizer_download = True  # without a network it retries for half a minute
+    # pydantic warns about its types when they are first used.
     warnings.filterwarnings("ignore", message=r"Items? .* on TypedDict class", category=UserWarning)
     if not os.environ.get("LITELLM_LOG"):
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):

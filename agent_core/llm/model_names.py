@@ -1,7 +1,7 @@
-"""Return whether a name can be a model's for litellm, without importing it: that takes seconds.
+"""Check the names of models without the slow import of litellm.
 
-litellm's own files are read: its table of models, and its lists of providers. Where they are not, or not
-as they were, nothing is refused.
+This module reads litellm's own files: its table of models, and its lists of providers. If the files are missing
+or have changed, every name is accepted.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _CHATS = frozenset({"chat", "completion", "responses", None})
 
 
 def check_model_name(name: str, who: str, *, open_ended: bool = False) -> None:
-    """Check that litellm knows the provider of a model, or the model itself where no provider is named.
+    """Check that litellm knows the provider of a model, or the model if no provider is named.
 
     Args:
         name: such as openai/gpt-5-mini, or gpt-5-mini.
-        who: where the name was written, such as CHAT_MODEL.
-        open_ended: whether a provider may be registered later, so that an unknown one is no mistake.
+        who: origin of the name, such as CHAT_MODEL.
+        open_ended: whether a provider may be registered later, so that an unknown one is accepted.
 
     Raises:
-        ValidationError: litellm would refuse the name; the sentence has the nearest that it knows.
+        ValidationError: litellm would reject the name; the message has the closest known one.
     """
     models, providers = models_by_name(), providers_by_name()
     if not models or not providers:
@@ -57,7 +57,7 @@ def check_model_name(name: str, who: str, *, open_ended: bool = False) -> None:
 
 @functools.cache
 def models_by_name() -> dict[str, dict[str, Any]]:
-    """Return litellm's table of models; {} where there is none."""
+    """Return litellm's table of models; {} if it is missing."""
     try:
         table = json.loads(_read(_TABLE))
     except (OSError, ValueError):
@@ -67,7 +67,7 @@ def models_by_name() -> dict[str, dict[str, Any]]:
 
 @functools.cache
 def providers_by_name() -> frozenset[str]:
-    """Return the names of litellm's providers; none where its lists cannot be read."""
+    """Return the names of litellm's providers; empty if its lists cannot be read."""
     try:
         listed = _LISTED.search(_read("types/utils.py"))
         return frozenset(_VALUE.findall(listed[0] if listed else "")) | set(json.loads(_read(_MORE)))

@@ -1,4 +1,4 @@
-"""Look up in litellm's table whose a model is, and whether it sees pictures."""
+"""Look up the provider of a model, and its support of pictures, in litellm's table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def provider_of(litellm: Any, name: str, options: Mapping[str, Any]) -> tuple[str, str]:
-    """Return litellm's name of the provider that a model is asked at, and the model's name there."""
+    """Return litellm's name of a model's provider, and the model's name there."""
     provider: str | None = options.get("custom_llm_provider")
     if provider is None:
         provider = _provider(litellm, name)
@@ -22,18 +22,18 @@ def _provider(litellm: Any, name: str) -> str:
         return head
     try:
         return str(litellm.get_llm_provider(name)[1])
-    except Exception:  # the request itself says so, in a sentence
+    except Exception:  # the request itself will raise a readable error
         return ""
 
 
 @functools.lru_cache(maxsize=1_000)
 def sees_pictures(litellm: Any, name: str) -> bool | None:
-    """Return whether a model looks at pictures; None: it is not in the table, or the table says nothing."""
+    """Return whether a model supports pictures; None if the table does not say."""
     try:
         info: dict[str, Any] = litellm.model_cost.get(name) or litellm.get_model_info(name)
     except Exception:  # it raises a bare Exception for a model that is not in its table
         return None
     told = info.get("supports_vision")
     if told is None and not info.get("max_input_tokens"):
-        return None  # of Ollama's models only the name is known
+        return None  # the table has only the names of Ollama models
     return bool(told)

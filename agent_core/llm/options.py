@@ -1,8 +1,8 @@
-"""The options of a model request: the names that litellm and its providers know, and what values they take.
+"""Check the options of model requests: names known to litellm and its providers, and their values.
 
-A name that litellm does not know goes into the body of the provider's request as it is, where a misspelt
-one is refused by some providers and ignored by the others. So unknown names are refused where the model is
-made; what a provider takes beyond this list goes through `extra_body=`.
+litellm puts unknown options into the body of the provider's request, where some providers reject a misspelt
+name and others ignore it. So unknown names are rejected when a model is created; options of a provider
+that are not on this list go through `extra_body=`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OURS = {
     "function_call": "functions are tools today: tool_choice=…",
     "model_list": "a model list is for litellm's router; give one model",
 }
-"""Parameters of litellm's `acompletion` that an agent decides, and what to use instead."""
+"""Parameters of litellm's `acompletion` that an agent sets itself, and what to use instead."""
 
 _WHOLE = ("max_tokens", "max_completion_tokens", "n", "seed", "top_logprobs", "top_k", "num_ctx")
 _NUMBERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "min_p", "repetition_penalty")
@@ -61,7 +61,7 @@ STANDARD = frozenset(
     | {"deployment_id", "reasoning_effort", "thinking", "shared_session", "enable_json_schema_validation"}
     | {"include_server_side_tool_invocations", "context_management"}
 )
-"""OpenAI's parameters and the connection's, which litellm translates for every provider."""
+"""OpenAI's parameters and those of the connection, which litellm translates for every provider."""
 
 LITELLM = frozenset(
     {
@@ -120,7 +120,7 @@ LITELLM = frozenset(
 """litellm's own parameters."""
 
 PROVIDERS = frozenset(
-    # Sampling, as servers of open models name it (vLLM, llama.cpp, Ollama, TGI).
+    # Sampling, named as by servers of open models (vLLM, llama.cpp, Ollama, TGI).
     {
         "top_a",
         "min_tokens",
@@ -212,13 +212,13 @@ PROVIDERS = frozenset(
     }
     | {"clear_thinking", "reasoning_split", "project_id", "space_id", "account_id"}
 )
-"""Parameters of single providers, which litellm passes on to them."""
+"""Parameters of single providers, which litellm passes on."""
 
 _FAMILIES = re.compile(
     r"(?:litellm|aws|s3|vertex|azure|oci|sap|gigachat|langfuse|langsmith|arize|posthog|newrelic|datadog|dd|humanloop)_\w+"
     r"|\w+_cost(?:_per)?_\w+|\w+_cost"
 )
-"""Names of parameters that come in families: credentials, loggers, prices."""
+"""Families of parameters: credentials, loggers, prices."""
 
 _ELSEWHERE = {
     **dict.fromkeys(("instructions", "prompt", "system_prompt", "system_message", "instruction"), "system"),
@@ -229,7 +229,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("on_finish", "on_end", "on_complete"), "on_turn_complete"),
     **dict.fromkeys(("functions", "toolset"), "tools"),
 }
-"""Names that other libraries give to an agent's parameters."""
+"""Names of an agent's parameters in other libraries."""
 
 _ALL = STANDARD | LITELLM | PROVIDERS
 
@@ -241,16 +241,16 @@ def check_options(
     named: Collection[str] = (),
     more: Collection[str] = (),
 ) -> None:
-    """Refuse options that no provider knows, and values that none takes.
+    """Check the names and values of options.
 
     Args:
-        who: whose options they are, for the sentence.
+        who: name of the called function or class, for the message.
         options: the options of a request.
-        named: parameters that `who` has beside them, to suggest.
-        more: names of options that are known beside litellm's, such as an adapter's own.
+        named: other parameters of `who`, for suggestions.
+        more: names of further options, such as an adapter's own.
 
     Raises:
-        ValidationError: an option is unknown, decided by the agent, or has a value that cannot be meant.
+        ValidationError: an option is unknown, set by the agent itself, or has an invalid value.
     """
     for name, value in options.items():
         if name in more:

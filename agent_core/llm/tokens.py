@@ -1,7 +1,7 @@
-"""Tokens: how many a model takes, and how many a text is.
+"""Count the tokens of texts, and look up the context windows of models.
 
-litellm's model table and its tokenizer are asked only here. Both are local files. A model's own
-tokenizer would have to be downloaded, so all are counted with OpenAI's, with a margin on top.
+Only this module uses litellm's model table and tokenizer for this. Both are local files. A model's own
+tokenizer would have to be downloaded, so tokens are counted with OpenAI's, plus a margin.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from typing import Any
 _TOLD = ("max_tokens", "max_completion_tokens")
 _OPENAI = re.compile(r"(^|/)(chat)?(gpt-|o[1-9](-|$))")
 _OWN, _CLAUDE, _OTHER = 1.02, 1.3, 1.2
-"""A text has at most about so many times the tokens that OpenAI's older tokenizer finds: OpenAI's newer
-ones find fewer, most others more."""
+"""Approximate maximum ratio of tokens to those of OpenAI's older tokenizer: OpenAI's newer tokenizers find
+fewer, most others more."""
 
-_MAX_COUNTED_TEXTS = 20_000  # counted texts; the older half is forgotten
+_MAX_COUNTED_TEXTS = 20_000  # cached counts; the older half is dropped
 _MAX_WINDOWS = 1_000
-_WINDOW_TIMEOUT = 3.0  # seconds for a server that is asked for its model's window
-_WINDOW_RETRY_INTERVAL = 60.0  # seconds after which a window that is not known is asked for again
+_WINDOW_TIMEOUT = 3.0  # seconds for a server to return its model's window
+_WINDOW_RETRY_INTERVAL = 60.0  # seconds after which an unknown window is looked up again
 
 _counted: dict[tuple[int, int], int] = {}
 _windows: dict[tuple[str, Any, Any], tuple[int | None, float]] = {}
 
 
 def estimate_tokens(text: str) -> int:
-    """Return about how many tokens a text has, without a tokenizer: rather too many than too few.
+    """Return an estimate of a text's tokens without a tokenizer, rather too high than too low.
 
-    English and code have about four bytes to a token; a letter beyond ASCII is a token at the worst
-    that is usual.
+    English and code have about four bytes per token; a letter outside of ASCII is at worst one token
+    in common text.
     """
     if text.isascii():
         return math.ceil(len(text) / 3.5)
@@ -42,16 +42,15 @@ def estimate_tokens(text: str) -> int:
 
 
 def most_tokens(text: str) -> int:
-    """Return how many tokens a text has at most: every token is at least one byte of UTF-8."""
+    """Return an upper bound of a text's tokens: every token is at least one byte of UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 async def context_window(litellm: Any, model: str, options: Mapping[str, Any]) -> int | None:
-    """Return the tokens that a request to `model` may have, room for its answer left; None: not known.
+    """Return the tokens that a request to `model` may have, with room for its answer; None: unknown.
 
-    The room is what the options ask for (`max_tokens`), else what the model can answer at most, within
-    reason. A Claude is always told to answer as long as it can, and then refuses a request that leaves
-    less room than that.
+    The room is `max_tokens` of the options, else the model's maximum, within reason. Requests to Claude
+    always ask for the longest answer, and Claude rejects a request that leaves less room than that.
     """
     told = next((told for name in _TOLD if isinstance(told := options.get(name), int) and told > 0), None)
     key = (model, options.get("api_base"), told)
@@ -67,7 +66,7 @@ async def context_window(litellm: Any, model: str, options: Mapping[str, Any]) -
 
 
 def _look_up(litellm: Any, model: str, api_base: str | None, told: int | None) -> int | None:
-    """Look into the table; for a model on a server of one's own (Ollama) litellm asks the server."""
+    """Look up the window in litellm's table; for a local server (Ollama) litellm queries the server."""
     try:
         info: dict[str, Any] = litellm.get_model_info(model, api_base=api_base)
     except Exception:  # it raises a bare Exception for a model that is not in its table
@@ -81,9 +80,9 @@ def _look_up(litellm: Any, model: str, api_base: str | None, told: int | None) -
 
 
 def count_tokens(litellm: Any, model: str, text: str) -> int:
-    """Return how many tokens `model` finds in a text; what was counted before is remembered.
+    """Return the number of tokens of a text for `model`; counts are cached.
 
-    It takes some 8 ms for 100 KB, and may be called from any thread.
+    Takes about 8 ms for 100 KB; thread-safe.
     """
     key = (hash(text), len(text))
     count = _counted.get(key)
@@ -98,7 +97,7 @@ def count_tokens(litellm: Any, model: str, text: str) -> int:
 def _encoded(encode: Callable[..., Any], text: str) -> int:
     try:
         return len(encode(text=text))
-    except Exception:  # a tokenizer that cannot be loaded is no reason to fail a request
+    except Exception:  # a missing tokenizer must not fail the request
         return estimate_tokens(text)
 
 

@@ -1,6 +1,6 @@
-"""Tools of MCP servers (Model Context Protocol), mounted into an agent.
+"""Use the tools of MCP servers (Model Context Protocol) in agents.
 
-The package `mcp` is imported when a server is entered; nothing here needs it before.
+The package `mcp` is imported when a server is entered, not before.
 """
 
 from agent_core.mcp.server import McpServer, mcp_tools

@@ -1,4 +1,4 @@
-"""Where a tool server is: a URL, or a command."""
+"""Define the address of a tool server: a URL, or a command."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _FILE = re.compile(r"[\w@./\\:+~-]{1,200}")
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where a server is: a URL, or a command.
+    """Address of a tool server: a URL, or a command.
 
     Attributes:
-        name: what errors call it; no part of a URL that could be secret.
-        url: the address of a streamable HTTP server, or None.
-        command: else what is started.
+        name: name of the server in error messages, without secret parts of its URL.
+        url: URL of a streamable HTTP server, or None.
+        command: the command to start, if there is no URL.
         headers, env, cwd: see `mcp_tools`.
     """
 
@@ -35,7 +35,7 @@ class ServerAddress:
 
     @property
     def secrets(self) -> list[str]:
-        """The values that no error may repeat: of headers, of the environment, of the address."""
+        """Values to hide in error messages: of headers, of the environment, of the URL."""
         parts = urlsplit(self.url or "")
         query = [value for _, value in parse_qsl(parts.query)]
         values = [*(self.headers or {}).values(), *(parts.username or "", parts.password or ""), *query]
@@ -51,10 +51,10 @@ class ServerAddress:
         env: Mapping[str, str] | None,
         cwd: str | Path | None,
     ) -> ServerAddress:
-        """Read what `mcp_tools` was given.
+        """Return the address for the arguments of `mcp_tools`.
 
         Raises:
-            ValidationError: it is neither a URL nor a command, or an option is for the other one.
+            ValidationError: neither a URL nor a command is given, or an option for the other kind.
         """
         url = (
             server if isinstance(server, str) and server.lower().startswith(("http://", "https://")) else None
@@ -75,6 +75,6 @@ class ServerAddress:
 
 
 def _name(command: tuple[str, ...]) -> str:
-    """Return the script or package that is run: the first argument that looks like one."""
+    """Return the script or package of a command: the first argument that looks like one."""
     arguments = (part for part in command[1:] if not part.startswith("-") and _FILE.fullmatch(part))
     return Path(next(arguments, command[0])).name

@@ -1,4 +1,4 @@
-"""Calls to one server: from a tool's handler to the library's client, and its errors to sentences."""
+"""Call the tools of one server, and translate errors of the MCP library."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _KEY = "durable-agents/idempotency-key"  # in the request's _meta: the same in e
 
 
 class Wire:
-    """A server that can be called.
+    """Client of one tool server.
 
     Args:
-        source: where it is.
+        source: address of the server.
         start_timeout: seconds for connecting and listing the tools.
-        on_tools: called whenever the tools were read; see `Link`.
+        on_tools: called with each new list of tools; see `Connection`.
     """
 
     def __init__(
@@ -56,24 +56,24 @@ class Wire:
 
     @property
     def error(self) -> str | None:
-        """Why there is none, or why the last call did not come through."""
+        """Why there is no connection, or why the last call failed."""
         return self._fault or self._link.error
 
     @property
     def unreachable(self) -> bool:
-        """Whether the last attempt to connect found nobody there."""
+        """Whether the last attempt to connect was refused."""
         return self._link.unreachable
 
     async def connect(self) -> None:
         """Connect if need be.
 
         Raises:
-            ToolServerError: it could not be done.
+            ToolServerError: the connection failed.
         """
         await self._link.client()
 
     async def close(self) -> None:
-        """Leave the server."""
+        """Disconnect from the server."""
         await self._link.close()
 
     async def call(
@@ -82,10 +82,10 @@ class Wire:
         """Call a tool and return its result as plain JSON.
 
         Args:
-            name: the server's name of the tool.
-            arguments: known to fit its schema.
-            ctx: whose progress is reported.
-            greeted: whether the server has forgotten us once already, and has been greeted again.
+            name: name of the tool on the server.
+            arguments: valid arguments.
+            ctx: context of the call, for progress reports.
+            greeted: whether the server has already lost the session once, and a new one was opened.
 
         Raises:
             ToolServerError: see its `kind`.
@@ -98,9 +98,9 @@ class Wire:
         except MCPError as error:
             if error.code != FORGOTTEN or greeted:
                 raise self._translated(error) from error
-            self._link.drop(client)  # it refused the call unread, so it can be asked again
+            self._link.drop(client)  # the server rejected the call unread, so a retry is safe
             return await self.call(name, arguments, ctx, greeted=True)
-        except (RuntimeError, ValueError) as error:  # an answer that is not what it should be
+        except (RuntimeError, ValueError) as error:  # a malformed answer
             words = sentence(
                 "tool_server_malformed", server=self._source.name, words=self._words(error).rstrip(".")
             )
@@ -130,7 +130,7 @@ class Wire:
             return ToolServerError(sentence("tool_did_not_run", words=self._fault), kind="unreachable")
         return ToolServerError(sentence("tool_may_have_run", words=self._fault), kind="lost")
 
-    # --- what the link asks ---
+    # --- callbacks of the connection ---
 
     def _open(self) -> AbstractAsyncContextManager[Any]:
         source = self._source
@@ -146,7 +146,7 @@ class Wire:
         if isinstance(error, AgentCoreError):
             return words_of(error)
         if isinstance(error, EOFError):
-            self._fault = None  # which was about the same end
+            self._fault = None  # it had the same cause
             words = f"The tool server {name} has ended the connection; the next call makes another."
         elif isinstance(error, OSError) and not isinstance(error, TimeoutError):
             words = f"The tool server {name} cannot be started: {error}."
@@ -165,7 +165,7 @@ class Wire:
 
 
 class _Progress:
-    """Shows a call's progress: the newest, every so often; a server may report a thousand times a second."""
+    """Progress of a call, throttled: a server may report a thousand times a second."""
 
     def __init__(self, ctx: ToolContext) -> None:
         self._ctx = ctx
@@ -184,7 +184,7 @@ class _Progress:
                 newest, self._newest = self._newest, None
                 await self._ctx.report(newest)
                 await asyncio.sleep(_PROGRESS_INTERVAL)
-        except Exception as error:  # the call has its outcome from elsewhere, or the report is too long
+        except Exception as error:  # the call has an outcome already, or the report is too long
             _log.debug("progress of %s is not shown: %s", self._ctx.tool_name, first_of(error))
         finally:
             self._busy = False

@@ -1,4 +1,4 @@
-"""The connection to one server: entered and left by one task, used by all, made again when it is lost."""
+"""Hold the connection to one server in one task, and reconnect when it is lost."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
 _RECONNECT_INTERVALS = (0.25, 10.0)  # seconds before a second attempt to connect, and the longest
-_REFUSED_INTERVAL = 1.0  # the longest where nobody is there: knocking costs little
-_CLOSE_TIMEOUT = 10.0  # seconds; the library itself needs up to 7 for a child process that will not end
-_MAX_PAGES = 100  # of a list of tools: one that never ends must not hang us
+_REFUSED_INTERVAL = 1.0  # the longest if the connection is refused, since retries are cheap
+_CLOSE_TIMEOUT = 10.0  # seconds; the library takes up to 7 for a child process that does not exit
+_MAX_PAGES = 100  # pages of a list of tools, against an endless one
 
 Open = Callable[[], AbstractAsyncContextManager[Any]]
 OnTools = Callable[[list[mcp_types.Tool], dict[str, str], str | None], None]
 
 
 class Connection:
-    """Holds the client.
+    """Connection to one server, with the MCP library's client.
 
-    The client's task groups must be entered and left by the same task, so one task owns them for as
-    long as they live; calls come from any task. When the connection ends, the next call has it made
-    again, after a pause that grows while that fails; all calls wait for the same attempt.
+    The client's task groups must be entered and left by the same task, so one task owns them for
+    their lifetime; calls come from any task. After the connection is lost, the next call reconnects,
+    after a delay that grows with each failure; all calls wait for the same attempt.
 
     Args:
-        open: makes a transport.
-        start_timeout: seconds for connecting, greeting and listing the tools.
-        on_tools: called with the tools, what is wrong with those that are none, and the server's
-            instructions; at each connection and when the server says that they changed.
-        explain: words about an error, from whoever knows the transport.
+        open: opens a transport.
+        start_timeout: seconds for connecting, initialising and listing the tools.
+        on_tools: called with the tools, the errors of invalid tools, and the server's
+            instructions; at each connection and whenever the server announces a change.
+        explain: returns the transport's explanation of an error.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class Connection:
         return self._client is not None
 
     async def client(self) -> Client:
-        """Return the client, connecting if need be.
+        """Return the client; connect first if necessary.
 
         Raises:
-            ToolServerError: (kind "unreachable") there is no connection and none could be made.
-            ValidationError: there is one, and what it offers is not what was asked for.
+            ToolServerError: (kind "unreachable") there is no connection and connecting failed.
+            ValidationError: the server does not have the tools that were configured.
         """
         if asyncio.get_running_loop() is not self._loop:
             raise ToolServerError(
@@ -100,23 +100,23 @@ class Connection:
         return await asyncio.shield(self._attempt)
 
     def drop(self, client: Client) -> None:
-        """Leave this connection, if it is still the one in use; the next call makes another."""
+        """Close the client's connection if it is still in use; the next call reconnects."""
         if client is self._client:
             self._lost()
 
     async def close(self) -> None:
-        """Leave the server; returns in any case, within a few seconds."""
+        """Disconnect; returns within a few seconds in any case."""
         self._closing = True
         self._leave.set()
         self._wanted.set()
         if self._connecting is not None:
-            with contextlib.suppress(RuntimeError):  # it has just expired by itself
+            with contextlib.suppress(RuntimeError):  # it has just expired
                 self._connecting.reschedule(self._loop.time())
         try:
             await asyncio.wait({self._owner}, timeout=_CLOSE_TIMEOUT)
         finally:
             if not self._owner.done():
-                _log.warning("A tool server would not be left; its connection is abandoned.")
+                _log.warning("A tool server did not disconnect in time; its connection is abandoned.")
                 self._owner.cancel()
                 await asyncio.wait({self._owner}, timeout=1)
 
@@ -139,7 +139,7 @@ class Connection:
             _fail(self._attempt, _left())
 
     async def _called(self, pause: float) -> bool:
-        """Wait until somebody wants a connection, and `pause` seconds at least; False: it is over."""
+        """Wait for a request to connect, and at least `pause` seconds; return False when closed."""
         await self._wanted.wait()
         self._leave.clear()
         if pause and not self._closing:
@@ -148,7 +148,7 @@ class Connection:
         return not self._closing
 
     async def _live(self) -> None:
-        """Connect, and hold the connection until it is lost or left."""
+        """Connect, and hold the connection until it is lost or closed."""
         self._leave.clear()
         async with AsyncExitStack() as stack:
             try:
@@ -199,7 +199,7 @@ class Connection:
         cause = first_of(error)
         self.unreachable = isinstance(cause, MCPError) and cause.code == UNREACHABLE
         before, self.error = self.error, await self._explain(cause)
-        if self.error != before:  # once, however often it is tried
+        if self.error != before:  # once for repeated failures
             _log.warning("%s", self.error)
         ours = cause if isinstance(cause, AgentCoreError) else None
         _fail(attempt, ours or ToolServerError(self.error, kind="unreachable"))
@@ -211,7 +211,7 @@ class Connection:
             self._changed.set()
 
     async def _follow(self, client: Client) -> None:
-        """Read the list again whenever the server says that it has changed."""
+        """Reload the list of tools whenever the server announces a change."""
         capability = client.server_capabilities.tools
         if capability is None or not capability.list_changed:
             return
@@ -219,7 +219,7 @@ class Connection:
         try:
             await (self._subscribe(client) if modern else self._listen(client))
         except Exception as error:
-            _log.warning("A server's changes of its tools are not seen any more: %s", first_of(error))
+            _log.warning("Stopped watching a tool server for changes of its tools: %s", first_of(error))
 
     async def _listen(self, client: Client) -> None:
         while True:
@@ -232,7 +232,7 @@ class Connection:
         while True:
             try:
                 async with client.listen(tools_list_changed=True) as changes:
-                    await self._refresh(client)  # what changed before we listened, or while we could not
+                    await self._refresh(client)  # changes before the subscription, or without one
                     async for _ in changes:
                         pause = _RECONNECT_INTERVALS[0]
                         await self._refresh(client)
@@ -249,7 +249,7 @@ class Connection:
             async with asyncio.timeout(self._start_timeout):
                 await self._read(client)
         except Exception as error:
-            _log.warning("The list of a server's tools could not be read again: %s", first_of(error))
+            _log.warning("Reloading the tools of a server failed: %s", first_of(error))
 
     async def _read(self, client: Client) -> None:
         tools: list[mcp_types.Tool] = []
@@ -275,11 +275,11 @@ def _fail(attempt: asyncio.Future[Client] | None, error: AgentCoreError) -> None
 
 
 def _left() -> ToolServerError:
-    return ToolServerError("The tool server has been left.", kind="unreachable")
+    return ToolServerError("The connection to the tool server is closed.", kind="unreachable")
 
 
 def first_of(error: BaseException) -> BaseException:
-    """Return the first error inside groups of errors, which task groups make of everything."""
+    """Return the first error inside exception groups, which task groups raise."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return error

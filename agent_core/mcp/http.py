@@ -1,8 +1,8 @@
-"""Streamable HTTP to a tool server, whose failures stay with the request that met them.
+"""Connect to a tool server by streamable HTTP, with failures limited to their request.
 
-The library lets one refused connection end every call on the client, and tells nothing of an answer
-that is no JSON-RPC. Here each failed POST gets an answer of its own, as the server might have given
-it: a JSON-RPC error whose code says whether the request can have reached the server.
+In the MCP library one refused connection ends all calls of the client, and an answer that is not JSON-RPC
+is ignored. Here each failed POST is answered with a JSON-RPC error whose code says whether the request
+can have reached the server.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mcp.client.streamable_http import streamable_http_client
 from agent_core.errors import words_of
 
 UNREACHABLE = -31901  # no connection: the request was not sent
-LOST = -31902  # sent, and no answer came: it may have been carried out
-FORGOTTEN = -31903  # the server does not know our session: it refused the request unread
-REFUSED = -31904  # answered with a status that says no
-_MAX_EVENT_BYTES = 16 * 1024 * 1024  # bytes of one event: above the limit of a result, which says it better
+LOST = -31902  # sent without an answer: it may have been carried out
+FORGOTTEN = -31903  # unknown session: the server rejected the request unread
+REFUSED = -31904  # answered with an error status
+_MAX_EVENT_BYTES = 16 * 1024 * 1024  # bytes of one event, above the limit of a result, whose error is clearer
 _CLOSE_TIMEOUT = 2.0  # seconds
-_WORDS = 300  # characters of a body that is no JSON
+_WORDS = 300  # characters of a body that is not JSON
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
@@ -32,12 +32,12 @@ _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, htt
 async def http_transport(
     url: str, headers: dict[str, str] | None, connect_timeout: float
 ) -> AsyncGenerator[Any]:
-    """Give the streams of a connection to the server at `url`.
+    """Yield the streams of a connection to the server at `url`.
 
     Args:
-        url: the server's address.
-        headers: sent with each request.
-        connect_timeout: seconds for a connection; how long an answer may take is the call's own limit.
+        url: URL of the server.
+        headers: headers of each request.
+        connect_timeout: seconds for connecting; answers are limited by the timeout of their call.
     """
     timeout = httpx2.Timeout(connect_timeout, read=None)
     async with (
@@ -49,7 +49,7 @@ async def http_transport(
 
 class _Client(httpx2.AsyncClient):
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        if request.method == "DELETE":  # the farewell; a server that hangs must not keep us
+        if request.method == "DELETE":  # end of the session; do not wait for a server that hangs
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 return await super().send(request, **options)
         if request.method != "POST":
@@ -57,7 +57,7 @@ class _Client(httpx2.AsyncClient):
         try:
             response = await super().send(request, **options)
             if _is_json(response) or response.is_error:
-                await response.aread()  # here, where a body that breaks off can still be answered for
+                await response.aread()  # read it here, where an incomplete body can still become an error
         except _NOT_SENT as error:
             return _answer(request, UNREACHABLE, _said(error))
         except httpx2.TransportError as error:

@@ -1,4 +1,4 @@
-"""What comes from a server, on its way to the library."""
+"""Filter the messages from a server on their way to the MCP library."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Drop = Callable[[str, str], None]
 
 
 class MessageFilter:
-    """A transport's stream of messages, watched.
+    """Filter around a transport's stream of messages.
 
-    It says when the stream has ended; the library would notice only at its next request. And it takes
-    the tools that are no tools out of a list of tools: for one of them the library refuses all.
+    The filter reports the end of the stream, which the library would notice only at its next request, and
+    removes invalid tools from lists, for which the library rejects the whole list.
 
     Args:
-        stream: the transport's.
-        ended: called when nothing will come any more.
-        sift: returns a result as it is, or without what is wrong with it.
+        stream: stream of the transport.
+        ended: called at the end of the stream.
+        sift: returns a result without its invalid items.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class MessageFilter:
 
     @property
     def last_context(self) -> Any:
-        """The context of whoever sent the last message, if the transport knows it."""
+        """Context of the sender of the last message, if the transport has it."""
         return getattr(self._stream, "last_context", None)
 
     async def receive(self) -> Any:
@@ -72,12 +72,12 @@ class MessageFilter:
 
 
 def without_bad_tools(result: dict[str, Any], version: str, drop: Drop) -> dict[str, Any]:
-    """Return a list of tools without those that the protocol does not allow.
+    """Return a list of tools without invalid ones.
 
     Args:
         result: any result.
-        version: the protocol's, which says what a tool is.
-        drop: called with the name of each that is left out, and why.
+        version: version of the protocol, which defines valid tools.
+        drop: called with the name of each removed tool, and the reason.
     """
     tools: Any = result.get("tools")
     if not isinstance(tools, list) or _problem(result | {"tools": []}, version):

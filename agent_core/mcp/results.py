@@ -1,4 +1,4 @@
-"""What a server answered, as JSON that a store keeps and a model reads."""
+"""Convert the answers of a server to JSON for the store and the model."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from mcp_types import BlobResourceContents, CallToolResult, ContentBlock
 
 from agent_core.errors import ToolServerError
 
-_KEPT = 4096  # characters of base64: a model cannot look at them, and pays for each
+_KEPT = 4096  # characters of base64, which costs tokens and is of no use to a model
 _LINK = ("type", "uri", "name", "title", "description", "mimeType", "size")
 
 
 def outcome(result: CallToolResult) -> Any:
     """Return a tool's result as plain JSON.
 
-    Structured content comes first; what is no text stands beside it. Text alone is a string. A picture keeps
-    its data, which `take_pictures` makes a file of; other binary content of more than a few KB is described
-    by its type and size and not kept.
+    Structured content comes first, with content that is not text beside it. Text alone is a string. A picture
+    keeps its data, which `take_pictures` stores as a file; other binary content of more than a few KB is
+    replaced by its type and size.
 
     Raises:
-        ToolServerError: the server says that the tool failed; in the server's words.
+        ToolServerError: the server reports that the tool failed; with the server's message.
     """
     blocks = [_block(block) for block in result.content]
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     if result.is_error:
-        raise ToolServerError("\n".join(texts).strip() or "The tool failed and said nothing.", kind="refused")
+        raise ToolServerError(
+            "\n".join(texts).strip() or "The tool failed without an error message.", kind="refused"
+        )
     others = [block for block in blocks if block["type"] != "text"]
     if result.structured_content is not None:
         structured: Any = result.structured_content

@@ -1,4 +1,4 @@
-"""A tool server (MCP), mounted: its tools as tools of an agent, over one connection that mends itself."""
+"""Mount a tool server (MCP): its tools become tools of an agent, over one connection that reconnects."""
 
 from __future__ import annotations
 
@@ -42,31 +42,31 @@ def mcp_tools(
     """Mount the tools of an MCP server; `async with` the result, around the runtime.
 
     Args:
-        server: the URL of a streamable HTTP server, or a command that is started and spoken to over
-            its standard input and output, as a list or one string.
-        name: what errors and the log call it; by default its host, or what the command runs.
-        prefix: stands before the name of each tool, for two servers that use the same names.
-        headers: sent with each HTTP request.
-        env: added to the few variables a child process inherits (PATH, HOME, …; no keys of ours).
-        cwd: the folder a command runs in.
-        timeout: seconds that one attempt at a call may take; None for no limit.
-        start_timeout: seconds the server gets to start and to list its tools. A URL that refuses is
-            tried again until then.
-        only: the server's names of the tools that are wanted; by default all.
-        overrides: what is known of single tools, by the server's names; see `ToolOverrides`. "*" is
-            for every tool that is not named.
-        trust_hints: whether the server's annotations are believed: what reads only or is idempotent
-            may run again, what is destructive needs approval. False: nothing runs again and every
-            call needs approval, until `overrides` says otherwise.
-        required: whether a server that cannot be reached at the start is an error. False: it is tried
-            again in the background, and has no tools until then.
+        server: the URL of a streamable HTTP server, or a command, as a list or one string, whose process
+            speaks MCP over its standard input and output.
+        name: name of the server in errors and logs; by default its host, or the script of the command.
+        prefix: prefix of the name of each tool, for servers with the same names.
+        headers: headers of each HTTP request.
+        env: variables added to the few that a child process inherits (PATH, HOME, …; no API keys).
+        cwd: working directory of a command.
+        timeout: maximum seconds of one attempt at a call; None for no limit.
+        start_timeout: maximum seconds for the server to start and to list its tools. A refused URL is
+            retried until then.
+        only: names of the tools to mount; by default all.
+        overrides: options of single tools, by name on the server; see `ToolOverrides`. "*" is for
+            every tool that is not named.
+        trust_hints: whether to trust the server's annotations: read-only or idempotent tools may run
+            again, destructive ones need approval. False: nothing runs again and every call needs
+            approval, unless `overrides` says otherwise.
+        required: whether a server that cannot be reached at the start is an error. False: connecting is
+            retried in the background, and there are no tools until then.
 
     Raises:
-        ValidationError: an argument is not acceptable, or the package `mcp` is not installed.
+        ValidationError: an argument is invalid, or the package `mcp` is not installed.
     """
     given = {key: value for key, value in locals().items() if key != "overrides"}
     if isinstance(only, str):
-        raise ValidationError(f"only is a list of names, such as [{only!r}].")
+        raise ValidationError(f"only must be a list of names, such as [{only!r}].")
     check_arguments(mcp_tools, (), given)
     if overrides is not None and not isinstance(overrides, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValidationError(
@@ -84,11 +84,11 @@ class McpServer:
     """A mounted server; made by `mcp_tools`.
 
     Attributes:
-        name: what errors and the log call it.
-        tools: for `Agent(tools=[*server.tools, …])`. A new list when the server's changes; an agent
-            keeps the tools it was made with, an agent factory sees the new ones at the next step.
-        skipped: why each tool that cannot be used was left out, by the server's name.
-        instructions: what the server says about using it; for the system prompt, if it is trusted.
+        name: name of the server in errors and logs.
+        tools: for `Agent(tools=[*server.tools, …])`. A new list after each change on the server; an
+            agent keeps its tools, an agent factory gets the new ones at the next step.
+        skipped: the reason for each omitted tool, by name on the server.
+        instructions: instructions of the server, for the system prompt if the server is trusted.
     """
 
     def __init__(self, source: ServerAddress, mount: Mount, start_timeout: float, required: bool) -> None:
@@ -109,14 +109,14 @@ class McpServer:
 
     @property
     def status(self) -> Literal["connected", "down", "closed"]:
-        """Whether the server can be used now; "down" also while it is being connected."""
+        """Status of the connection; "down" also while connecting."""
         if self._closed or self._wire is None:
             return "closed"
         return "connected" if self._wire.connected else "down"
 
     @property
     def error(self) -> str | None:
-        """Why the server is down, in words; None while it is not."""
+        """Why the server is down; None if it is not."""
         return self._wire.error if self._wire is not None else None
 
     async def __aenter__(self) -> McpServer:
@@ -124,8 +124,8 @@ class McpServer:
 
         Raises:
             ToolServerError: the server is required and cannot be reached or used.
-            ValidationError: `only` or `overrides` names a tool that it does not have; `mcp` is not
-                installed; this object was entered before.
+            ValidationError: `only` or `overrides` names a tool that the server does not have; `mcp` is
+                not installed; this object was entered before.
         """
         if self._wire is not None:
             raise ValidationError("This MCP server was entered before; call mcp_tools again.")
@@ -145,7 +145,7 @@ class McpServer:
         await self.close()
 
     async def close(self) -> None:
-        """Leave the server, within a few seconds whatever it does; a command is ended."""
+        """Disconnect within a few seconds in any case; the process of a command is ended."""
         self._closed = True
         if self._insisting is not None:
             self._insisting.cancel()
@@ -162,7 +162,7 @@ class McpServer:
             self._insisting = asyncio.create_task(self._insist(wire), name=f"mcp {self.name}")
 
     async def _insist(self, wire: Wire) -> None:
-        with contextlib.suppress(ValidationError):  # of `only` or `overrides`; the link has logged it
+        with contextlib.suppress(ValidationError):  # from `only` or `overrides`; the connection has logged it
             await self._connect(wire, None)
 
     async def _connect(self, wire: Wire, patience: float | None) -> None:
@@ -185,18 +185,18 @@ class McpServer:
         skipped |= bad
         if skipped != self.skipped:
             for name, why in skipped.items():
-                _log.warning("The tool %r of the server %s is left out: %s", name, self.name, why)
+                _log.warning("The tool %r of the server %s is skipped: %s", name, self.name, why)
         self.skipped = skipped
         self.instructions = instructions
 
     async def _call(self, name: str, arguments: dict[str, Any], ctx: ToolContext) -> Any:
         if self._wire is None or self._closed:
-            raise ToolServerError(f"The tool server {self.name} has been left.", kind="unreachable")
+            raise ToolServerError(f"The tool server {self.name} is disconnected.", kind="unreachable")
         return await self._wire.call(name, arguments, ctx)
 
 
 def _library() -> type[Wire]:
-    """Import what needs the package `mcp`: late, since it takes most of a second."""
+    """Import the package `mcp` lazily: the import takes most of a second."""
     try:
         from agent_core.mcp.client import Wire
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""A tool server that is our own child process, spoken to over its standard input and output."""
+"""Connect to a tool server that runs as a child process, over its standard input and output."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
-_TAIL = 12  # lines of standard error that are kept
+_TAIL = 12  # kept lines of standard error
 
 
 class ErrorOutput:
-    """What a child process writes to its standard error: logged line by line, the last ones kept."""
+    """Standard error of a child process: logged line by line, with the last lines kept."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -27,7 +27,7 @@ class ErrorOutput:
 
     @contextlib.contextmanager
     def writer(self) -> Any:
-        """Give the file to hand to the child; close it here once the child has it."""
+        """Yield the file for the child process; the parent's copy is closed on exit."""
         reading, writing = os.pipe()
         self._lines.clear()
         self._reader = threading.Thread(target=self._read, args=(reading,), name=self._name, daemon=True)
@@ -55,7 +55,7 @@ async def stdio_transport(
     cwd: str | None,
     errors: ErrorOutput,
 ) -> AsyncGenerator[Any]:
-    """Start the server and give its streams.
+    """Start the server and yield its streams.
 
     Raises:
         OSError: the command cannot be started.

@@ -1,4 +1,4 @@
-"""What a server's tools are called here: by names that every provider takes."""
+"""Map the names of a server's tools to names that every provider accepts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _REFUSED = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def tool_names(names: Iterable[str], prefix: str | None = None) -> dict[str, str]:
-    """Return what each of a server's names is called here.
+    """Return the name of each tool for providers, by its name on the server.
 
-    A name that providers take stays as it is. In any other, what they refuse becomes `_`. Where that
-    would give two tools one name, or one of more than 64 characters, a few digits of the server's
-    name's hash stand at the end: the same ones whenever and in whichever order the tools are listed.
+    Valid names stay unchanged. In other names invalid characters become `_`. If that results in a
+    duplicate, or in more than 64 characters, a few digits of the hash of the server's name are appended;
+    the result does not depend on the order of the tools.
 
     Args:
-        names: the server's names.
-        prefix: stands before each, with a `_` between.
+        names: names on the server.
+        prefix: prefix of each name, followed by `_`.
     """
     wanted = {name: f"{prefix}_{name}" if prefix else name for name in dict.fromkeys(names)}
     plain = {name: _REFUSED.sub("_", long) for name, long in wanted.items()}

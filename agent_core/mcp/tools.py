@@ -1,4 +1,4 @@
-"""A server's tools made into tools of an agent: what is believed of its hints, and what overrules them."""
+"""Turn a server's tools into tools of an agent, with its hints and the application's overrides."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ EVERY = "*"
 
 
 class ToolOverrides(TypedDict, total=False):
-    """What the application knows of one tool; it counts for more than the server's hints.
+    """Options of one tool from the application, which override the server's hints.
 
     Attributes:
         needs_approval: whether a person must approve each call before it runs.
-        retry: True or a policy says that a call may run again after an error and after a crash;
-            False that it is never tried again.
-        rerun_on_interrupt: whether a call runs again whose process, ours or the server's, died.
-        timeout: seconds that one attempt may take, connecting included.
-        description: what the model is told instead of the server's words.
+        retry: True or a policy allows a call to run again after an error and after a crash;
+            False forbids retries.
+        rerun_on_interrupt: whether a call runs again if its process, ours or the server's, died.
+        timeout: maximum seconds of one attempt, including connecting.
+        description: description for the model instead of the server's.
     """
 
     needs_approval: bool
@@ -41,17 +41,17 @@ class ToolOverrides(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Mount:
-    """How a server's tools become tools here.
+    """Options for mounting a server's tools.
 
     Args:
-        prefix: stands before each name.
-        only: the server's names of the tools that are wanted; None for all.
-        overrides: by the server's name; "*" is for every tool that is not named.
-        timeout: seconds that one attempt at a call may take; None for no limit.
-        trust_hints: whether the server's annotations are believed.
+        prefix: prefix of each name.
+        only: names on the server of the tools to mount; None for all.
+        overrides: options by name on the server; "*" is for every tool that is not named.
+        timeout: maximum seconds of one attempt at a call; None for no limit.
+        trust_hints: whether to trust the server's annotations.
 
     Raises:
-        ValidationError: an argument is not acceptable.
+        ValidationError: an argument is invalid.
     """
 
     prefix: str | None
@@ -61,7 +61,7 @@ class Mount:
     trust_hints: bool
 
     def __post_init__(self) -> None:
-        """Check every value once, where the mistake was made."""
+        """Check every field."""
         if self.prefix is not None and not TOOL_NAME.fullmatch(self.prefix):
             raise ValidationError(f"The prefix {self.prefix!r} must be letters, digits, _ and -.")
         known = ToolOverrides.__annotations__
@@ -78,11 +78,11 @@ class Mount:
                 raise ValidationError("The timeout of a tool must be seconds, more than 0.")
 
     def check(self, names: Iterable[str]) -> None:
-        """Compare what was asked for with the names that the server has.
+        """Check that the server has the tools named in `only` and `overrides`.
 
         Raises:
-            ValidationError: `only` or `overrides` names a tool that is not there: a slip of the pen
-                there would leave a tool without the approval that it was to have.
+            ValidationError: a named tool is missing: with a typo a tool would lack the approval that
+                it should need.
         """
         have = sorted(set(names))
         if missing := sorted(((self.only or frozenset()) | self.overrides.keys()) - {*have, EVERY}):
@@ -91,11 +91,11 @@ class Mount:
             )
 
     def tools(self, listed: Sequence[mcp_types.Tool], call: Call) -> tuple[list[Tool], dict[str, str]]:
-        """Return the tools, and why each of those that cannot be used was left out, by name.
+        """Return the tools, and the reason for each omitted tool, by name.
 
         Args:
-            listed: as the server listed them.
-            call: makes a call: the server's name of the tool, the arguments, the context.
+            listed: the server's list of tools.
+            call: makes a call, from the name on the server, the arguments and the context.
         """
         wanted = {tool.name: tool for tool in reversed(listed) if self.only is None or tool.name in self.only}
         names = tool_names(wanted, self.prefix)
@@ -132,8 +132,8 @@ class Mount:
     def _hints(self, hints: mcp_types.ToolAnnotations | None) -> tuple[bool, bool]:
         """Return (may run again, needs approval).
 
-        A server that is not trusted would lie about both, so then the careful answer is given to
-        both. Of two hints that contradict each other the careful one is believed.
+        Hints of an untrusted server are ignored in favour of the safe values. Of two contradictory
+        hints the safer one counts.
         """
         if not self.trust_hints:
             return False, True
@@ -145,9 +145,9 @@ class Mount:
 
 
 def _policy(rerun: bool) -> RetryPolicy:
-    """Return when a call is made again: if it never reached the server.
+    """Return the retry policy of a call: it is retried if it never reached the server.
 
-    One that may run twice also if the connection was lost; what the server answered, never.
+    A call that may run twice is also retried if the connection was lost; an answered call never is.
     """
     kinds = ("unreachable", "lost") if rerun else ("unreachable",)
 

@@ -1,4 +1,4 @@
-"""Tools: what a model may call, how its arguments are checked, how it runs, what comes back."""
+"""Define tools, check the arguments of calls, run handlers, and encode results."""
 
 from agent_core.tools.arguments import parse_arguments
 from agent_core.tools.context import ToolContext

@@ -1,7 +1,7 @@
-"""Mend arguments that a model wrote as text where the tool takes no text.
+"""Repair arguments that a model wrote as text although the schema does not allow text.
 
-Models write `"[1, 2]"` for a list, `"{…}"` for an object, `"5"` for a number. Where the schema takes no text
-at that place there is but one thing such a text can mean; where it does, text is what was meant.
+Models write `"[1, 2]"` for a list, `"{…}"` for an object, `"5"` for a number. If the schema does not allow text
+in that place, such a text has only one meaning; if it does, the text is kept.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, cast
 Schema = Mapping[str, Any]
 
 _MAX_DEPTH = 64
-_MAX_TEXT = 100_000  # characters of what may be written in Python's words
+_MAX_TEXT = 100_000  # maximum characters of a Python literal
 _FENCE = re.compile(r"```\w*[ \t]*\n(.*?)\n?[ \t]*```", re.S)
 _MARKS = re.compile(r"\s*(?:</\w+>|<\|[^<>|]*\|>)\s*$")
-"""What closes a call in a chat template, and stays behind its arguments."""
+"""Closing markers of chat templates that remain after the arguments."""
 
 _WORDS: dict[str, Any] = {"true": True, "false": False, "none": None, "null": None}
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -33,13 +33,13 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def mended(value: Any, schema: Any, root: Schema | None = None, depth: int = 0) -> Any:
-    """Return arguments in which every text that can only mean something else is that; the same if none is.
+    """Return arguments with every misplaced text replaced by its meaning; the same object if there is none.
 
     Args:
         value: the arguments, or a part of them.
         schema: the JSON schema of the value.
         root: the whole schema, for its references; None: `schema` is it.
-        depth: how far inside the arguments the value stands.
+        depth: nesting of the value within the arguments.
     """
     if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
         return value
@@ -58,10 +58,10 @@ def mended(value: Any, schema: Any, root: Schema | None = None, depth: int = 0) 
 
 
 def read_written(text: str) -> Any:
-    """Return the value in a text that was meant as JSON: fenced, encoded twice, or in Python's words.
+    """Return the value of a text that was meant as JSON: fenced, encoded twice, or a Python literal.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the text is none of these.
     """
     text = _MARKS.sub("", text.strip("\ufeff \t\r\n"))
     if fenced := _FENCE.fullmatch(text):
@@ -69,7 +69,7 @@ def read_written(text: str) -> Any:
     try:
         value: Any = _strict(text)
         value = _strict(value) if isinstance(value, str) else value
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is not valid text
         return value
     except ValueError:
         if len(text) > _MAX_TEXT or not text.startswith(("[", "{")):
@@ -80,7 +80,7 @@ def read_written(text: str) -> Any:
     except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(str(error)) from error
     if not _is_plain(value):
-        raise ValueError("It holds what JSON does not.")
+        raise ValueError("The value is not JSON.")
     return value
 
 
@@ -89,7 +89,7 @@ def _strict(text: str) -> Any:
 
 
 def _no_number(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON.")
+    raise ValueError(f"{word} is not a JSON number.")
 
 
 def _is_plain(value: Any) -> bool:
@@ -102,7 +102,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _options(schema: Schema, root: Schema) -> list[Schema]:
-    """Return what a schema consists of: its alternatives, with references followed; none: nobody can tell."""
+    """Return the alternatives of a schema, with references resolved; empty if they are unknown."""
     found: list[Schema] = []
     waiting: list[Schema] = [schema]
     seen: set[int] = set()
@@ -128,7 +128,7 @@ def _options(schema: Schema, root: Schema) -> list[Schema]:
 
 
 def _referred(reference: str, root: Schema) -> Any:
-    """Return what a reference inside the schema refers to; None: it is not there."""
+    """Return the target of a reference inside the schema; None if it is missing."""
     target: Any = root
     for name in reference.removeprefix("#").strip("/").split("/"):
         key = name.replace("~1", "/").replace("~0", "~")
@@ -139,7 +139,7 @@ def _referred(reference: str, root: Schema) -> Any:
 
 
 def _meant(text: str, options: list[Schema]) -> Any:
-    """Return what a text means where no text is taken; the text itself where one is, or nothing else fits."""
+    """Return the meaning of a misplaced text; the text itself if text is allowed, or nothing else fits."""
     types = {name for option in options for name in _types(option)}
     if not types or "string" in types or not types <= _TYPES.keys():
         return text
@@ -157,7 +157,7 @@ def _meant(text: str, options: list[Schema]) -> Any:
 
 
 def _types(option: Schema) -> list[str]:
-    """Return the types that a schema names; "any" if it takes what has none."""
+    """Return the types that a schema names; "any" for a schema without types."""
     named = option.get("type")
     if isinstance(named, str):
         return [named]
@@ -181,7 +181,7 @@ def _is(value: Any, name: str) -> bool:
 
 
 def _one(options: list[Schema], name: str) -> Schema:
-    """Return the only alternative of a type; an empty one if there are several."""
+    """Return the only alternative of a type; an empty schema if there are several."""
     found = [option for option in options if name in _types(option)]
     return found[0] if len(found) == 1 else {}
 

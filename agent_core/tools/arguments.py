@@ -1,4 +1,4 @@
-"""What the model wrote for arguments, checked before anything runs."""
+"""Parse and check the arguments of tool calls."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from agent_core.tools.tool import Tool
 
 
 def parse_arguments(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
-    """Return the arguments as the plain JSON that was written, once they are known to be valid.
+    """Return the valid arguments as plain JSON.
 
-    Arguments that fit as they were written are kept so. Else text where the tool takes none, such as
-    "[1, 2]" for a list, is read as what it means.
+    Valid arguments are returned as the model wrote them. Otherwise text in place of another type, such as
+    "[1, 2]" for a list, is repaired.
 
     Args:
-        tool: the tool that is called.
+        tool: the called tool.
         raw: JSON text, or an object; None, "" and blank text mean no arguments.
 
     Raises:
-        ValidationError: with a sentence that tells the model what to write instead.
+        ValidationError: the arguments are invalid; the message tells the model what to write instead.
     """
     arguments = _read(tool, raw)
     try:
@@ -45,10 +45,10 @@ def parse_arguments(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, A
 
 
 def validate(tool: Tool, arguments: dict[str, Any]) -> BaseModel | dict[str, Any]:
-    """Return the arguments as an instance of the tool's model; as they are if it has a JSON schema.
+    """Return the arguments as an instance of the tool's model; unchanged if the tool has a JSON schema.
 
     Raises:
-        ValidationError: they are not what the model takes.
+        ValidationError: the arguments are invalid.
     """
     if isinstance(tool.args_model, JsonSchema):
         if problems := tool.args_model.problems(arguments):
@@ -82,7 +82,7 @@ def _read(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
         except (ValueError, RecursionError):
             raise refusal from error
     if arguments is None:
-        return {}  # "null" is what some models write for no arguments
+        return {}  # some models write "null" for no arguments
     if not isinstance(arguments, dict):
         raise _refused(tool, "they are no JSON object")
     return cast("dict[str, Any]", arguments)

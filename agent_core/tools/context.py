@@ -1,4 +1,4 @@
-"""What a tool handler is told about the call it answers."""
+"""Define the context of a tool call for its handler."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ SetTimeout = Callable[[float | None], Awaitable[None]]
 
 
 async def _nobody(data: Any) -> None:
-    """Tell nobody: a context made by hand, in a test."""
+    """Drop a report of a context that was made by hand, in a test."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """Passed to the parameter that is annotated with ToolContext, or named `ctx`.
+    """Context of a tool call, passed to the parameter annotated with ToolContext, or named `ctx`.
 
     Attributes:
-        thread_id: the thread the call stands in.
-        tool_call_id: the call's id; unique within its thread.
-        tool_name: the name the model called.
-        user_id: whose thread it is, if known.
+        thread_id: the thread of the call.
+        tool_call_id: id of the call, unique within its thread.
+        tool_name: name of the tool, as the model called it.
+        user_id: owner of the thread, if known.
         attempt: 1 for the first attempt at this call.
-        idempotency_key: the same in every attempt at this call, and in no other call: hand it to
-            systems that take one.
+        idempotency_key: unique to the call and the same in all of its attempts; pass it to systems
+            that accept such a key.
     """
 
     thread_id: str
@@ -42,10 +42,10 @@ class ToolContext:
     _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False, compare=False)
 
     async def report(self, data: Any) -> None:
-        """Show progress to everyone who follows the thread; the newest report replaces the last.
+        """Report progress to the thread's subscribers; a report replaces the previous one.
 
         Args:
-            data: whatever a tool may return as its result.
+            data: any value that a tool may return.
 
         Raises:
             ValidationError: the data is not JSON or too long.
@@ -53,17 +53,17 @@ class ToolContext:
         await self._report(plain_json(data))
 
     def report_from_thread(self, data: Any) -> None:
-        """Do what `report` does, from a handler that is not async; returns once it is done."""
+        """Report progress like `report`, from a sync handler; blocks until done."""
         if self._loop is None:
-            raise RuntimeError("report_from_thread is for handlers that are not async; await ctx.report().")
+            raise RuntimeError("report_from_thread is for sync handlers; use await ctx.report().")
         asyncio.run_coroutine_threadsafe(self.report(data), self._loop).result()
 
     async def set_timeout(self, seconds: float | None) -> None:
-        """Let an async tool's call wait so long for its outcome, counted from now, or for ever (None).
+        """Set the timeout of an async tool's call in seconds from now; None for no timeout.
 
-        It holds instead of the tool's own `timeout`. From outside: `api.set_tool_call_timeout`.
+        Overrides the tool's own `timeout`. From outside: `api.set_tool_call_timeout`.
 
         Raises:
-            ValidationError: the tool is no async tool, or `seconds` is not more than 0.
+            ValidationError: the tool is not an async tool, or `seconds` is not more than 0.
         """
         await self._set_timeout(seconds)

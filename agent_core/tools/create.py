@@ -1,4 +1,4 @@
-"""How tools are made from functions."""
+"""Create tools from functions."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from agent_core.tools.tool import Kind, P, R, Tool, check_tool_name
 
 
 class ToolOptions(TypedDict, total=False):
-    """What every way to make a tool takes.
+    """Options of all functions that create tools.
 
     Attributes:
-        args: a pydantic model of the arguments; by default it is made from the signature. The
-            function gets its instance if it has one parameter for it, else its fields as keywords.
+        args: a pydantic model of the arguments; by default made from the signature. The function gets
+            an instance if it has one parameter for it, else the fields as keywords.
         description: by default the docstring, up to its first section.
-        name: by default the function's; where tools are given as a dict, the key counts.
-        retry: True or a policy says that a call may run again: after an error, and after a crash.
-        timeout: seconds that one attempt may take; for an async tool, until the outcome is there.
+        name: by default the name of the function; in a dict of tools, the key.
+        retry: True or a policy allows a call to run again: after an error, and after a crash.
+        timeout: maximum seconds of one attempt; for an async tool, until its outcome.
         rerun_on_interrupt: whether a call whose process died runs again; by default bool(retry).
         needs_approval: whether a person must approve each call before it runs.
     """
@@ -54,11 +54,11 @@ class NoArguments(BaseModel):
 
 
 def create_action_tool(*, handler: Callable[P, R], **options: Unpack[ToolOptions]) -> Tool[P, R]:
-    """Make a tool that runs when the model calls it; what the handler returns is the outcome.
+    """Create a tool whose handler runs when the model calls it and returns the outcome.
 
     Args:
-        handler: async, or sync and then run in a thread. A parameter annotated with ToolContext,
-            or named `ctx`, gets the context of the call.
+        handler: an async function, or a sync one, which runs in a thread. A parameter annotated with
+            ToolContext, or named `ctx`, gets the context of the call.
         **options: see ToolOptions.
 
     Raises:
@@ -72,11 +72,11 @@ def create_async_tool(*, callback: None = None, **options: Unpack[ToolOptions]) 
 @overload
 def create_async_tool(*, callback: Callable[P, R], **options: Unpack[ToolOptions]) -> Tool[P, R]: ...
 def create_async_tool(*, callback: Function | None = None, **options: Unpack[ToolOptions]) -> Tool:
-    """Make a tool whose outcome comes later, through add_tool_result or add_tool_error.
+    """Create a tool whose outcome comes later, through add_tool_result or add_tool_error.
 
     Args:
-        callback: runs when the model calls the tool, to tell whoever will answer. What it returns
-            is not used; what it raises is the call's outcome.
+        callback: runs when the model calls the tool, to notify whoever will answer. Its return value
+            is ignored; an exception becomes the call's outcome.
         **options: see ToolOptions.
 
     Raises:
@@ -106,7 +106,7 @@ def async_tool(function: Function | None = None, /, **options: Unpack[ToolOption
 
 
 class Decorator(Protocol):
-    """Turns a function into a tool that has its signature."""
+    """Decorator that turns a function into a tool with the same signature."""
 
     def __call__(self, function: Callable[P, R], /) -> Tool[P, R]:
         """Return the tool."""
@@ -151,7 +151,7 @@ def _create(
 
 
 def _checked(handler: Function, options: ToolOptions) -> tuple[str, type[BaseModel] | None]:
-    """Return the tool's name and the model of its arguments, if there is one, once the rest is known to be fit."""
+    """Return the tool's name and the model of its arguments, if any; check the other options."""
     given = options.get("name")
     name = str(given or getattr(unwrap(handler), "__name__", type(handler).__name__))
     check_items(options, ToolOptions, f"the tool {name}")

@@ -1,4 +1,4 @@
-"""One run of a tool's handler, whatever it does."""
+"""Run a tool's handler once, with a timeout and isolation from its failures."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from agent_core.tools.tool import Tool
 
 
 class ToolTimeoutError(TimeoutError):
-    """A tool took longer than its `timeout`; a handler that raises TimeoutError itself does not raise this."""
+    """A tool exceeded its `timeout`; a TimeoutError of the handler itself is not converted to this."""
 
 
 async def execute(tool: Tool, arguments: dict[str, Any], ctx: ToolContext) -> Any:
-    """Run the handler once and return what it returned.
+    """Run the handler once and return its result.
 
-    A handler that is not async runs in a thread of its own, with this task's context variables.
-    Such a thread cannot be ended: after a timeout or a stop it runs on, and its result is dropped.
+    A sync handler runs in a thread of its own, with this task's context variables. A thread
+    cannot be ended: after a timeout or a stop it continues, and its result is dropped.
 
     Args:
-        tool: the tool that is called.
-        arguments: as `parse_arguments` returned them.
+        tool: the called tool.
+        arguments: the result of `parse_arguments`.
         ctx: the context of this attempt.
 
     Raises:
-        ValidationError: the arguments are not the tool's.
-        ToolTimeoutError: the attempt took longer than `tool.timeout`.
-        Exception: what the handler raised. A handler that raises SystemExit or the like, or
-            cancels itself, gets a RuntimeError that says so; a cancellation from outside passes.
+        ValidationError: the arguments are invalid.
+        ToolTimeoutError: the attempt exceeded `tool.timeout`.
+        Exception: the exception of the handler. SystemExit and the like, and a cancellation by the
+            handler itself, become a RuntimeError; a cancellation from outside passes.
     """
     call = _bind(tool, validate(tool, arguments), ctx)
     scope = asyncio.timeout(tool.timeout)
@@ -79,7 +79,7 @@ async def _run(tool: Tool, call: Callable[[], Any]) -> Any:
 
 
 async def _in_thread(call: Callable[[], Any], name: str) -> Any:
-    """Run `call` in a daemon thread: one that hangs must not keep the process from ending."""
+    """Run `call` in a daemon thread, so that a hanging handler does not keep the process alive."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
     context = contextvars.copy_context()
@@ -99,7 +99,7 @@ async def _in_thread(call: Callable[[], Any], name: str) -> Any:
             outcome = None, error
         try:
             loop.call_soon_threadsafe(finish, outcome)
-        except RuntimeError:  # the loop has closed; nobody waits any more
+        except RuntimeError:  # the loop is closed, so the result is not needed
             return
 
     threading.Thread(target=run, name=f"tool {name}", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Arguments that are described by a JSON schema from elsewhere, such as a tool server's."""
+"""Check arguments against a JSON schema from outside, such as a tool server's."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any, cast
 
 from agent_core.errors import ValidationError
 
-_SHOWN = 5  # problems that one sentence tells
-_WORDS = 200  # characters of one problem; it quotes what the model wrote
+_SHOWN = 5  # maximum problems in one message
+_WORDS = 200  # characters of one problem, which quotes the model
 
 
 class JsonSchema:
-    """Checks arguments against a JSON schema, which is shown to the model unchanged.
+    """JSON schema that checks arguments; the model gets the schema unchanged.
 
-    A `pattern` is not checked here: it is written in another dialect of regular expressions than
-    Python's, and one from elsewhere may take for ever. Whoever wrote the schema checks it again.
+    A `pattern` is not checked: its dialect of regular expressions is not Python's, and a pattern from
+    outside may take exponential time. The author of the schema checks the arguments again.
 
     Args:
         schema: a JSON schema for an object; its `$schema` says which draft, 2020-12 by default.
             References must stay inside it.
 
     Attributes:
-        schema: as it was given.
-        names: the arguments it names; None if it takes others too.
+        schema: the given schema.
+        names: names of the arguments; None if others are allowed, too.
 
     Raises:
-        ValidationError: it is no such schema; the sentence says why.
+        ValidationError: the schema is invalid; the message says why.
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
@@ -37,7 +37,7 @@ class JsonSchema:
         self.names: frozenset[str] | None = frozenset(properties) if closed or properties else None
 
     def problems(self, arguments: dict[str, Any]) -> list[str]:
-        """Return what is wrong with the arguments, a few words for each; nothing if they fit."""
+        """Return the problems of the arguments, each as a short text; empty if they are valid."""
         try:
             errors = sorted(
                 self._validator.iter_errors(arguments), key=lambda error: list(map(str, error.path))
@@ -59,7 +59,7 @@ def _validator(schema: dict[str, Any]) -> Any:
     library: Any = validators  # partly typed
     draft = library.validator_for(schema, default=library.Draft202012Validator)
     try:
-        draft.check_schema(schema, format_checker=None)  # it would compile the patterns
+        draft.check_schema(schema, format_checker=None)  # without patterns, which it would compile
         _check_references(schema)
     except SchemaError as error:
         raise ValidationError(f"The JSON schema is malformed: {_words(error)}.") from error
@@ -70,7 +70,7 @@ def _validator(schema: dict[str, Any]) -> Any:
     unchecked = {"pattern": _accept, "patternProperties": _accept}
     if _uses(schema, "patternProperties"):
         unchecked["additionalProperties"] = _accept
-    # With a registry of its own: by default jsonschema fetches references from the network.
+    # An own registry: the default one fetches references from the network.
     return library.extend(draft, unchecked)(schema, registry=_registry())
 
 

@@ -1,8 +1,8 @@
-"""Tools that the provider of a model runs itself, such as its web search: what they are, and their calls in a step.
+"""Check the tools that a provider runs itself, such as a web search, and track their calls in a step.
 
-They are given to an agent as the provider's own dicts. Their calls become tool parts with
-`providerExecuted: true`, as in the AI SDK; they have no rows, nothing of them is run here, and each has
-its outcome by the end of the step that it stands in.
+An agent gets these tools as the provider's own dicts. Their calls become tool parts with
+`providerExecuted: true`, as in the AI SDK; the calls have no rows, and each has its outcome by the end of
+its step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agent_core.support.argument_checks import shown
 NO_RESULT = "The provider told no result of this call."
 _UNNAMED = "provider_tool"
 _ANTHROPIC = "srvtoolu_"
-"""Prefix of the ids of Anthropic's own calls, also where litellm hands them on as calls like any other."""
+"""Prefix of the ids of Anthropic's own calls, also if litellm returns them as regular calls."""
 
 
 def checked_provider_tools(
@@ -33,7 +33,7 @@ def checked_provider_tools(
         local: the names of the agent's own tools.
 
     Raises:
-        ValidationError: one is no such dict, is a function, or has the name of another tool.
+        ValidationError: a tool is not such a dict, is a function, or has the name of another tool.
     """
     tools: list[dict[str, Any]] = []
     taken: set[str] = set()
@@ -59,12 +59,12 @@ def checked_provider_tools(
 
 
 def name_of(tool: dict[str, Any]) -> str:
-    """Return what a provider tool is called: its name, its type, or the one key that it has (Gemini's form)."""
+    """Return the name of a provider tool: its name, its type, or its only key (Gemini's form)."""
     return str(tool.get("name") or tool.get("type") or next(iter(tool)))
 
 
 def provider_tool_names(tools: Sequence[dict[str, Any]]) -> frozenset[str]:
-    """Return the names under which calls of provider tools may come."""
+    """Return the names that calls of provider tools may have."""
     return frozenset(str(name) for tool in tools for name in (tool.get("name"), name_of(tool)) if name)
 
 
@@ -72,9 +72,9 @@ class HostedCalls:
     """The calls of provider tools in one step.
 
     Args:
-        names: of the request's provider tools.
+        names: names of the request's provider tools.
         sign: makes a chunk's metadata from an event's.
-        paused: the chunks of calls that the step before has left open, by id; see `paused_calls`.
+        paused: chunks of the calls that the previous step left open, by id; see `paused_calls`.
     """
 
     def __init__(
@@ -86,20 +86,18 @@ class HostedCalls:
         self._names = names
         self._sign = sign
         self._paused = dict(paused or {})
-        self._ids: dict[str, str] = {}  # ours by the provider's
-        self._open: dict[
-            str, Chunk
-        ] = {}  # the chunk of each call that has no outcome yet, by the provider's id
+        self._ids: dict[str, str] = {}  # our id by the provider's
+        self._open: dict[str, Chunk] = {}  # the chunk of each call without an outcome, by the provider's id
 
     def __bool__(self) -> bool:
         return bool(self._ids)
 
     def runs(self, id: str | None, name: str) -> bool:
-        """Return whether a call that came like one of the agent's tools is the provider's own."""
+        """Return whether a call in the form of a regular call is the provider's own."""
         return name in self._names or (id or "").startswith(_ANTHROPIC)
 
     def call(self, event: HostedCall, free: Callable[[str], str]) -> list[Chunk]:
-        """Return the chunks of a call; `free` gives an id that no other call of the thread has."""
+        """Return the chunks of a call; `free` returns an id that is unique in the thread."""
         if event.id not in self._ids:
             self._ids[event.id] = free(event.id)
         chunk: Chunk = {
@@ -113,7 +111,7 @@ class HostedCalls:
         return [chunk]
 
     def result(self, event: HostedResult) -> tuple[list[Chunk], list[Chunk]]:
-        """Return the chunks of an outcome: those that only the step keeps, and those that are shown, too."""
+        """Return the chunks of an outcome: those kept only in the step, and those that are yielded, too."""
         call = self._open.pop(event.id, None)
         before = self._paused.pop(event.id, None) if call is None else None
         if (call := call or before) is None:
@@ -127,9 +125,9 @@ class HostedCalls:
         return kept, [{"type": "tool-output-available", **head, "output": clean_json(event.output)}]
 
     def unanswered(self, *, paused: bool = False) -> list[tuple[list[Chunk], list[Chunk]]]:
-        """Return the outcomes of calls of which the provider told none; see `result`.
+        """Return outcomes for the calls without one; see `result`.
 
-        Where it has paused, those stay open that go back to it, and so can still be answered.
+        If the provider has paused, calls that are sent back stay open, because it can still answer them.
         """
         return [
             self.result(HostedResult(id, None, error=NO_RESULT))
@@ -139,9 +137,9 @@ class HostedCalls:
 
 
 def paused_calls(messages: Sequence[dict[str, Any]]) -> dict[str, Chunk]:
-    """Return the calls that the last message of a request leaves open, as the chunks that they were.
+    """Return the chunks of the calls that the last message of a request leaves open.
 
-    Their provider has paused in the middle of them and is asked to carry on.
+    Their provider paused during these calls and is asked to continue.
     """
     content: Any = messages[-1].get("content") if messages else None
     blocks = cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
@@ -160,7 +158,7 @@ def paused_calls(messages: Sequence[dict[str, Any]]) -> dict[str, Chunk]:
 
 
 def with_later_outcomes(parts: Sequence[Part], more: Sequence[Part]) -> list[Part]:
-    """Return the parts of a message and of its next step; a hosted call stands where it began, with its outcome."""
+    """Return the parts of a message and its next step; a hosted call keeps its place and gets its outcome."""
     places = {
         part.get("toolCallId"): place
         for place, part in enumerate(parts)
@@ -177,14 +175,14 @@ def with_later_outcomes(parts: Sequence[Part], more: Sequence[Part]) -> list[Par
 
 
 def _both(call: Chunk, metadata: Metadata) -> Metadata:
-    """Return what came with a call and with its result."""
+    """Return the metadata of a call and its result, merged."""
     known = dict(cast("Metadata", call.get(METADATA) or {}))
     merge_metadata(known, metadata)
     return known
 
 
 def has_outcome(part: Part) -> bool:
-    """Return whether a hosted call's provider has told what came of it."""
+    """Return whether a hosted call has an outcome from its provider."""
     return part.get("state") not in OPEN_TOOL_STATES and part.get("errorText") != NO_RESULT
 
 

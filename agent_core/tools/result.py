@@ -1,4 +1,4 @@
-"""What a handler returned, as JSON text."""
+"""Encode the results of handlers as JSON text."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from agent_core.errors import ValidationError
 from agent_core.sentences import sentence
 from agent_core.support.settings import MAX_RESULT_BYTES
 
-_NESTING = 200  # brackets in a text that cannot be nested too deep for any reader
+_NESTING = 200  # number of brackets up to which no reader can find a text nested too deep
 
 
 def encode_result(value: Any) -> str:
     """Return the value as JSON text.
 
     Args:
-        value: plain JSON, and in any depth: pydantic models, dataclasses, mappings, tuples, sets,
+        value: plain JSON and, at any depth: pydantic models, dataclasses, mappings, tuples, sets,
             enums, dates and times (ISO 8601), UUIDs, decimals and paths (as strings).
 
     Raises:
-        ValidationError: it holds anything else (bytes, NaN, objects, itself), is nested too deep,
-            or is longer than MAX_RESULT_BYTES as UTF-8.
+        ValidationError: the value contains anything else (bytes, NaN, objects, itself), is nested too
+            deep, or is longer than MAX_RESULT_BYTES as UTF-8.
     """
     try:
         text = _encoder.encode(value)
@@ -51,14 +51,14 @@ def encode_result(value: Any) -> str:
 
 
 def plain_json(value: Any) -> Any:
-    """Return the value as it reads once it has been JSON."""
+    """Return the value after a round trip through JSON."""
     if value is None or isinstance(value, bool):
         return value
     return json.loads(encode_result(value))
 
 
 def _default(value: object) -> Any:
-    """Turn what the json module does not know into what it knows."""
+    """Convert a value that the json module does not support."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -1,4 +1,4 @@
-"""Take pictures out of a tool's result, to be kept as files: rows stay small, and a model that sees gets them.
+"""Replace the pictures in a tool's result by stored files, so that rows stay small.
 
 The form is MCP's: {"type": "image", "data": base64, "mimeType": "image/png"}, as the whole result, in a
 list, or in the list under "content". https://modelcontextprotocol.io/specification/2025-06-18/server/tools
@@ -16,15 +16,15 @@ from typing import Any, cast
 from agent_core.domain.messages import ATTACHMENT
 
 MAX_PICTURE_BYTES = 5_000_000
-"""The largest picture of an outcome that is kept; providers take none that is larger."""
+"""Maximum size in bytes of a stored picture of an outcome; providers accept no larger one."""
 
 MAX_PICTURES = 8
-"""Maximum number of pictures kept of one outcome."""
+"""Maximum number of stored pictures of one outcome."""
 
 _MOST = f"At most {MAX_PICTURES} pictures of {MAX_PICTURE_BYTES:,} bytes are kept."
 
 _TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-"""Those that the models of every provider look at, if they look at any."""
+"""Types that every provider with vision models accepts."""
 
 _BEGINNINGS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 _LETTERS = str.maketrans("-_", "+/")
@@ -39,22 +39,22 @@ class Picture:
 
     @property
     def id(self) -> str:
-        """The id of the file that it is kept as."""
+        """Id of the picture's file."""
         return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(slots=True)
 class Taken:
-    """A result with an address in place of each picture, and the pictures."""
+    """A result with URLs in place of its pictures, and the pictures."""
 
     result: Any
     pictures: list[Picture] = field(default_factory=list[Picture])
 
 
 def take_pictures(result: Any) -> Taken:
-    """Return a result with each picture in it replaced by the address of the file it is to be kept as.
+    """Return a result with each picture replaced by the URL of the file to store.
 
-    One that is no picture, too large, or one too many keeps its type and size, and says that it is left out.
+    Invalid, oversized and surplus pictures are replaced by their type, their size and a note of the omission.
     """
     taken = Taken(None)
     taken.result = _replaced(result, taken.pictures)
@@ -97,7 +97,7 @@ def _replaced_block(block: Any, pictures: list[Picture]) -> Any:
 
 
 def _decoded(data: str | bytes) -> bytes | None:
-    """Return the bytes of a picture: itself, in base64 of either alphabet, or in a `data:` URL."""
+    """Return the bytes of a picture in base64 of either alphabet, or in a `data:` URL."""
     if isinstance(data, bytes):
         return data
     if data.startswith("data:"):
@@ -110,7 +110,7 @@ def _decoded(data: str | bytes) -> bytes | None:
 
 
 def _type_of(data: bytes, named: str) -> str:
-    """Return the type of a picture by its first bytes, else as it is named; providers refuse a wrong one."""
+    """Return the type of a picture from its first bytes, else the declared one; providers refuse a wrong type."""
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
     told = named.partition(";")[0].strip().lower()

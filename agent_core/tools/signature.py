@@ -1,4 +1,4 @@
-"""What a function's signature and docstring say about it: the arguments' model, the descriptions."""
+"""Derive a tool's arguments and descriptions from the signature and docstring of a function."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _UNRESOLVED = (NameError, TypeError, SyntaxError, AttributeError)
 
 
 def arguments_model(function: Function, name: str, scope: Mapping[str, Any]) -> type[BaseModel]:
-    """Return a pydantic model of the function's parameters, the ToolContext left out.
+    """Return a pydantic model of the function's parameters, without the ToolContext.
 
     Args:
         function: the handler.
-        name: the tool's, for the model and the sentences of errors.
-        scope: where else to look for the names in its annotations; see `caller_scope`.
+        name: name of the tool, for the model and error messages.
+        scope: additional names for its annotations; see `caller_scope`.
 
     Raises:
-        ValidationError: an annotation is no type that pydantic can read, or cannot be found.
+        ValidationError: pydantic does not support an annotation, or it cannot be resolved.
     """
     described = describe(function)[1]
     fields: dict[str, Any] = {}
@@ -55,10 +55,10 @@ def arguments_model(function: Function, name: str, scope: Mapping[str, Any]) -> 
 def keywords_for(
     function: Function, model: type[BaseModel], name: str, scope: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Return which parameter each field of the model goes to.
+    """Return the parameter for each field of the model.
 
     Raises:
-        ValidationError: the two do not fit together, or a parameter cannot be passed by its name.
+        ValidationError: fields and parameters differ, or a parameter is positional-only.
     """
     parameters = _parameters(function, scope)
     named = {_field_name(p.name): p for p in parameters if p.kind is not p.VAR_KEYWORD}
@@ -73,7 +73,7 @@ def keywords_for(
 
 
 def takes_model(function: Function, model: type[BaseModel], scope: Mapping[str, Any]) -> bool:
-    """Return whether the function wants the model's instance: one parameter, and not one of its fields."""
+    """Return whether the function takes an instance of the model: one parameter that is not a field."""
     parameters = [p for p in _parameters(function, scope) if p.kind is not p.VAR_KEYWORD]
     if len(parameters) != 1:
         return False
@@ -85,7 +85,7 @@ def takes_model(function: Function, model: type[BaseModel], scope: Mapping[str, 
 
 
 def context_parameter(function: Function, scope: Mapping[str, Any]) -> str | None:
-    """Return the name of the parameter that wants the ToolContext, if there is one."""
+    """Return the name of the parameter for the ToolContext, if there is one."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError as error:
@@ -106,14 +106,14 @@ def argument_names(model: type[BaseModel]) -> frozenset[str]:
 
 
 def describe(function: Function) -> tuple[str, dict[str, str]]:
-    """Return a docstring's text before its sections, and what it says of each parameter by name.
+    """Return a docstring's text before its sections, and the descriptions of parameters by name.
 
-    Google's, NumPy's, Sphinx's and Epydoc's forms are read; any other docstring is a text.
+    Google, NumPy, Sphinx and Epydoc style are supported; any other docstring is plain text.
     """
     text = inspect.getdoc(unwrap(function)) or ""
     try:
         parsed = docstring_parser.parse(text)
-    except Exception:  # it fails at some malformed sections, and with more than its ParseError
+    except Exception:  # malformed sections raise more than its ParseError
         return text, {}
     described: dict[str, str] = {}
     for parameter in parsed.params:
@@ -132,7 +132,7 @@ def unwrap(function: Function) -> Function:
 
 
 def is_unbound_method(function: object) -> bool:
-    """Return whether a function is one of a class body that needs its instance or its class."""
+    """Return whether a function in a class body needs its instance or class."""
     if isinstance(function, classmethod):
         return True
     owner = getattr(function, "__qualname__", "").rpartition(".")[0]
@@ -145,8 +145,8 @@ def is_unbound_method(function: object) -> bool:
 def caller_scope() -> Mapping[str, Any]:
     """Return the local names of the nearest caller outside this package.
 
-    With `from __future__ import annotations` a type that is defined inside a function can be found
-    nowhere else.
+    With `from __future__ import annotations` a type that is defined inside a function cannot be
+    resolved otherwise.
     """
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame.f_back and frame.f_globals.get("__package__") == __package__:
@@ -155,20 +155,20 @@ def caller_scope() -> Mapping[str, Any]:
 
 
 def _parameters(function: Function, scope: Mapping[str, Any]) -> list[inspect.Parameter]:
-    """Return the parameters for arguments of the model: all but the context."""
+    """Return the parameters for the model's arguments: all but the context."""
     context = context_parameter(function, scope)
     return [p for p in inspect.signature(function).parameters.values() if p.name != context]
 
 
 def _field_name(name: str) -> str:
-    """Return a name that a pydantic model may use for a parameter; the alias keeps the real one."""
+    """Return a valid pydantic field name for a parameter; the alias keeps the real name."""
     return f"{name.strip('_')}_" if name.startswith("_") or hasattr(BaseModel, name) else name
 
 
 def _field(name: str, hint: Any, description: str | None) -> Any:
     alias = name if _field_name(name) != name else None
     ours = Field(description=description, alias=alias)
-    if typing.get_origin(hint) is Annotated:  # what the author says in Field() wins
+    if typing.get_origin(hint) is Annotated:  # an explicit Field() wins
         base, *metadata = typing.get_args(hint)
         return Annotated[base, ours, *metadata]
     return Annotated[hint, ours]

@@ -1,4 +1,4 @@
-"""A tool: what a model may call."""
+"""Define tools that a model may call."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ P = ParamSpec("P", default=...)
 R = TypeVar("R", default=Any, covariant=True)
 Kind = Literal["action", "async"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What every provider takes as the name of a tool."""
+"""Tool names that every provider accepts."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tool(Generic[P, R]):
-    """A tool as the model sees it and as the runner treats it; made by the functions of `create`.
+    """A tool: its schema for the model, its handler and its policies; made by the functions of `create`.
 
-    `Tool[P, R]` is called as the function that it was made from: with the parameters P, for an R.
+    `Tool[P, R]` is callable like the function that it was made from: with the parameters P, returning R.
 
     Attributes:
         name: letters, digits, _ and -, at most 64 of them (what every provider accepts).
         description: tells the model when to call it.
-        args_model: validates the arguments, and gives their JSON schema: a pydantic model, or a schema
-            from elsewhere, with which the handler's first argument is the plain dict.
-        handler: what runs.
+        args_model: validates the arguments and has their JSON schema: a pydantic model, or a schema from
+            outside, for which the handler's first argument is the plain dict.
+        handler: the function to run.
         kind: "action" has its outcome when the handler returns; "async" gets it later, from outside.
-        retry: whether and when a failed attempt is repeated; None for never.
-        timeout: seconds that an attempt may take; for an async tool, until the outcome is there.
-        rerun_on_interrupt: whether a call whose process died while it ran is run again.
+        retry: policy for failed attempts; None for no retries.
+        timeout: maximum seconds of an attempt; for an async tool, until its outcome.
+        rerun_on_interrupt: whether a call whose process died runs again.
         needs_approval: whether a person must approve each call first.
-        takes_model: whether the handler's first argument is the instance of `args_model`.
-        keywords: else, which parameter of the handler each field of `args_model` goes to.
-        takes_context: the parameter that gets the ToolContext, if there is one.
+        takes_model: whether the handler's first argument is an instance of `args_model`.
+        keywords: otherwise, the parameter of the handler for each field of `args_model`.
+        takes_context: the parameter for the ToolContext, if there is one.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Tool(Generic[P, R]):
 
     @functools.cached_property
     def allowed(self) -> frozenset[str] | None:
-        """The names of the arguments; None if the tool takes any."""
+        """Names of the arguments; None if the tool accepts any."""
         if isinstance(self.args_model, JsonSchema):
             return self.args_model.names
         if self.args_model.model_config.get("extra") == "allow":
@@ -76,7 +76,7 @@ class Tool(Generic[P, R]):
 
     @functools.cached_property
     def parameters(self) -> dict[str, Any]:
-        """The JSON schema of the arguments, as the model is shown it."""
+        """JSON schema of the arguments, as sent to the model."""
         return self.schema()["function"]["parameters"]
 
     @functools.cached_property
@@ -85,7 +85,7 @@ class Tool(Generic[P, R]):
             schema = self.args_model.schema
         else:
             schema = _untitled(self.args_model.model_json_schema())
-            schema.pop("description", None)  # the model's docstring; the tool has one of its own
+            schema.pop("description", None)  # the model's docstring; the tool has its own description
         parameters: dict[str, Any] = {"type": "object", "properties": {}, **schema}
         function: dict[str, Any] = {
             "name": self.name,
@@ -100,15 +100,15 @@ class Tool(Generic[P, R]):
         return self.handler
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the handler: a decorated function stays a function to its own module."""
+        """Call the handler, so that a decorated function stays callable."""
         return self.handler(*args, **kwargs)
 
 
 def check_timeout(tool: Tool | None, seconds: object) -> None:
-    """Check how long the call of an async tool (None: of one not known here) is to wait.
+    """Check the timeout of a call of an async tool (None: a tool that this process does not have).
 
     Raises:
-        ValidationError: the tool is no async tool, or `seconds` is neither None nor acceptable.
+        ValidationError: the tool is not an async tool, or `seconds` is invalid.
     """
     if tool is not None and tool.kind != "async":
         raise ValidationError(
@@ -121,10 +121,10 @@ def check_timeout(tool: Tool | None, seconds: object) -> None:
 
 
 def check_tool_name(name: object) -> str:
-    """Return a name that every provider takes for a tool.
+    """Return a tool name if every provider accepts it.
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: the name is invalid.
     """
     if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
         raise ValidationError(
@@ -140,7 +140,7 @@ def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[s
         tools: a list of tools, or a dict whose keys are the names.
 
     Raises:
-        ValidationError: something in it is no tool, or a name is taken or not acceptable.
+        ValidationError: an item is not a tool, or a name is taken or invalid.
     """
     if isinstance(tools, str | bytes) or not isinstance(tools, Iterable | None):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValidationError(
@@ -150,7 +150,9 @@ def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[s
     pairs = tools.items() if isinstance(tools, Mapping) else [(None, tool) for tool in tools or ()]
     for key, tool in pairs:
         if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValidationError(f"{shown(tool)} is no tool; decorate it with @action_tool or @async_tool.")
+            raise ValidationError(
+                f"{shown(tool)} is not a tool; decorate it with @action_tool or @async_tool."
+            )
         name = check_tool_name(tool.name if key is None else key)
         if name in named:
             raise ValidationError(f"Two tools are called {name!r}; give one of them another name.")
@@ -159,11 +161,11 @@ def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[s
 
 
 def _untitled(schema: Any, *, names: bool = False) -> Any:
-    """Drop the titles that pydantic adds: they cost tokens and say nothing the names don't.
+    """Drop the titles that pydantic adds: they cost tokens and only repeat the names.
 
     Args:
         schema: a JSON schema, or a part of one.
-        names: whether the keys of `schema` are names of properties, where "title" is one.
+        names: whether the keys of `schema` are property names, so that "title" is a property.
     """
     if isinstance(schema, list):
         return [_untitled(item) for item in cast("list[Any]", schema)]

@@ -1,1 +1,1 @@
-"""Classify the errors of providers and word them."""
+"""Classify the errors of providers, and extract their messages."""

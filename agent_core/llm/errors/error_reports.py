@@ -1,4 +1,4 @@
-"""Errors that a provider reports in the body of an answer, behind the status 200."""
+"""Detect errors that a provider reports in the body of an answer with the status 200."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _STATUSES = {
     "inspection": 400,
     "validation": 400,
 }
-"""Statuses by words that the codes and types of providers' errors contain."""
+"""HTTP statuses by words in the codes and types of providers' errors."""
 
 
 class ReportedError(Exception):
-    """An error as the provider reports it.
+    """Error that a provider reports in an answer.
 
     Attributes:
-        message: its sentence.
-        status_code: the HTTP status it would have had; 500 where nothing tells.
+        message: the provider's message.
+        status_code: the equivalent HTTP status; 500 if unknown.
     """
 
     def __init__(self, message: str, status_code: int) -> None:
@@ -63,11 +63,11 @@ _ANSWER = ("choices", "candidates", "content", "usage", "delta", "done")
 def reported(value: Mapping[str, Any]) -> ReportedError | None:
     """Return the error that a JSON object reports; None if it reports none.
 
-    Understands OpenAI's and Google's {"error": {"message", "code", "type", "status"}}, Anthropic's
+    Supports OpenAI's and Google's {"error": {"message", "code", "type", "status"}}, Anthropic's
     {"type": "error", "error": {…}}, Ollama's {"error": "words"}, FastAPI's {"detail": "words"}, the bare
     {"code": 401, "message": "words"} of gateways, Groq's {"x_groq": {"error"}} and MiniMax's {"base_resp": {"status_code", "status_msg"}}.
     """
-    beside: Any = value.get("x_groq")  # Groq's chunks report it there
+    beside: Any = value.get("x_groq")  # errors in Groq's chunks
     groq = cast("Mapping[str, Any]", beside).get("error") if isinstance(beside, Mapping) else None
     error: Any = value.get("error") or groq or _bare(value)
     if not error and isinstance(envelope := value.get("data"), Mapping):
@@ -85,7 +85,7 @@ def reported(value: Mapping[str, Any]) -> ReportedError | None:
 
 
 def _bare(value: Mapping[str, Any]) -> Any:
-    """Return an object that is an error itself, or has one in a place of its own; None: it is an answer."""
+    """Return an object that is an error itself, or contains one; None for an answer."""
     base: Any = value.get("base_resp")
     if isinstance(base, Mapping) and (told := cast("Mapping[str, Any]", base)).get("status_code"):
         return {"message": told.get("status_msg"), "code": told["status_code"]}

@@ -1,8 +1,8 @@
-"""The border at which vendors' errors become `ModelError`: kind, retryable, wait, and one sentence.
+"""Translate vendors' exceptions to `ModelError`: kind, retryable, retry_after and message.
 
-Status and class are both looked at, because litellm keeps neither alone honest: a refused connection
-arrives as status 500, a missing key as status 500 too, an overloaded strict server's 503 as
-BadRequestError. Classes are told by name, so that this module need not import litellm.
+Both status and class are checked, because neither is reliable in litellm: a refused connection
+and a missing key have the status 500, and an overloaded strict server's 503 is a BadRequestError.
+Classes are identified by name, so that this module does not import litellm.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _NAMED: tuple[tuple[re.Pattern[str], ModelErrorKind], ...] = (
     ),
     (re.compile(r"\b(?:AccessDenied|UnrecognizedClient|ExpiredToken)\w*Exception"), "auth"),
 )
-"""Kinds by the names of AWS's exceptions, which come with the status 400, too."""
+"""Kinds by names of AWS exceptions, which also have the status 400."""
 
 _UNREACHABLE = re.compile(
     r"connection (?:error|refused|reset|aborted)|cannot connect|getaddrinfo|name or service not known"
@@ -72,7 +72,7 @@ _NETWORK_CLASSES = frozenset(
     }
 )
 
-_MAX_DETAIL = 10_000  # characters of what a provider said
+_MAX_DETAIL = 10_000  # maximum characters of a provider's answer
 
 _ADVICE: dict[ModelErrorKind, str] = {
     "auth": "Check the provider's API key.",
@@ -83,15 +83,15 @@ _ADVICE: dict[ModelErrorKind, str] = {
 
 
 def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[str] = ()) -> ModelError:
-    """Translate what an adapter's library raised; a `ModelError` in its causes is returned as it is.
+    """Return the `ModelError` for an exception of an adapter's library; one among its causes is returned as is.
 
-    The sentence is the provider's own; what to do about it is a note (PEP 678), which a traceback shows
-    and a thread's `error` does not: a page says that in the person's language, by the kind.
+    The message is the provider's own; advice is in a note (PEP 678), which a traceback shows and
+    a thread's `error` does not: pages show advice in the person's language, by the kind.
 
     Args:
-        error: the exception; its causes are looked at too.
-        model: the name of the model that was asked, for the sentence.
-        secrets: values that must not appear in the sentence.
+        error: the exception; its causes are checked, too.
+        model: name of the model, for the message.
+        secrets: values to hide in the message.
     """
     chain = list(_chain(error))
     if ours := next((link for link in chain if isinstance(link, ModelError)), None):
@@ -119,7 +119,7 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and everything it came from, each once."""
+    """Yield an exception and all of its causes, each once."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -132,7 +132,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def status_of(error: BaseException) -> int | None:
-    """Return the HTTP status of the answer that an error, or one of its causes, reports; None: of none."""
+    """Return the HTTP status of an error or one of its causes; None if there is none."""
     for link in causes(error):
         answer = getattr(link, "response", None)
         named = (
@@ -150,9 +150,9 @@ def status_of(error: BaseException) -> int | None:
 
 
 def _reported(chain: Iterable[BaseException]) -> ReportedError | None:
-    """Return the error that the provider reported inside of its answer, behind the status 200.
+    """Return the error that the provider reported in an answer with the status 200.
 
-    The openai package raises its bare `APIError` for one, with the report as its `body`.
+    The openai package raises a bare `APIError` for it, with the report as its `body`.
     """
     for link in chain:
         if isinstance(link, ReportedError):
@@ -185,8 +185,8 @@ def _kind(chain: list[BaseException], status: int | None) -> ModelErrorKind:
 
 
 def _kind_of_words(text: str, status: int | None, error: BaseException) -> ModelErrorKind | None:
-    """Tell what must never be retried by what the provider says: it sends it with any status."""
-    # Gemini says "exceeded your current quota" of ordinary limits per minute, OpenAI of an empty account.
+    """Return the kind of an error that must not be retried, from the provider's message, with any status."""
+    # "exceeded your current quota" is a limit per minute at Gemini, and an empty account at OpenAI.
     is_google = str(getattr(error, "llm_provider", "")).startswith(("gemini", "vertex"))
     spent = _OUT_OF_CREDIT.search(text) or (_OVER_QUOTA.search(text) and not is_google)
     if status == 402 or spent or type(error).__name__ == "BudgetExceededError":
@@ -201,7 +201,7 @@ def _kind_of_words(text: str, status: int | None, error: BaseException) -> Model
 
 
 def _is_broken_stream(chain: list[BaseException], classes: set[str]) -> bool:
-    """Tell a stream that broke (drop, bad JSON, stall) from a provider that reported an error in it."""
+    """Return whether a stream broke (drop, bad JSON, stall) rather than reported an error."""
     if type(chain[0]).__name__ not in ("MidStreamFallbackError", "APIConnectionError"):
         return False
     return bool((classes - {"APIConnectionError"}) & _NETWORK_CLASSES)
@@ -223,7 +223,7 @@ def _said(error: BaseException) -> str:
 
 
 def _network_words(words: str, chain: list[BaseException], model: str) -> str:
-    """Say what the network did; "Connection error" alone helps nobody."""
+    """Return a description of a network error that is more specific than "Connection error"."""
     code = "model_unreachable"
     if type(chain[0]).__name__ == "MidStreamFallbackError":
         code = "model_interrupted"
@@ -253,7 +253,7 @@ def _advice(kind: ModelErrorKind, status: int | None, model: str) -> str:
 
 
 def _retry_after(chain: list[BaseException]) -> float | None:
-    """Return the seconds a provider asked to wait, from `retry-after-ms` or `retry-after`."""
+    """Return the seconds that a provider asked to wait, from `retry-after-ms` or `retry-after`."""
     for headers in _headers(chain):
         fields = {str(name).lower(): str(value) for name, value in headers.items()}
         if (seconds := _seconds(fields.get("retry-after-ms"), 0.001)) is not None:
@@ -273,7 +273,7 @@ def _headers(chain: list[BaseException]) -> Iterator[Mapping[Any, Any]]:
 
 
 def _seconds(value: str | None, unit: float) -> float | None:
-    """Read a Retry-After value: a number, or an HTTP date (RFC 9110, section 10.2.3)."""
+    """Return the seconds of a Retry-After value: a number, or an HTTP date (RFC 9110, section 10.2.3)."""
     if value is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A provider's own sentence, taken out of what a vendor wrapped around it, with its secrets removed."""
+"""Extract a provider's own message from an exception of a vendor, with secrets hidden."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _MAX_MESSAGE = 1000
 
 
 def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
-    """Return what the provider said, on one line, at most 1,000 characters; "" if it said nothing.
+    """Return the provider's message on one line, at most 1,000 characters; "" if there is none.
 
     Args:
-        message: an exception's message, with whatever prefixes and JSON stand around the words.
-        secrets: values that must not appear; keys in the environment are hidden anyway.
+        message: an exception's message, with prefixes and JSON around the provider's.
+        secrets: values to hide; keys in the environment are always hidden.
     """
     text = _TAIL.sub("", message)
     while (shorter := _WRAPPING.sub("", text, count=1)) != text:
@@ -42,7 +42,7 @@ def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _from_json(text: str) -> str:
-    """Return the message inside the JSON (or Python) literal that a text consists of or ends with."""
+    """Return the message in a JSON (or Python) literal that is, or ends, a text."""
     start = min((place for place in (text.find("{"), text.find("[{")) if place >= 0), default=-1)
     if start < 0:
         return ""
@@ -55,7 +55,7 @@ def _from_json(text: str) -> str:
 
 
 def _unquote(text: str) -> str:
-    """Return what a text says that is one string: of JSON, or of Python's bytes, as litellm writes some."""
+    """Return the value of a text that is one JSON string, or one Python bytes literal as in litellm."""
     if text.startswith(("b'", 'b"')):
         try:
             text = cast(bytes, ast.literal_eval(text)).decode("utf-8", "replace")
@@ -68,7 +68,7 @@ def _unquote(text: str) -> str:
 
 
 def words_of_error(value: Any) -> str:
-    """Find the sentence in the error forms of the known providers."""
+    """Return the message of an error object in the form of any known provider."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Read from a refusal what the provider objects to: a file in the request, or its length.
+"""Classify the refusal of a request by its cause: a file in the request, or its length.
 
 Collected from the answers of Anthropic, OpenAI, Gemini, Mistral, Groq, xAI, DeepSeek, Moonshot, Cerebras,
 OpenRouter, Ollama, vLLM, llama.cpp, LM Studio, TGI, SGLang and of litellm itself.
@@ -41,7 +41,7 @@ _LIMITS = tuple(
 _FIELD = re.compile(r"\bn_(ctx|prompt_tokens)\W{1,5}(\d+)")
 _EXCESS = re.compile(r"exceed(?:s|ed)?\b[^.;\d]{0,60}\bby (\d[\d,_]*)", re.I)
 _NUMBER = re.compile(r"\d[\d,_]*")
-_MAX_RATIO = 100  # a number so many times the limit is no count of tokens
+_MAX_RATIO = 100  # a number this many times the limit is not a count of tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class NamedWindow:
     """Counts that a provider names for a request that was too long, in its own tokens.
 
     Attributes:
-        limit: what it takes at most; 0: it did not say.
-        used: what it counted in the request; 0: it did not say.
-        excess: how many tokens the request has too many; 0: it did not say.
+        limit: maximum size of a request; 0 if unknown.
+        used: size of the request; 0 if unknown.
+        excess: number of tokens over the limit; 0 if unknown.
     """
 
     limit: int = 0
@@ -60,31 +60,31 @@ class NamedWindow:
 
 
 def refuses_file(error: ModelError) -> bool:
-    """Return whether a provider refused a request for a file in it, as far as its words say."""
+    """Return whether a provider refused a request because of a file, according to its message."""
     if error.kind in _OTHER_KINDS or error.kind == "context_window_exceeded":
         return False
     words = str(error)
-    if error.status == 413:  # too many bytes, which files are
+    if error.status == 413:  # too many bytes, which are those of files
         return True
     return bool(_FILE.search(words) or _TEXT_ONLY.search(words))
 
 
 def refuses_something(error: ModelError) -> bool:
-    """Return whether a provider refused what a request holds, whatever it says of it."""
+    """Return whether a provider refused the content of a request, for any reason."""
     return error.kind == "invalid_request" and error.status in (None, 400, 413, 415, 422)
 
 
 def refuses_history(error: ModelError) -> bool:
-    """Return whether what a request holds may be the reason why it failed, whatever the provider says of it."""
+    """Return whether the content of a request may be the cause of its failure, for any reason."""
     return error.kind in ("invalid_request", "unknown") and not error.retryable
 
 
 def window_named(words: str, detail: str = "") -> NamedWindow | None:
-    """Return the window that a refusal names; None: it names none.
+    """Return the window that a refusal names; None if it names none.
 
     Args:
-        words: the provider's sentence.
-        detail: all that it said; llama.cpp names the window in fields beside the sentence.
+        words: the provider's message.
+        detail: the provider's whole answer; llama.cpp names the window outside of the message.
     """
     if excess := _EXCESS.search(words):
         return NamedWindow(excess=_number(excess[1]))

@@ -1,1 +1,1 @@
-"""Readers of providers' answers, one for each form."""
+"""Read the answers of providers, with a reader for each format."""

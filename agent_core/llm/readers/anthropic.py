@@ -1,4 +1,4 @@
-"""Reading an answer in Anthropic's form: events by block, or a whole message.
+"""Read answers in Anthropic's format: events by block, or a whole message.
 
 https://platform.claude.com/docs/en/build-with-claude/streaming
 """
@@ -24,14 +24,14 @@ from agent_core.llm.readers.openai_chat import arguments_text
 from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
 
 _HOSTED = ("server_tool_use", "mcp_tool_use")
-"""Blocks of calls that are carried out by Anthropic."""
+"""Types of blocks with calls that Anthropic runs itself."""
 
 
 class AnthropicReader(AnswerReader):
-    """Reads Anthropic's events.
+    """Reader of Anthropic's events.
 
     Args:
-        names: tools' names as litellm had to write them for Anthropic, and what they are really called.
+        names: real names of tools, by the names that litellm sent to Anthropic.
     """
 
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
@@ -43,11 +43,11 @@ class AnthropicReader(AnswerReader):
 
     @property
     def thought(self) -> str:
-        """Everything that the model thought; litellm counts its tokens."""
+        """All reasoning of the answer; litellm counts its tokens."""
         return self._thought
 
     def read(self, event: Json) -> list[ModelEvent]:
-        """Return the events of one event of Anthropic's."""
+        """Return the events for one event of Anthropic."""
         kind = event.get("type")
         if kind == "message_start":
             self._message(fields_of(event.get("message")))
@@ -74,7 +74,7 @@ class AnthropicReader(AnswerReader):
             self.message = str(words)
 
     def _whole(self, message: Json) -> list[ModelEvent]:
-        """Read a message that was not streamed."""
+        """Return the events of a message that was not streamed."""
         self._message(message)
         self._finished(message)
         self.finish = self.finish or "end_turn"
@@ -137,7 +137,7 @@ class AnthropicReader(AnswerReader):
 
 
 def hosted_call(block: Json) -> list[ModelEvent]:
-    """Return a call that Anthropic carries out itself; its arguments are whole, as `input` or as text in `json`."""
+    """Return a call that Anthropic runs itself, with complete arguments from `input` or from the text `json`."""
     with contextlib.suppress(ValueError):
         block = block | {"input": json.loads(block.get("json") or "null") or block.get("input")}
     id, asked = str(block.get("id") or ""), fields_of(block.get("input"))
@@ -146,7 +146,7 @@ def hosted_call(block: Json) -> list[ModelEvent]:
 
 
 def hosted_result(block: Json) -> list[ModelEvent]:
-    """Return what came of such a call, and the pages that were found."""
+    """Return the result of a hosted call, and the found web pages as sources."""
     id, content = str(block.get("tool_use_id") or ""), block.get("content")
     code = fields_of(content).get("error_code")
     words = f"{str(block['type']).removesuffix('_tool_result')} failed: {code}" if code else None
@@ -156,7 +156,7 @@ def hosted_result(block: Json) -> list[ModelEvent]:
 
 
 def _again(id: str, what: str, block: Json) -> Json | None:
-    """Return the metadata by which a block of a hosted call goes back; litellm sends those of Anthropic's tools."""
+    """Return the metadata with which a block of a hosted call is sent back to Anthropic."""
     return {"anthropic": {what: block}} if id.startswith("srvtoolu_") else None
 
 
@@ -166,7 +166,7 @@ def _number(event: Json) -> int:
 
 
 def _cited(citations: object) -> list[ModelEvent]:
-    """Return the pages that a text cites."""
+    """Return the web pages that a text cites."""
     found = [fields_of(each) for each in items_of(citations)]
     return [
         Source(each["url"], str(each.get("title") or ""))
@@ -176,12 +176,12 @@ def _cited(citations: object) -> list[ModelEvent]:
 
 
 def _found(results: object) -> list[ModelEvent]:
-    """Return the pages that Anthropic's own search has found."""
+    """Return the web pages that Anthropic's own search found."""
     return _cited(results)
 
 
 def _readable(content: Any) -> Any:
-    """Return a result without what only Anthropic can read."""
+    """Return a result without its encrypted fields."""
     if isinstance(content, list):
         return [_readable(each) for each in items_of(cast(object, content))]
     if isinstance(content, dict):

@@ -1,8 +1,8 @@
-"""Assembling tool calls from the fragments in which providers send them.
+"""Assemble tool calls from their streamed fragments.
 
-In OpenAI's form an index tells the calls of one answer apart, and only a call's first fragment has an id
-and a name. Many servers keep only some of it: they number every call 0, send no ids, repeat the name
-and a fresh id with each fragment, or send the whole call twice. The rules, in one sentence: a fragment
+In OpenAI's format an index distinguishes the calls of one answer, and only a call's first fragment has an id
+and a name. Many servers deviate: they number every call 0, send no ids, repeat the name and a new id
+with each fragment, or send the whole call twice. The rules in short: a fragment
 belongs to the call before it while that one is incomplete, and a named one opens a new call where the
 call before has its whole arguments, or another id or name.
 """
@@ -23,15 +23,15 @@ _NUMBER_BREAKS_OFF = re.compile(r"\.|[eE][+-]?")
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """A tool call while it is being written.
+    """A tool call that is being assembled.
 
     Attributes:
-        index: the provider's number for it.
-        given_id: the provider's id for it.
-        name: of the tool.
-        arguments: the fragments of their JSON text.
-        metadata: what the provider wants to see again with it.
-        is_repeated: each fragment has all arguments so far.
+        index: the provider's number of the call.
+        given_id: the provider's id of the call.
+        name: name of the tool.
+        arguments: fragments of the arguments' JSON text.
+        metadata: what the provider expects back with the call.
+        is_repeated: whether each fragment repeats all arguments so far.
     """
 
     index: int
@@ -43,7 +43,7 @@ class Call:
 
     @property
     def text(self) -> str:
-        """The arguments as far as they are written."""
+        """The arguments so far."""
         return "".join(self.arguments)
 
     @property
@@ -53,7 +53,7 @@ class Call:
         return last.rstrip().endswith("}") and _is_json(self.text)
 
     def add(self, delta: ToolCallDelta) -> None:
-        """Take in a fragment."""
+        """Add a fragment."""
         self.given_id = self.given_id or delta.id
         self.name = self.name or delta.name or ""
         if delta.arguments:
@@ -66,16 +66,16 @@ class CallAssembly:
     """The tool calls of one answer.
 
     Attributes:
-        calls: in the order in which they began.
+        calls: calls in the order of their first fragments.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
 
     def divide(self, delta: ToolCallDelta) -> list[ToolCallDelta]:
-        """Return a fragment in which one call ends and the next begins as a fragment of each.
+        """Return the fragments of single calls: a fragment that spans two calls is split.
 
-        Of one that repeats all arguments so far, as some servers send them, only what is new is returned.
+        Of a fragment that repeats all arguments so far, only the new part is returned.
         """
         delta = self._without_repetition(delta)
         if not _GLUED.search(delta.arguments):
@@ -107,11 +107,11 @@ class CallAssembly:
         return replace(delta, arguments=delta.arguments[len(before) :])
 
     def take(self, delta: ToolCallDelta) -> Call:
-        """Give a fragment to its call, which may begin with it, and return that call."""
+        """Add a fragment to its call, which may be new, and return the call."""
         found = self._owner(delta)
         if found is None:
             latest = self.calls[-1] if self.calls else None
-            # Only where the call before is whole can a fragment without a name begin a call.
+            # A fragment without a name starts a call only if the previous call is complete.
             name = "" if delta.name or latest is None or delta.id else latest.name
             index = delta.index if delta.index is not None else latest.index if latest else 0
             found = Call(index, name=name)
@@ -124,7 +124,7 @@ class CallAssembly:
         return found
 
     def _owner(self, delta: ToolCallDelta) -> Call | None:
-        """Return the call that a fragment goes on with; None: it begins one."""
+        """Return the call that a fragment continues; None: it starts a new call."""
         here = [call for call in self.calls if delta.index is None or call.index == delta.index]
         if not here:
             latest = self.calls[-1] if self.calls else None
@@ -138,28 +138,28 @@ class CallAssembly:
 
 
 def _belongs(call: Call, delta: ToolCallDelta) -> bool:
-    """Return whether a fragment with a call's id, or without any, is a piece of it."""
+    """Return whether a fragment with the call's id, or without an id, belongs to the call."""
     if delta.name and call.name and delta.name != call.name:
         return False
     if not delta.arguments.strip() or _repeats(call, delta):
-        # A name alone after whole arguments begins the next call, unless its id is this one's.
+        # A lone name after complete arguments starts the next call, unless it has this call's id.
         return not (delta.name and call.is_whole and not (delta.id and delta.id == call.given_id))
     begins = bool(delta.name) or delta.arguments.lstrip().startswith("{")
     return _fills(call, delta) or not (begins and call.is_whole)
 
 
 def _goes_on(call: Call, delta: ToolCallDelta) -> bool:
-    """Return whether a fragment with another id is a piece of a call all the same.
+    """Return whether a fragment with another id continues a call anyway.
 
-    Some servers make up an id for each fragment. A piece of arguments that is no object of its own, and
-    goes on where the call stopped, is no call.
+    Some servers make a new id for each fragment. Arguments that are not an object of their own, and
+    continue those of the call, are not a new call.
     """
     if delta.name and delta.name != call.name:
         return False
     if not delta.arguments or call.is_whole:
         return False
     if delta.arguments.strip() == call.text.strip():
-        return False  # two calls that begin alike
+        return False  # two calls with the same beginning
     if call.text.strip():
         return _is_prefix(call.text + delta.arguments)
     return not _is_json(delta.arguments)
@@ -180,12 +180,12 @@ def _is_json(text: str) -> bool:
 
 
 def _fills(call: Call, delta: ToolCallDelta) -> bool:
-    """Return whether a fragment has the arguments for which an empty object held the place."""
+    """Return whether a fragment has arguments that replace an empty object."""
     return not delta.name and call.text.strip() == "{}" and delta.arguments.lstrip().startswith("{")
 
 
 def _ends_of_objects(text: str) -> list[int]:
-    """Return where the objects end that stand one after the other in a text, but for the last."""
+    """Return the ends of consecutive JSON objects in a text, except for the last."""
     ends: list[int] = []
     place = len(text) - len(text.lstrip())
     decoder = json.JSONDecoder(strict=False)
@@ -201,7 +201,7 @@ def _ends_of_objects(text: str) -> list[int]:
 
 
 def _is_prefix(text: str) -> bool:
-    """Return whether JSON can go on after a text: its only mistake is that it ends."""
+    """Return whether a text is a prefix of valid JSON."""
     try:
         json.loads(text, strict=False)
     except json.JSONDecodeError as error:

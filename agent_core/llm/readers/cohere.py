@@ -1,4 +1,4 @@
-"""Reading an answer in the form of Cohere's second API: events of a message, or the message whole.
+"""Read answers of Cohere's second API: events of a message, or a whole message.
 
 https://docs.cohere.com/reference/chat-stream
 """
@@ -21,7 +21,7 @@ _REASONS = {
 
 
 class CohereReader(AnswerReader):
-    """Reads Cohere's events and whole messages."""
+    """Reader of Cohere's events and whole messages."""
 
     def read(self, value: Json, /) -> list[ModelEvent]:
         """Return the events of one value."""
@@ -44,7 +44,7 @@ class CohereReader(AnswerReader):
 
 
 def _listed(value: object) -> list[object]:
-    """Return what an event has one of, and a whole message a list."""
+    """Return a list of items; an event has a single item in place of a list."""
     return [value] if isinstance(value, dict) else items_of(value)
 
 

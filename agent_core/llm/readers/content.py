@@ -1,4 +1,4 @@
-"""Content of a delta: text, or a list of parts of several kinds."""
+"""Read the content of deltas: text, or a list of parts of several kinds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agent_core.errors import ModelError
 
 
 class ContentKind(Enum):
-    """Kinds of content that a model writes."""
+    """Kind of content in a delta."""
 
     TEXT = "text"
     REASONING = "reasoning"
@@ -28,7 +28,7 @@ _KINDS = {
     "summary": ContentKind.REASONING,
     "summary_text": ContentKind.REASONING,
 }
-"""Types of parts: OpenAI's, Mistral's and Anthropic's names for them."""
+"""Kinds by type of part, as named by OpenAI, Mistral and Anthropic."""
 
 _DEPTH = 8
 
@@ -42,11 +42,11 @@ def deltas_of(content: object, kind: ContentKind = ContentKind.TEXT) -> list[Mod
 
 
 def pieces_of(content: object, kind: ContentKind = ContentKind.TEXT) -> list[tuple[ContentKind, str]]:
-    """Return the texts in a content, each with its kind; parts of unknown types are passed over.
+    """Return the texts in a content, each with its kind; parts of unknown types are ignored.
 
     Args:
         content: a str, a part such as {"type": "thinking", "thinking": [{"type": "text", …}]}, or a list.
-        kind: of text that stands alone.
+        kind: kind of plain text.
 
     Raises:
         ModelError: the content is neither text nor parts.
@@ -73,12 +73,12 @@ def _pieces(content: object, kind: ContentKind, depth: int) -> list[tuple[Conten
 
 
 def _part(part: Mapping[str, Any], kind: ContentKind, depth: int) -> list[tuple[ContentKind, str]]:
-    """Return the texts of one part, which may have parts itself."""
+    """Return the texts of one part, which may be nested."""
     name = str(part.get("type") or "text")
     if name not in _KINDS:
         return []
     if _KINDS[name] is ContentKind.REASONING:
-        kind = ContentKind.REASONING  # a text inside of a thought is a thought
+        kind = ContentKind.REASONING  # text inside of reasoning is reasoning
     key = next(
         (key for key in (name, "text", "thinking", "content", "summary", "value") if part.get(key)), "text"
     )

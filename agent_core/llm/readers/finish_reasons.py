@@ -1,4 +1,4 @@
-"""Why a provider ended its answer: its own word for it, in the words of `Finish.reason`."""
+"""Translate the finish reasons of providers to those of `Finish.reason`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ FAILED = frozenset(
         *("missing-thought-signature", "finish-reason-unspecified"),
     }
 )
-"""Reasons that mean that the answer went wrong, not that it ended; litellm takes them for "stop"."""
+"""Reasons that mean a failure of the answer; litellm maps them to "stop"."""
 
 
 PAUSED = "pause-turn"
-"""The provider stopped in the middle of a long turn of its own tools; asked again, it carries on.
+"""Reason of an answer that paused within the provider's own tools; a new request continues it.
 https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#pause-turn"""
 
 _OWN = FAILED | {PAUSED, "model-context-window-exceeded"}
 
 
 def finish_reason(litellm: Any, reason: str) -> str:
-    """Return a provider's finish reason as litellm names it, with dashes; some of them as they are."""
+    """Return a provider's finish reason by its litellm name, with dashes; some reasons unchanged."""
     plain = reason.strip().lower().replace("_", "-")
     if plain in _OWN:
         return plain

@@ -1,4 +1,4 @@
-"""The forms in which providers answer: a reader for each, and how its tokens are counted."""
+"""List the formats of answers, with a reader and a token count for each."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ DECODERS = frozenset(
         "litellm.llms.openrouter.chat.transformation.OpenRouterChatCompletionStreamingHandler",
     }
 )
-"""litellm's decoders of forms that are read here; those not named below are OpenAI's in other words."""
+"""litellm's decoders of supported formats; those not named below are variants of OpenAI's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of answers.
+    """A format of answers.
 
     Attributes:
-        reader: reads the values.
-        keys: keys of which each value has one.
-        usage: returns the usage that the reader has found, as litellm's object, or None.
+        reader: the reader of its values.
+        keys: keys of which each value has at least one.
+        usage: returns the reader's usage as litellm's object, or None.
     """
 
     reader: AnswerReader
@@ -54,19 +54,19 @@ class Form:
     usage: Callable[[], Any]
 
     def knows(self, value: Mapping[str, Any]) -> bool:
-        """Return whether a value can be of this form."""
+        """Return whether a value can be of this format."""
         return not self.keys.isdisjoint(value)
 
 
 def decoder_name(stream: object) -> str:
-    """Return the name of litellm's decoder if its form is known, else ""."""
+    """Return the name of litellm's decoder if its format is supported, else ""."""
     kind = type(stream)
     name = f"{kind.__module__}.{kind.__qualname__}"
     return name if name in DECODERS and hasattr(stream, "streaming_response") else ""
 
 
 def form_of(litellm: Any, decoder: str, stream: Any = None) -> Form:
-    """Return the form that one of litellm's decoders reads; "" is OpenAI's."""
+    """Return the format of one of litellm's decoders; "" is OpenAI's."""
     if decoder == _ANTHROPIC:
         claude = AnthropicReader(getattr(stream, "tool_name_reverse_map", None))
         return Form(claude, frozenset({"type"}), partial(_anthropic, claude, getattr(stream, "speed", None)))
@@ -95,7 +95,7 @@ def form_of(litellm: Any, decoder: str, stream: Any = None) -> Form:
 
 
 def _merged(usages: list[Json]) -> Json:
-    """Return the newest of each count; some providers report with every chunk."""
+    """Return the newest value of each count; some providers report usage with every chunk."""
     return {key: value for usage in usages for key, value in usage.items() if value is not None}
 
 
@@ -108,7 +108,7 @@ def _openai(litellm: Any, reader: AnswerReader) -> Any:
 
 
 def _xai(litellm: Any, reader: AnswerReader) -> Any:
-    """Count as litellm does, whose xAI leaves reasoning out of what was completed."""
+    """Count like litellm for xAI, whose completion tokens exclude reasoning."""
     newest = _merged(reader.usages)
     if newest:
         config = import_module("litellm.llms.xai.chat.transformation").XAIChatConfig

@@ -1,4 +1,4 @@
-"""Reading an answer in Gemini's form: candidates with parts, streamed or whole.
+"""Read answers in Gemini's format: candidates with parts, streamed or whole.
 
 https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
 """
@@ -23,12 +23,12 @@ from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_o
 
 
 class GeminiReader(AnswerReader):
-    """Reads Gemini's responses."""
+    """Reader of Gemini's responses."""
 
     def __init__(self) -> None:
         super().__init__()
         self._calls = 0
-        self._ran = 0  # calls of Gemini's own code execution
+        self._ran = 0  # number of calls of Gemini's own code execution
 
     def read(self, response: Json) -> list[ModelEvent]:
         """Return the events of one response."""
@@ -49,7 +49,7 @@ class GeminiReader(AnswerReader):
         for part in items_of(fields_of(candidate.get("content")).get("parts")):
             events += self._part(fields_of(part))
         if self._calls and self.finish == "STOP":
-            self.finish = "tool_calls"  # Gemini has no word of its own for it
+            self.finish = "tool_calls"  # Gemini has no finish reason for it
         return [*events, *_sources(fields_of(candidate.get("groundingMetadata")))]
 
     def _part(self, part: Json) -> list[ModelEvent]:
@@ -81,7 +81,7 @@ class GeminiReader(AnswerReader):
 
 
 def _as_litellm_has_it(part: Json) -> Json:
-    """Return a call of a tool of Google's own, or its response, as litellm hands it on and takes it back."""
+    """Return a call of Google's own tool, or its response, in the form in which litellm accepts it back."""
     call, came = fields_of(part.get("toolCall")), fields_of(part.get("toolResponse"))
     signature, head = part.get("thoughtSignature"), call or came
     ran = {"tool_type": head.get("toolType"), "id": head.get("id")}
@@ -92,7 +92,7 @@ def _as_litellm_has_it(part: Json) -> Json:
 
 
 def invocation(ran: Json) -> list[ModelEvent]:
-    """Return a call of a tool of Google's own, its result, or both."""
+    """Return a call of Google's own tool, its result, or both."""
     id, metadata = str(ran.get("id") or ""), {"google": {"invocation": ran}}
     name = str(ran.get("tool_type") or "google_tool").lower()
     if "args" not in ran:
@@ -102,7 +102,7 @@ def invocation(ran: Json) -> list[ModelEvent]:
 
 
 def _sources(grounding: Json) -> list[ModelEvent]:
-    """Return the pages that Google's search has given."""
+    """Return the web pages of Google's search."""
     pages = [fields_of(fields_of(each).get("web")) for each in items_of(grounding.get("groundingChunks"))]
     return [
         Source(page["uri"], str(page.get("title") or ""))

@@ -1,4 +1,4 @@
-"""Reading an answer in Ollama's form: a message an object, the last one with `done`.
+"""Read answers in Ollama's format: one message per object, the last one with `done`.
 
 https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
 """
@@ -12,7 +12,7 @@ from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_o
 
 
 class OllamaReader(AnswerReader):
-    """Reads Ollama's objects."""
+    """Reader of Ollama's objects."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Reading an answer in OpenAI's form: deltas become events; usage and the finish reason are kept.
+"""Read answers in OpenAI's chat format.
 
-Most providers speak this form, each with a way of its own to say what the model thinks, so all ways are
-read from all of them. Answers that come through litellm's stream wrapper are in this form, too.
+Most providers use this format, each with its own form of reasoning, so all forms are read from all providers.
+Answers from litellm's stream wrapper are in this format, too.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from agent_core.llm.readers.openrouter_details import Details
 from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
 
 _BESIDE = ("citations", "search_results")
-"""Where Perplexity names its sources, beside each delta: as addresses alone, and with titles."""
+"""Keys of Perplexity's sources beside each delta: URLs only, and URLs with titles."""
 
 _ABOUT = ("id", "model", "system_fingerprint", "service_tier", "provider")
-"""Keys of a chunk that say something of the answer as a whole."""
+"""Keys of a chunk with metadata of the whole answer."""
 
 
 class JsonReader(AnswerReader):
-    """Reads OpenAI's chunks and whole completions."""
+    """Reader of OpenAI's chunks and whole completions."""
 
     def __init__(self) -> None:
         super().__init__()
         self._details = Details()
-        self._ran: set[str] = set()  # tools that the provider has run
-        self._streamed = False  # a delta has said something
+        self._ran: set[str] = set()  # ids of calls that the provider ran
+        self._streamed = False  # whether a delta had content
         self._call = 0  # the index of the newest fragment of a tool call
         self._has_called = False
 
@@ -59,11 +59,11 @@ class JsonReader(AnswerReader):
         whole = fields.get("message")
         delta: Any = fields.get("delta")
         if whole is not None and self.finish is None:
-            self.finish = "stop"  # a whole completion has ended, whether it says so or not
-        if not delta and whole and not self._streamed:  # some repeat in it what they have streamed
+            self.finish = "stop"  # a whole completion has ended, with or without a finish reason
+        if not delta and whole and not self._streamed:  # some providers repeat the streamed content in it
             return events + self._delta(fields_of(whole))
         if not delta and isinstance(text := fields.get("text"), str):
-            delta = {"content": text}  # as servers for text completions have it
+            delta = {"content": text}  # the form of servers for text completions
         for each in map(fields_of, cast("list[object]", delta) if isinstance(delta, list) else [delta]):
             said = self._delta(each)
             self._streamed = self._streamed or bool(said)
@@ -71,7 +71,7 @@ class JsonReader(AnswerReader):
         return events
 
     def end(self) -> list[ModelEvent]:
-        """Return the events that the end of the answer brings."""
+        """Return the events at the end of the answer."""
         return self._close()
 
     def _delta(self, delta: Json) -> list[ModelEvent]:
@@ -87,9 +87,9 @@ class JsonReader(AnswerReader):
         return [*thought, *said, *_files(delta), *_sources(delta.get("annotations"))]
 
     def _calls(self, calls: object) -> list[ModelEvent]:
-        """Return the fragments of tool calls; what is no function call is none of ours.
+        """Return the fragments of function calls; calls of other types are ignored.
 
-        One without an index goes on with the call before it, or stands beside the others of its delta.
+        A fragment without an index continues the previous call, or is one of several calls in its delta.
         """
         found: list[ModelEvent] = []
         listed = cast("list[object]", calls) if isinstance(calls, list) else [calls]
@@ -100,7 +100,7 @@ class JsonReader(AnswerReader):
             if not isinstance(function, Mapping):
                 if not (self._has_called and _call_metadata(fields)):
                     continue
-                function = Json()  # what the provider wants to see again came behind its call
+                function = Json()  # signature that was sent after its call
             index = _index(fields.get("index"))
             if index is None:
                 index = place if len(listed) > 1 else self._call
@@ -109,7 +109,7 @@ class JsonReader(AnswerReader):
         return found
 
     def _executed(self, tools: object) -> list[ModelEvent]:
-        """Return what Groq's compound models have run themselves; each is told of again with its output."""
+        """Return the hosted calls of Groq's compound models, which are repeated with their output."""
         found: list[ModelEvent] = []
         for place, each in enumerate(cast("list[object]", tools) if isinstance(tools, list) else []):
             fields = cast(Json, each) if isinstance(each, Mapping) else {}
@@ -124,7 +124,7 @@ class JsonReader(AnswerReader):
         return found
 
     def _reasoning(self, delta: Json) -> list[ModelEvent]:
-        """Return the reasoning of a delta; its metadata says where it is to be sent back."""
+        """Return the reasoning of a delta, with metadata of the field in which to send it back."""
         field = next((name for name in REASONING_FIELDS if delta.get(name)), "")
         details = delta.get("reasoning_details")
         if isinstance(details, list):
@@ -136,7 +136,7 @@ class JsonReader(AnswerReader):
         return [ReasoningDelta(text, metadata) for text in texts]
 
     def _close(self) -> list[ModelEvent]:
-        """Return the end of a part of reasoning of which its provider must see the details again."""
+        """Return the end of a reasoning part with the details that its provider expects back."""
         details = self._details.of_reasoning()
         return [ReasoningDelta("", {"openrouter": {"reasoning_details": details}})] if details else []
 
@@ -146,7 +146,7 @@ def _has_call(events: list[ModelEvent]) -> bool:
 
 
 def _with_details(events: list[ModelEvent], details: list[Json] | None) -> list[ModelEvent]:
-    """Give the first call the details that came beside it."""
+    """Add the reasoning details beside the calls to the first call."""
     if not details:
         return events
     place = next(n for n, event in enumerate(events) if isinstance(event, ToolCallDelta))
@@ -169,15 +169,15 @@ def _files(delta: Json) -> list[ModelEvent]:
 
 
 def media_type_of(url: str) -> str:
-    """Return the type that a `data:` URL names; image/png for any other address."""
+    """Return the media type of a `data:` URL; image/png for any other URL."""
     named = url.removeprefix("data:").partition(",")[0].partition(";")[0] if url.startswith("data:") else ""
     return named or "image/png"
 
 
 def _sources(found: object) -> list[ModelEvent]:
-    """Return what a list of citations names: addresses, dicts with url and title, or such a dict inside one.
+    """Return the sources of a list of citations: URLs, dicts with url and title, or nested dicts of this kind.
 
-    The last is OpenAI's form, to which litellm brings Gemini's: {"type": "url_citation", "url_citation": {…}}.
+    The last is OpenAI's form, to which litellm converts Gemini's: {"type": "url_citation", "url_citation": {…}}.
     """
     named: list[ModelEvent] = []
     for each in cast("list[object]", found) if isinstance(found, list) else []:
@@ -202,25 +202,25 @@ def _call(index: int, call: Json, function: Json) -> ToolCallDelta:
 
 
 def _index(value: object) -> int | None:
-    """Return a call's number; some servers write it as text."""
+    """Return the index of a call; some servers send it as text."""
     if isinstance(value, str) and value.strip().isdigit():
         return int(value)
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def arguments_text(value: object) -> str:
-    """Return arguments as a fragment of JSON text; some providers send the object itself."""
+    """Return arguments as a fragment of JSON text; some providers send an object."""
     if isinstance(value, str):
         return value
     if not value:
-        return ""  # an empty object is where arguments begin that are written afterwards
+        return ""  # an empty object precedes arguments that are streamed later
     return json.dumps(value, ensure_ascii=False)
 
 
 def _call_metadata(call: Json) -> Json | None:
-    """Return what of a call its provider must see again.
+    """Return the metadata of a call that its provider expects back.
 
-    Gemini's compatible endpoint puts it into `extra_content`, litellm's wrapper (for Gemini's own
+    Gemini's compatible endpoint puts the signature into `extra_content`, litellm's wrapper (for Gemini's own
     endpoint) and its proxy into `provider_specific_fields`.
     """
     if extra := call.get("extra_content") or fields_of(call.get("function")).get("extra_content"):

@@ -1,4 +1,4 @@
-"""Reading an answer of OpenAI's Responses API: output items, streamed or whole.
+"""Read answers of OpenAI's Responses API: output items, streamed or whole.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -30,17 +30,17 @@ _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
 class ResponsesReader(AnswerReader):
-    """Reads the events of a response."""
+    """Reader of the events of a response."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._calls: dict[int, int] = {}  # numbers of function calls, by the place of their item
-        self._said: set[int] = set()  # places of items of which something was streamed
+        self._calls: dict[int, int] = {}  # indexes of function calls, by index of their item
+        self._said: set[int] = set()  # indexes of items with streamed content
         self._done: set[int] = set()
-        self._signed: Json | None = None  # a reasoning item, until it is known what it led to
+        self._signed: Json | None = None  # a reasoning item, until the item after it is known
 
     def read(self, value: Json) -> list[ModelEvent]:
-        """Return the events of one event of OpenAI's, or of a whole response."""
+        """Return the events for one event of OpenAI, or for a whole response."""
         kind = str(value.get("type") or "")
         place = value.get("output_index")
         place = place if isinstance(place, int) else 0
@@ -88,7 +88,7 @@ class ResponsesReader(AnswerReader):
         return [*before, ToolCallDelta(self._calls[place], str(id) if id else None, name, "")]
 
     def _item(self, place: int, item: Json) -> list[ModelEvent]:
-        """Return what of a whole item was not streamed, and what its kind brings at its end."""
+        """Return the events of a complete item that were not streamed, and those at its end."""
         if place in self._done:
             return []
         self._done.add(place)
@@ -112,9 +112,9 @@ class ResponsesReader(AnswerReader):
         return events
 
     def _sign(self, follows: str) -> list[ModelEvent]:
-        """Return the end of a part of reasoning with its item, which goes back with what it led to.
+        """Return the end of a reasoning part with its item, which is sent back with the item after it.
 
-        What led to a tool of OpenAI's own is refused without that tool's item, which litellm sends nobody.
+        Reasoning before OpenAI's own tools is rejected without the tool's item, which litellm does not send.
         """
         signed, self._signed = self._signed, None
         if signed is None or not (follows in _CALLS or follows in ("message", "reasoning")):
@@ -138,7 +138,7 @@ class ResponsesReader(AnswerReader):
 
 
 def _hosted(name: str, item: Json) -> list[ModelEvent]:
-    """Return a call of a tool that OpenAI runs itself, and what came of it; a picture that it drew is a file."""
+    """Return a call of OpenAI's own tool and its result; a generated picture becomes a file."""
     id, asked = str(item.get("id") or ""), item.get("action") or item.get("arguments")
     drawn = item.get("result") if name == "image_generation" else None
     if isinstance(drawn, str) and drawn:

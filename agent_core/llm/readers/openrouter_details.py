@@ -1,4 +1,4 @@
-"""OpenRouter's reasoning details: fragments merged by index, as they must come back.
+"""Merge the fragments of OpenRouter's reasoning details by index, to send them back.
 
 https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks
 """
@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 _GROWING = ("text", "summary", "data")
-"""Keys whose fragments are joined; of the others the newest that is not null counts."""
+"""Keys whose fragments are joined; for other keys the newest value that is not null counts."""
 
 
 class Details:
-    """Collects the details of an answer.
+    """Reasoning details of an answer.
 
     Attributes:
-        newest: texts that the last fragments brought, for people.
+        newest: readable texts of the last fragments.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Details:
         self.newest: list[str] = []
 
     def add(self, details: list[Any]) -> None:
-        """Take in the details of one delta."""
+        """Add the details of one delta."""
         self.newest = []
         for detail in details:
             if not isinstance(detail, Mapping):
@@ -40,26 +40,26 @@ class Details:
                 _join(known, fields)
 
     def _known(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the detail that a fragment goes on with: of the same index and type."""
+        """Return the detail that a fragment continues, which has the same index and type."""
         for known in reversed(self._open):
             if (known.get("index"), known.get("type")) == (fields.get("index"), fields.get("type")):
                 return None if _is_other(known, fields) else known
         return None
 
     def of_reasoning(self) -> list[dict[str, Any]]:
-        """Return what came so far, and begin again."""
+        """Return the details so far, and reset them."""
         found, self._open = self._open, []
         return found
 
     def of_call(self) -> list[dict[str, Any]] | None:
-        """Return what came beside a call alone: everything where there is no text among it."""
+        """Return the details of a call: all of them if they have no text."""
         if not self._open or any(detail.get("text") or detail.get("summary") for detail in self._open):
             return None
         return self.of_reasoning()
 
 
 def _is_other(known: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Return whether two details with one index are two all the same: encrypted ones are never split."""
+    """Return whether two details with the same index are distinct: encrypted ones are never split."""
     if known.get("id") and fields.get("id") and known["id"] != fields["id"]:
         return True
     return bool(known.get("data") and fields.get("data") and not fields.get("text"))

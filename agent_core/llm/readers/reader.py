@@ -1,4 +1,4 @@
-"""Readers of answers: what they all have, and how plain JSON is looked into."""
+"""Define the base class of readers, and accessors for plain JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Json = dict[str, Any]
 
 
 class AnswerReader:
-    """Turns the JSON values of an answer into events.
+    """Base of readers, which turn the JSON values of an answer into events.
 
     Attributes:
-        finish: the newest finish reason, as the provider wrote it.
-        message: the provider's words for the finish, if it has any.
-        usages: every report of usage; some providers send one with each chunk.
-        about: what the provider says of the answer: its id, the model that served it, …
+        finish: the provider's newest finish reason.
+        message: the provider's explanation of the finish, if there is one.
+        usages: all reports of usage; some providers send one with each chunk.
+        about: metadata of the answer: its id, the model that served it, …
     """
 
     def __init__(self) -> None:
@@ -30,20 +30,20 @@ class AnswerReader:
         raise NotImplementedError
 
     def end(self) -> list[ModelEvent]:
-        """Return the events that the end of the answer brings."""
+        """Return the events at the end of the answer."""
         return []
 
     def count(self, usage: object) -> None:
-        """Note a report of usage."""
+        """Add a report of usage."""
         if isinstance(usage, dict):
             self.usages.append(cast(Json, usage))
 
 
 def fields_of(value: object) -> Json:
-    """Return a JSON object; {} in place of anything else."""
+    """Return a JSON object; {} for any other value."""
     return cast(Json, value) if isinstance(value, dict) else {}
 
 
 def items_of(value: object) -> list[Any]:
-    """Return a JSON array; [] in place of anything else."""
+    """Return a JSON array; [] for any other value."""
     return cast("list[Any]", value) if isinstance(value, list) else []

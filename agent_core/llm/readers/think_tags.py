@@ -1,6 +1,6 @@
-"""Thoughts that a model writes into its answer: `<think>…</think>` at the start of the text.
+"""Parse reasoning in the text of an answer: `<think>…</think>` at its start.
 
-Servers that do not know their model's template leave its tags in the text. What stands between them at
+Servers that do not know their model's template leave its tags in the text. Text between tags at
 the start of an answer is reasoning; tags anywhere else, such as in a code sample, are text.
 """
 
@@ -20,7 +20,7 @@ _TAGS = {
     "<|start_thinking|>": "<|end_thinking|>",  # Command
     "<|begin_of_thought|>": "<|end_of_thought|>",
 }
-"""Opening tags and what closes them, in lower case."""
+"""Closing tags by opening tag, in lower case."""
 
 _LONGEST = max(map(len, _TAGS))
 _BEFORE = re.compile(r"^[\s\u200b\u2060\ufeff]+")
@@ -29,42 +29,42 @@ CLOSING = re.compile("|".join(map(re.escape, _TAGS.values())), re.I)
 """Any closing tag."""
 
 TextSlice = tuple[str, str]
-"""A kind, "text" or "reasoning", and a text of it."""
+"""A kind, "text" or "reasoning", and a text."""
 
 
 def after_thoughts(text: str) -> str:
-    """Return what follows the last closing tag; some templates write the opening one into the question."""
+    """Return the text after the last closing tag; some templates put the opening one into the prompt."""
     return CLOSING.split(text)[-1]
 
 
 def openings_of(closing: str) -> tuple[str, ...]:
-    """Return the tags that a closing one, in lower case, can belong to."""
+    """Return the opening tags of a closing tag, which is in lower case."""
     return tuple(opening for opening, other in _TAGS.items() if other == closing)
 
 
 def uncertain(text: str, tags: Collection[str] = _TAGS.values()) -> int:
-    """Return how many of the last characters may begin one of some tags, by default a closing one."""
+    """Return the length of the suffix that may be the beginning of a tag, by default of a closing one."""
     tail = text[-_LONGEST:].lower()
     sizes = range(min(_LONGEST, len(tail)), 0, -1)
     return next((size for size in sizes if any(tag.startswith(tail[-size:]) for tag in tags)), 0)
 
 
 class ThinkTagParser:
-    """Takes the thoughts at the start of an answer out of its text, however the text is cut.
+    """Parser that separates reasoning at the start of an answer from its text, for any split into fragments.
 
     Attributes:
-        over: the answer itself has begun, so all that follows is text.
+        over: whether the answer itself has begun, so that all further text is text.
     """
 
     def __init__(self) -> None:
         self.over = False
-        self._held: str = ""  # what may turn out to be a tag, or blank space beside one
-        self._closing: str = ""  # the tag that ends the thought; "": none is open
-        self._closed = False  # a thought has ended, so blank space before the answer is not part of it
-        self._thought = False  # the open thought has words
+        self._held: str = ""  # a possible tag, or whitespace beside one
+        self._closing: str = ""  # the closing tag of the open reasoning; "": none is open
+        self._closed = False  # whether reasoning has ended, so that whitespace before the answer is dropped
+        self._thought = False  # whether the open reasoning has text
 
     def feed(self, text: str) -> list[TextSlice]:
-        """Return what a fragment says, as far as that is certain."""
+        """Return the slices of a fragment that are certain."""
         self._held += text
         pieces: list[TextSlice] = []
         while self._held and not self.over:
@@ -78,14 +78,14 @@ class ThinkTagParser:
         return pieces
 
     def end(self) -> list[TextSlice]:
-        """Return what was held back when the answer ends."""
+        """Return the slices that were held back, at the end of the answer."""
         held, self._held = self._held, ""
         if self._closing:
             return [("reasoning", held.rstrip())] if held.strip() else []
         return [("text", held)] if held and not (self._closed and not held.strip()) else []
 
     def _begin(self) -> list[TextSlice] | None:
-        """Look for an opening tag; None: more of the text is needed to tell."""
+        """Look for an opening tag; return None if more text is needed."""
         start = _BEFORE.sub("", self._held)
         head = start[:_LONGEST].lower()
         for opening, closing in _TAGS.items():
@@ -101,7 +101,7 @@ class ThinkTagParser:
         return []
 
     def _think(self) -> list[TextSlice] | None:
-        """Return the thought up to its closing tag, or up to what may be one."""
+        """Return the reasoning up to its closing tag, or up to a possible one."""
         if not self._thought:
             self._held = self._held.lstrip()
         if closing := re.search(re.escape(self._closing), self._held, re.I):

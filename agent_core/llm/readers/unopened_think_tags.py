@@ -1,4 +1,4 @@
-"""Thoughts without an opening tag: the model's template had it in the prompt, so `</think>` stands alone.
+"""Parse reasoning without an opening tag, which the model's template put into the prompt.
 
 DeepSeek-R1, QwQ and others write so where their server has no reasoning parser. Until that tag comes nothing
 tells such a thought from an answer. What is written about the tag in an answer stays text: in code, between
@@ -28,7 +28,7 @@ _PUNCTUATION = ".,;:!?)]}>\"'”’»`。，；：！？）」』"
 
 
 class ThoughtParser:
-    """Tells the thoughts in the text of one answer from the answer itself."""
+    """Parser that separates reasoning in the text of one answer from the answer itself."""
 
     def __init__(self) -> None:
         self._marked = ThinkTagParser()
@@ -36,7 +36,7 @@ class ThoughtParser:
 
     @property
     def over(self) -> bool:
-        """Whether all that follows is text."""
+        """Whether all further text is text."""
         return self._marked.over and self._unopened.over
 
     def feed(self, text: str) -> list[TextSlice]:
@@ -44,11 +44,11 @@ class ThoughtParser:
         return self._told([("text", text)] if self._marked.over else self._marked.feed(text))
 
     def rule_out(self) -> list[TextSlice]:
-        """Return what was held back, now that the text so far is known to be none without an opening tag."""
+        """Return the slices that were held back, after the text so far is known not to be reasoning."""
         return [] if self._unopened.over else self._unopened.end()
 
     def end(self) -> list[TextSlice]:
-        """Return what was held back when something else than text follows, or nothing."""
+        """Return the slices that were held back, at the end of the text."""
         held = [] if self._marked.over else self._told(self._marked.end())
         return held + self.rule_out()
 
@@ -63,10 +63,10 @@ class ThoughtParser:
 
 
 class UnopenedTagParser:
-    """Finds the end of a thought that no tag has opened, however the text is cut.
+    """Parser that finds the end of reasoning without an opening tag, for any split into fragments.
 
     Attributes:
-        over: nothing more is looked for, so all that follows is text.
+        over: whether the search has ended, so that all further text is text.
     """
 
     def __init__(self) -> None:
@@ -74,18 +74,18 @@ class UnopenedTagParser:
         self._said: list[str] = []
         self._held = ""  # what may turn out to be a tag, with what tells whether it ends a thought
         self._looks = 0
-        self._found = False  # a thought has ended, so blank space before the answer is not part of it
+        self._found = False  # whether reasoning has ended, so that whitespace before the answer is dropped
 
     def feed(self, text: str) -> list[TextSlice]:
         """Return what a fragment says, as far as that is certain."""
         if not (self._held or self._found or self.over or _TAG_BEGINS.search(text)):
-            self._said.append(text)  # nearly every fragment
+            self._said.append(text)  # the common case
             return [("text", text)] if text else []
         self._held += text
         return self._read(ended=False)
 
     def end(self) -> list[TextSlice]:
-        """Return what was held back; what follows is no text of this kind."""
+        """Return the slices that were held back, at the end of the text."""
         pieces = self._read(ended=True)
         self.over = True
         return pieces
@@ -124,13 +124,13 @@ class UnopenedTagParser:
 
 
 def _ends_thought(said: str, tag: str, rest: str, *, ended: bool) -> bool | None:
-    """Return whether a closing tag ends the thought that all text before it is; None: more must be known.
+    """Return whether a closing tag makes all text before it reasoning; None: more text is needed.
 
     Args:
         said: the text before it.
         tag: the tag, in lower case.
-        rest: what is known of the text after it.
-        ended: no more text follows.
+        rest: the known text after it.
+        ended: whether no more text follows.
     """
     after = rest.lstrip(" \t")
     if not after and not ended:
@@ -155,14 +155,14 @@ def _ends_thought(said: str, tag: str, rest: str, *, ended: bool) -> bool | None
 
 
 def _fits_own_line(line: str, after: str, *, closes_line: bool, glued: bool) -> bool:
-    """Return whether a tag at the beginning of a line ends a thought."""
+    """Return whether a tag at the beginning of a line ends reasoning."""
     if len(line.expandtabs(_CODE_INDENT)) >= _CODE_INDENT:
         return False  # indented code
     return closes_line or (after[0] not in _PUNCTUATION and (glued or not after[0].islower()))
 
 
 def _is_open(lines: list[str], line: str, tag: str) -> bool:
-    """Return whether a code fence, or a tag that this one closes, is open at the end of a text.
+    """Return whether a code fence, or a tag that this tag closes, is open at the end of a text.
 
     Args:
         lines: of the text, but for
@@ -183,7 +183,7 @@ def _is_open(lines: list[str], line: str, tag: str) -> bool:
 
 
 def _fence_after(fence: str, mark: str, info: str) -> str:
-    """Return the fence that is open after a line that may open or close one; "": none is."""
+    """Return the code fence that is open after a line; "" if none is."""
     if not fence:
         return "" if mark[0] == "`" and "`" in info else mark
     closes = mark[0] == fence[0] and len(mark) >= len(fence) and not info.strip()

@@ -1,9 +1,9 @@
-"""Equal calls in one step, for Gemini, to which litellm sends but one of them.
+"""Work around litellm dropping duplicate tool calls for Gemini.
 
-Gemini's older models give calls no ids, and of calls that are the same in name and arguments litellm
-leaves out all but the first (`check_if_part_exists_in_parts` in its Gemini transformation), while every
-outcome is sent. Gemini refuses that, for ever: as many responses as calls. So a repeated call becomes a
-step of its own behind the others, with its outcome; nothing is lost, and nothing is there twice.
+Gemini's older models give calls no ids, and of calls with the same name and arguments litellm sends only the
+first (`check_if_part_exists_in_parts` in its Gemini transformation), but every outcome. Gemini rejects such
+a request, because the numbers of calls and responses must be equal. So a repeated call becomes a step of its
+own after the others, with its outcome.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def split_duplicates(messages: Sequence[ProviderMessage]) -> list[ProviderMessag
 
 
 def _steps(message: ProviderMessage, outcomes: list[ProviderMessage]) -> list[ProviderMessage]:
-    """Return the message and its outcomes; behind them, step by step, the calls that were there before."""
+    """Return the message and its outcomes, followed by a step for each repetition of a call."""
     rounds = _rounds(message["tool_calls"])
     if len(rounds) == 1:
         return [message, *outcomes]
@@ -55,14 +55,14 @@ def _rounds(calls: list[ProviderMessage]) -> list[list[ProviderMessage]]:
                 found.append(call)
                 break
         else:
-            # Of parallel calls Gemini signs the first, and wants the signature of each step's first call.
+            # Gemini signs the first of parallel calls, and expects a signature on each step's first call.
             signed = {key: equal[key] for key in (_SIGNED,) if key in equal}
             rounds.append([{**signed, **call}])
     return rounds
 
 
 def _said(call: ProviderMessage) -> tuple[str, Any]:
-    """Return what of a call is sent; 1, 1.0 and true are one to litellm, so they are here."""
+    """Return the key of a call; as in litellm, 1, 1.0 and true are equal."""
     function: dict[str, str] = call["function"]
     try:
         return function["name"], json.loads(function["arguments"] or "{}")

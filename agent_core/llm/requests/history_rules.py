@@ -1,8 +1,8 @@
-"""Make a history fit the rules of the provider that is asked.
+"""Make a history follow the rules of its provider.
 
-Whoever wrote it: the same model, another one, an older version of this library. The same history is sent
-in the same words each time, and what is added to its end changes nothing before it, because providers
-cache what they have seen. Nothing is stored: the thread keeps what was said.
+The history may be from the same model, another one, or an older version of this library. The result is
+deterministic, and messages added at the end do not change earlier ones, for the caches of providers.
+Nothing is stored: the thread keeps the original messages.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from agent_core.llm.requests.gemini_duplicates import split_duplicates
 from agent_core.llm.requests.provider_rules import Rules
 
 BEGINNING = "(The conversation begins here.)"
-"""Stand-in for a person's message where a history begins with the model's."""
+"""Placeholder for a person's message before a history that starts with the model's."""
 
 CONTINUE = "Continue."
-"""Stand-in for a person's message where a history ends with the model's."""
+"""Placeholder for a person's message after a history that ends with the model's."""
 
 INTERRUPTED = "(The turn ended here.)"
-"""Stand-in for the model's message between an outcome and a person's, for providers that require one."""
+"""Placeholder for the model's message between an outcome and a person's, for providers that require one."""
 
 _FIELDS: dict[str, set[str]] = {
     "assistant": {"role", "content", "tool_calls", "name"},
@@ -39,13 +39,13 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 def fit_history(
     messages: Sequence[ProviderMessage], tools: Collection[str], rules: Rules, *, sees: bool | None = None
 ) -> list[ProviderMessage]:
-    """Return a paired history as a provider with these rules takes it; the messages given stay as they are.
+    """Return a paired history that follows the rules of a provider; the given messages are not changed.
 
     Args:
-        messages: OpenAI's form, each call followed by its outcome.
-        tools: the names of the tools that the request declares, as the agent has them.
-        rules: the provider's.
-        sees: whether the model looks at pictures; None: nobody knows.
+        messages: messages in OpenAI's form, each call followed by its outcome.
+        tools: the agent's names of the tools that the request declares.
+        rules: the rules of the provider.
+        sees: whether the model supports pictures; None: unknown.
     """
     fresh = max((n for n, message in enumerate(messages) if message.get("role") == "user"), default=-1)
     kept = rules.media if sees is not False else rules.media - {"image"}
@@ -66,9 +66,9 @@ def fit_history(
 
 
 def fit_names(messages: Sequence[ProviderMessage], tools: Collection[str]) -> list[ProviderMessage]:
-    """Return the history with names of tools that every provider takes; see `find_tool` and `wire_name`.
+    """Return the history with tool names that every provider accepts; see `find_tool` and `wire_name`.
 
-    For adapters that know no rules of their own: a garbled name is refused by all of them.
+    For adapters without rules of their own: all providers reject a garbled name.
     """
     return [
         {**message, "tool_calls": [_with_plain_name(call, tools) for call in calls]}
@@ -86,7 +86,7 @@ def _with_plain_name(call: ProviderMessage, tools: Collection[str]) -> ProviderM
 
 
 def name_on_wire(name: str, rules: Rules) -> str:
-    """Return what a tool is called in a request; the name itself where the provider takes it."""
+    """Return the name of a tool in a request: the name itself if the provider accepts it."""
     name = wire_name(name)
     if rules.names.fullmatch(name):
         return name
@@ -95,18 +95,20 @@ def name_on_wire(name: str, rules: Rules) -> str:
 
 
 def _pruned(message: ProviderMessage, rules: Rules, media: frozenset[str] | None) -> ProviderMessage:
-    """Return a copy with the fields and contents that the provider takes.
+    """Return a copy with the fields and contents that the provider accepts.
 
     Args:
         message: a message.
-        rules: the provider's.
-        media: the kinds of files that stay; None: all, for the person has just sent them.
+        rules: the rules of the provider.
+        media: the kinds of files that stay; None: all, because the person has just sent them.
     """
     role = message.get("role")
     fields = _FIELDS.get(str(role), _OTHERS)
     if role == "assistant":
         fields = fields | rules.own
-        if "reasoning_content" in rules.owed and message.get("reasoning"):  # as a gateway's server called it
+        if "reasoning_content" in rules.owed and message.get(
+            "reasoning"
+        ):  # the name of the field at a gateway
             message = {"reasoning_content": message["reasoning"], **message}
     pruned = {key: value for key, value in message.items() if key in fields}
     content = message.get("content")
@@ -120,7 +122,7 @@ def _pruned(message: ProviderMessage, rules: Rules, media: frozenset[str] | None
 
 
 def _with_drawn(message: ProviderMessage, rules: Rules) -> ProviderMessage:
-    """Return a model's message with its pictures where its provider takes them; elsewhere a sentence says so."""
+    """Return a model's message with its pictures if the provider accepts them, else with a note."""
     if not isinstance(message["content"], list):
         return message
     parts = cast("list[ProviderMessage]", message["content"])
@@ -142,9 +144,10 @@ def _says_something(message: ProviderMessage) -> bool:
 
 
 def _hosted_paired(messages: list[ProviderMessage]) -> list[ProviderMessage]:
-    """Return the history without calls of Anthropic's own tools that nobody will answer, and orphan results.
+    """Return the history without unanswered calls of Anthropic's own tools, and without orphan results.
 
-    A turn that paused, and then failed or was stopped, leaves such a call; in the last message it is open.
+    A turn that paused, and then failed or was stopped, leaves such a call; in the last message it may still be
+    answered.
     """
     every = [block for message in messages for block in _hosted_blocks(message)]
     calls = {block.get("id") for block in every if block["type"] == "server_tool_use"}
@@ -184,7 +187,7 @@ def _joined(parts: list[ProviderMessage]) -> str:
 
 
 def _told(messages: list[ProviderMessage]) -> list[ProviderMessage]:
-    """Return the history with its calls in words, for a request that declares no tools."""
+    """Return the history with calls as text, for a request that declares no tools."""
     told: list[ProviderMessage] = []
     for message in messages:
         content = message.get("content")
@@ -205,7 +208,7 @@ def _told(messages: list[ProviderMessage]) -> list[ProviderMessage]:
 
 
 def _renamed(messages: list[ProviderMessage], tools: Collection[str], rules: Rules) -> list[ProviderMessage]:
-    """Return the history with names and ids of calls in the provider's form."""
+    """Return the history with names and ids of calls that the provider accepts."""
     ids: dict[str, str] = {}
     renamed: list[ProviderMessage] = []
     for message in messages:
@@ -231,7 +234,7 @@ def _call(
 
 
 def _arguments(written: object) -> str:
-    """Return arguments as the JSON object that every provider wants."""
+    """Return arguments as a JSON object, which every provider requires."""
     try:
         value: Any = json.loads(written) if isinstance(written, str) else written
     except (ValueError, RecursionError):
@@ -246,7 +249,7 @@ def _name(written: str, tools: Collection[str], rules: Rules) -> str:
 
 
 def _id(written: str, rules: Rules, ids: dict[str, str]) -> str:
-    """Return an id in the provider's form: its own one for each id that the history has."""
+    """Return a valid id for the provider, unique for each id in the history."""
     if written not in ids:
         taken, sent, tries = set(ids.values()), written, 0
         while sent in taken or not rules.ids.fullmatch(sent):
@@ -270,7 +273,7 @@ def _nine(digest: str) -> str:
 
 
 def _pictures_behind(messages: list[ProviderMessage]) -> list[ProviderMessage]:
-    """Return the history with the pictures of outcomes in a message of their own, behind all outcomes."""
+    """Return the history with the pictures of outcomes in a separate message after all outcomes."""
     moved: list[ProviderMessage] = []
     waiting: list[ProviderMessage] = []
     for message in [*messages, {"role": ""}]:
@@ -289,7 +292,7 @@ def _pictures_behind(messages: list[ProviderMessage]) -> list[ProviderMessage]:
 
 
 def _one_system(messages: list[ProviderMessage]) -> list[ProviderMessage]:
-    """Return the history with one system message, first; what came later a person says."""
+    """Return the history with one system message at the start; later ones become a person's messages."""
     start = next((n for n, message in enumerate(messages) if message.get("role") != "system"), len(messages))
     head = [str(message.get("content") or "") for message in messages[:start]]
     body = [
@@ -302,7 +305,7 @@ def _one_system(messages: list[ProviderMessage]) -> list[ProviderMessage]:
 
 
 def _begun_and_ended(messages: list[ProviderMessage]) -> list[ProviderMessage]:
-    """Return the history with a person's words before the model's first, and not with the model's last."""
+    """Return the history with a person's message at the start, and not with a model's message at the end."""
     roles = [message.get("role") for message in messages]
     spoken = [place for place, role in enumerate(roles) if role != "system"]
     if not spoken or roles[spoken[0]] != "user":
@@ -314,12 +317,12 @@ def _begun_and_ended(messages: list[ProviderMessage]) -> list[ProviderMessage]:
 
 
 def _is_paused(message: ProviderMessage) -> bool:
-    """Return whether a model's words are to be carried on as they are: its provider's own tools were at work."""
+    """Return whether a model's message must be continued: its provider paused within its own tools."""
     return bool(_hosted_blocks(message))
 
 
 def _filled(message: ProviderMessage, rules: Rules) -> ProviderMessage:
-    """Return the message with what the provider misses where another model wrote it."""
+    """Return another model's message with the fields that the provider requires."""
     content = message.get("content")
     if message.get("role") == "tool":
         return message if content else {**message, "content": rules.blank_outcome}
@@ -332,7 +335,7 @@ def _filled(message: ProviderMessage, rules: Rules) -> ProviderMessage:
 
 
 def _ordered(messages: list[ProviderMessage], rules: Rules) -> list[ProviderMessage]:
-    """Return the history with roles that follow each other as the provider wants it."""
+    """Return the history with roles in an order that the provider accepts."""
     ordered: list[ProviderMessage] = []
     for before, message in pairwise([{"role": ""}, *messages]):
         if not rules.user_after_outcome and (before.get("role"), message.get("role")) == ("tool", "user"):

@@ -1,4 +1,4 @@
-"""Put a request into the form of the provider that is asked: messages, tools and options."""
+"""Convert a request to the form of its provider: messages, tools and options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent_core.support.logs import get_logger
 _log = get_logger(__name__)
 
 MAX_SCHEMA_BYTES = 64 << 10
-"""The longest schema of a tool, in bytes of JSON, as the provider gets it."""
+"""Maximum size of a tool's schema, in bytes of the JSON that is sent."""
 
 MAX_SCHEMA_DEPTH = 90
 """Maximum nesting of objects and lists in a schema that litellm rewrites."""
@@ -34,9 +34,9 @@ class ProviderRequest:
 
     Attributes:
         messages: in the provider's form.
-        tools: those that can be sent.
+        tools: the tools that can be sent.
         options: changes to the request's options.
-        names: of tools that are sent under another name, the agent's name by the sent one.
+        names: the agent's names of renamed tools, by sent name.
     """
 
     messages: list[ProviderMessage]
@@ -45,7 +45,7 @@ class ProviderRequest:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def named(self, event: ModelEvent) -> ModelEvent:
-        """Return an event of the answer with the agent's name of the tool."""
+        """Return an event of the answer with the agent's name of its tool."""
         if not self.names or not isinstance(event, ToolCallDelta) or event.name is None:
             return event
         return replace(event, name=self.names.get(event.name, event.name))
@@ -54,13 +54,13 @@ class ProviderRequest:
 def to_provider_request(
     request: ModelRequest, rules: Rules, *, model: str = "", sees: bool | None = None, choice: Any = None
 ) -> ProviderRequest:
-    """Return a request as a provider with these rules takes it.
+    """Return a request in the form of a provider with these rules.
 
     Args:
-        request: what the model is asked.
-        rules: the provider's.
-        model: the model's name, for the log.
-        sees: whether it looks at pictures; None: nobody knows.
+        request: the request.
+        rules: the rules of the provider.
+        model: name of the model, for the log.
+        sees: whether the model supports pictures; None: unknown.
         choice: the option `tool_choice`, which may name a tool.
     """
     refused = refused_tools(request.tools, rules)
@@ -68,7 +68,7 @@ def to_provider_request(
         if (model, name) not in _warned:
             _warned.add((model, name))
             _log.warning("The tool %s is not offered to %s: %s", name, model or "the model", reason)
-    # Copies: litellm writes references out in place, and the agent's list is for every model.
+    # Copies: litellm resolves references in place, and the agent's list is shared by all models.
     tools = [_readable(copy.deepcopy(tool), rules) for tool in request.tools if _name(tool) not in refused]
     names = {tool_name: name_on_wire(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
     messages = fit_history(request.messages, names, rules, sees=sees)
@@ -85,7 +85,7 @@ def to_provider_request(
 
 
 def _is_foreign_turn(messages: Sequence[ProviderMessage]) -> bool:
-    """Return whether the turn under way has a step with calls that came without its own model's thoughts."""
+    """Return whether the current turn has a step with calls but without reasoning of its own model."""
     for message in reversed(messages):
         if message.get("role") == "user":
             return False
@@ -111,7 +111,7 @@ def refused_tools(tools: Sequence[ProviderMessage], rules: Rules) -> dict[str, s
 
 
 def _problem(schema: Any, rules: Rules) -> str:
-    """Return why a schema cannot be sent; "" if it can."""
+    """Return the reason why a schema cannot be sent; "" if it can."""
     size = 0
     for count, depth, node in _nodes(schema, rules.inlines):
         size += count
@@ -130,12 +130,12 @@ def _problem(schema: Any, rules: Rules) -> str:
 
 
 def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> int:
-    """Return about how many bytes of JSON a schema is sent as; counting ends where it is more than `most`.
+    """Return the approximate size of a sent schema in bytes of JSON; counting stops above `most`.
 
     Args:
         schema: a JSON schema.
-        inline: whether each `$ref` is sent as what it refers to, up to where it refers to itself.
-        most: the size from which the exact one is of no interest.
+        inline: whether each `$ref` is replaced by its target, except for recursive references.
+        most: size above which the exact one is not needed.
     """
     size = 0
     for count, _, _ in _nodes(schema, inline):
@@ -146,7 +146,7 @@ def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> i
 
 
 def _nodes(schema: Any, inline: bool) -> Iterator[tuple[int, int, Any]]:
-    """Yield about how many bytes each value in a schema takes without those in it, how deep it is, and itself."""
+    """Yield the approximate own size in bytes, the depth and the value of each value in a schema."""
     waiting: list[tuple[Any, Mapping[str, Any], frozenset[str], int]] = [(schema, {}, frozenset(), 0)]
     while waiting:
         node, known, within, depth = waiting.pop()
@@ -173,8 +173,8 @@ def _nodes(schema: Any, inline: bool) -> Iterator[tuple[int, int, Any]]:
 def _readable(tool: ProviderMessage, rules: Rules) -> ProviderMessage:
     """Change the schema of a tool so that litellm can rewrite it, and return the tool.
 
-    It reads no `true` and `false` in place of a schema, and writes out references into `definitions`, however
-    large that becomes, but not those into `$defs`.
+    litellm does not support `true` and `false` as schemas, and inlines references into `definitions` without a
+    size limit, but not those into `$defs`.
     """
     schema = _function(tool).get("parameters")
     if not isinstance(schema, dict):
@@ -189,7 +189,7 @@ def _readable(tool: ProviderMessage, rules: Rules) -> ProviderMessage:
 
 
 def _refer(node: Any) -> None:
-    """Let references into `definitions` refer to `$defs`."""
+    """Redirect references from `definitions` to `$defs`."""
     if isinstance(node, list):
         for item in cast("list[Any]", node):
             _refer(item)
@@ -202,7 +202,7 @@ def _refer(node: Any) -> None:
 
 
 def _drop_booleans(schema: ProviderMessage) -> None:
-    """Write the schema that takes everything as an empty one, and leave out the one that takes nothing."""
+    """Replace the schema `true` by an empty one, and remove the schema `false`."""
     for key in _SCHEMAS_BY_NAME:
         if isinstance(named := schema.get(key), dict):
             schema[key] = {
@@ -247,6 +247,6 @@ def _name(tool: ProviderMessage) -> str:
 
 
 def _renamed(tool: ProviderMessage, names: Mapping[str, str]) -> ProviderMessage:
-    """Return a tool, or the choice of one, with the name it is sent under."""
+    """Return a tool, or a tool choice, with the sent name."""
     name = _name(tool)
     return {**tool, "function": {**_function(tool), "name": names[name]}} if name in names else tool

@@ -1,6 +1,6 @@
 """List the rules of the providers: names, ids, roles and contents that a request may have.
 
-One table. Each entry was taken from what the provider's API refuses, in the words of its answers:
+Each entry of the table comes from requests that the provider's API rejects, with these messages:
 
 - Anthropic: `tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'`, "text content blocks must be
   non-empty", "This model does not support assistant message prefill".
@@ -39,26 +39,26 @@ PICTURES_AND_FILES = frozenset({"image", "file"})
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules of one provider; the defaults are what every known provider takes.
+    """Rules of one provider; every known provider accepts the defaults.
 
     Attributes:
-        names: the form of a tool's name.
-        ids: the form of a tool call's id.
-        one_system: system messages may stand at the beginning only, as one.
-        alternate: neither the person nor the model may speak twice in a row.
-        user_after_outcome: a person's message may follow an outcome.
-        content_of_calls: the content of an assistant message that only calls.
-        blank_outcome: what is sent in place of an empty outcome.
-        media: kinds of files that it takes in a person's message: image, file (PDF).
-        outcome_media: it takes pictures in an outcome; else they follow as a person's message.
-        needs_tools: calls in the history are refused unless the request declares tools.
-        inlines: `$ref`s in the schemas of tools are replaced by what they refer to, before it is sent.
-        distinct_calls: no step may call a tool twice with the same arguments.
-        own: fields of an assistant message that the provider itself has made and takes back.
-        owned_of_call: the same of a tool call.
-        signed_turns: where the model is told to think, the turn under way must begin with its own thoughts.
-        owed: what an assistant message with calls must have, and what is sent where it is missing.
-        owed_of_call: the same of the first call of such a message.
+        names: pattern of tool names.
+        ids: pattern of tool call ids.
+        one_system: whether only one system message is allowed, at the start.
+        alternate: whether the roles of person and model must alternate.
+        user_after_outcome: whether a person's message may follow an outcome.
+        content_of_calls: content of an assistant message that only has calls.
+        blank_outcome: replacement for an empty outcome.
+        media: kinds of files allowed in a person's message: image, file (PDF).
+        outcome_media: whether pictures are allowed in outcomes; else they follow as a person's message.
+        needs_tools: whether a history with calls requires a request that declares tools.
+        inlines: whether `$ref`s in the schemas of tools are replaced by their targets before sending.
+        distinct_calls: whether a step may not call a tool twice with the same arguments.
+        own: fields of an assistant message that the provider wrote and accepts back.
+        owned_of_call: the same for a tool call.
+        signed_turns: whether, with reasoning, the current turn must start with the model's own reasoning.
+        owed: required fields of an assistant message with calls, and their defaults.
+        owed_of_call: the same for the first call of such a message.
     """
 
     names: re.Pattern[str] = _LETTER_FIRST
@@ -81,18 +81,18 @@ class Rules:
 
 
 _ITEMS = frozenset({"reasoning_items"})
-"""Reasoning of OpenAI's Responses API; only a model that is asked there writes any."""
+"""Reasoning items of OpenAI's Responses API, written only by models on that API."""
 
 _THOUGHTS = frozenset({"reasoning", "reasoning_details", "reasoning_content"})
 
 _SIGNATURES = frozenset({"extra_content", "provider_specific_fields"})
-"""Fields of a call by which Google's endpoint, and litellm's proxy, get a signature back that they sent."""
+"""Fields of a call in which Google's endpoint, and litellm's proxy, expect their signatures back."""
 
 COMPATIBLE = Rules(own=_THOUGHTS | _ITEMS, owned_of_call=_SIGNATURES)
-"""Servers that speak OpenAI's dialect and of which nothing else is known."""
+"""Rules of other OpenAI-compatible servers."""
 
 _SKIPPED: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
-"""Google's own placeholder for the signature of a call that another model made.
+"""Google's placeholder for the signature of another model's call.
 https://ai.google.dev/gemini-api/docs/thought-signatures"""
 
 _MADE_BY_OPENAI: dict[str, Any] = {
@@ -110,8 +110,8 @@ RULES: dict[str, Rules] = {
     "anthropic": Rules(
         names=_ANY_NAME,
         ids=re.compile(r"[A-Za-z0-9_-]{1,64}"),
-        one_system=False,  # litellm sends them apart from the messages
-        alternate=False,  # it joins them, too
+        one_system=False,  # litellm sends them separately
+        alternate=False,  # litellm joins them
         blank_outcome="",
         media=PICTURES_AND_FILES,
         outcome_media=True,
@@ -184,17 +184,17 @@ _MODELS = (
     (re.compile(r"grok-"), "xai"),
 )
 _THINKS = re.compile(r"deepseek-(reasoner|r1|v[4-9])|kimi-(?!k2-(0|instruct|turbo))|thinking")
-"""Models of DeepSeek and Moonshot that think unless they are told not to."""
+"""Models of DeepSeek and Moonshot that reason by default."""
 
 
 def rules_for(provider: str, model: str, api_base: str | None = None, *, thinks: bool = False) -> Rules:
-    """Return the rules of the provider that a request goes to.
+    """Return the rules of a request's provider.
 
     Args:
-        provider: litellm's name of the provider; of an unknown one the safest rules are returned.
-        model: the model's name at the provider.
-        api_base: the address of the server, where it is not the provider's own.
-        thinks: the request asks the model to think.
+        provider: litellm's name of the provider; an unknown one gets the safest rules.
+        model: name of the model at the provider.
+        api_base: URL of the server, if it is not the provider's own.
+        thinks: whether the request enables reasoning.
     """
     model = model.lower().removeprefix("responses/")
     family = _SAME.get(provider, provider)
@@ -202,13 +202,13 @@ def rules_for(provider: str, model: str, api_base: str | None = None, *, thinks:
         family = _by_address(api_base.lower(), model)
     rules = RULES.get(family, COMPATIBLE)
     if family in ("gemini", "bedrock") and "claude" in model:
-        rules = RULES["anthropic"]  # Google and Amazon sell it, too
+        rules = RULES["anthropic"]  # Google and Amazon offer it, too
     if family in ("deepseek", "moonshot") and not (thinks or _THINKS.search(model)):
         rules = replace(rules, owed={})
     if family == "gemini_openai" and "gemini-2" in model:
         rules = replace(rules, owed_of_call={})
     if rules.user_after_outcome and _MODELS[1][0].search(model) and family != "openai":
-        # Whoever serves a model of Mistral's checks with Mistral's library.
+        # Other servers of Mistral models check with Mistral's library.
         rules = replace(rules, ids=_NINE, user_after_outcome=False, alternate=True, one_system=True)
     return rules
 

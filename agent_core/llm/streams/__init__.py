@@ -1,1 +1,1 @@
-"""Read answers from the wire: framing, decoding, litellm's wrapper."""
+"""Read streamed answers: framing, decoding, litellm's wrapper."""

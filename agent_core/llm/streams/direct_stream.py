@@ -1,10 +1,10 @@
-"""An answer read past litellm's stream wrapper, where the form of the provider's stream is known.
+"""Read an answer without litellm's stream wrapper, if the format of the provider's stream is supported.
 
-litellm names, configures and asks the model; what it hands back is a wrapper around the provider's
-own stream. The wrapper makes four or five pydantic objects of each chunk, which costs many times what
-reading it costs, and loses what the provider wants to see again. So, for the forms listed here, what
-arrives is read as the JSON that it is. Anything else, and anything that wants to hear of each answer
-inside litellm (callbacks, its cache, its rules, its budget), takes the wrapper.
+litellm names, configures and requests the model, and returns a wrapper around the provider's
+own stream. The wrapper makes four or five pydantic objects of each chunk, which costs many times the
+reading itself, and loses metadata that the provider expects back. So supported formats are read
+directly as JSON. Other formats, and requests with listeners inside of litellm (callbacks, its cache, its
+rules, its budget), use the wrapper.
 See docs/decisions/0006-streams-are-read-directly.md.
 """
 
@@ -29,7 +29,7 @@ _LISTENERS = (
     *("_async_failure_callback", "post_call_rules", "cache", "max_budget"),
 )
 _ENVELOPES = ("data", "result", "response", "body")
-"""Keys under which gateways put the provider's own object."""
+"""Keys under which gateways nest the provider's own object."""
 _OWN_LISTENERS = (
     *("dynamic_success_callbacks", "dynamic_async_success_callbacks"),
     *("dynamic_failure_callbacks", "dynamic_async_failure_callbacks"),
@@ -37,11 +37,11 @@ _OWN_LISTENERS = (
 
 
 class AnswerStream(Protocol):
-    """An answer being read."""
+    """Protocol of an answer that is being read."""
 
     @property
     def finish(self) -> Finish | None:
-        """Why the provider ended its answer; None: it did not say, so the answer was cut."""
+        """Finish reason of the provider; None: there was none, so the answer was cut off."""
         ...
 
     @property
@@ -50,12 +50,12 @@ class AnswerStream(Protocol):
         ...
 
     def events(self) -> AsyncGenerator[ModelEvent]:
-        """Yield the events of what arrives; raises what litellm's wrapper raises."""
+        """Yield the events of the answer; raises the exceptions of litellm's wrapper."""
         ...
 
 
 async def open_direct(litellm: Any, answer: Any) -> AnswerStream | None:
-    """Return how to read `answer` past its wrapper; None: it is to be read through it."""
+    """Return the stream that reads `answer` without its wrapper; None: the wrapper is needed."""
     if not _may_be_passed(litellm, answer):
         return None
     stream = await _fetched(answer)
@@ -71,22 +71,22 @@ async def open_direct(litellm: Any, answer: Any) -> AnswerStream | None:
 
 
 def has_listeners(litellm: Any, answer: Any) -> bool:
-    """Return whether something in litellm wants to hear of an answer: a callback, its cache, a rule, its budget."""
+    """Return whether litellm has listeners for answers: a callback, its cache, a rule, its budget."""
     if any(_is_set(getattr(litellm, name, None)) for name in _LISTENERS):
         return True
     return any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _OWN_LISTENERS)
 
 
 async def refuse_broken_events(answer: Any) -> None:
-    """Let an answer that is read through its wrapper break where an event is broken, if its form is known."""
+    """Make an answer in its wrapper fail at a broken event, if its format is supported."""
     if all(hasattr(answer, name) for name in _NEEDED):
         stream = await _fetched(answer)
-        if decoder_name(stream) not in ("", RESPONSES):  # the latter's lines are read before its decoder
+        if decoder_name(stream) not in ("", RESPONSES):  # lines of the latter are read before its decoder
             refuse_broken(stream)
 
 
 async def _fetched(answer: Any) -> Any:
-    if answer.completion_stream is None:  # some providers are asked only now
+    if answer.completion_stream is None:  # some providers are requested only now
         try:
             await answer.fetch_stream()
         except Exception as error:
@@ -95,7 +95,7 @@ async def _fetched(answer: Any) -> Any:
 
 
 def _may_be_passed(litellm: Any, answer: Any) -> bool:
-    """Return whether nothing that only the wrapper does is needed, and all that reading needs is there."""
+    """Return whether an answer can be read without the wrapper."""
     if type(answer) is not litellm.CustomStreamWrapper or not all(hasattr(answer, name) for name in _NEEDED):
         return False
     if has_listeners(litellm, answer):
@@ -115,7 +115,7 @@ def _is_set(setting: Any) -> bool:
 
 
 def _translates(decoder: Any) -> bool:
-    """Return whether a decoder does more than read: JSON answers asked of Claude as a tool, Gemini's hops."""
+    """Return whether a decoder also translates: JSON answers that Claude gives as a tool call, Gemini's hops."""
     return bool(getattr(decoder, "json_mode", False)) or getattr(decoder, "_output_cap", None) is not None
 
 
@@ -130,14 +130,14 @@ def _is_openai(stream: object) -> bool:
 
 
 async def _lines(lines: AsyncGenerator[str | bytes]) -> AsyncGenerator[bytes]:
-    """Yield the lines that a decoder of litellm's would be given, as they arrived."""
+    """Yield the raw lines that litellm would pass to its decoder."""
     async with contextlib.aclosing(lines):
         async for line in lines:
             yield (line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")) + b"\n"
 
 
 class _Direct:
-    """An answer in any of the known forms, from the bytes of the response."""
+    """Answer in any supported format, from the bytes of the response."""
 
     def __init__(self, litellm: Any, answer: Any, form: Form, pieces: AsyncIterator[bytes]) -> None:
         self._litellm = litellm
@@ -149,7 +149,7 @@ class _Direct:
 
     @property
     def finish(self) -> Finish | None:
-        """As litellm names it, with what the provider says of the answer."""
+        """Finish with litellm's reason and the provider's metadata."""
         if not (reason := self._reader.finish):
             return None
         about = {**self._reader.about, "finish_reason": reason}
@@ -158,7 +158,7 @@ class _Direct:
 
     @property
     def usage(self) -> Any:
-        """Everything that the provider reported, as litellm counts the tokens of this form."""
+        """Usage that the provider reported, counted like litellm for this format."""
         return self._form.usage()
 
     async def events(self) -> AsyncGenerator[ModelEvent]:
@@ -180,7 +180,7 @@ class _Direct:
 
     def _said(self, values: Iterator[Any]) -> Iterator[ModelEvent]:
         for value in values:
-            if value is not None:  # some servers keep the connection alive with it
+            if value is not None:  # some servers send null as a keep-alive
                 yield from self._reader.read(self._checked(value))
             if self._reader.finish == "error":
                 raise RuntimeError(sentence("provider_gave_no_reason"))
@@ -198,12 +198,12 @@ class _Direct:
         return fields
 
     def _unwrapped(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer that a gateway has put into an object of its own, or the object."""
+        """Return the answer inside of a gateway's object, or the object itself."""
         inner = (fields_of(fields.get(name)) for name in _ENVELOPES)
         return {**fields, **next((each for each in inner if self._form.knows(each)), Json())}
 
     def _is_whole(self, error: Exception) -> bool:
-        """Return whether a connection dropped only after the answer was there."""
+        """Return whether a connection dropped only after the complete answer."""
         dropped = type(error).__name__ in ("ReadError", "RemoteProtocolError")
         return dropped and self._reader.finish is not None
 

@@ -1,8 +1,8 @@
-"""The body of an answer: the JSON values in it, whatever they are framed as.
+"""Parse the JSON values in the body of an answer, with any framing.
 
-A provider that was asked for a stream sends server-sent events, or a JSON object a line. Servers in
-between, and simple ones, send a whole JSON object, an array, a web page or a sentence instead. The
-first byte tells which, more surely than the content type does.
+A provider streams server-sent events, or one JSON object per line. Proxies and simple servers send a whole
+JSON object, an array, a web page or a sentence instead. The first byte identifies the framing more
+reliably than the content type.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from agent_core.errors import ModelError
 from agent_core.llm.errors.provider_message import provider_sentence
 from agent_core.llm.streams.sse import EventDecoder
 
-_MAX_BODY_BYTES = 64 * 1024  # bytes of a page or a text that are kept for the sentence about it
+_MAX_BODY_BYTES = 64 * 1024  # bytes of a page or a text that are kept for the error message
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 
 class Body:
-    """Turns the pieces of a response into the JSON values that it consists of.
+    """Parser of the JSON values in a response.
 
     Args:
-        model: the model's name, for sentences.
+        model: name of the model, for error messages.
 
     Attributes:
-        done: the provider has said `[DONE]`; nothing after it counts.
+        done: whether the provider has sent `[DONE]`; the rest is ignored.
     """
 
     def __init__(self, model: str = "") -> None:
         self._model = model
-        self._start = b""  # what came before the first byte that tells the framing
+        self._start = b""  # bytes before the one that identifies the framing
         self._framing: EventDecoder | _Objects | None = None
         self._foreign: bytes | None = None  # a web page
-        self._text = b""  # the beginning, in case that there is nothing but text
+        self._text = b""  # the beginning, for a body of plain text
         self._found = False
         self.done = False
 
     @property
     def whole(self) -> bool:
-        """Whether the body is JSON and no stream of events."""
+        """Whether the body is one JSON value instead of a stream."""
         return isinstance(self._framing, _Objects)
 
     def feed(self, piece: bytes) -> Iterator[Any]:
@@ -78,7 +78,7 @@ class Body:
             raise self.refusal(text.decode("utf-8", "replace"))
 
     def refusal(self, words: str) -> ModelError:
-        """Return the error for a body that says nothing in the model's protocol."""
+        """Return the error for a body that is not in the model's protocol."""
         of = f" of {self._model}" if self._model else ""
         said = provider_sentence(words)
         return ModelError(
@@ -87,7 +87,7 @@ class Body:
         )
 
     def _begin(self, piece: bytes) -> bool:
-        """Tell from the first byte how the values are framed; False: it has not come yet."""
+        """Determine the framing from the first byte; return False before it has arrived."""
         text = piece.removeprefix(_BOM).lstrip(_SPACE)
         if not text or (len(piece) < 3 and _BOM.startswith(piece)):
             return False
@@ -107,7 +107,7 @@ class Body:
                 yield from self._loaded(text)
 
     def _loaded(self, text: bytes) -> Iterator[Any]:
-        """Yield what an event's data says, or raise the error that it reports in words instead of JSON."""
+        """Yield the values of an event's data, or raise the error that the data is in plain text."""
         try:
             yield from _loaded(text)
         except ValueError:
@@ -121,7 +121,7 @@ class Body:
 
 
 class _Objects:
-    """JSON values one after the other, as Ollama sends them a line each, or one in several lines."""
+    """Parser of consecutive JSON values, one per line as from Ollama, or spread over several lines."""
 
     def __init__(self) -> None:
         self._line = b""
@@ -139,10 +139,10 @@ class _Objects:
         return [value.removeprefix(_BOM)] if value.strip() else []
 
     def _take(self, line: bytes) -> bytes | None:
-        """Return the value that a line ends; only one that is not indented can."""
+        """Return the value that a line completes; only a line without indentation can."""
         begins = line.startswith(b"{")
         if self._value and begins and self._read:
-            self._value.append(line)  # a value a line, and the one before this is broken
+            self._value.append(line)  # one value per line, and the previous one is broken
             return b"\n".join(self._value)
         self._value.append(line)
         if line[:1] not in b"{}[]" or not line.strip():
@@ -158,7 +158,7 @@ class _Objects:
 
 
 def _loaded(text: bytes) -> Iterator[Any]:
-    """Yield what an event's data says; a server that forgets the blank lines sends several at once."""
+    """Yield the values of an event's data; without blank lines a server sends several at once."""
     try:
         value: Any = _json(text)
     except ValueError:
@@ -167,18 +167,18 @@ def _loaded(text: bytes) -> Iterator[Any]:
             raise
         values = [_json(line) for line in lines if not line.startswith(b"[DONE]")]
     else:
-        # Google's server answers with an array where no event stream was asked for.
+        # Google's server sends an array unless an event stream was requested.
         values = cast("list[Any]", value) if isinstance(value, list) else [value]
     yield from values
 
 
 def _json(text: bytes) -> Any:
-    """Return a JSON value; bytes that are no UTF-8 are replaced, and control characters are let through."""
+    """Return a JSON value; invalid UTF-8 is replaced, and control characters are accepted."""
     return json.loads(text.decode("utf-8", "replace"), strict=False)
 
 
 def _if_json(text: bytes) -> list[bytes]:
-    """Return the data of the last event, if the end of the stream has cut off no more than its blank line."""
+    """Return the data of the last event if only its blank line is missing."""
     try:
         _json(text)
     except ValueError:
@@ -187,6 +187,6 @@ def _if_json(text: bytes) -> list[bytes]:
 
 
 def _is_stream(text: bytes) -> bool:
-    """Tell a stream without data, of comments and other fields alone, from words."""
+    """Return whether a text is an event stream without data, with only comments and other fields."""
     lines = [line for line in text.splitlines() if line.strip()]
     return all(line.partition(b":")[0] in (b"", b"event", b"data", b"id", b"retry") for line in lines)

@@ -1,4 +1,4 @@
-"""Server-sent events, decoded as their bytes arrive.
+"""Decode server-sent events as their bytes arrive.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -9,18 +9,18 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class EventDecoder:
-    """Turns pieces of a response into the data of its events.
+    """Decoder from pieces of a response to the data of its events.
 
-    Only `data` is kept: no provider of chat completions says anything in the other fields that its
-    data does not say, but for older servers of llama.cpp, which report an error as the field `error`. An event that the end of the stream cuts off is dropped, as the standard has it,
-    unless who reads it asks for the `rest`.
+    Only `data` is kept: no provider uses the other fields, except for older servers of llama.cpp, which
+    report an error in the field `error`. As in the standard, an incomplete last event is dropped, unless the
+    caller gets the `rest`.
     """
 
     def __init__(self) -> None:
-        self._line: bytes = b""  # half a line
+        self._line: bytes = b""  # an incomplete line
         self._data: list[bytes] = []
         self._begun = False
-        self._after_cr = False  # a \n that comes next belongs to the \r before it
+        self._after_cr = False  # whether a \n belongs to the \r before it
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that `piece` completes."""
@@ -39,7 +39,7 @@ class EventDecoder:
         return [data for line in lines if (data := self._read(line.rstrip(b"\r\n"))) is not None]
 
     def rest(self) -> bytes:
-        """Return the data of the event that the end of the stream has cut off."""
+        """Return the data of the incomplete last event."""
         if self._line:
             self._read(self._line)
             self._line = b""
@@ -47,7 +47,7 @@ class EventDecoder:
         return data
 
     def _read(self, line: bytes) -> bytes | None:
-        """Take in a line; return the data of the event that it ends."""
+        """Read a line, and return the data of the event that it ends."""
         if not line:
             data, self._data = self._data, []
             return b"\n".join(data) if data else None

@@ -1,7 +1,7 @@
-"""The lines of a response on their way to litellm's decoder: what is no JSON ends the answer there.
+"""Guard litellm's decoders against broken events: an event that is not JSON ends the answer.
 
-litellm's decoders pass over an event that is no JSON, or wait for its rest until the provider has said
-everything. So the answer would have a hole that nobody sees, or be paid for to its end and thrown away.
+litellm's decoders skip an event that is not JSON, or buffer it until the end of the answer. So the answer
+would have an unnoticed gap, or be paid for and then discarded.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 
 def refuse_broken(decoder: Any) -> None:
-    """Let `decoder`, one of litellm's, raise `json.JSONDecodeError` where an event is broken."""
+    """Make a decoder of litellm raise `json.JSONDecodeError` at a broken event."""
     by_line = "ollama" in type(decoder).__module__
     decoder.streaming_response = (_objects if by_line else _events)(decoder.streaming_response)
 
 
 async def _objects(lines: Any) -> AsyncGenerator[Any]:
-    """Pass on a JSON object a line."""
+    """Yield lines with one JSON object each."""
     async with contextlib.aclosing(lines):
         async for line in lines:
             _is_whole(_text(line), at_end=True)
@@ -27,7 +27,7 @@ async def _objects(lines: Any) -> AsyncGenerator[Any]:
 
 
 async def _events(lines: Any) -> AsyncGenerator[Any]:
-    """Pass on server-sent events, whose data may stand in several lines."""
+    """Yield the lines of server-sent events, whose data may span several lines."""
     data = ""
     async with contextlib.aclosing(lines):
         async for line in lines:
@@ -46,10 +46,10 @@ def _text(line: Any) -> str:
 
 
 def _is_whole(data: str, *, at_end: bool = False) -> bool:
-    """Return whether there is nothing more to come of `data`.
+    """Return whether `data` is complete.
 
     Raises:
-        json.JSONDecodeError: nothing more comes, and it is not whole.
+        json.JSONDecodeError: the data is broken.
     """
     data = data.strip()
     if not data or data.startswith("[DONE]"):

@@ -1,7 +1,7 @@
-"""An answer read through litellm's own stream wrapper.
+"""Read an answer through litellm's own stream wrapper.
 
-That way is taken for forms that are not known here, and where something in litellm wants to hear of each
-answer. litellm brings every form to OpenAI's; the rest is in fields of its own.
+The wrapper is used for formats without a reader, and if litellm has listeners for answers. litellm converts
+every format to OpenAI's, with extra fields.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _RESULTS = ("web_search_results", "tool_results")
 
 
 class WrapperReader(JsonReader):
-    """Reads the chunks of litellm's wrapper.
+    """Reader of the chunks of litellm's wrapper.
 
     Attributes:
-        stated: the provider's own word for the finish, where litellm hands it on beside its own.
+        stated: the provider's own finish reason, if litellm passes it on.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class WrapperReader(JsonReader):
         return [*before, *super().read(chunk), *after]
 
     def _hosted(self, fields: Json) -> list[ModelEvent]:
-        """Return calls of Anthropic's own tools and their results; each list has all that came so far."""
+        """Return calls of Anthropic's own tools and their results; each list is cumulative."""
         events: list[ModelEvent] = []
         for call in map(fields_of, items_of(fields.get("server_tool_calls"))):
             if (id := str(call.get("id"))) not in self._called:
@@ -72,16 +72,16 @@ class WrapperReader(JsonReader):
 
 
 def _cited(fields: Json) -> list[ModelEvent]:
-    """Return the page that a text of Anthropic's cites."""
+    """Return the web page that a text of Anthropic cites."""
     citation = fields_of(fields.get("citation"))
     url = citation.get("url")
     return [Source(url, str(citation.get("title") or ""))] if isinstance(url, str) else []
 
 
 def _reasoning_items(delta: Json, fields: Json) -> list[ModelEvent]:
-    """Return OpenAI's reasoning items, which stand in the last chunk, if each can go back with what it led to.
+    """Return OpenAI's reasoning items from the last chunk, if each can be sent back with the item after it.
 
-    litellm says so by telling how the whole answer is sent again.
+    The check uses litellm's own conversion of the whole answer for the next request.
     """
     items = [
         {
@@ -97,7 +97,7 @@ def _reasoning_items(delta: Json, fields: Json) -> list[ModelEvent]:
 
 
 def _signed_blocks(delta: Json) -> list[ModelEvent]:
-    """Return the signatures of Anthropic's thinking, as litellm's wrapper hands them on."""
+    """Return the signatures of Anthropic's thinking from litellm's wrapper."""
     found: list[ModelEvent] = []
     for fields in map(fields_of, items_of(delta.get("thinking_blocks"))):
         if fields.get("type") == "redacted_thinking" and fields.get("data"):
@@ -108,16 +108,16 @@ def _signed_blocks(delta: Json) -> list[ModelEvent]:
 
 
 class ProviderToolEvents:
-    """Events of the provider's own tools, read from what litellm's decoder of a known form is given.
+    """Events of the provider's own tools, read from the input of litellm's decoder.
 
-    The decoder drops some of it: OpenAI's calls, the pictures it has drawn, code that Gemini has run.
+    The decoder drops some of them: OpenAI's calls and pictures, code that Gemini ran.
 
     Args:
         litellm: the module.
-        decoder: the stream that the wrapper reads; of an unknown form nothing is read.
+        decoder: the stream that the wrapper reads; unsupported formats are ignored.
 
     Attributes:
-        is_known: whether the form is known.
+        is_known: whether the format is supported.
     """
 
     def __init__(self, litellm: Any, decoder: Any) -> None:
@@ -130,25 +130,25 @@ class ProviderToolEvents:
             decoder.chunk_parser = self._read
 
     def _read(self, chunk: Json) -> Any:
-        kind = chunk.get("type")  # an enum, where litellm has made an object of an event of OpenAI's
+        kind = chunk.get("type")  # an enum if litellm has converted an event of OpenAI
         events = self._reader.read({**chunk, "type": getattr(kind, "value", kind)})
         self._events += [event for event in events if isinstance(event, _OF_PROVIDER_TOOLS)]
         return self._parse(chunk)
 
     def take(self) -> list[ModelEvent]:
-        """Return the events that came since the last call."""
+        """Return the events since the last call."""
         events, self._events = self._events, []
         return events
 
 
 class WrappedStream:
-    """An answer read through litellm's own stream wrapper.
+    """Answer that is read through litellm's own stream wrapper.
 
     Args:
         litellm: the module.
         answer: the wrapper.
-        trusted: a finish reason that litellm made up counts.
-        heard: something in litellm wants to have the whole answer.
+        trusted: whether a finish reason that litellm made up counts.
+        heard: whether litellm has listeners for the whole answer.
     """
 
     def __init__(self, litellm: Any, answer: Any, *, trusted: bool, heard: bool) -> None:
@@ -159,17 +159,17 @@ class WrappedStream:
         self._provider_tools = ProviderToolEvents(litellm, getattr(answer, "completion_stream", None))
         self._usage: Any = None
         if heard:
-            # Of the chunks that it then keeps, litellm fails an answer that has a hundred equal ones.
+            # litellm fails an answer with a hundred equal chunks among those that it then keeps.
             answer.raise_on_model_repetition = lambda: None
         else:
             _keep_only_usage(answer)
 
     @property
     def finish(self) -> Finish | None:
-        """Why the provider ended its answer; None: it did not say, so the answer was cut."""
+        """Finish reason of the provider; None: there was none, so the answer was cut off."""
         if not self._trusted and _was_cut(self._answer):
             return None
-        # The wrapper says "tool_calls" where the provider has said "stop".
+        # The wrapper changes the provider's "stop" to "tool_calls".
         received = getattr(self._answer, "received_finish_reason", None)
         reason = self._reader.stated or received or self._reader.finish
         if not reason:
@@ -190,8 +190,8 @@ class WrappedStream:
                 self._usage = usage
             for event in self._said(chunk.model_dump(exclude={"usage"})):
                 yield event
-        # Of an answer that was cut off the wrapper hands on no usage, though it keeps what came; where
-        # none came, it counts tokens by itself.
+        # The wrapper does not pass on the usage of an answer that was cut off, though it keeps it; if
+        # there was none, it counts tokens itself.
         kept = [chunk.usage for chunk in getattr(self._answer, "chunks", ()) if getattr(chunk, "usage", None)]
         self._usage = (self._usage or kept[-1]) if kept else None
         for event in [*self._provider_tools.take(), *self._reader.end()]:
@@ -205,7 +205,7 @@ class WrappedStream:
 
 
 async def _until_cut(answer: Any) -> AsyncGenerator[Any]:
-    """Yield the wrapper's chunks; a stream that ended without a finish reason is cut, not broken."""
+    """Yield the wrapper's chunks; a stream without a finish reason ends without an error."""
     try:
         async for chunk in answer:
             yield chunk
@@ -215,10 +215,10 @@ async def _until_cut(answer: Any) -> AsyncGenerator[Any]:
 
 
 def _was_cut(answer: Any) -> bool:
-    """Return whether a stream ended without the provider having said so.
+    """Return whether a stream ended without a finish reason from the provider.
 
-    litellm then invents a finish_reason "stop" (BerriAI/litellm#40260); what the provider really
-    sent is in these two attributes of its stream wrapper.
+    litellm then makes up a finish_reason "stop" (BerriAI/litellm#40260); the provider's real reason
+    is in these two attributes of its stream wrapper.
     """
     return (
         getattr(answer, "received_finish_reason", "unknown") is None
@@ -227,11 +227,11 @@ def _was_cut(answer: Any) -> bool:
 
 
 class _UsageOnly(list[Any]):
-    """A list that keeps only the chunks that report usage.
+    """List that keeps only chunks with usage.
 
-    litellm collects every chunk and rebuilds the whole answer from them at the end, twice, on the
-    event loop: 0.2 s for 3,000 chunks. We have the answer already; of that only usage is wanted, unless
-    a callback or the cache is to have it.
+    litellm collects all chunks and rebuilds the whole answer from them at the end, twice, on the
+    event loop: 0.2 s for 3,000 chunks. Only the usage is needed here, unless a callback or the cache
+    gets the answer.
     """
 
     def append(self, chunk: Any) -> None:

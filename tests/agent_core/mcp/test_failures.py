@@ -224,7 +224,7 @@ async def test_leaving_ends_calls_and_never_hangs(log: Path, tmp_path: Path):
     assert caught.value.kind == "lost"
     (pid,) = noted(log, "started")
     await eventually(lambda: _is_gone(pid))
-    with pytest.raises(ToolServerError, match="has been left"):
+    with pytest.raises(ToolServerError, match="is disconnected"):
         await call(server, "add", a=1)
 
 

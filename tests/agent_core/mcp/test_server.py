@@ -209,7 +209,7 @@ async def test_a_child_gets_what_it_is_given_and_no_keys(log: Path, monkeypatch:
         seen = await call(server, "look")
         assert (seen["secret"], seen["given"]) == (None, "ö")
         assert [tool.name for tool in server.tools] == ["look"]
-    with pytest.raises(ToolServerError, match="has been left"):
+    with pytest.raises(ToolServerError, match="is disconnected"):
         await call(server, "look")
     assert server.status == "closed"
     with pytest.raises(ValidationError, match="entered before"):

@@ -267,6 +267,6 @@ def test_results():
 
 @pytest.mark.parametrize("said", ["no good", ""])
 def test_a_failure_speaks_in_the_servers_words(said: str):
-    with pytest.raises(ToolServerError, match=said or "said nothing") as caught:
+    with pytest.raises(ToolServerError, match=said or "without an error message") as caught:
         outcome(result(TextContent(text=said), is_error=True))
     assert caught.value.kind == "refused"
