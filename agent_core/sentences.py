@@ -33,14 +33,14 @@ TEMPLATES = {
     "file_not_found": "The file {name} is no longer here; attach it again.",
     # agents
     "agent_not_found": "There is no agent '{agent}' here; the agents are: {agents}.",
-    "agent_unavailable": "No process that works here knows the agent '{agent}'. The turn goes on by itself as "
-    "soon as one does. Choose another agent for this thread, or stop it.",
+    "agent_unavailable": "No running process has the agent '{agent}'. The turn continues as soon "
+    "as one does. Choose another agent for this thread, or stop it.",
     "agent_of_call_unknown": "The agent '{agent}' is not known here, so the arguments for its tool cannot be "
     "checked; approve the call as it was shown, or ask where the agent is defined.",
     "step_limit_reached": "The turn took {count} model steps, the most that '{agent}' allows. "
     "Resume the thread to let it go on.",
-    "step_poisoned": "This step ended its process {count} times, so it is not tried again by itself. "
-    "Resume the thread to try once more.",
+    "step_poisoned": "This step ended its process {count} times, so it is not retried "
+    "automatically. Resume the thread to try again.",
     # models
     "model_adapter_failed": "The model adapter failed: {words}",
     "model_package_missing": "The model library needs a Python package that is not installed: {words}.",
@@ -52,9 +52,9 @@ TEMPLATES = {
     "model_timed_out_because": "The model {model} did not answer in time: {words}",
     "model_interrupted": "The answer of the model {model} broke off.",
     "model_interrupted_because": "The answer of the model {model} broke off: {words}",
-    "model_failed": "The model {model} failed without a word.",
-    "model_failed_with_status": "The model {model} failed without a word (status {status}).",
-    "provider_gave_no_reason": "The provider ended its answer with an error and no words for it.",
+    "model_failed": "The model {model} failed without an error message.",
+    "model_failed_with_status": "The model {model} failed without an error message (status {status}).",
+    "provider_gave_no_reason": "The provider reported an error without a message.",
     "answer_incomplete": "The provider's answer broke off before it was complete. Try again.",
     "message_exceeds_window": "The newest message, with what cannot be left out, needs about {needed} tokens, "
     "and {model} takes {limit}. Shorten the message or start a new thread.",
@@ -67,7 +67,7 @@ TEMPLATES = {
     "tool_call_needs_approval": "The tool call '{call}' waits for approval; approve or deny it first.",
     "tool_call_already_decided": "The tool call '{call}' no longer waits for approval.",
     "tool_call_denied": "A person denied this call.",
-    "tool_call_passed_over": "The person wrote another message instead of answering, so this was not done.",
+    "tool_call_passed_over": "The person sent another message instead of answering, so this was not done.",
     "tool_call_forked": "This call was still open when the thread was forked; its outcome belongs to the "
     "thread it was forked from.",
     "tool_call_without_outcome": "No outcome came in time.",
@@ -80,8 +80,8 @@ TEMPLATES = {
     "tool_raised": "The tool {tool} raised {error}; the process goes on.",
     "tool_in_doubt": "The process that ran this tool ended while it ran, so the tool may or may not have "
     "taken effect. It was not run again. Check before you try once more.",
-    "tool_poisoned": "This tool ended its process {count} times, so it is not run again by itself. It may or "
-    "may not have taken effect; check before you try once more.",
+    "tool_poisoned": "This tool ended its process {count} times, so it is not run again "
+    "automatically. It may or may not have taken effect; check before you try again.",
     "tool_did_not_run": "{words} The tool did not run.",
     "tool_may_have_run": "{words} The tool may or may not have taken effect. Check before you try once more.",
     "tool_server_unreachable": "The tool server {server} cannot be reached: {words}.",
@@ -97,9 +97,9 @@ TEMPLATES = {
     "server_restarting": "the server is restarting",
     # schedules
     "schedule_not_found": "There is no schedule '{schedule}'; it may have been deleted.",
-    "schedule_forbidden": "The schedule '{schedule}' belongs to somebody else.",
+    "schedule_forbidden": "The schedule '{schedule}' belongs to someone else.",
     "schedule_thread_gone": "The thread '{thread}' no longer exists.",
-    "schedule_agent_unknown": "No agent '{agent}' is defined in the process that looked.",
+    "schedule_agent_unknown": "No agent '{agent}' is defined in the process that checked the schedule.",
     "schedule_never_due": "The schedule never comes due: its time has passed, or no day fits it.",
     "interval_out_of_range": "An interval is at least a second and at most ten years.",
     "moment_invalid": "'{when}' is not a moment; write 2030-01-31T09:00:00+01:00.",
@@ -107,7 +107,8 @@ TEMPLATES = {
     "cron_field_count": "'{expression}' is not a cron expression: it has five fields, minute, hour, day, "
     "month and day of the week.",
     "cron_item_invalid": "'{item}' is not a valid {field} of a cron expression.",
-    "cron_item_empty": "'{item}' is not a valid {field} of a cron expression: it holds none ({low}-{high}).",
+    "cron_item_empty": "'{item}' is not a valid {field} of a cron expression: it matches no "
+    "value ({low}-{high}).",
     "cron_item_out_of_range": "'{item}' is not a valid {field} of a cron expression; it is {low} to {high}.",
     "cron_minute": "minute",
     "cron_hour": "hour",
@@ -115,7 +116,7 @@ TEMPLATES = {
     "cron_month": "month",
     "cron_weekday": "day of the week",
     # the database
-    "database_busy": "The database is kept busy by another program; try again.",
+    "database_busy": "The database is busy with another program; try again.",
     "database_closed": "The runtime is closed, and with it the database.",
     "database_damaged": "The database {path} is damaged ({words}). It was left as it is; restore it from a copy.",
     "database_full": "The database {path} has no room left on its disk; nothing was changed. Make room and try "

@@ -87,7 +87,7 @@ def test_numbers_are_written_as_english_does_and_given_as_numbers() -> None:
 
 
 def test_missing_value_leaves_no_gap_in_a_sentence() -> None:
-    assert sentence("model_failed", model="") == "The model failed without a word."
+    assert sentence("model_failed", model="") == "The model failed without an error message."
 
 
 def test_a_sentence_may_hold_another() -> None:

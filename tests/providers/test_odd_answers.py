@@ -50,7 +50,7 @@ async def test_the_words_of_an_error_are_found_in_every_body(name: str) -> None:
     answers = [Answer(400, body, headers) for body, headers, _ in BODIES.values()]
     async with serving(DIALECTS[name], *answers, Answer(400)) as server:
         assert [str(await refused(server)) for _ in BODIES] == [words for _, _, words in BODIES.values()]
-        assert "failed without a word (status 400)" in str(await refused(server))
+        assert "failed without an error message (status 400)" in str(await refused(server))
 
 
 @pytest.mark.parametrize("name", FORMS)

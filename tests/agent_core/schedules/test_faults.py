@@ -138,7 +138,7 @@ async def test_the_agent_is_not_known_here(path: Path, clock: FakeClock) -> None
         found = await eventually(waits)
         assert found is not None
         assert (found.runs, found.status) == (0, "active")
-        assert found.error == "No agent 'stranger' is defined in the process that looked."
+        assert found.error == "No agent 'stranger' is defined in the process that checked the schedule."
         assert wake_ups(path) == [("schedule:s", NOON + 3615, None)]
         define_internal_agent_api(api.store, Agent("stranger", ScriptedModel([["Well."]])))
         clock.advance(16)

@@ -75,7 +75,7 @@ BAD = {
     "not a valid day of the week": lambda: cron("0 0 * * 8"),
     "'monday' is not a valid day of the week": lambda: cron("0 0 * * monday"),
     "'mon/x' is not a valid day of the week": lambda: cron("0 0 * * mon/x"),
-    "holds none": lambda: cron("30-10 * * * *"),
+    "matches no value": lambda: cron("30-10 * * * *"),
     "'\\*/0' is not a valid minute": lambda: cron("*/0 * * * *"),
     "'\\*/9999": lambda: cron("*/" + "9" * 5000 + " * * * *"),
     "'' is not a valid minute": lambda: cron("1,,2 * * * *"),
