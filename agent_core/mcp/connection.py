@@ -275,7 +275,7 @@ def _fail(attempt: asyncio.Future[Client] | None, error: AgentCoreError) -> None
 
 
 def _left() -> ToolServerError:
-    return ToolServerError("The connection to the tool server is closed.", kind="unreachable")
+    return ToolServerError("The tool server is disconnected.", kind="unreachable")
 
 
 def first_of(error: BaseException) -> BaseException:

@@ -185,7 +185,7 @@ class McpServer:
         skipped |= bad
         if skipped != self.skipped:
             for name, why in skipped.items():
-                _log.warning("The tool %r of the server %s is skipped: %s", name, self.name, why)
+                _log.warning("The tool %r of the server %s is left out: %s", name, self.name, why)
         self.skipped = skipped
         self.instructions = instructions
 

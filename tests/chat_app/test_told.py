@@ -109,7 +109,7 @@ def made() -> dict[str, str]:
         provider("MidStreamFallbackError", "Reset."): "Die Antwort des Modells m/x riss ab: Reset.",
         provider(
             "InternalServerError", "", 500
-        ): "Das Modell m/x ist ohne ein Wort gescheitert (Status 500).",
+        ): "Das Modell m/x ist ohne Fehlermeldung gescheitert (Status 500).",
         tool_server(
             UNREACHABLE, "refused"
         ): "Der Werkzeugserver files ist nicht zu erreichen: refused. Das Werkzeug lief nicht.",
