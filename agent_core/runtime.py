@@ -15,10 +15,10 @@ from agent_core.store.store import Store
 from agent_core.support.argument_checks import check_arguments, check_has
 from agent_core.support.clock import Clock
 from agent_core.support.settings import Settings
-from agent_core.worker.event_loop_watchdog import StallWatch
+from agent_core.worker.event_loop_watchdog import EventLoopWatchdog
 from agent_core.worker.worker import Worker
 from agent_core.worker.workpool import Workpool
-from agent_core.worker.workpools import Pools, QueueStats
+from agent_core.worker.workpools import QueueStats, Workpools
 
 
 class Runtime:
@@ -59,7 +59,7 @@ class Runtime:
         check_arguments(Runtime.__init__, (), given, who="Runtime")
         if clock is not None:
             check_has(clock, "now", "clock of Runtime must be a Clock")
-        self._pools = Pools(workpool, tool_workpool)
+        self._pools = Workpools(workpool, tool_workpool)
         self.workpool, self.tool_workpool = self._pools.steps, self._pools.tools
         self.store = Store(database_url, settings=settings, clock=clock, defer_for=self._pools.defer_for)
         self.worker: Worker | None = None
@@ -97,7 +97,7 @@ class Runtime:
         """Open the database, bring its schema up to date and begin to work."""
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self.store)
-            stack.enter_context(StallWatch(self.store.settings.stall, self._describe))
+            stack.enter_context(EventLoopWatchdog(self.store.settings.stall, self._describe))
             if self._work:
                 self.worker = await stack.enter_async_context(Worker(self.store, self._pools))
             else:

@@ -29,7 +29,7 @@ from agent_core.domain.messages import Thread
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
 from agent_core.store.reads import thread_list
-from agent_core.store.threads import sharing, threads
+from agent_core.store.threads import sharing, thread_row
 from agent_core.store.threads.share_token import SHARE
 from agent_core.store.turns import trash, turns
 from agent_core.support.faults import crash_point
@@ -172,7 +172,7 @@ class ThreadMethods(ApiBase):
         }
         values = {name: value for name, value in given.items() if value is not None}
         if values:
-            await self.store.writer.run(threads.change, thread_id, **values)
+            await self.store.writer.run(thread_row.change, thread_id, **values)
         return await self._thread(thread_id)
 
     async def change_metadata(
@@ -219,7 +219,7 @@ class ThreadMethods(ApiBase):
         if undo_for:
             await self.store.writer.run(trash.put, thread_id, undo_for)
         else:
-            await self.store.writer.run(threads.remove, thread_id)
+            await self.store.writer.run(thread_row.remove, thread_id)
 
     async def restore_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> Thread:
         """Bring back a thread that was deleted with `undo_for`; one that ran is stopped now.

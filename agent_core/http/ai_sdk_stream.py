@@ -347,7 +347,7 @@ async def _pauses(api: AgentApi, thread_id: str, turn: Turn, cursor: int) -> boo
 async def rests(api: AgentApi, thread_id: str, cursor: int) -> bool:
     """Whether nothing follows `cursor` until a person does something."""
     reads = api.store.reads
-    if await asyncio.to_thread(reads.read, attempts.busy, thread_id):
+    if await asyncio.to_thread(reads.read, attempts.is_busy, thread_id):
         return False
     # Read after the calls: whatever makes one of them run has moved the cursor.
     thread = await asyncio.to_thread(reads.thread, thread_id)

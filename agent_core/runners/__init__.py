@@ -1,1 +1,1 @@
-"""Running what was claimed: model steps and tool calls, and writing down what they come to."""
+"""Run claimed work: model steps, tool calls, schedules and titles."""

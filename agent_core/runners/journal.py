@@ -1,8 +1,8 @@
-"""The journal: what the log says of steps and tool calls, each line with the id of its thread.
+"""Log steps and tool calls, each line with the id of its thread.
 
-INFO says what went on: a step, a retry, a takeover. WARNING says what somebody may want to look into:
-once for each turn that failed, and for each tool that raised. A traceback comes with what an agent's own
-code, a tool or an adapter raised; nothing says what people or models wrote.
+INFO is for progress: a commit, a retry, a takeover. WARNING is for what an operator may want to look into:
+one line for each turn that failed, and for each tool that raised. Errors of agents' own code, of tools and
+of adapters are logged with a traceback; what people and models wrote is never logged.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from agent_core.support.logs import get_logger
 
 _log = get_logger("agent_core.runners")
 _KNOWN = frozenset({"network", "rate_limited", "provider_5xx", "truncated"})
-"""Kinds of failures that a traceback says nothing more of."""
+"""Kinds of failures to which a traceback adds nothing."""
 
 
 def step_taken_over(claim: Claim) -> None:
-    """Say that an attempt was open when its worker went away, and is made again here."""
+    """Log that a step continues here in a new attempt, because the worker of the last one is gone."""
     _log.info(
-        "Thread %s: step %d goes on in attempt %d; the worker %s, which ran it, is gone.",
+        "Thread %s: step %d continues in attempt %d; its worker %s is gone.",
         *(claim.thread_id, claim.seq, claim.attempt, claim.taken_from),
     )
 
 
 def step_committed(claim: Claim, calls: int, usage: Usage | None) -> None:
-    """Say that a step has been written down whole."""
+    """Log that a step is committed."""
     tokens = usage.total_tokens if usage is not None else 0
     then = f"{calls} tool calls follow" if calls else "the turn has its answer"
     _log.info(
@@ -37,16 +37,16 @@ def step_committed(claim: Claim, calls: int, usage: Usage | None) -> None:
 
 
 def attempt_failed(claim: Claim, error: ModelError, delay: float, most: int) -> None:
-    """Say that a model request failed and is going to be made again."""
+    """Log that a model request failed and when it is retried."""
     _log.info(
-        "Thread %s: step %d failed in attempt %d of %d and is tried again in %.1f s (%s): %s",
+        "Thread %s: step %d failed in attempt %d of %d; retry in %.1f s (%s): %s",
         *(claim.thread_id, claim.seq, claim.attempt, most, delay, error.kind, error),
         exc_info=None if error.kind in _KNOWN else error,
     )
 
 
 def turn_failed(claim: Claim, error: Exception, kind: str) -> None:
-    """Say that a turn has failed, and why."""
+    """Log that a turn has failed, and why."""
     ours = isinstance(error, AgentCoreError) and error.__cause__ is None
     _log.warning(
         "Thread %s: the turn failed at step %d, attempt %d (%s): %s",
@@ -56,7 +56,7 @@ def turn_failed(claim: Claim, error: Exception, kind: str) -> None:
 
 
 def tool_taken_over(call: ClaimedCall, runs: bool) -> None:
-    """Say that a tool was running when its worker went away, and what becomes of it."""
+    """Log that the worker of a running tool is gone, and whether the tool runs again."""
     then = f"it runs again, attempt {call.attempt}" if runs else "it is in doubt and does not run again"
     _log.info(
         "Thread %s: the worker of the tool %s (call %s) is gone; %s.",
@@ -65,7 +65,7 @@ def tool_taken_over(call: ClaimedCall, runs: bool) -> None:
 
 
 def tool_failed(call: ClaimedCall, error: Exception, delay: float | None) -> None:
-    """Say that a tool raised, or that its arguments or its result were refused."""
+    """Log that a tool raised, or that its arguments or its result were refused."""
     then = "its outcome is the error" if delay is None else f"it runs again in {delay:.1f} s"
     ours = isinstance(error, AgentCoreError) and not isinstance(error, ToolServerError)
     say = _log.info if ours or delay is not None else _log.warning

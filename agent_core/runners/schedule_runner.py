@@ -1,4 +1,4 @@
-"""Running schedules: what is due is sent, and what cannot be is looked at again later."""
+"""Run schedules that are due, and retry those that could not run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from agent_core.support.faults import crash_point
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
-_RETRY_INTERVAL = 15.0  # seconds until a run that could not be done is looked at again
+_RETRY_INTERVAL = 15.0  # seconds until a failed run is retried
 
 
 class ScheduleRunner:
-    """Does what schedules have come due for.
+    """Runs schedules.
 
     Args:
-        store: the store, open.
+        store: the open store.
     """
 
     def __init__(self, store: Store) -> None:
@@ -29,7 +29,7 @@ class ScheduleRunner:
         self._clock = store.clock
 
     async def run(self, key: WakeUpKey) -> None:
-        """Do the run of a schedule that is due, if one is."""
+        """Run a schedule if it is due."""
         schedule_id = key.thread_id
         crash_point("schedule.taken")
         try:
@@ -39,10 +39,10 @@ class ScheduleRunner:
         except DatabaseError:
             raise
         except Exception as error:
-            _log.exception("The schedule %s could not be run.", schedule_id)
+            _log.exception("Schedule %s: the run failed.", schedule_id)
             await self._wait(schedule_id, clean_words(error))
         crash_point("schedule.after")
 
     async def _wait(self, schedule_id: str, why: str) -> None:
-        _log.warning("The schedule %s waits %g s: %s", schedule_id, _RETRY_INTERVAL, why)
+        _log.warning("Schedule %s: retry in %g s: %s", schedule_id, _RETRY_INTERVAL, why)
         await self._writer.run(runs.wait, schedule_id, why, self._clock.now() + _RETRY_INTERVAL)

@@ -1,7 +1,7 @@
-"""Naming a thread: a model is asked once, beside the work, after the first answer has been committed.
+"""Ask a model for a thread's title, once, in the background, after the first answer has been committed.
 
-It happens in the process that committed the answer and in no other, so nobody asks twice; if that
-process dies before it has been answered, the thread keeps the title that was cut from its first message.
+Only the process that committed the answer asks. If that process dies before it gets the title, the thread
+keeps the one that was cut from its first message.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
-from agent_core.runners.metering import numbers
+from agent_core.runners.step_record import usage_numbers
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import titles
@@ -22,39 +22,45 @@ from agent_core.store.turns.steps import Claim
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
-_MAX_REQUESTS = 4  # requests of one process: names can wait, answers should not wait for them
+_MAX_REQUESTS = 4  # at once in one process: answers should not wait for titles
 
 
-class Titles:
-    """Asks for titles, a few at a time, where the agent wants them."""
+class TitleRunner:
+    """Asks for titles, a few at a time, for agents that have a `title` policy."""
 
     def __init__(self, writer: Writer, reads: Reads, hooks: Hooks) -> None:
         self._writer = writer
         self._reads = reads
         self._hooks = hooks
-        self._room = asyncio.Semaphore(_MAX_REQUESTS)
+        self._slots = asyncio.Semaphore(_MAX_REQUESTS)
 
-    def soon(self, claim: Claim, agent: Agent, sent: list[ProviderMessage]) -> None:
-        """A turn has its answer: if it is the first, ask for a title; `sent` is the history before it."""
-        if agent.title is not None and sum(message["role"] == "user" for message in sent) == 1:
-            self._hooks.soon(f"title:{claim.thread_id}", self._make, claim, agent, agent.title)
+    def start(self, claim: Claim, agent: Agent, history: list[ProviderMessage]) -> None:
+        """Ask for a title in the background if the turn that has ended is the thread's first.
 
-    async def _make(self, claim: Claim, agent: Agent, namer: ModelTitle) -> None:
+        Args:
+            claim: the turn's last step.
+            agent: the thread's agent.
+            history: what the model was sent.
+        """
+        if agent.title is not None and sum(message["role"] == "user" for message in history) == 1:
+            self._hooks.soon(f"title:{claim.thread_id}", self._ask, claim, agent, agent.title)
+
+    async def _ask(self, claim: Claim, agent: Agent, title: ModelTitle) -> None:
         thread_id = claim.thread_id
         thread = await asyncio.to_thread(self._reads.thread, thread_id)
         messages = await asyncio.to_thread(self._reads.messages, thread_id)
         asked = next((message for message in messages if message.role == "user"), None)
         answer = next((message for message in messages if message.id == claim.message_id), None)
         if thread is None or asked is None or answer is None or "schedule" in asked.metadata:
-            return  # what a schedule sends has the schedule's name, or its own words, each time
+            return  # a scheduled message is titled by its schedule
         was = title_of(asked.parts)
-        if not was or thread.title != was:  # a person, or the application, has named it
+        if not was or thread.title != was:  # renamed meanwhile
             return
-        async with self._room:
-            made = await namer.ask(agent.model, agent.model_options, asked.text, answer.text)
-        used = numbers(made.usage)
+        async with self._slots:
+            made = await title.ask(agent.model, agent.model_options, asked.text, answer.text)
+        used = usage_numbers(made.usage)
         if made.words or used:
             try:
                 await self._writer.run(titles.give, thread_id, claim.seq, was, made.words, used)
             except AgentCoreError as error:
-                _log.info("The thread %s got no title: %s", thread_id, error)
+                _log.info("Thread %s: no title was written, it keeps its own: %s", thread_id, error)

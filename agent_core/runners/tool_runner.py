@@ -1,4 +1,4 @@
-"""The tool runner: claims a tool call, runs its handler, and records exactly one outcome."""
+"""Run tool calls: claim one, call its handler and commit exactly one outcome."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from agent_core.errors import (
     note_attempt,
 )
 from agent_core.runners import journal
-from agent_core.runners.postpone import postpone
-from agent_core.runners.requests.turn_cache import Turns
+from agent_core.runners.requests.history_cache import HistoryCache
 from agent_core.sentences import sentence
 from agent_core.store.database.columns import load
 from agent_core.store.database.transaction import Tx
 from agent_core.store.store import Store
 from agent_core.store.tool_calls import calls, outcomes, timeouts
-from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost, UnknownAgent
+from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost
 from agent_core.support.faults import crash_point
 from agent_core.support.logs import get_logger
 from agent_core.tools import (
@@ -44,39 +43,39 @@ from agent_core.tools import (
 
 R = TypeVar("R")
 _log = get_logger(__name__)
-_REPORT_DELAY = 1.0  # seconds after which the readers are told that a tool runs, and since when
-_WRITE_RETRY_INTERVAL = 0.5  # seconds between tries to write an outcome down
+_REPORT_DELAY = 1.0  # seconds after which readers are shown that a tool runs, and since when
+_WRITE_RETRY_INTERVAL = 0.5  # seconds between attempts to write an outcome
 
 
 class ToolRunner:
     """Runs tool calls.
 
     Args:
-        store: the store, open.
-        turns: the turns that run in this process; they are told each outcome.
+        store: the open store.
+        history_cache: gets each outcome.
     """
 
-    def __init__(self, store: Store, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, store: Store, history_cache: HistoryCache) -> None:
+        self._history_cache = history_cache
         self._writer = store.writer
         self._agents: Mapping[str, AnyAgent] = store.agents
         self._worker = store.process
         self._settings = store.settings
         self._clock = store.clock
-        self._telling: set[asyncio.Task[None]] = set()
+        self._reports: set[asyncio.Task[None]] = set()
         self.live: dict[WakeUpKey, ClaimedCall] = {}
-        """The calls that run now, by the key of their wake-up; see `Runner.live`."""
+        """The claims of the running calls, by the key of their wake-up; see `ModelRunner.live`."""
 
     async def call(self, key: WakeUpKey) -> None:
-        """Run one tool call, if it is open and ours."""
+        """Run a tool call, unless it has ended or another worker has claimed it.
+
+        Raises:
+            UnknownAgent: this process does not know the call's agent.
+        """
         _, thread_id, call_id = key
-        try:
-            claimed = await self._writer.run_for(
-                thread_id, calls.claim, thread_id, call_id, self._worker, self._agents
-            )
-        except UnknownAgent as agent:
-            await postpone(self._writer, self._clock, str(agent), key)
-            return
+        claimed = await self._writer.run_for(
+            thread_id, calls.claim, thread_id, call_id, self._worker, self._agents
+        )
         if claimed is None:
             return
         crash_point("tool.claimed")
@@ -84,7 +83,11 @@ class ToolRunner:
         try:
             await self._run(claimed)
         except (FenceLost, ThreadNotFoundError):
-            _log.info("Thread %s: the call %s has its outcome from elsewhere.", thread_id, call_id)
+            _log.info(
+                "Thread %s: the run of call %s ends here; the call has its outcome, or another attempt.",
+                thread_id,
+                call_id,
+            )
         finally:
             del self.live[key]
 
@@ -93,7 +96,7 @@ class ToolRunner:
         try:
             await self._writer.run(timeouts.expire, key.thread_id, key.call_id, self._worker)
         except (FenceLost, ThreadNotFoundError):
-            await self._writer.run(_forget, key)
+            await self._writer.run(_delete_wake_up, key)
 
     async def _run(self, call: ClaimedCall) -> None:
         try:
@@ -117,8 +120,8 @@ class ToolRunner:
 
     async def _seal(self, call: ClaimedCall) -> None:
         words = sentence("tool_poisoned", count=call.crashes)
-        await self._insist(call.thread_id, outcomes.seal, call, End(EndReason.POISONED, words))
-        self._note(call, {"state": "output-error", "errorText": words})
+        await self._write(call.thread_id, outcomes.seal, call, End(EndReason.POISONED, words))
+        self._cache_outcome(call, {"state": "output-error", "errorText": words})
 
     async def _execute(self, call: ClaimedCall, tool: Tool) -> None:
         context = ToolContext(
@@ -132,7 +135,7 @@ class ToolRunner:
             _set_timeout=functools.partial(self._set_timeout, call, tool),
         )
         try:
-            with self._watched(call):
+            with self._report_if_slow(call):
                 result = await execute(tool, call.input, context)
             taken = take_pictures(result)
             output = None if tool.kind == "async" else encode_result(taken.result)
@@ -143,7 +146,7 @@ class ToolRunner:
             return
         crash_point("tool.ran")
         if output is None:
-            await self._insist(call.thread_id, timeouts.hand_over, call, tool.timeout)
+            await self._write(call.thread_id, timeouts.hand_over, call, tool.timeout)
         else:
             pictures = [StoredFile(each.id, each.media_type, each.data) for each in taken.pictures]
             await self._end(call, output=output, suspicion=call.suspicion, pictures=pictures)
@@ -154,47 +157,49 @@ class ToolRunner:
             note_attempt(error, call.attempt, tool.retry.max_attempts)
             try:
                 delay = await tool.retry.decide(call.attempt, error)
-            except ValidationError as nonsense:
-                words = clean_words(nonsense)
+            except ValidationError as invalid:  # from the application's `classify`
+                words = clean_words(invalid)
         journal.tool_failed(call, error, delay)
         end = End(EndReason.TIMED_OUT if isinstance(error, ToolTimeoutError) else EndReason.ERROR, words)
         if delay is None:
             await self._end(call, error=end, suspicion=call.suspicion)
         else:
-            await self._insist(call.thread_id, calls.retry, call, end, self._clock.now() + delay)
+            await self._write(call.thread_id, calls.retry, call, end, self._clock.now() + delay)
 
     async def _report(self, call: ClaimedCall, data: Any) -> None:
         try:
             await self._writer.run(calls.report, call, data)
-        except DatabaseError as error:  # seeing less of it is no reason for the tool to fail
-            _log.warning("The progress of %s is not shown: %s", call.id, error)
+        except DatabaseError as error:  # a lost progress report must not fail the tool
+            _log.warning(
+                "Thread %s: the progress of call %s was not written: %s", call.thread_id, call.id, error
+            )
 
     @contextlib.contextmanager
-    def _watched(self, call: ClaimedCall) -> Generator[None]:
-        """Tell the readers of a call that takes long; of one that ends soon its outcome is enough."""
-        timer = asyncio.get_running_loop().call_later(_REPORT_DELAY, self._tell_soon, call)
+    def _report_if_slow(self, call: ClaimedCall) -> Generator[None]:
+        """Show readers that a call runs, unless it ends soon."""
+        timer = asyncio.get_running_loop().call_later(_REPORT_DELAY, self._start_report, call)
         try:
             yield
         finally:
             timer.cancel()
 
-    def _tell_soon(self, call: ClaimedCall) -> None:
-        task = asyncio.get_running_loop().create_task(self._tell(call))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+    def _start_report(self, call: ClaimedCall) -> None:
+        task = asyncio.get_running_loop().create_task(self._report_run(call))
+        self._reports.add(task)
+        task.add_done_callback(self._reports.discard)
 
-    async def _tell(self, call: ClaimedCall) -> None:
+    async def _report_run(self, call: ClaimedCall) -> None:
         with contextlib.suppress(FenceLost, ThreadNotFoundError, DatabaseError):
-            await self._writer.run(calls.tell, call)
+            await self._writer.run(calls.report_run, call)
 
     async def _set_timeout(self, call: ClaimedCall, tool: Tool, seconds: float | None) -> None:
         check_timeout(tool, seconds)
         await self._writer.run(timeouts.change_own, call, seconds)
 
-    async def _insist(self, thread_id: str, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """Write what a tool came to, again and again while the database refuses.
+    async def _write(self, thread_id: str, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Write the outcome of a tool, retrying while the database refuses.
 
-        The tool has run and must not run again, so its outcome is nowhere but here.
+        The tool must not run again, and only this process has its outcome.
         """
         while True:
             try:
@@ -202,7 +207,8 @@ class ToolRunner:
             except DatabaseError as error:
                 if self._writer.closed:
                     raise
-                _log.warning("A tool's outcome waits for the database: %s", error)
+                about = thread_id, _WRITE_RETRY_INTERVAL
+                _log.warning("Thread %s: a tool's outcome was not written; retry in %g s: %s", *about, error)
                 await asyncio.sleep(_WRITE_RETRY_INTERVAL)
 
     async def _end(
@@ -214,7 +220,7 @@ class ToolRunner:
         suspicion: Suspicion | None = None,
         pictures: Sequence[StoredFile] = (),
     ) -> None:
-        await self._insist(
+        await self._write(
             call.thread_id,
             outcomes.finish,
             call.thread_id,
@@ -222,20 +228,20 @@ class ToolRunner:
             output=output,
             error=error,
             attempt=call.attempt,
-            timed=output is None,  # an action tool's has none
+            timed=output is None,  # an output here is an action tool's, which has no timeout
             suspicion=suspicion,
             pictures=pictures,
         )
         crash_point("tool.commit.after")
         if error is not None:
-            self._note(call, {"state": "output-error", "errorText": error.text})
+            self._cache_outcome(call, {"state": "output-error", "errorText": error.text})
         else:
-            self._note(call, {"state": "output-available", "output": load(output)})
+            self._cache_outcome(call, {"state": "output-available", "output": load(output)})
 
-    def _note(self, call: ClaimedCall, outcome: Part) -> None:
+    def _cache_outcome(self, call: ClaimedCall, outcome: Part) -> None:
         # With the input: a person may have edited it since the model asked.
-        self._turns.outcome(call.thread_id, call.id, {"input": call.input, **outcome})
+        self._history_cache.add_outcome(call.thread_id, call.id, {"input": call.input, **outcome})
 
 
-def _forget(tx: Tx, key: WakeUpKey) -> None:
+def _delete_wake_up(tx: Tx, key: WakeUpKey) -> None:
     tx.wake.done(tx, key)

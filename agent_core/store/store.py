@@ -1,4 +1,4 @@
-"""The store: one process's hold on a database, for reading, writing and following, with or without a worker."""
+"""Open a database in this process, to read, write and follow threads, with or without a worker."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from agent_core.support.clock import Clock, SystemClock
 from agent_core.support.ids import new_id
 from agent_core.support.settings import Settings
 
-_HOOKS_TIMEOUT = 5.0  # seconds that hooks under way get to end before the database is closed
+_HOOKS_TIMEOUT = 5.0  # seconds that running hooks get to end before the database is closed
 
 
 class Store:
     """A database of threads, open in this process.
 
-    An async context manager; use it on one event loop. Alone it is enough to send and to follow: what is
-    sent is written down with its wake-up, and any process with a `Worker` on the same database runs it::
+    An async context manager; use it on one event loop. It is enough for sending and following: a message is
+    stored with its wake-up, and any process with a `Worker` on the same database runs it::
 
         async with Store("sqlite:///data/agents.db") as store:
             api = define_agent_api(store, agent)
             await api.create_thread("Hello")
 
     Args:
-        database_url: sqlite:///path, whose folder is made, or postgresql://user@host/name, which exists.
-        settings: durations; the defaults suit everybody but tests.
+        database_url: sqlite:///path, whose folder is created, or postgresql://user@host/name, which must exist.
+        settings: durations; the defaults are for production.
         clock: the time.
-        defer_for: returns, for a wake-up, what hands it to a distributed engine; see `Pools.defer_for`.
+        defer_for: returns what defers a wake-up to a distributed engine; see `Workpools.defer_for`.
 
     Attributes:
         process: the name of this process among those of the database.
         agents: the agents that this process knows.
-        hooks: calls what the application asked to be told.
-        feeds: the changes of threads, for those who follow them.
-        wake_ups: the wake-ups as this process writes them.
+        hooks: runs the application's hooks.
+        feeds: the changes of threads, for their followers.
+        wake_ups: writes the wake-ups.
         engine: (while it is open) the SQLAlchemy engine for readers.
-        path: (while it is open) the SQLite file, or None.
+        path: (while it is open) the SQLite file; None for PostgreSQL.
 
     Raises:
         ValidationError: the URL is not usable.
@@ -89,22 +89,22 @@ class Store:
 
     @property
     def writer(self) -> Writer:
-        """The writing side."""
+        """The writer."""
         self._check_open()
         return self._writer
 
     @property
     def reads(self) -> Reads:
-        """The reading side."""
+        """The reader."""
         self._check_open()
         return self._reads
 
     async def get_thread(self, thread_id: str) -> Thread | None:
-        """Return a thread, whoever it belongs to, as an `authorization_callback` needs it; None: there is none.
+        """Return any user's thread, for an `authorization_callback`; None if there is none.
 
-        One that was deleted with `undo_for` is returned, too, until that time is over.
+        A thread that was deleted with `undo_for` is returned until that time is over.
         """
-        if clean_text(thread_id) != thread_id:  # no row can have such an id
+        if clean_text(thread_id) != thread_id:  # no row has such an id
             return None
         return await asyncio.to_thread(self.reads.thread, thread_id)
 
@@ -120,18 +120,18 @@ class Store:
         if self._is_open:
             raise ValidationError("This database is open already; make another Runtime or Store.")
         with contextlib.ExitStack() as stack:
-            database = opened(self.database_url, self.settings.synchronous)
-            writing, self.engine, self.path = stack.enter_context(database)
-            await asyncio.to_thread(migrate, writing)
+            database = stack.enter_context(opened(self.database_url, self.settings.synchronous))
+            self.engine, self.path = database.reader, database.path
+            await asyncio.to_thread(migrate, database.writer)
             self._reads = Reads(self.engine)
             self._writer = Writer(
-                writing,
+                database.writer,
                 self.clock,
                 self.wake_ups,
                 watch=self.settings.watch,
                 on_touch=self.feeds.tell,
                 on_move=self.agents.moved,
-                on_foreign=self._on_foreign,
+                on_foreign=self._on_foreign_commit,
             )
             self._stack = stack.pop_all()
         self._writer.start()
@@ -141,7 +141,7 @@ class Store:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let followers leave, finish what is being written and close the database."""
+        """End followers, finish pending writes and close the database."""
         self.feeds.close()
         await self.hooks.close(_HOOKS_TIMEOUT)
         self._is_open = False
@@ -151,29 +151,29 @@ class Store:
     # --- the worker of this process, if there is one ---
 
     def attach(self, worker: LocalWorker) -> None:
-        """Let a worker of this process have what is due at once here, and hear of other processes' commits.
+        """Dispatch new work and other processes' commits to a worker of this process.
 
         Raises:
-            ValidationError: it has a worker already.
+            ValidationError: the store has a worker already.
         """
         if self.wake_ups.worker is not None:
             raise ValidationError("This store has a worker already; a process needs one for each database.")
         self.wake_ups.worker = worker
 
     def detach(self) -> None:
-        """Leave what is due to other processes from now on."""
+        """Leave new work to other processes."""
         self.wake_ups.worker = None
 
     async def before_stop(self, thread_id: str) -> None:
-        """Flush what a model step has said so far, if it runs here; to be called before a thread is stopped."""
+        """Flush the pending chunks of a thread's model step, if it runs here; call it before a stop."""
         if (worker := self.wake_ups.worker) is not None:
-            await worker.write_down(thread_id)
+            await worker.flush(thread_id)
 
-    def _on_foreign(self, touched: Collection[str] | None) -> None:
-        """Another process has committed: there may be deltas, due work, or a stop for us."""
+    def _on_foreign_commit(self, touched: Collection[str] | None) -> None:
+        """Pass on another process's commit, which may have written deltas, due work or a stop."""
         if touched is None:
             self.feeds.tell_all()
         else:
             self.feeds.tell(touched)
         if (worker := self.wake_ups.worker) is not None:
-            worker.heard(touched)
+            worker.on_foreign_commit(touched)

@@ -1,1 +1,1 @@
-"""Workers: when and where due work runs."""
+"""Run the due work of a store in this process: leases, workpools, heartbeats, distributed engines."""

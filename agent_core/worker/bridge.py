@@ -1,9 +1,9 @@
-"""The bridge: the same work on a distributed engine that is there already.
+"""Deliver wake-ups through a distributed engine.
 
-The wake-up row stays the truth. An engine only says *when and where* to look at it: each new wake-up
-is handed to the engine in the same transaction, and whichever worker the engine picks takes the
-row's lease and works. So an engine that loses a message, delivers it twice, late or to two workers
-costs time and nothing else: the lease decides, and the scheduler looks at what the engine left lying.
+The wake-up row stays the source of truth. An engine only decides which worker looks at it, and when: each new
+wake-up is deferred to the engine in the same transaction, and the worker that the engine picks leases the row.
+An engine that loses a message, or delivers it twice, late or to two workers, costs time and nothing else: the
+lease decides, and the scheduler takes the wake-ups that the engine has not delivered.
 """
 
 from __future__ import annotations
@@ -18,47 +18,47 @@ from agent_core.support.logs import get_logger
 from agent_core.worker.workpool import Workpool
 
 Deliver = Callable[[str], Awaitable[None]]
-_ENGINE_TIMEOUT = 1.0  # seconds that a due wake-up is left to the engine before the scheduler takes it
-_RESTART_INTERVAL = 1.0  # seconds until an engine that stopped is started again
+_ENGINE_TIMEOUT = 1.0  # seconds for which a due wake-up is left to the engine
+_RESTART_INTERVAL = 1.0  # seconds until an engine that stopped is restarted
 _log = get_logger(__name__)
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """A distributed engine, as far as the bridge needs one.
+    """Protocol of a distributed engine, such as `agent_core.worker.procrastinate.ProcrastinateEngine`.
 
-    `agent_core.worker.procrastinate.ProcrastinateEngine` is one. Delivery may be repeated, late or lost.
+    Delivery may be repeated, late or lost.
     """
 
     def prepare(self) -> None:
-        """Make what the engine needs in the database, if it is not there yet; blocks."""
+        """Create the engine's tables in the database, unless they exist; blocks."""
         ...
 
     def defer(self, tx: Tx, key: str, run_at: float | None) -> None:
-        """Write, in the transaction `tx`, that `key` is to be delivered, at once or at `run_at`.
+        """Defer the delivery of `key` to `run_at`, as a part of the transaction `tx`.
 
         Args:
-            tx: the transaction that writes the wake-up too; `tx.run(Statement, …)` writes with it.
-            key: what `run` hands to a worker.
+            tx: the transaction that writes the wake-up; `tx.run(Statement, …)` writes with it.
+            key: the argument of `deliver` in `run`.
             run_at: seconds since the epoch; None: at once.
         """
         ...
 
     async def run(self, deliver: Deliver, concurrency: int) -> None:
-        """Await `deliver(key)` for what is due, at most `concurrency` at once, until cancelled."""
+        """Await `deliver(key)` for each due key, at most `concurrency` at once, until cancelled."""
         ...
 
 
 class Deliveries:
-    """The engines of a worker's workpools, running.
+    """Runs the engines of a worker's workpools.
 
     Args:
-        take_up: does what is delivered, if its wake-up is there to take.
-        pools: the workpools; those without an engine are passed over.
+        deliver: runs the work of a key, if its wake-up can be leased.
+        pools: the workpools; those without an engine are ignored.
     """
 
-    def __init__(self, take_up: Deliver, pools: Iterable[Workpool]) -> None:
-        self._take_up = take_up
+    def __init__(self, deliver: Deliver, pools: Iterable[Workpool]) -> None:
+        self._deliver = deliver
         self._engines: dict[int, tuple[Engine, int]] = {}
         for pool in pools:
             if pool.engine is not None:
@@ -67,16 +67,16 @@ class Deliveries:
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def patience(self) -> float:
-        """Seconds that the scheduler leaves a due wake-up to the engine."""
+    def delay(self) -> float:
+        """Seconds for which the scheduler leaves a due wake-up to the engines."""
         return _ENGINE_TIMEOUT if self._engines else 0.0
 
     def start(self) -> None:
-        """Begin to take deliveries; on the event loop."""
+        """Start the engines; call it on the event loop."""
         self._tasks = [asyncio.create_task(self._run(*engine)) for engine in self._engines.values()]
 
     async def close(self) -> None:
-        """Take nothing more."""
+        """Stop the engines."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -84,21 +84,21 @@ class Deliveries:
     async def _run(self, engine: Engine, concurrency: int) -> None:
         while True:
             try:
-                await engine.run(self._take_up, concurrency)
+                await engine.run(self._deliver, concurrency)
             except Exception:
-                _log.exception("The engine %r stopped; it is started again.", engine)
+                _log.exception("The engine %r stopped; it restarts in %g s.", engine, _RESTART_INTERVAL)
             await asyncio.sleep(_RESTART_INTERVAL)
 
 
 def create_workpool_bridge(engine: Any, *, max_parallelism: int = 64) -> Workpool:
-    """Return a workpool that gets its work through `engine`; agents, tools and pages stay as they are.
+    """Return a workpool that gets its work through `engine`; agents, tools and pages do not change.
 
-    Give it to `Runtime(workpool=…)` in every process. What follows at once in the same process (tools
-    after a step, the next step after its tools) does not go round by the engine.
+    Pass it to `Runtime(workpool=…)` in every process. Work that follows in the same process (tools after a
+    step, the next step after its tools) bypasses the engine.
 
     Args:
         engine: an `Engine`, such as `agent_core.worker.procrastinate.ProcrastinateEngine(url)`.
-        max_parallelism: how many steps or tools run at once in this process.
+        max_parallelism: number of steps or tools that run at once in this process.
 
     Raises:
         ValidationError: the engine lacks one of the methods, or `max_parallelism` is below 1.

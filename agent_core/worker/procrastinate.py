@@ -1,10 +1,10 @@
-"""Procrastinate (https://procrastinate.readthedocs.io) as the engine behind `create_workpool_bridge`.
+"""Use Procrastinate (https://procrastinate.readthedocs.io) as the engine of `create_workpool_bridge`.
 
-It needs nothing but the PostgreSQL that holds the threads. A wake-up is deferred by its own SQL
-function on our connection, so it is committed with the state it belongs to or not at all.
+It needs only the PostgreSQL database of the threads. A wake-up is deferred with Procrastinate's SQL function
+on our connection, so it is committed with the state it belongs to, or not at all.
 """
 
-# The border to a library that is installed only where it is used:
+# The library is optional:
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from agent_core.worker.bridge import Deliver
 
 _log = get_logger(__name__)
 _TASK = "agent_core.look"
-_HEARTBEAT, _STALLED, _SWEEP = 2.0, 10.0, 5.0  # seconds
+_HEARTBEAT_INTERVAL, _STALLED_TIMEOUT, _CLEANUP_INTERVAL = 2.0, 10.0, 5.0  # seconds
 _DEFER = Statement(
     text(
         "SELECT procrastinate_defer_jobs_v1(ARRAY[CAST(ROW(:queue, :task, 0, NULL, NULL, CAST(:args AS jsonb), "
         "to_timestamp(CAST(:run_at AS double precision))) AS procrastinate_job_to_defer_v1)])"
     )
 )
-_LOCK = 7_236_401_886  # any number that is ours: one process makes the tables at a time
+_LOCK = 7_236_401_886  # an arbitrary number: one process creates the tables at a time
 
 
 class ProcrastinateEngine:
     """Delivers wake-ups through Procrastinate on the database of the threads.
 
     Args:
-        database_url: the runtime's own `database_url`; PostgreSQL.
+        database_url: the runtime's `database_url`; PostgreSQL.
         queue: the name of Procrastinate's queue; runtimes that share a queue share their work.
 
     Raises:
@@ -64,10 +64,10 @@ class ProcrastinateEngine:
         tx.do(_DEFER, queue=self._queue, task=_TASK, args=dump({"key": key}), run_at=run_at)
 
     def prepare(self) -> None:
-        """Make Procrastinate's tables where they are not there yet; blocks."""
+        """Create Procrastinate's tables, unless they exist; blocks."""
         import psycopg
 
-        # Its schema is one script of several statements; the lock and the script are one transaction.
+        # The lock and the schema, a script of several statements, are one transaction.
         with psycopg.connect(self._conninfo) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             found = connection.execute("SELECT to_regclass('procrastinate_jobs')").fetchone()
@@ -78,7 +78,7 @@ class ProcrastinateEngine:
         """Work on the queue until cancelled; see `Engine.run`."""
         async with self._opened(concurrency) as app:
             app.task(name=_TASK, queue=self._queue)(deliver)
-            sweeping = asyncio.create_task(self._sweep(app))
+            cleanup = asyncio.create_task(self._remove_stalled(app))
             try:
                 await app.run_worker_async(
                     queues=[self._queue],
@@ -86,12 +86,12 @@ class ProcrastinateEngine:
                     delete_jobs="always",
                     install_signal_handlers=False,
                     fetch_job_polling_interval=1.0,
-                    update_heartbeat_interval=_HEARTBEAT,
-                    stalled_worker_timeout=_STALLED,
+                    update_heartbeat_interval=_HEARTBEAT_INTERVAL,
+                    stalled_worker_timeout=_STALLED_TIMEOUT,
                     shutdown_graceful_timeout=0,
                 )
             finally:
-                sweeping.cancel()
+                cleanup.cancel()
 
     @contextlib.asynccontextmanager
     async def _opened(self, concurrency: int) -> AsyncGenerator[Any]:
@@ -101,20 +101,22 @@ class ProcrastinateEngine:
             async with app.open_async():
                 yield app
         finally:
-            # Also of one that was cancelled while it opened: the tasks of psycopg's pool take a cancellation
-            # for a failed attempt, and would keep the event loop from ending.
+            # Also after a cancellation during `open_async`: the tasks of psycopg's pool take that for a failed
+            # attempt and would keep the event loop alive.
             await app.close_async()
 
-    async def _sweep(self, app: Any) -> None:
-        """Remove the jobs of dead workers: the wake-up row itself comes due again, not the job."""
+    async def _remove_stalled(self, app: Any) -> None:
+        """Remove the jobs of dead workers; the wake-up rows come due again by themselves."""
         while True:
-            await asyncio.sleep(_SWEEP)
+            await asyncio.sleep(_CLEANUP_INTERVAL)
             try:
                 for job in await app.job_manager.get_stalled_jobs(
-                    queue=self._queue, seconds_since_heartbeat=_STALLED
+                    queue=self._queue, seconds_since_heartbeat=_STALLED_TIMEOUT
                 ):
                     await app.job_manager.finish_job(
                         job, status=self._library.jobs.Status.FAILED, delete_job=True
                     )
             except Exception:
-                _log.warning("Procrastinate's stalled jobs could not be removed.", exc_info=True)
+                _log.warning(
+                    "Removing Procrastinate's stalled jobs failed; the next round retries.", exc_info=True
+                )

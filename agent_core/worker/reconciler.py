@@ -1,7 +1,7 @@
-"""The reconciler: a worker's regular duties, in the scheduler's thread.
+"""Extend leases, recover the work of dead workers and repair lost wake-ups, at regular intervals.
 
-It keeps this worker's leases, takes over from workers that died on this machine, and is the net under
-all the paths that nobody thought of: running work without a wake-up, leases that nobody works on.
+The duties run in the scheduler's thread. The last one is a safety net: running work should never lack a
+wake-up, and no lease should be without its work.
 """
 
 from __future__ import annotations
@@ -14,34 +14,35 @@ from typing import Any, TypeVar
 from agent_core.domain.wake_up_key import WakeUpKey
 from agent_core.errors import AgentCoreError
 from agent_core.store.database.transaction import Tx
-from agent_core.store.schedules.clock_rollback import after_set_back
+from agent_core.store.schedules.clock_rollback import after_clock_rollback
 from agent_core.store.store import Store
 from agent_core.store.threads import deltas, files
 from agent_core.store.turns import trash
+from agent_core.store.wake_ups.wake_ups import Released
 from agent_core.support.logs import get_logger
-from agent_core.worker.worker_locks import Presence
+from agent_core.worker.worker_locks import WorkerLocks
 
-_UNSENT_FILE_LIFETIME = 86_400.0  # seconds that a file waits for its message
-_MIN_CLOCK_ROLLBACK = 30.0  # seconds that a clock loses at once only if somebody sets it
+_UNSENT_FILE_LIFETIME = 86_400.0  # seconds for which a file may wait for its message
+_MIN_CLOCK_ROLLBACK = 30.0  # seconds; a smaller step back is drift
 R = TypeVar("R")
 _log = get_logger(__name__)
 
 
 class Reconciler:
-    """Does the duties of one worker.
+    """Runs the regular duties of one worker.
 
     Args:
-        store: the store, open.
-        presence: who is alive on this machine.
+        store: the open store.
+        locks: the locks of the workers on this machine.
         holds: whether a key waits or runs in this process.
-        deliver: hands a key to the workpools.
-        notify: makes the scheduler look for due work.
+        deliver: submits a key to the workpools.
+        notify: lets the scheduler look for due work.
     """
 
     def __init__(
         self,
         store: Store,
-        presence: Presence,
+        locks: WorkerLocks,
         *,
         holds: Callable[[WakeUpKey], bool],
         deliver: Callable[[WakeUpKey], None],
@@ -51,44 +52,45 @@ class Reconciler:
         self._reads = store.reads
         self._wake_ups = store.wake_ups
         self._clock = store.clock
-        self._presence = presence
+        self._locks = locks
         self._holds = holds
         self._deliver = deliver
         self._notify = notify
-        self._ahead = self._clock.now() - time.monotonic()  # of the clock that nobody sets
+        self._offset = self._clock.now() - time.monotonic()
 
     def heartbeat(self) -> None:
-        """Push this worker's leases forward."""
+        """Extend this worker's leases."""
         self._guarded(self._wake_ups.extend)
 
     def take_over(self) -> None:
-        """Release what workers held that died on this machine, or whose leases have run out."""
-        for worker in self._presence.dead():
-            if self._presence.has_left(worker):
-                buried = self._guarded(self._release, worker)
+        """Release the leases of workers that died on this machine, and leases that have expired."""
+        for worker in self._locks.dead():
+            if self._locks.has_left(worker):
+                released = self._guarded(self._release, worker)
             else:
-                buried = self._guarded(self._wake_ups.bury, worker, self._presence.executed(worker))
-            if buried is not None:
-                self._presence.forget(worker)
-                self._tell(worker, *buried)
+                released = self._guarded(self._wake_ups.bury, worker, self._locks.executed(worker))
+            if released is not None:
+                self._locks.forget(worker)
+                self._report(worker, released)
         for worker in self._reads.expired(self._clock.now()):
-            if worker != self._wake_ups.process:  # its own the next heartbeat extends
-                alive = self._presence.is_alive(worker)
-                buried = self._guarded(functools.partial(self._wake_ups.expire, alive=alive), worker)
-                self._tell(worker, *(buried or (0, 0)))
+            if worker != self._wake_ups.process:  # the next heartbeat extends this worker's own
+                alive = self._locks.is_alive(worker)
+                released = self._guarded(functools.partial(self._wake_ups.expire, alive=alive), worker)
+                if released is not None:
+                    self._report(worker, released)
 
-    def _release(self, tx: Tx, worker: str) -> tuple[int, int]:
-        return self._wake_ups.release(tx, worker), 0
+    def _release(self, tx: Tx, worker: str) -> Released:
+        return Released(self._wake_ups.release(tx, worker), 0)
 
-    def _tell(self, worker: str, released: int, ran: int) -> None:
-        if released:
+    def _report(self, worker: str, released: Released) -> None:
+        if released.wake_ups:
             self._notify()
             words = "Worker %s is gone; %d of its wake-ups are due again, of which %d ran and are suspect."
-            _log.info(words, worker, released, ran)
+            _log.info(words, worker, *released)
 
     def reconcile(self) -> None:
-        """Re-create what is missing, deliver what nobody works on, empty the bin."""
-        self._mind_the_clock()
+        """Create missing wake-ups, submit leased work that does not run here, and empty the bin."""
+        self._check_clock()
         self._guarded(self._wake_ups.missing)
         self._guarded(trash.empty)
         for key in self._guarded(self._wake_ups.mine) or []:
@@ -96,20 +98,19 @@ class Reconciler:
                 self._deliver(key)
         self._notify()
 
-    def _mind_the_clock(self) -> None:
-        """Bring nearer what would wait for a moment that has moved away, after the clock was set back."""
-        ahead = self._clock.now() - time.monotonic()
-        if ahead < self._ahead - _MIN_CLOCK_ROLLBACK:
-            moved = self._guarded(after_set_back)
+    def _check_clock(self) -> None:
+        """Shorten waits if the clock was set back."""
+        offset = self._clock.now() - time.monotonic()
+        if offset < self._offset - _MIN_CLOCK_ROLLBACK:
+            moved = self._guarded(after_clock_rollback)
             if moved is None:
-                return  # the next round tries again
-            _log.warning(
-                "The clock was set back by %.0f s; %d waits were shortened.", self._ahead - ahead, moved
-            )
-        self._ahead = ahead
+                return  # the next round retries
+            rollback = self._offset - offset
+            _log.warning("The clock was set back by %.0f s; %d waits were shortened.", rollback, moved)
+        self._offset = offset
 
     def tidy(self, keep: float) -> None:
-        """Delete the deltas of threads that have been idle for `keep` seconds, and files that were never sent."""
+        """Delete the deltas of threads that have been idle for `keep` seconds, and files without a message."""
         self._guarded(_tidy, keep)
 
     def _guarded(self, function: Callable[..., R], *args: Any) -> R | None:
@@ -117,8 +118,13 @@ class Reconciler:
             return self._writer.run_blocking(function, *args)
         except (AgentCoreError, TimeoutError) as error:
             if not self._writer.closed:
-                _log.warning("The next round tries again: %s", error)
+                _log.warning("The duty %s failed; the next round retries: %s", _name_of(function), error)
             return None
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    inner: Any = function.func if isinstance(function, functools.partial) else function
+    return inner.__name__.strip("_")
 
 
 def _tidy(tx: Tx, keep: float) -> int:

@@ -1,9 +1,9 @@
-"""APScheduler with queue semantics: its job rows are the wake-ups, and they are leased, not eaten.
+"""Give APScheduler the semantics of a queue: its job rows are the wake-ups, which are leased.
 
-As it comes, APScheduler 3 deletes a one-shot job before it runs it, drops a job that is late, stops
-its timer when the database fails, and forbids that two schedulers share a store. Here taking due
-rows leases them, removing and updating do nothing (the transaction that finishes the work deletes
-its row), and the timer always goes on. See docs/decisions/0002-leased-wake-ups.md.
+Out of the box, APScheduler 3 deletes a one-shot job before it runs, drops a late job, stops its timer when the
+database fails, and does not let two schedulers share a store. Here due rows are leased, removing and updating do
+nothing (the transaction that finishes the work deletes the row), and the timer always continues.
+See docs/decisions/0002-leased-wake-ups.md.
 """
 
 # The border to a library without types:
@@ -32,17 +32,17 @@ from agent_core.store.database.tables import metadata
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
-_its_log = logging.getLogger("apscheduler.agent_core")
-_OURS = "agent_core"  # the executor of our duties; its logger has the same name
-for _noisy in (_its_log, logging.getLogger(f"apscheduler.executors.{_OURS}")):
-    _noisy.setLevel(logging.ERROR)  # that a duty runs, eleven times a second, or still runs, is no news
+_apscheduler_log = logging.getLogger("apscheduler.agent_core")
+_DUTIES = "agent_core"  # the executor of the regular duties; its logger has the same name
+for _noisy in (_apscheduler_log, logging.getLogger(f"apscheduler.executors.{_DUTIES}")):
+    _noisy.setLevel(logging.ERROR)  # it logs each run of a duty, eleven a second
 
 
 class LeasedJobStore(SQLAlchemyJobStore):
     """The wake-up table as a jobstore.
 
     Args:
-        engine: for reading when the next row comes due.
+        engine: reads when the next row comes due.
         take: leases due rows to this worker and returns their keys.
     """
 
@@ -52,25 +52,25 @@ class LeasedJobStore(SQLAlchemyJobStore):
         self._take = take
 
     def start(self, scheduler: Any, alias: str) -> None:
-        """Remember the scheduler; the table is the migrations' business."""
+        """Store the scheduler; migrations have created the table."""
         self._scheduler = scheduler
         self._alias = alias
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        """Lease what is due."""
+        """Lease the due rows."""
         return [self._job(key, now) for key in self._take()]
 
     def remove_job(self, job_id: str) -> None:
-        """Do nothing: the scheduler calls this right after submitting, long before the work is done."""
+        """Do nothing: the scheduler calls this when the job is submitted, before its work is done."""
 
     def update_job(self, job: Job) -> None:
-        """Do nothing: the lease has moved the row's time already."""
+        """Do nothing: the lease has already moved the row's time."""
 
     def shutdown(self) -> None:
-        """Leave the engine to whoever opened it."""
+        """Do nothing: the store closes the engine."""
 
     def _job(self, key: WakeUpKey, now: datetime) -> Job:
-        # Rows hold no code: whatever stands in them, the executor hands over a key and no more.
+        # Rows hold no code: whatever they contain, the executor passes on a key.
         state: dict[str, Any] = {
             **{"version": 1, "id": str(key), "name": str(key), "func": f"{__name__}:no_op"},
             **{"args": (key,), "kwargs": {}},
@@ -85,46 +85,46 @@ class LeasedJobStore(SQLAlchemyJobStore):
 
 
 def no_op() -> None:
-    """Stand as the target of every job; the executor below never calls it."""
+    """Serve as the target of every job; never called."""
 
 
-class HandOver(BaseExecutor):
-    """An executor that runs nothing itself: it hands the key to the event loop's workpools."""
+class WorkpoolExecutor(BaseExecutor):
+    """An executor that submits a job's key to the workpools on the event loop."""
 
     def __init__(self, deliver: Callable[[WakeUpKey], None]) -> None:
         super().__init__()
         self._deliver = deliver
 
     def submit_job(self, job: Job, run_times: list[datetime]) -> None:
-        """Hand over; the lease is what keeps a second instance away."""
+        """Submit the key; the lease prevents a second instance."""
         self._deliver(*job.args)
 
     def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
-        raise AssertionError("submit_job does it all")
+        raise AssertionError("submit_job does not call it")
 
 
 class _GuardedScheduler(BackgroundScheduler):
     poll = 1.0
-    crowded = 0.05  # seconds between looks while something is due that there is no room for
+    poll_when_full = 0.05  # seconds between polls while due work has no room
 
     def _process_jobs(self) -> float:
         try:
             wait = super()._process_jobs()
         except Exception:
-            if self.running:  # one that was ended meanwhile knows its jobs no more, which is no news
-                _log.exception("The scheduler could not look for due work; it looks again.")
+            if self.running:  # after a shutdown its jobs are gone, which is no error
+                _log.exception("The scheduler failed to read due work; it retries in %g s.", self.poll)
             wait = None
-        return self.poll if wait is None else min(float(wait) or self.crowded, self.poll)
+        return self.poll if wait is None else min(float(wait) or self.poll_when_full, self.poll)
 
 
 class Scheduler:
-    """The thread that watches the clock: due wake-ups, and the runtime's own regular duties.
+    """The thread that delivers due wake-ups and runs the worker's regular duties.
 
     Args:
-        engine: for reading when the next wake-up comes due.
+        engine: reads when the next wake-up comes due.
         take: leases due wake-ups; called in the scheduler's thread.
-        deliver: given each key that was leased; called in the scheduler's thread.
-        poll: seconds between looks at the latest.
+        deliver: gets each leased key; called in the scheduler's thread.
+        poll: most seconds between polls.
     """
 
     def __init__(
@@ -136,20 +136,20 @@ class Scheduler:
     ) -> None:
         self._scheduler = _GuardedScheduler(
             jobstores={"default": LeasedJobStore(engine, take), "duties": MemoryJobStore()},
-            executors={"default": HandOver(deliver), _OURS: ThreadPoolExecutor(1)},
+            executors={"default": WorkpoolExecutor(deliver), _DUTIES: ThreadPoolExecutor(1)},
             timezone=UTC,
-            logger=_its_log,
+            logger=_apscheduler_log,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         self._scheduler.poll = poll
 
     def every(self, seconds: float, duty: Callable[[], None]) -> None:
-        """Call `duty` in a thread of the scheduler every so often, starting now."""
+        """Call `duty` in a thread every so many seconds, starting now."""
         self._scheduler.add_job(
             duty,
             IntervalTrigger(seconds=seconds),
             jobstore="duties",
-            executor=_OURS,
+            executor=_DUTIES,
             next_run_time=datetime.now(UTC),
         )
 

@@ -1,7 +1,7 @@
-"""Who is alive on this machine: a locked file per worker, which the kernel lets go at its death.
+"""Detect dead workers on this machine by their lock files, which the kernel unlocks when a process ends.
 
-A lease tells only after seconds that its holder is gone. On one machine the lock tells at once, and
-cannot be wrong: it is held exactly as long as the process is.
+A lease takes seconds to expire. A lock is free at once, and is never wrong: it is held exactly as long as the
+process lives.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from agent_core.support.execution_record import ExecutionRecord, executed
 
 try:
     import fcntl
-except ImportError:  # Windows: there the lease alone decides, some seconds later
+except ImportError:  # Windows, where only leases tell
     fcntl = None
 
 _LEAVING = b"leaving"
-_RECORD = 8  # where the record of what executes begins
+_RECORD = 8  # offset of the execution record
 
 
 def workers_folder(url: URL, path: Path | None) -> Path | None:
-    """Return where the workers of a database keep their lock files.
+    """Return the folder of the lock files of a database's workers.
 
     Args:
         url: the database.
-        path: its file, if it is one: then they stand beside it.
+        path: the SQLite file, or None.
 
     Returns:
-        for a server a folder of this machine and this user, named after the server's address and
-        the database; None where there can be none: then leases alone decide.
+        a folder beside the SQLite file; for a server a folder of this machine and this user, named after the
+        server's address and the database; None if there can be none, so that only leases tell.
     """
     if path is not None:
         return path.with_name(path.name + ".workers")
@@ -47,17 +47,17 @@ def workers_folder(url: URL, path: Path | None) -> Path | None:
     try:
         ours.mkdir(mode=0o700, exist_ok=True)
         if ours.lstat().st_uid != os.getuid() or ours.is_symlink():
-            return None  # somebody else's: whoever may write there could declare the living dead
+            return None  # another user's: whoever may write there could pass live workers off as dead
     except OSError:
         return None
     return ours / f"{hashlib.sha256(repr(address).encode()).hexdigest()[:16]}.workers"
 
 
-class Presence:
-    """This worker's lock file among those of the others.
+class WorkerLocks:
+    """The lock files of a database's workers: this worker's own, and those of the others.
 
     Args:
-        folder: where the workers of one database keep their files; None: no files, leases only.
+        folder: the folder of the files; None: no files, leases only.
         worker: this worker's name.
     """
 
@@ -66,41 +66,43 @@ class Presence:
         self._worker = worker
         self._file: IO[bytes] | None = None
         self.record: ExecutionRecord | None = None
-        """What this worker executes; None while it has no file, or none that can be mapped."""
+        """The record of what this worker executes; None without a lock file that can be mapped."""
 
     def open(self) -> None:
-        """Take this worker's lock."""
+        """Create and lock this worker's file."""
         if self._folder is None or fcntl is None:
             return
-        # Locked before it has its name: a file without a lock is taken for a dead worker's.
+        # Renamed once it is locked: a file without a lock is a dead worker's.
         unnamed = self._folder / f".{self._worker}"
         while self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # the last one that left has just removed it
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # the last worker to leave has just removed the folder
                 self._file = unnamed.open("wb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        with contextlib.suppress(OSError):  # a full disk, or one that maps no files
+        with contextlib.suppress(OSError):  # the disk is full, or cannot map files
             self.record = ExecutionRecord(unnamed, _RECORD)
         unnamed.rename(self._folder / self._worker)
 
     def close(self) -> None:
-        """Let the lock go and remove the file, and the folder with the last one."""
+        """Remove this worker's file, and the folder if it is empty."""
         if self._file is not None and self._folder is not None:
             (self._folder / self._worker).unlink(missing_ok=True)
             self._file.close()
             self._file = None
-            with contextlib.suppress(OSError):  # others are in it
+            with contextlib.suppress(OSError):  # it is not empty
                 self._folder.rmdir()
 
     def leave(self) -> None:
-        """Say that this process is about to end on purpose: whatever it runs did not end it."""
+        """Note that this process ends on purpose, so that its running work is not suspected of a crash."""
         if self._file is not None:
             self._file.seek(0)
             self._file.write(_LEAVING)
             self._file.flush()
 
     def has_left(self, worker: str) -> bool:
-        """Whether a worker of this machine that is gone was about to end on purpose."""
+        """Whether a dead worker of this machine ended on purpose."""
         if self._folder is None:
             return False
         with contextlib.suppress(OSError):
@@ -108,7 +110,7 @@ class Presence:
         return False
 
     def executed(self, worker: str) -> Callable[[str], bool] | None:
-        """Return whether the code of a key ran when a worker of this machine died; None if nobody can say."""
+        """Return a function that tells whether a key's code ran when a worker died; None if that is unknown."""
         if self._folder is None:
             return None
         with contextlib.suppress(OSError):
@@ -116,16 +118,16 @@ class Presence:
         return None
 
     def is_alive(self, worker: str) -> bool:
-        """Whether a worker is known to live; one on another machine is not known here."""
+        """Whether a worker is known to live; workers of other machines are unknown."""
         if self._folder is None or not (path := self._folder / worker).exists():
             return False
         return not self._is_dead(path)
 
     def dead(self) -> list[str]:
-        """Return the workers whose process is gone. Call `forget` once their work is released."""
+        """Return the workers whose process is gone; call `forget` once their work is released."""
         if self._folder is None:
             return []
-        with contextlib.suppress(FileNotFoundError):  # a folder for temporary files is tidied by others too
+        with contextlib.suppress(FileNotFoundError):  # a cleaner of temporary files may have removed it
             others = (path.name for path in self._folder.iterdir() if path.name != self._worker)
             names = [name for name in others if not name.startswith(".")]
             return [name for name in names if self._is_dead(self._folder / name)]

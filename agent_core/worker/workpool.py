@@ -1,4 +1,4 @@
-"""Where steps and tools execute: limited in number, fair between threads."""
+"""Run steps and tools with limited parallelism, fairly between threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.errors import DatabaseError, ValidationError
@@ -16,17 +16,23 @@ from agent_core.support.logs import get_logger
 
 Handler = Callable[[WakeUpKey], Awaitable[None]]
 STANDSTILL_TIMEOUT = 30.0
-"""Seconds after which a workpool that is full and in which nothing begins is told of."""
+"""Seconds after which a full workpool that starts nothing is reported."""
 
 _log = get_logger(__name__)
+
+
+class _Waiting(NamedTuple):
+    key: WakeUpKey
+    handler: Handler
+    since: float  # seconds, monotonic
 
 
 class Workpool:
     """Runs work by key, at most `max_parallelism` at once.
 
-    What waits is taken in turn from each thread, so fifty tool calls of one thread do not make
-    another thread's only one wait for all of them. A key that is submitted again while it runs is
-    run once more when it has ended: submitting is a wake-up, and handlers are idempotent.
+    Waiting keys are taken from each thread in turn, so that fifty tool calls of one thread do not delay the
+    only one of another. A key that is submitted again while it runs is run once more afterwards: submitting
+    is a wake-up, and handlers are idempotent.
 
     Args:
         max_parallelism: how many steps or tools run at once, from 1.
@@ -40,14 +46,14 @@ class Workpool:
         if max_parallelism < 1:
             raise ValidationError("max_parallelism must be at least 1.")
         self.max_parallelism = max_parallelism
-        self.engine: Any = None  # what delivers the work from elsewhere; see `agent_core.worker.bridge`
-        self._waiting: OrderedDict[str, deque[tuple[WakeUpKey, Handler, float]]] = OrderedDict()
+        self.engine: Any = None  # the distributed engine that delivers work; see `agent_core.worker.bridge`
+        self._waiting: OrderedDict[str, deque[_Waiting]] = OrderedDict()
         self._running: dict[WakeUpKey, asyncio.Task[None]] = {}
         self._known: set[WakeUpKey] = set()  # waiting, or running and to be run again
-        self._watched: dict[WakeUpKey, asyncio.Event] = {}  # keys that somebody waits for the end of
+        self._watched: dict[WakeUpKey, asyncio.Event] = {}  # set when the key has ended; see `until_ended`
         self._open = True
-        self._moved = time.monotonic()  # when something last began
-        self._told = 0.0  # of which standstill has been told
+        self._last_start = time.monotonic()
+        self._reported = 0.0  # the `_last_start` of the standstill that was reported
 
     def another(self) -> Workpool:
         """Return a workpool of the same size and with the same engine."""
@@ -56,11 +62,11 @@ class Workpool:
         return pool
 
     def open(self) -> None:
-        """Take work (again, where an earlier runtime has closed this workpool)."""
+        """Accept work, also after an earlier runtime has closed this workpool."""
         self._open = True
 
     def submit(self, key: WakeUpKey, handler: Handler) -> None:
-        """Run `handler(key)` as soon as there is room; call it on the event loop."""
+        """Run `handler(key)` as soon as there is room. Call it on the event loop."""
         if key in self._known or not self._open:
             return
         self._known.add(key)
@@ -69,11 +75,11 @@ class Workpool:
             self._fill()
 
     def _wait(self, key: WakeUpKey, handler: Handler) -> None:
-        self._waiting.setdefault(key.thread_id, deque()).append((key, handler, time.monotonic()))
+        self._waiting.setdefault(key.thread_id, deque()).append(_Waiting(key, handler, time.monotonic()))
 
     @property
     def free(self) -> int:
-        """How many more could run now."""
+        """Number of keys that could start now."""
         return max(0, self.max_parallelism - len(self._running) - len(self._waiting))
 
     def holds(self, key: WakeUpKey) -> bool:
@@ -85,7 +91,7 @@ class Workpool:
         while self.holds(key):
             await self._watched.setdefault(key, asyncio.Event()).wait()
 
-    def _tell(self, key: WakeUpKey) -> None:
+    def _notify(self, key: WakeUpKey) -> None:
         if (watched := self._watched.pop(key, None)) is not None:
             watched.set()
 
@@ -94,20 +100,21 @@ class Workpool:
         return list(self._running)
 
     def waiting(self) -> list[tuple[WakeUpKey, float]]:
-        """Return (key, seconds so far) of what waits for a place here."""
+        """Return each waiting key with the seconds that it has waited."""
         now = time.monotonic()
-        return [(key, now - since) for keys in list(self._waiting.values()) for key, _, since in list(keys)]
+        return [(each.key, now - each.since) for keys in list(self._waiting.values()) for each in list(keys)]
 
-    def complain(self) -> None:
-        """Warn once of a standstill: no place, something that waits, and nothing that begins."""
-        still = time.monotonic() - self._moved
-        if still < STANDSTILL_TIMEOUT or self._told == self._moved or not self._waiting or self.free:
+    def warn_of_standstill(self) -> None:
+        """Warn, once, if the workpool is full, keys wait and none has started for `STANDSTILL_TIMEOUT`."""
+        still = time.monotonic() - self._last_start
+        is_reported = self._reported == self._last_start
+        if still < STANDSTILL_TIMEOUT or is_reported or not self._waiting or self.free:
             return
-        self._told = self._moved
+        self._reported = self._last_start
         _log.warning(
-            "Nothing has begun for %.0f s and %s wait, because all %s places are taken by %s. If what runs "
-            "there waits for one that waits here (a tool for another thread, in a pool that both share), "
-            "none will end: give tools a workpool of their own, or this one more places.",
+            "No work has started for %.0f s: %s keys wait, and all %s slots are taken by %s. If a running key waits "
+            "for a waiting one (a tool for another thread, in a workpool that both share), this is a deadlock: give "
+            "tools a workpool of their own, or raise max_parallelism.",
             still,
             len(self.waiting()),
             self.max_parallelism,
@@ -116,30 +123,30 @@ class Workpool:
 
     @property
     def busy(self) -> bool:
-        """Whether anything runs."""
+        """Whether any key runs."""
         return bool(self._running)
 
-    def end(self, key: WakeUpKey) -> None:
-        """Cancel what runs under `key`; if it was submitted again meanwhile it still runs again."""
+    def cancel_key(self, key: WakeUpKey) -> None:
+        """Cancel a running key; it runs again if it was submitted again meanwhile."""
         if key in self._running:
             self._running[key].cancel()
 
     def cancel(self, thread_id: str) -> None:
-        """Cancel what runs for a thread and forget what waits for it."""
-        for key, *_ in self._waiting.pop(thread_id, ()):
-            self._known.discard(key)
-            self._tell(key)
+        """Cancel the running keys of a thread and drop the waiting ones."""
+        for waiting in self._waiting.pop(thread_id, ()):
+            self._known.discard(waiting.key)
+            self._notify(waiting.key)
         for key, task in list(self._running.items()):
             if key.thread_id == thread_id:
                 self._known.discard(key)
                 task.cancel()
 
     async def close(self, grace: float, at_once: WakeUpKind) -> None:
-        """Take nothing new and end what runs.
+        """Accept no more work and end running work.
 
         Args:
-            grace: seconds that running work gets to end by itself before it is cancelled.
-            at_once: work of this kind is cancelled at once; it gives itself back.
+            grace: seconds that running work gets to end before it is cancelled.
+            at_once: work of this kind is cancelled at once; its runner releases it.
         """
         self._open = False
         self._waiting.clear()
@@ -157,22 +164,22 @@ class Workpool:
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self.max_parallelism:
             thread_id, keys = next(iter(self._waiting.items()))
-            key, handler, _ = keys.popleft()
+            key, handler, _since = keys.popleft()
             if keys:
                 self._waiting.move_to_end(thread_id)
             else:
                 del self._waiting[thread_id]
             self._known.discard(key)
-            self._moved = time.monotonic()
+            self._last_start = time.monotonic()
             self._running[key] = task = asyncio.create_task(_run(key, handler), name=str(key))
-            # Not in the task itself: one that is cancelled before it began never enters its code.
+            # Not in the task: if it is cancelled before it starts, its code never runs.
             task.add_done_callback(functools.partial(self._ended, key, handler))
 
     def _ended(self, key: WakeUpKey, handler: Handler, _task: asyncio.Task[None]) -> None:
         del self._running[key]
         if key in self._known:  # submitted again meanwhile
             self._wait(key, handler)
-        self._tell(key)
+        self._notify(key)
         self._fill()
 
 
@@ -180,9 +187,9 @@ async def _run(key: WakeUpKey, handler: Handler) -> None:
     try:
         await handler(key)
     except asyncio.CancelledError:
-        _log.debug("%s was cancelled", key)
-    # Either way the wake-up stays leased; the reconciler finds that nobody works on it.
+        _log.debug("%s was cancelled.", key)
+    # After an error the wake-up stays leased, and the reconciler submits it again.
     except DatabaseError as error:
-        _log.error("%s waits: %s", key, error)
+        _log.error("%s was interrupted; the reconciler runs it again: %s", key, error)
     except Exception:
-        _log.exception("%s failed outside of everything that is expected to fail", key)
+        _log.exception("Unexpected error in %s; the reconciler runs it again.", key)

@@ -1,7 +1,7 @@
-"""The workpools of a runtime: one for model steps, one for tools, and a desk for what is over at once.
+"""Group the workpools of a worker: one for model steps, one for tools, one for timeouts and schedules.
 
-Tools have a pool of their own unless they are given the steps' one: a tool that asks another thread
-and waits for the answer would else keep the place that the answer needs.
+Tools have a workpool of their own by default: a tool that waits for another thread's answer would otherwise
+hold the slot that the answer needs.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind
+from agent_core.store.reads.backlog import DueWork
 from agent_core.store.wake_ups.wake_ups import Defer
 from agent_core.worker.workpool import Handler, Workpool
 
-_DESK = 16  # timeouts and schedules are a transaction each and wait for nobody
+_OTHER_PARALLELISM = 16  # a timeout or a schedule is one short transaction
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """How much work of one kind there is, and how long it waits.
+    """The work of one kind, and how long it waits.
 
     Attributes:
-        running: how many run in this process.
-        waiting: how many wait in this process for a place.
-        due: how many wait in the database for a process that has room.
-        oldest_wait: seconds that the oldest of both has waited; 0.0 if none waits.
-        max_parallelism: how many may run at once in this process.
+        running: number of keys that run in this process.
+        waiting: number of keys that wait in this process for a slot.
+        due: number of wake-ups that wait in the database for a process with room.
+        oldest_wait: seconds that the oldest of the latter two has waited; 0.0 if none waits.
+        max_parallelism: number of keys that may run at once in this process.
     """
 
     running: int
@@ -36,91 +37,94 @@ class QueueStats:
 
     @property
     def depth(self) -> int:
-        """How many wait, here and in the database."""
+        """Number of keys that wait, in this process and in the database."""
         return self.waiting + self.due
 
 
-class Pools:
-    """Which work goes where.
+class Workpools:
+    """The workpools of a worker, by the kind of work.
 
     Args:
-        steps: where model steps run.
-        tools: where tools run; by default a pool of the same size and with the same engine.
+        steps: the workpool of model steps.
+        tools: the workpool of tools; by default another of the same size and with the same engine.
     """
 
     def __init__(self, steps: Workpool | None, tools: Workpool | None) -> None:
         self.steps = steps or Workpool()
         self.tools = tools or self.steps.another()
-        self.desk = Workpool(_DESK)
+        self.others = Workpool(_OTHER_PARALLELISM)
         self._by_kind = {WakeUpKind.STEP: self.steps, WakeUpKind.TOOL: self.tools}
-        self._coming: set[WakeUpKey] = set()  # taken in the scheduler's thread, not here on the loop yet
+        self._expected: set[WakeUpKey] = (
+            set()
+        )  # leased in the scheduler's thread, not submitted on the loop yet
 
     def __iter__(self) -> Iterator[Workpool]:
-        """Go through the pools, each once."""
-        return iter({self.steps, self.tools, self.desk})
+        """Iterate over the workpools, each once."""
+        return iter({self.steps, self.tools, self.others})
 
     def of(self, key: WakeUpKey) -> Workpool:
-        """Return the pool in which `key` runs."""
-        return self._by_kind.get(key.kind, self.desk)
+        """Return the workpool of a key."""
+        return self._by_kind.get(key.kind, self.others)
 
     def defer_for(self, key: WakeUpKey) -> Defer | None:
-        """Return what hands `key` to the engine of its pool; None where the pool has none."""
+        """Return the `defer` of the engine that delivers `key`; None if the scheduler does."""
         engine = self.of(key).engine
         return None if engine is None else engine.defer
 
     def prepare(self) -> None:
-        """Let every engine make what it needs in the database; blocks."""
+        """Let every engine prepare the database; blocks."""
         for engine in {id(pool.engine): pool.engine for pool in self if pool.engine is not None}.values():
             engine.prepare()
 
     def room(self) -> dict[str, int]:
-        """Return how many more of each kind of work could begin now, kinds without room left out."""
-        found = {"other": self.desk}
+        """Return the number of keys that could start now, by kind; kinds without room are left out."""
+        found = {"other": self.others}
         if self.steps is self.tools:
             found["work"] = self.steps
         else:
             found |= {"step": self.steps, "tool": self.tools}
-        taken = [self.of(key) for key in tuple(self._coming)]
+        taken = [self.of(key) for key in tuple(self._expected)]
         room = {kind: pool.free - taken.count(pool) for kind, pool in found.items()}
         return {kind: free for kind, free in room.items() if free > 0}
 
     def expect(self, keys: Sequence[WakeUpKey]) -> None:
-        """Keep a place for what was taken until it arrives; from any thread."""
-        self._coming.update(keys)
+        """Reserve room for leased keys until they are submitted; call it from any thread."""
+        self._expected.update(keys)
 
     def submit(self, key: WakeUpKey, handler: Handler) -> None:
-        """Run `handler(key)` as soon as there is room; call it on the event loop."""
+        """Run `handler(key)` as soon as there is room. Call it on the event loop."""
         self.of(key).submit(key, handler)
-        self._coming.discard(key)
+        self._expected.discard(key)
 
     def holds(self, key: WakeUpKey) -> bool:
         """Whether the key waits or runs here."""
         return self.of(key).holds(key)
 
     def cancel(self, thread_id: str) -> None:
-        """Cancel what runs for a thread and forget what waits for it."""
+        """Cancel the running keys of a thread and drop the waiting ones."""
         for pool in self:
             pool.cancel(thread_id)
 
     def threads(self) -> set[str]:
-        """Return the ids of the threads for which a step or a tool runs."""
+        """Return the ids of the threads with a running step or tool."""
         return {key.thread_id for pool in (self.steps, self.tools) for key in pool.running()}
 
-    def complain(self) -> None:
-        """Warn of a pool in which nothing moves."""
+    def warn_of_standstill(self) -> None:
+        """Warn of each workpool that is full and starts nothing."""
         for pool in self:
-            pool.complain()
+            pool.warn_of_standstill()
 
-    def stats(self, due: Mapping[str | None, tuple[int, float]]) -> dict[str, QueueStats]:
-        """Return the figures of steps and tools; `due` holds (count, seconds) by kind."""
+    def stats(self, due: Mapping[str | None, DueWork]) -> dict[str, QueueStats]:
+        """Return the figures of steps and tools; `due` is the work in the database, by kind."""
         return {
             "steps": _stats(self.steps, WakeUpKind.STEP, due),
             "tools": _stats(self.tools, WakeUpKind.TOOL, due),
         }
 
 
-def _stats(pool: Workpool, kind: WakeUpKind, due: Mapping[str | None, tuple[int, float]]) -> QueueStats:
+def _stats(pool: Workpool, kind: WakeUpKind, due: Mapping[str | None, DueWork]) -> QueueStats:
     running = sum(key.kind == kind for key in pool.running())
     waits = [seconds for key, seconds in pool.waiting() if key.kind == kind]
-    count, oldest = due.get(kind, (0, 0.0))
-    return QueueStats(running, len(waits), count, max([*waits, oldest]), pool.max_parallelism)
+    in_database = due.get(kind, DueWork(0, 0.0))
+    oldest = max([*waits, in_database.oldest_wait])
+    return QueueStats(running, len(waits), in_database.wake_ups, oldest, pool.max_parallelism)

@@ -1,7 +1,7 @@
-"""Give a model the files that messages have: pictures and PDFs as data, texts as text.
+"""Put the files of messages into a request: pictures and PDFs as data, texts as text.
 
-It happens for each request anew and is kept nowhere, so that neither rows nor memory hold a file twice.
-A file that the model has refused is given again only where a person asks for that very turn.
+Files are read again for each request, so that neither rows nor memory hold a file twice. A file that the
+model has refused is sent again only in the turn of the message that has it.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.text.decoding import decode_text
 
 Read = Callable[[Sequence[str]], dict[str, StoredFile]]
-"""Files by their ids; those that are not there are missing."""
+"""Returns files by their ids; ids without a file are left out."""
 
 _TEXTS = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
-_SHOWN_WORDS = 200  # characters of what a provider said that the model is told
+_SHOWN_WORDS = 200  # characters of a provider's refusal that the model is shown
 _KINDS = ("image_url", "file")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A history with the bytes of its files, and which files those are, by their ids.
+class HistoryFiles:
+    """A history with the bytes of its files, and the ids of these files.
 
     Attributes:
-        messages: what the model is given.
-        fresh: those of the person's newest message.
-        unanswered: older ones whose turn has no answer: it failed.
-        older: all others, and those of outcomes.
-        retried: fresh ones that the model has refused before.
+        messages: the history.
+        fresh: files of the person's newest message.
+        unanswered: files of earlier messages whose turn failed.
+        older: all other files, those of tool outcomes included.
+        retried: fresh files that the model has refused before.
     """
 
     messages: list[ProviderMessage]
@@ -50,49 +50,48 @@ def has_files(messages: Sequence[ProviderMessage]) -> bool:
     return any(part.get("type") in _KINDS for message in messages for part in _parts(message))
 
 
-def with_files(messages: list[ProviderMessage], read: Read, refused: Mapping[str, str], model: str) -> Given:
-    """Return the messages with the bytes of the files that they name; reads, so it blocks.
+def with_files(messages: list[ProviderMessage], read: Read, refused: Mapping[str, str], model: str) -> HistoryFiles:
+    """Return the messages with the bytes of their files; blocks while it reads.
 
-    A file that is not there any more, or that the model has refused, becomes a sentence that says so: the
-    thread can still go on.
+    A file that is gone, or that the model has refused, is replaced by a sentence, so that the thread can go on.
 
     Args:
-        messages: in the provider's form, as `to_provider` gives them.
+        messages: in the form of `to_provider`.
         read: reads files.
-        refused: what the model said of the files that it refused, by their ids.
-        model: its name, for the sentence.
+        refused: the refusals of the model, by the files' ids.
+        model: the model's name, for the sentence.
     """
     wanted = {file_id for message in messages for part in _parts(message) if (file_id := _attached(part))}
     found = read(sorted(wanted)) if wanted else {}
-    given = Given([])
+    history = HistoryFiles([])
     newest = max((n for n, message in enumerate(messages) if message.get("role") == "user"), default=-1)
     for place, message in enumerate(messages):
-        where = _where(messages, place, newest, given)
+        where = _where(messages, place, newest, history)
         content: list[ProviderMessage] = []
         for part in _parts(message):
             file_id = file_id_of(part)
-            if file_id and file_id in refused and where is not given.fresh:
+            if file_id and file_id in refused and where is not history.fresh:
                 content.append(_left_out(part, model, refused[file_id]))
                 continue
             content.append(_content(part, found))
             if file_id and content[-1].get("type") in _KINDS:
                 where.add(file_id)
-        given.messages.append({**message, "content": content} if content else message)
-    given.retried.update(given.fresh & refused.keys())
-    return given
+        history.messages.append({**message, "content": content} if content else message)
+    history.retried.update(history.fresh & refused.keys())
+    return history
 
 
-def _where(messages: Sequence[ProviderMessage], place: int, newest: int, given: Given) -> set[str]:
-    """Return the set that files of a message belong to."""
+def _where(messages: Sequence[ProviderMessage], place: int, newest: int, history: HistoryFiles) -> set[str]:
+    """Return the set to which the files of a message belong."""
     if place == newest:
-        return given.fresh
+        return history.fresh
     following = next((m.get("role") for m in messages[place + 1 :] if m.get("role") != "system"), None)
     is_unanswered = messages[place].get("role") == "user" and following == "user"
-    return given.unanswered if is_unanswered else given.older
+    return history.unanswered if is_unanswered else history.older
 
 
 def file_id_of(part: ProviderMessage) -> str | None:
-    """Return the id of a part's file: the SHA-256 of its bytes where they are stored, else of its URL."""
+    """Return the id of a part's file: the SHA-256 of its bytes if it is stored, else of its URL."""
     url = _url(part)
     if url is None:
         return None
@@ -161,7 +160,7 @@ def _as_text(file: StoredFile, name: str) -> ProviderMessage:
 
 
 def _from_data_url(url: str) -> StoredFile | None:
-    """Read a URL that holds its data (RFC 2397); None: it is no such URL, or its data is broken."""
+    """Read a data URL (RFC 2397); None if it is not one, or is malformed."""
     if url[:5].lower() != "data:" or "," not in url:
         return None
     head, _, body = url[5:].partition(",")

@@ -1,4 +1,4 @@
-"""Learn the windows of models that nobody declared, from the refusals that name them."""
+"""Learn the context windows of models that have none configured, from refusals that name them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import context_windows
 from agent_core.support.clock import Clock
 
-_WINDOW_LIFETIME = 7 * 86_400.0  # seconds; a server may have been given a larger window since
-_REFRESH_INTERVAL = 60.0  # seconds after which another process's news is looked for
-_MIN_SHARE = 0.25  # of the window; so far a count of ours may be from the provider's
-_TOLD = ("max_tokens", "max_completion_tokens")
+_WINDOW_LIFETIME = 7 * 86_400.0  # seconds; a server may get a larger window meanwhile
+_REFRESH_INTERVAL = (
+    60.0  # seconds after which the row is read again, for another process may have learned more
+)
+_MIN_SHARE = 0.25  # of the window: the smallest ratio of our token count to the provider's that is believed
+_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
-class Windows:
-    """Windows learned so far; kept in rows, so that every process and the next start have them.
+class ContextWindows:
+    """The windows learned so far, stored for every process and for the next start.
 
     Args:
         writer, reads: the store.
@@ -37,7 +39,7 @@ class Windows:
         self._known: dict[str, tuple[int | None, float]] = {}
 
     async def of(self, model: ModelAdapter) -> int | None:
-        """Return how many tokens a request to a model may have; None: nothing was learned."""
+        """Return how many tokens a request to a model may have; None if that is unknown."""
         key = key_of(model)
         tokens, until = self._known.get(key, (None, 0.0))
         if time.monotonic() < until:
@@ -48,13 +50,13 @@ class Windows:
         return tokens
 
     async def learn(self, model: ModelAdapter, tokens: int) -> None:
-        """Remember how many tokens a request to a model may have."""
+        """Store how many tokens a request to a model may have."""
         self._known[key_of(model)] = tokens, time.monotonic() + _REFRESH_INTERVAL
         await self._writer.run(context_windows.learn, key_of(model), tokens)
 
 
 def key_of(model: ModelAdapter) -> str:
-    """Return what a window is remembered under: the model's name and, if it has its own, its server."""
+    """Return the key of a model's window: its name and the address of its server, if it has one."""
     options = _options(model)
     address: Any = options.get("api_base") or options.get("base_url")
     if not isinstance(address, str):
@@ -63,35 +65,35 @@ def key_of(model: ModelAdapter) -> str:
     return f"{model.name} at {parts.hostname}:{parts.port or ''}{parts.path}"
 
 
-def usable(named: NamedWindow, request: ModelRequest, model: ModelAdapter) -> int | None:
-    """Return how many tokens a request may have by our count, after a refusal; it counts, so it takes a while.
+def usable_window(named: NamedWindow, request: ModelRequest, model: ModelAdapter) -> int | None:
+    """Return how many tokens, by our count, a request may have after a refusal; slow, for it counts tokens.
 
-    Room for the answer is left, and where the provider counts more tokens than we do the window is smaller
-    by as much.
+    It leaves room for the answer. If the provider counts more tokens than we do, the window shrinks by the same
+    ratio.
 
     Args:
-        named: what the provider said.
-        request: what it refused.
+        named: the window that the provider named.
+        request: the refused request.
         model: the model.
 
     Returns:
-        None: what was named is not to be believed, or shortening the history would not help.
+        None: the named window is not plausible, or a shorter history would not help.
     """
     if named.limit >= at_most(request.messages, request.tools):
-        return None  # it would have fitted
+        return None  # the request would have fitted
     ours = _count(request, model)
     if named.excess:
         window = ours - named.excess * 2
     else:
         options = {**_options(model), **request.options}
-        asked = (options.get(name) for name in _TOLD)
-        told = next((told for told in asked if isinstance(told, int) and told > 0), None)
-        if named.limit <= 0 or (told is not None and told >= named.limit):
+        limits = (options.get(name) for name in _OUTPUT_LIMITS)
+        output = next((limit for limit in limits if isinstance(limit, int) and limit > 0), None)
+        if named.limit <= 0 or (output is not None and output >= named.limit):
             return None
-        room = named.limit // 8 if told is None else told
+        room = named.limit // 8 if output is None else output
         share = min(1.0, max(_MIN_SHARE, ours / named.used)) if named.used else 1.0
         window = int((named.limit - room) * share)
-    if window >= ours:  # it was too much all the same: the provider counts otherwise than we do
+    if window >= ours:  # the provider counts more tokens than we do
         window = ours * 3 // 4
     return window if window > 0 else None
 

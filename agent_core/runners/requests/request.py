@@ -1,7 +1,7 @@
-"""Make the request of a model step: the history with its files, cut to fit the model, as the agent transforms it.
+"""Build the request of a model step: the history with its files, cut to fit the model, transformed by the agent.
 
-A request that the provider refuses for its length, naming the window, for a file of an older turn, or for a
-signature that was imported, is made once more without it; that is remembered, so that it happens once.
+If the provider refuses a request for its length (and names the window), for a file of an older turn or for an
+imported signature, the request is built again without it. The refusal is stored, so that it happens once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from agent_core.llm.errors.refusals import (
     window_named,
 )
 from agent_core.llm.requests.history_rules import fit_names
-from agent_core.runners.requests.attachments import Given, has_files, with_files
-from agent_core.runners.requests.context_windows import Windows, usable
+from agent_core.runners.requests.attachments import HistoryFiles, has_files, with_files
+from agent_core.runners.requests.context_windows import ContextWindows, usable_window
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import files, refused_files
@@ -40,30 +40,30 @@ _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a model is asked.
+class PreparedRequest:
+    """A request, and what it was built from.
 
     Attributes:
-        request: what is sent.
-        opening: what the step says of the cut, for the thread; nothing as long as it stays.
-        usage: what the context policy's own requests used.
-        files: the files among it.
-        history: what it was made from, in the provider's form.
-        was_cut: it was made again to fit a window that the provider named.
-        was_unsigned: it was made again without what was imported as signed.
+        request: the request.
+        opening: chunks that report a change of the cut to the thread's readers.
+        usage: tokens of the context policy's own requests.
+        files: the files in the request.
+        history: the history, in the provider's form.
+        was_cut: whether it was built again to fit a window that the provider named.
+        was_unsigned: whether it was built again without imported signatures.
     """
 
     request: ModelRequest
     opening: list[Chunk]
     usage: Usage | None
-    files: Given
+    files: HistoryFiles
     history: list[ProviderMessage]
     was_cut: bool = False
     was_unsigned: bool = False
 
 
-class Requests:
-    """Makes the requests of this process.
+class RequestBuilder:
+    """Builds the requests of this process.
 
     Args:
         writer, reads: the store.
@@ -73,44 +73,44 @@ class Requests:
     def __init__(self, writer: Writer, reads: Reads, clock: Clock) -> None:
         self._writer = writer
         self._reads = reads
-        self._windows = Windows(writer, reads, clock)
+        self._windows = ContextWindows(writer, reads, clock)
 
-    async def prepare(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> Prepared:
-        """Return the request for a thread's history, as `to_provider` gives it.
+    async def prepare(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> PreparedRequest:
+        """Return the request for a thread's history, which is in the form of `to_provider`.
 
         Raises:
-            ModelError: nothing that could be sent fits the model.
+            ModelError: even the shortest request does not fit the model.
         """
-        given = await self._with_files(agent, thread_id, history)
+        found = await self._with_files(agent, thread_id, history)
         window = await self._windows.of(agent.model) if agent.context is not None else None
-        return await _prepared(agent, thread_id, history, given, window)
+        return await _build(agent, thread_id, history, found, window)
 
-    async def again(
-        self, agent: Agent, thread_id: str, asked: Prepared, error: ModelError
-    ) -> Prepared | None:
-        """Return the request without what the provider refused; None: it cannot be mended by that."""
+    async def without_refused(
+        self, agent: Agent, thread_id: str, asked: PreparedRequest, error: ModelError
+    ) -> PreparedRequest | None:
+        """Return the request without what the provider refused; None if that would not help."""
         if error.kind == "context_window_exceeded":
             return None if asked.was_cut else await self._cut(agent, thread_id, asked, error)
-        mended = await self._without_files(agent, thread_id, asked, error)
-        return mended or await self._without_imported(agent, thread_id, asked, error)
+        shorter = await self._without_files(agent, thread_id, asked, error)
+        return shorter or await self._without_imported(agent, thread_id, asked, error)
 
     async def _without_files(
-        self, agent: Agent, thread_id: str, asked: Prepared, error: ModelError
-    ) -> Prepared | None:
+        self, agent: Agent, thread_id: str, asked: PreparedRequest, error: ModelError
+    ) -> PreparedRequest | None:
         if not refuses_file(error):
             return None
-        # A file of this very turn is the person's to hear of; one of an older turn is not.
+        # The refusal of a file of this turn is shown to the person; a file of an older turn is left out.
         suspects = asked.files.unanswered or (asked.files.older if not asked.files.fresh else set[str]())
         if not suspects:
             return None
-        await self._note(agent, thread_id, suspects, error)
+        await self._store_refusal(agent, thread_id, suspects, error)
         again = await self.prepare(agent, thread_id, asked.history)
         return replace(again, was_cut=asked.was_cut, was_unsigned=asked.was_unsigned)
 
     async def _without_imported(
-        self, agent: Agent, thread_id: str, asked: Prepared, error: ModelError
-    ) -> Prepared | None:
-        """Return the request without imported signatures: nobody but the provider knows a forged one."""
+        self, agent: Agent, thread_id: str, asked: PreparedRequest, error: ModelError
+    ) -> PreparedRequest | None:
+        """Return the request without imported signatures: only the provider can tell a forged one."""
         if asked.was_unsigned or not refuses_history(error):
             return None
         history = without_imported(asked.history, agent.model.name)
@@ -119,44 +119,51 @@ class Requests:
         again = await self.prepare(agent, thread_id, history)
         return replace(again, was_cut=asked.was_cut, was_unsigned=True)
 
-    def refused(self, asked: Prepared, error: ModelError) -> set[str]:
-        """Return the files of this turn that are taken for refused, now that it fails with `error`.
+    def refused_files(self, asked: PreparedRequest, error: ModelError) -> set[str]:
+        """Return the ids of this turn's files that the provider has presumably refused with `error`.
 
-        An answer that complains of nothing in particular is laid to a file that has just come: whatever
-        else was in the request had been taken before.
+        An unspecific refusal is blamed on the new files, because everything else in the request was accepted
+        before.
         """
         unclear = refuses_something(error) and window_named(str(error)) is None
         return asked.files.fresh if refuses_file(error) or unclear else set()
 
-    async def _cut(self, agent: Agent, thread_id: str, asked: Prepared, error: ModelError) -> Prepared | None:
+    async def _cut(
+        self, agent: Agent, thread_id: str, asked: PreparedRequest, error: ModelError
+    ) -> PreparedRequest | None:
         named = window_named(str(error), error.detail)
         if named is None or agent.context is None:
             return None
-        window = await asyncio.to_thread(usable, named, asked.request, agent.model)
+        window = await asyncio.to_thread(usable_window, named, asked.request, agent.model)
         if window is None:
             return None
         try:
-            again = await _prepared(agent, thread_id, asked.history, asked.files, window)
-        except ModelError:  # nothing of that length: the provider's own words say more
+            again = await _build(agent, thread_id, asked.history, asked.files, window)
+        except ModelError:  # nothing is that short; the provider's own error says more
             return None
         if again.request.messages == asked.request.messages:
             return None
         _log.info(
-            "%s takes %s tokens; the history of thread %s is cut to it", agent.model.name, window, thread_id
+            "Thread %s: the history is cut to the %s tokens that %s accepts.",
+            thread_id,
+            window,
+            agent.model.name,
         )
         await self._windows.learn(agent.model, window)
         return replace(again, was_cut=True, was_unsigned=asked.was_unsigned)
 
-    async def _note(self, agent: Agent, thread_id: str, file_ids: set[str], error: ModelError) -> None:
+    async def _store_refusal(
+        self, agent: Agent, thread_id: str, file_ids: set[str], error: ModelError
+    ) -> None:
         words = clean_text(words_of(error))
         await self._writer.run(refused_files.note, thread_id, agent.model.name, file_ids, words)
 
-    async def _with_files(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> Given:
+    async def _with_files(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> HistoryFiles:
         if not has_files(history):
-            return Given(history)
+            return HistoryFiles(history)
         return await asyncio.to_thread(self._read_files, agent.model.name, thread_id, history)
 
-    def _read_files(self, model: str, thread_id: str, history: list[ProviderMessage]) -> Given:
+    def _read_files(self, model: str, thread_id: str, history: list[ProviderMessage]) -> HistoryFiles:
         def read(ids: Sequence[str]) -> dict[str, StoredFile]:
             return self._reads.read(files.read, thread_id, ids)
 
@@ -165,11 +172,11 @@ class Requests:
             return with_files(history, read, refused, model)
 
 
-async def _prepared(
-    agent: Agent, thread_id: str, history: list[ProviderMessage], given: Given, window: int | None
-) -> Prepared:
-    messages, note = take_note(given.messages)
-    messages = with_signatures(messages, agent.model.name)
+async def _build(
+    agent: Agent, thread_id: str, history: list[ProviderMessage], found: HistoryFiles, window: int | None
+) -> PreparedRequest:
+    messages, note = take_note(found.messages)
+    messages = returned(messages, agent.model.name)
     fitted = ContextResult(messages)
     if agent.context is not None:
         request = ContextRequest(
@@ -184,4 +191,4 @@ async def _prepared(
     messages = fit_names(messages, agent.tools)
     opening = [] if fitted.note is None else [{"type": NOTE, "data": clean_json(fitted.note)}]
     sent = ModelRequest(messages, agent.tool_schemas, agent.model_options, agent.provider_tools)
-    return Prepared(sent, opening, fitted.usage, given, history)
+    return PreparedRequest(sent, opening, fitted.usage, found, history)

@@ -1,4 +1,4 @@
-"""Files that a model answers with: their bytes are kept like those of uploads, and its parts name them."""
+"""Store the files of a model's answer like uploads, and put their addresses into its parts."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from agent_core.store.turns import steps
 from agent_core.store.turns.steps import Claim
 
 MAX_FILES = 100
-"""How many files one answer can have."""
+"""Most files of one answer."""
 
 
-class MadeFiles:
+class ResponseFiles:
     """The files of one answer.
 
     Args:
-        writer: the store.
-        claim: the step that answers.
+        writer: the writer.
+        claim: the step.
     """
 
     def __init__(self, writer: Writer, claim: Claim) -> None:
         self._writer = writer
         self._claim = claim
-        self._kept: dict[str, str] = {}  # where each is kept, by the address that it came with
+        self._stored: dict[str, str] = {}  # the address of each stored file, by its data URL
 
-    async def keep(self, chunk: Chunk) -> Chunk:
-        """Return a chunk whose file, if it is one that came with its bytes, is kept in the database.
+    async def store(self, chunk: Chunk) -> Chunk:
+        """Store the file of a chunk that has a data URL; return the chunk with the file's address.
 
         Raises:
-            ModelError: the bytes cannot be read, or they are too many.
+            ModelError: the file cannot be decoded or is too large, or there are too many.
         """
         url = chunk.get("url")
         if chunk.get("type") != "file" or not isinstance(url, str) or not url.startswith("data:"):
             return chunk
-        if url not in self._kept:
-            if len(self._kept) == MAX_FILES:
+        if url not in self._stored:
+            if len(self._stored) == MAX_FILES:
                 raise ModelError(f"The model answered with more than {MAX_FILES} files.")
             data = await asyncio.to_thread(_bytes_of, url)
             file = StoredFile(hashlib.sha256(data).hexdigest(), str(chunk["mediaType"]), data)
             await self._writer.run(steps.keep_file, self._claim, file)
-            self._kept[url] = ATTACHMENT + file.id
-        return {**chunk, "url": self._kept[url]}
+            self._stored[url] = ATTACHMENT + file.id
+        return {**chunk, "url": self._stored[url]}
 
-    def named(self, parts: list[Part]) -> list[Part]:
-        """Return the step's parts, naming the files where they are kept."""
+    def with_stored_urls(self, parts: list[Part]) -> list[Part]:
+        """Return the step's parts with the addresses of the stored files."""
         return [
-            {**part, "url": self._kept[part["url"]]} if part.get("url") in self._kept else part
+            {**part, "url": self._stored[part["url"]]} if part.get("url") in self._stored else part
             for part in parts
         ]
 

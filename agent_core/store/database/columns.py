@@ -1,4 +1,4 @@
-"""Short names for the tables' columns, and JSON as it stands in them."""
+"""Name the tables for statements, encode their JSON, and name the feeds that transactions touch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def dump(value: Any) -> str:
 
 
 def load(text: str | None) -> Any:
-    """Read JSON; None stays None."""
+    """Decode JSON; None stays None."""
     return None if text is None else json.loads(text)
 
 
@@ -45,8 +45,8 @@ def dump_info(text: str | None) -> str | None:
 def load_info(text: str | None, info: str | None) -> dict[str, Any] | None:
     """Return the code and the params of a row's error; None if it has none.
 
-    They count only beside the text they were written with: a version before 0014 that runs beside us writes
-    another error and leaves them as they are.
+    They are valid only with the text they were written with: a version before 0014 on the same database writes
+    another error and leaves them unchanged.
     """
     known = load(info)
     if known is None or known["text"] != text:
@@ -55,17 +55,17 @@ def load_info(text: str | None, info: str | None) -> dict[str, Any] | None:
 
 
 LIST_FEED = "threads"
-"""The feed of those who show the list of threads."""
+"""The feed of the thread list."""
 
 WORK_FEED = "work"
-"""The feed of workers: there is work that any of them may take, now."""
+"""The feed of workers: work is due that any of them may take."""
 
 
 def idle_feed(thread_id: str) -> str:
-    """Return the name of the feed that is told only when a thread becomes idle or is deleted."""
+    """Return the name of the feed that is touched when a thread becomes idle or is deleted."""
     return f"idle:{thread_id}"
 
 
 def person_feed(name: str) -> str:
-    """Return the name of the feed that is told when what is noted of a person has changed."""
+    """Return the name of the feed that is touched when a person's preferences change."""
     return f"person:{name}"

@@ -1,4 +1,4 @@
-"""The writer's connection: how a transaction begins and ends, and how others' commits are noticed."""
+"""The writer's connection: it begins and ends transactions, and notices other processes' commits."""
 
 from __future__ import annotations
 
@@ -15,42 +15,41 @@ _log = get_logger(__name__)
 
 
 class Connection(Protocol):
-    """What the writer needs of a database; one per kind of database."""
+    """Protocol of the writer's connection, implemented for each kind of database."""
 
     cursor: Any
-    """Executes (SQL, values by name); its answer has `rowcount` and `fetchall()`."""
+    """Executes (SQL, values by name); the result has `rowcount` and `fetchall()`."""
 
     def open(self) -> None:
-        """Connect; called in the writer's thread, as everything here is."""
+        """Connect; called, like every method, in the writer's thread."""
         ...
 
     def begin(self) -> bool:
         """Begin a transaction.
 
         Returns:
-            False: the transaction before this one, whose end was not known, turns out to be
-            committed; nothing was begun.
+            False: the previous transaction, whose outcome was unknown, is committed; nothing was begun.
         """
         ...
 
-    def together(self, functions: Sequence[Callable[[], None]]) -> None:
-        """Run functions that have nothing to do with each other, which may share their waits."""
+    def run_independent(self, functions: Sequence[Callable[[], None]]) -> None:
+        """Run independent functions, interleaved where that shares round trips."""
         ...
 
     def commit(self, touched: Collection[str]) -> None:
-        """Commit, and tell other processes which feeds this touched."""
+        """Commit, and notify other processes of the touched feeds."""
         ...
 
     def roll_back(self) -> None:
-        """Undo what was begun; never raises."""
+        """Roll back; never raises."""
         ...
 
-    def may_try_again(self, error: BaseException) -> bool:
-        """Whether the same transaction may succeed now, after an error that is nobody's fault."""
+    def may_retry(self, error: BaseException) -> bool:
+        """Whether the transaction may succeed if it is retried after this error; may wait a moment."""
         ...
 
-    def look(self) -> None:
-        """Look for commits of other processes, where nobody tells of them."""
+    def check_foreign_commits(self) -> None:
+        """Check for commits of other processes, if the database sends no notifications."""
         ...
 
     def close(self) -> None:
@@ -59,11 +58,11 @@ class Connection(Protocol):
 
 
 class SqliteConnection:
-    """A SQLite file: one writer at a time, and a counter that moves with others' commits.
+    """A SQLite file: it has one writer at a time, and a counter that changes with others' commits.
 
     Args:
         engine: the engine.
-        watch: seconds between looks for commits of other processes.
+        watch: seconds between checks for commits of other processes.
         on_foreign: called in the writer's thread.
     """
 
@@ -72,7 +71,7 @@ class SqliteConnection:
         self._watch = watch
         self._on_foreign = on_foreign
         self._version: int | None = None
-        self._looked = 0.0
+        self._checked_at = 0.0
         self.cursor: Any = None
 
     def open(self) -> None:
@@ -81,55 +80,55 @@ class SqliteConnection:
         self.cursor = self._connection.cursor()
 
     def begin(self) -> bool:
-        """Take the write lock at once: a lock that is taken later cannot be waited for."""
+        """Take the write lock at once: SQLite does not wait for one that is taken later."""
         self.cursor.execute("BEGIN IMMEDIATE")
         return True
 
-    def together(self, functions: Sequence[Callable[[], None]]) -> None:
-        """Run them one after the other: nothing here is far enough away to be waited for."""
+    def run_independent(self, functions: Sequence[Callable[[], None]]) -> None:
+        """Run the functions one after the other: a local file has no round trips to share."""
         for function in functions:
             function()
 
     def commit(self, touched: Collection[str]) -> None:
-        """Commit; the counter tells the others."""
+        """Commit; other processes read the counter."""
         self._connection.commit()
 
     def roll_back(self) -> None:
-        """Undo."""
+        """Roll back."""
         try:
             self._connection.rollback()
         except Exception:
-            _log.exception("The database did not roll back; the next transaction will say more.")
+            _log.exception("The rollback failed; the next transaction raises if the error persists.")
 
-    def may_try_again(self, error: BaseException) -> bool:
-        """Say no: busy_timeout has waited already, and nothing collides under the one lock."""
+    def may_retry(self, error: BaseException) -> bool:
+        """Return False: busy_timeout has waited already, and one writer cannot collide."""
         return False
 
-    def look(self) -> None:
-        """Ask the counter."""
-        # data_version moves only for commits of other connections than this one, and in this
-        # process only this one writes. https://sqlite.org/pragma.html#pragma_data_version
+    def check_foreign_commits(self) -> None:
+        """Check the counter."""
+        # data_version changes only with commits of other connections, and in this process only this one
+        # writes. https://sqlite.org/pragma.html#pragma_data_version
         now = time.monotonic()
-        if now - self._looked < self._watch:
+        if now - self._checked_at < self._watch:
             return
-        self._looked = now
+        self._checked_at = now
         try:
             version = self.cursor.execute("PRAGMA data_version").fetchone()[0]
-        except Exception:  # this thread must outlive whatever happens to the disk
-            _log.exception("The database did not say whether another process has written.")
+        except Exception:  # this thread must survive errors of the disk
+            _log.exception("Reading data_version failed; commits of other processes are noticed later.")
             return
-        if version != self._version:  # at the first look too: somebody may have written before it
+        if version != self._version:  # at the first check, too: another process may have written before
             self._on_foreign(None)
         self._version = version
 
     def close(self) -> None:
-        """Close."""
+        """Close the file."""
         self.cursor.close()
         self._connection.close()
 
 
 def connection_for(engine: Engine, watch: float, on_foreign: OnForeignCommit) -> Connection:
-    """Return the connection for an engine's database; it is not open yet."""
+    """Return an unopened connection for an engine's database."""
     if engine.dialect.name == "sqlite":
         return SqliteConnection(engine, watch, on_foreign)
     from agent_core.store.database.postgresql import PostgresConnection

@@ -1,8 +1,7 @@
-"""Functions that wait together: while one waits for an answer, the next one asks its own question.
+"""Interleave transactions of different threads on one connection to share round trips.
 
-Each runs in a greenlet, because they are plain functions that know nothing of it: what looks at an
-answer that is not there yet steps aside, and goes on when it has come.
-https://greenlet.readthedocs.io
+Each function runs in a greenlet, so that it stays a plain function: reading a result that has not arrived
+switches to the next function. https://greenlet.readthedocs.io
 """
 
 from __future__ import annotations
@@ -12,15 +11,15 @@ from collections.abc import Callable, Sequence
 from greenlet import getcurrent, greenlet
 
 
-def run_together(functions: Sequence[Callable[[], None]], receive: Callable[[], None]) -> None:
-    """Run functions to their ends; between two of their waits `receive` is called once for all.
+def interleave(functions: Sequence[Callable[[], None]], receive: Callable[[], None]) -> None:
+    """Run functions to their ends; when all of them wait, `receive` is called once.
 
     Args:
-        functions: what to run. They begin in this order; each may call `step_aside`.
-        receive: brings every answer that any of them waits for.
+        functions: the functions, started in this order; each may call `switch`.
+        receive: receives every result that any of them waits for.
 
     Raises:
-        BaseException: what `receive` or one of the functions raised; the others are ended where they wait.
+        BaseException: raised by `receive` or by one of the functions; the others are ended where they wait.
     """
     running = [greenlet(function) for function in functions]
     try:
@@ -36,8 +35,8 @@ def run_together(functions: Sequence[Callable[[], None]], receive: Callable[[], 
                 one.throw()
 
 
-def step_aside() -> bool:
-    """Let the other functions go on until `receive` has been called; False: there are no others."""
+def switch() -> bool:
+    """Let the other functions run until `receive` has been called; False if there are no others."""
     parent = getcurrent().parent
     if parent is None:
         return False

@@ -1,4 +1,4 @@
-"""Bringing a database to this version's schema, at start, in one transaction."""
+"""Upgrade a database to this version's schema, at start, in one transaction."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from agent_core.store.database.tables import metadata
 
 VERSION_TABLE = "agent_schema"
 _FOLDER = Path(__file__).parent.parent / "migrations"
-_LOCK = 7_236_401_885  # any number that is ours: one process migrates at a time on PostgreSQL
+_LOCK = 7_236_401_885  # an arbitrary number: on PostgreSQL one process migrates at a time
 
 
 def migrate_database(database_url: str) -> None:
-    """Bring the database at a URL to this version's schema, as every `Runtime` does on entering; blocks.
+    """Upgrade the database at a URL to this version's schema, as every `Runtime` does on entering; blocks.
 
     Raises:
         ValidationError: the URL is not usable.
         DatabaseError: the database is locked, read-only, damaged, out of reach or of a newer version.
     """
-    with opened(database_url, "NORMAL") as (engine, *_):
-        migrate(engine)
+    with opened(database_url, "NORMAL") as database:
+        migrate(database.writer)
 
 
 def migrate(engine: Engine) -> None:
-    """Apply every revision that the database lacks.
+    """Apply every missing revision.
 
     Raises:
-        DatabaseError: the schema is from a newer version of this library, or the database refused;
-            nothing was changed.
+        DatabaseError: the schema is of a newer version of this library, or the database refused; nothing was
+            changed.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
@@ -66,7 +66,7 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
 
 
 def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory) -> None:
-    # What alembic's own `upgrade` command does, on our connection and in our transaction.
+    # As alembic's `upgrade` command does, but on our connection and in our transaction.
     def steps(revision: Any, _context: MigrationContext) -> object:
         return scripts._upgrade_revs("head", revision)  # pyright: ignore[reportPrivateUsage]
 
@@ -77,6 +77,6 @@ def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory) -
             version_table=VERSION_TABLE,
             render_as_batch=True,
             transaction_per_migration=False,
-            transactional_ddl=False,  # the transaction around us is the one that counts
+            transactional_ddl=False,  # the transaction of the caller includes it
         )
         environment.run_migrations()

@@ -1,4 +1,4 @@
-"""Opening a database: pragmas, plain errors, and nothing changed when it cannot be used."""
+"""Open a database with its pragmas, translate its errors, and leave a database that cannot be used unchanged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -21,12 +21,20 @@ from agent_core.store.database.pg_errors import refusal
 from agent_core.text.plain_text import search_key
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")
-# Seconds, and milliseconds for the last, after which a server that says nothing counts as gone.
+# Seconds (milliseconds for the last) after which a silent server counts as gone.
 _SERVER_TIMEOUTS = {
     **{"connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
     "tcp_user_timeout": 10_000,
 }
-_QUICK_CHECK_BYTES = 256 << 20  # reading a larger file whole would delay every start by seconds
+_QUICK_CHECK_BYTES = 256 << 20  # checking a larger file would delay every start by seconds
+
+
+class OpenDatabase(NamedTuple):
+    """An open database: an engine for the writer, one for readers, and the SQLite file, if it is one."""
+
+    writer: Engine
+    reader: Engine
+    path: Path | None
 
 
 def parse_url(database_url: str) -> URL:
@@ -40,7 +48,7 @@ def parse_url(database_url: str) -> URL:
         if url.drivername in _SQLITE and url.host:
             raise ArgumentError("A SQLite URL has three slashes.")
     except (ArgumentError, ValueError) as error:  # a port that is no number
-        shown = f"{database_url!r} is" if "@" not in database_url else "That is"  # a password may stand in it
+        shown = f"{database_url!r} is" if "@" not in database_url else "That is"  # it may contain a password
         raise ValidationError(
             f"{shown} not a database URL; write sqlite:///path/to/file.db or postgresql://user@host/name."
         ) from error
@@ -59,16 +67,13 @@ def database_path(url: URL) -> Path | None:
 
 
 @contextlib.contextmanager
-def opened(database_url: str, synchronous: str) -> Generator[tuple[Engine, Engine, Path | None]]:
+def opened(database_url: str, synchronous: str) -> Generator[OpenDatabase]:
     """Open a database and close it again.
 
     Args:
         database_url: a SQLAlchemy URL. SQLite in memory becomes a temporary file, because the
             writer and the readers are different connections.
         synchronous: SQLite's pragma, NORMAL or FULL.
-
-    Yields:
-        the engine for the writer, the engine for readers, and the SQLite file (None elsewhere).
 
     Raises:
         ValidationError: the URL is not usable.
@@ -85,12 +90,12 @@ def opened(database_url: str, synchronous: str) -> Generator[tuple[Engine, Engin
         writer, reader = _engine(url, synchronous, "IMMEDIATE"), _engine(url, synchronous, "DEFERRED")
         stack.callback(_dispose, reader)
         stack.callback(_dispose, writer)
-        yield writer, reader, path
+        yield OpenDatabase(writer, reader, path)
 
 
 def _dispose(engine: Engine) -> None:
-    # A read whose caller has left may still run, or be about to begin. It gets a moment; one that takes
-    # longer leaves no connection behind, in a pool that is gone, and one that begins now makes none.
+    # A read whose caller was cancelled may still run, or be about to start. It gets a moment to end; later its
+    # connection is closed when it is returned, and no new one is opened.
     event.listen(engine, "do_connect", _refuse_late)
     deadline = time.monotonic() + 1
     while isinstance(engine.pool, QueuePool) and engine.pool.checkedout() and time.monotonic() < deadline:
@@ -117,7 +122,7 @@ def check_file(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         existed = path.exists()
         if existed:
-            _look_inside(path)
+            _check_content(path)
         elif not _writable(path.parent):
             raise DatabaseError(f"The folder {path.parent} cannot be written to; choose another place.")
     except OSError as error:
@@ -132,7 +137,7 @@ def _writable(folder: Path) -> bool:
         return False
 
 
-def _look_inside(path: Path) -> None:
+def _check_content(path: Path) -> None:
     if path.is_dir():
         raise DatabaseError(f"The database {path} is a folder; give the path of a file.")
     with path.open("rb") as file:
@@ -162,13 +167,13 @@ def _look_inside(path: Path) -> None:
 
 def _engine(url: URL, synchronous: str, begin: str) -> Engine:
     if url.get_backend_name() != "sqlite":
-        patience = {name: value for name, value in _SERVER_TIMEOUTS.items() if name not in url.query}
-        return create_engine(url, pool_size=4, connect_args=patience)
+        timeouts = {name: value for name, value in _SERVER_TIMEOUTS.items() if name not in url.query}
+        return create_engine(url, pool_size=4, connect_args=timeouts)
     engine = create_engine(url, paramstyle="named", connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.isolation_level = None  # BEGIN is explicit, below
         connection.create_function("agent_fold", 1, _fold, deterministic=True)
         for pragma in (
             "busy_timeout=10000",
@@ -190,17 +195,17 @@ def _fold(text: str | None) -> str | None:
 
 
 def write_ahead(engine: Engine) -> None:
-    """Put a SQLite file in WAL mode, once it is known to be ours; the mode stays with the file.
+    """Set WAL mode for a SQLite file, once it is known to be ours; the file keeps the mode.
 
     Raises:
-        DatabaseError: others kept it busy for seconds.
+        DatabaseError: other programs kept the file busy for seconds.
     """
     if engine.dialect.name != "sqlite":
         return
     connection = engine.raw_connection()
     deadline = time.monotonic() + 10
     try:
-        # Changing the mode needs the file for itself and does not wait for it (busy_timeout is not asked).
+        # Changing the mode needs exclusive access, for which SQLite does not wait (busy_timeout does not apply).
         while connection.cursor().execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.cursor().execute("PRAGMA journal_mode=WAL").fetchone()
@@ -217,7 +222,7 @@ def translate(error: BaseException) -> BaseException:
     if isinstance(error, AgentCoreError):
         return error
     if isinstance(error, sqlite3.IntegrityError):
-        return error  # a broken invariant of ours: the trace must say where
+        return error  # a bug in this library: the traceback must show it
     if isinstance(error, sqlite3.Error):
         return _translate_sqlite(error, "")
     if isinstance(error, DBAPIError) and error.orig is not None:

@@ -1,7 +1,7 @@
-"""What PostgreSQL's refusals mean to the person who reads them.
+"""Translate errors of PostgreSQL into sentences that say what to do.
 
-Told by the error's SQLSTATE, and by the words where the server refused the connection: then there
-is no state. https://www.postgresql.org/docs/current/errcodes-appendix.html
+They are recognized by their SQLSTATE, and refused connections, which have none, by their text.
+https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _AWAY = "does not answer; see that it runs, and that the URL leads to it"
 
 
 def refusal(error: BaseException) -> BaseException:
-    """Turn an error of psycopg into a DatabaseError that says what to do.
+    """Translate an error of psycopg into a DatabaseError that says what to do.
 
-    A broken invariant of ours (class 23) is returned as it is: the trace must say where.
+    A violated constraint (class 23) is returned as it is: it is a bug, and the traceback must show it.
     """
     state = getattr(error, "sqlstate", None)
     words = " ".join(str(error).split())
@@ -45,7 +45,7 @@ def refusal(error: BaseException) -> BaseException:
     if state in _STATES:
         return DatabaseError(f"The database {_STATES[state]} ({words}).")
     if state is None and "OperationalError" in _kinds(error):
-        state = _said(words, _REFUSED + _FULL) or _AWAY
+        state = _match(words, _REFUSED + _FULL) or _AWAY
         return DatabaseError(sentence("database_server_refused", state=state, words=words))
     if state is not None and state.startswith(("57P", "08")):
         return DatabaseError(sentence("database_server_refused", state=_AWAY, words=words))
@@ -53,18 +53,18 @@ def refusal(error: BaseException) -> BaseException:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether an error of psycopg, or of SQLAlchemy around one, says that the server is not there just now."""
+    """Whether an error of psycopg, perhaps wrapped by SQLAlchemy, means that the server is away."""
     cause = getattr(error, "orig", None) or error
     if not type(cause).__module__.startswith("psycopg") or "OperationalError" not in _kinds(cause):
         return False
     state = getattr(cause, "sqlstate", None)
     if state is None:
-        return _said(str(cause), _REFUSED) is None
+        return _match(str(cause), _REFUSED) is None
     return state.startswith(("57P", "08"))
 
 
-def _said(words: str, known: tuple[tuple[str, str], ...]) -> str | None:
-    return next((what for sign, what in known if sign in words), None)
+def _match(words: str, known: tuple[tuple[str, str], ...]) -> str | None:
+    return next((meaning for sign, meaning in known if sign in words), None)
 
 
 def _kinds(error: Any) -> set[str]:

@@ -1,8 +1,7 @@
-"""The listener: a thread that hears at once what other processes have committed.
+"""Listen for the commits of other processes, in a thread.
 
-What it hears is a hint. While its connection is away it tells everybody to look every second, and
-again once it is back, because what was said meanwhile is not repeated.
-https://www.postgresql.org/docs/current/sql-notify.html
+Notifications are hints. While the connection is lost, every feed counts as touched once a second, and once more
+after the reconnection, because notifications that were sent meanwhile are lost. https://www.postgresql.org/docs/current/sql-notify.html
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.logs import get_logger
 
 CHANNEL = "agent_core"
-_RECONNECT_INTERVAL = 1.0  # seconds between tries to connect, in which everybody looks for themselves
+_RECONNECT_INTERVAL = 1.0  # seconds between attempts to connect, each of which touches every feed
 _log = get_logger(__name__)
 
 
@@ -30,26 +29,26 @@ class Listener:
 
     Args:
         connect: opens a connection.
-        me: the sender whose own news are not passed on.
-        told: called in the listener's thread with the feeds that were touched; None: any may be.
+        sender: this process's name in notifications; its own are ignored.
+        on_foreign: called in the listener's thread with the touched feeds; None: any feed.
     """
 
     def __init__(
-        self, connect: Callable[[], psycopg.Connection[Any]], me: str, told: OnForeignCommit
+        self, connect: Callable[[], psycopg.Connection[Any]], sender: str, on_foreign: OnForeignCommit
     ) -> None:
         self._connect = connect
-        self._me = me
-        self._told = told
+        self._sender = sender
+        self._on_foreign = on_foreign
         self._thread = threading.Thread(target=self._main, name="agent_core-listener", daemon=True)
         self._inside, self._outside = socket.socketpair()  # a byte in it ends the thread
         self._closing = threading.Event()
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread and its connection."""
+        """Stop the thread and close its connection."""
         self._closing.set()
         self._outside.send(b".")
         if self._thread.ident is not None:
@@ -63,11 +62,15 @@ class Listener:
                 with contextlib.closing(self._connect()) as connection:
                     connection.autocommit = True
                     connection.execute(f"LISTEN {CHANNEL}")
-                    self._told(None)
+                    self._on_foreign(None)
                     self._listen(connection)
             except psycopg.Error as error:
-                _log.warning("News of other processes come late until the server answers: %s", error)
-                self._told(None)
+                _log.warning(
+                    "LISTEN connection lost; polling every %g s until it is back: %s",
+                    _RECONNECT_INTERVAL,
+                    error,
+                )
+                self._on_foreign(None)
                 self._closing.wait(_RECONNECT_INTERVAL)
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
@@ -78,12 +81,12 @@ class Listener:
                 selector.select()
                 connection.pgconn.consume_input()
                 while (notice := connection.pgconn.notifies()) is not None:
-                    self._hear(notice.extra)
+                    self._receive(notice.extra)
 
-    def _hear(self, said: bytes) -> None:
+    def _receive(self, payload: bytes) -> None:
         try:
-            sender, *feeds = json.loads(said)
+            sender, *feeds = json.loads(payload)
         except (ValueError, TypeError):  # another program uses the channel
             sender, feeds = "", []
-        if sender != self._me:
-            self._told([str(feed) for feed in feeds] or None)
+        if sender != self._sender:
+            self._on_foreign([str(feed) for feed in feeds] or None)

@@ -1,9 +1,8 @@
-"""One PostgreSQL connection in libpq's pipeline mode: statements are sent, and waited for when looked at.
+"""Send statements over a PostgreSQL connection in libpq's pipeline mode, and receive their results when needed.
 
-A round trip costs as much as the statement itself, and most statements of a transaction are writes
-whose answer nobody looks at. So `execute` only sends; the first look at a result, or the commit,
-receives everything that was sent, also what others
-asked meanwhile (see `together`). An error of a statement that nobody looked at is raised by then.
+A round trip costs as much as a statement, and most statements of a transaction are writes whose result is never
+read. So `execute` only sends; reading a result, or the commit, receives the results of everything that was sent,
+also by interleaved functions (see `interleave`). It also raises the errors of unread statements.
 https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 """
 
@@ -14,14 +13,14 @@ import re
 import selectors
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Connection, errors
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from agent_core.store.database.interleave import step_aside
+from agent_core.store.database.interleave import switch
 
 _READ, _BOTH = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
 _NAMED = re.compile(r"%\((\w+)\)s")
@@ -30,7 +29,7 @@ _SYNC: tuple[None, str] = (None, "")
 
 
 class Result:
-    """What a statement came to; it is waited for at the first look."""
+    """The result of a statement; reading it waits for its arrival."""
 
     __slots__ = ("_pipeline", "answer", "error")
 
@@ -41,7 +40,7 @@ class Result:
 
     @property
     def rowcount(self) -> int:
-        """The number of rows it landed on."""
+        """The number of rows that the statement changed."""
         return self._pipeline.wait_for(self).command_tuples or 0
 
     def fetchall(self) -> list[tuple[Any, ...]]:
@@ -49,8 +48,14 @@ class Result:
         return self._pipeline.rows(self._pipeline.wait_for(self))
 
 
+class _Prepared(NamedTuple):
+    name: bytes
+    parameters: tuple[str, ...]
+    formats: list[PyFormat]
+
+
 class Pipeline:
-    """Sends statements over a connection that nobody else uses any more.
+    """Sends statements over a connection of its own.
 
     Args:
         connection: an open connection, outside of a transaction.
@@ -61,29 +66,30 @@ class Pipeline:
         self._pg: PGconn = connection.pgconn
         self._pg.enter_pipeline_mode()
         self._transformer = Transformer(connection)
-        self._prepared: dict[str, tuple[bytes, tuple[str, ...], list[PyFormat]]] = {}
+        self._prepared: dict[str, _Prepared] = {}
         self._numbers = itertools.count()
-        self._sent: deque[tuple[Result | None, str]] = deque()  # no result: a preparation, or _SYNC
+        self._sent: deque[tuple[Result | None, str]] = deque()  # without a result: a preparation, or _SYNC
         self._error: Exception | None = None
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._pg.socket, _READ)
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> Result:
-        """Send a statement with `%(name)s` in the places of its values; it is prepared once."""
-        name, order, formats = self._prepared.get(sql) or self._prepare(sql)
-        dumped = self._transformer.dump_sequence([values[key] for key in order], formats) if values else None
-        self._pg.send_query_prepared(name, dumped)
+        """Send a statement with placeholders such as `%(name)s`; it is prepared once."""
+        known = self._prepared.get(sql) or self._prepare(sql)
+        given = [values[key] for key in known.parameters] if values else None
+        dumped = None if given is None else self._transformer.dump_sequence(given, known.formats)
+        self._pg.send_query_prepared(known.name, dumped)
         result = Result(self)
         self._sent.append((result, sql))
         return result
 
     def wait_for(self, result: Result) -> PGresult:
-        """Return a statement's answer.
+        """Return the answer to a statement.
 
         Raises:
-            psycopg.Error: this statement, or one before it, was refused.
+            psycopg.Error: this statement, or an earlier one, was refused.
         """
-        if result.answer is None and result.error is None and not step_aside():
+        if result.answer is None and result.error is None and not switch():
             self.receive()
         if result.error is not None:
             raise result.error
@@ -91,18 +97,18 @@ class Pipeline:
         return result.answer
 
     def rows(self, answer: PGresult) -> list[tuple[Any, ...]]:
-        """Return the rows of an answer as Python's values."""
+        """Return the rows of an answer as Python values."""
         self._transformer.set_pgresult(answer)
         return self._transformer.load_rows(0, answer.ntuples, tuple)
 
     def settle(self, sql: str, values: Mapping[str, Any] | None = None) -> Result:
-        """Send a statement that ends a transaction and wait until everything sent is answered.
+        """Send a statement that ends a transaction, and receive every outstanding answer.
 
         Raises:
-            psycopg.Error: a statement was refused, by a COMMIT too; then ROLLBACK comes next.
+            psycopg.Error: a statement or the COMMIT was refused; call it with ROLLBACK next.
         """
         if sql == "ROLLBACK":
-            self.receive()  # after an error the server skips everything up to here
+            self.receive()  # after an error the server skips all statements up to here
             self._error = None
         result = self.execute(sql, values)
         self.receive()
@@ -116,24 +122,24 @@ class Pipeline:
         self._selector.close()
         self._connection.close()
 
-    def _prepare(self, sql: str) -> tuple[bytes, tuple[str, ...], list[PyFormat]]:
+    def _prepare(self, sql: str) -> _Prepared:
         order = tuple(dict.fromkeys(_NAMED.findall(sql)))
         places = {key: f"${number}" for number, key in enumerate(order, 1)}
         name = f"s{next(self._numbers)}".encode()
         text = _NAMED.sub(lambda match: places[match[1]], sql).replace("%%", "%")
         self._pg.send_prepare(name, text.encode())
         self._sent.append((None, sql))
-        self._prepared[sql] = known = (name, order, [_TEXT] * len(order))
+        self._prepared[sql] = known = _Prepared(name, order, [_TEXT] * len(order))
         return known
 
     def receive(self) -> None:
-        """Wait until everything sent is answered; what was refused says so when it is looked at.
+        """Receive every outstanding answer; reading the result of a refused statement raises its error.
 
         Raises:
             psycopg.Error: the connection was lost.
         """
-        # Not merely a flush: between synchronisations the server does not see that a transaction is
-        # idle, and would let a client that fell asleep keep its locks for ever.
+        # Not merely a flush: without a sync the server does not know that a transaction is idle, and a
+        # suspended client would keep its locks for ever.
         self._pg.pipeline_sync()
         self._sent.append(_SYNC)
         while self._sent:
@@ -159,7 +165,7 @@ class Pipeline:
         self._next()  # each statement's answer ends with None
 
     def _next(self) -> PGresult | None:
-        while self._pg.flush():  # more than the socket takes at once; the server may wait for us too
+        while self._pg.flush():  # the socket's buffer is full; the server may be waiting for us to read
             self._selector.modify(self._pg.socket, _BOTH)
             if any(event & _READ for _, event in self._selector.select()):
                 self._pg.consume_input()

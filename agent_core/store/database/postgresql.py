@@ -1,4 +1,4 @@
-"""The writer's connection to PostgreSQL: pipelined, told of others' commits, and made again when lost."""
+"""The writer's connection to PostgreSQL: pipelined, listening for others' commits, reconnected when lost."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import psycopg
 from sqlalchemy import Engine
 
 from agent_core.errors import DatabaseError
-from agent_core.store.database.interleave import run_together
+from agent_core.store.database.interleave import interleave
 from agent_core.store.database.pg_listener import CHANNEL, Listener
 from agent_core.store.database.pg_pipeline import Pipeline
 from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.ids import new_id
 
-_RECONNECT_TIMEOUT = 10.0  # seconds that writes wait for a server that went away, as they wait for a lock
-_RETRY_INTERVAL = 0.1  # seconds between tries
-_MAX_LOOKS = 100  # at a commit that was cut off and is still under way
-_MAX_NOTIFICATION_BYTES = 7900  # bytes of a notification: the server takes less than 8000
-_COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock: the loser is asked to try again
+_RECONNECT_TIMEOUT = 10.0  # seconds for which writes wait for a lost server, as they wait for a lock
+_RETRY_INTERVAL = 0.1  # seconds between attempts
+_MAX_STATUS_CHECKS = 100  # of a commit that was cut off and is still in progress
+_MAX_NOTIFICATION_BYTES = 7900  # of a notification: the server accepts less than 8000
+_COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock: the transaction is retried
 
-# A machine that stops in the middle of a transaction must not hold its locks for ever; ours are never
-# idle for more than moments.
+# A machine that is suspended in the middle of a transaction must not hold its locks for ever; a transaction is
+# never idle for more than moments.
 _SESSION = "SET idle_in_transaction_session_timeout = '10s'", "SET lock_timeout = '10s'"
 
 
 class PostgresConnection:
-    """One session of a PostgreSQL server, and the next one when that is lost.
+    """A session of a PostgreSQL server, and its successors after a loss.
 
     Args:
-        engine: the engine; its URL says where the server is.
+        engine: the engine; its URL has the address of the server.
         on_foreign: called in the listener's thread.
     """
 
@@ -44,45 +44,45 @@ class PostgresConnection:
         self._listener = Listener(self._connect, self._sender, on_foreign)
         self._lost_at: float | None = None
         self._xid: Any = None
-        self._in_doubt: str | None = None  # the transaction whose COMMIT was sent and not answered
+        self._in_doubt: str | None = None  # the transaction whose COMMIT was not answered
 
     @property
     def cursor(self) -> Pipeline:
-        """Where statements are executed."""
+        """The pipeline, on which statements are executed."""
         assert self._pipeline is not None, "begin comes first"
         return self._pipeline
 
     def open(self) -> None:
-        """Connect, and begin to listen."""
+        """Connect, and start to listen."""
         self._listener.start()
-        with contextlib.suppress(psycopg.Error):  # the first write tries again, and says why
+        with contextlib.suppress(psycopg.Error):  # the first write retries and raises
             self._reconnect()
 
     def begin(self) -> bool:
-        """Begin a transaction, on a new connection if the old one is lost."""
+        """Begin a transaction, on a new connection if the last one is lost."""
         if self._pipeline is None:
             self._reconnect()
         pipeline = self.cursor
-        if self._in_doubt is not None and self._landed(self._in_doubt):
+        if self._in_doubt is not None and self._is_committed(self._in_doubt):
             return False
         pipeline.execute("BEGIN")
         self._xid = pipeline.execute("SELECT pg_current_xact_id()::text")
         return True
 
-    def together(self, functions: Sequence[Callable[[], None]]) -> None:
-        """Run them so that one wait serves all: the time of a step is mostly that of its waits."""
+    def run_independent(self, functions: Sequence[Callable[[], None]]) -> None:
+        """Interleave the functions to share round trips, which take most of a step's time."""
         if len(functions) == 1:
             functions[0]()
         else:
-            run_together(functions, self.cursor.receive)
+            interleave(functions, self.cursor.receive)
 
     def commit(self, touched: Collection[str]) -> None:
-        """Commit and notify, in one transaction: the news and the change are seen together or not at all."""
+        """Commit and notify in one transaction, so that the change and its notification are seen together."""
         pipeline = self.cursor
         if touched:
             pipeline.execute(
-                "SELECT pg_notify(%(channel)s::text, %(news)s::text)",
-                {"channel": CHANNEL, "news": _news(self._sender, touched)},
+                "SELECT pg_notify(%(channel)s::text, %(payload)s::text)",
+                {"channel": CHANNEL, "payload": _payload(self._sender, touched)},
             )
         ((xid,),) = self._xid.fetchall()
         self._in_doubt = xid
@@ -90,7 +90,7 @@ class PostgresConnection:
         self._in_doubt = self._lost_at = None
 
     def roll_back(self) -> None:
-        """Undo; a connection that cannot even do that is given up."""
+        """Roll back; close the connection if that fails."""
         if self._pipeline is None:
             return
         try:
@@ -99,8 +99,8 @@ class PostgresConnection:
         except psycopg.Error:
             self._give_up()
 
-    def may_try_again(self, error: BaseException) -> bool:
-        """Wait a moment and say yes, after a collision, or while the server has been away for seconds only."""
+    def may_retry(self, error: BaseException) -> bool:
+        """Wait a moment and return True after a collision, or while the server has been away for some seconds."""
         lost = isinstance(error, psycopg.Error) and self._pipeline is None
         collided = isinstance(error, psycopg.Error) and error.sqlstate in _COLLISIONS
         if lost and self._lost_at is not None and time.monotonic() - self._lost_at > _RECONNECT_TIMEOUT:
@@ -110,8 +110,8 @@ class PostgresConnection:
             time.sleep(_RETRY_INTERVAL)
         return lost or collided
 
-    def look(self) -> None:
-        """Do nothing: the listener is told."""
+    def check_foreign_commits(self) -> None:
+        """Do nothing: the listener gets notifications."""
 
     def close(self) -> None:
         """Disconnect."""
@@ -123,7 +123,7 @@ class PostgresConnection:
     def _connect(self) -> psycopg.Connection[Any]:
         connection = self._engine.raw_connection()
         driver: Any = connection.driver_connection
-        connection.detach()  # it is not the pool's any more
+        connection.detach()  # it leaves the pool
         return driver
 
     def _reconnect(self) -> None:
@@ -141,10 +141,10 @@ class PostgresConnection:
         self._pipeline = None
         self._lost_at = self._lost_at or time.monotonic()
 
-    def _landed(self, xid: str) -> bool:
-        """Whether a transaction was committed whose COMMIT was never answered."""
+    def _is_committed(self, xid: str) -> bool:
+        """Whether a transaction was committed although its COMMIT was not answered."""
         # https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
-        for _ in range(_MAX_LOOKS):
+        for _ in range(_MAX_STATUS_CHECKS):
             answer = self.cursor.settle("SELECT pg_xact_status(%(xid)s::xid8)", {"xid": xid})
             ((status,),) = answer.fetchall()
             if status != "in progress":
@@ -152,19 +152,19 @@ class PostgresConnection:
                 return status == "committed"
             time.sleep(_RETRY_INTERVAL)
         raise DatabaseError(
-            "The database server does not say what became of a commit; look before you repeat it."
+            "The database server does not say whether a commit succeeded; check before you repeat it."
         )
 
 
 def _pipelined(connection: psycopg.Connection[Any]) -> Pipeline:
     try:
         return Pipeline(connection)
-    except BaseException:  # lost in the moment in which it was made
+    except BaseException:  # the connection was lost at once
         connection.close()
         raise
 
 
-def _news(sender: str, touched: Collection[str]) -> str:
-    """Return what a notification says: the sender and the feeds, or only the sender where they are too many."""
-    news = json.dumps([sender, *touched])
-    return news if len(news) < _MAX_NOTIFICATION_BYTES else json.dumps([sender])
+def _payload(sender: str, touched: Collection[str]) -> str:
+    """Return the payload of a notification: the sender and the feeds; without them if they are too many."""
+    payload = json.dumps([sender, *touched])
+    return payload if len(payload) < _MAX_NOTIFICATION_BYTES else json.dumps([sender])

@@ -1,4 +1,4 @@
-"""Patience: a read that finds the server away is made again, and waits some seconds for its return."""
+"""Retry reads for some seconds while the database server is away."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from agent_core.store.database.open import translate
 from agent_core.store.database.pg_errors import is_away
 
 C = TypeVar("C", bound=type[Any])
-_RECONNECT_TIMEOUT = 10.0  # seconds, as long as writes wait
-_RETRY_INTERVAL = 0.1
+_RECONNECT_TIMEOUT = 10.0  # seconds, as for writes
+_RETRY_INTERVAL = 0.1  # seconds
 
 
-def patient(cls: C) -> C:
-    """Make every public method of a class that reads patient, and its errors sentences.
+def retry_reads(cls: C) -> C:
+    """Let every public method of a class retry while the server is away, and translate its errors.
 
     Raises:
-        DatabaseError: (its methods) the database refused, or was away for too long.
+        DatabaseError: (from the methods) the database refused, or was away for too long.
     """
     for name, method in list(vars(cls).items()):
         if callable(method) and not name.startswith("_") and name != "session":
-            setattr(cls, name, _patiently(method))
+            setattr(cls, name, _retried(method))
     return cls
 
 
-def _patiently(read: Callable[..., Any]) -> Callable[..., Any]:
+def _retried(read: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(read)
-    def again(*args: Any, **kwargs: Any) -> Any:
+    def retried(*args: Any, **kwargs: Any) -> Any:
         deadline = time.monotonic() + _RECONNECT_TIMEOUT
         while True:
             try:
                 return read(*args, **kwargs)
             except Exception as error:
-                said = translate(error)
-                if said is error and not isinstance(error, SQLAlchemyError):
+                translated = translate(error)
+                if translated is error and not isinstance(error, SQLAlchemyError):
                     raise
                 if not is_away(error) or time.monotonic() > deadline:
-                    raise said from error
+                    raise translated from error
             time.sleep(_RETRY_INTERVAL)
 
-    return again
+    return retried

@@ -1,7 +1,7 @@
-"""SQLAlchemy Core statements, compiled once per database and run on the bare driver.
+"""Compile SQLAlchemy Core statements once per database, to be run on the driver itself.
 
-The Core keeps every statement portable; its execution machinery costs ten times what SQLite itself
-needs for a short statement, so the hot path pays for it once and not per call.
+Core keeps the statements portable. Executing a short statement with Core costs ten times what SQLite needs for
+it, so the hot path compiles once.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from sqlalchemy.sql import ClauseElement
 
 
 class Statement:
-    """One Core statement whose values are bound by name.
+    """A Core statement whose values are bound by name.
 
-    Values given when the statement was built (statuses, for example) are its defaults; `bindparam`
-    names the ones that each call brings. Types that need conversion by SQLAlchemy are not
-    supported: pass str, int, float, bool or None.
+    Values of the clause itself (statuses, for example) are its defaults; `bindparam` names those of each call.
+    Types that SQLAlchemy would convert are not supported: pass str, int, float, bool or None.
     """
 
     def __init__(self, clause: ClauseElement, **by_dialect: ClauseElement) -> None:
         self._clause = clause
-        self._by_dialect = by_dialect  # for the few that SQLAlchemy spells per database
+        self._by_dialect = by_dialect  # clauses that SQLAlchemy builds per database
         self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def compiled(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        """Return (SQL, default values) for `dialect`, whose paramstyle must be a named one."""
+        """Return the SQL and the default values for a dialect with a named paramstyle."""
         try:
             return self._compiled[dialect.name]
         except KeyError:
@@ -39,9 +38,9 @@ class Statement:
 
 
 def one_of(column: Any, values: Iterable[str]) -> ColumnElement[bool]:
-    """Return `column IN (…)` spelled out with literals.
+    """Build `column IN (…)` with literals.
 
-    An IN of parameters is expanded anew at each execution, and SQLite uses a partial index only
-    where it can see the very values of the index's condition.
+    An IN of parameters is expanded at each execution, and SQLite uses a partial index only for the literal
+    values of the index's condition.
     """
     return or_(*(column == literal_column(f"'{value}'") for value in sorted(values)))

@@ -1,9 +1,9 @@
-"""The schema: the nouns as rows. The database is the only truth; everything else is a view of it.
+"""Define the tables. The database is the source of truth; everything else is a view of it.
 
-JSON stands as text: it is written once by us and read whole, on every database the same way.
-Moments are seconds since the epoch. Beside an `error` of our own words stands `error_info`, the sentence's
-text, code and params as JSON; see `store.rows.load_info`. No foreign keys between the tables of one thread: every row
-carries its thread_id and is deleted by it, in one transaction.
+JSON is stored as text: it is written once and read whole, the same way on every database. Times are seconds since
+the epoch. `error_info` has the text, code and params of an `error` that is a sentence, as JSON; see
+`columns.load_info`. There are no foreign keys between the tables of a thread: every row has its thread_id and is
+deleted by it, in one transaction.
 """
 
 # No `from __future__ import annotations` here: SQLModel reads the annotations themselves.
@@ -11,16 +11,16 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import AutoString, Field, SQLModel
 
 
 class Table(SQLModel, registry=registry()):
-    """The base of our tables, with metadata of its own, apart from the application's SQLModels."""
+    """Base of the tables, with metadata apart from the application's SQLModels."""
 
     __table_args__: ClassVar[Any] = ()
 
 
-_CLUSTERED = {"sqlite_with_rowid": False}  # rows stand in the primary key's own tree: half the size
+_CLUSTERED = {"sqlite_with_rowid": False}  # rows are stored in the primary key's tree: half the size
 
 
 def _json(default: str) -> Any:
@@ -32,28 +32,30 @@ def _count(default: int = 0) -> Any:
 
 
 def _index(name: str, columns: list[str], where: str) -> Index:
-    """An index over few rows of a long table: those that something still waits for."""
+    """Build an index over the few rows of a long table that are still open."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
-# The same words, in the same order, as the statements that use these indexes.
+# In the words and the order of the statements that use these indexes.
 _RUNNING = "status = 'awaiting_tool_results' OR status = 'streaming'"
 _OPEN = "status = 'approval' OR status = 'pending' OR status = 'running' OR status = 'waiting'"
 
 
 class ThreadRow(Table, table=True):
-    """An ordered conversation: where it stands, and the fence of whoever works on it.
+    """An ordered conversation: its state, and the fence of its model step.
 
-    status    streaming <-> awaiting_tool_results -> completed | failed | stopped -> streaming
-    seq       the fence: grows with each claim of a model step and with each stop
-    cursor    number of the newest delta row
-    trimmed   deltas up to this cursor may be gone
-    turn_cursor  where the current turn began; readers of the turn before it are still served
-    attempt   failed attempts at the current model step
-    crashes   of the versions before 0007; see WakeUpRow
-    steps     model steps committed in the current turn
-    share     the token with which anybody may read it; none: it is not shared
-    delete_at  it is in the bin: hidden, refused to everybody, and deleted then; none: it is not
+    status          streaming <-> awaiting_tool_results -> completed | failed | stopped -> streaming
+    seq             the fence: grows with each claim of a model step and with each stop
+    cursor          number of the newest delta row
+    trimmed_cursor  deltas up to this cursor may be deleted; the column is `trimmed`
+    turn_cursor     where the current turn began; the deltas of the turn before it are kept
+    attempt         failed attempts at the current model step
+    crashes         of versions before 0007; see WakeUpRow
+    steps           model steps committed in the current turn
+    reply_position  position of the current turn's reply; the column is `position`
+    reply_id        id of the current turn's reply; the column is `message_id`
+    share           the token with which anybody may read the thread; null: it is not shared
+    delete_at       when the thread, which is in the bin, is deleted; null: it is not in the bin
     """
 
     __tablename__: ClassVar[Any] = "agent_thread"
@@ -61,13 +63,13 @@ class ThreadRow(Table, table=True):
         Index("agent_thread_by_activity", "updated_at"),  # the thread list
         _index("agent_thread_running", ["status"], _RUNNING),  # the reconciler looks for these
         _index("agent_thread_in_bin", ["delete_at"], "delete_at IS NOT NULL"),  # and for these
-        Index(  # who has a link is found by its token; also forbids that two threads have the same
+        Index(  # finds a thread by its token; also forbids that two threads have the same
             *("agent_thread_by_share", "share"),
             unique=True,
             sqlite_where=text("share IS NOT NULL"),
             postgresql_where=text("share IS NOT NULL"),
         ),
-        Index(  # they stand first in the list
+        Index(  # pinned threads are first in the list
             *("agent_thread_pinned", "updated_at"),
             sqlite_where=text("pinned = 1"),
             postgresql_where=text("pinned"),
@@ -80,13 +82,17 @@ class ThreadRow(Table, table=True):
     status: str = "completed"
     seq: int = 0
     cursor: int = 0
-    trimmed: int = 0
+    trimmed_cursor: int = Field(
+        default=0, sa_column=Column("trimmed", Integer, key="trimmed_cursor", nullable=False)
+    )
     turn_cursor: int = 0
     attempt: int = 0
     crashes: int = 0
     steps: int = 0
-    position: int = 0
-    message_id: str | None = None
+    reply_position: int = Field(
+        default=0, sa_column=Column("position", Integer, key="reply_position", nullable=False)
+    )
+    reply_id: str | None = Field(default=None, sa_column=Column("message_id", AutoString, key="reply_id"))
     stop_signal: bool = False
     error: str | None = Field(default=None, sa_column=Column(Text))
     error_kind: str | None = None
@@ -102,17 +108,17 @@ class ThreadRow(Table, table=True):
 
 
 class MessageRow(Table, table=True):
-    """One message. A person's parts stand here; an assistant's stand in its streams.
+    """A message. The row has a person's parts; an assistant's are in its streams.
 
-    branch     0 in the branch that is shown; else the number under which it was put aside
-    parent_id  the message before it; those that share one are alternatives of each other
+    branch     0 on the shown path; else the number of the branch that was put aside
+    parent_id  the message before it; messages with the same parent are alternatives of each other
     """
 
     __tablename__: ClassVar[Any] = "agent_message"
-    # The order of a thread; also forbids that two senders take the same place in one branch.
+    # The order of a thread; also forbids that two messages have the same position in one branch.
     __table_args__: ClassVar[Any] = (
         Index("agent_message_by_position", "thread_id", "branch", "position", unique=True),
-        Index("agent_message_by_id", "id"),  # an id that is sent to another thread is refused
+        Index("agent_message_by_id", "id"),  # finds an id that is sent to two threads
         _CLUSTERED,
     )
     thread_id: str = Field(primary_key=True)
@@ -128,7 +134,7 @@ class MessageRow(Table, table=True):
 
 
 class StreamRow(Table, table=True):
-    """The durable record of one attempt at one model step, keyed by its fence.
+    """The record of one attempt at one model step, keyed by its fence.
 
     status    streaming -> committed | partial;  partial -> superseded | committed
     """
@@ -154,12 +160,12 @@ class StreamRow(Table, table=True):
 
 
 class DeltaRow(Table, table=True):
-    """One flush of chunks. Appended, never grown; trimmed when no reader needs it any more."""
+    """The chunks of one flush; never changed, and deleted when no reader needs it."""
 
     __tablename__: ClassVar[Any] = "agent_delta"
     __table_args__: ClassVar[Any] = _CLUSTERED
     thread_id: str = Field(primary_key=True)
-    cursor: int = Field(primary_key=True)  # unique: two writers cannot both append at one place
+    cursor: int = Field(primary_key=True)  # unique: two writers cannot append at the same cursor
     seq: int = 0
     message_id: str | None = None
     chunks: str = _json("[]")
@@ -167,11 +173,11 @@ class DeltaRow(Table, table=True):
 
 
 class ToolCallRow(Table, table=True):
-    """A tool call on its way to exactly one outcome; `attempt` is its fence.
+    """A tool call, which gets exactly one outcome; `attempt` is its fence.
 
     status    approval -> pending | denied;  pending -> running -> waiting | succeeded | failed
-    progress  what it last reported while it ran
-    attempts  the attempts before the newest, as a list: attempt, worker, started_at, ended_at, error,
+    progress  its newest progress report
+    attempts  the attempts before the newest, as a JSON list: attempt, worker, started_at, ended_at, error,
               end_reason, error_info
     """
 
@@ -205,27 +211,25 @@ class ToolCallRow(Table, table=True):
 
 
 class WakeUpRow(Table, table=True):
-    """An APScheduler job row: the persistent wake-up, and the lease of whoever works on it.
+    """A wake-up, which is an APScheduler job row, and the lease of the worker that runs it.
 
-    next_run_time    when it is due; a lease pushes it forward, so a dead worker's comes due again
-    thread_id        whose turn it is when many wait; of a schedule's wake-up the schedule's id, so
-                     that it outlives a stop of its thread
-    worker           who holds the lease; none while it is only due later
-    company          it ran in a process that died: how many suspects may run in one process with it
-                     from now on, itself included; none: it is no suspect
-    crashes          deaths as the only suspect that ran
-    death            the worker in whose death it was last
-    idle_deaths      deaths as the only suspect while it merely waited, since the last of `crashes`
-    kind, call_id    with thread_id the parts of the id; see WakeUpKey. A kind that is missing was written by
-                     a version before 0013 and is filled in by the next round of the reconciler
+    next_run_time  when it is due; a lease moves it into the future, so a dead worker's comes due again
+    thread_id      the thread; a schedule's wake-up has the schedule's id, so that it outlives a stop of its thread
+    worker         the holder of the lease; null: it is free
+    company        for a suspect, which ran in a process that died: the number of suspects, itself included, that
+                   may run in one process; null: it is not suspect
+    crashes        number of deaths in which it was the only suspect that ran
+    death          the worker that died last with it
+    idle_deaths    number of deaths, since the last of `crashes`, in which it was the only suspect and only waited
+    kind, call_id  with thread_id the parts of the id; see WakeUpKey. Versions before 0013 leave them null, and
+                   the reconciler fills them in
     """
 
     __tablename__: ClassVar[Any] = "agent_wake_up"
     __table_args__: ClassVar[Any] = (
         _index("agent_wake_up_suspect", ["company"], "company IS NOT NULL"),
-        Index(
-            "agent_wake_up_of_work", "thread_id", "kind", "call_id"
-        ),  # the reconciler looks for what has none
+        # The reconciler looks for work without a wake-up.
+        Index("agent_wake_up_of_work", "thread_id", "kind", "call_id"),
         _index("agent_wake_up_unnamed", ["id"], "kind IS NULL"),  # and for these
     )
     id: str = Field(primary_key=True)  # unique: one live wake-up per key; WakeUpKey as text
@@ -242,17 +246,17 @@ class WakeUpRow(Table, table=True):
 
 
 class ScheduleRow(Table, table=True):
-    """A prompt that is sent by itself, once or again and again; its wake-up is `schedule:<id>`.
+    """A prompt that is sent at given times; its wake-up is `schedule:<id>`.
 
-    thread_id      where it is sent; none: each run has a thread of its own
-    agent          of the threads that it makes
+    thread_id      the thread to which it is sent; null: each run creates a thread
+    agent          the agent of the threads that it creates
     trigger        cron, interval or date, as JSON
-    missed_policy  run_once | skip: what becomes of runs that nobody was there for
-    next_at        when it comes due next, and the fence of the run; none once it is over
-    last_at        when the newest run was due, or was asked for
-    missed         runs that nobody was there for
-    paused         it keeps its place and runs nothing
-    error          why it is over before its time
+    missed_policy  run_once | skip: what happens after runs that were missed because no worker ran
+    next_at        the time of the next run, and its fence; null: the schedule is over
+    last_at        when the newest run was due, or was requested
+    missed         number of missed runs
+    paused         whether it runs nothing
+    error          why it ended early, or waits
     """
 
     __tablename__: ClassVar[Any] = "agent_schedule"
@@ -279,18 +283,18 @@ class ScheduleRow(Table, table=True):
 
 
 class FileRow(Table, table=True):
-    """The bytes of a file, once for each who has it.
+    """The bytes of a file, once for each holder.
 
-    thread_id  its holder: a thread; "schedule:" and a schedule's id; while it waits for its message, for a
-               day at the most, ":" and the name of who has sent it, "" for who has none
-    id         SHA-256 of the bytes: the same file twice is one row
+    thread_id  the holder: a thread; "schedule:" and a schedule's id; before its message is sent, for at most a
+               day, ":" and the sender's name, or "" for a sender without a name
+    id         SHA-256 of the bytes, so that the same file is one row
     """
 
     __tablename__: ClassVar[Any] = "agent_file"
     __table_args__: ClassVar[Any] = (
         _index("agent_file_waiting", ["created_at"], "thread_id = ''"),
         _index("agent_file_unsent", ["created_at"], "substr(thread_id, 1, 1) = ':'"),
-        Index("agent_file_by_id", "id"),  # who has a file that a person wants to attach
+        Index("agent_file_by_id", "id"),  # the holders of a file that a person wants to attach
     )
     thread_id: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -300,10 +304,10 @@ class FileRow(Table, table=True):
 
 
 class RefusedFileRow(Table, table=True):
-    """A file that a model refused: later requests to it carry a sentence in the file's place.
+    """A file that a model refused, and that later requests to the model replace by a sentence.
 
-    file_id  as in `agent_file`; of a file that stands in its URL, the SHA-256 of the URL
-    words    the provider's
+    file_id  as in `agent_file`; for a file that is not stored, the SHA-256 of its URL
+    words    the provider's error
     """
 
     __tablename__: ClassVar[Any] = "agent_refused_file"
@@ -315,9 +319,9 @@ class RefusedFileRow(Table, table=True):
 
 
 class WindowRow(Table, table=True):
-    """The window of a model as its provider named it when it refused a request; see `agent_core.context`.
+    """The context window of a model, learned from a refusal of its provider; see `agent_core.context`.
 
-    tokens  that a request may have, by our count, room for the answer left
+    tokens  of a request, by our count, with room for the answer
     """
 
     __tablename__: ClassVar[Any] = "agent_window"
@@ -327,7 +331,7 @@ class WindowRow(Table, table=True):
 
 
 class PersonRow(Table, table=True):
-    """What the application notes of a person; "" is whoever calls without a name."""
+    """The preferences of a person; the id "" is for callers without a name."""
 
     __tablename__: ClassVar[Any] = "agent_person"
     id: str = Field(primary_key=True)

@@ -1,9 +1,9 @@
-"""A write transaction, and where it leaves its wake-ups."""
+"""Write transactions, and the protocol of the wake-ups that they write."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Dialect
 
@@ -13,36 +13,41 @@ from agent_core.store.database.columns import idle_feed
 from agent_core.store.database.statement import Statement
 
 OnForeignCommit = Callable[[Collection[str] | None], None]
-"""Called when another process has committed, with the feeds that it touched, or None for any."""
+"""Called after another process has committed, with the feeds that it touched; None: any feed."""
 
 
 class WakeUps(Protocol):
-    """Where a transaction leaves the wake-ups of the work it makes possible; see `workpool`."""
+    """Protocol of the wake-ups that a transaction writes for the work it makes possible."""
 
     def enqueue(
         self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, fresh: bool = False
     ) -> None:
         """Write the wake-up `key` (or its text), due at `run_at` (seconds since the epoch; None: at once).
 
-        `fresh`: it begins a turn, so any worker may as well have it; what follows from work that was
-        done here stays here.
+        A `fresh` one begins a turn, so any worker may take it; the work that follows stays in its process.
         """
         ...
 
     def done(self, tx: Tx, key: WakeUpKey | str, *, mine: bool = True) -> None:
-        """Delete the wake-up `key`: its work is finished by this transaction.
-
-        With `mine` only if this worker holds its lease; what another worker took up stays.
-        """
+        """Delete the wake-up `key`, whose work this transaction finishes; with `mine` only a lease of this worker."""
         ...
 
     def drop(self, tx: Tx, thread_id: str) -> None:
-        """Delete every wake-up of a thread and end what runs for it in this process."""
+        """Delete every wake-up of a thread and cancel its work in this process."""
         ...
 
 
+class StatusChange(NamedTuple):
+    """A change of a thread's status, for the hooks of its agent."""
+
+    thread_id: str
+    status: str
+    previous_status: str
+    agent: str
+
+
 class Tx:
-    """One write transaction, or one caller's part of a group of them."""
+    """A write transaction, or one caller's part of a group commit."""
 
     __slots__ = ("cursor", "dialect", "effects", "moves", "now", "touched", "wake")
 
@@ -53,38 +58,38 @@ class Tx:
         self.now = now
         self.effects: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.touched: set[str] = set()
-        self.moves: list[tuple[str, str, str, str]] = []
+        self.moves: list[StatusChange] = []
 
     def run(self, statement: Statement, **values: Any) -> int:
-        """Execute and return the number of rows it landed on."""
+        """Execute and return the number of rows it changed."""
         sql, defaults = statement.compiled(self.dialect)
         return self.cursor.execute(sql, defaults | values).rowcount
 
     def do(self, statement: Statement, **values: Any) -> None:
-        """Execute a write whose landing nobody needs to know; where that costs a wait, it is not waited for."""
+        """Execute a write without waiting for its result."""
         sql, defaults = statement.compiled(self.dialect)
         self.cursor.execute(sql, defaults | values)
 
     def ask(self, statement: Statement, **values: Any) -> Callable[[], tuple[Any, ...] | None]:
         """Execute and return a function that returns the first row, or None.
 
-        What is asked before the first look shares one wait, where the database is far away.
+        Statements that are executed before the first result is read share one round trip.
         """
         sql, defaults = statement.compiled(self.dialect)
         answer = self.cursor.execute(sql, defaults | values)
-        if answer is self.cursor:  # a plain cursor holds one answer at a time
+        if answer is self.cursor:  # a plain cursor holds one result at a time
             answer = list(answer.fetchall())
             return lambda: answer[0] if answer else None
         return lambda: next(iter(answer.fetchall()), None)
 
     def one(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
         """Execute and return the first row, or None."""
-        # fetchall, not fetchone: SQLite refuses to commit while a RETURNING has rows left to give.
+        # fetchall, not fetchone: SQLite refuses to commit while a RETURNING has rows left.
         rows = self.all(statement, **values)
         return rows[0] if rows else None
 
     def must(self, statement: Statement, **values: Any) -> tuple[Any, ...]:
-        """Execute and return the first row, which is there because this transaction holds its lock."""
+        """Execute and return the first row, which exists because this transaction holds its lock."""
         row = self.one(statement, **values)
         assert row is not None, "a row vanished under its own lock"
         return row
@@ -95,11 +100,11 @@ class Tx:
         return self.cursor.execute(sql, defaults | values).fetchall()
 
     def moved(self, thread_id: str, previous: str, status: str, agent: str) -> None:
-        """Note that a thread of `agent` changed its status, for those who asked to be told."""
-        self.moves.append((thread_id, str(status), str(previous), agent))  # plain text for those outside
+        """Record that a thread of `agent` changed its status, for the hooks."""
+        self.moves.append(StatusChange(thread_id, str(status), str(previous), agent))  # plain text for hooks
         if status not in RUNNING:
             self.touched.add(idle_feed(thread_id))
 
     def after(self, effect: Callable[..., object], *args: Any) -> None:
-        """Call `effect(*args)` on the event loop once this transaction is committed."""
+        """Call `effect(*args)` on the event loop after the commit."""
         self.effects.append((effect, args))

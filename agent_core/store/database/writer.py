@@ -1,13 +1,12 @@
-"""The one writer: a thread that runs every write transaction, several to a commit.
+"""Run every write transaction of this process in one thread, several to a commit.
 
-Callers hand over a function of a `Tx` and await its result. What waits together commits together
-(group commit), so the cost of a commit is shared when it matters and nobody waits when it does not.
-If anything in a group raises, the group is rolled back and each of its functions is run again
-alone: so these functions must have no effects of their own beyond the database. Effects are
-registered with `Tx.after` and run on the event loop once the commit is through.
+Callers submit a function of a `Tx` and await its result. Functions that wait at the same time share a commit
+(group commit). If one of them raises, the group is rolled back and each function runs again alone, so these
+functions must have no effects beyond the database. Effects are registered with `Tx.after` and run on the event
+loop after the commit.
 
-Functions of a group that belong to different threads may wait for the database together
-(see `together`); everything else of a group runs in the order in which it came.
+Functions of a group that belong to different threads may be interleaved (see `Connection.run_independent`); all
+others run in the order of their submission.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ from agent_core.support.logs import get_logger
 
 R = TypeVar("R")
 _log = get_logger(__name__)
-_MAX_TRIES = 100  # of one transaction that collides with others, a moment apart
-_MAX_GROUP = 64  # the most functions that share a commit: bounds how long the first of them waits
+_MAX_ATTEMPTS = 100  # at one transaction that collides with others, a moment apart
+_MAX_GROUP = 64  # most functions that share a commit: bounds the wait of the first
 
 
 class _Write(Generic[R]):
@@ -68,12 +67,12 @@ class Writer:
     Args:
         engine: a SQLAlchemy engine with a named paramstyle.
         clock: gives every transaction its `now`.
-        wake: where transactions leave their wake-ups.
-        watch: seconds between looks for commits of other processes (SQLite only: PostgreSQL tells).
+        wake: writes the wake-ups of transactions.
+        watch: seconds between checks for commits of other processes (SQLite only; PostgreSQL notifies).
         on_touch: called on the event loop with the ids of threads that a commit changed.
         on_move: called on the event loop with (thread id, status, previous status, agent).
-        on_foreign: called on the event loop when another process committed, with the feeds that it
-            touched, or None for any.
+        on_foreign: called on the event loop after another process has committed, with the touched feeds;
+            None: any feed.
     """
 
     def __init__(
@@ -96,56 +95,56 @@ class Writer:
         self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._connection = connection_for(engine, watch, functools.partial(self._call, on_foreign))
-        self._open = False
-        self._gate = threading.Lock()  # nothing is queued behind the end of the queue
+        self._is_open = False
+        self._lock = threading.Lock()  # nothing is queued behind the end mark
         self._thread = threading.Thread(target=self._main, name="agent_core-writer", daemon=True)
 
     def start(self) -> None:
-        """Open the connection and begin to take writes."""
-        self._open = True
+        """Open the connection and accept writes."""
+        self._is_open = True
         self._thread.start()
 
     @property
     def closed(self) -> bool:
-        """Whether writes are refused because the runtime ends, or has not begun."""
-        return not self._open
+        """Whether writes are refused, because the store is closing or not open."""
+        return not self._is_open
 
     async def close(self) -> None:
-        """Finish what is queued, then end the thread and close the connection."""
-        with self._gate:
-            self._open = False
+        """Finish the queued writes, then end the thread and close the connection."""
+        with self._lock:
+            self._is_open = False
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     async def run(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """Run `function(tx, *args, **kwargs)` in a transaction and return its result once it is committed.
+        """Run `function(tx, *args, **kwargs)` in a transaction and return its result after the commit.
 
         Raises:
             DatabaseError: the database refused, or is closed; nothing was changed.
-            Exception: whatever `function` raised; nothing was changed.
+            Exception: raised by `function`; nothing was changed.
         """
         future: asyncio.Future[R] = self._loop.create_future()
         self._submit(_Write(function, args, kwargs, future))
         return await future
 
     async def run_for(self, thread_id: str, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """Do the same with a function that reads and writes only what belongs to one thread.
+        """Run a function that reads and writes only rows of one thread; see `run`.
 
-        It may run between the statements of other threads' functions, never of this thread's.
+        It may be interleaved with functions of other threads, never of this one.
         """
         future: asyncio.Future[R] = self._loop.create_future()
         self._submit(_Write(function, args, kwargs, future, thread_id))
         return await future
 
     def run_blocking(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """Do the same from another thread (the scheduler's), waiting for the commit."""
+        """Run a function from another OS thread, blocking until the commit; see `run`."""
         future: Future[R] = Future()
         self._submit(_Write(function, args, kwargs, future))
         return future.result(timeout=60)
 
     def _submit(self, write: _Write[Any]) -> None:
-        with self._gate:
-            if not self._open:
+        with self._lock:
+            if not self._is_open:
                 raise DatabaseError(sentence("database_closed"))
             self._queue.put(write)
 
@@ -160,7 +159,7 @@ class Writer:
                 if group:
                     self._commit(group)
                     self._deliver(group)
-                connection.look()
+                connection.check_foreign_commits()
                 if ended:
                     return
         finally:
@@ -180,7 +179,7 @@ class Writer:
         return group, True
 
     def _commit(self, group: list[_Write[Any]]) -> None:
-        """Run a group in one transaction; where one of it fails, each in a transaction of its own."""
+        """Run a group in one transaction; if one function fails, each in a transaction of its own."""
         connection, begun = self._connection, False
         for attempt in itertools.count(1):
             try:
@@ -191,10 +190,10 @@ class Writer:
                 return
             except BaseException as error:
                 connection.roll_back()
-                if attempt < _MAX_TRIES and connection.may_try_again(error):
+                if attempt < _MAX_ATTEMPTS and connection.may_retry(error):
                     continue
                 if len(group) == 1 or not begun:
-                    # One that could not begin: each alone would wait as long again for the same lock.
+                    # If the transaction could not begin, each function alone would wait as long for the same lock.
                     _refuse(group, translate(error))
                 else:
                     for write in group:
@@ -213,10 +212,10 @@ class Writer:
             if write.thread_id is not None:
                 chains.setdefault(write.thread_id, []).append(write)
                 continue
-            self._connection.together([functools.partial(perform, chain) for chain in chains.values()])
+            self._connection.run_independent([functools.partial(perform, chain) for chain in chains.values()])
             chains.clear()
             perform([write])
-        self._connection.together([functools.partial(perform, chain) for chain in chains.values()])
+        self._connection.run_independent([functools.partial(perform, chain) for chain in chains.values()])
         return {feed for write in group if write.tx is not None for feed in write.tx.touched}
 
     def _deliver(self, group: list[_Write[Any]]) -> None:
@@ -228,7 +227,7 @@ class Writer:
     def _call(self, function: Callable[..., object], *args: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(function, *args)
-        except RuntimeError:  # the loop is closed: nobody is left to be told
+        except RuntimeError:  # the loop is closed
             _log.debug("A commit arrived after its event loop had closed.")
 
     # --- back on the event loop ---
@@ -250,7 +249,7 @@ class Writer:
             try:
                 effect(*args)
             except Exception:
-                _log.exception("An effect of a committed transaction failed.")
+                _log.exception("The effect %r of a committed transaction failed.", effect)
 
 
 def _refuse(group: list[_Write[Any]], error: BaseException) -> None:
@@ -259,7 +258,7 @@ def _refuse(group: list[_Write[Any]], error: BaseException) -> None:
 
 
 def _settle(write: _Write[Any]) -> None:
-    if write.future.done():  # its caller was cancelled; the commit stands all the same
+    if write.future.done():  # its caller was cancelled; the commit remains
         return
     if write.error is not None:
         write.future.set_exception(write.error)

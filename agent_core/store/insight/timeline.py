@@ -30,7 +30,10 @@ _CALLS = select(
 _MESSAGES = select(
     *(_m.id, _m.role, _m.position, _m.branch, _m.queued, _m.parent_id, _m.created_at)
 ).order_by(_m.position)
-_THREAD = select(_t.status, _t.message_id, _t.position, _t.retry_state, _t.updated_at)
+_THREAD = select(
+    *(_t.status, _t.reply_id.label("reply_id"), _t.reply_position.label("reply_position")),
+    *(_t.retry_state, _t.updated_at),
+)
 
 _CUT: dict[str, SpanStatus] = {
     EndReason.PROCESS_ENDED: "lost",
@@ -85,8 +88,8 @@ def _first_prompt(rows: Connection, thread_id: str, thread: Record, replies: Seq
     """Return the place of the message before the first of these replies; any before it would do."""
     place = select(func.min(_m.position)).where(_m.thread_id == thread_id, _m.id.in_(replies))
     first = rows.execute(place).scalar()
-    if thread.message_id in replies:  # its row may come only with its first committed step
-        first = thread.position if first is None else min(first, thread.position)
+    if thread.reply_id in replies:  # its row may come only with its first committed step
+        first = thread.reply_position if first is None else min(first, thread.reply_position)
     return (first or 1) - 1
 
 
@@ -162,7 +165,7 @@ def _queued_steps(thread: Record, streams: Sequence[Record], calls: Sequence[Rec
             yield _queued(following.message_id, f"queued:{following.seq}", ready, following.started_at)
     live = bool(streams) and streams[-1].status == StreamStatus.STREAMING
     if thread.status == "streaming" and not live and thread.retry_state is None:
-        yield _queued(thread.message_id, "queued:next", thread.updated_at, None)
+        yield _queued(thread.reply_id, "queued:next", thread.updated_at, None)
 
 
 def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[Record]) -> Iterator[Span]:
@@ -190,10 +193,10 @@ def _prompts(thread: Record, messages: Sequence[Record]) -> dict[str, Record]:
     found = {
         row.id: said[row.parent_id] for row in messages if row.parent_id in said and row.role == "assistant"
     }
-    if thread.message_id is not None and thread.message_id not in found:  # it gets its row later
-        before = [row for row in said.values() if row.branch == 0 and row.position < thread.position]
+    if thread.reply_id is not None and thread.reply_id not in found:  # it gets its row later
+        before = [row for row in said.values() if row.branch == 0 and row.position < thread.reply_position]
         if before:
-            found[thread.message_id] = max(before, key=lambda row: row.position)
+            found[thread.reply_id] = max(before, key=lambda row: row.position)
     return found
 
 
@@ -216,7 +219,7 @@ def _turn_spans(thread: Record, spans: Sequence[Span]) -> list[Span]:
 
 def _turn(thread: Record, message_id: str, own: Sequence[Span]) -> Span:
     models = [span for span in own if span.kind == "model"]
-    current = message_id == thread.message_id
+    current = message_id == thread.reply_id
     status = _AS_TURN.get(models[-1].status, models[-1].status) if models else "waiting"
     if current:
         status = "running" if thread.status in RUNNING else _ENDED_TURN[thread.status]

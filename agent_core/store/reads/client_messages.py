@@ -71,7 +71,7 @@ def find_place(
 def _reply_under_way(session: Session, thread_id: str, message_id: str) -> Place | None:
     """Return the place that is kept for the thread's reply, which has no row before its first step ends."""
     thread = session.get(ThreadRow, thread_id)
-    if thread is None or thread.message_id != message_id:
+    if thread is None or thread.reply_id != message_id:
         return None
     return Place(message_id, "assistant", None, has_words=True, shown=True, newest=True, count=1)
 

@@ -1,10 +1,10 @@
-"""Reading: rows become threads, messages and updates, in consistent snapshots, off the event loop."""
+"""Read threads, messages and updates from rows, in consistent snapshots."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine, and_, bindparam, exists
 from sqlalchemy import select as sql_select
@@ -15,7 +15,7 @@ from agent_core.domain.signatures import without_metadata
 from agent_core.domain.states import StreamStatus
 from agent_core.domain.suspects import Suspect
 from agent_core.store.database.columns import DELTA, THREAD, WAKE_UP, P, dump, load
-from agent_core.store.database.retry_reads import patient
+from agent_core.store.database.retry_reads import retry_reads
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow
 from agent_core.store.reads.message_versions import alternatives, not_aside
@@ -29,7 +29,7 @@ from agent_core.streaming.fold import kept, merge, unfold
 R = TypeVar("R")
 _t, _d = THREAD.c, DELTA.c
 _FOLLOWING = Statement(
-    sql_select(_t.cursor, _t.trimmed, _d.cursor, _d.seq, _d.message_id, _d.chunks)
+    sql_select(_t.cursor, _t.trimmed_cursor, _d.cursor, _d.seq, _d.message_id, _d.chunks)
     .select_from(THREAD.outerjoin(DELTA, and_(_d.thread_id == _t.id, _d.cursor > P("after"))))
     .where(_t.id == P("thread_id"), _t.delete_at.is_(None))
     .order_by(_d.cursor)
@@ -45,7 +45,38 @@ _EXPIRED = (
 )
 
 
-@patient
+class Fence(NamedTuple):
+    """The fence of a thread's work: its `seq`, and the status in which it holds."""
+
+    seq: int
+    status: str
+
+
+class DueKinds(NamedTuple):
+    """Which wake-ups are due: of fresh work, of suspects."""
+
+    fresh: bool
+    suspect: bool
+
+
+class _Delta(NamedTuple):
+    """A delta of a thread, or nulls if there is none; the first two are the thread's."""
+
+    thread_cursor: int
+    trimmed_cursor: int
+    cursor: int | None
+    seq: int
+    message_id: str | None
+    chunks: str
+
+
+class _LiveStream(NamedTuple):
+    seq: int = 0
+    message_id: str | None = None
+    chunks: Sequence[Chunk] = ()
+
+
+@retry_reads
 class Reads:
     """The reading side of the store; every method is one consistent snapshot and blocks.
 
@@ -67,7 +98,7 @@ class Reads:
             return function(session, *args)
 
     def thread(self, thread_id: str) -> Thread | None:
-        """Return a thread, or None; also one in the bin, so that it can be asked who may bring it back."""
+        """Return a thread, or None; also one in the bin, so that `restore` can be authorized."""
         with self.session() as session:
             row = session.get(ThreadRow, thread_id)
             return to_thread(row) if row else None
@@ -78,7 +109,7 @@ class Reads:
             return _messages(session, thread_id, limit, before, partial=True)
 
     def exported(self, thread_id: str) -> tuple[list[Message], dict[str, StoredFile]]:
-        """Return every message, its parts with what their providers have signed, and the files that they name."""
+        """Return every message, its parts with their signatures, and the files that they name."""
         with self.session() as session:
             found = _messages(session, thread_id, None, None, partial=True, signed=True)
             named = attachments_in(dump(message.parts) for message in found)
@@ -87,13 +118,13 @@ class Reads:
     def messages_with(
         self, thread_id: str, function: Callable[..., R], *args: Any
     ) -> tuple[list[Message], R]:
-        """Return every message and `function(session, thread_id, *args)`, which see the same rows."""
+        """Return every message and `function(session, thread_id, *args)`, from the same snapshot."""
         with self.session() as session:
             found = _messages(session, thread_id, None, None, partial=True)
             return found, function(session, thread_id, *args)
 
     def history(self, thread_id: str) -> tuple[list[Message], set[str]]:
-        """Return what the model is sent, and the ids of all tool calls; see `read_history`."""
+        """Return the messages for the model, and the ids of all tool calls; see `read_history`."""
         with self._engine.connect() as connection:
             return read_history(connection, thread_id)
 
@@ -104,46 +135,46 @@ class Reads:
             return list(session.exec(statement.order_by(col(ToolCallRow.created_at).desc()).limit(most)))
 
     def snapshot(self, thread_id: str, limit: int | None) -> Update | None:
-        """Return a thread as a reader first sees it; None if there is none."""
+        """Return the snapshot with which a reader begins; None if there is no thread."""
         with self.session() as session:
             row = session.get(ThreadRow, thread_id)
             if row is None or row.delete_at is not None:
                 return None
             messages = _messages(session, thread_id, limit, None, partial=False)
-            seq, message_id, chunks = _uncommitted(session, thread_id, row.message_id)
+            live = _live_stream(session, thread_id, row.reply_id)
             return Update(
                 type="snapshot",
                 cursor=row.cursor,
                 thread=to_thread(row),
                 messages=tuple(messages),
-                seq=seq,
-                message_id=message_id,
-                chunks=(*chunks, *attempts.under_way(session, thread_id)),
+                seq=live.seq,
+                message_id=live.message_id,
+                chunks=(*live.chunks, *attempts.open_runs(session, thread_id)),
             )
 
     def updates(self, thread_id: str, cursor: int) -> list[Update] | None:
-        """Return what followed `cursor`, in order; None if a snapshot is needed or the thread is gone.
+        """Return the updates after `cursor`, in order; None if a snapshot is needed or the thread is gone.
 
-        This is read for each flush of each stream that somebody follows, so it is one statement on
-        the bare driver, which is a consistent snapshot by itself.
+        This runs for each flush of each followed stream, so it is one statement on the bare driver, which is a
+        consistent snapshot by itself.
         """
-        rows = self._bare(_FOLLOWING, thread_id=thread_id, after=cursor)
-        if not rows or cursor < rows[0][1] or cursor > rows[0][0]:
+        rows = [_Delta(*row) for row in self._on_driver(_FOLLOWING, thread_id=thread_id, after=cursor)]
+        if not rows or not rows[0].trimmed_cursor <= cursor <= rows[0].thread_cursor:
             return None
         return [
             Update(
                 type="chunks",
-                cursor=at,
-                seq=seq,
-                message_id=message_id,
-                chunks=tuple(without_metadata(load(chunks))),
+                cursor=row.cursor,
+                seq=row.seq,
+                message_id=row.message_id,
+                chunks=tuple(without_metadata(load(row.chunks))),
             )
-            for _, _, at, seq, message_id, chunks in rows
-            if at is not None
+            for row in rows
+            if row.cursor is not None
         ]
 
-    def _bare(self, statement: Statement, **values: Any) -> Sequence[Any]:
-        """Run one statement on the bare driver: for what is read too often for a session."""
+    def _on_driver(self, statement: Statement, **values: Any) -> Sequence[Any]:
+        """Run one statement without SQLAlchemy's session, which would cost more than the statement."""
         sql, defaults = statement.compiled(self._engine.dialect)
         connection = self._engine.raw_connection()
         try:
@@ -189,32 +220,32 @@ class Reads:
             calls = _calls(session, thread_id, replies)
             return assemble(row, streams, calls, alternatives(session, thread_id, [row]).get(row.id, ()))
 
-    def anything_due(self, now: float, patience: float = 0.0) -> tuple[bool, bool]:
-        """Return whether free work has been due for `patience` seconds, and whether a suspect is due.
+    def anything_due(self, now: float, delay: float = 0.0) -> DueKinds:
+        """Return whether fresh work has been due for `delay` seconds, and whether a suspect is due.
 
-        Asked before the write lock is taken to lease it.
+        A read, so that the write lock is taken only if there is work to lease.
         """
         with self.session() as session:
-            values = {"since": now - patience, "now": now}
-            fresh, suspects = session.connection().execute(_DUE, values).one()
-            return bool(fresh), bool(suspects)
+            values = {"since": now - delay, "now": now}
+            fresh, suspect = session.connection().execute(_DUE, values).one()
+            return DueKinds(bool(fresh), bool(suspect))
 
     def suspects(self) -> list[Suspect]:
-        """Return every suspect there is; see `agent_core.domain.suspects`."""
+        """Return every suspect; see `agent_core.domain.suspects`."""
         return self.read(suspects.found)
 
     def expired(self, now: float) -> list[str]:
-        """Return the workers of which a lease has run out."""
+        """Return the workers with an expired lease."""
         with self.session() as session:
-            return [row[0] for row in session.connection().execute(_EXPIRED, {"now": now})]
+            return list(session.connection().execute(_EXPIRED, {"now": now}).scalars())
 
-    def fences(self, thread_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Return (seq, status) of each thread that still exists."""
+    def fences(self, thread_ids: Sequence[str]) -> dict[str, Fence]:
+        """Return the fence of each thread that still exists."""
         with self.session() as session:
             rows = session.exec(
                 select(ThreadRow.id, ThreadRow.seq, ThreadRow.status).where(col(ThreadRow.id).in_(thread_ids))
             )
-            return {row[0]: (row[1], row[2]) for row in rows}
+            return {thread_id: Fence(seq, status) for thread_id, seq, status in rows}
 
 
 def _messages(
@@ -266,8 +297,8 @@ def _calls(session: Session, thread_id: str, messages: set[str] | None) -> dict[
     return {row.id: row for row in session.exec(statement)}
 
 
-def _uncommitted(session: Session, thread_id: str, reply: str | None) -> tuple[int, str | None, list[Chunk]]:
-    """Return the reply's newest stream that is not committed: live, or what a lost attempt had said."""
+def _live_stream(session: Session, thread_id: str, reply: str | None) -> _LiveStream:
+    """Return the reply's newest uncommitted stream with chunks: it streams, or its attempt was cut."""
     open_ones = [StreamStatus.STREAMING, StreamStatus.PARTIAL]
     row: Any = None
     for row in session.exec(
@@ -279,13 +310,13 @@ def _uncommitted(session: Session, thread_id: str, reply: str | None) -> tuple[i
         )
         .order_by(col(StreamRow.seq).desc())
     ):
-        chunks = _said(session, row)
+        chunks = _chunks_of(session, row)
         if chunks:
-            return row.seq, row.message_id, chunks
-    return (row.seq, row.message_id, []) if row else (0, None, [])
+            return _LiveStream(row.seq, row.message_id, chunks)
+    return _LiveStream(row.seq, row.message_id) if row else _LiveStream()
 
 
-def _said(session: Session, row: StreamRow) -> list[Chunk]:
+def _chunks_of(session: Session, row: StreamRow) -> list[Chunk]:
     if row.status == StreamStatus.PARTIAL:
         return with_ends(unfold(without_metadata(load(row.parts))), ends_of(row, {}))
     deltas = session.exec(
@@ -297,7 +328,7 @@ def _said(session: Session, row: StreamRow) -> list[Chunk]:
 
 
 def _stream_update(session: Session, row: StreamRow, calls: dict[str, ToolCallRow]) -> Update:
-    chunks = _said(session, row)
+    chunks = _chunks_of(session, row)
     if row.status == StreamStatus.COMMITTED:
         parts = filled(without_metadata(load(row.parts)), calls)
         chunks = [*with_ends(unfold(parts), ends_of(row, calls)), {"type": "finish-step"}]

@@ -1,4 +1,4 @@
-"""After the clock was set back: moments that were near are far, and nothing may wait for them."""
+"""Shorten waits after the clock was set back: their moments are further away than intended."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from agent_core.store.database.statement import Statement, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.schedules import schedules
 
-_LONGEST = 8.0  # seconds that a lease or a wait still has then: a retry may come early, never a day late
+_MAX_WAIT = 8.0  # seconds of any lease or retry afterwards: a retry may come early, never a day late
 _w = WAKE_UP.c
-_NEARER = Statement(
+_SHORTEN = Statement(
     update(WAKE_UP)
     .where(_w.next_run_time > P("until"), one_of(_w.kind, [WakeUpKind.STEP, WakeUpKind.TOOL]))
     .values(next_run_time=P("until"))
 )
 
 
-def after_set_back(tx: Tx) -> int:
-    """Shorten what waits; return how many waits were shortened.
+def after_clock_rollback(tx: Tx) -> int:
+    """Shorten leases, retries and repeating schedules; return how many.
 
-    Leases that nobody extends any more end, and retries are made, within seconds; schedules that
-    repeat come due by the clock as it is now. Timeouts and what is due once stay at their moment.
+    Leases that are no longer extended expire, and retries are made, within seconds; repeating schedules come due
+    by the new time. Timeouts and schedules that run once keep their moment.
     """
-    return tx.run(_NEARER, until=tx.now + _LONGEST) + schedules.after_set_back(tx)
+    return tx.run(_SHORTEN, until=tx.now + _MAX_WAIT) + schedules.after_clock_rollback(tx)

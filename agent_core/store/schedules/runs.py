@@ -23,7 +23,7 @@ from agent_core.store.database.transaction import Tx
 from agent_core.store.schedules.schedules import locked, must
 from agent_core.store.threads import files
 from agent_core.store.threads.messages import NewMessage
-from agent_core.store.threads.threads import lock
+from agent_core.store.threads.thread_row import lock
 from agent_core.store.tool_calls.calls import UnknownAgent
 from agent_core.store.turns import turns
 from agent_core.support.clock import as_datetime

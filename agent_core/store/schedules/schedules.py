@@ -21,7 +21,7 @@ from agent_core.store.database.statement import Statement
 from agent_core.store.database.tables import ScheduleRow
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import files
-from agent_core.store.threads.threads import lock
+from agent_core.store.threads.thread_row import lock
 
 _s = SCHEDULE.c
 _this = _s.id == P("schedule_id")
@@ -163,7 +163,7 @@ def remove(tx: Tx, schedule_id: str) -> None:
     tx.wake.done(tx, schedule_key(schedule_id), mine=False)
 
 
-def after_set_back(tx: Tx) -> int:
+def after_clock_rollback(tx: Tx) -> int:
     """Move schedules nearer that come due again before their next run; return how many.
 
     For after the clock was set back: what was due every five minutes goes on so, and does not wait

@@ -1,8 +1,8 @@
-"""The deltas of a thread: everything visible that happens to it, as numbered rows.
+"""Append the visible changes of a thread as numbered rows, its deltas.
 
-A row is appended in the same transaction as the change that it tells of, so a reader that follows
-the cursor misses nothing and sees nothing twice. Rows are never changed. Those of the turn before
-the last are deleted when a new turn begins; a reader that is further behind gets a snapshot.
+A delta is appended in the transaction of its change, so a reader that follows the cursor misses nothing and sees
+nothing twice. Rows are never changed. When a turn begins, the deltas of the turn before the last are deleted; a
+reader that is further behind gets a snapshot.
 """
 
 from __future__ import annotations
@@ -37,26 +37,28 @@ _OF_STREAM = Statement(
     .where(DELTA.c.thread_id == P("thread_id"), DELTA.c.seq == P("seq"))
     .order_by(DELTA.c.cursor)
 )
-_LAST_MOMENT = Statement(
+_LAST_FLUSH = Statement(
     select(func.max(DELTA.c.created_at)).where(DELTA.c.thread_id == P("thread_id"), DELTA.c.seq == P("seq"))
 )
 _TRIM = Statement(delete(DELTA).where(DELTA.c.thread_id == P("thread_id"), DELTA.c.cursor <= P("cursor")))
-_TIDY = 50  # threads to a transaction
+_MAX_THREADS = 50  # of one transaction
 _UNTIDY = Statement(
     select(_t.id, _t.cursor)
-    .where(_t.trimmed < _t.cursor, _t.updated_at < P("before"), one_of(_t.status, IDLE))
+    .where(_t.trimmed_cursor < _t.cursor, _t.updated_at < P("before"), one_of(_t.status, IDLE))
     .order_by(_t.updated_at)
     .limit(P("most"))
 )
 _TRIMMED = Statement(
-    update(THREAD).where(_t.id == P("thread_id")).values(trimmed=P("at_cursor"), turn_cursor=P("at_cursor"))
+    update(THREAD)
+    .where(_t.id == P("thread_id"))
+    .values(trimmed_cursor=P("at_cursor"), turn_cursor=P("at_cursor"))
 )
 
 
 def append(
     tx: Tx, thread_id: str, cursor: int, chunks: list[Chunk], *, seq: int = 0, message_id: str | None = None
 ) -> None:
-    """Write one delta row at `cursor`, which the caller's UPDATE of the thread has just taken."""
+    """Write a delta at `cursor`, which the caller's UPDATE of the thread has returned."""
     tx.do(
         _INSERT,
         thread_id=thread_id,
@@ -72,7 +74,7 @@ def append(
 
 
 def tick(tx: Tx, thread_id: str) -> int:
-    """Take the thread's next cursor, and its row lock.
+    """Take the thread's next cursor, and lock its row.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
@@ -81,26 +83,27 @@ def tick(tx: Tx, thread_id: str) -> int:
 
 
 def ask_tick(tx: Tx, thread_id: str) -> Callable[[], int]:
-    """Do the same, and return a function that returns the cursor."""
+    """Execute `tick` and return a function that returns the cursor."""
     ticked = tx.ask(_TICK, thread_id=thread_id, now=tx.now)
 
     def cursor() -> int:
         row = ticked()
         if row is None:
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
-        return row[0]
+        (taken,) = row
+        return taken
 
     return cursor
 
 
 def of_stream(tx: Tx, thread_id: str, seq: int) -> list[Chunk]:
-    """Return the chunks of one stream that were flushed, in order."""
+    """Return the flushed chunks of a stream, in order."""
     return [chunk for (chunks,) in tx.all(_OF_STREAM, thread_id=thread_id, seq=seq) for chunk in load(chunks)]
 
 
-def last_moment(tx: Tx, thread_id: str, seq: int) -> float | None:
-    """Return when a stream was last flushed; None if it never was."""
-    (moment,) = tx.must(_LAST_MOMENT, thread_id=thread_id, seq=seq)
+def last_flush(tx: Tx, thread_id: str, seq: int) -> float | None:
+    """Return when a stream was last flushed; None if never."""
+    (moment,) = tx.must(_LAST_FLUSH, thread_id=thread_id, seq=seq)
     return moment
 
 
@@ -110,8 +113,8 @@ def trim(tx: Tx, thread_id: str, cursor: int) -> None:
 
 
 def tidy(tx: Tx, before: float) -> int:
-    """Delete the deltas of threads that have been idle since `before`; return how many threads."""
-    rows = tx.all(_UNTIDY, before=before, most=_TIDY)
+    """Delete the deltas of threads that have been idle since `before`; return the number of threads."""
+    rows = tx.all(_UNTIDY, before=before, most=_MAX_THREADS)
     for thread_id, cursor in rows:
         trim(tx, thread_id, cursor)
         tx.do(_TRIMMED, thread_id=thread_id, at_cursor=cursor)
@@ -119,5 +122,5 @@ def tidy(tx: Tx, before: float) -> int:
 
 
 def thread_chunk(**changed: Any) -> Chunk:
-    """Return the chunk that tells readers what changed in the thread's row."""
+    """Build the chunk with the changed columns of the thread's row."""
     return {"type": "data-thread", "data": changed, "transient": True}

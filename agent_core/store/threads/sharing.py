@@ -13,7 +13,7 @@ from agent_core.sentences import sentence
 from agent_core.store.database.columns import THREAD, P, dump, load
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads.threads import change, lock
+from agent_core.store.threads.thread_row import change, lock
 
 MAX_METADATA = 200_000  # characters of metadata, as JSON
 _t = THREAD.c

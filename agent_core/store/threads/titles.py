@@ -10,7 +10,7 @@ from agent_core.domain.usage import COUNTS
 from agent_core.store.database.columns import STREAM, P, dump, load
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads.threads import change, lock
+from agent_core.store.threads.thread_row import change, lock
 
 _s = STREAM.c
 _mine = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))

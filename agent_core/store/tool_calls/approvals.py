@@ -1,4 +1,4 @@
-"""Approvals: calls that wait for a person's yes, decided several at once in one transaction."""
+"""Approve or deny tool calls, several in one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent_core.store.database.columns import CALL, LIST_FEED, P, dump, dump_inf
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas
-from agent_core.store.tool_calls.calls import locate, move
+from agent_core.store.tool_calls.calls import CallPlace, locate, move
 from agent_core.store.tool_calls.outcomes import end
 
 _APPROVE = move("approve", input=func.coalesce(P("new_input"), CALL.c.input), approval=P("new_approval"))
@@ -42,44 +42,47 @@ def decide(
     Args:
         tx: the transaction.
         thread_id: the thread.
-        ids: the calls; all of them or none are decided.
+        ids: the calls; either all or none are decided.
         approved: the person's answer.
-        reason: the person's words when denied.
-        args: edited arguments by call id; the others run as they were shown.
+        reason: the person's reason for a denial.
+        args: edited arguments, by call id; the other calls run as they were shown.
 
     Raises:
-        ToolCallNotFoundError: an id is not in this thread.
-        ToolCallFinishedError: one of them does not wait for approval any more.
+        ToolCallNotFoundError: the thread has no such call.
+        ToolCallFinishedError: a call does not wait for approval.
     """
-    row: tuple[Any, ...] | None = None
+    place: CallPlace | None = None
     chunks: list[Chunk] = []
     cursor = deltas.tick(tx, thread_id)
     for call_id in ids:
         locate(tx, call_id, thread_id)
         edited = (args or {}).get(call_id)
-        row = _approve(tx, thread_id, call_id, edited) if approved else _deny(tx, thread_id, call_id, reason)
-        if row is None:
+        place = (
+            _approve(tx, thread_id, call_id, edited) if approved else _deny(tx, thread_id, call_id, reason)
+        )
+        if place is None:
             raise ToolCallFinishedError(sentence("tool_call_already_decided", call=call_id))
         if approved:
             tx.wake.enqueue(tx, tool_key(thread_id, call_id))
         chunks += _approved(tx, thread_id, call_id, edited) if approved else [_denied(call_id, reason)]
-    if row is not None:
-        end(tx, thread_id, cursor, row, chunks)
-        tx.touched.add(LIST_FEED)  # whether it waits for a person is shown there
+    if place is not None:
+        end(tx, thread_id, cursor, place, chunks)
+        tx.touched.add(LIST_FEED)  # the list shows which threads wait
 
 
-def _approve(tx: Tx, thread_id: str, call_id: str, edited: Any) -> tuple[Any, ...] | None:
-    return tx.one(
+def _approve(tx: Tx, thread_id: str, call_id: str, edited: Any) -> CallPlace | None:
+    row = tx.one(
         _APPROVE,
         thread_id=thread_id,
         call_id=call_id,
         new_input=None if edited is None else dump(edited),
         new_approval=dump({"approved": True, "at": tx.now}),
     )
+    return None if row is None else CallPlace(*row)
 
 
-def _deny(tx: Tx, thread_id: str, call_id: str, reason: str | None) -> tuple[Any, ...] | None:
-    return tx.one(
+def _deny(tx: Tx, thread_id: str, call_id: str, reason: str | None) -> CallPlace | None:
+    row = tx.one(
         _DENY,
         thread_id=thread_id,
         call_id=call_id,
@@ -88,10 +91,11 @@ def _deny(tx: Tx, thread_id: str, call_id: str, reason: str | None) -> tuple[Any
         new_approval=dump({"approved": False, "at": tx.now} | ({"reason": reason} if reason else {})),
         now=tx.now,
     )
+    return None if row is None else CallPlace(*row)
 
 
 def _approved(tx: Tx, thread_id: str, call_id: str, edited: Any) -> list[Chunk]:
-    """Return what followers are told; edited arguments are shown, and then approved."""
+    """Return the chunks for readers; edited arguments are shown first, and then approved."""
     call: Chunk = {"toolCallId": call_id}
     answer = {"type": "tool-approval-response", **call, "approvalId": call_id, "approved": True}
     if edited is None:
@@ -105,5 +109,5 @@ def _approved(tx: Tx, thread_id: str, call_id: str, edited: Any) -> list[Chunk]:
 
 
 def _denied(call_id: str, reason: str | None) -> Chunk:
-    """Return what followers are told; the person's words are shown."""
+    """Return the chunk for readers, with the person's reason."""
     return {"type": "tool-output-denied", "toolCallId": call_id} | ({"reason": reason} if reason else {})

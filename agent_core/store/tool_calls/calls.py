@@ -1,21 +1,21 @@
-"""Tool calls in the database: created by a step, claimed under an attempt, ended by one outcome.
+"""Create, claim, retry and hand over tool calls.
 
-The thread's row is always written first, so that its lock puts the outcomes of one thread in order
-and two of them that arrive together cannot both believe that the other is still open.
+The thread's row is always written first: its lock orders the outcomes of a thread, so that of two simultaneous
+outcomes the second one sees that no call is open any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import exists, insert, select, update
 
 from agent_core.domain.end_reasons import PROCESS_ENDED, End, EndReason, failed
 from agent_core.domain.messages import Chunk
 from agent_core.domain.states import CALL as MOVES
-from agent_core.domain.states import OPEN_CALLS, CallStatus, sources
+from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus, sources
 from agent_core.domain.suspects import Suspicion
 from agent_core.domain.wake_up_key import step_key, tool_key
 from agent_core.errors import (
@@ -34,24 +34,24 @@ _c, _t = CALL.c, THREAD.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
 
 
-class FenceLost(Exception):  # noqa: N818  # not an error: somebody else owns the work now
-    """The write missed: the step or the tool call belongs to somebody else now."""
+class FenceLost(Exception):  # noqa: N818  # not an error: the work has another owner
+    """The write missed, because the step or the tool call has moved on or has another owner."""
 
 
-class UnknownAgent(Exception):  # noqa: N818  # not an error: another process may know it
-    """The work belongs to an agent that this process has not defined; nothing was written."""
+class UnknownAgent(Exception):  # noqa: N818  # not an error: another process may know the agent
+    """The work belongs to an agent that this process does not know; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewCall:
-    """A tool call that a committed step makes.
+    """A tool call that a committed step creates.
 
     Attributes:
         id: unique within the thread.
         name: the tool.
-        input: its arguments, as JSON.
-        status: approval, pending, or failed where the call cannot be run at all.
-        error: why not, for the model.
+        input: the arguments, as JSON.
+        status: approval or pending, or failed if the call cannot run.
+        error: why it cannot run, for the model.
     """
 
     id: str
@@ -63,9 +63,11 @@ class NewCall:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCall:
-    """The right to run one tool call, good as long as its attempt is still `attempt`.
+    """The right to run a tool call, valid as long as the row has the same `attempt`.
 
-    `in_doubt`: it was running when its worker went away, so it may have taken effect already.
+    Attributes:
+        in_doubt: whether it ran when its worker died, so that it may have taken effect.
+        seq: the step that created it: the thread's fence for as long as the call is open.
     """
 
     thread_id: str
@@ -76,13 +78,35 @@ class ClaimedCall:
     in_doubt: bool
     agent: str
     user_id: str | None
-    seq: int  # of the step that made it: the thread's fence for as long as the call is open
+    seq: int
     suspicion: Suspicion | None = None
 
     @property
     def crashes(self) -> int:
         """Number of processes that died while this call was the only suspect in them."""
         return self.suspicion.crashes if self.suspicion is not None else 0
+
+
+class CallPlace(NamedTuple):
+    """The step and the message of a tool call."""
+
+    seq: int
+    message_id: str
+
+
+class _FoundCall(NamedTuple):
+    status: str
+    attempt: int
+    name: str
+    input: str
+    agent: str
+    user_id: str | None
+    seq: int
+    retry_state: str | None
+    message_id: str
+    worker: str | None
+    started_at: float | None
+    earlier: str | None
 
 
 _INSERT = Statement(
@@ -109,13 +133,13 @@ _leased = exists(select(WAKE_UP.c.id).where(WAKE_UP.c.id == P("key"), WAKE_UP.c.
 _CLAIM = Statement(
     update(CALL)
     .where(*_this, one_of(_c.status, sources(MOVES, "claim")), _leased)
-    .values(status="running", attempt=_c.attempt + 1, worker=P("by"), started_at=P("now"))
+    .values(status=CallStatus.RUNNING.value, attempt=_c.attempt + 1, worker=P("by"), started_at=P("now"))
     .returning(_c.attempt, select(WAKE_UP.c.company).where(WAKE_UP.c.id == P("key")).scalar_subquery())
 )
 
 
 def move(event: str, *where: Any, **values: Any) -> Statement:
-    """Build the write of one transition of one call; it returns the call's seq and message id."""
+    """Build the write of a transition of a call; it returns a `CallPlace`."""
     (to,) = set(MOVES[event].values())
     return Statement(
         update(CALL)
@@ -128,7 +152,7 @@ def move(event: str, *where: Any, **values: Any) -> Statement:
 _mine = _c.attempt == P("at_attempt")
 _RETRY = move("retry", _mine)
 _HAND_OVER = move("hand_over", _mine)
-_still_mine = (*_this, _mine, _c.status == "running")
+_still_mine = (*_this, _mine, _c.status == CallStatus.RUNNING.value)
 _RUNS = Statement(select(_c.seq, _c.message_id, _c.started_at).where(*_still_mine))
 _REPORT = Statement(
     update(CALL).where(*_still_mine).values(progress=P("new_progress")).returning(_c.seq, _c.message_id)
@@ -143,15 +167,15 @@ _first_open = (
 )
 _ADVANCE = Statement(
     update(THREAD)
-    .where(_t.id == P("thread_id"), _t.status == "awaiting_tool_results", _first_open.is_(None))
-    .values(status="streaming")
+    .where(_t.id == P("thread_id"), _t.status == ThreadStatus.AWAITING.value, _first_open.is_(None))
+    .values(status=ThreadStatus.STREAMING.value)
     .returning(_t.agent)
 )
 _THREADS_OF = Statement(select(_c.thread_id).where(_c.id == P("call_id")))
 
 
 def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequence[NewCall]) -> list[Chunk]:
-    """Store the calls of a step and wake what can run; return the chunks that this makes visible."""
+    """Store the calls of a step with wake-ups for those that can run; return the chunks for readers."""
     chunks: list[Chunk] = []
     for position, call in enumerate(new_calls):
         tx.do(
@@ -180,31 +204,32 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
     return chunks
 
 
-def ask_advance(tx: Tx, thread_id: str) -> Callable[[], str]:
-    """Ask for the thread to advance; the answer is its status, and the wake-up of its next step."""
+def ask_advance(tx: Tx, thread_id: str) -> Callable[[], ThreadStatus]:
+    """Execute the advance of a thread; return a function that returns its status and wakes the next step."""
     advanced = tx.ask(_ADVANCE, thread_id=thread_id)
 
-    def status() -> str:
+    def status() -> ThreadStatus:
         row = advanced()
         if row is None:
-            return "awaiting_tool_results"
-        tx.moved(thread_id, "awaiting_tool_results", "streaming", row[0])
+            return ThreadStatus.AWAITING
+        (agent,) = row
+        tx.moved(thread_id, ThreadStatus.AWAITING, ThreadStatus.STREAMING, agent)
         tx.wake.enqueue(tx, step_key(thread_id))
-        return "streaming"
+        return ThreadStatus.STREAMING
 
     return status
 
 
-def advance(tx: Tx, thread_id: str) -> str:
+def advance(tx: Tx, thread_id: str) -> ThreadStatus:
     """Wake the next model step if no call of the thread is open; return the thread's status."""
     return ask_advance(tx, thread_id)()
 
 
 def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[str]) -> ClaimedCall | None:
-    """Take a tool call for `worker`, which must hold the lease of its wake-up and know the agent.
+    """Claim a tool call for `worker`, which must hold the lease of its wake-up and know the agent.
 
     Returns:
-        None: there is nothing to do, or somebody else does it.
+        None: the call has ended, or another worker has it.
 
     Raises:
         UnknownAgent: the call's agent is not among `agents`.
@@ -213,24 +238,39 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
     found = tx.ask(_LOOK, thread_id=thread_id, call_id=call_id)
     claimed = tx.ask(_CLAIM, thread_id=thread_id, call_id=call_id, key=str(key), by=worker, now=tx.now)
     row = found()
-    if row is not None and row[4] not in agents:
-        raise UnknownAgent(row[4])
-    mine = claimed() if row is not None else None
-    if row is None or mine is None:
+    call = None if row is None else _FoundCall(*row)
+    if call is not None and call.agent not in agents:
+        raise UnknownAgent(call.agent)
+    claim = claimed() if call is not None else None
+    if call is None or claim is None:
         tx.wake.done(tx, key)
         return None
-    status, attempt, name, arguments, agent, user_id, seq, waited, message_id, *before = row
-    if waited is not None:
-        absent_agents.found(tx, thread_id, "awaiting_tool_results")
-    in_doubt = status == CallStatus.RUNNING
+    attempt, company = claim
+    if call.retry_state is not None:
+        absent_agents.found(tx, thread_id, ThreadStatus.AWAITING)
+    in_doubt = call.status == CallStatus.RUNNING
     if in_doubt:
-        attempts.note(tx, thread_id, call_id, (attempt, *before), PROCESS_ENDED)
-    if attempt:  # the first one is told of by the call itself; see `tell`
-        chunk = attempts.run_chunk(call_id, status="running", attempt=attempt + 1, started_at=tx.now)
-        deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [chunk], seq=seq, message_id=message_id)
-    suspicion = suspects.read(tx, key) if mine[1] is not None else None
-    given = (name, load(arguments), attempt + 1, in_doubt, agent, user_id, seq, suspicion)
-    return ClaimedCall(thread_id, call_id, *given)
+        lost = attempts.Attempt(call.attempt, call.worker, call.started_at, call.earlier)
+        attempts.record(tx, thread_id, call_id, lost, PROCESS_ENDED)
+    if call.attempt:  # the runner reports the first one, if it is slow; see `report_run`
+        chunk = attempts.run_chunk(call_id, status=CallStatus.RUNNING, attempt=attempt, started_at=tx.now)
+        _append(tx, thread_id, deltas.tick(tx, thread_id), CallPlace(call.seq, call.message_id), chunk)
+    return ClaimedCall(
+        thread_id,
+        call_id,
+        call.name,
+        load(call.input),
+        attempt,
+        in_doubt,
+        call.agent,
+        call.user_id,
+        call.seq,
+        suspicion=suspects.read(tx, key) if company is not None else None,
+    )
+
+
+def _append(tx: Tx, thread_id: str, cursor: int, place: CallPlace, chunk: Chunk) -> None:
+    deltas.append(tx, thread_id, cursor, [chunk], seq=place.seq, message_id=place.message_id)
 
 
 def locate(tx: Tx, call_id: str, thread_id: str | None) -> str:
@@ -239,20 +279,20 @@ def locate(tx: Tx, call_id: str, thread_id: str | None) -> str:
     Raises:
         ToolCallNotFoundError: there is none; AmbiguousToolCallError: there are several.
     """
-    threads = [row[0] for row in tx.all(_THREADS_OF, call_id=call_id)]
+    threads = [found for (found,) in tx.all(_THREADS_OF, call_id=call_id)]
     if thread_id is not None:
         threads = [found for found in threads if found == thread_id]
     if not threads:
         raise ToolCallNotFoundError(sentence("tool_call_not_found", call=call_id))
     if len(threads) > 1:
         raise AmbiguousToolCallError(
-            f"The tool call id {call_id!r} stands in {len(threads)} threads; pass thread_id as well."
+            f"The tool call id {call_id!r} is in {len(threads)} threads; pass thread_id, too."
         )
     return threads[0]
 
 
 def retry(tx: Tx, call: ClaimedCall, end: End, run_at: float) -> None:
-    """Put a failed attempt back, to be run again at `run_at`.
+    """End a failed attempt and schedule the next one at `run_at`.
 
     Raises:
         FenceLost: another attempt runs, or the call has its outcome.
@@ -263,14 +303,14 @@ def retry(tx: Tx, call: ClaimedCall, end: End, run_at: float) -> None:
         raise FenceLost
     tx.wake.enqueue(tx, tool_key(call.thread_id, call.id), run_at)
     newest = attempts.newest(tx, call.thread_id, call.id)
-    attempts.note(tx, call.thread_id, call.id, newest, end, run_at)
+    attempts.record(tx, call.thread_id, call.id, newest, end, run_at)
     state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": end.text}
     chunk = attempts.run_chunk(call.id, **state, error_info=info_of(end.text))
-    deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
+    _append(tx, call.thread_id, cursor, CallPlace(*row), chunk)
 
 
 def hand_over(tx: Tx, call: ClaimedCall) -> None:
-    """An async tool's callback has returned: from here on the outcome comes from outside.
+    """Let a call wait for its outcome from outside, after an async tool's callback has returned.
 
     Raises:
         FenceLost: the call has its outcome already, or another attempt runs.
@@ -282,14 +322,14 @@ def hand_over(tx: Tx, call: ClaimedCall) -> None:
         raise FenceLost
     tx.wake.done(tx, tool_key(call.thread_id, call.id))
     suspects.completed(tx, call.suspicion)
-    _, _, started_at, _ = attempts.newest(tx, call.thread_id, call.id)
-    chunk = attempts.run_chunk(call.id, status="waiting", attempt=call.attempt, started_at=started_at)
-    deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
-    tx.touched.add(LIST_FEED)  # it waits for somebody now
+    since = attempts.newest(tx, call.thread_id, call.id).started_at
+    chunk = attempts.run_chunk(call.id, status=CallStatus.WAITING, attempt=call.attempt, started_at=since)
+    _append(tx, call.thread_id, cursor, CallPlace(*row), chunk)
+    tx.touched.add(LIST_FEED)  # the list shows which threads wait
 
 
 def report(tx: Tx, call: ClaimedCall, data: Any) -> None:
-    """Show live progress, and keep the newest of it for readers who come later.
+    """Append a progress report as a delta, and store it for readers who come later.
 
     Raises:
         FenceLost: another attempt runs, or the call has its outcome.
@@ -300,11 +340,11 @@ def report(tx: Tx, call: ClaimedCall, data: Any) -> None:
     if row is None:
         raise FenceLost
     chunk = attempts.progress_chunk(call.id, data)
-    deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
+    _append(tx, call.thread_id, cursor, CallPlace(*row), chunk)
 
 
-def tell(tx: Tx, call: ClaimedCall) -> None:
-    """Tell the readers that a call runs and since when.
+def report_run(tx: Tx, call: ClaimedCall) -> None:
+    """Append a delta that says since when a call runs.
 
     Raises:
         FenceLost: another attempt runs, or the call has its outcome.
@@ -313,5 +353,6 @@ def tell(tx: Tx, call: ClaimedCall) -> None:
     row = tx.one(_RUNS, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
     if row is None:
         raise FenceLost
-    chunk = attempts.run_chunk(call.id, status="running", attempt=call.attempt, started_at=row[2])
-    deltas.append(tx, call.thread_id, cursor, [chunk], seq=row[0], message_id=row[1])
+    *place, since = row
+    chunk = attempts.run_chunk(call.id, status=CallStatus.RUNNING, attempt=call.attempt, started_at=since)
+    _append(tx, call.thread_id, cursor, CallPlace(*place), chunk)

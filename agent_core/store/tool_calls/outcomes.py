@@ -1,4 +1,4 @@
-"""Outcomes: the one end of a tool call, from its worker, from outside, or from a stop."""
+"""Give a tool call its one outcome: from its worker, from outside, or by a stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from agent_core.domain.end_reasons import End, failed
 from agent_core.domain.messages import Chunk, StoredFile
-from agent_core.domain.states import OPEN_CALLS, CallStatus
+from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
 from agent_core.domain.suspects import Suspicion
 from agent_core.domain.wake_up_key import timeout_key, tool_key
 from agent_core.errors import ToolCallFinishedError
@@ -18,7 +18,15 @@ from agent_core.store.database.columns import CALL, LIST_FEED, P, dump_info, loa
 from agent_core.store.database.statement import Statement, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas, files, suspects
-from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost, advance, ask_advance, locate, move
+from agent_core.store.tool_calls.calls import (
+    CallPlace,
+    ClaimedCall,
+    FenceLost,
+    advance,
+    ask_advance,
+    locate,
+    move,
+)
 from agent_core.streaming.fold import error_chunk
 from agent_core.support.faults import crash_point
 
@@ -51,25 +59,25 @@ def finish(
     timed: bool = True,
     suspicion: Suspicion | None = None,
     pictures: Sequence[StoredFile] = (),
-) -> str:
-    """Give a call its one outcome, and wake the next model step if it was the last one open.
+) -> ThreadStatus:
+    """Give a call its one outcome, and wake the next model step if no other call is open.
 
     Args:
         tx: the transaction.
         thread_id: the thread.
         call_id: the call.
-        output: the result as JSON, or
-        error: why it has none.
+        output: the result, as JSON; or
+        error: why there is none.
         attempt: the fence of the worker that ran it; None: the outcome comes from outside.
-        timed: whether the call may have a timeout, which ends with it.
-        suspicion: what was held against the call, if its end clears it.
+        timed: whether the call may have a timeout, which is deleted.
+        suspicion: the suspicion that the end of the call clears.
         pictures: files that the result names.
 
     Returns:
-        the thread's status after it.
+        the thread's new status.
 
     Raises:
-        FenceLost: it has its outcome, waits for approval, or another attempt runs; nothing was written.
+        FenceLost: the call has its outcome or waits for approval, or another attempt runs; nothing was written.
     """
     ticked = deltas.ask_tick(tx, thread_id)
     ended = _ask_end(tx, thread_id, call_id, output, error, attempt)
@@ -86,13 +94,13 @@ def finish(
     chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
     if error is not None:
         chunk = error_chunk(call_id, error)
-    return end(tx, thread_id, cursor, row, [chunk], advanced)
+    return end(tx, thread_id, cursor, CallPlace(*row), [chunk], advanced)
 
 
 def _ask_end(
     tx: Tx, thread_id: str, call_id: str, output: str | None, error: End | None, attempt: int | None
 ) -> Callable[[], tuple[Any, ...] | None]:
-    """Ask for the end of a call, under its worker's fence if it has one; the answer is (seq, message id)."""
+    """Execute the end of a call, under its worker's fence if it has one; the row is a `CallPlace`."""
     values = {
         "thread_id": thread_id,
         "call_id": call_id,
@@ -112,32 +120,32 @@ def end(
     tx: Tx,
     thread_id: str,
     cursor: int,
-    row: tuple[Any, ...],
+    place: CallPlace,
     chunks: list[Chunk],
-    advanced: Callable[[], str] | None = None,
-) -> str:
-    """Advance the thread if it can, and tell the readers.
+    advanced: Callable[[], ThreadStatus] | None = None,
+) -> ThreadStatus:
+    """Advance the thread if no call is open, and append a delta.
 
     Args:
         tx: the transaction.
         thread_id: the thread.
-        cursor: the place of the delta.
-        row: (seq, message id) of a call.
-        chunks: what the readers are told.
-        advanced: the answer of `ask_advance`, where that was asked already.
+        cursor: the cursor of the delta.
+        place: the step and the message of the call.
+        chunks: the chunks of the delta.
+        advanced: the result of `ask_advance`, if it was executed already.
 
     Returns:
-        the thread's status after it.
+        the thread's new status.
     """
     status = advanced() if advanced is not None else advance(tx, thread_id)
-    if status == "streaming":
+    if status is ThreadStatus.STREAMING:
         chunks.append(deltas.thread_chunk(status=status))
-    deltas.append(tx, thread_id, cursor, chunks, seq=row[0], message_id=row[1])
+    deltas.append(tx, thread_id, cursor, chunks, seq=place.seq, message_id=place.message_id)
     return status
 
 
-def seal(tx: Tx, call: ClaimedCall, error: End) -> str:
-    """Give a call that ended its process too often an error for its outcome; see `finish`."""
+def seal(tx: Tx, call: ClaimedCall, error: End) -> ThreadStatus:
+    """End a call that has crashed its process too often with an error; see `finish`."""
     suspects.sealed(tx, tool_key(call.thread_id, call.id))
     return finish(tx, call.thread_id, call.id, error=error, attempt=call.attempt)
 
@@ -150,31 +158,31 @@ def finish_from_outside(
     error: str | None,
     pictures: Sequence[StoredFile] = (),
 ) -> None:
-    """Record the outcome that a person or another system brings.
+    """Give a call the outcome that a person or another system has sent.
 
     Raises:
         ToolCallNotFoundError, AmbiguousToolCallError
-        ToolCallFinishedError: it has its outcome, or still waits for a person's yes.
+        ToolCallFinishedError: the call has its outcome, or waits for approval.
     """
     thread_id = locate(tx, call_id, thread_id)
     try:
         end = None if error is None else failed(error)
         finish(tx, thread_id, call_id, output=output, error=end, pictures=pictures)
-        tx.touched.add(LIST_FEED)  # whether it waits for a person is shown there
+        tx.touched.add(LIST_FEED)  # the list shows which threads wait
     except FenceLost:
         row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
-        raise ToolCallFinishedError(why_closed(call_id, row[0] if row else None)) from None
+        raise ToolCallFinishedError(why_closed(call_id, None if row is None else row[0])) from None
 
 
 def why_closed(call_id: str, status: str | None) -> str:
-    """Return why nobody outside can do anything for a call that has this status."""
+    """Return why a call with this status accepts no outcome from outside."""
     if status == CallStatus.APPROVAL:
         return sentence("tool_call_needs_approval", call=call_id)
     return sentence("tool_call_finished", call=call_id)
 
 
 def close_open(tx: Tx, thread_id: str, why: End) -> list[Chunk]:
-    """Close every open call of a thread that is stopped; return the chunks that say so."""
+    """Close every open call of a stopped thread; return the chunks for readers."""
     chunks: list[Chunk] = []
     for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
         values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "now": tx.now}

@@ -1,22 +1,22 @@
-"""Branches: the messages of a thread are a tree, of which one path is shown.
+"""Edit, regenerate and select branches: the messages of a thread are a tree, of which one path is shown.
 
-What leaves the path is put aside whole, under a number of its own (`branch`; 0 is the shown path).
-So the messages under one number are a path too: each has the one before it as its parent, and the
-parent of the first stands under another number. A branch is shown again by taking out the messages
-that lead to it, number by number, and then all that stood behind them when they were last shown.
+Messages that leave the shown path are put aside together, under a branch number of their own (0 is the shown
+path). So the messages of a branch are a path, too: the parent of each is the one before it, and the parent of the
+first is in another branch. To show a branch again, the messages that lead to it are moved back, branch by branch,
+and then those that were behind them when they were last shown.
 
-Nothing is deleted: streams and tool calls belong to their message and go where it goes. Followers
-get a fresh snapshot, because no delta from before the change is kept.
+Nothing is deleted: streams and tool calls belong to their message. Followers get a new snapshot, because the
+deltas from before the change are deleted.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 
 from agent_core.domain.states import THREAD as MOVES
-from agent_core.domain.states import StreamStatus, sources
+from agent_core.domain.states import StreamStatus, ThreadStatus, sources
 from agent_core.errors import MessageNotFoundError, ThreadBusyError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.database.columns import CALL, LIST_FEED, MESSAGE, STREAM, THREAD, P
@@ -31,7 +31,7 @@ from agent_core.store.threads.messages import (
     refuse_elsewhere,
     title_of,
 )
-from agent_core.store.threads.threads import Standing, lock
+from agent_core.store.threads.thread_row import LockedThread, lock
 from agent_core.store.turns import turns
 from agent_core.support.faults import crash_point
 from agent_core.support.ids import new_id
@@ -61,7 +61,7 @@ _LEAVE = Statement(
     .values(
         seq=_t.seq + 1,
         updated_at=P("now"),
-        **dict.fromkeys(("cursor", "trimmed", "turn_cursor"), _t.cursor + 1),
+        **dict.fromkeys(("cursor", "trimmed_cursor", "turn_cursor"), _t.cursor + 1),
     )
     .returning(_t.cursor)
 )
@@ -71,13 +71,16 @@ _SETTLE = {
         .where(_t.id == P("thread_id"), one_of(_t.status, sources(MOVES, event)))
         .values(
             status=status,
-            position=P("new_position"),
-            message_id=P("new_message"),
+            reply_position=P("new_position"),
+            reply_id=P("new_reply"),
             **dict.fromkeys(("error", "error_kind", "error_info", "retry_state"), None),
             **dict.fromkeys(("attempt", "crashes"), 0),
         )
     )
-    for event, status in (("show", "completed"), ("show_unfinished", "stopped"))
+    for event, status in (
+        ("show", ThreadStatus.COMPLETED.value),
+        ("show_unfinished", ThreadStatus.STOPPED.value),
+    )
 }
 _WRITTEN = Statement(select(_m.id).where(_of_thread, _m.id == P("message_id"), _m.parts != "[]"))
 _NEWEST = Statement(
@@ -93,9 +96,8 @@ _ASKED = Statement(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message stands in the tree."""
+class Place(NamedTuple):
+    """The place of a message in the tree."""
 
     role: str
     position: int
@@ -104,14 +106,34 @@ class Place:
     parent_id: str | None
 
 
-def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
-    """Put a person's message and all after it aside; `message` takes its place and begins its turn.
+class _Segment(NamedTuple):
+    """The messages of a branch up to a position."""
 
-    What is queued stays queued: it is answered when the new turn has ended.
+    branch: int
+    up_to: int
+
+
+class _Path(NamedTuple):
+    """The segments to show, last one first, from a position of the shown path on."""
+
+    segments: list[_Segment]
+    first: int
+
+
+class _LastMessage(NamedTuple):
+    id: str
+    role: str
+    position: int
+
+
+def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
+    """Put a person's message and all after it aside; `message` takes its place and begins a turn.
+
+    Queued messages stay queued until the new turn has ended.
 
     Raises:
         ThreadNotFoundError, ThreadBusyError
-        ValidationError: the message is unknown, not shown, or nobody's words.
+        ValidationError: the message is unknown, not shown, or not a person's.
     """
     _idle(tx, thread_id)
     place = shown_place(tx, thread_id, message_id)
@@ -130,9 +152,9 @@ def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
 def send_after(
     tx: Tx, thread_id: str, after: str, message: NewMessage, when_busy: turns.WhenBusy
 ) -> float | None:
-    """Store a person's message behind the message `after` and begin its turn, as `turns.send` does at the end.
+    """Store a person's message behind the message `after` and begin its turn; `turns.send` does so at the end.
 
-    Whatever is shown behind `after` is put aside; a branch that is not shown is shown up to it.
+    Messages that are shown behind `after` are put aside; a branch that is not shown is shown up to it.
 
     Args:
         tx: the transaction.
@@ -145,7 +167,7 @@ def send_after(
         ThreadNotFoundError, ThreadBusyError
         MessageNotFoundError: there is no message `after`.
     """
-    if is_sent(tx, thread_id, message.id, lock(tx, thread_id).message_id):
+    if is_sent(tx, thread_id, message.id, lock(tx, thread_id).reply_id):
         return None
     refuse_elsewhere(tx, thread_id, message.id)
     at = turns.make_idle(tx, thread_id, when_busy)
@@ -162,18 +184,18 @@ def send_after(
     return tx.now
 
 
-def _is_last(tx: Tx, thread_id: str, after: str, at: Standing) -> bool:
-    """Whether nothing is shown behind a message; a reply of which nothing came has no row, and is the last."""
-    last = tx.one(_LAST, thread_id=thread_id, in_branch=_SHOWN)
-    if after == ROOT or last is None:
-        return last is None
-    if after == last[0] or (after == at.message_id and not has_message(tx, thread_id, after)):
+def _is_last(tx: Tx, thread_id: str, after: str, at: LockedThread) -> bool:
+    """Whether nothing is shown behind a message; a reply without any text has no row, and is the last."""
+    row = tx.one(_LAST, thread_id=thread_id, in_branch=_SHOWN)
+    if after == ROOT or row is None:
+        return row is None
+    if after == _LastMessage(*row).id or (after == at.reply_id and not has_message(tx, thread_id, after)):
         return True
     return find(tx, thread_id, after).queued
 
 
-def _show_up_to(tx: Tx, thread_id: str, after: str, at: Standing) -> int:
-    """Show the path to a message and nothing behind it; return the position that is free then."""
+def _show_up_to(tx: Tx, thread_id: str, after: str, at: LockedThread) -> int:
+    """Show the path to a message and nothing behind it; return the free position behind it."""
     if after == ROOT:
         _put_aside(tx, thread_id, 0)
         return 1
@@ -181,8 +203,9 @@ def _show_up_to(tx: Tx, thread_id: str, after: str, at: Standing) -> int:
     if place.branch == _SHOWN:
         _put_aside(tx, thread_id, place.position + 1)
     else:
-        path, first = _way_to(tx, thread_id, place.branch)
-        _take_out(tx, thread_id, [(place.branch, place.position), *path[1:]], first, at)
+        path = _path_to(tx, thread_id, place.branch)
+        segments = [_Segment(place.branch, place.position), *path.segments[1:]]
+        _show(tx, thread_id, _Path(segments, path.first), at)
         turns.keep(tx, thread_id)
     return place.position + 1
 
@@ -195,17 +218,16 @@ def regenerate(
     *,
     anywhere: bool = False,
 ) -> None:
-    """Put an answer and all after it aside and begin a new turn from the message before.
+    """Put an answer and all after it aside, and begin a turn from the message before.
 
-    The new reply has its row at once, unlike others: if nothing comes of it, its alternatives can
-    still be found beside it.
+    Unlike other replies, the new one has its row at once: if it stays empty, its alternatives can still be found.
 
     Args:
         tx: the transaction.
         thread_id: the thread.
         message_id: the answer, or the message that was answered.
         when_busy: what becomes of a turn under way.
-        anywhere: also in a branch that is not shown, which is shown then.
+        anywhere: whether the message may be in a branch that is not shown, which is shown then.
 
     Raises:
         ThreadNotFoundError, ThreadBusyError
@@ -229,10 +251,10 @@ def regenerate(
 
 
 def select_branch(tx: Tx, thread_id: str, message_id: str) -> None:
-    """Show the branch in which a message stands, as it was last shown; put the present one aside.
+    """Show the branch of a message as it was last shown, and put the present one aside.
 
-    A branch that was left in the middle of its last reply makes the thread "stopped", so that it
-    can be resumed; any other makes it "completed". Of a message that is shown: nothing happens.
+    A branch whose last reply is incomplete makes the thread "stopped", so that it can be resumed; any other makes
+    it "completed". If the message is shown, nothing happens.
 
     Raises:
         ThreadNotFoundError, ThreadBusyError
@@ -242,25 +264,27 @@ def select_branch(tx: Tx, thread_id: str, message_id: str) -> None:
     place = find(tx, thread_id, message_id)
     if place.branch == _SHOWN:
         return
-    _take_out(tx, thread_id, *_way_to(tx, thread_id, place.branch), at)
+    _show(tx, thread_id, _path_to(tx, thread_id, place.branch), at)
     crash_point("send.inside")
 
 
-def _take_out(tx: Tx, thread_id: str, path: list[tuple[int, int]], first: int, at: Standing) -> None:
-    """Show the branches of a path, each up to a position, in place of what is shown from `first` on."""
-    _put_aside(tx, thread_id, first)
-    for branch, up_to in path:
-        tx.do(_TAKE_OUT, thread_id=thread_id, in_branch=branch, up_to=up_to)
-    last_id, role, position = tx.must(_LAST, thread_id=thread_id, in_branch=_SHOWN)
-    reply = last_id if role == "assistant" else None
-    event, status = ("show", "completed") if whole(tx, thread_id, reply) else ("show_unfinished", "stopped")
-    tx.do(_SETTLE[event], thread_id=thread_id, new_position=position, new_message=reply)
+def _show(tx: Tx, thread_id: str, path: _Path, at: LockedThread) -> None:
+    """Show a path in place of the messages that are shown from its first position on."""
+    _put_aside(tx, thread_id, path.first)
+    for segment in path.segments:
+        tx.do(_TAKE_OUT, thread_id=thread_id, in_branch=segment.branch, up_to=segment.up_to)
+    last = _LastMessage(*tx.must(_LAST, thread_id=thread_id, in_branch=_SHOWN))
+    reply = last.id if last.role == "assistant" else None
+    event, status = "show", ThreadStatus.COMPLETED
+    if not is_complete(tx, thread_id, reply):
+        event, status = "show_unfinished", ThreadStatus.STOPPED
+    tx.do(_SETTLE[event], thread_id=thread_id, new_position=last.position, new_reply=reply)
     if status != at.status:
         tx.moved(thread_id, at.status, status, at.agent)
 
 
 def find(tx: Tx, thread_id: str, message_id: str) -> Place:
-    """Return where a message stands.
+    """Return the place of a message.
 
     Raises:
         MessageNotFoundError: there is no such message.
@@ -272,11 +296,11 @@ def find(tx: Tx, thread_id: str, message_id: str) -> Place:
 
 
 def shown_place(tx: Tx, thread_id: str, message_id: str) -> Place:
-    """Return where a shown message stands.
+    """Return the place of a shown message.
 
     Raises:
         MessageNotFoundError: there is no such message.
-        ValidationError: it is queued, or stands in another branch.
+        ValidationError: it is queued, or in another branch.
     """
     place = find(tx, thread_id, message_id)
     if place.queued:
@@ -286,44 +310,44 @@ def shown_place(tx: Tx, thread_id: str, message_id: str) -> Place:
     return place
 
 
-def whole(tx: Tx, thread_id: str, reply: str | None) -> bool:
-    """Whether a reply ends with an answer; False: it was left in the middle. None: no reply, nothing left."""
+def is_complete(tx: Tx, thread_id: str, reply: str | None) -> bool:
+    """Whether a reply ends with an answer; True if there is no reply (None)."""
     newest = tx.one(_NEWEST, thread_id=thread_id, message_id=reply) if reply is not None else None
     if reply is None:
         return True
-    if newest is None:  # an application has written it, or nobody had begun to
+    if newest is None:  # the application has written it, or no step has begun
         return tx.one(_WRITTEN, thread_id=thread_id, message_id=reply) is not None
     seq, status, error = newest
     asked = tx.one(_ASKED, thread_id=thread_id, message_id=reply, at_seq=seq)
     return status == StreamStatus.COMMITTED and error is None and asked is None
 
 
-def _idle(tx: Tx, thread_id: str) -> Standing:
+def _idle(tx: Tx, thread_id: str) -> LockedThread:
     at = lock(tx, thread_id)
     if at.running:
         raise ThreadBusyError(sentence("thread_busy", thread=thread_id))
     return at
 
 
-def _way_to(tx: Tx, thread_id: str, branch: int) -> tuple[list[tuple[int, int]], int]:
-    """Return what to take out, as (branch, up to which position), and the place it is shown from."""
-    path = [(branch, _END)]
+def _path_to(tx: Tx, thread_id: str, branch: int) -> _Path:
+    """Return the path from the shown messages to the end of a branch."""
+    segments = [_Segment(branch, _END)]
     while True:
         (parent_id,) = tx.must(_PARENT_OF, thread_id=thread_id, in_branch=branch)
         if parent_id is None:
-            return path, 0
+            return _Path(segments, 0)
         parent = find(tx, thread_id, parent_id)
         if parent.branch == _SHOWN:
-            return path, parent.position + 1
+            return _Path(segments, parent.position + 1)
         branch = parent.branch
-        path.append((branch, parent.position))
+        segments.append(_Segment(branch, parent.position))
 
 
 def _put_aside(tx: Tx, thread_id: str, first: int) -> None:
-    """Put the shown messages from the position `first` on aside, and let no follower go on as before.
+    """Put the shown messages from the position `first` on aside, and delete the deltas.
 
-    The cursor names the branch: it was never the thread's before. Raising the fence makes sure that
-    nothing which a process remembers of the old branch is used for the new one.
+    The new cursor, which is unique, becomes the branch number. The fence is raised, so that no process uses the
+    history that it has cached of the old branch.
     """
     (cursor,) = tx.must(_LEAVE, thread_id=thread_id, now=tx.now)
     tx.do(_PUT_ASIDE, thread_id=thread_id, in_branch=_SHOWN, first=first, new_branch=cursor)

@@ -1,24 +1,24 @@
-"""Forks: the shown messages of a thread up to one of them, copied into a thread of their own.
+"""Fork a thread: copy its shown messages up to one of them into a new thread.
 
-Messages and streams keep their ids and numbers, which are unique within a thread. Tool calls get
-new ids: `add_tool_result` finds a call by its id alone, and the original's must stay the only one.
+Messages and streams keep their ids and numbers, which are unique within a thread. Tool calls get new ids, because
+`add_tool_result` finds a call by its id alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, insert, select, update
 
 from agent_core.domain.end_reasons import STILL_OPEN
 from agent_core.domain.messages import attachments_in
-from agent_core.domain.states import OPEN_CALLS, CallStatus, StreamStatus
+from agent_core.domain.states import OPEN_CALLS, CallStatus, StreamStatus, ThreadStatus
 from agent_core.store.database.columns import CALL, MESSAGE, STREAM, THREAD, P, dump, dump_info, load
 from agent_core.store.database.statement import Statement, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import files, refused_files
-from agent_core.store.threads.threads import lock
+from agent_core.store.threads.thread_row import lock
 from agent_core.store.turns import branches, turns
 from agent_core.support.faults import crash_point
 from agent_core.support.ids import new_id
@@ -55,49 +55,58 @@ _SETTLE = Statement(
     .values(
         status=P("new_status"),
         seq=P("new_seq"),
-        position=P("new_position"),
-        message_id=P("new_message"),
-        **dict.fromkeys(("cursor", "trimmed", "turn_cursor"), 1),  # a follower begins with a snapshot
+        reply_position=P("new_position"),
+        reply_id=P("new_reply"),
+        **dict.fromkeys(("cursor", "trimmed_cursor", "turn_cursor"), 1),  # followers begin with a snapshot
     )
 )
 
 
+class _Origin(NamedTuple):
+    agent: str
+    title: str | None
+    user_id: str | None
+    meta: str
+    seq: int
+
+
 def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | None) -> None:
-    """Make the thread `copy_id` of the shown messages of another up to and including one of them.
+    """Create the thread `copy_id` from the shown messages of another, up to and including one of them.
 
     Args:
         tx: the transaction.
         thread_id: the original, running or not.
         message_id: the last message that is copied.
         copy_id: the new thread's id.
-        user_id: whose it is; None: the original owner's.
+        user_id: its owner; None: the original's owner.
 
     Raises:
         ThreadNotFoundError, MessageNotFoundError
-        ValidationError: the message is not shown, or there is a thread with the new id already.
+        ValidationError: the message is not shown, or a thread with the new id exists.
     """
     lock(tx, thread_id)
     place = branches.shown_place(tx, thread_id, message_id)
-    agent, title, owner, meta, seq = tx.must(_ORIGIN, thread_id=thread_id)
+    origin = _Origin(*tx.must(_ORIGIN, thread_id=thread_id))
     turns.create(
         tx,
         copy_id,
-        agent=agent,
-        title=title,
-        user_id=user_id if user_id is not None else owner,
-        metadata=load(meta) | {"forked_from": {"thread_id": thread_id, "message_id": message_id}},
+        agent=origin.agent,
+        title=origin.title,
+        user_id=user_id if user_id is not None else origin.user_id,
+        metadata=load(origin.meta) | {"forked_from": {"thread_id": thread_id, "message_id": message_id}},
         messages=[],
         run=False,
     )
     _copy(tx, thread_id, copy_id, place.position)
     reply = message_id if place.role == "assistant" else None
+    complete = branches.is_complete(tx, copy_id, reply)
     tx.do(
         _SETTLE,
         thread_id=copy_id,
-        new_status="completed" if branches.whole(tx, copy_id, reply) else "stopped",
-        new_seq=seq,
+        new_status=(ThreadStatus.COMPLETED if complete else ThreadStatus.STOPPED).value,
+        new_seq=origin.seq,
         new_position=place.position,
-        new_message=reply,
+        new_reply=reply,
     )
     crash_point("send.inside")
 
@@ -117,7 +126,7 @@ def _copy(tx: Tx, thread_id: str, copy_id: str, up_to: int) -> None:
 
 
 def _named(*copied: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the ids of the files that copied rows name: what came later stays the original's alone."""
+    """Return the ids of the files that the copied rows name; later files are not copied."""
     return attachments_in(
         value for rows in copied for row in rows for value in row.values() if isinstance(value, str)
     )
@@ -133,7 +142,7 @@ def _insert(tx: Tx, table: Any, thread_id: str, rows: Sequence[dict[str, Any]]) 
 
 
 def _stream(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """Return a stream as part of the copy's history; what it cost was paid in the original."""
+    """Return a stream as a part of the copy's history, without usage: the original counts that."""
     parts = [
         part | {"toolCallId": names[part["toolCallId"]]} if part.get("toolCallId") in names else part
         for part in load(row["parts"])
@@ -142,7 +151,7 @@ def _stream(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 
 
 def _call(tx: Tx, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a call under a new id, with an outcome; `was` is its id in the original."""
+    """Return a call with a new id and an outcome; `was` is its id in the original."""
     ended: dict[str, Any] = {}
     if row["status"] in OPEN_CALLS:
         ended = {

@@ -1,7 +1,7 @@
-"""Imports: an exported thread, stored as a new one; nothing of it runs.
+"""Store an exported thread as a new one, without running it.
 
-Its answers stand in their messages' rows, like those that an application has written, with what their
-providers have signed. What is signed is told to no follower: a new thread is first read as a snapshot.
+Its answers are stored in their messages' rows, like those that an application has written, with the signatures of
+their providers. Followers do not get the signatures: they begin with a snapshot.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _SETTLE = Statement(
     update(THREAD)
     .where(_t.id == P("thread_id"))
     .values(
-        position=P("new_position"),
-        **dict.fromkeys(("cursor", "trimmed", "turn_cursor"), 1),  # a follower begins with a snapshot
+        reply_position=P("new_position"),
+        **dict.fromkeys(("cursor", "trimmed_cursor", "turn_cursor"), 1),  # followers begin with a snapshot
     )
 )
 _WRITTEN = Statement(
@@ -50,17 +50,17 @@ def store(
     messages: Sequence[tuple[NewMessage, float]],
     attached: Sequence[StoredFile],
 ) -> None:
-    """Store a thread that is new.
+    """Store an imported thread.
 
     Args:
         tx: the transaction.
         thread_id: its id.
         agent: the name of the agent that answers it.
-        title: shown in lists; None: taken from the first message of a person.
-        user_id: whose it is.
-        metadata: the application's own.
-        messages: each with the moment it was written, in seconds since the epoch.
-        attached: the files that they name.
+        title: the title; None: taken from the first message of a person.
+        user_id: the owner.
+        metadata: the application's metadata.
+        messages: each with the time when it was written, in seconds since the epoch.
+        attached: the files that the messages name.
     """
     if title is None:
         title = next((title_of(message.parts) for message, _ in messages if message.role == "user"), None)
@@ -81,7 +81,7 @@ def store(
 
 
 def forget_signatures(tx: Tx, thread_id: str, model: str) -> None:
-    """Delete what was imported as signed by a model: its provider has refused it."""
+    """Delete the imported signatures of a model, which its provider has refused."""
     for message_id, stored in tx.all(_WRITTEN, thread_id=thread_id):
         parts = load(stored)
         if (kept := parts_without_imported(parts, model)) != parts:

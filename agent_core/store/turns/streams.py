@@ -1,16 +1,16 @@
-"""Streams: one row for each attempt at a model step, opened, cut, kept, replaced or committed."""
+"""Open, cut, keep, replace and commit streams: one row for each attempt at a model step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Update, insert, select, update
 
 from agent_core.domain.end_reasons import End
 from agent_core.domain.messages import Chunk, Part
 from agent_core.domain.states import STREAM as MOVES
-from agent_core.domain.states import sources
+from agent_core.domain.states import StreamStatus, sources
 from agent_core.store.database.columns import STREAM, THREAD, P, dump, dump_info, load
 from agent_core.store.database.statement import Statement, one_of
 from agent_core.store.database.transaction import Tx
@@ -21,8 +21,7 @@ from agent_core.tools.provider_tools import NO_RESULT, has_outcome, is_hosted
 
 _s = STREAM.c
 _mine = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))
-# Of the reply in whose place the thread stands: what a branch put aside had said is not touched.
-# Keys first: see `store.pages`.
+# Streams of the current reply only, not of replies that were put aside. By the keys: see `store.reads.row_filters`.
 _other = STREAM.alias("of_reply")
 _present = (
     _s.thread_id == P("thread_id"),
@@ -30,7 +29,7 @@ _present = (
         select(_other.c.seq).where(
             _other.c.thread_id == P("thread_id"),
             _other.c.message_id
-            == select(THREAD.c.message_id).where(THREAD.c.id == P("thread_id")).scalar_subquery(),
+            == select(THREAD.c.reply_id).where(THREAD.c.id == P("thread_id")).scalar_subquery(),
         )
     ),
 )
@@ -48,7 +47,7 @@ def _move(event: str, *where: Any, **values: Any) -> Statement:
 
 _OPEN = Statement(
     insert(STREAM).values(
-        status="streaming",
+        status=StreamStatus.STREAMING.value,
         parts="[]",
         **{n: P(n) for n in ("thread_id", "seq", "message_id", "worker", "attempt", "started_at")},
     )
@@ -64,20 +63,27 @@ _CUT = _move(
 _REPLACE = _move("replace", *_present, _s.seq + 0 < P("at_seq"))  # "+ 0": no range of the primary key
 _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
 _KEEP = _move("keep", *_present)
-_LIVE = Statement(select(_s.message_id, _s.worker).where(*_mine, _s.status == "streaming"))
-_PARTIAL = Statement(select(_s.seq, _s.message_id).where(*_present, _s.status == "partial").order_by(_s.seq))
-
-
+_LIVE = Statement(select(_s.message_id).where(*_mine, _s.status == StreamStatus.STREAMING.value))
+_PARTIAL = Statement(
+    select(_s.seq, _s.message_id).where(*_present, _s.status == StreamStatus.PARTIAL.value).order_by(_s.seq)
+)
 _HOSTED = Statement(
     select(_s.seq, _s.parts)
-    .where(*_present, _s.status == "committed", _s.parts.like(P("pattern")))
+    .where(*_present, _s.status == StreamStatus.COMMITTED.value, _s.parts.like(P("pattern")))
     .order_by(_s.seq)
 )
 _REWRITE = Statement(update(STREAM).where(*_mine).values(parts=P("new_parts")))
 
 
+class KeptStream(NamedTuple):
+    """The key of a stream whose partial text was kept, and its message."""
+
+    seq: int
+    message_id: str
+
+
 def close_hosted(tx: Tx, thread_id: str) -> list[Chunk]:
-    """End calls of provider tools in whose middle the provider had paused; return what a follower is told."""
+    """Close calls of provider tools that a pause of the provider left open; return the chunks for readers."""
     chunks: list[Chunk] = []
     rows = tx.all(_HOSTED, thread_id=thread_id, pattern='%"providerExecuted"%')
     answered = {
@@ -101,7 +107,7 @@ def close_hosted(tx: Tx, thread_id: str) -> list[Chunk]:
 
 
 def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: str, attempt: int) -> None:
-    """Begin the record of one attempt."""
+    """Insert the record of an attempt."""
     tx.do(
         _OPEN,
         thread_id=thread_id,
@@ -116,7 +122,7 @@ def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: st
 def ask_commit(
     tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: str | None
 ) -> Callable[[], object]:
-    """Ask for a step to end whole. The answer is None where the stream was no longer open."""
+    """Execute the commit of a stream; return a function that returns None if it was no longer open."""
     return tx.ask(
         _COMMIT, thread_id=thread_id, at_seq=seq, new_parts=dump(parts), new_usage=usage, now=tx.now
     )
@@ -132,54 +138,54 @@ def cut(
     usage: str | None = None,
     ended: float | None = None,
 ) -> list[Chunk] | None:
-    """End an attempt that will not commit, keeping what it had said.
+    """End an attempt without a commit, and keep its text.
 
     Args:
         tx: the transaction.
         thread_id: the thread.
         seq: the stream.
-        position: the place kept for the message it belongs to.
-        why: its reason, and the sentence for a person.
-        rest: what it had said but not flushed yet, if the caller knows.
-        usage: the model's name, tokens and cost, as JSON, if the caller knows.
-        ended: when it ended, if that was not now.
+        position: the position of its message.
+        why: the reason, and a sentence for people.
+        rest: its chunks that were not flushed, if they are known.
+        usage: the model's name, tokens and cost, as JSON, if they are known.
+        ended: when it ended; None: now.
 
     Returns:
-        what a follower has to be told: the rest, and the ends of what was open. None: there was no
-        open stream with this seq.
+        the chunks for readers: the rest, and the ends of open parts. None: no stream with this seq is open.
     """
     live = tx.one(_LIVE, thread_id=thread_id, at_seq=seq)
     if live is None:
         return None
+    (message_id,) = live
     if rest:
         replace_partial(tx, thread_id, seq)
-    said = fold([*deltas.of_stream(tx, thread_id, seq), *rest])
-    if all(part["type"] == "step-start" for part in said):
-        said = []
-    ends = closing(said, why)
-    parts = fold(ends, said)
+    parts = fold([*deltas.of_stream(tx, thread_id, seq), *rest])
+    if all(part["type"] == "step-start" for part in parts):
+        parts = []
+    ends = closing(parts, why)
+    parts = fold(ends, parts)
     values = {"why": why.text, "new_info": dump_info(why.text), "new_reason": why.reason.value}
     moment = tx.now if ended is None else ended
     place = {"thread_id": thread_id, "at_seq": seq}
     tx.do(_CUT, **place, **values, new_parts=dump(parts), new_usage=usage, ended=moment)
     if parts:
-        ensure_reply(tx, thread_id, live[0], position)
+        ensure_reply(tx, thread_id, message_id, position)
     return [*rest, *ends]
 
 
 def replace_partial(tx: Tx, thread_id: str, seq: int) -> None:
-    """Retire what lost attempts before `seq` had said: the new attempt has its first token."""
+    """Replace the partial text of attempts before `seq`, because the new attempt has its first token."""
     tx.do(_REPLACE, thread_id=thread_id, at_seq=seq)
 
 
-def keep_partial(tx: Tx, thread_id: str) -> list[tuple[int, str]]:
-    """Make partial text part of the history; return the (seq, message id) of what was kept.
+def keep_partial(tx: Tx, thread_id: str) -> list[KeptStream]:
+    """Make partial text a part of the history; return the streams that were kept.
 
-    An attempt that had said nothing has nothing to keep, and no message to keep it in.
+    An attempt without text is not kept; it may have no message.
     """
     if tx.one(_PARTIAL, thread_id=thread_id) is None:
         return []
     tx.do(_RETIRE_EMPTY, thread_id=thread_id)
-    kept = [(seq, message_id) for seq, message_id in tx.all(_PARTIAL, thread_id=thread_id)]
+    kept = [KeptStream(*row) for row in tx.all(_PARTIAL, thread_id=thread_id)]
     tx.do(_KEEP, thread_id=thread_id)
     return kept

@@ -1,8 +1,7 @@
-"""The bin: threads that are deleted, and can be brought back for a moment.
+"""Keep deleted threads in a bin for some seconds, in which they can be restored.
 
-The row itself says when a thread is deleted for good (`delete_at`), so neither a closed tab nor a dead
-server can lose that: the reconciler of any worker sees to it. Until then the thread is stopped, and to
-everybody gone.
+The row says when a thread is deleted for good (`delete_at`), and the reconciler of any worker does so, whatever
+happens to a tab or a server. Until then the thread is stopped and hidden.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from agent_core.errors import ThreadNotFoundError
 from agent_core.store.database.columns import LIST_FEED, THREAD, P, idle_feed
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import threads
+from agent_core.store.threads import thread_row
 from agent_core.store.turns import turns
 
-_MAX_THREADS = 20  # threads deleted in one transaction
+_MAX_THREADS = 20  # threads deleted in a transaction
 _t = THREAD.c
 _SET = Statement(update(THREAD).where(_t.id == P("thread_id")).values(delete_at=P("new_delete_at")))
 _DUE = Statement(
@@ -30,10 +29,10 @@ _DUE = Statement(
 
 
 def put(tx: Tx, thread_id: str, seconds: float) -> None:
-    """Stop a thread and put it into the bin, to be deleted in so many seconds.
+    """Stop a thread and put it into the bin, to be deleted in `seconds`.
 
     Raises:
-        ThreadNotFoundError: there is no such thread, or it is in the bin already.
+        ThreadNotFoundError: there is no such thread, or it is in the bin.
     """
     turns.stop(tx, thread_id)
     tx.do(_SET, thread_id=thread_id, new_delete_at=tx.now + seconds)
@@ -41,20 +40,20 @@ def put(tx: Tx, thread_id: str, seconds: float) -> None:
 
 
 def take_back(tx: Tx, thread_id: str) -> None:
-    """Take a thread out of the bin; one that is not in it stays as it is.
+    """Take a thread out of the bin, if it is there.
 
     Raises:
-        ThreadNotFoundError: it is deleted for good.
+        ThreadNotFoundError: the thread was deleted.
     """
-    if threads.lock(tx, thread_id, in_bin=True).delete_at is not None:
+    if thread_row.lock(tx, thread_id, in_bin=True).delete_at is not None:
         tx.do(_SET, thread_id=thread_id, new_delete_at=None)
         tx.touched |= {thread_id, LIST_FEED}
 
 
 def empty(tx: Tx) -> int:
-    """Delete what has been in the bin long enough; return how many threads that were."""
+    """Delete the threads whose time in the bin is over; return how many."""
     due = tx.all(_DUE, now=tx.now)
     for (thread_id,) in due:
         with suppress(ThreadNotFoundError):  # another worker was faster
-            threads.remove(tx, thread_id, due=tx.now)
+            thread_row.remove(tx, thread_id, due=tx.now)
     return len(due)

@@ -1,11 +1,11 @@
-"""Turns: begun by a message, resumed, stopped; and the thread's first one, with which it is made.
+"""Create threads, and begin, resume and stop turns.
 
-Each is one transaction that moves the state and writes the wake-up.
+Each is one transaction that moves the thread's status and writes the wake-up.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,7 +30,7 @@ from agent_core.store.threads.messages import (
     title_of,
 )
 from agent_core.store.threads.share_token import without_token
-from agent_core.store.threads.threads import Standing, lock
+from agent_core.store.threads.thread_row import LockedThread, lock
 from agent_core.store.tool_calls import attempts, outcomes
 from agent_core.store.turns import streams
 from agent_core.support.faults import crash_point
@@ -41,13 +41,13 @@ _t, _m = THREAD.c, MESSAGE.c
 
 _NEW: dict[str, Any] = {
     **{n: P(n) for n in ("id", "agent", "title", "user_id", "meta", "created_at", "updated_at")},
-    "status": "completed",
+    "status": ThreadStatus.COMPLETED.value,
     **dict.fromkeys(
-        ("seq", "cursor", "trimmed", "turn_cursor", "attempt", "crashes", "steps", "position"), 0
+        ("seq", "cursor", "trimmed_cursor", "turn_cursor", "attempt", "crashes", "steps", "reply_position"), 0
     ),
     **dict.fromkeys(("stop_signal", "pinned", "archived"), False),
 }
-# Two processes may make one thread at once: who comes second waits, and then there is no row for it.
+# Two processes may create a thread at once: the second one waits, and then gets no row.
 _CREATE = Statement(
     insert(THREAD).values(**_NEW),
     sqlite=sqlite.insert(THREAD).values(**_NEW).on_conflict_do_nothing().returning(_t.id),
@@ -57,12 +57,12 @@ _BEGIN = Statement(
     update(THREAD)
     .where(_t.id == P("thread_id"))
     .values(
-        status="streaming",
-        position=P("new_position"),
-        message_id=P("new_message"),
+        status=ThreadStatus.STREAMING.value,
+        reply_position=P("new_position"),
+        reply_id=P("new_reply"),
         title=P("new_title"),
         turn_cursor=_t.cursor,
-        trimmed=_t.turn_cursor,
+        trimmed_cursor=_t.turn_cursor,
         cursor=_t.cursor + 1,
         updated_at=P("now"),
         stop_signal=False,
@@ -72,20 +72,22 @@ _BEGIN = Statement(
     .returning(_t.cursor)
 )
 _PLACE = Statement(
-    update(THREAD).where(_t.id == P("thread_id")).values(position=P("new_position"), title=P("new_title"))
+    update(THREAD)
+    .where(_t.id == P("thread_id"))
+    .values(reply_position=P("new_position"), title=P("new_title"))
 )
 _STOP = Statement(
     update(THREAD)
     .where(_t.id == P("thread_id"), one_of(_t.status, sources(MOVES, "stop")))
     .values(
-        status="stopped",
+        status=ThreadStatus.STOPPED.value,
         seq=_t.seq + 1,
         cursor=_t.cursor + 1,
         stop_signal=True,
         retry_state=None,
         updated_at=P("now"),
     )
-    .returning(_t.cursor, _t.seq, _t.message_id, _t.position)
+    .returning(_t.cursor, _t.seq, _t.reply_id, _t.reply_position)
 )
 _LAST = Statement(
     select(_m.id, _m.role, _m.position)
@@ -93,6 +95,19 @@ _LAST = Statement(
     .order_by(_m.position.desc())
     .limit(1)
 )
+
+
+class _StoppedTurn(NamedTuple):
+    cursor: int
+    seq: int
+    reply_id: str
+    reply_position: int
+
+
+class _LastMessage(NamedTuple):
+    id: str
+    role: str
+    position: int
 
 
 def create(
@@ -109,11 +124,11 @@ def create(
 ) -> None:
     """Store a new thread with its messages, and run it if `run`.
 
-    The messages may be copies of another thread's, with its ids, but for the one with the id `sent`.
+    The messages may be copies of another thread's, with their ids, except the one with the id `sent`.
 
     Raises:
-        ValidationError: there is a thread with this id already.
-        DuplicateMessageError: what is sent stands in another thread already.
+        ValidationError: a thread with this id exists.
+        DuplicateMessageError: the message `sent` is in another thread.
     """
     if sent is not None:
         refuse_elsewhere(tx, thread_id, sent)
@@ -143,7 +158,7 @@ def add(tx: Tx, thread_id: str, message: NewMessage) -> float:
         raise ThreadBusyError(sentence("thread_busy", thread=thread_id))
     refuse_elsewhere(tx, thread_id, message.id)
     _add(tx, thread_id, message)
-    tx.touched.add(LIST_FEED)  # it has moved to the top
+    tx.touched.add(LIST_FEED)  # the thread moves to the top
     return tx.now
 
 
@@ -152,8 +167,8 @@ def _add(tx: Tx, thread_id: str, message: NewMessage) -> None:
         raise DuplicateMessageError(sentence("message_exists", thread=thread_id, message=message.id))
     at = lock(tx, thread_id)
     keep(tx, thread_id)
-    chunks = queued_messages.take(tx, thread_id, at.position)
-    position = at.position + len(chunks) + 1
+    chunks = queued_messages.take(tx, thread_id, at.reply_position)
+    position = at.reply_position + len(chunks) + 1
     chunks.append(insert_message(tx, thread_id, message, position))
     title = at.title or (title_of(message.parts) if message.role == "user" else None)
     tx.do(_PLACE, thread_id=thread_id, new_position=position, new_title=title)
@@ -166,15 +181,14 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
     """Store a person's message and begin its turn.
 
     Returns:
-        when it was stored, in seconds since the epoch; None: a message with this id stands already,
-        so nothing was done.
+        when it was stored, in seconds since the epoch; None: it was sent before, and nothing is done.
 
     Raises:
         ThreadBusyError: the thread is running and `when_busy` does not end that.
         DuplicateMessageError: its id is that of another thread's message, or of an answer.
     """
     at = lock(tx, thread_id)
-    if is_sent(tx, thread_id, message.id, at.message_id):
+    if is_sent(tx, thread_id, message.id, at.reply_id):
         return None
     refuse_elsewhere(tx, thread_id, message.id)
     if at.running and when_busy == "queue":
@@ -185,11 +199,11 @@ def send(tx: Tx, thread_id: str, message: NewMessage, when_busy: WhenBusy) -> fl
     return tx.now
 
 
-def make_idle(tx: Tx, thread_id: str, when_busy: WhenBusy) -> Standing:
-    """Return how a thread stands that is idle now: it was, or `when_busy` ends its turn.
+def make_idle(tx: Tx, thread_id: str, when_busy: WhenBusy) -> LockedThread:
+    """Lock a thread and return it idle: `when_busy` says whether to end its turn.
 
     Raises:
-        ThreadBusyError: it is running, and goes on.
+        ThreadBusyError: the thread is running, and its turn is not ended.
     """
     at = lock(tx, thread_id)
     if not at.running:
@@ -197,7 +211,9 @@ def make_idle(tx: Tx, thread_id: str, when_busy: WhenBusy) -> Standing:
     if when_busy == "interrupt":
         stop(tx, thread_id)
     elif (
-        when_busy == "end_wait" and at.status is ThreadStatus.AWAITING and not attempts.working(tx, thread_id)
+        when_busy == "end_wait"
+        and at.status is ThreadStatus.AWAITING
+        and not attempts.is_working(tx, thread_id)
     ):
         stop(tx, thread_id, PASSED_OVER)
     else:
@@ -206,45 +222,42 @@ def make_idle(tx: Tx, thread_id: str, when_busy: WhenBusy) -> Standing:
 
 
 def next_queued(tx: Tx, thread_id: str) -> bool:
-    """Begin the turn of the oldest queued message; False if there is none.
+    """Begin the turn of the oldest queued message; return whether there is one.
 
-    Called in the transaction that ends a turn, after the thread's status has become idle.
+    Call it in the transaction that ends a turn, after the thread has become idle.
     """
     at = lock(tx, thread_id)
-    chunks = queued_messages.take(tx, thread_id, at.position, most=1)
+    chunks = queued_messages.take(tx, thread_id, at.reply_position, most=1)
     if chunks:
-        start(tx, thread_id, at, chunks, at.position + 2, new_id("msg"), at.title)
+        start(tx, thread_id, at, chunks, at.reply_position + 2, new_id("msg"), at.title)
     return bool(chunks)
 
 
-def send_now(tx: Tx, thread_id: str, message_id: str) -> tuple[NewMessage, float]:
-    """Begin the turn of a queued message at once, whatever runs; the others go on waiting.
-
-    Returns:
-        the message, and when it was stored.
+def send_now(tx: Tx, thread_id: str, message_id: str) -> queued_messages.QueuedMessage:
+    """Stop the turn in progress and begin that of a queued message; the other messages stay queued.
 
     Raises:
-        ValidationError: it does not wait.
+        ValidationError: the message is not queued.
     """
     lock(tx, thread_id)
     found = queued_messages.find(tx, thread_id, message_id)
     stop(tx, thread_id)
     keep(tx, thread_id)
     at = lock(tx, thread_id)
-    chunk = queued_messages.take_one(tx, thread_id, found, at.position + 1)
-    start(tx, thread_id, at, [chunk], at.position + 2, new_id("msg"), at.title)
+    chunk = queued_messages.take_one(tx, thread_id, found, at.reply_position + 1)
+    start(tx, thread_id, at, [chunk], at.reply_position + 2, new_id("msg"), at.title)
     crash_point("send.inside")
     return found
 
 
-def begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = None) -> None:
-    """Begin a turn: with a new message, or with the ones that stand at the end already.
+def begin(tx: Tx, thread_id: str, at: LockedThread, message: NewMessage | None = None) -> None:
+    """Begin a turn, with a new message or with those at the end of the thread.
 
-    What was queued for a turn that failed or was stopped comes before the new message.
+    Messages that were queued during a turn that failed or was stopped come before the new one.
     """
     keep(tx, thread_id)
-    chunks = queued_messages.take(tx, thread_id, at.position)
-    position, title = at.position + len(chunks), at.title
+    chunks = queued_messages.take(tx, thread_id, at.reply_position)
+    position, title = at.reply_position + len(chunks), at.title
     if message is not None:
         position += 1
         title = title or title_of(message.parts)
@@ -253,54 +266,55 @@ def begin(tx: Tx, thread_id: str, at: Standing, message: NewMessage | None = Non
 
 
 def start(
-    tx: Tx, thread_id: str, at: Standing, chunks: list[Chunk], position: int, reply: str, title: str | None
+    tx: Tx,
+    thread_id: str,
+    at: LockedThread,
+    chunks: list[Chunk],
+    position: int,
+    reply: str,
+    title: str | None,
 ) -> None:
-    """Set an idle thread running.
+    """Start the turn of an idle thread.
 
     Args:
         tx: the transaction.
         thread_id: the thread.
-        at: how it stands, its lock taken.
-        chunks: what the readers are told besides.
-        position: the place kept for the assistant's message, and
-        reply: its id.
-        title: the thread's title from here on.
+        at: the locked thread.
+        chunks: chunks of new messages, for readers.
+        position: the position of the reply.
+        reply: the id of the reply.
+        title: the thread's title.
     """
     if at.turn_cursor:
         deltas.trim(tx, thread_id, at.turn_cursor)
     (cursor,) = tx.must(
-        _BEGIN, thread_id=thread_id, new_position=position, new_message=reply, new_title=title, now=tx.now
+        _BEGIN, thread_id=thread_id, new_position=position, new_reply=reply, new_title=title, now=tx.now
     )
     chunks.append(
         deltas.thread_chunk(
-            status="streaming",
+            status=ThreadStatus.STREAMING,
             title=title,
             **dict.fromkeys(("error", "error_kind", "error_info", "retry_state"), None),
         )
     )
     deltas.append(tx, thread_id, cursor, chunks)
-    tx.moved(thread_id, at.status, "streaming", at.agent)
+    tx.moved(thread_id, at.status, ThreadStatus.STREAMING, at.agent)
     tx.wake.enqueue(tx, step_key(thread_id), fresh=True)
 
 
 def keep(tx: Tx, thread_id: str) -> None:
-    """Make a lost attempt's text part of the history, and tell the readers so."""
-    for seq, message_id in streams.keep_partial(tx, thread_id):
-        deltas.append(
-            tx,
-            thread_id,
-            deltas.tick(tx, thread_id),
-            [{"type": "finish-step"}],
-            seq=seq,
-            message_id=message_id,
-        )
+    """Keep the text of cut attempts as part of the history, and append that as deltas."""
+    for kept in streams.keep_partial(tx, thread_id):
+        cursor = deltas.tick(tx, thread_id)
+        chunks: list[Chunk] = [{"type": "finish-step"}]
+        deltas.append(tx, thread_id, cursor, chunks, seq=kept.seq, message_id=kept.message_id)
 
 
 def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
-    """Run the interrupted step again, or go on from `message`.
+    """Run the interrupted step again, or begin a turn with `message`.
 
     Returns:
-        False: the thread ends with a finished reply, so there is nothing to run.
+        False: the thread ends with a complete reply, so there is nothing to run.
 
     Raises:
         ThreadBusyError: the thread is running.
@@ -310,30 +324,32 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
         raise ThreadBusyError(sentence("thread_already_running", thread=thread_id))
     if message is not None:
         return send(tx, thread_id, message, "reject") is not None
-    last = tx.one(_LAST, thread_id=thread_id)
-    if last is None or (
-        last[1] == "assistant" and (at.status is ThreadStatus.COMPLETED or last[0] != at.message_id)
-    ):
+    row = tx.one(_LAST, thread_id=thread_id)
+    if row is None:
         return False
-    if last[1] != "assistant" and (at.status is ThreadStatus.COMPLETED or last[2] != at.position - 1):
+    last, is_completed = _LastMessage(*row), at.status is ThreadStatus.COMPLETED
+    if last.role == "assistant" and (is_completed or last.id != at.reply_id):
+        return False
+    if last.role != "assistant" and (is_completed or last.position != at.reply_position - 1):
         begin(tx, thread_id, at)
     else:
-        assert at.message_id is not None, "a turn that failed or stopped has its reply's id"
-        start(tx, thread_id, at, [], at.position, at.message_id, at.title)
+        assert at.reply_id is not None, "a turn that failed or stopped has its reply's id"
+        start(tx, thread_id, at, [], at.reply_position, at.reply_id, at.title)
     return True
 
 
 def stop(tx: Tx, thread_id: str, why: End = STOPPED) -> bool:
-    """Stop a thread and raise its fence; False if it was idle. `why` becomes the error of its open calls."""
+    """Stop a thread and raise its fence; return False if it was idle. `why` ends its open calls."""
     at = lock(tx, thread_id)
     row = tx.one(_STOP, thread_id=thread_id, now=tx.now)
     if row is None:
         return False
-    cursor, seq, message_id, position = row
-    tx.moved(thread_id, at.status, "stopped", at.agent)
-    chunks = streams.cut(tx, thread_id, seq - 1, position, STOPPED) or []
+    turn = _StoppedTurn(*row)
+    cut_seq = turn.seq - 1
+    tx.moved(thread_id, at.status, ThreadStatus.STOPPED, at.agent)
+    chunks = streams.cut(tx, thread_id, cut_seq, turn.reply_position, STOPPED) or []
     chunks += [*outcomes.close_open(tx, thread_id, why), *streams.close_hosted(tx, thread_id)]
     tx.wake.drop(tx, thread_id)
-    chunks.append(deltas.thread_chunk(status="stopped", retry_state=None))
-    deltas.append(tx, thread_id, cursor, chunks, seq=seq - 1, message_id=message_id)
+    chunks.append(deltas.thread_chunk(status=ThreadStatus.STOPPED, retry_state=None))
+    deltas.append(tx, thread_id, turn.cursor, chunks, seq=cut_seq, message_id=turn.reply_id)
     return True

@@ -1,1 +1,1 @@
-"""Wake-ups as rows: enqueue, lease and release them."""
+"""Store, lease and release wake-ups."""

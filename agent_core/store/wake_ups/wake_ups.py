@@ -1,19 +1,19 @@
-"""Wake-ups as rows: written with the state they belong to, leased while somebody works on them.
+"""Store wake-ups: written in the transaction of the state they belong to, leased by the worker that runs them.
 
-A row is an APScheduler job row. Whoever takes it pushes its time forward by the lease and puts its
-name on it; while it lives it keeps pushing. When it dies the row comes due by itself. Only the
-transaction that finishes the work deletes the row.
+A row is an APScheduler job row. A worker leases it by writing its name and moving its time into the future, and
+extends the lease with each heartbeat. When the worker dies, the row comes due by itself. Only the transaction
+that finishes the work deletes the row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from agent_core.domain.states import OPEN_CALLS
+from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind, schedule_key, step_key, tool_key
 from agent_core.store.database.columns import CALL, SCHEDULE, THREAD, WAKE_UP, WORK_FEED, P, dump
 from agent_core.store.database.statement import Statement, one_of
@@ -35,14 +35,14 @@ _PUT = Statement(
 )
 _DELETE = Statement(delete(WAKE_UP).where(_w.id == P("key")))
 _DELETE_MINE = Statement(delete(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")))
-# A schedule's id may be a thread's; rows without a kind are an older process's.
+# A schedule's id may equal a thread's; rows without a kind are written by versions before 0013.
 _of_thread = or_(_w.kind.is_(None), _w.kind != WakeUpKind.SCHEDULE.value)
 _DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id"), _of_thread))
 
 
 def _take(*kinds: WakeUpKind) -> Statement:
-    """Lease what is due of some kinds, in turn from each thread, the longest due first."""
-    # Suspects are admitted one by one, and what a worker still holds is freed by `bury` or `release` first.
+    """Build the lease of due wake-ups of some kinds: in turn from each thread, the longest due first."""
+    # Suspects are leased by `admit`; wake-ups that a worker holds are freed by `bury` or `release` first.
     due = and_(_w.next_run_time <= P("now"), _w.worker.is_(None), _w.company.is_(None))
     turn = func.row_number().over(partition_by=_w.thread_id, order_by=_w.next_run_time)
     found = (
@@ -51,7 +51,7 @@ def _take(*kinds: WakeUpKind) -> Statement:
         .subquery()
     )
     chosen = select(found.c.id).order_by(found.c.turn, found.c.since).limit(P("most"))
-    # Said again, for PostgreSQL looks at a row once more when it has its lock.
+    # `due` again, because PostgreSQL checks a row once more when it has its lock.
     free = select(_w.id).where(due, _w.id.in_(chosen)).with_for_update(skip_locked=True)
     values = {"next_run_time": P("until"), "worker": P("by")}
     return Statement(update(WAKE_UP).where(_w.id.in_(free)).values(values).returning(_w.id))
@@ -82,13 +82,13 @@ _ADMIT = Statement(
 _EXPIRED = Statement(select(_w.id).where(_w.worker == P("by"), _w.next_run_time <= P("now")).limit(1))
 _MINE = Statement(select(_w.id).where(_w.worker == P("by")))
 
-# Written by a version before 0013; one that is locked is left to the next round.
+# Written by a version before 0013; a locked one is left to the next round.
 _UNNAMED = Statement(select(_w.id).where(_w.kind.is_(None)).order_by(_w.id).with_for_update(skip_locked=True))
 _NAME = Statement(update(WAKE_UP).where(_w.id == P("key")).values(kind=P("new_kind"), call_id=P("new_call")))
 
 
 def _lacks(kind: WakeUpKind, owner: Any, *call: Any) -> Any:
-    """Whether work has no wake-up; an unnamed one counts for all work of its owner until it is named."""
+    """Build the condition that work has no wake-up; one without a kind counts for all work of its owner."""
     named = and_(one_of(_w.kind, [kind]), *(_w.call_id == id for id in call))
     return and_(
         *(~exists(select(_w.id).where(_w.thread_id == owner, row)) for row in (named, _w.kind.is_(None)))
@@ -96,12 +96,14 @@ def _lacks(kind: WakeUpKind, owner: Any, *call: Any) -> Any:
 
 
 _STEPS_MISSING = Statement(
-    select(THREAD.c.id).where(one_of(THREAD.c.status, ["streaming"]), _lacks(WakeUpKind.STEP, THREAD.c.id))
+    select(THREAD.c.id).where(
+        one_of(THREAD.c.status, [ThreadStatus.STREAMING]), _lacks(WakeUpKind.STEP, THREAD.c.id)
+    )
 )
 _TOOLS_MISSING = Statement(
     select(CALL.c.thread_id, CALL.c.id).where(
         one_of(CALL.c.status, OPEN_CALLS),  # the condition of the index
-        one_of(CALL.c.status, ["pending", "running"]),
+        one_of(CALL.c.status, [CallStatus.PENDING, CallStatus.RUNNING]),
         _lacks(WakeUpKind.TOOL, CALL.c.thread_id, CALL.c.id),
     )
 )
@@ -109,7 +111,7 @@ _open_call = exists(
     select(CALL.c.id).where(CALL.c.thread_id == THREAD.c.id, one_of(CALL.c.status, OPEN_CALLS))
 )
 _ADVANCE_MISSING = Statement(
-    select(THREAD.c.id).where(one_of(THREAD.c.status, ["awaiting_tool_results"]), ~_open_call)
+    select(THREAD.c.id).where(one_of(THREAD.c.status, [ThreadStatus.AWAITING]), ~_open_call)
 )
 _SCHEDULES_MISSING = Statement(
     select(SCHEDULE.c.id).where(
@@ -119,9 +121,10 @@ _SCHEDULES_MISSING = Statement(
 
 
 Defer = Callable[[Tx, str, float | None], None]
-"""Writes, in the transaction, that a key is to be delivered at a moment; see `agent_core.worker.bridge.Engine`."""
+"""Defers the delivery of a key to a moment, in the transaction; see `agent_core.worker.bridge.Engine`."""
 
 DeferFor = Callable[[WakeUpKey], Defer | None]
+"""Returns the `Defer` of the engine that delivers a key; None if the scheduler does."""
 
 
 def deferred_by_none(key: WakeUpKey) -> None:
@@ -129,39 +132,46 @@ def deferred_by_none(key: WakeUpKey) -> None:
 
 
 class LocalWorker(Protocol):
-    """The worker of this process, as its store knows it; every method is called on the event loop."""
+    """Protocol of the worker of this process; every method is called on the event loop."""
 
     def dispatch(self, key: WakeUpKey) -> None:
-        """Run work that was born leased to this process, after its commit."""
+        """Run work that was committed with a lease of this process."""
         ...
 
     def cancel(self, thread_id: str) -> None:
-        """End what runs for a thread whose wake-ups were dropped, after that commit."""
+        """Cancel the local work of a thread whose wake-ups were deleted."""
         ...
 
     def notify(self) -> None:
-        """Look for due work soon: a wake-up was left for the scheduler."""
+        """Look for due work, because a wake-up was left for the scheduler."""
         ...
 
-    def heard(self, touched: Collection[str] | None) -> None:
-        """Look soon: another process has committed to these feeds (None: to any)."""
+    def on_foreign_commit(self, touched: Collection[str] | None) -> None:
+        """Look for work and for stops: another process has committed to these feeds (None: to any)."""
         ...
 
-    async def write_down(self, thread_id: str) -> None:
-        """Flush what a model step of a thread has said so far, if it runs here."""
+    async def flush(self, thread_id: str) -> None:
+        """Flush the pending chunks of a thread's model step, if it runs here."""
         ...
+
+
+class Released(NamedTuple):
+    """The number of wake-ups that were released, and of those whose code ran."""
+
+    wake_ups: int
+    ran: int
 
 
 class LeasedWakeUps:
-    """The wake-ups as one process writes them.
+    """The wake-ups of a database, written by one process.
 
     Args:
-        process: the name of this process, under which its worker holds leases.
-        lease: seconds that a wake-up stays with a worker without a heartbeat.
-        defer_for: what hands a key to a distributed engine, where one delivers it; see `agent_core.worker.bridge`.
+        process: the name of this process, in whose name its worker holds leases.
+        lease: seconds for which a lease lasts without a heartbeat.
+        defer_for: returns what defers a key to a distributed engine; see `agent_core.worker.bridge`.
 
     Attributes:
-        worker: what works in this process; None: it only serves.
+        worker: the worker of this process; None if it has none.
     """
 
     def __init__(self, process: str, lease: float, defer_for: DeferFor = deferred_by_none) -> None:
@@ -173,9 +183,9 @@ class LeasedWakeUps:
     def enqueue(
         self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, fresh: bool = False
     ) -> None:
-        """Write the wake-up `key`; without `run_at` it is born leased and dispatched after commit.
+        """Write the wake-up `key`; without `run_at` it is leased to this process and dispatched after the commit.
 
-        What an engine delivers is born free instead, if it is `fresh` or due later.
+        If an engine delivers it, a `fresh` or later wake-up is left to the engine instead.
         """
         key = WakeUpKey.parse(key) if isinstance(key, str) else key
         text = str(key)
@@ -202,82 +212,82 @@ class LeasedWakeUps:
                 tx.touched.add(WORK_FEED)
 
     def done(self, tx: Tx, key: WakeUpKey | str, *, mine: bool = True) -> None:
-        """Delete the wake-up `key`; with `mine` only if its lease is this worker's."""
+        """Delete the wake-up `key`; with `mine` only if this worker holds its lease."""
         if mine:
             tx.do(_DELETE_MINE, key=str(key), by=self.process)
         else:
             tx.do(_DELETE, key=str(key))
 
     def drop(self, tx: Tx, thread_id: str) -> None:
-        """Delete every wake-up of a thread and end what runs for it here."""
+        """Delete every wake-up of a thread and cancel its local work."""
         tx.do(_DROP, thread_id=thread_id)
         if self.worker is not None:
             tx.after(self.worker.cancel, thread_id)
 
-    def take(self, tx: Tx, room: Mapping[str, int], patience: float = 0.0) -> list[WakeUpKey]:
-        """Lease wake-ups, due for `patience` seconds and no suspects, to this worker; return their keys.
+    def take(self, tx: Tx, room: Mapping[str, int], delay: float = 0.0) -> list[WakeUpKey]:
+        """Lease wake-ups that have been due for `delay` seconds, without suspects; return their keys.
 
         Args:
             tx: the transaction.
-            room: how many of each kind at the most: "step" and "tool", or "work" for both; "other".
-            patience: seconds.
+            room: most wake-ups of each kind: "step" and "tool", or "work" for both; "other".
+            delay: seconds.
         """
-        lease = {"now": tx.now - patience, "until": tx.now + self._lease, "by": self.process}
+        lease = {"now": tx.now - delay, "until": tx.now + self._lease, "by": self.process}
         taken = [row for kind, most in room.items() for row in tx.all(_TAKE[kind], most=most, **lease)]
-        return [WakeUpKey.parse(row[0]) for row in taken]
+        return [WakeUpKey.parse(text) for (text,) in taken]
 
     def lease(self, tx: Tx, text: str) -> WakeUpKey | None:
-        """Lease the wake-up that an engine delivers as text; return its key, or None if none is to be taken."""
+        """Lease a wake-up that an engine delivers as text; return its key, or None if it cannot be leased."""
         row = tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.process)
-        return WakeUpKey.parse(row[0]) if row else None
+        return None if row is None else WakeUpKey.parse(text)
 
     def admit(self, tx: Tx, keys: Sequence[WakeUpKey]) -> list[WakeUpKey]:
-        """Lease these suspects to this worker; return the keys of those that nobody was faster to lease."""
+        """Lease suspects; return the keys of those that no other worker has leased first."""
         lease = {"now": tx.now, "until": tx.now + self._lease, "by": self.process}
         return [key for key in keys if tx.one(_ADMIT, key=str(key), **lease) is not None]
 
     def extend(self, tx: Tx) -> int:
-        """Push this worker's leases forward; return how many it holds."""
+        """Extend this worker's leases; return how many it holds."""
         return tx.run(_EXTEND, by=self.process, until=tx.now + self._lease)
 
     def release(self, tx: Tx, worker: str) -> int:
-        """Make everything that `worker` holds due at once; return how many that were."""
+        """Release the leases of a worker, so that their work is due at once; return how many."""
         tx.touched.add(WORK_FEED)
         return tx.run(_RELEASE, by=worker, now=tx.now)
 
-    def bury(self, tx: Tx, worker: str, executed: Callable[[str], bool] | None = None) -> tuple[int, int]:
-        """Release what a worker held that died; return how many those were and how many of them ran.
+    def bury(self, tx: Tx, worker: str, executed: Callable[[str], bool] | None = None) -> Released:
+        """Release the leases of a dead worker; the work that ran becomes suspect.
 
-        What ran is suspect from now on; see `agent_core.domain.suspects`.
+        See `agent_core.domain.suspects`.
 
         Args:
             tx: the transaction.
             worker: its name.
-            executed: whether the code of a key ran at that moment; None: nobody can say.
+            executed: whether the code of a key ran when it died; None: that is unknown.
         """
         ran = suspects.judge(tx, worker, executed)
-        return self.release(tx, worker), ran
+        return Released(self.release(tx, worker), ran)
 
-    def expire(self, tx: Tx, worker: str, *, alive: bool) -> tuple[int, int]:
-        """Do the same with one whose leases have run out, unless it has extended them meanwhile.
+    def expire(self, tx: Tx, worker: str, *, alive: bool) -> Released:
+        """Release the leases of a worker if they have expired.
 
         Args:
             tx: the transaction.
-            worker: whose leases.
-            alive: its process is known to live, and only sleeps: nothing is suspect then.
+            worker: its name.
+            alive: whether its process is known to live; its work is not suspect then.
         """
         if tx.one(_EXPIRED, by=worker, now=tx.now) is None:
-            return 0, 0
-        return (self.release(tx, worker), 0) if alive else self.bury(tx, worker)
+            return Released(0, 0)
+        return Released(self.release(tx, worker), 0) if alive else self.bury(tx, worker)
 
     def mine(self, tx: Tx) -> list[WakeUpKey]:
-        """Return the keys of what this worker holds."""
-        return [WakeUpKey.parse(row[0]) for row in tx.all(_MINE, by=self.process)]
+        """Return the keys that this worker holds."""
+        return [WakeUpKey.parse(text) for (text,) in tx.all(_MINE, by=self.process)]
 
     def missing(self, tx: Tx) -> int:
-        """Give a wake-up to all running work that lacks one; return how many lacked it.
+        """Write a wake-up for all running work that lacks one; return how many were missing.
 
-        No known path leads there; this is the net under all the paths that nobody thought of.
+        A safety net: no known path loses a wake-up.
         """
         for (text,) in tx.all(_UNNAMED):
             key = WakeUpKey.parse(text)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi
-from agent_core.runners.requests.turn_cache import Turn, Turns
+from agent_core.runners.requests.history_cache import HistoryCache, OpenTurn
 from agent_core.support import faults
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
@@ -134,18 +134,18 @@ async def test_turn_in_memory_is_not_used_for_another_branch(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that remembers the turn of the old branch must not use it for the new one."""
-    kept: list[Turn] = []
-    keep = Turns.keep
+    kept: list[OpenTurn] = []
+    keep = HistoryCache.put
 
-    def noted(self: Turns, thread_id: str, turn: Turn) -> None:
+    def noted(self: HistoryCache, thread_id: str, turn: OpenTurn) -> None:
         kept.append(turn)
         keep(self, thread_id, turn)
 
-    monkeypatch.setattr(Turns, "keep", noted)
+    monkeypatch.setattr(HistoryCache, "put", noted)
     async with agent_on(path, looks, tools=[look]) as api:
         thread = await talk(api, "old")
         question = (await ids(api, thread))[0]
-        turns = worker_of(api)._steps._turns  # pyright: ignore[reportPrivateUsage]
+        turns = worker_of(api)._steps._history_cache  # pyright: ignore[reportPrivateUsage]
         done = await api.get_thread(thread.id)
         assert done is not None
         kept[0].seq, kept[0].open = done.seq, set()  # as if it ended with that step

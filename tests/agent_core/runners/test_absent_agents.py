@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
-from agent_core.runners import postpone
 from agent_core.store.database.columns import THREAD
 from agent_core.store.threads import absent_agents
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
+from agent_core.worker import worker
 from tests.support.agents import QUICK, Follower, finished, rows, texts
 from tests.support.databases import prepare, url
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postpone, "_RETRY_INTERVAL", 0.05)
+    monkeypatch.setattr(worker, "_AGENT_RETRY_INTERVAL", 0.05)
     monkeypatch.setattr(absent_agents, "QUIET", 0.1)
 
 

@@ -14,7 +14,7 @@ from agent_core.errors import ModelError
 from agent_core.llm.errors.refusals import NamedWindow
 from agent_core.llm.litellm_adapter import LitellmModel
 from agent_core.llm.tokens import estimate_tokens
-from agent_core.runners.requests.context_windows import key_of, usable
+from agent_core.runners.requests.context_windows import key_of, usable_window
 from agent_core.store.database.columns import WINDOW
 from agent_core.testing import ScriptedModel
 from tests.providers.loopback import Answer, Stream, delta, provider
@@ -214,10 +214,10 @@ def test_window_is_remembered_for_the_model_and_its_server():
 def test_room_for_the_answer_is_left():
     request = ModelRequest([{"role": "user", "content": LONG * 3}], options={"max_tokens": 1_000})
     model = ScriptedModel([])
-    assert usable(NamedWindow(LIMIT), request, model) == LIMIT - 1_000
-    assert usable(NamedWindow(LIMIT), ModelRequest(request.messages), model) == LIMIT * 7 // 8
+    assert usable_window(NamedWindow(LIMIT), request, model) == LIMIT - 1_000
+    assert usable_window(NamedWindow(LIMIT), ModelRequest(request.messages), model) == LIMIT * 7 // 8
     too_much = ModelRequest(request.messages, options={"max_tokens": 9_000})
-    assert usable(NamedWindow(LIMIT), too_much, model) is None, "a shorter history would not help"
+    assert usable_window(NamedWindow(LIMIT), too_much, model) is None, "a shorter history would not help"
 
 
 async def test_two_runtimes_learn_of_it(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import RetryPolicy, errors
-from agent_core.runners.shielded_commit import whole
+from agent_core.runners.model_runner import shielded
 from agent_core.store.turns import steps
 from agent_core.testing import eventually
 from tests.support.agents import agent_on, worker_of
@@ -44,7 +44,7 @@ async def test_a_look_at_the_fences_between_a_steps_end_and_its_hook(path: Path,
         writer._deliver = late  # type: ignore[method-assign]
         await api.create_thread("Hi")
         assert await asyncio.to_thread(landed.wait, 20)
-        await worker_of(api)._fences._end_stopped()  # pyright: ignore[reportPrivateUsage]
+        await worker_of(api)._stop_watch._end_stopped()  # pyright: ignore[reportPrivateUsage]
         await asyncio.sleep(0)
         go.set()
         await eventually(lambda: told)
@@ -59,7 +59,7 @@ async def test_commit_ends_before_the_cancellation_is_told() -> None:
         await go.wait()
         said.append("done")
 
-    doing = asyncio.create_task(whole(work()))
+    doing = asyncio.create_task(shielded(work()))
     await asyncio.sleep(0)
     doing.cancel()
     await asyncio.sleep(0.01)
@@ -79,7 +79,7 @@ async def test_second_cancellation_does_not_wait_for_the_commit() -> None:
         finally:
             ended.set()
 
-    doing = asyncio.create_task(whole(work()))
+    doing = asyncio.create_task(shielded(work()))
     await asyncio.sleep(0)
     for _ in range(2):
         doing.cancel()
@@ -95,6 +95,6 @@ async def test_commit_returns_and_raises_what_its_function_does() -> None:
             raise error
         return 42
 
-    assert await whole(answer(None)) == 42
+    assert await shielded(answer(None)) == 42
     with pytest.raises(KeyError, match="x"):
-        await whole(answer(KeyError("x")))
+        await shielded(answer(KeyError("x")))

@@ -186,7 +186,7 @@ async def test_run_that_fails_oddly_waits(
         assert await api.list_threads() == []
         (found,) = rows(path, SCHEDULE)[SCHEDULE.name]
         assert any("Expecting value" in str(column) for column in found), "its row does not say why"
-    assert "The schedule s could not be run." in caplog.text
+    assert "Schedule s: the run failed." in caplog.text
 
 
 async def test_a_clock_that_is_set_back_repeats_nothing(path: Path, clock: FakeClock) -> None:

@@ -89,7 +89,7 @@ async def test_an_outcome_that_finds_no_room_waits_for_it(
         await eventually(lambda: ran)
         await limit_pages(api, full=True)
         full.set()
-        await eventually(lambda: "outcome waits for the database" in caplog.text)
+        await eventually(lambda: "outcome was not written; retry" in caplog.text)
         await limit_pages(api, full=False)
         assert (await finished(api, thread)).status == "completed"
         assert (await tool_parts(api, thread))[0]["output"] == "long " * 100_000

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from agent_core.errors import DatabaseError
 from agent_core.store.database.columns import THREAD, P
-from agent_core.store.database.interleave import run_together, step_aside
+from agent_core.store.database.interleave import interleave, switch
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.database.writer import Writer
@@ -31,7 +31,7 @@ def waiting(said: list[str], name: str, waits: int) -> Callable[[], None]:
     def function() -> None:
         for number in range(waits):
             said.append(f"{name}{number}")
-            assert step_aside()
+            assert switch()
         said.append(f"{name} ends")
 
     return function
@@ -39,14 +39,14 @@ def waiting(said: list[str], name: str, waits: int) -> Callable[[], None]:
 
 def test_each_wait_serves_all() -> None:
     said: list[str] = []
-    run_together([waiting(said, "a", 2), waiting(said, "b", 1)], lambda: said.append("received"))
+    interleave([waiting(said, "a", 2), waiting(said, "b", 1)], lambda: said.append("received"))
     assert said == ["a0", "b0", "received", "a1", "b ends", "received", "a ends"]
 
 
 def test_writer_alone_does_not_step_aside() -> None:
-    assert not step_aside()
-    run_together([], lambda: pytest.fail("nobody waits"))
-    run_together([lambda: None], lambda: pytest.fail("nobody waits"))
+    assert not switch()
+    interleave([], lambda: pytest.fail("nobody waits"))
+    interleave([lambda: None], lambda: pytest.fail("nobody waits"))
 
 
 @pytest.mark.parametrize("who", ["a function", "what receives"])
@@ -54,7 +54,7 @@ def test_an_error_ends_the_others_where_they_wait(who: str) -> None:
     said: list[str] = []
 
     def fails() -> None:
-        step_aside()
+        switch()
         if who == "a function":
             raise LookupError(who)
 
@@ -69,7 +69,7 @@ def test_an_error_ends_the_others_where_they_wait(who: str) -> None:
             said.append("cleaned up")
 
     with pytest.raises(LookupError, match=who):
-        run_together([fails, cleans_up, waiting(said, "c", 5)], receive)
+        interleave([fails, cleans_up, waiting(said, "c", 5)], receive)
     assert said == ["b0", "c0", "cleaned up"]
 
 

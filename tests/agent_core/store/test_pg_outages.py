@@ -15,7 +15,7 @@ from agent_core import Runtime, define_internal_agent_api, errors
 from agent_core.store.database import postgresql as border
 from agent_core.store.database import retry_reads
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import threads
+from agent_core.store.threads import thread_row
 from agent_core.support.settings import Settings
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool
@@ -124,7 +124,7 @@ async def cut_off(path: Any, own: PostgreSQL) -> Any:
 def change(tx: Tx, thread_id: str, runs: list[int], the_first_time: Callable[[], object]) -> str:
     """Change a thread's title, and do something to the connection the first time."""
     runs.append(1)
-    threads.change(tx, thread_id, title=f"changed {len(runs)} times")
+    thread_row.change(tx, thread_id, title=f"changed {len(runs)} times")
     if len(runs) == 1:
         the_first_time()
     return "the result"
@@ -183,7 +183,7 @@ async def test_a_transaction_that_sleeps_is_ended_by_the_server(
 
         def sleep(tx: Tx) -> None:
             runs.append(1)
-            threads.change(tx, thread.id, title="slow")
+            thread_row.change(tx, thread.id, title="slow")
             if len(runs) == 1:
                 asleep.wait()
 

@@ -15,7 +15,7 @@ from agent_core import Runtime, errors
 from agent_core.store.database.open import parse_url
 from agent_core.store.database.pg_pipeline import Pipeline
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import threads
+from agent_core.store.threads import thread_row
 from agent_core.support.settings import Settings
 from agent_core.testing import eventually
 from tests.support.agents import Follower, agent_on, finished, texts, worker_of
@@ -222,7 +222,7 @@ async def test_news_that_are_too_long_mean_everything(path: Any) -> None:
 
             def much(tx: Tx) -> None:
                 tx.touched.update(f"{'x' * 100}{number}" for number in range(200))
-                threads.change(tx, thread.id, title="Told")
+                thread_row.change(tx, thread.id, title="Told")
 
             await one.store.writer.run(much)
             await follower.agrees()

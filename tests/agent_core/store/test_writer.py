@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core import errors
-from agent_core.store.threads import threads
+from agent_core.store.threads import thread_row
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.turns import turns
 from agent_core.testing import ToolUse
@@ -21,7 +21,7 @@ from tests.support.agents import Follower, agent_on, finished, rows, texts, tool
 
 async def test_failing_write_of_a_group_takes_no_other_along(path: Path) -> None:
     def fail(tx: Any) -> None:
-        threads.change(tx, "t", title="wrong")
+        thread_row.change(tx, "t", title="wrong")
         raise KeyError("mine")
 
     async with agent_on(path, []) as api:
@@ -29,11 +29,11 @@ async def test_failing_write_of_a_group_takes_no_other_along(path: Path) -> None
         writer = api.store.writer
         message = NewMessage("m", "user", [{"type": "text", "text": "Hi"}], {})
         ends = await asyncio.gather(
-            writer.run(threads.change, "t", pinned=True),
+            writer.run(thread_row.change, "t", pinned=True),
             writer.run(fail),
             writer.run(turns.add, "t", message),
             writer.run(turns.add, "t", message),
-            writer.run(threads.change, "t", archived=True),
+            writer.run(thread_row.change, "t", archived=True),
             return_exceptions=True,
         )
         assert [type(end) for end in ends] == [

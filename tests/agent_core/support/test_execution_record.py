@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agent_core.support.execution_record import ExecutionRecord, executed, in_thread
-from agent_core.worker.worker_locks import Presence
+from agent_core.worker.worker_locks import WorkerLocks
 from tests.support.children import FORKED
 
 
@@ -55,12 +55,12 @@ Death = Callable[[], Coroutine[Any, Any, None]]
 
 def die(folder: Path, death: Death) -> None:
     """Run two works in one worker; one of them only waits."""
-    presence = Presence(folder, "w")
+    presence = WorkerLocks(folder, "w")
     presence.open()
     asyncio.run(both(presence, death))
 
 
-async def both(presence: Presence, death: Death) -> None:
+async def both(presence: WorkerLocks, death: Death) -> None:
     assert presence.record is not None
     innocent = presence.record.run("step:innocent", asyncio.sleep(60))
     await asyncio.gather(innocent, presence.record.run("step:other", death()))
@@ -74,7 +74,7 @@ def test_a_killed_process_leaves_whose_code_it_executed(tmp_path: Path, death: D
     child = FORKED.Process(target=die, args=(tmp_path, death))
     child.start()
     child.join()
-    heir = Presence(tmp_path, "heir")
+    heir = WorkerLocks(tmp_path, "heir")
     assert (child.exitcode, heir.dead()) == (-signal.SIGKILL, ["w"])
     found = heir.executed("w")
     assert found is not None
@@ -84,9 +84,9 @@ def test_a_killed_process_leaves_whose_code_it_executed(tmp_path: Path, death: D
 def test_a_file_without_a_record_says_nothing(tmp_path: Path) -> None:
     """That of an older version, of a worker on another machine, and one whose disk was full."""
     (tmp_path / "old").touch()
-    assert Presence(tmp_path, "heir").executed("old") is None
-    assert Presence(tmp_path, "heir").executed("elsewhere") is None
-    assert Presence(None, "heir").executed("old") is None
+    assert WorkerLocks(tmp_path, "heir").executed("old") is None
+    assert WorkerLocks(tmp_path, "heir").executed("elsewhere") is None
+    assert WorkerLocks(None, "heir").executed("old") is None
     assert executed(b"") is None
 
 

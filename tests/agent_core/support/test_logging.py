@@ -154,7 +154,7 @@ async def test_a_takeover_is_found_by_the_thread(path: Path, log: pytest.LogCapt
         agent = Agent("assistant", ScriptedModel([["ok"]]), retry=AT_ONCE)
         api = define_internal_agent_api(runtime, agent)
         await finished(api, "t")
-    assert [line for line in lines(log, "t", "INFO") if "which ran it, is gone" in line]
+    assert [line for line in lines(log, "t", "INFO") if "its worker" in line and "is gone" in line]
 
 
 async def test_a_runtime_at_rest_says_nothing_at_info(path: Path, log: pytest.LogCaptureFixture) -> None:

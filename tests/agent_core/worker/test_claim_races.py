@@ -15,7 +15,7 @@ from agent_core import AgentApi
 from agent_core.store.database.columns import STREAM, WAKE_UP, P
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads.threads import lock
+from agent_core.store.threads.thread_row import lock
 from agent_core.store.turns import steps
 from agent_core.store.turns.steps import Claim
 from tests.support.agents import agent_on, rows

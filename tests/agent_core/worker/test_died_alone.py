@@ -20,7 +20,7 @@ from agent_core.store.database.open import parse_url
 from agent_core.store.database.transaction import Tx
 from agent_core.store.turns import steps
 from agent_core.testing import eventually
-from agent_core.worker.worker_locks import Presence, workers_folder
+from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from tests.chaos.colony import Colony, again, answer, once, send, settled
 from tests.support.agents import agent_on, finished, live, rows, tool_parts, worker_of
 from tests.support.databases import prepare, url
@@ -257,7 +257,7 @@ async def test_a_worker_killed_while_it_closes_makes_no_suspects(path: Path, lea
     folder.mkdir()
     (folder / "w").write_bytes(b"")  # its process is gone: nobody holds the lock
     if leaving:
-        gone = Presence(folder, "w")
+        gone = WorkerLocks(folder, "w")
         gone.open()
         gone.leave()
         assert gone._file is not None  # pyright: ignore[reportPrivateUsage]

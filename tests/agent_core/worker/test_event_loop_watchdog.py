@@ -60,9 +60,9 @@ async def test_a_tool_that_blocks_is_named_and_keeps_its_lease(
         await finished(api, thread)
         assert (await texts(api, thread))[-1] == "Well."
         assert [part["output"] for part in await tool_parts(api, thread)] == ["slept"]
-        await eventually(lambda: "answers again" in caplog.text)
+        await eventually(lambda: "runs again" in caplog.text)
     assert ran == [1], "a rival took over what was only slow"
-    told = [r.getMessage() for r in caplog.records if "has not answered" in r.getMessage()]
+    told = [r.getMessage() for r in caplog.records if "has been blocked" in r.getMessage()]
     told = [words for words in told if "time.sleep(2.0)" in words]  # the machine may have paused, too
     assert len(told) == 1, "once for each stall"
     assert "the tool 'sleepy' (tool:thread_" in told[0]
@@ -76,8 +76,8 @@ async def test_a_step_that_blocks_is_named(path: Path, caplog: pytest.LogCapture
     async with agent_on(path, [["Well."]], settings=BRISK, transform_messages=slow) as api:
         thread = await finished(api, await api.create_thread("Go"))
         assert thread.status == "completed"
-        await eventually(lambda: "answers again" in caplog.text)
-    assert f"the task 'step:{thread.id}' blocks it" in caplog.text
+        await eventually(lambda: "runs again" in caplog.text)
+    assert f"by the task 'step:{thread.id}'" in caplog.text
     assert "time.sleep(0.8)" in caplog.text
 
 

@@ -18,7 +18,7 @@ from agent_core.store.database.open import parse_url
 from agent_core.store.tool_calls.calls import NewCall
 from agent_core.store.turns import steps
 from agent_core.testing import ToolUse, eventually
-from agent_core.worker.worker_locks import Presence, workers_folder
+from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
 from tests.support.agents import (
@@ -211,7 +211,7 @@ async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
 
 def test_the_living_are_told_from_the_dead(tmp_path: Path) -> None:
     """A worker is dead when its lock is free, and not before it has taken it."""
-    one, two = Presence(tmp_path, "one"), Presence(tmp_path, "two")
+    one, two = WorkerLocks(tmp_path, "one"), WorkerLocks(tmp_path, "two")
     one.open()
     two.open()
     assert one.dead() == []

@@ -15,7 +15,7 @@ from agent_core.store.database.transaction import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from agent_core.worker import workpool
-from agent_core.worker.workpools import Pools
+from agent_core.worker.workpools import Workpools
 from tests.support.agents import EAGER, QUICK, agent_on, finished, rows, runtime_of, texts
 
 
@@ -210,11 +210,11 @@ async def test_a_pool_in_which_nothing_can_end_is_told_of(
 def test_a_pool_of_their_own() -> None:
     steps = Workpool(3)
     steps.engine = object()
-    pools = Pools(steps, None)
+    pools = Workpools(steps, None)
     assert pools.tools is not steps
     assert (pools.tools.max_parallelism, pools.tools.engine) == (3, steps.engine)
     assert pools.room() == {"step": 3, "tool": 3, "other": 16}
-    assert Pools(steps, steps).room() == {"work": 3, "other": 16}
+    assert Workpools(steps, steps).room() == {"work": 3, "other": 16}
     assert [
         pools.of(WakeUpKey.parse(key)) for key in ("step:t", "tool:t:c", "timeout:t:c", "schedule:s")
     ] == [

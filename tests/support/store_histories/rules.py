@@ -10,7 +10,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from agent_core import errors
 from agent_core.domain.states import IDLE, OPEN_CALLS, CallStatus
-from agent_core.store.threads import threads
+from agent_core.store.threads import thread_row
 from agent_core.store.turns import steps, turns
 from tests.support.store_histories.branch_rules import BranchRules
 from tests.support.store_histories.call_rules import picks
@@ -79,7 +79,7 @@ class StoreMachine(BranchRules):
     def delete(self, by: int) -> None:
         if self.model.threads:
             name = self.thread(by)
-            self.do(self.process(by), threads.remove, name)
+            self.do(self.process(by), thread_row.remove, name)
             self.model.delete(name)
             self.views.pop(name, None)
 

@@ -13,9 +13,8 @@ import pytest
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_internal_agent_api
 from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Update
-from agent_core.runners.model_runner import Runner
-from agent_core.runners.requests.turn_cache import Turn, Turns
-from agent_core.runners.requests.turn_history import Past
+from agent_core.runners.model_runner import ModelRunner
+from agent_core.runners.requests.history_cache import EndedTurn, HistoryCache, OpenTurn
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 
@@ -23,22 +22,23 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 def hits(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether each past that was asked for held; what a model is sent is compared with the rows."""
     seen: list[bool] = []
-    followed_by, history = Past.followed_by, Runner._history  # pyright: ignore[reportPrivateUsage]
+    followed_by, history = EndedTurn.followed_by, ModelRunner._history  # pyright: ignore[reportPrivateUsage]
 
-    def counted(self: Past, updates: Sequence[Update] | None) -> Any:
+    def counted(self: EndedTurn, updates: Sequence[Update] | None) -> Any:
         found = followed_by(self, updates)
         seen.append(found is not None)
         return found
 
-    async def checked(self: Runner, claim: Any, agent: Any) -> Any:
-        messages, taken = await history(self, claim, agent)
+    async def checked(self: ModelRunner, claim: Any, agent: Any) -> Any:
+        found = await history(self, claim, agent)
+        messages, taken = found
         stored, calls = await asyncio.to_thread(self._reads.history, claim.thread_id)  # pyright: ignore[reportPrivateUsage]
         assert messages == to_provider(stored, agent.system)
         assert taken == calls
-        return messages, taken
+        return found
 
-    monkeypatch.setattr(Past, "followed_by", counted)
-    monkeypatch.setattr(Runner, "_history", checked)
+    monkeypatch.setattr(EndedTurn, "followed_by", counted)
+    monkeypatch.setattr(ModelRunner, "_history", checked)
     return seen
 
 
@@ -147,30 +147,30 @@ async def test_another_system_prompt_is_another_history(hits: list[bool]):
 
 
 def test_a_past_is_used_once_and_only_for_the_very_next_fence():
-    known = Turns()
-    known.keep("t", Past(1, 1, None, [], set()))
-    assert known.resume("t", 2) is None, "no turn runs"
-    assert known.past("t", 2, None) is not None
-    assert known.past("t", 2, None) is None, "it is used once"
-    known.keep("t", Past(1, 1, None, [], set()))
-    assert known.past("t", 3, None) is None, "somebody else had the thread in between"
-    known.keep("t", Past(1, 1, None, [], set()))
-    assert known.past("t", 2, "Be brief.") is None
+    known = HistoryCache()
+    known.put("t", EndedTurn(1, 1, None, [], set()))
+    assert known.for_step("t", 2) is None, "no turn runs"
+    assert known.ended_turn("t", 2, None) is not None
+    assert known.ended_turn("t", 2, None) is None, "it is used once"
+    known.put("t", EndedTurn(1, 1, None, [], set()))
+    assert known.ended_turn("t", 3, None) is None, "somebody else had the thread in between"
+    known.put("t", EndedTurn(1, 1, None, [], set()))
+    assert known.ended_turn("t", 2, "Be brief.") is None
 
 
-@pytest.mark.parametrize("value", [Past(1, 1, None, [], set()), Turn(1, [], set(), [], set())])
-def test_memory_is_bounded_by_what_it_holds(value: Past | Turn):
-    known = Turns()
+@pytest.mark.parametrize("value", [EndedTurn(1, 1, None, [], set()), OpenTurn(1, [], set(), [], set())])
+def test_memory_is_bounded_by_what_it_holds(value: EndedTurn | OpenTurn):
+    known = HistoryCache()
     for name in "abcd":
         value = replace(value, messages=[{"role": "user", "content": "x" * (12 << 20)}])
-        known.keep(name, value)
-        known.keep(name, value)
-    assert [known.known.get(name) is not None for name in "abcd"] == [False, False, True, True]
+        known.put(name, value)
+        known.put(name, value)
+    assert [known.turns.get(name) is not None for name in "abcd"] == [False, False, True, True]
 
 
 def test_the_outcomes_of_a_turn_count():
-    known = Turns()
-    known.keep("waits", Turn(1, [], set(), [{"toolCallId": "c"}], {"c"}))
-    known.outcome("waits", "c", {"output": "x" * (33 << 20)})
-    known.keep("new", Past(1, 1, None, [], set()))
-    assert known.known.get("waits") is None
+    known = HistoryCache()
+    known.put("waits", OpenTurn(1, [], set(), [{"toolCallId": "c"}], {"c"}))
+    known.add_outcome("waits", "c", {"output": "x" * (33 << 20)})
+    known.put("new", EndedTurn(1, 1, None, [], set()))
+    assert known.turns.get("waits") is None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, action_tool, async_tool, errors
-from agent_core.runners.requests.thread_cache import Memory, size_of, size_of_messages
+from agent_core.runners.requests.history_cache import ThreadCache, size_of, size_of_messages
 from agent_core.testing import ToolUse, eventually
 from tests.support.agents import agent_on, finished, runtime_of
 from tests.support.containers import entries
@@ -20,31 +20,31 @@ MB = 1 << 20
 
 
 def test_cache_drops_the_oldest_thread_when_it_is_too_large() -> None:
-    memory: Memory[str] = Memory()
+    memory: ThreadCache[str] = ThreadCache()
     for name in "abcd":
-        memory.keep(name, name, 5 * MB)
-        memory.keep(name, name, 15 * MB)  # in place of the other, not beside it
+        memory.put(name, name, 5 * MB)
+        memory.put(name, name, 15 * MB)  # in place of the other, not beside it
     assert [memory.get(name) for name in "abcd"] == [None, None, "c", "d"]
     memory.grow("c", 3 * MB)  # it has become too large where it is
-    memory.keep("e", "e", 0)
+    memory.put("e", "e", 0)
     assert [memory.get(name) for name in "cde"] == [None, "d", "e"]
-    memory.keep("huge", "huge", 100 * MB)
+    memory.put("huge", "huge", 100 * MB)
     assert (memory.get("huge"), len(memory)) == ("huge", 1), "the newest stays, however large"
-    assert (memory.take("huge"), memory.take("huge")) == ("huge", None)
-    memory.keep("small", "small", 32 * MB)
-    memory.keep("nothing", "nothing", 0)
+    assert (memory.pop("huge"), memory.pop("huge")) == ("huge", None)
+    memory.put("small", "small", 32 * MB)
+    memory.put("nothing", "nothing", 0)
     assert len(memory) == 2, "what was taken counts no more"
 
 
 def test_unused_threads_leave_the_cache_with_time() -> None:
     now = 0.0
-    memory: Memory[str] = Memory(lambda: now)
-    memory.keep("left", "left", 1)
+    memory: ThreadCache[str] = ThreadCache(lambda: now)
+    memory.put("left", "left", 1)
     now = 299.0
-    memory.keep("new", "new", 1)
+    memory.put("new", "new", 1)
     assert memory.get("left") == "left"
     now = 300.0
-    memory.keep("newer", "newer", 1)
+    memory.put("newer", "newer", 1)
     assert [memory.get(name) for name in ("left", "new", "newer")] == [None, "new", "newer"]
 
 
@@ -140,7 +140,7 @@ async def test_deleted_threads_leave_nothing_in_the_cache(path: Path) -> None:
         await _quiet(api)
         api.agent.model.requests.clear()  # type: ignore[union-attr]  # kept for tests
         before = entries(runtime_of(api))
-        assert before[".worker._turns.known._kept"] == 0
+        assert before[".worker._history_cache.turns._entries"] == 0
         await asyncio.gather(*(visit(api, kind) for kind in KINDS for _ in range(5)))
         await _quiet(api)
         api.agent.model.requests.clear()  # type: ignore[union-attr]

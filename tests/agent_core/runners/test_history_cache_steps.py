@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_agent_api
-from agent_core.runners.requests.turn_cache import Turn, Turns
+from agent_core.runners.requests.history_cache import HistoryCache, OpenTurn
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 
@@ -78,35 +78,35 @@ def without(requests: list[Any], fresh: set[str]) -> str:
 
 async def test_the_model_is_asked_the_same_with_and_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     hits: list[bool] = []
-    resume = Turns.resume
+    resume = HistoryCache.for_step
 
-    def counted(self: Turns, thread_id: str, seq: int) -> Any:
+    def counted(self: HistoryCache, thread_id: str, seq: int) -> Any:
         found = resume(self, thread_id, seq)
         hits.append(found is not None)
         return found
 
-    monkeypatch.setattr(Turns, "resume", counted)
+    monkeypatch.setattr(HistoryCache, "for_step", counted)
     remembered = without(*await run())
     assert hits == [False, True, True, False, True], (
         "each step after tools that ended here starts from memory"
     )
-    monkeypatch.setattr(Turns, "resume", lambda *_: None)
+    monkeypatch.setattr(HistoryCache, "for_step", lambda *_: None)
     assert without(*await run()) == remembered
     assert "bob" in remembered
     assert "eve" not in remembered, "the edited arguments are what the model is told"
 
 
 def test_memory_is_used_only_for_the_very_next_fence_and_only_when_whole() -> None:
-    def turns(open_ids: set[str]) -> Turns:
-        kept = Turns()
-        kept.keep("t", Turn(seq=3, messages=[], taken=set(), parts=[], open=open_ids))
+    def turns(open_ids: set[str]) -> HistoryCache:
+        kept = HistoryCache()
+        kept.put("t", OpenTurn(seq=3, messages=[], call_ids=set(), parts=[], open=open_ids))
         return kept
 
-    assert turns(set()).resume("t", 4) is not None
-    assert turns(set()).resume("t", 5) is None, "somebody else had the thread in between"
-    assert turns({"c"}).resume("t", 4) is None, "an outcome came from elsewhere"
-    assert turns(set()).resume("other", 4) is None
+    assert turns(set()).for_step("t", 4) is not None
+    assert turns(set()).for_step("t", 5) is None, "somebody else had the thread in between"
+    assert turns({"c"}).for_step("t", 4) is None, "an outcome came from elsewhere"
+    assert turns(set()).for_step("other", 4) is None
     kept = turns({"c"})
-    kept.outcome("t", "c", {"state": "output-available", "output": 1})
-    assert kept.resume("t", 4) is not None
-    assert kept.resume("t", 4) is None, "it is used once"
+    kept.add_outcome("t", "c", {"state": "output-available", "output": 1})
+    assert kept.for_step("t", 4) is not None
+    assert kept.for_step("t", 4) is None, "it is used once"

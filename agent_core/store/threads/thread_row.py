@@ -1,10 +1,9 @@
-"""The thread's row as a whole: locked, changed by a person, deleted with all that belongs to it."""
+"""Lock a thread's row, change what people may change, and delete it with everything that belongs to it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, update
 
@@ -35,7 +34,7 @@ from agent_core.store.threads.share_token import SHARE, with_token, without_toke
 _t = THREAD.c
 _LOCK = Statement(
     select(
-        *(_t.status, _t.position, _t.cursor, _t.turn_cursor, _t.message_id, _t.title, _t.seq, _t.agent),
+        *(_t.status, _t.reply_position, _t.cursor, _t.turn_cursor, _t.reply_id, _t.title, _t.seq, _t.agent),
         _t.delete_at,
     )
     .where(_t.id == P("thread_id"))
@@ -48,8 +47,6 @@ _DELETES = [
         (THREAD, _t.id),
     ]
 ]
-
-
 _SCHEDULES = Statement(
     select(SCHEDULE.c.id)
     .where(SCHEDULE.c.thread_id == P("thread_id"))
@@ -58,53 +55,53 @@ _SCHEDULES = Statement(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A thread's row as a command finds it, its lock taken."""
+class LockedThread(NamedTuple):
+    """The columns of a locked thread; see `ThreadRow`."""
 
     status: ThreadStatus
-    position: int
+    reply_position: int
     cursor: int
     turn_cursor: int
-    message_id: str | None
+    reply_id: str | None
     title: str | None
     seq: int
     agent: str
-    delete_at: float | None = None
+    delete_at: float | None
 
     @property
     def running(self) -> bool:
-        """Whether a turn is under way."""
+        """Whether a turn is in progress."""
         return self.status in RUNNING
 
 
-def lock(tx: Tx, thread_id: str, *, in_bin: bool = False) -> Standing:
-    """Take the row's lock and return how the thread stands.
+def lock(tx: Tx, thread_id: str, *, in_bin: bool = False) -> LockedThread:
+    """Lock a thread's row and return it.
 
     Args:
         tx: the transaction.
         thread_id: the thread.
-        in_bin: whether it may be in the bin; to everybody else it is gone.
+        in_bin: whether a thread in the bin is returned, too.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
     """
     row = tx.one(_LOCK, thread_id=thread_id)
-    if row is None or not (in_bin or row[-1] is None):
+    thread = None if row is None else LockedThread(*row)
+    if thread is None or not (in_bin or thread.delete_at is None):
         raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
-    return Standing(ThreadStatus(row[0]), *row[1:])
+    return thread._replace(status=ThreadStatus(thread.status))
 
 
 def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
-    """Delete a thread and all that belongs to it, running or not; with `due` only if it leaves the bin by then.
+    """Delete a thread, running or not, with everything that belongs to it; with `due` only if it expires by then.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
     """
-    schedules = tx.all(_SCHEDULES, thread_id=thread_id)  # first, as a schedule's run does
-    at = lock(tx, thread_id, in_bin=True)
-    if due < math.inf and (at.delete_at is None or at.delete_at > due):
-        return  # it was brought back meanwhile
+    schedules = tx.all(_SCHEDULES, thread_id=thread_id)  # first, in the order in which a schedule's run locks
+    thread = lock(tx, thread_id, in_bin=True)
+    if due < math.inf and (thread.delete_at is None or thread.delete_at > due):
+        return  # it was restored meanwhile
     tx.wake.drop(tx, thread_id)
     for (schedule_id,) in schedules:
         tx.wake.done(tx, schedule_key(schedule_id), mine=False)
@@ -115,18 +112,18 @@ def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
 
 
 def change(tx: Tx, thread_id: str, **values: Any) -> None:
-    """Set what a person may set (title, pinned, archived, metadata, agent, share) and tell the readers.
+    """Set columns (title, pinned, archived, metadata, agent, share) and append the change as a delta.
 
-    It is no activity: the thread keeps its place in the list.
+    The thread keeps its place in the list.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
-        ThreadBusyError: the agent cannot change while a turn is under way, for its calls are this agent's;
-            unless the turn waits for an agent that no process knows.
+        ThreadBusyError: the agent cannot change during a turn, whose calls are this agent's, unless the turn
+            waits for an agent that no process knows.
     """
-    at = lock(tx, thread_id)
-    changes_agent = values.get("agent", at.agent) != at.agent
-    if at.running and changes_agent and not absent_agents.is_awaited(tx, thread_id):
+    thread = lock(tx, thread_id)
+    changes_agent = values.get("agent", thread.agent) != thread.agent
+    if thread.running and changes_agent and not absent_agents.is_awaited(tx, thread_id):
         raise ThreadBusyError(sentence("thread_busy_for_agent", thread=thread_id))
     columns = {name: value for name, value in values.items() if name != "metadata"}
     if "metadata" in values:
@@ -134,7 +131,7 @@ def change(tx: Tx, thread_id: str, **values: Any) -> None:
     write = update(THREAD).where(_t.id == P("thread_id")).values(**columns, cursor=_t.cursor + 1)
     returned = Statement(write.returning(_t.cursor, _t.meta, _t.share))
     cursor, meta, token = tx.must(returned, thread_id=thread_id)
-    told = {name: value for name, value in values.items() if name != SHARE}
-    if len(told) < len(values) or "metadata" in values:
-        told["metadata"] = with_token(load(meta), token)
-    deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(**told)])
+    changed = {name: value for name, value in values.items() if name != SHARE}
+    if len(changed) < len(values) or "metadata" in values:
+        changed["metadata"] = with_token(load(meta), token)
+    deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(**changed)])
