@@ -44,7 +44,7 @@ async def test_a_look_at_the_fences_between_a_steps_end_and_its_hook(path: Path,
         writer._deliver = late  # type: ignore[method-assign]
         await api.create_thread("Hi")
         assert await asyncio.to_thread(landed.wait, 20)
-        await worker_of(api)._stop_watch._end_stopped()  # pyright: ignore[reportPrivateUsage]
+        await worker_of(api)._stop_watch._cancel_stale()  # pyright: ignore[reportPrivateUsage]
         await asyncio.sleep(0)
         go.set()
         await eventually(lambda: told)

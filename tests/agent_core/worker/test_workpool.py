@@ -116,8 +116,8 @@ async def test_ended_by_key_it_still_runs_again_if_it_was_submitted_again() -> N
     pool.submit(tool_key("t", "k"), log)
     await asyncio.sleep(0)
     pool.submit(tool_key("t", "k"), log)
-    pool.end(tool_key("t", "k"))
-    pool.end(tool_key("t", "unknown"))
+    pool.cancel_key(tool_key("t", "k"))
+    pool.cancel_key(tool_key("t", "unknown"))
     await eventually(lambda: log.began == ["k", "k"])
     log.go.set()
     await idle(pool)
@@ -192,7 +192,7 @@ def test_workpool_comes_to_rest_and_forgets_no_key(moves: list[tuple[str, int, i
                 for lost in [key for key in owed if key.thread_id == owner]:
                     del owed[lost]
             elif move == "end":
-                pool.end(key)
+                pool.cancel_key(key)
                 owed.pop(key, None)
             else:
                 await asyncio.sleep(0)

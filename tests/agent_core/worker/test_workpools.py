@@ -195,12 +195,12 @@ async def test_a_pool_in_which_nothing_can_end_is_told_of(
         )
 
         def told() -> bool:
-            pool.complain()
-            return "Nothing has begun for" in caplog.text
+            pool.warn_of_standstill()
+            return "No work has started for" in caplog.text
 
         await eventually(told)
-        pool.complain()
-        assert caplog.text.count("Nothing has begun for") == 1, "once for each standstill"
+        pool.warn_of_standstill()
+        assert caplog.text.count("No work has started for") == 1, "once for each standstill"
         assert f"tool:{thread.id}" in caplog.text
         await api.stop_thread(thread.id)
         (other,) = [found for found in await api.list_threads() if found.id != thread.id]
@@ -220,6 +220,6 @@ def test_a_pool_of_their_own() -> None:
     ] == [
         steps,
         pools.tools,
-        pools.desk,
-        pools.desk,
+        pools.others,
+        pools.others,
     ]
