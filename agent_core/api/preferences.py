@@ -17,7 +17,7 @@ class Preferences(ApiBase):
 
     async def get(self, *, ctx: CallContext | None = None) -> dict[str, Any]:
         """Return what is noted of the caller: plain JSON of the application's own, by key."""
-        return await asyncio.to_thread(self.store.reads.read, preferences.noted, _name(ctx))
+        return await asyncio.to_thread(self.store.reads.read, preferences.read, _name(ctx))
 
     async def change(self, changes: dict[str, Any], *, ctx: CallContext | None = None) -> dict[str, Any]:
         """Set some keys of the caller's preferences and leave the others, in one transaction.
@@ -40,7 +40,7 @@ class Preferences(ApiBase):
         with self.store.feeds.follow(person_feed(name)) as reader:
             while not self.store.feeds.closed:
                 reader.look()
-                found = await asyncio.to_thread(self.store.reads.read, preferences.noted, name)
+                found = await asyncio.to_thread(self.store.reads.read, preferences.read, name)
                 if found != told:
                     told = found
                     yield found

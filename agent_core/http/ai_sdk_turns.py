@@ -18,7 +18,7 @@ from agent_core.domain.validation import prompt_parts
 from agent_core.errors import MessageNotFoundError, ThreadBusyError, ThreadNotFoundError, ValidationError
 from agent_core.http.ai_sdk_request import Posted, has_content
 from agent_core.sentences import sentence
-from agent_core.store.reads.client_messages import Place, find_place
+from agent_core.store.reads.client_messages import ClientMessage, find_client_message
 from agent_core.store.turns.branches import ROOT
 from agent_core.store.turns.turns import WhenBusy
 
@@ -112,12 +112,12 @@ class Sending:
             if place is None or not place.newest:
                 raise  # else the same request, sent twice, was faster: its turn is under way
 
-    def _is_begun(self, place: Place, thread: Thread) -> bool:
+    def _is_begun(self, place: ClientMessage, thread: Thread) -> bool:
         """Whether the turn of the message is the thread's newest, and not to be tried again."""
         wants_more = self._posted.message_id == self._posted.last["id"] and thread.status in _TRY_AGAIN
         return place.has_words and place.newest and not wants_more
 
-    async def _edit(self, message_id: str, place: Place, parts: list[Part]) -> str:
+    async def _edit(self, message_id: str, place: ClientMessage, parts: list[Part]) -> str:
         """Send the message as one more at its place."""
         # Named by its place, so that the same request, sent twice at once, is one message.
         key = f"{self._thread_id}\0{message_id}\0{place.count}\0{parts!r}"
@@ -175,11 +175,11 @@ class Sending:
                 f"Load its messages (GET /chat/{{id}}) and send once more."
             )
 
-    async def _find(self, message_id: str, parts: list[Part] | None) -> Place | None:
+    async def _find(self, message_id: str, parts: list[Part] | None) -> ClientMessage | None:
         if not storable(message_id):
             return None
         return await asyncio.to_thread(
-            self._api.store.reads.read, find_place, self._thread_id, message_id, parts
+            self._api.store.reads.read, find_client_message, self._thread_id, message_id, parts
         )
 
     async def _exists(self) -> bool:
@@ -201,7 +201,7 @@ def _behind_a_prompt(posted: Posted) -> list[dict[str, Any]]:
     return posted.messages[first:]
 
 
-def _check_role(message_id: str, place: Place) -> None:
+def _check_role(message_id: str, place: ClientMessage) -> None:
     if place.role != "user":
         raise ValidationError(f"The message {message_id!r:.60} is of the role {place.role}, not a user's.")
 

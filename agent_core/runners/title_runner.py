@@ -61,6 +61,6 @@ class TitleRunner:
         used = usage_numbers(made.usage)
         if made.words or used:
             try:
-                await self._writer.run(titles.give, thread_id, claim.seq, was, made.words, used)
+                await self._writer.run(titles.write, thread_id, claim.seq, was, made.words, used)
             except AgentCoreError as error:
                 _log.info("Thread %s: no title was written, it keeps its own: %s", thread_id, error)

@@ -17,18 +17,18 @@ from agent_core.store.database.tables import MessageRow, ThreadRow
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A message that a client names, and the messages that share its place.
+class ClientMessage:
+    """A message that a client names, found among those at the same place of the tree.
 
     Attributes:
-        id: the message that is meant: of those at its place one with the client's words, else any, the
-            shown one first; the named one where no words were given.
+        id: the message at that place with the client's words; else any, the shown one first; the named one if no
+            words were given.
         role: its role.
         parent_id: the message before it; None: it is the first.
-        has_words: whether it says what the client shows.
+        has_words: whether it has the words that the client shows.
         shown: whether it is on the path that is shown.
         newest: whether no turn follows its own.
-        count: how many messages share the place.
+        count: the number of messages at the place.
     """
 
     id: str
@@ -40,16 +40,16 @@ class Place:
     count: int
 
 
-def find_place(
+def find_client_message(
     session: Session, thread_id: str, message_id: str, parts: Sequence[Part] | None
-) -> Place | None:
-    """Return the place of a message; None if the thread never had one with this id.
+) -> ClientMessage | None:
+    """Return the message that a client names; None if the thread never had one with this id.
 
     Args:
         session: a read session.
         thread_id: the thread.
         message_id: the id by which the client knows the message.
-        parts: what the client shows of it, where that may have changed.
+        parts: the parts that the client shows, if they may have changed.
     """
     named = session.get(MessageRow, (thread_id, message_id))
     if named is None:
@@ -57,7 +57,7 @@ def find_place(
     rows = _at_place(session, named)
     equal = [named] if parts is None else [row for row in rows if load(row.parts) == parts]
     meant = min(equal or rows, key=lambda row: (row.branch != 0, row.id != message_id))
-    return Place(
+    return ClientMessage(
         meant.id,
         meant.role,
         meant.parent_id,
@@ -68,12 +68,12 @@ def find_place(
     )
 
 
-def _reply_under_way(session: Session, thread_id: str, message_id: str) -> Place | None:
-    """Return the place that is kept for the thread's reply, which has no row before its first step ends."""
+def _reply_under_way(session: Session, thread_id: str, message_id: str) -> ClientMessage | None:
+    """Return the reply of the current turn, which has no row before its first step ends."""
     thread = session.get(ThreadRow, thread_id)
     if thread is None or thread.reply_id != message_id:
         return None
-    return Place(message_id, "assistant", None, has_words=True, shown=True, newest=True, count=1)
+    return ClientMessage(message_id, "assistant", None, has_words=True, shown=True, newest=True, count=1)
 
 
 def _at_place(session: Session, named: MessageRow) -> list[MessageRow]:

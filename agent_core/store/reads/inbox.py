@@ -1,4 +1,4 @@
-"""What waits for a person, across threads: approvals, and async calls whose outcome has not come."""
+"""Read the tool calls of all threads that wait for a person: approvals, and outcomes from outside."""
 
 from __future__ import annotations
 
@@ -21,21 +21,19 @@ _WAITING = (
 
 
 def waiting(session: Session, limit: int, user_id: str | None) -> list[Waiting]:
-    """Return up to `limit` calls that wait, the longest wait first; with a `user_id` only in their threads."""
+    """Return up to `limit` waiting calls, the longest wait first; with a `user_id` only those of its threads."""
     statement = _WAITING.limit(limit)
     if user_id is not None:
         statement = statement.where(_t.user_id == user_id)
     return [
         Waiting(
-            "approval" if status == CallStatus.APPROVAL else "outcome",
-            thread_id,
-            title,
-            call_id,
-            name,
-            load(given),
-            as_datetime(created_at),
+            "approval" if row.status == CallStatus.APPROVAL else "outcome",
+            row.thread_id,
+            row.title,
+            row.id,
+            row.name,
+            load(row.input),
+            as_datetime(row.created_at),
         )
-        for thread_id, title, call_id, name, status, given, created_at in session.connection().execute(
-            statement
-        )
+        for row in session.connection().execute(statement)
     ]

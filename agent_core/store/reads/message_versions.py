@@ -1,4 +1,4 @@
-"""Alternatives: the messages that share their parent, one of which is shown."""
+"""Find the versions of a message: the messages with the same parent, one of which is shown."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from agent_core.store.database.tables import MessageRow
 
 
 def not_aside(thread_id: Any, message_id: Any) -> ColumnElement[bool]:
-    """Build the condition that a message has not been put aside; it may have no row yet."""
+    """Build the condition that a message, which may have no row yet, is not put aside."""
     aside = exists().where(
         col(MessageRow.thread_id) == thread_id, col(MessageRow.id) == message_id, col(MessageRow.branch) > 0
     )
     return ~aside
 
 
-def alternatives(session: Session, thread_id: str, rows: Sequence[MessageRow]) -> dict[str, tuple[str, ...]]:
-    """Return, for each of the shown messages `rows` that has alternatives, the ids of all, oldest first.
+def versions_of(session: Session, thread_id: str, rows: Sequence[MessageRow]) -> dict[str, tuple[str, ...]]:
+    """Return the ids of all versions, oldest first, of each shown message in `rows` that has more than one.
 
-    For a thread without branches it is one look into an index.
+    For a thread without branches this is one index lookup.
     """
     aside = (MessageRow.thread_id == thread_id, col(MessageRow.branch) > 0)
     if not rows or session.exec(select(MessageRow.id).where(*aside).limit(1)).first() is None:
         return {}
-    # Only the first of what was put aside together can be an alternative of a shown message.
+    # Only the first message of a branch can be a version of a shown one.
     first = (
         select(MessageRow.branch, func.min(col(MessageRow.position)).label("position"))
         .where(*aside)

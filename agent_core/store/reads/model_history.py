@@ -1,7 +1,7 @@
-"""What a model is sent of a thread, read from the rows: after a restart, or where memory does not hold.
+"""Read a thread's history for a model from the rows, when the history cache has none.
 
-Three statements whose rows stay tuples: a long thread is read whole, and objects that a session
-keeps track of cost several times what the rows cost.
+Three statements without a session: a long thread is read whole, and objects that a session tracks cost several
+times as much as rows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from agent_core.domain.messages import Message, Part
+from agent_core.domain.states import StreamStatus
 from agent_core.store.database.columns import CALL, MESSAGE, STREAM, P, load
 from agent_core.store.database.statement import Statement
 from agent_core.store.reads.row_mapping import filled
@@ -27,7 +28,7 @@ _MESSAGES = Statement(
 )
 _STREAMS = Statement(
     select(_s.message_id, _s.parts)
-    .where(_s.thread_id == P("thread_id"), _s.status == "committed")
+    .where(_s.thread_id == P("thread_id"), _s.status == StreamStatus.COMMITTED.value)
     .order_by(_s.seq)
 )
 _CALLS = Statement(
@@ -36,10 +37,10 @@ _CALLS = Statement(
 
 
 def read_history(connection: Connection, thread_id: str) -> tuple[list[Message], set[str]]:
-    """Return everything committed of the shown branch, and the ids of all calls of the thread.
+    """Return the committed messages of the shown branch, and the ids of all calls of the thread.
 
-    Nothing partial, nothing queued; moments and metadata are left out. The ids are those of branches put
-    aside, too.
+    Partial and queued messages are left out, and so are times and metadata. The ids include those of branches that
+    were put aside.
     """
 
     def rows(statement: Statement) -> Any:

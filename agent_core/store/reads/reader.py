@@ -18,7 +18,7 @@ from agent_core.store.database.columns import DELTA, THREAD, WAKE_UP, P, dump, l
 from agent_core.store.database.retry_reads import retry_reads
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow
-from agent_core.store.reads.message_versions import alternatives, not_aside
+from agent_core.store.reads.message_versions import not_aside, versions_of
 from agent_core.store.reads.model_history import read_history
 from agent_core.store.reads.row_filters import calls_of, streams_of
 from agent_core.store.reads.row_mapping import assemble, ends_of, filled, to_thread, with_ends
@@ -218,7 +218,7 @@ class Reads:
             replies = {row.id} if row.role == "assistant" else set[str]()
             streams = _streams(session, thread_id, replies, everything=False, partial=True)
             calls = _calls(session, thread_id, replies)
-            return assemble(row, streams, calls, alternatives(session, thread_id, [row]).get(row.id, ()))
+            return assemble(row, streams, calls, versions_of(session, thread_id, [row]).get(row.id, ()))
 
     def anything_due(self, now: float, delay: float = 0.0) -> DueKinds:
         """Return whether fresh work has been due for `delay` seconds, and whether a suspect is due.
@@ -268,7 +268,7 @@ def _messages(
     for stream in _streams(session, thread_id, replies, limit is None, partial):
         streams[stream.message_id].append(stream)
     calls = _calls(session, thread_id, None if limit is None else replies)
-    others = alternatives(session, thread_id, rows)
+    others = versions_of(session, thread_id, rows)
     return [assemble(row, streams[row.id], calls, others.get(row.id, ()), signed=signed) for row in rows]
 
 

@@ -1,8 +1,8 @@
-"""The rows of some messages of a thread, found by the messages and not by the thread.
+"""Build conditions that find the rows of some messages of a thread by the index of messages.
 
-Given the thread and the messages, SQLite looks through all rows of the thread by their primary key,
-because nothing tells it that a thread may be long; a page of a long thread would cost as much as the
-whole. So the keys are asked for first: the index of messages holds them all.
+Given the thread and the messages, SQLite scans all rows of the thread by their primary key, because it does not
+know that a thread may be long; a page of a long thread would cost as much as the whole. So the keys are selected
+first: the index of messages holds them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from agent_core.domain.states import OPEN_CALLS
+from agent_core.domain.states import OPEN_CALLS, CallStatus
 from agent_core.store.database.statement import one_of
 from agent_core.store.database.tables import StreamRow, ToolCallRow
 
@@ -34,6 +34,8 @@ def calls_of(thread_id: str, messages: Collection[str]) -> ColumnElement[bool]:
 
 
 def waiting_threads() -> SelectOfScalar[str]:
-    """Build the ids of the threads in which a tool call waits for a person, or for another system."""
+    """Select the ids of the threads in which a tool call waits for a person or another system."""
     open_ones = one_of(_call.status, OPEN_CALLS)  # the condition of the index
-    return select(_call.thread_id).where(open_ones, one_of(_call.status, ["approval", "waiting"]))
+    return select(_call.thread_id).where(
+        open_ones, one_of(_call.status, [CallStatus.APPROVAL, CallStatus.WAITING])
+    )

@@ -1,7 +1,7 @@
-"""Rows put together: a thread's value, and a message from its row, its streams and its tool calls.
+"""Map rows to values: a thread, and a message from its row, its streams and its tool calls.
 
-An assistant's message is its turn's streams in the order of their seq, and its tool parts are
-filled in from the tool calls' rows; so nothing is stored twice and no row grows.
+An assistant's message consists of its turn's streams in the order of their seq, and its tool parts are completed
+from the tool calls' rows; so nothing is stored twice and no row grows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STATES = {
 
 
 def to_thread(row: ThreadRow) -> Thread:
-    """Turn a row into a value."""
+    """Return a thread from its row."""
     return Thread(
         id=row.id,
         status=row.status,
@@ -60,9 +60,9 @@ def assemble(
     *,
     signed: bool = False,
 ) -> Message:
-    """Put a message together from its row, its streams in order, the thread's calls by id, its alternatives.
+    """Return a message from its row, its streams in order, the thread's calls by id, and its versions.
 
-    With `signed` its parts keep what only their provider may see again: it is for no reader.
+    With `signed` its parts keep their signatures, which are not for readers.
     """
     parts: list[Part] = load(row.parts)
     committed = 0
@@ -94,9 +94,9 @@ def _usage(streams: Sequence[StreamRow]) -> dict[str, Any] | None:
 
 
 def ends_of(stream: StreamRow, calls: dict[str, ToolCallRow]) -> dict[str, dict[str, Any]]:
-    """Return why calls of a stream failed, by their ids, as `fold.error_chunk` has it.
+    """Return why calls of a stream failed, by their ids, in the form of `fold.error_chunk`.
 
-    A call that never got a row ended with its stream.
+    A call without a row ended with its stream.
     """
     found: dict[str, dict[str, Any]] = {}
     for part in load(stream.parts):
@@ -109,7 +109,7 @@ def ends_of(stream: StreamRow, calls: dict[str, ToolCallRow]) -> dict[str, dict[
 
 
 def with_ends(chunks: list[Chunk], ends: Mapping[str, dict[str, Any]]) -> list[Chunk]:
-    """Return chunks with why each failed call did so, where that is known."""
+    """Return chunks with the reason of each failed call, if it is known."""
     return [
         chunk | ends.get(chunk["toolCallId"], {}) if chunk["type"] == "tool-output-error" else chunk
         for chunk in chunks
@@ -117,7 +117,7 @@ def with_ends(chunks: list[Chunk], ends: Mapping[str, dict[str, Any]]) -> list[C
 
 
 def filled(parts: list[Part], calls: dict[str, ToolCallRow]) -> list[Part]:
-    """Return the parts with each tool part as its call's row has it."""
+    """Return the parts, with tool parts completed from their calls' rows."""
     return [
         part | _call_fields(call) if (call := calls.get(part.get("toolCallId", ""))) else part
         for part in parts
@@ -136,6 +136,6 @@ def _call_fields(call: ToolCallRow) -> Part:
         fields["approval"] = {"id": call.id}
     elif call.approval is not None:
         answer = load(call.approval)
-        answer.pop("at", None)  # when it was given: for the timeline
+        answer.pop("at", None)  # the time, which is for the timeline
         fields["approval"] = {"id": call.id, **answer}
     return fields

@@ -1,4 +1,4 @@
-"""Reading schedules."""
+"""Read schedules and their runs."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def listed(
 
     Args:
         reads: the store's reading side.
-        thread_id: only those of this thread, whosever they are.
-        user_id: else only this person's; None: those that are nobody's.
-        everybody: else all.
+        thread_id: only the schedules of this thread, of any owner.
+        user_id: else only the schedules of this owner; None: those without an owner.
+        everybody: else all schedules.
     """
     statement = select(ScheduleRow)
     if thread_id is not None:
         statement = statement.where(ScheduleRow.thread_id == thread_id)
     elif not everybody:
-        statement = statement.where(ScheduleRow.user_id == user_id)  # IS NULL, for nobody's
+        statement = statement.where(ScheduleRow.user_id == user_id)  # IS NULL without an owner
     with reads.session() as session:
         rows = session.exec(statement.order_by(col(ScheduleRow.id))).all()
     return sorted(
@@ -44,15 +44,15 @@ def listed(
 
 
 def runs(reads: Reads, schedule: Schedule, limit: int) -> list[ScheduleRun]:
-    """Return the newest runs of a schedule, newest first: a run's message has the schedule's id in its own.
+    """Return the runs of a schedule, newest first, by the ids of their messages, which begin with its id.
 
-    Of a schedule with a thread only that thread is looked through; else the threads are, by their ids.
+    If the schedule has a thread, only that thread is searched; else the threads of its runs, by their ids.
     """
     message, began = MessageRow, f"{schedule.id}-"
     statement = select(message).where(col(message.id).startswith(began, autoescape=True))
     if schedule.thread_id is not None:
         statement = statement.where(message.thread_id == schedule.thread_id)
-    else:  # each run's thread is called as its message is
+    else:  # a run's thread has the id of its message
         own = select(ThreadRow.id).where(col(ThreadRow.id).startswith(began, autoescape=True))
         statement = statement.where(col(message.thread_id).in_(own), message.id == message.thread_id)
     with reads.session() as session:
@@ -71,10 +71,10 @@ def runs(reads: Reads, schedule: Schedule, limit: int) -> list[ScheduleRun]:
 
 
 def to_schedule(row: ScheduleRow) -> Schedule:
-    """Turn a row into a value."""
+    """Return a schedule from its row."""
     try:
         trigger = trigger_from(load(row.trigger))
-    except ValidationError:  # somebody's hand in the row; its run will say so
+    except ValidationError:  # the row was edited by hand; its run stores the error
         trigger = At(0.0)
     return Schedule(
         id=row.id,

@@ -1,8 +1,8 @@
-"""A schedule's run: one transaction that sends its message and leaves the wake-up for the next run.
+"""Run schedules: one transaction sends the message and writes the wake-up of the next run.
 
-`next_at` is the fence: it stands in the WHERE of the write that moves it on, so two workers that
-both hold the wake-up cannot both run. The message's id is made of the schedule's and the moment for
-which the run was due, so a moment that comes twice, when the clock is set back, is one message.
+`next_at` is the fence: it is in the WHERE of the write that moves it, so of two workers with the wake-up only one
+runs. The message's id consists of the schedule's id and the time of the run, so a time that comes twice, after the
+clock was set back, is one message.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ _THREAD = Statement(select(THREAD.c.id).where(THREAD.c.id == P("thread_id")))
 
 
 def fire(tx: Tx, schedule_id: str, agents: Container[str]) -> None:
-    """Do the run that is due, if one is, and leave a wake-up for the next.
+    """Run a schedule if it is due, and write the wake-up of the next run.
 
     Raises:
-        UnknownAgent: it makes threads of an agent that is not among `agents`.
+        UnknownAgent: it creates threads of an agent that is not among `agents`.
     """
     key = schedule_key(schedule_id)
     row = locked(tx, schedule_id)
@@ -87,7 +87,7 @@ def fire(tx: Tx, schedule_id: str, agents: Container[str]) -> None:
 def _run(tx: Tx, row: ScheduleRow, trigger: Trigger, next_at: float) -> None:
     todo = plan_runs(trigger, next_at, tx.now, _policy(row))
     if todo.fire_at is not None and _still_queued(tx, row):
-        # A thread that is busy for long, or waits for a person, would find one for each time.
+        # Otherwise a thread that is busy for long, or waits for a person, would queue a message for each run.
         todo = RunPlan(None, todo.next_at, todo.missed + 1)
     runs = row.runs + (todo.fire_at is not None)
     following = None if row.max_runs is not None and runs >= row.max_runs else todo.next_at
@@ -113,7 +113,7 @@ def _run(tx: Tx, row: ScheduleRow, trigger: Trigger, next_at: float) -> None:
 
 
 def _send(tx: Tx, row: ScheduleRow, fire_at: float) -> None:
-    """Send the message of a run, or make its thread; done already, it is not done again."""
+    """Send the message of a run, or create its thread, unless that was done before."""
     name = run_id(row.id, fire_at)
     metadata = load(row.meta) | {"schedule": row.id, "scheduled_at": as_datetime(fire_at).isoformat()}
     parts = load(row.parts)
@@ -135,7 +135,7 @@ def _send(tx: Tx, row: ScheduleRow, fire_at: float) -> None:
 
 
 def run_id(schedule_id: str, fire_at: float) -> str:
-    """Return the id of the message of a run, and of its thread where it makes one."""
+    """Return the id of a run's message, and of the thread that it may create."""
     return f"{schedule_id}-{round(fire_at * 1000)}"
 
 
@@ -159,13 +159,13 @@ def _end(tx: Tx, row: ScheduleRow, why: str) -> None:
 
 
 def wait(tx: Tx, schedule_id: str, why: str, run_at: float) -> None:
-    """Note why a run could not be done, and look at it again at `run_at`."""
+    """Store why a run failed, and retry it at `run_at`."""
     if tx.run(_WAIT, schedule_id=schedule_id, new_error=why, new_info=dump_info(why)):
         tx.wake.enqueue(tx, schedule_key(schedule_id), run_at)
 
 
 def run_now(tx: Tx, schedule_id: str) -> None:
-    """Do a run that is not due; the next one stays where it is.
+    """Run a schedule now; its next run keeps its time.
 
     Raises:
         ScheduleNotFoundError, ThreadNotFoundError

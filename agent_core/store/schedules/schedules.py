@@ -1,13 +1,13 @@
-"""Schedules in the database: made, changed and ended by people; `schedule_runs` does their runs.
+"""Create, change, pause and delete schedules; `runs` runs them.
 
-The wake-up `schedule:<id>` stands at `next_at`, as long as the schedule is neither paused nor over.
+The wake-up `schedule:<id>` is due at `next_at`, unless the schedule is paused or over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
@@ -40,10 +40,10 @@ _MOVE = Statement(update(SCHEDULE).where(_this).values(next_at=P("new_next"), pa
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """A schedule about to be stored; everything in it is validated already, its trigger anchored.
+    """A validated schedule with an anchored trigger, to be stored.
 
     Attributes:
-        files: as a `NewMessage` has them.
+        files: see `NewMessage`.
     """
 
     id: str
@@ -59,12 +59,20 @@ class NewSchedule:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+class _LaterSchedule(NamedTuple):
+    id: str
+    trigger: str
+    next_at: float
+    last_at: float | None
+    created_at: float
+
+
 def create(tx: Tx, new: NewSchedule) -> bool:
-    """Store a schedule with its first wake-up; False: there is one with this id already.
+    """Store a schedule with its first wake-up; return False if one with this id exists.
 
     Raises:
-        ThreadNotFoundError: its thread does not exist.
-        ValidationError: it never comes due.
+        ThreadNotFoundError: there is no such thread.
+        ValidationError: the trigger never comes due.
     """
     if tx.one(_LOCK, schedule_id=new.id) is not None:
         return False
@@ -93,7 +101,7 @@ def first_after(trigger: Trigger, now: float) -> float:
     """Return when a trigger comes due next.
 
     Raises:
-        ValidationError: never.
+        ValidationError: it never comes due.
     """
     next_at = trigger.next_after(now)
     if next_at is None:
@@ -102,7 +110,7 @@ def first_after(trigger: Trigger, now: float) -> float:
 
 
 def pause(tx: Tx, schedule_id: str) -> None:
-    """Let a schedule run nothing until it is resumed.
+    """Pause a schedule until it is resumed.
 
     Raises:
         ScheduleNotFoundError
@@ -113,11 +121,11 @@ def pause(tx: Tx, schedule_id: str) -> None:
 
 
 def resume(tx: Tx, schedule_id: str) -> None:
-    """Let a paused schedule go on; what came due in its pause is not made up for.
+    """Resume a paused schedule; runs that came due during the pause are not made up for.
 
     Raises:
         ScheduleNotFoundError
-        ValidationError: its time has passed meanwhile.
+        ValidationError: its trigger never comes due again.
     """
     row = must(tx, schedule_id)
     if row.paused:
@@ -134,7 +142,7 @@ def change(
     sources: Mapping[str, str],
     **columns: Any,
 ) -> None:
-    """Set what is given; with a trigger the next run is that of the new one, also if it was over.
+    """Change a schedule; a new trigger sets the next run, even if the schedule was over.
 
     Raises:
         ScheduleNotFoundError
@@ -152,7 +160,7 @@ def change(
 
 
 def remove(tx: Tx, schedule_id: str) -> None:
-    """Delete a schedule; what it sent stays.
+    """Delete a schedule; its messages and threads stay.
 
     Raises:
         ScheduleNotFoundError
@@ -164,35 +172,36 @@ def remove(tx: Tx, schedule_id: str) -> None:
 
 
 def after_clock_rollback(tx: Tx) -> int:
-    """Move schedules nearer that come due again before their next run; return how many.
+    """Move the next run of schedules forward after the clock was set back; return how many.
 
-    For after the clock was set back: what was due every five minutes goes on so, and does not wait
-    for the clock to catch up. A moment that has had its run has no second one.
+    A schedule that runs every five minutes continues to do so, and does not wait until the clock has caught up. A
+    time that has had its run gets no second one.
     """
     moved = 0
-    for schedule_id, data, next_at, last_at, created_at in tx.all(_LATER, now=tx.now):
+    for schedule in [_LaterSchedule(*row) for row in tx.all(_LATER, now=tx.now)]:
         try:
-            trigger = trigger_from(load(data))
-        except ValidationError:  # its run says so
+            trigger = trigger_from(load(schedule.trigger))
+        except ValidationError:  # its run stores the error
             continue
-        if isinstance(trigger, Every) and (last_at is not None or created_at > tx.now):
-            trigger = Every(trigger.seconds, next_at % trigger.seconds)  # its start is past, or was
+        if isinstance(trigger, Every) and (schedule.last_at is not None or schedule.created_at > tx.now):
+            start = schedule.next_at % trigger.seconds  # its first start is past, or was
+            trigger = Every(trigger.seconds, start)
         nearer = trigger.next_after(tx.now)
-        if nearer is not None and nearer < next_at:
-            tx.run(_MOVE, schedule_id=schedule_id, new_next=nearer, new_paused=False)
-            tx.wake.enqueue(tx, schedule_key(schedule_id), nearer)
+        if nearer is not None and nearer < schedule.next_at:
+            tx.run(_MOVE, schedule_id=schedule.id, new_next=nearer, new_paused=False)
+            tx.wake.enqueue(tx, schedule_key(schedule.id), nearer)
             moved += 1
     return moved
 
 
 def locked(tx: Tx, schedule_id: str) -> ScheduleRow | None:
-    """Take the row's lock and return it, or None."""
+    """Lock a schedule's row and return it, or None."""
     row = tx.one(_LOCK, schedule_id=schedule_id)
     return None if row is None else ScheduleRow(**dict(zip(_NAMES, row, strict=True)))
 
 
 def must(tx: Tx, schedule_id: str) -> ScheduleRow:
-    """Take the row's lock and return it.
+    """Lock a schedule's row and return it.
 
     Raises:
         ScheduleNotFoundError

@@ -1,8 +1,8 @@
-"""Work of an agent that no process knows: put back, with the reason where people look."""
+"""Put back work of an agent that this process does not know, and show the reason in the thread."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select, update
 
@@ -18,10 +18,10 @@ UNKNOWN_AGENT: Final = "unknown_agent"
 """The `kind` in the retry_state of a thread that waits for its agent."""
 
 QUIET: Final = 3.0
-"""Seconds before the reason is shown: another process may know the agent, and be about to look."""
+"""Seconds before the reason is shown: another process may know the agent and take the work."""
 
 _t = THREAD.c
-_STANDING = Statement(
+_LOOK = Statement(
     select(_t.status, _t.agent, _t.updated_at, _t.retry_state)
     .where(_t.id == P("thread_id"))
     .with_for_update()
@@ -29,20 +29,30 @@ _STANDING = Statement(
 _SHOW = Statement(update(THREAD).where(_t.id == P("thread_id")).values(retry_state=P("new_state")))
 
 
-def put_back(tx: Tx, key: WakeUpKey, agent: str, run_at: float) -> bool:
-    """Leave a wake-up for a process that knows `agent`, and say in the thread that it waits for one.
+class _Thread(NamedTuple):
+    status: str
+    agent: str
+    updated_at: float
+    retry_state: str | None
 
-    Whoever claims the work clears that; so does a stop.
+
+def put_back(tx: Tx, key: WakeUpKey, agent: str, run_at: float) -> bool:
+    """Release a wake-up for a process that knows `agent`, and show in the thread that it waits for one.
+
+    A claim or a stop clears that.
 
     Returns:
-        whether it was said now: not before the thread has rested for `QUIET` seconds, and only once.
+        whether the reason was written: once, after the thread has not changed for `QUIET` seconds.
     """
     thread_id = key.thread_id
-    row = tx.one(_STANDING, thread_id=thread_id)
+    row = tx.one(_LOOK, thread_id=thread_id)
     tx.wake.enqueue(tx, key, run_at)
-    if row is None or row[0] not in RUNNING or row[1] != agent or tx.now - row[2] < QUIET:
+    if row is None:
         return False
-    known: dict[str, Any] = load(row[3]) or {}
+    thread = _Thread(*row)
+    if thread.status not in RUNNING or thread.agent != agent or tx.now - thread.updated_at < QUIET:
+        return False
+    known: dict[str, Any] = load(thread.retry_state) or {}
     if (known.get("kind"), known.get("agent")) == (UNKNOWN_AGENT, agent):
         return False
     words = sentence("agent_unavailable", agent=agent)
@@ -52,19 +62,22 @@ def put_back(tx: Tx, key: WakeUpKey, agent: str, run_at: float) -> bool:
     }
     tx.do(_SHOW, thread_id=thread_id, new_state=dump(state))
     deltas.append(
-        tx, thread_id, deltas.tick(tx, thread_id), [deltas.thread_chunk(status=row[0], retry_state=state)]
+        tx,
+        thread_id,
+        deltas.tick(tx, thread_id),
+        [deltas.thread_chunk(status=thread.status, retry_state=state)],
     )
     return True
 
 
 def is_awaited(tx: Tx, thread_id: str) -> bool:
     """Whether the thread waits for its agent."""
-    state: dict[str, Any] = load(tx.must(_STANDING, thread_id=thread_id)[3]) or {}
+    state: dict[str, Any] = load(_Thread(*tx.must(_LOOK, thread_id=thread_id)).retry_state) or {}
     return state.get("kind") == UNKNOWN_AGENT
 
 
 def found(tx: Tx, thread_id: str, status: str) -> None:
-    """Clear what `put_back` has said: a process that knows the agent goes on."""
+    """Clear the reason that `put_back` has written, because a process knows the agent."""
     tx.do(_SHOW, thread_id=thread_id, new_state=None)
     deltas.append(
         tx, thread_id, deltas.tick(tx, thread_id), [deltas.thread_chunk(status=status, retry_state=None)]

@@ -1,4 +1,4 @@
-"""What an application notes of a person, key by key: how they want their next threads, for example."""
+"""Store preferences of a person, key by key, for the application."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent_core.store.database.columns import PERSON, P, dump, load, person_feed
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
 
-MAX_PREFERENCES = 200_000  # characters of what is noted, as JSON
+MAX_PREFERENCES = 200_000  # characters of JSON
 _p = PERSON.c
 _values = {"id": P("person"), "meta": "{}", "updated_at": P("now")}
 _ENSURE = Statement(
@@ -26,13 +26,14 @@ _SET = Statement(update(PERSON).where(_p.id == P("person")).values(meta=P("new_m
 
 
 def merge(tx: Tx, person: str, changes: dict[str, Any]) -> dict[str, Any]:
-    """Set the keys that are given, take out those that are None, leave the others; return all of them.
+    """Set keys of a person's preferences and return all; None deletes a key, and other keys stay.
 
     Raises:
-        ValidationError: all of it would be too long.
+        ValidationError: the preferences would be too long.
     """
     tx.do(_ENSURE, person=person, now=tx.now)
-    before = load(tx.must(_LOCK, person=person)[0])
+    (meta,) = tx.must(_LOCK, person=person)
+    before = load(meta)
     after = {key: value for key, value in (before | changes).items() if value is not None}
     if len(dump(after)) > MAX_PREFERENCES:
         raise ValidationError(
@@ -44,7 +45,7 @@ def merge(tx: Tx, person: str, changes: dict[str, Any]) -> dict[str, Any]:
     return after
 
 
-def noted(session: Session, person: str) -> dict[str, Any]:
-    """Return what is noted of a person."""
-    row = session.connection().execute(select(_p.meta).where(_p.id == person)).first()
-    return {} if row is None else load(row[0])
+def read(session: Session, person: str) -> dict[str, Any]:
+    """Return the preferences of a person."""
+    meta = session.connection().execute(select(_p.meta).where(_p.id == person)).scalar()
+    return {} if meta is None else load(meta)

@@ -1,7 +1,6 @@
-"""A thread's read-only token beside its metadata: kept in a column of its own, shown among the rest.
+"""Show a thread's read-only token in its metadata; it is stored in a column of its own.
 
-So it is found with one look into an index, and whoever puts other metadata in the place of what was there
-neither takes a link away nor makes one of their own.
+The column has an index, and a change of the metadata can neither revoke nor create a token.
 """
 
 from __future__ import annotations
@@ -9,15 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 SHARE = "share"
-"""The key of a thread's metadata that shows its token; a fork does not get it."""
+"""The key of the token in a thread's metadata; a fork does not get it."""
 
 
 def with_token(metadata: dict[str, Any], token: str | None) -> dict[str, Any]:
-    """Return metadata as it is shown; `token` is None where the thread is not shared."""
+    """Return metadata with the token, if there is one."""
     shown = without_token(metadata)
     return shown if token is None else shown | {SHARE: token}
 
 
 def without_token(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return metadata as it is stored."""
+    """Return metadata without the token, as it is stored."""
     return {key: value for key, value in metadata.items() if key != SHARE}

@@ -1,4 +1,4 @@
-"""What an application notes on a thread, key by key, and the token of who may read it."""
+"""Merge a thread's metadata, and share the thread by a token."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SHARED = select(_t.id).where(_t.delete_at.is_(None))
 
 
 def merge(tx: Tx, thread_id: str, changes: dict[str, Any]) -> None:
-    """Set the keys of a thread's metadata that are given, take out those that are None, leave the others.
+    """Set keys of a thread's metadata; None deletes a key, and other keys stay.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
-        ValidationError: all of it would be too long.
+        ValidationError: the metadata would be too long.
     """
     before, _ = _known(tx, thread_id)
     after = {key: value for key, value in (before | changes).items() if value is not None}
@@ -37,7 +37,7 @@ def merge(tx: Tx, thread_id: str, changes: dict[str, Any]) -> None:
 
 
 def share(tx: Tx, thread_id: str) -> str:
-    """Return the thread's token; it gets one if it has none.
+    """Return the thread's token, and create it if there is none.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
@@ -51,7 +51,7 @@ def share(tx: Tx, thread_id: str) -> str:
 
 
 def unshare(tx: Tx, thread_id: str) -> None:
-    """Take the thread's token back; one that has none stays as it is.
+    """Revoke the thread's token, if it has one.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
@@ -62,7 +62,7 @@ def unshare(tx: Tx, thread_id: str) -> None:
 
 
 def thread_of(session: Session, token: str) -> str | None:
-    """Return the id of the thread with this token: one look into the index of those that are shared."""
+    """Return the id of the thread with this token."""
     return session.connection().execute(_SHARED.where(_t.share == token)).scalar()
 
 

@@ -1,12 +1,12 @@
-"""Suspects in the database: what is held against a step or tool call stands in its wake-up.
+"""Store the suspicion against steps and tool calls in their wake-ups.
 
-A row without a company is under no suspicion, as nearly all are; the row's deletion ends it.
+Nearly all rows have no company and are not suspect; the deletion of a row ends its suspicion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 from sqlmodel import Session
@@ -20,8 +20,8 @@ from agent_core.store.database.transaction import Tx
 
 _w = WAKE_UP.c
 _held_by_the_dead = _w.worker == P("gone")
-# In the order of the key, so that two workers that bury the same one do not deadlock; the second one
-# finds nothing, because the first has taken the name off.
+# In the order of the key, so that two workers that bury the same one do not deadlock; the second one finds no
+# row, because the first has released them.
 _STEPS = Statement(
     select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
     .join(THREAD, THREAD.c.id == _w.thread_id)
@@ -63,7 +63,7 @@ _charged = _w.crashes > 0, _w.company.is_not(None)
 
 
 def _some(*where: Any) -> Any:
-    """Choose rows without a wait for those that somebody else is writing: they lose nothing by it."""
+    """Build the choice of rows that no other transaction has locked; the others can wait for the next time."""
     return _w.id.in_(select(_w.id).where(*where).order_by(_w.id).with_for_update(skip_locked=True))
 
 
@@ -77,11 +77,24 @@ _ALL = select(_w.id, _w.company, func.coalesce(_w.crashes, 0), _w.worker, _w.nex
 )
 
 
+class _HeldRow(NamedTuple):
+    id: str
+    company: int | None
+    crashes: int
+    idle_deaths: int
+
+
 def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
-    """Suspect what ran in a worker that died; return how much that was. Its leases are left to the caller."""
-    rows = [row for statement in (_STEPS, _CALLS) for row in tx.all(statement, gone=worker)]
+    """Suspect the work that ran in a dead worker; return how much. The caller releases its leases."""
+    rows = [_HeldRow(*row) for statement in (_STEPS, _CALLS) for row in tx.all(statement, gone=worker)]
     ran = [
-        CrashedWork(WakeUpKey.parse(row[0]), *row[1:], executed=executed is None or executed(row[0]))
+        CrashedWork(
+            WakeUpKey.parse(row.id),
+            row.company,
+            row.crashes,
+            row.idle_deaths,
+            executed=executed is None or executed(row.id),
+        )
         for row in rows
     ]
     for key, held in suspicions_after(ran, worker).items():
@@ -90,15 +103,15 @@ def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
 
 
 def read(tx: Tx, key: WakeUpKey) -> Suspicion:
-    """Return what is held against the work of a wake-up that has a company."""
+    """Return the suspicion against the work of a wake-up that has a company."""
     return Suspicion(*tx.must(_READ, key=str(key)))
 
 
 def completed(tx: Tx, was: Suspicion | None) -> None:
-    """Let the suspects of other deaths have one more beside them, for one has completed.
+    """Raise the company of suspects of other deaths, because one suspect has completed.
 
-    Not those of its own death or of a smaller company: the culprit is among them still. If it had been
-    charged, its deaths came from outside, and may have for all that are charged.
+    Not of suspects of the same death or of a smaller company, among which the culprit still is. If the completed one
+    had been charged, its deaths came from outside, and so may those of all others that are charged.
     """
     if was is None:
         return
@@ -108,11 +121,11 @@ def completed(tx: Tx, was: Suspicion | None) -> None:
 
 
 def sealed(tx: Tx, key: WakeUpKey) -> None:
-    """Take one charge off the others: what is sealed may have died beside them while it was fresh."""
+    """Take one charge off the others: sealed work may have caused their deaths before it was suspect."""
     tx.do(_EXPLAIN, key=str(key))
 
 
 def found(session: Session) -> list[Suspect]:
-    """Return every suspect there is."""
+    """Return every suspect."""
     rows = session.connection().execute(_ALL)
     return [Suspect(WakeUpKey.parse(key), *held) for key, *held in rows]

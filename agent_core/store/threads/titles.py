@@ -1,4 +1,4 @@
-"""A title that a model gave: written if nobody has renamed the thread meanwhile, its cost in any case."""
+"""Write a title from a model, unless the thread was renamed meanwhile, and count its usage."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _USED = Statement(select(_s.usage).where(*_mine))
 _ADD = Statement(update(STREAM).where(*_mine).values(usage=P("new_usage")))
 
 
-def give(tx: Tx, thread_id: str, seq: int, was: str, title: str, used: dict[str, Any]) -> bool:
-    """Set the title of a thread that is still called `was`; False: it is not, and keeps its name.
+def write(tx: Tx, thread_id: str, seq: int, was: str, title: str, used: dict[str, Any]) -> bool:
+    """Set the title of a thread if it is still `was`; return whether it was set.
 
     Args:
         tx: the transaction.
         thread_id: the thread.
-        seq: the model step that it was made after, which is what the request is counted with.
+        seq: the model step to whose usage the request is added.
         was: the title that was cut from the first message.
-        title: the new one; "" for none.
-        used: tokens and cost of the request, by the names in which they stand in the rows.
+        title: the new title; "" for none.
+        used: tokens and cost of the request, by their names in the rows.
 
     Raises:
         ThreadNotFoundError: there is no such thread.
@@ -43,9 +43,10 @@ def give(tx: Tx, thread_id: str, seq: int, was: str, title: str, used: dict[str,
 
 def _count(tx: Tx, thread_id: str, seq: int, used: dict[str, Any]) -> None:
     row = tx.one(_USED, thread_id=thread_id, at_seq=seq)
-    if row is None:  # a branch was deleted with it
+    if row is None:  # the stream was deleted
         return
-    before: dict[str, Any] = load(row[0]) or {}
+    (usage,) = row
+    before: dict[str, Any] = load(usage) or {}
     both = {name: _sum(before.get(name), used.get(name)) for name in (*COUNTS, "cost")}
     tx.do(_ADD, thread_id=thread_id, at_seq=seq, new_usage=dump({**before, **both}))
 
