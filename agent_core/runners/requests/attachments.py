@@ -50,7 +50,9 @@ def has_files(messages: Sequence[ProviderMessage]) -> bool:
     return any(part.get("type") in _KINDS for message in messages for part in _parts(message))
 
 
-def with_files(messages: list[ProviderMessage], read: Read, refused: Mapping[str, str], model: str) -> HistoryFiles:
+def with_files(
+    messages: list[ProviderMessage], read: Read, refused: Mapping[str, str], model: str
+) -> HistoryFiles:
     """Return the messages with the bytes of their files; blocks while it reads.
 
     A file that is gone, or that the model has refused, is replaced by a sentence, so that the thread can go on.

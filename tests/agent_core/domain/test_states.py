@@ -149,7 +149,7 @@ async def bench(path: Path) -> AsyncGenerator[Bench]:
         bench = Bench(runtime, path)
         given: dict[str, Any] = {"agent": "a", "title": None, "user_id": None, "metadata": {}, "run": True}
         await bench.do(lambda tx: turns.create(tx, "t", messages=[message("m1")], **given))
-        await bench.put(tables.THREAD, message_id="reply")
+        await bench.put(tables.THREAD, reply_id="reply")
         await bench.give_leases()
         await bench.do(lambda tx: steps.claim(tx, "t", WORKER, {"a"}))
         yield bench
