@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from agent_core.context.provider_messages import ProviderMessage, to_provider
+from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Message, Part, Update
+from agent_core.domain.model_adapter import ProviderMessage
 
 V = TypeVar("V")
 _MAX_BYTES = 32 << 20  # of all entries together; the newest alone may be larger

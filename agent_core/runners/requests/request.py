@@ -17,7 +17,7 @@ from agent_core.context import ContextRequest, ContextResult
 from agent_core.context.provider_messages import NOTE, repair, take_note
 from agent_core.domain.messages import Chunk, StoredFile
 from agent_core.domain.model_adapter import ModelRequest, ProviderMessage, Usage
-from agent_core.domain.signatures import without_imported
+from agent_core.domain.signatures import with_signatures, without_imported
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ModelError, words_of
 from agent_core.llm.errors.refusals import (
@@ -176,7 +176,7 @@ async def _build(
     agent: Agent, thread_id: str, history: list[ProviderMessage], found: HistoryFiles, window: int | None
 ) -> PreparedRequest:
     messages, note = take_note(found.messages)
-    messages = returned(messages, agent.model.name)
+    messages = with_signatures(messages, agent.model.name)
     fitted = ContextResult(messages)
     if agent.context is not None:
         request = ContextRequest(
