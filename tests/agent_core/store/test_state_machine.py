@@ -75,6 +75,6 @@ def test_random_histories_find_a_missing_condition(what: str, monkeypatch: pytes
         monkeypatch.setitem(home, name, broken)
     else:
         monkeypatch.setattr(home, name, broken)
-    search = settings(SETTINGS, max_examples=150, phases=[Phase.generate], derandomize=True, database=None)
+    search = settings(SETTINGS, max_examples=1000, phases=[Phase.generate], derandomize=True, database=None)
     with pytest.raises(FOUND):
         run_state_machine_as_test(StoreMachine, settings=search)
