@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Engine, MetaData, text
 
 import agent_core
-from agent_core.domain.end_reasons import IN_DOUBT, NO_OUTCOME, PASSED_OVER, STILL_OPEN
+from agent_core.domain.end_reasons import IN_DOUBT, NO_OUTCOME, STILL_OPEN
 from agent_core.store.database.columns import MESSAGE, WAKE_UP
 from agent_core.store.database.migrate import VERSION_TABLE
 from agent_core.store.database.open import opened
@@ -194,7 +194,7 @@ async def test_a_link_that_was_given_still_leads_to_its_thread(path: Path) -> No
 
 ENDS = {
     "stopped": "stopped",
-    PASSED_OVER.text: "passed_over",
+    "The person wrote another message instead of answering, so this was not done.": "passed_over",
     IN_DOUBT.text: "in_doubt",
     NO_OUTCOME.text: "timed_out",
     STILL_OPEN.text: "forked",

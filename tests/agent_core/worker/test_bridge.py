@@ -130,7 +130,7 @@ async def test_an_engine_that_stops_is_started_again(
         await eventually(lambda: engine.starts == 2)
         thread = await api.create_thread("Go")
         assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
-    assert "is started again" in caplog.text
+    assert "it restarts in" in caplog.text
 
 
 def test_objects_that_are_no_engine_are_refused() -> None:
