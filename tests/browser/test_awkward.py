@@ -214,7 +214,7 @@ def test_a_thread_is_deleted_elsewhere(
     expect(tab.by("page-note")).to_contain_text("deleted")
     expect(tab.page.locator(f'[data-thread-id="{thread_id}"]')).to_have_count(0)
     tab.reload()
-    expect(tab.by("page-note")).to_contain_text("not here")
+    expect(tab.by("page-note")).to_contain_text("not found")
     tab.page.get_by_role("link", name=re.compile("new chat", re.IGNORECASE)).first.click()
     expect(tab.by("suggestion").first).to_be_visible()
     tab.send("Count")

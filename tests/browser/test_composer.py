@@ -144,7 +144,7 @@ def test_a_page_that_is_left_during_an_upload_asks_and_says_what_to_give_again(
     tab.page.once("dialog", lambda dialog: dialog.accept())
     tab.page.reload()
 
-    expect(tab.by("refused-file")).to_contain_text("dot.png had not arrived when the page was left")
+    expect(tab.by("refused-file")).to_contain_text("The upload of dot.png was interrupted")
     expect(tab.by("composer")).to_have_value("With a picture")
     tab.by("composer").press("Enter")
     expect(tab.by("send")).to_be_disabled()  # half of it is not sent

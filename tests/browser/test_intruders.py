@@ -154,7 +154,7 @@ def test_a_rebound_name_shows_a_sentence_and_gets_nothing(server: Server, page: 
     answer = page.goto(at)
     assert answer is not None
     assert answer.status == 403
-    expect(page.locator("body")).to_contain_text(f"If it is an address of yours, set CHAT_ORIGINS={at}")
+    expect(page.locator("body")).to_contain_text(f"If this is your address, set CHAT_ORIGINS={at}")
     done = page.evaluate(ATTACK, at)
     assert done.pop("blind") == "basic"  # its own 403
     assert all(value in (403, "refused") for value in done.values()), done

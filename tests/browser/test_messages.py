@@ -159,4 +159,4 @@ def test_a_thread_is_read_by_its_link_until_that_is_taken_back(
     expect(reader.get_by_test_id("page-note")).to_contain_text("no longer shared")
     expect(reader.get_by_test_id("shared")).to_have_count(0)
     reader.reload()
-    expect(reader.get_by_test_id("page-note")).to_contain_text("leads nowhere")
+    expect(reader.get_by_test_id("page-note")).to_contain_text("Link not found")

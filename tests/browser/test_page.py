@@ -128,7 +128,7 @@ def test_kill_9_in_the_middle_of_an_answer_and_the_same_tab_carries_on(
 
 def test_a_thread_that_does_not_exist_is_a_page_with_a_way_back(open_tab: OpenTab) -> None:
     tab = open_tab("/chat/thread_00000000000000000000000000")
-    expect(tab.by("page-note")).to_contain_text("not here")
+    expect(tab.by("page-note")).to_contain_text("not found")
 
     tab.page.get_by_role("link", name=re.compile("new chat", re.IGNORECASE)).first.click()
 

@@ -59,7 +59,7 @@ def test_a_chat_that_was_exported_is_imported(
     tab.go("/settings")
     (tmp_path / "other.json").write_text("{}")
     tab.by("import-file").set_input_files(tmp_path / "other.json")
-    expect(tab.by("import-error")).to_contain_text("no exported chat")
+    expect(tab.by("import-error")).to_contain_text("not a chat export")
     tab.by("import-file").set_input_files(kept)
     tab.page.wait_for_url(re.compile(r"/chat/thread_"))
     expect(tab.answer).to_contain_text("It is kept.")

@@ -13,7 +13,7 @@ from agent_core.context.thread_title import name_in
 from agent_core.domain.model_adapter import Usage
 from agent_core.errors import ModelError, ValidationError
 from agent_core.testing import ScriptedModel, ToolUse, eventually
-from tests.support.agents import agent_on, finished
+from tests.support.agents import Follower, agent_on, finished
 from tests.support.tools import get_weather
 
 ANSWER = [["Take the train.", Usage(10, 5, 15, cost=0.5)], ["Good."], ["Good."]]
@@ -60,14 +60,13 @@ async def test_first_answer_gives_the_thread_a_title_and_the_second_none(path: P
 async def test_followers_are_told_of_the_title(path: Path) -> None:
     _, title = namer(["Rome by train"])
     async with agent_on(path, ANSWER, title=title) as api:
-        thread = await api.create_thread("How do I get to Rome?")
-        told: list[str] = []
-        async with asyncio.timeout(20):
-            async for update in api.subscribe(thread.id):
-                told += [c["data"]["title"] for c in update.chunks if "title" in (c.get("data") or {})]
-                if "Rome by train" in told:
-                    break
-        assert told[-1] == "Rome by train"
+        thread = await api.create_thread()
+        async with Follower(api, thread.id) as follower:
+            await follower.until(
+                lambda view: "title" in view.thread
+            )  # else its snapshot may have the new one
+            await api.send_message(thread.id, "How do I get to Rome?")
+            await follower.until(lambda view: view.thread["title"] == "Rome by train")
 
 
 async def test_a_turn_with_tools_is_named_after_its_end_by_the_agents_own_model(path: Path) -> None:
