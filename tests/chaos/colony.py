@@ -148,7 +148,7 @@ class Colony:
                 if child.exitcode is not None:
                     self.deaths += 1
                     child.join()
-                    self.children[place] = await asyncio.to_thread(start, _live, self.plan)
+                    self.children[place] = start(_live, self.plan)  # see Harness._replace
             await asyncio.sleep(0.02)
 
     async def kill(self, times: int, pause: tuple[float, float], dice: random.Random) -> None:

@@ -122,12 +122,14 @@ class Harness:
                         self._verdict.deaths += 1
                     else:
                         self._verdict.lose(f"a worker ended by itself, with {child.exitcode}")
-                    await self._replace(place)
+                    self._replace(place)
             await asyncio.sleep(0.02)
 
-    async def _replace(self, place: int) -> None:
+    def _replace(self, place: int) -> None:
         self._children[place].join()
-        self._children[place] = await asyncio.to_thread(spawn, self.plan)
+        # Not in a thread: a start looks for ended children, too, and of two that read one's exit code at once, one
+        # gets 255 (multiprocessing.popen_forkserver).
+        self._children[place] = spawn(self.plan)
 
     async def _wait(self, people: asyncio.Future[list[None]]) -> None:
         """Let people end their stories; who is kept waiting for too long is heard all the same."""
@@ -157,7 +159,7 @@ class Harness:
                 continue
             self._victim = child
             child.kill()
-            await self._replace(place)
+            self._replace(place)
 
     async def _count(self, api: AgentApi) -> None:
         if self.alone:
