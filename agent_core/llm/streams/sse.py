@@ -24,7 +24,9 @@ class EventDecoder:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Return the data of each event that `piece` completes."""
-        if self._after_cr and piece:
+        if not piece:
+            return []
+        if self._after_cr:
             piece = piece.removeprefix(b"\n")
             self._after_cr = False
         text = self._line + piece

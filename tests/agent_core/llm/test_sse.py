@@ -43,6 +43,12 @@ def test_pieces_do_not_matter(stream: tuple[bytes, list[bytes]], cuts: list[int]
     assert found == events
 
 
+def test_empty_piece_between_cr_and_lf_ends_no_event():
+    decoder = EventDecoder()
+    pieces = [b"data: a\r", b"", b"\ndata: b\r\n\r", b"", b"\n"]
+    assert [data for piece in pieces for data in decoder.feed(piece)] == [b"a\nb"]
+
+
 def test_only_line_ends_of_the_standard_end_a_line():
     assert EventDecoder().feed("data: a\u2028b\x0bc\x85\n\n".encode()) == ["a\u2028b\x0bc\x85".encode()]
 
