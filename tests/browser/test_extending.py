@@ -117,7 +117,7 @@ def test_a_thread_whose_agent_is_gone_says_so_and_can_be_given_to_another(
 
     provider.answer("Who is there?", ["The assistant."])
     tab = open_tab("/chat/" + on_rows(server, begin))
-    expect(tab.by("agent-wait")).to_contain_text("knows the agent 'old name'")
+    expect(tab.by("agent-wait")).to_contain_text("No running process has the agent 'old name'")
     expect(tab.by("pick-agent").locator("option:checked")).to_have_text("old name")
     row = tab.page.locator(f'[data-testid="thread-item"][data-thread-id="{tab.thread_id}"]')
     expect(row).to_have_attribute("data-tone", "waiting")
