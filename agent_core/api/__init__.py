@@ -88,7 +88,7 @@ def define_internal_agent_api(
     on_status_change: StatusHook | None = None,
     replace: bool = False,
 ) -> AgentApi:
-    """Give the methods to code of one's own: no authorization, no HTTP, system messages included.
+    """Return the methods for the application's own code: no authorization, no HTTP, system messages included.
 
     Args:
         runtime: a `Runtime`; or a `Store`, to send and follow what other processes run.

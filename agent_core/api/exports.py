@@ -61,8 +61,8 @@ class ExportMethods(ApiBase):
             ctx: who calls; the thread becomes theirs.
 
         Raises:
-            ValidationError: it is no such document, of another version, has a system message where only
-                code of one's own may bring one, or something in it is not acceptable; nothing was created.
+            ValidationError: it is no such document, of another version, has a system message, which only
+                the internal API accepts, or something in it is not acceptable; nothing was created.
         """
         owner = user_of(ctx)
         read = await asyncio.to_thread(

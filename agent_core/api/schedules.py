@@ -33,7 +33,7 @@ Runs = list[ScheduleRun]  # inside the class `list` is a method
 
 
 class Schedules(ApiBase):
-    """`api.schedules`: the methods for what is sent by itself.
+    """Methods for schedules, as `api.schedules`.
 
     A schedule of a thread belongs to whoever may touch the thread; any other to the person who made
     it, and to nobody else.
@@ -213,7 +213,7 @@ class Schedules(ApiBase):
         if found.thread_id is not None:
             await self._authorize(ctx, found.thread_id)
         elif ctx is None and self._authorize_with is None:
-            pass  # code of one's own
+            pass  # the application's own code
         elif found.user_id != (ctx.user_id if ctx else None):
             raise AccessDeniedError(sentence("schedule_forbidden", schedule=schedule_id))
         return found

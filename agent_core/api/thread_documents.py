@@ -58,7 +58,7 @@ _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What was read from a document.
+    """Contents of a document that was checked.
 
     Attributes:
         agent: the name of the thread's agent, which may be known here or not.

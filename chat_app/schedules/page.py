@@ -1,4 +1,4 @@
-"""The page of what is sent by itself."""
+"""Page of schedules."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false

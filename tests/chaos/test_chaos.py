@@ -34,7 +34,7 @@ async def test_three_workers_on_one_database(
     assert set(verdict.stories) == {"poison", *(story.name for story in STORIES)}, "a story was never lived"
 
 
-async def test_one_worker_alone_recovers_after_each_kill(
+async def test_worker_without_others_recovers_after_each_kill(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nobody else has the database open: the next process alone finds what the last one left."""

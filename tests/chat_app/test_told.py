@@ -133,7 +133,7 @@ def test_sentence_of_several_is_told_whole() -> None:
     assert in_german(*wanted) == list(wanted.values())
 
 
-def test_one_sentence_may_hold_another() -> None:
+def test_sentence_may_hold_another() -> None:
     held = sentence("model_adapter_failed", words=sentence("database_closed"))
     assert in_german(held, IN_DOUBT.text, sentence("thread_not_found", thread="thread_1")) == [
         "Die Anbindung des Modells ist fehlgeschlagen: Der Server wird gerade beendet; versuche es gleich noch einmal.",

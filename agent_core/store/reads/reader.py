@@ -53,7 +53,7 @@ class Fence(NamedTuple):
 
 
 class DueKinds(NamedTuple):
-    """Which wake-ups are due: of fresh work, of suspects."""
+    """Whether fresh work is due, and whether suspects are."""
 
     fresh: bool
     suspect: bool
@@ -155,8 +155,8 @@ class Reads:
     def updates(self, thread_id: str, cursor: int) -> list[Update] | None:
         """Return the updates after `cursor`, in order; None if a snapshot is needed or the thread is gone.
 
-        This runs for each flush of each followed stream, so it is one statement on the bare driver, which is a
-        consistent snapshot by itself.
+        This runs for each flush of each followed stream, so it is one statement on the bare driver, which
+        reads one consistent snapshot.
         """
         rows = [_Delta(*row) for row in self._on_driver(_FOLLOWING, thread_id=thread_id, after=cursor)]
         if not rows or not rows[0].trimmed_cursor <= cursor <= rows[0].thread_cursor:
