@@ -47,7 +47,7 @@ MOVED = {
 """The old name of each module that a page of docs/ or the app has named: its new name."""
 
 
-class Forwarder(MetaPathFinder, Loader):
+class _Forwarder(MetaPathFinder, Loader):
     """Import a moved module by its old name: its contents, and a DeprecationWarning.
 
     Args:
@@ -85,7 +85,7 @@ def install(moved: Mapping[str, str] = MOVED) -> None:
     Args:
         moved: the old name of each module, and its new one; those of agent_core by default.
     """
-    if not any(isinstance(finder, Forwarder) and finder.moved is moved for finder in sys.meta_path):
+    if not any(isinstance(finder, _Forwarder) and finder.moved is moved for finder in sys.meta_path):
         sys.meta_path.insert(
-            0, Forwarder(moved)
+            0, _Forwarder(moved)
         )  # a folder that only holds old bytecode would be found before

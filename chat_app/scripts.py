@@ -12,7 +12,7 @@ from reflex import constants
 from reflex.environment import environment
 
 HERE = Path(__file__).parent
-SERVED = f"{constants.Dirs.EXTERNAL_APP_ASSETS}/{HERE.name}"
+_SERVED = f"{constants.Dirs.EXTERNAL_APP_ASSETS}/{HERE.name}"
 """Folder of the links among the assets, which `rx.asset` uses for files of packages, too."""
 
 
@@ -27,13 +27,13 @@ def script(path: str) -> str:
     """
     if not (HERE / path).is_file():
         raise FileNotFoundError(f"There is no script {path!r} in {HERE}.")
-    return f"$/public/{SERVED}/{path}"
+    return f"$/public/{_SERVED}/{path}"
 
 
-def link_scripts(assets: Path) -> None:
+def _link_scripts(assets: Path) -> None:
     """Link every script of the app from the folder `assets`, where Reflex takes the pages' files from."""
     for source in (*HERE.rglob("*.js"), *HERE.rglob("*.jsx")):
-        link = assets / SERVED / source.relative_to(HERE)
+        link = assets / _SERVED / source.relative_to(HERE)
         if link.is_symlink() and link.readlink() == source:
             continue  # whoever watches the files sees no change
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -43,4 +43,4 @@ def link_scripts(assets: Path) -> None:
 
 
 if not environment.REFLEX_BACKEND_ONLY.get():
-    link_scripts(Path.cwd() / constants.Dirs.APP_ASSETS)
+    _link_scripts(Path.cwd() / constants.Dirs.APP_ASSETS)

@@ -119,8 +119,8 @@ class ApiBase:
         return NewMessage(checked_id(message_id, "msg"), "user", parts, message_metadata(metadata), sources)
 
     async def _message(self, ctx: CallContext | None, message: dict[str, Any]) -> NewMessage:
-        """Read a message that the caller wrote; see `new_message`."""
-        new = new_message(message)
+        """Read a message that the caller wrote; see `_new_message`."""
+        new = _new_message(message)
         return replace(new, files=await self._sources(ctx, new.parts))
 
     async def _sources(self, ctx: CallContext | None, parts: Sequence[Part]) -> dict[str, str]:
@@ -238,7 +238,7 @@ def storable(name: object) -> bool:
     return isinstance(name, str) and len(name) <= _MAX_NAME and clean_text(name) == name
 
 
-def new_message(message: dict[str, Any]) -> NewMessage:
+def _new_message(message: dict[str, Any]) -> NewMessage:
     """Read a message that the caller wrote: role, parts or content, and perhaps id and metadata.
 
     Raises:

@@ -15,8 +15,8 @@ from agent_core.errors import ThreadNotFoundError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.insight import activity, timeline, usage
 
-MAX_TURNS = 1_000_000
-MAX_REPLIES = 10_000
+_MAX_TURNS = 1_000_000
+_MAX_REPLIES = 10_000
 
 
 class TimelineMethods(ApiBase):
@@ -44,10 +44,10 @@ class TimelineMethods(ApiBase):
             ValidationError: `turns` is no number above 0, `replies` are too many, or both are given.
         """
         await self._authorize(ctx, thread_id)
-        if turns is not None and (type(turns) is not int or not 0 < turns <= MAX_TURNS):
-            raise ValidationError(f"turns is a number from 1 to {MAX_TURNS}, or None for all.")
-        if replies is not None and (turns is not None or len(replies) > MAX_REPLIES):
-            raise ValidationError(f"Ask for turns, or for up to {MAX_REPLIES:,} replies.")
+        if turns is not None and (type(turns) is not int or not 0 < turns <= _MAX_TURNS):
+            raise ValidationError(f"turns is a number from 1 to {_MAX_TURNS}, or None for all.")
+        if replies is not None and (turns is not None or len(replies) > _MAX_REPLIES):
+            raise ValidationError(f"Ask for turns, or for up to {_MAX_REPLIES:,} replies.")
         spans = await asyncio.to_thread(self.store.reads.read, timeline.timeline, thread_id, turns, replies)
         if spans is None:
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))

@@ -20,7 +20,7 @@ from agent_core.store.database.columns import LIST_FEED, idle_feed
 from agent_core.store.reads import stream_cursors
 from agent_core.store.store import Store
 
-MAX_CURSORS = 1_000
+_MAX_CURSORS = 1_000
 
 
 class ReadingMethods(ApiBase):
@@ -236,8 +236,8 @@ def _stream_args(thread_id: str, given: Any) -> Literal["list"] | dict[int, int]
     listed: Any = given.get("cursors") if _is(given, Mapping) else None
     if not _is(listed, list) or given != {"kind": "deltas", "cursors": listed}:
         raise ValidationError('stream_args is {"kind": "list"} or {"kind": "deltas", "cursors": […]}.')
-    if len(listed) > MAX_CURSORS:
-        raise ValidationError(f"Ask for at most {MAX_CURSORS} streams at once.")
+    if len(listed) > _MAX_CURSORS:
+        raise ValidationError(f"Ask for at most {_MAX_CURSORS} streams at once.")
     after: dict[int, int] = {}
     for one in listed:
         seq = _seq(thread_id, one)

@@ -27,7 +27,7 @@ from agent_core.store.schedules import runs as running
 from agent_core.store.schedules import schedules
 from agent_core.store.schedules.schedules import NewSchedule
 
-MAX_SCHEDULE_ID = 100
+_MAX_SCHEDULE_ID = 100
 Found = list[Schedule]
 Runs = list[ScheduleRun]  # inside the class `list` is a method
 
@@ -234,8 +234,8 @@ class Schedules(ApiBase):
 
 def _checked_schedule_id(given: str | None) -> str:
     schedule_id = checked_id(given, "sched")
-    if len(schedule_id) > MAX_SCHEDULE_ID or ":" in schedule_id:
-        raise ValidationError(f"A schedule's id has at most {MAX_SCHEDULE_ID} characters and no colon.")
+    if len(schedule_id) > _MAX_SCHEDULE_ID or ":" in schedule_id:
+        raise ValidationError(f"A schedule's id has at most {_MAX_SCHEDULE_ID} characters and no colon.")
     return schedule_id
 
 

@@ -46,8 +46,8 @@ from agent_core.store.threads.messages import NewMessage
 from agent_core.store.threads.share_token import without_token
 from agent_core.support.ids import new_id
 
-FORMAT: Final = "agent_core.thread"
-VERSION: Final = 1
+_FORMAT: Final = "agent_core.thread"
+_VERSION: Final = 1
 NOT_FINISHED: Final = "This call was not finished when the thread was exported."
 """The error of a call that was open in the thread that a document is of."""
 
@@ -57,7 +57,7 @@ _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class _Document:
     """Contents of a document that was checked.
 
     Attributes:
@@ -86,8 +86,8 @@ def write_document(
     """
     named = attachments_in(json.dumps(message.parts) for message in messages)
     return {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": _FORMAT,
+        "version": _VERSION,
         "thread": {
             "title": thread.title,
             "agent": thread.agent,
@@ -122,7 +122,7 @@ def _written_file(file: StoredFile | None) -> Json | None:
     return {"mediaType": file.media_type, "data": base64.b64encode(file.data).decode()}
 
 
-def read_document(document: Json, *, takes_system: bool, signatures: bool) -> Document:
+def read_document(document: Json, *, takes_system: bool, signatures: bool) -> _Document:
     """Read a document.
 
     Args:
@@ -133,12 +133,12 @@ def read_document(document: Json, *, takes_system: bool, signatures: bool) -> Do
     Raises:
         ValidationError: it is no such document, or something in it cannot be taken.
     """
-    if document.get("format") != FORMAT:
-        raise ValidationError(f"The document is no exported thread: its format is not {FORMAT!r}.")
+    if document.get("format") != _FORMAT:
+        raise ValidationError(f"The document is no exported thread: its format is not {_FORMAT!r}.")
     version = document.get("version")
-    if type(version) is not int or version != VERSION:
+    if type(version) is not int or version != _VERSION:
         raise ValidationError(
-            f"The document has the version {version!r:.40}; version {VERSION} is read here."
+            f"The document has the version {version!r:.40}; version {_VERSION} is read here."
         )
     thread = _field(document, "thread", dict[str, Any]())
     agent = thread.get("agent")
@@ -151,7 +151,7 @@ def read_document(document: Json, *, takes_system: bool, signatures: bool) -> Do
     ]
     if signed:
         raise ValidationError(f"A signature names the message {next(iter(signed))}, which is not there.")
-    return Document(
+    return _Document(
         checked_title(thread.get("title")),
         agent if isinstance(agent, str) else "",
         checked_metadata(thread.get("metadata")),

@@ -17,13 +17,13 @@ from agent_core.llm.tokens import estimate_tokens, most_tokens
 MESSAGE_TOKENS = 8
 """Tokens of a message besides its texts: role and delimiters."""
 
-CALL_TOKENS = 24
+_CALL_TOKENS = 24
 """Tokens of a tool call or its outcome besides its texts: id and delimiters."""
 
 IMAGE_TOKENS = 1_600
 """Tokens of a picture at the sizes that providers scale it to."""
 
-FILE_TOKENS = (1_600, 32_000)
+_FILE_TOKENS = (1_600, 32_000)
 """Minimum and maximum tokens of another file; in between, one token per 20 characters."""
 
 _MAX_CACHED = 64  # lists of tools; the oldest is dropped
@@ -62,10 +62,10 @@ def _weigh(message: ProviderMessage, count: Callable[[str], int]) -> int:
     elif isinstance(content, list):
         tokens += sum(_part(part, count) for part in cast("list[Any]", content))
     if "tool_call_id" in message:
-        tokens += CALL_TOKENS
+        tokens += _CALL_TOKENS
     for call in message.get("tool_calls") or ():
         function = call["function"]
-        tokens += CALL_TOKENS + count(function["name"]) + count(function.get("arguments") or "")
+        tokens += _CALL_TOKENS + count(function["name"]) + count(function.get("arguments") or "")
         tokens += _beside(call, _OF_CALL, count)
     return tokens + _beside(message, _OF_MESSAGE, count)
 
@@ -90,7 +90,7 @@ def _part(part: Any, count: Callable[[str], int]) -> int:
         if kind == "file":
             file: dict[str, Any] = part.get("file") or {}
             data = str(file.get("file_data") or "")
-            least, most = FILE_TOKENS
+            least, most = _FILE_TOKENS
             return max(least, min(most, len(data) // 20))
     return count(json.dumps(part, default=str))
 

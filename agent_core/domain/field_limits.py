@@ -40,7 +40,7 @@ MAX_QUERY: Final = 400
 """Maximum length of a search query."""
 MAX_IDS: Final = 1_000
 """Maximum number of tool calls decided in one request."""
-MAX_COUNT: Final = 1_000_000_000
+_MAX_COUNT: Final = 1_000_000_000
 """Maximum of a count, such as the runs of a schedule or the rows of a page."""
 MAX_VALUES: Final = 250_000
 """Maximum number of values in JSON from outside: parsing holds the GIL."""
@@ -107,12 +107,12 @@ def check_count(name: str, given: Sequence[Any], most: int) -> None:
 
 
 def check_number(name: str, value: object) -> None:
-    """Check that a value is a whole number from 1 to `MAX_COUNT`, or None.
+    """Check that a value is a whole number from 1 to `_MAX_COUNT`, or None.
 
     Raises:
         ValidationError: the value is not such a number.
     """
-    if value is not None and (type(value) is not int or not 1 <= value <= MAX_COUNT):
+    if value is not None and (type(value) is not int or not 1 <= value <= _MAX_COUNT):
         raise ValidationError(
-            f"{name} is a whole number, at least 1 and at most {MAX_COUNT:,}, not {value!r:.40}."
+            f"{name} is a whole number, at least 1 and at most {_MAX_COUNT:,}, not {value!r:.40}."
         )

@@ -19,10 +19,10 @@ from agent_core.domain.messages import TOOL_PREFIX, Part
 METADATA = "providerMetadata"
 """Key of the metadata in parts and chunks, as in the AI SDK."""
 
-WRITER = "agent_core"
+_WRITER = "agent_core"
 """Key in the metadata under which the name of the model is."""
 
-SIGNED = "signed"
+_SIGNED = "signed"
 """Key of a message in the provider form that holds the signed parts of its step until they are sent."""
 
 Json = dict[str, Any]
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 def signed_by(model: str, metadata: Mapping[str, Any]) -> Json:
     """Return metadata with the name of the model that wrote it."""
-    return {**metadata, WRITER: {"model": model}}
+    return {**metadata, _WRITER: {"model": model}}
 
 
 def without_metadata(parts: Sequence[Part]) -> list[Part]:
@@ -58,17 +58,19 @@ def signed_parts(step: Iterable[Part]) -> Json:
         {"type": part["type"], "text": part.get("text") or "", METADATA: part.get(METADATA) or {}}
         for part in kept
     ]
-    return {SIGNED: shown} if shown else {}
+    return {_SIGNED: shown} if shown else {}
 
 
 def has_hosted(message: Mapping[str, Any]) -> bool:
     """Return whether a message in the provider form has hosted calls that its provider expects back."""
-    return any(part["type"].startswith(TOOL_PREFIX) for part in cast("list[Part]", message.get(SIGNED) or []))
+    return any(
+        part["type"].startswith(TOOL_PREFIX) for part in cast("list[Part]", message.get(_SIGNED) or [])
+    )
 
 
 def signed_call(part: Part) -> Json:
     """Return the signature of a call, for the call in the provider form."""
-    return {SIGNED: part[METADATA]} if part.get(METADATA) else {}
+    return {_SIGNED: part[METADATA]} if part.get(METADATA) else {}
 
 
 def with_signatures(messages: Sequence[Json], model: str) -> list[Json]:
@@ -85,19 +87,19 @@ def with_signatures(messages: Sequence[Json], model: str) -> list[Json]:
 
 def _is_signed(message: Json) -> bool:
     calls: list[Json] = message.get("tool_calls") or []
-    return SIGNED in message or any(SIGNED in call for call in calls)
+    return _SIGNED in message or any(_SIGNED in call for call in calls)
 
 
 def _returned(message: Json, model: str) -> Json:
     fields: Json = {}
     order: list[Json] = []
-    for part in cast("list[Part]", message.get(SIGNED) or []):
+    for part in cast("list[Part]", message.get(_SIGNED) or []):
         if _own(part[METADATA], model):
             order += _blocks(part)
             _add_part(fields, part)
         if part["type"] == "text":
             order.append({"type": "text", "text": part["text"]})
-    sent = {key: value for key, value in message.items() if key != SIGNED}
+    sent = {key: value for key, value in message.items() if key != _SIGNED}
     thoughts = [block for block in order if block["type"] in _THOUGHTS]
     if len(thoughts) < len(order) and any(block["type"] != "text" for block in order):
         sent["content"] = [block for block in order if block.get("text", "-").strip()]
@@ -109,7 +111,7 @@ def _returned(message: Json, model: str) -> Json:
 
 
 def _own(metadata: Mapping[str, Any], model: str) -> bool:
-    writer = metadata.get(WRITER)
+    writer = metadata.get(_WRITER)
     return isinstance(writer, Mapping) and cast(Json, writer).get("model") == model
 
 
@@ -146,8 +148,8 @@ def _add_part(fields: Json, part: Part) -> None:
 
 def _call(call: Json, model: str, fields: Json) -> Json:
     """Return a call with its signature; its reasoning details are added to the message's fields."""
-    metadata: Mapping[str, Any] = call.get(SIGNED) or {}
-    sent = {key: value for key, value in call.items() if key != SIGNED}
+    metadata: Mapping[str, Any] = call.get(_SIGNED) or {}
+    sent = {key: value for key, value in call.items() if key != _SIGNED}
     if not _own(metadata, model):
         return sent
     if extra := _of(metadata, "openaiCompatible").get("extraContent"):
@@ -160,7 +162,7 @@ def _call(call: Json, model: str, fields: Json) -> Json:
     return sent
 
 
-_KNOWN = frozenset({"anthropic", "google", "openai", "openaiCompatible", "openrouter", WRITER})
+_KNOWN = frozenset({"anthropic", "google", "openai", "openaiCompatible", "openrouter", _WRITER})
 
 
 def _add_unknown(fields: Json, metadata: Mapping[str, Any]) -> None:
@@ -179,7 +181,7 @@ def _of(metadata: Mapping[str, Any], provider: str) -> Json:
 
 def exported(metadata: Json) -> Json:
     """Return a part's metadata for an export, without the mark of an import."""
-    return metadata | {WRITER: {"model": _writer(metadata)}}
+    return metadata | {_WRITER: {"model": _writer(metadata)}}
 
 
 def imported(metadata: Mapping[str, Any]) -> Json | None:
@@ -196,9 +198,9 @@ def imported(metadata: Mapping[str, Any]) -> Json | None:
         None: the metadata does not name its model, or nothing is left.
     """
     model = _writer(metadata)
-    kept = {name: _sound(name, value) for name, value in metadata.items() if name != WRITER}
+    kept = {name: _sound(name, value) for name, value in metadata.items() if name != _WRITER}
     kept = {name: value for name, value in kept.items() if value}
-    return {**kept, WRITER: {"model": model, _IMPORTED: True}} if model and kept else None
+    return {**kept, _WRITER: {"model": model, _IMPORTED: True}} if model and kept else None
 
 
 def without_imported(messages: Sequence[Json], model: str) -> list[Json]:
@@ -217,31 +219,31 @@ def parts_without_imported(parts: Sequence[Part], model: str) -> list[Part]:
 
 
 _IMPORTED = "imported"
-"""Key under `WRITER` that marks metadata of an imported thread, whose origin is not verified."""
+"""Key under `_WRITER` that marks metadata of an imported thread, whose origin is not verified."""
 
 
 def _writer(metadata: Mapping[str, Any]) -> str:
-    model = _of(metadata, WRITER).get("model")
+    model = _of(metadata, _WRITER).get("model")
     return model if isinstance(model, str) else ""
 
 
 def _is_imported(metadata: Mapping[str, Any], model: str) -> bool:
-    return _own(metadata, model) and _of(metadata, WRITER).get(_IMPORTED) is True
+    return _own(metadata, model) and _of(metadata, _WRITER).get(_IMPORTED) is True
 
 
 def _unsigned(message: Json, model: str) -> Json:
     nothing: Json = {}
     said = [
         part | {METADATA: nothing} if _is_imported(part[METADATA], model) else part
-        for part in cast("list[Part]", message.get(SIGNED) or [])
+        for part in cast("list[Part]", message.get(_SIGNED) or [])
     ]
-    rest = {key: value for key, value in message.items() if key not in (SIGNED, "tool_calls")}
+    rest = {key: value for key, value in message.items() if key not in (_SIGNED, "tool_calls")}
     if any(part[METADATA] for part in said):
-        rest[SIGNED] = said
+        rest[_SIGNED] = said
     if calls := cast("list[Json]", message.get("tool_calls") or []):
         rest["tool_calls"] = [
-            {key: value for key, value in call.items() if key != SIGNED}
-            if _is_imported(call.get(SIGNED) or {}, model)
+            {key: value for key, value in call.items() if key != _SIGNED}
+            if _is_imported(call.get(_SIGNED) or {}, model)
             else call
             for call in calls
         ]

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from agent_core.domain.wake_up_key import WakeUpKey
 
-FREE_CRASHES: Final = 1
+_FREE_CRASHES: Final = 1
 """Number of charges without a delay: after one crash the work resumes as soon as a process is up."""
 
 IDLE_DEATHS: Final = 4
@@ -141,7 +141,7 @@ class Admission:
         return suspect.crashes >= self._max_crashes
 
     def _wait(self, crashes: int) -> float:
-        if crashes <= FREE_CRASHES:
+        if crashes <= _FREE_CRASHES:
             return 0.0
-        doublings = min(crashes - FREE_CRASHES - 1, 16)  # far beyond the ceiling, and no overflow
+        doublings = min(crashes - _FREE_CRASHES - 1, 16)  # far beyond the ceiling, and no overflow
         return min(self._probation * 2**doublings, MAX_PROBATION)

@@ -42,7 +42,7 @@ MAX_DEPTH: Final = 64
 """Maximum nesting of JSON from outside, far below the recursion limit."""
 
 
-MAX_BITS: Final = 1_024
+_MAX_BITS: Final = 1_024
 """Maximum size of an integer, in bits: Python converts only integers of up to about 14,000 bits to text."""
 
 
@@ -72,8 +72,10 @@ def clean_json(value: object, *, depth: int = MAX_DEPTH) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        if value.bit_length() > MAX_BITS:
-            raise ValidationError(f"A whole number has at most {MAX_BITS:,} bits; send a longer one as text.")
+        if value.bit_length() > _MAX_BITS:
+            raise ValidationError(
+                f"A whole number has at most {_MAX_BITS:,} bits; send a longer one as text."
+            )
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value

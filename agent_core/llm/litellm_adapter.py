@@ -26,7 +26,7 @@ from agent_core.llm.tokens import context_window, count_tokens
 from agent_core.support.argument_checks import check_arguments
 from agent_core.text.redaction import secret_values
 
-READ_TIMEOUT = 300.0
+_READ_TIMEOUT = 300.0
 """Seconds a provider may stay silent between two reads; litellm's own default is 6,000."""
 
 _OURS: dict[str, Any] = {
@@ -129,7 +129,7 @@ class LitellmModel:
     def _arguments(self, litellm: Any, request: ModelRequest, sent: ProviderRequest) -> dict[str, Any]:
         options = {**self.options, **request.options, **sent.options}
         return {
-            "timeout": READ_TIMEOUT,
+            "timeout": _READ_TIMEOUT,
             "drop_params": True,
             **options,
             **self._without_retries(litellm, options),

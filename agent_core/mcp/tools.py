@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import mcp_types
 
 Call = Callable[[str, dict[str, Any], ToolContext], Coroutine[Any, Any, Any]]
-EVERY = "*"
+_EVERY = "*"
 
 
 class ToolOverrides(TypedDict, total=False):
@@ -85,7 +85,7 @@ class Mount:
                 it should need.
         """
         have = sorted(set(names))
-        if missing := sorted(((self.only or frozenset()) | self.overrides.keys()) - {*have, EVERY}):
+        if missing := sorted(((self.only or frozenset()) | self.overrides.keys()) - {*have, _EVERY}):
             raise ValidationError(
                 f"The server has no tool {', '.join(map(repr, missing))}; it has: {', '.join(have) or 'none'}."
             )
@@ -111,7 +111,7 @@ class Mount:
         return list(tools.values()), skipped
 
     def _tool(self, listed: mcp_types.Tool, name: str, call: Call) -> Tool:
-        options: ToolOverrides = {**self.overrides.get(EVERY, {}), **self.overrides.get(listed.name, {})}
+        options: ToolOverrides = {**self.overrides.get(_EVERY, {}), **self.overrides.get(listed.name, {})}
         rerun, approval = self._hints(listed.annotations)
         if "retry" in options:
             rerun = bool(options["retry"])

@@ -17,7 +17,7 @@ _MAX_UPDATES = 256  # updates kept for slow readers; a reader further behind rea
 Read = Callable[[str, int], list[Update] | None]
 
 
-class Tail:
+class _Tail:
     """Cache of the newest updates of one thread, shared by its readers.
 
     Args:
@@ -65,8 +65,8 @@ class ChangeFeed:
 
     def __init__(self, name: str, read: Read) -> None:
         self.version = 0
-        self.tail = Tail(name, read)
-        self.readers: set[FeedReader] = set()
+        self.tail = _Tail(name, read)
+        self.readers: set[_FeedReader] = set()
 
     def tell(self, touched: Collection[str] | None) -> None:
         """Notify the readers of a change in the touched feeds; None: in any feed."""
@@ -75,7 +75,7 @@ class ChangeFeed:
             reader.hear(touched)
 
 
-class FeedReader:
+class _FeedReader:
     """Reader of one feed."""
 
     def __init__(self, feed: ChangeFeed) -> None:
@@ -124,12 +124,12 @@ class ChangeFeeds:
         self._closed = False
 
     @contextlib.contextmanager
-    def follow(self, name: str) -> Generator[FeedReader]:
+    def follow(self, name: str) -> Generator[_FeedReader]:
         """Follow a feed until the block is left."""
         feed = self._feeds.get(name)
         if feed is None:
             feed = self._feeds[name] = ChangeFeed(name, self._read)
-        reader = FeedReader(feed)
+        reader = _FeedReader(feed)
         feed.readers.add(reader)
         try:
             yield reader

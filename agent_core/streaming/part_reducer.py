@@ -13,16 +13,16 @@ from typing import ClassVar
 
 from agent_core.domain.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part
 
-TRANSIENT = frozenset({"data-thread", "data-message", "data-tool-progress", "data-tool-run"})
+_TRANSIENT = frozenset({"data-thread", "data-message", "data-tool-progress", "data-tool-run"})
 """Types of data chunks for subscribers that leave nothing in the message."""
 
-EXTRAS = ("title", "providerExecuted", "providerMetadata", "toolMetadata")
+_EXTRAS = ("title", "providerExecuted", "providerMetadata", "toolMetadata")
 """Optional keys that are copied from the opening chunk to its part."""
 
 
 def extras(source: Part) -> Part:
-    """Return the items of `EXTRAS` in a chunk or part."""
-    return {key: source[key] for key in EXTRAS if source.get(key) is not None}
+    """Return the items of `_EXTRAS` in a chunk or part."""
+    return {key: source[key] for key in _EXTRAS if source.get(key) is not None}
 
 
 def _metadata(chunk: Chunk) -> Part:
@@ -218,7 +218,7 @@ class PartReducer:
         self._append(dict(chunk))
 
     def _data(self, kind: str, chunk: Chunk) -> None:
-        if kind in TRANSIENT or chunk.get("transient"):
+        if kind in _TRANSIENT or chunk.get("transient"):
             return
         name = chunk.get("id")
         if name is not None:

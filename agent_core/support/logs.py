@@ -38,11 +38,6 @@ def escape(text: str) -> str:
     return _UNPRINTABLE.sub(_escaped, text)
 
 
-def words_of_traceback(error: BaseException, tb: TracebackType | None = None) -> str:
-    """Return a traceback as Python prints it, with secrets hidden."""
-    return hide_secrets(_printed(error, tb)).rstrip("\n")
-
-
 def _printed(error: BaseException, tb: TracebackType | None) -> str:
     lines = traceback.format_exception(type(error), error, tb or error.__traceback__)
     return "".join(lines)[:_MAX_VALUE]

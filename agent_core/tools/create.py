@@ -49,7 +49,7 @@ class ToolOptions(TypedDict, total=False):
     needs_approval: bool
 
 
-class NoArguments(BaseModel):
+class _NoArguments(BaseModel):
     """The arguments of a tool that takes none."""
 
 
@@ -83,7 +83,7 @@ def create_async_tool(*, callback: Function | None = None, **options: Unpack[Too
         ValidationError: the signature or an option cannot be used; the sentence says why.
     """
     if callback is None:
-        options = {"args": NoArguments, **options}
+        options = {"args": _NoArguments, **options}
     return _create("async", callback or _tell_nobody, caller_scope(), options)
 
 

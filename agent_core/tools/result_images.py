@@ -44,19 +44,19 @@ class Picture:
 
 
 @dataclass(slots=True)
-class Taken:
+class _Taken:
     """A result with URLs in place of its pictures, and the pictures."""
 
     result: Any
     pictures: list[Picture] = field(default_factory=list[Picture])
 
 
-def take_pictures(result: Any) -> Taken:
+def take_pictures(result: Any) -> _Taken:
     """Return a result with each picture replaced by the URL of the file to store.
 
     Invalid, oversized and surplus pictures are replaced by their type, their size and a note of the omission.
     """
-    taken = Taken(None)
+    taken = _Taken(None)
     taken.result = _replaced(result, taken.pictures)
     return taken
 

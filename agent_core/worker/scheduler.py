@@ -38,7 +38,7 @@ for _noisy in (_apscheduler_log, logging.getLogger(f"apscheduler.executors.{_DUT
     _noisy.setLevel(logging.ERROR)  # it logs each run of a duty, eleven a second
 
 
-class LeasedJobStore(SQLAlchemyJobStore):
+class _LeasedJobStore(SQLAlchemyJobStore):
     """The wake-up table as a jobstore.
 
     Args:
@@ -88,7 +88,7 @@ def no_op() -> None:
     """Serve as the target of every job; never called."""
 
 
-class WorkpoolExecutor(BaseExecutor):
+class _WorkpoolExecutor(BaseExecutor):
     """An executor that submits a job's key to the workpools on the event loop."""
 
     def __init__(self, deliver: Callable[[WakeUpKey], None]) -> None:
@@ -135,8 +135,8 @@ class Scheduler:
         poll: float,
     ) -> None:
         self._scheduler = _GuardedScheduler(
-            jobstores={"default": LeasedJobStore(engine, take), "duties": MemoryJobStore()},
-            executors={"default": WorkpoolExecutor(deliver), _DUTIES: ThreadPoolExecutor(1)},
+            jobstores={"default": _LeasedJobStore(engine, take), "duties": MemoryJobStore()},
+            executors={"default": _WorkpoolExecutor(deliver), _DUTIES: ThreadPoolExecutor(1)},
             timezone=UTC,
             logger=_apscheduler_log,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},

@@ -13,7 +13,7 @@ from chat_app.model.answer_options import ASSISTANT
 from chat_app.thread.open_thread import OpenThread
 from chat_app.ui.controls import button, icon_button, testid
 
-PANEL = "answers"
+_PANEL = "answers"
 
 
 def picker() -> rx.Component:
@@ -27,7 +27,7 @@ def picker() -> rx.Component:
                 icon_button(
                     "sliders-horizontal",
                     say("picker.answers"),
-                    custom_attrs={"popoverTarget": PANEL} | testid("answers-open"),
+                    custom_attrs={"popoverTarget": _PANEL} | testid("answers-open"),
                 ),
                 answers(),
             ),
@@ -131,7 +131,7 @@ def answers() -> rx.Component:
         rx.el.p(say("picker.when"), class_name="field-note"),
         button(say("picker.save"), kind="primary", type="submit", custom_attrs=testid("answers-save")),
         on_submit=OpenThread.choose_answers,
-        id=PANEL,
+        id=_PANEL,
         class_name="panel",
         custom_attrs={"popover": "auto"} | testid("answers"),
     )

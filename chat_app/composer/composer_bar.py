@@ -26,12 +26,12 @@ def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
             on_send=OpenThread.send_to,
             on_stop=OpenThread.stop,
         ),
-        fineprint(),
+        _fineprint(),
         class_name="dock",
     )
 
 
-def fineprint() -> rx.Component:
+def _fineprint() -> rx.Component:
     """That a server that was named gave no models, that the demo model answers, and how to connect a real one."""
     return rx.el.p(
         rx.cond(

@@ -22,8 +22,8 @@ def turn_state() -> rx.Component:
     return rx.el.div(
         rx.cond(
             OpenThread.retry.kind == "unknown_agent",
-            waiting_for_agent(),
-            rx.cond(OpenThread.retry.attempt > 0, waiting_to_retry(), standing()),
+            _waiting_for_agent(),
+            rx.cond(OpenThread.retry.attempt > 0, _waiting_to_retry(), _standing()),
         ),
         notice(),
         class_name="turn-state",
@@ -32,7 +32,7 @@ def turn_state() -> rx.Component:
     )
 
 
-def standing() -> rx.Component:
+def _standing() -> rx.Component:
     """By the thread's status."""
     return rx.match(
         OpenThread.status,
@@ -139,7 +139,7 @@ def failed() -> rx.Component:
     )
 
 
-def waiting_to_retry() -> rx.Component:
+def _waiting_to_retry() -> rx.Component:
     """A retry that waits: which attempt comes next, when, and why."""
     retry = OpenThread.retry
     return rx.el.div(
@@ -157,7 +157,7 @@ def waiting_to_retry() -> rx.Component:
     )
 
 
-def waiting_for_agent() -> rx.Component:
+def _waiting_for_agent() -> rx.Component:
     """No process knows the thread's agent: why nothing happens, and the ways out."""
     retry = OpenThread.retry
     return rx.el.div(

@@ -13,10 +13,10 @@ from chat_app.demo.tools import demo_tools
 from chat_app.model.model_choice import ModelChoice, choose_model
 from chat_app.server.settings import Settings
 
-SYSTEM = """You are the assistant of a self-hosted chat app whose agents survive restarts.
+_SYSTEM = """You are the assistant of a self-hosted chat app whose agents survive restarts.
 Answer in the language of the question, briefly, in GitHub-flavoured markdown."""
 
-TOOL_USE = """
+_TOOL_USE = """
 Use the tools when they help: the clock for times, the calculator for arithmetic, search_docs for \
 questions about this app, ask_human when you need a decision. Use send_email only when asked to.
 When a tool reports an error, say so plainly and suggest what to do."""
@@ -41,7 +41,7 @@ def build_agent(
     return Agent(
         name="assistant",
         model=choice.name,
-        system=(instructions or SYSTEM) + (TOOL_USE if tools else ""),
+        system=(instructions or _SYSTEM) + (_TOOL_USE if tools else ""),
         tools=tools,
         title=titles(choice, settings),
         **options,

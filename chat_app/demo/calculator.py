@@ -10,8 +10,8 @@ from typing import Any
 
 Number = int | float
 
-MAX_LENGTH = 300
-MAX_BITS = 10_000
+_MAX_LENGTH = 300
+_MAX_BITS = 10_000
 """The largest whole number, in bits; 9**9**9 would keep a processor busy for ever."""
 
 _BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -50,8 +50,8 @@ def calculate(expression: str) -> Number:
         ValueError: it is no arithmetic, has no value, or is too large; the sentence says which.
     """
     text = expression.strip().rstrip("=").translate(_SPELLINGS)
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"The expression is longer than {MAX_LENGTH} characters.")
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(f"The expression is longer than {_MAX_LENGTH} characters.")
     try:
         value = _value(ast.parse(text.strip(), mode="eval").body)
     except SyntaxError as error:
@@ -88,7 +88,7 @@ def _call(node: ast.Call) -> Number:
 def _binary(kind: ast.operator, left: Number, right: Number) -> Number:
     """Apply an operator; a power's size is looked at before it is computed, not after."""
     whole = isinstance(left, int) and isinstance(right, int)
-    if isinstance(kind, ast.Pow) and whole and abs(int(left)).bit_length() * abs(right) > MAX_BITS:
+    if isinstance(kind, ast.Pow) and whole and abs(int(left)).bit_length() * abs(right) > _MAX_BITS:
         raise ValueError("The result has too many digits.")
     return _bounded(_BINARY[type(kind)](left, right))
 
@@ -96,6 +96,6 @@ def _binary(kind: ast.operator, left: Number, right: Number) -> Number:
 def _bounded(value: Number) -> Number:
     if isinstance(value, bool | complex):
         raise ValueError("The result is not a real number.")
-    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         raise ValueError("The result has too many digits.")
     return value

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EXCERPT = 500
+_EXCERPT = 500
 """The longest excerpt, in characters."""
 
 _WORD = re.compile(r"\w+")
@@ -83,5 +83,5 @@ def _excerpt(text: str, words: set[str]) -> str:
     places = [place for word in words if (place := text.lower().find(word)) >= 0]
     start = max(0, min(places, default=0) - 80)
     start = text.rfind("\n", 0, start) + 1
-    stretch = text[start : start + EXCERPT].strip()
-    return stretch + ("…" if start + EXCERPT < len(text) else "")
+    stretch = text[start : start + _EXCERPT].strip()
+    return stretch + ("…" if start + _EXCERPT < len(text) else "")

@@ -29,17 +29,17 @@ from chat_app.demo import failures, outcomes, prose
 from chat_app.demo.planning import Batch, plan
 from chat_app.i18n.suggestions import in_english
 
-WORDS_PER_SECOND = 80.0
-FIRST_WORD_AFTER = 0.35
-SHORTEST_WAIT = 0.004  # timers are no finer than a millisecond
-MAX_ECHO = 20_000
-MAX_READ = 2000
+_WORDS_PER_SECOND = 80.0
+_FIRST_WORD_AFTER = 0.35
+_SHORTEST_WAIT = 0.004  # timers are no finer than a millisecond
+_MAX_ECHO = 20_000
+_MAX_READ = 2000
 """Characters of a message that are looked at; the patterns take quadratic time in the worst case."""
 
-MAX_STREAM_LINES = 3000
+_MAX_STREAM_LINES = 3000
 """Deltas of an answer; a longer one comes in larger pieces, so that nobody waits for half an hour."""
 
-MIDWAY = 12
+_MIDWAY = 12
 """Words after which a failure "midway" comes."""
 
 _WORD = re.compile(r"\s*\S+|\s+")
@@ -72,14 +72,14 @@ def register_demo_model(speed: float = 1.0) -> None:
 def reply_to(messages: Messages, tools: set[str]) -> Reply:
     """Decide on the answer to a conversation; the same conversation always gets the same one."""
     asked, since = _last_question(messages)
-    batches = [] if _is_literal(asked[:MAX_READ]) else plan(asked[:MAX_READ], tools)
+    batches = [] if _is_literal(asked[:_MAX_READ]) else plan(asked[:_MAX_READ], tools)
     answered = sum(1 for message in since if message.get("tool_calls"))
     if answered < len(batches):
         return _next_batch(batches[answered], first=answered == 0)
     if answered:
         return Reply("\n\n".join(_described(since)))
     echo = _echo(asked)
-    return Reply(_say(asked[:MAX_READ]) if echo is None else echo, _thoughts(asked[:MAX_READ]))
+    return Reply(_say(asked[:_MAX_READ]) if echo is None else echo, _thoughts(asked[:_MAX_READ]))
 
 
 def _last_question(messages: Messages) -> tuple[str, Messages]:
@@ -139,7 +139,7 @@ def _say(asked: str) -> str:
 
 
 def _bounded(number: str) -> int:
-    return max(1, min(int(number.replace(",", "")), MAX_ECHO))
+    return max(1, min(int(number.replace(",", "")), _MAX_ECHO))
 
 
 def _thoughts(asked: str) -> str:
@@ -150,20 +150,20 @@ def _thoughts(asked: str) -> str:
 
 async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEvent]:
     asked, _ = _last_question(request.messages)
-    failure = failures.due(asked[:MAX_READ], _digest(request.messages))
+    failure = failures.due(asked[:_MAX_READ], _digest(request.messages))
     tools = {tool["function"]["name"] for tool in request.tools}
     reply = reply_to(request.messages, tools)
-    await asyncio.sleep(FIRST_WORD_AFTER / speed)
+    await asyncio.sleep(_FIRST_WORD_AFTER / speed)
     if failure and not failure.midway:
         raise failure.error()
     owed = 0.0
     for written, event in enumerate(_events(reply, _digest(request.messages)), 1):
         yield event
-        if failure and written > MIDWAY:
+        if failure and written > _MIDWAY:
             raise failure.error()
-        owed += 1 / WORDS_PER_SECOND / speed
-        await asyncio.sleep(owed if owed >= SHORTEST_WAIT else 0)
-        owed = 0.0 if owed >= SHORTEST_WAIT else owed
+        owed += 1 / _WORDS_PER_SECOND / speed
+        await asyncio.sleep(owed if owed >= _SHORTEST_WAIT else 0)
+        owed = 0.0 if owed >= _SHORTEST_WAIT else owed
     yield _usage(request.messages, reply)
     yield Finish("tool-calls" if reply.batch else "stop")
 
@@ -171,7 +171,7 @@ async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEve
 def _events(reply: Reply, digest: str) -> Iterator[ModelEvent]:
     yield from (ReasoningDelta(word) for word in _WORD.findall(reply.reasoning))
     words = _WORD.findall(reply.text)
-    size = 1 + len(words) // MAX_STREAM_LINES
+    size = 1 + len(words) // _MAX_STREAM_LINES
     yield from (TextDelta("".join(words[start : start + size])) for start in range(0, len(words), size))
     for index, (tool, arguments) in enumerate(reply.batch):
         text = json.dumps(arguments, ensure_ascii=False)

@@ -13,7 +13,7 @@ from agent_core import RetryPolicy, Tool, ToolContext, action_tool, create_actio
 from chat_app.demo import library
 from chat_app.demo.calculator import calculate
 
-MAX_SECONDS = 120
+_MAX_SECONDS = 120
 
 
 def demo_tools(data_dir: Path) -> dict[str, Tool]:
@@ -59,7 +59,7 @@ def search_docs(query: str) -> dict[str, Any]:
 @action_tool(rerun_on_interrupt=True)
 async def slow_task(ctx: ToolContext, seconds: float = 8.0) -> dict[str, Any]:
     """Work for some seconds (at most 120), reporting progress meanwhile."""
-    seconds = min(max(seconds, 0.0), MAX_SECONDS)
+    seconds = min(max(seconds, 0.0), _MAX_SECONDS)
     steps = max(1, round(seconds * 2))
     for step in range(steps):
         await ctx.report({"done": step, "total": steps, "text": f"{round(100 * step / steps)} % done"})
@@ -96,7 +96,7 @@ ask_human = create_async_tool(
 )
 
 
-class Email(BaseModel):
+class _Email(BaseModel):
     """An e-mail."""
 
     to: str = Field(description="The address.", max_length=320)
@@ -105,7 +105,7 @@ class Email(BaseModel):
 
 
 def _send_email(outbox: Path) -> Tool:
-    def send(arguments: Email, ctx: ToolContext) -> dict[str, str]:
+    def send(arguments: _Email, ctx: ToolContext) -> dict[str, str]:
         # A call that was cut off may run again: its key tells whether the e-mail is out already.
         if ctx.idempotency_key not in _sent(outbox):
             outbox.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def _send_email(outbox: Path) -> Tool:
     return create_action_tool(
         name="send_email",
         description="Send an e-mail, after the user's approval. (The demo writes it to a local file.)",
-        args=Email,
+        args=_Email,
         handler=send,
         rerun_on_interrupt=True,
         needs_approval=True,

@@ -25,7 +25,7 @@ from chat_app.files.file_types import MAX_BYTES, PICTURES, file_name, kind_of, p
 from chat_app.session.bound_api import calling
 from chat_app.session.service import service
 
-SAFE = {
+_SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -78,7 +78,7 @@ async def export(request: Request) -> Response:
         return _given(None, "")
     text = await asyncio.to_thread(json.dumps, document, indent=2, ensure_ascii=False)
     named = f"attachment; filename*=UTF-8''{quote(file_name(document['thread']['title'], 'json'))}"
-    headers = SAFE | {"Content-Disposition": named, "Cache-Control": "no-store"}
+    headers = _SAFE | {"Content-Disposition": named, "Cache-Control": "no-store"}
     return Response(text + "\n", media_type="application/json", headers=headers)
 
 
@@ -98,7 +98,7 @@ async def import_thread(request: Request) -> Response:
     return JSONResponse({"id": thread.id}, 201)
 
 
-async def download_shared(request: Request) -> Response:
+async def _download_shared(request: Request) -> Response:
     """Give back a file of the thread with a token."""
     asked = request.path_params
     return _given(await service().api.shares.read_file(asked["token"], asked["file_id"]), asked["name"])
@@ -114,7 +114,7 @@ def _given(file: StoredFile | None, called: str) -> Response:
     shown = file.media_type in PICTURES
     place = "inline" if shown else "attachment"
     name = quote(plain_name(called))
-    headers = SAFE | {"Content-Disposition": f"{place}; filename*=UTF-8''{name}"}
+    headers = _SAFE | {"Content-Disposition": f"{place}; filename*=UTF-8''{name}"}
     kind = file.media_type if shown else "application/octet-stream"
     return Response(file.data, media_type=kind, headers=headers)
 
@@ -129,7 +129,7 @@ routes = Starlette(
         Route("/imports", import_thread, methods=["POST"]),
         Route("/exports/{thread_id}", export),
         Route("/files/{thread_id}/{file_id}/{name}", download),
-        Route("/shared/{token}/{file_id}/{name}", download_shared),
+        Route("/shared/{token}/{file_id}/{name}", _download_shared),
     ]
 )
 """To be given to the app as an `api_transformer`."""

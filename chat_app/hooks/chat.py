@@ -20,8 +20,8 @@ from chat_app.thread.live_text import LiveText
 from chat_app.thread.thread_state import ThreadState
 from chat_app.thread.views import MessageView
 
-MIN_GROWTH = 40
-GROWTH = 8
+_MIN_GROWTH = 40
+_GROWTH = 8
 """The rows are sent again when the live text has grown by an eighth: nine times its length in all."""
 
 
@@ -30,7 +30,7 @@ Context = Callable[[rx.State], CallContext | None]
 
 
 @dataclass(frozen=True)
-class ThreadInfo:
+class _ThreadInfo:
     """The open thread; all empty while there is none."""
 
     id: str = ""
@@ -70,7 +70,7 @@ class Chat(ThreadState, mixin=True):
     place: ClassVar[Place]
     live: ClassVar[type[LiveText]]
 
-    thread: ThreadInfo = ThreadInfo()
+    thread: _ThreadInfo = _ThreadInfo()
     messages: list[MessageView] = []
     kept: str = rx.SessionStorage("")
     _told: int = 0
@@ -169,7 +169,7 @@ class Chat(ThreadState, mixin=True):
         live = follower.live_text
         self._told = len(live)
         known = follower.thread
-        info = ThreadInfo(
+        info = _ThreadInfo(
             id=str(known.get("id") or ""),
             title=thread_title(known.get("title")),
             status=str(known.get("status") or ""),
@@ -180,7 +180,7 @@ class Chat(ThreadState, mixin=True):
 
     def _is_behind(self, follower: Follower) -> bool:
         grown = len(follower.live_text) - self._told
-        return grown >= max(MIN_GROWTH, self._told // GROWTH)
+        return grown >= max(_MIN_GROWTH, self._told // _GROWTH)
 
 
 def _with_text(row: MessageView, live: str) -> MessageView:

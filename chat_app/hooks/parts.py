@@ -17,11 +17,11 @@ from chat_app.thread.views import MessageView, PartView, ToolView
 from chat_app.tools.ask_user import question
 from chat_app.ui.controls import button, icon, keyed, testid
 
-DrawTool = Callable[[Any], rx.Component]
+_DrawTool = Callable[[Any], rx.Component]
 
 
 def message_text(
-    chat: type[Chat], message: rx.Var[MessageView], *, tool: DrawTool | None = None
+    chat: type[Chat], message: rx.Var[MessageView], *, tool: _DrawTool | None = None
 ) -> rx.Component:
     """Draw one of `chat.messages`: a person's words, or an answer as markdown, word by word.
 
@@ -36,7 +36,7 @@ def message_text(
         return rx.match(
             part.kind,
             ("text", _growing(chat, part)),
-            ("tool", tool(part.tool) if tool else tool_line(chat, part.tool)),
+            ("tool", tool(part.tool) if tool else _tool_line(chat, part.tool)),
             rx.fragment(),
         )
 
@@ -58,7 +58,7 @@ def _growing(chat: type[Chat], part: rx.Var[PartView]) -> rx.Component:
     )
 
 
-def tool_line(chat: type[Chat], tool: rx.Var[ToolView]) -> rx.Component:
+def _tool_line(chat: type[Chat], tool: rx.Var[ToolView]) -> rx.Component:
     """Draw a tool call as one line: what it does, how it stands, and buttons if it waits for a person."""
     return rx.el.div(
         icon("wrench", 14),

@@ -20,7 +20,7 @@ from reflex_base.utils.imports import ImportVar
 from chat_app.scripts import script
 
 HERE = Path(__file__).parent
-LIBRARY = script("i18n/words.js")
+_LIBRARY = script("i18n/words.js")
 HOLE = re.compile(r"\{(\w+)\}")
 
 Text = str | dict[str, str]
@@ -78,7 +78,7 @@ def tell(sentence: rx.Var[str], info: rx.Var[dict[str, Any]]) -> rx.Var[str]:
 
 def _hook(hook: str, name: str) -> VarData:
     return VarData(
-        imports={LIBRARY: [ImportVar(tag=hook)]},
+        imports={_LIBRARY: [ImportVar(tag=hook)]},
         hooks={f"const {name} = {hook}();": None},
     )
 
@@ -86,7 +86,7 @@ def _hook(hook: str, name: str) -> VarData:
 class Speak(rx.Component):
     """Brings the words of the person's language; part of every page, and shows nothing."""
 
-    library = LIBRARY
+    library = _LIBRARY
     tag = "Speak"
     files: rx.Var[dict[str, str]]
 

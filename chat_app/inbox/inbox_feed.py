@@ -18,9 +18,9 @@ from chat_app.thread.views import ToolView
 
 logger = logging.getLogger(__name__)
 
-MAX_SHOWN = 100
+_MAX_SHOWN = 100
 """How many there are shown; the next ones come up as these are decided."""
-READ_INTERVAL = 0.25
+_READ_INTERVAL = 0.25
 """The least time between two readings, in seconds: a running thread changes ten times a second."""
 
 
@@ -82,10 +82,10 @@ class Waits:
     async def _run(self) -> None:
         async for _ in self._api.changes():
             try:
-                self._publish([waiting_view(call) for call in await self._api.list_waiting(MAX_SHOWN)])
+                self._publish([_waiting_view(call) for call in await self._api.list_waiting(_MAX_SHOWN)])
             except AgentCoreError:
                 logger.exception("Could not read the inbox; retrying at the next change")
-            await asyncio.sleep(READ_INTERVAL)
+            await asyncio.sleep(_READ_INTERVAL)
 
     def _publish(self, items: list[WaitingView]) -> None:
         if items == self.items and self.version:
@@ -100,7 +100,7 @@ WAITS = PerUser(lambda api, _: Waits(api))
 """What waits for each person."""
 
 
-def waiting_view(call: Waiting) -> WaitingView:
+def _waiting_view(call: Waiting) -> WaitingView:
     """Return the row of a call that waits for the person, as its own thread shows it."""
     asks = call.kind == "approval"
     part = {

@@ -19,7 +19,7 @@ ASSISTANT = "assistant"
 KEY = "answers"
 """Under which it stands in a thread's metadata."""
 MAX_INSTRUCTIONS = 20_000
-MAX_TEMPERATURE = 2.0
+_MAX_TEMPERATURE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,4 @@ def _degrees(value: Any) -> float | None:
         degrees = float(value)
     except (TypeError, ValueError):
         return None
-    return degrees if 0 <= degrees <= MAX_TEMPERATURE else None
+    return degrees if 0 <= degrees <= _MAX_TEMPERATURE else None

@@ -19,18 +19,18 @@ from agent_core.llm import check_model_name
 from chat_app.server.settings import Settings, is_one_word
 
 DEMO_MODEL = "demo/assistant"
-OLLAMA_URL = "http://127.0.0.1:11434/v1"
+_OLLAMA_URL = "http://127.0.0.1:11434/v1"
 PROBE_TIMEOUT = 0.6
 """Seconds a local server has to answer; the page must not wait for one that is not there."""
 
-PIECEMEAL = 5
+_PIECEMEAL = 5
 """How many times as long one has that answers piece by piece."""
 
-MAX_OFFERED = 40
+_MAX_OFFERED = 40
 """More models than these nobody chooses from a list."""
 
-NOT_FOR_CHAT = ("embed", "whisper", "tts", "rerank", "moderation", "dall-e", "bge-", "clip", "transcribe")
-WITHOUT_TOOLS = ("smollm",)
+_NOT_FOR_CHAT = ("embed", "whisper", "tts", "rerank", "moderation", "dall-e", "bge-", "clip", "transcribe")
+_WITHOUT_TOOLS = ("smollm",)
 """In the names of models that are known to be unable to call tools."""
 
 
@@ -81,7 +81,7 @@ class ModelChoice:
 
 
 def choose_model(
-    settings: Settings, environ: Mapping[str, str], *, ollama_url: str = OLLAMA_URL
+    settings: Settings, environ: Mapping[str, str], *, ollama_url: str = _OLLAMA_URL
 ) -> ModelChoice:
     """Choose the model: CHAT_MODEL, a provider's key, a local server that answers, the demo model.
 
@@ -119,13 +119,13 @@ def check_names(settings: Settings) -> None:
 
 
 def offered_models(
-    settings: Settings, environ: Mapping[str, str], choice: ModelChoice, *, ollama_url: str = OLLAMA_URL
+    settings: Settings, environ: Mapping[str, str], choice: ModelChoice, *, ollama_url: str = _OLLAMA_URL
 ) -> list[ModelChoice]:
     """Return the models that a person may choose: `choice` first, then all that are at hand, the demo model last.
 
     Local servers are asked again, which takes as long as they take to answer.
     """
-    found = islice(_at_hand(settings, environ, ollama_url), MAX_OFFERED)
+    found = islice(_at_hand(settings, environ, ollama_url), _MAX_OFFERED)
     offered: dict[str, ModelChoice] = {}
     for model in (choice, *found, ModelChoice(DEMO_MODEL, "The built-in demo model.")):
         offered.setdefault(model.name, model)
@@ -161,7 +161,7 @@ def _check_name(variable: str, name: str, settings: Settings) -> None:
 
 
 def _may_call_tools(name: str) -> bool:
-    return not any(word in name.lower() for word in WITHOUT_TOOLS)
+    return not any(word in name.lower() for word in _WITHOUT_TOOLS)
 
 
 def _by_key(settings: Settings, environ: Mapping[str, str]) -> Iterator[ModelChoice]:
@@ -273,7 +273,7 @@ def _listed_models(base_url: str, api_key: str | None) -> list[str]:
     """Return the names of a server's chat models, in its order; raise httpx's errors, or ValueError for no JSON."""
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     answer = _ask("GET", f"{base_url}/models", headers=headers)
-    return [name for name in _names(answer) if not any(word in name.lower() for word in NOT_FOR_CHAT)]
+    return [name for name in _names(answer) if not any(word in name.lower() for word in _NOT_FOR_CHAT)]
 
 
 def _listed_models_if_any(base_url: str) -> list[str]:
@@ -313,7 +313,7 @@ def _ask(method: str, url: str, **options: Any) -> Any:
     with httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False) as client:
         asking = threading.Thread(target=ask, name="probe", daemon=True)
         asking.start()
-        asking.join(PIECEMEAL * PROBE_TIMEOUT)
+        asking.join(_PIECEMEAL * PROBE_TIMEOUT)
     answer = answered[0] if answered else httpx.ReadTimeout("It answers piece by piece.")
     if isinstance(answer, Exception):
         raise answer

@@ -10,7 +10,7 @@ from agent_core import Trigger, at, cron, every
 from agent_core.errors import ValidationError, words_of
 from agent_core.schedules.triggers import At, Cron, anchored
 
-UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
+_UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 START = {
     "agent": "",
@@ -57,7 +57,7 @@ def trigger_of(form: Mapping[str, str], timezone: str) -> Trigger:
         days = {"daily": "*", "weekdays": "mon-fri"}.get(kind) or (day if day in DAYS else "mon")
         return _checked("time", lambda: cron(f"{minute} {hour} * * {days}", timezone))
     if kind == "every":
-        seconds = _amount(form.get("amount", "")) * UNITS.get(form.get("unit", ""), 3600)
+        seconds = _amount(form.get("amount", "")) * _UNITS.get(form.get("unit", ""), 3600)
         return _checked("amount", lambda: every(seconds=seconds))
     if kind == "once":
         return _once(form.get("moment", ""), timezone)

@@ -29,12 +29,12 @@ DAYS = {
     "sat": "schedules.day_sat",
     "sun": "schedules.day_sun",
 }
-UNITS = {
+_UNITS = {
     "minutes": "schedules.unit_minutes",
     "hours": "schedules.unit_hours",
     "days": "schedules.unit_days",
 }
-WRONG = {
+_WRONG = {
     "blank": "schedules.wrong_blank",
     "time": "schedules.wrong_time",
     "amount": "schedules.wrong_amount",
@@ -120,7 +120,7 @@ def _when() -> rx.Component:
                 "every",
                 rx.fragment(
                     _field("amount", say("schedules.amount"), _input("amount", input_mode="decimal")),
-                    _field("unit", say("schedules.unit"), _select("unit", UNITS)),
+                    _field("unit", say("schedules.unit"), _select("unit", _UNITS)),
                 ),
             ),
             ("once", _field("moment", say("schedules.moment"), _input("moment", type="datetime-local"))),
@@ -140,7 +140,7 @@ def _wrong(name: str) -> rx.Component:
     return rx.el.span(
         rx.match(
             Schedules.why,
-            *((word, say(key)) for word, key in WRONG.items()),
+            *((word, say(key)) for word, key in _WRONG.items()),
             tell(Schedules.why, Schedules.why_info),
         ),
         class_name="field-error",

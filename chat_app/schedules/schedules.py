@@ -19,8 +19,8 @@ from chat_app.schedules.schedule_fields import START, FieldError, described, nex
 from chat_app.session.api_caller import ApiCaller
 from chat_app.thread_list.list_feed import FEED
 
-RUNS_SHOWN = 20
-THREADS_OFFERED = 50
+_RUNS_SHOWN = 20
+_THREADS_OFFERED = 50
 """More threads than these nobody chooses from a list."""
 
 
@@ -129,7 +129,7 @@ class Schedules(ApiCaller, rx.State):
     def _offer(self) -> None:
         """Show which agents and threads there are; a thread that was chosen stays in the list."""
         feed = self._lists()[FEED]
-        rows = [*feed.pinned, *feed.newest][:THREADS_OFFERED]
+        rows = [*feed.pinned, *feed.newest][:_THREADS_OFFERED]
         threads = [Option(row.id, row.title or UNTITLED) for row in rows]
         chosen = self.form["thread"]
         threads += [one for one in self.threads if one.value == chosen and one not in threads]
@@ -238,7 +238,7 @@ class Schedules(ApiCaller, rx.State):
 
     async def _read_history(self) -> None:
         try:
-            runs = await self._api().schedules.runs(self.opened, limit=RUNS_SHOWN)
+            runs = await self._api().schedules.runs(self.opened, limit=_RUNS_SHOWN)
         except ScheduleNotFoundError:
             self.opened, self.history = "", []
             return

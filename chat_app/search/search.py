@@ -14,7 +14,7 @@ from agent_core.sentences import info_of
 from chat_app.plain_text import clean_text, one_line
 from chat_app.session.api_caller import ApiCaller
 
-MAX_HITS = 30
+_MAX_HITS = 30
 """How many hits are shown."""
 MAX_QUERY = 200
 """More of a query is not looked for, in characters."""
@@ -75,10 +75,10 @@ async def hits_for(api: AgentApi, query: str) -> list[HitView]:
     Raises:
         AgentCoreError: nothing could be searched.
     """
-    return [hit_view(hit) for hit in await api.search(query[:MAX_QUERY], MAX_HITS)]
+    return [_hit_view(hit) for hit in await api.search(query[:MAX_QUERY], _MAX_HITS)]
 
 
-def hit_view(hit: SearchHit) -> HitView:
+def _hit_view(hit: SearchHit) -> HitView:
     """Return the row of a search hit."""
     return HitView(
         thread_id=hit.thread.id,

@@ -15,7 +15,7 @@ from typing import NoReturn
 from chat_app.server import lifeline
 from chat_app.server.preflight import NotReadyError
 
-CONFIGURATION = Path(__file__).with_name("demo.conf")
+_CONFIGURATION = Path(__file__).with_name("demo.conf")
 
 
 def supervise(folder: Path, supervisor: str = "supervisor") -> NoReturn:
@@ -34,7 +34,7 @@ def supervise(folder: Path, supervisor: str = "supervisor") -> NoReturn:
         )
     folder.mkdir(parents=True, exist_ok=True)
     own = {"CHAT_DEMO": "1", "CHAT_DEMO_FOLDER": str(folder), "CHAT_DEMO_PYTHON": sys.executable}
-    command = [sys.executable, "-m", f"{supervisor}.supervisord", "-c", str(CONFIGURATION)]
+    command = [sys.executable, "-m", f"{supervisor}.supervisord", "-c", str(_CONFIGURATION)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["-u", "root"]  # said so, it does not warn of it
     os.execve(sys.executable, command, os.environ | own)

@@ -27,10 +27,10 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-SOURCES = ("chat_app", "agent_core", "assets", "reflex.lock", "rxconfig.py", "requirements.txt")
+_SOURCES = ("chat_app", "agent_core", "assets", "reflex.lock", "rxconfig.py", "requirements.txt")
 ANY_PATH = "/__base__"
 """Placeholder in the built pages for the path below which they will be served."""
-LOG_LINES = 40
+_LOG_LINES = 40
 KEPT_SECONDS = 7 * 24 * 3600
 """How long the scripts of earlier builds are served: a tab that is still open asks for those of its own."""
 
@@ -81,7 +81,7 @@ def build(extensions: Sequence[Path] = ()) -> None:
             check=False,
         )
     if done.returncode or not built_pages().is_dir():
-        words = "\n".join(done.stdout.splitlines()[-LOG_LINES:])
+        words = "\n".join(done.stdout.splitlines()[-_LOG_LINES:])
         raise NotReadyError(
             f"{words}\n\nThe pages could not be built; see the output above. "
             "The first build needs network access to download packages from the npm registry."
@@ -117,7 +117,7 @@ def fingerprint(extensions: Sequence[Path] = ()) -> str:
 
 
 def _files() -> Iterator[Path]:
-    for source in map(Path, SOURCES):
+    for source in map(Path, _SOURCES):
         if source.is_file():
             yield source
         # assets/external holds links that Reflex makes to files of the packages above.

@@ -13,14 +13,14 @@ import sys
 import threading
 import time
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
-POLL_INTERVAL = 0.5  # seconds between looks, where the kernel cannot tell us
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_POLL_INTERVAL = 0.5  # seconds between looks, where the kernel cannot tell us
 
 
 def die_with(parent: int) -> None:
     """End this process with SIGKILL once `parent`, the process id of its parent, is gone."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before we asked
             os.kill(os.getpid(), signal.SIGKILL)
     elif sys.platform != "win32":
@@ -39,5 +39,5 @@ def tie_forks() -> None:
 
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(POLL_INTERVAL)
+        time.sleep(_POLL_INTERVAL)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -17,8 +17,8 @@ from chat_app.server import lifeline
 from chat_app.server.preflight import NotReadyError
 
 NAME = "SmolLM2-135M"
-CONTEXT_TOKENS = 8192  # tokens; what the model was trained for
-MAX_ANSWER_TOKENS = 400  # tokens
+_CONTEXT_TOKENS = 8192  # tokens; what the model was trained for
+_MAX_ANSWER_TOKENS = 400  # tokens
 
 
 def use_local_model() -> None:
@@ -47,14 +47,14 @@ def main() -> None:
     import xllamacpp  # pyright: ignore[reportMissingImports]
 
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(weights())
+    parameters.model.path = str(_weights())
     parameters.model_alias = [NAME]
     parameters.port = 0
-    parameters.n_ctx = CONTEXT_TOKENS
+    parameters.n_ctx = _CONTEXT_TOKENS
     parameters.n_parallel = 1
     parameters.cpuparams.n_threads = 1  # more is slower for a model this small
     # A model this small goes round in circles if it is let.
-    parameters.n_predict = MAX_ANSWER_TOKENS
+    parameters.n_predict = _MAX_ANSWER_TOKENS
     parameters.sampling.penalty_repeat = 1.1
     parameters.sampling.penalty_last_n = 256
     parameters.sampling.temp = 0.2
@@ -63,7 +63,7 @@ def main() -> None:
     signal.pause()
 
 
-def weights() -> Path:
+def _weights() -> Path:
     """Return the path of the model's file.
 
     Raises:

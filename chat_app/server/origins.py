@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import idna
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{0,5}))?")
 _ORIGIN = re.compile(r"(https?)://(.+)", re.IGNORECASE)
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
@@ -46,12 +46,12 @@ class Origin:
     def __str__(self) -> str:
         """Return the origin as a browser sends it, without a default port."""
         name = f"[{self.name}]" if ":" in self.name else self.name
-        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{name}{port}"
 
     def is_at(self, host: Host) -> bool:
         """Whether a request for this origin names `host`."""
-        return self.name == host.name and self.port == (host.port or DEFAULT_PORTS[self.scheme])
+        return self.name == host.name and self.port == (host.port or _DEFAULT_PORTS[self.scheme])
 
 
 def parse_host(text: str) -> Host | None:
@@ -70,7 +70,7 @@ def parse_origin(text: str) -> Origin | None:
     if found is None or host is None:
         return None
     scheme = found[1].lower()
-    return Origin(scheme, host.name, host.port or DEFAULT_PORTS[scheme])
+    return Origin(scheme, host.name, host.port or _DEFAULT_PORTS[scheme])
 
 
 def parse_address(text: str) -> tuple[Origin, str] | None:

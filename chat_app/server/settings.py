@@ -18,7 +18,7 @@ from agent_core.support.argument_checks import did_you_mean
 from chat_app.logs import LEVELS
 from chat_app.server.origins import Origin, parse_address
 
-DATABASES = ("sqlite", "postgresql")
+_DATABASES = ("sqlite", "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _data_dir(value: str) -> Path:
 def _database_url(value: str | None, data_dir: Path) -> str:
     if value is None:
         return f"sqlite:///{data_dir / 'agents.db'}"
-    if not value.startswith(DATABASES) or "://" not in value:
+    if not value.startswith(_DATABASES) or "://" not in value:
         raise ValidationError(
             "CHAT_DATABASE_URL must begin with sqlite:/// or postgresql://, such as sqlite:///data/agents.db."
         )

@@ -17,9 +17,9 @@ from reflex.state import StateUpdate
 
 logger = logging.getLogger(__name__)
 
-ROUND_INTERVAL = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
+_ROUND_INTERVAL = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
 TAB_TIMEOUT = 5.0  # seconds for one tab: whose state is in use is not let go
-NO_KEY = "chat:none"
+_NO_KEY = "chat:none"
 """Storage key that no browser has a value for; see `_load_anew`."""
 
 
@@ -36,7 +36,7 @@ class Staying:
 
     async def run(self) -> None:
         """Look after the tabs until cancelled."""
-        period = min(ROUND_INTERVAL, get_config().redis_token_expiration / 4)
+        period = min(_ROUND_INTERVAL, get_config().redis_token_expiration / 4)
         while True:
             await asyncio.sleep(period)
             await self.round()
@@ -75,5 +75,5 @@ class Staying:
         do, but a browser is told of that by time-outs; and a script may not run (`serve.pages.content_policy`).
         """
         assert self._app.event_namespace
-        read_again = Event.from_event_type(rx.remove_session_storage(NO_KEY))
+        read_again = Event.from_event_type(rx.remove_session_storage(_NO_KEY))
         await self._app.event_namespace.emit_update(StateUpdate(events=read_again), token)

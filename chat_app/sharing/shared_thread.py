@@ -20,10 +20,10 @@ from chat_app.thread.shown_thread import ShownThread
 from chat_app.thread.turn_status import is_writing
 from chat_app.thread.views import FileView, MessageView, PartView
 
-OPEN = ("preparing", "running", "retrying", "approval", "answer")
+_OPEN = ("preparing", "running", "retrying", "approval", "answer")
 
 
-class SharedReader:
+class _SharedReader:
     """Reads the thread that a link leads to; whole, as whoever has the link cannot ask for more.
 
     Args:
@@ -75,8 +75,8 @@ class Shared(ShownThread, rx.State):
     def _opened(self) -> str:
         return self._token
 
-    def _reader(self) -> SharedReader:
-        return SharedReader(service().api, self._token)
+    def _reader(self) -> _SharedReader:
+        return _SharedReader(service().api, self._token)
 
     def _show(self, follower: Follower) -> None:
         """Take over what a follower has read; what is unchanged is not sent again."""
@@ -84,8 +84,8 @@ class Shared(ShownThread, rx.State):
         self._set(
             phase="ready",
             title=thread_title(follower.thread.get("title")),
-            messages=[shared_view(row, name, self._token) for row in follower.history()],
-            turn=[shared_view(row, name, self._token) for row in turn],
+            messages=[_shared_view(row, name, self._token) for row in follower.history()],
+            turn=[_shared_view(row, name, self._token) for row in turn],
             thinking=follower.thread.get("status") == "streaming" and not is_writing(turn),
         )
 
@@ -110,7 +110,7 @@ class SharedText(LiveText, rx.State):
         return SharedText.follow
 
 
-def shared_view(row: MessageView, thread_id: str, token: str) -> MessageView:
+def _shared_view(row: MessageView, thread_id: str, token: str) -> MessageView:
     """Return a message's row with nothing that a reader could press, and files by the token."""
     prefix = f"/files/{quote(thread_id, safe='')}/"
     files = [_file(file, prefix, token) for file in row.files]
@@ -129,7 +129,7 @@ def shared_view(row: MessageView, thread_id: str, token: str) -> MessageView:
 def _part(part: PartView) -> PartView:
     if part.kind != "tool":
         return part
-    open_ = part.tool.state in OPEN
+    open_ = part.tool.state in _OPEN
     tool = replace(part.tool, state="open" if open_ else part.tool.state, opened=False)
     return replace(part, tool=tool)
 

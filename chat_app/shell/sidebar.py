@@ -54,7 +54,7 @@ def sidebar() -> rx.Component:
                 custom_attrs=testid("archived"),
             ),
             settings_link(on_click=_close_drawer),
-            theme_toggle(),
+            _theme_toggle(),
             class_name="sidebar-foot",
         ),
         id=DRAWER,
@@ -64,7 +64,7 @@ def sidebar() -> rx.Component:
     )
 
 
-def theme_toggle() -> rx.Component:
+def _theme_toggle() -> rx.Component:
     """Light or dark; the system's preference until it is used."""
     return rx.el.button(
         rx.color_mode_cond(icon("moon"), icon("sun")),

@@ -26,7 +26,7 @@ PARSERS = [
     "micromark-util-sanitize-uri@2.0.1",
     "remend@1.4.0",
 ]
-MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
+_MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
 """The last two are loaded by a page only when a block needs them."""
 
 
@@ -39,7 +39,7 @@ class Markdown(rx.Component):
 
     library = script("text/markdown.jsx")
     tag = "Markdown"
-    lib_dependencies: list[str] = MARKDOWN_LIBRARIES
+    lib_dependencies: list[str] = _MARKDOWN_LIBRARIES
     text: rx.Var[str]
 
 
@@ -54,7 +54,7 @@ class StreamMarkdown(rx.Component):
 
     library = script("text/stream.jsx")
     tag = "StreamMarkdown"
-    lib_dependencies: list[str] = MARKDOWN_LIBRARIES
+    lib_dependencies: list[str] = _MARKDOWN_LIBRARIES
     name: rx.Var[str]
     run: rx.Var[str]
     text: rx.Var[str]

@@ -16,7 +16,7 @@ from chat_app.thread.message_views import Context, message_view
 from chat_app.thread.message_window import Stretch
 from chat_app.thread.views import MessageView
 
-ENDED = ("output-available", "output-error")
+_ENDED = ("output-available", "output-error")
 """States of a tool call that ran and is over."""
 
 
@@ -269,4 +269,4 @@ class Follower:
 
 
 def _has_ended_calls(message: dict[str, Any]) -> bool:
-    return any(is_tool_part(part) and part.get("state") in ENDED for part in message.get("parts") or ())
+    return any(is_tool_part(part) and part.get("state") in _ENDED for part in message.get("parts") or ())

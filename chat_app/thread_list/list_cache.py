@@ -8,7 +8,7 @@ from datetime import datetime
 from agent_core import AgentApi, Thread
 from chat_app.thread_list.thread_views import ThreadItem, thread_item
 
-MAX_ENTRIES = 1000
+_MAX_ENTRIES = 1000
 """How many pinned threads are read at the most."""
 BATCH = 500
 """How many threads are read at once."""
@@ -53,7 +53,7 @@ class Shelf:
     async def begin(self) -> None:
         """Read what stands first."""
         if not self._archived:
-            await self._put(await self._api.list_threads(MAX_ENTRIES, pinned=True))
+            await self._put(await self._api.list_threads(_MAX_ENTRIES, pinned=True))
 
     async def reach(self, count: int) -> None:
         """Read on until there are `count`, besides the pinned ones, or no more."""

@@ -17,9 +17,9 @@ from chat_app.thread_list.thread_views import ThreadItem
 
 logger = logging.getLogger(__name__)
 
-READ_INTERVAL = 0.25
+_READ_INTERVAL = 0.25
 """The least time between two readings, in seconds: a running thread changes ten times a second."""
-READ_SHARE = 10
+_READ_SHARE = 10
 """A pause is at least so many times as long as the reading before it took."""
 
 
@@ -100,7 +100,7 @@ class Feed:
                     await self._read()
                 except AgentCoreError:
                     logger.exception("Could not read the thread list; retrying at the next change")
-            await asyncio.sleep(max(READ_INTERVAL, READ_SHARE * (time.monotonic() - begun)))
+            await asyncio.sleep(max(_READ_INTERVAL, _READ_SHARE * (time.monotonic() - begun)))
 
     async def _read(self) -> None:
         """Read what has changed, and as far as the longest window shows; or all of it anew."""

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 UNDO_SECONDS = 8
 """How long a deleted thread can be brought back, as the page says."""
-UNDO_GRACE_SECONDS = 4
+_UNDO_GRACE_SECONDS = 4
 """How much longer it really can: Undo in the last moment still works on a slow line."""
 
 
@@ -125,7 +125,7 @@ class ThreadRows(ApiCaller, mixin=True):
     @rx.event
     async def delete(self, thread_id: str):
         """Delete a thread, running or not; for a moment it can be brought back."""
-        await self._do("delete_thread", thread_id, undo_for=UNDO_SECONDS + UNDO_GRACE_SECONDS)
+        await self._do("delete_thread", thread_id, undo_for=UNDO_SECONDS + _UNDO_GRACE_SECONDS)
         return rx.redirect("/") if thread_id == self.active_id else None
 
     @rx.event

@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 PAGE = 5
 """How many turns are shown before it is asked for more."""
-LOOK_INTERVAL = 0.5
+_LOOK_INTERVAL = 0.5
 """The least time between two looks, in seconds: an answer that is written changes ten times a second."""
-LEASE_INTERVAL = 2.0
+_LEASE_INTERVAL = 2.0
 """How often a running thread is looked at although nobody told of anything: leases are kept silently."""
 
 
@@ -149,8 +149,8 @@ class Timeline(ApiCaller, rx.State):
         captions = Captions(api, thread_id)
         while watch.shown.is_set():
             running = await self._look(api, thread_id, outside, captions)
-            await asyncio.sleep(LOOK_INTERVAL)
-            await watch.something(LEASE_INTERVAL if running else None)
+            await asyncio.sleep(_LOOK_INTERVAL)
+            await watch.something(_LEASE_INTERVAL if running else None)
 
     async def _look(self, api: AgentApi, thread_id: str, outside: set[str], captions: Captions) -> bool:
         """Read the thread and show what has changed; return whether it is running."""

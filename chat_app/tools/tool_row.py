@@ -15,7 +15,7 @@ from chat_app.tools.react import approval_card
 from chat_app.ui.controls import icon, testid
 from chat_app.ui.react import copy_button, countdown, elapsed, lasted
 
-ToolVar = rx.Var[ToolView]
+_ToolVar = rx.Var[ToolView]
 
 
 @rx.memo
@@ -25,7 +25,7 @@ def tool_row(tool: rx.Var[ToolView]) -> rx.Component:
     return rx.match(tool.name, *views, _row(tool)) if views else _row(tool)
 
 
-def _own_view(view: DrawTool, tool: ToolVar) -> rx.Component:
+def _own_view(view: DrawTool, tool: _ToolVar) -> rx.Component:
     return rx.cond(
         (tool.state == "running") | (tool.state == "done"),
         rx.el.div(view(tool), class_name="tool-view", custom_attrs=testid("tool-view", tool_name=tool.name)),
@@ -33,7 +33,7 @@ def _own_view(view: DrawTool, tool: ToolVar) -> rx.Component:
     )
 
 
-def _row(tool: ToolVar) -> rx.Component:
+def _row(tool: _ToolVar) -> rx.Component:
     """Closed by default; open when it failed or when it needs a person."""
     return rx.el.details(
         rx.el.summary(
@@ -76,7 +76,7 @@ def _row(tool: ToolVar) -> rx.Component:
     )
 
 
-def _icon(tool: ToolVar) -> rx.Component:
+def _icon(tool: _ToolVar) -> rx.Component:
     return rx.match(
         tool.icon,
         ("clock", icon("clock")),
@@ -88,7 +88,7 @@ def _icon(tool: ToolVar) -> rx.Component:
     )
 
 
-def _status(tool: ToolVar) -> rx.Component:
+def _status(tool: _ToolVar) -> rx.Component:
     return rx.match(
         tool.state,
         ("preparing", rx.fragment(say("tool.preparing"), _spinner())),
@@ -108,27 +108,27 @@ def _spinner() -> rx.Component:
     return icon("loader-circle", 14, class_name="spin")
 
 
-def _attempt(tool: ToolVar) -> rx.Component:
+def _attempt(tool: _ToolVar) -> rx.Component:
     return rx.cond(tool.attempt > 1, rx.el.span(say("tool.attempt", attempt=tool.attempt)))
 
 
-def _next_attempt(tool: ToolVar) -> rx.Component:
+def _next_attempt(tool: _ToolVar) -> rx.Component:
     return rx.el.span(say("tool.next_attempt", attempt=tool.attempt))
 
 
-def _attempts(tool: ToolVar) -> rx.Component:
+def _attempts(tool: _ToolVar) -> rx.Component:
     return rx.cond(tool.attempt > 1, rx.el.span(say("tool.attempts", count=tool.attempt)))
 
 
-def _took(tool: ToolVar) -> rx.Component:
+def _took(tool: _ToolVar) -> rx.Component:
     return rx.cond(tool.took >= 0, lasted(seconds=tool.took))
 
 
-def _since(tool: ToolVar) -> rx.Component:
+def _since(tool: _ToolVar) -> rx.Component:
     return rx.cond(tool.since > 0, elapsed(since=tool.since), rx.el.span(say("tool.running")))
 
 
-def _progress(tool: ToolVar) -> rx.Component:
+def _progress(tool: _ToolVar) -> rx.Component:
     return rx.cond(
         tool.percent >= 0,
         rx.el.progress(
@@ -146,7 +146,7 @@ def _field(name: str, label: rx.Var[str], copy_label: rx.Var[str], text: rx.Var[
     )
 
 
-def _approval(tool: ToolVar) -> rx.Component:
+def _approval(tool: _ToolVar) -> rx.Component:
     return approval_card(
         call_id=tool.id,
         arguments_text=tool.arguments,

@@ -77,10 +77,10 @@ SHAPE = {
     "mono": 'ui-monospace, "SF Mono", "Cascadia Code", Menlo, Consolas, "DejaVu Sans Mono", monospace',
 }
 
-COMPACT = {"scale": "90%", "leading": "1.5"}
+_COMPACT = {"scale": "90%", "leading": "1.5"}
 """For those who like more on one screen: every size of the style sheets is a multiple of the scale."""
 
-SHEETS = [
+_SHEETS = [
     "base",
     "shell",
     "threads",
@@ -112,7 +112,7 @@ def token_sheet() -> str:
             ":root{color-scheme:light}",
             "@media (prefers-color-scheme: dark){" + _rule(":root:not(.light)", DARK),
             ":root:not(.light){color-scheme:dark}}",
-            _rule(":root[data-density=compact]", COMPACT),
+            _rule(":root[data-density=compact]", _COMPACT),
             _rule(":root.dark", DARK),
             ":root.dark{color-scheme:dark}",
             "@media print{" + _rule(":root,:root.dark,:root:not(.light)", LIGHT | {"page": "#fff"}),
@@ -123,4 +123,4 @@ def token_sheet() -> str:
 
 def stylesheets() -> list[str]:
     """Return the addresses of the style sheets, in the order they apply."""
-    return [f"/styles/{name}.css" for name in SHEETS]
+    return [f"/styles/{name}.css" for name in _SHEETS]

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 OWN = {"same-origin", "none"}
 """Values of Sec-Fetch-Site for the app's own pages, and for a person who typed the address."""
-LISTS = frozenset(
+_LISTS = frozenset(
     [
         "accept",
         "cache-control",
@@ -147,7 +147,7 @@ def _ambiguous(headers: Headers) -> str | None:
     A proxy that signs people in adds a header of its own, and one that does not take away what the
     request had brings both: which of them is read is chance. Lists may be divided (RFC 9110, section 5.3).
     """
-    for name in sorted(set(headers.keys()) - LISTS):
+    for name in sorted(set(headers.keys()) - _LISTS):
         if not name.startswith(("accept-", "if-", "sec-")) and len(set(headers.getlist(name))) > 1:
             return name[:40]
     return None

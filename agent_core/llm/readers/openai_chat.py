@@ -164,11 +164,11 @@ def _files(delta: Json) -> list[ModelEvent]:
         place: Any = part.get("image_url")
         url = fields_of(place).get("url") or place
         if isinstance(url, str) and url.startswith(("data:", "https://", "http://")):
-            files.append(File(media_type_of(url), url))
+            files.append(File(_media_type_of(url), url))
     return files
 
 
-def media_type_of(url: str) -> str:
+def _media_type_of(url: str) -> str:
     """Return the media type of a `data:` URL; image/png for any other URL."""
     named = url.removeprefix("data:").partition(",")[0].partition(";")[0] if url.startswith("data:") else ""
     return named or "image/png"

@@ -32,7 +32,7 @@ class ThoughtParser:
 
     def __init__(self) -> None:
         self._marked = ThinkTagParser()
-        self._unopened = UnopenedTagParser()
+        self._unopened = _UnopenedTagParser()
 
     @property
     def over(self) -> bool:
@@ -62,7 +62,7 @@ class ThoughtParser:
         return told
 
 
-class UnopenedTagParser:
+class _UnopenedTagParser:
     """Parser that finds the end of reasoning without an opening tag, for any split into fragments.
 
     Attributes:

@@ -18,7 +18,7 @@ _log = get_logger(__name__)
 MAX_SCHEMA_BYTES = 64 << 10
 """Maximum size of a tool's schema, in bytes of the JSON that is sent."""
 
-MAX_SCHEMA_DEPTH = 90
+_MAX_SCHEMA_DEPTH = 90
 """Maximum nesting of objects and lists in a schema that litellm rewrites."""
 
 _THINKING = ("thinking", "reasoning_effort")
@@ -118,7 +118,7 @@ def _problem(schema: Any, rules: Rules) -> str:
         if size > MAX_SCHEMA_BYTES:
             how = " once its references are written out" if rules.inlines else ""
             return f"the schema of its arguments is longer than {MAX_SCHEMA_BYTES:,} bytes{how}. Make it smaller."
-        if rules.inlines and depth > MAX_SCHEMA_DEPTH:
+        if rules.inlines and depth > _MAX_SCHEMA_DEPTH:
             return "the schema of its arguments is nested too deep for this provider. Make it flatter."
         if (
             rules.inlines

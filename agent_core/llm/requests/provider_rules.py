@@ -34,7 +34,7 @@ _NINE = re.compile(r"[A-Za-z0-9]{9}")
 _ANY_ID = re.compile(r".+", re.S)
 
 PICTURES = frozenset({"image"})
-PICTURES_AND_FILES = frozenset({"image", "file"})
+_PICTURES_AND_FILES = frozenset({"image", "file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ _MADE_BY_OPENAI: dict[str, Any] = {
     "one_system": False,
     "alternate": False,
     "blank_outcome": "",
-    "media": PICTURES_AND_FILES,
+    "media": _PICTURES_AND_FILES,
     "own": _ITEMS,
 }
 
@@ -113,7 +113,7 @@ RULES: dict[str, Rules] = {
         one_system=False,  # litellm sends them separately
         alternate=False,  # litellm joins them
         blank_outcome="",
-        media=PICTURES_AND_FILES,
+        media=_PICTURES_AND_FILES,
         outcome_media=True,
         needs_tools=True,
         signed_turns=True,
@@ -125,7 +125,7 @@ RULES: dict[str, Rules] = {
         one_system=False,
         alternate=False,
         blank_outcome="",
-        media=PICTURES_AND_FILES,
+        media=_PICTURES_AND_FILES,
         outcome_media=True,
         inlines=True,
         distinct_calls=True,
@@ -147,7 +147,7 @@ RULES: dict[str, Rules] = {
     "cerebras": Rules(media=frozenset(), own=frozenset({"reasoning"})),
     "xai": Rules(content_of_calls="", one_system=False, own=frozenset({"reasoning_content"})),
     "openrouter": Rules(
-        media=PICTURES_AND_FILES, own=_THOUGHTS | {"images"}, owned_of_call=frozenset({"extra_content"})
+        media=_PICTURES_AND_FILES, own=_THOUGHTS | {"images"}, owned_of_call=frozenset({"extra_content"})
     ),
     "ollama": Rules(ids=_ANY_ID, blank_outcome="", own=frozenset({"reasoning_content"})),
     "hosted_vllm": COMPATIBLE,

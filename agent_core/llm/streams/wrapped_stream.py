@@ -29,7 +29,7 @@ _OF_PROVIDER_TOOLS = (HostedCall, HostedResult, File, Source)
 _RESULTS = ("web_search_results", "tool_results")
 
 
-class WrapperReader(JsonReader):
+class _WrapperReader(JsonReader):
     """Reader of the chunks of litellm's wrapper.
 
     Attributes:
@@ -155,7 +155,7 @@ class WrappedStream:
         self._litellm = litellm
         self._answer = answer
         self._trusted = trusted
-        self._reader = WrapperReader()
+        self._reader = _WrapperReader()
         self._provider_tools = ProviderToolEvents(litellm, getattr(answer, "completion_stream", None))
         self._usage: Any = None
         if heard:

@@ -71,7 +71,7 @@ def with_files(
         where = _where(messages, place, newest, history)
         content: list[ProviderMessage] = []
         for part in _parts(message):
-            file_id = file_id_of(part)
+            file_id = _file_id_of(part)
             if file_id and file_id in refused and where is not history.fresh:
                 content.append(_left_out(part, model, refused[file_id]))
                 continue
@@ -92,7 +92,7 @@ def _where(messages: Sequence[ProviderMessage], place: int, newest: int, history
     return history.unanswered if is_unanswered else history.older
 
 
-def file_id_of(part: ProviderMessage) -> str | None:
+def _file_id_of(part: ProviderMessage) -> str | None:
     """Return the id of a part's file: the SHA-256 of its bytes if it is stored, else of its URL."""
     url = _url(part)
     if url is None:

@@ -57,7 +57,7 @@ class Connection(Protocol):
         ...
 
 
-class SqliteConnection:
+class _SqliteConnection:
     """A SQLite file: it has one writer at a time, and a counter that changes with others' commits.
 
     Args:
@@ -130,7 +130,7 @@ class SqliteConnection:
 def connection_for(engine: Engine, watch: float, on_foreign: OnForeignCommit) -> Connection:
     """Return an unopened connection for an engine's database."""
     if engine.dialect.name == "sqlite":
-        return SqliteConnection(engine, watch, on_foreign)
+        return _SqliteConnection(engine, watch, on_foreign)
     from agent_core.store.database.postgresql import PostgresConnection
 
     return PostgresConnection(engine, on_foreign)

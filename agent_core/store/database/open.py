@@ -86,7 +86,7 @@ def opened(database_url: str, synchronous: str) -> Generator[OpenDatabase]:
             url = url.set(database=str(Path(folder) / "agents.db"))
         path = database_path(url)
         if path is not None:
-            check_file(path)
+            _check_file(path)
         writer, reader = _engine(url, synchronous, "IMMEDIATE"), _engine(url, synchronous, "DEFERRED")
         stack.callback(_dispose, reader)
         stack.callback(_dispose, writer)
@@ -112,7 +112,7 @@ def _close_late(_connection: object, record: ConnectionPoolEntry) -> None:
     record.invalidate()
 
 
-def check_file(path: Path) -> None:
+def _check_file(path: Path) -> None:
     """Make sure that a SQLite file can be written, without changing it.
 
     Raises:

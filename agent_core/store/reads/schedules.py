@@ -17,7 +17,7 @@ def one(reads: Reads, schedule_id: str) -> Schedule | None:
     """Return a schedule, or None."""
     with reads.session() as session:
         row = session.get(ScheduleRow, schedule_id)
-        return to_schedule(row) if row else None
+        return _to_schedule(row) if row else None
 
 
 def listed(
@@ -39,7 +39,7 @@ def listed(
     with reads.session() as session:
         rows = session.exec(statement.order_by(col(ScheduleRow.id))).all()
     return sorted(
-        map(to_schedule, rows), key=lambda found: (found.next_at is None, found.next_at or found.created_at)
+        map(_to_schedule, rows), key=lambda found: (found.next_at is None, found.next_at or found.created_at)
     )
 
 
@@ -70,7 +70,7 @@ def runs(reads: Reads, schedule: Schedule, limit: int) -> list[ScheduleRun]:
     ]
 
 
-def to_schedule(row: ScheduleRow) -> Schedule:
+def _to_schedule(row: ScheduleRow) -> Schedule:
     """Return a schedule from its row."""
     try:
         trigger = trigger_from(load(row.trigger))

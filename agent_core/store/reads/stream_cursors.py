@@ -50,7 +50,7 @@ def streams(session: Session, thread_id: str) -> list[dict[str, Any]]:
     rows = session.connection().execute(_LIST.where(_s.thread_id == thread_id))
     return [
         {
-            "streamId": stream_id(thread_id, row.seq),
+            "streamId": _stream_id(thread_id, row.seq),
             "status": _STATUS[row.status],
             "msgId": row.message_id,
             "threadId": thread_id,
@@ -84,7 +84,7 @@ def deltas_after(session: Session, thread_id: str, cursors: Mapping[int, int]) -
 
 def _delta(thread_id: str, seq: int, message_id: str, start: int) -> dict[str, Any]:
     parts: list[Chunk] = []
-    name = stream_id(thread_id, seq)
+    name = _stream_id(thread_id, seq)
     return {
         "streamId": name,
         "seq": seq,
@@ -95,7 +95,7 @@ def _delta(thread_id: str, seq: int, message_id: str, start: int) -> dict[str, A
     }
 
 
-def stream_id(thread_id: str, seq: int) -> str:
+def _stream_id(thread_id: str, seq: int) -> str:
     """Return the name of a stream for clients."""
     return f"{thread_id}:{seq}"
 

@@ -78,7 +78,7 @@ def create(tx: Tx, new: NewSchedule) -> bool:
         return False
     if new.thread_id is not None:
         lock(tx, new.thread_id)
-    next_at = first_after(new.trigger, tx.now)
+    next_at = _first_after(new.trigger, tx.now)
     files.take(tx, files.kept_by(new.id), new.parts, new.files)
     tx.run(
         _INSERT,
@@ -97,7 +97,7 @@ def create(tx: Tx, new: NewSchedule) -> bool:
     return True
 
 
-def first_after(trigger: Trigger, now: float) -> float:
+def _first_after(trigger: Trigger, now: float) -> float:
     """Return when a trigger comes due next.
 
     Raises:
@@ -129,7 +129,7 @@ def resume(tx: Tx, schedule_id: str) -> None:
     """
     row = must(tx, schedule_id)
     if row.paused:
-        next_at = first_after(trigger_from(load(row.trigger)), tx.now)
+        next_at = _first_after(trigger_from(load(row.trigger)), tx.now)
         tx.run(_MOVE, schedule_id=row.id, new_next=next_at, new_paused=False)
         tx.wake.enqueue(tx, schedule_key(row.id), next_at)
 
@@ -150,7 +150,7 @@ def change(
     """
     row = must(tx, schedule_id)
     if trigger is not None:
-        next_at = first_after(trigger, tx.now)
+        next_at = _first_after(trigger, tx.now)
         columns |= {"trigger": dump(trigger.to_dict()), "next_at": next_at, "error": None}
         if not row.paused:
             tx.wake.enqueue(tx, schedule_key(row.id), next_at)

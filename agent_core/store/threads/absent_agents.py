@@ -14,7 +14,7 @@ from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas
 
-UNKNOWN_AGENT: Final = "unknown_agent"
+_UNKNOWN_AGENT: Final = "unknown_agent"
 """The `kind` in the retry_state of a thread that waits for its agent."""
 
 QUIET: Final = 3.0
@@ -53,11 +53,11 @@ def put_back(tx: Tx, key: WakeUpKey, agent: str, run_at: float) -> bool:
     if thread.status not in RUNNING or thread.agent != agent or tx.now - thread.updated_at < QUIET:
         return False
     known: dict[str, Any] = load(thread.retry_state) or {}
-    if (known.get("kind"), known.get("agent")) == (UNKNOWN_AGENT, agent):
+    if (known.get("kind"), known.get("agent")) == (_UNKNOWN_AGENT, agent):
         return False
     words = sentence("agent_unavailable", agent=agent)
     state = {
-        **{"kind": UNKNOWN_AGENT, "agent": agent, "attempt": 0, "max_attempts": 0, "next_at": None},
+        **{"kind": _UNKNOWN_AGENT, "agent": agent, "attempt": 0, "max_attempts": 0, "next_at": None},
         **{"error": words, "error_info": info_of(words)},
     }
     tx.do(_SHOW, thread_id=thread_id, new_state=dump(state))
@@ -73,7 +73,7 @@ def put_back(tx: Tx, key: WakeUpKey, agent: str, run_at: float) -> bool:
 def is_awaited(tx: Tx, thread_id: str) -> bool:
     """Whether the thread waits for its agent."""
     state: dict[str, Any] = load(_Thread(*tx.must(_LOOK, thread_id=thread_id)).retry_state) or {}
-    return state.get("kind") == UNKNOWN_AGENT
+    return state.get("kind") == _UNKNOWN_AGENT
 
 
 def found(tx: Tx, thread_id: str, status: str) -> None:

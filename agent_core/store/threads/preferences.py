@@ -13,7 +13,7 @@ from agent_core.store.database.columns import PERSON, P, dump, load, person_feed
 from agent_core.store.database.statement import Statement
 from agent_core.store.database.transaction import Tx
 
-MAX_PREFERENCES = 200_000  # characters of JSON
+_MAX_PREFERENCES = 200_000  # characters of JSON
 _p = PERSON.c
 _values = {"id": P("person"), "meta": "{}", "updated_at": P("now")}
 _ENSURE = Statement(
@@ -35,9 +35,9 @@ def merge(tx: Tx, person: str, changes: dict[str, Any]) -> dict[str, Any]:
     (meta,) = tx.must(_LOCK, person=person)
     before = load(meta)
     after = {key: value for key, value in (before | changes).items() if value is not None}
-    if len(dump(after)) > MAX_PREFERENCES:
+    if len(dump(after)) > _MAX_PREFERENCES:
         raise ValidationError(
-            f"The preferences of a person are at most {MAX_PREFERENCES:,} characters of JSON."
+            f"The preferences of a person are at most {_MAX_PREFERENCES:,} characters of JSON."
         )
     if after != before:
         tx.do(_SET, person=person, new_meta=dump(after), now=tx.now)

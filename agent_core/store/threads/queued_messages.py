@@ -40,7 +40,7 @@ _FIND = Statement(
     )
 )
 _WITHDRAW = Statement(delete(MESSAGE).where(_of_thread, _m.id == P("message_id"), _m.queued))
-WITHDRAWN = {"withdrawn": True}
+_WITHDRAWN = {"withdrawn": True}
 """The metadata of a chunk that tells readers that a queued message is gone."""
 
 
@@ -83,7 +83,7 @@ def withdraw(tx: Tx, thread_id: str, message_id: str) -> QueuedMessage:
     """
     queued = find(tx, thread_id, message_id)
     tx.do(_WITHDRAW, thread_id=thread_id, message_id=message_id)
-    data = NewMessage(message_id, "user", [], WITHDRAWN).as_json(thread_id, queued.created_at)
+    data = NewMessage(message_id, "user", [], _WITHDRAWN).as_json(thread_id, queued.created_at)
     chunk: Chunk = {"type": "data-message", "data": data, "transient": True}
     deltas.append(tx, thread_id, deltas.tick(tx, thread_id), [chunk])
     return queued

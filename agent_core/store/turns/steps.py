@@ -42,7 +42,7 @@ class ModelFiles(NamedTuple):
     file_ids: Iterable[str]
 
 
-NO_FILES = ModelFiles("", ())
+_NO_FILES = ModelFiles("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def commit(
     new_calls: list[NewCall],
     usage: str | None,
     first: bool,
-    accepted: ModelFiles = NO_FILES,
+    accepted: ModelFiles = _NO_FILES,
     unsigned: str | None = None,
     paused: bool = False,
 ) -> int:
@@ -306,7 +306,7 @@ def fail(
     rest: list[Chunk],
     usage: str | None = None,
     *,
-    refused: ModelFiles = NO_FILES,
+    refused: ModelFiles = _NO_FILES,
 ) -> None:
     """Fail the turn with an error for people; partial text is kept.
 

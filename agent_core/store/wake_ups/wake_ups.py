@@ -21,7 +21,7 @@ from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas, suspects
 from agent_core.store.tool_calls import calls
 
-JOB_STATE = dump({"version": 1, "target": "work"})
+_JOB_STATE = dump({"version": 1, "target": "work"})
 
 _w = WAKE_UP.c
 _values = {n: P(n) for n in ("id", "kind", "call_id", "next_run_time", "thread_id", "worker", "job_state")}
@@ -199,7 +199,7 @@ class LeasedWakeUps:
             next_run_time=tx.now + self._lease if mine else (run_at or tx.now),
             thread_id=key.thread_id,
             worker=self.process if mine else None,
-            job_state=JOB_STATE,
+            job_state=_JOB_STATE,
         )
         if worker is not None and mine:
             tx.after(worker.dispatch, key)
