@@ -10,7 +10,7 @@ from reflex.utils import format as reflex_format
 
 from chat_app.thread.open_thread import Stream
 from tests.chat_app.support import Tab
-from tests.chat_app.test_follower import START, answer, chunks, delta, prompt, snapshot
+from tests.chat_app.thread.test_follower import START, answer, chunks, delta, prompt, snapshot
 
 PIECE = "Leases run out, and nothing that was written is ever lost to anybody who waits for them to. " * 2
 PIECES = 100

@@ -17,7 +17,7 @@ from chat_app.thread_list.list_patch import Window
 from chat_app.thread_list.thread_list import ThreadList
 from chat_app.thread_list.thread_views import ThreadItem, thread_item
 from tests.chat_app.support import Serve, Tab
-from tests.chat_app.test_threads import Page, opened, seen
+from tests.chat_app.thread_list.test_thread_list import Page, opened, seen
 
 COUNT, SHOWN = 130, 100
 

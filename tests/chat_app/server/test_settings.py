@@ -14,7 +14,7 @@ from agent_core.errors import ValidationError
 from chat_app.__main__ import named
 from chat_app.server.settings import VARIABLES, Settings, load_settings, read_settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_defaults_hold_where_nothing_is_set():

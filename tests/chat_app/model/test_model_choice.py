@@ -27,7 +27,7 @@ from chat_app.server.settings import Settings
 from chat_app.session.service import lifespan, opened
 from tests.chat_app.support import Tab
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
