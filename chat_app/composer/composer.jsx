@@ -283,9 +283,7 @@ export function Composer({
     send(area.current.value);
   };
 
-  const sending = running
-    ? say("composer.send_later", "Send after this answer")
-    : say("composer.send", "Send");
+  const sending = running ? say("composer.send_later") : say("composer.send");
 
   return (
     <>
@@ -303,7 +301,7 @@ export function Composer({
           rows={1}
           dir="auto"
           enterKeyHint="enter"
-          aria-label={say("composer.label", "Message")}
+          aria-label={say("composer.label")}
           placeholder={placeholder}
           data-testid="composer"
           onChange={() => (setOver(0), changed())}
@@ -318,8 +316,8 @@ export function Composer({
             type="button"
             className="round"
             onClick={() => onStop()}
-            aria-label={say("composer.stop", "Stop")}
-            title={`${say("composer.stop", "Stop")} (Esc)`}
+            aria-label={say("composer.stop")}
+            title={`${say("composer.stop")} (Esc)`}
             data-testid="stop"
           >
             <Square size={14} fill="currentColor" aria-hidden="true" />
@@ -331,7 +329,7 @@ export function Composer({
             className="round"
             disabled={nothing || unfinished}
             aria-label={sending}
-            title={`${sending} (${sendKey === "enter" ? say("settings.send_enter", "Enter") : say("settings.send_ctrl", "Ctrl + Enter")})`}
+            title={`${sending} (${sendKey === "enter" ? say("settings.send_enter") : say("settings.send_ctrl")})`}
             data-testid="send"
           >
             <ArrowUp size={18} aria-hidden="true" />

@@ -25,11 +25,7 @@ function Refusal({ length }) {
   );
   return (
     <p className="trouble" role="alert" data-testid="too-long">
-      {say(
-        "composer.too_long",
-        "This message has {size} characters; the limit is {most}. Shorten it or attach it as a file.",
-        { size, most },
-      )}
+      {say("composer.too_long", { size, most })}
     </p>
   );
 }

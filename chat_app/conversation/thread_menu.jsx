@@ -29,11 +29,11 @@ function SharedLink({ token, onUnshare }) {
   const url = window.location.origin + useHref(`/share/${token}`);
   return (
     <>
-      <p>{say("share.open", "Anyone with this link can read the chat, including new messages.")}</p>
+      <p>{say("share.open")}</p>
       <input
         readOnly
         value={url}
-        aria-label={say("share.link", "Link")}
+        aria-label={say("share.link")}
         onFocus={(event) => event.target.select()}
         data-testid="share-link"
       />
@@ -47,10 +47,10 @@ function SharedLink({ token, onUnshare }) {
         }
         data-testid="share-copy"
       >
-        {copied ? say("message.copied", "Copied") : say("share.copy", "Copy link")}
+        {copied ? say("message.copied") : say("share.copy")}
       </Item>
       <Item icon={Unlink} onClick={onUnshare} data-testid="unshare">
-        {say("share.stop", "Stop sharing")}
+        {say("share.stop")}
       </Item>
     </>
   );
@@ -76,7 +76,7 @@ const download = (path) =>
 export function ThreadMenu({ thread = "", token = "", onExport, onShare, onUnshare }) {
   const say = useWords();
   const menu = useRef(null);
-  const label = say("share.menu", "Export and share");
+  const label = say("share.menu");
   const close = () => menu.current?.removeAttribute("open");
 
   useEffect(() => {
@@ -97,7 +97,7 @@ export function ThreadMenu({ thread = "", token = "", onExport, onShare, onUnsha
     };
   }, []);
 
-  const names = { user: say("share.you", "You"), assistant: say("picker.assistant", "Assistant") };
+  const names = { user: say("share.you"), assistant: say("picker.assistant") };
   const saveText = () => (onExport(names), close());
   const saveData = () => (download(`/exports/${encodeURIComponent(thread)}`), close());
   return (
@@ -107,17 +107,17 @@ export function ThreadMenu({ thread = "", token = "", onExport, onShare, onUnsha
       </summary>
       <div className="menu-box">
         <Item icon={Download} onClick={saveText} data-testid="export-md">
-          {say("share.export_markdown", "Export as Markdown")}
+          {say("share.export_markdown")}
         </Item>
         <Item icon={Download} onClick={saveData} data-testid="export-json">
-          {say("share.export_json", "Export as JSON")}
+          {say("share.export_json")}
         </Item>
         <hr />
         {token ? (
           <SharedLink token={token} onUnshare={onUnshare} />
         ) : (
           <Item icon={Link} onClick={onShare} data-testid="share">
-            {say("share.start", "Create read-only link")}
+            {say("share.start")}
           </Item>
         )}
       </div>

@@ -80,7 +80,7 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
         tabIndex={0}
         role="log"
         aria-live="off"
-        aria-label={say("message.all", "Messages")}
+        aria-label={say("message.all")}
         data-testid="messages"
       >
         <div ref={column} className="column" inert={leaving}>
@@ -93,7 +93,7 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
           type="button"
           className="to-latest"
           onClick={() => toEnd("smooth")}
-          aria-label={say("message.latest", "Jump to latest")}
+          aria-label={say("message.latest")}
           data-testid="jump-to-latest"
         >
           <ArrowDown size={16} aria-hidden="true" />

@@ -62,7 +62,7 @@ export function pasted(event) {
 export function AttachButton({ onFiles }) {
   const say = useWords();
   const input = useRef(null);
-  const label = say("upload.attach", "Attach files");
+  const label = say("upload.attach");
   return (
     <>
       <input
@@ -100,23 +100,15 @@ function useReason({ maxBytes, maxFiles }) {
   const say = useWords();
   return ({ name, error }) =>
     ({
-      too_large: say("upload.too_large", "{name} is larger than {most} MB.", { name, most: maxBytes / MEGA }),
-      too_many: say("upload.too_many", "{name} was not attached: the limit is {most} files per message.", {
+      too_large: say("upload.too_large", { name, most: maxBytes / MEGA }),
+      too_many: say("upload.limit", {
         name,
         most: maxFiles,
       }),
-      empty: say("upload.empty", "{name} is empty.", { name }),
-      kind: say(
-        "upload.kind",
-        "{name} is not supported. Attach images (PNG, JPEG, GIF, WebP), PDF, text or code.",
-        { name },
-      ),
-      interrupted: say(
-        "upload.interrupted",
-        "The upload of {name} was interrupted. Attach it again or remove it.",
-        { name },
-      ),
-    })[error] ?? say("upload.failed", "{name} could not be uploaded. Remove it and try again.", { name });
+      empty: say("upload.empty", { name }),
+      kind: say("upload.kind", { name }),
+      interrupted: say("upload.interrupted", { name }),
+    })[error] ?? say("upload.failed", { name });
 }
 
 /**
@@ -134,7 +126,7 @@ export function Chosen({ thread, files, limits }) {
     <ul className="chosen" data-testid="chosen">
       {files.map((file) => {
         const name = file.part?.filename ?? file.name;
-        const remove = say("upload.remove", "Remove {name}", { name });
+        const remove = say("upload.remove", { name });
         return (
           <li
             key={file.key}
@@ -157,7 +149,7 @@ export function Chosen({ thread, files, limits }) {
               <X size={13} aria-hidden="true" />
             </button>
             {!file.part && !file.error && (
-              <progress value={file.progress ?? 0} max={1} aria-label={say("upload.progress", "Uploading")} />
+              <progress value={file.progress ?? 0} max={1} aria-label={say("upload.progress")} />
             )}
           </li>
         );
@@ -170,7 +162,7 @@ export function DropZone() {
   const say = useWords();
   return (
     <div className="dropzone" aria-hidden="true">
-      {say("upload.drop", "Drop to attach")}
+      {say("upload.drop")}
     </div>
   );
 }

@@ -1,15 +1,16 @@
-"""What the pages say, in each language: one JSON file a language, and English is the one that is built in.
+"""What the pages say, in each language: one JSON file a language, in i18next's format (v4).
 
-`say("composer.send")` is a Var for the words of a key. The pages are built with the English ones in
-them; in a browser that asks for another language its file is read, and every word changes in place.
+`say("composer.send")` is a Var for the message of a key. English is built into the pages; in a browser that asks
+for another language its file is read, and every message that the file has changes in place.
 `tell(var, info)` is for sentences that come from the server, which knows no languages: `info` has the code and
 the params of those that are the library's or the app's own (`agent_core.sentences`), and under `told.` and the
-code each language has its words for it; any other is shown as it is.
+code each language has its message for it; any other is shown as it is.
 A new language is one more file beside these, with its own name under `language.name`.
 """
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,47 +22,64 @@ from chat_app.scripts import script
 
 HERE = Path(__file__).parent
 _LIBRARY = script("i18n/words.js")
-HOLE = re.compile(r"\{(\w+)\}")
-
-Text = str | dict[str, str]
-"""Words, or their forms by number: one, other, and what else Intl.PluralRules names for the language."""
-
-
-def read(language: str) -> dict[str, Text]:
-    """Return the words of a language, such as "en", by key."""
-    return json.loads((HERE / f"{language}.json").read_text(encoding="utf-8"))
+HOLE = re.compile(r"\{\{(\w+)\}\}")
+FORM = re.compile(r"_(?:zero|one|two|few|many|other)$")
+"""The end of a key that names a form by number, as Intl.PluralRules does."""
 
 
-def forms(text: Text) -> list[str]:
-    """Return a text in all its forms."""
-    return [text] if isinstance(text, str) else list(text.values())
+def read(language: str) -> dict[str, str]:
+    """Return the messages of a language, such as "en", by key.
+
+    Raises:
+        ValueError: the file has the format that files had before i18next's.
+    """
+    path = HERE / f"{language}.json"
+    messages = json.loads(path.read_text(encoding="utf-8"))
+    if any("." in name for name in messages):
+        raise ValueError(
+            f"{path} has the format of an older version. Nest its keys at each dot, write {{{{name}}}} for {{name}}, "
+            "and key_one and key_other for the forms of a number, as in en.json beside it."
+        )
+    return dict(_flat(messages))
+
+
+def _flat(messages: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    for name, text in messages.items():
+        if isinstance(text, dict):
+            yield from _flat(text, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", text
 
 
 ENGLISH = read("en")
-LANGUAGES = {path.stem: str(read(path.stem)["language.name"]) for path in sorted(HERE.glob("*.json"))}
+_HOLES: dict[str, set[str]] = {}
+for _key, _text in ENGLISH.items():
+    _HOLES.setdefault(FORM.sub("", _key), set()).update(HOLE.findall(_text))
+LANGUAGES = {path.stem: read(path.stem)["language.name"] for path in sorted(HERE.glob("*.json"))}
 """The languages there are: code -> its own name for itself."""
 FILES = {code: str(rx.asset(f"{code}.json", shared=True)) for code in LANGUAGES}
-"""Where a browser reads the words of a language."""
+"""Where a browser reads the messages of a language."""
 
 
 def say(key: str, **values: Any) -> rx.Var[str]:
-    """Return the words of `key`, in the person's language.
+    """Return the message of `key`, in the person's language.
 
     Args:
         key: of `en.json`, such as "composer.send".
-        values: what stands in the places of the text's {names}; Vars or plain values. Numbers are
+        values: what stands in the places of the message's {{names}}; Vars or plain values. Numbers are
             written as the language writes them, and `count` chooses among forms.
 
     Raises:
-        KeyError: there are no such words.
-        ValueError: the values are not those that the words ask for.
+        KeyError: there is no such message.
+        ValueError: the values are not those that the message asks for.
     """
-    english = ENGLISH[key]
-    if {hole for form in forms(english) for hole in HOLE.findall(form)} != set(values):
-        raise ValueError(f"The words of {key!r} are {english!r}, but were given {sorted(values)}.")
+    if _HOLES[key] != set(values):
+        raise ValueError(
+            f"The message {key!r} asks for {sorted(_HOLES[key])}, but was given {sorted(values)}."
+        )
     given = rx.Var.create(values)
     data = VarData.merge(_hook("useWords", "sayWords"), given._get_all_var_data())
-    return rx.Var(f"sayWords({json.dumps(key)}, {json.dumps(english)}, {given!s})", _var_data=data).to(str)
+    return rx.Var(f"sayWords({json.dumps(key)}, {given!s})", _var_data=data).to(str)
 
 
 def tell(sentence: rx.Var[str], info: rx.Var[dict[str, Any]]) -> rx.Var[str]:
@@ -84,7 +102,7 @@ def _hook(hook: str, name: str) -> VarData:
 
 
 class Speak(rx.Component):
-    """Brings the words of the person's language; part of every page, and shows nothing."""
+    """Brings the messages of the person's language; part of every page, and shows nothing."""
 
     library = _LIBRARY
     tag = "Speak"

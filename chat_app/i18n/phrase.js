@@ -1,82 +1,71 @@
-// From the words of a language file to a sentence. Pure functions.
+// From the messages of a language, which are i18next's JSON format (v4), to a sentence. Pure functions.
 
-/** @typedef {string | Record<string, string>} Text */
+/** @typedef {{ [name: string]: string | Messages }} Messages */
 /** @typedef {Record<string, string | number>} Values */
 /** @typedef {{ code: string, params: Record<string, any> }} Info */
 
-const HOLE = /\{(\w+)\}/;
+const HOLE = /\{\{(\w+)\}\}/g;
 
-/** @type {Map<string, Intl.PluralRules>} */
-const rules = new Map(); // by language
-/** @type {Map<string, Intl.NumberFormat>} */
-const numbers = new Map();
+/** @type {Map<string, { plurals: Intl.PluralRules, numbers: Intl.NumberFormat }>} */
+const rules = new Map(); // by language; to make them takes longer than to use them
 
-/**
- * @template T
- * @param {Map<string, T>} map
- * @param {string} language
- * @param {() => T} make
- */
-function kept(map, language, make) {
-  if (!map.has(language)) map.set(language, make());
-  return map.get(language);
+/** @param {string} language */
+function rulesOf(language) {
+  const known = rules.get(language);
+  if (known) return known;
+  const made = { plurals: new Intl.PluralRules(language), numbers: new Intl.NumberFormat(language) };
+  rules.set(language, made);
+  return made;
 }
 
 /**
- * The form of a text that fits `count`; a text without forms is its own.
+ * A text with its {{names}} replaced by values, numbers as the language writes them.
  *
- * @param {Text} text
- * @param {string | number | undefined} count
+ * @param {string} text
+ * @param {Values} values
  * @param {string} language
  */
-function formOf(text, count, language) {
-  if (typeof text === "string") return text;
-  const rule = kept(rules, language, () => new Intl.PluralRules(language));
-  return text[rule.select(Number(count))] ?? text.other;
+export function fill(text, values, language) {
+  return text.replace(HOLE, (hole, name) => {
+    const value = values[name] ?? hole;
+    return typeof value === "number" ? rulesOf(language).numbers.format(value) : String(value);
+  });
 }
 
 /**
- * @param {string | number} value
- * @param {string} language
- */
-function shown(value, language) {
-  return typeof value === "number"
-    ? kept(numbers, language, () => new Intl.NumberFormat(language)).format(value)
-    : value;
-}
-
-/**
- * A text with its {holes} filled, numbers as the language writes them; `count` chooses among forms.
+ * The message of a key, in the form that fits `values.count`; undefined if there is none.
  *
- * @param {Text} text
- * @param {Values | undefined} given
+ * @param {Messages} messages
+ * @param {string} key its names, from the outermost in, with dots between
+ * @param {Values} values
  * @param {string} language
  */
-export function phrase(text, given, language) {
-  if (!given) return formOf(text, undefined, language);
-  const pieces = formOf(text, given.count, language).split(HOLE);
-  return pieces
-    .map((piece, i) => (i % 2 ? (piece in given ? shown(given[piece], language) : `{${piece}}`) : piece))
-    .join("");
+export function phrase(messages, key, values, language) {
+  const count = values.count === undefined ? [] : [rulesOf(language).plurals.select(Number(values.count))];
+  for (const ending of [...count.map((form) => `_${form}`), "", "_other"]) {
+    /** @type {any} */
+    const text = `${key}${ending}`.split(".").reduce((at, name) => at?.[name], /** @type {any} */ (messages));
+    if (typeof text === "string") return fill(text, values, language);
+  }
+  return undefined;
 }
 
 /**
- * A sentence of the server, which knows no languages, in the language of `words` (texts by key).
+ * A sentence of the server, which knows no languages, in the language of `messages`.
  *
- * `info` has its code and its params; without a code, or where there are no words for it, it stays as it is.
+ * `info` has its code and its params; without a code, or where there is no message for it, it stays as it is.
  *
  * @param {string} sentence
- * @param {Partial<Info> | null | undefined} info
- * @param {Record<string, Text>} words
+ * @param {Partial<Info> | null} info
+ * @param {Messages} messages
  * @param {string} language
  * @returns {string}
  */
-export function told(sentence, info, words, language) {
-  const text = words[`told.${info?.code}`];
-  if (text === undefined) return sentence;
-  const params = Object.entries(info.params).map(([name, value]) => [
+export function told(sentence, info, messages, language) {
+  if (!info?.code) return sentence;
+  const params = Object.entries(info.params ?? {}).map(([name, value]) => [
     name,
-    value?.code ? told(value.text, value, words, language) : value, // one sentence may hold another
+    value?.code ? told(value.text, value, messages, language) : value, // one sentence may hold another
   ]);
-  return phrase(text, Object.fromEntries(params), language);
+  return phrase(messages, `told.${info.code}`, Object.fromEntries(params), language) ?? sentence;
 }

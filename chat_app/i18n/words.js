@@ -3,14 +3,18 @@
 // read once and then kept in this browser, so that a reload shows it from the first moment.
 
 import { useCallback, useEffect, useSyncExternalStore } from "react";
-import { phrase, told } from "./phrase.js";
+import english from "./en.json";
+import { fill, phrase, told } from "./phrase.js";
+
+/** @import { Info, Messages, Values } from "./phrase.js" */
 
 const LANGUAGE = "chat:language";
 const WORDS = "chat:words";
 const ENGLISH = { code: "en", words: {} };
 const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
 
-/** @type {{ code: string, words: Record<string, import("./phrase.js").Text> } | null} */
+/** @typedef {{ code: string, words: Messages }} Language */
+/** @type {Language | null} */
 let current = null;
 /** @type {Record<string, string>} */
 let places = {}; // where the file of each language is read
@@ -38,17 +42,22 @@ function store(key, value) {
   }
 }
 
-/** What this browser had last, or nothing yet of another language that was chosen. */
+/**
+ * What this browser had last, or nothing yet of another language that was chosen.
+ *
+ * @returns {Language}
+ */
 function read() {
+  /** @type {Language | null} */
   let kept = null;
   try {
-    kept = JSON.parse(stored(WORDS));
+    kept = JSON.parse(stored(WORDS) ?? "null");
   } catch {
     // a damaged store
   }
   const code = stored(LANGUAGE) ?? kept?.code ?? "en";
   if (code === "en") return ENGLISH;
-  return { code, words: kept?.code === code ? kept.words : {} };
+  return kept?.code === code ? kept : { code, words: {} };
 }
 
 /** The first language that the browser asks for and that there is a file of. */
@@ -57,7 +66,7 @@ function preferred() {
   return wanted.find((code) => code in places) ?? "en";
 }
 
-/** @param {typeof current} next */
+/** @param {Language} next */
 function become(next) {
   current = next;
   document.documentElement.lang = next.code;
@@ -82,7 +91,7 @@ async function speak(code) {
   become(kept.code === code ? kept : { code, words: {} });
   try {
     const words = await fetched(code);
-    if (current.code !== code) return undefined; // another choice was made meanwhile
+    if (current?.code !== code) return undefined; // another choice was made meanwhile
     become({ code, words });
     store(WORDS, JSON.stringify({ code, words }));
   } catch {
@@ -128,26 +137,42 @@ function start(files) {
   window.addEventListener("storage", ({ key, newValue }) => key === LANGUAGE && newValue && speak(newValue));
 }
 
-/** @typedef {string | Record<string, string>} Text */
-/** @typedef {(key: string, english: Text, values?: Record<string, string | number>) => string} Say */
 /**
- * A function (key, English words, values) -> the words in the person's language.
+ * @template M
+ * @template {string} [Path=""]
+ * @typedef {{
+ *   [Name in keyof M & string]: M[Name] extends string
+ *     ? Name extends `${infer Stem}_${"one" | "other"}` ? `${Path}${Stem}` : `${Path}${Name}`
+ *     : KeyOf<M[Name], `${Path}${Name}.`>
+ * }[keyof M & string]} KeyOf
+ */
+/** @typedef {KeyOf<typeof english>} Key */
+/** @typedef {(key: Key, values?: Values) => string} Say */
+/**
+ * A function (key, values) -> the message in the person's language, else in English. A script of another package
+ * may have keys of its own: it calls it with (key, English text, values).
  *
  * @returns {Say}
  */
 export function useWords() {
   const { code, words } = useKnown();
   return useCallback(
-    (key, english, values) => phrase(words[key] ?? english, values, words[key] ? code : "en"),
+    /** @type {(key: string, given?: any, more?: Values) => string} */
+    (key, given, more) => {
+      const [text, values] = typeof given === "string" ? [given, more ?? {}] : [key, more ?? given ?? {}];
+      return (
+        phrase(words, key, values, code) ?? phrase(english, key, values, "en") ?? fill(text, values, "en")
+      );
+    },
     [code, words],
   );
 }
 
 /**
- * A function (sentence of the server, its code and params) -> the same in the person's language, if there are
- * words for it.
+ * A function (sentence of the server, its code and params) -> the same in the person's language, if there is a
+ * message for it.
  *
- * @returns {(sentence: string, info: Partial<import("./phrase.js").Info> | null) => string}
+ * @returns {(sentence: string, info: Partial<Info> | null) => string}
  */
 export function useTell() {
   const { code, words } = useKnown();

@@ -47,7 +47,7 @@ function CopyAction({ text }) {
       },
       () => {},
     );
-  const label = done ? say("message.copied", "Copied") : say("message.copy", "Copy");
+  const label = done ? say("message.copied") : say("message.copy");
   return <Action icon={done ? Check : Copy} label={label} onClick={onClick} data-testid="copy" />;
 }
 
@@ -68,17 +68,17 @@ function Versions({ place, count, previous, next, onSelect }) {
     <span className="versions when-idle" data-testid="versions">
       <Action
         icon={ChevronLeft}
-        label={say("message.version_before", "Previous version")}
+        label={say("message.version_before")}
         disabled={!previous}
         onClick={() => onSelect(previous)}
         data-testid="version-before"
       />
-      <span aria-label={say("message.version", "Version {place} of {count}", { place, count })} role="img">
+      <span aria-label={say("message.version", { place, count })} role="img">
         {place}/{count}
       </span>
       <Action
         icon={ChevronRight}
-        label={say("message.version_after", "Next version")}
+        label={say("message.version_after")}
         disabled={!next}
         onClick={() => onSelect(next)}
         data-testid="version-after"
@@ -131,12 +131,7 @@ export function MessageActions({
   const say = useWords();
   const mine = role === "user";
   return (
-    <div
-      className="actions"
-      role="group"
-      aria-label={say("message.actions", "Message actions")}
-      data-testid="actions"
-    >
+    <div className="actions" role="group" aria-label={say("message.actions")} data-testid="actions">
       {count > 1 && (
         <Versions place={place} count={count} previous={previous} next={next} onSelect={onSelect} />
       )}
@@ -145,7 +140,7 @@ export function MessageActions({
         <Action
           icon={Pencil}
           idle
-          label={say("message.edit", "Edit")}
+          label={say("message.edit")}
           onClick={() => edit(messageId)}
           data-testid="edit"
         />
@@ -154,21 +149,21 @@ export function MessageActions({
         <Action
           icon={RotateCw}
           idle
-          label={say("message.regenerate", "Regenerate")}
+          label={say("message.regenerate")}
           onClick={() => onRegenerate(messageId)}
           data-testid="regenerate"
         />
       )}
       <Action
         icon={GitFork}
-        label={say("message.fork", "Continue in new chat")}
+        label={say("message.fork")}
         onClick={() => onFork(messageId)}
         data-testid="fork"
       />
       {!mine && (
         <Action
           icon={ThumbsUp}
-          label={say("message.good", "Good answer")}
+          label={say("message.good")}
           aria-pressed={vote === "up"}
           onClick={() => onVote(messageId, vote === "up" ? "" : "up")}
           data-testid="vote-up"
@@ -177,7 +172,7 @@ export function MessageActions({
       {!mine && (
         <Action
           icon={ThumbsDown}
-          label={say("message.poor", "Bad answer")}
+          label={say("message.poor")}
           aria-pressed={vote === "down"}
           onClick={() => onVote(messageId, vote === "down" ? "" : "down")}
           data-testid="vote-down"

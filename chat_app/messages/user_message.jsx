@@ -106,7 +106,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
         rows={1}
         dir="auto"
         value={value}
-        aria-label={say("message.edit", "Edit")}
+        aria-label={say("message.edit")}
         data-testid="edit-field"
         onChange={(event) => {
           setOver(0);
@@ -118,7 +118,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
       <TooLong length={over} />
       <div className="choices">
         <button type="button" className="button" onClick={leave} data-testid="edit-cancel">
-          {say("message.edit_cancel", "Cancel")}
+          {say("message.edit_cancel")}
         </button>
         <button
           type="button"
@@ -127,7 +127,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
           onClick={save}
           data-testid="edit-save"
         >
-          {say("message.edit_save", "Resend")}
+          {say("message.edit_save")}
         </button>
       </div>
     </div>

@@ -136,7 +136,7 @@ export function Palette({
     <dialog
       ref={dialog}
       className="palette"
-      aria-label={say("search.label", "Search")}
+      aria-label={say("search.label")}
       onClose={() => write("")}
       onClick={(event) => event.target === dialog.current && dialog.current.close()}
       data-testid="palette"
@@ -153,8 +153,8 @@ export function Palette({
           aria-autocomplete="list"
           aria-controls={name}
           aria-activedescendant={options.length ? `${name}-${at}` : undefined}
-          aria-label={say("search.label", "Search")}
-          placeholder={say("search.placeholder", "Search chats")}
+          aria-label={say("search.label")}
+          placeholder={say("search.placeholder")}
           onChange={(event) => write(event.target.value)}
           onKeyDown={onKeyDown}
           autoComplete="off"
@@ -165,14 +165,10 @@ export function Palette({
       </div>
       <Options name={name} options={options} at={at} words={words} onTake={take} onPoint={setAt} />
       <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
-        {nothing &&
-          (tell(trouble, troubleInfo) ||
-            say("search.nothing", "No results for “{query}”.", { query: words }))}
-        {words && !current && !hits.length && say("search.searching", "Searching…")}
+        {nothing && (tell(trouble, troubleInfo) || say("search.nothing", { query: words }))}
+        {words && !current && !hits.length && say("search.searching")}
         {words && current && hits.length > 0 && (
-          <span className="sr-only">
-            {say("search.found", { one: "{count} result", other: "{count} results" }, { count: hits.length })}
-          </span>
+          <span className="sr-only">{say("search.found", { count: hits.length })}</span>
         )}
       </p>
     </dialog>

@@ -148,7 +148,7 @@ function Option({ id, option, chosen, words, now, onTake, onPoint }) {
       <Icon size={16} aria-hidden="true" />
       <span className="option-text">
         <span className="option-title" dir="auto">
-          <Marked text={option.title || say("sidebar.new_chat", "New chat")} words={marked} />
+          <Marked text={option.title || say("sidebar.new_chat")} words={marked} />
         </span>
         {option.snippet && (
           <span className="option-snippet" dir="auto">
@@ -156,7 +156,7 @@ function Option({ id, option, chosen, words, now, onTake, onPoint }) {
           </span>
         )}
       </span>
-      {option.archived && <span className="sr-only">, {say("sidebar.archived", "Archived")}</span>}
+      {option.archived && <span className="sr-only">, {say("sidebar.archived")}</span>}
       {option.at && <time>{ago(option.at, now, say, language)}</time>}
     </li>
   );
@@ -177,12 +177,12 @@ export function Options({ name, options, at, words, onTake, onPoint }) {
   const now = useNow(30_000);
   /** @type {Record<string, string>} */
   const heads = {
-    commands: say("search.commands", "Go to"),
-    found: say("search.hits", "Chats and messages"),
-    newest: say("search.newest", "Recent chats"),
+    commands: say("search.commands"),
+    found: say("search.hits"),
+    newest: say("search.newest"),
   };
   return (
-    <ul id={name} role="listbox" className="options" aria-label={say("search.label", "Search")}>
+    <ul id={name} role="listbox" className="options" aria-label={say("search.label")}>
       {options.map((option, i) => (
         <Fragment key={`${option.group}-${option.id}`}>
           {option.group !== options[i - 1]?.group && (

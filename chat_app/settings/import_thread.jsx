@@ -29,12 +29,9 @@ export function ImportThread() {
   const [error, setError] = useState("");
   /** @type {Record<string, string>} */
   const words = {
-    unfit: say(
-      "import.unfit",
-      "This file is damaged or not a chat export. Choose a JSON file that this app exported.",
-    ),
-    too_large: say("import.too_large", "This file is too large to import."),
-    failed: say("import.failed", "The chat could not be imported. Try again."),
+    unfit: say("import.unfit"),
+    too_large: say("import.too_large"),
+    failed: say("import.failed"),
   };
 
   /** @param {File | undefined} file */
@@ -67,7 +64,7 @@ export function ImportThread() {
         onClick={() => input.current.click()}
         data-testid="import"
       >
-        {say("import.choose", "Import chat…")}
+        {say("import.choose")}
       </button>
       {error && (
         <p className="trouble" role="alert" data-testid="import-error">

@@ -44,43 +44,43 @@ export function Preferences({ languages }) {
   const density = useLook("density");
   const send = useLook("send");
   const modes = [
-    ["system", say("settings.theme_system", "System")],
-    ["light", say("settings.theme_light", "Light")],
-    ["dark", say("settings.theme_dark", "Dark")],
+    ["system", say("settings.theme_system")],
+    ["light", say("settings.theme_light")],
+    ["dark", say("settings.theme_dark")],
   ];
   const densities = [
-    ["comfortable", say("settings.comfortable", "Comfortable")],
-    ["compact", say("settings.compact", "Compact")],
+    ["comfortable", say("settings.comfortable")],
+    ["compact", say("settings.compact")],
   ];
   const keys = [
-    ["enter", say("settings.send_enter", "Enter")],
-    ["ctrl-enter", say("settings.send_ctrl", "Ctrl + Enter")],
+    ["enter", say("settings.send_enter")],
+    ["ctrl-enter", say("settings.send_ctrl")],
   ];
   return (
     <div className="preferences">
       <Segments
         name="theme"
-        legend={say("settings.theme", "Theme")}
+        legend={say("settings.theme")}
         value={rawColorMode}
         options={modes}
         onChoose={setColorMode}
       />
       <Segments
         name="density"
-        legend={say("settings.density", "Density")}
+        legend={say("settings.density")}
         value={density}
         options={densities}
         onChoose={(to) => choose("density", to)}
       />
       <Segments
         name="send"
-        legend={say("settings.send", "Send messages with")}
+        legend={say("settings.send")}
         value={send}
         options={keys}
         onChoose={(to) => choose("send", to)}
       />
       <label className="field">
-        {say("settings.language", "Language")}
+        {say("settings.language")}
         <select
           value={language}
           onChange={(event) => chooseLanguage(event.target.value)}

@@ -63,7 +63,7 @@ function Bars({ days, measure }) {
   const most = Math.max(...days.map(value), 0);
   return (
     <figure className="bars" data-testid="usage-bars">
-      <ol aria-label={say("usage.by_day", "By day")}>
+      <ol aria-label={say("usage.by_day")}>
         {days.map((one) => (
           <li key={one.day} title={words(one)} aria-label={words(one)}>
             <span style={{ height: most ? `${(100 * value(one)) / most}%` : 0 }} data-some={value(one) > 0} />
@@ -87,16 +87,16 @@ function Table({ heading, rows, name }) {
       <thead>
         <tr>
           <th scope="col">{heading}</th>
-          <th scope="col">{say("usage.requests", "Requests")}</th>
-          <th scope="col">{say("usage.tokens", "Tokens")}</th>
-          <th scope="col">{say("usage.cost", "Cost")}</th>
+          <th scope="col">{say("usage.requests")}</th>
+          <th scope="col">{say("usage.tokens")}</th>
+          <th scope="col">{say("usage.cost")}</th>
         </tr>
       </thead>
       <tbody>
         {rows.map((row) => (
           <tr key={row.name}>
             <th scope="row" dir="auto">
-              {row.name === UNKNOWN ? say("usage.unknown", "unknown") : row.name}
+              {row.name === UNKNOWN ? say("usage.unknown") : row.name}
             </th>
             <td>{count(row.requests)}</td>
             <td>{count(row.total_tokens)}</td>
@@ -114,20 +114,19 @@ export function Usage({ report }) {
   const say = useWords();
   const [chosen, setMeasure] = useState(null);
   if (!report?.total) return null;
-  if (!report.total.requests)
-    return <p className="field-note">{say("usage.nothing", "No requests in this period.")}</p>;
+  if (!report.total.requests) return <p className="field-note">{say("usage.nothing")}</p>;
   const measure = chosen ?? (report.total.cost ? "cost" : "tokens");
   const unmetered = report.total.requests - report.total.metered;
   return (
     <div className="usage" data-testid="usage">
       <dl className="figures">
-        <Figure name="cost" label={say("usage.cost", "Cost")}>
+        <Figure name="cost" label={say("usage.cost")}>
           {money(report.total.cost)}
         </Figure>
-        <Figure name="tokens" label={say("usage.tokens", "Tokens")}>
+        <Figure name="tokens" label={say("usage.tokens")}>
           {count(report.total.total_tokens)}
         </Figure>
-        <Figure name="requests" label={say("usage.requests", "Requests")}>
+        <Figure name="requests" label={say("usage.requests")}>
           {count(report.total.requests)}
         </Figure>
       </dl>
@@ -138,7 +137,7 @@ export function Usage({ report }) {
           aria-pressed={measure === "cost"}
           onClick={() => setMeasure("cost")}
         >
-          {say("usage.cost", "Cost")}
+          {say("usage.cost")}
         </button>
         <button
           type="button"
@@ -146,27 +145,14 @@ export function Usage({ report }) {
           aria-pressed={measure === "tokens"}
           onClick={() => setMeasure("tokens")}
         >
-          {say("usage.tokens", "Tokens")}
+          {say("usage.tokens")}
         </button>
       </div>
       <Bars days={report.by_day} measure={measure} />
-      <Table name="models" heading={say("usage.by_model", "By model")} rows={report.by_model} />
-      <Table name="agents" heading={say("usage.by_agent", "By agent")} rows={report.by_agent} />
-      <p className="field-note">
-        {say("usage.days", "Days are in UTC. Costs are shown for models with a known price.")}
-      </p>
-      {unmetered > 0 && (
-        <p className="field-note">
-          {say(
-            "usage.unmetered",
-            {
-              one: "Of {count} request the provider told no tokens.",
-              other: "Of {count} requests the provider told no tokens.",
-            },
-            { count: unmetered },
-          )}
-        </p>
-      )}
+      <Table name="models" heading={say("usage.by_model")} rows={report.by_model} />
+      <Table name="agents" heading={say("usage.by_agent")} rows={report.by_agent} />
+      <p className="field-note">{say("usage.days")}</p>
+      {unmetered > 0 && <p className="field-note">{say("usage.unmetered", { count: unmetered })}</p>}
     </div>
   );
 }

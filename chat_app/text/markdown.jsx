@@ -22,7 +22,7 @@ import { Table } from "./elements/table.jsx";
 /** @param {{ checked: boolean }} props */
 function Checkbox({ checked }) {
   const say = useWords();
-  const label = checked ? say("markdown.done", "done") : say("markdown.to_do", "to do");
+  const label = checked ? say("markdown.done") : say("markdown.to_do");
   return <input type="checkbox" checked={checked} disabled readOnly aria-label={label} />;
 }
 
@@ -197,11 +197,7 @@ function Notes({ name, notes, order }) {
   const say = useWords();
   if (!order.length) return null;
   return (
-    <section
-      className="md-notes"
-      dir={directionOf(notes.get(order[0]))}
-      aria-label={say("markdown.notes", "Footnotes")}
-    >
+    <section className="md-notes" dir={directionOf(notes.get(order[0]))} aria-label={say("markdown.notes")}>
       <ol>
         {order.map((label, i) => (
           <li key={label} id={`${name}-note-${i + 1}`} tabIndex={-1}>

@@ -38,16 +38,14 @@ function place(element, button) {
  */
 function items(row, archived, say) {
   /** @type {[string, import("lucide-react").LucideIcon, string]} */
-  const pin = row.pinned
-    ? ["pin", PinOff, say("sidebar.unpin", "Unpin")]
-    : ["pin", Pin, say("sidebar.pin", "Pin")];
+  const pin = row.pinned ? ["pin", PinOff, say("sidebar.unpin")] : ["pin", Pin, say("sidebar.pin")];
   return [
-    ["edit", Pencil, say("sidebar.rename", "Rename")],
+    ["edit", Pencil, say("sidebar.rename")],
     ...(archived ? [] : [pin]),
     archived
-      ? ["archive", ArchiveRestore, say("sidebar.unarchive", "Unarchive")]
-      : ["archive", Archive, say("sidebar.archive", "Archive")],
-    ["delete", Trash2, say("sidebar.delete", "Delete")],
+      ? ["archive", ArchiveRestore, say("sidebar.unarchive")]
+      : ["archive", Archive, say("sidebar.archive")],
+    ["delete", Trash2, say("sidebar.delete")],
   ];
 }
 
@@ -100,7 +98,7 @@ export function Menu({ menu, archived, act, onClose }) {
       popover="auto"
       role="menu"
       className="menu-box"
-      aria-label={say("sidebar.actions", "Actions for {title}", { title: row.title })}
+      aria-label={say("sidebar.actions", { title: row.title })}
       onKeyDown={onKeyDown}
       onToggle={(event) => event.newState === "closed" && onClose()}
       data-testid="menu-box"

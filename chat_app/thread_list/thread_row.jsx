@@ -20,9 +20,9 @@ function closeDrawer() {
  * @param {string} name
  */
 function tone(say, name) {
-  if (name === "running") return say("sidebar.running", "working");
-  if (name === "waiting") return say("sidebar.needs_you", "needs your attention");
-  return name === "failed" ? say("sidebar.failed", "failed") : "";
+  if (name === "running") return say("sidebar.running");
+  if (name === "waiting") return say("sidebar.needs_you");
+  return name === "failed" ? say("sidebar.failed") : "";
 }
 
 /** @param {{ row: import("./thread_rows.js").Row, act: Act }} props */
@@ -54,7 +54,7 @@ function Rename({ row, act }) {
       maxLength={120}
       dir="auto"
       autoFocus
-      aria-label={say("sidebar.title", "Title")}
+      aria-label={say("sidebar.title")}
       onKeyDown={onKeyDown}
       onBlur={(event) => finish(event.target.value)}
       data-testid="rename"
@@ -75,7 +75,7 @@ function Rename({ row, act }) {
  */
 export const Row = memo(function Row({ row, when, active, reachable, opened, renaming, act }) {
   const say = useWords();
-  const title = row.title || say("sidebar.new_chat", "New chat");
+  const title = row.title || say("sidebar.new_chat");
   const tab = reachable ? 0 : -1;
   const date = new Date(row.at * 1000);
   return (
@@ -113,7 +113,7 @@ export const Row = memo(function Row({ row, when, active, reachable, opened, ren
             tabIndex={tab}
             aria-haspopup="menu"
             aria-expanded={opened}
-            aria-label={say("sidebar.actions", "Actions for {title}", { title })}
+            aria-label={say("sidebar.actions", { title })}
             onClick={(event) => act("menu", row, event.currentTarget)}
             onKeyDown={(event) =>
               ["ArrowDown", "ArrowUp"].includes(event.key) &&

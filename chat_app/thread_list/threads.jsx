@@ -179,11 +179,11 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
     : (shown.rows.find((row) => row.id === activeId) ?? shown.rows[0])?.id;
   /** @type {Record<string, string>} */
   const names = {
-    pinned: say("sidebar.pinned", "Pinned"),
-    today: say("sidebar.today", "Today"),
-    yesterday: say("sidebar.yesterday", "Yesterday"),
-    week: say("sidebar.last_week", "Previous 7 days"),
-    month: say("sidebar.last_month", "Previous 30 days"),
+    pinned: say("sidebar.pinned"),
+    today: say("sidebar.today"),
+    yesterday: say("sidebar.yesterday"),
+    week: say("sidebar.last_week"),
+    month: say("sidebar.last_month"),
   };
   /** @param {string | number} group */
   const headOf = (group) => (typeof group === "number" ? monthName(group, now, language) : names[group]);

@@ -63,14 +63,14 @@ export function Toast({ seconds = 8 }) {
     said.undo();
     show(null);
   };
-  const title = brief(said?.title || say("sidebar.new_chat", "New chat"));
+  const title = brief(said?.title || say("sidebar.new_chat"));
   return (
     <div role="status">
       {said && (
         <div ref={box} popover="manual" className="toast" data-testid="toast">
-          <span dir="auto">{say("sidebar.deleted", "“{title}” was deleted", { title })}</span>
+          <span dir="auto">{say("sidebar.deleted", { title })}</span>
           <button ref={button} type="button" onClick={undo} data-testid="undo">
-            {say("sidebar.undo", "Undo")}
+            {say("sidebar.undo")}
           </button>
         </div>
       )}

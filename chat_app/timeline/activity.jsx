@@ -29,39 +29,34 @@ export function Durability({ held, at, demo, onCrash }) {
   const facts = [
     [
       "owner",
-      say("timeline.owner", "Worker"),
-      held.owner ? processName(held.owner) : say("timeline.nobody", "Idle"),
+      say("timeline.owner"),
+      held.owner ? processName(held.owner) : say("timeline.nobody"),
       held.owner,
     ],
     [
       "beat",
-      say("timeline.beat", "Last heartbeat"),
-      held.beat ? say("timeline.ago", "{time} ago", { time: duration(Math.max(0, now - held.beat)) }) : "–",
+      say("timeline.beat"),
+      held.beat ? say("timeline.ago", { time: duration(Math.max(0, now - held.beat)) }) : "–",
     ],
     [
       "committed",
-      say("timeline.committed", "Saved up to"),
-      say("timeline.step_of", "step {done} of {begun}", { done: held.committed, begun: held.seq }),
+      say("timeline.committed"),
+      say("timeline.step_of", { done: held.committed, begun: held.seq }),
     ],
     [
       "depth",
-      say("timeline.depth", "Queue"),
-      say("timeline.queue", "{running} running, {depth} waiting", {
+      say("timeline.depth"),
+      say("timeline.queue", {
         running: held.running,
         depth: held.depth,
       }),
     ],
-    [
-      "server",
-      say("timeline.server", "This server"),
-      held.server ? processName(held.server) : "–",
-      held.server,
-    ],
+    ["server", say("timeline.server"), held.server ? processName(held.server) : "–", held.server],
   ];
   return (
     <section
       className="durability"
-      aria-label={say("timeline.durability", "Durability")}
+      aria-label={say("timeline.durability")}
       data-testid="durability"
       data-owner={held.owner}
       data-server={held.server}
@@ -97,15 +92,10 @@ function Crash({ onCrash }) {
     <>
       <button type="button" className="button danger" disabled={pressed} onClick={press} data-testid="crash">
         <Zap size={14} aria-hidden="true" />
-        {say("demo.crash", "Crash the server (kill -9)")}
+        {say("demo.crash")}
       </button>
       <p className="hint" role="status">
-        {pressed
-          ? say("demo.crashed", "Server killed. It is restarting; nothing is lost.")
-          : say(
-              "demo.hint",
-              "Press this during an answer. The answer continues in this tab after the restart.",
-            )}
+        {pressed ? say("demo.crashed") : say("demo.hint")}
       </p>
     </>
   );

@@ -83,7 +83,7 @@ function usePhone() {
 export function RunToggle() {
   const say = useWords();
   const shown = useOpen();
-  const label = say("timeline.title", "Run timeline");
+  const label = say("timeline.title");
   return (
     <button
       ref={(button) => void (toggle = button ?? toggle)}
@@ -126,7 +126,7 @@ function Aside(props) {
     <aside
       id={ID}
       className="run-drawer"
-      aria-label={say("timeline.title", "Run timeline")}
+      aria-label={say("timeline.title")}
       onKeyDown={onKeyDown}
       data-testid="timeline"
     >
@@ -150,7 +150,7 @@ function Sheet(props) {
       ref={sheet}
       id={ID}
       className="run-drawer sheet"
-      aria-label={say("timeline.title", "Run timeline")}
+      aria-label={say("timeline.title")}
       onCancel={(event) => (event.preventDefault(), setOpen(false))}
       onClick={(event) => event.target === sheet.current && setOpen(false)}
       data-testid="timeline"
@@ -170,14 +170,14 @@ function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
   return (
     <div className="run-content">
       <header>
-        <h2>{say("timeline.title", "Run timeline")}</h2>
+        <h2>{say("timeline.title")}</h2>
         <button
           ref={close}
           type="button"
           className="icon-button small"
           onClick={() => setOpen(false)}
-          aria-label={say("timeline.close", "Close")}
-          title={say("timeline.close", "Close")}
+          aria-label={say("timeline.close")}
+          title={say("timeline.close")}
           data-testid="timeline-close"
         >
           <X size={16} aria-hidden="true" />

@@ -60,30 +60,24 @@ export function useSentence(row, time, left) {
   const over = row.end > 0;
   switch (row.kind) {
     case "model":
-      return row.name || say("timeline.model", "Model");
+      return row.name || say("timeline.model");
     case "tool":
       return row.name;
     case "outside":
       return over
-        ? say("timeline.outside", "{name}: waited {time} for an answer", { name: row.name, time })
-        : say("timeline.outside_now", "{name}: waiting for an answer ({time})", { name: row.name, time });
+        ? say("timeline.outside", { name: row.name, time })
+        : say("timeline.outside_now", { name: row.name, time });
     case "person":
       return over
-        ? say("timeline.person", "{name}: waited {time} for you", { name: row.name, time })
-        : say("timeline.person_now", "{name}: waiting for you ({time})", { name: row.name, time });
+        ? say("timeline.person", { name: row.name, time })
+        : say("timeline.person_now", { name: row.name, time });
     case "retry":
-      if (over) return say("timeline.retry", "Waited {time} for the next attempt", { time });
-      return left > 0
-        ? say("timeline.retry_in", "Next attempt in {seconds} s", { seconds: left })
-        : say("timeline.retry_now", "Waiting for the next attempt ({time})", { time });
+      if (over) return say("timeline.retry", { time });
+      return left > 0 ? say("timeline.retry_in", { seconds: left }) : say("timeline.retry_now", { time });
     case "turn":
-      return over
-        ? say("timeline.turn", "Waited {time} in the queue", { time })
-        : say("timeline.turn_now", "Waiting in the queue ({time})", { time });
+      return over ? say("timeline.turn", { time }) : say("timeline.turn_now", { time });
     case "worker":
-      return over
-        ? say("timeline.worker", "Waited {time} for a free worker", { time })
-        : say("timeline.worker_now", "Waiting for a free worker ({time})", { time });
+      return over ? say("timeline.worker", { time }) : say("timeline.worker_now", { time });
     default:
       return recovery(say, row, time);
   }
@@ -97,13 +91,12 @@ export function useSentence(row, time, left) {
 function recovery(say, row, time) {
   const names = { before: processName(row.before), after: processName(row.process) };
   if (row.status === "released")
-    return say("timeline.handed_over", "Process {before} shut down; {after} took over after {time}", {
+    return say("timeline.handed_over", {
       ...names,
       time,
     });
-  if (row.end === row.start)
-    return say("timeline.recovered", "Process {before} ended; {after} took over", names);
-  return say("timeline.recovered_after", "Process {before} ended; {after} took over after {time}", {
+  if (row.end === row.start) return say("timeline.recovered", names);
+  return say("timeline.recovered_after", {
     ...names,
     time,
   });
@@ -118,16 +111,16 @@ export function useStatus(status) {
   const say = useWords();
   /** @type {Record<string, string>} */
   const words = {
-    running: say("timeline.status_running", "running"),
-    waiting: say("timeline.status_waiting", "waiting"),
-    ok: say("timeline.status_ok", "done"),
-    retried: say("timeline.status_retried", "failed, retried"),
-    failed: say("timeline.status_failed", "failed"),
-    stopped: say("timeline.status_stopped", "stopped"),
-    lost: say("timeline.status_lost", "interrupted: process ended"),
-    released: say("timeline.status_released", "released: server shut down"),
-    "in doubt": say("timeline.status_doubt", "in doubt: process ended, may have taken effect"),
-    denied: say("timeline.status_denied", "rejected"),
+    running: say("timeline.status_running"),
+    waiting: say("timeline.status_waiting"),
+    ok: say("timeline.status_ok"),
+    retried: say("timeline.status_retried"),
+    failed: say("timeline.status_failed"),
+    stopped: say("timeline.status_stopped"),
+    lost: say("timeline.status_lost"),
+    released: say("timeline.status_released"),
+    "in doubt": say("timeline.status_doubt"),
+    denied: say("timeline.status_denied"),
   };
   return words[status] ?? status;
 }

@@ -69,7 +69,7 @@ function useNumbers() {
 /** @param {{ turn: TurnOf, earlier: TurnOf[], more: boolean, at: number, onMore: () => void }} props */
 export function Turns({ turn, earlier, more, at, onMore }) {
   const say = useWords();
-  if (!turn.id) return <p className="run-nothing">{say("timeline.nothing", "No activity yet.")}</p>;
+  if (!turn.id) return <p className="run-nothing">{say("timeline.nothing")}</p>;
   return (
     <div className="run-turns">
       <Turn key={turn.id} turn={turn} at={at} />
@@ -78,7 +78,7 @@ export function Turns({ turn, earlier, more, at, onMore }) {
       ))}
       {more && (
         <button type="button" className="button" onClick={() => onMore()} data-testid="timeline-more">
-          {say("timeline.more", "Show earlier turns")}
+          {say("timeline.more")}
         </button>
       )}
     </div>
@@ -94,10 +94,7 @@ function Turn({ turn, at }) {
   const now = useServerNow(at, lasts && at > 0);
   const end = turn.end || Math.max(now, turn.start);
   const facts = [duration(end - turn.start)];
-  if (turn.tokens)
-    facts.push(
-      say("timeline.tokens", { one: "{count} token", other: "{count} tokens" }, { count: turn.tokens }),
-    );
+  if (turn.tokens) facts.push(say("timeline.tokens", { count: turn.tokens }));
   if (turn.cost > 0) facts.push(numbers.money(turn.cost));
   return (
     <section className="run-turn" data-testid="timeline-turn" data-status={turn.status}>
@@ -110,15 +107,7 @@ function Turn({ turn, at }) {
       <p className="run-facts">
         {[...(turn.prompt ? [numbers.clock(turn.start)] : []), ...facts].join(" · ")}
       </p>
-      {turn.hidden > 0 && (
-        <p className="run-nothing">
-          {say(
-            "timeline.hidden",
-            { one: "{count} row before these", other: "{count} rows before these" },
-            { count: turn.hidden },
-          )}
-        </p>
-      )}
+      {turn.hidden > 0 && <p className="run-nothing">{say("timeline.hidden", { count: turn.hidden })}</p>}
       <ol>
         {turn.rows.map((row) => (
           <Row
@@ -146,17 +135,11 @@ function Row({ row, start, length, now, numbers }) {
   /** @param {number} seconds */
   const percent = (seconds) => `${Math.min(100, Math.max(0, (seconds / length) * 100)).toFixed(2)}%`;
   const facts = row.start - start < 0.05 ? [] : [`+${duration(row.start - start)}`];
-  if (row.attempt > 1) facts.push(say("timeline.attempt", "attempt {number}", { number: row.attempt }));
+  if (row.attempt > 1) facts.push(say("timeline.attempt", { number: row.attempt }));
   if (row.process && row.kind !== "recovery")
-    facts.push(say("timeline.process", "process {name}", { name: processName(row.process) }));
+    facts.push(say("timeline.process", { name: processName(row.process) }));
   if (row.tokens_in + row.tokens_out)
-    facts.push(
-      say(
-        "timeline.tokens",
-        { one: "{count} token", other: "{count} tokens" },
-        { count: row.tokens_in + row.tokens_out },
-      ),
-    );
+    facts.push(say("timeline.tokens", { count: row.tokens_in + row.tokens_out }));
   if (row.cost > 0) facts.push(numbers.money(row.cost));
   return (
     <li
@@ -196,11 +179,11 @@ function Details({ row, status, numbers }) {
   const lines = [
     row.kind === "recovery" ? numbers.clock(row.start) : `${numbers.clock(row.start)} · ${status}`,
   ];
-  if (row.before) lines.push(say("timeline.process", "process {name}", { name: row.before }));
-  if (row.process) lines.push(say("timeline.process", "process {name}", { name: row.process }));
+  if (row.before) lines.push(say("timeline.process", { name: row.before }));
+  if (row.process) lines.push(say("timeline.process", { name: row.process }));
   if (row.tokens_in + row.tokens_out)
     lines.push(
-      say("timeline.tokens_each", "{sent} tokens in, {written} out", {
+      say("timeline.tokens_each", {
         sent: row.tokens_in,
         written: row.tokens_out,
       }),

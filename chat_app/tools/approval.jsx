@@ -112,7 +112,7 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
   };
   return (
     <div className="ask" data-testid="approval-card">
-      <p>{say("tool.may_it", "The agent wants to run this tool. You can edit the arguments first.")}</p>
+      <p>{say("tool.may_it")}</p>
       {names.length > 0 && (
         <div className="fields">
           {names.map((name) => (
@@ -127,9 +127,7 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
               />
               {wrong.includes(name) && (
                 <em role="alert">
-                  {typeof given[name] === "number"
-                    ? say("tool.not_a_number", "Enter a number.")
-                    : say("tool.not_json", "Enter valid JSON.")}
+                  {typeof given[name] === "number" ? say("tool.not_a_number") : say("tool.not_json")}
                 </em>
               )}
             </label>
@@ -146,7 +144,7 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
           data-testid="approve"
         >
           <Check size={14} aria-hidden="true" />
-          {edited ? say("tool.approve_changed", "Approve with changes") : say("tool.approve", "Approve")}
+          {edited ? say("tool.approve_changed") : say("tool.approve")}
         </button>
         <button
           type="button"
@@ -155,15 +153,15 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
           data-testid="reject"
         >
           <X size={14} aria-hidden="true" />
-          {say("tool.reject", "Reject")}
+          {say("tool.reject")}
         </button>
         <input
           className="reason"
           dir="auto"
           value={reason}
           onChange={(event) => setReason(event.target.value)}
-          placeholder={say("tool.reason", "Reason (optional)")}
-          aria-label={say("tool.reason", "Reason (optional)")}
+          placeholder={say("tool.reason")}
+          aria-label={say("tool.reason")}
           data-testid="reason"
         />
       </div>

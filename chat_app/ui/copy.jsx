@@ -38,7 +38,7 @@ export function CopyButton({ text, label }) {
     );
   };
   const Icon = copied ? Check : Copy;
-  const words = copied ? say("message.copied", "Copied") : (label ?? say("message.copy", "Copy"));
+  const words = copied ? say("message.copied") : (label ?? say("message.copy"));
   return (
     <button type="button" className="icon-button small" onClick={onClick} aria-label={words} title={words}>
       <Icon size={14} aria-hidden="true" />

@@ -30,18 +30,17 @@ export function useDuration() {
       const tenth = () =>
         seconds.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
       if (seconds < 0.0995)
-        return say("time.milliseconds", "{milliseconds} ms", {
+        return say("time.milliseconds", {
           milliseconds: Math.max(1, Math.round(seconds * 1000)),
         });
-      if (seconds < 60)
-        return say("time.seconds", "{seconds} s", { seconds: seconds < 10 ? tenth() : Math.floor(seconds) });
+      if (seconds < 60) return say("time.seconds", { seconds: seconds < 10 ? tenth() : Math.floor(seconds) });
       const minutes = Math.floor(seconds / 60);
       if (minutes < 60)
-        return say("time.minutes", "{minutes} min {seconds} s", {
+        return say("time.minutes", {
           minutes,
           seconds: Math.floor(seconds % 60),
         });
-      return say("time.hours", "{hours} h {minutes} min", {
+      return say("time.hours", {
         hours: Math.floor(minutes / 60),
         minutes: minutes % 60,
       });
@@ -85,7 +84,6 @@ function Left({ seconds }) {
   const [came] = useState(() => Date.now());
   const now = useNow(250);
   const left = Math.ceil(seconds - (now - came) / 1000);
-  const words =
-    left > 0 ? say("turn.in_seconds", "in {seconds} s", { seconds: left }) : say("turn.now", "now");
+  const words = left > 0 ? say("turn.in_seconds", { seconds: left }) : say("turn.now");
   return <span className="seconds">{words}</span>;
 }

@@ -15,10 +15,10 @@ const DAY = 86_400; // seconds
  */
 export function ago(at, now, say, language) {
   const seconds = Math.max(0, now / 1000 - at);
-  if (seconds < 60) return say("sidebar.ago_now", "now");
-  if (seconds < 3600) return say("sidebar.ago_minutes", "{count} min", { count: Math.floor(seconds / 60) });
-  if (seconds < DAY) return say("sidebar.ago_hours", "{count} h", { count: Math.floor(seconds / 3600) });
-  if (seconds < 7 * DAY) return say("sidebar.ago_days", "{count} d", { count: Math.floor(seconds / DAY) });
+  if (seconds < 60) return say("sidebar.ago_now");
+  if (seconds < 3600) return say("sidebar.ago_minutes", { count: Math.floor(seconds / 60) });
+  if (seconds < DAY) return say("sidebar.ago_hours", { count: Math.floor(seconds / 3600) });
+  if (seconds < 7 * DAY) return say("sidebar.ago_days", { count: Math.floor(seconds / DAY) });
   return new Date(at * 1000).toLocaleDateString(language, { day: "numeric", month: "short" });
 }
 

@@ -36,7 +36,7 @@ class Scripts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for path in (*APP.rglob("*.js"), *APP.rglob("*.jsx")):
+        for path in (*APP.rglob("*.js"), *APP.rglob("*.jsx"), *APP.rglob("*.json")):
             copy = folder / path.relative_to(APP.parent)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
-from chat_app.i18n import ENGLISH, HOLE, Text
+from chat_app.i18n import HERE, HOLE
 from tests.support.server import ROOT
 
 CODE = "en-XA"
@@ -21,16 +22,16 @@ _ACCENTS = str.maketrans(_PLAIN, _ACCENTED)
 _FILLING = "ëïö üåë ïöüå "
 
 
-def spoken(text: Text) -> Text:
-    """Say words in the language."""
-    if isinstance(text, dict):
-        return {form: _spoken(words) for form, words in text.items()}
-    return _spoken(text)
+def spoken(messages: dict[str, Any]) -> dict[str, Any]:
+    """Say messages in the language."""
+    return {name: _spoken(text) if isinstance(text, str) else spoken(text) for name, text in messages.items()}
 
 
 def _spoken(text: str) -> str:
     pieces = HOLE.split(text)
-    words = "".join(f"{{{piece}}}" if i % 2 else piece.translate(_ACCENTS) for i, piece in enumerate(pieces))
+    words = "".join(
+        f"{{{{{piece}}}}}" if i % 2 else piece.translate(_ACCENTS) for i, piece in enumerate(pieces)
+    )
     more = round(0.4 * sum(len(piece) for piece in pieces[::2]))
     filling = (_FILLING * (1 + more // len(_FILLING)))[:more].strip()
     return f"{words} {filling}".strip()
@@ -46,7 +47,7 @@ def checkout(folder: Path) -> Path:
             shutil.copytree(source, root / part, ignore=generated)
         else:
             shutil.copy(source, root / part)
-    words = {key: spoken(text) for key, text in ENGLISH.items()}
+    words = spoken(json.loads((HERE / "en.json").read_text(encoding="utf-8")))
     file = root / "chat_app" / "i18n" / f"{CODE}.json"
     file.write_text(json.dumps(words, ensure_ascii=False, indent=2), encoding="utf-8")
     return root

@@ -41,10 +41,10 @@ export function alertOf({ children: [paragraph, ...rest] }) {
 /** @param {string} kind */
 function useTitle(kind) {
   const say = useWords();
-  if (kind === "tip") return say("markdown.tip", "Tip");
-  if (kind === "important") return say("markdown.important", "Important");
-  if (kind === "warning") return say("markdown.warning", "Warning");
-  return kind === "caution" ? say("markdown.caution", "Caution") : say("markdown.note_alert", "Note");
+  if (kind === "tip") return say("markdown.tip");
+  if (kind === "important") return say("markdown.important");
+  if (kind === "warning") return say("markdown.warning");
+  return kind === "caution" ? say("markdown.caution") : say("markdown.note_alert");
 }
 
 /** @param {{ kind: string, dir?: string, children: React.ReactNode }} props */

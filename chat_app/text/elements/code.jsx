@@ -36,17 +36,13 @@ export function CodeBlock({ lang, text }) {
   return (
     <figure className="code" dir="ltr">
       <figcaption>
-        <span>{name || say("markdown.text", "text")}</span>
-        <CopyButton text={text} label={say("markdown.copy_code", "Copy code")} />
+        <span>{name || say("markdown.text")}</span>
+        <CopyButton text={text} label={say("markdown.copy_code")} />
       </figcaption>
       <pre
         tabIndex={0}
         role="region"
-        aria-label={
-          name
-            ? say("markdown.code_in", "Code in {language}", { language: name })
-            : say("markdown.code", "Code")
-        }
+        aria-label={name ? say("markdown.code_in", { language: name }) : say("markdown.code")}
       >
         <code>
           {slices(text).map((slice, i) => (

