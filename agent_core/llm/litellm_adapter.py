@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, cast
 
@@ -11,12 +12,11 @@ from agent_core.errors import ValidationError
 from agent_core.llm.adapter_check import check_adapter
 from agent_core.llm.errors.model_errors import to_model_error
 from agent_core.llm.litellm_import import litellm_module, loaded
-from agent_core.llm.model_table import provider_of, sees_pictures
 from agent_core.llm.options import check_options
 from agent_core.llm.requests.provider_request import ProviderRequest, refused_tools, to_provider_request
 from agent_core.llm.requests.provider_rules import Rules, rules_for
 from agent_core.llm.streams.direct_stream import (
-    AnswerStream,
+    DirectStream,
     has_listeners,
     open_direct,
     refuse_broken_events,
@@ -88,7 +88,7 @@ class LitellmModel:
         if (finish := reading.finish) is not None:
             yield finish
 
-    async def _reading(self, litellm: Any, answer: Any) -> AnswerStream:
+    async def _reading(self, litellm: Any, answer: Any) -> DirectStream | WrappedStream:
         mocked = "mock_response" in self.options
         if self.direct and not mocked and (past := await open_direct(litellm, answer)):
             return past
@@ -216,3 +216,35 @@ def _cost(litellm: Any, model: str, usage: Any) -> float | None:
         return float(sum(litellm.cost_per_token(model=model, usage_object=usage)))
     except Exception:  # it raises various classes for an unknown price
         return None
+
+
+def provider_of(litellm: Any, name: str, options: Mapping[str, Any]) -> tuple[str, str]:
+    """Return litellm's name of a model's provider, and the model's name there."""
+    provider: str | None = options.get("custom_llm_provider")
+    if provider is None:
+        provider = _provider(litellm, name)
+    return provider, name.removeprefix(f"{provider}/")
+
+
+@functools.lru_cache(maxsize=1_000)
+def _provider(litellm: Any, name: str) -> str:
+    head, slash, _ = name.partition("/")
+    if slash and head in litellm.provider_list:
+        return head
+    try:
+        return str(litellm.get_llm_provider(name)[1])
+    except Exception:  # the request itself will raise a readable error
+        return ""
+
+
+@functools.lru_cache(maxsize=1_000)
+def sees_pictures(litellm: Any, name: str) -> bool | None:
+    """Return whether a model supports pictures; None if the table does not say."""
+    try:
+        info: dict[str, Any] = litellm.model_cost.get(name) or litellm.get_model_info(name)
+    except Exception:  # it raises a bare Exception for a model that is not in its table
+        return None
+    told = info.get("supports_vision")
+    if told is None and not info.get("max_input_tokens"):
+        return None  # the table has only the names of Ollama models
+    return bool(told)

@@ -50,167 +50,57 @@ _KINDS: dict[str, ArgumentKind] = {
 STANDARD = frozenset(
     {
         *_TYPED,
-        "timeout",
-        "request_timeout",
-        "modalities",
-        "prediction",
-        "audio",
-        "response_format",
+        *("timeout", "request_timeout", "modalities", "prediction", "audio", "response_format"),
         "tool_choice",
+        *("deployment_id", "reasoning_effort", "thinking", "shared_session", "enable_json_schema_validation"),
+        *("include_server_side_tool_invocations", "context_management"),
     }
-    | {"deployment_id", "reasoning_effort", "thinking", "shared_session", "enable_json_schema_validation"}
-    | {"include_server_side_tool_invocations", "context_management"}
 )
 """OpenAI's parameters and those of the connection, which litellm translates for every provider."""
 
 LITELLM = frozenset(
     {
-        "additional_drop_params",
-        "allowed_openai_params",
-        "headers",
-        "mock_response",
-        "mock_timeout",
-        "cache",
-        "ttl",
+        *("additional_drop_params", "allowed_openai_params", "headers", "mock_response", "mock_timeout"),
+        *("cache", "ttl", "client", "client_id", "client_secret", "tenant_id", "region_name"),
+        *("azure_ad_token_provider", "base_model", "fallbacks", "context_window_fallback_dict", "model_info"),
+        *("guardrails", "tags", "rpm", "tpm", "max_parallel_requests", "force_timeout", "stream_timeout"),
+        *("cooldown_time", "user_continue_message", "assistant_continue_message", "ensure_alternating_roles"),
+        *("supports_system_message", "hf_model_name", "merge_reasoning_content_in_choices"),
+        *("provider_specific_header", "prompt_id", "prompt_variables", "roles", "prompt_label"),
+        *("prompt_version", "no-log", "turn_off_message_logging", "use_litellm_proxy", "use_in_pass_through"),
+        *("initial_prompt_value", "final_prompt_value", "bos_token", "eos_token", "enable_prompt_caching"),
+        *("cache_key", "max_budget", "budget_duration", "ssl_verify", "azure_ad_token"),
+        "cache_control_injection_points",
     }
-    | {
-        "client",
-        "client_id",
-        "client_secret",
-        "tenant_id",
-        "region_name",
-        "azure_ad_token_provider",
-        "base_model",
-    }
-    | {"fallbacks", "context_window_fallback_dict", "model_info", "guardrails", "tags", "rpm"}
-    | {
-        "tpm",
-        "max_parallel_requests",
-        "force_timeout",
-        "stream_timeout",
-        "cooldown_time",
-        "user_continue_message",
-    }
-    | {"assistant_continue_message", "ensure_alternating_roles", "supports_system_message", "hf_model_name"}
-    | {
-        "merge_reasoning_content_in_choices",
-        "provider_specific_header",
-        "prompt_id",
-        "prompt_variables",
-        "roles",
-    }
-    | {
-        "prompt_label",
-        "prompt_version",
-        "no-log",
-        "turn_off_message_logging",
-        "use_litellm_proxy",
-        "use_in_pass_through",
-    }
-    | {
-        "initial_prompt_value",
-        "final_prompt_value",
-        "bos_token",
-        "eos_token",
-        "enable_prompt_caching",
-        "cache_key",
-    }
-    | {"max_budget", "budget_duration", "ssl_verify", "azure_ad_token", "cache_control_injection_points"}
 )
 """litellm's own parameters."""
 
 PROVIDERS = frozenset(
-    # Sampling, named as by servers of open models (vLLM, llama.cpp, Ollama, TGI).
     {
-        "top_a",
-        "min_tokens",
-        "repeat_penalty",
-        "repeat_last_n",
-        "mirostat",
-        "mirostat_eta",
-        "mirostat_tau",
-        "tfs_z",
+        # Sampling, named as by servers of open models (vLLM, llama.cpp, Ollama, TGI).
+        *("top_a", "min_tokens", "repeat_penalty", "repeat_last_n", "mirostat", "mirostat_eta"),
+        *("mirostat_tau", "tfs_z", "typical_p", "best_of", "ignore_eos", "stop_token_ids", "length_penalty"),
+        *("use_beam_search", "random_seed", "guided_json", "guided_regex", "guided_choice", "guided_grammar"),
+        *("structured_outputs", "chat_template_kwargs", "skip_special_tokens", "include_stop_str_in_output"),
+        *("num_predict", "num_gpu", "num_thread", "num_keep", "num_batch", "keep_alive", "think", "format"),
+        *("template", "options", "raw", "do_sample"),
+        # Anthropic, Bedrock
+        *("container", "mcp_servers", "output_config", "anthropic_version", "anthropic_beta", "betas"),
+        *("inference_geo", "speed", "cache_control", "guardrailConfig", "performanceConfig"),
+        *("requestMetadata", "trace", "model_id"),
+        # Gemini, Vertex
+        *("safety_settings", "safetySettings", "generation_config", "response_schema", "response_mime_type"),
+        *("labels", "cached_content", "thinkingConfig", "thinking_config", "tool_config", "toolConfig"),
+        "media_resolution",
+        # OpenRouter, Perplexity, xAI, Mistral, Groq, Cerebras, Moonshot, Watsonx, Snowflake
+        *("transforms", "models", "route", "provider", "reasoning", "include_reasoning", "usage", "plugins"),
+        *("search_domain_filter", "search_recency_filter", "search_mode", "search_parameters"),
+        *("search_context_size", "return_images", "return_related_questions", "last_updated_after_filter"),
+        *("search_after_date_filter", "search_before_date_filter", "disable_search"),
+        *("enable_search_classifier", "safe_prompt", "prompt_mode", "reasoning_format", "disable_reasoning"),
+        *("disable_tool_validation", "enable_thinking", "thinking_budget", "clear_thinking"),
+        *("reasoning_split", "project_id", "space_id", "account_id"),
     }
-    | {
-        "typical_p",
-        "best_of",
-        "ignore_eos",
-        "stop_token_ids",
-        "length_penalty",
-        "use_beam_search",
-        "random_seed",
-    }
-    | {
-        "guided_json",
-        "guided_regex",
-        "guided_choice",
-        "guided_grammar",
-        "structured_outputs",
-        "chat_template_kwargs",
-    }
-    | {
-        "skip_special_tokens",
-        "include_stop_str_in_output",
-        "num_predict",
-        "num_gpu",
-        "num_thread",
-        "num_keep",
-    }
-    | {"num_batch", "keep_alive", "think", "format", "template", "options", "raw", "do_sample"}
-    # Anthropic, Bedrock
-    | {
-        "container",
-        "mcp_servers",
-        "output_config",
-        "anthropic_version",
-        "anthropic_beta",
-        "betas",
-        "inference_geo",
-    }
-    | {
-        "speed",
-        "cache_control",
-        "guardrailConfig",
-        "performanceConfig",
-        "requestMetadata",
-        "trace",
-        "model_id",
-    }
-    # Gemini, Vertex
-    | {
-        "safety_settings",
-        "safetySettings",
-        "generation_config",
-        "response_schema",
-        "response_mime_type",
-        "labels",
-    }
-    | {"cached_content", "thinkingConfig", "thinking_config", "tool_config", "toolConfig", "media_resolution"}
-    # OpenRouter, Perplexity, xAI, Mistral, Groq, Cerebras, Moonshot, Watsonx, Snowflake
-    | {"transforms", "models", "route", "provider", "reasoning", "include_reasoning", "usage", "plugins"}
-    | {
-        "search_domain_filter",
-        "search_recency_filter",
-        "search_mode",
-        "search_parameters",
-        "search_context_size",
-    }
-    | {"return_images", "return_related_questions", "last_updated_after_filter", "search_after_date_filter"}
-    | {
-        "search_before_date_filter",
-        "disable_search",
-        "enable_search_classifier",
-        "safe_prompt",
-        "prompt_mode",
-    }
-    | {
-        "reasoning_format",
-        "disable_reasoning",
-        "disable_tool_validation",
-        "enable_thinking",
-        "thinking_budget",
-    }
-    | {"clear_thinking", "reasoning_split", "project_id", "space_id", "account_id"}
 )
 """Parameters of single providers, which litellm passes on."""
 

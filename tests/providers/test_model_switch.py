@@ -20,8 +20,8 @@ from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Message, Part
 from agent_core.domain.signatures import with_signatures
 from agent_core.llm import LitellmModel, ModelRequest, TextDelta
+from agent_core.llm.litellm_adapter import sees_pictures
 from agent_core.llm.litellm_import import loaded
-from agent_core.llm.model_table import sees_pictures
 from agent_core.llm.requests.provider_rules import rules_for
 from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.tools import action_tool

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, cast
 
 from agent_core.domain.model_adapter import (
@@ -15,36 +15,42 @@ from agent_core.domain.model_adapter import (
     HostedResult,
     ModelEvent,
     ReasoningDelta,
-    Source,
     TextDelta,
     ToolCallDelta,
 )
-from agent_core.llm.readers.content import ContentKind, deltas_of, pieces_of
-from agent_core.llm.readers.openai_chat import arguments_text
-from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
+from agent_core.llm.readers.reader import (
+    AnswerReader,
+    Json,
+    arguments_text,
+    deltas_of,
+    fields_of,
+    items_of,
+    sources_of,
+    texts_of,
+)
 
 _HOSTED = ("server_tool_use", "mcp_tool_use")
 """Types of blocks with calls that Anthropic runs itself."""
 
 
 class AnthropicReader(AnswerReader):
-    """Reader of Anthropic's events.
+    """Reader of Anthropic's events."""
 
-    Args:
-        names: real names of tools, by the names that litellm sent to Anthropic.
-    """
+    KEYS = frozenset({"type"})
 
-    def __init__(self, names: Mapping[str, str] | None = None) -> None:
-        super().__init__()
-        self._names = names or {}
+    def __init__(self, decoder: Any = None) -> None:
+        super().__init__(decoder)
+        # The real names of tools, by the names that litellm sent to Anthropic.
+        self._names: dict[str, str] = getattr(decoder, "tool_name_reverse_map", None) or {}
+        self._speed: Any = getattr(decoder, "speed", None)
         self._blocks: dict[int, Json] = {}
         self._calls = 0
-        self._thought = ""
+        self._thought = ""  # all reasoning of the answer; litellm counts its tokens
 
-    @property
-    def thought(self) -> str:
-        """All reasoning of the answer; litellm counts its tokens."""
-        return self._thought
+    def _usage(self, litellm: Any, newest: Json) -> Any:
+        config = import_module("litellm.llms.anthropic.chat.transformation").AnthropicConfig()
+        thought = self._thought or None
+        return config.calculate_usage(usage_object=newest, reasoning_content=thought, speed=self._speed)
 
     def read(self, event: Json) -> list[ModelEvent]:
         """Return the events for one event of Anthropic."""
@@ -89,7 +95,7 @@ class AnthropicReader(AnswerReader):
         self._blocks[index] = dict(block)
         kind = block.get("type")
         if kind == "text":
-            return [*deltas_of(block.get("text")), *_cited(block.get("citations"))]
+            return [*deltas_of(block.get("text")), *sources_of(block.get("citations"))]
         if kind == "thinking":
             return self._think(block.get("thinking"))
         if kind == "redacted_thinking":
@@ -113,7 +119,7 @@ class AnthropicReader(AnswerReader):
         if kind == "signature_delta":
             block["signature"] = f"{block.get('signature') or ''}{delta.get('signature') or ''}"
         elif kind == "citations_delta":
-            return _cited([delta.get("citation")])
+            return sources_of([delta.get("citation")])
         elif kind == "input_json_delta" and block.get("type") in _HOSTED:
             block["json"] = f"{block.get('json') or ''}{delta.get('partial_json') or ''}"
         elif kind == "input_json_delta" and block.get("type") == "tool_use":
@@ -131,9 +137,9 @@ class AnthropicReader(AnswerReader):
         return []
 
     def _think(self, text: object) -> list[ModelEvent]:
-        pieces = pieces_of(text, ContentKind.REASONING)
-        self._thought += "".join(piece for _, piece in pieces)
-        return [ReasoningDelta(piece) for _, piece in pieces]
+        texts = texts_of(text)
+        self._thought += "".join(texts)
+        return [ReasoningDelta(each) for each in texts]
 
 
 def hosted_call(block: Json) -> list[ModelEvent]:
@@ -152,7 +158,7 @@ def hosted_result(block: Json) -> list[ModelEvent]:
     words = f"{str(block['type']).removesuffix('_tool_result')} failed: {code}" if code else None
     if words is None and block.get("is_error") is True:
         words = json.dumps(content, ensure_ascii=False)
-    return [HostedResult(id, _readable(content), words, _again(id, "result", block)), *_found(content)]
+    return [HostedResult(id, _readable(content), words, _again(id, "result", block)), *sources_of(content)]
 
 
 def _again(id: str, what: str, block: Json) -> Json | None:
@@ -163,21 +169,6 @@ def _again(id: str, what: str, block: Json) -> Json | None:
 def _number(event: Json) -> int:
     index = event.get("index")
     return index if isinstance(index, int) else 0
-
-
-def _cited(citations: object) -> list[ModelEvent]:
-    """Return the web pages that a text cites."""
-    found = [fields_of(each) for each in items_of(citations)]
-    return [
-        Source(each["url"], str(each.get("title") or ""))
-        for each in found
-        if isinstance(each.get("url"), str)
-    ]
-
-
-def _found(results: object) -> list[ModelEvent]:
-    """Return the web pages that Anthropic's own search found."""
-    return _cited(results)
 
 
 def _readable(content: Any) -> Any:

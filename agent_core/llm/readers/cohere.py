@@ -5,10 +5,16 @@ https://docs.cohere.com/reference/chat-stream
 
 from __future__ import annotations
 
-from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta, Source, ToolCallDelta
-from agent_core.llm.readers.content import ContentKind, deltas_of
-from agent_core.llm.readers.openai_chat import arguments_text
-from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
+from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta, ToolCallDelta
+from agent_core.llm.readers.reader import (
+    AnswerReader,
+    Json,
+    call_delta,
+    deltas_of,
+    fields_of,
+    items_of,
+    sources_of,
+)
 
 _REASONS = {
     "COMPLETE": "stop",
@@ -22,6 +28,9 @@ _REASONS = {
 
 class CohereReader(AnswerReader):
     """Reader of Cohere's events and whole messages."""
+
+    KEYS = frozenset({"type", "message", "finish_reason"})
+    COUNTS = ("input_tokens", "output_tokens")
 
     def read(self, value: Json, /) -> list[ModelEvent]:
         """Return the events of one value."""
@@ -37,7 +46,7 @@ class CohereReader(AnswerReader):
         if isinstance(plan := message.get("tool_plan"), str) and plan:
             events.append(ReasoningDelta(plan))
         for block in map(fields_of, _listed(message.get("content"))):
-            events += deltas_of(block.get("thinking"), ContentKind.REASONING) + deltas_of(block.get("text"))
+            events += deltas_of(block.get("thinking"), ReasoningDelta) + deltas_of(block.get("text"))
         for place, call in enumerate(map(fields_of, _listed(message.get("tool_calls")))):
             events.append(_call(value.get("index", place), call))
         return events + [source for each in _listed(message.get("citations")) for source in _cited(each)]
@@ -50,19 +59,11 @@ def _listed(value: object) -> list[object]:
 
 def _call(index: object, call: Json) -> ToolCallDelta:
     function = fields_of(call.get("function"))
-    id, name = call.get("id"), function.get("name")
     number = index if isinstance(index, int) else None
-    arguments = arguments_text(function.get("arguments"))
-    return ToolCallDelta(number, str(id) if id else None, str(name) if name else None, arguments)
+    return call_delta(number, call.get("id"), function.get("name"), function.get("arguments"))
 
 
 def _cited(citation: object) -> list[ModelEvent]:
-    documents = [
-        fields_of(each.get("document"))
-        for each in map(fields_of, items_of(fields_of(citation).get("sources")))
-    ]
-    return [
-        Source(document["url"], str(document.get("title") or ""))
-        for document in documents
-        if isinstance(document.get("url"), str)
-    ]
+    return sources_of(
+        [fields_of(each).get("document") for each in items_of(fields_of(citation).get("sources"))]
+    )

@@ -5,7 +5,8 @@ https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
 
 from __future__ import annotations
 
-from typing import cast
+from importlib import import_module
+from typing import Any, cast
 
 from agent_core.domain.model_adapter import (
     File,
@@ -13,22 +14,33 @@ from agent_core.domain.model_adapter import (
     HostedResult,
     ModelEvent,
     ReasoningDelta,
-    Source,
     TextDelta,
-    ToolCallDelta,
 )
-from agent_core.llm.readers.content import ContentKind, deltas_of
-from agent_core.llm.readers.openai_chat import arguments_text
-from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
+from agent_core.llm.readers.reader import (
+    AnswerReader,
+    Json,
+    arguments_text,
+    call_delta,
+    deltas_of,
+    fields_of,
+    items_of,
+    sources_of,
+)
 
 
 class GeminiReader(AnswerReader):
     """Reader of Gemini's responses."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    KEYS = frozenset({"candidates", "promptFeedback", "usageMetadata"})
+
+    def __init__(self, decoder: Any = None) -> None:
+        super().__init__(decoder)
         self._calls = 0
         self._ran = 0  # number of calls of Gemini's own code execution
+
+    def _usage(self, litellm: Any, newest: Json) -> Any:
+        module = import_module("litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini")
+        return module.VertexGeminiConfig.calculate_usage({"usageMetadata": newest})
 
     def read(self, response: Json) -> list[ModelEvent]:
         """Return the events of one response."""
@@ -59,9 +71,8 @@ class GeminiReader(AnswerReader):
         if isinstance(call, dict):
             fields = cast(Json, call)
             self._calls += 1
-            id, arguments = fields.get("id"), arguments_text(fields.get("args")) or "{}"
-            name = str(fields.get("name") or "") or None
-            return [ToolCallDelta(self._calls - 1, str(id) if id else None, name, arguments, signed)]
+            arguments = arguments_text(fields.get("args")) or "{}"
+            return [call_delta(self._calls - 1, fields.get("id"), fields.get("name"), arguments, signed)]
         if (ran := fields_of(part.get("executableCode"))) and ran.get("code"):
             self._ran += 1
             return [HostedCall(f"code_{self._ran}", "code_execution", ran)]
@@ -75,9 +86,9 @@ class GeminiReader(AnswerReader):
         if isinstance(data := drawn.get("data"), str) and part.get("thought") is not True:
             return [File(str(drawn.get("mimeType") or drawn.get("mime_type") or "image/png"), data, signed)]
         thought = part.get("thought") is True
-        events = deltas_of(part.get("text"), ContentKind.REASONING if thought else ContentKind.TEXT)
-        sign = ReasoningDelta if thought else TextDelta
-        return [*events, sign("", signed)] if signed else events
+        delta = ReasoningDelta if thought else TextDelta
+        events = deltas_of(part.get("text"), delta)
+        return [*events, delta("", signed)] if signed else events
 
 
 def _as_litellm_has_it(part: Json) -> Json:
@@ -103,9 +114,6 @@ def invocation(ran: Json) -> list[ModelEvent]:
 
 def _sources(grounding: Json) -> list[ModelEvent]:
     """Return the web pages of Google's search."""
-    pages = [fields_of(fields_of(each).get("web")) for each in items_of(grounding.get("groundingChunks"))]
-    return [
-        Source(page["uri"], str(page.get("title") or ""))
-        for page in pages
-        if isinstance(page.get("uri"), str)
-    ]
+    return sources_of(
+        [fields_of(each).get("web") for each in items_of(grounding.get("groundingChunks"))], "uri"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, cast
 
 from agent_core.domain.model_adapter import (
@@ -17,14 +18,21 @@ from agent_core.domain.model_adapter import (
     HostedResult,
     ModelEvent,
     ReasoningDelta,
-    Source,
     TextDelta,
     ToolCallDelta,
 )
 from agent_core.domain.signatures import REASONING_FIELDS
-from agent_core.llm.readers.content import deltas_of, pieces_of
 from agent_core.llm.readers.openrouter_details import Details
-from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
+from agent_core.llm.readers.reader import (
+    AnswerReader,
+    Json,
+    call_delta,
+    deltas_of,
+    fields_of,
+    items_of,
+    sources_of,
+    texts_of,
+)
 
 _BESIDE = ("citations", "search_results")
 """Keys of Perplexity's sources beside each delta: URLs only, and URLs with titles."""
@@ -33,16 +41,22 @@ _ABOUT = ("id", "model", "system_fingerprint", "service_tier", "provider")
 """Keys of a chunk with metadata of the whole answer."""
 
 
-class JsonReader(AnswerReader):
+class ChatReader(AnswerReader):
     """Reader of OpenAI's chunks and whole completions."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    KEYS = frozenset({"choices"})
+
+    def __init__(self, decoder: Any = None) -> None:
+        super().__init__(decoder)
         self._details = Details()
         self._ran: set[str] = set()  # ids of calls that the provider ran
         self._streamed = False  # whether a delta had content
         self._call = 0  # the index of the newest fragment of a tool call
         self._has_called = False
+
+    def _usage(self, litellm: Any, newest: Json) -> Any:
+        total = (newest.get("prompt_tokens") or 0) + (newest.get("completion_tokens") or 0)
+        return litellm.Usage(**newest | {"total_tokens": total})
 
     def read(self, chunk: Json, /) -> list[ModelEvent]:
         """Return the events of one chunk."""
@@ -71,19 +85,20 @@ class JsonReader(AnswerReader):
         return events
 
     def end(self) -> list[ModelEvent]:
-        """Return the events at the end of the answer."""
-        return self._close()
+        """Return the end of a reasoning part with the details that its provider expects back."""
+        details = self._details.of_reasoning()
+        return [ReasoningDelta("", {"openrouter": {"reasoning_details": details}})] if details else []
 
     def _delta(self, delta: Json) -> list[ModelEvent]:
         thought = self._reasoning(delta)
         said = deltas_of(delta.get("content"))
-        said += [TextDelta(text) for _, text in pieces_of(delta.get("refusal"))]
+        said += map(TextDelta, texts_of(delta.get("refusal")))
         calls = delta.get("tool_calls") or ([delta] if delta.get("function_call") else [])
         said += self._calls(calls)
         said += self._executed(delta.get("executed_tools"))
         if said:
             details = self._details.of_call() if _has_call(said) else None
-            said = [*self._close(), *_with_details(said, details)]
+            said = [*self.end(), *_with_details(said, details)]
         return [*thought, *said, *_files(delta), *_sources(delta.get("annotations"))]
 
     def _calls(self, calls: object) -> list[ModelEvent]:
@@ -93,8 +108,7 @@ class JsonReader(AnswerReader):
         """
         found: list[ModelEvent] = []
         listed = cast("list[object]", calls) if isinstance(calls, list) else [calls]
-        for place, call in enumerate(listed):
-            fields = cast(Json, call) if isinstance(call, Mapping) else {}
+        for place, fields in enumerate(map(fields_of, listed)):
             bare = fields if isinstance(fields.get("name"), str) else None
             function = fields.get("function") or fields.get("function_call") or bare
             if not isinstance(function, Mapping):
@@ -105,14 +119,19 @@ class JsonReader(AnswerReader):
             if index is None:
                 index = place if len(listed) > 1 else self._call
             self._call, self._has_called = index, True
-            found.append(_call(index, fields, cast(Json, function)))
+            function = cast(Json, function)
+            found.append(
+                call_delta(
+                    *(index, fields.get("id"), function.get("name"), function.get("arguments")),
+                    _call_metadata(fields),
+                )
+            )
         return found
 
     def _executed(self, tools: object) -> list[ModelEvent]:
         """Return the hosted calls of Groq's compound models, which are repeated with their output."""
         found: list[ModelEvent] = []
-        for place, each in enumerate(cast("list[object]", tools) if isinstance(tools, list) else []):
-            fields = cast(Json, each) if isinstance(each, Mapping) else {}
+        for place, fields in enumerate(map(fields_of, items_of(tools))):
             id, arguments = f"executed_{fields.get('index', place)}", fields.get("arguments")
             with contextlib.suppress(ValueError, TypeError):
                 arguments = json.loads(cast(Any, arguments))
@@ -130,15 +149,19 @@ class JsonReader(AnswerReader):
         if isinstance(details, list):
             self._details.add(cast("list[Any]", details))
         metadata = {"openaiCompatible": {"reasoningField": field}} if field else None
-        texts = [text for _, text in pieces_of(delta.get(field))] if field else []
+        texts = texts_of(delta.get(field)) if field else []
         if not texts and isinstance(details, list):
             texts = self._details.newest
         return [ReasoningDelta(text, metadata) for text in texts]
 
-    def _close(self) -> list[ModelEvent]:
-        """Return the end of a reasoning part with the details that its provider expects back."""
-        details = self._details.of_reasoning()
-        return [ReasoningDelta("", {"openrouter": {"reasoning_details": details}})] if details else []
+
+class XaiReader(ChatReader):
+    """Reader of xAI's chunks, whose completion tokens exclude reasoning."""
+
+    def _usage(self, litellm: Any, newest: Json) -> Any:
+        config = import_module("litellm.llms.xai.chat.transformation").XAIChatConfig
+        config.fold_reasoning_tokens_into_completion(newest)
+        return super()._usage(litellm, newest)
 
 
 def _has_call(events: list[ModelEvent]) -> bool:
@@ -179,26 +202,8 @@ def _sources(found: object) -> list[ModelEvent]:
 
     The last is OpenAI's form, to which litellm converts Gemini's: {"type": "url_citation", "url_citation": {…}}.
     """
-    named: list[ModelEvent] = []
-    for each in cast("list[object]", found) if isinstance(found, list) else []:
-        fields = cast(Json, each) if isinstance(each, Mapping) else {"url": each}
-        inner = fields.get("url_citation")
-        fields = cast(Json, inner) if isinstance(inner, Mapping) else fields
-        url, title = fields.get("url"), fields.get("title")
-        if isinstance(url, str) and url:
-            named.append(Source(url, title if isinstance(title, str) else ""))
-    return named
-
-
-def _call(index: int, call: Json, function: Json) -> ToolCallDelta:
-    id, name = call.get("id"), function.get("name")
-    return ToolCallDelta(
-        index,
-        str(id) if id else None,
-        name if isinstance(name, str) and name else None,
-        arguments_text(function.get("arguments")),
-        _call_metadata(call),
-    )
+    pages = [fields_of(each) or {"url": each} for each in items_of(found)]
+    return sources_of([page.get("url_citation") or page for page in pages])
 
 
 def _index(value: object) -> int | None:
@@ -206,15 +211,6 @@ def _index(value: object) -> int | None:
     if isinstance(value, str) and value.strip().isdigit():
         return int(value)
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def arguments_text(value: object) -> str:
-    """Return arguments as a fragment of JSON text; some providers send an object."""
-    if isinstance(value, str):
-        return value
-    if not value:
-        return ""  # an empty object precedes arguments that are streamed later
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _call_metadata(call: Json) -> Json | None:

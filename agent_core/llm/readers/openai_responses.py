@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from agent_core.domain.model_adapter import (
@@ -13,16 +14,14 @@ from agent_core.domain.model_adapter import (
     HostedResult,
     ModelEvent,
     ReasoningDelta,
-    Source,
     TextDelta,
     ToolCallDelta,
 )
 from agent_core.llm.errors.error_reports import reported
-from agent_core.llm.readers.reader import AnswerReader, Json, fields_of, items_of
+from agent_core.llm.readers.reader import AnswerReader, Json, call_delta, fields_of, items_of, sources_of
 
 _CALLS = ("function_call", "custom_tool_call")
 _RETURNED = ("type", "id", "summary", "encrypted_content")
-_HEAD = ("id", "type", "status")
 _TEXTS = ("response.output_text.delta", "response.refusal.delta")
 _THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
 _ARGUMENTS = ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta")
@@ -32,12 +31,18 @@ _ENDS = ("response.completed", "response.incomplete", "response.failed")
 class ResponsesReader(AnswerReader):
     """Reader of the events of a response."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    KEYS = frozenset({"type", "output"})
+
+    def __init__(self, decoder: Any = None) -> None:
+        super().__init__(decoder)
         self._calls: dict[int, int] = {}  # indexes of function calls, by index of their item
         self._said: set[int] = set()  # indexes of items with streamed content
         self._done: set[int] = set()
         self._signed: Json | None = None  # a reasoning item, until the item after it is known
+
+    def _usage(self, litellm: Any, newest: Json) -> Any:
+        logging = import_module("litellm.responses.utils").ResponseAPILoggingUtils
+        return logging.transform_response_api_usage_to_chat_usage(newest)
 
     def read(self, value: Json) -> list[ModelEvent]:
         """Return the events for one event of OpenAI, or for a whole response."""
@@ -49,7 +54,7 @@ class ResponsesReader(AnswerReader):
         if kind == "response.output_item.done":
             return self._item(place, fields_of(value.get("item")))
         if kind == "response.output_text.annotation.added":
-            return _cited([value.get("annotation")])
+            return sources_of([value.get("annotation")])
         if kind == "response.reasoning_summary_part.added":
             return [ReasoningDelta("\n\n")] if place in self._said else []
         if kind.endswith(".delta"):
@@ -84,8 +89,8 @@ class ResponsesReader(AnswerReader):
         if kind not in _CALLS or place in self._calls:
             return before
         self._calls[place] = len(self._calls)
-        id, name = item.get("call_id") or item.get("id"), str(item.get("name") or "") or None
-        return [*before, ToolCallDelta(self._calls[place], str(id) if id else None, name, "")]
+        id = item.get("call_id") or item.get("id")
+        return [*before, call_delta(self._calls[place], id, item.get("name"))]
 
     def _item(self, place: int, item: Json) -> list[ModelEvent]:
         """Return the events of a complete item that were not streamed, and those at its end."""
@@ -98,7 +103,7 @@ class ResponsesReader(AnswerReader):
             for part in map(fields_of, items_of(item.get("content"))):
                 text = part.get("text") or part.get("refusal")
                 events += [TextDelta(text)] if fresh and isinstance(text, str) and text else []
-                events += _cited(part.get("annotations"))
+                events += sources_of(part.get("annotations"))
         elif kind == "reasoning":
             texts = [*items_of(item.get("summary")), *items_of(item.get("content"))] if fresh else []
             events += [ReasoningDelta(str(fields_of(part).get("text") or "")) for part in texts]
@@ -150,12 +155,3 @@ def _hosted(name: str, item: Json) -> list[ModelEvent]:
         str(item.get("error") or f"{name} ended with the status {item.get('status')}.") if failed else None
     )
     return [HostedCall(id, name, asked or known), HostedResult(id, output, words)]
-
-
-def _cited(annotations: object) -> list[ModelEvent]:
-    found = [fields_of(each) for each in items_of(annotations)]
-    return [
-        Source(each["url"], str(each.get("title") or ""))
-        for each in found
-        if isinstance(each.get("url"), str)
-    ]

@@ -1,16 +1,52 @@
-"""Define the base class of readers, and accessors for plain JSON."""
+"""Define the base of the readers of answers, and what they share: events from JSON, finish reasons."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+import json
+from typing import Any, ClassVar, cast
 
-from agent_core.domain.model_adapter import ModelEvent
+from agent_core.domain.model_adapter import (
+    Finish,
+    Metadata,
+    ModelEvent,
+    ReasoningDelta,
+    Source,
+    TextDelta,
+    ToolCallDelta,
+)
+from agent_core.errors import ModelError
 
 Json = dict[str, Any]
+
+FAILED = frozenset(
+    {
+        *("abort", "network-error", "engine-overloaded", "insufficient-system-resource"),
+        *("malformed-function-call", "malformed-response", "unexpected-tool-call", "too-many-tool-calls"),
+        *("missing-thought-signature", "finish-reason-unspecified"),
+    }
+)
+"""Finish reasons that mean a failure of the answer; litellm maps them to "stop"."""
+
+PAUSED = "pause-turn"
+"""Finish reason of an answer that paused within the provider's own tools; a new request continues it.
+https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#pause-turn"""
+
+_KEPT_REASONS = FAILED | {PAUSED, "model-context-window-exceeded"}
+
+_MAX_DEPTH = 8  # nesting of parts in a content
+_REASONING = ("thinking", "reasoning", "reasoning_text", "reasoning_content", "summary", "summary_text")
+_PARTS: dict[str, type[TextDelta] | type[ReasoningDelta]] = {
+    **dict.fromkeys(("text", "output_text", "refusal"), TextDelta),
+    **dict.fromkeys(_REASONING, ReasoningDelta),
+}
+"""Events by type of part, as named by OpenAI, Mistral and Anthropic."""
 
 
 class AnswerReader:
     """Base of readers, which turn the JSON values of an answer into events.
+
+    Args:
+        decoder: litellm's decoder of the answer, for names that litellm has changed.
 
     Attributes:
         finish: the provider's newest finish reason.
@@ -19,11 +55,21 @@ class AnswerReader:
         about: metadata of the answer: its id, the model that served it, …
     """
 
-    def __init__(self) -> None:
+    KEYS: ClassVar[frozenset[str]] = frozenset()
+    """Keys of which each value of this format has at least one."""
+
+    COUNTS: ClassVar[tuple[str, str]] = ("", "")
+    """Keys of the counts of input and of output tokens in a report of usage."""
+
+    def __init__(self, decoder: Any = None) -> None:
         self.finish: str | None = None
         self.message = ""
         self.usages: list[Json] = []
         self.about: Json = {}
+
+    def knows(self, value: Json) -> bool:
+        """Return whether a value can be of this format."""
+        return not self.KEYS.isdisjoint(value)
 
     def read(self, value: Json, /) -> list[ModelEvent]:
         """Return the events of one value."""
@@ -38,6 +84,32 @@ class AnswerReader:
         if isinstance(usage, dict):
             self.usages.append(cast(Json, usage))
 
+    def usage(self, litellm: Any) -> Any:
+        """Return the usage as litellm's object, counted like litellm for this format; None if none was reported."""
+        newest = {key: value for usage in self.usages for key, value in usage.items() if value is not None}
+        return self._usage(litellm, newest) if newest else None
+
+    def _usage(self, litellm: Any, newest: Json) -> Any:
+        read, written = (newest.get(key, 0) for key in self.COUNTS)
+        return litellm.Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
+
+    def to_finish(self, litellm: Any, answer: Any, reason: str | None) -> Finish | None:
+        """Return the finish of litellm's `answer` with the provider's metadata; None without a reason."""
+        if not reason:
+            return None
+        provider = str(getattr(answer, "custom_llm_provider", None) or "provider")
+        metadata = {provider: {**self.about, "finish_reason": reason}}
+        return Finish(_finish_reason(litellm, reason), self.message, metadata)
+
+
+def _finish_reason(litellm: Any, reason: str) -> str:
+    """Return a provider's finish reason by its litellm name, with dashes; some reasons unchanged."""
+    plain = reason.strip().lower().replace("_", "-")
+    if plain in _KEPT_REASONS:
+        return plain
+    named: str | None = litellm.types.utils.StreamingChoices(finish_reason=reason).finish_reason
+    return (named or plain).replace("_", "-")
+
 
 def fields_of(value: object) -> Json:
     """Return a JSON object; {} for any other value."""
@@ -47,3 +119,77 @@ def fields_of(value: object) -> Json:
 def items_of(value: object) -> list[Any]:
     """Return a JSON array; [] for any other value."""
     return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def deltas_of(
+    content: object, kind: type[TextDelta] | type[ReasoningDelta] = TextDelta, depth: int = _MAX_DEPTH
+) -> list[ModelEvent]:
+    """Return the texts in a content as events; parts of unknown types are ignored.
+
+    Args:
+        content: a str, a part such as {"type": "thinking", "thinking": [{"type": "text", …}]}, or a list.
+        kind: the event of plain text.
+        depth: the nesting that is read.
+
+    Raises:
+        ModelError: the content is neither text nor parts.
+    """
+    if content is None or content == "":
+        return []
+    if isinstance(content, str):
+        return [kind(content)]
+    if depth == 0:
+        return []
+    if isinstance(content, list):
+        return [
+            event for part in items_of(cast(object, content)) for event in deltas_of(part, kind, depth - 1)
+        ]
+    if isinstance(content, dict):
+        return _part(fields_of(cast(object, content)), kind, depth - 1)
+    raise ModelError(
+        f"The provider sent content that is neither text nor a list of parts: {content!r:.200}",
+        kind="invalid_request",
+    )
+
+
+def _part(part: Json, kind: type[TextDelta] | type[ReasoningDelta], depth: int) -> list[ModelEvent]:
+    """Return the texts of one part, which may be nested."""
+    name = str(part.get("type") or "text")
+    if name not in _PARTS:
+        return []
+    if _PARTS[name] is ReasoningDelta:
+        kind = ReasoningDelta  # text inside of reasoning is reasoning
+    keys = (name, "text", "thinking", "content", "summary", "value")
+    return deltas_of(part.get(next((key for key in keys if part.get(key)), "text")), kind, depth)
+
+
+def texts_of(content: object) -> list[str]:
+    """Return the texts in a content, of text and of reasoning; see `deltas_of`."""
+    return [event.text for event in deltas_of(content) if isinstance(event, TextDelta | ReasoningDelta)]
+
+
+def call_delta(
+    index: int | None, id: object, name: object, arguments: object = "", metadata: Metadata | None = None
+) -> ToolCallDelta:
+    """Return a fragment of a tool call; an empty id or name is None, and arguments may be an object."""
+    named = name if isinstance(name, str) and name else None
+    return ToolCallDelta(index, str(id) if id else None, named, arguments_text(arguments), metadata)
+
+
+def arguments_text(value: object) -> str:
+    """Return arguments as a fragment of JSON text; some providers send an object."""
+    if isinstance(value, str):
+        return value
+    if not value:
+        return ""  # an empty object precedes arguments that are streamed later
+    return json.dumps(value, ensure_ascii=False)
+
+
+def sources_of(pages: object, address: str = "url") -> list[ModelEvent]:
+    """Return the web pages in a list of JSON objects; `address` is the key of their URLs."""
+    found: list[ModelEvent] = []
+    for page in map(fields_of, items_of(pages)):
+        url, title = page.get(address), page.get("title")
+        if isinstance(url, str) and url:
+            found.append(Source(url, title if isinstance(title, str) else ""))
+    return found

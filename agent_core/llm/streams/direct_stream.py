@@ -11,16 +11,15 @@ See docs/decisions/0006-streams-are-read-directly.md.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from agent_core.domain.model_adapter import Finish, ModelEvent
 from agent_core.llm.errors.error_reports import reported
-from agent_core.llm.readers.finish_reasons import finish_reason
-from agent_core.llm.readers.formats import RESPONSES, Form, decoder_name, form_of
-from agent_core.llm.readers.reader import Json, fields_of
+from agent_core.llm.readers.formats import RESPONSES, decoder_name, reader_of
+from agent_core.llm.readers.reader import AnswerReader, Json, fields_of
 from agent_core.llm.streams.json_values import Body
-from agent_core.llm.streams.sse_guard import refuse_broken
 from agent_core.sentences import sentence
 
 _NEEDED = ("completion_stream", "custom_llm_provider", "fetch_stream", "messages", "model")
@@ -36,37 +35,19 @@ _OWN_LISTENERS = (
 )
 
 
-class AnswerStream(Protocol):
-    """Protocol of an answer that is being read."""
-
-    @property
-    def finish(self) -> Finish | None:
-        """Finish reason of the provider; None: there was none, so the answer was cut off."""
-        ...
-
-    @property
-    def usage(self) -> Any:
-        """The usage, as litellm's object; None: the provider reported none."""
-        ...
-
-    def events(self) -> AsyncGenerator[ModelEvent]:
-        """Yield the events of the answer; raises the exceptions of litellm's wrapper."""
-        ...
-
-
-async def open_direct(litellm: Any, answer: Any) -> AnswerStream | None:
+async def open_direct(litellm: Any, answer: Any) -> DirectStream | None:
     """Return the stream that reads `answer` without its wrapper; None: the wrapper is needed."""
     if not _may_be_passed(litellm, answer):
         return None
     stream = await _fetched(answer)
     if _is_openai(stream):
-        return _Direct(litellm, answer, form_of(litellm, ""), stream.response.aiter_bytes())
+        return DirectStream(litellm, answer, reader_of(""), stream.response.aiter_bytes())
     if (name := decoder_name(stream)) and not _translates(stream):
         source = stream.streaming_response
         if name != RESPONSES:
-            return _Direct(litellm, answer, form_of(litellm, name, stream), _lines(source))
+            return DirectStream(litellm, answer, reader_of(name, stream), _lines(source))
         if hasattr(getattr(source, "response", None), "aiter_bytes"):
-            return _Direct(litellm, answer, form_of(litellm, name), source.response.aiter_bytes())
+            return DirectStream(litellm, answer, reader_of(name), source.response.aiter_bytes())
     return None
 
 
@@ -78,7 +59,11 @@ def has_listeners(litellm: Any, answer: Any) -> bool:
 
 
 async def refuse_broken_events(answer: Any) -> None:
-    """Make an answer in its wrapper fail at a broken event, if its format is supported."""
+    """Make an answer in its wrapper fail at a broken event, if its format is supported.
+
+    litellm's decoders skip an event that is not JSON, or buffer it until the end of the answer. So the answer
+    would have an unnoticed gap, or be paid for and then discarded.
+    """
     if all(hasattr(answer, name) for name in _NEEDED):
         stream = await _fetched(answer)
         if decoder_name(stream) not in ("", RESPONSES):  # lines of the latter are read before its decoder
@@ -136,33 +121,28 @@ async def _lines(lines: AsyncGenerator[str | bytes]) -> AsyncGenerator[bytes]:
             yield (line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")) + b"\n"
 
 
-class _Direct:
+class DirectStream:
     """Answer in any supported format, from the bytes of the response."""
 
-    def __init__(self, litellm: Any, answer: Any, form: Form, pieces: AsyncIterator[bytes]) -> None:
+    def __init__(self, litellm: Any, answer: Any, reader: AnswerReader, pieces: AsyncIterator[bytes]) -> None:
         self._litellm = litellm
         self._answer = answer
-        self._form = form
-        self._reader = form.reader
+        self._reader = reader
         self._pieces = pieces
         self._body = Body(str(answer.model or ""))
 
     @property
     def finish(self) -> Finish | None:
-        """Finish with litellm's reason and the provider's metadata."""
-        if not (reason := self._reader.finish):
-            return None
-        about = {**self._reader.about, "finish_reason": reason}
-        metadata = {str(self._answer.custom_llm_provider or "provider"): about}
-        return Finish(finish_reason(self._litellm, reason), self._reader.message, metadata)
+        """Finish reason of the provider; None: there was none, so the answer was cut off."""
+        return self._reader.to_finish(self._litellm, self._answer, self._reader.finish)
 
     @property
     def usage(self) -> Any:
-        """Usage that the provider reported, counted like litellm for this format."""
-        return self._form.usage()
+        """The usage, as litellm's object; None: the provider reported none."""
+        return self._reader.usage(self._litellm)
 
     async def events(self) -> AsyncGenerator[ModelEvent]:
-        """Yield the events of the response."""
+        """Yield the events of the answer; raises the exceptions of litellm's wrapper."""
         try:
             async with contextlib.aclosing(cast("AsyncGenerator[bytes]", self._pieces)) as pieces:
                 async for piece in pieces:
@@ -189,18 +169,18 @@ class _Direct:
         if not isinstance(value, dict):
             raise TypeError(f"The provider sent an event that is no object: {value!r:.200}")
         fields = cast("dict[str, Any]", value)
-        if not self._form.knows(fields):
+        if not self._reader.knows(fields):
             fields = self._unwrapped(fields)
         if (error := reported(fields)) is not None:
             raise error
-        if self._body.whole and not self._form.knows(fields):
+        if self._body.whole and not self._reader.knows(fields):
             raise self._body.refusal(repr(fields)[:200])
         return fields
 
     def _unwrapped(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return the answer inside of a gateway's object, or the object itself."""
         inner = (fields_of(fields.get(name)) for name in _ENVELOPES)
-        return {**fields, **next((each for each in inner if self._form.knows(each)), Json())}
+        return {**fields, **next((each for each in inner if self._reader.knows(each)), Json())}
 
     def _is_whole(self, error: Exception) -> bool:
         """Return whether a connection dropped only after the complete answer."""
@@ -218,3 +198,54 @@ def _as_the_wrapper_says(answer: Any, error: Exception) -> Exception:
     except Exception as told:
         return told
     return error
+
+
+def refuse_broken(decoder: Any) -> None:
+    """Make a decoder of litellm raise `json.JSONDecodeError` at a broken event."""
+    by_line = "ollama" in type(decoder).__module__
+    decoder.streaming_response = (_objects if by_line else _events)(decoder.streaming_response)
+
+
+async def _objects(lines: Any) -> AsyncGenerator[Any]:
+    """Yield lines with one JSON object each."""
+    async with contextlib.aclosing(lines):
+        async for line in lines:
+            _is_whole(_text(line), at_end=True)
+            yield line
+
+
+async def _events(lines: Any) -> AsyncGenerator[Any]:
+    """Yield the lines of server-sent events, whose data may span several lines."""
+    data = ""
+    async with contextlib.aclosing(lines):
+        async for line in lines:
+            text = _text(line)
+            if text.startswith("data:"):
+                data += text[5:]
+                data = "" if _is_whole(data) else data
+            elif not text.strip():
+                _is_whole(data, at_end=True)
+                data = ""
+            yield line
+
+
+def _text(line: Any) -> str:
+    return line.decode("utf-8", "replace") if isinstance(line, bytes) else str(line)
+
+
+def _is_whole(data: str, *, at_end: bool = False) -> bool:
+    """Return whether `data` is complete.
+
+    Raises:
+        json.JSONDecodeError: the data is broken.
+    """
+    data = data.strip()
+    if not data or data.startswith("[DONE]"):
+        return True
+    try:
+        json.loads(data)
+    except json.JSONDecodeError:
+        if at_end:
+            raise
+        return False
+    return True

@@ -19,17 +19,16 @@ from agent_core.domain.model_adapter import (
     Source,
 )
 from agent_core.llm.readers.anthropic import hosted_call, hosted_result
-from agent_core.llm.readers.finish_reasons import finish_reason
-from agent_core.llm.readers.formats import decoder_name, form_of
+from agent_core.llm.readers.formats import decoder_name, reader_of
 from agent_core.llm.readers.gemini import invocation
-from agent_core.llm.readers.openai_chat import JsonReader
-from agent_core.llm.readers.reader import Json, fields_of, items_of
+from agent_core.llm.readers.openai_chat import ChatReader
+from agent_core.llm.readers.reader import Json, fields_of, items_of, sources_of
 
 _OF_PROVIDER_TOOLS = (HostedCall, HostedResult, File, Source)
 _RESULTS = ("web_search_results", "tool_results")
 
 
-class _WrapperReader(JsonReader):
+class _WrapperReader(ChatReader):
     """Reader of the chunks of litellm's wrapper.
 
     Attributes:
@@ -50,7 +49,7 @@ class _WrapperReader(JsonReader):
         if words := fields_of(fields.get("stop_details")).get("explanation"):
             self.message = str(words)
         before = _signed_blocks(delta) + self._hosted(fields)
-        after = _reasoning_items(delta, fields) + _cited(fields)
+        after = _reasoning_items(delta, fields) + sources_of([fields.get("citation")])
         return [*before, *super().read(chunk), *after]
 
     def _hosted(self, fields: Json) -> list[ModelEvent]:
@@ -69,13 +68,6 @@ class _WrapperReader(JsonReader):
         for ran in map(fields_of, items_of(fields.get("server_side_tool_invocations"))):
             events += invocation(ran)
         return events
-
-
-def _cited(fields: Json) -> list[ModelEvent]:
-    """Return the web page that a text of Anthropic cites."""
-    citation = fields_of(fields.get("citation"))
-    url = citation.get("url")
-    return [Source(url, str(citation.get("title") or ""))] if isinstance(url, str) else []
 
 
 def _reasoning_items(delta: Json, fields: Json) -> list[ModelEvent]:
@@ -107,25 +99,24 @@ def _signed_blocks(delta: Json) -> list[ModelEvent]:
     return found
 
 
-class ProviderToolEvents:
+class _ProviderToolEvents:
     """Events of the provider's own tools, read from the input of litellm's decoder.
 
     The decoder drops some of them: OpenAI's calls and pictures, code that Gemini ran.
 
     Args:
-        litellm: the module.
         decoder: the stream that the wrapper reads; unsupported formats are ignored.
 
     Attributes:
         is_known: whether the format is supported.
     """
 
-    def __init__(self, litellm: Any, decoder: Any) -> None:
+    def __init__(self, decoder: Any) -> None:
         self._events: list[ModelEvent] = []
         name = decoder_name(decoder)
         self.is_known = bool(name) and hasattr(decoder, "chunk_parser")
         if self.is_known:
-            self._reader = form_of(litellm, name, decoder).reader
+            self._reader = reader_of(name, decoder)
             self._parse = decoder.chunk_parser
             decoder.chunk_parser = self._read
 
@@ -156,7 +147,7 @@ class WrappedStream:
         self._answer = answer
         self._trusted = trusted
         self._reader = _WrapperReader()
-        self._provider_tools = ProviderToolEvents(litellm, getattr(answer, "completion_stream", None))
+        self._provider_tools = _ProviderToolEvents(getattr(answer, "completion_stream", None))
         self._usage: Any = None
         if heard:
             # litellm fails an answer with a hundred equal chunks among those that it then keeps.
@@ -172,11 +163,7 @@ class WrappedStream:
         # The wrapper changes the provider's "stop" to "tool_calls".
         received = getattr(self._answer, "received_finish_reason", None)
         reason = self._reader.stated or received or self._reader.finish
-        if not reason:
-            return None
-        about = {**self._reader.about, "finish_reason": reason}
-        provider = str(getattr(self._answer, "custom_llm_provider", None) or "provider")
-        return Finish(finish_reason(self._litellm, reason), self._reader.message, {provider: about})
+        return self._reader.to_finish(self._litellm, self._answer, reason)
 
     @property
     def usage(self) -> Any:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_core.llm import LitellmModel, ModelRequest
-from agent_core.llm.streams.sse import EventDecoder
+from agent_core.llm.streams.json_values import EventDecoder
 from tests.providers.loopback import Stream, call, delta, provider, usage
 
 _newline = st.sampled_from([b"\n", b"\r\n"])

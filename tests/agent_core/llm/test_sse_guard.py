@@ -11,7 +11,7 @@ import pytest
 
 from agent_core.errors import ModelError
 from agent_core.llm import LitellmModel, ModelEvent, ModelRequest, TextDelta
-from agent_core.llm.streams.sse_guard import refuse_broken
+from agent_core.llm.streams.direct_stream import refuse_broken
 from tests.providers.dialects import DIALECTS, Use
 from tests.providers.dialects.openai import OPENAI_LIKE
 from tests.providers.loopback import Stream, provider

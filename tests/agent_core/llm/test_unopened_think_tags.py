@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agent_core import AgentApi, Runtime, define_internal_agent_api
 from agent_core.agent import Agent
-from agent_core.llm.readers.unopened_think_tags import UNOPENED, ThoughtParser
+from agent_core.llm.readers.think_tags import UNOPENED, ThoughtParser
 from agent_core.streaming.fold import ThreadView, fold
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse
 from chat_app.thread.follower import Follower

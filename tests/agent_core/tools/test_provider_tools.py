@@ -22,7 +22,7 @@ from agent_core.llm import (
 )
 from agent_core.llm.readers.anthropic import AnthropicReader
 from agent_core.llm.readers.gemini import GeminiReader
-from agent_core.llm.readers.openai_chat import JsonReader
+from agent_core.llm.readers.openai_chat import ChatReader
 from agent_core.store.database.columns import CALL
 from agent_core.testing import Item, ScriptedModel, ToolUse
 from agent_core.tools.provider_tools import NO_RESULT
@@ -288,7 +288,7 @@ async def test_geminis_code_execution_is_shown(path: Path):
 
 def test_tools_that_groq_has_run_are_told_once():
     begun = {"index": 0, "type": "search", "arguments": '{"query": "Rome"}'}
-    reader = JsonReader()
+    reader = ChatReader()
     said = [
         event
         for tool in (
