@@ -14,11 +14,9 @@ from chat_app.session.service import lifespan
 from chat_app.session.tab_keepalive import Staying
 from chat_app.session.tab_owner import Visitors
 from chat_app.settings import page as settings  # noqa: F401
-from chat_app.settings.react import DENSITY_FIRST
 from chat_app.sharing import page as sharing  # noqa: F401
-from chat_app.shell.frame import ON_LOAD, events_of, framed, reconnect_banner
-from chat_app.shell.not_found import not_found
-from chat_app.thread_list import archive_page  # noqa: F401
+from chat_app.shell.frame import ON_LOAD, events_of, framed, not_found, reconnect_banner
+from chat_app.thread_list import list_view  # noqa: F401
 from chat_app.ui.controls import titled
 from chat_app.ui.styles import DARK, LIGHT, stylesheets, token_sheet
 from chat_app.web.argument_checks import Arguments
@@ -27,11 +25,16 @@ from chat_app.web.site import Site
 logs.configure(load_settings().log_level, load_settings().extensions)
 extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn
 
+# In the page's head, so that a page that is drawn small is never seen large.
+_SET_DENSITY = (
+    'try{document.documentElement.dataset.density=localStorage.getItem("chat:density")??"comfortable"}catch{}'
+)
+
 app = Site(
     stylesheets=stylesheets(),
     head_components=[
         rx.el.style(token_sheet()),
-        rx.el.script(DENSITY_FIRST),
+        rx.el.script(_SET_DENSITY),
         # To the edges of a phone: the style sheets keep what is read and pressed away from them.
         rx.el.meta(name="viewport", content="width=device-width, initial-scale=1, viewport-fit=cover"),
         rx.el.meta(name="color-scheme", content="light dark"),

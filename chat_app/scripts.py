@@ -1,18 +1,23 @@
-"""Serves the app's scripts, each below the path that it has on disk.
+"""Serve the app's scripts, each below its path on disk, and wrap their React components for Python.
 
 `rx.asset` serves a file below the name of the module that asks for it: imports among scripts would name paths
 that are not on disk, and a script that two modules ask for would run twice in one page, each time with a state of
 its own. Here all scripts are linked at once, into a tree that mirrors this folder.
 """
 
-import uuid
-from pathlib import Path
+from __future__ import annotations
 
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import reflex as rx
 from reflex import constants
 from reflex.environment import environment
 
-HERE = Path(__file__).parent
-_SERVED = f"{constants.Dirs.EXTERNAL_APP_ASSETS}/{HERE.name}"
+_APP = Path(__file__).parent
+_SERVED = f"{constants.Dirs.EXTERNAL_APP_ASSETS}/{_APP.name}"
 """Folder of the links among the assets, which `rx.asset` uses for files of packages, too."""
 
 
@@ -25,15 +30,42 @@ def script(path: str) -> str:
     Raises:
         FileNotFoundError: there is no such script.
     """
-    if not (HERE / path).is_file():
-        raise FileNotFoundError(f"There is no script {path!r} in {HERE}.")
+    if not (_APP / path).is_file():
+        raise FileNotFoundError(f"There is no script {path!r} in {_APP}.")
     return f"$/public/{_SERVED}/{path}"
+
+
+def react_component(
+    path: str, tag: str, /, *, dependencies: Sequence[str] = (), **props: Any
+) -> Callable[..., rx.Component]:
+    """Return the function that draws a React component of a script, with the component's props as arguments.
+
+    Args:
+        path: of the script, as `script` takes it.
+        tag: the name by which the script exports the component.
+        dependencies: npm packages of the script with their versions, such as "remend@1.4.0".
+        props: the type of each prop; of an event handler (`on_…`), a tuple of the types of its arguments.
+
+    Raises:
+        FileNotFoundError: there is no such script.
+    """
+    annotations = {
+        name: rx.EventHandler[_event_spec(kind)] if name.startswith("on_") else rx.Var[kind]
+        for name, kind in props.items()
+    }
+    body = {"__module__": __name__, "__annotations__": annotations, "library": script(path), "tag": tag}
+    return type(tag, (rx.Component,), body | {"lib_dependencies": list(dependencies)}).create
+
+
+def _event_spec(arguments: tuple[Any, ...]) -> Any:
+    """Return Reflex's description of an event whose arguments have these types."""
+    return rx.event.passthrough_event_spec(*arguments) if arguments else rx.event.no_args_event_spec
 
 
 def _link_scripts(assets: Path) -> None:
     """Link every script of the app from the folder `assets`, where Reflex takes the pages' files from."""
-    for source in (*HERE.rglob("*.js"), *HERE.rglob("*.jsx")):
-        link = assets / _SERVED / source.relative_to(HERE)
+    for source in (*_APP.rglob("*.js"), *_APP.rglob("*.jsx")):
+        link = assets / _SERVED / source.relative_to(_APP)
         if link.is_symlink() and link.readlink() == source:
             continue  # whoever watches the files sees no change
         link.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The page of a new chat and the page of a thread."""
+"""The page of a new chat and the page of a thread: the top bar, and the column of messages."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -7,44 +7,158 @@ import reflex as rx
 
 from chat_app.agent_choice.choices import Offers
 from chat_app.agent_choice.new_chat_defaults import Defaults
-from chat_app.composer.composer_bar import dock, greeting
-from chat_app.conversation.message_list import messages
-from chat_app.conversation.topbar import topbar
-from chat_app.conversation.turn_footer import notice
+from chat_app.agent_choice.picker import picker
+from chat_app.composer.composer_bar import dock, greeting, outbox
+from chat_app.conversation.turn_footer import notice, turn_state
 from chat_app.extensions import Content, register_page
 from chat_app.i18n import say, tell
 from chat_app.inbox.inbox import Inbox
+from chat_app.messages.message import message_row, queued_message
+from chat_app.messages.message_actions import Actions
+from chat_app.scripts import react_component
 from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.views import MessageView
 from chat_app.thread_list.thread_list import ThreadList
-from chat_app.timeline.run_drawer import run_drawer
-from chat_app.timeline.timeline import Timeline
-from chat_app.ui.message_page import thread_note
+from chat_app.timeline.timeline import Timeline, run_drawer, run_toggle
+from chat_app.ui.controls import button, keyed, testid, thread_name
+from chat_app.ui.page_column import thread_note
 from chat_app.ui.styles import NAME
 
-ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Defaults.open, Inbox.open, Timeline.open]
+_ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Defaults.open, Inbox.open, Timeline.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor. The thread comes first."""
 
+_viewport = react_component(
+    "conversation/viewport.jsx",
+    "Viewport",
+    thread=str,
+    anchor=str,
+    sent=str,
+    running=bool,
+    on_seek=(str,),
+)
+"""The scrolling column of messages, which follows its end while the reader is there.
 
-@register_page("/", NAME, on_load=ON_LOAD)
+`on_seek` gets the id of the message in the address when it is not among the rows.
+"""
+
+_tab_title = react_component("conversation/tab_title.jsx", "TabTitle", words=str, name=str)
+"""Titles the browser's tab with `words` and the app's `name` behind them; without words, with `name` alone."""
+
+_thread_menu = react_component(
+    "conversation/thread_menu.jsx",
+    "ThreadMenu",
+    thread=str,
+    token=str,
+    on_export=(dict[str, str],),
+    on_share=(),
+    on_unshare=(),
+)
+"""Export and share; `thread` is its id, and `token` that of the link, "" while there is none.
+
+`on_export`, for Markdown, gets the name of each role in the person's language.
+"""
+
+
+@register_page("/", NAME, on_load=_ON_LOAD)
 def new_chat() -> Content:
     """`/`: an empty page that begins a thread with the first message."""
-    return Content(greeting(), notice(), bar=topbar())
+    return Content(greeting(), notice(), bar=_topbar())
 
 
-@register_page("/chat/[thread_id]", NAME, on_load=ON_LOAD)
+@register_page("/chat/[thread_id]", NAME, on_load=_ON_LOAD)
 def thread() -> Content:
     """`/chat/[thread_id]`: a thread, or a friendly word when there is none."""
     return Content(
         rx.match(
             OpenThread.phase,
-            (
-                "missing",
-                thread_note(say("notes.missing"), say("notes.missing_why")),
-            ),
+            ("missing", thread_note(say("notes.missing"), say("notes.missing_why"))),
             ("deleted", thread_note(say("notes.deleted"), say("notes.deleted_why"))),
             ("trouble", thread_note(say("notes.trouble"), tell(OpenThread.notice, OpenThread.notice_info))),
-            rx.fragment(messages(), dock()),
+            rx.fragment(_messages(), dock()),
         ),
-        bar=topbar(),
+        bar=_topbar(),
         drawer=run_drawer(),
     )
+
+
+def _topbar() -> rx.Component:
+    """Title, status, who answers, and what can be done with the whole."""
+    shown = (OpenThread.phase == "ready") | (OpenThread.phase == "loading")
+    return rx.fragment(
+        _tab_title(words=thread_name(OpenThread.title), name=NAME),
+        rx.el.h1(
+            thread_name(OpenThread.title),
+            dir="auto",
+            custom_attrs=testid("title") | {"aria-hidden": OpenThread.title == ""},  # a new chat has another
+        ),
+        rx.cond(OpenThread.is_running, _status()),
+        rx.cond(shown, _tools()),
+    )
+
+
+def _tools() -> rx.Component:
+    return rx.fragment(
+        picker(),
+        rx.cond(OpenThread.open_id != "", run_toggle()),
+        _thread_menu(
+            thread=OpenThread.open_id,
+            token=OpenThread.share,
+            on_export=Actions.export,
+            on_share=Actions.share,
+            on_unshare=Actions.unshare,
+        ),
+    )
+
+
+def _status() -> rx.Component:
+    tone = rx.cond(OpenThread.needs_person, "waiting", "running")
+    words = rx.cond(OpenThread.needs_person, say("topbar.waits"), say("topbar.at_work"))
+    return rx.el.span(
+        rx.el.span(class_name="dot", custom_attrs={"data-tone": tone}),
+        rx.el.span(words, class_name="words"),
+        class_name="status",
+    )
+
+
+def _messages() -> rx.Component:
+    """History, the turn under way and its status, then the queued messages and those in the outbox."""
+    return _viewport(
+        rx.cond(
+            OpenThread.earlier,
+            _more_button(say("message.earlier"), on_click=OpenThread.show_earlier, name="earlier"),
+        ),
+        rx.foreach(OpenThread.history + OpenThread.turn, _row),
+        turn_state(),
+        rx.foreach(OpenThread.queued, lambda message: keyed(message.id, queued_message(message=message))),
+        outbox(thread=OpenThread.open_id, known=OpenThread.known),
+        thread=OpenThread.open_id,
+        anchor=OpenThread.anchor,
+        sent=OpenThread.sent,
+        running=OpenThread.is_running,
+        on_seek=OpenThread.seek,
+    )
+
+
+def _row(message: rx.Var[MessageView], place: rx.Var[int]) -> rx.Component:
+    """One list for both: a message that leaves the turn under way keeps its place in the page."""
+    start = OpenThread.history.length()
+    return keyed(
+        message.id,
+        rx.fragment(rx.cond(place == start, _left_out()), message_row(message=message, now=place >= start)),
+    )
+
+
+def _left_out() -> rx.Component:
+    """A way to the messages between those that a link led to and the turn."""
+    return rx.cond(
+        OpenThread.left_out > 0,
+        _more_button(
+            say("message.left_out", count=OpenThread.left_out),
+            on_click=OpenThread.show_left_out,
+            name="left-out",
+        ),
+    )
+
+
+def _more_button(words: rx.Var[str], on_click: rx.event.EventCallback, name: str) -> rx.Component:
+    return rx.el.div(button(words, on_click=on_click, custom_attrs=testid(name)), class_name="earlier")

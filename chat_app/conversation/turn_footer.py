@@ -7,13 +7,26 @@ from typing import Any
 
 import reflex as rx
 
-from chat_app.conversation.error_hints import hint
 from chat_app.i18n import say, tell
 from chat_app.messages.message_actions import Actions
 from chat_app.model.answer_options import ASSISTANT
 from chat_app.thread.open_thread import OpenThread
 from chat_app.ui.controls import button, icon, testid
-from chat_app.ui.react import countdown
+from chat_app.ui.times import countdown
+
+HINTS = {
+    "auth": "hint.auth",
+    "insufficient_credits": "hint.insufficient_credits",
+    "invalid_request": "hint.invalid_request",
+    "context_window_exceeded": "hint.context_window_exceeded",
+    "rate_limited": "hint.rate_limited",
+    "network": "hint.network",
+    "provider_5xx": "hint.provider_5xx",
+    "truncated": "hint.truncated",
+    "StepLimitError": "hint.step_limit",
+    "PoisonedStepError": "hint.poisoned",
+}
+"""What a person can do about an error, by its kind as `Thread.error_kind` names it."""
 
 
 @rx.memo
@@ -115,6 +128,7 @@ def _cut(name: str, words: rx.Var[str], go_on: Any) -> rx.Component:
 
 def failed() -> rx.Component:
     """The provider's own words, what to do about it, and Retry."""
+    hints = [(kind, say(key)) for kind, key in HINTS.items()]
     return rx.el.div(
         icon("circle-alert", 18),
         rx.el.div(
@@ -125,7 +139,7 @@ def failed() -> rx.Component:
                 dir="auto",
                 custom_attrs=testid("error"),
             ),
-            rx.el.div(hint(OpenThread.error_kind), class_name="hint"),
+            rx.el.div(rx.match(OpenThread.error_kind, *hints, say("hint.other")), class_name="hint"),
             button(
                 say("turn.retry"),
                 icon_name="rotate-cw",

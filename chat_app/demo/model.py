@@ -27,7 +27,7 @@ from agent_core.llm import (
 )
 from chat_app.demo import failures, outcomes, prose
 from chat_app.demo.planning import Batch, plan
-from chat_app.i18n.suggestions import in_english
+from chat_app.i18n import ENGLISH, LANGUAGES, read
 
 _WORDS_PER_SECOND = 80.0
 _FIRST_WORD_AFTER = 0.35
@@ -47,6 +47,14 @@ _LENGTH = re.compile(r"\b(\d{1,3}(?:,\d{3})+|\d+)[\s-]*words?\b", re.I)
 _LINES = re.compile(
     r"\b(\d{1,3}(?:,\d{3})+|\d+)[\s-]*lines?\b.*\bcode\b|\bcode\b.*?\b(\d+)[\s-]*lines?\b", re.I
 )
+
+_SUGGESTIONS = {
+    text: ENGLISH[key]
+    for language in LANGUAGES
+    for key, text in read(language).items()
+    if key.startswith("composer.suggest_")
+}
+"""What the page of a new chat offers to send, in every language -> in English."""
 
 Messages = list[dict[str, Any]]
 
@@ -88,6 +96,11 @@ def _last_question(messages: Messages) -> tuple[str, Messages]:
         if messages[place].get("role") == "user":
             return in_english(_text(messages[place].get("content"))), messages[place + 1 :]
     return "", messages
+
+
+def in_english(text: str) -> str:
+    """Return a suggestion in English, whichever language it is in; any other text as it is."""
+    return _SUGGESTIONS.get(text.strip(), text)
 
 
 def _text(content: Any) -> str:

@@ -14,7 +14,7 @@ from chat_app.hooks.chat import Chat
 from chat_app.i18n import say
 from chat_app.text.react import stream_markdown
 from chat_app.thread.views import MessageView, PartView, ToolView
-from chat_app.tools.ask_user import question
+from chat_app.tools.person_cards import question
 from chat_app.ui.controls import button, icon, keyed, testid
 
 _DrawTool = Callable[[Any], rx.Component]

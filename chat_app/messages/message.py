@@ -4,13 +4,13 @@
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
 
 from collections.abc import Callable
+from typing import Any
 
 import reflex as rx
 
-from chat_app.files.react import file_list
 from chat_app.i18n import say
 from chat_app.messages.message_actions import Actions
-from chat_app.messages.react import bubble, message_actions
+from chat_app.scripts import react_component
 from chat_app.text.react import stream_markdown
 from chat_app.thread.live_text import LiveText
 from chat_app.thread.open_thread import OpenThread, Stream
@@ -19,6 +19,38 @@ from chat_app.tools.tool_row import tool_row
 from chat_app.ui.controls import icon, keyed, testid
 
 TextPart = Callable[[rx.Var[PartView]], rx.Component]
+
+file_list = react_component("files/files.jsx", "Files", files=list[Any])
+"""The files of a message, as `FileView`s."""
+
+_bubble = react_component(
+    "messages/user_message.jsx", "Bubble", message_id=str, text=str, has_files=bool, on_save=(str, str)
+)
+"""A person's words, and the field to write them anew; `on_save` gets the message's id and the words."""
+
+_message_actions = react_component(
+    "messages/message_actions.jsx",
+    "MessageActions",
+    message_id=str,
+    role=str,
+    text=str,
+    parts=list[Any],
+    whole=bool,
+    place=int,
+    count=int,
+    previous=str,
+    next=str,
+    vote=str,
+    on_regenerate=(str,),
+    on_select=(str,),
+    on_fork=(str,),
+    on_vote=(str, str),
+)
+"""The row of actions on a message.
+
+`whole` is whether `text` is all of a person's words; `place`, `count`, `previous` and `next` are its versions; `vote` is
+up, down or "". Every handler gets the id of a message: this one, or the version to turn to; `on_vote` also gets the vote.
+"""
 
 
 @rx.memo
@@ -92,7 +124,7 @@ def _message(message: rx.Var[MessageView], text: TextPart, now: rx.Var[bool]) ->
         ),
         rx.el.article(
             file_list(files=message.files),
-            bubble(
+            _bubble(
                 message_id=message.id,
                 text=message.text,
                 has_files=message.files.length() > 0,
@@ -108,7 +140,7 @@ def _message(message: rx.Var[MessageView], text: TextPart, now: rx.Var[bool]) ->
 
 
 def _actions(message: rx.Var[MessageView]) -> rx.Component:
-    return message_actions(
+    return _message_actions(
         message_id=message.id,
         role=message.role,
         text=message.text,

@@ -10,7 +10,7 @@ from chat_app.i18n import say, tell
 from chat_app.model.answer_options import ASSISTANT
 from chat_app.schedules.schedules import Schedules
 from chat_app.ui.controls import button, testid, thread_name
-from chat_app.ui.react import moment
+from chat_app.ui.times import moment
 
 KINDS = {
     "daily": "schedules.kind_daily",

@@ -1,4 +1,4 @@
-"""The search in titles and messages."""
+"""The search in titles and messages, and the dialog of Ctrl+K for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from agent_core import AgentApi
 from agent_core.domain.messages import SearchHit
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.sentences import info_of
+from chat_app.i18n import say
 from chat_app.plain_text import clean_text, one_line
+from chat_app.scripts import react_component
 from chat_app.session.api_caller import ApiCaller
 
 _MAX_HITS = 30
@@ -87,4 +89,47 @@ def _hit_view(hit: SearchHit) -> HitView:
         snippet=clean_text(hit.snippet),
         at=hit.thread.updated_at.timestamp(),
         archived=hit.thread.archived,
+    )
+
+
+_COMMANDS = (
+    ("new", "sidebar.new_chat", "/"),
+    ("inbox", "inbox.title", "/inbox"),
+    ("archive", "sidebar.archived", "/archive"),
+    ("schedules", "schedules.title", "/schedules"),
+    ("usage", "usage.title", "/usage"),
+    ("settings", "settings.title", "/settings"),
+    ("theme", "sidebar.theme", ""),
+)
+"""Name and icon, key of the words, and path of what can be done from anywhere."""
+
+_palette = react_component(
+    "search/palette.jsx",
+    "Palette",
+    commands=list[dict[str, Any]],
+    query=str,
+    hits=list[HitView],
+    trouble=str,
+    trouble_info=dict[str, Any],
+    on_query=(str,),
+    on_theme=(),
+)
+"""The dialog of Ctrl+K: commands, the newest threads, and what a search finds.
+
+`commands` are {"name", "label", "icon", "to" (a path, or "" for the theme)}; `hits` are those of `query`.
+"""
+
+
+def search_dialog() -> rx.Component:
+    """The search dialog, which Ctrl+K opens on every page."""
+    return _palette(
+        commands=[
+            {"name": name, "icon": name, "label": say(label), "to": path} for name, label, path in _COMMANDS
+        ],
+        query=Search.query,
+        hits=Search.hits,
+        trouble=Search.trouble,
+        trouble_info=Search.trouble_info,
+        on_query=Search.find,
+        on_theme=rx.toggle_color_mode,
     )

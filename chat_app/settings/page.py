@@ -1,5 +1,7 @@
 """The pages for how things look and behave, and for what was used."""
 
+from typing import Any
+
 import reflex as rx
 
 from chat_app.agent_choice.choices import Offers
@@ -7,12 +9,20 @@ from chat_app.agent_choice.defaults_form import defaults_form
 from chat_app.agent_choice.new_chat_defaults import Defaults
 from chat_app.extensions import Content, register_page
 from chat_app.i18n import LANGUAGES, say
-from chat_app.settings.react import import_thread, preferences
-from chat_app.settings.react import usage as usage_report
+from chat_app.scripts import react_component
 from chat_app.settings.settings_tabs import tabs
 from chat_app.settings.usage import SPANS, Usage
 from chat_app.ui.controls import testid, titled
 from chat_app.ui.page_column import section, sheet
+
+_preferences = react_component("settings/preferences.jsx", "Preferences", languages=list[list[str]])
+"""Theme, density, the key that sends and the language; `languages` are pairs of code and own name."""
+
+_import_thread = react_component("settings/import_thread.jsx", "ImportThread")
+"""A button to choose the file of an exported thread; the imported thread is opened."""
+
+_usage_report = react_component("settings/usage.jsx", "Usage", report=dict[str, Any])
+"""Figures, a bar a day and tables of a report: total, by_day, by_model, by_agent."""
 
 
 @register_page("/settings", titled("settings.title"), on_load=[Offers.open, Defaults.open])
@@ -23,18 +33,14 @@ def settings() -> Content:
             tabs("/settings"),
             section(
                 say("settings.looks"),
-                preferences(languages=[list(pair) for pair in LANGUAGES.items()]),
+                _preferences(languages=[list(pair) for pair in LANGUAGES.items()]),
                 rx.el.p(say("settings.where"), class_name="field-note"),
                 name="looks",
             ),
-            section(
-                say("settings.answers"),
-                defaults_form(),
-                name="new-chats",
-            ),
+            section(say("settings.answers"), defaults_form(), name="new-chats"),
             section(
                 say("settings.data"),
-                import_thread(),
+                _import_thread(),
                 rx.el.p(say("settings.data_where"), class_name="field-note"),
                 name="data",
             ),
@@ -59,7 +65,7 @@ def usage() -> Content:
                 ),
                 class_name="field short",
             ),
-            usage_report(report=Usage.report),
+            _usage_report(report=Usage.report),
         ),
         bar=rx.el.h1(say("usage.title")),
     )

@@ -7,10 +7,11 @@ import reflex as rx
 
 from chat_app.extensions import register_page
 from chat_app.i18n import FILES, say, speak
-from chat_app.sharing.shared_message import shared_row
+from chat_app.messages.message import TextPart, file_list, part_row, text_part
 from chat_app.sharing.shared_thread import Shared, SharedText
+from chat_app.thread.views import MessageView
 from chat_app.ui.controls import keyed, testid, thread_name
-from chat_app.ui.message_page import thread_note
+from chat_app.ui.page_column import thread_note
 from chat_app.ui.styles import NAME
 
 
@@ -44,4 +45,28 @@ def _thread() -> rx.Component:
         rx.cond(Shared.thinking, rx.el.div(say("turn.thinking"), class_name="shimmer")),
         class_name="column",
         custom_attrs=testid("shared"),
+    )
+
+
+@rx.memo
+def shared_row(message: rx.Var[MessageView]) -> rx.Component:
+    """A message for somebody who may only read."""
+    return _shared(message, lambda part: text_part(SharedText, part))
+
+
+def _shared(message: rx.Var[MessageView], text: TextPart) -> rx.Component:
+    return rx.el.article(
+        rx.cond(
+            message.role == "assistant",
+            rx.fragment(
+                rx.foreach(message.parts, lambda part: keyed(part.key, part_row(part, text))),
+                file_list(files=message.files),
+            ),
+            rx.fragment(
+                file_list(files=message.files),
+                rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
+            ),
+        ),
+        class_name="message " + message.role.to(str),
+        custom_attrs=testid("message", role=message.role),
     )

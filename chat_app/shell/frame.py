@@ -10,13 +10,21 @@ from reflex_components_core.core.banner import has_connection_errors
 from chat_app.extensions import Content, Draw, Page
 from chat_app.i18n import FILES, say, speak
 from chat_app.inbox.inbox import Inbox
-from chat_app.search.dialog import search
-from chat_app.shell.react import steady
+from chat_app.scripts import react_component
+from chat_app.search.search import search_dialog
 from chat_app.shell.sidebar import DRAWER, sidebar
 from chat_app.thread.open_thread import OpenThread, Stream
-from chat_app.thread_list.react import toast
+from chat_app.thread_list.list_view import toast
 from chat_app.thread_list.thread_list import UNDO_SECONDS, ThreadList
 from chat_app.ui.controls import icon, icon_button, testid
+from chat_app.ui.page_column import thread_note
+
+_steady = react_component("shell/reconnect_guard.jsx", "Steady", root=str, view=str)
+"""Keeps showing the page while the tab's state is sent anew.
+
+`root` and `view` name the state classes that tell: the first by `is_hydrated`, the second by a var `phase` that is
+"loading".
+"""
 
 ON_LOAD = [Stream.leave, ThreadList.open, Inbox.open]
 """What every page in the frame does first: it shows no thread, the list of threads, and what waits."""
@@ -68,12 +76,17 @@ def shell(
             *children,
             class_name="main",
         ),
-        search(),
+        search_dialog(),
         toast(seconds=UNDO_SECONDS),
         drawer or rx.fragment(),
         class_name="app",
     )
-    return steady(speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())
+    return _steady(speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())
+
+
+def not_found() -> Content:
+    """The page for an unknown address: a friendly word and a way back."""
+    return Content(thread_note(say("notes.no_page"), say("notes.no_page_why")))
 
 
 def reconnect_banner() -> rx.Component:

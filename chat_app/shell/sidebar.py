@@ -4,7 +4,7 @@ import reflex as rx
 from reflex_components_core.react_router import link
 
 from chat_app.i18n import say
-from chat_app.inbox.inbox_list import inbox_link
+from chat_app.inbox.page import inbox_link
 from chat_app.settings.settings_tabs import settings_link
 from chat_app.thread_list.list_view import thread_rows
 from chat_app.thread_list.thread_list import ThreadList

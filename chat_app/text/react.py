@@ -1,11 +1,11 @@
-"""Python wrappers of the React components beside this file."""
+"""Python wrappers of the React components that draw text."""
 
 from typing import Any
 
 import reflex as rx
 
 from agent_core.errors import ValidationError
-from chat_app.scripts import script
+from chat_app.scripts import react_component
 
 PARSERS = [
     "decode-named-character-reference@1.3.0",
@@ -30,51 +30,30 @@ _MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
 """The last two are loaded by a page only when a block needs them."""
 
 
-def _gap(run: rx.Var[str], have: rx.Var[int]) -> list[rx.Var]:
-    return [run, have]
+markdown = react_component("text/markdown.jsx", "Markdown", dependencies=_MARKDOWN_LIBRARIES, text=str)
+"""A whole text as markdown; it renders once per text."""
 
+stream_markdown = react_component(
+    "text/stream.jsx",
+    "StreamMarkdown",
+    dependencies=_MARKDOWN_LIBRARIES,
+    name=str,
+    run=str,
+    text=str,
+    live=bool,
+    source=str,
+    on_gap=(str, int),
+)
+"""A text part, as markdown, that may still be growing.
 
-class Markdown(rx.Component):
-    """A whole text as markdown; it renders once per text."""
+`name` identifies the part on the page and stays; `run` names the part and its attempt. While `live`, slices come as
+`run`, `offset` and `chunk` of the state class whose full name is `source`; afterwards `text` is all of it. Only a part
+that is live reads that state. Offsets count UTF-16 code units. `on_gap` gets the run and how much of it the page has.
+"""
 
-    library = script("text/markdown.jsx")
-    tag = "Markdown"
-    lib_dependencies: list[str] = _MARKDOWN_LIBRARIES
-    text: rx.Var[str]
-
-
-class StreamMarkdown(rx.Component):
-    """A text part, as markdown, that may still be growing.
-
-    `name` is told apart from every other part of the page and stays; `run` names the part and its attempt.
-    While `live`, pieces come as `run`, `offset` and `chunk` of the state class whose full name is `source`;
-    afterwards `text` is all of it. Only a part that is live reads that state. Offsets count UTF-16 code
-    units.
-    """
-
-    library = script("text/stream.jsx")
-    tag = "StreamMarkdown"
-    lib_dependencies: list[str] = _MARKDOWN_LIBRARIES
-    name: rx.Var[str]
-    run: rx.Var[str]
-    text: rx.Var[str]
-    live: rx.Var[bool]
-    source: rx.Var[str]
-    on_gap: rx.EventHandler[_gap]
-
-
-class SmoothText(rx.Component):
-    """A growing text, revealed evenly; made by `smooth_text`."""
-
-    library = script("text/smooth.jsx")
-    tag = "SmoothText"
-    text: rx.Var[str]
-    chars_per_sec: rx.Var[float]
-    start_streaming: rx.Var[bool]
-
-
-markdown = Markdown.create
-stream_markdown = StreamMarkdown.create
+_smooth_text = react_component(
+    "text/smooth.jsx", "SmoothText", text=str, chars_per_sec=float, start_streaming=bool
+)
 
 
 def smooth_text(
@@ -93,4 +72,4 @@ def smooth_text(
     """
     if not isinstance(chars_per_sec, rx.Var) and not chars_per_sec > 0:
         raise ValidationError("chars_per_sec is a number above 0, such as 128.")
-    return SmoothText.create(text=text, chars_per_sec=chars_per_sec, start_streaming=start_streaming, **props)
+    return _smooth_text(text=text, chars_per_sec=chars_per_sec, start_streaming=start_streaming, **props)

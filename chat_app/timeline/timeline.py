@@ -14,6 +14,7 @@ import reflex as rx
 
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
+from chat_app.scripts import react_component
 from chat_app.session.api_caller import ApiCaller
 from chat_app.session.service import service
 from chat_app.session.tab_session import tab_session
@@ -183,3 +184,44 @@ class Timeline(ApiCaller, rx.State):
             logger.warning("Killing the server on request of the demo's page")
             service().runtime.leave()  # so the turns that run are not suspect for it
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+run_toggle = react_component("timeline/drawer.jsx", "RunToggle")
+"""The button that opens and closes the drawer."""
+
+_run_drawer = react_component(
+    "timeline/drawer.jsx",
+    "RunDrawer",
+    shown=bool,
+    turn=TurnView,
+    earlier=list[TurnView],
+    more=bool,
+    held=HeldView,
+    at=float,
+    demo=bool,
+    on_show=(bool,),
+    on_more=(),
+    on_crash=(),
+)
+"""The drawer: the durability panel and the turns, the newest first.
+
+The browser remembers whether it is open. `on_show` tells the server whenever `shown` says otherwise, so that a restarted
+server learns it too. `at` is the server's clock.
+"""
+
+
+@rx.memo
+def run_drawer() -> rx.Component:
+    """The one component that reads `Timeline`, so that nothing else renders when it changes."""
+    return _run_drawer(
+        shown=Timeline.shown,
+        turn=Timeline.turn,
+        earlier=Timeline.earlier,
+        more=Timeline.more,
+        held=Timeline.held,
+        at=Timeline.at,
+        demo=Timeline.demo,
+        on_show=Timeline.show,
+        on_more=Timeline.show_earlier,
+        on_crash=Timeline.crash,
+    )

@@ -10,10 +10,9 @@ from chat_app.extensions import ToolView as DrawTool
 from chat_app.i18n import say, tell
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.views import ToolView
-from chat_app.tools.ask_user import question
-from chat_app.tools.react import approval_card
-from chat_app.ui.controls import icon, testid
-from chat_app.ui.react import copy_button, countdown, elapsed, lasted
+from chat_app.tools.person_cards import approval_card, question
+from chat_app.ui.controls import copy_button, icon, testid
+from chat_app.ui.times import countdown, elapsed, lasted
 
 _ToolVar = rx.Var[ToolView]
 

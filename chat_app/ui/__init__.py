@@ -2,8 +2,7 @@
 
 from chat_app.ui import styles
 from chat_app.ui.controls import button, icon, icon_button, keyed, testid
-from chat_app.ui.message_page import thread_note
-from chat_app.ui.page_column import section, sheet
+from chat_app.ui.page_column import section, sheet, thread_note
 
 __all__ = [
     "button",

@@ -1,12 +1,16 @@
-"""Buttons, icons and other small things."""
+"""Buttons, icons, errors and other small things that every room draws with."""
 
 from typing import Any
 
 import reflex as rx
 
-from chat_app.i18n import say
+from chat_app.i18n import say, tell
 from chat_app.plain_text import UNTITLED
+from chat_app.scripts import react_component
 from chat_app.ui.styles import NAME
+
+copy_button = react_component("ui/copy.jsx", "CopyButton", text=str, label=str)
+"""A button that copies `text`."""
 
 
 def icon(name: str, size: int = 16, **props: Any) -> rx.Component:
@@ -28,6 +32,13 @@ def button(text: str | rx.Var[str], *, icon_name: str = "", kind: str = "", **pr
     return rx.el.button(
         *children, text, type=props.pop("type", "button"), class_name=f"button {kind}", **props
     )
+
+
+def error_note(
+    sentence: rx.Var[str], info: rx.Var[dict[str, Any]], class_name: str = "field-error"
+) -> rx.Component:
+    """Why something was not done, with the code and params of the sentence; nothing while it is ""."""
+    return rx.cond(sentence != "", rx.el.p(tell(sentence, info), class_name=class_name, role="alert"))
 
 
 def titled(key: str) -> rx.Var[str]:

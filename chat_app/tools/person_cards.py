@@ -1,4 +1,4 @@
-"""What an agent asks a person, with a field for the answer."""
+"""The cards on which a person answers a tool call: the approval, and the question."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -8,8 +8,23 @@ from typing import Any
 import reflex as rx
 
 from chat_app.i18n import say
+from chat_app.scripts import react_component
 from chat_app.thread.views import ToolView
 from chat_app.ui.controls import button, testid
+
+approval_card = react_component(
+    "tools/approval.jsx",
+    "ApprovalCard",
+    call_id=str,
+    arguments_text=str,
+    on_approve=(str, dict[str, Any] | None),
+    on_deny=(str, str),
+)
+"""The question whether a tool may run, with its arguments as fields.
+
+`arguments_text` is their JSON. `on_approve` gets the call's id and the edited arguments, None if they were not edited;
+`on_deny` the id and a reason, or "".
+"""
 
 
 def question(tool: rx.Var[ToolView], on_answer: Any, thread_id: rx.Var[str] | str = "") -> rx.Component:
