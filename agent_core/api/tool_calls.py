@@ -50,9 +50,8 @@ class ToolCallMethods(ApiBase):
             ToolCallFinishedError: it has its outcome, or still waits for approval.
             ValidationError: the result is not JSON, or too long.
         """
-        taken = take_pictures(result)
-        pictures = [StoredFile(each.id, each.media_type, each.data) for each in taken.pictures]
-        await self._outcome(ctx, tool_call_id, thread_id, encode_result(taken.result), None, pictures)
+        result, pictures = take_pictures(result)
+        await self._outcome(ctx, tool_call_id, thread_id, encode_result(result), None, pictures)
 
     async def add_tool_error(
         self, tool_call_id: str, error: str, *, thread_id: str | None = None, ctx: CallContext | None = None

@@ -137,8 +137,8 @@ class ToolRunner:
         try:
             with self._report_if_slow(call):
                 result = await execute(tool, call.input, context)
-            taken = take_pictures(result)
-            output = None if tool.kind == "async" else encode_result(taken.result)
+            result, pictures = take_pictures(result)
+            output = None if tool.kind == "async" else encode_result(result)
         except FenceLost:
             raise
         except Exception as error:
@@ -148,7 +148,6 @@ class ToolRunner:
         if output is None:
             await self._write(call.thread_id, timeouts.hand_over, call, tool.timeout)
         else:
-            pictures = [StoredFile(each.id, each.media_type, each.data) for each in taken.pictures]
             await self._end(call, output=output, suspicion=call.suspicion, pictures=pictures)
 
     async def _retry_or_end(self, call: ClaimedCall, tool: Tool, error: Exception) -> None:

@@ -2,23 +2,21 @@
 
 from agent_core.tools.arguments import parse_arguments
 from agent_core.tools.context import ToolContext
-from agent_core.tools.create import (
+from agent_core.tools.execution import ToolTimeoutError, execute
+from agent_core.tools.function_tools import (
     ToolOptions,
     action_tool,
     async_tool,
     create_action_tool,
     create_async_tool,
 )
-from agent_core.tools.execute import ToolTimeoutError, execute
 from agent_core.tools.json_schema import JsonSchema
-from agent_core.tools.result import encode_result
-from agent_core.tools.result_images import Picture, take_pictures
+from agent_core.tools.result import encode_result, take_pictures
 from agent_core.tools.tool import TOOL_NAME, Tool, check_timeout, normalise_tools
 
 __all__ = [
     "TOOL_NAME",
     "JsonSchema",
-    "Picture",
     "Tool",
     "ToolContext",
     "ToolOptions",

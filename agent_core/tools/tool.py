@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, cast
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, AliasPath, BaseModel
 from typing_extensions import ParamSpec, TypeVar  # typing's have no defaults before Python 3.13
 
 from agent_core.errors import ValidationError
@@ -17,7 +17,6 @@ from agent_core.support.argument_checks import shown
 from agent_core.support.retry import RetryPolicy
 from agent_core.support.settings import MAX_TIMEOUT
 from agent_core.tools.json_schema import JsonSchema
-from agent_core.tools.signature import argument_names
 
 P = ParamSpec("P", default=...)
 R = TypeVar("R", default=Any, covariant=True)
@@ -28,7 +27,7 @@ TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, eq=False)
 class Tool(Generic[P, R]):
-    """A tool: its schema for the model, its handler and its policies; made by the functions of `create`.
+    """A tool: its schema for the model, its handler and its policies; made by the functions of `function_tools`.
 
     `Tool[P, R]` is callable like the function that it was made from: with the parameters P, returning R.
 
@@ -72,7 +71,7 @@ class Tool(Generic[P, R]):
             return self.args_model.names
         if self.args_model.model_config.get("extra") == "allow":
             return None
-        return argument_names(self.args_model)
+        return _argument_names(self.args_model)
 
     @functools.cached_property
     def parameters(self) -> dict[str, Any]:
@@ -158,6 +157,18 @@ def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[s
             raise ValidationError(f"Two tools are called {name!r}; give one of them another name.")
         named[name] = tool if tool.name == name else replace(tool, name=name)
     return named
+
+
+def _argument_names(model: type[BaseModel]) -> frozenset[str]:
+    """Return every name that a field of the model may have in JSON."""
+    names: set[str] = set()
+    for name, info in model.model_fields.items():
+        alias = info.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
+        names |= {str(choice.path[0]) if isinstance(choice, AliasPath) else choice for choice in choices}
+        if model.model_config.get("populate_by_name") or model.model_config.get("validate_by_name"):
+            names.add(name)
+    return frozenset(names)
 
 
 def _untitled(schema: Any, *, names: bool = False) -> Any:

@@ -18,7 +18,7 @@ from agent_core import AgentApi, create_action_tool
 from agent_core.errors import ValidationError
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import Tool, action_tool, parse_arguments
-from agent_core.tools.argument_repair import mended
+from agent_core.tools.arguments import repaired
 from agent_core.tools.json_schema import JsonSchema
 from tests.support.agents import agent_on, finished, tool_parts
 
@@ -187,14 +187,14 @@ def test_schemas_that_say_nothing_leave_text_alone():
         {"$ref": "#/nowhere"},
         {"$ref": "x"},
     ):
-        assert mended({"a": "1"}, {"type": "object", "properties": {"a": schema}}) == {"a": "1"}
+        assert repaired({"a": "1"}, {"type": "object", "properties": {"a": schema}}) == {"a": "1"}
     turning = {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}
-    assert mended("1", turning) == "1"
+    assert repaired("1", turning) == "1"
 
 
 @given(st.text() | st.integers() | st.booleans() | st.none() | st.lists(st.text()))
 def test_valid_arguments_stay_as_they_are(value: Any):
-    assert mended({"text": value, "x": value}, TAKES.parameters)["text"] == value
+    assert repaired({"text": value, "x": value}, TAKES.parameters)["text"] == value
 
 
 async def test_person_approves_of_the_mended_arguments(path: Path) -> None:

@@ -14,7 +14,7 @@ from agent_core.errors import ModelError
 from agent_core.store.database.columns import FILE
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool, take_pictures
-from agent_core.tools.result_images import MAX_PICTURE_BYTES, MAX_PICTURES
+from agent_core.tools.result import MAX_PICTURE_BYTES, MAX_PICTURES
 from tests.providers.dialects import DIALECTS, Use, serving
 from tests.support.agents import AT_ONCE, agent_on, finished, tool_parts
 from tests.support.databases import select_all
@@ -37,10 +37,10 @@ async def draw() -> list[dict[str, Any]]:
 
 def test_pictures_are_taken_out_of_every_place_they_may_stand_in():
     for result in (image(), [image()], {"structured": 1, "content": [image()]}, image(PNG)):
-        taken = take_pictures(result)
-        assert [picture.data for picture in taken.pictures] == [PNG]
-        assert DATA not in json.dumps(taken.result)
-        assert f"attachment:{taken.pictures[0].id}" in json.dumps(taken.result)
+        taken, pictures = take_pictures(result)
+        assert [picture.data for picture in pictures] == [PNG]
+        assert DATA not in json.dumps(taken)
+        assert f"attachment:{pictures[0].id}" in json.dumps(taken)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_pictures_are_taken_out_of_every_place_they_may_stand_in():
     ],
 )
 def test_other_results_stay_as_they_are(result: Any):
-    taken = take_pictures(result)
-    assert (taken.result, taken.pictures) == (result, [])
+    taken, pictures = take_pictures(result)
+    assert (taken, pictures) == (result, [])
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_other_results_stay_as_they_are(result: Any):
     ids=["broken", "empty", "svg", "html", "bmp", "large", "huge"],
 )
 def test_a_block_that_is_no_picture_or_too_large_is_left_out_in_words(block: dict[str, Any]):
-    taken = take_pictures([block])
-    assert taken.pictures == []
-    assert taken.result[0]["leftOut"]
-    assert "data" not in taken.result[0]
+    taken, pictures = take_pictures([block])
+    assert pictures == []
+    assert taken[0]["leftOut"]
+    assert "data" not in taken[0]
 
 
 BEGINNINGS = {
@@ -94,28 +94,26 @@ BEGINNINGS = {
 )
 @pytest.mark.parametrize("kind", BEGINNINGS)
 def test_the_type_of_a_picture_is_that_of_its_bytes(kind: str, named: str):
-    taken = take_pictures([image(BEGINNINGS[kind], named)])
-    assert [picture.media_type for picture in taken.pictures] == [kind]
-    assert taken.result[0]["mimeType"] == kind
+    taken, pictures = take_pictures([image(BEGINNINGS[kind], named)])
+    assert [picture.media_type for picture in pictures] == [kind]
+    assert taken[0]["mimeType"] == kind
 
 
 @pytest.mark.parametrize(
     "data", [f"data:image/png;base64,{DATA}", DATA.rstrip("="), f"{DATA[:40]}\n{DATA[40:]}"]
 )
 def test_base64_of_a_picture_is_read_in_every_form(data: str):
-    assert [picture.data for picture in take_pictures(image(data)).pictures] == [PNG]
+    assert [picture.data for picture in take_pictures(image(data))[1]] == [PNG]
     urlsafe = base64.urlsafe_b64encode(b"\xff\xd8\xff\xfb\xef\xbe").decode()
-    assert [picture.data for picture in take_pictures(image(urlsafe)).pictures] == [
-        b"\xff\xd8\xff\xfb\xef\xbe"
-    ]
+    assert [picture.data for picture in take_pictures(image(urlsafe))[1]] == [b"\xff\xd8\xff\xfb\xef\xbe"]
 
 
 def test_only_so_many_pictures_of_one_outcome_are_kept():
-    taken = take_pictures(
+    taken, pictures = take_pictures(
         [image(base64.b64encode(PNG + bytes([n])).decode()) for n in range(MAX_PICTURES + 2)]
     )
-    assert len(taken.pictures) == MAX_PICTURES
-    assert ["leftOut" in block for block in taken.result] == [False] * MAX_PICTURES + [True] * 2
+    assert len(pictures) == MAX_PICTURES
+    assert ["leftOut" in block for block in taken] == [False] * MAX_PICTURES + [True] * 2
 
 
 async def test_model_gets_the_picture_and_the_row_stays_small(path: Path) -> None:

@@ -23,7 +23,7 @@ from agent_core.tools import (
     create_async_tool,
     normalise_tools,
 )
-from agent_core.tools.signature import describe
+from agent_core.tools.function_tools import describe
 from tests.support.tools import Place, get_weather, run
 
 if TYPE_CHECKING:

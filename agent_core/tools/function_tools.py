@@ -1,34 +1,183 @@
-"""Derive a tool's arguments and descriptions from the signature and docstring of a function."""
+"""Create tools from functions: their arguments from the signature, their descriptions from the docstring."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import math
 import re
 import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, TypedDict, Unpack, overload
 
 import docstring_parser
-from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.errors import PydanticUserError
 
 from agent_core.errors import ValidationError
+from agent_core.support.argument_checks import check_items
+from agent_core.support.retry import RetryPolicy
 from agent_core.tools.context import ToolContext
+from agent_core.tools.tool import Kind, P, R, Tool, check_tool_name
 
 Function = Callable[..., Any]
 _UNRESOLVED = (NameError, TypeError, SyntaxError, AttributeError)
 
 
-def arguments_model(function: Function, name: str, scope: Mapping[str, Any]) -> type[BaseModel]:
+class ToolOptions(TypedDict, total=False):
+    """Options of all functions that create tools.
+
+    Attributes:
+        args: a pydantic model of the arguments; by default made from the signature. The function gets
+            an instance if it has one parameter for it, else the fields as keywords.
+        description: by default the docstring, up to its first section.
+        name: by default the name of the function; in a dict of tools, the key.
+        retry: True or a policy allows a call to run again: after an error, and after a crash.
+        timeout: maximum seconds of one attempt; for an async tool, until its outcome.
+        rerun_on_interrupt: whether a call whose process died runs again; by default bool(retry).
+        needs_approval: whether a person must approve each call before it runs.
+    """
+
+    args: type[BaseModel] | None
+    description: str | None
+    name: str | None
+    retry: RetryPolicy | bool | None
+    timeout: float | None
+    rerun_on_interrupt: bool | None
+    needs_approval: bool
+
+
+class _NoArguments(BaseModel):
+    """The arguments of a tool that takes none."""
+
+
+def create_action_tool(*, handler: Callable[P, R], **options: Unpack[ToolOptions]) -> Tool[P, R]:
+    """Create a tool whose handler runs when the model calls it and returns the outcome.
+
+    Args:
+        handler: an async function, or a sync one, which runs in a thread. A parameter annotated with
+            ToolContext, or named `ctx`, gets the context of the call.
+        **options: see ToolOptions.
+
+    Raises:
+        ValidationError: the signature or an option cannot be used; the sentence says why.
+    """
+    return _create("action", handler, _caller_scope(), options)
+
+
+@overload
+def create_async_tool(*, callback: None = None, **options: Unpack[ToolOptions]) -> Tool: ...
+@overload
+def create_async_tool(*, callback: Callable[P, R], **options: Unpack[ToolOptions]) -> Tool[P, R]: ...
+def create_async_tool(*, callback: Function | None = None, **options: Unpack[ToolOptions]) -> Tool:
+    """Create a tool whose outcome comes later, through add_tool_result or add_tool_error.
+
+    Args:
+        callback: runs when the model calls the tool, to notify whoever will answer. Its return value
+            is ignored; an exception becomes the call's outcome.
+        **options: see ToolOptions.
+
+    Raises:
+        ValidationError: the signature or an option cannot be used; the sentence says why.
+    """
+    if callback is None:
+        options = {"args": _NoArguments, **options}
+    return _create("async", callback or _tell_nobody, _caller_scope(), options)
+
+
+@overload
+def action_tool(function: Callable[P, R], /) -> Tool[P, R]: ...
+@overload
+def action_tool(**options: Unpack[ToolOptions]) -> Decorator: ...
+def action_tool(function: Function | None = None, /, **options: Unpack[ToolOptions]) -> Tool | Decorator:
+    """Turn a function into an action tool: `@action_tool`, or with options `@action_tool(retry=True)`."""
+    return _decorate("action", function, options)
+
+
+@overload
+def async_tool(function: Callable[P, R], /) -> Tool[P, R]: ...
+@overload
+def async_tool(**options: Unpack[ToolOptions]) -> Decorator: ...
+def async_tool(function: Function | None = None, /, **options: Unpack[ToolOptions]) -> Tool | Decorator:
+    """Turn a function into the callback of an async tool: `@async_tool`, or with options."""
+    return _decorate("async", function, options)
+
+
+class Decorator(Protocol):
+    """Decorator that turns a function into a tool with the same signature."""
+
+    def __call__(self, function: Callable[P, R], /) -> Tool[P, R]:
+        """Return the tool."""
+        ...
+
+
+async def _tell_nobody(**arguments: Any) -> None: ...
+
+
+def _decorate(kind: Kind, function: Function | None, options: ToolOptions) -> Any:
+    scope = _caller_scope()
+
+    def decorate(function: Callable[P, R]) -> Tool[P, R]:
+        return _create(kind, function, scope, options)
+
+    return decorate if function is None else decorate(function)
+
+
+def _create(
+    kind: Kind, handler: Callable[P, R], scope: Mapping[str, Any], options: ToolOptions
+) -> Tool[P, R]:
+    name, args = _checked(handler, options)
+    policy = RetryPolicy.of(options.get("retry"))
+    rerun = options.get("rerun_on_interrupt")
+    description = options.get("description")
+    model = args or _arguments_model(handler, name, scope)
+    whole = args is not None and _takes_model(handler, args, scope)
+    return Tool(
+        name=name,
+        description=(describe(handler)[0] if description is None else description).strip(),
+        args_model=model,
+        handler=handler,
+        kind=kind,
+        retry=policy,
+        timeout=options.get("timeout"),
+        rerun_on_interrupt=policy is not None if rerun is None else rerun,
+        needs_approval=options.get("needs_approval", False),
+        takes_model=whole,
+        keywords={} if whole else _keywords_for(handler, model, name, scope),
+        takes_context=_context_parameter(handler, scope),
+    )
+
+
+def _checked(handler: Function, options: ToolOptions) -> tuple[str, type[BaseModel] | None]:
+    """Return the tool's name and the model of its arguments, if any; check the other options."""
+    given = options.get("name")
+    name = str(given or getattr(unwrap(handler), "__name__", type(handler).__name__))
+    check_items(options, ToolOptions, f"the tool {name}")
+    if given is not None:
+        check_tool_name(given)
+    if _is_unbound_method(handler):
+        method = getattr(unwrap(handler), "__name__", name)
+        raise ValidationError(
+            f"The tool {name} is a method, and whose is not known; make it of an instance's: "
+            f"action_tool(shop.{method})."
+        )
+    if not callable(handler) or inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise ValidationError(f"The tool {name} needs a function that returns its result.")
+    timeout = options.get("timeout")
+    if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
+        raise ValidationError(f"timeout of the tool {name} must be seconds, more than 0.")
+    return name, options.get("args")
+
+
+def _arguments_model(function: Function, name: str, scope: Mapping[str, Any]) -> type[BaseModel]:
     """Return a pydantic model of the function's parameters, without the ToolContext.
 
     Args:
         function: the handler.
         name: name of the tool, for the model and error messages.
-        scope: additional names for its annotations; see `caller_scope`.
+        scope: additional names for its annotations; see `_caller_scope`.
 
     Raises:
         ValidationError: pydantic does not support an annotation, or it cannot be resolved.
@@ -52,7 +201,7 @@ def arguments_model(function: Function, name: str, scope: Mapping[str, Any]) -> 
     return model
 
 
-def keywords_for(
+def _keywords_for(
     function: Function, model: type[BaseModel], name: str, scope: Mapping[str, Any]
 ) -> dict[str, str]:
     """Return the parameter for each field of the model.
@@ -72,7 +221,7 @@ def keywords_for(
     return {field: named[field].name if field in named else field for field in model.model_fields}
 
 
-def takes_model(function: Function, model: type[BaseModel], scope: Mapping[str, Any]) -> bool:
+def _takes_model(function: Function, model: type[BaseModel], scope: Mapping[str, Any]) -> bool:
     """Return whether the function takes an instance of the model: one parameter that is not a field."""
     parameters = [p for p in _parameters(function, scope) if p.kind is not p.VAR_KEYWORD]
     if len(parameters) != 1:
@@ -84,25 +233,13 @@ def takes_model(function: Function, model: type[BaseModel], scope: Mapping[str, 
     return hint is model or parameters[0].name not in model.model_fields
 
 
-def context_parameter(function: Function, scope: Mapping[str, Any]) -> str | None:
+def _context_parameter(function: Function, scope: Mapping[str, Any]) -> str | None:
     """Return the name of the parameter for the ToolContext, if there is one."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError as error:
         raise ValidationError(f"{function!r} cannot be a tool: its parameters are not known.") from error
     return next((p.name for p in parameters if _wants_context(p, function, scope)), None)
-
-
-def argument_names(model: type[BaseModel]) -> frozenset[str]:
-    """Return every name that a field of the model may have in JSON."""
-    names: set[str] = set()
-    for name, field in model.model_fields.items():
-        alias = field.validation_alias
-        choices = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
-        names |= {str(choice.path[0]) if isinstance(choice, AliasPath) else choice for choice in choices}
-        if model.model_config.get("populate_by_name") or model.model_config.get("validate_by_name"):
-            names.add(name)
-    return frozenset(names)
 
 
 def describe(function: Function) -> tuple[str, dict[str, str]]:
@@ -131,7 +268,7 @@ def unwrap(function: Function) -> Function:
     return function
 
 
-def is_unbound_method(function: object) -> bool:
+def _is_unbound_method(function: object) -> bool:
     """Return whether a function in a class body needs its instance or class."""
     if isinstance(function, classmethod):
         return True
@@ -142,7 +279,7 @@ def is_unbound_method(function: object) -> bool:
     return first is not None and first.name in ("self", "cls") and first.annotation is first.empty
 
 
-def caller_scope() -> Mapping[str, Any]:
+def _caller_scope() -> Mapping[str, Any]:
     """Return the local names of the nearest caller outside this package.
 
     With `from __future__ import annotations` a type that is defined inside a function cannot be
@@ -156,7 +293,7 @@ def caller_scope() -> Mapping[str, Any]:
 
 def _parameters(function: Function, scope: Mapping[str, Any]) -> list[inspect.Parameter]:
     """Return the parameters for the model's arguments: all but the context."""
-    context = context_parameter(function, scope)
+    context = _context_parameter(function, scope)
     return [p for p in inspect.signature(function).parameters.values() if p.name != context]
 
 
