@@ -10,8 +10,8 @@ from typing import Any
 
 from agent_core.agent import AnyAgent, check_agent
 from agent_core.domain.messages import Thread
-from agent_core.store.reads import backlog
 from agent_core.store.store import Store
+from agent_core.store.wake_ups import due_work
 from agent_core.support.argument_checks import check_arguments, check_has
 from agent_core.support.clock import Clock
 from agent_core.support.settings import Settings
@@ -75,7 +75,7 @@ class Runtime:
 
         Cheap: a look at this process's workpools and one short read.
         """
-        due = await asyncio.to_thread(backlog.due, self.store.reads, self.store.clock.now())
+        due = await asyncio.to_thread(self.store.reads.read, due_work.backlog, self.store.clock.now())
         return self._pools.stats(due)
 
     def register(

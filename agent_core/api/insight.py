@@ -13,7 +13,7 @@ from agent_core.domain.spans import Span
 from agent_core.domain.usage import ThreadUsage, UsageSummary
 from agent_core.errors import ThreadNotFoundError, ValidationError
 from agent_core.sentences import sentence
-from agent_core.store.insight import activity, timeline, usage
+from agent_core.store.insight import durability, timeline, usage
 
 _MAX_TURNS = 1_000_000
 _MAX_REPLIES = 10_000
@@ -65,7 +65,7 @@ class Insight(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         mine = self.store.process, self.store.settings.lease
-        found = await asyncio.to_thread(self.store.reads.read, activity.durability, thread_id, *mine)
+        found = await asyncio.to_thread(self.store.reads.read, durability.durability, thread_id, *mine)
         if found is None:
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return found

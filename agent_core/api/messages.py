@@ -16,7 +16,7 @@ from agent_core.domain.field_limits import check_number
 from agent_core.domain.messages import Chunk, Message, Thread, Update
 from agent_core.domain.states import RUNNING
 from agent_core.errors import ValidationError
-from agent_core.store.database.columns import LIST_FEED, idle_feed
+from agent_core.store.database.sql import LIST_FEED, idle_feed
 from agent_core.store.reads import stream_cursors
 from agent_core.store.store import Store
 

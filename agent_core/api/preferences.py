@@ -8,7 +8,7 @@ from typing import Any
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, checked_metadata, user_of
-from agent_core.store.database.columns import person_feed
+from agent_core.store.database.sql import person_feed
 from agent_core.store.threads import preferences
 
 

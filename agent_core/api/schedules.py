@@ -21,7 +21,7 @@ from agent_core.errors import AccessDeniedError, ScheduleNotFoundError, Validati
 from agent_core.schedules.schedule import Missed, Schedule, ScheduleRun
 from agent_core.schedules.triggers import At, Cron, Every, Trigger, anchored
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import dump
+from agent_core.store.database.sql import dump
 from agent_core.store.reads import schedules as schedule_reads
 from agent_core.store.schedules import runs as running
 from agent_core.store.schedules import schedules

@@ -11,8 +11,8 @@ from agent_core.api.base import ApiBase, storable
 from agent_core.api.messages import follow, without_system
 from agent_core.domain.messages import ATTACHMENT, Message, StoredFile, Thread, Update
 from agent_core.errors import ThreadNotFoundError
-from agent_core.store.database.columns import dump
-from agent_core.store.threads import files, sharing
+from agent_core.store.database.sql import dump
+from agent_core.store.threads import files, thread_row
 
 
 class Shares(ApiBase):
@@ -27,7 +27,7 @@ class Shares(ApiBase):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        return await self.store.writer.run(sharing.share, thread_id)
+        return await self.store.writer.run(thread_row.share, thread_id)
 
     async def revoke(self, thread_id: str, *, ctx: CallContext | None = None) -> None:
         """Take the token back: from now on it is unknown. A thread that has none stays as it is.
@@ -36,7 +36,7 @@ class Shares(ApiBase):
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        await self.store.writer.run(sharing.unshare, thread_id)
+        await self.store.writer.run(thread_row.unshare, thread_id)
 
     async def read(self, token: str) -> tuple[Thread, list[Message]] | None:
         """Return the thread with this token, as it stands now, and its messages; None if there is none.
@@ -87,5 +87,5 @@ class Shares(ApiBase):
     async def _shared(self, token: str) -> Thread | None:
         if not storable(token) or not 0 < len(token) <= 100:
             return None
-        thread_id = await asyncio.to_thread(self.store.reads.read, sharing.thread_of, token)
+        thread_id = await asyncio.to_thread(self.store.reads.read, thread_row.shared_thread, token)
         return None if thread_id is None else await asyncio.to_thread(self.store.reads.thread, thread_id)

@@ -43,7 +43,7 @@ from agent_core.domain.signatures import METADATA, exported, imported, without_m
 from agent_core.domain.validation import clean_json, exported_parts
 from agent_core.errors import ValidationError
 from agent_core.store.threads.messages import NewMessage
-from agent_core.store.threads.share_token import without_token
+from agent_core.store.threads.thread_row import without_token
 from agent_core.support.ids import new_id
 
 _FORMAT: Final = "agent_core.thread"

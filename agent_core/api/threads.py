@@ -29,8 +29,7 @@ from agent_core.domain.messages import Thread
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
 from agent_core.store.reads import thread_list
-from agent_core.store.threads import sharing, thread_row
-from agent_core.store.threads.share_token import SHARE
+from agent_core.store.threads import thread_row
 from agent_core.store.turns import trash, turns
 from agent_core.support.faults import crash_point
 
@@ -193,9 +192,9 @@ class ThreadMethods(ApiBase):
             ValidationError: the changes are no dict of plain JSON, or make the metadata too long.
         """
         await self._authorize(ctx, thread_id)
-        if SHARE in changes:
+        if thread_row.SHARE in changes:
             raise ValidationError("api.shares changes the token.")
-        await self.store.writer.run(sharing.merge, thread_id, checked_metadata(changes))
+        await self.store.writer.run(thread_row.merge_metadata, thread_id, checked_metadata(changes))
         return await self._thread(thread_id)
 
     async def delete_thread(

@@ -26,7 +26,6 @@ from agent_core.errors import (
     ValidationError,
 )
 from agent_core.sentences import sentence
-from agent_core.store.reads.inbox import waiting
 from agent_core.store.tool_calls import approvals, outcomes, timeouts
 from agent_core.support.logs import get_logger
 from agent_core.support.settings import MAX_RESULT_BYTES
@@ -148,7 +147,7 @@ class ToolCallMethods(ApiBase):
         owner = owner_of(ctx, user_id)
         if owner is NOBODY:
             return []
-        return await asyncio.to_thread(self.store.reads.read, waiting, limit, owner)
+        return await asyncio.to_thread(self.store.reads.read, approvals.waiting, limit, owner)
 
     async def approve_tool_calls(
         self,

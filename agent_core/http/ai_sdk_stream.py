@@ -20,7 +20,7 @@ from agent_core.domain.end_reasons import END_REASON, ERROR_INFO
 from agent_core.domain.messages import TOOL_OUTCOME_STATES, Chunk, Message, Part, Update, is_tool_part
 from agent_core.domain.states import RUNNING
 from agent_core.http.requests import is_object
-from agent_core.store.insight.activity import attempt_lease
+from agent_core.store.insight.durability import AttemptLease, attempt_lease
 from agent_core.store.tool_calls import attempts
 from agent_core.streaming.fold import ABOUT_CALLS, kept, unfold
 
@@ -303,7 +303,7 @@ class Witness:
         self._here = here
         self._first: dict[tuple[int, str], float] = {}
 
-    def judge(self, seq: int, lease: tuple[str, float] | None) -> bool | None:
+    def judge(self, seq: int, lease: AttemptLease | None) -> bool | None:
         """Judge an attempt by what `attempt_lease` has read.
 
         Returns:
@@ -311,8 +311,8 @@ class Witness:
         """
         if lease is None:
             return False
-        worker, until = lease
-        return worker == self._here or until > self._first.setdefault((seq, worker), until) or None
+        first = self._first.setdefault((seq, lease.worker), lease.until)
+        return lease.worker == self._here or lease.until > first or None
 
 
 async def _with_looks(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenerator[Update | None]:

@@ -14,7 +14,7 @@ from agent_core.domain.states import CallStatus
 from agent_core.domain.tool_name_match import find_tool
 from agent_core.errors import ModelError, ValidationError, words_of
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import dump
+from agent_core.store.database.sql import dump
 from agent_core.store.tool_calls.calls import NewCall
 from agent_core.streaming.model_step import StepResult, ToolRequest
 from agent_core.tools import parse_arguments

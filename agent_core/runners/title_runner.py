@@ -16,7 +16,7 @@ from agent_core.hooks import Hooks
 from agent_core.runners.step_record import usage_numbers
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
-from agent_core.store.threads import titles
+from agent_core.store.threads import thread_row
 from agent_core.store.threads.messages import title_of
 from agent_core.store.turns.steps import Claim
 from agent_core.support.logs import get_logger
@@ -61,6 +61,6 @@ class TitleRunner:
         used = usage_numbers(made.usage)
         if made.words or used:
             try:
-                await self._writer.run(titles.write, thread_id, claim.seq, was, made.words, used)
+                await self._writer.run(thread_row.write_title, thread_id, claim.seq, was, made.words, used)
             except AgentCoreError as error:
                 _log.info("Thread %s: no title was written, it keeps its own: %s", thread_id, error)

@@ -24,7 +24,7 @@ from agent_core.errors import (
 from agent_core.runners import journal
 from agent_core.runners.requests.history_cache import HistoryCache
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import load
+from agent_core.store.database.sql import load
 from agent_core.store.database.transaction import Tx
 from agent_core.store.store import Store
 from agent_core.store.tool_calls import calls, outcomes, timeouts

@@ -18,8 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from agent_core.errors import ValidationError
-from agent_core.store.database.columns import dump
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import Statement, dump
 from agent_core.store.database.transaction import Tx
 from agent_core.support.logs import get_logger
 from agent_core.worker.bridge import Deliver

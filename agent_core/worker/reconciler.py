@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from agent_core.domain.wake_up_key import WakeUpKey
 from agent_core.errors import AgentCoreError
 from agent_core.store.database.transaction import Tx
-from agent_core.store.schedules.clock_rollback import after_clock_rollback
+from agent_core.store.schedules.schedules import after_clock_rollback
 from agent_core.store.store import Store
 from agent_core.store.threads import deltas, files
 from agent_core.store.turns import trash
+from agent_core.store.wake_ups import due_work
 from agent_core.store.wake_ups.wake_ups import Released
 from agent_core.support.logs import get_logger
 from agent_core.worker.worker_locks import WorkerLocks
@@ -72,7 +73,7 @@ class Reconciler:
             if released is not None:
                 self._locks.forget(worker)
                 self._report(worker, released)
-        for worker in self._reads.expired(self._clock.now()):
+        for worker in self._reads.read(due_work.expired, self._clock.now()):
             if worker != self._wake_ups.process:  # the next heartbeat extends this worker's own
                 alive = self._locks.is_alive(worker)
                 released = self._guarded(functools.partial(self._wake_ups.expire, alive=alive), worker)

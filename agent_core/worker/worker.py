@@ -17,11 +17,12 @@ from agent_core.runners.model_runner import ModelRunner
 from agent_core.runners.requests.history_cache import HistoryCache
 from agent_core.runners.schedule_runner import ScheduleRunner
 from agent_core.runners.tool_runner import ToolRunner
-from agent_core.store.database.columns import WORK_FEED
 from agent_core.store.database.open import parse_url
+from agent_core.store.database.sql import WORK_FEED
 from agent_core.store.store import Store
-from agent_core.store.threads import absent_agents
+from agent_core.store.threads import absent_agents, suspects
 from agent_core.store.tool_calls.calls import UnknownAgent
+from agent_core.store.wake_ups import due_work
 from agent_core.support.logs import get_logger
 from agent_core.worker.bridge import Deliveries
 from agent_core.worker.reconciler import Reconciler
@@ -177,7 +178,7 @@ class Worker:
         room, delay = self.pools.room(), self._deliveries.delay
         if not room:
             return []
-        fresh, suspect = self._store.reads.anything_due(self._store.clock.now(), delay)
+        fresh, suspect = self._store.reads.read(due_work.anything_due, self._store.clock.now(), delay)
         keys = self._admit(room) if suspect else []
         if fresh and (room := self.pools.room()):
             taken = self._store.writer.run_blocking(self._store.wake_ups.take, room, delay)
@@ -187,7 +188,7 @@ class Worker:
 
     def _admit(self, room: Mapping[str, int]) -> list[WakeUpKey]:
         """Lease the suspects that may run together with those that run here."""
-        known, now = self._store.reads.suspects(), self._store.clock.now()
+        known, now = self._store.reads.read(suspects.found), self._store.clock.now()
         held = [one for one in known if one.worker == self._store.process]
         waiting = [one for one in known if one.worker is None and one.due <= now]
         keys = self._admission.of(held, waiting, room, time.monotonic() - self._began)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind
-from agent_core.store.reads.backlog import DueWork
+from agent_core.store.wake_ups.due_work import DueWork
 from agent_core.store.wake_ups.wake_ups import Defer
 from agent_core.worker.workpool import Handler, Workpool
 

@@ -26,7 +26,7 @@ from agent_core.api.preferences import Preferences
 from agent_core.api.schedules import Schedules
 from agent_core.api.shares import Shares
 from agent_core.domain.messages import Message, Thread
-from agent_core.store.database.columns import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
+from agent_core.store.database.sql import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
 from agent_core.streaming.fold import ThreadView
 from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, eventually

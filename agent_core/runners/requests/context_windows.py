@@ -13,7 +13,7 @@ from agent_core.domain.model_adapter import ModelAdapter, ModelRequest
 from agent_core.llm.errors.refusals import NamedWindow
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
-from agent_core.store.threads import context_windows
+from agent_core.store.threads import refusals
 from agent_core.support.clock import Clock
 
 _WINDOW_LIFETIME = 7 * 86_400.0  # seconds; a server may get a larger window meanwhile
@@ -45,14 +45,14 @@ class ContextWindows:
         if time.monotonic() < until:
             return tokens
         since = self._clock.now() - _WINDOW_LIFETIME
-        tokens = await asyncio.to_thread(self._reads.read, context_windows.read, key, since)
+        tokens = await asyncio.to_thread(self._reads.read, refusals.read_window, key, since)
         self._known[key] = tokens, time.monotonic() + _REFRESH_INTERVAL
         return tokens
 
     async def learn(self, model: ModelAdapter, tokens: int) -> None:
         """Store how many tokens a request to a model may have."""
         self._known[key_of(model)] = tokens, time.monotonic() + _REFRESH_INTERVAL
-        await self._writer.run(context_windows.learn, key_of(model), tokens)
+        await self._writer.run(refusals.learn_window, key_of(model), tokens)
 
 
 def key_of(model: ModelAdapter) -> str:

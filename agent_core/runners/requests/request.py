@@ -31,7 +31,7 @@ from agent_core.runners.requests.attachments import HistoryFiles, has_files, wit
 from agent_core.runners.requests.context_windows import ContextWindows, usable_window
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
-from agent_core.store.threads import files, refused_files
+from agent_core.store.threads import files, refusals
 from agent_core.support.clock import Clock
 from agent_core.support.execution_record import in_thread
 from agent_core.support.logs import get_logger
@@ -156,7 +156,7 @@ class RequestBuilder:
         self, agent: Agent, thread_id: str, file_ids: set[str], error: ModelError
     ) -> None:
         words = clean_text(words_of(error))
-        await self._writer.run(refused_files.note, thread_id, agent.model.name, file_ids, words)
+        await self._writer.run(refusals.note_files, thread_id, agent.model.name, file_ids, words)
 
     async def _with_files(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> HistoryFiles:
         if not has_files(history):
@@ -168,7 +168,7 @@ class RequestBuilder:
             return self._reads.read(files.read, thread_id, ids)
 
         with in_thread():
-            refused = self._reads.read(refused_files.read, thread_id, model)
+            refused = self._reads.read(refusals.read_files, thread_id, model)
             return with_files(history, read, refused, model)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -17,15 +18,18 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
 from agent_core.sentences import sentence
-from agent_core.store.database.pg_errors import refusal
+from agent_core.store.database.pg_errors import is_away, refusal
 from agent_core.text.plain_text import search_key
 
+C = TypeVar("C", bound=type[Any])
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 # Seconds (milliseconds for the last) after which a silent server counts as gone.
 _SERVER_TIMEOUTS = {
     **{"connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
     "tcp_user_timeout": 10_000,
 }
+_RECONNECT_TIMEOUT = 10.0  # seconds for which reads wait for a lost server, as writes do
+_RETRY_INTERVAL = 0.1  # seconds
 _QUICK_CHECK_BYTES = 256 << 20  # checking a larger file would delay every start by seconds
 
 
@@ -247,3 +251,33 @@ def _translate_sqlite(error: sqlite3.Error, path: str) -> DatabaseError:
     if "unable to open" in words:
         return DatabaseError(sentence("database_not_opened", path=path))
     return DatabaseError(sentence("database_refused", path=path, words=words))
+
+
+def retry_reads(cls: C) -> C:
+    """Let every public method of a class retry while the server is away, and translate its errors.
+
+    Raises:
+        DatabaseError: (from the methods) the database refused, or was away for too long.
+    """
+    for name, method in list(vars(cls).items()):
+        if callable(method) and not name.startswith("_") and name != "session":
+            setattr(cls, name, _retried(method))
+    return cls
+
+
+def _retried(read: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(read)
+    def retried(*args: Any, **kwargs: Any) -> Any:
+        deadline = time.monotonic() + _RECONNECT_TIMEOUT
+        while True:
+            try:
+                return read(*args, **kwargs)
+            except Exception as error:
+                translated = translate(error)
+                if translated is error and not isinstance(error, SQLAlchemyError):
+                    raise
+                if not is_away(error) or time.monotonic() > deadline:
+                    raise translated from error
+            time.sleep(_RETRY_INTERVAL)
+
+    return retried

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import selectors
+import socket
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -13,20 +16,95 @@ from sqlalchemy import Engine
 
 from agent_core.errors import DatabaseError
 from agent_core.store.database.interleave import interleave
-from agent_core.store.database.pg_listener import CHANNEL, Listener
 from agent_core.store.database.pg_pipeline import Pipeline
 from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.ids import new_id
+from agent_core.support.logs import get_logger
 
 _RECONNECT_TIMEOUT = 10.0  # seconds for which writes wait for a lost server, as they wait for a lock
 _RETRY_INTERVAL = 0.1  # seconds between attempts
+_CHANNEL = "agent_core"
+_LISTEN_INTERVAL = 1.0  # seconds between attempts to listen, each of which touches every feed
 _MAX_STATUS_CHECKS = 100  # of a commit that was cut off and is still in progress
 _MAX_NOTIFICATION_BYTES = 7900  # of a notification: the server accepts less than 8000
 _COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock: the transaction is retried
 
 # A machine that is suspended in the middle of a transaction must not hold its locks for ever; a transaction is
 # never idle for more than moments.
+_log = get_logger(__name__)
 _SESSION = "SET idle_in_transaction_session_timeout = '10s'", "SET lock_timeout = '10s'"
+
+
+class _Listener:
+    """Listens for the commits of other processes, in a thread and on a connection of its own.
+
+    Notifications are hints. While the connection is lost, every feed counts as touched once a second, and once more
+    after the reconnection, because notifications that were sent meanwhile are lost.
+    https://www.postgresql.org/docs/current/sql-notify.html
+
+    Args:
+        connect: opens a connection.
+        sender: this process's name in notifications; its own are ignored.
+        on_foreign: called in the listener's thread with the touched feeds; None: any feed.
+    """
+
+    def __init__(
+        self, connect: Callable[[], psycopg.Connection[Any]], sender: str, on_foreign: OnForeignCommit
+    ) -> None:
+        self._connect = connect
+        self._sender = sender
+        self._on_foreign = on_foreign
+        self._thread = threading.Thread(target=self._main, name="agent_core-listener", daemon=True)
+        self._inside, self._outside = socket.socketpair()  # a byte in it ends the thread
+        self._closing = threading.Event()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread and close its connection."""
+        self._closing.set()
+        self._outside.send(b".")
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._inside.close()
+        self._outside.close()
+
+    def _main(self) -> None:
+        while not self._closing.is_set():
+            try:
+                with contextlib.closing(self._connect()) as connection:
+                    connection.autocommit = True
+                    connection.execute(f"LISTEN {_CHANNEL}")
+                    self._on_foreign(None)
+                    self._listen(connection)
+            except psycopg.Error as error:
+                _log.warning(
+                    "LISTEN connection lost; polling every %g s until it is back: %s",
+                    _LISTEN_INTERVAL,
+                    error,
+                )
+                self._on_foreign(None)
+                self._closing.wait(_LISTEN_INTERVAL)
+
+    def _listen(self, connection: psycopg.Connection[Any]) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection.fileno(), selectors.EVENT_READ)
+            selector.register(self._inside, selectors.EVENT_READ)
+            while not self._closing.is_set():
+                selector.select()
+                connection.pgconn.consume_input()
+                while (notice := connection.pgconn.notifies()) is not None:
+                    self._receive(notice.extra)
+
+    def _receive(self, payload: bytes) -> None:
+        try:
+            sender, *feeds = json.loads(payload)
+        except (ValueError, TypeError):  # another program uses the channel
+            sender, feeds = "", []
+        if sender != self._sender:
+            self._on_foreign([str(feed) for feed in feeds] or None)
 
 
 class PostgresConnection:
@@ -41,7 +119,7 @@ class PostgresConnection:
         self._engine = engine
         self._pipeline: Pipeline | None = None
         self._sender = new_id("n")[-10:]
-        self._listener = Listener(self._connect, self._sender, on_foreign)
+        self._listener = _Listener(self._connect, self._sender, on_foreign)
         self._lost_at: float | None = None
         self._xid: Any = None
         self._in_doubt: str | None = None  # the transaction whose COMMIT was not answered
@@ -82,7 +160,7 @@ class PostgresConnection:
         if touched:
             pipeline.execute(
                 "SELECT pg_notify(%(channel)s::text, %(payload)s::text)",
-                {"channel": CHANNEL, "payload": _payload(self._sender, touched)},
+                {"channel": _CHANNEL, "payload": _payload(self._sender, touched)},
             )
         ((xid,),) = self._xid.fetchall()
         self._in_doubt = xid

@@ -9,8 +9,7 @@ from sqlalchemy import Dialect
 
 from agent_core.domain.states import RUNNING
 from agent_core.domain.wake_up_key import WakeUpKey
-from agent_core.store.database.columns import idle_feed
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import Statement, idle_feed
 
 OnForeignCommit = Callable[[Collection[str] | None], None]
 """Called after another process has committed, with the feeds that it touched; None: any feed."""

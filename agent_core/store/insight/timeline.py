@@ -10,11 +10,10 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import Session
 
 from agent_core.domain.end_reasons import EndReason
-from agent_core.domain.spans import Span, SpanStatus
-from agent_core.domain.states import RUNNING, StreamStatus
+from agent_core.domain.spans import Span, SpanKind, SpanStatus
+from agent_core.domain.states import RUNNING, CallStatus, StreamStatus
 from agent_core.domain.usage import Tally, tally_of
-from agent_core.store.database.columns import CALL, MESSAGE, STREAM, THREAD, load, load_info
-from agent_core.store.insight.tool_spans import SHORTEST, Record, call_spans, times
+from agent_core.store.database.sql import CALL, MESSAGE, STREAM, THREAD, load, load_info
 from agent_core.store.reads.row_filters import calls_of, streams_of
 from agent_core.support.clock import as_datetime
 
@@ -35,6 +34,22 @@ _THREAD = select(
     *(_t.retry_state, _t.updated_at),
 )
 
+Record = Any
+"""A row with the columns that its reader selected."""
+
+_SHORTEST = 0.1
+"""Seconds; what waited less for a worker has no "queued" span of its own."""
+
+_STATUS: dict[str, SpanStatus] = {
+    CallStatus.RUNNING: "running",
+    CallStatus.WAITING: "waiting",
+    CallStatus.SUCCEEDED: "ok",
+}
+_ENDED: dict[str, SpanStatus] = {
+    EndReason.IN_DOUBT: "in doubt",
+    EndReason.STOPPED: "stopped",
+    EndReason.PASSED_OVER: "stopped",
+}
 _CUT: dict[str, SpanStatus] = {
     EndReason.PROCESS_ENDED: "lost",
     EndReason.RELEASED: "released",
@@ -71,7 +86,7 @@ def timeline(
     messages = rows.execute(_MESSAGES.where(of_messages)).all()
     spans = [*_model_spans(thread, streams)]
     for call in calls:
-        spans += call_spans(call)
+        spans += _call_spans(call)
     spans += _queued_steps(thread, streams, calls)
     spans += _queued_turns(thread, streams, messages)
     replied = _turn_spans(thread, spans)
@@ -108,7 +123,7 @@ def _model_spans(thread: Record, streams: Sequence[Record]) -> Iterator[Span]:
             f"model:{row.seq}",
             "model",
             status,
-            **times(row.started_at, row.ended_at),
+            **_times(row.started_at, row.ended_at),
             name=usage["model"] if usage else None,
             worker=row.worker,
             attempt=row.attempt,
@@ -140,7 +155,7 @@ def _retry_wait(thread: Record, row: Record, following: Record | None) -> Span:
         f"wait:{row.seq}",
         "wait",
         "waiting" if following is None else "ok",
-        **times(row.ended_at, following.started_at if following is not None else None),
+        **_times(row.ended_at, following.started_at if following is not None else None),
         attempt=row.attempt + 1,
         error=row.error,
         error_info=load_info(row.error, row.error_info),
@@ -149,6 +164,102 @@ def _retry_wait(thread: Record, row: Record, following: Record | None) -> Span:
         until=None if until is None else as_datetime(until),
         parent=f"turn:{row.message_id}",
     )
+
+
+# tool calls
+
+
+def _call_spans(call: Record) -> list[Span]:
+    """Return what became of one call, in order; `call` has the columns that `timeline` reads."""
+    earlier: list[dict[str, Any]] = load(call.attempts) or []
+    spans = _approval(call, earlier)
+    if call.attempt == 0 and call.status in (CallStatus.APPROVAL, CallStatus.DENIED):
+        return spans
+    ready = spans[0].ended_at.timestamp() if spans and spans[0].ended_at else call.created_at
+    begun = earlier[0]["started_at"] if earlier else call.started_at
+    if begun is None and call.ended_at is None:
+        spans.append(_of_call(call, "queued", "waiting", ready, None))
+    elif begun is not None and begun - ready >= _SHORTEST:
+        spans.append(_of_call(call, "queued", "ok", ready, begun))
+    return spans + _tool_spans(call, earlier)
+
+
+def _approval(call: Record, earlier: list[dict[str, Any]]) -> list[Span]:
+    if call.approval is None:
+        return []
+    answer = load(call.approval)
+    status: SpanStatus = "waiting"
+    ended = answer.get("at") or (earlier[0]["started_at"] if earlier else call.started_at) or call.ended_at
+    if answer:
+        status = "ok" if answer.get("approved") else "denied"
+    elif ended is not None:
+        status = "stopped"
+    return [_of_call(call, "approval", status, call.created_at, ended, error=answer.get("reason"))]
+
+
+def _tool_spans(call: Record, earlier: list[dict[str, Any]]) -> list[Span]:
+    spans: list[Span] = []
+    recovered = False
+    for entry, following in pairwise([*earlier, None]):
+        assert entry is not None
+        lost = entry["end_reason"] == EndReason.PROCESS_ENDED
+        status: SpanStatus = "lost" if lost else "retried"
+        when = entry["started_at"], entry["ended_at"]
+        run = {key: entry.get(key) for key in ("worker", "attempt", "error", "error_info", "end_reason")}
+        spans.append(_of_call(call, "tool", status, *when, **run, recovered=recovered))
+        if not lost:
+            spans.append(_call_wait(call, entry, following))
+        recovered = lost
+    if not earlier or earlier[-1]["attempt"] != call.attempt:
+        spans += _newest_attempt(call, recovered)
+    return spans
+
+
+def _newest_attempt(call: Record, recovered: bool) -> list[Span]:
+    if call.status == CallStatus.PENDING or (call.approval == "{}" and call.attempt == 0):
+        return []  # it waits for a worker, or was stopped before a person had answered
+    status = _STATUS.get(call.status) or _ENDED.get(call.end_reason, "failed")
+    began = call.created_at if call.started_at is None else call.started_at
+    run = {key: getattr(call, key) for key in ("worker", "attempt", "error", "end_reason")}
+    run["error_info"] = load_info(call.error, call.error_info)
+    return [_of_call(call, "tool", status, began, call.ended_at, **run, recovered=recovered)]
+
+
+def _call_wait(call: Record, entry: dict[str, Any], following: dict[str, Any] | None) -> Span:
+    """Return the wait after a failed attempt: for the next one, or for a stop that came first."""
+    ended, status = call.ended_at, "waiting" if call.ended_at is None else "stopped"
+    if following is not None:
+        ended, status = following["started_at"], "ok"
+    elif call.attempt > entry["attempt"]:
+        ended, status = call.started_at, "ok"
+    until = entry.get("next_at") if status == "waiting" else None
+    more: dict[str, Any] = {"attempt": entry["attempt"] + 1, "error": entry["error"]}
+    more["error_info"] = entry.get("error_info")
+    more["until"] = None if until is None else as_datetime(until)
+    return _of_call(call, "wait", status, entry["ended_at"], ended, **more)
+
+
+def _of_call(
+    call: Record, kind: SpanKind, status: Any, began: float, ended: float | None, **more: Any
+) -> Span:
+    number = f":{more['attempt']}" if "attempt" in more else ""
+    return Span(
+        f"{kind}:{call.id}{number}",
+        kind,
+        status,
+        **_times(began, ended),
+        name=call.name,
+        message_id=call.message_id,
+        seq=call.seq,
+        tool_call_id=call.id,
+        parent=f"model:{call.seq}",
+        **more,
+    )
+
+
+def _times(began: float, ended: float | None) -> dict[str, Any]:
+    """Return the moments of a span from seconds since the epoch."""
+    return {"started_at": as_datetime(began), "ended_at": None if ended is None else as_datetime(ended)}
 
 
 # what waited for a worker
@@ -161,7 +272,7 @@ def _queued_steps(thread: Record, streams: Sequence[Record], calls: Sequence[Rec
         outcomes[call.seq] = max(outcomes.get(call.seq, 0), call.ended_at or 0)
     for row, following in pairwise(streams):
         ready = outcomes.get(row.seq)
-        if ready and following.message_id == row.message_id and following.started_at - ready >= SHORTEST:
+        if ready and following.message_id == row.message_id and following.started_at - ready >= _SHORTEST:
             yield _queued(following.message_id, f"queued:{following.seq}", ready, following.started_at)
     live = bool(streams) and streams[-1].status == StreamStatus.STREAMING
     if thread.status == "streaming" and not live and thread.retry_state is None:
@@ -178,7 +289,7 @@ def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[
     answered = {prompt.id for reply, prompt in prompts.items() if reply not in firsts}
     for message_id, began in firsts.items():
         prompt = prompts.get(message_id)
-        if prompt and prompt.id not in answered and began - prompt.created_at >= SHORTEST:
+        if prompt and prompt.id not in answered and began - prompt.created_at >= _SHORTEST:
             yield _queued(message_id, f"queued:{prompt.id}", prompt.created_at, began)
         if prompt:
             answered.add(prompt.id)
@@ -203,7 +314,7 @@ def _prompts(thread: Record, messages: Sequence[Record]) -> dict[str, Record]:
 def _queued(message_id: str | None, span_id: str, began: float, ended: float | None) -> Span:
     status: SpanStatus = "waiting" if ended is None else "ok"
     parent = None if message_id is None else f"turn:{message_id}"
-    return Span(span_id, "queued", status, **times(began, ended), message_id=message_id, parent=parent)
+    return Span(span_id, "queued", status, **_times(began, ended), message_id=message_id, parent=parent)
 
 
 # turns

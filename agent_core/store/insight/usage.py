@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Session
 
 from agent_core.domain.usage import COUNTS, Tally, ThreadUsage, UsageSummary, dearest_first
-from agent_core.store.database.columns import STREAM, THREAD
+from agent_core.store.database.sql import STREAM, THREAD
 
 UNKNOWN = "unknown"
 """Stands for the model of an attempt that ended before it could be written down."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from agent_core.domain.messages import Part
-from agent_core.store.database.columns import load
+from agent_core.store.database.sql import load
 from agent_core.store.database.tables import MessageRow, ThreadRow
 
 

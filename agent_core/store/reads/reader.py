@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Engine, and_, bindparam, exists
+from sqlalchemy import Connection, Engine, and_, func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
-from agent_core.domain.messages import Chunk, Message, StoredFile, Thread, Update, attachments_in
+from agent_core.domain.messages import Chunk, Message, Part, StoredFile, Thread, Update, attachments_in
 from agent_core.domain.signatures import without_metadata
 from agent_core.domain.states import StreamStatus
-from agent_core.domain.suspects import Suspect
-from agent_core.store.database.columns import DELTA, THREAD, WAKE_UP, P, dump, load
-from agent_core.store.database.retry_reads import retry_reads
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.open import retry_reads
+from agent_core.store.database.sql import CALL, DELTA, MESSAGE, STREAM, THREAD, P, Statement, dump, load
 from agent_core.store.database.tables import DeltaRow, MessageRow, StreamRow, ThreadRow, ToolCallRow
-from agent_core.store.reads.message_versions import not_aside, versions_of
-from agent_core.store.reads.model_history import read_history
-from agent_core.store.reads.row_filters import calls_of, streams_of
+from agent_core.store.reads.row_filters import calls_of, not_aside, streams_of
 from agent_core.store.reads.row_mapping import assemble, ends_of, filled, to_thread, with_ends
-from agent_core.store.threads import files, suspects
+from agent_core.store.threads import files
 from agent_core.store.tool_calls import attempts
 from agent_core.streaming.fold import kept, merge, unfold
 
@@ -34,14 +31,23 @@ _FOLLOWING = Statement(
     .where(_t.id == P("thread_id"), _t.delete_at.is_(None))
     .order_by(_d.cursor)
 )
-_w = WAKE_UP.c
-_free = sql_select(_w.id).where(_w.worker.is_(None))
-_DUE = sql_select(
-    exists(_free.where(_w.company.is_(None), _w.next_run_time <= bindparam("since"))),
-    exists(_free.where(_w.company.is_not(None), _w.next_run_time <= bindparam("now"))),
+_m, _s, _c = MESSAGE.c, STREAM.c, CALL.c
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+_MESSAGES = Statement(
+    sql_select(_m.id, _m.role, _m.parts)
+    .where(_m.thread_id == P("thread_id"), _m.branch == 0, ~_m.queued)
+    .order_by(_m.position)
 )
-_EXPIRED = (
-    sql_select(_w.worker).where(_w.worker.is_not(None), _w.next_run_time <= bindparam("now")).distinct()
+_STREAMS = Statement(
+    sql_select(_s.message_id, _s.parts)
+    .where(_s.thread_id == P("thread_id"), _s.status == StreamStatus.COMMITTED.value)
+    .order_by(_s.seq)
+)
+_CALLS = Statement(
+    sql_select(_c.id, _c.status, _c.input, _c.output, _c.error, _c.approval).where(
+        _c.thread_id == P("thread_id")
+    )
 )
 
 
@@ -50,13 +56,6 @@ class Fence(NamedTuple):
 
     seq: int
     status: str
-
-
-class DueKinds(NamedTuple):
-    """Whether fresh work is due, and whether suspects are."""
-
-    fresh: bool
-    suspect: bool
 
 
 class _Delta(NamedTuple):
@@ -124,9 +123,9 @@ class Reads:
             return found, function(session, thread_id, *args)
 
     def history(self, thread_id: str) -> tuple[list[Message], set[str]]:
-        """Return the messages for the model, and the ids of all tool calls; see `read_history`."""
+        """Return the messages for the model, and the ids of all tool calls, those of branches that were put aside, too."""
         with self._engine.connect() as connection:
-            return read_history(connection, thread_id)
+            return _history(connection, thread_id)
 
     def threads_of_call(self, call_id: str, most: int) -> list[str]:
         """Return up to `most` threads that have a tool call with this id, the newest calls first."""
@@ -218,26 +217,7 @@ class Reads:
             replies = {row.id} if row.role == "assistant" else set[str]()
             streams = _streams(session, thread_id, replies, everything=False, partial=True)
             calls = _calls(session, thread_id, replies)
-            return assemble(row, streams, calls, versions_of(session, thread_id, [row]).get(row.id, ()))
-
-    def anything_due(self, now: float, delay: float = 0.0) -> DueKinds:
-        """Return whether fresh work has been due for `delay` seconds, and whether a suspect is due.
-
-        A read, so that the write lock is taken only if there is work to lease.
-        """
-        with self.session() as session:
-            values = {"since": now - delay, "now": now}
-            fresh, suspect = session.connection().execute(_DUE, values).one()
-            return DueKinds(bool(fresh), bool(suspect))
-
-    def suspects(self) -> list[Suspect]:
-        """Return every suspect; see `agent_core.domain.suspects`."""
-        return self.read(suspects.found)
-
-    def expired(self, now: float) -> list[str]:
-        """Return the workers with an expired lease."""
-        with self.session() as session:
-            return list(session.connection().execute(_EXPIRED, {"now": now}).scalars())
+            return assemble(row, streams, calls, _versions(session, thread_id, [row]).get(row.id, ()))
 
     def fences(self, thread_ids: Sequence[str]) -> dict[str, Fence]:
         """Return the fence of each thread that still exists."""
@@ -268,7 +248,7 @@ def _messages(
     for stream in _streams(session, thread_id, replies, limit is None, partial):
         streams[stream.message_id].append(stream)
     calls = _calls(session, thread_id, None if limit is None else replies)
-    others = versions_of(session, thread_id, rows)
+    others = _versions(session, thread_id, rows)
     return [assemble(row, streams[row.id], calls, others.get(row.id, ()), signed=signed) for row in rows]
 
 
@@ -333,3 +313,57 @@ def _stream_update(session: Session, row: StreamRow, calls: dict[str, ToolCallRo
         parts = filled(without_metadata(load(row.parts)), calls)
         chunks = [*with_ends(unfold(parts), ends_of(row, calls)), {"type": "finish-step"}]
     return Update(type="chunks", cursor=row.seq, seq=row.seq, message_id=row.message_id, chunks=tuple(chunks))
+
+
+def _history(connection: Connection, thread_id: str) -> tuple[list[Message], set[str]]:
+    """Return the committed messages of the shown branch, and the ids of all calls of the thread.
+
+    Three statements without a session: a long thread is read whole, and objects that a session tracks cost several
+    times as much as rows. Partial and queued messages are left out, and so are times and metadata. The ids include those of branches that
+    were put aside.
+    """
+
+    def rows(statement: Statement) -> Any:
+        sql, defaults = statement.compiled(connection.dialect)
+        return connection.exec_driver_sql(sql, defaults | {"thread_id": thread_id})
+
+    calls: dict[str, Any] = {row.id: row for row in rows(_CALLS)}
+    replies: defaultdict[str, list[Part]] = defaultdict(list)
+    for message_id, parts in rows(_STREAMS):
+        replies[message_id] += filled(load(parts), calls)
+    messages = [
+        Message(message_id, thread_id, role, load(parts) + replies.get(message_id, []), _NEVER)
+        for message_id, role, parts in rows(_MESSAGES)
+    ]
+    return messages, set(calls)
+
+
+def _versions(session: Session, thread_id: str, rows: Sequence[MessageRow]) -> dict[str, tuple[str, ...]]:
+    """Return the ids of all versions, oldest first, of each shown message in `rows` that has more than one.
+
+    For a thread without branches this is one index lookup.
+    """
+    aside = (MessageRow.thread_id == thread_id, col(MessageRow.branch) > 0)
+    if not rows or session.exec(select(MessageRow.id).where(*aside).limit(1)).first() is None:
+        return {}
+    # Only the first message of a branch can be a version of a shown one.
+    first = (
+        select(MessageRow.branch, func.min(col(MessageRow.position)).label("position"))
+        .where(*aside)
+        .group_by(col(MessageRow.branch))
+        .subquery()
+    )
+    place = and_(col(MessageRow.branch) == first.c.branch, col(MessageRow.position) == first.c.position)
+    heads = session.exec(
+        select(MessageRow.parent_id, MessageRow.created_at, MessageRow.id)
+        .join(first, place)
+        .where(MessageRow.thread_id == thread_id)
+    )
+    by_parent: defaultdict[str | None, list[tuple[float, str]]] = defaultdict(list)
+    for parent_id, created_at, head in heads:
+        by_parent[parent_id].append((created_at, head))
+    found: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        if not row.queued and row.branch == 0 and (others := by_parent.get(row.parent_id)):
+            found[row.id] = tuple(name for _, name in sorted([*others, (row.created_at, row.id)]))
+    return found

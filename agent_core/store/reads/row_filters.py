@@ -8,15 +8,16 @@ first: the index of messages holds them.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
-from sqlmodel import col, select
+from sqlmodel import col, exists, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent_core.domain.states import OPEN_CALLS, CallStatus
-from agent_core.store.database.statement import one_of
-from agent_core.store.database.tables import StreamRow, ToolCallRow
+from agent_core.store.database.sql import one_of
+from agent_core.store.database.tables import MessageRow, StreamRow, ToolCallRow
 
 _stream, _call = aliased(StreamRow), aliased(ToolCallRow)
 
@@ -31,6 +32,14 @@ def calls_of(thread_id: str, messages: Collection[str]) -> ColumnElement[bool]:
     """Build the condition that a tool call of the thread belongs to one of these messages."""
     keys = select(_call.id).where(_call.thread_id == thread_id, col(_call.message_id).in_(messages))
     return col(ToolCallRow.id).in_(keys)
+
+
+def not_aside(thread_id: Any, message_id: Any) -> ColumnElement[bool]:
+    """Build the condition that a message, which may have no row yet, is not put aside."""
+    aside = exists().where(
+        col(MessageRow.thread_id) == thread_id, col(MessageRow.id) == message_id, col(MessageRow.branch) > 0
+    )
+    return ~aside
 
 
 def waiting_threads() -> SelectOfScalar[str]:

@@ -14,9 +14,9 @@ from agent_core.domain.messages import Chunk, Message, Part, Role, Thread
 from agent_core.domain.signatures import without_metadata
 from agent_core.domain.states import CallStatus, StreamStatus
 from agent_core.domain.usage import Tally, tally_of
-from agent_core.store.database.columns import load, load_info
+from agent_core.store.database.sql import load, load_info
 from agent_core.store.database.tables import MessageRow, StreamRow, ThreadRow, ToolCallRow
-from agent_core.store.threads.share_token import with_token
+from agent_core.store.threads.thread_row import with_token
 from agent_core.support.clock import as_datetime
 from agent_core.tools.provider_tools import with_later_outcomes
 

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 from agent_core.errors import ValidationError
 from agent_core.schedules.schedule import Schedule, ScheduleRun
 from agent_core.schedules.triggers import At, trigger_from
-from agent_core.store.database.columns import load, load_info
+from agent_core.store.database.sql import load, load_info
 from agent_core.store.database.tables import MessageRow, ScheduleRow, ThreadRow
 from agent_core.store.reads.reader import Reads
 from agent_core.support.clock import as_datetime

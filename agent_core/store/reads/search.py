@@ -18,9 +18,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from agent_core.domain.messages import SearchHit, text_of
 from agent_core.domain.states import StreamStatus
-from agent_core.store.database.columns import load
+from agent_core.store.database.sql import load
 from agent_core.store.database.tables import MessageRow, StreamRow, ThreadRow
-from agent_core.store.reads.message_versions import not_aside
+from agent_core.store.reads.row_filters import not_aside
 from agent_core.store.reads.row_mapping import to_thread
 from agent_core.text.plain_text import find_folded, search_key
 

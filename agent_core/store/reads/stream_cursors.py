@@ -19,7 +19,7 @@ from sqlmodel import Session
 from agent_core.domain.messages import Chunk
 from agent_core.domain.signatures import without_metadata
 from agent_core.domain.states import StreamStatus
-from agent_core.store.database.columns import DELTA, STREAM, load
+from agent_core.store.database.sql import DELTA, STREAM, load
 from agent_core.streaming.fold import merge
 
 _OF_THREAD = ("data-thread", "data-message")

@@ -16,8 +16,7 @@ from agent_core.errors import ValidationError, words_of
 from agent_core.schedules.schedule import Missed, RunPlan, plan_runs
 from agent_core.schedules.triggers import Trigger, trigger_from
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import MESSAGE, SCHEDULE, THREAD, P, dump_info, load
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import MESSAGE, SCHEDULE, THREAD, P, Statement, dump_info, load
 from agent_core.store.database.tables import ScheduleRow
 from agent_core.store.database.transaction import Tx
 from agent_core.store.schedules.schedules import locked, must

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, insert, select, update
 
 from agent_core.domain.messages import Part
-from agent_core.domain.wake_up_key import schedule_key
+from agent_core.domain.wake_up_key import WakeUpKind, schedule_key
 from agent_core.errors import ScheduleNotFoundError, ValidationError
 from agent_core.schedules.triggers import Every, Trigger, trigger_from
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import SCHEDULE, P, dump, load
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import SCHEDULE, WAKE_UP, P, Statement, dump, load, one_of
 from agent_core.store.database.tables import ScheduleRow
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import files
@@ -34,6 +33,15 @@ _LATER = Statement(
     .where(_s.next_at > P("now"), ~_s.paused)
     .order_by(_s.id)
     .with_for_update()
+)
+_MAX_WAIT = (
+    8.0  # seconds of a lease or retry after the clock was set back: a retry may come early, never a day late
+)
+_w = WAKE_UP.c
+_SHORTEN = Statement(
+    update(WAKE_UP)
+    .where(_w.next_run_time > P("until"), one_of(_w.kind, [WakeUpKind.STEP, WakeUpKind.TOOL]))
+    .values(next_run_time=P("until"))
 )
 _MOVE = Statement(update(SCHEDULE).where(_this).values(next_at=P("new_next"), paused=P("new_paused")))
 
@@ -172,7 +180,16 @@ def remove(tx: Tx, schedule_id: str) -> None:
 
 
 def after_clock_rollback(tx: Tx) -> int:
-    """Move the next run of schedules forward after the clock was set back; return how many.
+    """Shorten leases, retries and repeating schedules, whose moments are further away than intended; return how many.
+
+    Leases that are no longer extended expire, and retries are made, within seconds. Timeouts and schedules that run
+    once keep their moment.
+    """
+    return tx.run(_SHORTEN, until=tx.now + _MAX_WAIT) + _move_schedules(tx)
+
+
+def _move_schedules(tx: Tx) -> int:
+    """Move the next run of repeating schedules forward; return how many.
 
     A schedule that runs every five minutes continues to do so, and does not wait until the clock has caught up. A
     time that has had its run gets no second one.

@@ -16,8 +16,7 @@ from agent_core.domain.messages import Chunk
 from agent_core.domain.states import IDLE
 from agent_core.errors import ThreadNotFoundError
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import DELTA, LIST_FEED, THREAD, P, dump, load
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import DELTA, LIST_FEED, THREAD, P, Statement, dump, load, one_of
 from agent_core.store.database.transaction import Tx
 
 _t = THREAD.c

@@ -11,15 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import String, bindparam, case, delete, func, insert, literal_column, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from agent_core.domain.messages import Part, StoredFile, attachment_id
 from agent_core.errors import ValidationError
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import FILE, P
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import FILE, P, Statement, upsert
 from agent_core.store.database.tables import FileRow, ThreadRow
 from agent_core.store.database.transaction import Tx
 
@@ -30,16 +28,7 @@ _MAX_HOLDERS = 50  # threads with one file that are looked at, at the most
 _f = FILE.c
 _COLUMNS = [name for name in _f.keys() if name != "thread_id"]  # noqa: SIM118
 _values = {name: P(name) for name in ("thread_id", *_COLUMNS)}
-_again = {"created_at": P("created_at")}
-_KEEP = Statement(
-    insert(FILE).values(_values),
-    sqlite=sqlite.insert(FILE)
-    .values(_values)
-    .on_conflict_do_update(index_elements=["thread_id", "id"], set_=_again),
-    postgresql=postgresql.insert(FILE)
-    .values(_values)
-    .on_conflict_do_update(index_elements=["thread_id", "id"], set_=_again),
-)
+_KEEP = upsert(FILE, _values, ["thread_id", "id"], {"created_at": P("created_at")})
 _HAS = Statement(select(_f.id).where(_f.thread_id == P("thread_id"), _f.id == P("file_id")))
 _row: Any = (bindparam("to_thread", type_=String()), *(_f[name] for name in _COLUMNS))
 _TAKE = Statement(

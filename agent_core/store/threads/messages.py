@@ -11,8 +11,7 @@ from sqlalchemy import ScalarSelect, func, insert, literal, select
 from agent_core.domain.messages import Chunk, Message, Part, Role
 from agent_core.errors import DuplicateMessageError
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import MESSAGE, P, dump
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import MESSAGE, P, Statement, dump
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import files
 from agent_core.support.clock import as_datetime

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select, update
 from sqlmodel import Session
 
 from agent_core.errors import ValidationError
-from agent_core.store.database.columns import PERSON, P, dump, load, person_feed
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import PERSON, P, Statement, dump, load, person_feed, upsert
 from agent_core.store.database.transaction import Tx
 
 _MAX_PREFERENCES = 200_000  # characters of JSON
 _p = PERSON.c
-_values = {"id": P("person"), "meta": "{}", "updated_at": P("now")}
-_ENSURE = Statement(
-    insert(PERSON).values(_values),
-    sqlite=sqlite.insert(PERSON).values(_values).on_conflict_do_nothing(),
-    postgresql=postgresql.insert(PERSON).values(_values).on_conflict_do_nothing(),
-)
+_ENSURE = upsert(PERSON, {"id": P("person"), "meta": "{}", "updated_at": P("now")})
 _LOCK = Statement(select(_p.meta).where(_p.id == P("person")).with_for_update())
 _SET = Statement(update(PERSON).where(_p.id == P("person")).values(meta=P("new_meta"), updated_at=P("now")))
 

@@ -12,8 +12,7 @@ from sqlalchemy import delete, select, update
 
 from agent_core.domain.messages import Chunk
 from agent_core.errors import ValidationError
-from agent_core.store.database.columns import MESSAGE, P, load
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import MESSAGE, P, Statement, load
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas
 from agent_core.store.threads.messages import NewMessage, insert_queued, message_before

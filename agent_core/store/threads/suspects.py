@@ -14,8 +14,7 @@ from sqlmodel import Session
 from agent_core.domain.states import CallStatus, StreamStatus
 from agent_core.domain.suspects import CrashedWork, Suspect, Suspicion, suspicions_after
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind
-from agent_core.store.database.columns import CALL, STREAM, THREAD, WAKE_UP, P
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import CALL, STREAM, THREAD, WAKE_UP, P, Statement
 from agent_core.store.database.transaction import Tx
 
 _w = WAKE_UP.c

@@ -1,4 +1,4 @@
-"""Approve or deny tool calls, several in one transaction."""
+"""Read the tool calls that wait for people or other systems, and approve or deny several in one transaction."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlmodel import Session
 
 from agent_core.domain.end_reasons import DENIED
-from agent_core.domain.messages import Chunk
+from agent_core.domain.messages import Chunk, Waiting
+from agent_core.domain.states import OPEN_CALLS, CallStatus
 from agent_core.domain.wake_up_key import tool_key
 from agent_core.errors import ToolCallFinishedError
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import CALL, LIST_FEED, P, dump, dump_info
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import CALL, LIST_FEED, THREAD, P, Statement, dump, dump_info, load, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas
 from agent_core.store.tool_calls.calls import CallPlace, locate, move
 from agent_core.store.tool_calls.outcomes import end
+from agent_core.support.clock import as_datetime
 
 _APPROVE = move("approve", input=func.coalesce(P("new_input"), CALL.c.input), approval=P("new_approval"))
 _DENY = move(
@@ -26,6 +28,33 @@ _DENY = move(
     **{"approval": P("new_approval"), "ended_at": P("now")},
 )
 _NAME = Statement(select(CALL.c.name).where(CALL.c.thread_id == P("thread_id"), CALL.c.id == P("call_id")))
+
+_c, _t = CALL.c, THREAD.c
+_WAITING = (
+    select(_c.thread_id, _t.title, _c.id, _c.name, _c.status, _c.input, _c.created_at)
+    .join(THREAD, _t.id == _c.thread_id)
+    .where(one_of(_c.status, OPEN_CALLS), one_of(_c.status, [CallStatus.APPROVAL, CallStatus.WAITING]))
+    .order_by(_c.created_at, _c.thread_id, _c.position)
+)
+
+
+def waiting(session: Session, limit: int, user_id: str | None) -> list[Waiting]:
+    """Return up to `limit` waiting calls, the longest wait first; with a `user_id` only those of its threads."""
+    statement = _WAITING.limit(limit)
+    if user_id is not None:
+        statement = statement.where(_t.user_id == user_id)
+    return [
+        Waiting(
+            "approval" if row.status == CallStatus.APPROVAL else "outcome",
+            row.thread_id,
+            row.title,
+            row.id,
+            row.name,
+            load(row.input),
+            as_datetime(row.created_at),
+        )
+        for row in session.connection().execute(statement)
+    ]
 
 
 def decide(

@@ -14,8 +14,7 @@ from agent_core.domain.end_reasons import End
 from agent_core.domain.messages import Chunk
 from agent_core.domain.states import OPEN_CALLS, CallStatus
 from agent_core.sentences import info_of
-from agent_core.store.database.columns import CALL, P, dump, load
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import CALL, P, Statement, dump, load, one_of
 from agent_core.store.database.transaction import Tx
 
 _MAX_ATTEMPTS = 50  # bounds the row of a tool that is retried for days

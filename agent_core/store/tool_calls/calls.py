@@ -23,8 +23,18 @@ from agent_core.errors import (
     ToolCallNotFoundError,
 )
 from agent_core.sentences import info_of, sentence
-from agent_core.store.database.columns import CALL, LIST_FEED, THREAD, WAKE_UP, P, dump, dump_info, load
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import (
+    CALL,
+    LIST_FEED,
+    THREAD,
+    WAKE_UP,
+    P,
+    Statement,
+    dump,
+    dump_info,
+    load,
+    one_of,
+)
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import absent_agents, deltas, suspects
 from agent_core.store.tool_calls import attempts

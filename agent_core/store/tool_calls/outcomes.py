@@ -14,8 +14,7 @@ from agent_core.domain.suspects import Suspicion
 from agent_core.domain.wake_up_key import timeout_key, tool_key
 from agent_core.errors import ToolCallFinishedError
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import CALL, LIST_FEED, P, dump_info, load
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import CALL, LIST_FEED, P, Statement, dump_info, load, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas, files, suspects
 from agent_core.store.tool_calls.calls import (

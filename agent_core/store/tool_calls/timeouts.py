@@ -12,8 +12,7 @@ from agent_core.domain.states import CallStatus
 from agent_core.domain.wake_up_key import timeout_key
 from agent_core.errors import ToolCallFinishedError, ToolCallNotFoundError
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import CALL, WAKE_UP, P
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import CALL, WAKE_UP, P, Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import thread_row
 from agent_core.store.tool_calls import calls, outcomes

@@ -19,8 +19,7 @@ from agent_core.domain.states import THREAD as MOVES
 from agent_core.domain.states import StreamStatus, ThreadStatus, sources
 from agent_core.errors import MessageNotFoundError, ThreadBusyError, ValidationError
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import CALL, LIST_FEED, MESSAGE, STREAM, THREAD, P
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import CALL, LIST_FEED, MESSAGE, STREAM, THREAD, P, Statement, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas
 from agent_core.store.threads.messages import (

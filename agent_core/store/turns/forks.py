@@ -14,10 +14,20 @@ from sqlalchemy import and_, insert, select, update
 from agent_core.domain.end_reasons import STILL_OPEN
 from agent_core.domain.messages import attachments_in
 from agent_core.domain.states import OPEN_CALLS, CallStatus, StreamStatus, ThreadStatus
-from agent_core.store.database.columns import CALL, MESSAGE, STREAM, THREAD, P, dump, dump_info, load
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import (
+    CALL,
+    MESSAGE,
+    STREAM,
+    THREAD,
+    P,
+    Statement,
+    dump,
+    dump_info,
+    load,
+    one_of,
+)
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import files, refused_files
+from agent_core.store.threads import files, refusals
 from agent_core.store.threads.thread_row import lock
 from agent_core.store.turns import branches, turns
 from agent_core.support.faults import crash_point
@@ -122,7 +132,7 @@ def _copy(tx: Tx, thread_id: str, copy_id: str, up_to: int) -> None:
     _insert(tx, STREAM, copy_id, streams)
     _insert(tx, CALL, copy_id, calls)
     files.copy(tx, thread_id, copy_id, _named(messages, streams, calls))
-    refused_files.copy(tx, thread_id, copy_id)
+    refusals.copy_files(tx, thread_id, copy_id)
 
 
 def _named(*copied: Sequence[dict[str, Any]]) -> list[str]:

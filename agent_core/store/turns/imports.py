@@ -13,8 +13,7 @@ from sqlalchemy import select, update
 
 from agent_core.domain.messages import StoredFile
 from agent_core.domain.signatures import parts_without_imported
-from agent_core.store.database.columns import MESSAGE, THREAD, P, dump, load
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import MESSAGE, THREAD, P, Statement, dump, load
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import files
 from agent_core.store.threads.messages import NewMessage, store_message, title_of

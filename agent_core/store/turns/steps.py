@@ -20,10 +20,9 @@ from agent_core.domain.suspects import Suspicion
 from agent_core.domain.wake_up_key import step_key
 from agent_core.errors import PoisonedStepError
 from agent_core.sentences import info_of
-from agent_core.store.database.columns import THREAD, WAKE_UP, P, dump, dump_info
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import THREAD, WAKE_UP, P, Statement, dump, dump_info, one_of
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import deltas, files, refused_files, suspects
+from agent_core.store.threads import deltas, files, refusals, suspects
 from agent_core.store.threads.messages import ensure_reply
 from agent_core.store.tool_calls import calls
 from agent_core.store.tool_calls.calls import FenceLost, NewCall, UnknownAgent
@@ -252,7 +251,7 @@ def commit(
         ensure_reply(tx, thread_id, claimed.message_id, claimed.position)
     if first:
         streams.replace_partial(tx, thread_id, seq)
-    refused_files.forget(tx, thread_id, *accepted)
+    refusals.forget_files(tx, thread_id, *accepted)
     if unsigned is not None:
         imports.forget_signatures(tx, thread_id, unsigned)
     if status is _STREAMING:
@@ -320,7 +319,7 @@ def fail(
     if row is None:
         raise FenceLost
     tx.moved(claimed.thread_id, _STREAMING, ThreadStatus.FAILED, claimed.agent)
-    refused_files.note(tx, claimed.thread_id, *refused, error)
+    refusals.note_files(tx, claimed.thread_id, *refused, error)
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
     poisoned = kind == PoisonedStepError.__name__
     if poisoned:

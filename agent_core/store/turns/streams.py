@@ -11,8 +11,7 @@ from agent_core.domain.end_reasons import End
 from agent_core.domain.messages import Chunk, Part
 from agent_core.domain.states import STREAM as MOVES
 from agent_core.domain.states import StreamStatus, sources
-from agent_core.store.database.columns import STREAM, THREAD, P, dump, dump_info, load
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import STREAM, THREAD, P, Statement, dump, dump_info, load, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas
 from agent_core.store.threads.messages import ensure_reply

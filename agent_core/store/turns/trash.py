@@ -11,8 +11,7 @@ from contextlib import suppress
 from sqlalchemy import select, update
 
 from agent_core.errors import ThreadNotFoundError
-from agent_core.store.database.columns import LIST_FEED, THREAD, P, idle_feed
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import LIST_FEED, THREAD, P, Statement, idle_feed
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import thread_row
 from agent_core.store.turns import turns

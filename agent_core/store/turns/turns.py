@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select, update
 
 from agent_core.domain.end_reasons import PASSED_OVER, STOPPED, End
 from agent_core.domain.messages import Chunk
@@ -17,8 +16,7 @@ from agent_core.domain.states import ThreadStatus, sources
 from agent_core.domain.wake_up_key import step_key
 from agent_core.errors import DuplicateMessageError, ThreadBusyError, ValidationError
 from agent_core.sentences import sentence
-from agent_core.store.database.columns import LIST_FEED, MESSAGE, THREAD, P, dump
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import LIST_FEED, MESSAGE, THREAD, P, Statement, dump, one_of, upsert
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas, queued_messages
 from agent_core.store.threads.messages import (
@@ -29,8 +27,7 @@ from agent_core.store.threads.messages import (
     refuse_elsewhere,
     title_of,
 )
-from agent_core.store.threads.share_token import without_token
-from agent_core.store.threads.thread_row import LockedThread, lock
+from agent_core.store.threads.thread_row import LockedThread, lock, without_token
 from agent_core.store.tool_calls import attempts, outcomes
 from agent_core.store.turns import streams
 from agent_core.support.faults import crash_point
@@ -48,11 +45,7 @@ _NEW: dict[str, Any] = {
     **dict.fromkeys(("stop_signal", "pinned", "archived"), False),
 }
 # Two processes may create a thread at once: the second one waits, and then gets no row.
-_CREATE = Statement(
-    insert(THREAD).values(**_NEW),
-    sqlite=sqlite.insert(THREAD).values(**_NEW).on_conflict_do_nothing().returning(_t.id),
-    postgresql=postgresql.insert(THREAD).values(**_NEW).on_conflict_do_nothing().returning(_t.id),
-)
+_CREATE = upsert(THREAD, _NEW, returning=[_t.id])
 _BEGIN = Statement(
     update(THREAD)
     .where(_t.id == P("thread_id"))

@@ -10,13 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import and_, delete, exists, func, or_, select, update
 
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind, schedule_key, step_key, tool_key
-from agent_core.store.database.columns import CALL, SCHEDULE, THREAD, WAKE_UP, WORK_FEED, P, dump
-from agent_core.store.database.statement import Statement, one_of
+from agent_core.store.database.sql import (
+    CALL,
+    SCHEDULE,
+    THREAD,
+    WAKE_UP,
+    WORK_FEED,
+    P,
+    Statement,
+    dump,
+    one_of,
+    upsert,
+)
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas, suspects
 from agent_core.store.tool_calls import calls
@@ -25,14 +34,7 @@ _JOB_STATE = dump({"version": 1, "target": "work"})
 
 _w = WAKE_UP.c
 _values = {n: P(n) for n in ("id", "kind", "call_id", "next_run_time", "thread_id", "worker", "job_state")}
-_changes = {"next_run_time": P("next_run_time"), "worker": P("worker")}
-_PUT = Statement(
-    insert(WAKE_UP).values(_values),
-    sqlite=sqlite.insert(WAKE_UP).values(_values).on_conflict_do_update(index_elements=["id"], set_=_changes),
-    postgresql=postgresql.insert(WAKE_UP)
-    .values(_values)
-    .on_conflict_do_update(index_elements=["id"], set_=_changes),
-)
+_PUT = upsert(WAKE_UP, _values, ["id"], {"next_run_time": P("next_run_time"), "worker": P("worker")})
 _DELETE = Statement(delete(WAKE_UP).where(_w.id == P("key")))
 _DELETE_MINE = Statement(delete(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")))
 # A schedule's id may equal a thread's; rows without a kind are written by versions before 0013.

@@ -19,7 +19,7 @@ from agent_core import AgentApi, CallContext, define_agent_api, errors
 from agent_core.api.thread_documents import NOT_FINISHED
 from agent_core.domain.field_limits import MAX_FILE_BYTES, MAX_MESSAGES
 from agent_core.domain.messages import attachment_id
-from agent_core.store.database.columns import FILE, MESSAGE
+from agent_core.store.database.sql import FILE, MESSAGE
 from agent_core.testing import Reasoning, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.support.agents import Follower, agent_on, finished, rows, texts, tool_parts, waiting

@@ -10,7 +10,7 @@ import pytest
 
 from agent_core import define_agent_api
 from agent_core.errors import AccessDeniedError, ThreadNotFoundError, ValidationError
-from agent_core.store.threads.sharing import MAX_METADATA
+from agent_core.store.threads.thread_row import MAX_MERGED_METADATA
 from agent_core.streaming.fold import ThreadView
 from tests.support.agents import agent_on, finished
 
@@ -157,7 +157,7 @@ async def test_metadata_noted_at_the_same_time_is_kept(path: Path) -> None:
         await asyncio.gather(*(api.change_metadata(thread.id, {key: key}) for key in keys))
         after = await api.change_metadata(thread.id, {"gone": None})
         assert after.metadata == dict(zip(keys, keys, strict=True))
-        for bad in ({"share": "mine"}, {"long": "x" * MAX_METADATA}):
+        for bad in ({"share": "mine"}, {"long": "x" * MAX_MERGED_METADATA}):
             with pytest.raises(ValidationError):
                 await api.change_metadata(thread.id, bad)
         unchanged = await api.get_thread(thread.id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent_core import errors
-from agent_core.store.database.columns import STREAM
+from agent_core.store.database.sql import STREAM
 from tests.support.agents import Follower, agent_on, finished, rows, shown, texts
 from tests.support.branches import alternatives, ids, numbered, talk
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent_core import CallContext, errors
 from agent_core.domain.end_reasons import STILL_OPEN
-from agent_core.store.database.columns import CALL, MESSAGE, STREAM, THREAD
+from agent_core.store.database.sql import CALL, MESSAGE, STREAM, THREAD
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.support.agents import Follower, agent_on, finished, rows, texts, tool_parts

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, Thread, errors
-from agent_core.store.database.columns import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
+from agent_core.store.database.sql import CALL, DELTA, MESSAGE, STREAM, THREAD, WAKE_UP
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.turns import branches
 from agent_core.testing import ScriptedModel

@@ -24,8 +24,8 @@ from agent_core.domain.states import (
     StreamStatus,
     ThreadStatus,
 )
-from agent_core.store.database import columns as tables
-from agent_core.store.database.statement import Statement
+from agent_core.store.database import sql as tables
+from agent_core.store.database.sql import Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.tool_calls import approvals, calls, outcomes, timeouts

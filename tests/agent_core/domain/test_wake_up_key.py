@@ -17,7 +17,7 @@ from agent_core.domain.wake_up_key import (
     timeout_key,
     tool_key,
 )
-from agent_core.store.database.columns import WAKE_UP
+from agent_core.store.database.sql import WAKE_UP
 from agent_core.store.database.transaction import Tx
 from agent_core.store.wake_ups import wake_ups as store
 from tests.support.agents import agent_on, finished, rows

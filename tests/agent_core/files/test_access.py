@@ -14,7 +14,7 @@ import pytest
 from agent_core import Agent, AgentApi, CallContext, Runtime, at, define_agent_api, every
 from agent_core.domain.messages import Part, Thread, attachment_id
 from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
-from agent_core.store.database.columns import FILE
+from agent_core.store.database.sql import FILE
 from agent_core.store.threads import files
 from agent_core.testing import FakeClock, ScriptedModel
 from tests.support.agents import agent_on, finished

@@ -12,7 +12,7 @@ import pytest
 from agent_core import Agent, Runtime, define_internal_agent_api
 from agent_core.api.files import MAX_FILE_BYTES
 from agent_core.errors import AgentCoreError, ThreadNotFoundError, ValidationError
-from agent_core.store.database.columns import FILE
+from agent_core.store.database.sql import FILE
 from agent_core.store.threads import files
 from agent_core.testing import FakeClock, ScriptedModel
 from tests.providers.loopback import Stream, delta, provider

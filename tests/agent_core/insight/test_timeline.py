@@ -14,7 +14,7 @@ from agent_core import RetryPolicy, Runtime, define_internal_agent_api, errors
 from agent_core.domain.end_reasons import IN_DOUBT, PASSED_OVER, PROCESS_ENDED, RELEASED, STOPPED, End
 from agent_core.domain.model_adapter import Usage
 from agent_core.domain.spans import Span
-from agent_core.store.database.columns import CALL
+from agent_core.store.database.sql import CALL
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.chaos.worker import Plan, spawn

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
-from agent_core.store.database.columns import THREAD
+from agent_core.store.database.sql import THREAD
 from agent_core.store.threads import absent_agents
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool

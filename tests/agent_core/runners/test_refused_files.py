@@ -12,7 +12,7 @@ import pytest
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
 from agent_core.domain.messages import Thread
 from agent_core.errors import ModelError
-from agent_core.store.database.columns import REFUSED_FILE
+from agent_core.store.database.sql import REFUSED_FILE
 from agent_core.testing import ScriptedModel
 from tests.providers.loopback import Answer, Stream, delta, provider
 from tests.support.agents import AT_ONCE, agent_on, finished, texts

@@ -10,7 +10,7 @@ import pytest
 
 from agent_core import RetryPolicy, ToolContext
 from agent_core.runners import tool_runner
-from agent_core.store.database.columns import CALL, DELTA
+from agent_core.store.database.sql import CALL, DELTA
 from agent_core.streaming.fold import ThreadView
 from agent_core.testing import FakeClock, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool

@@ -13,7 +13,7 @@ from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api, ever
 from agent_core.domain.wake_up_key import schedule_key
 from agent_core.schedules.schedule import Schedule
 from agent_core.schedules.triggers import At
-from agent_core.store.database.columns import SCHEDULE
+from agent_core.store.database.sql import SCHEDULE
 from agent_core.store.schedules import runs
 from agent_core.support.faults import SCHEDULE_POINTS
 from agent_core.testing import FakeClock, ScriptedModel, eventually

@@ -12,9 +12,8 @@ import pytest
 from sqlalchemy import select, update
 
 from agent_core.errors import DatabaseError
-from agent_core.store.database.columns import THREAD, P
 from agent_core.store.database.interleave import interleave, switch
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import THREAD, P, Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.database.writer import Writer
 from tests.support.agents import agent_on

@@ -18,9 +18,9 @@ from sqlalchemy import Boolean, Engine, MetaData, text
 
 import agent_core
 from agent_core.domain.end_reasons import IN_DOUBT, NO_OUTCOME, STILL_OPEN
-from agent_core.store.database.columns import MESSAGE, WAKE_UP
 from agent_core.store.database.migrate import VERSION_TABLE
 from agent_core.store.database.open import opened
+from agent_core.store.database.sql import MESSAGE, WAKE_UP
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool, async_tool
 from tests.support.agents import agent_on, finished, rows, texts, tool_parts

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from agent_core import Runtime, define_internal_agent_api, errors
+from agent_core.store.database import open as readers
 from agent_core.store.database import postgresql as border
-from agent_core.store.database import retry_reads
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import thread_row
 from agent_core.support.settings import Settings
@@ -95,7 +95,7 @@ async def test_runtime_closes_while_the_server_is_away(
     path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends all the same; its leases run out by themselves."""
-    for waits in (border, retry_reads):  # writes and reads
+    for waits in (border, readers):  # writes and reads
         monkeypatch.setattr(waits, "_RECONNECT_TIMEOUT", 0.3)
     try:
         async with agent_on(path, [["Yes", 20.0]], settings=QUICK) as api:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 import agent_core.store
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import Statement
 
 
 def statements() -> dict[str, Statement]:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.dialects import sqlite
 from sqlmodel import select
 
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import Statement
 from agent_core.store.database.tables import StreamRow, ToolCallRow
 from agent_core.store.reads.row_filters import calls_of, streams_of
 from agent_core.store.tool_calls import calls

@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy.dialects import sqlite
 
 from agent_core.errors import DuplicateMessageError, ThreadBusyError
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import Statement
 from agent_core.store.threads import messages
 from agent_core.store.tool_calls import calls, outcomes
 from agent_core.store.turns import branches, steps, streams, turns

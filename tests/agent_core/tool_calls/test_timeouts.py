@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core import ToolContext, errors
-from agent_core.store.database.columns import WAKE_UP
+from agent_core.store.database.sql import WAKE_UP
 from agent_core.store.tool_calls import timeouts
 from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool, create_async_tool

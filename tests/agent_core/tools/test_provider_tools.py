@@ -23,7 +23,7 @@ from agent_core.llm import (
 from agent_core.llm.readers.anthropic import AnthropicReader
 from agent_core.llm.readers.gemini import GeminiReader
 from agent_core.llm.readers.openai_chat import ChatReader
-from agent_core.store.database.columns import CALL
+from agent_core.store.database.sql import CALL
 from agent_core.testing import Item, ScriptedModel, ToolUse
 from agent_core.tools.provider_tools import NO_RESULT
 from tests.providers.dialects.anthropic import stream_of

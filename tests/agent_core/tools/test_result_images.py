@@ -11,7 +11,7 @@ import pytest
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
 from agent_core.errors import ModelError
-from agent_core.store.database.columns import FILE
+from agent_core.store.database.sql import FILE
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool, take_pictures
 from agent_core.tools.result import MAX_PICTURE_BYTES, MAX_PICTURES

@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import func, literal_column, select, table, update
 
 from agent_core import AgentApi
-from agent_core.store.database.columns import STREAM, WAKE_UP, P
-from agent_core.store.database.statement import Statement
+from agent_core.store.database.sql import STREAM, WAKE_UP, P, Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads.thread_row import lock
 from agent_core.store.turns import steps

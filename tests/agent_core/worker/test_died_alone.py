@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, Thread, Workpool
-from agent_core.store.database.columns import WAKE_UP
 from agent_core.store.database.open import parse_url
+from agent_core.store.database.sql import WAKE_UP
 from agent_core.store.database.transaction import Tx
 from agent_core.store.turns import steps
 from agent_core.testing import eventually

@@ -13,8 +13,8 @@ import pytest
 from agent_core import Runtime, action_tool, define_internal_agent_api, errors
 from agent_core.domain.end_reasons import IN_DOUBT
 from agent_core.domain.states import CallStatus
-from agent_core.store.database.columns import THREAD
 from agent_core.store.database.open import parse_url
+from agent_core.store.database.sql import THREAD
 from agent_core.store.tool_calls.calls import NewCall
 from agent_core.store.turns import steps
 from agent_core.testing import ToolUse, eventually

@@ -14,7 +14,7 @@ import pytest
 
 from agent_core import AgentApi, errors
 from agent_core.domain.states import OUTCOMES
-from agent_core.store.database.columns import CALL, DELTA, STREAM, THREAD
+from agent_core.store.database.sql import CALL, DELTA, STREAM, THREAD
 from agent_core.store.turns.turns import WhenBusy
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool, async_tool

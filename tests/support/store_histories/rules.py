@@ -10,8 +10,9 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from agent_core import errors
 from agent_core.domain.states import IDLE, OPEN_CALLS, CallStatus
-from agent_core.store.threads import thread_row
+from agent_core.store.threads import suspects, thread_row
 from agent_core.store.turns import steps, turns
+from agent_core.store.wake_ups import due_work
 from tests.support.store_histories.branch_rules import BranchRules
 from tests.support.store_histories.call_rules import picks
 from tests.support.store_histories.machine import Step, message
@@ -146,7 +147,7 @@ class StoreMachine(BranchRules):
     def expire_leases(self, who: str) -> None:
         """Sleep through the leases: others take the worker for dead, and it only extends its own."""
         late = self.model.late()
-        assert late == set(self.reads.expired(self.model.now))
+        assert late == set(self.reads.read(due_work.expired, self.model.now))
         for gone in sorted(late - {who}):
             self.do(who, self.wake_ups(who).expire, gone, alive=False)
             self.model.bury(gone)
@@ -157,7 +158,11 @@ class StoreMachine(BranchRules):
     def admit(self, who: str) -> None:
         """Whom to admit is for `agent_core.domain.suspects` to say; here they all are."""
         found = self.model.suspects()
-        free = [one.key for one in self.reads.suspects() if one.worker is None and one.due <= self.model.now]
+        free = [
+            one.key
+            for one in self.reads.read(suspects.found)
+            if one.worker is None and one.due <= self.model.now
+        ]
         assert sorted(free) == found
         assert self.do(who, self.wake_ups(who).admit, found) == found
         for key in found:

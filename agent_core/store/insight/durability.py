@@ -1,6 +1,8 @@
-"""Reading how a thread is held: its wake-ups, who leases them, and its newest committed step."""
+"""Read the current work on a thread: the leases of its wake-ups, and its newest committed step."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlmodel import Session
@@ -8,7 +10,7 @@ from sqlmodel import Session
 from agent_core.domain.activity import Durability, Lease
 from agent_core.domain.states import StreamStatus
 from agent_core.domain.wake_up_key import step_key
-from agent_core.store.database.columns import STREAM, THREAD, WAKE_UP
+from agent_core.store.database.sql import STREAM, THREAD, WAKE_UP
 from agent_core.support.clock import as_datetime
 
 _t, _s, _w = THREAD.c, STREAM.c, WAKE_UP.c
@@ -21,14 +23,23 @@ _LEASE = (
 )
 
 
-def durability(session: Session, thread_id: str, worker: str, lease: float) -> Durability | None:
-    """Return how a thread is held; None if there is no thread.
+class AttemptLease(NamedTuple):
+    """The lease of an attempt at a model step.
 
-    Args:
-        session: a read session.
-        thread_id: the thread.
-        worker: the process that asks.
-        lease: seconds that a lease lasts without a sign of life; that of all workers of a database.
+    Attributes:
+        worker: the process that holds it.
+        until: when it expires, in seconds since the epoch. Each heartbeat extends it; a lease that is not
+            extended may be a dead worker's.
+    """
+
+    worker: str
+    until: float
+
+
+def durability(session: Session, thread_id: str, worker: str, lease: float) -> Durability | None:
+    """Return the current work on a thread for the process `worker`; None if there is no thread.
+
+    A lease lasts `lease` seconds without a heartbeat; all workers of a database have the same.
     """
     rows = session.connection()
     thread = rows.execute(select(_t.status, _t.seq, _t.cursor).where(_t.id == thread_id)).first()
@@ -54,19 +65,8 @@ def durability(session: Session, thread_id: str, worker: str, lease: float) -> D
     )
 
 
-def attempt_lease(session: Session, thread_id: str, seq: int) -> tuple[str, float] | None:
-    """Return who runs an attempt at a model step, and until when its lease is good.
-
-    A lease grows with each heartbeat of its worker; one that does not may be a dead worker's.
-
-    Args:
-        session: a read session.
-        thread_id: the thread.
-        seq: the attempt's fence.
-
-    Returns:
-        None: it has ended, or nobody holds it any more.
-    """
+def attempt_lease(session: Session, thread_id: str, seq: int) -> AttemptLease | None:
+    """Return the lease of the attempt with the fence `seq`; None: it has ended, or no worker holds it."""
     this = (_s.thread_id == thread_id, _s.seq == seq, _w.id == str(step_key(thread_id)))
     row = session.connection().execute(_LEASE.where(*this)).first()
-    return None if row is None else (row.worker, row.next_run_time)
+    return None if row is None else AttemptLease(*row)

@@ -1,0 +1,54 @@
+"""Read the work that is due, without the write lock, which is taken only if there is work to lease."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, exists, func, select
+from sqlmodel import Session
+
+from agent_core.store.database.sql import WAKE_UP
+
+_w = WAKE_UP.c
+_free = select(_w.id).where(_w.worker.is_(None))
+_DUE = select(
+    exists(_free.where(_w.company.is_(None), _w.next_run_time <= bindparam("since"))),
+    exists(_free.where(_w.company.is_not(None), _w.next_run_time <= bindparam("now"))),
+)
+_EXPIRED = select(_w.worker).where(_w.worker.is_not(None), _w.next_run_time <= bindparam("now")).distinct()
+_BACKLOG = (
+    select(_w.kind, func.count(), func.min(_w.next_run_time))
+    .where(_w.next_run_time <= bindparam("now"))
+    .group_by(_w.kind)
+)
+
+
+class DueKinds(NamedTuple):
+    """Whether fresh work is due, and whether suspects are."""
+
+    fresh: bool
+    suspect: bool
+
+
+class DueWork(NamedTuple):
+    """The number of due wake-ups, and the seconds that the oldest has waited."""
+
+    wake_ups: int
+    oldest_wait: float
+
+
+def anything_due(session: Session, now: float, delay: float = 0.0) -> DueKinds:
+    """Return whether fresh work has been due for `delay` seconds, and whether a suspect is due."""
+    fresh, suspect = session.connection().execute(_DUE, {"since": now - delay, "now": now}).one()
+    return DueKinds(bool(fresh), bool(suspect))
+
+
+def expired(session: Session, now: float) -> list[str]:
+    """Return the workers with an expired lease."""
+    return list(session.connection().execute(_EXPIRED, {"now": now}).scalars())
+
+
+def backlog(session: Session, now: float) -> dict[str | None, DueWork]:
+    """Return the due work by its kind."""
+    rows = session.connection().execute(_BACKLOG, {"now": now})
+    return {kind: DueWork(count, now - (oldest or now)) for kind, count, oldest in rows}
