@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent_core.domain.messages import Chunk, Message, Part, Thread, Update
 from agent_core.http.ai_sdk_stream import Turn, Witness
+from agent_core.store.insight.durability import AttemptLease
 from agent_core.streaming.fold import fold, merge
 from agent_core.support.clock import as_datetime
 
@@ -86,9 +87,11 @@ class World:
         """Whether the newest attempt lives and nothing is there of one that is lost."""
         return self.lives and (not self._said or self._spoke == self.seq)
 
-    def lease(self, seq: int) -> tuple[str, float] | None:
+    def lease(self, seq: int) -> AttemptLease | None:
         """Return what `attempt_lease` reads."""
-        return (self._worker, self._until) if self._worker is not None and seq == self.seq else None
+        if self._worker is None or seq != self.seq:
+            return None
+        return AttemptLease(self._worker, self._until)
 
     def snapshot(self) -> Update:
         """Return the thread as a reader first sees it."""
