@@ -1,4 +1,4 @@
-"""Define the protocol of context policies, from the history of a request to the messages to send.
+"""Define context policies, from the history of a request to the messages to send; `TrimOldest` is the default.
 
 A policy runs before every model request, after the history was repaired and before
 `transform_messages`. Its note is stored in the thread with the step: people can see it, and the policy
@@ -7,11 +7,26 @@ continues from it, so a policy needs no state in memory.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from agent_core.context.cut import (
+    NOTHING,
+    Budget,
+    Cut,
+    CutPlan,
+    cut_from_note,
+    plan_cut,
+    split,
+    still_holds,
+    summary_message,
+)
+from agent_core.context.token_meter import TokenMeter, at_most
 from agent_core.domain.model_adapter import ModelAdapter, ProviderMessage, Usage
+from agent_core.errors import ValidationError
+from agent_core.support.argument_checks import check_arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +80,116 @@ class ContextPolicy(Protocol):
             ModelError: the request cannot be made to fit; the turn fails with this error.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A summary and its usage; an empty text means that it could not be made."""
+
+    text: str = ""
+    usage: Usage | None = None
+
+
+Summariser = Callable[[str, list[ProviderMessage], Budget], Awaitable[Summary]]
+"""Makes a summary of the previous summary (or "") and messages, in `budget.room` tokens."""
+
+
+def check_shares(keep: float, max_tokens: int | None) -> None:
+    """Raise ValidationError unless the options of a policy are valid."""
+    check_arguments(check_shares, (keep, max_tokens), {}, who="the context policy")
+    if not 0 < keep < 1:
+        raise ValidationError("keep must be a share of the window, more than 0 and less than 1.")
+    if max_tokens is not None and max_tokens < 1:
+        raise ValidationError("max_tokens must be at least 1, or None for the model's own window.")
+
+
+async def limit_of(model: ModelAdapter, options: dict[str, object], most: int | None) -> int | None:
+    """Return the maximum number of tokens of a request; None: unknown."""
+    ask = getattr(model, "context_window", None)
+    window: int | None = await ask(options) if ask is not None else None
+    return most if window is None else window if most is None else min(window, most)
+
+
+async def fit_request(
+    request: ContextRequest,
+    *,
+    keep: float,
+    max_tokens: int | None,
+    room: int = 0,
+    summariser: Summariser | None = None,
+) -> ContextResult:
+    """Return the part of a request that fits.
+
+    Args:
+        request: the request.
+        keep: share of the limit to which a history is cut.
+        max_tokens: the limit, if lower than the model's or if the model's is unknown.
+        room: tokens reserved for a summary, at most a fifth of the limit.
+        summariser: makes a summary of the dropped messages; must not raise.
+
+    Raises:
+        ModelError: the request cannot be made to fit.
+    """
+    limit = await limit_of(request.model, request.options, max_tokens)
+    if request.window is not None:
+        limit = request.window if limit is None else min(limit, request.window)
+    messages, tools, note = request.messages, request.tools, request.note
+    if limit is None or (note is None and at_most(messages, tools) <= limit):
+        return ContextResult(messages)
+    head, body = split(messages)
+    before = cut_from_note(note, body) or NOTHING
+    start = before if still_holds(note, limit) else NOTHING
+    if (tokens := at_most(start.apply(head, body), tools)) <= limit:
+        return _result(request, before, CutPlan(start, tokens, 0), limit, Summary())
+    meter = TokenMeter(request.model)
+    fixed = await asyncio.to_thread(meter.request, head, request.tools)
+    room = max(min(room, limit // 5), meter.message(summary_message(start.summary)) if start.summary else 0)
+    budget = Budget(limit, int(limit * keep), fixed, room, request.model.name)
+    planned = await asyncio.to_thread(plan_cut, meter, body, start, budget)
+    made = Summary()
+    if summariser is not None and planned.room and planned.cut.dropped > start.dropped:
+        dropped = body[start.dropped : planned.cut.dropped]
+        made = await summariser(start.summary, dropped, replace(budget, room=planned.room))
+    return _result(request, before, planned, limit, made)
+
+
+def _result(
+    request: ContextRequest, before: Cut, planned: CutPlan, limit: int, made: Summary
+) -> ContextResult:
+    """Return the messages to send, and a note if the cut has changed."""
+    cut = replace(planned.cut, summary=made.text) if made.text else planned.cut
+    head, body = split(request.messages)
+    sent = request.messages if cut == NOTHING else cut.apply(head, body)
+    if cut == before:
+        return ContextResult(sent, usage=made.usage)
+    note = cut.note(body, tokens=planned.tokens, window=limit, summarised=bool(made.text))
+    return ContextResult(sent, note, made.usage)
+
+
+@dataclass(frozen=True, slots=True)
+class TrimOldest:
+    """Policy that omits the oldest turns of a thread that exceeds the model's window.
+
+    The system prompt and the newest turn always stay. If that turn alone is too long, its tool
+    outcomes are shortened, oldest first. If that is not enough, the turn fails with a `ModelError`
+    of the kind context_window_exceeded, without a retry.
+
+    Args:
+        keep: share of the window to which a thread that is too long is cut, so that the cut stays
+            in place for a while, for the caches of providers.
+        max_tokens: maximum size of a request, including system prompt and tools. By default the
+            model's window, less room for the answer; if the window is unknown, there is no limit.
+
+    Raises:
+        ValidationError: an argument is out of range.
+    """
+
+    keep: float = 0.7
+    max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        check_shares(self.keep, self.max_tokens)
+
+    async def __call__(self, request: ContextRequest, /) -> ContextResult:
+        """Return the part of a request that fits."""
+        return await fit_request(request, keep=self.keep, max_tokens=self.max_tokens)

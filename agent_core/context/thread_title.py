@@ -11,7 +11,7 @@ from agent_core.domain.messages import text_of
 from agent_core.domain.model_adapter import ModelAdapter, ModelRequest
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ModelError, ValidationError
-from agent_core.llm.litellm_adapter import adapter_of
+from agent_core.llm.litellm_adapter import adapter_of, options_without
 from agent_core.llm.readers.think_tags import after_thoughts
 from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.support.argument_checks import check_arguments
@@ -88,7 +88,8 @@ class ModelTitle:
         model = self.model or own
         shown = f"The person:\n{question[:_SHOWN]}\n\nThe assistant:\n{answer[:_SHOWN]}"
         prompt = [{"role": "system", "content": self.instructions}, {"role": "user", "content": shown}]
-        request = ModelRequest(prompt, [], _cheap(model, {} if self.model else options))
+        options = options_without(_UNFIT, model, {} if self.model else options)
+        request = ModelRequest(prompt, [], {**options, "max_tokens": _MAX_TOKENS})
         try:
             async with asyncio.timeout(self.timeout):
                 async for event in model_step(model, request):
@@ -105,10 +106,3 @@ def name_in(said: str) -> str:
     line = next((line for line in after_thoughts(clean_text(said)).splitlines() if line.strip(_MARKS)), "")
     words = _LEAD.sub("", plain_line(line).strip(_MARKS)).strip(_MARKS).rstrip(" .。")
     return words if len(words.split()) <= _MOST_WORDS and len(words) <= _LONGEST else ""
-
-
-def _cheap(model: ModelAdapter, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a short request; None unsets an option of the adapter."""
-    given: dict[str, Any] = {**getattr(model, "options", {}), **options}
-    unfit = {name: None for name in _UNFIT if name in given}
-    return {**options, **unfit, "max_tokens": _MAX_TOKENS}

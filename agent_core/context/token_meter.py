@@ -44,9 +44,9 @@ class TokenMeter:
         """Return the number of tokens of a message."""
         return _weigh(message, self.text)
 
-    def tools(self, tools: list[dict[str, Any]]) -> int:
-        """Return the number of tokens of the tools."""
-        return self.text(_as_text(tools))
+    def request(self, messages: Iterable[ProviderMessage], tools: list[dict[str, Any]]) -> int:
+        """Return the number of tokens of messages and tools."""
+        return sum(map(self.message, messages)) + self.text(_as_text(tools))
 
 
 def at_most(messages: Iterable[ProviderMessage], tools: list[dict[str, Any]]) -> int:

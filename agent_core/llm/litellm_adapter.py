@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from agent_core.domain.model_adapter import ModelAdapter, ModelEvent, ModelRequest, Usage
@@ -183,6 +183,12 @@ def adapter_of(model: str | ModelAdapter | None, who: str) -> ModelAdapter | Non
         return LitellmModel(model) if isinstance(model, str) else None
     check_adapter(model, who)
     return model
+
+
+def options_without(names: Iterable[str], model: ModelAdapter, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a request to `model` without some; None unsets an option of the adapter."""
+    given: dict[str, Any] = {**getattr(model, "options", {}), **options}
+    return {**options, **{name: None for name in names if name in given}}
 
 
 def _usage(litellm: Any, model: str, usage: Any) -> Usage:

@@ -80,7 +80,7 @@ def apply(
 
 def size(messages: list[dict[str, Any]]) -> int:
     """Return what is counted for a request with these messages."""
-    return sum(METER.message(message) for message in messages) + METER.tools(TOOLS)
+    return METER.request(messages, TOOLS)
 
 
 def is_cut_of(sent: list[dict[str, Any]], whole: list[dict[str, Any]]) -> None:

@@ -81,7 +81,7 @@ def usable_window(named: NamedWindow, request: ModelRequest, model: ModelAdapter
     """
     if named.limit >= at_most(request.messages, request.tools):
         return None  # the request would have fitted
-    ours = _count(request, model)
+    ours = TokenMeter(model).request(request.messages, request.tools)
     if named.excess:
         window = ours - named.excess * 2
     else:
@@ -101,8 +101,3 @@ def usable_window(named: NamedWindow, request: ModelRequest, model: ModelAdapter
 def _options(model: ModelAdapter) -> Mapping[str, Any]:
     options: Any = getattr(model, "options", None)
     return cast("Mapping[str, Any]", options) if isinstance(options, Mapping) else {}
-
-
-def _count(request: ModelRequest, model: ModelAdapter) -> int:
-    meter = TokenMeter(model)
-    return sum(meter.message(message) for message in request.messages) + meter.tools(request.tools)

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent_core.context import SummariseOldest, TrimOldest
 from agent_core.context.cut import SUMMARY
-from agent_core.context.summarise import INSTRUCTIONS
+from agent_core.context.summary import INSTRUCTIONS
 from agent_core.testing import ScriptedModel
 from tests.agent_core.context.test_threads import notes, old_messages, sizes
 from tests.support.agents import agent_on, finished

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent_core import Agent, Runtime, define_internal_agent_api
 from agent_core.context import SummariseOldest, TrimOldest
 from agent_core.context.cut import SUMMARY
-from agent_core.context.summarise import INSTRUCTIONS
+from agent_core.context.summary import INSTRUCTIONS
 from agent_core.context.token_meter import at_most
 from agent_core.domain.messages import Message
 from agent_core.errors import ModelError

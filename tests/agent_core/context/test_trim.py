@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from agent_core import Agent
 from agent_core.context import ContextPolicy, ContextResult, SummariseOldest, TrimOldest
-from agent_core.context.cut import NOTHING, Cut, cut_from_note, mark, shorten, split, turns
-from agent_core.context.plan import SHORTEST
+from agent_core.context.cut import NOTHING, SHORTEST, Cut, cut_from_note, mark, shorten, split, turns
 from agent_core.context.token_meter import IMAGE_TOKENS, at_most
 from agent_core.errors import ModelError, ValidationError
 from agent_core.testing import ScriptedModel

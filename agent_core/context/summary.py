@@ -6,18 +6,23 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
-from agent_core.context.cut import SUMMARY, shorten
-from agent_core.context.fit import Condensed, check_shares, fit_request, limit_of
-from agent_core.context.plan import Budget, clip
-from agent_core.context.policy import ContextRequest, ContextResult
+from agent_core.context.cut import SUMMARY, Budget, clip, shorten
+from agent_core.context.policy import (
+    ContextRequest,
+    ContextResult,
+    Summary,
+    check_shares,
+    fit_request,
+    limit_of,
+)
 from agent_core.context.token_meter import MESSAGE_TOKENS, TokenMeter
-from agent_core.context.transcript import pieces
 from agent_core.domain.messages import text_of
 from agent_core.domain.model_adapter import ModelAdapter, ModelRequest, ProviderMessage, Usage
 from agent_core.errors import ModelError, ValidationError
-from agent_core.llm.litellm_adapter import adapter_of
+from agent_core.llm.litellm_adapter import adapter_of, options_without
 from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.support.argument_checks import check_arguments
 from agent_core.support.logs import get_logger
@@ -37,6 +42,9 @@ _MIN_TOKENS = 100  # minimum tokens of a useful summary
 _UNFIT = ("response_format", "tool_choice", "parallel_tool_calls", "stop")
 """Options for an agent's answers that would spoil a summary."""
 
+_MAX_MESSAGE = 6_000  # maximum characters of a message in the transcript
+_MAX_OUTCOME = 1_500  # maximum characters of a tool outcome
+_MAX_REQUESTS = 8  # for one summary; older text is omitted
 _MAX_CACHED = 128  # summaries in memory, for retried attempts; the oldest is dropped
 
 
@@ -79,61 +87,55 @@ class SummariseOldest:
         self.instructions = instructions
         self.max_tokens = max_tokens
         self.timeout = timeout
-        self._made: OrderedDict[str, Condensed] = OrderedDict()
+        self._made: OrderedDict[str, Summary] = OrderedDict()
 
     async def __call__(self, request: ContextRequest, /) -> ContextResult:
         """Return the part of a request that fits, and a summary of the rest."""
 
-        async def condense(before: str, messages: list[ProviderMessage], budget: Budget) -> Condensed:
+        async def summariser(before: str, messages: list[ProviderMessage], budget: Budget) -> Summary:
             return await self._remembered(request, before, messages, budget)
 
         return await fit_request(
-            request, keep=self.keep, max_tokens=self.max_tokens, room=_MAX_TOKENS, condense=condense
+            request, keep=self.keep, max_tokens=self.max_tokens, room=_MAX_TOKENS, summariser=summariser
         )
 
     async def _remembered(
         self, request: ContextRequest, before: str, messages: list[ProviderMessage], budget: Budget
-    ) -> Condensed:
+    ) -> Summary:
         """Return the summary, cached from a failed attempt at this step or new; never raise."""
         if budget.room < _MIN_TOKENS:
-            return Condensed()
+            return Summary()
         told = json.dumps([request.thread_id, before, messages, budget.room], default=str)
         key = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
         if key in self._made:
             return self._made[key]
         try:
             async with asyncio.timeout(self.timeout):
-                made = await self._condense(request, before, messages, budget)
+                made = await self._summarise(request, before, messages, budget)
         except Exception as error:
             _log.warning("No summary for thread %s: %s", request.thread_id, error or type(error).__name__)
-            return Condensed()
+            return Summary()
         self._made[key] = made
         if len(self._made) > _MAX_CACHED:
             self._made.popitem(last=False)
         return made
 
-    async def _condense(
+    async def _summarise(
         self, request: ContextRequest, before: str, messages: list[ProviderMessage], budget: Budget
-    ) -> Condensed:
+    ) -> Summary:
         model = self.model or request.model
-        options = _without_unfit(model, {} if self.model else request.options)
+        options = options_without(_UNFIT, model, {} if self.model else request.options)
         limit = await limit_of(model, options, None if self.model else self.max_tokens) or budget.limit
         meter = TokenMeter(model)
         share = max(limit * 7 // 8 - budget.room - meter.text(self.instructions), 1)
         summary, used = before, None
-        for piece in await asyncio.to_thread(pieces, messages, meter, share):
+        for piece in await asyncio.to_thread(_transcript, messages, meter, share):
             said = f"The summary so far:\n\n{summary}\n\nWhat followed:\n\n{piece}" if summary else piece
             prompt = [{"role": "system", "content": self.instructions}, {"role": "user", "content": said}]
             text, usage = await _ask(model, ModelRequest(prompt, [], options))
             summary = _clipped(TokenMeter(request.model), text, budget.room)
             used = usage if used is None else used + usage if usage is not None else used
-        return Condensed(summary, used)
-
-
-def _without_unfit(model: ModelAdapter, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a request for a summary; None unsets an option of the adapter."""
-    given: dict[str, Any] = {**getattr(model, "options", {}), **options}
-    return {**options, **{name: None for name in _UNFIT if name in given}}
+        return Summary(summary, used)
 
 
 async def _ask(model: ModelAdapter, request: ModelRequest) -> tuple[str, Usage | None]:
@@ -147,3 +149,40 @@ def _clipped(meter: TokenMeter, text: str, room: int) -> str:
     """Return a summary cut to its room, including the text before it."""
     most = room - MESSAGE_TOKENS - meter.text(SUMMARY) - 4
     return shorten(text, clip(meter, text, most, shortest=1))
+
+
+def _transcript(messages: Iterable[ProviderMessage], meter: TokenMeter, tokens: int) -> list[str]:
+    """Return the messages as a transcript in pieces of at most `tokens` each, unless a single line is longer."""
+    found: list[list[str]] = []
+    size = tokens
+    for line in _lines(messages):
+        more = meter.text(line) + 1
+        if size + more > tokens:
+            found.append([])
+            size = 0
+        found[-1].append(line)
+        size += more
+    return ["\n".join(lines) for lines in found[-_MAX_REQUESTS:]]
+
+
+def _lines(messages: Iterable[ProviderMessage]) -> Iterator[str]:
+    names = {"user": "Person", "assistant": "Assistant", "system": "System", "tool": "Outcome"}
+    for message in messages:
+        role = str(message.get("role"))
+        if words := _words(message.get("content")):
+            yield f"{names.get(role, role)}: {shorten(words, _MAX_OUTCOME if role == 'tool' else _MAX_MESSAGE)}"
+        for call in message.get("tool_calls") or ():
+            function = call["function"]
+            arguments = shorten(str(function.get("arguments") or ""), _MAX_OUTCOME)
+            yield f"Assistant calls {function['name']}({arguments})"
+
+
+def _words(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    parts = cast("list[dict[str, Any]]", content)
+    return " ".join(
+        str(part.get("text")) if part.get("type") == "text" else f"[{part.get('type')}]" for part in parts
+    )
