@@ -1,4 +1,4 @@
-"""Call the tools of one server, and translate errors of the MCP library."""
+"""Call the tools of one server; convert results to JSON, and translate errors of the MCP library."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from typing import Any
 import mcp_types
 import pydantic
 from mcp import MCPError
+from mcp_types import BlobResourceContents, CallToolResult, ContentBlock
 
 from agent_core.errors import AgentCoreError, ToolServerError, words_of
 from agent_core.mcp.address import ServerAddress
 from agent_core.mcp.connection import Connection, OnTools, first_of
-from agent_core.mcp.http import FORGOTTEN, LOST, REFUSED, UNREACHABLE, http_transport
-from agent_core.mcp.results import outcome
-from agent_core.mcp.stdio import ErrorOutput, stdio_transport
+from agent_core.mcp.message_filter import first_problem
+from agent_core.mcp.transports import (
+    FORGOTTEN,
+    LOST,
+    REFUSED,
+    UNREACHABLE,
+    ErrorOutput,
+    http_transport,
+    stdio_transport,
+)
 from agent_core.sentences import sentence
 from agent_core.support.logs import get_logger
 from agent_core.text.redaction import hide_secrets
@@ -24,9 +32,11 @@ from agent_core.tools import ToolContext
 _log = get_logger(__name__)
 _PROGRESS_INTERVAL = 0.1  # seconds between reports of progress
 _KEY = "durable-agents/idempotency-key"  # in the request's _meta: the same in every attempt at a call
+_MAX_BASE64 = 4096  # characters of base64, which costs tokens and is of no use to a model
+_LINK_FIELDS = ("type", "uri", "name", "title", "description", "mimeType", "size")
 
 
-class Wire:
+class ServerClient:
     """Client of one tool server.
 
     Args:
@@ -45,24 +55,24 @@ class Wire:
         self._start_timeout = start_timeout
         self._errors = ErrorOutput(source.name)
         self._fault: str | None = None
-        self._link = Connection(
+        self._connection = Connection(
             self._open, start_timeout=start_timeout, on_tools=on_tools, explain=self._explain
         )
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection now."""
-        return self._link.connected and self._fault is None
+        return self._connection.connected and self._fault is None
 
     @property
     def error(self) -> str | None:
         """Why there is no connection, or why the last call failed."""
-        return self._fault or self._link.error
+        return self._fault or self._connection.error
 
     @property
     def unreachable(self) -> bool:
         """Whether the last attempt to connect was refused."""
-        return self._link.unreachable
+        return self._connection.unreachable
 
     async def connect(self) -> None:
         """Connect if need be.
@@ -70,11 +80,11 @@ class Wire:
         Raises:
             ToolServerError: the connection failed.
         """
-        await self._link.client()
+        await self._connection.client()
 
     async def close(self) -> None:
         """Disconnect from the server."""
-        await self._link.close()
+        await self._connection.close()
 
     async def call(
         self, name: str, arguments: dict[str, Any], ctx: ToolContext, *, greeted: bool = False
@@ -90,7 +100,7 @@ class Wire:
         Raises:
             ToolServerError: see its `kind`.
         """
-        client = await self._link.client()
+        client = await self._connection.client()
         progress = _Progress(ctx)
         meta: Any = {_KEY: ctx.idempotency_key}
         try:
@@ -98,7 +108,7 @@ class Wire:
         except MCPError as error:
             if error.code != FORGOTTEN or greeted:
                 raise self._translated(error) from error
-            self._link.drop(client)  # the server rejected the call unread, so a retry is safe
+            self._connection.drop(client)  # the server rejected the call unread, so a retry is safe
             return await self.call(name, arguments, ctx, greeted=True)
         except (RuntimeError, ValueError) as error:  # a malformed answer
             words = sentence(
@@ -159,8 +169,7 @@ class Wire:
 
     def _words(self, error: BaseException) -> str:
         if isinstance(error, pydantic.ValidationError):
-            found = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            return hide_secrets(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", self._source.secrets)
+            return hide_secrets(first_problem(error), self._source.secrets)
         return words_of(error, self._source.secrets)
 
 
@@ -188,3 +197,53 @@ class _Progress:
             _log.debug("progress of %s is not shown: %s", self._ctx.tool_name, first_of(error))
         finally:
             self._busy = False
+
+
+def outcome(result: CallToolResult) -> Any:
+    """Return a tool's result as plain JSON.
+
+    Structured content comes first, with content that is not text beside it. Text alone is a string. A picture
+    keeps its data, which `take_pictures` stores as a file; other binary content of more than a few KB is
+    replaced by its type and size.
+
+    Raises:
+        ToolServerError: the server reports that the tool failed; with the server's message.
+    """
+    blocks = [_block(block) for block in result.content]
+    texts = [block["text"] for block in blocks if block["type"] == "text"]
+    if result.is_error:
+        raise ToolServerError(
+            "\n".join(texts).strip() or "The tool failed without an error message.", kind="refused"
+        )
+    others = [block for block in blocks if block["type"] != "text"]
+    if result.structured_content is not None:
+        structured: Any = result.structured_content
+        return {"structured": structured, "content": others} if others else structured
+    if others:
+        return blocks
+    return "\n".join(texts) if texts else None
+
+
+def _block(block: ContentBlock) -> dict[str, Any]:
+    if block.type == "text":
+        return {"type": "text", "text": block.text}
+    if block.type == "image":
+        return {"type": "image", "mimeType": block.mime_type, "data": block.data}
+    if block.type == "audio":
+        return {"type": "audio", "mimeType": block.mime_type, **_binary(block.data)}
+    if block.type == "resource_link":
+        fields = block.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {key: fields[key] for key in _LINK_FIELDS if key in fields}
+    found = block.resource
+    if isinstance(found, BlobResourceContents) and (found.mime_type or "").startswith("image/"):
+        return {"type": "image", "uri": str(found.uri), "mimeType": found.mime_type, "data": found.blob}
+    inner = _binary(found.blob) if isinstance(found, BlobResourceContents) else {"text": found.text}
+    kind = {"mimeType": found.mime_type} if found.mime_type else {}
+    return {"type": "resource", "uri": str(found.uri), **kind, **inner}
+
+
+def _binary(base64: str) -> dict[str, Any]:
+    size = len(base64) * 3 // 4 - base64[-2:].count("=")
+    if len(base64) <= _MAX_BASE64:
+        return {"bytes": size, "data": base64}
+    return {"bytes": size, "leftOut": "It is too long, and no text."}

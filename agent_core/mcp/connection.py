@@ -15,8 +15,8 @@ from mcp.client.subscriptions import SubscriptionLost
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from agent_core.errors import AgentCoreError, ToolServerError
-from agent_core.mcp.http import UNREACHABLE
 from agent_core.mcp.message_filter import MessageFilter, without_bad_tools
+from agent_core.mcp.transports import UNREACHABLE
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)

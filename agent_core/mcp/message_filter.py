@@ -96,6 +96,11 @@ def _problem(result: dict[str, Any], version: str) -> str | None:
     try:
         validate_server_result("tools/list", version, result)
     except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return f"{'.'.join(map(str, found['loc'][2:]))}: {found['msg']}"
+        return first_problem(error, skip=2)
     return None
+
+
+def first_problem(error: pydantic.ValidationError, skip: int = 0) -> str:
+    """Return the first problem that pydantic found, and its place without the first `skip` names."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, found['loc'][skip:]))}: {found['msg']}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent_core.errors import ToolServerError, ValidationError
 from agent_core.mcp.address import ServerAddress
-from agent_core.mcp.tools import Mount, ToolOverrides
+from agent_core.mcp.tools import ToolConverter, ToolOverrides
 from agent_core.support.argument_checks import check_arguments
 from agent_core.support.logs import get_logger
 from agent_core.tools import Tool, ToolContext
@@ -19,7 +19,7 @@ from agent_core.tools import Tool, ToolContext
 if TYPE_CHECKING:
     import mcp_types
 
-    from agent_core.mcp.client import Wire
+    from agent_core.mcp.client import ServerClient
 
 _log = get_logger(__name__)
 
@@ -74,7 +74,9 @@ def mcp_tools(
         )
     return McpServer(
         ServerAddress.of(server, name, headers, env, cwd),
-        Mount(prefix, None if only is None else frozenset(only), dict(overrides or {}), timeout, trust_hints),
+        ToolConverter(
+            prefix, None if only is None else frozenset(only), dict(overrides or {}), timeout, trust_hints
+        ),
         start_timeout,
         required,
     )
@@ -91,7 +93,9 @@ class McpServer:
         instructions: instructions of the server, for the system prompt if the server is trusted.
     """
 
-    def __init__(self, source: ServerAddress, mount: Mount, start_timeout: float, required: bool) -> None:
+    def __init__(
+        self, source: ServerAddress, converter: ToolConverter, start_timeout: float, required: bool
+    ) -> None:
         if not start_timeout > 0:
             raise ValidationError("start_timeout must be seconds, more than 0.")
         self.name = source.name
@@ -99,25 +103,25 @@ class McpServer:
         self.skipped: dict[str, str] = {}
         self.instructions: str | None = None
         self._source = source
-        self._mount = mount
+        self._converter = converter
         self._start_timeout = start_timeout
         self._required = required
         self._checked = False
-        self._wire: Wire | None = None
+        self._client: ServerClient | None = None
         self._insisting: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
     def status(self) -> Literal["connected", "down", "closed"]:
         """Status of the connection; "down" also while connecting."""
-        if self._closed or self._wire is None:
+        if self._closed or self._client is None:
             return "closed"
-        return "connected" if self._wire.connected else "down"
+        return "connected" if self._client.connected else "down"
 
     @property
     def error(self) -> str | None:
         """Why the server is down; None if it is not."""
-        return self._wire.error if self._wire is not None else None
+        return self._client.error if self._client is not None else None
 
     async def __aenter__(self) -> McpServer:
         """Connect and list the tools.
@@ -127,12 +131,12 @@ class McpServer:
             ValidationError: `only` or `overrides` names a tool that the server does not have; `mcp` is
                 not installed; this object was entered before.
         """
-        if self._wire is not None:
+        if self._client is not None:
             raise ValidationError("This MCP server was entered before; call mcp_tools again.")
         library = await asyncio.to_thread(_library)
-        self._wire = wire = library(self._source, self._start_timeout, self._listed)
+        self._client = client = library(self._source, self._start_timeout, self._listed)
         try:
-            await self._begin(wire)
+            await self._begin(client)
         except BaseException:
             await self.close()
             raise
@@ -150,38 +154,38 @@ class McpServer:
         if self._insisting is not None:
             self._insisting.cancel()
             await asyncio.wait({self._insisting})
-        if self._wire is not None:
-            await self._wire.close()
+        if self._client is not None:
+            await self._client.close()
 
-    async def _begin(self, wire: Wire) -> None:
+    async def _begin(self, client: ServerClient) -> None:
         try:
-            await self._connect(wire, self._start_timeout)
+            await self._connect(client, self._start_timeout)
         except ToolServerError:
             if self._required:
                 raise
-            self._insisting = asyncio.create_task(self._insist(wire), name=f"mcp {self.name}")
+            self._insisting = asyncio.create_task(self._insist(client), name=f"mcp {self.name}")
 
-    async def _insist(self, wire: Wire) -> None:
+    async def _insist(self, client: ServerClient) -> None:
         with contextlib.suppress(ValidationError):  # from `only` or `overrides`; the connection has logged it
-            await self._connect(wire, None)
+            await self._connect(client, None)
 
-    async def _connect(self, wire: Wire, patience: float | None) -> None:
+    async def _connect(self, client: ServerClient, patience: float | None) -> None:
         """Connect; with `patience` (seconds) only a server that is late is waited for, without it any."""
         loop = asyncio.get_running_loop()
         deadline = None if patience is None else loop.time() + patience
         while True:
             try:
-                await wire.connect()
+                await client.connect()
                 return
             except ToolServerError:
-                if deadline is not None and (not wire.unreachable or loop.time() >= deadline):
+                if deadline is not None and (not client.unreachable or loop.time() >= deadline):
                     raise
 
     def _listed(self, listed: list[mcp_types.Tool], bad: dict[str, str], instructions: str | None) -> None:
         if not self._checked:
-            self._mount.check([*(tool.name for tool in listed), *bad])
+            self._converter.check([*(tool.name for tool in listed), *bad])
             self._checked = True
-        self.tools, skipped = self._mount.tools(listed, self._call)
+        self.tools, skipped = self._converter.tools(listed, self._call)
         skipped |= bad
         if skipped != self.skipped:
             for name, why in skipped.items():
@@ -190,15 +194,15 @@ class McpServer:
         self.instructions = instructions
 
     async def _call(self, name: str, arguments: dict[str, Any], ctx: ToolContext) -> Any:
-        if self._wire is None or self._closed:
+        if self._client is None or self._closed:
             raise ToolServerError(f"The tool server {self.name} is disconnected.", kind="unreachable")
-        return await self._wire.call(name, arguments, ctx)
+        return await self._client.call(name, arguments, ctx)
 
 
-def _library() -> type[Wire]:
+def _library() -> type[ServerClient]:
     """Import the package `mcp` lazily: the import takes most of a second."""
     try:
-        from agent_core.mcp.client import Wire
+        from agent_core.mcp.client import ServerClient
     except ModuleNotFoundError as error:
         raise ValidationError(f"MCP servers need the package mcp: pip install mcp ({error}).") from error
-    return Wire
+    return ServerClient

@@ -1,14 +1,16 @@
-"""Turn a server's tools into tools of an agent, with its hints and the application's overrides."""
+"""Convert a server's tools to tools of an agent, with its hints and the application's overrides."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import re
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from agent_core.errors import ToolServerError, ValidationError, words_of
-from agent_core.mcp.tool_names import tool_names
 from agent_core.support.argument_checks import check_items
 from agent_core.support.retry import RetryPolicy
 from agent_core.tools import TOOL_NAME, JsonSchema, Tool, ToolContext
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     import mcp_types
 
 Call = Callable[[str, dict[str, Any], ToolContext], Coroutine[Any, Any, Any]]
-_EVERY = "*"
+_ANY_TOOL = "*"
+_MAX_NAME = 64
+_REFUSED = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class ToolOverrides(TypedDict, total=False):
@@ -40,12 +44,12 @@ class ToolOverrides(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Mount:
-    """Options for mounting a server's tools.
+class ToolConverter:
+    """Converter of a server's tools to tools of an agent.
 
     Args:
         prefix: prefix of each name.
-        only: names on the server of the tools to mount; None for all.
+        only: names on the server of the tools to convert; None for all.
         overrides: options by name on the server; "*" is for every tool that is not named.
         timeout: maximum seconds of one attempt at a call; None for no limit.
         trust_hints: whether to trust the server's annotations.
@@ -85,7 +89,7 @@ class Mount:
                 it should need.
         """
         have = sorted(set(names))
-        if missing := sorted(((self.only or frozenset()) | self.overrides.keys()) - {*have, _EVERY}):
+        if missing := sorted(((self.only or frozenset()) | self.overrides.keys()) - {*have, _ANY_TOOL}):
             raise ValidationError(
                 f"The server has no tool {', '.join(map(repr, missing))}; it has: {', '.join(have) or 'none'}."
             )
@@ -111,7 +115,7 @@ class Mount:
         return list(tools.values()), skipped
 
     def _tool(self, listed: mcp_types.Tool, name: str, call: Call) -> Tool:
-        options: ToolOverrides = {**self.overrides.get(_EVERY, {}), **self.overrides.get(listed.name, {})}
+        options: ToolOverrides = {**self.overrides.get(_ANY_TOOL, {}), **self.overrides.get(listed.name, {})}
         rerun, approval = self._hints(listed.annotations)
         if "retry" in options:
             rerun = bool(options["retry"])
@@ -155,3 +159,33 @@ def _policy(rerun: bool) -> RetryPolicy:
         return isinstance(error, ToolServerError) and error.kind in kinds
 
     return RetryPolicy(max_attempts=4, initial_delay=0.5, max_delay=10, should_retry=should_retry)
+
+
+def tool_names(names: Iterable[str], prefix: str | None = None) -> dict[str, str]:
+    """Return the name of each tool for providers, by its name on the server.
+
+    Valid names stay unchanged. In other names invalid characters become `_`. If that results in a
+    duplicate, or in more than 64 characters, a few digits of the hash of the server's name are appended;
+    the result does not depend on the order of the tools.
+
+    Args:
+        names: names on the server.
+        prefix: prefix of each name, followed by `_`.
+    """
+    wanted = {name: f"{prefix}_{name}" if prefix else name for name in dict.fromkeys(names)}
+    plain = {name: _REFUSED.sub("_", long) for name, long in wanted.items()}
+    exact = {long for long in wanted.values() if TOOL_NAME.fullmatch(long)}
+    taken = Counter(plain.values())
+    return {
+        name: long
+        if long in exact
+        else _hashed(short, name)
+        if len(short) > _MAX_NAME or taken[short] > 1 or not short
+        else short
+        for (name, long), short in zip(wanted.items(), plain.values(), strict=True)
+    }
+
+
+def _hashed(short: str, name: str) -> str:
+    digits = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{short[: _MAX_NAME - len(digits) - 1]}_{digits}"

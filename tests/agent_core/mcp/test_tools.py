@@ -20,9 +20,8 @@ from mcp_types import (
 
 from agent_core import RetryPolicy, mcp_tools
 from agent_core.errors import ToolServerError, ValidationError
-from agent_core.mcp.results import outcome
-from agent_core.mcp.tool_names import tool_names
-from agent_core.mcp.tools import Mount
+from agent_core.mcp.client import outcome
+from agent_core.mcp.tools import ToolConverter, tool_names
 from agent_core.tools import TOOL_NAME, JsonSchema, Tool
 
 READS = ToolAnnotations(read_only_hint=True)
@@ -36,10 +35,10 @@ async def nobody(name: str, arguments: dict[str, Any], ctx: Any) -> Any:
     raise AssertionError(name)
 
 
-def mounted(hints: ToolAnnotations | None = None, *, trust: bool = True, **overrides: Any) -> Tool:
+def converted(hints: ToolAnnotations | None = None, *, trust: bool = True, **overrides: Any) -> Tool:
     listed = mcp_types.Tool(name="it", input_schema={"type": "object"}, annotations=hints)
-    mount = Mount(None, None, {"it": overrides} if overrides else {}, 60.0, trust)  # type: ignore[dict-item]
-    (tool,), skipped = mount.tools([listed], nobody)
+    converter = ToolConverter(None, None, {"it": overrides} if overrides else {}, 60.0, trust)  # type: ignore[dict-item]
+    (tool,), skipped = converter.tools([listed], nobody)
     assert not skipped
     return tool
 
@@ -68,9 +67,9 @@ def test_names_that_would_be_one_get_a_hash_and_the_exact_one_stays():
 
 def test_a_server_that_knows_the_hash_gets_one_tool_of_a_name():
     listed = [mcp_types.Tool(name=name, input_schema={"type": "object"}) for name in ("a.b", "a b")]
-    mount = Mount(None, None, {}, None, True)
+    converter = ToolConverter(None, None, {}, None, True)
     stolen = mcp_types.Tool(name=tool_names(["a.b", "a b"])["a b"], input_schema={"type": "object"})
-    tools, skipped = mount.tools([*listed, stolen], nobody)
+    tools, skipped = converter.tools([*listed, stolen], nobody)
     assert len({tool.name for tool in tools}) == len(tools) == 2
     assert "is taken" in skipped[stolen.name]
 
@@ -103,29 +102,33 @@ def test_any_names_become_acceptable_and_stay_apart(names: list[str], prefix: st
     ],
 )
 def test_hints(hints: ToolAnnotations | None, rerun: bool, approval: bool):
-    tool = mounted(hints)
+    tool = converted(hints)
     assert (tool.rerun_on_interrupt, tool.needs_approval) == (rerun, approval)
-    careful = mounted(hints, trust=False)
+    careful = converted(hints, trust=False)
     assert (careful.rerun_on_interrupt, careful.needs_approval) == (False, True)
 
 
 def test_overrides_count_for_more_than_hints():
-    tool = mounted(DESTROYS, needs_approval=False, rerun_on_interrupt=True, timeout=5.0, description="Ours.")
+    tool = converted(
+        DESTROYS, needs_approval=False, rerun_on_interrupt=True, timeout=5.0, description="Ours."
+    )
     assert (tool.needs_approval, tool.rerun_on_interrupt, tool.timeout) == (False, True, 5.0)
     assert tool.description == "Ours."
-    assert mounted(READS, rerun_on_interrupt=False).rerun_on_interrupt is False
-    assert mounted(None, retry=True).rerun_on_interrupt is True
-    assert mounted(READS, retry=False).retry is None
-    assert mounted(READS, retry=False).rerun_on_interrupt is False
-    assert mounted(None, trust=False, needs_approval=False).needs_approval is False
+    assert converted(READS, rerun_on_interrupt=False).rerun_on_interrupt is False
+    assert converted(None, retry=True).rerun_on_interrupt is True
+    assert converted(READS, retry=False).retry is None
+    assert converted(READS, retry=False).rerun_on_interrupt is False
+    assert converted(None, trust=False, needs_approval=False).needs_approval is False
     policy = RetryPolicy(max_attempts=9)
-    assert mounted(None, retry=policy, rerun_on_interrupt=False).retry is policy
+    assert converted(None, retry=policy, rerun_on_interrupt=False).retry is policy
 
 
 def test_a_star_is_for_every_tool_that_is_not_named():
     listed = [mcp_types.Tool(name=name, input_schema={"type": "object"}) for name in ("a", "b")]
-    mount = Mount(None, None, {"*": {"needs_approval": True}, "b": {"needs_approval": False}}, None, True)
-    assert [tool.needs_approval for tool in mount.tools(listed, nobody)[0]] == [True, False]
+    converter = ToolConverter(
+        None, None, {"*": {"needs_approval": True}, "b": {"needs_approval": False}}, None, True
+    )
+    assert [tool.needs_approval for tool in converter.tools(listed, nobody)[0]] == [True, False]
 
 
 def test_unsent_calls_are_tried_again_and_answered_ones_are_not():
@@ -134,10 +137,10 @@ def test_unsent_calls_are_tried_again_and_answered_ones_are_not():
         errors = [ToolServerError("x", kind=kind) for kind in ("unreachable", "lost", "refused")]
         return [error.kind for error in errors if tool.retry.delay(1, error) is not None]
 
-    assert kinds(mounted()) == ["unreachable"]
-    assert kinds(mounted(DESTROYS)) == ["unreachable"]
-    assert kinds(mounted(IDEMPOTENT)) == ["unreachable", "lost"]
-    assert mounted(IDEMPOTENT).retry.delay(1, TimeoutError()) is None  # type: ignore[union-attr]
+    assert kinds(converted()) == ["unreachable"]
+    assert kinds(converted(DESTROYS)) == ["unreachable"]
+    assert kinds(converted(IDEMPOTENT)) == ["unreachable", "lost"]
+    assert converted(IDEMPOTENT).retry.delay(1, TimeoutError()) is None  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +189,7 @@ def test_a_schema_is_shown_unchanged_and_checked():
         "$defs": {"place": {"type": "object", "properties": {"x": {"enum": ["ü", 2]}}}},
     }
     listed = mcp_types.Tool(name="it", input_schema=schema)
-    (tool,), _ = Mount(None, None, {}, None, True).tools([listed], nobody)
+    (tool,), _ = ToolConverter(None, None, {}, None, True).tools([listed], nobody)
     assert tool.schema()["function"]["parameters"] == schema
     problems = JsonSchema(schema).problems
     assert problems({"at": {"x": "ü"}, "n": 1}) == []

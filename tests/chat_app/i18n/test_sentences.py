@@ -17,8 +17,8 @@ import chat_app
 from agent_core.domain.end_reasons import IN_DOUBT
 from agent_core.errors import AgentCoreError, ValidationError, words_of
 from agent_core.llm.errors.model_errors import to_model_error
-from agent_core.mcp.client import Wire
-from agent_core.mcp.http import LOST, UNREACHABLE
+from agent_core.mcp.client import ServerClient
+from agent_core.mcp.transports import LOST, UNREACHABLE
 from agent_core.schedules.triggers import cron
 from agent_core.sentences import TEMPLATES, info_of, sentence
 from chat_app.i18n import ENGLISH, HERE, HOLE, LANGUAGES, read
@@ -94,7 +94,7 @@ def provider(kind: str, message: str, status: int | None = None) -> str:
 def tool_server(code: int, message: str) -> str:
     """What the library says of an error between it and a tool server."""
     source: Any = SimpleNamespace(_source=SimpleNamespace(name="files", secrets=()), _fault=None)
-    return words_of(Wire._translated(source, MCPError(code, message)))
+    return words_of(ServerClient._translated(source, MCPError(code, message)))
 
 
 def refused(call: Any) -> str:

@@ -1,6 +1,6 @@
-"""Connect to a tool server by streamable HTTP, with failures limited to their request.
+"""Connect to a tool server: by streamable HTTP, or as a child process over its standard input and output.
 
-In the MCP library one refused connection ends all calls of the client, and an answer that is not JSON-RPC
+Failures over HTTP are limited to their request. In the MCP library one refused connection ends all calls of the client, and an answer that is not JSON-RPC
 is ignored. Here each failed POST is answered with a JSON-RPC error whose code says whether the request
 can have reached the server.
 """
@@ -10,21 +10,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http
-from collections.abc import AsyncGenerator
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import httpx2
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from agent_core.errors import words_of
+from agent_core.support.logs import get_logger
 
+_log = get_logger(__name__)
 UNREACHABLE = -31901  # no connection: the request was not sent
 LOST = -31902  # sent without an answer: it may have been carried out
 FORGOTTEN = -31903  # unknown session: the server rejected the request unread
 REFUSED = -31904  # answered with an error status
 _MAX_EVENT_BYTES = 16 * 1024 * 1024  # bytes of one event, above the limit of a result, whose error is clearer
 _CLOSE_TIMEOUT = 2.0  # seconds
-_WORDS = 300  # characters of a body that is not JSON
+_MAX_SHOWN = 300  # characters of a body that is not JSON
+_MAX_LINES = 12  # kept lines of standard error
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
@@ -59,9 +66,9 @@ class _Client(httpx2.AsyncClient):
             if _is_json(response) or response.is_error:
                 await response.aread()  # read it here, where an incomplete body can still become an error
         except _NOT_SENT as error:
-            return _answer(request, UNREACHABLE, _said(error))
+            return _answer(request, UNREACHABLE, words_of(error))
         except httpx2.TransportError as error:
-            return _answer(request, LOST, _said(error))
+            return _answer(request, LOST, words_of(error))
         return _refusal(request, response) or response
 
 
@@ -72,7 +79,9 @@ def _refusal(request: httpx2.Request, response: httpx2.Response) -> httpx2.Respo
     if not response.is_error or (_is_json(response) and '"jsonrpc"' in response.text):
         return None
     body = " ".join(response.text.split())
-    words = f"it answered {status} {response.reason_phrase}".strip() + (f": {body[:_WORDS]}" if body else "")
+    words = f"it answered {status} {response.reason_phrase}".strip() + (
+        f": {body[:_MAX_SHOWN]}" if body else ""
+    )
     return _answer(request, LOST if response.is_server_error else REFUSED, words)
 
 
@@ -85,5 +94,51 @@ def _is_json(response: httpx2.Response) -> bool:
     return str(response.headers.get("content-type", "")).lower().startswith("application/json")
 
 
-def _said(error: Exception) -> str:
-    return words_of(error)
+class ErrorOutput:
+    """Standard error of a child process: logged line by line, with the last lines kept."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lines: deque[str] = deque(maxlen=_MAX_LINES)
+        self._reader: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def writer(self) -> Any:
+        """Yield the file for the child process; the parent's copy is closed on exit."""
+        reading, writing = os.pipe()
+        self._lines.clear()
+        self._reader = threading.Thread(target=self._read, args=(reading,), name=self._name, daemon=True)
+        self._reader.start()
+        with os.fdopen(writing, "w") as file:
+            yield file
+
+    def tail(self, wait: float = 0.5) -> str:
+        """Return the last lines; blocks up to `wait` seconds for a child that has just died."""
+        if self._reader is not None:
+            self._reader.join(wait)
+        return "\n".join(list(self._lines))
+
+    def _read(self, reading: int) -> None:
+        with os.fdopen(reading, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                self._lines.append(line.rstrip())
+                _log.info("%s: %s", self._name, line.rstrip())
+
+
+@contextlib.asynccontextmanager
+async def stdio_transport(
+    command: Sequence[str],
+    env: dict[str, str] | None,
+    cwd: str | None,
+    errors: ErrorOutput,
+) -> AsyncGenerator[Any]:
+    """Start the server and yield its streams.
+
+    Raises:
+        OSError: the command cannot be started.
+    """
+    parameters = StdioServerParameters(command=command[0], args=list(command[1:]), env=env, cwd=cwd)
+    async with contextlib.AsyncExitStack() as stack:
+        with errors.writer() as file:
+            streams = await stack.enter_async_context(stdio_client(parameters, errlog=file))
+        yield streams
