@@ -49,23 +49,26 @@ function fit(area) {
 
 /** @param {string} thread */
 function useDraft(thread) {
-  const area = useRef(null);
+  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const timer = useRef(0);
   const [blank, setBlank] = useState(true);
 
   const changed = useCallback(() => {
-    const text = area.current.value;
-    fit(area.current);
+    const { current: el } = area;
+    if (!el) return;
+    const text = el.value;
+    fit(el);
     setBlank(!text.trim());
     clearTimeout(timer.current);
     timer.current = setTimeout(() => writeDraft(thread, text), 300);
   }, [thread]);
 
-  /** @param {string} text */
   const set = useCallback(
     (/** @type {string} */ text) => {
-      direct(area.current, text);
-      area.current.value = text;
+      const { current: el } = area;
+      if (!el) return;
+      direct(el, text);
+      el.value = text;
       changed();
     },
     [changed],
@@ -73,6 +76,7 @@ function useDraft(thread) {
 
   useLayoutEffect(() => {
     const { current: el } = area;
+    if (!el) return undefined;
     set(readDraft(thread));
     if (window.matchMedia("(pointer: fine)").matches) el.focus({ preventScroll: true });
     const keep = () => {
@@ -164,13 +168,17 @@ const threadIn = (path) => path.match(/\/chat\/([^/]+)\/?$/)?.[1] ?? "";
  * Put words and files back: into the field, or into the draft of another thread.
  *
  * @param {string} thread
- * @param {React.RefObject<HTMLTextAreaElement>} area
+ * @param {React.RefObject<HTMLTextAreaElement | null>} area
  * @param {(text: string) => void} set
  */
 function useReturn(thread, area, set) {
   return useCallback(
-    (/** @type {string} */ to, /** @type {string} */ text, /** @type {Partial<Attachment>[]} */ files) => {
-      const before = to === thread ? area.current.value : readDraft(to);
+    (
+      /** @type {string} */ to,
+      /** @type {string} */ text,
+      /** @type {Partial<Attachment>[]} */ files = [],
+    ) => {
+      const before = (to === thread ? area.current?.value : null) ?? readDraft(to);
       const all = [text, before].filter(Boolean).join("\n\n");
       if (to === thread) set(all);
       else writeDraft(to, all);
@@ -214,7 +222,7 @@ export function Composer({
   const say = useWords();
   const files = useAttachments(thread);
   const limits = { maxBytes, maxFiles };
-  /** @param {FileList | null} chosen */
+  /** @param {FileList | null | undefined} chosen */
   const attach = (chosen) => chosen && addFiles(thread, chosen, limits);
   const dropping = useDrop(attach);
   const unfinished = isUnfinished(files);
@@ -227,7 +235,7 @@ export function Composer({
   const [over, setOver] = useState(0); // the length of a text that was too long to be sent
 
   const send = useCallback(
-    (/** @type {string} */ text) => {
+    (text = area.current?.value ?? "") => {
       if (nothing && !text.trim()) return;
       if (unfinished) return;
       setOver(isTooLong(text) ? text.length : 0);
@@ -242,7 +250,7 @@ export function Composer({
       set("");
       writeDraft(thread, "");
     },
-    [thread, begunRef, onSend, set, nothing, unfinished],
+    [thread, area, begunRef, onSend, set, nothing, unfinished],
   );
 
   // A message that could not be sent comes back, above whatever has been written since.
@@ -255,13 +263,13 @@ export function Composer({
 
   // So does one that was taken back from the queue.
   useEffect(() => {
-    if (!isNew(returned?.id)) return;
+    if (!returned || !isNew(returned.id)) return;
     putBack(
       returned.thread_id,
       returned.text,
       returned.files.map((part) => ({ part })),
     );
-    if (returned.thread_id === thread) area.current.focus();
+    if (returned.thread_id === thread) area.current?.focus();
   }, [returned, putBack, area, thread]);
 
   // A suggestion is a message like any other.
@@ -280,7 +288,7 @@ export function Composer({
   const onKeyDown = (event) => {
     if (!isSend(event)) return;
     event.preventDefault();
-    send(area.current.value);
+    send();
   };
 
   const sending = running ? say("composer.send_later") : say("composer.send");
@@ -291,7 +299,7 @@ export function Composer({
       <form
         className="composer"
         data-testid="composer-form"
-        onSubmit={(event) => (event.preventDefault(), send(area.current.value))}
+        onSubmit={(event) => (event.preventDefault(), send())}
       >
         <Chosen thread={thread} files={files} limits={limits} />
         {dropping && <DropZone />}
@@ -307,7 +315,8 @@ export function Composer({
           onChange={() => (setOver(0), changed())}
           onKeyDown={onKeyDown}
           onPaste={(event) => {
-            direct(area.current, area.current.value + event.clipboardData.getData("text/plain")); // before it is laid out
+            const { currentTarget: el, clipboardData } = event;
+            direct(el, el.value + clipboardData.getData("text/plain")); // before it is laid out
             attach(pasted(event));
           }}
         />

@@ -41,7 +41,7 @@ export function Outbox({ thread = "", known }) {
         data-message-id={item.id}
         data-testid="message"
       >
-        {item.files?.length > 0 && (
+        {item.files && item.files.length > 0 && (
           <div className="files">
             {item.files.map((file, i) => (
               <OnItsWay key={i} file={file} />

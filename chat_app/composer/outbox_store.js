@@ -36,8 +36,8 @@ function read() {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
     return kept.map((/** @type {Item} */ item) => ({
-      page: item.thread,
       ...item,
+      page: item.page ?? item.thread, // what was kept before a page was kept, too
       thread: item.thread || threadOf(item.id),
     }));
   } catch {

@@ -24,7 +24,7 @@ function newest(column) {
   return {
     isEmpty: rows.length === 0,
     id: answer?.dataset.messageId ?? "",
-    prompt: rows[at - 1]?.dataset.messageId,
+    prompt: rows[at - 1]?.dataset.messageId ?? "",
     text: texts.join("\n").replace(/\n+/g, "\n").trimEnd(), // the end of a block that grows is no end of a sentence
     writing: Boolean(answer?.querySelector(".md[data-writing]")),
   };
@@ -37,10 +37,10 @@ const known = new Map(); // by answer: what has been read of it since the page w
  * answers what this tab has sent; every answer that comes after that is read to its end, also one that comes
  * in a single piece.
  *
- * @param {{ column: React.RefObject<HTMLElement>, thread: string, running: boolean }} props
+ * @param {{ column: React.RefObject<HTMLElement | null>, thread: string, running: boolean }} props
  */
 export function LiveRegion({ column, thread, running }) {
-  const [pieces, setPieces] = useState([]);
+  const [pieces, setPieces] = useState(/** @type {{ key: string, words: string }[]} */ ([]));
   const isOpened = useRef(false);
 
   useEffect(() => {
@@ -48,10 +48,12 @@ export function LiveRegion({ column, thread, running }) {
   }, [thread]);
 
   useEffect(() => {
+    const { current: el } = column;
+    if (!el) return undefined;
     let timer = 0;
     const look = () => {
       timer = 0;
-      const { isEmpty, id, prompt, text, writing } = newest(column.current);
+      const { isEmpty, id, prompt, text, writing } = newest(el);
       if (isEmpty) return;
       if (!isOpened.current && !known.has(id) && !wasSent(prompt)) known.set(id, text);
       isOpened.current = true;
@@ -63,7 +65,7 @@ export function LiveRegion({ column, thread, running }) {
     };
     const soon = () => (timer ||= setTimeout(look, isOpened.current ? PAUSE_MS : SETTLE_MS));
     const changes = new MutationObserver(soon);
-    changes.observe(column.current, { childList: true, subtree: true, characterData: true });
+    changes.observe(el, { childList: true, subtree: true, characterData: true });
     soon();
     return () => {
       changes.disconnect();

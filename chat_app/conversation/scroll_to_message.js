@@ -67,7 +67,7 @@ function look(search, box, target, loaded, { letGo, onSeek }) {
  * Move `box` to the message in the address; `letGo` is called before, so that nothing else moves the view.
  * `loaded` says whether rows are there at all; only then is it known that one is missing.
  *
- * @param {React.RefObject<HTMLElement>} box
+ * @param {React.RefObject<HTMLElement | null>} box
  * @param {boolean} loaded
  * @param {() => void} letGo
  * @param {(messageId: string) => void} [onSeek]
@@ -80,11 +80,13 @@ export function useSeek(box, loaded, letGo, onSeek) {
   // In development React takes every component off and puts it on again, and what is put on goes to its end.
   useLayoutEffect(() => () => void (search.current = fresh("")), []);
   useLayoutEffect(() => {
+    const { current: el } = box;
+    if (!el) return undefined;
     const target = wanted(hash);
     const place = `${key} ${target}`;
     if (search.current.place !== place) search.current = fresh(place);
     const actions = { letGo: () => hold(), onSeek: (/** @type {string} */ lost) => seek(lost) };
-    const again = () => look(search.current, box.current, target, loaded, actions) || stop();
+    const again = () => look(search.current, el, target, loaded, actions) || stop();
     const rows = new MutationObserver(() => again());
     const timer = setInterval(() => again(), RETRY_INTERVAL_MS);
     const stop = () => {
@@ -92,7 +94,7 @@ export function useSeek(box, loaded, letGo, onSeek) {
       rows.disconnect();
     };
     if (!target || performance.now() > search.current.until) stop();
-    else if (again() !== undefined) rows.observe(box.current, { childList: true, subtree: true });
+    else if (again() !== undefined) rows.observe(el, { childList: true, subtree: true });
     return stop;
   }, [box, hash, key, loaded]);
 }

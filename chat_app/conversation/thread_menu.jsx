@@ -75,19 +75,20 @@ const download = (path) =>
  */
 export function ThreadMenu({ thread = "", token = "", onExport, onShare, onUnshare }) {
   const say = useWords();
-  const menu = useRef(null);
+  const menu = useRef(/** @type {HTMLDetailsElement | null} */ (null));
   const label = say("share.menu");
   const close = () => menu.current?.removeAttribute("open");
 
   useEffect(() => {
     /** @param {PointerEvent} event */
-    const onPress = (event) => menu.current?.open && !menu.current.contains(event.target) && close();
+    const onPress = ({ target }) =>
+      menu.current?.open && !menu.current.contains(/** @type {Node} */ (target)) && close();
     /** @param {KeyboardEvent} event */
     const onKey = (event) => {
       if (event.key !== "Escape" || !menu.current?.open) return;
       event.preventDefault(); // Esc stops the answer otherwise
       close();
-      menu.current.querySelector("summary").focus();
+      menu.current.querySelector("summary")?.focus();
     };
     document.addEventListener("pointerdown", onPress);
     window.addEventListener("keydown", onKey, true);

@@ -27,15 +27,14 @@ const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches
  */
 export function Viewport({ children, thread, anchor, sent, running = false, onSeek }) {
   const say = useWords();
-  const box = useRef(null);
-  const column = useRef(null);
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const column = useRef(/** @type {HTMLDivElement | null} */ (null));
   const seen = useRef({ follow: true, top: 0, end: 0 });
   const [away, setAway] = useState(false);
   const address = useParams().thread_id;
   const leaving = address !== undefined && address !== thread; // what is shown is not what was turned to
 
-  /** @param {ScrollBehavior} [behavior] */
-  const toEnd = useCallback((behavior = "auto") => {
+  const toEnd = useCallback((/** @type {ScrollBehavior} */ behavior = "auto") => {
     seen.current.follow = true;
     box.current?.scrollTo({ top: box.current.scrollHeight, behavior: calm() ? "auto" : behavior });
     seen.current.top = box.current?.scrollTop ?? 0; // a line that went has moved the view, not the reader
@@ -59,15 +58,14 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
 
   // Earlier rows were put in above: keep the distance from the end.
   useLayoutEffect(() => {
-    if (seen.current.follow) return;
-    box.current.scrollTop = box.current.scrollHeight - box.current.clientHeight - seen.current.end;
+    const { current: el } = box;
+    if (el && !seen.current.follow) el.scrollTop = el.scrollHeight - el.clientHeight - seen.current.end;
   }, [anchor]);
 
   useEffect(() => {
     const settle = () => (seen.current.follow ? toEnd() : onScroll());
     const sizes = new ResizeObserver(settle);
-    sizes.observe(column.current);
-    sizes.observe(box.current);
+    for (const el of [column.current, box.current]) if (el) sizes.observe(el);
     return () => sizes.disconnect();
   }, [toEnd, onScroll]);
 

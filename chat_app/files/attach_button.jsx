@@ -13,7 +13,7 @@ const carriesFiles = (event) => Array.from(event.dataTransfer?.types ?? []).incl
 /**
  * Files may be dropped anywhere on the page; true while some are held over it.
  *
- * @param {(files: FileList) => void} onFiles
+ * @param {(files: FileList | null | undefined) => void} onFiles
  */
 export function useDrop(onFiles) {
   const [over, setOver] = useState(false);
@@ -33,7 +33,7 @@ export function useDrop(onFiles) {
       if (!carriesFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      take(event.dataTransfer.files);
+      take(event.dataTransfer?.files);
     };
     window.addEventListener("dragover", onOver);
     window.addEventListener("drop", onDrop);
@@ -58,10 +58,10 @@ export function pasted(event) {
   return files;
 }
 
-/** @param {{ onFiles: (files: FileList) => void }} props */
+/** @param {{ onFiles: (files: FileList | null) => void }} props */
 export function AttachButton({ onFiles }) {
   const say = useWords();
-  const input = useRef(null);
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const label = say("upload.attach");
   return (
     <>
@@ -81,7 +81,7 @@ export function AttachButton({ onFiles }) {
         className="icon-button attach"
         aria-label={label}
         title={label}
-        onClick={() => input.current.click()}
+        onClick={() => input.current?.click()}
         data-testid="attach"
       >
         <Paperclip size={17} aria-hidden="true" />

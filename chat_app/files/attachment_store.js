@@ -50,20 +50,21 @@ export function serverUrl(path) {
  * @returns {Attachment[]}
  */
 function read(thread) {
-  if (!lists.has(thread)) {
-    let kept = NOTHING;
-    try {
-      const lost = JSON.parse(sessionStorage.getItem(UNDER_WAY + thread) ?? "[]");
-      kept = [
-        ...JSON.parse(localStorage.getItem(KEPT + thread) ?? "[]"),
-        ...lost.map((/** @type {Attachment} */ file) => ({ ...file, error: "interrupted" })),
-      ];
-    } catch {
-      // private mode, or a damaged store
-    }
-    lists.set(thread, kept.length ? kept.map((file) => ({ ...file, key: ++last })) : NOTHING);
+  const known = lists.get(thread);
+  if (known) return known;
+  let kept = NOTHING;
+  try {
+    const lost = JSON.parse(sessionStorage.getItem(UNDER_WAY + thread) ?? "[]");
+    kept = [
+      ...JSON.parse(localStorage.getItem(KEPT + thread) ?? "[]"),
+      ...lost.map((/** @type {Attachment} */ file) => ({ ...file, error: "interrupted" })),
+    ];
+  } catch {
+    // private mode, or a damaged store
   }
-  return lists.get(thread);
+  const files = kept.length ? kept.map((file) => ({ ...file, key: ++last })) : NOTHING;
+  lists.set(thread, files);
+  return files;
 }
 
 /**
@@ -73,7 +74,7 @@ function read(thread) {
 function write(thread, files) {
   lists.set(thread, files.length ? files : NOTHING);
   try {
-    const kept = files.filter((file) => file.part).map(({ part, size }) => ({ part, size }));
+    const kept = sendable(files).map(({ part, size }) => ({ part, size }));
     if (kept.length) localStorage.setItem(KEPT + thread, JSON.stringify(kept));
     else localStorage.removeItem(KEPT + thread);
     const lost = files.filter(isOpen).map(({ name, size }) => ({ name, size }));
@@ -122,11 +123,11 @@ export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
   const names = Array.from(chosen, (file) => file.name);
   write(
     thread,
-    read(thread).filter((file) => !(file.error === "interrupted" && names.includes(file.name))),
+    read(thread).filter((file) => !(file.error === "interrupted" && file.name && names.includes(file.name))),
   ); // given again
   let room = maxFiles - read(thread).filter((file) => !file.error).length;
   for (const file of chosen) {
-    /** @type {Attachment} */
+    /** @type {Attachment & { name: string }} */
     const entry = { key: ++last, name: file.name || "image.png", size: file.size };
     if (file.size > maxBytes) entry.error = "too_large";
     else if (file.size === 0) entry.error = "empty";
@@ -141,7 +142,7 @@ export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
 
 /**
  * @param {string} thread
- * @param {Attachment} entry
+ * @param {Attachment & { name: string }} entry
  * @param {File} file
  */
 function upload(thread, entry, file) {
@@ -194,6 +195,14 @@ const isOpen = (file) => isUploading(file) || file.error === "interrupted";
 export const isUnfinished = (files) => files.some(isOpen);
 
 /**
+ * The files that the server has.
+ *
+ * @param {Attachment[]} files
+ */
+const sendable = (files) =>
+  files.flatMap(({ part, size, preview }) => (part ? [{ part, size, preview }] : []));
+
+/**
  * Take the files out to be sent; their previews go with them.
  *
  * @param {string} thread
@@ -202,7 +211,7 @@ export function takeFiles(thread) {
   const files = read(thread);
   for (const { part, preview } of files) if (preview && !part) URL.revokeObjectURL(preview);
   write(thread, []);
-  return files.filter((file) => file.part).map(({ part, size, preview }) => ({ part, size, preview }));
+  return sendable(files);
 }
 
 /**
@@ -212,7 +221,7 @@ export function takeFiles(thread) {
  * @param {Partial<Attachment>[]} files
  */
 export const putFiles = (thread, files) =>
-  write(thread, [...(files ?? []).map((file) => ({ ...file, key: ++last })), ...read(thread)]);
+  write(thread, [...files.map((file) => ({ ...file, key: ++last })), ...read(thread)]);
 
 if (typeof window !== "undefined") {
   // Before Reflex's own listener, which ends the connection although the person may stay.

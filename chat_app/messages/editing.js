@@ -9,7 +9,6 @@ const listeners = new Set();
 
 /**
  * @param {string} id
- * @param {string} id
  */
 export function edit(id) {
   editing = id;
@@ -18,8 +17,6 @@ export function edit(id) {
 
 /**
  * No more editing of this message; another one may be edited meanwhile.
- *
- * @param {string} id
  *
  * @param {string} id
  */
@@ -32,7 +29,6 @@ const subscribe = (listener) => {
 };
 
 /**
- * @param {string} id
  * @param {string} id
  */
 export const useEditing = (id) =>

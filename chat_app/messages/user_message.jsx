@@ -41,9 +41,9 @@ export function Bubble({ messageId, text, hasFiles = false, onSave }) {
  */
 function Editor({ messageId, text, hasFiles, onSave }) {
   const say = useWords();
-  const area = useRef(null);
+  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const mounted = useRef(false);
-  const saved = useRef({ value: null, at: 0 });
+  const saved = useRef({ value: /** @type {string | null} */ (null), at: 0 });
   const draft = `edit:${messageId}`;
   const [value, setValue] = useState(() => readDraft(draft) || text);
   const [over, setOver] = useState(0);
@@ -51,6 +51,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
 
   useLayoutEffect(() => {
     const { current: el } = area;
+    if (!el) return;
     el.style.height = "auto";
     el.style.height = `${Math.min(el.scrollHeight + 2, MAX_HEIGHT)}px`;
   }, [value]);
@@ -62,8 +63,8 @@ function Editor({ messageId, text, hasFiles, onSave }) {
   };
 
   useEffect(() => {
-    area.current.focus();
-    area.current.setSelectionRange(value.length, value.length);
+    area.current?.focus();
+    area.current?.setSelectionRange(value.length, value.length);
     mounted.current = true;
     return () => {
       mounted.current = false;

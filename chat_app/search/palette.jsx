@@ -82,8 +82,8 @@ export function Palette({
   const say = useWords();
   const tell = useTell();
   const go = useNavigate();
-  const dialog = useRef(null);
-  const field = useRef(null);
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const name = useId();
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
@@ -97,8 +97,8 @@ export function Palette({
       /** @type {HTMLElement | null} */
       const sidebar = document.querySelector(".sidebar:popover-open");
       sidebar?.hidePopover();
-      if (!dialog.current.open) dialog.current.showModal();
-      field.current.select();
+      if (!dialog.current?.open) dialog.current?.showModal();
+      field.current?.select();
     },
     [],
   );
@@ -115,7 +115,7 @@ export function Palette({
   /** @param {Option} option */
   const take = (option) => {
     if (!option) return;
-    dialog.current.close();
+    dialog.current?.close();
     if (option.to) go(option.to);
     else if (option.id === "theme") onTheme();
   };
@@ -127,7 +127,7 @@ export function Palette({
     if (event.key === "ArrowDown") setAt(at >= last ? 0 : at + 1);
     else if (event.key === "ArrowUp") setAt(at <= 0 ? last : at - 1);
     else if (event.key === "Enter") take(options[at]);
-    else if (event.key === "k" && (event.ctrlKey || event.metaKey)) dialog.current.close();
+    else if (event.key === "k" && (event.ctrlKey || event.metaKey)) dialog.current?.close();
     else return;
     event.preventDefault();
   };
@@ -138,7 +138,7 @@ export function Palette({
       className="palette"
       aria-label={say("search.label")}
       onClose={() => write("")}
-      onClick={(event) => event.target === dialog.current && dialog.current.close()}
+      onClick={(event) => event.target === event.currentTarget && event.currentTarget.close()}
       data-testid="palette"
     >
       <div className="palette-field">

@@ -24,7 +24,7 @@ async function send(file) {
 export function ImportThread() {
   const say = useWords();
   const go = useNavigate();
-  const input = useRef(/** @type {HTMLInputElement} */ (null));
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
   /** @type {Record<string, string>} */
@@ -42,7 +42,7 @@ export function ImportThread() {
     const { id, error: found } = await send(file);
     setBusy(false);
     if (id) go(`/chat/${id}`);
-    else setError(words[found] ?? words.failed);
+    else setError(words[found ?? "failed"] ?? words.failed);
   };
   return (
     <div>
@@ -53,7 +53,7 @@ export function ImportThread() {
         hidden
         data-testid="import-file"
         onChange={(event) => {
-          take(event.target.files[0]);
+          take(event.target.files?.[0]);
           event.target.value = ""; // the same file may be chosen again
         }}
       />
@@ -61,7 +61,7 @@ export function ImportThread() {
         type="button"
         className="button"
         disabled={busy}
-        onClick={() => input.current.click()}
+        onClick={() => input.current?.click()}
         data-testid="import"
       >
         {say("import.choose")}

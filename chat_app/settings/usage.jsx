@@ -112,7 +112,7 @@ function Table({ heading, rows, name }) {
 export function Usage({ report }) {
   const { count, money } = useNumbers();
   const say = useWords();
-  const [chosen, setMeasure] = useState(null);
+  const [chosen, setMeasure] = useState(/** @type {"cost" | "tokens" | null} */ (null));
   if (!report?.total) return null;
   if (!report.total.requests) return <p className="field-note">{say("usage.nothing")}</p>;
   const measure = chosen ?? (report.total.cost ? "cost" : "tokens");

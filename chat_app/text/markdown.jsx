@@ -9,6 +9,7 @@ import { Boundary, PlainText } from "./elements/error_boundary.jsx";
 import { CodeBlock } from "./elements/code.jsx";
 import { Diagram } from "./elements/diagram.jsx";
 import { directionOf } from "./grammar/direction.js";
+import { childrenOf } from "./grammar/grammar.js";
 import { Definitions, NoteBack } from "./elements/footnotes.jsx";
 import { withDetails } from "./grammar/html.js";
 import { deeper, flat, inline, isTooDeep } from "./elements/inline.jsx";
@@ -39,16 +40,17 @@ function Heading({ node, place }) {
 /** @param {{ node: Node, place: Place }} props */
 function List({ node, place }) {
   const Tag = node.ordered ? "ol" : "ul";
-  const loose = node.spread || node.children.some((item) => item.spread);
+  const items = childrenOf(node);
+  const loose = node.spread || items.some((item) => item.spread);
   return (
     <Tag start={node.ordered && node.start !== 1 ? node.start : undefined} dir={directionOf(node)}>
-      {node.children.map((item, i) => (
+      {items.map((item, i) => (
         <Item
           key={i}
           node={item}
           loose={loose}
           depth={place.depth}
-          growing={place.growing && i === node.children.length - 1}
+          growing={place.growing && i === items.length - 1}
         />
       ))}
     </Tag>
@@ -63,7 +65,7 @@ function List({ node, place }) {
 const Item = memo(function Item({ node, loose, depth, growing }) {
   const place = { depth: depth + 1, growing };
   const box = node.checked == null ? null : <Checkbox checked={node.checked} />;
-  const [first, ...rest] = node.children;
+  const [first, ...rest] = childrenOf(node);
   const inside = box && loose && first?.type === "paragraph"; // the box stands in its line
   return (
     <li className={box ? "md-task" : undefined}>
@@ -116,7 +118,7 @@ function Quote({ node, place }) {
  * @param {{ node: Node, place: Place }} props
  */
 function Element({ node, place }) {
-  const { name: Tag, props, children } = node;
+  const { name: Tag, props, children = [] } = node;
   const inside = deeper(place);
   if (Tag === "details")
     return (
@@ -182,10 +184,10 @@ const Block = memo(function Block({ node, depth, growing, loose = true }) {
 });
 
 /**
- * @param {Node[]} nodes
+ * @param {Node[] | undefined} nodes
  * @param {Place} place
  */
-function blocks(nodes, { depth, growing }, loose = true) {
+function blocks(nodes = [], { depth, growing }, loose = true) {
   const all = withDetails(nodes);
   return all.map((node, i) => (
     <Block key={i} node={node} depth={depth} growing={growing && i === all.length - 1} loose={loose} />
@@ -195,13 +197,14 @@ function blocks(nodes, { depth, growing }, loose = true) {
 /** @param {import("./elements/footnotes.jsx").Known} props */
 function Notes({ name, notes, order }) {
   const say = useWords();
-  if (!order.length) return null;
+  const shown = order.flatMap((label) => notes.get(label) ?? []);
+  if (!shown.length) return null;
   return (
-    <section className="md-notes" dir={directionOf(notes.get(order[0]))} aria-label={say("markdown.notes")}>
+    <section className="md-notes" dir={directionOf(shown[0])} aria-label={say("markdown.notes")}>
       <ol>
-        {order.map((label, i) => (
-          <li key={label} id={`${name}-note-${i + 1}`} tabIndex={-1}>
-            {blocks(notes.get(label).children, { depth: 1, growing: false })}
+        {shown.map((note, i) => (
+          <li key={order[i]} id={`${name}-note-${i + 1}`} tabIndex={-1}>
+            {blocks(note.children, { depth: 1, growing: false })}
             <NoteBack number={i + 1} />
           </li>
         ))}
@@ -264,10 +267,11 @@ export function Body({ name, source, shown, writing }) {
 const PIECE = 2000; // characters
 const AT_ONCE_MS = 16; // of each frame; a long text takes several
 
+/** @typedef {{ blocks: Blocks, read: number, text: string, finished: boolean }} Reading */
 /**
  * Read on in `text` for some time; whether all of it is read.
  *
- * @param {{ blocks: Blocks, read: number, text: string, finished: boolean }} state
+ * @param {Reading} state
  * @param {string} text
  * @param {boolean} final
  */
@@ -288,24 +292,22 @@ function readOn(state, text, final) {
   return true;
 }
 
-/* What has been read of a text is kept in a ref and goes on while rendering: a render that React throws away has
-   read a piece of the same text. */
-/* eslint-disable react-hooks/refs */
-
+// What has been read of a text is kept in a ref and goes on while rendering: a render that React throws away has
+// read a piece of the same text.
 /** @param {{ text: string, final: boolean, name: string, costsRef?: React.RefObject<number> }} props */
 function Read({ text, final, name, costsRef }) {
-  const state = useRef(null);
+  const kept = useRef(/** @type {Reading | null} */ (null));
   const [, repaint] = useReducer((n) => n + 1, 0);
-  state.current ??= { blocks: new Blocks(), read: 0, text: "", finished: false };
-  const isRead = readOn(state.current, text, final);
+  const state = (kept.current ??= { blocks: new Blocks(), read: 0, text: "", finished: false });
+  const isRead = readOn(state, text, final);
   useEffect(() => {
     const frame = isRead ? 0 : requestAnimationFrame(repaint);
     return () => cancelAnimationFrame(frame);
   });
   useLayoutEffect(() => {
-    if (costsRef) costsRef.current = state.current.blocks.cost;
+    if (costsRef) costsRef.current = state.blocks.cost;
   });
-  const { blocks: source, read } = state.current;
+  const { blocks: source, read } = state;
   return <Body name={name} source={source} shown={read} writing={!(final && isRead)} />;
 }
 

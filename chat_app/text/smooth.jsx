@@ -46,14 +46,13 @@ function advance(state, seconds) {
 
 /** @param {{ text?: string, charsPerSec?: number, startStreaming?: boolean }} props */
 export function SmoothText({ text = "", charsPerSec = 128, startStreaming = false }) {
-  const state = useRef(null);
-  state.current ??= {
+  const state = useRef({
     text: startStreaming ? "" : text,
     shown: startStreaming ? 0 : text.length,
     rate: charsPerSec,
     gap: 0,
     came: 0,
-  };
+  });
   const [, repaint] = useReducer((n) => n + 1, 0);
 
   useLayoutEffect(() => {

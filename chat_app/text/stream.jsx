@@ -69,7 +69,8 @@ function repeats({ reveal, lost }) {
  * @param {Run} state
  */
 function letGo(state) {
-  const seen = state.lost.reveal.text.slice(0, state.lost.reveal.shown);
+  const { text = "", shown = 0 } = state.lost?.reveal ?? {};
+  const seen = text.slice(0, shown);
   state.reveal.shown = state.reveal.text.startsWith(seen) ? seen.length : state.reveal.have;
   state.lost = null;
 }
@@ -91,7 +92,7 @@ function take(state, { run, text, live, feed, offset, chunk, onGap }) {
       next.reveal.settle(text);
     }
     if (next !== state) next.reveal.showAll(); // history, not writing
-  } else if (feed === run && !next.reveal.merge(offset, chunk) && next.asked !== had) {
+  } else if (feed === run && !next.reveal.merge(offset ?? 0, chunk ?? "") && next.asked !== had) {
     next.asked = had;
     onGap?.(run, had);
   }
@@ -139,7 +140,7 @@ function usePiece(source, live) {
  */
 export function StreamMarkdown({ name, run, text, live, source, onGap }) {
   const { feed, offset, chunk } = usePiece(source, live);
-  const state = useRef(null);
+  const state = useRef(/** @type {Run | null} */ (null));
   const frame = useRef(0);
   const advanced = useRef(0); // when more was last shown
   const costsRef = useRef(0); // how long the text that is shown takes to parse, in milliseconds
@@ -152,12 +153,19 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
     if (!state.current?.reveal.pending) advanced.current = performance.now();
     /** @type {(run: string, have: number) => void} */
     const onLost = (of, have) => gap(of, have);
-    state.current = take(state.current, { run, text, live, feed, offset, chunk, onGap: onLost });
+    const { reveal } = (state.current = take(state.current, {
+      run,
+      text,
+      live,
+      feed,
+      offset,
+      chunk,
+      onGap: onLost,
+    }));
     repaint();
     /** @param {number} now */
     const step = (now) => {
       frame.current = 0;
-      const { reveal } = state.current;
       if (!reveal.pending) return;
       frame.current = requestAnimationFrame(step);
       if (now - advanced.current < costsRef.current * RESTRAINT || showsKey(now)) return;
@@ -165,11 +173,11 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
       advanced.current = now;
       repaint();
     };
-    if (state.current.reveal.pending) frame.current = requestAnimationFrame(step);
+    if (reveal.pending) frame.current = requestAnimationFrame(step);
     return () => cancelAnimationFrame(frame.current);
   }, [run, text, live, feed, offset, chunk]);
 
-  const { reveal } = state.current?.lost ?? state.current ?? {};
+  const reveal = (state.current?.lost ?? state.current)?.reveal;
   const writing = live || !state.current?.isWhole || state.current.reveal.pending > 0;
   return (
     <Markdown

@@ -50,8 +50,9 @@ export function grouped(rows, now) {
   const groups = [];
   for (const row of rows) {
     const name = groupOf(row, days);
-    if (groups.at(-1)?.[0] !== name) groups.push([name, []]);
-    groups.at(-1)[1].push(row);
+    const last = groups.at(-1);
+    if (last?.[0] === name) last[1].push(row);
+    else groups.push([name, [row]]);
   }
   return groups;
 }

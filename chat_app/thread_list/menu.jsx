@@ -59,12 +59,13 @@ function items(row, archived, say) {
  */
 export function Menu({ menu, archived, act, onClose }) {
   const say = useWords();
-  const box = useRef(null);
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   useLayoutEffect(() => {
-    if (!menu) return;
-    box.current.showPopover();
-    place(box.current, menu.button);
-    box.current.querySelector("button")?.focus();
+    const { current: el } = box;
+    if (!menu || !el) return;
+    el.showPopover();
+    place(el, menu.button);
+    el.querySelector("button")?.focus();
   }, [menu]);
   if (!menu) return null;
   const { row, button } = menu;
@@ -75,8 +76,8 @@ export function Menu({ menu, archived, act, onClose }) {
   /** @param {React.KeyboardEvent} event */
   const onKeyDown = (event) => {
     event.stopPropagation();
-    const all = [...box.current.querySelectorAll("button")];
-    const at = all.indexOf(document.activeElement);
+    const all = [...event.currentTarget.querySelectorAll("button")];
+    const at = all.findIndex((each) => each === document.activeElement);
     const next = { ArrowDown: at + 1, ArrowUp: at - 1 + all.length, Home: 0, End: all.length - 1 }[event.key];
     if (next !== undefined) all[next % all.length].focus();
     else if (event.key === "Escape" || event.key === "Tab") {

@@ -28,9 +28,9 @@ function tone(say, name) {
 /** @param {{ row: import("./thread_rows.js").Row, act: Act }} props */
 function Rename({ row, act }) {
   const say = useWords();
-  const field = useRef(null);
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const done = useRef(false);
-  useEffect(() => field.current.select(), []);
+  useEffect(() => field.current?.select(), []);
   /** @param {string | null} title */
   const finish = (title) => {
     if (done.current) return; // the field loses the focus when it goes, too

@@ -107,8 +107,9 @@ const lists = new Map();
 
 /** @param {string} list */
 export function rowsOf(list) {
-  if (!lists.has(list)) lists.set(list, new Rows());
-  return lists.get(list);
+  const rows = lists.get(list) ?? new Rows();
+  lists.set(list, rows);
+  return rows;
 }
 
 /** @param {string} list */

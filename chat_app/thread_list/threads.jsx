@@ -56,16 +56,16 @@ function usePatches(list, patch, onGap, onKeep) {
 /**
  * Ask for more whenever the end of the list comes near.
  *
- * @param {React.RefObject<HTMLElement>} box
+ * @param {React.RefObject<HTMLElement | null>} box
  * @param {Shown} shown
  * @param {Asked["onMore"]} onMore
  */
 function useMore(box, { rows, more }, onMore) {
-  const end = useRef(null);
+  const end = useRef(/** @type {HTMLDivElement | null} */ (null));
   const ask = useEffectEvent(onMore);
   const count = rows.length;
   useEffect(() => {
-    if (!more) return undefined;
+    if (!more || !end.current) return undefined;
     const watch = new IntersectionObserver(
       (entries) => entries.some((entry) => entry.isIntersecting) && ask(count),
       { root: box.current, rootMargin: MARGIN },
@@ -77,24 +77,27 @@ function useMore(box, { rows, more }, onMore) {
 }
 
 /**
- * @param {HTMLElement} box
- * @param {string} id
- * @returns {HTMLElement | null}
+ * @param {HTMLElement | null} box
+ * @returns {HTMLElement[]}
  */
-const link = (box, id) => box.querySelector(`[data-thread-id="${CSS.escape(id)}"] a`);
-
-/** @type {(box: HTMLElement) => HTMLElement[]} */
-const linksOf = (box) =>
-  [...box.querySelectorAll(".thread-item a")].map((each) => /** @type {HTMLElement} */ (each));
+const linksOf = (box) => Array.from(box?.querySelectorAll(".thread-item a") ?? []);
 
 /**
- * @param {HTMLElement} box
- * @param {HTMLElement} from
+ * The place among links of that in whose row an element stands; -1 if it stands in none.
+ *
+ * @param {HTMLElement[]} links
+ * @param {Element | null} element
+ */
+const placeOf = (links, element) => links.findIndex((each) => each.closest("li")?.contains(element));
+
+/**
+ * @param {HTMLElement | null} box
+ * @param {Element} from
  * @param {number | string} step
  */
 function focusBeside(box, from, step) {
   const links = linksOf(box);
-  const place = links.indexOf(from);
+  const place = placeOf(links, from);
   const next = step === "Home" ? 0 : step === "End" ? links.length - 1 : place + Number(step);
   links[Math.min(links.length - 1, Math.max(0, next))]?.focus();
 }
@@ -103,19 +106,22 @@ function focusBeside(box, from, step) {
  * What can be done with a row, each shown at once and then asked of the server.
  *
  * @param {string} list
- * @param {React.RefObject<HTMLElement>} box
+ * @param {React.RefObject<HTMLElement | null>} box
  * @param {string} activeId
  * @param {Asked} props
  * @param {(menu: { row: RowOf, button: HTMLElement }) => void} setMenu
  * @param {(id: string | null) => void} setRenaming
  */
 function useActions(list, box, activeId, props, setMenu, setRenaming) {
-  const latest = useRef(null);
-  /** @type {Record<string, (...given: any[]) => void>} */
+  const latest = useRef(/** @type {Record<string, (...given: any[]) => void>} */ ({}));
+  /** @type {typeof latest.current} */
   const actions = {
     rename(row, title) {
       setRenaming(null);
-      requestAnimationFrame(() => link(box.current, row.id)?.focus());
+      requestAnimationFrame(() => {
+        const item = box.current?.querySelector(`[data-thread-id="${CSS.escape(row.id)}"]`);
+        item?.querySelector("a")?.focus();
+      });
       const words = title?.trim().replace(/\s+/g, " ");
       if (!words || words === row.title) return;
       rowsOf(list).foresee(row.id, { title: words });
@@ -139,13 +145,13 @@ function useActions(list, box, activeId, props, setMenu, setRenaming) {
     },
     leave(row) {
       const links = linksOf(box.current);
-      const at = links.findIndex((each) => each.closest("li").contains(document.activeElement));
+      const at = placeOf(links, document.activeElement);
       (links[at + 1] ?? links[at - 1])?.focus();
       rowsOf(list).foresee(row.id, null);
     },
     key(event, row) {
       const step = STEPS[event.key];
-      if (step !== undefined) focusBeside(box.current, event.target.closest("li").querySelector("a"), step);
+      if (step !== undefined) focusBeside(box.current, event.target, step);
       else if (event.key === "F2") actions.edit(row);
       else if (event.key === "Delete") actions.delete(row, true);
       else return;
@@ -166,10 +172,10 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
   const say = useWords();
   const language = useLanguage();
   const now = useNow(30_000);
-  const box = useRef(null);
-  const [menu, setMenu] = useState(null);
-  const [renaming, setRenaming] = useState(null);
-  const [focused, setFocused] = useState(null);
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const [menu, setMenu] = useState(/** @type {{ row: RowOf, button: HTMLElement } | null} */ (null));
+  const [renaming, setRenaming] = useState(/** @type {string | null} */ (null));
+  const [focused, setFocused] = useState(/** @type {string | null} */ (null));
   usePatches(list, patch, props.onGap, props.onKeep);
   const shown = useRows(list);
   const end = useMore(box, shown, props.onMore);

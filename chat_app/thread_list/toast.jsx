@@ -50,17 +50,17 @@ export function Toast({ seconds = 8 }) {
     () => shown,
   );
   const say = useWords();
-  const box = useRef(null);
-  const button = useRef(null);
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const button = useRef(/** @type {HTMLButtonElement | null} */ (null));
   useEffect(() => {
     if (!said) return;
-    if (!box.current.matches(":popover-open")) box.current.showPopover();
+    if (!box.current?.matches(":popover-open")) box.current?.showPopover();
     clearTimeout(timer);
     timer = setTimeout(() => show(null), seconds * 1000 - (Date.now() - said.at));
-    if (said.focus) button.current.focus();
+    if (said.focus) button.current?.focus();
   }, [said, seconds]);
   const undo = () => {
-    said.undo();
+    said?.undo();
     show(null);
   };
   const title = brief(said?.title || say("sidebar.new_chat"));

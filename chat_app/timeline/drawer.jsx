@@ -138,12 +138,12 @@ function Aside(props) {
 /** @param {Drawn} props */
 function Sheet(props) {
   const say = useWords();
-  const sheet = useRef(null);
+  const sheet = useRef(/** @type {HTMLDialogElement | null} */ (null));
   // Closed while it still stands in the page: only then does the browser give the focus back.
   useLayoutEffect(() => {
     const { current: dialog } = sheet;
-    if (!dialog.open) dialog.showModal();
-    return () => dialog.close();
+    if (!dialog?.open) dialog?.showModal();
+    return () => dialog?.close();
   }, []);
   return (
     <dialog
@@ -152,7 +152,7 @@ function Sheet(props) {
       className="run-drawer sheet"
       aria-label={say("timeline.title")}
       onCancel={(event) => (event.preventDefault(), setOpen(false))}
-      onClick={(event) => event.target === sheet.current && setOpen(false)}
+      onClick={(event) => event.target === event.currentTarget && setOpen(false)}
       data-testid="timeline"
     >
       <Content {...props} />
@@ -163,7 +163,7 @@ function Sheet(props) {
 /** @param {Drawn} props */
 function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
   const say = useWords();
-  const close = useRef(null);
+  const close = useRef(/** @type {HTMLButtonElement | null} */ (null));
   useEffect(() => {
     if (asked) close.current?.focus({ preventScroll: true });
   }, []);

@@ -13,7 +13,7 @@ const LONG = 60; // a longer text gets more than one line
  * @param {string} text
  * @returns {Record<string, any> | null}
  */
-function read(text) {
+function parsed(text) {
   try {
     const value = JSON.parse(text);
     return value && typeof value === "object" && !Array.isArray(value) ? value : null;
@@ -92,17 +92,18 @@ function Field({ name, before, value, wrong, onChange }) {
  */
 export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) {
   const say = useWords();
-  const given = useMemo(() => read(argumentsText), [argumentsText]);
+  const read = useMemo(() => parsed(argumentsText), [argumentsText]);
+  const given = read ?? {};
   /** @type {[Record<string, any>, (changes: Record<string, any>) => void]} */
   const [changes, setChanges] = useState({});
   const [reason, setReason] = useState("");
   const [asked, setAsked] = useState(false);
-  const names = Object.keys(given ?? {});
+  const names = Object.keys(given);
   const now = Object.fromEntries(
     names.map((name) => [name, name in changes ? typed(given[name], changes[name]) : given[name]]),
   );
   const wrong = names.filter((name) => now[name] === undefined);
-  const edited = JSON.stringify(now) === JSON.stringify(given ?? {}) ? null : now;
+  const edited = JSON.stringify(now) === JSON.stringify(given) ? null : now;
   /** @param {() => void} how */
   const decide = (how) => {
     if (asked) return;
@@ -134,7 +135,7 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
           ))}
         </div>
       )}
-      {!given && argumentsText && <pre tabIndex={0}>{argumentsText}</pre>}
+      {!read && argumentsText && <pre tabIndex={0}>{argumentsText}</pre>}
       <div className="choices">
         <button
           type="button"

@@ -18,7 +18,7 @@ const listeners = new Set();
 export function look(name) {
   try {
     const kept = localStorage.getItem(PREFIX + name);
-    return CHOICES[name].includes(kept) ? kept : CHOICES[name][0];
+    return kept && CHOICES[name].includes(kept) ? kept : CHOICES[name][0];
   } catch {
     return CHOICES[name][0]; // private mode
   }

@@ -7,6 +7,7 @@ import Message from "lucide-react/dist/esm/icons/message-square-warning.mjs";
 import Octagon from "lucide-react/dist/esm/icons/octagon-alert.mjs";
 import Triangle from "lucide-react/dist/esm/icons/triangle-alert.mjs";
 import { useWords } from "../../i18n/words.js";
+import { childrenOf } from "../grammar/grammar.js";
 
 /** @import { Node } from "../grammar/grammar.js" */
 
@@ -19,12 +20,13 @@ const ICONS = { note: Info, tip: Lightbulb, important: Message, warning: Triangl
  *
  * @param {Node} quote
  */
-export function alertOf({ children: [paragraph, ...rest] }) {
-  const first = paragraph?.type === "paragraph" && paragraph.children[0];
+export function alertOf(quote) {
+  const [paragraph, ...rest] = childrenOf(quote);
+  if (paragraph?.type !== "paragraph") return null;
+  const [first, ...after] = childrenOf(paragraph);
   const mark = first?.type === "text" && MARK.exec(first.value);
   if (!mark) return null;
   const text = first.value.slice(mark[0].length);
-  const after = paragraph.children.slice(1);
   if (!text && after.length && after[0].type !== "break" && !mark[0].endsWith("\n")) return null; // [!NOTE] and more in its line
   const words = [
     ...(text ? [{ ...first, value: text }] : []),

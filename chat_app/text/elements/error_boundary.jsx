@@ -26,7 +26,7 @@ export class Boundary extends Component {
 /**
  * A text as it is written.
  *
- * @param {{ text: string }} props
+ * @param {{ text?: string }} props
  */
 export function PlainText({ text }) {
   return (

@@ -12,7 +12,9 @@ import { useWords } from "../../i18n/words.js";
  * @typedef {{ name: string, links: Map<string, Node>, notes: Map<string, Node>, order: string[] }} Known
  */
 
-export const Definitions = createContext({ name: "", links: new Map(), notes: new Map(), order: [] });
+export const Definitions = createContext(
+  /** @type {Known} */ ({ name: "", links: new Map(), notes: new Map(), order: [] }),
+);
 
 /**
  * The definition of a link.
@@ -28,8 +30,8 @@ export const useDefinition = (label) => useContext(Definitions).links.get(normal
  */
 function leadTo(event, selector) {
   event.preventDefault();
-  /** @type {HTMLElement} */
-  const place = event.currentTarget.closest(".md").querySelector(selector);
+  /** @type {HTMLElement | null | undefined} */
+  const place = event.currentTarget.closest(".md")?.querySelector(selector);
   place?.scrollIntoView({ block: "center" });
   place?.focus({ preventScroll: true });
 }

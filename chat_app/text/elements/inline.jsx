@@ -5,6 +5,7 @@ import { Fragment } from "react";
 import { normalizeUri } from "micromark-util-sanitize-uri";
 import { useWords } from "../../i18n/words.js";
 import { NoteLink, useDefinition } from "./footnotes.jsx";
+import { walk } from "../grammar/grammar.js";
 import { withElements } from "../grammar/html.js";
 import { Formula } from "./math.jsx";
 
@@ -32,15 +33,7 @@ export const isTooDeep = ({ depth }) => depth > DEEPEST;
  *
  * @param {Node} node
  */
-export function flat(node) {
-  const found = [];
-  for (const todo = [node]; todo.length;) {
-    const next = todo.pop();
-    if (next.value) found.push(next.value);
-    if (next.children) todo.push(...[...next.children].reverse());
-  }
-  return found.join(" ");
-}
+export const flat = (node) => [...walk([node])].flatMap(({ value }) => value || []).join(" ");
 
 /** @param {{ url: string, title?: string, label: React.ReactNode }} props */
 function Link({ url, title, label }) {
@@ -60,8 +53,8 @@ function Image({ alt }) {
 
 /** @param {{ node: Node, label: React.ReactNode }} props */
 function Reference({ node, label }) {
-  const { url = "", title } = useDefinition(node.identifier) ?? {};
-  return <Link url={url} title={title} label={label} />;
+  const definition = useDefinition(node.identifier);
+  return <Link url={definition?.url ?? ""} title={definition?.title} label={label} />;
 }
 
 /** @param {Place} place */
@@ -90,18 +83,18 @@ const INLINE = {
   imageReference: (node, place) => image(node, place, reference(node)),
   footnoteReference: (node, place) => <NoteLink label={node.identifier} isPlain={place.linked} />,
   formula: (node) => <Formula text={node.value} display={node.display} raw={node.raw} />,
-  element: ({ name: Tag, props, children }, place) =>
+  element: ({ name: Tag, props, children = [] }, place) =>
     children.length ? <Tag {...props}>{inline(children, deeper(place))}</Tag> : <Tag {...props} />,
 };
 
 /**
  * Nodes of a paragraph as elements.
  *
- * @param {Node[]} nodes
+ * @param {Node[] | undefined} nodes
  * @param {Place} place
  * @returns {React.ReactNode}
  */
-export function inline(nodes, place) {
+export function inline(nodes = [], place) {
   return withElements(nodes, place.growing).map((node, i) => {
     const render = isTooDeep(place) && node.children ? flat : INLINE[node.type];
     return <Fragment key={i}>{render?.(node, place)}</Fragment>;

@@ -5,7 +5,8 @@ import { memo, useEffect, useReducer } from "react";
 const LONGEST = 10_000; // characters
 const CHEMISTRY = /\\(?:ce|pu)\b/;
 
-/** @type {typeof import("katex").default | null} */
+/** @typedef {typeof import("katex").default} Katex */
+/** @type {Katex | null} */
 let katex = null; // the library, once it is there
 /** @type {Promise<unknown> | null} */
 let coming = null;
@@ -31,10 +32,11 @@ const loadChemistry = () =>
 /**
  * Nothing in a formula can run, load or link anything (`trust`), and none can grow without end.
  *
+ * @param {Katex} katex
  * @param {string} text
  * @param {boolean} display
  */
-function typeset(text, display) {
+function typeset(katex, text, display) {
   try {
     return katex.renderToString(text, {
       displayMode: display,
@@ -64,7 +66,7 @@ export const Formula = memo(function Formula({ text, display = false, raw, isBlo
       here = false;
     };
   }, [needsChemistry]);
-  const html = katex && text.length <= LONGEST ? typeset(text, display) : null;
+  const html = katex && text.length <= LONGEST ? typeset(katex, text, display) : null;
   const Tag = isBlock ? "div" : "span";
   if (!html)
     return (

@@ -3,6 +3,7 @@
 import { memo } from "react";
 import { useWords } from "../../i18n/words.js";
 import { directionOf } from "../grammar/direction.js";
+import { childrenOf } from "../grammar/grammar.js";
 import { deeper, inline } from "./inline.jsx";
 
 /** @import { Node } from "../grammar/grammar.js" */
@@ -18,7 +19,7 @@ const ENDS_A_LINE = new Set(["html", "break", "formula"]);
  * @returns {string}
  */
 const wordsOf = (node) =>
-  ENDS_A_LINE.has(node.type) ? "\n" : (node.value ?? (node.children ?? []).map(wordsOf).join(""));
+  ENDS_A_LINE.has(node.type) ? "\n" : (node.value ?? childrenOf(node).map(wordsOf).join(""));
 /** @param {string} line */
 const widthOf = (line) => Math.min(ENOUGH, line.length + (line.match(WIDE)?.length ?? 0));
 
@@ -27,12 +28,10 @@ const known = new WeakMap(); // of rows, so that each is measured once
 
 /** @param {Node} row */
 function widthsOf(row) {
-  if (!known.has(row))
-    known.set(
-      row,
-      row.children.map((cell) => Math.max(...wordsOf(cell).split("\n").map(widthOf))),
-    );
-  return known.get(row);
+  const widths =
+    known.get(row) ?? childrenOf(row).map((cell) => Math.max(...wordsOf(cell).split("\n").map(widthOf)));
+  known.set(row, widths);
+  return widths;
 }
 
 /**
@@ -41,9 +40,9 @@ function widthsOf(row) {
  * @param {Node} table
  * @returns {number[]}
  */
-const lettersOf = ({ align, children }) =>
-  align.map((/** @type {unknown} */ _, /** @type {number} */ i) =>
-    children.reduce((most, row) => Math.max(most, widthsOf(row)[i] ?? 0), 0),
+const lettersOf = (table) =>
+  table.align.map((/** @type {unknown} */ _, /** @type {number} */ i) =>
+    childrenOf(table).reduce((most, row) => Math.max(most, widthsOf(row)[i] ?? 0), 0),
   );
 
 /**
@@ -64,7 +63,7 @@ function Row({ node, tag: Tag, align, letters, place }) {
           dir="auto"
           style={{ textAlign: side ?? undefined, minWidth: letters && `calc(${letters[i]}ch + ${PADDING})` }}
         >
-          {node.children[i] && inline(node.children[i].children, place)}
+          {inline(childrenOf(node)[i]?.children, place)}
         </Tag>
       ))}
     </tr>
@@ -82,7 +81,7 @@ const BodyRow = memo(
 /** @param {{ node: Node, place: Place }} props */
 export function Table({ node, place }) {
   const say = useWords();
-  const [head, ...rows] = node.children;
+  const [head, ...rows] = childrenOf(node);
   return (
     <div className="md-table" tabIndex={0} role="region" aria-label={say("markdown.table")}>
       <table dir={directionOf(node)}>

@@ -15,7 +15,9 @@ const ROOT = /^(?:https?:\/\/)?[^/]+\/$/i; // nothing but the host: what follows
 
 /** @param {Code} code */
 const isBeside = (code) =>
-  code > 0 && (LETTER.test(String.fromCharCode(code)) || MARK.test(String.fromCharCode(code)));
+  code !== null &&
+  code > 0 &&
+  (LETTER.test(String.fromCharCode(code)) || MARK.test(String.fromCharCode(code)));
 
 /**
  * Whether `char` ends the address of which `before` is the beginning.
@@ -64,19 +66,19 @@ function endingInTime(construct) {
       const at = context.now().offset - from;
       const next = state(char > "\u007f" && endsAddress(chars.slice(0, at).join(""), char) ? null : code);
       chars[at] = char;
-      return over ? next : wrap(next);
+      return over || !next ? next : wrap(next);
     };
     return wrap(construct.tokenize.call(context, effects, out(ok), out(nok)));
   }
   /** @type {Construct["previous"]} */
   const previous = function (code) {
-    return isBeside(code) || construct.previous.call(this, code);
+    return isBeside(code) || !construct.previous || construct.previous.call(this, code);
   };
   return { ...construct, tokenize, previous };
 }
 
 /** @type {[code: string, construct: Construct][]} */
-const CONSTRUCTS = Object.entries(gfmAutolinkLiteral().text).flatMap(([code, value]) =>
+const CONSTRUCTS = Object.entries(gfmAutolinkLiteral().text ?? {}).flatMap(([code, value = []]) =>
   [value].flat().map((construct) => [code, construct]),
 );
 /** @type {(pair: [code: string, construct: Construct]) => boolean} */

@@ -161,7 +161,7 @@ export class Blocks {
     if (fence) return [fence];
     const lines = (this.#seam.head + bounded(this.tail)).split("\n");
     const written = shortened(lines).join("\n");
-    const source = /^(?:code|html)$/.test(this.#seam.leaf)
+    const source = /^(?:code|html)$/.test(this.#seam.leaf ?? "")
       ? written
       : remend(written, { linkMode: "text-only", katex: false });
     return this.#grafted(readable(parse(source, this.#defined, true), lines, source, this.#seam));

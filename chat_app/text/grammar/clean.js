@@ -41,7 +41,7 @@ export class Cleaner {
 
   /** @param {string} text */
   #thin(text) {
-    const first = /^\p{M}*/u.exec(text)[0];
+    const first = /^\p{M}*/u.exec(text)?.[0] ?? "";
     const over = this.#marks && Math.max(0, count(first) - (MARKS - this.#marks));
     const last = PILED.exec(text)?.[0] ?? "";
     this.#marks =

@@ -1,6 +1,8 @@
 // Which way a block of blocks runs: on which side a quote has its line, a list its marks, a table its first column.
 // `dir="auto"` does not tell, for it skips what has a direction of its own, and paragraphs and cells have.
 
+import { walk } from "./grammar.js";
+
 const LETTER = /\p{L}/u;
 const FROM_THE_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
@@ -10,11 +12,9 @@ const FROM_THE_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10f
  * @param {import("./grammar.js").Node} node
  */
 export function directionOf(node) {
-  for (const todo = [node]; todo.length;) {
-    const next = todo.pop();
+  for (const next of walk([node])) {
     const letter = next.type === "text" || next.type === "plain" ? LETTER.exec(next.value) : null;
     if (letter) return FROM_THE_RIGHT.test(letter[0]) ? "rtl" : "ltr";
-    for (let i = (next.children?.length ?? 0) - 1; i >= 0; i--) todo.push(next.children[i]);
   }
   return undefined;
 }

@@ -39,7 +39,7 @@ class Writer {
   }
   /** @param {Code} code */
   take(code) {
-    if (code < -2) {
+    if (code !== null && code < -2) {
       this.close();
       this.effects.enter("lineEnding");
       this.effects.consume(code);
@@ -90,7 +90,7 @@ class Inline {
    * @returns {State | undefined}
    */
   opening(code) {
-    this.close = this.opener === "$" ? DOLLAR : CLOSE[code];
+    this.close = this.opener === "$" ? DOLLAR : CLOSE[code ?? -1];
     if (!this.close) return this.nok(code);
     if (this.opener === "$" && code !== DOLLAR) return this.inside(code);
     this.opener += charOf(code);
@@ -210,6 +210,8 @@ class Block {
     this.raw = "";
     this.line = "";
     this.begun = "";
+    this.at = 0; // the line where it begins
+    this.opener = this.closer = "";
     bind(this, ["start", "opening", "head", "inside", "next", "done"]);
   }
   /**

@@ -85,6 +85,9 @@ export class Closers {
   }
 }
 
+/** @type {Record<string, string>} */
+const COUNTERPART = { $: "$", $$: "$$", "\\(": "\\)", "\\[": "\\]" };
+
 /**
  * The parts of a formula's source: what is typeset, whether on a line of its own, and whether it has an end.
  *
@@ -92,7 +95,7 @@ export class Closers {
  */
 export function readFormula(raw) {
   const opener = raw[0] === "$" && raw[1] !== "$" ? "$" : raw.slice(0, 2);
-  const closer = { $: "$", $$: "$$", "\\(": "\\)", "\\[": "\\]" }[opener];
+  const closer = COUNTERPART[opener];
   const rest = raw.slice(opener.length).trimEnd();
   const [, value, mark] =
     new RegExp(`^([^]*?)(?:${closer.replace(/[$\\\])]/g, "\\$&")})([.,;:!]?)$`).exec(rest) ?? [];

@@ -23,6 +23,7 @@ import { Closers } from "./formulas.js";
  *
  * @typedef {{ type: string, children?: Node[], [name: string]: any }} Node
  */
+/** A node that holds others. @typedef {Node & { children: Node[] }} Parent */
 /** Labels of links and footnotes. @typedef {{ links: string[], notes: string[] }} Labels */
 
 const { enter, exit } = gfmAutolinkLiteralFromMarkdown(); // without its second look at the text, which knows no CJK
@@ -131,3 +132,24 @@ export function read(text, defined = NOTHING, growing = false) {
  * @param {boolean} [growing]
  */
 export const parse = (text, defined, growing) => read(text, defined, growing).nodes;
+
+/**
+ * What a node holds.
+ *
+ * @param {Node | undefined} node
+ */
+export const childrenOf = (node) => node?.children ?? [];
+
+/**
+ * Nodes and all that they hold, in the order of the text and without recursion; not what is in one of `skipped` type.
+ *
+ * @param {Node[]} nodes
+ * @param {string} [skipped]
+ */
+export function* walk(nodes, skipped) {
+  const todo = [...nodes].reverse();
+  for (let node; (node = todo.pop());) {
+    yield node;
+    if (node.type !== skipped) todo.push(...[...childrenOf(node)].reverse());
+  }
+}

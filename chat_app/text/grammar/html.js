@@ -3,12 +3,9 @@
 
 import { decodeNamedCharacterReference } from "decode-named-character-reference";
 
-/** @import { Node } from "./grammar.js" */
-/**
- * A tag, or the `text` between two.
- *
- * @typedef {{ name?: string, closes?: boolean, props?: object, raw?: string, text?: string }} Piece
- */
+/** @import { Node, Parent } from "./grammar.js" */
+/** @typedef {{ name: string, closes: boolean, props: object, raw: string, text?: undefined }} Tag */
+/** A tag, or the `text` between two. @typedef {Tag | { text: string, name?: undefined }} Piece */
 
 const VOID = new Set(["br", "wbr"]);
 const INLINE = new Set([
@@ -31,7 +28,7 @@ const REFERENCE = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z][a-z0-9]{1,31}));/gi;
  */
 function characterOf(whole, decimal, hex, name) {
   if (name) return decodeNamedCharacterReference(name) || whole;
-  const code = decimal ? Number(decimal) : parseInt(hex, 16);
+  const code = decimal ? Number(decimal) : parseInt(hex ?? "", 16);
   return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
 }
 
@@ -91,7 +88,7 @@ class Tree {
     this.asText = asText;
     /** @type {Node[]} */
     this.root = [];
-    /** @type {{ node: Node, raw: string }[]} */
+    /** @type {{ node: Parent, raw: string }[]} */
     this.stack = [];
   }
   get top() {
@@ -101,7 +98,7 @@ class Tree {
   put(node) {
     this.top.push(node);
   }
-  /** @param {Piece} piece */
+  /** @param {Tag} tag */
   tag({ name, closes, props, raw }) {
     const known = this.names.has(name);
     if (known && VOID.has(name) && !closes) this.put({ type: "element", name, props, children: [] });
@@ -110,30 +107,20 @@ class Tree {
     else if (known && closes && this.stack.some(({ node }) => node.name === name)) this.close(name);
     else this.put(this.asText(raw));
   }
-  /** @param {string} name */
-  close(name) {
-    for (let closed = ""; closed !== name;) {
-      const { node, raw } = this.stack.pop();
-      closed = node.name;
-      if (closed === name || this.isOpenEnded) this.put(node);
-      else this.spill(node, raw);
-    }
-  }
   /**
-   * What was not closed is text, and what follows it stands beside it.
+   * Close what is open, up to the tag of that name if there is one.
    *
-   * @param {Node} node
-   * @param {string} raw
+   * @param {string} [name]
    */
-  spill(node, raw) {
-    this.top.push(this.asText(raw), ...node.children);
+  close(name) {
+    for (let last, isNamed = false; !isNamed && (last = this.stack.pop());) {
+      isNamed = last.node.name === name;
+      if (isNamed || this.isOpenEnded) this.put(last.node);
+      else this.top.push(this.asText(last.raw), ...last.node.children); // what was not closed is text
+    }
   }
   end() {
-    while (this.stack.length) {
-      const { node, raw } = this.stack.pop();
-      if (this.isOpenEnded) this.put(node);
-      else this.spill(node, raw);
-    }
+    this.close();
     return this.root;
   }
 }
@@ -162,15 +149,17 @@ export function withElements(nodes, growing = false) {
 function blockPieces(html) {
   /** @type {Node[]} */
   const found = [];
-  /** @type {Node | null} */
-  let text = null;
+  /** @type {Node[] | null} */
+  let texts = null; // of the line that goes on
   for (const piece of piecesOf(html)) {
-    if (SPANNING.has(piece.name) || piece.name === "hr") {
+    if (piece.name && (SPANNING.has(piece.name) || piece.name === "hr")) {
       found.push({ type: "tag", piece });
-      text = null;
+      texts = null;
     } else {
-      if (!text) found.push((text = { type: "htmlText", children: [] }));
-      text.children.push(piece.name ? { type: "html", value: piece.raw } : textNode(decoded(piece.text)));
+      if (!texts) found.push({ type: "htmlText", children: (texts = []) });
+      texts.push(
+        piece.text === undefined ? { type: "html", value: piece.raw } : textNode(decoded(piece.text)),
+      );
     }
   }
   return found.filter(({ children }) => !children || children.some(({ value }) => value.trim()));

@@ -3,7 +3,7 @@
 
 import { parse } from "./grammar.js";
 
-/** @import { Node } from "./grammar.js" */
+/** @import { Node, Parent } from "./grammar.js" */
 /** @import { Seam } from "./seams.js" */
 
 export const LONGEST = 10_000; // characters
@@ -14,8 +14,11 @@ const ENOUGH = 200; // characters of a line: the begin tells whether it belongs 
 const isText = ({ type }) => type === "paragraph" || type === "heading";
 
 const CONTAINERS = new Set(["blockquote", "list", "listItem", "footnoteDefinition"]);
-/** @param {Node} node */
-export const isContainer = ({ type }) => CONTAINERS.has(type);
+/**
+ * @param {Node} node
+ * @returns {node is Parent}
+ */
+export const isContainer = (node) => CONTAINERS.has(node.type);
 
 /**
  * The block without blocks in it that has a line of the text.

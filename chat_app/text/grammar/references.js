@@ -1,6 +1,7 @@
 // Which footnotes a text refers to, and in which order they are shown.
 
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
+import { childrenOf, walk } from "./grammar.js";
 
 /** @import { Node } from "./grammar.js" */
 
@@ -9,16 +10,10 @@ import { normalizeIdentifier } from "micromark-util-normalize-identifier";
  *
  * @param {Node[]} nodes
  */
-export function referredIn(nodes) {
-  /** @type {string[]} */
-  const found = [];
-  for (const todo = [...nodes].reverse(); todo.length;) {
-    const node = todo.pop();
-    if (node.type === "footnoteReference") found.push(normalizeIdentifier(node.identifier));
-    if (node.children && node.type !== "footnoteDefinition") todo.push(...[...node.children].reverse());
-  }
-  return found;
-}
+export const referredIn = (nodes) =>
+  [...walk(nodes, "footnoteDefinition")]
+    .filter(({ type }) => type === "footnoteReference")
+    .map(({ identifier }) => normalizeIdentifier(identifier));
 
 /**
  * The labels of the footnotes that are shown, each once: in the order of the text, then of the footnotes.
@@ -29,6 +24,6 @@ export function referredIn(nodes) {
 export function orderOf(labels, notes) {
   const order = new Set(labels.filter((label) => notes.has(label)));
   for (const label of order)
-    for (const next of referredIn(notes.get(label).children)) if (notes.has(next)) order.add(next);
+    for (const next of referredIn(childrenOf(notes.get(label)))) if (notes.has(next)) order.add(next);
   return [...order];
 }

@@ -2,9 +2,10 @@
 // quote, the last line of code. What comes before is finished; the rest is parsed alone, behind a `head` of lines
 // that make it stand where it stood, and grafted on. So a long block costs no more than its last piece.
 
+import { childrenOf } from "./grammar.js";
 import { isContainer } from "./overlong.js";
 
-/** @import { Node } from "./grammar.js" */
+/** @import { Node, Parent } from "./grammar.js" */
 /** @typedef {{ head: string, stubs: boolean[], leaf: string | null }} Seam */
 
 /**
@@ -43,6 +44,13 @@ const FENCE_END = /^[ \t>]*(?:`{3,}|~{3,})[ \t]*$/;
 const BLANK = /^[ \t>]*$/;
 const MARKER = /^(?:[-+*]|\d{1,9}[.)])([ \t]*)/;
 const NOTE_MARKER = /^\[\^[^\\[\]]+\]:[ ]*/;
+
+/**
+ * The last of what a node holds, which is not empty.
+ *
+ * @param {Parent} node
+ */
+const lastIn = ({ children }) => children[children.length - 1];
 
 /** @param {Node} node */
 const isOpener = ({ type }) => type === "listItem" || type === "footnoteDefinition";
@@ -106,19 +114,20 @@ class Cut {
    * @param {Node} node
    */
   of(node) {
+    /** @type {Parent[]} */
     const path = [];
     let [at, isOld, best] = [node, true, 0];
     while (isContainer(at) && at.children.length) {
       const count = at.children.length - (isOld && this.seam.stubs[path.length] ? 1 : 0);
       path.push(at);
       if (count === 0) return null;
-      const next = at.children.at(-1);
-      if (count > 1 && !isBound(at.children.at(-2), next, this.source)) best = path.length;
+      const next = lastIn(at);
+      if (count > 1 && !isBound(at.children[at.children.length - 2], next, this.source)) best = path.length;
       isOld &&= count === 1;
       at = next;
     }
     if (!best) return isOld ? this.within(at, path, node) : null;
-    const line = path[best - 1].children.at(-1).position.start.line;
+    const line = lastIn(path[best - 1]).position.start.line;
     return this.result(line, without(path.slice(0, best)), this.seamWithin(path.slice(0, best)));
   }
 
@@ -143,7 +152,7 @@ class Cut {
 
   /**
    * @param {Node} leaf
-   * @param {Node[]} path
+   * @param {Parent[]} path
    * @param {Node} node
    */
   within(leaf, path, node) {
@@ -156,7 +165,7 @@ class Cut {
     const seam = (type, ...lines) =>
       this.seamWithin(path, { leaf: type, lines, line: lines.length ? start : 0 });
     const first = this.lines[start - 1];
-    if (leaf.type === "table" && leaf.children.length > 1)
+    if (leaf.type === "table" && childrenOf(leaf).length > 1)
       return this.result(end + 1, node, seam("table", first, this.lines[start]));
     if (this.lastSaying(this.lines.length) > end) return null; // something follows
     if (leaf.type === "plain" && leaf.isOpen && end === this.lines.length - 1)
@@ -176,7 +185,7 @@ class Cut {
 /**
  * The first of `path`, blocks each of which holds the next as its last, without the last child of the last.
  *
- * @param {Node[]} path
+ * @param {Parent[]} path
  * @returns {Node}
  */
 function without(path) {
@@ -188,7 +197,7 @@ function without(path) {
 /**
  * The first of `path` with `leaf` in place of what the last of them holds last.
  *
- * @param {Node[]} path
+ * @param {Parent[]} path
  * @param {Node} leaf
  * @returns {Node}
  */
@@ -211,7 +220,7 @@ export const cutOf = (node, lines, source, seam) => new Cut(lines, source, seam)
 
 /** @type {Record<string, (before: Node, after: Node) => Node>} */
 const LEAVES = {
-  table: (before, after) => ({ ...before, children: [...before.children, ...after.children.slice(1)] }),
+  table: (before, after) => ({ ...before, children: [...childrenOf(before), ...childrenOf(after).slice(1)] }),
   code: (before, after) => ({ ...before, value: `${before.value}\n${after.value}` }),
   html: (before, after) => ({
     ...before,
@@ -232,17 +241,14 @@ const LEAVES = {
  * @returns {Node}
  */
 export function graft(before, after, seam, level = 0) {
-  if (level === seam.stubs.length) return LEAVES[seam.leaf](before, after);
-  const fresh = seam.stubs[level] ? after.children.slice(1) : after.children;
-  const goesOn =
-    (level + 1 < seam.stubs.length || seam.leaf) && before.children.at(-1)?.type === fresh[0]?.type;
-  const children = goesOn
-    ? [
-        ...before.children.slice(0, -1),
-        graft(before.children.at(-1), fresh[0], seam, level + 1),
-        ...fresh.slice(1),
-      ]
-    : [...before.children, ...fresh];
+  if (level === seam.stubs.length) return LEAVES[seam.leaf ?? ""](before, after);
+  const [old, fresh] = [childrenOf(before), childrenOf(after).slice(seam.stubs[level] ? 1 : 0)];
+  const [last, next] = [old.at(-1), fresh[0]];
+  const goesOn = level + 1 < seam.stubs.length || seam.leaf;
+  const children =
+    goesOn && last && next && last.type === next.type
+      ? [...old.slice(0, -1), graft(last, next, seam, level + 1), ...fresh.slice(1)]
+      : [...old, ...fresh];
   return { ...before, children, ...("spread" in before && { spread: before.spread || after.spread }) };
 }
 
@@ -250,14 +256,14 @@ export function graft(before, after, seam, level = 0) {
  * `node` as spread as `old`, which was read together with what follows it.
  *
  * @param {Node} node
- * @param {Node} old
+ * @param {Node | undefined} old
  * @returns {Node}
  */
 export function asSpread(node, old) {
   if (!node || node.type !== old?.type || !isContainer(node)) return node;
   const children = [
     ...node.children.slice(0, -1),
-    ...node.children.slice(-1).map((last) => asSpread(last, old.children[node.children.length - 1])),
+    ...node.children.slice(-1).map((last) => asSpread(last, childrenOf(old)[node.children.length - 1])),
   ];
   return { ...node, children, ...("spread" in old && { spread: old.spread }) };
 }
