@@ -64,7 +64,7 @@ fix: $(VENV)/.dev $(MODULES)/.installed ## let ruff, eslint and prettier fix and
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js --fix $(SCRIPTS)
 	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --write $(SCRIPTS)
 
-docs: $(VENV)/.dev ## serve the documentation on http://localhost:8000
+docs: $(VENV)/.dev $(MODULES)/.installed ## serve the documentation on http://localhost:8000
 	$(SITE) serve $(SITE_CONFIG)
 
 chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABASE=postgresql

@@ -1,4 +1,4 @@
-"""Hooks of the site's build: its navigation, and links to files outside of docs/."""
+"""Hooks of the site's build: its navigation, links to files outside of docs/, and the script that draws diagrams."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.plugins import get_plugin_logger
+from mkdocs.structure.files import File
+from mkdocs.utils import get_relative_url
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -16,6 +18,9 @@ KINDS = {
     "reference": "Reference",
     "decisions": "Decisions",
 }
+MERMAID = ROOT / ".ci" / "javascript" / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"
+SCRIPT = "assets/javascripts/mermaid.js"
+FOREIGN = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*\s(?:src|href)="((?:https?:)?//[^"]*)""")
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 
 log = get_plugin_logger("docs")
@@ -31,6 +36,29 @@ def on_config(config: Any) -> Any:
         "troubleshooting.md",
     ]
     return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Serve mermaid from the site; the theme would have the reader's browser fetch it from elsewhere."""
+    if not MERMAID.is_file():
+        log.warning("%s does not exist: `make check` and `make docs` install it", MERMAID)
+        return files
+    files.append(File.generated(config, SCRIPT, abs_src_path=str(MERMAID)))
+    return files
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Load mermaid where there is a diagram; the theme then uses what is there."""
+    if 'class="mermaid"' not in html:
+        return html
+    return f'{html}<script src="{get_relative_url(SCRIPT, page.url)}"></script>'
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Complain of what a page would have the reader's browser fetch from another host."""
+    for address in FOREIGN.findall(output):
+        log.warning("%s loads %s from another host", page.file.src_path, address)
+    return output
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
