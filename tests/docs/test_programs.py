@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.programs import ROOT, run_program
+
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 PROSE = {
@@ -38,8 +37,8 @@ def programs() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("program", "output"), list(programs()))
-async def test_a_program_on_a_page_prints_what_the_page_says(program: str, output: str, tmp_path: Path):
-    assert await run("-W", "error", "-c", program, cwd=tmp_path) == output
+def test_a_program_on_a_page_prints_what_the_page_says(program: str, output: str, tmp_path: Path):
+    assert run_program(program, cwd=tmp_path) == (output, "", 0)
 
 
 @pytest.mark.parametrize(
@@ -56,20 +55,9 @@ def test_a_page_has_a_program_that_is_run(page: Path):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-async def test_an_example_runs_as_a_program_without_a_key(path: Path, tmp_path: Path):
-    strict = [] if path.name == "custom_page.py" else ["-W", "error"]  # Reflex warns of its own things
-    out = await run(*strict, str(path), cwd=tmp_path, told=TOLD.get(path.name, ""))
+def test_an_example_runs_as_a_program_without_a_key(path: Path, tmp_path: Path):
+    strict = path.name != "custom_page.py"  # Reflex warns of its own things
+    out, err, code = run_program(path, cwd=tmp_path, told=TOLD.get(path.name, ""), strict=strict)
+    assert (err, code) == ("", 0)
     promised = PRINTS.search(path.read_text(encoding="utf-8"))
     assert out == promised[1] if promised else out.endswith(SAYS.get(path.name, ""))
-
-
-async def run(*arguments: str, cwd: Path, told: str = "") -> str:
-    """Run a Python program; return what it printed."""
-    env = {"PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe
-    )
-    out, err = await asyncio.wait_for(child.communicate(told.encode()), 55)
-    assert (err.decode(), child.returncode) == ("", 0)
-    return out.decode().strip()

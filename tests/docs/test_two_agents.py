@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from agent_core.support.faults import CRASH_POINTS
 from tests.support.agents import rows
+from tests.support.programs import ROOT, run_program
 
-ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "two_agents.py"
 ANSWER = "The researcher says: Mont Blanc is 4,806 m high."
 
 DYING = """
@@ -27,20 +25,8 @@ def die():
         os._exit(9)
 
 faults.install(point, die)
-asyncio.run(runpy.run_path("examples/two_agents.py")["main"](url))
+asyncio.run(runpy.run_path(sys.argv[4])["main"](url))
 """
-
-
-async def run(*arguments: str) -> tuple[int | None, str]:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await asyncio.wait_for(child.communicate(), 100)
-    return child.returncode, out.decode().strip()
 
 
 # The assistant's call is made by commit 1, the researcher's answer is commit 2: a death right after it
@@ -49,12 +35,12 @@ POINTS = [("commit.after", 1), ("commit.after", 2), ("tool.claimed", 1), ("send.
 
 
 @pytest.mark.parametrize(("point", "at"), POINTS, ids=str)
-async def test_an_answer_is_delivered_whenever_the_process_dies(point: str, at: int, tmp_path: Path):
+def test_an_answer_is_delivered_whenever_the_process_dies(point: str, at: int, tmp_path: Path):
     assert point in CRASH_POINTS
     path = tmp_path / "agents.db"
     url = f"sqlite:///{path}"
-    assert (await run("-c", DYING, point, str(at), url))[0] == 9
-    assert await run("examples/two_agents.py", url) == (0, ANSWER)
+    assert run_program(DYING, point, str(at), url, str(EXAMPLE), cwd=tmp_path, strict=False).code == 9
+    assert run_program(EXAMPLE, url, cwd=tmp_path, strict=False) == (ANSWER, "", 0)
     found = rows(path)
     assert len(found["agent_thread"]) == 2
     assert len(found["agent_tool_call"]) == 1

@@ -1,0 +1,71 @@
+"""Programs, run as `python program` does, in a child of a process that has imported the library already."""
+
+from __future__ import annotations
+
+import gc
+import os
+import runpy
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from tests.support.children import FORKED
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT = 100  # seconds
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+
+
+class Done(NamedTuple):
+    """What a program has printed, its errors, and its exit code."""
+
+    out: str
+    err: str
+    code: int | None
+
+
+def run_program(
+    program: str | Path,
+    *arguments: str,
+    cwd: Path,
+    told: str = "",
+    strict: bool = True,
+) -> Done:
+    """Run a file, or source text as `python -c` does, until it ends.
+
+    Args:
+        told: what is typed into it.
+        strict: warnings are errors, as with `-W error`.
+    """
+    pipes = [cwd / f".{name}" for name in ("stdin", "stdout", "stderr")]
+    pipes[0].write_text(told, encoding="utf-8")
+    child = FORKED.Process(target=_run, args=(program, arguments, cwd, pipes, strict))
+    child.start()
+    child.join(TIMEOUT)
+    code = child.exitcode
+    child.kill()
+    out, err = (pipe.read_text(encoding="utf-8") for pipe in pipes[1:])
+    for pipe in pipes:
+        pipe.unlink()
+    return Done(out.strip(), err, code)
+
+
+def _run(program: str | Path, arguments: tuple[str, ...], cwd: Path, pipes: list[Path], strict: bool) -> None:
+    for number, flags in enumerate((os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT] * 2)):
+        os.dup2(os.open(pipes[number], flags), number)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 (a descriptor, for as long as it runs)
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT)
+    os.chdir(cwd)
+    if strict:
+        warnings.resetwarnings()
+        warnings.simplefilter("error")
+    sys.argv = [str(program) if isinstance(program, Path) else "-c", *arguments]
+    if isinstance(program, Path):
+        runpy.run_path(str(program), run_name="__main__")
+    else:
+        main = sys.modules["__main__"] = ModuleType("__main__")
+        exec(compile(program, "<string>", "exec"), vars(main))
+    gc.collect()  # what nobody awaited or closed is said now
