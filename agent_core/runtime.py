@@ -17,8 +17,7 @@ from agent_core.support.clock import Clock
 from agent_core.support.settings import Settings
 from agent_core.worker.event_loop_watchdog import EventLoopWatchdog
 from agent_core.worker.worker import Worker
-from agent_core.worker.workpool import Workpool
-from agent_core.worker.workpools import QueueStats, Workpools
+from agent_core.worker.workpool import QueueStats, Workpool, Workpools
 
 
 class Runtime:

@@ -24,16 +24,16 @@ from agent_core.errors import (
 )
 from agent_core.hooks import call_hook
 from agent_core.runners import journal
+from agent_core.runners.file_parts import ResponseFiles
 from agent_core.runners.flusher import Flusher
-from agent_core.runners.requests.history_cache import (
+from agent_core.runners.history_cache import (
     EndedTurn,
     History,
     HistoryCache,
     OpenTurn,
     provider_step,
 )
-from agent_core.runners.requests.request import PreparedRequest, RequestBuilder
-from agent_core.runners.requests.response_files import ResponseFiles
+from agent_core.runners.request_builder import PreparedRequest, RequestBuilder
 from agent_core.runners.step_record import new_calls, stored_parts, usage_of, usage_of_failure
 from agent_core.runners.title_runner import TitleRunner
 from agent_core.sentences import info_of, sentence
@@ -217,15 +217,12 @@ class ModelRunner:
                         began = True
                         attempt.flusher.add(await attempt.files.store(event))
         except ModelError as error:
-            request = None if began else await self._without_refused(attempt, error)
-            if request is None:
+            agent, thread_id, asked = attempt.agent, attempt.claim.thread_id, attempt.request
+            again = None if began else await self._requests.without_refused(agent, thread_id, asked, error)
+            if again is None:
                 raise
-            return replace(attempt, request=request)
+            return replace(attempt, request=again)
         return None
-
-    async def _without_refused(self, attempt: _Attempt, error: ModelError) -> PreparedRequest | None:
-        agent, thread_id = attempt.agent, attempt.claim.thread_id
-        return await self._requests.without_refused(agent, thread_id, attempt.request, error)
 
     async def _release(self, claim: Claim, rest: list[Chunk]) -> None:
         """Release a step if the worker is closing; a cancelled step is otherwise one that was stopped."""

@@ -22,7 +22,7 @@ from agent_core.errors import (
     note_attempt,
 )
 from agent_core.runners import journal
-from agent_core.runners.requests.history_cache import HistoryCache
+from agent_core.runners.history_cache import HistoryCache
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import load
 from agent_core.store.database.transaction import Tx

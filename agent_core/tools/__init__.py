@@ -1,7 +1,6 @@
 """Define tools, check the arguments of calls, run handlers, and encode results."""
 
 from agent_core.tools.arguments import parse_arguments
-from agent_core.tools.context import ToolContext
 from agent_core.tools.execution import ToolTimeoutError, execute
 from agent_core.tools.function_tools import (
     ToolOptions,
@@ -13,6 +12,7 @@ from agent_core.tools.function_tools import (
 from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.result import encode_result, take_pictures
 from agent_core.tools.tool import TOOL_NAME, Tool, check_timeout, normalise_tools
+from agent_core.tools.tool_context import ToolContext
 
 __all__ = [
     "TOOL_NAME",

@@ -19,8 +19,8 @@ from pydantic.errors import PydanticUserError
 from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import check_items
 from agent_core.support.retry import RetryPolicy
-from agent_core.tools.context import ToolContext
 from agent_core.tools.tool import Kind, P, R, Tool, check_tool_name
+from agent_core.tools.tool_context import ToolContext
 
 Function = Callable[..., Any]
 _UNRESOLVED = (NameError, TypeError, SyntaxError, AttributeError)

@@ -11,7 +11,7 @@ from agent_core.runners.model_runner import ModelRunner
 from agent_core.runners.tool_runner import ToolRunner
 from agent_core.store.reads.reader import Fence
 from agent_core.store.store import Store
-from agent_core.worker.workpools import Workpools
+from agent_core.worker.workpool import Workpools
 
 
 class StopWatch:

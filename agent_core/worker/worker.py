@@ -11,29 +11,33 @@ from types import TracebackType
 from typing import Any
 
 from agent_core.domain.suspects import Admission
+from agent_core.domain.validation import clean_words
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.errors import DatabaseError
+from agent_core.runners.history_cache import HistoryCache
 from agent_core.runners.model_runner import ModelRunner
-from agent_core.runners.requests.history_cache import HistoryCache
-from agent_core.runners.schedule_runner import ScheduleRunner
 from agent_core.runners.tool_runner import ToolRunner
+from agent_core.sentences import sentence
 from agent_core.store.database.open import parse_url
 from agent_core.store.database.sql import WORK_FEED
+from agent_core.store.schedules import runs
 from agent_core.store.store import Store
 from agent_core.store.threads import absent_agents, suspects
 from agent_core.store.tool_calls.calls import UnknownAgent
 from agent_core.store.wake_ups import due_work
+from agent_core.support.faults import crash_point
 from agent_core.support.logs import get_logger
 from agent_core.worker.bridge import Deliveries
 from agent_core.worker.reconciler import Reconciler
 from agent_core.worker.scheduler import Scheduler
 from agent_core.worker.stop_watch import StopWatch
 from agent_core.worker.worker_locks import WorkerLocks, workers_folder
-from agent_core.worker.workpools import Workpools
+from agent_core.worker.workpool import Workpools
 
 _log = get_logger(__name__)
 _CLEANUP_INTERVAL = 60.0  # seconds between deletions of deltas that no reader needs any more
 _SHUTDOWN_TIMEOUT = 5.0  # seconds that running tools get to end when the worker is closed
+_SCHEDULE_RETRY_INTERVAL = 15.0  # seconds until a failed run of a schedule is retried
 _AGENT_RETRY_INTERVAL = 2.0  # seconds until the work of an unknown agent is offered again
 
 
@@ -71,7 +75,7 @@ class Worker:
             WakeUpKind.STEP: self._steps.step,
             WakeUpKind.TOOL: self._tools.call,
             WakeUpKind.TIMEOUT: self._tools.expire,
-            WakeUpKind.SCHEDULE: ScheduleRunner(store).run,
+            WakeUpKind.SCHEDULE: self._run_schedule,
         }
         self._loop = asyncio.get_running_loop()
         self._began = time.monotonic()
@@ -168,6 +172,26 @@ class Worker:
         run_at = self._store.clock.now() + _AGENT_RETRY_INTERVAL
         if await self._store.writer.run(absent_agents.put_back, key, agent, run_at):
             _log.warning("%s waits for a process that defines the agent %r; this one does not.", key, agent)
+
+    async def _run_schedule(self, key: WakeUpKey) -> None:
+        """Run a schedule if it is due; a run that fails is retried later."""
+        schedule_id = key.thread_id
+        crash_point("schedule.taken")
+        try:
+            await self._store.writer.run(runs.fire, schedule_id, self._store.agents)
+        except UnknownAgent as agent:
+            await self._postpone_schedule(schedule_id, sentence("schedule_agent_unknown", agent=str(agent)))
+        except DatabaseError:
+            raise
+        except Exception as error:
+            _log.exception("Schedule %s: the run failed.", schedule_id)
+            await self._postpone_schedule(schedule_id, clean_words(error))
+        crash_point("schedule.after")
+
+    async def _postpone_schedule(self, schedule_id: str, why: str) -> None:
+        _log.warning("Schedule %s: retry in %g s: %s", schedule_id, _SCHEDULE_RETRY_INTERVAL, why)
+        run_at = self._store.clock.now() + _SCHEDULE_RETRY_INTERVAL
+        await self._store.writer.run(runs.wait, schedule_id, why, run_at)
 
     # --- in the scheduler's threads ---
 

@@ -45,7 +45,7 @@ async def test_an_adapter_is_watched(violations: list[str]) -> None:
 @pytest.mark.unpaired
 async def test_an_agents_model_is_watched(violations: list[str], monkeypatch: Any, tmp_path: Path) -> None:
     """The repair is what keeps a history paired; without it the watch must see that."""
-    monkeypatch.setattr("agent_core.runners.requests.request.repair", list)
+    monkeypatch.setattr("agent_core.runners.request_builder.repair", list)
     async with Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime:
         agent = Agent(
             "a", Careless(), transform_messages=lambda _: DANGLING, retry=RetryPolicy(max_attempts=1)

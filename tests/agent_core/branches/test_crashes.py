@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi
-from agent_core.runners.requests.history_cache import HistoryCache, OpenTurn
+from agent_core.runners.history_cache import HistoryCache, OpenTurn
 from agent_core.support import faults
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool

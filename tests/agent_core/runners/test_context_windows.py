@@ -14,7 +14,7 @@ from agent_core.errors import ModelError
 from agent_core.llm.errors.refusals import NamedWindow
 from agent_core.llm.litellm_adapter import LitellmModel
 from agent_core.llm.tokens import estimate_tokens
-from agent_core.runners.requests.context_windows import key_of, usable_window
+from agent_core.runners.request_builder import key_of, usable_window
 from agent_core.store.database.sql import WINDOW
 from agent_core.testing import ScriptedModel
 from tests.providers.loopback import Answer, Stream, delta, provider

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, action_tool, async_tool, errors
-from agent_core.runners.requests.history_cache import ThreadCache, size_of, size_of_messages
+from agent_core.runners.history_cache import ThreadCache, size_of, size_of_messages
 from agent_core.testing import ToolUse, eventually
 from tests.support.agents import agent_on, finished, runtime_of
 from tests.support.containers import entries

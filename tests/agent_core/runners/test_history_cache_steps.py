@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_agent_api
-from agent_core.runners.requests.history_cache import HistoryCache, OpenTurn
+from agent_core.runners.history_cache import HistoryCache, OpenTurn
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 

@@ -13,8 +13,8 @@ import pytest
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_internal_agent_api
 from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Update
+from agent_core.runners.history_cache import EndedTurn, HistoryCache, OpenTurn
 from agent_core.runners.model_runner import ModelRunner
-from agent_core.runners.requests.history_cache import EndedTurn, HistoryCache, OpenTurn
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 

@@ -15,7 +15,7 @@ from agent_core.store.database.transaction import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from agent_core.worker import workpool
-from agent_core.worker.workpools import Workpools
+from agent_core.worker.workpool import Workpools
 from tests.support.agents import EAGER, QUICK, agent_on, finished, rows, runtime_of, texts
 
 

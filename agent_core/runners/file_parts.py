@@ -1,11 +1,13 @@
-"""Put the files of messages into a request: pictures and PDFs as data, texts as text.
+"""Put the files of messages into a request, and store the files of an answer like uploads.
 
-Files are read again for each request, so that neither rows nor memory hold a file twice. A file that the
-model has refused is sent again only in the turn of the message that has it.
+Pictures and PDFs are sent as data, texts as text. Files are read again for each request, so that neither rows
+nor memory hold a file twice. A file that the model has refused is sent again only in the turn of the message
+that has it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -14,12 +16,20 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
-from agent_core.domain.messages import StoredFile, attachment_id
+from agent_core.domain.field_limits import MAX_FILE_BYTES
+from agent_core.domain.messages import ATTACHMENT, Chunk, Part, StoredFile, attachment_id
 from agent_core.domain.model_adapter import ProviderMessage
+from agent_core.errors import ModelError
+from agent_core.store.database.writer import Writer
+from agent_core.store.turns import steps
+from agent_core.store.turns.steps import Claim
 from agent_core.text.decoding import decode_text
 
 Read = Callable[[Sequence[str]], dict[str, StoredFile]]
 """Returns files by their ids; ids without a file are left out."""
+
+MAX_FILES = 100
+"""Most files of one answer."""
 
 _TEXTS = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
 _SHOWN_WORDS = 200  # characters of a provider's refusal that the model is shown
@@ -46,7 +56,7 @@ class HistoryFiles:
 
 
 def has_files(messages: Sequence[ProviderMessage]) -> bool:
-    """Tell whether any message has a file."""
+    """Return whether any message has a file."""
     return any(part.get("type") in _KINDS for message in messages for part in _parts(message))
 
 
@@ -176,3 +186,51 @@ def _from_data_url(url: str) -> StoredFile | None:
     except (ValueError, binascii.Error):
         return None
     return StoredFile("", kind or "text/plain", data)
+
+
+class ResponseFiles:
+    """The files of one answer: stored, with their addresses in its parts."""
+
+    def __init__(self, writer: Writer, claim: Claim) -> None:
+        self._writer = writer
+        self._claim = claim
+        self._stored: dict[str, str] = {}  # the address of each stored file, by its data URL
+
+    async def store(self, chunk: Chunk) -> Chunk:
+        """Store the file of a chunk that has a data URL; return the chunk with the file's address.
+
+        Raises:
+            ModelError: the file cannot be decoded or is too large, or there are too many.
+        """
+        url = chunk.get("url")
+        if chunk.get("type") != "file" or not isinstance(url, str) or not url.startswith("data:"):
+            return chunk
+        if url not in self._stored:
+            if len(self._stored) == MAX_FILES:
+                raise ModelError(f"The model answered with more than {MAX_FILES} files.")
+            data = await asyncio.to_thread(_bytes_of, url)
+            file = StoredFile(hashlib.sha256(data).hexdigest(), str(chunk["mediaType"]), data)
+            await self._writer.run(steps.keep_file, self._claim, file)
+            self._stored[url] = ATTACHMENT + file.id
+        return {**chunk, "url": self._stored[url]}
+
+    def with_stored_urls(self, parts: list[Part]) -> list[Part]:
+        """Return the step's parts with the addresses of the stored files."""
+        return [
+            {**part, "url": self._stored[part["url"]]} if part.get("url") in self._stored else part
+            for part in parts
+        ]
+
+
+def _bytes_of(url: str) -> bytes:
+    head, _, text = url.partition(",")
+    if len(text) > 4 * MAX_FILE_BYTES // 3 + 4:
+        raise ModelError(f"The model answered with a file of more than {MAX_FILE_BYTES:,} bytes.")
+    try:
+        if not head.endswith(";base64") or not (data := base64.b64decode(text)):
+            raise ValueError("no base64")
+    except (binascii.Error, ValueError) as error:
+        raise ModelError(
+            "The model answered with a file that cannot be read.", kind="truncated", retryable=True
+        ) from error
+    return data

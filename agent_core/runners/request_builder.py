@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 from agent_core.agent import Agent
 from agent_core.context import ContextRequest, ContextResult
 from agent_core.context.provider_messages import NOTE, repair, take_note
+from agent_core.context.token_meter import TokenMeter, at_most
 from agent_core.domain.messages import Chunk, StoredFile
-from agent_core.domain.model_adapter import ModelRequest, ProviderMessage, Usage
+from agent_core.domain.model_adapter import ModelAdapter, ModelRequest, ProviderMessage, Usage
 from agent_core.domain.signatures import with_signatures, without_imported
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ModelError, words_of
 from agent_core.llm.errors.refusals import (
+    NamedWindow,
     refuses_file,
     refuses_history,
     refuses_something,
     window_named,
 )
 from agent_core.llm.requests.history_rules import fit_names
-from agent_core.runners.requests.attachments import HistoryFiles, has_files, with_files
-from agent_core.runners.requests.context_windows import ContextWindows, usable_window
+from agent_core.runners.file_parts import HistoryFiles, has_files, with_files
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import files, refusals
@@ -37,6 +40,10 @@ from agent_core.support.execution_record import in_thread
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
+_WINDOW_LIFETIME = 7 * 86_400.0  # seconds; a server may get a larger window meanwhile
+_REFRESH_INTERVAL = 60.0  # seconds until the row is read again: another process may have learned more
+_MIN_SHARE = 0.25  # of the window: the smallest ratio of our token count to the provider's that is believed
+_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,7 @@ class PreparedRequest:
 
 
 class RequestBuilder:
-    """Builds the requests of this process.
-
-    Args:
-        writer, reads: the store.
-        clock: the time.
-    """
+    """Builds the requests of this process."""
 
     def __init__(self, writer: Writer, reads: Reads, clock: Clock) -> None:
         self._writer = writer
@@ -103,7 +105,8 @@ class RequestBuilder:
         suspects = asked.files.unanswered or (asked.files.older if not asked.files.fresh else set[str]())
         if not suspects:
             return None
-        await self._store_refusal(agent, thread_id, suspects, error)
+        words = clean_text(words_of(error))
+        await self._writer.run(refusals.note_files, thread_id, agent.model.name, suspects, words)
         again = await self.prepare(agent, thread_id, asked.history)
         return replace(again, was_cut=asked.was_cut, was_unsigned=asked.was_unsigned)
 
@@ -143,20 +146,10 @@ class RequestBuilder:
             return None
         if again.request.messages == asked.request.messages:
             return None
-        _log.info(
-            "Thread %s: the history is cut to the %s tokens that %s accepts.",
-            thread_id,
-            window,
-            agent.model.name,
-        )
+        cut = "Thread %s: the history is cut to the %s tokens that %s accepts."
+        _log.info(cut, thread_id, window, agent.model.name)
         await self._windows.learn(agent.model, window)
         return replace(again, was_cut=True, was_unsigned=asked.was_unsigned)
-
-    async def _store_refusal(
-        self, agent: Agent, thread_id: str, file_ids: set[str], error: ModelError
-    ) -> None:
-        words = clean_text(words_of(error))
-        await self._writer.run(refusals.note_files, thread_id, agent.model.name, file_ids, words)
 
     async def _with_files(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> HistoryFiles:
         if not has_files(history):
@@ -192,3 +185,80 @@ async def _build(
     opening = [] if fitted.note is None else [{"type": NOTE, "data": clean_json(fitted.note)}]
     sent = ModelRequest(messages, agent.tool_schemas, agent.model_options, agent.provider_tools)
     return PreparedRequest(sent, opening, fitted.usage, found, history)
+
+
+class ContextWindows:
+    """Context windows that refusals have named, of models that have none configured.
+
+    They are stored for every process and for the next start.
+    """
+
+    def __init__(self, writer: Writer, reads: Reads, clock: Clock) -> None:
+        self._writer = writer
+        self._reads = reads
+        self._clock = clock
+        self._known: dict[str, tuple[int | None, float]] = {}
+
+    async def of(self, model: ModelAdapter) -> int | None:
+        """Return how many tokens a request to a model may have; None if that is unknown."""
+        key = key_of(model)
+        tokens, until = self._known.get(key, (None, 0.0))
+        if time.monotonic() < until:
+            return tokens
+        since = self._clock.now() - _WINDOW_LIFETIME
+        tokens = await asyncio.to_thread(self._reads.read, refusals.read_window, key, since)
+        self._known[key] = tokens, time.monotonic() + _REFRESH_INTERVAL
+        return tokens
+
+    async def learn(self, model: ModelAdapter, tokens: int) -> None:
+        """Store how many tokens a request to a model may have."""
+        self._known[key_of(model)] = tokens, time.monotonic() + _REFRESH_INTERVAL
+        await self._writer.run(refusals.learn_window, key_of(model), tokens)
+
+
+def key_of(model: ModelAdapter) -> str:
+    """Return the key of a model's window: its name and the address of its server, if it has one."""
+    options = _options(model)
+    address: Any = options.get("api_base") or options.get("base_url")
+    if not isinstance(address, str):
+        return model.name
+    parts = urlsplit(address)
+    return f"{model.name} at {parts.hostname}:{parts.port or ''}{parts.path}"
+
+
+def usable_window(named: NamedWindow, request: ModelRequest, model: ModelAdapter) -> int | None:
+    """Return how many tokens, by our count, a request may have after a refusal; slow, for it counts tokens.
+
+    It leaves room for the answer. If the provider counts more tokens than we do, the window shrinks by the same
+    ratio.
+
+    Args:
+        named: the window that the provider named.
+        request: the refused request.
+        model: the model.
+
+    Returns:
+        None: the named window is not plausible, or a shorter history would not help.
+    """
+    if named.limit >= at_most(request.messages, request.tools):
+        return None  # the request would have fitted
+    ours = TokenMeter(model).request(request.messages, request.tools)
+    if named.excess:
+        window = ours - named.excess * 2
+    else:
+        options = {**_options(model), **request.options}
+        limits = (options.get(name) for name in _OUTPUT_LIMITS)
+        output = next((limit for limit in limits if isinstance(limit, int) and limit > 0), None)
+        if named.limit <= 0 or (output is not None and output >= named.limit):
+            return None
+        room = named.limit // 8 if output is None else output
+        share = min(1.0, max(_MIN_SHARE, ours / named.used)) if named.used else 1.0
+        window = int((named.limit - room) * share)
+    if window >= ours:  # the provider counts more tokens than we do
+        window = ours * 3 // 4
+    return window if window > 0 else None
+
+
+def _options(model: ModelAdapter) -> Mapping[str, Any]:
+    options: Any = getattr(model, "options", None)
+    return cast("Mapping[str, Any]", options) if isinstance(options, Mapping) else {}

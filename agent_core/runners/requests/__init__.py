@@ -1,1 +1,0 @@
-"""Build the request of a model step: history, files and context window."""
