@@ -15,8 +15,8 @@ from pathlib import Path
 from agent_core import Agent, Runtime, define_internal_agent_api
 from agent_core.testing import ScriptedModel
 from benchmarks.report import heading, row
-from chat_app.thread_list.list_feed import Feed
-from chat_app.thread_list.list_patch import Window
+from chat_app.thread_list.list_feed import ListFeed
+from chat_app.thread_list.list_patch import ListWindow
 
 THREADS = 5_000
 CHANGES = 5
@@ -27,8 +27,9 @@ async def measure(path: Path) -> tuple[list[float], float]:
     async with Runtime(f"sqlite:///{path}", work=False) as runtime:
         _fill(path)
         api = define_internal_agent_api(runtime, Agent("assistant", ScriptedModel([])))
-        feed, window = Feed(api), Window()
-        async with feed.following():
+        feed, window = ListFeed(api), ListWindow()
+        following = asyncio.create_task(feed.follow())
+        try:
             await feed.reach(window)
             pages: list[float] = []
             with feed.watched(window):
@@ -45,6 +46,8 @@ async def measure(path: Path) -> tuple[list[float], float]:
                     await feed.after(version)
                     window.patch(feed)
                 return pages, (time.process_time() - begun) / CHANGES
+        finally:
+            following.cancel()
 
 
 def _fill(path: Path) -> None:

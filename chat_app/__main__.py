@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions
 from chat_app.model.model_choice import check_names, choose_model
-from chat_app.server import demo, frontend, pages, server
+from chat_app.server import frontend, pages, processes
 from chat_app.server.local import use_local_model
 from chat_app.server.preflight import NotReadyError, free_port, require_database, require_port
 from chat_app.server.settings import Settings, load_settings
@@ -31,14 +31,14 @@ def main() -> None:
         if arguments.build:
             _build(settings)
             return
-        demo.stay_with_supervisor()
+        processes.stay_with_supervisor()
         extensions.require(settings.extensions)
         check_names(settings)
         require_port(settings.host, settings.port)
         require_database(settings.database_url)
         if arguments.demo:
             _build(settings)
-            demo.supervise(settings.data_dir)
+            processes.supervise(settings.data_dir)
         _serve(settings, development=arguments.dev)
     except (AgentCoreError, NotReadyError) as error:
         sys.exit(words_of(error))
@@ -57,10 +57,9 @@ def _serve(settings: Settings, *, development: bool) -> None:
     addresses = settings.origins or (f"http://{host}:{settings.port}",)
     print(f"  Address  {', '.join(f'{address}{settings.base_path}' for address in addresses)}", flush=True)
     if folder is None:
-        server.serve_for_development(
-            settings.host, settings.port, free_port(settings.host, settings.port + 1)
-        )
-    server.serve(settings.host, settings.port, folder)
+        backend_port = free_port(settings.host, settings.port + 1)
+        processes.serve_for_development(settings.host, settings.port, backend_port)
+    processes.serve(settings.host, settings.port, folder)
 
 
 def named(database_url: str) -> str:

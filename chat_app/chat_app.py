@@ -11,8 +11,7 @@ from chat_app.inbox import page as inbox  # noqa: F401
 from chat_app.schedules import page as schedules  # noqa: F401
 from chat_app.server.settings import load_settings
 from chat_app.session.service import lifespan
-from chat_app.session.tab_keepalive import Staying
-from chat_app.session.tab_owner import Visitors
+from chat_app.session.tab_state import TabKeepalive, TabOwnerCheck
 from chat_app.settings import page as settings  # noqa: F401
 from chat_app.sharing import page as sharing  # noqa: F401
 from chat_app.shell.frame import ON_LOAD, events_of, framed, not_found, reconnect_banner
@@ -48,7 +47,7 @@ app = Site(
     toaster=None,
     api_transformer=[routes],
 )
-app.add_middleware(Visitors(), index=0)  # before anything is sent
+app.add_middleware(TabOwnerCheck(), index=0)  # before anything is sent
 app.add_middleware(Arguments(), index=0)  # before anything is done
 # In place of Reflex's toast and its modal, which come at once and speak of servers and URLs.
 app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful else None}
@@ -57,4 +56,4 @@ for page in extensions.PAGES.values():
     app.add_page(framed(page.component), route=page.route, title=page.title, on_load=events_of(page))
 app.add_page(framed(not_found), route="404", title=titled("page.missing"), on_load=ON_LOAD)
 app.register_lifespan_task(lifespan)
-app.register_lifespan_task(Staying(app).run)
+app.register_lifespan_task(TabKeepalive(app).run)

@@ -6,10 +6,10 @@ U+FFFF (most emoji). Offsets on the wire are code units, so the browser never ha
 
 from __future__ import annotations
 
+import re
+
 from agent_core.domain.validation import clean_text
 from agent_core.text.plain_text import strip_escapes
-
-__all__ = ["clean_text", "from_unit", "one_line", "shorten", "thread_title", "units"]
 
 UNTITLED = "New chat"
 MAX_TITLE = 120
@@ -48,3 +48,9 @@ def thread_title(title: str | None) -> str:
 def one_line(title: str | None) -> str:
     """Return a title on one line, without the escape sequences of terminals; "" if there is none."""
     return clean_text(shorten(" ".join(strip_escapes(title or "").split()), MAX_TITLE))
+
+
+def file_name(title: str | None, suffix: str) -> str:
+    """Return a file's name from a thread's title that every file system takes."""
+    words = re.sub(r"[^\w\- ]+", "", thread_title(title)).strip()[:60].strip()
+    return f"{words or 'chat'}.{suffix}"

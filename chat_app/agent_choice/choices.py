@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import reflex as rx
 
 from chat_app.extensions import OFFERED
+from chat_app.i18n import say
 from chat_app.model.answer_options import ASSISTANT
 from chat_app.session.service import service
 
@@ -25,7 +26,13 @@ def agent_options() -> list[Option]:
     return [Option(ASSISTANT, ""), *others] if others else []
 
 
-class Offers(rx.State):
+def agent_option(option: rx.Var[Option]) -> rx.Component:
+    """One agent in a list of them."""
+    label = rx.cond(option.value == ASSISTANT, say("picker.assistant"), option.label)  # pyright: ignore[reportAttributeAccessIssue]
+    return rx.el.option(label, value=option.value)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class Choices(rx.State):
     """The agents and models there are to choose from.
 
     Attributes:

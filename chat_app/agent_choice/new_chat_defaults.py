@@ -10,11 +10,9 @@ from typing import Any
 import reflex as rx
 
 from agent_core.errors import AgentCoreError, ValidationError, words_of
-from agent_core.sentences import info_of
 from chat_app.extensions import OFFERED
 from chat_app.model.answer_options import ASSISTANT, Answers, answers_from
-from chat_app.session.api_caller import ApiCaller
-from chat_app.session.service import service
+from chat_app.session.service import CommandState, service
 from chat_app.thread.open_thread import OpenThread
 
 KEY = "new_threads"
@@ -35,13 +33,12 @@ def _models() -> set[str]:
     return {model.name for model in service().offers}
 
 
-class Defaults(ApiCaller, rx.State):
+class NewChatDefaults(CommandState, rx.State):
     """What stands in the form of the settings, and what the page of a new chat begins with.
 
     Attributes:
         agent: its name; model: "" for the first that is offered.
         version: how often it was shown anew; the form's fields begin again with it.
-        error: why what was typed was not taken.
         saved: whether the last thing that was done here was to save.
     """
 
@@ -50,24 +47,18 @@ class Defaults(ApiCaller, rx.State):
     instructions: str = ""
     temperature: str = ""
     version: int = 0
-    error: str = ""
     saved: bool = False
-
-    @rx.var
-    def error_info(self) -> dict[str, Any]:
-        """Code and params of `error`."""
-        return info_of(self.error) or {}
 
     @rx.event
     async def open(self):
         """Show what is known, let a new chat begin with it, and follow what other tabs change."""
-        self.error, self.saved = "", False
+        self.notice, self.saved = "", False
         try:
             await self._show(await self._api().preferences.get())
         except AgentCoreError as error:
-            self.error = words_of(error)
+            self.notice = words_of(error)
             return None
-        return Defaults.follow
+        return NewChatDefaults.follow
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
@@ -92,7 +83,7 @@ class Defaults(ApiCaller, rx.State):
     @rx.event
     async def save(self, form: dict[str, Any]):
         """Take what stands in the form for every chat that is begun from now on."""
-        self.error, self.saved = "", False
+        self.notice, self.saved = "", False
         try:
             values = {name: str(form.get(name) or "") for name in (*asdict(Answers()), "agent")}
             answers = answers_from(values["model"], values["instructions"], values["temperature"])
@@ -102,4 +93,4 @@ class Defaults(ApiCaller, rx.State):
             await self._show(await self._api().preferences.change({KEY: kept}))
             self.saved = True
         except AgentCoreError as error:
-            self.error = words_of(error)
+            self.notice = words_of(error)

@@ -1,4 +1,4 @@
-"""Who answers, and how: the agent, the model, and behind a button what it is told."""
+"""The choice of who answers, and how: for the open thread in its top bar, and for new chats in the settings."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -7,36 +7,46 @@ from typing import Any
 
 import reflex as rx
 
-from chat_app.agent_choice.choices import Offers, Option
-from chat_app.i18n import say, tell
+from chat_app.agent_choice.choices import Choices, agent_option
+from chat_app.agent_choice.new_chat_defaults import NewChatDefaults
+from chat_app.i18n import say
 from chat_app.model.answer_options import ASSISTANT
 from chat_app.thread.open_thread import OpenThread
-from chat_app.ui.controls import button, icon_button, testid
+from chat_app.ui.controls import button, error_note, icon_button, testid
 
 _PANEL = "answers"
 
 
 def picker() -> rx.Component:
-    """Lists of agents and of models, where there are several, and the way to the instructions."""
+    """Lists of agents and of models, where there are several, and the button that opens the options."""
+    several = Choices.models.length() > 1
     return rx.el.div(
-        rx.cond((Offers.agents.length() > 1) | OpenThread.has_unlisted_agent, agents()),
+        rx.cond((Choices.agents.length() > 1) | OpenThread.has_unlisted_agent, _agents()),
         rx.cond(
             OpenThread.may_choose_model,
             rx.fragment(
-                rx.cond(Offers.models.length() > 1, models()),
+                rx.cond(
+                    several,
+                    _models(
+                        aria_label=say("picker.model"),
+                        title=say("picker.model"),
+                        class_name="pick pick-model",
+                        custom_attrs=testid("pick-model"),
+                    ),
+                ),
                 icon_button(
                     "sliders-horizontal",
                     say("picker.answers"),
                     custom_attrs={"popoverTarget": _PANEL} | testid("answers-open"),
                 ),
-                answers(),
+                _panel(several),
             ),
         ),
         class_name="picker",
     )
 
 
-def agents() -> rx.Component:
+def _agents() -> rx.Component:
     """The agents; another one answers from the next turn on."""
     return rx.el.select(
         # Without an option of its own the browser would show the first one, and nobody could choose that.
@@ -45,8 +55,8 @@ def agents() -> rx.Component:
             rx.el.option(OpenThread.agent, value=OpenThread.agent, disabled=True),
         ),
         rx.cond(
-            Offers.agents.length() > 0,
-            rx.foreach(Offers.agents, agent_option),
+            Choices.agents.length() > 0,
+            rx.foreach(Choices.agents, agent_option),
             rx.el.option(say("picker.assistant"), value=ASSISTANT),
         ),
         value=OpenThread.agent,
@@ -58,80 +68,114 @@ def agents() -> rx.Component:
     )
 
 
-def models() -> rx.Component:
-    """The models of the app's own agent; another one answers from the next step on."""
-    return _models(
-        aria_label=say("picker.model"),
-        title=say("picker.model"),
-        class_name="pick pick-model",
-        custom_attrs=testid("pick-model"),
-    )
-
-
 def _models(**props: Any) -> rx.Component:
+    """The models of the app's own agent; another one answers from the next step on."""
     return rx.el.select(
-        rx.foreach(Offers.models, _option),
-        value=rx.cond(OpenThread.model == "", Offers.models[0].value, OpenThread.model),
+        _model_options(),
+        value=rx.cond(OpenThread.model == "", Choices.models[0].value, OpenThread.model),
         on_change=OpenThread.choose_model,
         **props,
     )
 
 
-def agent_option(option: rx.Var[Option]) -> rx.Component:
-    """One agent in a list of them."""
-    return rx.el.option(
-        rx.cond(option.value == ASSISTANT, say("picker.assistant"), option.label), value=option.value
-    )
+def _model_options() -> rx.Component:
+    return rx.foreach(Choices.models, lambda option: rx.el.option(option.label, value=option.value))
 
 
-def _option(option: rx.Var[Option]) -> rx.Component:
-    return rx.el.option(option.label, value=option.value)
-
-
-def answers() -> rx.Component:
-    """A panel for the instructions and the temperature of this thread, on a phone for its model, too."""
+def _panel(several: rx.Var[bool]) -> rx.Component:
+    """The instructions and the temperature of this thread, on a phone its model, too."""
     return rx.el.form(
         rx.cond(
-            Offers.models.length() > 1,
+            several,
             rx.el.label(
-                say("picker.model"),
-                _models(custom_attrs=testid("pick-model-here")),
-                class_name="model",
+                say("picker.model"), _models(custom_attrs=testid("pick-model-here")), class_name="model"
             ),
         ),
-        rx.el.label(
-            say("picker.instructions"),
-            rx.el.textarea(
-                name="instructions",
-                key=OpenThread.open_id + OpenThread.instructions,
-                default_value=OpenThread.instructions,
-                placeholder=say("picker.instructions_hint"),
-                rows="5",
-                dir="auto",
-            ),
-        ),
-        rx.el.label(
-            say("picker.temperature"),
-            rx.el.input(
-                name="temperature",
-                key=OpenThread.open_id + OpenThread.temperature,
-                default_value=OpenThread.temperature,
-                placeholder=say("picker.temperature_hint"),
-                input_mode="decimal",
-            ),
-        ),
-        rx.cond(
-            OpenThread.answers_error != "",
-            rx.el.p(
-                tell(OpenThread.answers_error, OpenThread.answers_error_info),
-                class_name="field-error",
-                role="alert",
-            ),
-        ),
+        *_option_fields(OpenThread, name="answers", key=OpenThread.open_id),
+        error_note(OpenThread.answers_error, OpenThread.answers_error_info),
         rx.el.p(say("picker.when"), class_name="field-note"),
         button(say("picker.save"), kind="primary", type="submit", custom_attrs=testid("answers-save")),
         on_submit=OpenThread.choose_answers,
         id=_PANEL,
         class_name="panel",
         custom_attrs={"popover": "auto"} | testid("answers"),
+    )
+
+
+def _option_fields(
+    shown: type[OpenThread] | type[NewChatDefaults], *, name: str, key: Any, class_name: str = ""
+) -> tuple[rx.Component, rx.Component]:
+    """The instructions and the temperature of what a state shows; another `key` makes the fields anew."""
+    instructions = rx.el.textarea(
+        name="instructions",
+        key=key + shown.instructions,
+        default_value=shown.instructions,
+        placeholder=say("picker.instructions_hint"),
+        rows="4",
+        dir="auto",
+        custom_attrs=testid(f"{name}-instructions"),
+    )
+    temperature = rx.el.input(
+        name="temperature",
+        key=key + shown.temperature,
+        default_value=shown.temperature,
+        placeholder=say("picker.temperature_hint"),
+        input_mode="decimal",
+        custom_attrs=testid(f"{name}-temperature"),
+    )
+    return (
+        rx.el.label(say("picker.instructions"), instructions, class_name=class_name),
+        rx.el.label(say("picker.temperature"), temperature, class_name=class_name),
+    )
+
+
+def defaults_form() -> rx.Component:
+    """The options of new chats: agent and model, where there are several, instructions and temperature."""
+    version = NewChatDefaults.version.to_string()
+    return rx.el.form(
+        rx.el.div(
+            rx.cond(
+                Choices.agents.length() > 1,
+                rx.el.label(say("picker.agent"), _default_agent(), class_name="field"),
+            ),
+            rx.cond(
+                Choices.models.length() > 1,
+                rx.el.label(say("picker.model"), _default_model(), class_name="field"),
+            ),
+            class_name="field-row",
+        ),
+        *_option_fields(NewChatDefaults, name="default", key=version, class_name="field"),
+        error_note(NewChatDefaults.notice, NewChatDefaults.notice_info),
+        rx.el.p(say("settings.answers_where"), class_name="field-note"),
+        rx.el.div(
+            button(say("settings.save"), kind="primary", type="submit", custom_attrs=testid("defaults-save")),
+            rx.cond(
+                NewChatDefaults.saved,
+                rx.el.span(say("settings.saved"), role="status", custom_attrs=testid("defaults-saved")),
+            ),
+            class_name="turn-line",
+        ),
+        key=version + " " + Choices.models.length().to_string(),
+        on_submit=NewChatDefaults.save,
+        class_name="schedule-form",
+        no_validate=True,
+        custom_attrs=testid("defaults"),
+    )
+
+
+def _default_agent() -> rx.Component:
+    return rx.el.select(
+        rx.foreach(Choices.agents, agent_option),
+        name="agent",
+        default_value=NewChatDefaults.agent,
+        custom_attrs=testid("default-agent"),
+    )
+
+
+def _default_model() -> rx.Component:
+    return rx.el.select(
+        _model_options(),
+        name="model",
+        default_value=rx.cond(NewChatDefaults.model == "", Choices.models[0].value, NewChatDefaults.model),
+        custom_attrs=testid("default-model"),
     )

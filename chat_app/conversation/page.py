@@ -5,8 +5,8 @@
 
 import reflex as rx
 
-from chat_app.agent_choice.choices import Offers
-from chat_app.agent_choice.new_chat_defaults import Defaults
+from chat_app.agent_choice.choices import Choices
+from chat_app.agent_choice.new_chat_defaults import NewChatDefaults
 from chat_app.agent_choice.picker import picker
 from chat_app.composer.composer_bar import dock, greeting, outbox
 from chat_app.conversation.turn_footer import notice, turn_state
@@ -24,7 +24,7 @@ from chat_app.ui.controls import button, keyed, testid, thread_name
 from chat_app.ui.page_column import thread_note
 from chat_app.ui.styles import NAME
 
-_ON_LOAD = [Stream.open, ThreadList.open, Offers.open, Defaults.open, Inbox.open, Timeline.open]
+_ON_LOAD = [Stream.open, ThreadList.open, Choices.open, NewChatDefaults.open, Inbox.open, Timeline.open]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor. The thread comes first."""
 
 _viewport = react_component(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePath
 
 from agent_core.text.decoding import decode_text
-from chat_app.plain_text import thread_title
 
 MAX_BYTES = 10_000_000
 """The largest file, in bytes."""
@@ -44,9 +42,3 @@ def plain_name(name: str) -> str:
         return last
     suffix = PurePath(last).suffix[:12]
     return last[: MAX_NAME - len(suffix)] + suffix
-
-
-def file_name(title: str | None, suffix: str) -> str:
-    """Return a name that every file system takes."""
-    words = re.sub(r"[^\w\- ]+", "", thread_title(title)).strip()[:60].strip()
-    return f"{words or 'chat'}.{suffix}"

@@ -21,7 +21,8 @@ from agent_core.domain.messages import StoredFile
 from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
 from agent_core.http import body_of, read_body
 from chat_app.extensions import caller
-from chat_app.files.file_types import MAX_BYTES, PICTURES, file_name, kind_of, plain_name
+from chat_app.files.file_types import MAX_BYTES, PICTURES, kind_of, plain_name
+from chat_app.plain_text import file_name
 from chat_app.session.bound_api import calling
 from chat_app.session.service import service
 

@@ -4,31 +4,22 @@ from typing import Any
 
 import reflex as rx
 
-from agent_core.errors import AgentCoreError, words_of
-from agent_core.sentences import info_of
-from chat_app.inbox.inbox_feed import WAITS, WaitingView
+from chat_app.inbox.inbox_feed import INBOX, WaitingView
 from chat_app.plain_text import clean_text
-from chat_app.session.api_caller import ApiCaller
+from chat_app.session.service import CommandState
 
 
-class Inbox(ApiCaller, rx.State):
+class Inbox(CommandState, rx.State):
     """What waits, as every tab shows it.
 
     Attributes:
         items: approvals and questions, the longest wait first.
         count: how many they are.
-        notice: why something the person said was not taken.
     """
 
     items: list[WaitingView] = []
     count: int = 0
     loaded: bool = False
-    notice: str = ""
-
-    @rx.var
-    def notice_info(self) -> dict[str, Any]:
-        """Code and params of `notice`."""
-        return info_of(self.notice) or {}
 
     @rx.event
     def open(self):
@@ -41,28 +32,28 @@ class Inbox(ApiCaller, rx.State):
     async def follow(self):
         """Send the list to this tab whenever it changes, until the tab leaves."""
         async with self:
-            waits, version = self._lists()[WAITS], -1
-        with waits.watched():
+            feed, version = self._lists()[INBOX], -1
+        with feed.watched():
             while True:
-                version = await waits.after(version)
+                version = await feed.after(version)
                 async with self:
                     self._show()
 
     def _show(self) -> None:
-        waits = self._lists()[WAITS]
-        if self.items != waits.items or self.loaded != (waits.version > 0):
-            self.items, self.count, self.loaded = waits.items, len(waits.items), waits.version > 0
+        feed = self._lists()[INBOX]
+        if self.items != feed.items or self.loaded != (feed.version > 0):
+            self.items, self.count, self.loaded = feed.items, len(feed.items), feed.version > 0
 
     @rx.event
     async def approve(self, thread_id: str, call_id: str, edited: dict[str, Any] | None):
         """Let a tool run, with exactly the arguments shown or with those that a person put in their place."""
         args = None if edited is None else {call_id: edited}
-        await self._do("approve_tool_calls", thread_id, [call_id], args=args)
+        await self._call("approve_tool_calls", thread_id, [call_id], args=args)
 
     @rx.event
     async def deny(self, thread_id: str, call_id: str, reason: str):
         """Tell the agent that it may not, and why."""
-        await self._do("deny_tool_calls", thread_id, [call_id], clean_text(reason).strip() or None)
+        await self._call("deny_tool_calls", thread_id, [call_id], clean_text(reason).strip() or None)
 
     @rx.event
     async def answer(self, form: dict[str, Any]):
@@ -70,11 +61,4 @@ class Inbox(ApiCaller, rx.State):
         words = clean_text(str(form.get("answer") or "")).strip()
         if words:
             named = str(form.get("thread_id"))
-            await self._do("add_tool_result", str(form.get("call_id")), words, thread_id=named)
-
-    async def _do(self, method: str, *args: Any, **options: Any) -> None:
-        self.notice = ""
-        try:
-            await getattr(self._api(), method)(*args, **options)
-        except AgentCoreError as error:
-            self.notice = words_of(error)
+            await self._call("add_tool_result", str(form.get("call_id")), words, thread_id=named)

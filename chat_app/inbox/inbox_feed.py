@@ -1,27 +1,23 @@
-"""What waits for the person in any thread, read once for all tabs and handed on when it changed."""
+"""The tool calls that wait for a user in any thread, read once for all of their tabs."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from agent_core import AgentApi
 from agent_core.domain.messages import TOOL_PREFIX, Waiting
 from agent_core.errors import AgentCoreError
 from chat_app.plain_text import thread_title
-from chat_app.session.per_user import PerUser
+from chat_app.session.user_lists import READ_INTERVAL, ListKind, UserList
 from chat_app.thread.message_views import Context, tool_view
 from chat_app.thread.views import ToolView
 
 logger = logging.getLogger(__name__)
 
 _MAX_SHOWN = 100
-"""How many there are shown; the next ones come up as these are decided."""
-_READ_INTERVAL = 0.25
-"""The least time between two readings, in seconds: a running thread changes ten times a second."""
+"""How many calls are shown; the next ones come up as these are decided."""
 
 
 @dataclass(frozen=True)
@@ -34,70 +30,30 @@ class WaitingView:
     tool: ToolView
 
 
-class Waits:
-    """One reader of what waits, for every tab of this process.
+class InboxFeed(UserList):
+    """One reader of the calls that wait, for every tab of a user.
 
-    Args:
-        api: whose threads.
+    Attributes:
+        items: the calls, the longest wait first.
     """
 
     def __init__(self, api: AgentApi) -> None:
-        self.version = 0
+        super().__init__(api)
         self.items: list[WaitingView] = []
-        self._api = api
-        self._changed = asyncio.Event()
-        self._watching = 0
 
-    @property
-    def is_watched(self) -> bool:
-        """Whether a tab shows it."""
-        return self._watching > 0
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Say that a tab shows the list for as long as this is open."""
-        self._watching += 1
-        try:
-            yield
-        finally:
-            self._watching -= 1
-
-    async def after(self, version: int) -> int:
-        """Wait until the list is newer than `version`; return its version."""
-        while self.version == version:
-            await self._changed.wait()
-        return self.version
-
-    @asynccontextmanager
-    async def following(self) -> AsyncIterator[None]:
-        """Keep the list up to date while open."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _run(self) -> None:
+    async def follow(self) -> None:
+        """Read the calls at each change of a thread, until cancelled."""
         async for _ in self._api.changes():
             try:
-                self._publish([_waiting_view(call) for call in await self._api.list_waiting(_MAX_SHOWN)])
+                waiting = await self._api.list_waiting(_MAX_SHOWN)
+                self._publish(items=[_waiting_view(call) for call in waiting])
             except AgentCoreError:
                 logger.exception("Could not read the inbox; retrying at the next change")
-            await asyncio.sleep(_READ_INTERVAL)
-
-    def _publish(self, items: list[WaitingView]) -> None:
-        if items == self.items and self.version:
-            return
-        self.items = items
-        self.version += 1
-        self._changed.set()
-        self._changed = asyncio.Event()
+            await asyncio.sleep(READ_INTERVAL)
 
 
-WAITS = PerUser(lambda api, _: Waits(api))
-"""What waits for each person."""
+INBOX = ListKind(lambda api, _: InboxFeed(api))
+"""The calls that wait for each user."""
 
 
 def _waiting_view(call: Waiting) -> WaitingView:

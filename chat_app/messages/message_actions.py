@@ -6,9 +6,8 @@ import reflex as rx
 
 from agent_core import AgentApi, Message, Thread
 from agent_core.errors import AgentCoreError, words_of
-from chat_app.files.file_types import file_name
 from chat_app.messages.markdown_export import to_markdown
-from chat_app.plain_text import clean_text
+from chat_app.plain_text import clean_text, file_name
 from chat_app.thread.message_views import VOTE
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.views import ReturnedView

@@ -5,7 +5,7 @@
 
 import reflex as rx
 
-from chat_app.agent_choice.picker import agent_option
+from chat_app.agent_choice.choices import agent_option
 from chat_app.i18n import say, tell
 from chat_app.model.answer_options import ASSISTANT
 from chat_app.schedules.schedules import Schedules

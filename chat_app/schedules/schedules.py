@@ -16,8 +16,8 @@ from chat_app.agent_choice.choices import Option, agent_options
 from chat_app.extensions import OFFERED
 from chat_app.plain_text import UNTITLED, clean_text, shorten, thread_title
 from chat_app.schedules.schedule_fields import START, FieldError, described, next_runs, trigger_of
-from chat_app.session.api_caller import ApiCaller
-from chat_app.thread_list.list_feed import FEED
+from chat_app.session.service import CommandState
+from chat_app.thread_list.list_feed import THREADS
 
 _RUNS_SHOWN = 20
 _THREADS_OFFERED = 50
@@ -31,10 +31,9 @@ class ScheduleItem:
     Attributes:
         kind, words, at, day: when it comes due, as `planning.described` says it.
         status: active, paused or over.
-        next_at, last_at: seconds since the epoch, 0 for none.
+        next_at: seconds since the epoch, 0 for none.
         thread: where each run is sent; "": each begins one, with
         agent: the agent of that name; "" for the app's own.
-        last_thread: where its newest run was sent.
     """
 
     id: str
@@ -45,8 +44,6 @@ class ScheduleItem:
     at: float
     status: str
     next_at: float
-    last_at: float
-    last_thread: str
     thread: str
     agent: str
     runs: int
@@ -66,7 +63,7 @@ class RunItem:
     queued: bool
 
 
-class Schedules(ApiCaller, rx.State):
+class Schedules(CommandState, rx.State):
     """What the page of schedules shows, and what its buttons do.
 
     Attributes:
@@ -78,7 +75,6 @@ class Schedules(ApiCaller, rx.State):
         upcoming: the next runs of what stands in the form.
         opened: the schedule whose `history` is shown.
         confirming: the schedule that is about to be deleted, until the person says so.
-        notice: why something was not done.
     """
 
     items: list[ScheduleItem] = []
@@ -94,12 +90,6 @@ class Schedules(ApiCaller, rx.State):
     opened: str = ""
     history: list[RunItem] = []
     confirming: str = ""
-    notice: str = ""
-
-    @rx.var
-    def notice_info(self) -> dict[str, Any]:
-        """Code and params of `notice`."""
-        return info_of(self.notice) or {}
 
     @rx.var
     def why_info(self) -> dict[str, Any]:
@@ -118,7 +108,7 @@ class Schedules(ApiCaller, rx.State):
     async def follow(self):
         """Read the schedules again whenever a thread has changed, until the tab leaves: a run changes one."""
         async with self:
-            feed = self._lists()[FEED]
+            feed = self._lists()[THREADS]
         version = feed.version
         while True:
             version = await feed.after(version)
@@ -128,7 +118,7 @@ class Schedules(ApiCaller, rx.State):
 
     def _offer(self) -> None:
         """Show which agents and threads there are; a thread that was chosen stays in the list."""
-        feed = self._lists()[FEED]
+        feed = self._lists()[THREADS]
         rows = [*feed.pinned, *feed.newest][:_THREADS_OFFERED]
         threads = [Option(row.id, row.title or UNTITLED) for row in rows]
         chosen = self.form["thread"]
@@ -268,8 +258,6 @@ def _item(schedule: Schedule) -> ScheduleItem:
         at=float(when["at"] or 0),
         status=schedule.status,
         next_at=schedule.next_at.timestamp() if schedule.next_at else 0,
-        last_at=schedule.last_at.timestamp() if schedule.last_at else 0,
-        last_thread=schedule.last_thread_id or "",
         thread=schedule.thread_id or "",
         agent=OFFERED.get(schedule.agent, "") if not schedule.thread_id else "",
         runs=schedule.runs,

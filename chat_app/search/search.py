@@ -10,11 +10,10 @@ import reflex as rx
 from agent_core import AgentApi
 from agent_core.domain.messages import SearchHit
 from agent_core.errors import AgentCoreError, words_of
-from agent_core.sentences import info_of
 from chat_app.i18n import say
 from chat_app.plain_text import clean_text, one_line
 from chat_app.scripts import react_component
-from chat_app.session.api_caller import ApiCaller
+from chat_app.session.service import CommandState
 
 _MAX_HITS = 30
 """How many hits are shown."""
@@ -40,23 +39,16 @@ class HitView:
     archived: bool = False
 
 
-class Search(ApiCaller, rx.State):
+class Search(CommandState, rx.State):
     """What a search found.
 
     Attributes:
         query: what the hits are for; the page tells by it whether they are the newest.
         hits: where all its words stand.
-        trouble: why nothing could be searched, as a sentence.
     """
 
     query: str = ""
     hits: list[HitView] = []
-    trouble: str = ""
-
-    @rx.var
-    def trouble_info(self) -> dict[str, Any]:
-        """Code and params of `trouble`."""
-        return info_of(self.trouble) or {}
 
     @rx.event(background=True, supersedes=True)
     async def find(self, query: str):
@@ -64,11 +56,11 @@ class Search(ApiCaller, rx.State):
         try:
             async with self:
                 api = self._api()
-            hits, trouble = await hits_for(api, query), ""
+            hits, notice = await hits_for(api, query), ""
         except AgentCoreError as error:
-            hits, trouble = [], words_of(error)
+            hits, notice = [], words_of(error)
         async with self:
-            self.query, self.hits, self.trouble = query, hits, trouble
+            self.query, self.hits, self.notice = query, hits, notice
 
 
 async def hits_for(api: AgentApi, query: str) -> list[HitView]:
@@ -128,8 +120,8 @@ def search_dialog() -> rx.Component:
         ],
         query=Search.query,
         hits=Search.hits,
-        trouble=Search.trouble,
-        trouble_info=Search.trouble_info,
+        trouble=Search.notice,
+        trouble_info=Search.notice_info,
         on_query=Search.find,
         on_theme=rx.toggle_color_mode,
     )

@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chat_app.server import lifeline
 from chat_app.server.preflight import NotReadyError
+from chat_app.server.processes import die_with
 
 NAME = "SmolLM2-135M"
 _CONTEXT_TOKENS = 8192  # tokens; what the model was trained for
@@ -43,7 +43,7 @@ def use_local_model() -> None:
 
 def main() -> None:
     """Serve the model on a free port of the loopback interface until the parent process ends."""
-    lifeline.die_with(os.getppid())
+    die_with(os.getppid())
     import xllamacpp  # pyright: ignore[reportMissingImports]
 
     parameters = xllamacpp.CommonParams()

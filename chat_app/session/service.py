@@ -1,4 +1,4 @@
-"""What the whole process shares: the runtime, the agent's API and the lists of people.
+"""Open what the whole process shares: the runtime, the agent's API and the users' lists; and call it from states.
 
 Opened by the app's lifespan, once per worker and never at import: the server forks its workers after
 the app is imported, and no engine, thread or scheduler survives a fork.
@@ -10,19 +10,24 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import reflex as rx
 
 from agent_core import AgentApi, CallContext, Runtime, Thread, define_agent_api
 from agent_core.agent import AnyAgent
-from agent_core.errors import AccessDeniedError
+from agent_core.errors import AccessDeniedError, AgentCoreError, words_of
 from agent_core.llm import warm
+from agent_core.sentences import info_of
 from agent_core.support.logs import get_logger
 from chat_app import logs
-from chat_app.extensions import AGENTS, IDENTITY
+from chat_app.extensions import AGENTS, IDENTITY, caller
 from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
 from chat_app.server.settings import Settings, load_settings
-from chat_app.session.app_agent import answering
+from chat_app.session.app_agent import app_agent
 from chat_app.session.bound_api import calling
-from chat_app.session.per_user import Lists, People
+from chat_app.session.user_lists import NO_ONE, UserListCache, UserLists
 
 _log = get_logger(__name__)
 
@@ -32,8 +37,8 @@ class Service:
     """One worker's open runtime and what stands on it.
 
     Attributes:
-        everybody: the lists of an app that knows no people.
-        people: those of each person, else.
+        everybody: the lists of an app that has no users.
+        users: those of each user, else.
     """
 
     settings: Settings
@@ -41,14 +46,14 @@ class Service:
     offers: tuple[ModelChoice, ...]
     runtime: Runtime
     api: AgentApi
-    everybody: Lists
-    people: People
+    everybody: UserLists
+    users: UserListCache
 
-    def lists(self, ctx: CallContext | None) -> Lists:
+    def lists(self, ctx: CallContext | None) -> UserLists:
         """Return the lists of whoever asks."""
         if ctx is None or ctx.user_id is None:
             return self.everybody
-        return self.people.lists(ctx.user_id, calling(self.api, ctx))
+        return self.users.lists_of(ctx.user_id, calling(self.api, ctx))
 
 
 _opened: Service | None = None
@@ -101,18 +106,70 @@ async def opened(
     async with Runtime(database_url=settings.database_url) as runtime:
         api = define_agent_api(
             runtime,
-            agent or answering(settings, offers, runtime.get_thread),
+            agent or app_agent(settings, offers, runtime.get_thread),
             authorization_callback=own if IDENTITY else None,
         )
-        everybody, people = Lists(api, everybody=True), People()
+        everybody, users = UserLists(api, everybody=True), UserListCache()
         for other in AGENTS.values():
             runtime.register(other)
         if not IDENTITY:
             everybody.begin()
-        _opened = Service(settings, choice, offers, runtime, api, everybody, people)
+        _opened = Service(settings, choice, offers, runtime, api, everybody, users)
         try:
             yield _opened
         finally:
             _opened = None
             await everybody.close()
-            await people.close()
+            await users.close()
+
+
+class ApiCaller(rx.State, mixin=True):
+    """Base of the states that call the API. Its methods are private: a public one would be an event of the browser."""
+
+    def _ctx(self) -> CallContext | None:
+        """Return who has this tab open; None where the app knows no people.
+
+        Raises:
+            AccessDeniedError: nobody is signed in.
+        """
+        return caller(self.router.headers.raw_headers)
+
+    def _api(self) -> AgentApi:
+        """Return the API as this person calls it.
+
+        Raises:
+            AccessDeniedError: nobody is signed in.
+        """
+        return calling(service().api, self._ctx())
+
+    def _lists(self) -> UserLists:
+        """Return the lists of this person's threads; empty ones if nobody is signed in."""
+        try:
+            ctx = self._ctx()
+        except AccessDeniedError:
+            ctx = NO_ONE
+        return service().lists(ctx)
+
+
+class CommandState(ApiCaller, mixin=True):
+    """Base of the states that do what the person asks for, and say so when it was not done.
+
+    Attributes:
+        notice: why it was not done, as a sentence; "" else.
+    """
+
+    notice: str = ""
+
+    @rx.var
+    def notice_info(self) -> dict[str, Any]:
+        """Code and params of `notice`."""
+        return info_of(self.notice) or {}
+
+    async def _call(self, method: str, *args: Any, **options: Any) -> Any:
+        """Call a method of the API, such as "shares.create"; None, and a notice, if it was not done."""
+        self.notice = ""
+        try:
+            return await attrgetter(method)(self._api())(*args, **options)
+        except AgentCoreError as error:
+            self.notice = words_of(error)
+            return None

@@ -4,9 +4,9 @@ from typing import Any
 
 import reflex as rx
 
-from chat_app.agent_choice.choices import Offers
-from chat_app.agent_choice.defaults_form import defaults_form
-from chat_app.agent_choice.new_chat_defaults import Defaults
+from chat_app.agent_choice.choices import Choices
+from chat_app.agent_choice.new_chat_defaults import NewChatDefaults
+from chat_app.agent_choice.picker import defaults_form
 from chat_app.extensions import Content, register_page
 from chat_app.i18n import LANGUAGES, say
 from chat_app.scripts import react_component
@@ -25,7 +25,7 @@ _usage_report = react_component("settings/usage.jsx", "Usage", report=dict[str, 
 """Figures, a bar a day and tables of a report: total, by_day, by_model, by_agent."""
 
 
-@register_page("/settings", titled("settings.title"), on_load=[Offers.open, Defaults.open])
+@register_page("/settings", titled("settings.title"), on_load=[Choices.open, NewChatDefaults.open])
 def settings() -> Content:
     """`/settings`: how it looks, how new chats are answered, and a chat from a file."""
     return Content(

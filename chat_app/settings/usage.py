@@ -9,7 +9,7 @@ import reflex as rx
 
 from agent_core.domain.usage import Tally, UsageSummary
 from agent_core.errors import AccessDeniedError
-from chat_app.session.api_caller import ApiCaller
+from chat_app.session.service import ApiCaller
 
 SPANS = (7, 30, 90)
 """Days, today included, to choose from."""

@@ -104,11 +104,7 @@ class OpenThread(ThreadState, rx.State):
         if not self.open_id:
             self.agent, self._chosen = name, True
             return
-        self.notice = ""
-        try:
-            await self._api().update_thread(self.open_id, agent=name)
-        except AgentCoreError as error:
-            self.notice = words_of(error)
+        await self._do("update_thread", agent=name)
 
     @rx.event
     async def choose_model(self, name: str):

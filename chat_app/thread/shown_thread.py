@@ -9,8 +9,7 @@ import reflex as rx
 from agent_core.errors import AgentCoreError
 from chat_app.session.tab_session import tab_session
 from chat_app.thread.follower import Follower
-from chat_app.thread.subscription import Subscription
-from chat_app.thread.thread_reader import Reader
+from chat_app.thread.subscription import Reader, Subscription
 
 
 class ShownThread(rx.State, mixin=True):

@@ -1,18 +1,76 @@
-"""A tab's subscription to the thread that it has open."""
+"""A tab's subscription to the thread that it has open, and the reader of that thread."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
+from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.thread.follower import Follower, Piece
-from chat_app.thread.thread_reader import Reader
+from chat_app.thread.tool_kinds import async_tools
 
 logger = logging.getLogger(__name__)
+
+
+class Reader(Protocol):
+    """What a subscription reads.
+
+    Attributes:
+        follower: what has been read so far.
+    """
+
+    @property
+    def follower(self) -> Follower: ...
+
+    def read(self) -> AsyncGenerator[None]:
+        """Yield after each update that the follower has taken in; the first is a snapshot.
+
+        Raises:
+            AgentCoreError: there is no such thread for this reader, or no longer.
+        """
+        ...
+
+    async def read_times(self) -> None:
+        """Tell the follower how long the tools that it shows took."""
+        ...
+
+
+class ThreadReader:
+    """Reads a thread of an API."""
+
+    def __init__(self, api: AgentApi, thread_id: str) -> None:
+        self.follower = Follower()
+        self._api = api
+        self._thread_id = thread_id
+        self._agent: str | None = None
+
+    def __str__(self) -> str:
+        return f"thread {self._thread_id}"
+
+    async def read(self) -> AsyncGenerator[None]:
+        """Yield after each update that the follower has taken in, as `Reader` says."""
+        async with aclosing(self._api.subscribe(self._thread_id)) as updates:
+            async for update in updates:
+                self.follower.apply(update)
+                if self.follower.rows_changed:
+                    await self.read_times()
+                    await self._read_agent()
+                yield
+
+    async def read_times(self) -> None:
+        """Tell the follower how long its tools took: once for each answer, and again as a tool of it ends."""
+        if answers := self.follower.untimed():
+            self.follower.know(answers, await self._api.timeline(self._thread_id, replies=answers))
+
+    async def _read_agent(self) -> None:
+        """Tell the follower which tools of the thread's agent wait for somebody, when it has another agent."""
+        if (agent := self.follower.thread.get("agent")) != self._agent:
+            self._agent = agent
+            self.follower.async_tools |= await async_tools(self._api, self.follower.thread)
 
 
 class Rows(Protocol):

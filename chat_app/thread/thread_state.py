@@ -1,28 +1,26 @@
 """The thread that is open in a tab: what the page shows of it, and what its buttons do."""
 
+import re
 from contextlib import suppress
-from operator import attrgetter
 from typing import Any
 
 import reflex as rx
 
 from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError, words_of
-from agent_core.sentences import info_of
 from chat_app.files.file_types import MAX_FILES
 from chat_app.plain_text import clean_text, thread_title
-from chat_app.session.api_caller import ApiCaller
+from chat_app.session.service import CommandState
 from chat_app.thread.follower import Follower
-from chat_app.thread.incoming import attached, begun_by
 from chat_app.thread.shown_thread import ShownThread
-from chat_app.thread.thread_reader import Reader, ThreadReader
+from chat_app.thread.subscription import Reader, ThreadReader
 from chat_app.thread.turn_status import is_writing, needs_person, retry_view
 from chat_app.thread.views import MessageView, RetryView
 
 RUNNING = ("streaming", "awaiting_tool_results")
 
 
-class ThreadState(ShownThread, ApiCaller, mixin=True):
+class ThreadState(ShownThread, CommandState, mixin=True):
     """What a page shows of one thread; `OpenThread` is the app's own, `chat_app.hooks` makes others.
 
     Attributes:
@@ -35,7 +33,6 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
         left_out: how many messages are not shown between the history and the turn.
         known: ids of the person's newest messages, which the outbox need not show any more.
         rejected: the id of a message that could not be sent; the composer takes its text back.
-        notice: why, in a sentence.
         ended: why the last answer ended before its end: "length", "content-filter", …, or the kind of
             the error with which it failed; "" if it did not.
         answer_id: the answer at the end; "" while there is none.
@@ -64,7 +61,6 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
     anchor: str = ""
     known: list[str] = []
     rejected: str = ""
-    notice: str = ""
     sent: str = ""
     _retry_key: tuple[Any, ...] | None = None
     _begun: str = ""  # what the page of a new chat, which may still be shown, has begun
@@ -78,11 +74,6 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
     def is_empty(self) -> bool:
         """Whether this is the page of a new chat."""
         return not self.open_id
-
-    @rx.var
-    def notice_info(self) -> dict[str, Any]:
-        """Code and params of `notice`."""
-        return info_of(self.notice) or {}
 
     def _open(self, thread_id: str) -> None:
         """Turn to a thread; what the tab already shows of it stays until the rows are read."""
@@ -210,7 +201,7 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
     async def _send(self, thread_id: str, text: str, message_id: str, files: list[dict[str, Any]]) -> Any:
         text = clean_text(text)
         prompt = [{"type": "text", "text": text}] if text.strip() else []
-        prompt += [attached(part) for part in files[:MAX_FILES]]
+        prompt += [_file_part(part) for part in files[:MAX_FILES]]
         if not prompt:
             return None
         self.notice, self.rejected = "", ""
@@ -275,25 +266,27 @@ class ThreadState(ShownThread, ApiCaller, mixin=True):
     async def answer(self, form: dict[str, Any]):
         """Give a person's answer as the outcome of the tool call that waits for it."""
         words = clean_text(str(form.get("answer") or "")).strip()
-        if not words:
-            return
-        try:
-            await self._api().add_tool_result(str(form.get("call_id")), words, thread_id=self.open_id)
-        except AgentCoreError as error:
-            self.notice = words_of(error)
+        if words:
+            await self._call("add_tool_result", str(form.get("call_id")), words, thread_id=self.open_id)
 
     async def _do(self, method: str, *args: Any, **options: Any) -> Any:
-        """Call a method of the API, such as "shares.create", with the open thread; None, and a notice, if it was not done."""
-        if not self.open_id:
-            return None
-        self.notice = ""
-        try:
-            return await attrgetter(method)(self._api())(self.open_id, *args, **options)
-        except AgentCoreError as error:
-            self.notice = words_of(error)
-            return None
+        """Call a method of the API with the open thread, as `_call` does; without one nothing is done."""
+        return await self._call(method, self.open_id, *args, **options) if self.open_id else None
 
     @rx.event
     def dismiss(self):
         """Put the notice away."""
         self.notice = ""
+
+
+def begun_by(message_id: str) -> str | None:
+    """Return the id of the thread that a page's message begins: one message, one thread. None: any."""
+    made = re.fullmatch(r"msg_([0-9A-HJKMNP-TV-Z]{26})", message_id)
+    return f"thread_{made[1]}" if made else None
+
+
+def _file_part(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a file's part as our server gave it to the page; anything that a page adds is left out."""
+    return {"type": "file"} | {
+        key: part.get(key) for key in ("mediaType", "url", "filename") if part.get(key)
+    }

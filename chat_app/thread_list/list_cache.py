@@ -16,7 +16,7 @@ _RUNNING = ("streaming", "awaiting_tool_results")
 _Rows = dict[str, tuple[tuple[datetime, str], ThreadItem]]
 
 
-class Shelf:
+class ListCache:
     """What has been read of a list: all of it down to one thread, behind which it may go on.
 
     A page costs what it holds, and a change what has changed, however much stands here already.

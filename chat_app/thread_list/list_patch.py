@@ -10,14 +10,14 @@ from chat_app.thread_list.thread_views import ThreadItem, ThreadPatch
 
 
 class Rows(Protocol):
-    """The list, as `Feed` has it: pinned threads, the newest others, and whether there are more."""
+    """The list, as `ListFeed` has it: pinned threads, the newest others, and whether there are more."""
 
     pinned: list[ThreadItem]
     newest: list[ThreadItem]
     more: bool
 
 
-class Window:
+class ListWindow:
     """What one tab shows of a list, from the newest thread on.
 
     A tab that has loaded thousands of rows is sent only those that changed. Patches are numbered, so

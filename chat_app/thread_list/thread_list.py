@@ -10,10 +10,9 @@ import reflex as rx
 from agent_core.errors import AgentCoreError, ThreadNotFoundError
 from chat_app.model.model_choice import without_credentials
 from chat_app.plain_text import one_line
-from chat_app.session.api_caller import ApiCaller
-from chat_app.session.service import service
-from chat_app.thread_list.list_feed import ARCHIVE, FEED, Feed
-from chat_app.thread_list.list_patch import Window
+from chat_app.session.service import ApiCaller, service
+from chat_app.thread_list.list_feed import ARCHIVE, THREADS, ListFeed
+from chat_app.thread_list.list_patch import ListWindow
 from chat_app.thread_list.thread_views import ThreadPatch
 
 logger = logging.getLogger(__name__)
@@ -34,20 +33,20 @@ class ThreadRows(ApiCaller, mixin=True):
 
     patch: ThreadPatch = ThreadPatch()
     active_id: str = ""
-    _window: Window | None = None
+    _window: ListWindow | None = None
     _connection: str = ""
 
-    def _feed(self) -> Feed:
-        return self._lists()[FEED]
+    def _feed(self) -> ListFeed:
+        return self._lists()[THREADS]
 
     def _open(self) -> None:
         connection = self.router.session.session_id
         if self._window is None:
-            self._window = Window()
+            self._window = ListWindow()
         if connection != self._connection:  # a page that was loaded anew has no rows
             self._connection = connection
             self._window.forget()
-            self._window.limit = Window.PAGE
+            self._window.limit = ListWindow.PAGE
         self.active_id = str(getattr(self, "thread_id", "") or "")  # the route's argument
 
     def _show(self) -> None:
@@ -57,7 +56,7 @@ class ThreadRows(ApiCaller, mixin=True):
 
     async def _follow(self) -> None:
         async with self:  # pyright: ignore[reportGeneralTypeIssues]  -- in a background task
-            window, feed, version = self._window or Window(), self._feed(), 0
+            window, feed, version = self._window or ListWindow(), self._feed(), 0
             self._window = window
         with feed.watched(window):
             await feed.reach(window)
@@ -163,7 +162,7 @@ class ThreadList(ThreadRows, rx.State):
 class Archive(ThreadRows, rx.State):
     """The threads in the archive."""
 
-    def _feed(self) -> Feed:
+    def _feed(self) -> ListFeed:
         return self._lists()[ARCHIVE]
 
     @rx.event

@@ -15,8 +15,7 @@ import reflex as rx
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.scripts import react_component
-from chat_app.session.api_caller import ApiCaller
-from chat_app.session.service import service
+from chat_app.session.service import ApiCaller, service
 from chat_app.session.tab_session import tab_session
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.thread_state import RUNNING

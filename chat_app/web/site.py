@@ -1,6 +1,8 @@
-"""The app as the web sees it: Reflex's, and what stands between it and everybody."""
+"""The ASGI app: Reflex's, and the middleware between it and the web."""
 
 from __future__ import annotations
+
+import logging
 
 import reflex as rx
 from reflex.config import get_config
@@ -8,14 +10,17 @@ from reflex.utils.prerequisites import get_web_dir
 from reflex_base import constants
 from reflex_base.environment import environment
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chat_app.server.base_path import BasePath
+from agent_core.domain.field_limits import MAX_VALUES, has_too_many_values
 from chat_app.server.pages import content_policy
 from chat_app.server.settings import Settings, load_settings
 from chat_app.web.guard import Guard
 from chat_app.web.headers import AnswerHeaders
-from chat_app.web.socket import SocketBounds
+
+logger = logging.getLogger(__name__)
+
+TOO_BIG = 1009  # RFC 6455, section 7.4.1
 
 
 class Site(rx.App):
@@ -52,3 +57,60 @@ def _readable(app: ASGIApp, settings: Settings, allow_origin_regex: str | None =
         allow_methods=["*"],
         allow_headers=["*"],
     )
+
+
+class BasePath:
+    """Gives every request the path that the browser asked for, whether the proxy took off its beginning or not.
+
+    The rest of it is then found, and redirected to, by the rules of ASGI's `root_path`
+    (https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope).
+
+    Args:
+        app: what lies below the path.
+        base_path: begins with a slash and does not end with one; "" for none.
+    """
+
+    def __init__(self, app: ASGIApp, base_path: str) -> None:
+        self._app = app
+        self._base_path = base_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on with its whole path."""
+        if self._base_path and scope["type"] in ("http", "websocket"):
+            raw = scope.get("raw_path") or scope["path"].encode()
+            scope = dict(
+                scope,
+                root_path=self._base_path,
+                path=self._whole(scope["path"]),
+                raw_path=self._whole(raw.decode("latin-1")).encode("latin-1"),
+            )
+        await self._app(scope, receive, send)
+
+    def _whole(self, path: str) -> str:
+        if path == self._base_path:
+            return f"{path}/"
+        return path if path.startswith(f"{self._base_path}/") else self._base_path + path
+
+
+class SocketBounds:
+    """Closes a socket of whose messages one has more than `MAX_VALUES` JSON values.
+
+    Reflex parses a message and looks through its arguments on the event loop, on which everybody waits.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; the app hears of a message with too much in it that the client has left."""
+
+        async def bounded() -> Message:
+            message = await receive()
+            text = message.get("text") or ""
+            if len(text) <= MAX_VALUES or not has_too_many_values(text.encode("utf-8", "replace")):
+                return message
+            logger.warning("Closed a socket: its message had more than %d JSON values", MAX_VALUES)
+            await send({"type": "websocket.close", "code": TOO_BIG, "reason": "Too many values."})
+            return {"type": "websocket.disconnect", "code": TOO_BIG}
+
+        await self._app(scope, bounded if scope["type"] == "websocket" else receive, send)

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from chat_app.session.service import Service
 from chat_app.thread.follower import Follower
 from chat_app.thread.open_thread import OpenThread, Stream
-from chat_app.thread.thread_reader import ThreadReader
+from chat_app.thread.subscription import ThreadReader
 from chat_app.thread_list.thread_list import ThreadList
 
 Serve = Callable[..., AbstractAsyncContextManager[Service]]

@@ -11,7 +11,7 @@ import reflex as rx
 
 from agent_core import Agent
 from agent_core.testing import ScriptedModel
-from chat_app.agent_choice.new_chat_defaults import KEY, Defaults, wanted
+from chat_app.agent_choice.new_chat_defaults import KEY, NewChatDefaults, wanted
 from chat_app.extensions import OFFERED
 from chat_app.model.answer_options import Answers
 from chat_app.model.model_choice import ModelChoice
@@ -19,7 +19,7 @@ from chat_app.server.settings import Settings
 from chat_app.session.service import Service, opened
 from chat_app.thread.open_thread import OpenThread
 
-Tabs = Callable[[], Awaitable[tuple[Defaults, OpenThread]]]
+Tabs = Callable[[], Awaitable[tuple[NewChatDefaults, OpenThread]]]
 OFFERS = [ModelChoice("a", ""), ModelChoice("b", "")]
 
 
@@ -38,9 +38,9 @@ def app(folder: Path) -> Any:
 
 @pytest.fixture
 def tab() -> Tabs:
-    async def open_tab() -> tuple[Defaults, OpenThread]:
+    async def open_tab() -> tuple[NewChatDefaults, OpenThread]:
         root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
-        defaults, thread = await root.get_state(Defaults), await root.get_state(OpenThread)
+        defaults, thread = await root.get_state(NewChatDefaults), await root.get_state(OpenThread)
         await defaults.open()
         return defaults, thread
 
@@ -54,7 +54,7 @@ MINE = Answers("b", "Be brief.", 0.5)
 async def test_a_new_chat_takes_them_over_in_every_tab(shared: Service, tab: Tabs) -> None:
     (settings, here), (_, there_before) = await tab(), await tab()
     await settings.save(FORM)
-    assert (settings.error, settings.saved) == ("", True)
+    assert (settings.notice, settings.saved) == ("", True)
     assert (here.model, here.instructions, here.temperature) == ("b", "Be brief.", "0.5"), (
         "in this tab at once"
     )
@@ -109,7 +109,7 @@ async def test_unusable_defaults_are_told_and_change_nothing(
     settings, _ = await tab()
     await settings.save(FORM)
     await settings.save(FORM | wrong)
-    assert words in settings.error
+    assert words in settings.notice
     assert not settings.saved
     assert wanted(await shared.api.preferences.get()) == ("assistant", MINE)
 

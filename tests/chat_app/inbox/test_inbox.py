@@ -8,7 +8,7 @@ from pathlib import Path
 from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
 from chat_app.inbox.inbox import Inbox
-from chat_app.inbox.inbox_feed import WAITS
+from chat_app.inbox.inbox_feed import INBOX
 from chat_app.session.service import Service
 from tests.chat_app.support import Serve, Tab
 
@@ -19,8 +19,8 @@ async def until(shared: Service, count: int) -> None:
     """Wait until so many things wait."""
     version = -1
     async with asyncio.timeout(20):
-        while len(shared.everybody[WAITS].items) != count or not shared.everybody[WAITS].version:
-            version = await shared.everybody[WAITS].after(version)
+        while len(shared.everybody[INBOX].items) != count or not shared.everybody[INBOX].version:
+            version = await shared.everybody[INBOX].after(version)
 
 
 async def test_inbox_answers_what_waits_in_any_thread(serve: Serve, tab: Tab, tmp_path: Path) -> None:

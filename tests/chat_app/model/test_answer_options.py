@@ -13,7 +13,7 @@ from chat_app.model.answer_options import MAX_INSTRUCTIONS, Answers, answers_fro
 from chat_app.model.model_choice import DEMO_MODEL, ModelChoice, offered_models
 from chat_app.server.settings import Settings
 from chat_app.session import app_agent as answering_module
-from chat_app.session.app_agent import answering
+from chat_app.session.app_agent import app_agent
 from tests.chat_app.support import Serve, Tab
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -69,7 +69,7 @@ async def test_each_step_is_answered_as_the_thread_says_by_then(monkeypatch: pyt
     offers = [ModelChoice("a", ""), ModelChoice("b", "")]
     async with Runtime("sqlite://") as runtime:
         api = define_agent_api(
-            runtime, answering(Settings(), offers, lambda thread_id: api.get_thread(thread_id))
+            runtime, app_agent(Settings(), offers, lambda thread_id: api.get_thread(thread_id))
         )
         thread = await api.create_thread("One")
         await api.wait_until_idle(thread.id, 20)

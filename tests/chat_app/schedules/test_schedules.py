@@ -22,8 +22,8 @@ from chat_app.schedules.schedule_fields import (
 )
 from chat_app.schedules.schedules import Schedules
 from chat_app.session.service import Service
-from chat_app.thread_list.list_feed import FEED
-from chat_app.thread_list.list_patch import Window
+from chat_app.thread_list.list_feed import THREADS
+from chat_app.thread_list.list_patch import ListWindow
 from tests.chat_app.support import Serve
 
 NOON = 1_750_000_000.0  # 2025-06-15 15:06:40 UTC, a Sunday
@@ -190,7 +190,7 @@ async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_c
     await shared.api.wait_until_idle(thread.id, 20)
 
     async def offered() -> list[Option]:
-        await page._lists()[FEED].reach(Window())  # which reads what it has been told of by now
+        await page._lists()[THREADS].reach(ListWindow())  # which reads what it has been told of by now
         page._offer()
         return page.threads
 

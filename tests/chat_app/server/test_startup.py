@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from agent_core.testing import eventually
-from chat_app.server import demo, frontend, pages
+from chat_app.server import frontend, pages, processes
 from chat_app.server.preflight import NotReadyError, require_database, require_port
 from chat_app.web import own_origin
 from tests.support.server import ROOT, free_port_pair
@@ -128,7 +128,7 @@ def test_the_demo_runs_under_the_supervisor_that_tests_run_it_under() -> None:
 
 def test_a_demo_without_its_supervisor_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(NotReadyError, match="make demo"):
-        demo.supervise(tmp_path / "new", supervisor="no_such_supervisor")
+        processes.supervise(tmp_path / "new", supervisor="no_such_supervisor")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -272,8 +272,8 @@ def test_the_scripts_of_earlier_pages_stay_for_a_week(tmp_path: Path) -> None:
 async def test_a_forked_worker_dies_with_its_killed_supervisor() -> None:
     program = (
         "import os, time\n"
-        "from chat_app.server import lifeline\n"
-        "lifeline.tie_forks()\n"
+        "from chat_app.server import processes\n"
+        "processes.tie_forks()\n"
         "child = os.fork()\n"
         "if child: print(child, flush=True)\n"
         "time.sleep(60)\n"

@@ -19,15 +19,15 @@ from chat_app.extensions import IDENTITY, caller, register_identity
 from chat_app.files.uploads import routes
 from chat_app.hooks import use_agent_chat, use_messages, use_thread
 from chat_app.inbox.inbox import Inbox
-from chat_app.inbox.inbox_feed import WAITS
+from chat_app.inbox.inbox_feed import INBOX
 from chat_app.schedules.schedules import Schedules
 from chat_app.search.search import hits_for
 from chat_app.session.bound_api import calling
-from chat_app.session.per_user import MAX_KEPT, People
-from chat_app.session.tab_owner import Visitors
+from chat_app.session.tab_state import TabOwnerCheck
+from chat_app.session.user_lists import MAX_UNWATCHED, UserListCache
 from chat_app.settings.usage import Usage
 from chat_app.thread.open_thread import OpenThread
-from chat_app.thread_list.list_feed import FEED
+from chat_app.thread_list.list_feed import THREADS
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve
 
@@ -126,7 +126,7 @@ async def test_each_person_has_their_own_threads(people: None, serve: Serve, tab
         for name, titles in (("ada", ["A secret"]), ("bob", []), ("", [])):
             rows = await tab(ThreadList, name)
             rows._open()
-            feed = rows._lists()[FEED]
+            feed = rows._lists()[THREADS]
             await feed.reach(rows._window)
             assert [item.title for item in feed.newest] == titles, name
         bob.open_id = ada.open_id
@@ -177,7 +177,7 @@ async def test_state_of_a_tab_is_gone_before_the_next_person(people: None, serve
         async def asks(name: str) -> None:
             headers = {"headers": {"x-person": name} if name else {}}
             root.router = replace(root.router, headers=HeaderData.from_router_data(headers))
-            assert await Visitors().preprocess(app, root, None) is None
+            assert await TabOwnerCheck().preprocess(app, root, None) is None
 
         await asks("ada")
         await thread.send("A secret", "msg_1", [])
@@ -219,30 +219,30 @@ async def test_files_go_by_the_same_rule(people: None, serve: Serve, tab: Tabs) 
 
 
 async def test_lists_that_nobody_watches_are_forgotten(api: AgentApi) -> None:
-    people = People()
-    first = people.lists("first", api)
-    with first[FEED].watched(Any):  # type: ignore[arg-type]
-        for number in range(MAX_KEPT + 10):
-            people.lists(f"p{number}", api)
-        assert len(people._here) == MAX_KEPT
-        assert people.lists("first", api) is first
-    tasks = [task for lists in people._here.values() for task in lists._tasks]
+    users = UserListCache()
+    first = users.lists_of("first", api)
+    with first[THREADS].watched(Any):
+        for number in range(MAX_UNWATCHED + 10):
+            users.lists_of(f"p{number}", api)
+        assert len(users._users) == MAX_UNWATCHED
+        assert users.lists_of("first", api) is first
+    tasks = [task for lists in users._users.values() for task in lists._tasks]
     assert tasks
-    await people.close()
+    await users.close()
     assert all(task.done() for task in tasks)
 
 
 async def test_lists_of_whoever_has_only_the_inbox_open_are_kept(api: AgentApi) -> None:
-    people = People()
-    first = people.lists("first", api)
-    with first[WAITS].watched():
-        for number in range(MAX_KEPT + 10):
-            people.lists(f"p{number}", api)
-        assert people.lists("first", api) is first
-    for number in range(MAX_KEPT + 10):
-        people.lists(f"q{number}", api)
-    assert people.lists("first", api) is not first
-    await people.close()
+    users = UserListCache()
+    first = users.lists_of("first", api)
+    with first[INBOX].watched():
+        for number in range(MAX_UNWATCHED + 10):
+            users.lists_of(f"p{number}", api)
+        assert users.lists_of("first", api) is first
+    for number in range(MAX_UNWATCHED + 10):
+        users.lists_of(f"q{number}", api)
+    assert users.lists_of("first", api) is not first
+    await users.close()
 
 
 def test_headers_are_read_whatever_their_letters_and_one_function_says_who(people: None) -> None:

@@ -20,10 +20,10 @@ from agent_core.errors import ThreadNotFoundError
 from agent_core.support.clock import as_datetime
 from agent_core.testing import Reasoning, ToolUse
 from chat_app.demo.tools import demo_tools
-from chat_app.files.file_types import file_name
 from chat_app.files.uploads import MAX_IMPORT, routes
 from chat_app.messages.markdown_export import to_markdown
 from chat_app.messages.message_actions import Actions
+from chat_app.plain_text import file_name
 from chat_app.session.service import Service
 from chat_app.sharing.shared_thread import Shared
 from chat_app.thread.follower import Follower

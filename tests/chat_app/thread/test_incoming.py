@@ -7,7 +7,7 @@ import base64
 from agent_core import AgentApi
 from agent_core.support.ids import new_id
 from chat_app.messages.message_actions import Actions
-from chat_app.thread.incoming import begun_by
+from chat_app.thread.thread_state import begun_by
 from tests.chat_app.support import Serve, Tab
 
 PNG = base64.b64decode(

@@ -11,9 +11,9 @@ import reflex as rx
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
 from agent_core.testing import ScriptedModel, eventually
-from chat_app.thread_list.list_cache import Shelf
-from chat_app.thread_list.list_feed import ARCHIVE, FEED, Feed
-from chat_app.thread_list.list_patch import Window
+from chat_app.thread_list.list_cache import ListCache
+from chat_app.thread_list.list_feed import ARCHIVE, THREADS, ListFeed
+from chat_app.thread_list.list_patch import ListWindow
 from chat_app.thread_list.thread_list import ThreadList
 from chat_app.thread_list.thread_views import ThreadItem, thread_item
 from tests.chat_app.support import Serve, Tab
@@ -29,7 +29,7 @@ async def everything(api: AgentApi, *, archived: bool = False) -> tuple[list[Thr
     return [thread_item(thread) for thread in pinned], [thread_item(thread) for thread in others]
 
 
-def same(feed: Feed, whole: tuple[list[ThreadItem], list[ThreadItem]], shown: int) -> bool:
+def same(feed: ListFeed, whole: tuple[list[ThreadItem], list[ThreadItem]], shown: int) -> bool:
     return (feed.pinned, feed.newest, feed.more) == (whole[0], whole[1][:shown], len(whole[1]) > shown)
 
 
@@ -68,7 +68,7 @@ async def test_list_far_down_is_what_a_reading_of_all_would_be(
         ids = [(await shared.api.create_thread(title=f"T{number}")).id for number in range(COUNT)]
         for thread_id in ids if archived else ids[:5]:
             await shared.api.update_thread(thread_id, archived=True)
-        feed, window = shared.everybody[ARCHIVE] if archived else shared.everybody[FEED], Window()
+        feed, window = shared.everybody[ARCHIVE] if archived else shared.everybody[THREADS], ListWindow()
         window.limit = SHOWN
         async with Runtime(shared.settings.database_url, work=False) as other:
             there = define_internal_agent_api(other, Agent("assistant", ScriptedModel([])))
@@ -96,16 +96,16 @@ async def test_a_page_far_down_is_read_after_the_one_before_and_nothing_before_i
                 return found
 
         counted: Any = Counted()
-        shelf = Shelf(counted, archived=False)
-        await shelf.begin()
+        cache = ListCache(counted, archived=False)
+        await cache.begin()
         for count in (51, 101, 151):
-            await shelf.reach(count)
+            await cache.reach(count)
         assert asked == [0, 51, 50, 29]
-        assert not shelf.more
-        newest = shelf.newest(COUNT)
-        await shelf.renew([newest[100].id])
+        assert not cache.more
+        newest = cache.newest(COUNT)
+        await cache.renew([newest[100].id])
         assert asked[4:] == [1]
-        assert shelf.newest(COUNT) == newest
+        assert cache.newest(COUNT) == newest
 
 
 async def test_a_page_begins_after_the_thread_it_was_read_from_although_that_has_moved_or_is_gone(
@@ -131,8 +131,10 @@ async def test_a_tab_that_was_far_down_is_there_again_after_the_server_was_away(
         for number in range(COUNT):
             await shared.api.create_thread(title=f"T{number:03d}")
         await seen(
-            shared.everybody[FEED],
-            lambda: bool(shared.everybody[FEED].newest) and shared.everybody[FEED].newest[0].title == "T129",
+            shared.everybody[THREADS],
+            lambda: (
+                bool(shared.everybody[THREADS].newest) and shared.everybody[THREADS].newest[0].title == "T129"
+            ),
         )
         page = opened(tab.threads)
         await tab.threads.load_more(50)

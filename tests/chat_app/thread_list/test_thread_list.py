@@ -15,8 +15,8 @@ from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
 from chat_app.search.search import hits_for
 from chat_app.session.service import Service
-from chat_app.thread_list.list_feed import ARCHIVE, FEED, Feed
-from chat_app.thread_list.list_patch import Window
+from chat_app.thread_list.list_feed import ARCHIVE, THREADS, ListFeed
+from chat_app.thread_list.list_patch import ListWindow
 from chat_app.thread_list.thread_list import Archive, ThreadRows
 from chat_app.thread_list.thread_views import ThreadItem, ThreadPatch
 from tests.chat_app.support import Serve, Tab
@@ -50,7 +50,7 @@ class Page:
 
 
 class Rows:
-    """A list as `Feed` has it."""
+    """A list as `ListFeed` has it."""
 
     def __init__(self, count: int, pinned: int = 0) -> None:
         self.newest = [row(number) for number in range(count, 0, -1)]
@@ -63,7 +63,7 @@ def row(number: int, **fields: Any) -> ThreadItem:
     return ThreadItem(**{**given, **fields})
 
 
-async def seen(feed: Feed, holds: Callable[[], bool]) -> None:
+async def seen(feed: ListFeed, holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         version = 0
         while not holds():
@@ -75,7 +75,7 @@ async def listed(shared: Service) -> list[str]:
 
 
 def test_one_changed_row_is_all_that_is_sent() -> None:
-    rows, window, page = Rows(200), Window(), Page()
+    rows, window, page = Rows(200), ListWindow(), Page()
     window.limit = 200
     assert page.take(window.patch(rows))
     assert len(page.rows) == 200
@@ -90,7 +90,7 @@ def test_one_changed_row_is_all_that_is_sent() -> None:
 
 
 def test_a_window_shows_so_many_and_says_whether_there_are_more() -> None:
-    rows, window, page = Rows(120, pinned=2), Window(), Page()
+    rows, window, page = Rows(120, pinned=2), ListWindow(), Page()
     assert page.take(window.patch(rows))
     assert (len(page.rows), page.more) == (52, True)
     for _ in range(2):  # asked twice for the same page
@@ -103,7 +103,7 @@ def test_a_window_shows_so_many_and_says_whether_there_are_more() -> None:
 
 
 def test_a_new_thread_takes_the_place_of_the_last_that_is_shown() -> None:
-    rows, window, page = Rows(60), Window(), Page()
+    rows, window, page = Rows(60), ListWindow(), Page()
     page.take(window.patch(rows))
     rows.newest.insert(0, row(61))
     patch = window.patch(rows)
@@ -112,7 +112,7 @@ def test_a_new_thread_takes_the_place_of_the_last_that_is_shown() -> None:
 
 
 def test_a_page_that_missed_a_patch_finds_out_and_gets_everything() -> None:
-    rows, window, page = Rows(3), Window(), Page()
+    rows, window, page = Rows(3), ListWindow(), Page()
     page.take(window.patch(rows))
     rows.newest[0] = row(3, title="Lost")
     assert window.patch(rows) is not None  # it never arrives
@@ -124,9 +124,9 @@ def test_a_page_that_missed_a_patch_finds_out_and_gets_everything() -> None:
 
 
 def test_a_new_window_is_never_taken_for_the_one_before() -> None:
-    rows, page, window = Rows(3), Page(), Window()
+    rows, page, window = Rows(3), Page(), ListWindow()
     page.take(window.patch(rows))
-    again = Window()  # the server was restarted
+    again = ListWindow()  # the server was restarted
     first = again.patch(Rows(2))
     assert first is not None
     assert page.take(first)
@@ -148,15 +148,17 @@ async def test_the_feed_says_what_runs_what_failed_and_what_needs_the_person(ser
         def tones() -> dict[str, str]:
             return {
                 item.title: item.tone
-                for item in (*shared.everybody[FEED].pinned, *shared.everybody[FEED].newest)
+                for item in (*shared.everybody[THREADS].pinned, *shared.everybody[THREADS].newest)
             }
 
         for prompt in ("run", "pay", "end"):
             await shared.api.create_thread(prompt)
-        await seen(shared.everybody[FEED], lambda: tones() == {"run": "running", "pay": "waiting", "end": ""})
-        paying = next(item.id for item in shared.everybody[FEED].newest if item.title == "pay")
+        await seen(
+            shared.everybody[THREADS], lambda: tones() == {"run": "running", "pay": "waiting", "end": ""}
+        )
+        paying = next(item.id for item in shared.everybody[THREADS].newest if item.title == "pay")
         await shared.api.approve_tool_calls(paying, ["c"])
-        await seen(shared.everybody[FEED], lambda: tones()["pay"] == "")
+        await seen(shared.everybody[THREADS], lambda: tones()["pay"] == "")
 
 
 async def test_pinned_threads_are_there_however_old_they_are(serve: Serve, tab: Tab) -> None:
@@ -164,12 +166,13 @@ async def test_pinned_threads_are_there_however_old_they_are(serve: Serve, tab: 
         made = [await shared.api.create_thread(title=f"T{number}") for number in range(55)]
         await tab.threads.pin(made[0].id, True)
         await seen(
-            shared.everybody[FEED], lambda: [item.title for item in shared.everybody[FEED].pinned] == ["T0"]
+            shared.everybody[THREADS],
+            lambda: [item.title for item in shared.everybody[THREADS].pinned] == ["T0"],
         )
-        assert len(shared.everybody[FEED].newest) == Window.PAGE
-        assert shared.everybody[FEED].more
+        assert len(shared.everybody[THREADS].newest) == ListWindow.PAGE
+        assert shared.everybody[THREADS].more
         await tab.threads.pin(made[0].id, False)
-        await seen(shared.everybody[FEED], lambda: not shared.everybody[FEED].pinned)
+        await seen(shared.everybody[THREADS], lambda: not shared.everybody[THREADS].pinned)
 
 
 def opened(state: ThreadRows) -> Page:
@@ -186,8 +189,10 @@ async def test_endless_scroll_reads_as_far_as_a_tab_shows_and_no_further(serve: 
         for number in range(120):
             await shared.api.create_thread(title=f"T{number:03d}")
         await seen(
-            shared.everybody[FEED],
-            lambda: bool(shared.everybody[FEED].newest) and shared.everybody[FEED].newest[0].title == "T119",
+            shared.everybody[THREADS],
+            lambda: (
+                bool(shared.everybody[THREADS].newest) and shared.everybody[THREADS].newest[0].title == "T119"
+            ),
         )
         page = opened(tab.threads)
         assert (len(page.rows), page.more) == (50, True)
@@ -196,15 +201,19 @@ async def test_endless_scroll_reads_as_far_as_a_tab_shows_and_no_further(serve: 
             assert page.take(tab.threads.patch)
         assert (len(page.rows), page.more) == (120, False)
         await shared.api.create_thread(title="new")
-        await seen(shared.everybody[FEED], lambda: shared.everybody[FEED].newest[0].title == "new")
-        assert len(shared.everybody[FEED].newest) == Window.PAGE, "nobody watches the longer one any more"
-        window = Window()
+        await seen(shared.everybody[THREADS], lambda: shared.everybody[THREADS].newest[0].title == "new")
+        assert len(shared.everybody[THREADS].newest) == ListWindow.PAGE, (
+            "nobody watches the longer one any more"
+        )
+        window = ListWindow()
         window.limit = 100
-        with shared.everybody[FEED].watched(window):
-            await shared.everybody[FEED].reach(window)
+        with shared.everybody[THREADS].watched(window):
+            await shared.everybody[THREADS].reach(window)
             await shared.api.create_thread(title="newer")
-            await seen(shared.everybody[FEED], lambda: shared.everybody[FEED].newest[0].title == "newer")
-            assert len(shared.everybody[FEED].newest) == 100, "who reached for it watches it still"
+            await seen(
+                shared.everybody[THREADS], lambda: shared.everybody[THREADS].newest[0].title == "newer"
+            )
+            assert len(shared.everybody[THREADS].newest) == 100, "who reached for it watches it still"
 
 
 async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(serve: Serve, tab: Tab) -> None:
@@ -224,13 +233,13 @@ async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(se
 async def test_undo_before_the_feed_saw_the_deletion_brings_the_row_back(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Hi")
-        await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
+        await seen(shared.everybody[THREADS], lambda: bool(shared.everybody[THREADS].newest))
         page = opened(tab.threads)
         await tab.threads.delete(thread.id)
         del page.rows[thread.id]  # the page foresaw it
         await tab.threads.restore(thread.id, False)
         assert page.take(tab.threads.patch)
-        await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
+        await seen(shared.everybody[THREADS], lambda: bool(shared.everybody[THREADS].newest))
         tab.threads._show()  # pyright: ignore[reportPrivateUsage]
         assert page.take(tab.threads.patch)
         assert page.titles == ["Hi"]
@@ -239,13 +248,13 @@ async def test_undo_before_the_feed_saw_the_deletion_brings_the_row_back(serve: 
 async def test_wrong_guess_of_a_page_is_put_right(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Hi")
-        await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
+        await seen(shared.everybody[THREADS], lambda: bool(shared.everybody[THREADS].newest))
         page = opened(tab.threads)
         await shared.api.delete_thread(thread.id)
         page.rows[thread.id] = row(1, id=thread.id, title="New name")
         await tab.threads.rename(thread.id, "New name")  # another tab was faster
         page.take(tab.threads.patch)
-        await seen(shared.everybody[FEED], lambda: not shared.everybody[FEED].newest)
+        await seen(shared.everybody[THREADS], lambda: not shared.everybody[THREADS].newest)
         tab.threads._show()  # pyright: ignore[reportPrivateUsage]
         assert page.take(tab.threads.patch)
 
@@ -270,15 +279,15 @@ async def test_the_archive_is_a_list_of_its_own_and_read_only_when_somebody_look
         thread = await shared.api.create_thread(title="Old")
         await tab.threads.archive(thread.id, True)
         await seen(
-            shared.everybody[FEED],
-            lambda: shared.everybody[FEED].version > 0 and not shared.everybody[FEED].newest,
+            shared.everybody[THREADS],
+            lambda: shared.everybody[THREADS].version > 0 and not shared.everybody[THREADS].newest,
         )
         assert shared.everybody[ARCHIVE].version == 0
         opened(archive)
         await shared.everybody[ARCHIVE].reach(archive._window)
         assert [item.title for item in shared.everybody[ARCHIVE].newest] == ["Old"]
         await archive.archive(thread.id, False)
-        await seen(shared.everybody[FEED], lambda: bool(shared.everybody[FEED].newest))
+        await seen(shared.everybody[THREADS], lambda: bool(shared.everybody[THREADS].newest))
 
 
 async def test_a_search_finds_titles_and_messages(serve: Serve) -> None:

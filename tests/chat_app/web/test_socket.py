@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent_core.domain.field_limits import MAX_VALUES
-from chat_app.web.socket import TOO_BIG, SocketBounds
+from chat_app.web.site import TOO_BIG, SocketBounds
 
 PROSE = "a, [b], {c} " * MAX_VALUES
 

@@ -10,8 +10,8 @@ import reflex as rx
 from reflex.istate.manager.memory import StateManagerMemory
 from reflex_base.registry import RegistrationContext
 
-from chat_app.session import tab_keepalive
-from chat_app.session.tab_keepalive import Staying
+from chat_app.session import tab_state
+from chat_app.session.tab_state import TabKeepalive
 
 
 class Open:
@@ -50,29 +50,29 @@ async def test_only_a_tab_whose_state_is_gone_loads_its_page_anew(open_app: Open
     for token in ("kept", "gone"):
         await open_app.connect(token)
     await open_app.connect("still loading", loaded=False)
-    rounds = Staying(open_app.app)
-    await rounds.round()
+    keepalive = TabKeepalive(open_app.app)
+    await keepalive.touch()
     open_app.let_go("gone")
-    await rounds.round()
+    await keepalive.touch()
     assert open_app.sent == ["gone"]
-    await rounds.round()  # it is asked once: what it loads may take longer than a round
+    await keepalive.touch()  # it is asked once: what it loads may take longer than a round
     assert open_app.sent == ["gone"]
 
 
 async def test_a_tab_in_use_is_known_afterwards_and_costs_the_others_nothing(
     open_app: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(tab_keepalive, "TAB_TIMEOUT", 0.5)
+    monkeypatch.setattr(tab_state, "TAB_TIMEOUT", 0.5)
     for token in ("busy", "gone"):
         await open_app.connect(token)
-    rounds = Staying(open_app.app)
-    await rounds.round()
+    keepalive = TabKeepalive(open_app.app)
+    await keepalive.touch()
     open_app.let_go("gone")
     async with open_app.app.modify_state(rx.BaseStateToken(ident="busy", cls=rx.State)):
-        await asyncio.create_task(rounds.round())
+        await asyncio.create_task(keepalive.touch())
     assert open_app.sent == ["gone"]
     open_app.let_go("busy")
-    await rounds.round()
+    await keepalive.touch()
     assert open_app.sent == ["gone", "busy"]
     assert caplog.records == []
 
@@ -82,8 +82,8 @@ async def test_a_tab_that_can_not_be_read_is_named_in_the_log_and_costs_the_othe
 ) -> None:
     for token in ("broken", "gone"):
         await open_app.connect(token)
-    rounds = Staying(open_app.app)
-    await rounds.round()
+    keepalive = TabKeepalive(open_app.app)
+    await keepalive.touch()
     open_app.let_go("gone")
     ask = open_app.app.modify_state
 
@@ -93,6 +93,6 @@ async def test_a_tab_that_can_not_be_read_is_named_in_the_log_and_costs_the_othe
         return ask(token)
 
     monkeypatch.setattr(open_app.app, "modify_state", modify)
-    await rounds.round()
+    await keepalive.touch()
     assert open_app.sent == ["gone"]
     assert [record.getMessage() for record in caplog.records] == ["Could not keep the state of a tab alive"]

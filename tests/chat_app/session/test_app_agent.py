@@ -12,9 +12,9 @@ import pytest
 from agent_core import AgentApi, Message, Runtime, Thread, define_internal_agent_api
 from agent_core.llm import LitellmModel
 from agent_core.testing import eventually
-from chat_app.demo.agent import build_agent, titles
 from chat_app.model.model_choice import DEMO_MODEL, ModelChoice, choose_model
 from chat_app.server.settings import Settings
+from chat_app.session.app_agent import build_agent, title_model
 
 
 @pytest.fixture
@@ -107,12 +107,14 @@ async def test_a_rate_limit_passes_and_a_wrong_key_does_not(api: AgentApi):
 def test_a_real_model_names_threads_and_the_demo_model_none(tmp_path: Path) -> None:
     demo, real = ModelChoice(DEMO_MODEL, ""), ModelChoice("openai/gpt-5-mini", "")
     own = Settings(data_dir=tmp_path)
-    assert titles(demo, own) is None
-    assert (named := titles(real, own)) is not None
+    assert title_model(demo, own) is None
+    assert (named := title_model(real, own)) is not None
     assert named.model is None, "the thread's own is asked"
-    assert titles(real, replace(own, title_model="none")) is None
-    assert titles(real, replace(own, title_model="demo")) is None
-    other = titles(demo, replace(own, title_model="openai/tiny", openai_base_url="http://127.0.0.1:9/v1"))
+    assert title_model(real, replace(own, title_model="none")) is None
+    assert title_model(real, replace(own, title_model="demo")) is None
+    other = title_model(
+        demo, replace(own, title_model="openai/tiny", openai_base_url="http://127.0.0.1:9/v1")
+    )
     assert other is not None
     assert isinstance(other.model, LitellmModel)
     assert (other.model.name, other.model.options["api_base"]) == ("openai/tiny", "http://127.0.0.1:9/v1")

@@ -1,0 +1,105 @@
+"""Start and end the app's processes: the server, the demo's supervisor, and children that die with their parents.
+
+The supervisor of `make demo` is supervisord (http://supervisord.org), installed by that and by nothing else; `demo.conf`
+beside this file is its whole configuration.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from chat_app.server.preflight import NotReadyError
+
+_CONFIGURATION = Path(__file__).with_name("demo.conf")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_POLL_INTERVAL = 0.5  # seconds between looks, where the kernel cannot tell us
+
+
+def serve(host: str, port: int, pages: Path) -> None:
+    """Serve the pages in the folder that `pages.place` returned, until a signal ends it.
+
+    This is the end of `reflex run --env prod`, without the compiling that precedes it there. The functions are
+    Reflex's own and not public, which is one reason for its exact pin.
+    """
+    from reflex.utils import exec as reflex_exec
+    from reflex_base import constants
+    from reflex_base.config import get_config
+    from reflex_base.environment import environment
+
+    os.environ["REFLEX_WEB_WORKDIR"] = str(pages)
+    environment.REFLEX_ENV_MODE.set(constants.Env.PROD)
+    environment.REFLEX_COMPILE_CONTEXT.set(constants.CompileContext.RUN)
+    environment.REFLEX_SKIP_COMPILE.set(True)
+    config = get_config()
+    config._set_persistent(frontend_port=port, backend_port=port, backend_host=host)
+    tie_forks()
+    reflex_exec.run_backend_prod(host, port, config.loglevel.subprocess_level(), True)
+
+
+def serve_for_development(host: str, port: int, backend_port: int) -> NoReturn:
+    """Become `reflex run`, which rebuilds and reloads what changes."""
+    command = [sys.executable, "-m", "reflex", "run", "--env", "dev", "--backend-host", host]
+    command += ["--frontend-port", str(port), "--backend-port", str(backend_port)]
+    os.execv(sys.executable, command)
+
+
+def supervise(folder: Path, supervisor: str = "supervisor") -> NoReturn:
+    """Become the supervisor of `python -m chat_app`.
+
+    Args:
+        folder: where the supervisor keeps its process id; it is made.
+        supervisor: the package that brings supervisord.
+
+    Raises:
+        NotReadyError: there is no supervisor here.
+    """
+    if importlib.util.find_spec(supervisor) is None:
+        raise NotReadyError(
+            "supervisord is not installed. Run `make demo`, which installs it and starts the demo."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    own = {"CHAT_DEMO": "1", "CHAT_DEMO_FOLDER": str(folder), "CHAT_DEMO_PYTHON": sys.executable}
+    command = [sys.executable, "-m", f"{supervisor}.supervisord", "-c", str(_CONFIGURATION)]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command += ["-u", "root"]  # said so, it does not warn of it
+    os.execve(sys.executable, command, os.environ | own)
+
+
+def stay_with_supervisor() -> None:
+    """End this process when its supervisor ends, however that ends: else it would keep the port."""
+    if os.environ.get("SUPERVISOR_ENABLED") and os.environ.get("CHAT_DEMO_FOLDER"):
+        die_with(os.getppid())
+
+
+def die_with(parent: int) -> None:
+    """End this process with SIGKILL once `parent`, the process id of its parent, is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before we asked
+            os.kill(os.getpid(), signal.SIGKILL)
+    elif sys.platform != "win32":
+        threading.Thread(target=_watch, args=(parent,), name="lifeline", daemon=True).start()
+
+
+def tie_forks() -> None:
+    """Make every process that this one or its children fork from now on die with its parent."""
+    if hasattr(os, "register_at_fork"):
+        forking = [0]
+        os.register_at_fork(
+            before=lambda: forking.__setitem__(0, os.getpid()),
+            after_in_child=lambda: die_with(forking[0]),
+        )
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_POLL_INTERVAL)
+    os.kill(os.getpid(), signal.SIGKILL)
