@@ -48,11 +48,7 @@ MOVED = {
 
 
 class _Forwarder(MetaPathFinder, Loader):
-    """Import a moved module by its old name: its contents, and a DeprecationWarning.
-
-    Args:
-        moved: the old name of each module, and its new one.
-    """
+    """Finder of modules by their old names: it gives the new module's contents, and a DeprecationWarning."""
 
     def __init__(self, moved: Mapping[str, str]) -> None:
         self.moved = moved
@@ -80,11 +76,7 @@ class _Forwarder(MetaPathFinder, Loader):
 
 
 def install(moved: Mapping[str, str] = MOVED) -> None:
-    """Let old names be imported; once a process.
-
-    Args:
-        moved: the old name of each module, and its new one; those of agent_core by default.
-    """
+    """Let the old names in `moved` be imported; once a process."""
     if not any(isinstance(finder, _Forwarder) and finder.moved is moved for finder in sys.meta_path):
         sys.meta_path.insert(
             0, _Forwarder(moved)

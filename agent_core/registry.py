@@ -19,11 +19,7 @@ class NamedAgent(Protocol):
 
 
 class AgentRegistry(Mapping[str, Any]):
-    """The agents of one process, by name.
-
-    Args:
-        hooks: queue that calls the status hooks.
-    """
+    """The agents of one process, by name; `hooks` is the queue that calls the status hooks."""
 
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks

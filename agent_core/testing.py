@@ -77,10 +77,7 @@ class ScriptedModel:
     """
 
     def __init__(
-        self,
-        turns: Iterable[Turn] | Callable[[Messages], Turn | Awaitable[Turn]],
-        *,
-        name: str = "scripted",
+        self, turns: Iterable[Turn] | Callable[[Messages], Turn | Awaitable[Turn]], *, name: str = "scripted"
     ) -> None:
         self.name = name
         self.requests: list[Messages] = []

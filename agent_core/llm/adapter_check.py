@@ -30,12 +30,7 @@ _MUST = f"it must yield {', '.join(kind.__name__ for kind in _EVENTS[:-1])} or {
 
 
 def check_adapter(model: Any, who: str) -> None:
-    """Raise ValidationError unless `model` is a `ModelAdapter`.
-
-    Args:
-        model: the given model, which is not a name.
-        who: name of the called function or class, for the message.
-    """
+    """Raise ValidationError unless `model` is a `ModelAdapter`; `who` is the called function or class."""
     name = getattr(model, "name", None)
     if inspect.isclass(model) or not callable(getattr(model, "stream", None)) or not isinstance(name, str):
         raise ValidationError(

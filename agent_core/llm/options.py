@@ -125,11 +125,7 @@ _ALL = STANDARD | LITELLM | PROVIDERS
 
 
 def check_options(
-    who: str,
-    options: Mapping[str, Any],
-    *,
-    named: Collection[str] = (),
-    more: Collection[str] = (),
+    who: str, options: Mapping[str, Any], *, named: Collection[str] = (), more: Collection[str] = ()
 ) -> None:
     """Check the names and values of options.
 

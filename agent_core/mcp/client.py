@@ -37,20 +37,9 @@ _LINK_FIELDS = ("type", "uri", "name", "title", "description", "mimeType", "size
 
 
 class ServerClient:
-    """Client of one tool server.
+    """Client of one tool server; `start_timeout` (seconds) is for connecting and listing the tools."""
 
-    Args:
-        source: address of the server.
-        start_timeout: seconds for connecting and listing the tools.
-        on_tools: called with each new list of tools; see `Connection`.
-    """
-
-    def __init__(
-        self,
-        source: ServerAddress,
-        start_timeout: float,
-        on_tools: OnTools,
-    ) -> None:
+    def __init__(self, source: ServerAddress, start_timeout: float, on_tools: OnTools) -> None:
         self._source = source
         self._start_timeout = start_timeout
         self._errors = ErrorOutput(source.name)
@@ -89,13 +78,9 @@ class ServerClient:
     async def call(
         self, name: str, arguments: dict[str, Any], ctx: ToolContext, *, greeted: bool = False
     ) -> Any:
-        """Call a tool and return its result as plain JSON.
+        """Call a tool, by its name on the server, and return its result as plain JSON.
 
-        Args:
-            name: name of the tool on the server.
-            arguments: valid arguments.
-            ctx: context of the call, for progress reports.
-            greeted: whether the server has already lost the session once, and a new one was opened.
+        `greeted` tells whether the server has already lost the session once, and a new one was opened.
 
         Raises:
             ToolServerError: see its `kind`.

@@ -16,13 +16,8 @@ Drop = Callable[[str, str], None]
 class MessageFilter:
     """Filter around a transport's stream of messages.
 
-    The filter reports the end of the stream, which the library would notice only at its next request, and
-    removes invalid tools from lists, for which the library rejects the whole list.
-
-    Args:
-        stream: stream of the transport.
-        ended: called at the end of the stream.
-        sift: returns a result without its invalid items.
+    The filter calls `ended` at the end of the stream, which the library would notice only at its next request, and
+    removes invalid tools from lists with `sift`, because the library rejects the whole list for one of them.
     """
 
     def __init__(
@@ -72,12 +67,9 @@ class MessageFilter:
 
 
 def without_bad_tools(result: dict[str, Any], version: str, drop: Drop) -> dict[str, Any]:
-    """Return a list of tools without invalid ones.
+    """Return a list of tools without those that are invalid in this version of the protocol.
 
-    Args:
-        result: any result.
-        version: version of the protocol, which defines valid tools.
-        drop: called with the name of each removed tool, and the reason.
+    `drop` gets the name of each removed tool, and the reason. Any other result is returned as it is.
     """
     tools: Any = result.get("tools")
     if not isinstance(tools, list) or _problem(result | {"tools": []}, version):

@@ -95,12 +95,7 @@ class ToolConverter:
             )
 
     def tools(self, listed: Sequence[mcp_types.Tool], call: Call) -> tuple[list[Tool], dict[str, str]]:
-        """Return the tools, and the reason for each omitted tool, by name.
-
-        Args:
-            listed: the server's list of tools.
-            call: makes a call, from the name on the server, the arguments and the context.
-        """
+        """Return the tools, which are called by `call`, and the reason for each omitted tool by its name."""
         wanted = {tool.name: tool for tool in reversed(listed) if self.only is None or tool.name in self.only}
         names = tool_names(wanted, self.prefix)
         tools: dict[str, Tool] = {}
@@ -162,15 +157,11 @@ def _policy(rerun: bool) -> RetryPolicy:
 
 
 def tool_names(names: Iterable[str], prefix: str | None = None) -> dict[str, str]:
-    """Return the name of each tool for providers, by its name on the server.
+    """Return the name of each tool for providers, by its name on the server; a prefix is followed by `_`.
 
     Valid names stay unchanged. In other names invalid characters become `_`. If that results in a
     duplicate, or in more than 64 characters, a few digits of the hash of the server's name are appended;
     the result does not depend on the order of the tools.
-
-    Args:
-        names: names on the server.
-        prefix: prefix of each name, followed by `_`.
     """
     wanted = {name: f"{prefix}_{name}" if prefix else name for name in dict.fromkeys(names)}
     plain = {name: _REFUSED.sub("_", long) for name, long in wanted.items()}

@@ -41,10 +41,7 @@ async def http_transport(
 ) -> AsyncGenerator[Any]:
     """Yield the streams of a connection to the server at `url`.
 
-    Args:
-        url: URL of the server.
-        headers: headers of each request.
-        connect_timeout: seconds for connecting; answers are limited by the timeout of their call.
+    `connect_timeout` (seconds) is for connecting alone; answers are limited by the timeout of their call.
     """
     timeout = httpx2.Timeout(connect_timeout, read=None)
     async with (
@@ -127,10 +124,7 @@ class ErrorOutput:
 
 @contextlib.asynccontextmanager
 async def stdio_transport(
-    command: Sequence[str],
-    env: dict[str, str] | None,
-    cwd: str | None,
-    errors: ErrorOutput,
+    command: Sequence[str], env: dict[str, str] | None, cwd: str | None, errors: ErrorOutput
 ) -> AsyncGenerator[Any]:
     """Start the server and yield its streams.
 

@@ -63,15 +63,10 @@ def has_files(messages: Sequence[ProviderMessage]) -> bool:
 def with_files(
     messages: list[ProviderMessage], read: Read, refused: Mapping[str, str], model: str
 ) -> HistoryFiles:
-    """Return the messages with the bytes of their files; blocks while it reads.
+    """Return the messages (in the form of `to_provider`) with the bytes of their files; blocks while it reads.
 
     A file that is gone, or that the model has refused, is replaced by a sentence, so that the thread can go on.
-
-    Args:
-        messages: in the form of `to_provider`.
-        read: reads files.
-        refused: the refusals of the model, by the files' ids.
-        model: the model's name, for the sentence.
+    `refused` has the words of the model's refusals, by the files' ids.
     """
     wanted = {file_id for message in messages for part in _parts(message) if (file_id := _attached(part))}
     found = read(sorted(wanted)) if wanted else {}

@@ -39,11 +39,7 @@ class _Entry(NamedTuple, Generic[V]):
 
 
 class ThreadCache(Generic[V]):
-    """Map thread ids to values, bounded in bytes and in age; the oldest entry is dropped first.
-
-    Args:
-        now: a monotonic clock, in seconds.
-    """
+    """Map thread ids to values, bounded in bytes and in age (seconds of `now`); the oldest entry is dropped first."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

@@ -26,13 +26,7 @@ from agent_core.hooks import call_hook
 from agent_core.runners import journal
 from agent_core.runners.file_parts import ResponseFiles
 from agent_core.runners.flusher import Flusher
-from agent_core.runners.history_cache import (
-    EndedTurn,
-    History,
-    HistoryCache,
-    OpenTurn,
-    provider_step,
-)
+from agent_core.runners.history_cache import EndedTurn, History, HistoryCache, OpenTurn, provider_step
 from agent_core.runners.request_builder import PreparedRequest, RequestBuilder
 from agent_core.runners.step_record import new_calls, stored_parts, usage_of, usage_of_failure
 from agent_core.runners.title_runner import TitleRunner
@@ -81,12 +75,7 @@ class _Attempt:
 
 
 class ModelRunner:
-    """Runs model steps.
-
-    Args:
-        store: the open store.
-        history_cache: the histories of the threads that run in this process.
-    """
+    """Runs model steps."""
 
     def __init__(self, store: Store, history_cache: HistoryCache) -> None:
         self._history_cache = history_cache
@@ -300,12 +289,7 @@ class ModelRunner:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_retry, claim.thread_id, state)
 
     async def _fail(
-        self,
-        claim: Claim,
-        agent: AnyAgent,
-        error: Exception,
-        rest: list[Chunk],
-        refused: Iterable[str] = (),
+        self, claim: Claim, agent: AnyAgent, error: Exception, rest: list[Chunk], refused: Iterable[str] = ()
     ) -> None:
         """Fail the turn; `refused` are the files that the provider has presumably refused."""
         if isinstance(error, FenceLost):

@@ -227,18 +227,10 @@ def key_of(model: ModelAdapter) -> str:
 
 
 def usable_window(named: NamedWindow, request: ModelRequest, model: ModelAdapter) -> int | None:
-    """Return how many tokens, by our count, a request may have after a refusal; slow, for it counts tokens.
+    """Return the tokens, by our count, that a request may have after a refusal; slow, because it counts tokens.
 
-    It leaves room for the answer. If the provider counts more tokens than we do, the window shrinks by the same
-    ratio.
-
-    Args:
-        named: the window that the provider named.
-        request: the refused request.
-        model: the model.
-
-    Returns:
-        None: the named window is not plausible, or a shorter history would not help.
+    Room is left for the answer. If the provider counts more tokens than we do, the window shrinks by the same
+    ratio. None: the named window is not plausible, or a shorter history would not help.
     """
     if named.limit >= at_most(request.messages, request.tools):
         return None  # the request would have fitted

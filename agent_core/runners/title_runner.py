@@ -35,12 +35,9 @@ class TitleRunner:
         self._slots = asyncio.Semaphore(_MAX_REQUESTS)
 
     def start(self, claim: Claim, agent: Agent, history: list[ProviderMessage]) -> None:
-        """Ask for a title in the background if the turn that has ended is the thread's first.
+        """Ask for a title in the background if the turn that has ended with `claim` is the thread's first.
 
-        Args:
-            claim: the turn's last step.
-            agent: the thread's agent.
-            history: what the model was sent.
+        `history` is what the model was sent.
         """
         if agent.title is not None and sum(message["role"] == "user" for message in history) == 1:
             self._hooks.soon(f"title:{claim.thread_id}", self._ask, claim, agent, agent.title)

@@ -14,13 +14,7 @@ from agent_core.domain.messages import Part, StoredFile
 from agent_core.domain.suspects import Suspicion
 from agent_core.domain.validation import clean_words
 from agent_core.domain.wake_up_key import WakeUpKey
-from agent_core.errors import (
-    DatabaseError,
-    ThreadNotFoundError,
-    ValidationError,
-    as_exception,
-    note_attempt,
-)
+from agent_core.errors import DatabaseError, ThreadNotFoundError, ValidationError, as_exception, note_attempt
 from agent_core.runners import journal
 from agent_core.runners.history_cache import HistoryCache
 from agent_core.sentences import sentence
@@ -48,12 +42,7 @@ _WRITE_RETRY_INTERVAL = 0.5  # seconds between attempts to write an outcome
 
 
 class ToolRunner:
-    """Runs tool calls.
-
-    Args:
-        store: the open store.
-        history_cache: gets each outcome.
-    """
+    """Runs tool calls, and adds their outcomes to the cached histories."""
 
     def __init__(self, store: Store, history_cache: HistoryCache) -> None:
         self._history_cache = history_cache

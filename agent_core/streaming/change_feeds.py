@@ -20,9 +20,7 @@ Read = Callable[[str, int], list[Update] | None]
 class _Tail:
     """Cache of the newest updates of one thread, shared by its readers.
 
-    Args:
-        name: id of the thread.
-        read: returns the updates after a cursor, or None if a snapshot is needed; blocks.
+    `read` blocks, and returns the updates after a cursor, or None if a snapshot is needed.
     """
 
     def __init__(self, name: str, read: Read) -> None:
@@ -112,11 +110,7 @@ class _FeedReader:
 
 
 class ChangeFeeds:
-    """Feeds with readers in this process.
-
-    Args:
-        read: returns the updates of a thread after a cursor; called in a thread.
-    """
+    """Feeds with readers in this process; `read` returns a thread's updates after a cursor, in a thread."""
 
     def __init__(self, read: Read) -> None:
         self._read = read

@@ -124,11 +124,7 @@ def _listed(names: frozenset[str] | set[str]) -> str:
 def repaired(value: Any, schema: Any, root: _Schema | None = None, depth: int = 0) -> Any:
     """Return arguments with every misplaced text replaced by its meaning; the same object if there is none.
 
-    Args:
-        value: the arguments, or a part of them.
-        schema: the JSON schema of the value.
-        root: the whole schema, for its references; None: `schema` is it.
-        depth: nesting of the value within the arguments.
+    `root` is the whole schema, for its references, and `depth` the nesting of the value within the arguments.
     """
     if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
         return value

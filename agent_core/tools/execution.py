@@ -26,15 +26,10 @@ class ToolTimeoutError(TimeoutError):
 
 
 async def execute(tool: Tool, arguments: dict[str, Any], ctx: ToolContext) -> Any:
-    """Run the handler once and return its result.
+    """Run the handler once, with the result of `parse_arguments`, and return its result.
 
     A sync handler runs in a thread of its own, with this task's context variables. A thread
     cannot be ended: after a timeout or a stop it continues, and its result is dropped.
-
-    Args:
-        tool: the called tool.
-        arguments: the result of `parse_arguments`.
-        ctx: the context of this attempt.
 
     Raises:
         ValidationError: the arguments are invalid.

@@ -172,12 +172,7 @@ def _checked(handler: Function, options: ToolOptions) -> tuple[str, type[BaseMod
 
 
 def _arguments_model(function: Function, name: str, scope: Mapping[str, Any]) -> type[BaseModel]:
-    """Return a pydantic model of the function's parameters, without the ToolContext.
-
-    Args:
-        function: the handler.
-        name: name of the tool, for the model and error messages.
-        scope: additional names for its annotations; see `_caller_scope`.
+    """Return a pydantic model of the function's parameters, without the ToolContext; see `_caller_scope`.
 
     Raises:
         ValidationError: pydantic does not support an annotation, or it cannot be resolved.

@@ -26,14 +26,11 @@ _ANTHROPIC = "srvtoolu_"
 def checked_provider_tools(
     given: Sequence[dict[str, Any]] | None, local: Collection[str]
 ) -> list[dict[str, Any]]:
-    """Return provider tools as plain JSON.
-
-    Args:
-        given: the provider's dicts, such as {"type": "web_search_20250305", "name": "web_search"}.
-        local: the names of the agent's own tools.
+    """Return provider tools, such as {"type": "web_search_20250305", "name": "web_search"}, as plain JSON.
 
     Raises:
-        ValidationError: a tool is not such a dict, is a function, or has the name of another tool.
+        ValidationError: a tool is not such a dict, is a function, or has the name of another tool, which may be
+            one of the agent's own (`local`).
     """
     tools: list[dict[str, Any]] = []
     taken: set[str] = set()
@@ -71,10 +68,8 @@ def provider_tool_names(tools: Sequence[dict[str, Any]]) -> frozenset[str]:
 class HostedCalls:
     """The calls of provider tools in one step.
 
-    Args:
-        names: names of the request's provider tools.
-        sign: makes a chunk's metadata from an event's.
-        paused: chunks of the calls that the previous step left open, by id; see `paused_calls`.
+    `names` are those of the request's provider tools; `sign` makes a chunk's metadata from an event's; `paused` has
+    the chunks of the calls that the previous step left open, by id (see `paused_calls`).
     """
 
     def __init__(

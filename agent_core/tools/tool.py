@@ -133,10 +133,7 @@ def check_tool_name(name: object) -> str:
 
 
 def normalise_tools(tools: Mapping[str, Tool] | Sequence[Tool] | None) -> dict[str, Tool]:
-    """Return the tools by name.
-
-    Args:
-        tools: a list of tools, or a dict whose keys are the names.
+    """Return the tools of a list, or of a dict by name, by name.
 
     Raises:
         ValidationError: an item is not a tool, or a name is taken or invalid.
@@ -174,9 +171,7 @@ def _argument_names(model: type[BaseModel]) -> frozenset[str]:
 def _untitled(schema: Any, *, names: bool = False) -> Any:
     """Drop the titles that pydantic adds: they cost tokens and only repeat the names.
 
-    Args:
-        schema: a JSON schema, or a part of one.
-        names: whether the keys of `schema` are property names, so that "title" is a property.
+    `names` tells whether the keys of `schema` are property names, so that "title" is a property.
     """
     if isinstance(schema, list):
         return [_untitled(item) for item in cast("list[Any]", schema)]

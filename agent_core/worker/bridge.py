@@ -50,12 +50,7 @@ class Engine(Protocol):
 
 
 class Deliveries:
-    """Runs the engines of a worker's workpools.
-
-    Args:
-        deliver: runs the work of a key, if its wake-up can be leased.
-        pools: the workpools; those without an engine are ignored.
-    """
+    """Runs the engines of a worker's workpools; `deliver` runs a key's work if its wake-up can be leased."""
 
     def __init__(self, deliver: Deliver, pools: Iterable[Workpool]) -> None:
         self._deliver = deliver

@@ -23,9 +23,7 @@ _FRAMES = 8  # innermost frames of the stack that are logged
 class EventLoopWatchdog:
     """Watches the event loop on which it is created, inside a `with` block.
 
-    Args:
-        limit: seconds without a callback after which a warning is logged, more than 0.
-        describe: returns a description of the task with this name.
+    It warns after `limit` seconds without a callback; `describe` returns a description of a task by its name.
     """
 
     def __init__(self, limit: float, describe: Callable[[str], str]) -> None:

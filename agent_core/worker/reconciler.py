@@ -32,12 +32,8 @@ _log = get_logger(__name__)
 class Reconciler:
     """Runs the regular duties of one worker.
 
-    Args:
-        store: the open store.
-        locks: the locks of the workers on this machine.
-        holds: whether a key waits or runs in this process.
-        deliver: submits a key to the workpools.
-        notify: lets the scheduler look for due work.
+    `holds` tells whether a key waits or runs in this process, `deliver` submits a key to the workpools, and
+    `notify` lets the scheduler look for due work.
     """
 
     def __init__(

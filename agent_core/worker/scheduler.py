@@ -39,12 +39,7 @@ for _noisy in (_apscheduler_log, logging.getLogger(f"apscheduler.executors.{_DUT
 
 
 class _LeasedJobStore(SQLAlchemyJobStore):
-    """The wake-up table as a jobstore.
-
-    Args:
-        engine: reads when the next row comes due.
-        take: leases due rows to this worker and returns their keys.
-    """
+    """The wake-up table as a jobstore; `take` leases due rows to this worker and returns their keys."""
 
     def __init__(self, engine: Engine, take: Callable[[], list[WakeUpKey]]) -> None:
         super().__init__(engine=engine, tablename="unused")
@@ -120,11 +115,8 @@ class _GuardedScheduler(BackgroundScheduler):
 class Scheduler:
     """The thread that delivers due wake-ups and runs the worker's regular duties.
 
-    Args:
-        engine: reads when the next wake-up comes due.
-        take: leases due wake-ups; called in the scheduler's thread.
-        deliver: gets each leased key; called in the scheduler's thread.
-        poll: most seconds between polls.
+    In this thread `take` leases due wake-ups, and `deliver` gets each leased key; `poll` is the maximum of seconds
+    between polls.
     """
 
     def __init__(

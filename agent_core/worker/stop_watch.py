@@ -15,14 +15,7 @@ from agent_core.worker.workpool import Workpools
 
 
 class StopWatch:
-    """Compares the fences of running work with the rows after commits of other processes.
-
-    Args:
-        store: the open store.
-        steps: runs the model steps.
-        tools: runs the tool calls.
-        pools: the workpools of both.
-    """
+    """Compares the fences of running work with the rows after commits of other processes."""
 
     def __init__(self, store: Store, steps: ModelRunner, tools: ToolRunner, pools: Workpools) -> None:
         self._reads = store.reads

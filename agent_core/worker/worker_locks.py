@@ -28,15 +28,10 @@ _RECORD = 8  # offset of the execution record
 
 
 def workers_folder(url: URL, path: Path | None) -> Path | None:
-    """Return the folder of the lock files of a database's workers.
+    """Return the folder of the lock files of a database's workers; None if there can be none, and only leases tell.
 
-    Args:
-        url: the database.
-        path: the SQLite file, or None.
-
-    Returns:
-        a folder beside the SQLite file; for a server a folder of this machine and this user, named after the
-        server's address and the database; None if there can be none, so that only leases tell.
+    It is beside the SQLite file `path`. For a server it is a folder of this machine and this user, named after the
+    server's address and the database.
     """
     if path is not None:
         return path.with_name(path.name + ".workers")
@@ -56,9 +51,7 @@ def workers_folder(url: URL, path: Path | None) -> Path | None:
 class WorkerLocks:
     """The lock files of a database's workers: this worker's own, and those of the others.
 
-    Args:
-        folder: the folder of the files; None: no files, leases only.
-        worker: this worker's name.
+    Without a `folder` there are no files, and only leases tell whether a worker is alive.
     """
 
     def __init__(self, folder: Path | None, worker: str) -> None:

@@ -41,12 +41,7 @@ _STATUSES = {
 
 
 class ReportedError(Exception):
-    """Error that a provider reports in an answer.
-
-    Attributes:
-        message: the provider's message.
-        status_code: the equivalent HTTP status; 500 if unknown.
-    """
+    """Error that a provider reports in an answer; `status_code` is the equivalent HTTP status, 500 if unknown."""
 
     def __init__(self, message: str, status_code: int) -> None:
         super().__init__(message)

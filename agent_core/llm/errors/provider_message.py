@@ -26,9 +26,7 @@ _MAX_MESSAGE = 1000
 def provider_sentence(message: str, secrets: Iterable[str] = ()) -> str:
     """Return the provider's message on one line, at most 1,000 characters; "" if there is none.
 
-    Args:
-        message: an exception's message, with prefixes and JSON around the provider's.
-        secrets: values to hide; keys in the environment are always hidden.
+    An exception's `message` has prefixes and JSON around it. Hidden are `secrets` and the keys in the environment.
     """
     text = _TAIL.sub("", message)
     while (shorter := _WRAPPING.sub("", text, count=1)) != text:

@@ -82,9 +82,7 @@ def refuses_history(error: ModelError) -> bool:
 def window_named(words: str, detail: str = "") -> NamedWindow | None:
     """Return the window that a refusal names; None if it names none.
 
-    Args:
-        words: the provider's message.
-        detail: the provider's whole answer; llama.cpp names the window outside of the message.
+    llama.cpp names it outside of its message `words`, elsewhere in its answer `detail`.
     """
     if excess := _EXCESS.search(words):
         return NamedWindow(excess=_number(excess[1]))

@@ -63,11 +63,7 @@ class Call:
 
 
 class CallAssembly:
-    """The tool calls of one answer.
-
-    Attributes:
-        calls: calls in the order of their first fragments.
-    """
+    """Assembly of the tool calls of one answer; `calls` has them in the order of their first fragments."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []

@@ -13,11 +13,7 @@ _GROWING = ("text", "summary", "data")
 
 
 class Details:
-    """Reasoning details of an answer.
-
-    Attributes:
-        newest: readable texts of the last fragments.
-    """
+    """Reasoning details of an answer; `newest` has the readable texts of the last fragments."""
 
     def __init__(self) -> None:
         self._open: list[dict[str, Any]] = []

@@ -237,11 +237,8 @@ class _UnopenedTagParser:
 def _ends_thought(said: str, tag: str, rest: str, *, ended: bool) -> bool | None:
     """Return whether a closing tag makes all text before it reasoning; None: more text is needed.
 
-    Args:
-        said: the text before it.
-        tag: the tag, in lower case.
-        rest: the known text after it.
-        ended: whether no more text follows.
+    `said` is the text before the tag, which is in lower case, and `rest` the known text after it; `ended` tells
+    whether no more text follows.
     """
     after = rest.lstrip(" \t")
     if not after and not ended:
@@ -273,13 +270,7 @@ def _fits_own_line(line: str, after: str, *, closes_line: bool, glued: bool) -> 
 
 
 def _is_open(lines: list[str], line: str, tag: str) -> bool:
-    """Return whether a code fence, or a tag that this tag closes, is open at the end of a text.
-
-    Args:
-        lines: of the text, but for
-        line: its last one.
-        tag: the closing tag.
-    """
+    """Return whether a code fence, or a tag that `tag` closes, is open after `lines` and a last `line`."""
     openings = _openings_of(tag)
     fence, opened = "", False
     for each in lines:

@@ -97,10 +97,7 @@ def name_on_wire(name: str, rules: Rules) -> str:
 def _pruned(message: ProviderMessage, rules: Rules, media: frozenset[str] | None) -> ProviderMessage:
     """Return a copy with the fields and contents that the provider accepts.
 
-    Args:
-        message: a message.
-        rules: the rules of the provider.
-        media: the kinds of files that stay; None: all, because the person has just sent them.
+    `media` are the kinds of files that stay; None: all, because the person has just sent them.
     """
     role = message.get("role")
     fields = _FIELDS.get(str(role), _OTHERS)

@@ -56,12 +56,8 @@ def to_provider_request(
 ) -> ProviderRequest:
     """Return a request in the form of a provider with these rules.
 
-    Args:
-        request: the request.
-        rules: the rules of the provider.
-        model: name of the model, for the log.
-        sees: whether the model supports pictures; None: unknown.
-        choice: the option `tool_choice`, which may name a tool.
+    `model` is its name for the log, `sees` whether it supports pictures (None: unknown), and `choice` the option
+    `tool_choice`, which may name a tool.
     """
     refused = refused_tools(request.tools, rules)
     for name, reason in refused.items():

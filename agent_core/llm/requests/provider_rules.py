@@ -132,15 +132,10 @@ RULES: dict[str, Rules] = {
         own=frozenset({"provider_specific_fields", "images"}),
         owned_of_call=frozenset({"provider_specific_fields"}),
     ),
-    "gemini_openai": Rules(
-        owned_of_call=_SIGNATURES,
-        owed_of_call={"extra_content": _SKIPPED},
-    ),
+    "gemini_openai": Rules(owned_of_call=_SIGNATURES, owed_of_call={"extra_content": _SKIPPED}),
     "mistral": Rules(ids=_NINE, user_after_outcome=False),
     "deepseek": Rules(
-        content_of_calls="",
-        own=frozenset({"reasoning_content"}),
-        owed={"reasoning_content": " "},
+        content_of_calls="", own=frozenset({"reasoning_content"}), owed={"reasoning_content": " "}
     ),
     "moonshot": Rules(own=frozenset({"reasoning_content"}), owed={"reasoning_content": " "}),
     "groq": Rules(one_system=False, own=frozenset({"reasoning"})),

@@ -78,11 +78,7 @@ _SPACE = b" \t\r\n"
 class Body:
     """Parser of the JSON values in a response.
 
-    Args:
-        model: name of the model, for error messages.
-
-    Attributes:
-        done: whether the provider has sent `[DONE]`; the rest is ignored.
+    `done` is set once the provider has sent `[DONE]`; the rest is ignored.
     """
 
     def __init__(self, model: str = "") -> None:

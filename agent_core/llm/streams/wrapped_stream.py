@@ -29,11 +29,7 @@ _RESULTS = ("web_search_results", "tool_results")
 
 
 class _WrapperReader(ChatReader):
-    """Reader of the chunks of litellm's wrapper.
-
-    Attributes:
-        stated: the provider's own finish reason, if litellm passes it on.
-    """
+    """Reader of the chunks of litellm's wrapper."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,15 +96,9 @@ def _signed_blocks(delta: Json) -> list[ModelEvent]:
 
 
 class _ProviderToolEvents:
-    """Events of the provider's own tools, read from the input of litellm's decoder.
+    """Events of the provider's own tools, read from the input of litellm's decoder, if its format is known.
 
     The decoder drops some of them: OpenAI's calls and pictures, code that Gemini ran.
-
-    Args:
-        decoder: the stream that the wrapper reads; unsupported formats are ignored.
-
-    Attributes:
-        is_known: whether the format is supported.
     """
 
     def __init__(self, decoder: Any) -> None:
@@ -135,11 +125,8 @@ class _ProviderToolEvents:
 class WrappedStream:
     """Answer that is read through litellm's own stream wrapper.
 
-    Args:
-        litellm: the module.
-        answer: the wrapper.
-        trusted: whether a finish reason that litellm made up counts.
-        heard: whether litellm has listeners for the whole answer.
+    `trusted` tells whether a finish reason that litellm made up counts, `heard` whether litellm has listeners for
+    the whole answer.
     """
 
     def __init__(self, litellm: Any, answer: Any, *, trusted: bool, heard: bool) -> None:
