@@ -17,6 +17,7 @@ from agent_core.context.token_meter import TokenMeter
 from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import ModelError
 from agent_core.sentences import sentence
+from agent_core.support.json_access import fields_of, items_of
 
 SUMMARY = "Summary of the earlier conversation, which is not shown here in full:\n\n"
 """Text before a summary."""
@@ -76,9 +77,7 @@ NOTHING = Cut()
 
 def cut_from_note(note: Any, body: Sequence[ProviderMessage]) -> Cut | None:
     """Return the cut of a note; None if the note has no cut that fits this history."""
-    if not isinstance(note, dict):
-        return None
-    note = cast("dict[str, Any]", note)
+    note = fields_of(note)
     dropped, summary, pairs = note.get("dropped_messages"), note.get("summary", ""), note.get("shortened", [])
     if not isinstance(dropped, int) or not isinstance(summary, str) or not isinstance(pairs, list):
         return None
@@ -87,7 +86,7 @@ def cut_from_note(note: Any, body: Sequence[ProviderMessage]) -> Cut | None:
     if note.get("begins_with") != mark(body, dropped):
         return None
     shortened: dict[int, int] = {}
-    for pair in cast("list[Any]", pairs):
+    for pair in items_of(cast(object, pairs)):
         match pair:
             case [int(place), int(length)] if dropped <= place < len(body) and length > 0:
                 if body[place]["role"] != "tool" or not isinstance(body[place].get("content"), str):
@@ -100,7 +99,7 @@ def cut_from_note(note: Any, body: Sequence[ProviderMessage]) -> Cut | None:
 
 def still_holds(note: Any, limit: int) -> bool:
     """Return whether a cut still suits the model's limit, rather than a much smaller one."""
-    window = note.get("window") if isinstance(note, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    window = fields_of(note).get("window")
     return isinstance(window, int) and limit <= window * _GROWN
 
 

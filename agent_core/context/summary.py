@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
 
 from agent_core.context.cut import SUMMARY, Budget, clip, shorten
 from agent_core.context.policy import (
@@ -25,6 +24,7 @@ from agent_core.errors import ModelError, ValidationError
 from agent_core.llm.litellm_adapter import adapter_of, options_without
 from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.support.argument_checks import check_arguments
+from agent_core.support.json_access import fields_of, items_of
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
@@ -180,9 +180,5 @@ def _lines(messages: Iterable[ProviderMessage]) -> Iterator[str]:
 def _words(content: object) -> str:
     if isinstance(content, str):
         return content
-    if not isinstance(content, list):
-        return ""
-    parts = cast("list[dict[str, Any]]", content)
-    return " ".join(
-        str(part.get("text")) if part.get("type") == "text" else f"[{part.get('type')}]" for part in parts
-    )
+    parts = map(fields_of, items_of(content))
+    return " ".join(str(p.get("text")) if p.get("type") == "text" else f"[{p.get('type')}]" for p in parts)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from agent_core.domain.model_adapter import ModelAdapter, ProviderMessage
 from agent_core.llm.tokens import estimate_tokens, most_tokens
+from agent_core.support.json_access import fields_of, items_of
 
 MESSAGE_TOKENS = 8
 """Tokens of a message besides its texts: role and delimiters."""
@@ -59,8 +60,8 @@ def _weigh(message: ProviderMessage, count: Callable[[str], int]) -> int:
     tokens = MESSAGE_TOKENS
     if isinstance(content, str):
         tokens += count(content)
-    elif isinstance(content, list):
-        tokens += sum(_part(part, count) for part in cast("list[Any]", content))
+    elif content is not None:
+        tokens += sum(_part(part, count) for part in items_of(content))
     if "tool_call_id" in message:
         tokens += _CALL_TOKENS
     for call in message.get("tool_calls") or ():
@@ -80,18 +81,16 @@ def _beside(holder: Mapping[str, Any], known: frozenset[str], count: Callable[[s
 
 
 def _part(part: Any, count: Callable[[str], int]) -> int:
-    if isinstance(part, Mapping):
-        part = cast("Mapping[str, Any]", part)
-        kind = part.get("type")
-        if kind == "text":
-            return count(str(part.get("text")))
-        if kind == "image_url":
-            return IMAGE_TOKENS
-        if kind == "file":
-            file: dict[str, Any] = part.get("file") or {}
-            data = str(file.get("file_data") or "")
-            least, most = _FILE_TOKENS
-            return max(least, min(most, len(data) // 20))
+    fields = fields_of(part)
+    kind = fields.get("type")
+    if kind == "text":
+        return count(str(fields.get("text")))
+    if kind == "image_url":
+        return IMAGE_TOKENS
+    if kind == "file":
+        data = str(fields_of(fields.get("file")).get("file_data") or "")
+        least, most = _FILE_TOKENS
+        return max(least, min(most, len(data) // 20))
     return count(json.dumps(part, default=str))
 
 

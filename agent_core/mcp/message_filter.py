@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 import pydantic
 from mcp_types import JSONRPCResponse
 from mcp_types.methods import validate_server_result
+
+from agent_core.support.json_access import fields_of, items_of
 
 Drop = Callable[[str, str], None]
 
@@ -71,14 +73,12 @@ def without_bad_tools(result: dict[str, Any], version: str, drop: Drop) -> dict[
 
     `drop` gets the name of each removed tool, and the reason. Any other result is returned as it is.
     """
-    tools: Any = result.get("tools")
-    if not isinstance(tools, list) or _problem(result | {"tools": []}, version):
+    if not isinstance(result.get("tools"), list) or _problem(result | {"tools": []}, version):
         return result
     good: list[Any] = []
-    for tool in cast("list[Any]", tools):
+    for tool in items_of(result["tools"]):
         if problem := _problem(result | {"tools": [tool]}, version):
-            name: Any = cast("Mapping[str, Any]", tool).get("name") if isinstance(tool, dict) else None
-            drop(str(name), problem)
+            drop(str(fields_of(tool).get("name")), problem)
         else:
             good.append(tool)
     return result | {"tools": good}

@@ -13,7 +13,6 @@ import binascii
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from agent_core.domain.field_limits import MAX_FILE_BYTES
@@ -23,6 +22,7 @@ from agent_core.errors import ModelError
 from agent_core.store.database.writer import Writer
 from agent_core.store.turns import steps
 from agent_core.store.turns.steps import Claim
+from agent_core.support.json_access import fields_of, items_of
 from agent_core.text.decoding import decode_text
 
 Read = Callable[[Sequence[str]], dict[str, StoredFile]]
@@ -106,13 +106,11 @@ def _file_id_of(part: ProviderMessage) -> str | None:
 
 
 def _parts(message: ProviderMessage) -> list[ProviderMessage]:
-    content: Any = message.get("content")
-    return cast("list[ProviderMessage]", content) if isinstance(content, list) else []
+    return items_of(message.get("content"))
 
 
-def _inner(part: ProviderMessage) -> dict[str, Any]:
-    inner: Any = part.get("image_url") or part.get("file")
-    return cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
+def _inner(part: ProviderMessage) -> ProviderMessage:
+    return fields_of(part.get("image_url") or part.get("file"))
 
 
 def _url(part: ProviderMessage) -> str | None:

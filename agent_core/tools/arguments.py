@@ -20,6 +20,7 @@ from pydantic_core import from_json
 
 from agent_core.errors import ValidationError
 from agent_core.sentences import sentence
+from agent_core.support.json_access import fields_of, items_of
 from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.tool import Tool
 
@@ -132,13 +133,12 @@ def repaired(value: Any, schema: Any, root: _Schema | None = None, depth: int = 
     options = _options(cast(_Schema, schema), root)
     if isinstance(value, str):
         value = _meant(value, options)
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
+    if fields := fields_of(value):
         found = _one(options, "object")
         return {key: repaired(item, _property(found, key), root, depth + 1) for key, item in fields.items()}
-    if isinstance(value, list):
-        items = _one(options, "array").get("items")
-        return [repaired(item, items, root, depth + 1) for item in cast("list[Any]", value)]
+    if items := items_of(value):
+        found = _one(options, "array").get("items")
+        return [repaired(item, found, root, depth + 1) for item in items]
     return value
 
 
@@ -272,7 +272,7 @@ def _one(options: list[_Schema], name: str) -> _Schema:
 
 
 def _property(schema: _Schema, key: str) -> Any:
-    properties: Any = schema.get("properties")
-    if isinstance(properties, Mapping) and key in properties:
-        return cast(_Schema, properties)[key]
+    properties = fields_of(schema.get("properties"))
+    if key in properties:
+        return properties[key]
     return None if schema.get("patternProperties") else schema.get("additionalProperties")

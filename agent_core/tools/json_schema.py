@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from agent_core.errors import ValidationError
+from agent_core.support.json_access import fields_of, items_of
 
 _SHOWN = 5  # maximum problems in one message
 _WORDS = 200  # characters of one problem, which quotes the model
@@ -99,19 +100,15 @@ def _check_references(schema: dict[str, Any]) -> None:
 
 
 def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        for key, value in cast("dict[str, Any]", schema).items():
-            if key in ("$ref", "$dynamicRef") and isinstance(value, str):
-                yield value
-            else:
-                yield from _references(value)
-    elif isinstance(schema, list):
-        for item in cast("list[Any]", schema):
-            yield from _references(item)
+    for key, value in fields_of(schema).items():
+        if key in ("$ref", "$dynamicRef") and isinstance(value, str):
+            yield value
+        else:
+            yield from _references(value)
+    for item in items_of(schema):
+        yield from _references(item)
 
 
 def _uses(schema: Any, keyword: str) -> bool:
-    if isinstance(schema, dict):
-        found = cast("dict[str, Any]", schema)
-        return keyword in found or any(_uses(value, keyword) for value in found.values())
-    return isinstance(schema, list) and any(_uses(item, keyword) for item in cast("list[Any]", schema))
+    found = fields_of(schema)
+    return keyword in found or any(_uses(each, keyword) for each in [*found.values(), *items_of(schema)])

@@ -16,6 +16,7 @@ from agent_core.domain.signatures import METADATA
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import shown
+from agent_core.support.json_access import items_of
 
 NO_RESULT = "The provider told no result of this call."
 _UNNAMED = "provider_tool"
@@ -136,8 +137,7 @@ def paused_calls(messages: Sequence[dict[str, Any]]) -> dict[str, Chunk]:
 
     Their provider paused during these calls and is asked to continue.
     """
-    content: Any = messages[-1].get("content") if messages else None
-    blocks = cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
+    blocks: list[dict[str, Any]] = items_of(messages[-1].get("content")) if messages else []
     answered = {block.get("tool_use_id") for block in blocks}
     return {
         str(block["id"]): {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from agent_core.llm.errors.provider_message import words_of_error
+from agent_core.support.json_access import fields_of
 
 _STATUSES = {
     "rate": 429,
@@ -62,14 +63,11 @@ def reported(value: Mapping[str, Any]) -> ReportedError | None:
     {"type": "error", "error": {…}}, Ollama's {"error": "words"}, FastAPI's {"detail": "words"}, the bare
     {"code": 401, "message": "words"} of gateways, Groq's {"x_groq": {"error"}} and MiniMax's {"base_resp": {"status_code", "status_msg"}}.
     """
-    beside: Any = value.get("x_groq")  # errors in Groq's chunks
-    groq = cast("Mapping[str, Any]", beside).get("error") if isinstance(beside, Mapping) else None
+    groq = fields_of(value.get("x_groq")).get("error")  # errors in Groq's chunks
     error: Any = value.get("error") or groq or _bare(value)
-    if not error and isinstance(envelope := value.get("data"), Mapping):
-        return reported(cast("Mapping[str, Any]", envelope))
     if not error:
-        return None
-    fields: Mapping[str, Any] = cast("Mapping[str, Any]", error) if isinstance(error, Mapping) else {}
+        return reported(envelope) if (envelope := fields_of(value.get("data"))) else None
+    fields = fields_of(error)
     codes = [fields.get(name) for name in ("code", "status", "status_code", "type", "__type")]
     words = words_of_error(error) or words_of_error(dict(value))
     if _CODE.fullmatch(words):  # {"error": "invalid_token", "error_description": "words"}
@@ -81,9 +79,9 @@ def reported(value: Mapping[str, Any]) -> ReportedError | None:
 
 def _bare(value: Mapping[str, Any]) -> Any:
     """Return an object that is an error itself, or contains one; None for an answer."""
-    base: Any = value.get("base_resp")
-    if isinstance(base, Mapping) and (told := cast("Mapping[str, Any]", base)).get("status_code"):
-        return {"message": told.get("status_msg"), "code": told["status_code"]}
+    base = fields_of(value.get("base_resp"))
+    if base.get("status_code"):
+        return {"message": base.get("status_msg"), "code": base["status_code"]}
     said = any(value.get(name) and not isinstance(value[name], Mapping) for name in _BARE)
     return value if said and not any(name in value for name in _ANSWER) else None
 

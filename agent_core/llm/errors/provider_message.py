@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
+from agent_core.support.json_access import fields_of, items_of
 from agent_core.text.redaction import hide_secrets
 
 _WRAPPING = re.compile(
@@ -69,15 +70,12 @@ def words_of_error(value: Any) -> str:
     """Return the message of an error object in the form of any known provider."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
-        items = cast("list[Any]", value)
-        return words_of_error(items[0]) if items else ""
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        for name in ("error", "message", "detail", "msg", "error_message", "errors", "Message", "data"):
-            inner: Any = fields.get(name)
-            if (words := words_of_error(inner)) and not (name == "data" and isinstance(inner, str)):
-                return words
+    if items := items_of(value):
+        return words_of_error(items[0])
+    for name in ("error", "message", "detail", "msg", "error_message", "errors", "Message", "data"):
+        inner: Any = fields_of(value).get(name)
+        if (words := words_of_error(inner)) and not (name == "data" and isinstance(inner, str)):
+            return words
     return ""
 
 

@@ -18,16 +18,8 @@ from agent_core.domain.model_adapter import (
     TextDelta,
     ToolCallDelta,
 )
-from agent_core.llm.readers.reader import (
-    AnswerReader,
-    Json,
-    arguments_text,
-    deltas_of,
-    fields_of,
-    items_of,
-    sources_of,
-    texts_of,
-)
+from agent_core.llm.readers.reader import AnswerReader, arguments_text, deltas_of, sources_of, texts_of
+from agent_core.support.json_access import Json, fields_of, items_of
 
 _HOSTED = ("server_tool_use", "mcp_tool_use")
 """Types of blocks with calls that Anthropic runs itself."""

@@ -6,15 +6,8 @@ https://docs.cohere.com/reference/chat-stream
 from __future__ import annotations
 
 from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta, ToolCallDelta
-from agent_core.llm.readers.reader import (
-    AnswerReader,
-    Json,
-    call_delta,
-    deltas_of,
-    fields_of,
-    items_of,
-    sources_of,
-)
+from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, sources_of
+from agent_core.support.json_access import Json, fields_of, items_of
 
 _REASONS = {
     "COMPLETE": "stop",

@@ -16,16 +16,8 @@ from agent_core.domain.model_adapter import (
     ReasoningDelta,
     TextDelta,
 )
-from agent_core.llm.readers.reader import (
-    AnswerReader,
-    Json,
-    arguments_text,
-    call_delta,
-    deltas_of,
-    fields_of,
-    items_of,
-    sources_of,
-)
+from agent_core.llm.readers.reader import AnswerReader, arguments_text, call_delta, deltas_of, sources_of
+from agent_core.support.json_access import Json, fields_of, items_of
 
 
 class GeminiReader(AnswerReader):

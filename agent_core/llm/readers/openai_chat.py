@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -23,16 +22,8 @@ from agent_core.domain.model_adapter import (
 )
 from agent_core.domain.signatures import REASONING_FIELDS
 from agent_core.llm.readers.openrouter_details import Details
-from agent_core.llm.readers.reader import (
-    AnswerReader,
-    Json,
-    call_delta,
-    deltas_of,
-    fields_of,
-    items_of,
-    sources_of,
-    texts_of,
-)
+from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, sources_of, texts_of
+from agent_core.support.json_access import Json, fields_of, items_of
 
 _BESIDE = ("citations", "search_results")
 """Keys of Perplexity's sources beside each delta: URLs only, and URLs with titles."""
@@ -110,16 +101,13 @@ class ChatReader(AnswerReader):
         listed = cast("list[object]", calls) if isinstance(calls, list) else [calls]
         for place, fields in enumerate(map(fields_of, listed)):
             bare = fields if isinstance(fields.get("name"), str) else None
-            function = fields.get("function") or fields.get("function_call") or bare
-            if not isinstance(function, Mapping):
-                if not (self._has_called and _call_metadata(fields)):
-                    continue
-                function = Json()  # signature that was sent after its call
+            function = fields_of(fields.get("function") or fields.get("function_call") or bare)
+            if not function and not (self._has_called and _call_metadata(fields)):
+                continue  # without a function only a signature that was sent after its call counts
             index = _index(fields.get("index"))
             if index is None:
                 index = place if len(listed) > 1 else self._call
             self._call, self._has_called = index, True
-            function = cast(Json, function)
             found.append(
                 call_delta(
                     *(index, fields.get("id"), function.get("name"), function.get("arguments")),
@@ -221,6 +209,5 @@ def _call_metadata(call: Json) -> Json | None:
     """
     if extra := call.get("extra_content") or fields_of(call.get("function")).get("extra_content"):
         return {"openaiCompatible": {"extraContent": extra}}
-    fields = call.get("provider_specific_fields")
-    signature = cast(Json, fields).get("thought_signature") if isinstance(fields, Mapping) else None
+    signature = fields_of(call.get("provider_specific_fields")).get("thought_signature")
     return {"google": {"thoughtSignature": signature}} if signature else None

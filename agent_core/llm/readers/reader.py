@@ -15,8 +15,7 @@ from agent_core.domain.model_adapter import (
     ToolCallDelta,
 )
 from agent_core.errors import ModelError
-
-Json = dict[str, Any]
+from agent_core.support.json_access import Json, fields_of, items_of
 
 FAILED = frozenset(
     {
@@ -109,16 +108,6 @@ def _finish_reason(litellm: Any, reason: str) -> str:
         return plain
     named: str | None = litellm.types.utils.StreamingChoices(finish_reason=reason).finish_reason
     return (named or plain).replace("_", "-")
-
-
-def fields_of(value: object) -> Json:
-    """Return a JSON object; {} for any other value."""
-    return cast(Json, value) if isinstance(value, dict) else {}
-
-
-def items_of(value: object) -> list[Any]:
-    """Return a JSON array; [] for any other value."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def deltas_of(

@@ -17,6 +17,7 @@ from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.domain.tool_name_match import find_tool, wire_name
 from agent_core.llm.requests.gemini_duplicates import split_duplicates
 from agent_core.llm.requests.provider_rules import Rules
+from agent_core.support.json_access import fields_of, items_of
 
 BEGINNING = "(The conversation begins here.)"
 """Placeholder for a person's message before a history that starts with the model's."""
@@ -110,7 +111,7 @@ def _pruned(message: ProviderMessage, rules: Rules, media: frozenset[str] | None
     pruned = {key: value for key, value in message.items() if key in fields}
     content = message.get("content")
     if isinstance(content, list):
-        parts = [_part(part, media) for part in cast("list[ProviderMessage]", content)]
+        parts = [_part(part, media) for part in items_of(cast(object, content))]
         parts = [part for part in parts if part.get("type") != "text" or str(part.get("text", "")).strip()]
         pruned["content"] = parts if any(part.get("type") != "text" for part in parts) else _joined(parts)
         if role == "assistant":
@@ -120,9 +121,8 @@ def _pruned(message: ProviderMessage, rules: Rules, media: frozenset[str] | None
 
 def _with_drawn(message: ProviderMessage, rules: Rules) -> ProviderMessage:
     """Return a model's message with its pictures if the provider accepts them, else with a note."""
-    if not isinstance(message["content"], list):
+    if not (parts := items_of(message["content"])):
         return message
-    parts = cast("list[ProviderMessage]", message["content"])
     drawn = [part for part in parts if part.get("type") in ("image_url", "file")]
     pictures = [part for part in drawn if part["type"] == "image_url"] if "images" in rules.own else []
     said = [part if part not in drawn else _DRAWN for part in parts if part not in pictures]
@@ -162,10 +162,9 @@ def _hosted_paired(messages: list[ProviderMessage]) -> list[ProviderMessage]:
 
 
 def _hosted_blocks(message: ProviderMessage) -> list[ProviderMessage]:
-    content = message.get("content")
-    if message.get("role") != "assistant" or not isinstance(content, list):
+    if message.get("role") != "assistant":
         return []
-    parts = cast("list[ProviderMessage]", content)
+    parts: list[ProviderMessage] = items_of(message.get("content"))
     return [part for part in parts if str(part.get("type")).endswith(("server_tool_use", "_tool_result"))]
 
 
@@ -173,8 +172,7 @@ def _part(part: ProviderMessage, media: frozenset[str] | None) -> ProviderMessag
     kind = {"image_url": "image", "file": "file"}.get(str(part.get("type")))
     if kind is None or media is None or kind in media:
         return dict(part)
-    inner: Any = part.get("file") or {}
-    name = inner.get("filename") if isinstance(inner, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    name = fields_of(part.get("file")).get("filename")
     what = "A picture" if kind == "image" else f"The file {name}" if name else "A file"
     return {"type": "text", "text": f"[{what} was left out: this model cannot read it.]"}
 
@@ -196,9 +194,7 @@ def _told(messages: list[ProviderMessage]) -> list[ProviderMessage]:
             rest = {key: value for key, value in message.items() if key not in ("tool_calls", "content")}
             told.append({**rest, "content": "\n".join(words)})
         elif message.get("role") == "tool":
-            given = cast("list[ProviderMessage]", content) if isinstance(content, list) else None
-            parts = given or [{"type": "text", "text": f"[Outcome: {content}]"}]
-            told.append({"role": "user", "content": parts if given else parts[0]["text"]})
+            told.append({"role": "user", "content": items_of(content) or f"[Outcome: {content}]"})
         else:
             told.append(message)
     return told
@@ -223,7 +219,7 @@ def _renamed(messages: list[ProviderMessage], tools: Collection[str], rules: Rul
 def _call(
     call: ProviderMessage, tools: Collection[str], rules: Rules, ids: dict[str, str]
 ) -> ProviderMessage:
-    function = dict(cast(ProviderMessage, call.get("function") or {}))
+    function = dict(fields_of(call.get("function")))
     function["name"] = _name(str(function.get("name") or ""), tools, rules)
     function["arguments"] = _arguments(function.get("arguments"))
     rest = {key: call[key] for key in call if key in _CALL_FIELDS | rules.owned_of_call}
@@ -279,7 +275,7 @@ def _pictures_behind(messages: list[ProviderMessage]) -> list[ProviderMessage]:
             waiting = []
         content = message.get("content")
         if message.get("role") == "tool" and isinstance(content, list):
-            parts = cast("list[ProviderMessage]", content)
+            parts: list[ProviderMessage] = items_of(cast(object, content))
             seen = [part for part in parts if part.get("type") != "text"]
             words = _joined([part for part in parts if part.get("type") == "text"])
             message = {**message, "content": words or "(see the next message)"}

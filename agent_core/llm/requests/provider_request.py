@@ -11,6 +11,7 @@ from typing import Any, cast
 from agent_core.domain.model_adapter import ModelEvent, ModelRequest, ProviderMessage, ToolCallDelta
 from agent_core.llm.requests.history_rules import fit_history, name_on_wire
 from agent_core.llm.requests.provider_rules import Rules
+from agent_core.support.json_access import fields_of, items_of
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
@@ -91,9 +92,8 @@ def _is_foreign_turn(messages: Sequence[ProviderMessage]) -> bool:
 
 
 def _has_thoughts(message: ProviderMessage) -> bool:
-    content = message.get("content")
-    blocks = cast("list[ProviderMessage]", content) if isinstance(content, list) else []
-    return any(block.get("type") in ("thinking", "redacted_thinking") for block in blocks)
+    kinds = [fields_of(block).get("type") for block in items_of(message.get("content"))]
+    return "thinking" in kinds or "redacted_thinking" in kinds
 
 
 def refused_tools(tools: Sequence[ProviderMessage], rules: Rules) -> dict[str, str]:
@@ -109,46 +109,29 @@ def refused_tools(tools: Sequence[ProviderMessage], rules: Rules) -> dict[str, s
 def _problem(schema: Any, rules: Rules) -> str:
     """Return the reason why a schema cannot be sent; "" if it can."""
     size = 0
-    for count, depth, node in _nodes(schema, rules.inlines):
+    for count, depth, node in schema_nodes(schema, inline=rules.inlines):
         size += count
         if size > MAX_SCHEMA_BYTES:
             how = " once its references are written out" if rules.inlines else ""
             return f"the schema of its arguments is longer than {MAX_SCHEMA_BYTES:,} bytes{how}. Make it smaller."
         if rules.inlines and depth > _MAX_SCHEMA_DEPTH:
             return "the schema of its arguments is nested too deep for this provider. Make it flatter."
-        if (
-            rules.inlines
-            and isinstance(node, Mapping)
-            and isinstance(cast(ProviderMessage, node).get("$ref"), Mapping)
-        ):
+        if rules.inlines and isinstance(fields_of(node).get("$ref"), dict):
             return "an argument cannot be called $ref for this provider. Give it another name."
     return ""
 
 
-def schema_size(schema: Any, *, inline: bool, most: int = MAX_SCHEMA_BYTES) -> int:
-    """Return the approximate size of a sent schema in bytes of JSON; counting stops above `most`.
+def schema_nodes(schema: Any, *, inline: bool) -> Iterator[tuple[int, int, Any]]:
+    """Yield the approximate own size in bytes of JSON, the depth and the value of each value in a schema.
 
-    Args:
-        schema: a JSON schema.
-        inline: whether each `$ref` is replaced by its target, except for recursive references.
-        most: size above which the exact one is not needed.
+    `inline` tells whether each `$ref` is replaced by its target, except for recursive references.
     """
-    size = 0
-    for count, _, _ in _nodes(schema, inline):
-        size += count
-        if size > most:
-            break
-    return size
-
-
-def _nodes(schema: Any, inline: bool) -> Iterator[tuple[int, int, Any]]:
-    """Yield the approximate own size in bytes, the depth and the value of each value in a schema."""
-    waiting: list[tuple[Any, Mapping[str, Any], frozenset[str], int]] = [(schema, {}, frozenset(), 0)]
+    waiting: list[tuple[Any, ProviderMessage, frozenset[str], int]] = [(schema, {}, frozenset(), 0)]
     while waiting:
         node, known, within, depth = waiting.pop()
         inside = depth + 1
-        if isinstance(node, Mapping):
-            fields = cast("Mapping[str, Any]", node)
+        if isinstance(node, dict):
+            fields = fields_of(cast(object, node))
             known = {**known, **_definitions(fields)} if inline else known
             reference = fields.get("$ref") if inline else None
             target = reference.rpartition("/")[2] if isinstance(reference, str) else ""
@@ -158,8 +141,8 @@ def _nodes(schema: Any, inline: bool) -> Iterator[tuple[int, int, Any]]:
             sent = {key: fields[key] for key in fields if not (inline and key in _DEFINITIONS)}
             yield 2 + sum(len(str(key)) + 4 for key in sent), depth, fields
             waiting += [(value, known, within, inside) for value in sent.values()]
-        elif isinstance(node, list | tuple):
-            items = cast("Sequence[Any]", node)
+        elif isinstance(node, list):
+            items = items_of(cast(object, node))
             yield 2 + 2 * len(items), depth, items
             waiting += [(value, known, within, inside) for value in items]
         else:
@@ -172,10 +155,7 @@ def _readable(tool: ProviderMessage, rules: Rules) -> ProviderMessage:
     litellm does not support `true` and `false` as schemas, and inlines references into `definitions` without a
     size limit, but not those into `$defs`.
     """
-    schema = _function(tool).get("parameters")
-    if not isinstance(schema, dict):
-        return tool
-    fields = cast(ProviderMessage, schema)
+    fields = fields_of(_function(tool).get("parameters"))
     if rules.inlines:
         _drop_booleans(fields)
     elif isinstance(fields.get("definitions"), dict) and "$defs" not in fields:
@@ -186,29 +166,21 @@ def _readable(tool: ProviderMessage, rules: Rules) -> ProviderMessage:
 
 def _refer(node: Any) -> None:
     """Redirect references from `definitions` to `$defs`."""
-    if isinstance(node, list):
-        for item in cast("list[Any]", node):
-            _refer(item)
-    if isinstance(node, dict):
-        fields = cast(ProviderMessage, node)
-        if isinstance(reference := fields.get("$ref"), str):
-            fields["$ref"] = re.sub(r"^#/definitions/", "#/$defs/", reference)
-        for value in fields.values():
-            _refer(value)
+    fields = fields_of(node)
+    if isinstance(reference := fields.get("$ref"), str):
+        fields["$ref"] = re.sub(r"^#/definitions/", "#/$defs/", reference)
+    for value in [*items_of(node), *fields.values()]:
+        _refer(value)
 
 
 def _drop_booleans(schema: ProviderMessage) -> None:
     """Replace the schema `true` by an empty one, and remove the schema `false`."""
     for key in _SCHEMAS_BY_NAME:
-        if isinstance(named := schema.get(key), dict):
-            schema[key] = {
-                name: _object(each)
-                for name, each in cast(ProviderMessage, named).items()
-                if each is not False
-            }
+        if named := fields_of(schema.get(key)):
+            schema[key] = {name: _object(each) for name, each in named.items() if each is not False}
     for key in _LISTS_OF_SCHEMAS:
-        if isinstance(listed := schema.get(key), list):
-            schema[key] = [_object(each) for each in cast("list[Any]", listed) if each is not False]
+        if listed := items_of(schema.get(key)):
+            schema[key] = [_object(each) for each in listed if each is not False]
     if "items" in schema:
         items = schema.pop("items")
         if items is not False:
@@ -216,26 +188,16 @@ def _drop_booleans(schema: ProviderMessage) -> None:
 
 
 def _object(schema: Any) -> Any:
-    if schema is True:
-        return {}
-    if not isinstance(schema, dict):
-        return schema
-    fields = cast(ProviderMessage, schema)
-    _drop_booleans(fields)
-    return fields
+    _drop_booleans(fields_of(schema))
+    return {} if schema is True else schema
 
 
-def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key in _DEFINITIONS:
-        if isinstance(schema.get(key), Mapping):
-            found |= schema[key]
-    return found
+def _definitions(schema: ProviderMessage) -> ProviderMessage:
+    return {name: each for key in _DEFINITIONS for name, each in fields_of(schema.get(key)).items()}
 
 
 def _function(tool: ProviderMessage) -> ProviderMessage:
-    function: Any = tool.get("function")
-    return cast(ProviderMessage, function) if isinstance(function, dict) else {}
+    return fields_of(tool.get("function"))
 
 
 def _name(tool: ProviderMessage) -> str:

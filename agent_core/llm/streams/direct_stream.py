@@ -18,9 +18,10 @@ from typing import Any, cast
 from agent_core.domain.model_adapter import Finish, ModelEvent
 from agent_core.llm.errors.error_reports import reported
 from agent_core.llm.readers.formats import RESPONSES, decoder_name, reader_of
-from agent_core.llm.readers.reader import AnswerReader, Json, fields_of
+from agent_core.llm.readers.reader import AnswerReader
 from agent_core.llm.streams.json_values import Body
 from agent_core.sentences import sentence
+from agent_core.support.json_access import Json, fields_of
 
 _NEEDED = ("completion_stream", "custom_llm_provider", "fetch_stream", "messages", "model")
 _LISTENERS = (

@@ -22,7 +22,8 @@ from agent_core.llm.readers.anthropic import hosted_call, hosted_result
 from agent_core.llm.readers.formats import decoder_name, reader_of
 from agent_core.llm.readers.gemini import invocation
 from agent_core.llm.readers.openai_chat import ChatReader
-from agent_core.llm.readers.reader import Json, fields_of, items_of, sources_of
+from agent_core.llm.readers.reader import sources_of
+from agent_core.support.json_access import Json, fields_of, items_of
 
 _OF_PROVIDER_TOOLS = (HostedCall, HostedResult, File, Source)
 _RESULTS = ("web_search_results", "tool_results")
