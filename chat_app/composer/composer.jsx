@@ -8,11 +8,10 @@ import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { useWords } from "../i18n/words.js";
 import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "../files/attach_button.jsx";
 import { isUnfinished, putFiles, takeFiles, useAttachments } from "../files/attachment_store.js";
-import { isComposing } from "../ui/input_method.js";
+import { isComposing } from "../ui/browser.js";
 import { isSend, useLook } from "../ui/preference_store.js";
-import { readDraft, writeDraft } from "./drafts.js";
+import { isNew, readDraft, writeDraft } from "./drafts.js";
 import { drop, messageId, overdue, post, settle, take, threadOf } from "./outbox_store.js";
-import { isNew } from "./restored_messages.js";
 import { TooLong, isTooLong } from "./length_limit.jsx";
 
 /** @import { Attachment, FilePart } from "../files/attachment_store.js" */

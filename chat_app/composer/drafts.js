@@ -1,35 +1,39 @@
-// What the person has written and not yet sent, kept in this browser: one draft per thread.
+// What the person has written and not yet sent, kept in this browser: one draft per thread. And which messages have
+// been put back into the composer already: the server tells of the last one again with every reconnection, and its
+// words must not be typed twice.
+
+import { readStored, readValue, store } from "../ui/browser.js";
 
 const DRAFT = "chat:draft:";
-const MAX_KEPT = 200_000; // a browser gives a site about five million characters in all
-
-/**
- * @param {string} key
- * @param {string} text
- */
-function store(key, text) {
-  try {
-    const long = text.length > MAX_KEPT; // that is kept for this tab alone, so that many do not fill the store
-    if (text && !long) localStorage.setItem(key, text);
-    else localStorage.removeItem(key);
-    if (long) sessionStorage.setItem(key, text);
-    else sessionStorage.removeItem(key);
-  } catch {
-    // private mode or full: the draft lives as long as the page
-  }
-}
+const LONG = 200_000; // a browser gives a site about five million characters in all
 
 /** @param {string} thread */
-export function readDraft(thread) {
-  try {
-    return sessionStorage.getItem(DRAFT + thread) ?? localStorage.getItem(DRAFT + thread) ?? "";
-  } catch {
-    return "";
-  }
-}
+export const readDraft = (thread) =>
+  readStored("sessionStorage", DRAFT + thread) ?? readStored("localStorage", DRAFT + thread) ?? "";
 
 /**
  * @param {string} thread
  * @param {string} text
  */
-export const writeDraft = (thread, text) => store(DRAFT + thread, text);
+export function writeDraft(thread, text) {
+  const long = text.length > LONG; // that is kept for this tab alone, so that many do not fill the store
+  store("localStorage", DRAFT + thread, long ? "" : text);
+  store("sessionStorage", DRAFT + thread, long ? text : "");
+}
+
+const RETURNED = "chat:returned";
+const MAX_RETURNED = 50;
+
+let done = readValue("sessionStorage", RETURNED, /** @type {string[]} */ ([]));
+
+/**
+ * Whether this message is to be put back; it is so once.
+ *
+ * @param {string | undefined} id
+ */
+export function isNew(id) {
+  if (!id || done.includes(id)) return false;
+  done = [...done, id].slice(-MAX_RETURNED);
+  store("sessionStorage", RETURNED, JSON.stringify(done));
+  return true;
+}

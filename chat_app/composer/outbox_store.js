@@ -2,7 +2,8 @@
 // that is loaded anew in between (the server was restarted, or brought new pages) sends them once more.
 // That is safe at any time, for a message's id is its idempotency key: sent twice it is one message.
 
-import { useSyncExternalStore } from "react";
+import { readValue, store } from "../ui/browser.js";
+import { SharedValue, useShared } from "../ui/shared_value.js";
 
 /** @import { FilePart } from "../files/attachment_store.js" */
 /** A file on its way, and how it looks. @typedef {{ part: FilePart, size?: number, preview?: string }} SentFile */
@@ -27,55 +28,28 @@ const MAX_ACK_TIMEOUT_MS = 60_000;
 /** @type {Item[]} */
 const NOTHING = [];
 
-/** @type {Set<() => void>} */
-const listeners = new Set();
-let outbox = read();
-
-/** @returns {Item[]} */
-function read() {
-  try {
-    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
-    return kept.map((/** @type {Item} */ item) => ({
-      ...item,
-      page: item.page ?? item.thread, // what was kept before a page was kept, too
-      thread: item.thread || threadOf(item.id),
-    }));
-  } catch {
-    return []; // private mode, or rendered where there is no browser
-  }
-}
+const outbox = new SharedValue(
+  readValue("sessionStorage", KEPT, NOTHING).map((item) => ({
+    ...item,
+    page: item.page ?? item.thread, // what was kept before a page was kept, too
+    thread: item.thread || threadOf(item.id),
+  })),
+);
 
 /** @param {Item[]} next */
 function change(next) {
-  outbox = next;
-  try {
-    const kept = outbox.map(({ id, thread, page, text, files }) => ({
-      id,
-      thread,
-      page,
-      text,
-      files: (files ?? []).map(({ part, size }) => ({ part, size })),
-    }));
-    if (kept.length) sessionStorage.setItem(KEPT, JSON.stringify(kept));
-    else sessionStorage.removeItem(KEPT);
-  } catch {
-    // they live as long as the page
-  }
-  for (const listener of listeners) listener();
+  const kept = next.map(({ id, thread, page, text, files }) => ({
+    id,
+    thread,
+    page,
+    text,
+    files: (files ?? []).map(({ part, size }) => ({ part, size })),
+  }));
+  store("sessionStorage", KEPT, kept.length ? JSON.stringify(kept) : "");
+  outbox.set(next);
 }
 
-/** @param {() => void} listener */
-const subscribe = (listener) => {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-};
-
-export const useOutbox = () =>
-  useSyncExternalStore(
-    subscribe,
-    () => outbox,
-    () => NOTHING,
-  );
+export const useOutbox = () => useShared(outbox, NOTHING, (items) => items);
 
 const sent = new Set(); // ids, since the page was loaded
 
@@ -96,7 +70,7 @@ export function threadOf(id) {
  */
 export function post(item) {
   sent.add(item.id);
-  change([...outbox, { ...item, sentAt: Date.now(), tries: 0 }]);
+  change([...outbox.value, { ...item, sentAt: Date.now(), tries: 0 }]);
 }
 
 /**
@@ -112,8 +86,8 @@ export const wasSent = (id) => sent.has(id);
  * @param {string} id
  */
 export function take(id) {
-  const found = outbox.find((item) => item.id === id);
-  if (found) change(outbox.filter((item) => item !== found));
+  const found = outbox.value.find((item) => item.id === id);
+  if (found) change(outbox.value.filter((item) => item !== found));
   return found;
 }
 
@@ -134,8 +108,8 @@ export function drop(id) {
 export function settle(thread) {
   /** @param {Item} item */
   const left = (item) => item.thread === thread && item.page !== thread;
-  if (thread && outbox.some(left))
-    change(outbox.map((item) => (left(item) ? { ...item, page: thread } : item)));
+  if (thread && outbox.value.some(left))
+    change(outbox.value.map((item) => (left(item) ? { ...item, page: thread } : item)));
 }
 
 /**
@@ -149,9 +123,9 @@ export function overdue(page) {
   const due = (item) =>
     item.page === page &&
     now - (item.sentAt ?? 0) >= Math.min(MAX_ACK_TIMEOUT_MS, ACK_TIMEOUT_MS * 2 ** (item.tries ?? 0));
-  const found = outbox.filter(due);
+  const found = outbox.value.filter(due);
   if (found.length)
-    outbox = outbox.map((item) =>
+    outbox.value = outbox.value.map((item) =>
       found.includes(item) ? { ...item, sentAt: now, tries: (item.tries ?? 0) + 1 } : item,
     );
   return found;

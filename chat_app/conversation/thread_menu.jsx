@@ -1,6 +1,6 @@
 // What can be done with the thread as a whole: keep it as a file, or let others read it by a link.
 
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef } from "react";
 import { useHref } from "react-router";
 import Check from "lucide-react/dist/esm/icons/check.mjs";
 import Copy from "lucide-react/dist/esm/icons/copy.mjs";
@@ -10,7 +10,7 @@ import Link from "lucide-react/dist/esm/icons/link.mjs";
 import Unlink from "lucide-react/dist/esm/icons/unlink.mjs";
 import { useWords } from "../i18n/words.js";
 import { serverUrl } from "../files/attachment_store.js";
-import { copy } from "../ui/copy.jsx";
+import { useCopy } from "../ui/copy.jsx";
 
 /** @param {{ icon: import("lucide-react").LucideIcon } & React.ComponentProps<"button">} props */
 function Item({ icon: Icon, children, ...props }) {
@@ -25,7 +25,7 @@ function Item({ icon: Icon, children, ...props }) {
 /** @param {{ token: string, onUnshare: () => void }} props */
 function SharedLink({ token, onUnshare }) {
   const say = useWords();
-  const [copied, setCopied] = useState(false);
+  const [copied, copyText] = useCopy();
   const url = window.location.origin + useHref(`/share/${token}`);
   return (
     <>
@@ -37,16 +37,7 @@ function SharedLink({ token, onUnshare }) {
         onFocus={(event) => event.target.select()}
         data-testid="share-link"
       />
-      <Item
-        icon={copied ? Check : Copy}
-        onClick={() =>
-          copy(url).then(
-            () => setCopied(true),
-            () => {},
-          )
-        }
-        data-testid="share-copy"
-      >
+      <Item icon={copied ? Check : Copy} onClick={() => copyText(url)} data-testid="share-copy">
         {copied ? say("message.copied") : say("share.copy")}
       </Item>
       <Item icon={Unlink} onClick={onUnshare} data-testid="unshare">

@@ -5,6 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react
 import { useParams } from "react-router";
 import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
 import { useWords } from "../i18n/words.js";
+import { prefersReducedMotion } from "../ui/browser.js";
 import { LiveRegion } from "./announce.jsx";
 import { useSeek } from "./scroll_to_message.js";
 
@@ -13,7 +14,6 @@ const FAR_PX = 160;
 
 /** @param {HTMLElement} box */
 const fromEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight;
-const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
  * @param {{
@@ -36,7 +36,10 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
 
   const toEnd = useCallback((/** @type {ScrollBehavior} */ behavior = "auto") => {
     seen.current.follow = true;
-    box.current?.scrollTo({ top: box.current.scrollHeight, behavior: calm() ? "auto" : behavior });
+    box.current?.scrollTo({
+      top: box.current.scrollHeight,
+      behavior: prefersReducedMotion() ? "auto" : behavior,
+    });
     seen.current.top = box.current?.scrollTop ?? 0; // a line that went has moved the view, not the reader
   }, []);
 

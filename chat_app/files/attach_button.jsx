@@ -101,10 +101,7 @@ function useReason({ maxBytes, maxFiles }) {
   return ({ name, error }) =>
     ({
       too_large: say("upload.too_large", { name, most: maxBytes / MEGA }),
-      too_many: say("upload.limit", {
-        name,
-        most: maxFiles,
-      }),
+      too_many: say("upload.limit", { name, most: maxFiles }),
       empty: say("upload.empty", { name }),
       kind: say("upload.kind", { name }),
       interrupted: say("upload.interrupted", { name }),

@@ -2,8 +2,9 @@
 // chosen, named by the message afterwards. They stand outside the page's components, so that an upload
 // goes on while another thread is looked at; what has arrived is kept in this browser like the draft.
 
-import { useSyncExternalStore } from "react";
 import { getBackendURL } from "$/utils/state";
+import { readValue, store } from "../ui/browser.js";
+import { SharedValue, useShared } from "../ui/shared_value.js";
 
 /** A file that the server has, as a message names it. @typedef {Record<string, any>} FilePart */
 /**
@@ -27,10 +28,8 @@ const UNDER_WAY = "chat:uploading:"; // in this tab: a page that is loaded anew 
 /** @type {Attachment[]} */
 const NOTHING = [];
 
-/** @type {Map<string, Attachment[]>} */
-const lists = new Map(); // by thread
-/** @type {Set<() => void>} */
-const listeners = new Set();
+/** @type {SharedValue<Map<string, Attachment[]>>} */
+const lists = new SharedValue(new Map()); // by thread
 let last = 0;
 let leaving = false;
 
@@ -50,20 +49,15 @@ export function serverUrl(path) {
  * @returns {Attachment[]}
  */
 function read(thread) {
-  const known = lists.get(thread);
+  const known = lists.value.get(thread);
   if (known) return known;
-  let kept = NOTHING;
-  try {
-    const lost = JSON.parse(sessionStorage.getItem(UNDER_WAY + thread) ?? "[]");
-    kept = [
-      ...JSON.parse(localStorage.getItem(KEPT + thread) ?? "[]"),
-      ...lost.map((/** @type {Attachment} */ file) => ({ ...file, error: "interrupted" })),
-    ];
-  } catch {
-    // private mode, or a damaged store
-  }
+  const lost = readValue("sessionStorage", UNDER_WAY + thread, NOTHING);
+  const kept = [
+    ...readValue("localStorage", KEPT + thread, NOTHING),
+    ...lost.map((file) => ({ ...file, error: "interrupted" })),
+  ];
   const files = kept.length ? kept.map((file) => ({ ...file, key: ++last })) : NOTHING;
-  lists.set(thread, files);
+  lists.value.set(thread, files);
   return files;
 }
 
@@ -72,18 +66,11 @@ function read(thread) {
  * @param {Attachment[]} files
  */
 function write(thread, files) {
-  lists.set(thread, files.length ? files : NOTHING);
-  try {
-    const kept = sendable(files).map(({ part, size }) => ({ part, size }));
-    if (kept.length) localStorage.setItem(KEPT + thread, JSON.stringify(kept));
-    else localStorage.removeItem(KEPT + thread);
-    const lost = files.filter(isOpen).map(({ name, size }) => ({ name, size }));
-    if (lost.length) sessionStorage.setItem(UNDER_WAY + thread, JSON.stringify(lost));
-    else sessionStorage.removeItem(UNDER_WAY + thread);
-  } catch {
-    // they live as long as the page
-  }
-  for (const listener of listeners) listener();
+  const kept = sendable(files).map(({ part, size }) => ({ part, size }));
+  store("localStorage", KEPT + thread, kept.length ? JSON.stringify(kept) : "");
+  const lost = files.filter(isOpen).map(({ name, size }) => ({ name, size }));
+  store("sessionStorage", UNDER_WAY + thread, lost.length ? JSON.stringify(lost) : "");
+  lists.set(lists.value.set(thread, files.length ? files : NOTHING));
 }
 
 /**
@@ -98,19 +85,8 @@ function change(thread, key, values) {
   );
 }
 
-/** @param {() => void} listener */
-const subscribe = (listener) => {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-};
-
 /** @param {string} thread */
-export const useAttachments = (thread) =>
-  useSyncExternalStore(
-    subscribe,
-    () => read(thread),
-    () => NOTHING,
-  );
+export const useAttachments = (thread) => useShared(lists, NOTHING, () => read(thread));
 
 /**
  * Take chosen files in; those that may not be sent stay with the reason in `error`.
@@ -227,7 +203,7 @@ if (typeof window !== "undefined") {
   // Before Reflex's own listener, which ends the connection although the person may stay.
   /** @param {BeforeUnloadEvent} event */
   const warn = (event) => {
-    if (![...lists.values()].some((files) => files.some(isUploading))) return;
+    if (![...lists.value.values()].some((files) => files.some(isUploading))) return;
     event.preventDefault();
     event.returnValue = "";
     event.stopImmediatePropagation();

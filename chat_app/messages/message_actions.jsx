@@ -1,7 +1,6 @@
 // What can be done with a message, in a row below it: copy, edit or answer again, turn to another
 // version, go on from here in a thread of its own, and say whether it was good.
 
-import { useEffect, useRef, useState } from "react";
 import Check from "lucide-react/dist/esm/icons/check.mjs";
 import ChevronLeft from "lucide-react/dist/esm/icons/chevron-left.mjs";
 import ChevronRight from "lucide-react/dist/esm/icons/chevron-right.mjs";
@@ -12,7 +11,7 @@ import RotateCw from "lucide-react/dist/esm/icons/rotate-cw.mjs";
 import ThumbsDown from "lucide-react/dist/esm/icons/thumbs-down.mjs";
 import ThumbsUp from "lucide-react/dist/esm/icons/thumbs-up.mjs";
 import { useWords } from "../i18n/words.js";
-import { copy } from "../ui/copy.jsx";
+import { useCopy } from "../ui/copy.jsx";
 import { edit } from "./editing.js";
 
 /**
@@ -35,20 +34,11 @@ function Action({ icon: Icon, label, idle = false, ...props }) {
 /** @param {{ text: () => string }} props */
 function CopyAction({ text }) {
   const say = useWords();
-  const [done, setDone] = useState(false);
-  const timer = useRef(0);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const onClick = () =>
-    copy(text()).then(
-      () => {
-        setDone(true);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => setDone(false), 1500);
-      },
-      () => {},
-    );
-  const label = done ? say("message.copied") : say("message.copy");
-  return <Action icon={done ? Check : Copy} label={label} onClick={onClick} data-testid="copy" />;
+  const [copied, copyText] = useCopy();
+  const label = copied ? say("message.copied") : say("message.copy");
+  return (
+    <Action icon={copied ? Check : Copy} label={label} onClick={() => copyText(text())} data-testid="copy" />
+  );
 }
 
 /**

@@ -7,7 +7,7 @@ import { clean } from "../text/grammar/clean.js";
 import { readDraft, writeDraft } from "../composer/drafts.js";
 import { edit, endEdit, useEditing } from "./editing.js";
 import { TooLong, isTooLong } from "../composer/length_limit.jsx";
-import { isComposing } from "../ui/input_method.js";
+import { isComposing } from "../ui/browser.js";
 import { isSend } from "../ui/preference_store.js";
 
 const MAX_HEIGHT = 400;

@@ -5,8 +5,9 @@ import { useEffect, useEffectEvent, useId, useMemo, useRef, useState } from "rea
 import { useNavigate } from "react-router";
 import Search from "lucide-react/dist/esm/icons/search.mjs";
 import { useTell, useWords } from "../i18n/words.js";
-import { isComposing } from "../ui/input_method.js";
+import { isComposing } from "../ui/browser.js";
 import { Options, optionsFor } from "./palette_options.jsx";
+import { closeSidebar } from "../thread_list/thread_row.jsx";
 import { useRows } from "../thread_list/thread_rows.js";
 
 /** @import { Command, Hit, Option } from "./palette_options.jsx" */
@@ -94,9 +95,7 @@ export function Palette({
   useSearch(words, onQuery);
   const open = useMemo(
     () => () => {
-      /** @type {HTMLElement | null} */
-      const sidebar = document.querySelector(".sidebar:popover-open");
-      sidebar?.hidePopover();
+      closeSidebar();
       if (!dialog.current?.open) dialog.current?.showModal();
       field.current?.select();
     },

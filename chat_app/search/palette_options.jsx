@@ -12,7 +12,7 @@ import SquarePen from "lucide-react/dist/esm/icons/square-pen.mjs";
 import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
 import { useLanguage, useWords } from "../i18n/words.js";
 import { useNow } from "../ui/durations.jsx";
-import { ago } from "../ui/relative_time.jsx";
+import { ago } from "../ui/date_time.jsx";
 import { fold, split } from "./text_folding.js";
 
 /** What can be done from the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */

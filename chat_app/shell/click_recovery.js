@@ -2,6 +2,8 @@
 // not loaded yet may be gone; the router then loads anew the page that was left. This takes the person to
 // the one they clicked.
 
+import { readValue, store } from "../ui/browser.js";
+
 const KEPT = "chat:going";
 const RECENT_MS = 10_000;
 
@@ -22,29 +24,16 @@ function note(event) {
     event.altKey
   )
     return;
-  remember(link.pathname + link.search + link.hash);
-}
-
-/** @param {string | null} to */
-function remember(to) {
-  try {
-    if (to) sessionStorage.setItem(KEPT, JSON.stringify({ from: here(), to, at: Date.now() }));
-    else sessionStorage.removeItem(KEPT);
-  } catch {
-    // private mode: the person clicks again
-  }
+  const to = link.pathname + link.search + link.hash;
+  store("sessionStorage", KEPT, JSON.stringify({ from: here(), to, at: Date.now() }));
 }
 
 function goOn() {
-  try {
-    const { from, to, at } = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
-    remember(null);
-    const [how] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-    const reloaded = how?.type === "reload";
-    if (to && reloaded && from === here() && to !== from && Date.now() - at < RECENT_MS) location.replace(to);
-  } catch {
-    // a damaged store
-  }
+  const { from, to, at } = readValue("sessionStorage", KEPT, { from: "", to: "", at: 0 });
+  store("sessionStorage", KEPT, "");
+  const [how] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  const reloaded = how?.type === "reload";
+  if (to && reloaded && from === here() && to !== from && Date.now() - at < RECENT_MS) location.replace(to);
 }
 
 if (typeof window !== "undefined") {

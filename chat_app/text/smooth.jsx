@@ -1,14 +1,13 @@
 // A text that grows, revealed evenly: it comes in leaps and is read as if somebody typed it.
 
 import { useLayoutEffect, useReducer, useRef } from "react";
+import { prefersReducedMotion } from "../ui/browser.js";
 import { wholeCharacters } from "./text_reveal.js";
 
 /** @typedef {{ text: string, shown: number, rate: number, gap: number, came: number }} Shown */
 
 const MAX_GAP = 4; // seconds between two leaps that are bridged
 const FRAME = 0.25; // seconds; a tab that comes back from the background does not jump
-
-const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
  * Take in the text of this render; returns how many characters a second to reveal.
@@ -58,7 +57,7 @@ export function SmoothText({ text = "", charsPerSec = 128, startStreaming = fals
   useLayoutEffect(() => {
     let last = performance.now();
     take(state.current, text, charsPerSec, last);
-    if (reducedMotion()) state.current.shown = text.length;
+    if (prefersReducedMotion()) state.current.shown = text.length;
     let frame = 0;
     /** @param {number} now */
     const step = (now) => {

@@ -13,9 +13,9 @@ import {
   useSyncExternalStore,
 } from "react";
 import { StateStoreContext } from "$/utils/context-registry";
+import { prefersReducedMotion } from "../ui/browser.js";
 import { Markdown } from "./markdown.jsx";
 import { Reveal } from "./text_reveal.js";
-import { showsKey } from "./last_keypress.js";
 
 /** @typedef {{ reveal: Reveal, asked: number, lost: Run | null, isWhole: boolean }} Run */
 /**
@@ -34,7 +34,21 @@ import { showsKey } from "./last_keypress.js";
 
 const RESTRAINT = 3; // a very long list takes long to parse: it may take a quarter of the time, not all of it
 
-const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+const FRAME_MS = 16;
+let pressed = -Infinity; // when the person last pressed a key: the frame that shows it is left to it
+
+if (typeof window !== "undefined")
+  window.addEventListener("keydown", (event) => (pressed = event.timeStamp), {
+    capture: true,
+    passive: true,
+  });
+
+/**
+ * Whether the frame that begins at `now` is the one in which a key is shown.
+ *
+ * @param {number} now
+ */
+const showsKey = (now) => now - pressed < FRAME_MS;
 
 /* The reader of a text that only grows is kept in a ref and read while rendering: a render that React throws away
    shows nothing else, and `repaint` follows every change of it. */
@@ -99,7 +113,7 @@ function take(state, { run, text, live, feed, offset, chunk, onGap }) {
   next.isWhole = !live;
   if (next.lost && !(live && repeats(next))) letGo(next);
   // What was there before us is not typed again: the first piece holds all of it.
-  if (!had || next.lost || reducedMotion()) next.reveal.showAll();
+  if (!had || next.lost || prefersReducedMotion()) next.reveal.showAll();
   return next;
 }
 

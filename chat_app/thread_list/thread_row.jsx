@@ -5,11 +5,12 @@ import { memo, useEffect, useRef } from "react";
 import { Link } from "react-router";
 import Ellipsis from "lucide-react/dist/esm/icons/ellipsis.mjs";
 import { useWords } from "../i18n/words.js";
-import { isComposing } from "../ui/input_method.js";
+import { isComposing } from "../ui/browser.js";
 
 /** @import { Act } from "./threads.jsx" */
 
-function closeDrawer() {
+/** Close the list of threads where it lies over the page. */
+export function closeSidebar() {
   /** @type {HTMLElement | null} */
   const sidebar = document.querySelector(".sidebar:popover-open");
   sidebar?.hidePopover();
@@ -96,7 +97,7 @@ export const Row = memo(function Row({ row, when, active, reachable, opened, ren
             title={title}
             tabIndex={tab}
             aria-current={active ? "page" : undefined}
-            onClick={closeDrawer}
+            onClick={closeSidebar}
             onDoubleClick={() => act("edit", row)}
             onKeyDown={(event) => act("key", event, row)}
           >

@@ -1,7 +1,7 @@
 // The rows of a list of threads, as the server's patches make them. They live as long as the page, not as
 // long as a component: after a navigation the list stands there at once.
 
-import { useSyncExternalStore } from "react";
+import { SharedValue, useShared } from "../ui/shared_value.js";
 
 /**
  * `ThreadItem` of the server: a row of a list of threads; `at` is seconds since the epoch.
@@ -24,14 +24,11 @@ const EMPTY = { number: 0, more: false, rows: [] };
  */
 const byActivity = (a, b) => Number(b.pinned) - Number(a.pinned) || b.at - a.at || (a.id < b.id ? 1 : -1);
 
-export class Rows {
-  constructor() {
-    this.byId = new Map();
-    this.old = new Set(); // of these nothing was heard since the connection was lost
-    this.wanted = 0; // how many rows there were then
-    this.shown = EMPTY;
-    this.listeners = new Set();
-  }
+/** The rows of a list; its value is what is shown of them. @extends {SharedValue<Shown>} */
+class Rows extends SharedValue {
+  byId = new Map();
+  old = new Set(); // of these nothing was heard since the connection was lost
+  wanted = 0; // how many rows there were then
 
   /**
    * Take a patch in; false: one before it was missed. One that is known already changes nothing. One that
@@ -41,8 +38,8 @@ export class Rows {
    * @param {Patch} patch
    */
   take({ base, number, rows, gone, more, limit }) {
-    if (!number || number === this.shown.number) return true;
-    if (base && base !== this.shown.number) return number < this.shown.number;
+    if (!number || number === this.value.number) return true;
+    if (base && base !== this.value.number) return number < this.value.number;
     if (!base) this.begin(rows);
     for (const row of rows) this.put(row);
     for (const id of gone) this.remove(id);
@@ -54,8 +51,8 @@ export class Rows {
   /** @param {Row[]} rows */
   begin(rows) {
     const last = rows.findLast((row) => !row.pinned);
-    const behind = this.shown.rows.filter((row) => last && !row.pinned && byActivity(last, row) < 0);
-    this.wanted = behind.length ? this.shown.rows.length : 0;
+    const behind = this.value.rows.filter((row) => last && !row.pinned && byActivity(last, row) < 0);
+    this.wanted = behind.length ? this.value.rows.length : 0;
     this.byId = new Map(behind.map((row) => [row.id, row]));
     this.old = new Set(this.byId.keys());
   }
@@ -89,7 +86,7 @@ export class Rows {
     if (!row) return;
     if (changes) this.byId.set(id, { ...row, ...changes });
     else this.byId.delete(id);
-    this.show(this.shown.number, this.shown.more);
+    this.show(this.value.number, this.value.more);
   }
 
   /**
@@ -97,8 +94,7 @@ export class Rows {
    * @param {boolean} more
    */
   show(number, more) {
-    this.shown = { number, more, rows: [...this.byId.values()].sort(byActivity) };
-    for (const listener of this.listeners) listener();
+    this.set({ number, more, rows: [...this.byId.values()].sort(byActivity) });
   }
 }
 
@@ -107,22 +103,10 @@ const lists = new Map();
 
 /** @param {string} list */
 export function rowsOf(list) {
-  const rows = lists.get(list) ?? new Rows();
+  const rows = lists.get(list) ?? new Rows(EMPTY);
   lists.set(list, rows);
   return rows;
 }
 
 /** @param {string} list */
-export function useRows(list) {
-  const rows = rowsOf(list);
-  /** @param {() => void} listener */
-  const subscribe = (listener) => {
-    rows.listeners.add(listener);
-    return () => rows.listeners.delete(listener);
-  };
-  return useSyncExternalStore(
-    subscribe,
-    () => rows.shown,
-    () => EMPTY,
-  );
-}
+export const useRows = (list) => useShared(rowsOf(list), EMPTY, (shown) => shown);

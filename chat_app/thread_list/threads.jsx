@@ -4,7 +4,7 @@
 import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { useLanguage, useWords } from "../i18n/words.js";
 import { useNow } from "../ui/durations.jsx";
-import { ago } from "../ui/relative_time.jsx";
+import { ago } from "../ui/date_time.jsx";
 import { grouped, monthName } from "./date_groups.js";
 import { Menu } from "./menu.jsx";
 import { rowsOf, useRows } from "./thread_rows.js";

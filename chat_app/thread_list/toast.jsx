@@ -1,22 +1,20 @@
 // A word about what has just been deleted, with the way back, for a few seconds. It outlives navigations, and
 // is a popover so that it stands above an open drawer, too.
 
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useEffect, useRef } from "react";
 import { useWords } from "../i18n/words.js";
+import { SharedValue, useShared } from "../ui/shared_value.js";
 
 /** What was deleted, and the way back. @typedef {{ title: string, undo: () => void, focus: boolean }} Said */
 
-/** @type {(Said & { at: number }) | null} */
-let shown = null;
+/** @type {SharedValue<(Said & { at: number }) | null>} */
+const shown = new SharedValue(null);
 let timer = 0;
-/** @type {Set<() => void>} */
-const listeners = new Set();
 
 /** @param {(Said & { at: number }) | null} next */
 function show(next) {
   clearTimeout(timer);
-  shown = next;
-  for (const listener of listeners) listener();
+  shown.set(next);
 }
 
 /**
@@ -25,12 +23,6 @@ function show(next) {
  * @param {Said} said
  */
 export const toast = (said) => show({ ...said, at: Date.now() });
-
-/** @param {() => void} listener */
-const subscribe = (listener) => {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-};
 
 const MAX_TITLE = 32; // characters of a title: what happened to it must stand on the line, too
 /** @param {string} title */
@@ -44,11 +36,7 @@ const brief = (title) =>
 
 /** @param {{ seconds?: number }} props */
 export function Toast({ seconds = 8 }) {
-  const said = useSyncExternalStore(
-    subscribe,
-    () => shown,
-    () => shown,
-  );
+  const said = useShared(shown, null, (value) => value);
   const say = useWords();
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const button = useRef(/** @type {HTMLButtonElement | null} */ (null));

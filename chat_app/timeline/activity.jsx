@@ -43,14 +43,7 @@ export function Durability({ held, at, demo, onCrash }) {
       say("timeline.committed"),
       say("timeline.step_of", { done: held.committed, begun: held.seq }),
     ],
-    [
-      "depth",
-      say("timeline.depth"),
-      say("timeline.queue", {
-        running: held.running,
-        depth: held.depth,
-      }),
-    ],
+    ["depth", say("timeline.depth"), say("timeline.queue", { running: held.running, depth: held.depth })],
     ["server", say("timeline.server"), held.server ? processName(held.server) : "–", held.server],
   ];
   return (

@@ -5,7 +5,8 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useSyncExternalStore }
 import Activity from "lucide-react/dist/esm/icons/activity.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
 import { useWords } from "../i18n/words.js";
-import { isComposing } from "../ui/input_method.js";
+import { isComposing, readStored, store } from "../ui/browser.js";
+import { SharedValue, useShared } from "../ui/shared_value.js";
 import { Durability } from "./activity.jsx";
 import { Turns } from "./timeline.jsx";
 
@@ -25,50 +26,23 @@ import { Turns } from "./timeline.jsx";
 const KEY = "chat:timeline";
 const ID = "run-drawer";
 const PHONE = "(max-width: 767px)";
+const isPhone = () => window.matchMedia(PHONE).matches;
 
-/** @type {boolean | null} */
-let open = null;
+const open = new SharedValue(readStored("localStorage", KEY) === "open" && !isPhone());
 let asked = false; // by the person, in this page: then the focus goes along
 /** @type {HTMLButtonElement | null} */
 let toggle = null; // the button, for the focus to come back to
-/** @type {Set<() => void>} */
-const listeners = new Set();
-
-const isPhone = () => window.matchMedia(PHONE).matches;
-
-function remembered() {
-  try {
-    return localStorage.getItem(KEY) === "open" && !isPhone();
-  } catch {
-    return false; // private mode
-  }
-}
 
 /** @param {boolean} next */
 function setOpen(next) {
-  if (open === next) return;
-  open = next;
+  if (open.value === next) return;
   asked = true;
-  try {
-    localStorage.setItem(KEY, next ? "open" : "closed");
-  } catch {
-    // it lives as long as the page
-  }
-  for (const listener of listeners) listener();
+  store("localStorage", KEY, next ? "open" : "closed");
+  open.set(next);
   if (!next) toggle?.focus();
 }
 
-/** @param {() => void} listener */
-const subscribe = (listener) => {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-};
-const useOpen = () =>
-  useSyncExternalStore(
-    subscribe,
-    () => (open ??= remembered()),
-    () => false,
-  );
+const useOpen = () => useShared(open, false, (value) => value);
 
 function usePhone() {
   /** @param {() => void} listener */

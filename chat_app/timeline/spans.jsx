@@ -90,16 +90,9 @@ export function useSentence(row, time, left) {
  */
 function recovery(say, row, time) {
   const names = { before: processName(row.before), after: processName(row.process) };
-  if (row.status === "released")
-    return say("timeline.handed_over", {
-      ...names,
-      time,
-    });
+  if (row.status === "released") return say("timeline.handed_over", { ...names, time });
   if (row.end === row.start) return say("timeline.recovered", names);
-  return say("timeline.recovered_after", {
-    ...names,
-    time,
-  });
+  return say("timeline.recovered_after", { ...names, time });
 }
 
 /**

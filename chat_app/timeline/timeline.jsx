@@ -182,12 +182,7 @@ function Details({ row, status, numbers }) {
   if (row.before) lines.push(say("timeline.process", { name: row.before }));
   if (row.process) lines.push(say("timeline.process", { name: row.process }));
   if (row.tokens_in + row.tokens_out)
-    lines.push(
-      say("timeline.tokens_each", {
-        sent: row.tokens_in,
-        written: row.tokens_out,
-      }),
-    );
+    lines.push(say("timeline.tokens_each", { sent: row.tokens_in, written: row.tokens_out }));
   return (
     <div className="run-details">
       {lines.map((line) => (

@@ -5,8 +5,10 @@ import Check from "lucide-react/dist/esm/icons/check.mjs";
 import Copy from "lucide-react/dist/esm/icons/copy.mjs";
 import { useWords } from "../i18n/words.js";
 
+const COPIED_MS = 1500; // how long it says so
+
 /** @param {string} text */
-export async function copy(text) {
+async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea"); // plain http on another host has no clipboard API
   area.value = text;
@@ -18,24 +20,32 @@ export async function copy(text) {
   area.remove();
 }
 
-/** @param {{ text: string, label?: string }} props */
-export function CopyButton({ text, label }) {
-  const say = useWords();
+/**
+ * Whether a text was copied a moment ago, and a function that copies one.
+ *
+ * @returns {[copied: boolean, copyText: (text: string) => void]}
+ */
+export function useCopy() {
   const [copied, setCopied] = useState(false);
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
+  const said = () => {
+    setCopied(true);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setCopied(false), COPIED_MS);
+  };
+  return [copied, (text) => void copy(text).then(said, () => {})];
+}
+
+/** @param {{ text: string, label?: string }} props */
+export function CopyButton({ text, label }) {
+  const say = useWords();
+  const [copied, copyText] = useCopy();
   /** @param {React.MouseEvent} event */
   const onClick = (event) => {
     event.stopPropagation();
     event.preventDefault();
-    copy(text).then(
-      () => {
-        setCopied(true);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => setCopied(false), 1500);
-      },
-      () => {},
-    );
+    copyText(text);
   };
   const Icon = copied ? Check : Copy;
   const words = copied ? say("message.copied") : (label ?? say("message.copy"));

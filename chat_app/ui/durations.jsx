@@ -30,20 +30,11 @@ export function useDuration() {
       const tenth = () =>
         seconds.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
       if (seconds < 0.0995)
-        return say("time.milliseconds", {
-          milliseconds: Math.max(1, Math.round(seconds * 1000)),
-        });
+        return say("time.milliseconds", { milliseconds: Math.max(1, Math.round(seconds * 1000)) });
       if (seconds < 60) return say("time.seconds", { seconds: seconds < 10 ? tenth() : Math.floor(seconds) });
       const minutes = Math.floor(seconds / 60);
-      if (minutes < 60)
-        return say("time.minutes", {
-          minutes,
-          seconds: Math.floor(seconds % 60),
-        });
-      return say("time.hours", {
-        hours: Math.floor(minutes / 60),
-        minutes: minutes % 60,
-      });
+      if (minutes < 60) return say("time.minutes", { minutes, seconds: Math.floor(seconds % 60) });
+      return say("time.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
     },
     [say, language],
   );

@@ -2,7 +2,7 @@
 // What is seen at once (the density) is also set by a line in the page's head, before anything is drawn.
 
 import { useSyncExternalStore } from "react";
-import { isComposing } from "./input_method.js";
+import { isComposing, readStored, store } from "./browser.js";
 
 /** @type {Record<string, string[]>} */
 const CHOICES = { density: ["comfortable", "compact"], send: ["enter", "ctrl-enter"] };
@@ -16,12 +16,8 @@ const listeners = new Set();
  * @param {string} name
  */
 export function look(name) {
-  try {
-    const kept = localStorage.getItem(PREFIX + name);
-    return kept && CHOICES[name].includes(kept) ? kept : CHOICES[name][0];
-  } catch {
-    return CHOICES[name][0]; // private mode
-  }
+  const kept = readStored("localStorage", PREFIX + name);
+  return kept && CHOICES[name].includes(kept) ? kept : CHOICES[name][0];
 }
 
 function show() {
@@ -34,12 +30,7 @@ function show() {
  * @param {string} value
  */
 export function choose(name, value) {
-  try {
-    localStorage.setItem(PREFIX + name, value);
-  } catch {
-    return; // private mode: nothing is kept, so nothing is promised
-  }
-  show();
+  if (store("localStorage", PREFIX + name, value)) show(); // what is not kept is not promised
 }
 
 /** @param {() => void} listener */

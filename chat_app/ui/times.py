@@ -2,7 +2,7 @@
 
 from chat_app.scripts import react_component
 
-ago = react_component("ui/relative_time.jsx", "Ago", at=float)
+ago = react_component("ui/date_time.jsx", "Ago", at=float)
 """When `at` was, in seconds since the epoch, in a word or two."""
 
 moment = react_component("ui/date_time.jsx", "Moment", at=float)

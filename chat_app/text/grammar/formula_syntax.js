@@ -20,16 +20,6 @@ const isWord = (code) => code !== null && /\w/.test(charOf(code));
 /** @param {Code} code */
 const charOf = (code) => (code === null ? "" : code < -2 ? "\n" : code < 0 ? " " : String.fromCharCode(code));
 
-/**
- * Let methods be passed on as states.
- *
- * @param {any} construct
- * @param {string[]} names
- */
-function bind(construct, names) {
-  for (const name of names) construct[name] = construct[name].bind(construct);
-}
-
 /** Consumes characters into tokens that end with their line, as micromark wants them. */
 class Writer {
   #isOpen = false;
@@ -73,23 +63,16 @@ class Inline {
     this.writer = new Writer(effects);
     this.opener = "";
     this.content = "";
-    bind(this, ["start", "opening", "inside", "escaped", "closing", "closed", "suffix"]);
   }
-  /**
-   * @param {Code} code
-   * @returns {State}
-   */
-  start(code) {
+  /** @type {State} */
+  start = (code) => {
     this.effects.enter("formula");
     this.opener = charOf(code);
     this.writer.take(code);
     return this.opening;
-  }
-  /**
-   * @param {Code} code
-   * @returns {State | undefined}
-   */
-  opening(code) {
+  };
+  /** @type {State} */
+  opening = (code) => {
     this.close = this.opener === "$" ? DOLLAR : CLOSE[code ?? -1];
     if (!this.close) return this.nok(code);
     if (this.opener === "$" && code !== DOLLAR) return this.inside(code);
@@ -97,18 +80,14 @@ class Inline {
     if (this.from < (this.context.endless?.[this.opener] ?? 0)) return this.nok(code);
     this.writer.take(code);
     return this.inside;
-  }
-  /**
-   * @param {Code} code
-   * @returns {State | undefined}
-   */
-  inside(code) {
+  };
+  /** @type {State} */
+  inside = (code) => {
     if (code === null || code === TICK || (this.opener === "$" && isEnd(code))) return this.fail(code);
     const mark = this.close === DOLLAR ? DOLLAR : SLASH;
-    /** @param {Code} code */
     const next = code === mark ? this.closing : code === SLASH ? this.escaped : this.inside;
     return code === mark && this.opener === "$" ? this.take(code, this.closed) : this.take(code, next);
-  }
+  };
   /**
    * @param {Code} code
    * @param {State} next
@@ -123,26 +102,15 @@ class Inline {
     if (this.opener !== "$") (this.context.endless ??= {})[this.opener] = this.context.now().offset;
     return this.nok(code);
   }
-  /**
-   * @param {Code} code
-   * @returns {State | undefined}
-   */
-  escaped(code) {
-    return isEnd(code) || code === TICK ? this.inside(code) : this.take(code, this.inside);
-  }
-  /**
-   * @param {Code} code
-   * @returns {State | undefined}
-   */
-  closing(code) {
+  /** @type {State} */
+  escaped = (code) => (isEnd(code) || code === TICK ? this.inside(code) : this.take(code, this.inside));
+  /** @type {State} */
+  closing = (code) => {
     if (code === this.close) return this.take(code, this.closed);
     return this.close === DOLLAR ? this.nok(code) : this.escaped(code);
-  }
-  /**
-   * @param {Code} code
-   * @returns {State | undefined}
-   */
-  closed(code) {
+  };
+  /** @type {State} */
+  closed = (code) => {
     this.writer.close();
     const content = this.content.slice(0, this.opener.length === 1 ? -1 : -2);
     if (!isFormula(this.opener, content, charOf(code))) return this.nok(code);
@@ -152,12 +120,12 @@ class Inline {
         : this.nok(code);
     }
     return this.suffix(code);
-  }
-  /** @param {Code} code */
-  suffix(code) {
+  };
+  /** @type {State} */
+  suffix = (code) => {
     this.effects.exit("formula");
     return this.ok(code);
-  }
+  };
 }
 
 /**
@@ -212,43 +180,31 @@ class Block {
     this.begun = "";
     this.at = 0; // the line where it begins
     this.opener = this.closer = "";
-    bind(this, ["start", "opening", "head", "inside", "next", "done"]);
   }
-  /**
-   * @param {Code} code
-   * @returns {State}
-   */
-  start(code) {
+  /** @type {State} */
+  start = (code) => {
     this.at = this.context.now().line;
     this.effects.enter("formulaBlock");
     this.writer.take(code);
     this.opener = charOf(code);
     return this.opening;
-  }
-  /**
-   * @param {Code} code
-   * @returns {State | undefined}
-   */
-  opening(code) {
+  };
+  /** @type {State} */
+  opening = (code) => {
     if (code !== (this.opener === "$" ? DOLLAR : 91)) return this.nok(code);
     this.closer = this.opener === "$" ? "$$" : "\\]";
     this.writer.take(code);
     return this.head;
-  }
-  /**
-   * The rest of the first line: nothing, or the beginning of a formula and not its end.
-   *
-   * @param {Code} code
-   * @returns {State | undefined}
-   */
-  head(code) {
+  };
+  /** The rest of the first line: nothing, or the beginning of a formula and not its end. @type {State} */
+  head = (code) => {
     if (!isEnd(code)) return this.take(code, this.head);
     this.begun = this.line.trim();
     const begins = !this.begun || (/\\[A-Za-z]|[\^_=]/.test(this.begun) && !this.begun.includes(this.closer));
     return begins && this.closers.isClosed(this.at, this.closer, Boolean(this.begun))
       ? this.end(code)
       : this.nok(code);
-  }
+  };
   /**
    * @param {Code} code
    * @param {State} next
@@ -258,13 +214,10 @@ class Block {
     this.writer.take(code);
     return next;
   }
-  /**
-   * @param {Code} code
-   * @returns {State | undefined}
-   */
-  inside(code) {
+  /** @type {State} */
+  inside = (code) => {
     return isEnd(code) ? this.end(code) : this.take(code, this.inside);
-  }
+  };
   /** @param {Code} code */
   end(code) {
     const line = this.line.trim();
@@ -281,18 +234,18 @@ class Block {
     this.writer.close();
     return this.effects.check(nonLazy, this.next, this.done)(code);
   }
-  /** @param {Code} code */
-  next(code) {
+  /** @type {State} */
+  next = (code) => {
     this.line = "";
     this.writer.take(code);
     return this.inside;
-  }
-  /** @param {Code} code */
-  done(code) {
+  };
+  /** @type {State} */
+  done = (code) => {
     this.writer.close();
     this.effects.exit("formulaBlock");
     return this.ok(code);
-  }
+  };
 }
 
 /** @type {(effects: Effects, then: State) => State} */

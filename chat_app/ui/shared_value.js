@@ -1,0 +1,41 @@
+// A value that stands outside of the components, and that they follow.
+
+import { useSyncExternalStore } from "react";
+
+/** @template T */
+export class SharedValue {
+  /** @type {Set<() => void>} */
+  #listeners = new Set();
+
+  /** @param {T} value */
+  constructor(value) {
+    this.value = value;
+  }
+
+  /** @param {T} value */
+  set(value) {
+    this.value = value;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** @param {() => void} listener */
+  subscribe = (listener) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+}
+
+/**
+ * What `read` makes of a shared value, also after it has changed; `first` where the pages are built.
+ *
+ * @template T, R
+ * @param {SharedValue<T>} shared
+ * @param {R} first
+ * @param {(value: T) => R} read
+ */
+export const useShared = (shared, first, read) =>
+  useSyncExternalStore(
+    shared.subscribe,
+    () => read(shared.value),
+    () => first,
+  );
