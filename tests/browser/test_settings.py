@@ -78,7 +78,7 @@ def test_a_chat_that_was_exported_is_imported(
 def test_the_key_that_sends_is_the_one_that_was_chosen(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("one\ntwo", ["Both."])
     tab = open_tab("/settings")
-    tab.by("choose-send").get_by_label("Ctrl + Enter").check(force=True)
+    tab.by("choose-send").get_by_label("Ctrl+Enter").check(force=True)
     tab.go("/")
     composer = tab.by("composer")
     expect(composer).to_be_editable()

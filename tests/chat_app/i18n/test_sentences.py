@@ -106,15 +106,15 @@ def refused(call: Any) -> str:
 
 def made() -> dict[str, str]:
     """A real sentence of each kind that is put together, and what it is in German."""
-    doubt = "Vielleicht hat das Werkzeug schon gewirkt, vielleicht nicht. Sieh nach, bevor du es wieder versuchst."
+    doubt = "Vielleicht hat das Werkzeug schon gewirkt, vielleicht nicht. Sieh nach, bevor du es erneut versuchst."
     return {
         provider("APIConnectionError", ""): "Das Modell m/x war nicht zu erreichen.",
         provider("APIConnectionError", "No route."): "Das Modell m/x war nicht zu erreichen: No route.",
         provider("Timeout", "30 s"): "Das Modell m/x hat nicht rechtzeitig geantwortet: 30 s.",
-        provider("MidStreamFallbackError", "Reset."): "Die Antwort des Modells m/x riss ab: Reset.",
+        provider("MidStreamFallbackError", "Reset."): "Die Antwort des Modells m/x brach ab: Reset.",
         provider(
             "InternalServerError", "", 500
-        ): "Das Modell m/x ist ohne Fehlermeldung gescheitert (Status 500).",
+        ): "Das Modell m/x ist ohne Fehlermeldung fehlgeschlagen (Status 500).",
         tool_server(
             UNREACHABLE, "refused"
         ): "Der Werkzeugserver files ist nicht zu erreichen: refused. Das Werkzeug lief nicht.",
@@ -141,9 +141,9 @@ def test_sentence_of_several_is_told_whole() -> None:
 def test_sentence_may_hold_another() -> None:
     held = sentence("model_adapter_failed", words=sentence("database_closed"))
     assert in_german(held, IN_DOUBT.text, sentence("thread_not_found", thread="thread_1")) == [
-        "Die Anbindung des Modells ist fehlgeschlagen: Der Server wird gerade beendet; versuche es gleich noch einmal.",
+        "Die Anbindung des Modells ist fehlgeschlagen: Der Server wird gerade beendet; versuche es gleich erneut.",
         "Der Prozess endete, während dieses Werkzeug lief. Vielleicht hat es schon gewirkt, vielleicht nicht. "
-        "Es wurde nicht noch einmal ausgeführt: Sieh nach, bevor du es wieder versuchst.",
+        "Es wurde nicht noch einmal ausgeführt: Sieh nach, bevor du es erneut versuchst.",
         "Diesen Chat gibt es hier nicht; vielleicht wurde er gelöscht.",
     ]
 
