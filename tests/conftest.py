@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Generator
 from typing import Any
@@ -15,7 +16,15 @@ from tests.support.watch import VIOLATIONS, watch
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 
 LOOPBACK = ("127.", "::1", "localhost")
-LONGEST = ("browser prod", "chaos", "browser dev", "providers", "soak", "tests/docs/test_programs.py")
+LONGEST = (
+    "browser prod",
+    "providers",
+    "chaos",
+    "browser extended",
+    "browser dev",
+    "chat_app/text",
+    "soak",
+)
 KEYS = ("_API_KEY", "_API_BASE", "_BASE_URL")
 
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,12 +65,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Groups:
 
 
 def _group_of(nodeid: str) -> str:
-    """Return the folder of tests that share a server, else the file."""
+    """Return the folder of tests that share a server or an installation, else the file."""
     file, _, name = nodeid.partition("::")
-    folder = file.removeprefix("tests/").partition("/")[0]
-    if folder == "browser":  # each way to serve the app is a build, which takes longer than most tests
-        return f"browser {'dev' if '[dev' in name else 'prod'}"
-    return folder if folder in LONGEST else file
+    room = file.removeprefix("tests/").rpartition("/")[0]
+    if room == "browser":  # each way to serve the app is a build, which takes longer than most tests
+        found = re.search(r"[\[-](dev|prod)[]-]", name)
+        return f"browser {found[1] if found else 'extended'}"
+    folder = room.partition("/")[0]
+    return next((group for group in (room, folder) if group in LONGEST), file)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -76,6 +76,7 @@ SILENT: dict[str, tuple[list[Any], str]] = {
 }
 
 
+@pytest.mark.sqlite  # the loop decides, which knows no database
 @pytest.mark.parametrize("case", SILENT)
 async def test_a_silent_model_is_asked_again_until_the_thread_fails(path: Path, case: str) -> None:
     silence, words = SILENT[case]
@@ -95,6 +96,7 @@ async def test_a_silent_model_is_asked_again_until_the_thread_fails(path: Path, 
         await goes_on(api, thread)
 
 
+@pytest.mark.sqlite  # the rows of any turn
 @pytest.mark.parametrize("reason", ["length", "content-filter"])
 @pytest.mark.parametrize("turn", [[], [Reasoning("Hm")]], ids=["nothing", "thoughts"])
 async def test_an_answer_cut_before_its_first_word_says_so(path: Path, turn: list[Any], reason: str) -> None:
@@ -142,6 +144,7 @@ async def test_error_of_any_adapter_ends_the_turn(database_url: str, case: str, 
         await goes_on(api, thread)
 
 
+@pytest.mark.sqlite  # an adapter's errors, above, bring the same texts to PostgreSQL
 @pytest.mark.parametrize("place", ["transform_messages", "factory"])
 @pytest.mark.parametrize("case", RAISED)
 async def test_error_in_code_of_the_agent_ends_the_turn(database_url: str, case: str, place: str) -> None:
@@ -227,6 +230,7 @@ async def test_calls_that_a_provider_ran_go_back_in_pairs(path: Path, state: str
         await goes_on(api, thread)
 
 
+@pytest.mark.sqlite  # the rows of any turn
 @pytest.mark.parametrize("case", ["an exit", "no Exception", "its own cancellation", "no words"])
 async def test_error_in_a_hook_strands_no_turn(
     path: Path, case: str, caplog: pytest.LogCaptureFixture
