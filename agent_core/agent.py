@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent_core.context import ContextPolicy, TrimOldest
+from agent_core.context.policy import ContextPolicy, TrimOldest
 from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.model_adapter import ModelAdapter
 from agent_core.errors import ValidationError
@@ -16,8 +16,8 @@ from agent_core.llm.litellm_adapter import LitellmModel
 from agent_core.llm.options import check_options
 from agent_core.support.argument_checks import check_arguments, check_fields, check_name, shown
 from agent_core.support.retry import RetryPolicy
-from agent_core.tools import Tool, normalise_tools
 from agent_core.tools.provider_tools import checked_provider_tools
+from agent_core.tools.tool import Tool, normalise_tools
 
 Hook = Callable[..., Any]
 """A sync or async function; its exceptions are logged and have no other effect."""

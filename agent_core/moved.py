@@ -78,6 +78,5 @@ class _Forwarder(MetaPathFinder, Loader):
 def install(moved: Mapping[str, str] = MOVED) -> None:
     """Let the old names in `moved` be imported; once a process."""
     if not any(isinstance(finder, _Forwarder) and finder.moved is moved for finder in sys.meta_path):
-        sys.meta_path.insert(
-            0, _Forwarder(moved)
-        )  # a folder that only holds old bytecode would be found before
+        # First: a folder that only has old bytecode would be found before.
+        sys.meta_path.insert(0, _Forwarder(moved))

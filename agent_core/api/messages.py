@@ -154,7 +154,7 @@ class ReadingMethods(ApiBase):
         """
         with self.store.feeds.follow(LIST_FEED) as reader:
             while not self.store.feeds.closed:
-                touched = reader.look()
+                touched = reader.start_read()
                 yield None if touched is None else frozenset(touched)
                 await reader.wait()
 
@@ -175,7 +175,7 @@ class ReadingMethods(ApiBase):
         with self.store.feeds.follow(idle_feed(thread_id)) as reader:
             async with asyncio.timeout(timeout):
                 while True:
-                    reader.look()
+                    reader.start_read()
                     thread = await self._thread(thread_id)
                     if thread.status not in RUNNING:
                         return thread
@@ -189,7 +189,7 @@ async def follow(
     asked = time.monotonic()
     with store.feeds.follow(thread_id) as reader:
         while not store.feeds.closed:
-            reader.look()
+            reader.start_read()
             updates = None if cursor is None else await reader.updates(cursor)
             again = updates is None and cursor is not None
             if updates is None:

@@ -39,7 +39,7 @@ class Preferences(ApiBase):
         name, told = _name(ctx), None
         with self.store.feeds.follow(person_feed(name)) as reader:
             while not self.store.feeds.closed:
-                reader.look()
+                reader.start_read()
                 found = await asyncio.to_thread(self.store.reads.read, preferences.read, name)
                 if found != told:
                     told = found

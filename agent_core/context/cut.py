@@ -136,8 +136,8 @@ def mark(body: Sequence[ProviderMessage], place: int) -> str:
     content: Any = body[place].get("content") or ""
     if not isinstance(content, str):
         content = " ".join(str(part.get("text") or part.get("type")) for part in content)
-    told = f"{body[place].get('role')} {len(content)} {content[:1_000]}"
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    described = f"{body[place].get('role')} {len(content)} {content[:1_000]}"
+    return hashlib.sha256(described.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def summary_message(summary: str) -> ProviderMessage:

@@ -105,8 +105,8 @@ class SummariseOldest:
         """Return the summary, cached from a failed attempt at this step or new; never raise."""
         if budget.room < _MIN_TOKENS:
             return Summary()
-        told = json.dumps([request.thread_id, before, messages, budget.room], default=str)
-        key = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+        inputs = json.dumps([request.thread_id, before, messages, budget.room], default=str)
+        key = hashlib.sha256(inputs.encode("utf-8", "surrogatepass")).hexdigest()
         if key in self._made:
             return self._made[key]
         try:

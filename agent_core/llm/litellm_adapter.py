@@ -29,7 +29,7 @@ from agent_core.text.redaction import secret_values
 _READ_TIMEOUT = 300.0
 """Seconds a provider may stay silent between two reads; litellm's own default is 6,000."""
 
-_OURS: dict[str, Any] = {
+_FIXED: dict[str, Any] = {
     "stream": True,
     "stream_options": {"include_usage": True},
     # Retries are made in one place only: see agent_core.support.retry.
@@ -74,8 +74,8 @@ class LitellmModel:
         except Exception as error:
             raise self._translate(error, request) from error
         try:
-            reading = await self._reading(litellm, answer)
-            async with contextlib.aclosing(reading.events()) as events:
+            stream = await self._open(litellm, answer)
+            async with contextlib.aclosing(stream.events()) as events:
                 async for event in events:
                     yield sent.named(event)
         except Exception as error:
@@ -83,17 +83,17 @@ class LitellmModel:
         finally:
             # Otherwise the provider would continue to generate until garbage collection.
             await answer.aclose()
-        if (usage := reading.usage) is not None:
+        if (usage := stream.usage) is not None:
             yield _usage(litellm, self._listed, usage)
-        if (finish := reading.finish) is not None:
+        if (finish := stream.finish) is not None:
             yield finish
 
-    async def _reading(self, litellm: Any, answer: Any) -> DirectStream | WrappedStream:
+    async def _open(self, litellm: Any, answer: Any) -> DirectStream | WrappedStream:
         mocked = "mock_response" in self.options
-        if self.direct and not mocked and (past := await open_direct(litellm, answer)):
-            return past
+        if self.direct and not mocked and (stream := await open_direct(litellm, answer)):
+            return stream
         await refuse_broken_events(answer)
-        return WrappedStream(litellm, answer, trusted=mocked, heard=has_listeners(litellm, answer))
+        return WrappedStream(litellm, answer, trusted=mocked, observed=has_listeners(litellm, answer))
 
     async def context_window(self, options: Mapping[str, Any]) -> int | None:
         """Return the tokens a request may have; see `SizedModel.context_window`."""
@@ -114,7 +114,7 @@ class LitellmModel:
     def _rules(self, litellm: Any, options: Mapping[str, Any]) -> Rules:
         provider, model = provider_of(litellm, self.name, options)
         address = options.get("api_base") or options.get("base_url")
-        return rules_for(provider, model, address, thinks=_is_told_to_think(options))
+        return rules_for(provider, model, address, reasons=_enables_reasoning(options))
 
     def _outgoing(self, litellm: Any, request: ModelRequest) -> ProviderRequest:
         options = {**self.options, **request.options}
@@ -122,7 +122,7 @@ class LitellmModel:
             request,
             self._rules(litellm, options),
             model=self.name,
-            sees=sees_pictures(litellm, self._listed),
+            has_vision=has_vision(litellm, self._listed),
             choice=options.get("tool_choice"),
         )
 
@@ -134,8 +134,8 @@ class LitellmModel:
             **options,
             **self._without_retries(litellm, options),
             **({"tools": tools} if (tools := [*sent.tools, *request.provider_tools]) else {}),
-            **_OURS,
-            "model": _asked(self.name, sent.messages),
+            **_FIXED,
+            "model": _litellm_name(self.name, sent.messages),
             "messages": sent.messages,
         }
 
@@ -155,7 +155,7 @@ class LitellmModel:
         return to_model_error(error, model=self.name, secrets=secrets)
 
 
-def _asked(name: str, messages: Sequence[dict[str, Any]]) -> str:
+def _litellm_name(name: str, messages: Sequence[dict[str, Any]]) -> str:
     """Return the model's name for litellm.
 
     litellm sends some OpenAI models to the Responses API for some requests only. Their answers there
@@ -167,7 +167,7 @@ def _asked(name: str, messages: Sequence[dict[str, Any]]) -> str:
     return f"{provider}/responses/{model}" if model else f"openai/responses/{name}"
 
 
-def _is_told_to_think(options: Mapping[str, Any]) -> bool:
+def _enables_reasoning(options: Mapping[str, Any]) -> bool:
     thinking: Any = options.get("thinking")
     asked = isinstance(thinking, Mapping) and cast("Mapping[str, Any]", thinking).get("type") == "enabled"
     return asked or options.get("reasoning_effort") not in (None, "none")
@@ -207,17 +207,17 @@ def _usage(litellm: Any, model: str, usage: Any) -> Usage:
 
 def _cache_writes(usage: Any, details: Any) -> int:
     """Return the tokens that were written to the provider's cache, from any known field."""
-    told = getattr(usage, "cache_creation_input_tokens", None)
+    tokens = getattr(usage, "cache_creation_input_tokens", None)
     for name in ("cache_creation_tokens", "cache_write_tokens"):
-        told = told or getattr(details, name, None)
-    return told if isinstance(told, int) else 0
+        tokens = tokens or getattr(details, name, None)
+    return tokens if isinstance(tokens, int) else 0
 
 
 def _cost(litellm: Any, model: str, usage: Any) -> float | None:
     """Return the request's price in US dollars: the provider's own, else by litellm's local table."""
-    told = getattr(usage, "cost", None)
-    if isinstance(told, int | float) and not isinstance(told, bool):
-        return float(told)
+    price = getattr(usage, "cost", None)
+    if isinstance(price, int | float) and not isinstance(price, bool):
+        return float(price)
     try:
         return float(sum(litellm.cost_per_token(model=model, usage_object=usage)))
     except Exception:  # it raises various classes for an unknown price
@@ -244,13 +244,13 @@ def _provider(litellm: Any, name: str) -> str:
 
 
 @functools.lru_cache(maxsize=1_000)
-def sees_pictures(litellm: Any, name: str) -> bool | None:
+def has_vision(litellm: Any, name: str) -> bool | None:
     """Return whether a model supports pictures; None if the table does not say."""
     try:
         info: dict[str, Any] = litellm.model_cost.get(name) or litellm.get_model_info(name)
     except Exception:  # it raises a bare Exception for a model that is not in its table
         return None
-    told = info.get("supports_vision")
-    if told is None and not info.get("max_input_tokens"):
+    supported = info.get("supports_vision")
+    if supported is None and not info.get("max_input_tokens"):
         return None  # the table has only the names of Ollama models
-    return bool(told)
+    return bool(supported)

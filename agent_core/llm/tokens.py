@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_TOLD = ("max_tokens", "max_completion_tokens")
+_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens")
 _OPENAI = re.compile(r"(^|/)(chat)?(gpt-|o[1-9](-|$))")
 _OWN, _CLAUDE, _OTHER = 1.02, 1.3, 1.2
 """Approximate maximum ratio of tokens to those of OpenAI's older tokenizer: OpenAI's newer tokenizers find
@@ -52,8 +52,10 @@ async def context_window(litellm: Any, model: str, options: Mapping[str, Any]) -
     The room is `max_tokens` of the options, else the model's maximum, within reason. Requests to Claude
     always ask for the longest answer, and Claude rejects a request that leaves less room than that.
     """
-    told = next((told for name in _TOLD if isinstance(told := options.get(name), int) and told > 0), None)
-    key = (model, options.get("api_base"), told)
+    limit = next(
+        (limit for name in _OUTPUT_LIMITS if isinstance(limit := options.get(name), int) and limit > 0), None
+    )
+    key = (model, options.get("api_base"), limit)
     window, until = _windows.get(key, (None, 0.0))
     if time.monotonic() < until:
         return window
@@ -65,7 +67,7 @@ async def context_window(litellm: Any, model: str, options: Mapping[str, Any]) -
     return window
 
 
-def _look_up(litellm: Any, model: str, api_base: str | None, told: int | None) -> int | None:
+def _look_up(litellm: Any, model: str, api_base: str | None, limit: int | None) -> int | None:
     """Look up the window in litellm's table; for a local server (Ollama) litellm queries the server."""
     try:
         info: dict[str, Any] = litellm.get_model_info(model, api_base=api_base)
@@ -74,8 +76,8 @@ def _look_up(litellm: Any, model: str, api_base: str | None, told: int | None) -
     window = info.get("max_input_tokens") or info.get("max_tokens")
     if not isinstance(window, int) or window <= 0:
         return None
-    room = told if told is not None else info.get("max_output_tokens") or 0
-    within = window // 8 if told is None and "claude" not in model else window * 2 // 3
+    room = limit if limit is not None else info.get("max_output_tokens") or 0
+    within = window // 8 if limit is None and "claude" not in model else window * 2 // 3
     return window - min(room, within)
 
 

@@ -66,7 +66,7 @@ class Connection:
         self._version: str | None = None
         self._bad: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
-        self._owner = self._loop.create_task(self._own(), name="mcp link")
+        self._owner = self._loop.create_task(self._run(), name="mcp link")
         self.error: str | None = None
         """Why there is no connection, in words; None while there is one."""
         self.unreachable = False
@@ -92,7 +92,7 @@ class Connection:
         if self._client is not None:
             return self._client
         if self._closing:
-            raise _left()
+            raise _disconnected()
         if self._attempt is None:
             self._attempt = self._loop.create_future()
             self._attempt.add_done_callback(lambda attempt: attempt.cancelled() or attempt.exception())
@@ -102,7 +102,7 @@ class Connection:
     def drop(self, client: Client) -> None:
         """Close the client's connection if it is still in use; the next call reconnects."""
         if client is self._client:
-            self._lost()
+            self._on_loss()
 
     async def close(self) -> None:
         """Disconnect; returns within a few seconds in any case."""
@@ -122,12 +122,12 @@ class Connection:
 
     # --- the owner ---
 
-    async def _own(self) -> None:
+    async def _run(self) -> None:
         pause = 0.0
         try:
-            while await self._called(pause):
+            while await self._connection_wanted(pause):
                 try:
-                    await self._live()
+                    await self._hold()
                     pause = 0.0
                     await self._ended()
                 except Exception as error:
@@ -136,9 +136,9 @@ class Connection:
                     pause = min(max(pause * 2, _RECONNECT_INTERVALS[0]), longest)
         finally:
             self._closing = True
-            _fail(self._attempt, _left())
+            _fail(self._attempt, _disconnected())
 
-    async def _called(self, pause: float) -> bool:
+    async def _connection_wanted(self, pause: float) -> bool:
         """Wait for a request to connect, and at least `pause` seconds; return False when closed."""
         await self._wanted.wait()
         self._leave.clear()
@@ -147,13 +147,13 @@ class Connection:
                 await asyncio.wait_for(self._leave.wait(), pause)
         return not self._closing
 
-    async def _live(self) -> None:
+    async def _hold(self) -> None:
         """Connect, and hold the connection until it is lost or closed."""
         self._leave.clear()
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(self._start_timeout) as self._connecting:
-                    client = Client(self._streams(), cache=None, message_handler=self._heard)
+                    client = Client(self._streams(), cache=None, message_handler=self._on_message)
                     await stack.enter_async_context(client)
                     self._version = client.protocol_version
                     await self._read(client)
@@ -172,7 +172,7 @@ class Connection:
     async def _streams(self) -> AsyncGenerator[Any]:
         self._version = None
         async with self._open() as (read, write):
-            yield MessageFilter(read, self._lost, self._sift), write
+            yield MessageFilter(read, self._on_loss, self._without_bad_tools), write
 
     def _ready(self, client: Client) -> None:
         self._wanted.clear()
@@ -181,7 +181,7 @@ class Connection:
         if attempt is not None and not attempt.done():
             attempt.set_result(client)
 
-    def _lost(self) -> None:
+    def _on_loss(self) -> None:
         if self._client is not None:
             self._client, self.error = None, "The connection has ended."
         self._leave.set()
@@ -206,7 +206,7 @@ class Connection:
 
     # --- changes of the list ---
 
-    async def _heard(self, message: IncomingMessage) -> None:
+    async def _on_message(self, message: IncomingMessage) -> None:
         if isinstance(message, mcp_types.ToolListChangedNotification):
             self._changed.set()
 
@@ -263,7 +263,7 @@ class Connection:
                 break
         self._on_tools(tools, self._bad, client.instructions)
 
-    def _sift(self, result: dict[str, Any]) -> dict[str, Any]:
+    def _without_bad_tools(self, result: dict[str, Any]) -> dict[str, Any]:
         if self._version is None:
             return result
         return without_bad_tools(result, self._version, self._bad.__setitem__)
@@ -274,7 +274,7 @@ def _fail(attempt: asyncio.Future[Client] | None, error: AgentCoreError) -> None
         attempt.set_exception(error)
 
 
-def _left() -> ToolServerError:
+def _disconnected() -> ToolServerError:
     return ToolServerError("The tool server is disconnected.", kind="unreachable")
 
 

@@ -19,15 +19,18 @@ class MessageFilter:
     """Filter around a transport's stream of messages.
 
     The filter calls `ended` at the end of the stream, which the library would notice only at its next request, and
-    removes invalid tools from lists with `sift`, because the library rejects the whole list for one of them.
+    removes invalid tools from lists with `filter_result`, because the library rejects the whole list for one of them.
     """
 
     def __init__(
-        self, stream: Any, ended: Callable[[], None], sift: Callable[[dict[str, Any]], dict[str, Any]]
+        self,
+        stream: Any,
+        ended: Callable[[], None],
+        filter_result: Callable[[dict[str, Any]], dict[str, Any]],
     ) -> None:
         self._stream = stream
         self._ended = ended
-        self._sift = sift
+        self._filter = filter_result
 
     @property
     def last_context(self) -> Any:
@@ -36,7 +39,7 @@ class MessageFilter:
 
     async def receive(self) -> Any:
         """Return the next message."""
-        return self._sifted(await self._stream.receive())
+        return self._filtered(await self._stream.receive())
 
     async def aclose(self) -> None:
         """Close the transport's stream."""
@@ -47,7 +50,7 @@ class MessageFilter:
 
     async def __anext__(self) -> Any:
         try:
-            return self._sifted(await self._stream.__anext__())
+            return self._filtered(await self._stream.__anext__())
         except BaseException:
             self._ended()
             raise
@@ -61,10 +64,10 @@ class MessageFilter:
     ) -> None:
         await self._stream.__aexit__(kind, error, trace)
 
-    def _sifted(self, item: Any) -> Any:
+    def _filtered(self, item: Any) -> Any:
         message = getattr(item, "message", None)
         if isinstance(message, JSONRPCResponse):
-            message.result = self._sift(message.result)
+            message.result = self._filter(message.result)
         return item
 
 

@@ -129,7 +129,7 @@ class Store:
                 self.clock,
                 self.wake_ups,
                 watch=self.settings.watch,
-                on_touch=self.feeds.tell,
+                on_touch=self.feeds.notify,
                 on_move=self.agents.moved,
                 on_foreign=self._on_foreign_commit,
             )
@@ -172,8 +172,8 @@ class Store:
     def _on_foreign_commit(self, touched: Collection[str] | None) -> None:
         """Pass on another process's commit, which may have written deltas, due work or a stop."""
         if touched is None:
-            self.feeds.tell_all()
+            self.feeds.notify_all()
         else:
-            self.feeds.tell(touched)
+            self.feeds.notify(touched)
         if (worker := self.wake_ups.worker) is not None:
             worker.on_foreign_commit(touched)

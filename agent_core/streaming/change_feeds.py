@@ -66,11 +66,11 @@ class ChangeFeed:
         self.tail = _Tail(name, read)
         self.readers: set[_FeedReader] = set()
 
-    def tell(self, touched: Collection[str] | None) -> None:
+    def notify(self, touched: Collection[str] | None) -> None:
         """Notify the readers of a change in the touched feeds; None: in any feed."""
         self.version += 1
         for reader in self.readers:
-            reader.hear(touched)
+            reader.receive(touched)
 
 
 class _FeedReader:
@@ -80,9 +80,9 @@ class _FeedReader:
         self._feed = feed
         self._event = asyncio.Event()
         self._seen = feed.version
-        self._touched: set[str] | None = None  # None until the first look: any feed may have changed
+        self._touched: set[str] | None = None  # None until the first read: any feed may have changed
 
-    def hear(self, touched: Collection[str] | None) -> None:
+    def receive(self, touched: Collection[str] | None) -> None:
         """Receive a notification of a change in the touched feeds; None: in any feed."""
         if touched is None:
             self._touched = None
@@ -90,7 +90,7 @@ class _FeedReader:
             self._touched.update(touched)
         self._event.set()
 
-    def look(self) -> Collection[str] | None:
+    def start_read(self) -> Collection[str] | None:
         """Start a read: later notifications will wake `wait`.
 
         Returns the feeds that were touched together with this one since the previous call; None: any feed.
@@ -101,7 +101,7 @@ class _FeedReader:
         return touched
 
     async def updates(self, cursor: int) -> list[Update] | None:
-        """Return the updates after `cursor`, at least those by the last `look`; None: take a snapshot."""
+        """Return the updates after `cursor`, at least those by the last `start_read`; None: take a snapshot."""
         return await self._feed.tail.after(cursor, self._seen)
 
     async def wait(self) -> None:
@@ -132,16 +132,16 @@ class ChangeFeeds:
             if not feed.readers and self._feeds.get(name) is feed:
                 del self._feeds[name]
 
-    def tell(self, names: Collection[str]) -> None:
+    def notify(self, names: Collection[str]) -> None:
         """Notify the readers of some feeds."""
         for name in names:
             if (feed := self._feeds.get(name)) is not None:
-                feed.tell(names)
+                feed.notify(names)
 
-    def tell_all(self) -> None:
+    def notify_all(self) -> None:
         """Notify all readers: another process has committed."""
         for feed in self._feeds.values():
-            feed.tell(None)
+            feed.notify(None)
 
     @property
     def closed(self) -> bool:
@@ -151,4 +151,4 @@ class ChangeFeeds:
     def close(self) -> None:
         """Close the feeds and wake all readers."""
         self._closed = True
-        self.tell_all()
+        self.notify_all()

@@ -132,12 +132,12 @@ def repaired(value: Any, schema: Any, root: _Schema | None = None, depth: int = 
     root = cast(_Schema, schema) if root is None else root
     options = _options(cast(_Schema, schema), root)
     if isinstance(value, str):
-        value = _meant(value, options)
+        value = _meaning_of(value, options)
     if fields := fields_of(value):
-        found = _one(options, "object")
+        found = _only_option(options, "object")
         return {key: repaired(item, _property(found, key), root, depth + 1) for key, item in fields.items()}
     if items := items_of(value):
-        found = _one(options, "array").get("items")
+        found = _only_option(options, "array").get("items")
         return [repaired(item, found, root, depth + 1) for item in items]
     return value
 
@@ -223,7 +223,7 @@ def _referred(reference: str, root: _Schema) -> Any:
     return target
 
 
-def _meant(text: str, options: list[_Schema]) -> Any:
+def _meaning_of(text: str, options: list[_Schema]) -> Any:
     """Return the meaning of a misplaced text; the text itself if text is allowed, or nothing else fits."""
     types = {name for option in options for name in _types(option)}
     if not types or "string" in types or not types <= _TYPES.keys():
@@ -265,7 +265,7 @@ def _is(value: Any, name: str) -> bool:
     return isinstance(value, _TYPES[name])
 
 
-def _one(options: list[_Schema], name: str) -> _Schema:
+def _only_option(options: list[_Schema], name: str) -> _Schema:
     """Return the only alternative of a type; an empty schema if there are several."""
     found = [option for option in options if name in _types(option)]
     return found[0] if len(found) == 1 else {}

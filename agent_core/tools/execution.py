@@ -16,8 +16,7 @@ from pydantic import BaseModel
 from agent_core.sentences import sentence
 from agent_core.support.execution_record import in_thread
 from agent_core.tools.arguments import validate
-from agent_core.tools.function_tools import unwrap
-from agent_core.tools.tool import Tool
+from agent_core.tools.tool import Tool, unwrap
 from agent_core.tools.tool_context import ToolContext
 
 

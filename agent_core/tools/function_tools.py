@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 import re
@@ -19,10 +18,9 @@ from pydantic.errors import PydanticUserError
 from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import check_items
 from agent_core.support.retry import RetryPolicy
-from agent_core.tools.tool import Kind, P, R, Tool, check_tool_name
+from agent_core.tools.tool import Function, Kind, P, R, Tool, check_tool_name, unwrap
 from agent_core.tools.tool_context import ToolContext
 
-Function = Callable[..., Any]
 _UNRESOLVED = (NameError, TypeError, SyntaxError, AttributeError)
 
 
@@ -254,13 +252,6 @@ def describe(function: Function) -> tuple[str, dict[str, str]]:
             names = parameter.arg_name.split(",")  # NumPy's "x, y : int"
             described |= {name.strip().lstrip("*"): words for name in names}
     return (parsed.description or "").strip(), described
-
-
-def unwrap(function: Function) -> Function:
-    """Return the function inside `functools.partial`s."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function
 
 
 def _is_unbound_method(function: object) -> bool:

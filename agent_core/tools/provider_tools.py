@@ -114,7 +114,7 @@ class HostedCalls:
             return [], []
         if before is not None:
             self._ids[event.id] = call["toolCallId"]
-        kept = [call | self._sign(_both(call, event.metadata or {}))] if event.metadata or before else []
+        kept = [call | self._sign(_merged(call, event.metadata or {}))] if event.metadata or before else []
         head = {"toolCallId": call["toolCallId"], "providerExecuted": True}
         if event.error is not None:
             return kept, [{"type": "tool-output-error", **head, "errorText": clean_text(event.error)}]
@@ -169,7 +169,7 @@ def with_later_outcomes(parts: Sequence[Part], more: Sequence[Part]) -> list[Par
     return joined
 
 
-def _both(call: Chunk, metadata: Metadata) -> Metadata:
+def _merged(call: Chunk, metadata: Metadata) -> Metadata:
     """Return the metadata of a call and its result, merged."""
     known = dict(cast("Metadata", call.get(METADATA) or {}))
     merge_metadata(known, metadata)

@@ -166,5 +166,5 @@ def _type_of(data: bytes, named: str) -> str:
     """Return the type of a picture from its first bytes, else the declared one; providers refuse a wrong type."""
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
-    told = named.partition(";")[0].strip().lower()
-    return next((kind for beginning, kind in _MAGIC_BYTES if data.startswith(beginning)), told)
+    declared = named.partition(";")[0].strip().lower()
+    return next((kind for beginning, kind in _MAGIC_BYTES if data.startswith(beginning)), declared)

@@ -20,6 +20,7 @@ from agent_core.tools.json_schema import JsonSchema
 
 P = ParamSpec("P", default=...)
 R = TypeVar("R", default=Any, covariant=True)
+Function = Callable[..., Any]
 Kind = Literal["action", "async"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Tool names that every provider accepts."""
@@ -101,6 +102,13 @@ class Tool(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the handler, so that a decorated function stays callable."""
         return self.handler(*args, **kwargs)
+
+
+def unwrap(function: Function) -> Function:
+    """Return the function inside `functools.partial`s."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
 
 
 def check_timeout(tool: Tool | None, seconds: object) -> None:

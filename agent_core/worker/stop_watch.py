@@ -24,22 +24,22 @@ class StopWatch:
         self._pools = pools
         self._pulse = store.settings.pulse  # seconds between reads while other processes keep writing
         self._foreign = False
-        self._looking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
-    def look(self, touched: Collection[str] | None) -> None:
+    def check(self, touched: Collection[str] | None) -> None:
         """Check soon, because another process has written to these threads (None: to any)."""
         running = self._pools.threads()
         if running if touched is None else not running.isdisjoint(touched):
             self._foreign = True
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.get_running_loop().create_task(self._look())
+            if self._checking is None or self._checking.done():
+                self._checking = asyncio.get_running_loop().create_task(self._check())
 
     def close(self) -> None:
         """Stop checking."""
-        if self._looking is not None:
-            self._looking.cancel()
+        if self._checking is not None:
+            self._checking.cancel()
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         again = True
         while again or self._foreign:
             # Once more after the last commit: work that was claimed just before it is in `live` only now.

@@ -145,7 +145,7 @@ class Worker:
         """Look for due work and for stops that another process may have committed."""
         if touched is None or WORK_FEED in touched:
             self.notify()
-        self._stop_watch.look(touched)
+        self._stop_watch.check(touched)
 
     async def flush(self, thread_id: str) -> None:
         """Flush the pending chunks of a thread's model step, if it runs here."""

@@ -69,9 +69,7 @@ class WorkerLocks:
         unnamed = self._folder / f".{self._worker}"
         while self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # the last worker to leave has just removed the folder
+            with contextlib.suppress(FileNotFoundError):  # another worker has just removed the empty folder
                 self._file = unnamed.open("wb")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         with contextlib.suppress(OSError):  # the disk is full, or cannot map files

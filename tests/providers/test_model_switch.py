@@ -20,7 +20,7 @@ from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Message, Part
 from agent_core.domain.signatures import with_signatures
 from agent_core.llm import LitellmModel, ModelRequest, TextDelta
-from agent_core.llm.litellm_adapter import sees_pictures
+from agent_core.llm.litellm_adapter import has_vision
 from agent_core.llm.litellm_import import loaded
 from agent_core.llm.requests.provider_rules import rules_for
 from agent_core.streaming.model_step import StepResult, model_step
@@ -123,7 +123,7 @@ GO_ON = _message("user", [{"type": "text", "text": "And now?"}])
 @functools.cache
 def takes_pictures(name: str) -> bool:
     """Tell whether a model is not known to see nothing; of those that nobody knows the provider says so."""
-    return sees_pictures(loaded(), DIALECTS[name].model) is not False and "image" in _rules(name).media
+    return has_vision(loaded(), DIALECTS[name].model) is not False and "image" in _rules(name).media
 
 
 async def ended_turn(name: str) -> list[Json]:

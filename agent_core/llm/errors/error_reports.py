@@ -72,7 +72,7 @@ def reported(value: Mapping[str, Any]) -> ReportedError | None:
     words = words_of_error(error) or words_of_error(dict(value))
     if _CODE.fullmatch(words):  # {"error": "invalid_token", "error_description": "words"}
         codes.append(words)
-        words = next((told for name in _BESIDE if (told := words_of_error(value.get(name)))), words)
+        words = next((text for name in _BESIDE if (text := words_of_error(value.get(name)))), words)
     status = _status([*codes, value.get("code"), value.get("status")])
     return ReportedError(words or "The provider reports an error without words.", status)
 

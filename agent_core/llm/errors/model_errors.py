@@ -99,10 +99,10 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
     if missing := next((link for link in chain if isinstance(link, ImportError)), None):
         words = hide_secrets(str(missing), secrets)
         return ModelError(sentence("model_package_missing", words=words))
-    told = _reported(chain)
-    status = status_of(error) if told is None else told.status_code
+    report = _reported(chain)
+    status = status_of(error) if report is None else report.status_code
     kind = _kind(chain, status)
-    words = _words(error if told is None else told, model, secrets)
+    words = _words(error if report is None else report, model, secrets)
     if kind == "network":
         words = _network_words(words, chain, model)
     found = ModelError(
@@ -112,7 +112,7 @@ def to_model_error(error: BaseException, *, model: str = "", secrets: Iterable[s
         retry_after=_retry_after(chain) if kind in _RETRYABLE else None,
         status=status,
     )
-    found.detail = hide_secrets("\n".join(_said(link) for link in chain), secrets)[:_MAX_DETAIL]
+    found.detail = hide_secrets("\n".join(_text_of(link) for link in chain), secrets)[:_MAX_DETAIL]
     if advice := _advice(kind, status, model):
         found.add_note(advice)
     return found
@@ -164,9 +164,9 @@ def _reported(chain: Iterable[BaseException]) -> ReportedError | None:
 
 
 def _kind(chain: list[BaseException], status: int | None) -> ModelErrorKind:
-    text = "\n".join(_said(link) for link in chain)
-    if told := _kind_of_words(text, status, chain[0]):
-        return told
+    text = "\n".join(_text_of(link) for link in chain)
+    if final := _kind_of_words(text, status, chain[0]):
+        return final
     for name, kind in _NAMED if status in (None, 400) else ():
         if name.search(text):
             return kind
@@ -209,13 +209,13 @@ def _is_broken_stream(chain: list[BaseException], classes: set[str]) -> bool:
 
 def _words(error: BaseException, model: str, secrets: Iterable[str]) -> str:
     origin = cast("BaseException | None", getattr(error, "original_exception", None)) or error
-    message = str(getattr(origin, "message", "") or _said(origin))
+    message = str(getattr(origin, "message", "") or _text_of(origin))
     if "LLM Provider NOT provided" in message:
         return sentence("model_provider_unknown", model=model)
     return provider_sentence(message, secrets)
 
 
-def _said(error: BaseException) -> str:
+def _text_of(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # a __str__ that fails itself

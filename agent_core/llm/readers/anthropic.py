@@ -59,7 +59,7 @@ class AnthropicReader(AnswerReader):
             self._finished(fields_of(event.get("delta")))
             self.count(event.get("usage"))
         elif kind == "message":
-            return self._whole(event)
+            return self._complete(event)
         return []
 
     def _message(self, message: Json) -> None:
@@ -71,7 +71,7 @@ class AnthropicReader(AnswerReader):
         if words := fields_of(fields.get("stop_details")).get("explanation"):
             self.message = str(words)
 
-    def _whole(self, message: Json) -> list[ModelEvent]:
+    def _complete(self, message: Json) -> list[ModelEvent]:
         """Return the events of a message that was not streamed."""
         self._message(message)
         self._finished(message)
@@ -140,7 +140,7 @@ def hosted_call(block: Json) -> list[ModelEvent]:
         block = block | {"input": json.loads(block.get("json") or "null") or block.get("input")}
     id, asked = str(block.get("id") or ""), fields_of(block.get("input"))
     sent = {key: value for key, value in block.items() if key != "json"} | {"input": asked}
-    return [HostedCall(id, str(block.get("name") or ""), asked, _again(id, "call", sent))]
+    return [HostedCall(id, str(block.get("name") or ""), asked, _replayed(id, "call", sent))]
 
 
 def hosted_result(block: Json) -> list[ModelEvent]:
@@ -150,10 +150,10 @@ def hosted_result(block: Json) -> list[ModelEvent]:
     words = f"{str(block['type']).removesuffix('_tool_result')} failed: {code}" if code else None
     if words is None and block.get("is_error") is True:
         words = json.dumps(content, ensure_ascii=False)
-    return [HostedResult(id, _readable(content), words, _again(id, "result", block)), *sources_of(content)]
+    return [HostedResult(id, _readable(content), words, _replayed(id, "result", block)), *sources_of(content)]
 
 
-def _again(id: str, what: str, block: Json) -> Json | None:
+def _replayed(id: str, what: str, block: Json) -> Json | None:
     """Return the metadata with which a block of a hosted call is sent back to Anthropic."""
     return {"anthropic": {what: block}} if id.startswith("srvtoolu_") else None
 

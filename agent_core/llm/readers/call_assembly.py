@@ -129,7 +129,7 @@ class CallAssembly:
         known = [call for call in here if delta.id and call.given_id == delta.id]
         call = known[-1] if known else here[-1]
         if delta.id and call.given_id and not known:
-            return call if _goes_on(call, delta) else None
+            return call if _continues(call, delta) else None
         return call if _belongs(call, delta) else None
 
 
@@ -144,7 +144,7 @@ def _belongs(call: Call, delta: ToolCallDelta) -> bool:
     return _fills(call, delta) or not (begins and call.is_whole)
 
 
-def _goes_on(call: Call, delta: ToolCallDelta) -> bool:
+def _continues(call: Call, delta: ToolCallDelta) -> bool:
     """Return whether a fragment with another id continues a call anyway.
 
     Some servers make a new id for each fragment. Arguments that are not an object of their own, and

@@ -67,8 +67,8 @@ class ResponsesReader(AnswerReader):
 
     def _about(self, response: Json) -> None:
         for key in ("id", "model", "service_tier"):
-            if isinstance(told := response.get(key), str):
-                self.about[key] = told
+            if isinstance(value := response.get(key), str):
+                self.about[key] = value
 
     def _delta(self, kind: str, place: int, delta: object) -> list[ModelEvent]:
         if not isinstance(delta, str) or not delta:

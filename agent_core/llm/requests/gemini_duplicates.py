@@ -49,7 +49,7 @@ def _rounds(calls: list[ProviderMessage]) -> list[list[ProviderMessage]]:
     for call in calls:
         equal: ProviderMessage = {}
         for found in rounds:
-            equals = [other for other in found if _said(call) == _said(other)]
+            equals = [other for other in found if _key_of(call) == _key_of(other)]
             equal = equals[0] if equals else {}
             if not equals:
                 found.append(call)
@@ -61,7 +61,7 @@ def _rounds(calls: list[ProviderMessage]) -> list[list[ProviderMessage]]:
     return rounds
 
 
-def _said(call: ProviderMessage) -> tuple[str, Any]:
+def _key_of(call: ProviderMessage) -> tuple[str, Any]:
     """Return the key of a call; as in litellm, 1, 1.0 and true are equal."""
     function: dict[str, str] = call["function"]
     try:

@@ -38,7 +38,11 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def fit_history(
-    messages: Sequence[ProviderMessage], tools: Collection[str], rules: Rules, *, sees: bool | None = None
+    messages: Sequence[ProviderMessage],
+    tools: Collection[str],
+    rules: Rules,
+    *,
+    has_vision: bool | None = None,
 ) -> list[ProviderMessage]:
     """Return a paired history that follows the rules of a provider; the given messages are not changed.
 
@@ -46,22 +50,22 @@ def fit_history(
         messages: messages in OpenAI's form, each call followed by its outcome.
         tools: the agent's names of the tools that the request declares.
         rules: the rules of the provider.
-        sees: whether the model supports pictures; None: unknown.
+        has_vision: whether the model supports pictures; None: unknown.
     """
     fresh = max((n for n, message in enumerate(messages) if message.get("role") == "user"), default=-1)
-    kept = rules.media if sees is not False else rules.media - {"image"}
+    kept = rules.media if has_vision is not False else rules.media - {"image"}
     fitted = [
         _pruned(message, rules, None if place == fresh else kept) for place, message in enumerate(messages)
     ]
     fitted = [message for message in _hosted_paired(fitted) if _says_something(message)]
     if rules.needs_tools and not tools:
-        fitted = _told(fitted)
+        fitted = _calls_as_text(fitted)
     fitted = _renamed(fitted, tools, rules)
     if not rules.outcome_media:
         fitted = _pictures_behind(fitted)
     if rules.one_system:
         fitted = _one_system(fitted)
-    fitted = _begun_and_ended(fitted)
+    fitted = _with_person_at_both_ends(fitted)
     fitted = _ordered([_filled(message, rules) for message in fitted], rules)
     return split_duplicates(fitted) if rules.distinct_calls else fitted
 
@@ -86,7 +90,7 @@ def _with_plain_name(call: ProviderMessage, tools: Collection[str]) -> ProviderM
     return call if name == written else {**call, "function": {**call["function"], "name": name}}
 
 
-def name_on_wire(name: str, rules: Rules) -> str:
+def sent_name(name: str, rules: Rules) -> str:
     """Return the name of a tool in a request: the name itself if the provider accepts it."""
     name = wire_name(name)
     if rules.names.fullmatch(name):
@@ -103,10 +107,10 @@ def _pruned(message: ProviderMessage, rules: Rules, media: frozenset[str] | None
     role = message.get("role")
     fields = _FIELDS.get(str(role), _OTHERS)
     if role == "assistant":
-        fields = fields | rules.own
-        if "reasoning_content" in rules.owed and message.get(
+        fields = fields | rules.returned_fields
+        if "reasoning_content" in rules.required_fields and message.get(
             "reasoning"
-        ):  # the name of the field at a gateway
+        ):  # the field's name at a gateway
             message = {"reasoning_content": message["reasoning"], **message}
     pruned = {key: value for key, value in message.items() if key in fields}
     content = message.get("content")
@@ -124,7 +128,9 @@ def _with_drawn(message: ProviderMessage, rules: Rules) -> ProviderMessage:
     if not (parts := items_of(message["content"])):
         return message
     drawn = [part for part in parts if part.get("type") in ("image_url", "file")]
-    pictures = [part for part in drawn if part["type"] == "image_url"] if "images" in rules.own else []
+    pictures = (
+        [part for part in drawn if part["type"] == "image_url"] if "images" in rules.returned_fields else []
+    )
     said = [part if part not in drawn else _DRAWN for part in parts if part not in pictures]
     content = said if any(part.get("type") != "text" for part in said) else _joined(said) or None
     return {**message, "content": content} | ({"images": pictures} if pictures else {})
@@ -181,9 +187,9 @@ def _joined(parts: list[ProviderMessage]) -> str:
     return "\n\n".join(str(part.get("text", "")) for part in parts)
 
 
-def _told(messages: list[ProviderMessage]) -> list[ProviderMessage]:
+def _calls_as_text(messages: list[ProviderMessage]) -> list[ProviderMessage]:
     """Return the history with calls as text, for a request that declares no tools."""
-    told: list[ProviderMessage] = []
+    converted: list[ProviderMessage] = []
     for message in messages:
         content = message.get("content")
         if calls := message.get("tool_calls"):
@@ -192,12 +198,12 @@ def _told(messages: list[ProviderMessage]) -> list[ProviderMessage]:
             words = [_joined(texts)] if texts else []
             words += [f"[Called {each.get('name')}({each.get('arguments')})]" for each in functions]
             rest = {key: value for key, value in message.items() if key not in ("tool_calls", "content")}
-            told.append({**rest, "content": "\n".join(words)})
+            converted.append({**rest, "content": "\n".join(words)})
         elif message.get("role") == "tool":
-            told.append({"role": "user", "content": items_of(content) or f"[Outcome: {content}]"})
+            converted.append({"role": "user", "content": items_of(content) or f"[Outcome: {content}]"})
         else:
-            told.append(message)
-    return told
+            converted.append(message)
+    return converted
 
 
 def _renamed(messages: list[ProviderMessage], tools: Collection[str], rules: Rules) -> list[ProviderMessage]:
@@ -222,7 +228,7 @@ def _call(
     function = dict(fields_of(call.get("function")))
     function["name"] = _name(str(function.get("name") or ""), tools, rules)
     function["arguments"] = _arguments(function.get("arguments"))
-    rest = {key: call[key] for key in call if key in _CALL_FIELDS | rules.owned_of_call}
+    rest = {key: call[key] for key in call if key in _CALL_FIELDS | rules.returned_call_fields}
     return {**rest, "id": _id(str(call.get("id")), rules, ids), "type": "function", "function": function}
 
 
@@ -238,7 +244,7 @@ def _arguments(written: object) -> str:
 
 
 def _name(written: str, tools: Collection[str], rules: Rules) -> str:
-    return name_on_wire(find_tool(written, tools) or written, rules)
+    return sent_name(find_tool(written, tools) or written, rules)
 
 
 def _id(written: str, rules: Rules, ids: dict[str, str]) -> str:
@@ -247,7 +253,9 @@ def _id(written: str, rules: Rules, ids: dict[str, str]) -> str:
         taken, sent, tries = set(ids.values()), written, 0
         while sent in taken or not rules.ids.fullmatch(sent):
             digest = _digest(f"{written}{tries or ''}")
-            sent = f"call_{digest[:24]}" if rules.ids.fullmatch(f"call_{digest[:24]}") else _nine(digest)
+            sent = (
+                f"call_{digest[:24]}" if rules.ids.fullmatch(f"call_{digest[:24]}") else _nine_letters(digest)
+            )
             tries += 1
         ids[written] = sent
     return ids[written]
@@ -257,7 +265,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _nine(digest: str) -> str:
+def _nine_letters(digest: str) -> str:
     number, letters = int(digest, 16), ""
     while len(letters) < 9:
         number, place = divmod(number, len(_ALPHABET))
@@ -297,7 +305,7 @@ def _one_system(messages: list[ProviderMessage]) -> list[ProviderMessage]:
     return [{"role": "system", "content": "\n\n".join(head)}, *body] if head else body
 
 
-def _begun_and_ended(messages: list[ProviderMessage]) -> list[ProviderMessage]:
+def _with_person_at_both_ends(messages: list[ProviderMessage]) -> list[ProviderMessage]:
     """Return the history with a person's message at the start, and not with a model's message at the end."""
     roles = [message.get("role") for message in messages]
     spoken = [place for place, role in enumerate(roles) if role != "system"]
@@ -321,8 +329,8 @@ def _filled(message: ProviderMessage, rules: Rules) -> ProviderMessage:
         return message if content else {**message, "content": rules.blank_outcome}
     if not (calls := message.get("tool_calls")):
         return message
-    missing = {key: value for key, value in rules.owed.items() if not message.get(key)}
-    first = {**rules.owed_of_call, **calls[0]}
+    missing = {key: value for key, value in rules.required_fields.items() if not message.get(key)}
+    first = {**rules.required_call_fields, **calls[0]}
     said = content or rules.content_of_calls
     return {**message, **missing, "content": said, "tool_calls": [first, *calls[1:]]}
 
@@ -341,13 +349,13 @@ def _ordered(messages: list[ProviderMessage], rules: Rules) -> list[ProviderMess
     return ordered
 
 
-def _one_person(first: ProviderMessage, second: ProviderMessage) -> ProviderMessage:
-    return {**first, "content": _both(first.get("content"), second.get("content"))}
+def _merged_person(first: ProviderMessage, second: ProviderMessage) -> ProviderMessage:
+    return {**first, "content": _merged_content(first.get("content"), second.get("content"))}
 
 
-def _one_model(first: ProviderMessage, second: ProviderMessage) -> ProviderMessage:
+def _merged_model(first: ProviderMessage, second: ProviderMessage) -> ProviderMessage:
     joined = {**first, **second}
-    joined["content"] = _both(first.get("content"), second.get("content"))
+    joined["content"] = _merged_content(first.get("content"), second.get("content"))
     for key in first.keys() & second.keys() - {"role", "content", "name"}:
         if isinstance(first[key], list) and isinstance(second[key], list):
             joined[key] = [*first[key], *second[key]]
@@ -355,12 +363,12 @@ def _one_model(first: ProviderMessage, second: ProviderMessage) -> ProviderMessa
 
 
 _MERGE: dict[str, Callable[[ProviderMessage, ProviderMessage], ProviderMessage]] = {
-    "user": _one_person,
-    "assistant": _one_model,
+    "user": _merged_person,
+    "assistant": _merged_model,
 }
 
 
-def _both(first: Any, second: Any) -> Any:
+def _merged_content(first: Any, second: Any) -> Any:
     if not first or not second:
         return first or second
     if isinstance(first, str) and isinstance(second, str):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from agent_core.domain.model_adapter import ModelEvent, ModelRequest, ProviderMessage, ToolCallDelta
-from agent_core.llm.requests.history_rules import fit_history, name_on_wire
+from agent_core.llm.requests.history_rules import fit_history, sent_name
 from agent_core.llm.requests.provider_rules import Rules
 from agent_core.support.json_access import fields_of, items_of
 from agent_core.support.logs import get_logger
@@ -53,11 +53,16 @@ class ProviderRequest:
 
 
 def to_provider_request(
-    request: ModelRequest, rules: Rules, *, model: str = "", sees: bool | None = None, choice: Any = None
+    request: ModelRequest,
+    rules: Rules,
+    *,
+    model: str = "",
+    has_vision: bool | None = None,
+    choice: Any = None,
 ) -> ProviderRequest:
     """Return a request in the form of a provider with these rules.
 
-    `model` is its name for the log, `sees` whether it supports pictures (None: unknown), and `choice` the option
+    `model` is its name for the log, `has_vision` whether it supports pictures (None: unknown), and `choice` the option
     `tool_choice`, which may name a tool.
     """
     refused = refused_tools(request.tools, rules)
@@ -67,8 +72,8 @@ def to_provider_request(
             _log.warning("The tool %s is not offered to %s: %s", name, model or "the model", reason)
     # Copies: litellm resolves references in place, and the agent's list is shared by all models.
     tools = [_readable(copy.deepcopy(tool), rules) for tool in request.tools if _name(tool) not in refused]
-    names = {tool_name: name_on_wire(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
-    messages = fit_history(request.messages, names, rules, sees=sees)
+    names = {tool_name: sent_name(tool_name, rules) for tool in tools if (tool_name := _name(tool))}
+    messages = fit_history(request.messages, names, rules, has_vision=has_vision)
     options: dict[str, Any] = {}
     if rules.signed_turns and _is_foreign_turn(messages):
         options = dict.fromkeys(_THINKING)
@@ -109,14 +114,14 @@ def refused_tools(tools: Sequence[ProviderMessage], rules: Rules) -> dict[str, s
 def _problem(schema: Any, rules: Rules) -> str:
     """Return the reason why a schema cannot be sent; "" if it can."""
     size = 0
-    for count, depth, node in schema_nodes(schema, inline=rules.inlines):
+    for count, depth, node in schema_nodes(schema, inline=rules.inlines_references):
         size += count
         if size > MAX_SCHEMA_BYTES:
-            how = " once its references are written out" if rules.inlines else ""
+            how = " once its references are written out" if rules.inlines_references else ""
             return f"the schema of its arguments is longer than {MAX_SCHEMA_BYTES:,} bytes{how}. Make it smaller."
-        if rules.inlines and depth > _MAX_SCHEMA_DEPTH:
+        if rules.inlines_references and depth > _MAX_SCHEMA_DEPTH:
             return "the schema of its arguments is nested too deep for this provider. Make it flatter."
-        if rules.inlines and isinstance(fields_of(node).get("$ref"), dict):
+        if rules.inlines_references and isinstance(fields_of(node).get("$ref"), dict):
             return "an argument cannot be called $ref for this provider. Give it another name."
     return ""
 
@@ -152,11 +157,11 @@ def schema_nodes(schema: Any, *, inline: bool) -> Iterator[tuple[int, int, Any]]
 def _readable(tool: ProviderMessage, rules: Rules) -> ProviderMessage:
     """Change the schema of a tool so that litellm can rewrite it, and return the tool.
 
-    litellm does not support `true` and `false` as schemas, and inlines references into `definitions` without a
+    litellm does not support `true` and `false` as schemas, and inlines_references references into `definitions` without a
     size limit, but not those into `$defs`.
     """
     fields = fields_of(_function(tool).get("parameters"))
-    if rules.inlines:
+    if rules.inlines_references:
         _drop_booleans(fields)
     elif isinstance(fields.get("definitions"), dict) and "$defs" not in fields:
         fields["$defs"] = fields.pop("definitions")

@@ -30,7 +30,7 @@ from typing import Any
 _ANY_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LETTER_FIRST = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _SHORT_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_NINE = re.compile(r"[A-Za-z0-9]{9}")
+_NINE_LETTERS = re.compile(r"[A-Za-z0-9]{9}")
 _ANY_ID = re.compile(r".+", re.S)
 
 PICTURES = frozenset({"image"})
@@ -52,13 +52,13 @@ class Rules:
         media: kinds of files allowed in a person's message: image, file (PDF).
         outcome_media: whether pictures are allowed in outcomes; else they follow as a person's message.
         needs_tools: whether a history with calls requires a request that declares tools.
-        inlines: whether `$ref`s in the schemas of tools are replaced by their targets before sending.
+        inlines_references: whether `$ref`s in the schemas of tools are replaced by their targets before sending.
         distinct_calls: whether a step may not call a tool twice with the same arguments.
-        own: fields of an assistant message that the provider wrote and accepts back.
-        owned_of_call: the same for a tool call.
+        returned_fields: fields of an assistant message that the provider wrote and accepts back.
+        returned_call_fields: the same for a tool call.
         signed_turns: whether, with reasoning, the current turn must start with the model's own reasoning.
-        owed: required fields of an assistant message with calls, and their defaults.
-        owed_of_call: the same for the first call of such a message.
+        required_fields: required fields of an assistant message with calls, and their defaults.
+        required_call_fields: the same for the first call of such a message.
     """
 
     names: re.Pattern[str] = _LETTER_FIRST
@@ -71,13 +71,13 @@ class Rules:
     media: frozenset[str] = PICTURES
     outcome_media: bool = False
     needs_tools: bool = False
-    inlines: bool = False
+    inlines_references: bool = False
     distinct_calls: bool = False
-    own: frozenset[str] = frozenset()
-    owned_of_call: frozenset[str] = frozenset()
+    returned_fields: frozenset[str] = frozenset()
+    returned_call_fields: frozenset[str] = frozenset()
     signed_turns: bool = False
-    owed: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    owed_of_call: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    required_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    required_call_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 _ITEMS = frozenset({"reasoning_items"})
@@ -88,25 +88,25 @@ _THOUGHTS = frozenset({"reasoning", "reasoning_details", "reasoning_content"})
 _SIGNATURES = frozenset({"extra_content", "provider_specific_fields"})
 """Fields of a call in which Google's endpoint, and litellm's proxy, expect their signatures back."""
 
-COMPATIBLE = Rules(own=_THOUGHTS | _ITEMS, owned_of_call=_SIGNATURES)
+COMPATIBLE = Rules(returned_fields=_THOUGHTS | _ITEMS, returned_call_fields=_SIGNATURES)
 """Rules of other OpenAI-compatible servers."""
 
-_SKIPPED: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+_SKIPPED_SIGNATURE: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
 """Google's placeholder for the signature of another model's call.
 https://ai.google.dev/gemini-api/docs/thought-signatures"""
 
-_MADE_BY_OPENAI: dict[str, Any] = {
+_OPENAI: dict[str, Any] = {
     "names": _ANY_NAME,
     "one_system": False,
     "alternate": False,
     "blank_outcome": "",
     "media": _PICTURES_AND_FILES,
-    "own": _ITEMS,
+    "returned_fields": _ITEMS,
 }
 
 RULES: dict[str, Rules] = {
-    "openai": Rules(**_MADE_BY_OPENAI),
-    "azure": Rules(**_MADE_BY_OPENAI),
+    "openai": Rules(**_OPENAI),
+    "azure": Rules(**_OPENAI),
     "anthropic": Rules(
         names=_ANY_NAME,
         ids=re.compile(r"[A-Za-z0-9_-]{1,64}"),
@@ -117,7 +117,7 @@ RULES: dict[str, Rules] = {
         outcome_media=True,
         needs_tools=True,
         signed_turns=True,
-        own=frozenset({"thinking_blocks"}),
+        returned_fields=frozenset({"thinking_blocks"}),
     ),
     "gemini": Rules(
         names=re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}"),
@@ -127,29 +127,37 @@ RULES: dict[str, Rules] = {
         blank_outcome="",
         media=_PICTURES_AND_FILES,
         outcome_media=True,
-        inlines=True,
+        inlines_references=True,
         distinct_calls=True,
-        own=frozenset({"provider_specific_fields", "images"}),
-        owned_of_call=frozenset({"provider_specific_fields"}),
+        returned_fields=frozenset({"provider_specific_fields", "images"}),
+        returned_call_fields=frozenset({"provider_specific_fields"}),
     ),
-    "gemini_openai": Rules(owned_of_call=_SIGNATURES, owed_of_call={"extra_content": _SKIPPED}),
-    "mistral": Rules(ids=_NINE, user_after_outcome=False),
+    "gemini_openai": Rules(
+        returned_call_fields=_SIGNATURES, required_call_fields={"extra_content": _SKIPPED_SIGNATURE}
+    ),
+    "mistral": Rules(ids=_NINE_LETTERS, user_after_outcome=False),
     "deepseek": Rules(
-        content_of_calls="", own=frozenset({"reasoning_content"}), owed={"reasoning_content": " "}
+        content_of_calls="",
+        returned_fields=frozenset({"reasoning_content"}),
+        required_fields={"reasoning_content": " "},
     ),
-    "moonshot": Rules(own=frozenset({"reasoning_content"}), owed={"reasoning_content": " "}),
-    "groq": Rules(one_system=False, own=frozenset({"reasoning"})),
-    "cerebras": Rules(media=frozenset(), own=frozenset({"reasoning"})),
-    "xai": Rules(content_of_calls="", one_system=False, own=frozenset({"reasoning_content"})),
+    "moonshot": Rules(
+        returned_fields=frozenset({"reasoning_content"}), required_fields={"reasoning_content": " "}
+    ),
+    "groq": Rules(one_system=False, returned_fields=frozenset({"reasoning"})),
+    "cerebras": Rules(media=frozenset(), returned_fields=frozenset({"reasoning"})),
+    "xai": Rules(content_of_calls="", one_system=False, returned_fields=frozenset({"reasoning_content"})),
     "openrouter": Rules(
-        media=_PICTURES_AND_FILES, own=_THOUGHTS | {"images"}, owned_of_call=frozenset({"extra_content"})
+        media=_PICTURES_AND_FILES,
+        returned_fields=_THOUGHTS | {"images"},
+        returned_call_fields=frozenset({"extra_content"}),
     ),
-    "ollama": Rules(ids=_ANY_ID, blank_outcome="", own=frozenset({"reasoning_content"})),
+    "ollama": Rules(ids=_ANY_ID, blank_outcome="", returned_fields=frozenset({"reasoning_content"})),
     "hosted_vllm": COMPATIBLE,
 }
 """The table, by litellm's name of the provider; `gemini_openai` is Gemini's OpenAI endpoint."""
 
-_SAME = {
+_ALIASES = {
     "ollama_chat": "ollama",
     "vertex_ai": "gemini",
     "vertex_ai_beta": "gemini",
@@ -178,33 +186,33 @@ _MODELS = (
     (re.compile(r"kimi|moonshot"), "moonshot"),
     (re.compile(r"grok-"), "xai"),
 )
-_THINKS = re.compile(r"deepseek-(reasoner|r1|v[4-9])|kimi-(?!k2-(0|instruct|turbo))|thinking")
+_REASONS_BY_DEFAULT = re.compile(r"deepseek-(reasoner|r1|v[4-9])|kimi-(?!k2-(0|instruct|turbo))|thinking")
 """Models of DeepSeek and Moonshot that reason by default."""
 
 
-def rules_for(provider: str, model: str, api_base: str | None = None, *, thinks: bool = False) -> Rules:
+def rules_for(provider: str, model: str, api_base: str | None = None, *, reasons: bool = False) -> Rules:
     """Return the rules of a request's provider.
 
     Args:
         provider: litellm's name of the provider; an unknown one gets the safest rules.
         model: name of the model at the provider.
         api_base: URL of the server, if it is not the provider's own.
-        thinks: whether the request enables reasoning.
+        reasons: whether the request enables reasoning.
     """
     model = model.lower().removeprefix("responses/")
-    family = _SAME.get(provider, provider)
+    family = _ALIASES.get(provider, provider)
     if family == "openai" and api_base:
         family = _by_address(api_base.lower(), model)
     rules = RULES.get(family, COMPATIBLE)
     if family in ("gemini", "bedrock") and "claude" in model:
         rules = RULES["anthropic"]  # Google and Amazon offer it, too
-    if family in ("deepseek", "moonshot") and not (thinks or _THINKS.search(model)):
-        rules = replace(rules, owed={})
+    if family in ("deepseek", "moonshot") and not (reasons or _REASONS_BY_DEFAULT.search(model)):
+        rules = replace(rules, required_fields={})
     if family == "gemini_openai" and "gemini-2" in model:
-        rules = replace(rules, owed_of_call={})
+        rules = replace(rules, required_call_fields={})
     if rules.user_after_outcome and _MODELS[1][0].search(model) and family != "openai":
         # Other servers of Mistral models check with Mistral's library.
-        rules = replace(rules, ids=_NINE, user_after_outcome=False, alternate=True, one_system=True)
+        rules = replace(rules, ids=_NINE_LETTERS, user_after_outcome=False, alternate=True, one_system=True)
     return rules
 
 

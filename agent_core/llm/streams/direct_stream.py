@@ -30,7 +30,7 @@ _LISTENERS = (
 )
 _ENVELOPES = ("data", "result", "response", "body")
 """Keys under which gateways nest the provider's own object."""
-_OWN_LISTENERS = (
+_REQUEST_LISTENERS = (
     *("dynamic_success_callbacks", "dynamic_async_success_callbacks"),
     *("dynamic_failure_callbacks", "dynamic_async_failure_callbacks"),
 )
@@ -38,7 +38,7 @@ _OWN_LISTENERS = (
 
 async def open_direct(litellm: Any, answer: Any) -> DirectStream | None:
     """Return the stream that reads `answer` without its wrapper; None: the wrapper is needed."""
-    if not _may_be_passed(litellm, answer):
+    if not _can_be_read_directly(litellm, answer):
         return None
     stream = await _fetched(answer)
     if _is_openai(stream):
@@ -56,7 +56,7 @@ def has_listeners(litellm: Any, answer: Any) -> bool:
     """Return whether litellm has listeners for answers: a callback, its cache, a rule, its budget."""
     if any(_is_set(getattr(litellm, name, None)) for name in _LISTENERS):
         return True
-    return any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _OWN_LISTENERS)
+    return any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _REQUEST_LISTENERS)
 
 
 async def refuse_broken_events(answer: Any) -> None:
@@ -76,11 +76,11 @@ async def _fetched(answer: Any) -> Any:
         try:
             await answer.fetch_stream()
         except Exception as error:
-            raise _as_the_wrapper_says(answer, error) from error
+            raise _wrapper_error(answer, error) from error
     return answer.completion_stream
 
 
-def _may_be_passed(litellm: Any, answer: Any) -> bool:
+def _can_be_read_directly(litellm: Any, answer: Any) -> bool:
     """Return whether an answer can be read without the wrapper."""
     if type(answer) is not litellm.CustomStreamWrapper or not all(hasattr(answer, name) for name in _NEEDED):
         return False
@@ -147,19 +147,19 @@ class DirectStream:
         try:
             async with contextlib.aclosing(cast("AsyncGenerator[bytes]", self._pieces)) as pieces:
                 async for piece in pieces:
-                    for event in self._said(self._body.feed(piece)):
+                    for event in self._events_of(self._body.feed(piece)):
                         yield event
                     if self._body.done:
                         break
-                for event in self._said(self._body.end()):
+                for event in self._events_of(self._body.end()):
                     yield event
         except Exception as error:
             if not self._is_whole(error):
-                raise _as_the_wrapper_says(self._answer, error) from error
+                raise _wrapper_error(self._answer, error) from error
         for event in self._reader.end():
             yield event
 
-    def _said(self, values: Iterator[Any]) -> Iterator[ModelEvent]:
+    def _events_of(self, values: Iterator[Any]) -> Iterator[ModelEvent]:
         for value in values:
             if value is not None:  # some servers send null as a keep-alive
                 yield from self._reader.read(self._checked(value))
@@ -189,15 +189,15 @@ class DirectStream:
         return dropped and self._reader.finish is not None
 
 
-def _as_the_wrapper_says(answer: Any, error: Exception) -> Exception:
+def _wrapper_error(answer: Any, error: Exception) -> Exception:
     """Return the exception that litellm's wrapper raises for `error`, with its status and its class."""
-    tell = getattr(answer, "_handle_stream_fallback_error", None)
-    if tell is None:
+    translate = getattr(answer, "_handle_stream_fallback_error", None)
+    if translate is None:
         return error
     try:
-        tell(error)
-    except Exception as told:
-        return told
+        translate(error)
+    except Exception as translated:
+        return translated
     return error
 
 

@@ -34,7 +34,7 @@ class _WrapperReader(ChatReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stated: str | None = None
+        self.provider_finish: str | None = None
         self._called: set[str] = set()
         self._answered: set[str] = set()
 
@@ -42,7 +42,7 @@ class _WrapperReader(ChatReader):
         """Return the events of one chunk."""
         delta = fields_of(fields_of(next(iter(items_of(chunk.get("choices"))), None)).get("delta"))
         fields = fields_of(delta.get("provider_specific_fields"))
-        self.stated = fields.get("stop_reason") or self.stated
+        self.provider_finish = fields.get("stop_reason") or self.provider_finish
         if words := fields_of(fields.get("stop_details")).get("explanation"):
             self.message = str(words)
         before = _signed_blocks(delta) + self._hosted(fields)
@@ -126,18 +126,18 @@ class _ProviderToolEvents:
 class WrappedStream:
     """Answer that is read through litellm's own stream wrapper.
 
-    `trusted` tells whether a finish reason that litellm made up counts, `heard` whether litellm has listeners for
+    `trusted` tells whether a finish reason that litellm made up counts, `observed` whether litellm has listeners for
     the whole answer.
     """
 
-    def __init__(self, litellm: Any, answer: Any, *, trusted: bool, heard: bool) -> None:
+    def __init__(self, litellm: Any, answer: Any, *, trusted: bool, observed: bool) -> None:
         self._litellm = litellm
         self._answer = answer
         self._trusted = trusted
         self._reader = _WrapperReader()
         self._provider_tools = _ProviderToolEvents(getattr(answer, "completion_stream", None))
         self._usage: Any = None
-        if heard:
+        if observed:
             # litellm fails an answer with a hundred equal chunks among those that it then keeps.
             answer.raise_on_model_repetition = lambda: None
         else:
@@ -150,7 +150,7 @@ class WrappedStream:
             return None
         # The wrapper changes the provider's "stop" to "tool_calls".
         received = getattr(self._answer, "received_finish_reason", None)
-        reason = self._reader.stated or received or self._reader.finish
+        reason = self._reader.provider_finish or received or self._reader.finish
         return self._reader.to_finish(self._litellm, self._answer, reason)
 
     @property
@@ -163,7 +163,7 @@ class WrappedStream:
         async for chunk in _until_cut(self._answer):
             if (usage := getattr(chunk, "usage", None)) is not None:
                 self._usage = usage
-            for event in self._said(chunk.model_dump(exclude={"usage"})):
+            for event in self._events_of(chunk.model_dump(exclude={"usage"})):
                 yield event
         # The wrapper does not pass on the usage of an answer that was cut off, though it keeps it; if
         # there was none, it counts tokens itself.
@@ -172,11 +172,11 @@ class WrappedStream:
         for event in [*self._provider_tools.take(), *self._reader.end()]:
             yield event
 
-    def _said(self, chunk: Json) -> list[ModelEvent]:
-        said = self._reader.read(chunk)
+    def _events_of(self, chunk: Json) -> list[ModelEvent]:
+        events = self._reader.read(chunk)
         if self._provider_tools.is_known:
-            said = [event for event in said if not isinstance(event, _OF_PROVIDER_TOOLS)]
-        return [*self._provider_tools.take(), *said]
+            events = [event for event in events if not isinstance(event, _OF_PROVIDER_TOOLS)]
+        return [*self._provider_tools.take(), *events]
 
 
 async def _until_cut(answer: Any) -> AsyncGenerator[Any]:

@@ -172,8 +172,10 @@ def test_fields_of_other_providers_are_not_sent():
     history[1]["tool_calls"][0] |= {"extra_content": {"google": {}}, "index": 0}
     for family, rules in RULES.items():
         message = next(m for m in fit_history(history, ["f"], rules) if "tool_calls" in m)
-        assert message.keys() - {"role", "content", "tool_calls"} <= rules.own, family
-        assert message["tool_calls"][0].keys() - {"id", "type", "function"} <= rules.owned_of_call, family
+        assert message.keys() - {"role", "content", "tool_calls"} <= rules.returned_fields, family
+        assert message["tool_calls"][0].keys() - {"id", "type", "function"} <= rules.returned_call_fields, (
+            family
+        )
 
 
 def test_fields_that_another_models_step_lacks_are_filled_in():
@@ -205,10 +207,10 @@ PDF = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA",
 def test_older_pictures_are_words_for_a_model_that_does_not_see():
     shown = {"role": "user", "content": [{"type": "text", "text": "Look"}, PICTURE]}
     answer = {"role": "assistant", "content": "A"}
-    sent = fit_history([shown, answer, HI], [], COMPATIBLE, sees=False)
+    sent = fit_history([shown, answer, HI], [], COMPATIBLE, has_vision=False)
     assert sent[0]["content"] == "Look\n\n[A picture was left out: this model cannot read it.]"
     assert fit_history([shown, answer, HI], [], COMPATIBLE)[0] == shown
-    assert fit_history([shown], [], COMPATIBLE, sees=False)[0] == shown, (
+    assert fit_history([shown], [], COMPATIBLE, has_vision=False)[0] == shown, (
         "what was just sent is the provider's to judge"
     )
 
@@ -227,7 +229,7 @@ def test_pictures_of_an_outcome_stand_where_the_provider_takes_them():
     assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool", "user", "user"]
     assert sent[2]["content"] == "chart"
     assert sent[4]["content"][1] == PICTURE
-    blind = fit_history(history, ["f"], RULES["openai"], sees=False)
+    blind = fit_history(history, ["f"], RULES["openai"], has_vision=False)
     assert "left out" in blind[2]["content"]
     assert "image_url" not in json.dumps(blind)
     mistral = fit_history(history, ["f"], RULES["mistral"])
