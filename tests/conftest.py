@@ -68,10 +68,10 @@ def _group_of(nodeid: str) -> str:
     """Return the folder of tests that share a server or an installation, else the file."""
     file, _, name = nodeid.partition("::")
     room = file.removeprefix("tests/").rpartition("/")[0]
-    if room == "browser":  # each way to serve the app is a build, which takes longer than most tests
+    folder = room.partition("/")[0]
+    if folder == "browser":  # each way to serve the app is a build, which takes longer than most tests
         found = re.search(r"[\[-](dev|prod)[]-]", name)
         return f"browser {found[1] if found else 'extended'}"
-    folder = room.partition("/")[0]
     return next((group for group in (room, folder) if group in LONGEST), file)
 
 

@@ -20,7 +20,7 @@ PROSE = {
     "providers.md",
 }  # these describe; they have nothing to run
 ELSEWHERE = {"http-client.md", "proxy.md", "use-chat.md"}
-"""Their programs are run in test_http_client.py, browser/test_proxies.py and providers/test_clients.py."""
+"""Their programs are run in test_http_client.py, browser/connection/test_proxies.py and providers/test_clients.py."""
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n+It prints(?: `(.*?)`|\n+```\n(.*?)^```)", re.M | re.S)
 PRINTS = re.compile(r"^It prints `(.*?)`", re.M | re.S)
 TOLD = {"human_in_the_loop.py": "I am very late.\n"}  # what a person types

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-HEARING = Path(__file__).parents[2] / "chat_app" / "conversation" / "spoken_text.js"
+SPOKEN_TEXT = Path(__file__).parents[3] / "chat_app" / "conversation" / "spoken_text.js"
 
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page()
-    script = HEARING.read_text(encoding="utf-8")
+    script = SPOKEN_TEXT.read_text(encoding="utf-8")
     page.evaluate(
         "async (script) => { window.hearing = await import(URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))); }",
         script,

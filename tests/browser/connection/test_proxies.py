@@ -21,7 +21,7 @@ from tests.tools import chromium, nginx
 pytestmark = in_production
 
 NAMES = "MAP agents.example 127.0.0.1"
-PNG = Path(__file__).parents[2] / "docs" / "images" / "chat.png"
+PNG = Path(__file__).parents[3] / "docs" / "images" / "chat.png"
 
 
 @pytest.fixture(scope="module")

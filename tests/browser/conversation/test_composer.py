@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Dialog, expect
 
-from tests.browser.test_uploads import PICTURE
+from tests.browser.conversation.test_uploads import PICTURE
 from tests.support.browser.chat import FRAMES, HALF, WORDS, Chat, begun, counting, eventually, in_production
 from tests.support.browser.rows import prompts_of
 from tests.support.browser.sockets import slow_tab
