@@ -1,4 +1,4 @@
-"""The runtime: one process's share in the work, a store and the worker on it."""
+"""Open a store and run its work in this process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from agent_core.worker.workpool import QueueStats, Workpool, Workpools
 
 
 class Runtime:
-    """Opens the database, takes over what dead processes left, and works until it is closed.
+    """Opens the database, recovers the work of dead processes, and runs due work until it is closed.
 
     An async context manager; use it on one event loop::
 
@@ -29,15 +29,15 @@ class Runtime:
 
     Args:
         database_url: sqlite:///path, whose folder is made, or postgresql://user@host/name, which exists.
-        workpool: where model steps run.
-        tool_workpool: where tools run; by default one of their own, as large as `workpool`.
-        settings: durations; the defaults suit everybody but tests.
+        workpool: the workpool of model steps.
+        tool_workpool: the workpool of tools; by default a separate one, as large as `workpool`.
+        settings: durations; only tests need others than the defaults.
         clock: the time.
-        work: False: serve and send, but leave the work to other processes.
+        work: whether this process runs work; False: it only sends and reads.
 
     Attributes:
         store: the store; `define_agent_api` takes it as well as a runtime.
-        worker: (while it is open) the worker on it; None where `work` is False.
+        worker: (while it is open) the worker of this process; None if `work` is False.
 
     Raises:
         ValidationError: the URL is not usable.
@@ -72,7 +72,7 @@ class Runtime:
     async def queue(self) -> dict[str, QueueStats]:
         """Return how much work there is and how long it waits, for "steps" and for "tools".
 
-        Cheap: a look at this process's workpools and one short read.
+        Cheap: it reads this process's workpools, and the database once.
         """
         due = await asyncio.to_thread(self.store.reads.read, due_work.backlog, self.store.clock.now())
         return self._pools.stats(due)
@@ -80,15 +80,15 @@ class Runtime:
     def register(
         self, agent: AnyAgent, on_status_change: Callable[..., Any] | None = None, *, replace: bool = False
     ) -> None:
-        """Make an agent known, so that its threads can run here.
+        """Register an agent, so that its threads can run in this process.
 
         Args:
-            agent: an `Agent`, or what `Agent.factory` returned. The same one may be given again.
+            agent: an `Agent`, or the result of `Agent.factory`; the same agent may be registered again.
             on_status_change: `(thread_id, status, previous_status)` after each change.
-            replace: whether it takes the place of another agent of its name, for its threads, too.
+            replace: whether the agent replaces another agent of its name, for existing threads, too.
 
         Raises:
-            ValidationError: it is no agent, or another one has its name.
+            ValidationError: `agent` is not an agent, or another agent has its name.
         """
         self.store.agents.add(check_agent(agent), on_status_change, replace=replace)
 
@@ -100,19 +100,21 @@ class Runtime:
             if self._work:
                 self.worker = await stack.enter_async_context(Worker(self.store, self._pools))
             else:
-                await asyncio.to_thread(self._pools.prepare)  # its engine, too, hands on what is sent here
+                await asyncio.to_thread(
+                    self._pools.prepare
+                )  # work that is sent here is deferred to its engine, too
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give running work back and close the database."""
+        """Release running work and close the database."""
         self.store.feeds.close()  # first, so that a tool that follows a thread ends in time
         await self._stack.aclose()
 
     def leave(self) -> None:
-        """Note that this process ends on purpose, however suddenly: what it runs is not suspect for it."""
+        """Note that this process ends on purpose, so that its running work is not suspected of a crash."""
         if self.worker is not None:
             self.worker.leave()
 

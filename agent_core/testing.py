@@ -63,9 +63,10 @@ class ScriptedModel:
     """Model adapter that answers each request with the next turn of its script.
 
     Args:
-        turns: a list of turns, or a sync or async callable from the request's messages to a turn. A turn is a list of `str` (a text delta), `float` (seconds to wait),
-            `ToolUse`, `Reasoning`, `HostedCall`, `HostedResult`, `Source`, `Usage`, `Finish` (another reason than the usual one), or an
-            `Exception` (raised there).
+        turns: a list of turns, or a sync or async callable from the request's messages to a turn. A turn is a
+            list of `str` (a text delta), `float` (seconds to wait), `ToolUse`, `Reasoning`, `HostedCall`,
+            `HostedResult`, `Source`, `Usage`, `Finish` (another reason than the usual one), or an `Exception`
+            (raised there).
         name: name of the model.
 
     Attributes:

@@ -151,7 +151,9 @@ def shorten(text: str, length: int) -> str:
         return text
     end = length // 3
     begin = length - end
-    left_out = f"[… {len(text) - length:,} characters are left out, for the whole does not fit the context …]"
+    left_out = (
+        f"[… {len(text) - length:,} characters are left out: the whole text does not fit the context …]"
+    )
     return f"{text[:begin]}\n{left_out}\n{text[len(text) - end :]}"
 
 

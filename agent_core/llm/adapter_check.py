@@ -75,7 +75,7 @@ def checked_event(adapter: ModelAdapter, event: Any) -> ModelEvent:
         check_fields(event)
     except ValidationError as error:
         raise ModelError(
-            f"ModelAdapter {adapter.name!r} yielded what is no {kind.__name__}: {error}"
+            f"ModelAdapter {adapter.name!r} yielded an invalid {kind.__name__}: {error}"
         ) from error
     return event
 

@@ -40,7 +40,7 @@ def check_model_name(name: str, who: str, *, open_ended: bool = False) -> None:
         return
     mode = models.get(name, {}).get("mode")
     if mode not in _CHATS:
-        raise ValidationError(f"{who} is {name!r}, which is no model to chat with; its mode is {mode}.")
+        raise ValidationError(f"{who} is {name!r}, which is not a chat model; its mode is {mode}.")
     provider, slash, model = name.partition("/")
     if name in models or (slash and model and (open_ended or provider in providers | custom_providers())):
         return
@@ -50,7 +50,7 @@ def check_model_name(name: str, who: str, *, open_ended: bool = False) -> None:
     chatting = [known for known, about in models.items() if "/" not in known and about.get("mode") in _CHATS]
     near = did_you_mean(name, ["demo", *chatting]) or "."
     raise ValidationError(
-        f"{who} is {name!r}, which is no model that litellm knows{near} Write one that is not in its list "
+        f"{who} is {name!r}, which is not a model that litellm knows{near} Write one that is not in its list "
         f"as provider/model, such as openai/{name}."
     )
 

@@ -145,7 +145,7 @@ def check_options(
             raise UnknownOptionError(f"{who} has no option {name!r}: {OURS[name]}.")
         if name not in _ALL and not _FAMILIES.fullmatch(name):
             near = _near(name, named, more)
-            what = near or "; what only one provider knows goes into extra_body={…}."
+            what = near or "; options of a single provider go into extra_body={…}."
             raise UnknownOptionError(f"{who} has no option {name!r}{what}")
         _check_value(who, name, value)
 

@@ -142,7 +142,7 @@ class ServerClient:
             return words_of(error)
         if isinstance(error, EOFError):
             self._fault = None  # it had the same cause
-            words = f"The tool server {name} has ended the connection; the next call makes another."
+            words = f"The tool server {name} closed the connection; the next call reconnects."
         elif isinstance(error, OSError) and not isinstance(error, TimeoutError):
             words = f"The tool server {name} cannot be started: {error}."
         elif isinstance(error, TimeoutError):
@@ -231,4 +231,4 @@ def _binary(base64: str) -> dict[str, Any]:
     size = len(base64) * 3 // 4 - base64[-2:].count("=")
     if len(base64) <= _MAX_BASE64:
         return {"bytes": size, "data": base64}
-    return {"bytes": size, "leftOut": "It is too long, and no text."}
+    return {"bytes": size, "leftOut": "Too long, and not text."}

@@ -143,7 +143,7 @@ def _content(part: ProviderMessage, found: Mapping[str, StoredFile]) -> Provider
         return part if inlined is None or not _is_text(inlined) else _as_text(inlined, name)
     file = found.get(file_id)
     if file is None:
-        return {"type": "text", "text": f"[The {name} that stood here is not kept any more.]"}
+        return {"type": "text", "text": f"[The attached {name} is no longer stored.]"}
     if _is_text(file):
         return _as_text(file, name)
     url = f"data:{file.media_type};base64,{base64.b64encode(file.data).decode()}"

@@ -78,7 +78,7 @@ def usage_of_failure(agent: AnyAgent, error: Exception) -> str | None:
 
 
 def usage_numbers(usage: object) -> dict[str, float | None]:
-    """Return an adapter's numbers by name; None in place of NaN and the like, which are no JSON."""
+    """Return an adapter's numbers by name; None in place of NaN and infinity, which JSON does not have."""
     if not isinstance(usage, Usage):
         return {}
     return {name: value if _is_number(value) else None for name, value in asdict(usage).items()}

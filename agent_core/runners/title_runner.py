@@ -60,4 +60,8 @@ class TitleRunner:
             try:
                 await self._writer.run(thread_row.write_title, thread_id, claim.seq, was, made.words, used)
             except AgentCoreError as error:
-                _log.info("Thread %s: no title was written, it keeps its own: %s", thread_id, error)
+                _log.info(
+                    "Thread %s: the new title was not written; the thread keeps its old one: %s",
+                    thread_id,
+                    error,
+                )

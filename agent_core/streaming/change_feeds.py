@@ -115,7 +115,8 @@ class ChangeFeeds:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._feeds: dict[str, ChangeFeed] = {}
-        self._closed = False
+        self.closed = False
+        """Whether the runtime is closing, so that readers should leave."""
 
     @contextlib.contextmanager
     def follow(self, name: str) -> Generator[_FeedReader]:
@@ -143,12 +144,7 @@ class ChangeFeeds:
         for feed in self._feeds.values():
             feed.notify(None)
 
-    @property
-    def closed(self) -> bool:
-        """Whether the runtime is closing, so that readers should leave."""
-        return self._closed
-
     def close(self) -> None:
         """Close the feeds and wake all readers."""
-        self._closed = True
+        self.closed = True
         self.notify_all()

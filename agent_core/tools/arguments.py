@@ -109,7 +109,7 @@ def _read(tool: Tool, raw: str | dict[str, Any] | None) -> dict[str, Any]:
     if arguments is None:
         return {}  # some models write "null" for no arguments
     if not isinstance(arguments, dict):
-        raise _refused(tool, "they are no JSON object")
+        raise _refused(tool, "they are not a JSON object")
     return cast("dict[str, Any]", arguments)
 
 

@@ -158,7 +158,7 @@ def _checked(handler: Function, options: ToolOptions) -> tuple[str, type[BaseMod
     if _is_unbound_method(handler):
         method = getattr(unwrap(handler), "__name__", name)
         raise ValidationError(
-            f"The tool {name} is a method, and whose is not known; make it of an instance's: "
+            f"The tool {name} is a method without an instance; create it from a bound method: "
             f"action_tool(shop.{method})."
         )
     if not callable(handler) or inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):

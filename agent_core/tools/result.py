@@ -138,7 +138,7 @@ def _replaced_block(block: Any, pictures: list[StoredFile]) -> Any:
         return {**rest, "leftOut": _MOST}
     found = _decoded(data)
     if not found:
-        return {**rest, "leftOut": "It is no picture."}
+        return {**rest, "leftOut": "Not a picture."}
     rest["bytes"] = len(found)
     media_type = _type_of(found, str(fields.get("mimeType") or fields.get("mediaType") or ""))
     if media_type not in _TYPES:

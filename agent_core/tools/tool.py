@@ -118,9 +118,7 @@ def check_timeout(tool: Tool | None, seconds: object) -> None:
         ValidationError: the tool is not an async tool, or `seconds` is invalid.
     """
     if tool is not None and tool.kind != "async":
-        raise ValidationError(
-            f"The tool {tool.name} is no async tool; give the time that its attempts may take as timeout=."
-        )
+        raise ValidationError(f"The tool {tool.name} is not an async tool; limit its attempts with timeout=.")
     if seconds is None:
         return
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds <= MAX_TIMEOUT:
@@ -135,7 +133,7 @@ def check_tool_name(name: object) -> str:
     """
     if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
         raise ValidationError(
-            f"{shown(name)} is no name for a tool: use letters, digits, _ and -, at most 64."
+            f"{shown(name)} is not a valid tool name: use letters, digits, _ and -, at most 64."
         )
     return name
 

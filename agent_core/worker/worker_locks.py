@@ -20,7 +20,7 @@ from agent_core.support.execution_record import ExecutionRecord, executed
 
 try:
     import fcntl
-except ImportError:  # Windows, where only leases tell
+except ImportError:  # Windows, where a death shows only by its expired leases
     fcntl = None
 
 _LEAVING = b"leaving"
@@ -28,7 +28,7 @@ _RECORD = 8  # offset of the execution record
 
 
 def workers_folder(url: URL, path: Path | None) -> Path | None:
-    """Return the folder of the lock files of a database's workers; None if there can be none, and only leases tell.
+    """Return the folder of the lock files of a database's workers; None if there can be none.
 
     It is beside the SQLite file `path`. For a server it is a folder of this machine and this user, named after the
     server's address and the database.
@@ -51,7 +51,7 @@ def workers_folder(url: URL, path: Path | None) -> Path | None:
 class WorkerLocks:
     """The lock files of a database's workers: this worker's own, and those of the others.
 
-    Without a `folder` there are no files, and only leases tell whether a worker is alive.
+    Without a `folder` there are no files: a dead worker is noticed when its leases expire.
     """
 
     def __init__(self, folder: Path | None, worker: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -21,12 +22,14 @@ from agent_core.domain.model_adapter import (
     ToolCallDelta,
 )
 from agent_core.domain.signatures import REASONING_FIELDS
-from agent_core.llm.readers.openrouter_details import Details
 from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, sources_of, texts_of
 from agent_core.support.json_access import Json, fields_of, items_of
 
 _BESIDE = ("citations", "search_results")
 """Keys of Perplexity's sources beside each delta: URLs only, and URLs with titles."""
+
+_GROWING = ("text", "summary", "data")
+"""Keys of OpenRouter's reasoning details whose fragments are joined; of other keys the newest value counts."""
 
 _ABOUT = ("id", "model", "system_fingerprint", "service_tier", "provider")
 """Keys of a chunk with metadata of the whole answer."""
@@ -39,7 +42,7 @@ class ChatReader(AnswerReader):
 
     def __init__(self, decoder: Any = None) -> None:
         super().__init__(decoder)
-        self._details = Details()
+        self._details = _Details()
         self._ran: set[str] = set()  # ids of calls that the provider ran
         self._streamed = False  # whether a delta had content
         self._call = 0  # the index of the newest fragment of a tool call
@@ -211,3 +214,66 @@ def _call_metadata(call: Json) -> Json | None:
         return {"openaiCompatible": {"extraContent": extra}}
     signature = fields_of(call.get("provider_specific_fields")).get("thought_signature")
     return {"google": {"thoughtSignature": signature}} if signature else None
+
+
+class _Details:
+    """OpenRouter's reasoning details of an answer, which are sent back; their fragments are merged by index.
+
+    `newest` has the readable texts of the last fragments.
+    https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks
+    """
+
+    def __init__(self) -> None:
+        self._open: list[dict[str, Any]] = []
+        self.newest: list[str] = []
+
+    def add(self, details: list[Any]) -> None:
+        """Add the details of one delta."""
+        self.newest = []
+        for detail in details:
+            if not isinstance(detail, Mapping):
+                continue
+            fields = dict(cast("Mapping[str, Any]", detail))
+            text = fields.get("text") or fields.get("summary")
+            if isinstance(text, str):
+                self.newest.append(text)
+            known = self._known(fields)
+            if known is None:
+                self._open.append(fields)
+            else:
+                _join(known, fields)
+
+    def _known(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the detail that a fragment continues, which has the same index and type."""
+        for known in reversed(self._open):
+            if (known.get("index"), known.get("type")) == (fields.get("index"), fields.get("type")):
+                return None if _is_other(known, fields) else known
+        return None
+
+    def of_reasoning(self) -> list[dict[str, Any]]:
+        """Return the details so far, and reset them."""
+        found, self._open = self._open, []
+        return found
+
+    def of_call(self) -> list[dict[str, Any]] | None:
+        """Return the details of a call: all of them if they have no text."""
+        if not self._open or any(detail.get("text") or detail.get("summary") for detail in self._open):
+            return None
+        return self.of_reasoning()
+
+
+def _is_other(known: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Return whether two details with the same index are distinct: encrypted ones are never split."""
+    if known.get("id") and fields.get("id") and known["id"] != fields["id"]:
+        return True
+    return bool(known.get("data") and fields.get("data") and not fields.get("text"))
+
+
+def _join(known: dict[str, Any], fields: Mapping[str, Any]) -> None:
+    for key, value in fields.items():
+        before = known.get(key)
+        grows = key in _GROWING or (key == "signature" and not str(value).startswith(str(before)))
+        if grows and isinstance(before, str) and isinstance(value, str):
+            known[key] = before + value
+        elif value is not None:
+            known[key] = value

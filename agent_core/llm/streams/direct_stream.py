@@ -168,7 +168,7 @@ class DirectStream:
 
     def _checked(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise TypeError(f"The provider sent an event that is no object: {value!r:.200}")
+            raise TypeError(f"The provider sent an event that is not an object: {value!r:.200}")
         fields = cast("dict[str, Any]", value)
         if not self._reader.knows(fields):
             fields = self._unwrapped(fields)

@@ -211,7 +211,7 @@ async def test_a_hash_opens_no_file_of_others_and_a_damaged_one_is_refused(path:
         assert (await api.export_thread(copied.id))["files"] == {file_id: None}
         await api.send_message(copied.id, "What do you see?")
         await finished(api, copied)
-        assert "not kept any more" in json.dumps(api.agent.model.requests[-1])  # type: ignore[union-attr]
+        assert "no longer stored" in json.dumps(api.agent.model.requests[-1])  # type: ignore[union-attr]
         before = rows(path)
         good = {"mediaType": "image/png", "data": base64.b64encode(PNG).decode()}
         damaged = ("", "!", base64.b64encode(PNG[1:]).decode(), "A" * (MAX_FILE_BYTES * 2), None, 5)

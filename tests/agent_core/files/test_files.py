@@ -130,7 +130,7 @@ async def test_a_file_that_is_gone_leaves_a_sentence_and_a_thread_that_goes_on(p
         await api.store.writer.run(lose)
         await api.send_message(thread.id, "Still there?")
         assert (await finished(api, thread)).status == "completed"
-    assert "not kept any more" in model.requests[-1][0]["content"][0]["text"]
+    assert "no longer stored" in model.requests[-1][0]["content"][0]["text"]
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ async def test_a_server_that_died_between_calls_is_started_for_the_next(log: Pat
         (first,) = noted(log, "started")
         kill(first)
         await eventually(lambda: server.status == "down")
-        await eventually(lambda: "has ended the connection; the next call" in str(server.error))
+        await eventually(lambda: "closed the connection; the next call" in str(server.error))
         assert await asyncio.gather(*(call(server, "add", a=n) for n in range(5))) == [
             {"result": n + 2} for n in range(5)
         ]

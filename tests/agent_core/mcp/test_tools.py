@@ -261,7 +261,7 @@ def test_results():
     assert outcome(result(text, picture)) == [{"type": "text", "text": "hällo"}, shown]
     assert outcome(result(picture, structured_content=1)) == {"structured": 1, "content": [shown]}
     large = outcome(result(AudioContent(data="QUJD" * 2000, mime_type="audio/wav")))
-    left_out = "It is too long, and no text."
+    left_out = "Too long, and not text."
     assert large == [{"type": "audio", "mimeType": "audio/wav", "bytes": 6000, "leftOut": left_out}]
     blob = BlobResourceContents(uri="file:///a.png", blob="QUJD", mime_type="image/png")
     drawn = outcome(result(EmbeddedResource(resource=blob)))

@@ -137,7 +137,7 @@ async def test_an_unknown_event_fails_with_what_an_adapter_must_yield(case: str)
 )
 async def test_an_event_with_an_odd_field_fails_with_the_field(event: Any, sentence: str):
     error = await fail(yielding(event))
-    assert f"ModelAdapter 'parrot' yielded what is no {type(event).__name__}: {sentence}" in str(error)
+    assert f"ModelAdapter 'parrot' yielded an invalid {type(event).__name__}: {sentence}" in str(error)
 
 
 async def test_a_thread_shows_the_sentence_and_keeps_what_was_said(tmp_path: Path):

@@ -91,7 +91,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "one tool without a list": (lambda: Agent("a", MODEL, tools=odd(LOOK)), "a list of tools"),
     "a function that is no tool": (lambda: Agent("a", MODEL, tools=[odd(look)]), "@action_tool"),
     "two tools of one name": (lambda: Agent("a", MODEL, tools=[LOOK, LOOK]), "Two tools are called 'look'"),
-    "a number for a tool's name": (lambda: Agent("a", MODEL, tools={odd(5): LOOK}), "no name for a tool"),
+    "a number for a tool's name": (lambda: Agent("a", MODEL, tools={odd(5): LOOK}), "not a valid tool name"),
     "a factory that is no function": (lambda: Agent.factory(odd(5)), "make of Agent.factory"),
     "a misspelt option of a tool": (lambda: action_tool(**odd({"retri": True}))(look), "did you mean retry?"),
     "a number of retries for a tool": (lambda: action_tool(retry=odd(5))(look), "retry of the tool look"),

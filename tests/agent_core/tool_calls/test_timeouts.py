@@ -163,4 +163,4 @@ async def test_an_action_tools_context_has_none(path: Path) -> None:
 
     async with agent_on(path, asks(), tools=[ask]) as api:
         thread = await finished(api, await api.create_thread("Go"))
-        assert "no async tool" in str(await error(api, thread))
+        assert "not an async tool" in str(await error(api, thread))

@@ -43,7 +43,7 @@ def test_arguments_are_what_was_written():
         ('{"location": "\\ud800"}', "not JSON"),
         ('{"location": "\ud800"}', "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ('["Rome"]', "no JSON object"),
+        ('["Rome"]', "not a JSON object"),
         ("null", "location: Field required"),
         ({"location": b"Rome"}, "not JSON"),
         ({"days": float("nan")}, "not JSON"),

@@ -321,8 +321,8 @@ def test_bound_method_is_a_tool_with_the_signature_of_its_function(method: Calla
         (lambda: create_action_tool(args=Place, handler=lambda: 1), "differ in: name, title"),
         (lambda: create_action_tool(args=Place, handler=lambda name, title, more: 1), "differ in: more"),
         (lambda: normalise_tools([print]), "is not a tool; decorate it"),  # type: ignore[list-item]
-        (lambda: normalise_tools([action_tool(lambda: 1)]), "'<lambda>' is no name"),
-        (lambda: normalise_tools({"not good": get_weather}), "no name for a tool"),
+        (lambda: normalise_tools([action_tool(lambda: 1)]), "'<lambda>' is not a valid tool name"),
+        (lambda: normalise_tools({"not good": get_weather}), "not a valid tool name"),
         (lambda: normalise_tools([get_weather, get_weather]), "Two tools are called 'get_weather'"),
     ],
 )
