@@ -6,10 +6,17 @@ import { useLocation, useParams } from "react-router";
 import ArrowUp from "lucide-react/dist/esm/icons/arrow-up.mjs";
 import Square from "lucide-react/dist/esm/icons/square.mjs";
 import { useWords } from "../i18n/words.js";
-import { AttachButton, Chosen, DropZone, addFiles, pasted, useDrop } from "../files/attach_button.jsx";
+import {
+  AttachButton,
+  AttachmentList,
+  DropZone,
+  addFiles,
+  pasted,
+  useDrop,
+} from "../files/attach_button.jsx";
 import { isUnfinished, putFiles, takeFiles, useAttachments } from "../files/attachment_store.js";
 import { isComposing } from "../ui/browser.js";
-import { isSend, useLook } from "../ui/preference_store.js";
+import { isSend, usePreference } from "../ui/preference_store.js";
 import { isNew, readDraft, writeDraft } from "./drafts.js";
 import { drop, messageId, overdue, post, settle, take, threadOf } from "./outbox_store.js";
 import { TooLong, isTooLong } from "./length_limit.jsx";
@@ -226,7 +233,7 @@ export function Composer({
   const dropping = useDrop(attach);
   const unfinished = isUnfinished(files);
   const nothing = blank && !files.some((file) => file.part);
-  const sendKey = useLook("send");
+  const sendKey = usePreference("send");
   useEscape(running, onStop);
   useResend(thread, sent, onSend);
   const putBack = useReturn(thread, area, set);
@@ -300,7 +307,7 @@ export function Composer({
         data-testid="composer-form"
         onSubmit={(event) => (event.preventDefault(), send())}
       >
-        <Chosen thread={thread} files={files} limits={limits} />
+        <AttachmentList thread={thread} files={files} limits={limits} />
         {dropping && <DropZone />}
         <AttachButton onFiles={attach} />
         <textarea

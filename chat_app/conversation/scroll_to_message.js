@@ -72,7 +72,7 @@ function look(search, box, target, loaded, { letGo, onSeek }) {
  * @param {() => void} letGo
  * @param {(messageId: string) => void} [onSeek]
  */
-export function useSeek(box, loaded, letGo, onSeek) {
+export function useScrollToMessage(box, loaded, letGo, onSeek) {
   const { hash, key } = useLocation();
   const search = useRef(fresh(""));
   const hold = useEffectEvent(letGo);

@@ -7,7 +7,7 @@ import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
 import { useWords } from "../i18n/words.js";
 import { prefersReducedMotion } from "../ui/browser.js";
 import { LiveRegion } from "./announce.jsx";
-import { useSeek } from "./scroll_to_message.js";
+import { useScrollToMessage } from "./scroll_to_message.js";
 
 const AT_END_PX = 24;
 const FAR_PX = 160;
@@ -57,7 +57,7 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
   // Another thread, or a message of one's own: to the end at once.
   useLayoutEffect(() => toEnd(), [thread, sent, toEnd]);
 
-  useSeek(box, Boolean(anchor), () => (seen.current.follow = false), onSeek);
+  useScrollToMessage(box, Boolean(anchor), () => (seen.current.follow = false), onSeek);
 
   // Earlier rows were put in above: keep the distance from the end.
   useLayoutEffect(() => {

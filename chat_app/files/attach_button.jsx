@@ -115,7 +115,7 @@ function useReason({ maxBytes, maxFiles }) {
  *   limits: import("./attachment_store.js").Limits,
  * }} props
  */
-export function Chosen({ thread, files, limits }) {
+export function AttachmentList({ thread, files, limits }) {
   const say = useWords();
   const reason = useReason(limits);
   if (!files.length) return null;

@@ -14,20 +14,34 @@ import { useWords } from "../i18n/words.js";
 import { useCopy } from "../ui/copy.jsx";
 import { edit } from "./editing.js";
 
-/**
- * @param {{ icon: import("lucide-react").LucideIcon, label: string, idle?: boolean } & React.ComponentProps<"button">} props
- */
-function Action({ icon: Icon, label, idle = false, ...props }) {
+/** @typedef {{ name: string, icon: import("lucide-react").LucideIcon, label: string, idle?: boolean }} Named */
+
+/** @param {Named & React.ComponentProps<"button">} props */
+function Action({ name, icon: Icon, label, idle = false, ...props }) {
   return (
     <button
       type="button"
       className={`icon-button small${idle ? " when-idle" : ""}`}
       aria-label={label}
       title={label}
+      data-testid={name}
       {...props}
     >
       <Icon size={15} aria-hidden="true" />
     </button>
+  );
+}
+
+/** @param {Named & { vote: string, onVote: (vote: string) => void }} props */
+function Vote({ name, vote, onVote, ...props }) {
+  const chosen = vote === name;
+  return (
+    <Action
+      {...props}
+      name={`vote-${name}`}
+      aria-pressed={chosen}
+      onClick={() => onVote(chosen ? "" : name)}
+    />
   );
 }
 
@@ -36,9 +50,7 @@ function CopyAction({ text }) {
   const say = useWords();
   const [copied, copyText] = useCopy();
   const label = copied ? say("message.copied") : say("message.copy");
-  return (
-    <Action icon={copied ? Check : Copy} label={label} onClick={() => copyText(text())} data-testid="copy" />
-  );
+  return <Action name="copy" icon={copied ? Check : Copy} label={label} onClick={() => copyText(text())} />;
 }
 
 /**
@@ -57,21 +69,21 @@ function Versions({ place, count, previous, next, onSelect }) {
   return (
     <span className="versions when-idle" data-testid="versions">
       <Action
+        name="version-before"
         icon={ChevronLeft}
         label={say("message.version_before")}
         disabled={!previous}
         onClick={() => onSelect(previous)}
-        data-testid="version-before"
       />
       <span aria-label={say("message.version", { place, count })} role="img">
         {place}/{count}
       </span>
       <Action
+        name="version-after"
         icon={ChevronRight}
         label={say("message.version_after")}
         disabled={!next}
         onClick={() => onSelect(next)}
-        data-testid="version-after"
       />
     </span>
   );
@@ -120,6 +132,8 @@ export function MessageActions({
 }) {
   const say = useWords();
   const mine = role === "user";
+  /** @param {string} chosen */
+  const onVoted = (chosen) => onVote(messageId, chosen);
   return (
     <div className="actions" role="group" aria-label={say("message.actions")} data-testid="actions">
       {count > 1 && (
@@ -127,46 +141,23 @@ export function MessageActions({
       )}
       <CopyAction text={() => (mine ? text : wordsOf(parts))} />
       {mine && whole && (
-        <Action
-          icon={Pencil}
-          idle
-          label={say("message.edit")}
-          onClick={() => edit(messageId)}
-          data-testid="edit"
-        />
+        <Action name="edit" icon={Pencil} idle label={say("message.edit")} onClick={() => edit(messageId)} />
       )}
       {!mine && (
         <Action
+          name="regenerate"
           icon={RotateCw}
           idle
           label={say("message.regenerate")}
           onClick={() => onRegenerate(messageId)}
-          data-testid="regenerate"
         />
       )}
-      <Action
-        icon={GitFork}
-        label={say("message.fork")}
-        onClick={() => onFork(messageId)}
-        data-testid="fork"
-      />
+      <Action name="fork" icon={GitFork} label={say("message.fork")} onClick={() => onFork(messageId)} />
       {!mine && (
-        <Action
-          icon={ThumbsUp}
-          label={say("message.good")}
-          aria-pressed={vote === "up"}
-          onClick={() => onVote(messageId, vote === "up" ? "" : "up")}
-          data-testid="vote-up"
-        />
-      )}
-      {!mine && (
-        <Action
-          icon={ThumbsDown}
-          label={say("message.poor")}
-          aria-pressed={vote === "down"}
-          onClick={() => onVote(messageId, vote === "down" ? "" : "down")}
-          data-testid="vote-down"
-        />
+        <>
+          <Vote name="up" icon={ThumbsUp} label={say("message.good")} vote={vote} onVote={onVoted} />
+          <Vote name="down" icon={ThumbsDown} label={say("message.poor")} vote={vote} onVote={onVoted} />
+        </>
       )}
     </div>
   );

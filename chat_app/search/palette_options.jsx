@@ -13,7 +13,7 @@ import SunMoon from "lucide-react/dist/esm/icons/sun-moon.mjs";
 import { useLanguage, useWords } from "../i18n/words.js";
 import { useNow } from "../ui/durations.jsx";
 import { ago } from "../ui/date_time.jsx";
-import { fold, split } from "./text_folding.js";
+import { searchKey, split } from "./text_folding.js";
 
 /** What can be done from the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */
 /**
@@ -60,9 +60,9 @@ const ICONS = {
  * @param {string} words
  */
 const says = (text, words) =>
-  fold(words)
+  searchKey(words)
     .split(" ")
-    .every((word) => fold(text).includes(word));
+    .every((word) => searchKey(text).includes(word));
 
 /**
  * The options for what is written in the field, in order; `group` is where each stands.

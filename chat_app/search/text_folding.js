@@ -5,7 +5,7 @@ const ACCENTS = /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065
 const STROKES = { ß: "ss", đ: "d", ħ: "h", ł: "l", ø: "o", ŧ: "t", ı: "i" };
 
 /** @param {string} text */
-export const fold = (text) =>
+export const searchKey = (text) =>
   text
     .toLowerCase()
     .normalize("NFKD")
@@ -20,15 +20,15 @@ export const fold = (text) =>
  * @param {string[]} words
  */
 export function split(text, words) {
-  const wanted = words.map(fold).filter(Boolean);
+  const wanted = words.map(searchKey).filter(Boolean);
   let folded = "";
   /** @type {[number, number][]} */
   const ends = []; // for each folded character, where the text's own one begins and ends
   let at = 0;
   for (const { segment } of new Intl.Segmenter().segment(text)) {
-    for (const unit of fold(segment))
+    for (const unit of searchKey(segment))
       for (let i = 0; i < unit.length; i += 1) ends.push([at, at + segment.length]);
-    folded += fold(segment);
+    folded += searchKey(segment);
     at += segment.length;
   }
   const pieces = [];

@@ -3,7 +3,7 @@
 import { useContext } from "react";
 import { ColorModeContext } from "$/utils/context-registry";
 import { chooseLanguage, useLanguage, useWords } from "../i18n/words.js";
-import { choose, useLook } from "../ui/preference_store.js";
+import { setPreference, usePreference } from "../ui/preference_store.js";
 
 /**
  * @param {{
@@ -41,8 +41,8 @@ export function Preferences({ languages }) {
   const say = useWords();
   const { rawColorMode, setColorMode } = useContext(ColorModeContext);
   const language = useLanguage();
-  const density = useLook("density");
-  const send = useLook("send");
+  const density = usePreference("density");
+  const send = usePreference("send");
   const modes = [
     ["system", say("settings.theme_system")],
     ["light", say("settings.theme_light")],
@@ -70,14 +70,14 @@ export function Preferences({ languages }) {
         legend={say("settings.density")}
         value={density}
         options={densities}
-        onChoose={(to) => choose("density", to)}
+        onChoose={(to) => setPreference("density", to)}
       />
       <Segments
         name="send"
         legend={say("settings.send")}
         value={send}
         options={keys}
-        onChoose={(to) => choose("send", to)}
+        onChoose={(to) => setPreference("send", to)}
       />
       <label className="field">
         {say("settings.language")}

@@ -19,7 +19,7 @@ from chat_app.thread_list.thread_list import UNDO_SECONDS, ThreadList
 from chat_app.ui.controls import icon, icon_button, testid
 from chat_app.ui.page_column import thread_note
 
-_steady = react_component("shell/reconnect_guard.jsx", "Steady", root=str, view=str)
+_reconnect_guard = react_component("shell/reconnect_guard.jsx", "ReconnectGuard", root=str, view=str)
 """Keeps showing the page while the tab's state is sent anew.
 
 `root` and `view` name the state classes that tell: the first by `is_hydrated`, the second by a var `phase` that is
@@ -81,7 +81,9 @@ def shell(
         drawer or rx.fragment(),
         class_name="app",
     )
-    return _steady(speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name())
+    return _reconnect_guard(
+        speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name()
+    )
 
 
 def not_found() -> Content:

@@ -17,7 +17,7 @@ const HOLD_TIMEOUT_MS = 5000;
  * @param {Store} store
  * @param {() => boolean} isReady
  */
-export function steadyStore(store, isReady) {
+export function frozenStore(store, isReady) {
   /** @type {Map<string, any>} */
   const shown = new Map();
   /** @type {Set<() => void>} */

@@ -5,20 +5,20 @@
 import { useContext, useEffect, useMemo } from "react";
 import { StateStoreContext } from "$/utils/context-registry";
 import "./click_recovery.js";
-import { steadyStore } from "./frozen_store.js";
+import { frozenStore } from "./frozen_store.js";
 
 /** @param {{ root: string, view: string, children: React.ReactNode }} props */
-export function Steady({ root, view, children }) {
+export function ReconnectGuard({ root, view, children }) {
   const store = useContext(StateStoreContext);
-  const steady = useMemo(() => {
+  const frozen = useMemo(() => {
     const isReady = () =>
       store.getSnapshot(root)?.is_hydrated_rx_state_ !== false &&
       store.getSnapshot(view)?.phase_rx_state_ !== "loading";
-    return steadyStore(store, isReady);
+    return frozenStore(store, isReady);
   }, [store, root, view]);
   useEffect(() => {
-    const leave = [store.subscribe(root, steady.look), store.subscribe(view, steady.look)];
+    const leave = [store.subscribe(root, frozen.look), store.subscribe(view, frozen.look)];
     return () => leave.forEach((each) => each());
-  }, [store, steady, root, view]);
-  return <StateStoreContext.Provider value={steady}>{children}</StateStoreContext.Provider>;
+  }, [store, frozen, root, view]);
+  return <StateStoreContext.Provider value={frozen}>{children}</StateStoreContext.Provider>;
 }

