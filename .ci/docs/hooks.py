@@ -73,7 +73,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         if not path.exists():
             log.warning("%s links to %s, which does not exist", page.file.src_path, target)
         name = f"`{path.relative_to(ROOT).as_posix()}`"
-        return name if text.strip("`") in name else f"{text} ({name})"
+        return name if text.strip("`/") in name else f"{text} ({name})"
 
     return LINK.sub(shown, markdown)
 

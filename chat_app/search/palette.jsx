@@ -1,7 +1,7 @@
 // The dialog of Ctrl+K: commands, the newest threads, and a search in titles and messages. The field keeps
 // the focus, the arrow keys move through what is below it, and Enter takes it.
 
-import { useEffect, useEffectEvent, useId, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useEffectEvent, useId, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import Search from "lucide-react/dist/esm/icons/search.mjs";
 import { useTell, useWords } from "../i18n/words.js";
@@ -93,14 +93,11 @@ export function Palette({
   const { rows } = useRows("main");
   const options = useMemo(() => optionsFor(words, commands, rows, hits), [words, commands, rows, hits]);
   useSearch(words, onQuery);
-  const open = useMemo(
-    () => () => {
-      closeSidebar();
-      if (!dialog.current?.open) dialog.current?.showModal();
-      field.current?.select();
-    },
-    [],
-  );
+  const open = useCallback(() => {
+    closeSidebar();
+    if (!dialog.current?.open) dialog.current?.showModal();
+    field.current?.select();
+  }, []);
   useOpening(open);
   useEffect(() => {
     document.getElementById(`${name}-${at}`)?.scrollIntoView({ block: "nearest" });

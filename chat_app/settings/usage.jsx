@@ -18,6 +18,8 @@ import { useLanguage, useWords } from "../i18n/words.js";
 
 const UNKNOWN = "unknown"; // the model of an attempt that never said which
 
+const MEASURES = /** @type {const} */ (["cost", "tokens"]); // of the bars
+
 function useNumbers() {
   const language = useLanguage();
   /** @param {number} number */
@@ -112,7 +114,7 @@ function Table({ heading, rows, name }) {
 export function Usage({ report }) {
   const { count, money } = useNumbers();
   const say = useWords();
-  const [chosen, setMeasure] = useState(/** @type {"cost" | "tokens" | null} */ (null));
+  const [chosen, setMeasure] = useState(/** @type {typeof MEASURES[number] | null} */ (null));
   if (!report?.total) return null;
   if (!report.total.requests) return <p className="field-note">{say("usage.nothing")}</p>;
   const measure = chosen ?? (report.total.cost ? "cost" : "tokens");
@@ -131,22 +133,17 @@ export function Usage({ report }) {
         </Figure>
       </dl>
       <div className="measure">
-        <button
-          type="button"
-          className="button"
-          aria-pressed={measure === "cost"}
-          onClick={() => setMeasure("cost")}
-        >
-          {say("usage.cost")}
-        </button>
-        <button
-          type="button"
-          className="button"
-          aria-pressed={measure === "tokens"}
-          onClick={() => setMeasure("tokens")}
-        >
-          {say("usage.tokens")}
-        </button>
+        {MEASURES.map((name) => (
+          <button
+            key={name}
+            type="button"
+            className="button"
+            aria-pressed={measure === name}
+            onClick={() => setMeasure(name)}
+          >
+            {say(`usage.${name}`)}
+          </button>
+        ))}
       </div>
       <Bars days={report.by_day} measure={measure} />
       <Table name="models" heading={say("usage.by_model")} rows={report.by_model} />

@@ -11,6 +11,18 @@ export const isComposing = (event) =>
 
 export const prefersReducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+/**
+ * A function that loads something with its first call; what was out of reach the next call tries again.
+ *
+ * @template T
+ * @param {() => Promise<T>} load
+ */
+export function loadOnce(load) {
+  /** @type {Promise<T | null> | null} */
+  let coming = null;
+  return () => (coming ??= load().catch(() => (coming = null)));
+}
+
 /** Where a text is kept: in the browser, or in this tab alone. @typedef {"localStorage" | "sessionStorage"} Storage */
 
 /**

@@ -4,13 +4,13 @@
 import { memo } from "react";
 import { useWords } from "../../i18n/words.js";
 import { CopyButton } from "../../ui/copy.jsx";
-import { paint } from "./highlight.jsx";
+import { highlight } from "./highlight.jsx";
 
 const SLICE = 50;
 
 /** @type {React.NamedExoticComponent<{ text: string, lang: string }>} */
 const Slice = memo(function Slice({ text, lang }) {
-  return <span className="code-slice">{paint(text, lang)}</span>;
+  return <span className="code-slice">{highlight(text, lang)}</span>;
 });
 
 /** @param {string} text */

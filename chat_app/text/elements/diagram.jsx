@@ -3,6 +3,7 @@
 
 import { memo, useEffect, useId, useRef, useState } from "react";
 import { useWords } from "../../i18n/words.js";
+import { loadOnce } from "../../ui/browser.js";
 import { CodeBlock } from "./code.jsx";
 
 // Laying out more than this takes the page for seconds.
@@ -30,14 +31,7 @@ const isBearable = (text) =>
   !LONG_WORD.test(text) &&
   !isEndless(text);
 
-/** @type {Promise<any> | null} */
-let coming = null;
-const load = () =>
-  (coming ??= import("mermaid")
-    .then((module) => module.default)
-    .catch(() => {
-      coming = null; // out of reach: the next diagram tries again
-    }));
+const load = loadOnce(() => import("mermaid").then((module) => module.default));
 
 const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
 

@@ -31,7 +31,7 @@ const KINDS = ["comment", "string", "number"];
  * @param {string} text
  * @param {string} lang
  */
-export function paint(text, lang) {
+export function highlight(text, lang) {
   const family = FAMILY[lang.toLowerCase()];
   if (!family) return text;
   const parts = [];

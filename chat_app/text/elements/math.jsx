@@ -1,6 +1,7 @@
 // A formula. KaTeX comes with the first one: a page without formulas never loads it.
 
 import { memo, useEffect, useReducer } from "react";
+import { loadOnce } from "../../ui/browser.js";
 
 const LONGEST = 10_000; // characters
 const CHEMISTRY = /\\(?:ce|pu)\b/;
@@ -8,26 +9,13 @@ const CHEMISTRY = /\\(?:ce|pu)\b/;
 /** @typedef {typeof import("katex").default} Katex */
 /** @type {Katex | null} */
 let katex = null; // the library, once it is there
-/** @type {Promise<unknown> | null} */
-let coming = null;
-/** @type {Promise<unknown> | null} */
-let chemistry = null; // its extension for \ce and \pu
 
-function load() {
-  coming ??= Promise.all([import("katex"), import("katex/dist/katex.min.css")])
-    .then(([module]) => (katex = module.default))
-    .catch(() => {
-      coming = null; // out of reach: the next formula tries again
-    });
-  return coming;
-}
-
-const loadChemistry = () =>
-  (chemistry ??= load()
-    .then(() => import("katex/contrib/mhchem"))
-    .catch(() => {
-      chemistry = null;
-    }));
+const load = loadOnce(() =>
+  Promise.all([import("katex"), import("katex/dist/katex.min.css")]).then(
+    ([module]) => (katex = module.default),
+  ),
+);
+const loadChemistry = loadOnce(() => load().then(() => import("katex/contrib/mhchem"))); // for \ce and \pu
 
 /**
  * Nothing in a formula can run, load or link anything (`trust`), and none can grow without end.
