@@ -10,7 +10,7 @@ import Link from "lucide-react/dist/esm/icons/link.mjs";
 import Unlink from "lucide-react/dist/esm/icons/unlink.mjs";
 import { useWords } from "../i18n/words.js";
 import { serverUrl } from "../files/attachment_store.js";
-import { useCopy } from "../ui/copy.jsx";
+import { useCopy } from "../ui/copy_button.jsx";
 
 /** @param {{ icon: import("lucide-react").LucideIcon } & React.ComponentProps<"button">} props */
 function Item({ icon: Icon, children, ...props }) {

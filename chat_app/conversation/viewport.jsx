@@ -6,7 +6,7 @@ import { useParams } from "react-router";
 import ArrowDown from "lucide-react/dist/esm/icons/arrow-down.mjs";
 import { useWords } from "../i18n/words.js";
 import { prefersReducedMotion } from "../ui/browser.js";
-import { LiveRegion } from "./announce.jsx";
+import { LiveRegion } from "./live_region.jsx";
 import { useScrollToMessage } from "./scroll_to_message.js";
 
 const AT_END_PX = 24;

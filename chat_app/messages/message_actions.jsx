@@ -11,8 +11,8 @@ import RotateCw from "lucide-react/dist/esm/icons/rotate-cw.mjs";
 import ThumbsDown from "lucide-react/dist/esm/icons/thumbs-down.mjs";
 import ThumbsUp from "lucide-react/dist/esm/icons/thumbs-up.mjs";
 import { useWords } from "../i18n/words.js";
-import { useCopy } from "../ui/copy.jsx";
-import { edit } from "./editing.js";
+import { useCopy } from "../ui/copy_button.jsx";
+import { edit } from "./edited_message.js";
 
 /** @typedef {{ name: string, icon: import("lucide-react").LucideIcon, label: string, idle?: boolean }} Named */
 

@@ -3,9 +3,9 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useWords } from "../i18n/words.js";
-import { clean } from "../text/grammar/clean.js";
+import { clean } from "../text/grammar/text_cleaner.js";
 import { readDraft, writeDraft } from "../composer/drafts.js";
-import { edit, endEdit, useEditing } from "./editing.js";
+import { edit, endEdit, useEditing } from "./edited_message.js";
 import { TooLong, isTooLong } from "../composer/length_limit.jsx";
 import { isComposing } from "../ui/browser.js";
 import { isSend } from "../ui/preference_store.js";

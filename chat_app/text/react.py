@@ -52,7 +52,7 @@ that is live reads that state. Offsets count UTF-16 code units. `on_gap` gets th
 """
 
 _smooth_text = react_component(
-    "text/smooth.jsx", "SmoothText", text=str, chars_per_sec=float, start_streaming=bool
+    "text/smooth_text.jsx", "SmoothText", text=str, chars_per_sec=float, start_streaming=bool
 )
 
 

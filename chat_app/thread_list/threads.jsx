@@ -6,7 +6,7 @@ import { useLanguage, useWords } from "../i18n/words.js";
 import { useNow } from "../ui/durations.jsx";
 import { ago } from "../ui/date_time.jsx";
 import { grouped, monthName } from "./date_groups.js";
-import { Menu } from "./menu.jsx";
+import { RowMenu } from "./row_menu.jsx";
 import { rowsOf, useRows } from "./thread_rows.js";
 import { Row } from "./thread_row.jsx";
 import { toast } from "./toast.jsx";
@@ -223,7 +223,7 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
         </section>
       ))}
       <div ref={end} className="list-end" />
-      <Menu menu={menu} archived={list === "archive"} act={act} onClose={() => setMenu(null)} />
+      <RowMenu menu={menu} archived={list === "archive"} act={act} onClose={() => setMenu(null)} />
     </div>
   );
 }

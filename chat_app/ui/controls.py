@@ -9,7 +9,7 @@ from chat_app.plain_text import UNTITLED
 from chat_app.scripts import react_component
 from chat_app.ui.styles import NAME
 
-copy_button = react_component("ui/copy.jsx", "CopyButton", text=str, label=str)
+copy_button = react_component("ui/copy_button.jsx", "CopyButton", text=str, label=str)
 """A button that copies `text`."""
 
 

@@ -3,7 +3,7 @@
 
 import { memo } from "react";
 import { useWords } from "../../i18n/words.js";
-import { CopyButton } from "../../ui/copy.jsx";
+import { CopyButton } from "../../ui/copy_button.jsx";
 import { highlight } from "./highlight.jsx";
 
 const SLICE = 50;

@@ -3,11 +3,11 @@
 
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 import remend from "remend";
-import { Cleaner } from "./clean.js";
+import { Cleaner } from "./text_cleaner.js";
 import { parse, read } from "./grammar.js";
 import { referredIn } from "./references.js";
-import { bounded } from "./nesting.js";
-import { readable, shortened } from "./overlong.js";
+import { bounded } from "./nesting_limit.js";
+import { readable, shortened } from "./long_paragraphs.js";
 import { asSpread, cutOf, graft, isAlike, isBound, lastLine, NO_SEAM } from "./seams.js";
 
 /** @import { Node } from "./grammar.js" */

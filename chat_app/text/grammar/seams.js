@@ -3,7 +3,7 @@
 // that make it stand where it stood, and grafted on. So a long block costs no more than its last piece.
 
 import { childrenOf } from "./grammar.js";
-import { isContainer } from "./overlong.js";
+import { isContainer } from "./long_paragraphs.js";
 
 /** @import { Node, Parent } from "./grammar.js" */
 /** @typedef {{ head: string, stubs: boolean[], leaf: string | null }} Seam */

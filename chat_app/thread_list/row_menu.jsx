@@ -57,7 +57,7 @@ function items(row, archived, say) {
  *   onClose: () => void,
  * }} props
  */
-export function Menu({ menu, archived, act, onClose }) {
+export function RowMenu({ menu, archived, act, onClose }) {
   const say = useWords();
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   useLayoutEffect(() => {
