@@ -17,7 +17,7 @@ import { addressSyntax } from "./addresses.js";
 import { formulaNodes, formulaSyntax } from "./formula_syntax.js";
 import { Closers } from "./formulas.js";
 
-/** @import { Code, Construct, Effects, Extension, State, TokenizeContext } from "micromark-util-types" */
+/** @import { Construct, Effects, Extension, State, TokenizeContext } from "micromark-util-types" */
 /**
  * A node of mdast, or one of ours: formula, formulaBlock, element, htmlText, plain.
  *
