@@ -1,5 +1,6 @@
-// Where the person writes. The draft lives in the browser, so that a key press never makes a round trip.
-// Enter sends, or Ctrl+Enter if the person prefers that (not while an input method composes), Shift+Enter breaks the line, Esc stops the answer.
+// The composer. The draft lives in the browser, so that a key press never makes a round trip.
+// Enter sends, or Ctrl+Enter if the person prefers that (not while an input method composes), Shift+Enter breaks the
+// line, Esc stops the answer.
 
 import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { useLocation, useParams } from "react-router";

@@ -1,6 +1,5 @@
-// What the person has written and not yet sent, kept in this browser: one draft per thread. And which messages have
-// been put back into the composer already: the server tells of the last one again with every reconnection, and its
-// words must not be typed twice.
+// Drafts: unsent text, one per thread, stored in this browser. And the ids of messages that were restored into the
+// composer: the server names the last one again after every reconnection, and its text must not be inserted twice.
 
 import { readStored, readValue, store } from "../ui/browser.js";
 

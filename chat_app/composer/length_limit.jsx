@@ -1,5 +1,5 @@
-// A text that no message can hold is refused where it is written, and stays there: the server takes at most
-// so much, and a socket breaks off at a message that is much longer.
+// Refuses a text that is longer than the server accepts, and leaves it in the field: a socket closes at a message that
+// is much longer.
 
 import { useWords } from "../i18n/words.js";
 

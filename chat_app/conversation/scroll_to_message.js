@@ -1,7 +1,6 @@
-// A link to a message (/chat/THREAD#MESSAGE) leads to it, also if it stands far up: when it is not among the
-// rows the server is asked for it, and the view moves there as soon as it is. After a reload the rows of the
-// page before stand there for a moment and go again; so for some seconds a message that is lost is asked for
-// once more.
+// Scrolls to the message in the address (/chat/THREAD#MESSAGE). If it is not among the rows, the server is asked for it,
+// and the view moves as soon as it is there. After a reload the rows of the page before are shown for a moment and
+// removed again; so for some seconds a message that has gone is asked for once more.
 
 import { useEffectEvent, useLayoutEffect, useRef } from "react";
 import { useLocation } from "react-router";

@@ -1,4 +1,4 @@
-// What of an answer is heard: its words as they stand on the page, by whole sentences.
+// The text of an answer as a screen reader speaks it: the words that the page shows, by whole sentences.
 
 // A stop of most scripts ends a sentence where a blank follows; one of those that are written without blanks, always.
 const CLOSED = `["')\\]”’»›」』）】〕》〉]*`;

@@ -1,4 +1,4 @@
-// What the browser's tab is called: `words`, and the app behind it. Without words the page's own title stays.
+// The title of the browser's tab: `words`, then the app's name. Without words the page's own title stays.
 
 import { useEffect } from "react";
 

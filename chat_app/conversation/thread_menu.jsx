@@ -1,4 +1,4 @@
-// What can be done with the thread as a whole: keep it as a file, or let others read it by a link.
+// The menu of the open thread: export it to a file, or share it by a link.
 
 import { useEffect, useRef } from "react";
 import { useHref } from "react-router";

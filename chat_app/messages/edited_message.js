@@ -1,5 +1,5 @@
-// Which message the person is editing. The toolbar below it begins, the bubble above it becomes the
-// editor; both stand in different places of the page, so this is between them.
+// The message that is being edited. The toolbar below a message starts an edit and the bubble above it becomes the
+// editor; they are in different places of the page, so they share this value.
 
 import { SharedValue, useShared } from "../ui/shared_value.js";
 

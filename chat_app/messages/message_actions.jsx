@@ -1,5 +1,4 @@
-// What can be done with a message, in a row below it: copy, edit or answer again, turn to another
-// version, go on from here in a thread of its own, and say whether it was good.
+// The toolbar below a message: copy, edit or regenerate it, switch to another version, fork the thread here, and vote.
 
 import Check from "lucide-react/dist/esm/icons/check.mjs";
 import ChevronLeft from "lucide-react/dist/esm/icons/chevron-left.mjs";

@@ -1,4 +1,4 @@
-// A person's words: a bubble, or the field in which they are being written anew.
+// A person's message: a bubble, or the field in which it is edited.
 // Enter saves (not while an input method composes), Shift+Enter breaks the line, Esc leaves things as they were.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "react";

@@ -1,5 +1,5 @@
-// Tells the server which time zone the browser is in, whenever the server has another: it forgets with
-// its process. A script from the server could not ask, for the content policy lets none run.
+// Sends the browser's time zone whenever the server has another one: the server's copy is lost with its process. The
+// server cannot ask by a script, because the content policy blocks those.
 
 import { useEffect, useEffectEvent } from "react";
 

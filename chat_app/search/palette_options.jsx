@@ -1,4 +1,4 @@
-// What the search dialog offers: commands, the newest threads or the hits of a search, each one option.
+// The options of the search dialog: commands, and the newest threads or the hits of a search.
 
 import { Fragment } from "react";
 import Archive from "lucide-react/dist/esm/icons/archive.mjs";

@@ -1,4 +1,4 @@
-// A thread from a file: one that was exported, here or elsewhere.
+// Imports a thread from a file that was exported, here or elsewhere.
 
 import { useRef, useState } from "react";
 import { useNavigate } from "react-router";

@@ -1,4 +1,4 @@
-// The choices that are only a matter of taste: theme, density, the key that sends, the language.
+// The preferences of this browser: theme, density, the key that sends, the language.
 
 import { useContext } from "react";
 import { ColorModeContext } from "$/utils/context-registry";

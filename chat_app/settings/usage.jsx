@@ -1,4 +1,4 @@
-// What was used, drawn: a bar a day, and a table for each way to sum up. No chart library: a bar is a box.
+// The usage report: a bar per day, and a table per grouping. No chart library: a bar is a box.
 
 import { useState } from "react";
 import { useLanguage, useWords } from "../i18n/words.js";

@@ -1,6 +1,5 @@
-// Where a click was to lead. When the server has brought new pages, the script of a page that this tab has
-// not loaded yet may be gone; the router then loads anew the page that was left. This takes the person to
-// the one they clicked.
+// Completes a click on a link that a new version of the pages has interrupted: the script of a page that this tab has
+// not loaded yet may be gone, and the router then reloads the page that was left instead of the one that was clicked.
 
 import { readValue, store } from "../ui/browser.js";
 

@@ -1,4 +1,4 @@
-// A store that stands still while the one behind it is being filled anew.
+// A store whose snapshots stay the same while the store behind it is being refilled.
 
 /**
  * Reflex's store: the states of the tab, by the names of their classes.

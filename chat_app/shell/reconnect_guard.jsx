@@ -1,6 +1,6 @@
-// After a reconnection the server sends a tab its whole state anew: for a moment every var stands at
-// its default, and the page would be empty before it is full again. This component stands between the
-// pages and Reflex's store: until the thread has been read it goes on showing what it showed.
+// Keeps showing the last state while a tab reconnects. The server then sends the whole state again: for a moment every
+// var has its default, and the page would be empty. This component wraps Reflex's store and freezes it until the thread
+// has been read.
 
 import { useContext, useEffect, useMemo } from "react";
 import { StateStoreContext } from "$/utils/context-registry";

@@ -1,4 +1,4 @@
-// A text that grows, revealed evenly: it comes in leaps and is read as if somebody typed it.
+// A growing text, revealed at an even rate although it arrives in batches.
 
 import { useLayoutEffect, useReducer, useRef } from "react";
 import { prefersReducedMotion } from "../ui/browser.js";

@@ -1,4 +1,4 @@
-// The text of one run: how it arrives, and how much of it is shown.
+// The text of one run: the part that has arrived, and how much of it is shown.
 //
 // Offsets count UTF-16 code units, JavaScript's own measure of a string; the server converts
 // (chat_app/plain_text.py). Merging is by offset, so a piece that comes twice changes nothing and a piece

@@ -1,5 +1,5 @@
-// A word about what has just been deleted, with the way back, for a few seconds. It outlives navigations, and
-// is a popover so that it stands above an open drawer, too.
+// A toast for a few seconds after a thread was deleted, with Undo. It survives navigation, and is a popover so that it
+// is above an open drawer, too.
 
 import { useEffect, useRef } from "react";
 import { useWords } from "../i18n/words.js";

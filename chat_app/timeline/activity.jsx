@@ -1,4 +1,4 @@
-// How the thread is held at this moment, and in the demo the button that kills the server.
+// The worker that holds the thread, its heartbeat and queue, and in the demo the button that kills the server.
 
 import { useState } from "react";
 import Zap from "lucide-react/dist/esm/icons/zap.mjs";

@@ -1,4 +1,4 @@
-// What a row of the waterfall says: one sentence by its kind, and how it ended in a word.
+// The texts of a row of the timeline: a sentence by its kind, and its status.
 
 import { useWords } from "../i18n/words.js";
 

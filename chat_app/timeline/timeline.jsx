@@ -1,6 +1,5 @@
-// The waterfall: turns, the newest first, and in each what ran and what it waited for. A list, so that
-// it can be listened to; the bars are decoration on it. What lasts grows by this browser's clock, set
-// by the server's, so that nothing has to be sent for it.
+// The timeline: turns, the newest first, each with its spans. It is a list for screen readers; the bars are decoration.
+// An open span grows by this browser's clock, set by the server's, so that nothing is sent for it.
 
 import { useEffect, useMemo, useState } from "react";
 import Bot from "lucide-react/dist/esm/icons/bot.mjs";

@@ -1,4 +1,4 @@
-// May the agent do this? The arguments as fields that can be changed first, Approve, and Reject with a reason.
+// The approval of a tool call: its arguments as fields that can be edited, Approve, and Reject with a reason.
 
 import { useMemo, useState } from "react";
 import Check from "lucide-react/dist/esm/icons/check.mjs";

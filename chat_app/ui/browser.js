@@ -1,4 +1,4 @@
-// What the browser says of the person's input and wishes, and what it keeps for the pages.
+// Helpers for the browser: input methods, reduced motion, late imports and storage.
 
 /**
  * Whether a key press belongs to an input method: its Return takes a word, its Esc gives one up, and neither is ours.

@@ -1,4 +1,4 @@
-// A moment as the person's language and time zone say it, and how long ago it was.
+// A date and time in the person's language and time zone, and how long ago it was.
 
 import { useLanguage, useWords } from "../i18n/words.js";
 import { useNow } from "./durations.jsx";

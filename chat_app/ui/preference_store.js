@@ -1,5 +1,5 @@
-// How a person likes the pages to look and behave: kept in this browser and nowhere else.
-// What is seen at once (the density) is also set by a line in the page's head, before anything is drawn.
+// Preferences, stored in this browser alone. The density is also set by a line in the page's head, before the first
+// paint.
 
 import { useSyncExternalStore } from "react";
 import { isComposing, readStored, store } from "./browser.js";

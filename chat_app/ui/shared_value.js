@@ -1,4 +1,4 @@
-// A value that stands outside of the components, and that they follow.
+// A value outside of React that components subscribe to.
 
 import { useSyncExternalStore } from "react";
 

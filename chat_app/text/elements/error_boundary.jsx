@@ -1,4 +1,4 @@
-// What goes wrong while a text is drawn stays with that text: it is shown as it is written.
+// An error boundary per text: a text that cannot be rendered is shown as it is written, and the rest of the page stays.
 
 import { Component } from "react";
 

@@ -1,4 +1,4 @@
-// What the parts of a message know of each other: where its links lead, and which number a footnote has.
+// Definitions that the parts of a message share: the targets of its links, and the numbers of its footnotes.
 
 import { createContext, useContext } from "react";
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";

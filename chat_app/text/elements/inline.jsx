@@ -1,4 +1,4 @@
-// What stands within a paragraph, as React elements. Nothing in the text can run or load anything: an image is a
+// The inline nodes of a paragraph as React elements. Nothing in the text can run or load anything: an image is a
 // link to it, a link goes to http, https or mailto, and of HTML a few elements are known (html.js).
 
 import { Fragment } from "react";

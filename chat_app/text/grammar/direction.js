@@ -1,5 +1,5 @@
-// Which way a block of blocks runs: on which side a quote has its line, a list its marks, a table its first column.
-// `dir="auto"` does not tell, for it skips what has a direction of its own, and paragraphs and cells have.
+// The direction of a block that holds others: on which side a quote has its line, a list its marks, a table its first
+// column. `dir="auto"` skips elements that have a direction of their own, as paragraphs and cells have.
 
 import { walk } from "./grammar.js";
 

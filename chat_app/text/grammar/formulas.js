@@ -1,4 +1,4 @@
-// Which dollars and brackets hold a formula: the rules, as functions of the text alone.
+// The rules by which dollars and brackets delimit a formula, as functions of the text alone.
 //
 // A single dollar follows pandoc's rule (https://pandoc.org/MANUAL.html#math): what opens touches what
 // follows it, what closes touches what comes before. Prices, shell variables and prose that happen to fit

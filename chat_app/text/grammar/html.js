@@ -1,5 +1,5 @@
-// The HTML that is shown as what it means: a fixed list of elements, without attributes but the two below.
-// Everything else stays the text that it is, and so does an element that is not closed where it began.
+// The HTML that is rendered: a fixed list of elements, without attributes but the two below. Everything else stays
+// text, and so does an element that is not closed where it began.
 
 import { decodeNamedCharacterReference } from "decode-named-character-reference";
 

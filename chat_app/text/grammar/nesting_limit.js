@@ -1,5 +1,5 @@
-// How deep a text may be nested. A line that begins with a thousand marks of quotes and lists, or further to the
-// right than anybody reads, takes a parser minutes and a page its stack; what goes beyond is text.
+// The limit of nested quotes and lists. A line that begins with a thousand of their marks, or far to the right, takes a
+// parser minutes and overflows a page's stack; beyond the limit marks are text.
 
 const DEEPEST = 20; // marks of lists and quotes in a row
 const FAR = 2 * DEEPEST; // columns before such a mark

@@ -1,4 +1,4 @@
-// Which footnotes a text refers to, and in which order they are shown.
+// References to footnotes, and the order in which footnotes are shown.
 
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 import { childrenOf, walk } from "./grammar.js";

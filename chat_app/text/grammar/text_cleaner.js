@@ -1,5 +1,5 @@
-// What is taken out of a text before it is read: escapes that colour terminals, carriage returns, and marks
-// piled up on one letter. https://ecma-international.org/publications-and-standards/standards/ecma-48/
+// Removes from a text what is not to be parsed: terminal colour escapes, carriage returns, and marks piled up on one
+// letter. https://ecma-international.org/publications-and-standards/standards/ecma-48/
 
 const MARKS = 16; // on one letter; more are no writing, and take a browser seconds to lay out
 const CONTROL = /[\u001b\u009b\r]|\p{M}{16}/u;
