@@ -66,7 +66,7 @@ class Runtime:
         self._stack = contextlib.AsyncExitStack()
 
     async def get_thread(self, thread_id: str) -> Thread | None:
-        """Return a thread, whoever it belongs to; see `Store.get_thread`."""
+        """Return a thread of any user; see `Store.get_thread`."""
         return await self.store.get_thread(thread_id)
 
     async def queue(self) -> dict[str, QueueStats]:

@@ -40,7 +40,7 @@ language, in at most 400 words."""
 _MAX_TOKENS = 1_000  # maximum tokens of a summary
 _MIN_TOKENS = 100  # minimum tokens of a useful summary
 _UNFIT = ("response_format", "tool_choice", "parallel_tool_calls", "stop")
-"""Options for an agent's answers that would spoil a summary."""
+"""Options for an agent's answers that do not suit a summary."""
 
 _MAX_MESSAGE = 6_000  # maximum characters of a message in the transcript
 _MAX_OUTCOME = 1_500  # maximum characters of a tool outcome

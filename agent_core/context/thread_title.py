@@ -32,7 +32,7 @@ _UNFIT = (
     *("response_format", "tool_choice", "parallel_tool_calls", "stop", "n"),
     *("thinking", "reasoning_effort", "max_completion_tokens"),
 )
-"""Options for an agent's answers that would spoil a name, or make it dear."""
+"""Options for an agent's answers that do not suit a title, or make it expensive."""
 _LEAD = re.compile(r"^(?:title|name|titel)\s*[:\-]\s*", re.I)  # prefix that small models write
 _MARKS = " \t\"'“”„‚‘’«»`*_#"
 

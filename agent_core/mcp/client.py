@@ -76,11 +76,11 @@ class ServerClient:
         await self._connection.close()
 
     async def call(
-        self, name: str, arguments: dict[str, Any], ctx: ToolContext, *, greeted: bool = False
+        self, name: str, arguments: dict[str, Any], ctx: ToolContext, *, reopened: bool = False
     ) -> Any:
         """Call a tool, by its name on the server, and return its result as plain JSON.
 
-        `greeted` tells whether the server has already lost the session once, and a new one was opened.
+        `reopened` says whether the server has already lost the session once, and a new one was opened.
 
         Raises:
             ToolServerError: see its `kind`.
@@ -91,10 +91,10 @@ class ServerClient:
         try:
             result = await client.call_tool(name, arguments, progress_callback=progress, meta=meta)
         except MCPError as error:
-            if error.code != FORGOTTEN or greeted:
+            if error.code != FORGOTTEN or reopened:
                 raise self._translated(error) from error
             self._connection.drop(client)  # the server rejected the call unread, so a retry is safe
-            return await self.call(name, arguments, ctx, greeted=True)
+            return await self.call(name, arguments, ctx, reopened=True)
         except (RuntimeError, ValueError) as error:  # a malformed answer
             words = sentence(
                 "tool_server_malformed", server=self._source.name, words=self._words(error).rstrip(".")

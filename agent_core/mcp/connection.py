@@ -68,9 +68,9 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._owner = self._loop.create_task(self._run(), name="mcp link")
         self.error: str | None = None
-        """Why there is no connection, in words; None while there is one."""
+        """Why the server is not connected; None while it is."""
         self.unreachable = False
-        """Whether the last attempt found nobody there: it may be that the server is only late."""
+        """Whether the last attempt to connect was refused; the server may still be starting."""
 
     @property
     def connected(self) -> bool:

@@ -1,8 +1,8 @@
 """Connect to a tool server: by streamable HTTP, or as a child process over its standard input and output.
 
-Failures over HTTP are limited to their request. In the MCP library one refused connection ends all calls of the client, and an answer that is not JSON-RPC
-is ignored. Here each failed POST is answered with a JSON-RPC error whose code says whether the request
-can have reached the server.
+Failures over HTTP are limited to their request. In the MCP library one refused connection ends all calls of the
+client, and an answer that is not JSON-RPC is ignored. Here each failed POST is answered with a JSON-RPC error
+whose code says whether the request can have reached the server.
 """
 
 from __future__ import annotations

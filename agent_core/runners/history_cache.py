@@ -206,7 +206,7 @@ def size_of(value: object) -> int:
 
 
 def size_of_messages(messages: Iterable[ProviderMessage]) -> int:
-    """Return about how many bytes messages take; faster than `size_of`, for it runs at each turn."""
+    """Return about how many bytes messages take; faster than `size_of`, because it runs at each turn."""
     size = 0
     for message in messages:
         content = message.get("content")

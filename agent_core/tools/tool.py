@@ -177,7 +177,7 @@ def _argument_names(model: type[BaseModel]) -> frozenset[str]:
 def _untitled(schema: Any, *, names: bool = False) -> Any:
     """Drop the titles that pydantic adds: they cost tokens and only repeat the names.
 
-    `names` tells whether the keys of `schema` are property names, so that "title" is a property.
+    `names` says whether the keys of `schema` are property names, so that "title" is a property.
     """
     if isinstance(schema, list):
         return [_untitled(item) for item in cast("list[Any]", schema)]

@@ -32,7 +32,7 @@ _log = get_logger(__name__)
 class Reconciler:
     """Runs the regular duties of one worker.
 
-    `holds` tells whether a key waits or runs in this process, `deliver` submits a key to the workpools, and
+    `holds` says whether a key waits or runs in this process, `deliver` submits a key to the workpools, and
     `notify` lets the scheduler look for due work.
     """
 

@@ -42,7 +42,7 @@ def workers_folder(url: URL, path: Path | None) -> Path | None:
     try:
         ours.mkdir(mode=0o700, exist_ok=True)
         if ours.lstat().st_uid != os.getuid() or ours.is_symlink():
-            return None  # another user's: whoever may write there could pass live workers off as dead
+            return None  # another user's, who could make live workers look dead
     except OSError:
         return None
     return ours / f"{hashlib.sha256(repr(address).encode()).hexdigest()[:16]}.workers"

@@ -72,9 +72,14 @@ def words_of_error(value: Any) -> str:
         return value
     if items := items_of(value):
         return words_of_error(items[0])
+    fields = fields_of(value)
     for name in ("error", "message", "detail", "msg", "error_message", "errors", "Message", "data"):
-        inner: Any = fields_of(value).get(name)
-        if (words := words_of_error(inner)) and not (name == "data" and isinstance(inner, str)):
+        inner: Any = fields.get(name)
+        if (
+            name in fields
+            and (words := words_of_error(inner))
+            and not (name == "data" and isinstance(inner, str))
+        ):
             return words
     return ""
 

@@ -237,7 +237,7 @@ class _UnopenedTagParser:
 def _ends_thought(said: str, tag: str, rest: str, *, ended: bool) -> bool | None:
     """Return whether a closing tag makes all text before it reasoning; None: more text is needed.
 
-    `said` is the text before the tag, which is in lower case, and `rest` the known text after it; `ended` tells
+    `said` is the text before the tag, which is in lower case, and `rest` the known text after it; `ended` says
     whether no more text follows.
     """
     after = rest.lstrip(" \t")

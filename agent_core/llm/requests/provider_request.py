@@ -129,7 +129,7 @@ def _problem(schema: Any, rules: Rules) -> str:
 def schema_nodes(schema: Any, *, inline: bool) -> Iterator[tuple[int, int, Any]]:
     """Yield the approximate own size in bytes of JSON, the depth and the value of each value in a schema.
 
-    `inline` tells whether each `$ref` is replaced by its target, except for recursive references.
+    `inline` says whether each `$ref` is replaced by its target, except for recursive references.
     """
     waiting: list[tuple[Any, ProviderMessage, frozenset[str], int]] = [(schema, {}, frozenset(), 0)]
     while waiting:
@@ -157,7 +157,7 @@ def schema_nodes(schema: Any, *, inline: bool) -> Iterator[tuple[int, int, Any]]
 def _readable(tool: ProviderMessage, rules: Rules) -> ProviderMessage:
     """Change the schema of a tool so that litellm can rewrite it, and return the tool.
 
-    litellm does not support `true` and `false` as schemas, and inlines_references references into `definitions` without a
+    litellm does not support `true` and `false` as schemas, and inlines references into `definitions` without a
     size limit, but not those into `$defs`.
     """
     fields = fields_of(_function(tool).get("parameters"))

@@ -126,7 +126,7 @@ class _ProviderToolEvents:
 class WrappedStream:
     """Answer that is read through litellm's own stream wrapper.
 
-    `trusted` tells whether a finish reason that litellm made up counts, `observed` whether litellm has listeners for
+    `trusted` says whether a finish reason that litellm made up counts, `observed` whether litellm has listeners for
     the whole answer.
     """
 
