@@ -146,7 +146,7 @@ function useResend(thread, sent, onSend) {
 }
 
 /**
- * What the page of a new chat has begun, "" before its first message: what is written while the address of that
+ * The thread that the page of a new chat has begun, "" before its first message: text written while the address of that
  * thread is on its way follows in it. A page that was turned to since, or loaded, has begun nothing.
  *
  * @param {string} thread

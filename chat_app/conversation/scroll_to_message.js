@@ -1,5 +1,5 @@
-// Scrolls to the message in the address (/chat/THREAD#MESSAGE). If it is not among the rows, the server is asked for it,
-// and the view moves as soon as it is there. After a reload the rows of the page before are shown for a moment and
+// Scrolls to the message in the address (/chat/THREAD#MESSAGE). If it is not among the rows, the server is asked for
+// it, and the view moves as soon as it is there. After a reload the rows of the page before are shown for a moment and
 // removed again; so for some seconds a message that has gone is asked for once more.
 
 import { useEffectEvent, useLayoutEffect, useRef } from "react";

@@ -38,8 +38,8 @@ export function heard(node) {
 }
 
 /**
- * How much of `text` has been read, when `before` was. A text that has changed far before its end is known by
- * its end; one that was begun again is read from the word in which it differs.
+ * The length of the part of `text` that has been read, when `before` was. A text that has changed far before its end
+ * is known by its end; one that was begun again is read from the word in which it differs.
  *
  * @param {string} before
  * @param {string} text

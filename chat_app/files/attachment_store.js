@@ -21,7 +21,7 @@ import { SharedValue, useShared } from "../ui/shared_value.js";
  *   error?: string,
  * }} Attachment
  */
-/** How large a file may be, and how many a message may have. @typedef {{ maxBytes: number, maxFiles: number }} Limits */
+/** The limits of a message's files. @typedef {{ maxBytes: number, maxFiles: number }} Limits */
 
 const KEPT = "chat:files:";
 const UNDER_WAY = "chat:uploading:"; // in this tab: a page that is loaded anew says which must be given again

@@ -43,7 +43,7 @@ function store(key, value) {
 }
 
 /**
- * What this browser had last, or nothing yet of another language that was chosen.
+ * The language and messages that this browser stored; no messages yet if another language was chosen since.
  *
  * @returns {Language}
  */

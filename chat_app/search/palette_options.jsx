@@ -15,7 +15,7 @@ import { useNow } from "../ui/durations.jsx";
 import { ago } from "../ui/date_time.jsx";
 import { searchKey, split } from "./text_folding.js";
 
-/** What can be done from the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */
+/** A command of the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */
 /**
  * `HitView` of the server: a thread, or a message in it, that a search found.
  *

@@ -244,7 +244,7 @@ function useDefinitions(name, source, open) {
 }
 
 /**
- * What has been read of a text of which so many characters are shown; `writing` whether more of it will come.
+ * The blocks of a text of which so many characters are shown; `writing` says whether more of it will come.
  *
  * @param {{ name: string, source: Blocks, shown?: number, writing: boolean }} props
  */

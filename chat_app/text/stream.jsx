@@ -55,7 +55,7 @@ const showsKey = (now) => now - pressed < FRAME_MS;
 /* eslint-disable react-hooks/refs */
 
 /**
- * What one run has received and shown; kept across renders, replaced when another run begins.
+ * The text of one run, received and shown; kept across renders, replaced when another run begins.
  *
  * `lost` is the run before, when an attempt broke off and is made again: as long as the new text says
  * the same, the old one stays, so that what has been read is not typed once more.

@@ -22,7 +22,7 @@ export function calendar(now) {
 }
 
 /**
- * Which group a row belongs to: a name, or the first day of a month as milliseconds.
+ * The group of a row: a name, or the first day of a month as milliseconds.
  *
  * @param {Row} row
  * @param {ReturnType<typeof calendar>} days

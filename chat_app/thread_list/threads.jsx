@@ -103,7 +103,7 @@ function focusBeside(box, from, step) {
 }
 
 /**
- * What can be done with a row, each shown at once and then asked of the server.
+ * The actions of a row, each shown at once and then sent to the server.
  *
  * @param {string} list
  * @param {React.RefObject<HTMLElement | null>} box

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "react";
 import { useWords } from "../i18n/words.js";
 import { SharedValue, useShared } from "../ui/shared_value.js";
 
-/** What was deleted, and the way back. @typedef {{ title: string, undo: () => void, focus: boolean }} Said */
+/** A deleted thread, and how to restore it. @typedef {{ title: string, undo: () => void, focus: boolean }} Said */
 
 /** @type {SharedValue<(Said & { at: number }) | null>} */
 const shown = new SharedValue(null);

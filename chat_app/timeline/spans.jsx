@@ -42,7 +42,7 @@ import { useWords } from "../i18n/words.js";
  */
 
 /**
- * What people call a process: its number. The rest of a worker's name tells two machines apart.
+ * The short name of a worker: its process number. The rest of the name tells two machines apart.
  *
  * @param {string} worker
  */
@@ -96,7 +96,7 @@ function recovery(say, row, time) {
 }
 
 /**
- * How it stands, or how it ended.
+ * The word for a status.
  *
  * @param {string} status
  */

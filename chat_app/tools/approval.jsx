@@ -29,7 +29,7 @@ const isPlain = (value) =>
 const shown = (value) => (isPlain(value) ? value : JSON.stringify(value, null, 2));
 
 /**
- * What was typed into a field, as the type that stood there; undefined when it is no such thing.
+ * The typed text as a value of the type that it replaces; undefined if it is not one.
  *
  * @param {unknown} before
  * @param {any} now

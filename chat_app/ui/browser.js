@@ -12,7 +12,7 @@ export const isComposing = (event) =>
 export const prefersReducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
- * A function that loads something with its first call; what was out of reach the next call tries again.
+ * Return a function that loads a module with its first call; after a failure the next call tries again.
  *
  * @template T
  * @param {() => Promise<T>} load
@@ -23,10 +23,10 @@ export function loadOnce(load) {
   return () => (coming ??= load().catch(() => (coming = null)));
 }
 
-/** Where a text is kept: in the browser, or in this tab alone. @typedef {"localStorage" | "sessionStorage"} Storage */
+/** The browser's storage, or that of this tab alone. @typedef {"localStorage" | "sessionStorage"} Storage */
 
 /**
- * What is kept under a key; null if it is nothing, in private mode, and where there is no browser.
+ * Read the text under a key; null if there is none, in private mode, and where there is no browser.
  *
  * @param {Storage} storage
  * @param {string} key
@@ -40,7 +40,7 @@ export function readStored(storage, key) {
 }
 
 /**
- * The value that is kept under a key; `otherwise` if there is none, or it is damaged.
+ * Read the JSON value under a key; `otherwise` if there is none, or it is damaged.
  *
  * @template T
  * @param {Storage} storage
@@ -58,8 +58,8 @@ export function readValue(storage, key, otherwise) {
 }
 
 /**
- * Keep a text under a key, or nothing if it is empty; false in private mode, or if there is no room: then it lives as
- * long as the page.
+ * Store a text under a key, or remove the key if it is empty; false in private mode, or if there is no room: then the
+ * value lives as long as the page.
  *
  * @param {Storage} storage
  * @param {string} key

@@ -34,7 +34,7 @@ export function Moment({ at }) {
 }
 
 /**
- * How long ago, in a word or two.
+ * The time since `at`, in a word or two.
  *
  * @param {number} at
  * @param {number} now

@@ -52,7 +52,7 @@ export function Elapsed({ since }) {
 }
 
 /**
- * How long something took that is over, in seconds.
+ * The duration of something that has ended, in seconds.
  *
  * @param {{ seconds: number }} props
  */

@@ -11,7 +11,7 @@ const PREFIX = "chat:";
 const listeners = new Set();
 
 /**
- * What was chosen; the first of the choices if nothing was, or nothing that makes sense.
+ * The preference of that name; the first of its choices if none was chosen, or an unknown one.
  *
  * @param {string} name
  */

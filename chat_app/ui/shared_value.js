@@ -26,7 +26,7 @@ export class SharedValue {
 }
 
 /**
- * What `read` makes of a shared value, also after it has changed; `first` where the pages are built.
+ * Follow what `read` makes of a shared value; it is `first` where the pages are built.
  *
  * @template T, R
  * @param {SharedValue<T>} shared

@@ -112,7 +112,7 @@ async function draw(id, text, dark) {
 }
 
 /**
- * How wide it would like to be, in pixels: it may be drawn smaller, but its words must stay legible.
+ * The natural width of a diagram, in pixels: it may be drawn smaller, but its words must stay legible.
  *
  * @param {string} svg
  */

@@ -6,7 +6,7 @@ import { useWords } from "../../i18n/words.js";
 
 /** @import { Node } from "../grammar/grammar.js" */
 /**
- * What the parts of a message know of each other: definitions of links and footnotes by label, and the labels of the
+ * Definitions that the parts of a message share: those of links and footnotes by label, and the labels of the
  * footnotes that are shown; `name` is told apart from every other message.
  *
  * @typedef {{ name: string, links: Map<string, Node>, notes: Map<string, Node>, order: string[] }} Known

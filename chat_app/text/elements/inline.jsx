@@ -11,7 +11,7 @@ import { Formula } from "./math.jsx";
 
 /** @import { Node } from "../grammar/grammar.js" */
 /**
- * Where an element stands: how deep, within a link, and whether what is around it is still being written.
+ * The place of an element: its depth, whether it is in a link, and whether its surroundings are still being written.
  *
  * @typedef {{ depth: number, growing?: boolean, linked?: boolean }} Place
  */
@@ -19,11 +19,7 @@ import { Formula } from "./math.jsx";
 const SAFE_URL = /^(?:https?:\/\/|mailto:)/i;
 const DEEPEST = 100; // what is nested deeper is shown flat
 
-/**
- * Where an element stands: how deep, within a link, and whether what is around it is still being written.
- *
- * @type {(place: Place, change?: Partial<Place>) => Place}
- */
+/** The place of a child. @type {(place: Place, change?: Partial<Place>) => Place} */
 export const deeper = (place, change) => ({ ...place, ...change, depth: place.depth + 1 });
 /** @param {Place} place */
 export const isTooDeep = ({ depth }) => depth > DEEPEST;

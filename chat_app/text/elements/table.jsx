@@ -35,7 +35,7 @@ function widthsOf(row) {
 }
 
 /**
- * How many letters of its longest cell each column shows in one line.
+ * The number of letters of its longest cell that each column shows in one line.
  *
  * @param {Node} table
  * @returns {number[]}

@@ -36,7 +36,7 @@ function labelsOf(text) {
 }
 
 /**
- * How many of the nodes of a text that goes on are finished.
+ * The number of finished nodes of a text that goes on.
  *
  * @param {Node[]} nodes
  * @param {number} undecided

@@ -134,7 +134,7 @@ export function read(text, defined = NOTHING, growing = false) {
 export const parse = (text, defined, growing) => read(text, defined, growing).nodes;
 
 /**
- * What a node holds.
+ * The children of a node.
  *
  * @param {Node | undefined} node
  */

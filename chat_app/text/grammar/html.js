@@ -33,7 +33,7 @@ function characterOf(whole, decimal, hex, name) {
 }
 
 /**
- * What a piece of HTML says, without its tags.
+ * The text of a piece of HTML, with its character references decoded.
  *
  * @param {string} text
  */

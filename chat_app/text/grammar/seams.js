@@ -9,7 +9,7 @@ import { isContainer } from "./long_paragraphs.js";
 /** @typedef {{ head: string, stubs: boolean[], leaf: string | null }} Seam */
 
 /**
- * What the rest of a block begins with: `head`, its lines; `stubs`, for each block around it whether a heading of the
+ * The beginning of the rest of a block: `head`, its lines; `stubs`, for each block around it whether a heading of the
  * head stands in it; `leaf`, the type of the block without blocks that goes on there, or null.
  *
  * @type {Seam}
@@ -208,7 +208,7 @@ function replaced(path, leaf) {
 }
 
 /**
- * Where to cut `node`, the last of `lines`, of which `source` was parsed: its `line`, the finished `node`, the `seam`
+ * The cut of `node`, the last of `lines`, of which `source` was parsed: its `line`, the finished `node`, the `seam`
  * that the rest begins with, and whether it is within a leaf (`isLeaf`). Null if there is no such place.
  *
  * @param {Node} node

@@ -32,7 +32,7 @@ export class Cleaner {
     return this.#thin(clear(piece.slice(0, piece.length - this.#held.length)));
   }
 
-  /** What is left when no more comes. */
+  /** The rest of the text, once no more comes. */
   end() {
     const rest = clear(this.#held);
     this.#held = "";

@@ -16,7 +16,7 @@ from tests.support.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]
-BUDGET = 300 * 1024  # bytes of scripts, compressed, that a first visit loads
+BUDGET = 250 * 1024  # bytes of scripts, compressed, that a first visit loads
 WIDE = """```python
 result = a_function_with_a_long_name(first_argument=1, second_argument=2, third_argument=3, fourth_argument=4)
 ```
