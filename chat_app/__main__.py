@@ -17,13 +17,13 @@ from chat_app.server.local import use_local_model
 from chat_app.server.preflight import NotReadyError, free_port, require_database, require_port
 from chat_app.server.settings import Settings, load_settings
 
-ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
     """Look whether the app can start, build its pages if they changed, say where it is, and serve."""
     arguments = _arguments()
-    os.chdir(ROOT)
+    os.chdir(_ROOT)
     try:
         if arguments.local:
             use_local_model()
@@ -53,7 +53,7 @@ def _serve(settings: Settings, *, development: bool) -> None:
     print(f"  Model    {choice.reason}")
     if choice.problem:
         print(f"  Problem  {choice.problem}")
-    print(f"  Data     {named(settings.database_url)}")
+    print(f"  Data     {database_label(settings.database_url)}")
     addresses = settings.origins or (f"http://{host}:{settings.port}",)
     print(f"  Address  {', '.join(f'{address}{settings.base_path}' for address in addresses)}", flush=True)
     if folder is None:
@@ -62,7 +62,7 @@ def _serve(settings: Settings, *, development: bool) -> None:
     processes.serve(settings.host, settings.port, folder)
 
 
-def named(database_url: str) -> str:
+def database_label(database_url: str) -> str:
     """Return what people call a database: a file's path, or a URL without its password."""
     return str(make_url(database_url)).removeprefix("sqlite:///")
 

@@ -43,7 +43,7 @@ class Content:
 
 Draw = Callable[[], rx.Component | Content]
 """Returns what a page shows: content, which the app frames, or a component that is all of the page."""
-DrawT = TypeVar("DrawT", bound=Draw)
+_DrawT = TypeVar("_DrawT", bound=Draw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ IDENTITY: list[Identify] = []
 
 def register_page(
     route: str, title: str | rx.Var[str] | None = None, *, on_load: Any = (), alone: bool = False
-) -> Callable[[DrawT], DrawT]:
+) -> Callable[[_DrawT], _DrawT]:
     """Decorate a function that returns `Content`, or a component: it is the page at `route`.
 
     Args:
@@ -97,7 +97,7 @@ def register_page(
         )
     events = tuple(on_load) if isinstance(on_load, list | tuple) else (on_load,)
 
-    def register(component: DrawT) -> DrawT:
+    def register(component: _DrawT) -> _DrawT:
         known = PAGES.get(route)
         if known and (known.component.__module__, known.component.__qualname__) != (
             component.__module__,

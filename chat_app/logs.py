@@ -17,7 +17,7 @@ from agent_core.support.logs import escape
 from agent_core.text.redaction import hide_secrets
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-OURS = ("agent_core", "chat_app")
+_OURS = ("agent_core", "chat_app")
 _MAX_LINE = 100_000  # characters of a line
 _SOCKET = ("engineio.server", "socketio.server")
 """Libraries that write to standard error beside us, past the formatter, unless their loggers have a level."""
@@ -84,10 +84,10 @@ def configure(level: str, extensions: Iterable[str] = ()) -> None:
     if not any(isinstance(handler, _Handler) for handler in root.handlers):
         handler = _Handler(sys.stderr)
         handler.setFormatter(OneLine())
-        handler.addFilter(Alike((*OURS, *extensions)))
+        handler.addFilter(Alike((*_OURS, *extensions)))
         root.addHandler(handler)
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     for name in _SOCKET:
         logging.getLogger(name).setLevel(root.level)
-    for name in (*OURS, *extensions):
+    for name in (*_OURS, *extensions):
         logging.getLogger(name).setLevel(level)

@@ -12,7 +12,7 @@ from agent_core.domain.validation import clean_text
 from agent_core.text.plain_text import strip_escapes
 
 UNTITLED = "New chat"
-MAX_TITLE = 120
+_MAX_TITLE = 120
 """A longer title is cut, in characters."""
 
 
@@ -47,7 +47,7 @@ def thread_title(title: str | None) -> str:
 
 def one_line(title: str | None) -> str:
     """Return a title on one line, without the escape sequences of terminals; "" if there is none."""
-    return clean_text(shorten(" ".join(strip_escapes(title or "").split()), MAX_TITLE))
+    return clean_text(shorten(" ".join(strip_escapes(title or "").split()), _MAX_TITLE))
 
 
 def file_name(title: str | None, suffix: str) -> str:

@@ -37,7 +37,8 @@ def picker() -> rx.Component:
                 icon_button(
                     "sliders-horizontal",
                     say("picker.answers"),
-                    custom_attrs={"popoverTarget": _PANEL} | testid("answers-open"),
+                    custom_attrs={"popoverTarget": _PANEL},
+                    test_id="answers-open",
                 ),
                 _panel(several),
             ),
@@ -94,7 +95,7 @@ def _panel(several: rx.Var[bool]) -> rx.Component:
         *_option_fields(OpenThread, name="answers", key=OpenThread.open_id),
         error_note(OpenThread.answers_error, OpenThread.answers_error_info),
         rx.el.p(say("picker.when"), class_name="field-note"),
-        button(say("picker.save"), kind="primary", type="submit", custom_attrs=testid("answers-save")),
+        button(say("picker.save"), kind="primary", type="submit", test_id="answers-save"),
         on_submit=OpenThread.choose_answers,
         id=_PANEL,
         class_name="panel",
@@ -148,7 +149,7 @@ def defaults_form() -> rx.Component:
         error_note(NewChatDefaults.notice, NewChatDefaults.notice_info),
         rx.el.p(say("settings.answers_where"), class_name="field-note"),
         rx.el.div(
-            button(say("settings.save"), kind="primary", type="submit", custom_attrs=testid("defaults-save")),
+            button(say("settings.save"), kind="primary", type="submit", test_id="defaults-save"),
             rx.cond(
                 NewChatDefaults.saved,
                 rx.el.span(say("settings.saved"), role="status", custom_attrs=testid("defaults-saved")),

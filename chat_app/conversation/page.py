@@ -161,4 +161,4 @@ def _left_out() -> rx.Component:
 
 
 def _more_button(words: rx.Var[str], on_click: rx.event.EventCallback, name: str) -> rx.Component:
-    return rx.el.div(button(words, on_click=on_click, custom_attrs=testid(name)), class_name="earlier")
+    return rx.el.div(button(words, on_click=on_click, test_id=name), class_name="earlier")

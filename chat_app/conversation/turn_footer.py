@@ -49,15 +49,15 @@ def _standing() -> rx.Component:
     """By the thread's status."""
     return rx.match(
         OpenThread.status,
-        ("streaming", at_work()),
-        ("stopped", stopped()),
-        ("failed", rx.cond(OpenThread.ended == "StepLimitError", step_limit(), failed())),
-        ("completed", cut_short()),
+        ("streaming", _at_work()),
+        ("stopped", _stopped()),
+        ("failed", rx.cond(OpenThread.ended == "StepLimitError", _step_limit(), _failed())),
+        ("completed", _cut_short()),
         rx.fragment(),
     )
 
 
-def at_work() -> rx.Component:
+def _at_work() -> rx.Component:
     """Until the first word, and while an interrupted answer is taken up again."""
     return rx.cond(
         OpenThread.resuming,
@@ -69,39 +69,34 @@ def at_work() -> rx.Component:
     )
 
 
-def stopped() -> rx.Component:
+def _stopped() -> rx.Component:
     """Stopped by a person: what was written stays, and can be continued."""
     return rx.el.div(
         icon("circle-stop"),
         say("turn.stopped"),
-        button(
-            say("turn.continue"),
-            icon_name="play",
-            on_click=OpenThread.resume,
-            custom_attrs=testid("continue"),
-        ),
-        rx.cond(OpenThread.answer_id != "", regenerate()),
+        button(say("turn.continue"), icon_name="play", on_click=OpenThread.resume, test_id="continue"),
+        rx.cond(OpenThread.answer_id != "", _regenerate()),
         class_name="turn-line",
         custom_attrs=testid("stopped"),
     )
 
 
-def regenerate() -> rx.Component:
+def _regenerate() -> rx.Component:
     """The way to another answer; the one so far is kept beside it."""
     return button(
         say("message.regenerate"),
         icon_name="refresh-cw",
         on_click=Actions.regenerate(OpenThread.answer_id),
-        custom_attrs=testid("regenerate-last"),
+        test_id="regenerate-last",
     )
 
 
-def step_limit() -> rx.Component:
+def _step_limit() -> rx.Component:
     """The agent took as many steps as it may: it can be let go on, where it is."""
     return _cut("flag", say("turn.step_limit"), OpenThread.resume)
 
 
-def cut_short() -> rx.Component:
+def _cut_short() -> rx.Component:
     """The provider ended the answer before its end: why, and Continue where that can be continued."""
     go_on = OpenThread.go_on(say("turn.go_on"))
     return rx.match(
@@ -118,86 +113,58 @@ def _cut(name: str, words: rx.Var[str], go_on: Any) -> rx.Component:
     return rx.el.div(
         icon(name),
         words,
-        button(say("turn.continue"), icon_name="play", on_click=go_on, custom_attrs=testid("continue"))
+        button(say("turn.continue"), icon_name="play", on_click=go_on, test_id="continue")
         if go_on is not None
-        else regenerate(),
+        else _regenerate(),
         class_name="turn-line",
         custom_attrs=testid("cut-short", reason=OpenThread.ended),
     )
 
 
-def failed() -> rx.Component:
+def _failed() -> rx.Component:
     """The provider's own words, what to do about it, and Retry."""
     hints = [(kind, say(key)) for kind, key in HINTS.items()]
-    return rx.el.div(
-        icon("circle-alert", 18),
-        rx.el.div(
-            rx.el.strong(say("turn.failed")),
-            rx.el.div(
-                tell(OpenThread.error, OpenThread.error_info),
-                class_name="words",
-                dir="auto",
-                custom_attrs=testid("error"),
-            ),
-            rx.el.div(rx.match(OpenThread.error_kind, *hints, say("hint.other")), class_name="hint"),
-            button(
-                say("turn.retry"),
-                icon_name="rotate-cw",
-                on_click=OpenThread.resume,
-                custom_attrs=testid("retry"),
-            ),
-        ),
-        class_name="trouble",
+    return _card(
+        "circle-alert",
+        "failed",
+        rx.el.strong(say("turn.failed")),
+        _words(OpenThread.error, OpenThread.error_info, custom_attrs=testid("error")),
+        rx.el.div(rx.match(OpenThread.error_kind, *hints, say("hint.other")), class_name="hint"),
+        button(say("turn.retry"), icon_name="rotate-cw", on_click=OpenThread.resume, test_id="retry"),
         role="alert",
-        custom_attrs=testid("failed"),
     )
 
 
 def _waiting_to_retry() -> rx.Component:
     """A retry that waits: which attempt comes next, when, and why."""
     retry = OpenThread.retry
-    return rx.el.div(
-        icon("hourglass", 18),
-        rx.el.div(
-            rx.el.strong(
-                say("turn.attempt", attempt=retry.attempt, most=retry.max_attempts),
-                " ",
-                countdown(seconds=retry.seconds),
-            ),
-            rx.el.div(tell(retry.error, retry.error_info), class_name="words", dir="auto"),
-        ),
-        class_name="trouble",
-        custom_attrs=testid("retry-wait") | {"data-tone": "wait"},
+    attempt = say("turn.attempt", attempt=retry.attempt, most=retry.max_attempts)
+    return _card(
+        "hourglass",
+        "retry-wait",
+        rx.el.strong(attempt, " ", countdown(seconds=retry.seconds)),
+        _words(retry.error, retry.error_info),
+        tone="wait",
     )
 
 
 def _waiting_for_agent() -> rx.Component:
     """No process knows the thread's agent: why nothing happens, and the ways out."""
-    retry = OpenThread.retry
-    return rx.el.div(
-        icon("hourglass", 18),
+    retry, replace = OpenThread.retry, OpenThread.choose_agent(ASSISTANT)
+    return _card(
+        "hourglass",
+        "agent-wait",
+        rx.el.strong(say("turn.no_agent")),
+        _words(retry.error, retry.error_info),
         rx.el.div(
-            rx.el.strong(say("turn.no_agent")),
-            rx.el.div(tell(retry.error, retry.error_info), class_name="words", dir="auto"),
-            rx.el.div(
-                button(
-                    say("turn.let_assistant"),
-                    icon_name="play",
-                    on_click=OpenThread.choose_agent(ASSISTANT),
-                    custom_attrs=testid("let-assistant"),
-                ),
-                button(
-                    say("composer.stop"),
-                    icon_name="circle-stop",
-                    on_click=OpenThread.stop,
-                    custom_attrs=testid("give-up"),
-                ),
-                class_name="buttons",
+            button(say("turn.let_assistant"), icon_name="play", on_click=replace, test_id="let-assistant"),
+            button(
+                say("composer.stop"), icon_name="circle-stop", on_click=OpenThread.stop, test_id="give-up"
             ),
+            class_name="buttons",
         ),
-        class_name="trouble",
         role="alert",
-        custom_attrs=testid("agent-wait") | {"data-tone": "wait"},
+        tone="wait",
     )
 
 
@@ -205,14 +172,26 @@ def notice() -> rx.Component:
     """Why something the person asked for was not done."""
     return rx.cond(
         OpenThread.notice != "",
-        rx.el.div(
-            icon("info", 18),
-            rx.el.div(
-                rx.el.span(tell(OpenThread.notice, OpenThread.notice_info)),
-                button(say("turn.dismiss"), on_click=OpenThread.dismiss),
-            ),
-            class_name="trouble",
+        _card(
+            "info",
+            "notice",
+            rx.el.span(tell(OpenThread.notice, OpenThread.notice_info)),
+            button(say("turn.dismiss"), on_click=OpenThread.dismiss),
             role="alert",
-            custom_attrs=testid("notice") | {"data-tone": "wait"},
+            tone="wait",
         ),
     )
+
+
+def _card(
+    icon_name: str, name: str, *children: rx.Component, tone: str | None = None, **props: Any
+) -> rx.Component:
+    """A card about trouble; `name` is what tests find it by."""
+    attributes = testid(name) | ({"data-tone": tone} if tone else {})
+    return rx.el.div(
+        icon(icon_name, 18), rx.el.div(*children), class_name="trouble", custom_attrs=attributes, **props
+    )
+
+
+def _words(sentence: rx.Var[str], info: rx.Var[dict[str, Any]], **props: Any) -> rx.Component:
+    return rx.el.div(tell(sentence, info), class_name="words", dir="auto", **props)

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-Number = int | float
+_Number = int | float
 
 _MAX_LENGTH = 300
 _MAX_BITS = 10_000
@@ -39,11 +39,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": math.sqrt,
     "tan": math.tan,
 }
-_CONSTANTS: dict[str, Number] = {"pi": math.pi, "e": math.e}
+_CONSTANTS: dict[str, _Number] = {"pi": math.pi, "e": math.e}
 _SPELLINGS = str.maketrans({"^": "**", "×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"})
 
 
-def calculate(expression: str) -> Number:
+def calculate(expression: str) -> _Number:
     """Return the value of an expression such as "2 * (3 + 4)" or "sqrt(2) ^ 3".
 
     Raises:
@@ -65,7 +65,7 @@ def calculate(expression: str) -> Number:
     return value
 
 
-def _value(node: ast.expr) -> Number:
+def _value(node: ast.expr) -> _Number:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return _bounded(node.value)
     if isinstance(node, ast.Name) and node.id in _CONSTANTS:
@@ -79,13 +79,13 @@ def _value(node: ast.expr) -> Number:
     raise ValueError(f"{ast.unparse(node)!r} is not supported.")
 
 
-def _call(node: ast.Call) -> Number:
+def _call(node: ast.Call) -> _Number:
     if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords:
         return _bounded(_FUNCTIONS[node.func.id](*map(_value, node.args)))
     raise ValueError(f"{ast.unparse(node)!r} is not a supported function.")
 
 
-def _binary(kind: ast.operator, left: Number, right: Number) -> Number:
+def _binary(kind: ast.operator, left: _Number, right: _Number) -> _Number:
     """Apply an operator; a power's size is looked at before it is computed, not after."""
     whole = isinstance(left, int) and isinstance(right, int)
     if isinstance(kind, ast.Pow) and whole and abs(int(left)).bit_length() * abs(right) > _MAX_BITS:
@@ -93,7 +93,7 @@ def _binary(kind: ast.operator, left: Number, right: Number) -> Number:
     return _bounded(_BINARY[type(kind)](left, right))
 
 
-def _bounded(value: Number) -> Number:
+def _bounded(value: _Number) -> _Number:
     if isinstance(value, bool | complex):
         raise ValueError("The result is not a real number.")
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:

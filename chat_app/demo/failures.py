@@ -31,7 +31,7 @@ _failed: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class _Failure:
     """A failure that was asked for: its HTTP status, how often, and whether after the first words."""
 
     status: int
@@ -51,7 +51,7 @@ class Failure:
         )
 
 
-def wanted(asked: str) -> Failure | None:
+def wanted(asked: str) -> _Failure | None:
     """Return the failure a message asks for, if it does."""
     found = _WANTED.search(asked)
     if not found:
@@ -59,10 +59,10 @@ def wanted(asked: str) -> Failure | None:
     status = 401 if found["hard"] else int(found["status"])
     times = (found["times"] or "once").lower()
     count = 10**6 if found["hard"] else _TIMES.get(times) or int(re.sub(r"\D", "", times))
-    return Failure(status, count, midway=bool(found["midway"]))
+    return _Failure(status, count, midway=bool(found["midway"]))
 
 
-def due(asked: str, request: str) -> Failure | None:
+def due(asked: str, request: str) -> _Failure | None:
     """Return the failure if this request has not failed as often as was asked; counts it.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[2]
 _EXCERPT = 500
 """The longest excerpt, in characters."""
 
@@ -22,7 +22,7 @@ _COMMON = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class _Section:
     """A heading and what stands below it, up to the next heading."""
 
     file: str
@@ -30,7 +30,7 @@ class Section:
     text: str
 
 
-def search(query: str, *, root: Path = ROOT, limit: int = 3) -> list[Section]:
+def search(query: str, *, root: Path = _ROOT, limit: int = 3) -> list[_Section]:
     """Return the sections that fit a query best, their text cut to an excerpt; best first."""
     words = {word for word in _WORD.findall(query.lower()) if word not in _COMMON}
     sections = list(_sections(root))
@@ -39,28 +39,28 @@ def search(query: str, *, root: Path = ROOT, limit: int = 3) -> list[Section]:
         key=lambda pair: (-pair[0], pair[1]),
     )
     found = [sections[place] for _, place in ranked[:limit]]
-    return [Section(each.file, each.heading, _excerpt(each.text, words)) for each in found]
+    return [_Section(each.file, each.heading, _excerpt(each.text, words)) for each in found]
 
 
-def _sections(root: Path) -> Iterator[Section]:
+def _sections(root: Path) -> Iterator[_Section]:
     for path in [root / "README.md", root / "CHANGELOG.md", *sorted((root / "docs").rglob("*.md"))]:
         if path.is_file():
             yield from _split(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
 
 
-def _split(file: str, text: str) -> Iterator[Section]:
+def _split(file: str, text: str) -> Iterator[_Section]:
     heading, lines, in_code = file, list[str](), False
     for line in text.splitlines():
         in_code ^= line.lstrip().startswith("```")
         if line.startswith("#") and not in_code:
-            yield Section(file, heading, "\n".join(lines).strip())
+            yield _Section(file, heading, "\n".join(lines).strip())
             heading, lines = line.lstrip("# ").strip(), []
         else:
             lines.append(line)
-    yield Section(file, heading, "\n".join(lines).strip())
+    yield _Section(file, heading, "\n".join(lines).strip())
 
 
-def _scores(words: set[str], sections: list[Section]) -> Iterator[float]:
+def _scores(words: set[str], sections: list[_Section]) -> Iterator[float]:
     """Weigh rare words above common ones, and a heading above its text (tf-idf, dampened)."""
     counted = [_count(section, words) for section in sections]
     spread = {word: sum(1 for counts in counted if counts.get(word)) for word in words}
@@ -73,7 +73,7 @@ def _scores(words: set[str], sections: list[Section]) -> Iterator[float]:
         yield total if section.text else 0.0
 
 
-def _count(section: Section, words: set[str]) -> dict[str, int]:
+def _count(section: _Section, words: set[str]) -> dict[str, int]:
     text = _WORD.findall(section.text.lower()) + 3 * _WORD.findall(section.heading.lower())
     return {word: sum(1 for found in text if found.startswith(word)) for word in words}
 

@@ -56,7 +56,7 @@ _SUGGESTIONS = {
 }
 """What the page of a new chat offers to send, in every language -> in English."""
 
-Messages = list[dict[str, Any]]
+_Messages = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def register_demo_model(speed: float = 1.0) -> None:
     register_custom_provider("demo", answer)
 
 
-def reply_to(messages: Messages, tools: set[str]) -> Reply:
+def reply_to(messages: _Messages, tools: set[str]) -> Reply:
     """Decide on the answer to a conversation; the same conversation always gets the same one."""
     asked, since = _last_question(messages)
     batches = [] if _is_literal(asked[:_MAX_READ]) else plan(asked[:_MAX_READ], tools)
@@ -90,7 +90,7 @@ def reply_to(messages: Messages, tools: set[str]) -> Reply:
     return Reply(_say(asked[:_MAX_READ]) if echo is None else echo, _thoughts(asked[:_MAX_READ]))
 
 
-def _last_question(messages: Messages) -> tuple[str, Messages]:
+def _last_question(messages: _Messages) -> tuple[str, _Messages]:
     """Return what the person said last, and the messages after it."""
     for place in range(len(messages) - 1, -1, -1):
         if messages[place].get("role") == "user":
@@ -122,7 +122,7 @@ def _next_batch(batch: Batch, *, first: bool) -> Reply:
     return Reply(text, reasoning, tuple((use.tool, use.arguments) for use in batch))
 
 
-def _described(since: Messages) -> Iterator[str]:
+def _described(since: _Messages) -> Iterator[str]:
     names = {call["id"]: call["function"]["name"] for each in since for call in each.get("tool_calls") or ()}
     for message in since:
         if message.get("role") == "tool":
@@ -193,11 +193,11 @@ def _events(reply: Reply, digest: str) -> Iterator[ModelEvent]:
             yield ToolCallDelta(index, None, None, text[start : start + 12])
 
 
-def _digest(messages: Messages) -> str:
+def _digest(messages: _Messages) -> str:
     return hashlib.sha256(json.dumps(messages, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _usage(messages: Messages, reply: Reply) -> Usage:
+def _usage(messages: _Messages, reply: Reply) -> Usage:
     """Count words where a real model counts tokens."""
     read = sum(len(_text(message.get("content")).split()) for message in messages)
     thought = len(reply.reasoning.split())

@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class _PlannedCall:
     """A tool to ask, and what for in a word."""
 
     tool: str
@@ -21,7 +21,7 @@ class Use:
     arguments: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-Batch = list[Use]
+Batch = list[_PlannedCall]
 
 _THEN = re.compile(r"[,.;]?\s*\b(?:and then|then|after that|afterwards)\b[,:]?", re.I)
 _ZONES = {
@@ -71,48 +71,52 @@ def _batch(piece: str, available: set[str]) -> Batch:
     return [use for rule in _TOGETHER if (use := rule(piece)) and use.tool in available]
 
 
-def _clock(text: str) -> Use | None:
+def _clock(text: str) -> _PlannedCall | None:
     if not re.search(
         r"\b(?:what|which|tell|current|now)\b.*\b(?:time|date|day)\b|\bclock\b|\btoday'?s date\b", text, re.I
     ):
         return None
     named = _ZONE_NAME.search(text)
     known = next((zone for place, zone in _ZONES.items() if place in text.lower()), "UTC")
-    return Use("clock", "the clock", {"timezone": named.group() if named else known})
+    return _PlannedCall("clock", "the clock", {"timezone": named.group() if named else known})
 
 
-def _calculator(text: str) -> Use | None:
+def _calculator(text: str) -> _PlannedCall | None:
     asked = re.search(r"\b(?:calculate|compute|evaluate)\b:?\s*(.+)", text, re.I)
     found = max((match.group().strip(" .,") for match in _SUM.finditer(text)), key=len, default="")
     if _OPERATOR.search(found):
-        return Use("calculator", "arithmetic", {"expression": found})
-    return Use("calculator", "arithmetic", {"expression": asked.group(1).strip(" ?.!")}) if asked else None
+        return _PlannedCall("calculator", "arithmetic", {"expression": found})
+    return (
+        _PlannedCall("calculator", "arithmetic", {"expression": asked.group(1).strip(" ?.!")})
+        if asked
+        else None
+    )
 
 
-def _search(text: str) -> Use | None:
+def _search(text: str) -> _PlannedCall | None:
     if not re.search(r"\b(?:docs?|documentation|readme)\b|\b(?:search|look up)\b", text, re.I):
         return None
     query = _SEARCH_WORDS.sub("", text.strip()).strip(" ?.!:,")
-    return Use("search_docs", "the documentation", {"query": query[:300] or text.strip()[:300]})
+    return _PlannedCall("search_docs", "the documentation", {"query": query[:300] or text.strip()[:300]})
 
 
-def _slow(text: str) -> Use | None:
+def _slow(text: str) -> _PlannedCall | None:
     if not re.search(r"\b(?:slow|long-running|progress|takes? (?:a while|some time|long))\b", text, re.I):
         return None
     seconds = _SECONDS.search(text)
-    return Use("slow_task", "slow work", {"seconds": float(seconds.group(1))} if seconds else {})
+    return _PlannedCall("slow_task", "slow work", {"seconds": float(seconds.group(1))} if seconds else {})
 
 
-def _unreliable(text: str) -> Use | None:
+def _unreliable(text: str) -> _PlannedCall | None:
     if not re.search(r"\b(?:unreliable|flaky|fails? (?:sometimes|at first))\b", text, re.I):
         return None
     times = _TIMES.search(text)
-    return Use(
+    return _PlannedCall(
         "unreliable_service", "the unreliable service", {"failures": int(times.group(1))} if times else {}
     )
 
 
-def _ask(text: str) -> Use | None:
+def _ask(text: str) -> _PlannedCall | None:
     asked = re.search(
         r"\bask (?:me|us|a human|a person|somebody|someone|the user)\b:?\s*(.*)", text, re.I | re.S
     )
@@ -120,23 +124,23 @@ def _ask(text: str) -> Use | None:
         return None
     about = asked.group(1).strip(" .?!\n")
     question = f"{about[0].upper()}{about[1:]}?" if about else "What should I do next?"
-    return Use("ask_human", "your answer", {"question": question[:300]})
+    return _PlannedCall("ask_human", "your answer", {"question": question[:300]})
 
 
-def _email(text: str) -> Use | None:
+def _email(text: str) -> _PlannedCall | None:
     if not re.search(r"\be-?mail\b|\bsend a mail\b", text, re.I):
         return None
     address = _ADDRESS.search(text)
     said = re.search(r"\b(?:saying|that says|with the text|:)\s*[\"“]?(.+?)[\"”]?\s*$", text, re.I | re.S)
     body = said.group(1) if said else "Hello from the demo assistant."
     to = address.group() if address else "someone@example.com"
-    return Use(
+    return _PlannedCall(
         "send_email", "an e-mail", {"to": to, "subject": "A message from the demo", "body": body[:2000]}
     )
 
 
-Rule = Callable[[str], Use | None]
+_Rule = Callable[[str], _PlannedCall | None]
 
 # The first kind takes the whole sentence: what an e-mail says is not for the calculator.
-_ALONE: tuple[Rule, ...] = (_email, _ask, _unreliable, _slow)
-_TOGETHER: tuple[Rule, ...] = (_clock, _calculator, _search)
+_ALONE: tuple[_Rule, ...] = (_email, _ask, _unreliable, _slow)
+_TOGETHER: tuple[_Rule, ...] = (_clock, _calculator, _search)

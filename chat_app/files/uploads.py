@@ -37,7 +37,7 @@ MAX_IMPORT = 32 << 20
 """Bytes of the largest file that becomes a thread, as in the HTTP API."""
 
 
-async def upload(request: Request) -> Response:
+async def _upload(request: Request) -> Response:
     """Keep the body as a file; answers with its part and size, or with the name of what is wrong."""
     name = request.headers.get("x-filename")
     if name is None:  # no form of another site can send it
@@ -61,7 +61,7 @@ async def upload(request: Request) -> Response:
     return JSONResponse({"part": part, "size": len(data)}, 201)
 
 
-async def download(request: Request) -> Response:
+async def _download(request: Request) -> Response:
     """Give back a file of a thread."""
     asked = request.path_params
     try:
@@ -71,8 +71,8 @@ async def download(request: Request) -> Response:
     return _given(file, asked["name"])
 
 
-async def export(request: Request) -> Response:
-    """Give a thread as a file, from which `import_thread` makes one."""
+async def _export(request: Request) -> Response:
+    """Give a thread as a file, from which `_import_thread` makes one."""
     try:
         document = await _api(request).export_thread(request.path_params["thread_id"])
     except AgentCoreError:
@@ -83,7 +83,7 @@ async def export(request: Request) -> Response:
     return Response(text + "\n", media_type="application/json", headers=headers)
 
 
-async def import_thread(request: Request) -> Response:
+async def _import_thread(request: Request) -> Response:
     """Make a thread of an exported one; answers with its id, or with the name of what is wrong."""
     try:
         thread = await _api(request).import_thread(await body_of(request, MAX_IMPORT))
@@ -126,10 +126,10 @@ def _refused(reason: str, status: int) -> Response:
 
 routes = Starlette(
     routes=[
-        Route("/uploads", upload, methods=["POST"]),
-        Route("/imports", import_thread, methods=["POST"]),
-        Route("/exports/{thread_id}", export),
-        Route("/files/{thread_id}/{file_id}/{name}", download),
+        Route("/uploads", _upload, methods=["POST"]),
+        Route("/imports", _import_thread, methods=["POST"]),
+        Route("/exports/{thread_id}", _export),
+        Route("/files/{thread_id}/{file_id}/{name}", _download),
         Route("/shared/{token}/{file_id}/{name}", _download_shared),
     ]
 )

@@ -18,7 +18,7 @@ import reflex as rx
 from reflex.vars import VarData
 from reflex_base.utils.imports import ImportVar
 
-from chat_app.scripts import script
+from chat_app.scripts import react_component, script
 
 HERE = Path(__file__).parent
 _LIBRARY = script("i18n/words.js")
@@ -101,12 +101,5 @@ def _hook(hook: str, name: str) -> VarData:
     )
 
 
-class Speak(rx.Component):
-    """Brings the messages of the person's language; part of every page, and shows nothing."""
-
-    library = _LIBRARY
-    tag = "Speak"
-    files: rx.Var[dict[str, str]]
-
-
-speak = Speak.create
+speak = react_component("i18n/words.js", "Speak", files=dict[str, str])
+"""Brings the texts of the person's language; part of every page, and shows nothing."""

@@ -14,7 +14,7 @@ from chat_app.session.user_lists import READ_INTERVAL, ListKind, UserList
 from chat_app.thread.message_views import Context, tool_view
 from chat_app.thread.views import ToolView
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _MAX_SHOWN = 100
 """How many calls are shown; the next ones come up as these are decided."""
@@ -48,7 +48,7 @@ class InboxFeed(UserList):
                 waiting = await self._api.list_waiting(_MAX_SHOWN)
                 self._publish(items=[_waiting_view(call) for call in waiting])
             except AgentCoreError:
-                logger.exception("Could not read the inbox; retrying at the next change")
+                _log.exception("Could not read the inbox; retrying at the next change")
             await asyncio.sleep(READ_INTERVAL)
 
 

@@ -16,6 +16,11 @@ from chat_app.thread.views import ReturnedView
 class Actions(rx.State):
     """The handlers of a message's row of actions. It has no vars: what they change is followed as ever."""
 
+    async def _do(self, method: str, *args: Any) -> Any:
+        """Call a method of the API with the open thread; None, and a notice there, if it was not done."""
+        opened = await self.get_state(OpenThread)
+        return await opened._do(method, *args)
+
     @rx.event
     async def edit(self, message_id: str, text: str):
         """Put other words in the place of a person's message; its files stay, and it is answered anew."""
@@ -34,8 +39,7 @@ class Actions(rx.State):
     @rx.event
     async def regenerate(self, message_id: str):
         """Have the message before an answer answered once more; the answer so far is kept beside."""
-        opened = await self.get_state(OpenThread)
-        await opened._do("regenerate", message_id)
+        await self._do("regenerate", message_id)
 
     @rx.event
     async def take_back(self, message_id: str):
@@ -49,34 +53,29 @@ class Actions(rx.State):
     @rx.event
     async def send_now(self, message_id: str):
         """Stop what runs, and have a message that waits answered at once."""
-        opened = await self.get_state(OpenThread)
-        await opened._do("send_now", message_id)
+        await self._do("send_now", message_id)
 
     @rx.event
     async def select(self, message_id: str):
         """Turn to another version of a message, and to all that followed it."""
-        opened = await self.get_state(OpenThread)
-        await opened._do("select_branch", message_id)
+        await self._do("select_branch", message_id)
 
     @rx.event
     async def fork(self, message_id: str):
         """Go on from a message in a thread of its own, and turn to that."""
-        opened = await self.get_state(OpenThread)
-        copy: Thread | None = await opened._do("fork_thread", message_id)
+        copy: Thread | None = await self._do("fork_thread", message_id)
         return None if copy is None else rx.redirect(f"/chat/{copy.id}")
 
     @rx.event
     async def vote(self, message_id: str, vote: str):
         """Note what the person thinks of an answer: "up", "down", or "" for nothing."""
-        opened = await self.get_state(OpenThread)
-        await opened._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
+        await self._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
 
     @rx.event
     async def export(self, names: dict[str, str]):
         """Give the thread as Markdown; `names` of the roles are in the person's language."""
-        opened = await self.get_state(OpenThread)
-        thread: Thread | None = await opened._do("get_thread")
-        messages: list[Message] | None = await opened._do("list_messages")
+        thread: Thread | None = await self._do("get_thread")
+        messages: list[Message] | None = await self._do("list_messages")
         if thread is None or messages is None:
             return None
         text = to_markdown(thread, messages, names)
@@ -85,14 +84,12 @@ class Actions(rx.State):
     @rx.event
     async def share(self):
         """Let whoever gets the link read the thread."""
-        opened = await self.get_state(OpenThread)
-        await opened._do("shares.create")
+        await self._do("shares.create")
 
     @rx.event
     async def unshare(self):
         """Make the link lead nowhere."""
-        opened = await self.get_state(OpenThread)
-        await opened._do("shares.revoke")
+        await self._do("shares.revoke")
 
 
 async def _files(api: AgentApi, thread_id: str, message_id: str) -> list[dict[str, Any]]:

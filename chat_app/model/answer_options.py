@@ -16,7 +16,7 @@ from chat_app.plain_text import clean_text
 
 ASSISTANT = "assistant"
 """The app's own agent."""
-KEY = "answers"
+_KEY = "answers"
 """Under which it stands in a thread's metadata."""
 MAX_INSTRUCTIONS = 20_000
 _MAX_TEMPERATURE = 2.0
@@ -39,7 +39,7 @@ class Answers:
     @classmethod
     def of(cls, metadata: Mapping[str, Any] | None) -> Answers:
         """Read what stands in a thread's metadata; what makes no sense there counts as not chosen."""
-        found = (metadata or {}).get(KEY)
+        found = (metadata or {}).get(_KEY)
         known = found if isinstance(found, Mapping) else {}
         model, words = known.get("model"), known.get("instructions")
         return cls(
@@ -50,7 +50,7 @@ class Answers:
 
     def metadata(self) -> dict[str, Any]:
         """Return this as it stands in a thread's metadata."""
-        return {KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)}}
+        return {_KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)}}
 
 
 def answers_from(model: str, instructions: str, temperature: str) -> Answers:

@@ -35,7 +35,7 @@ _WITHOUT_TOOLS = ("smollm",)
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class _Provider:
     """A provider that is known by its key: the variables that may hold it and the model to take."""
 
     keys: tuple[str, ...]
@@ -43,16 +43,16 @@ class Provider:
 
 
 PROVIDERS = (
-    Provider(("OPENAI_API_KEY",), "openai/gpt-5-mini"),
-    Provider(("ANTHROPIC_API_KEY",), "anthropic/claude-sonnet-5"),
-    Provider(("GEMINI_API_KEY", "GOOGLE_API_KEY"), "gemini/gemini-flash-latest"),
-    Provider(("GROQ_API_KEY",), "groq/openai/gpt-oss-20b"),
-    Provider(("MISTRAL_API_KEY",), "mistral/mistral-small-latest"),
-    Provider(("OPENROUTER_API_KEY",), "openrouter/openai/gpt-5-mini"),
-    Provider(("DEEPSEEK_API_KEY",), "deepseek/deepseek-chat"),
-    Provider(("XAI_API_KEY",), "xai/grok-4.20-non-reasoning"),
-    Provider(("CEREBRAS_API_KEY",), "cerebras/gpt-oss-120b"),
-    Provider(("TOGETHERAI_API_KEY",), "together_ai/openai/gpt-oss-20b"),
+    _Provider(("OPENAI_API_KEY",), "openai/gpt-5-mini"),
+    _Provider(("ANTHROPIC_API_KEY",), "anthropic/claude-sonnet-5"),
+    _Provider(("GEMINI_API_KEY", "GOOGLE_API_KEY"), "gemini/gemini-flash-latest"),
+    _Provider(("GROQ_API_KEY",), "groq/openai/gpt-oss-20b"),
+    _Provider(("MISTRAL_API_KEY",), "mistral/mistral-small-latest"),
+    _Provider(("OPENROUTER_API_KEY",), "openrouter/openai/gpt-5-mini"),
+    _Provider(("DEEPSEEK_API_KEY",), "deepseek/deepseek-chat"),
+    _Provider(("XAI_API_KEY",), "xai/grok-4.20-non-reasoning"),
+    _Provider(("CEREBRAS_API_KEY",), "cerebras/gpt-oss-120b"),
+    _Provider(("TOGETHERAI_API_KEY",), "together_ai/openai/gpt-oss-20b"),
 )
 
 

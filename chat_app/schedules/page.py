@@ -115,10 +115,7 @@ def _pause(item: _Item) -> rx.Component:
         (
             "active",
             button(
-                say("schedules.pause"),
-                icon_name="pause",
-                on_click=Schedules.pause(item.id),
-                custom_attrs=testid("pause"),
+                say("schedules.pause"), icon_name="pause", on_click=Schedules.pause(item.id), test_id="pause"
             ),
         ),
         (
@@ -127,7 +124,7 @@ def _pause(item: _Item) -> rx.Component:
                 say("schedules.resume"),
                 icon_name="play",
                 on_click=Schedules.resume(item.id),
-                custom_attrs=testid("resume"),
+                test_id="resume",
             ),
         ),
         rx.fragment(),
@@ -138,16 +135,13 @@ def _buttons(item: _Item) -> rx.Component:
     return rx.el.div(
         _pause(item),
         button(
-            say("schedules.run_now"),
-            icon_name="zap",
-            on_click=Schedules.run_now(item.id),
-            custom_attrs=testid("run-now"),
+            say("schedules.run_now"), icon_name="zap", on_click=Schedules.run_now(item.id), test_id="run-now"
         ),
         button(
             say("schedules.history"),
             icon_name="history",
             on_click=Schedules.toggle_history(item.id),
-            custom_attrs=testid("history"),
+            test_id="history",
             aria_expanded=Schedules.opened == item.id,
         ),
         button(
@@ -155,7 +149,7 @@ def _buttons(item: _Item) -> rx.Component:
             icon_name="trash-2",
             kind="danger",
             on_click=Schedules.ask_delete(item.id),
-            custom_attrs=testid("delete"),
+            test_id="delete",
         ),
         class_name="choices",
     )
@@ -169,7 +163,7 @@ def _question(item: _Item) -> rx.Component:
             kind="danger",
             auto_focus=True,
             on_click=Schedules.delete(item.id),
-            custom_attrs=testid("delete-confirm"),
+            test_id="delete-confirm",
         ),
         button(say("schedules.keep"), on_click=Schedules.ask_delete("")),
         class_name="choices",

@@ -11,7 +11,7 @@ from agent_core.errors import ValidationError, words_of
 from agent_core.schedules.triggers import At, Cron, anchored
 
 _UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 START = {
     "agent": "",
     "thread": "",
@@ -54,7 +54,7 @@ def trigger_of(form: Mapping[str, str], timezone: str) -> Trigger:
     if kind in ("daily", "weekdays", "weekly"):
         minute, hour = _clock(form.get("time", ""))
         day = form.get("day", "")
-        days = {"daily": "*", "weekdays": "mon-fri"}.get(kind) or (day if day in DAYS else "mon")
+        days = {"daily": "*", "weekdays": "mon-fri"}.get(kind) or (day if day in _DAYS else "mon")
         return _checked("time", lambda: cron(f"{minute} {hour} * * {days}", timezone))
     if kind == "every":
         seconds = _amount(form.get("amount", "")) * _UNITS.get(form.get("unit", ""), 3600)
@@ -93,7 +93,7 @@ def described(trigger: Trigger) -> dict[str, str]:
 
 def _described_cron(trigger: Cron) -> dict[str, str]:
     plain = re.fullmatch(r"(\d{1,2}) (\d{1,2}) \* \* (\S+)", trigger.expression, re.ASCII)
-    kinds = {"*": "daily", "mon-fri": "weekdays"} | dict.fromkeys(DAYS, "weekly")
+    kinds = {"*": "daily", "mon-fri": "weekdays"} | dict.fromkeys(_DAYS, "weekly")
     if not plain or plain[3] not in kinds:
         return {"kind": "cron", "words": f"{trigger.expression} ({trigger.timezone})", "at": ""}
     words = f"{int(plain[2]):02}:{int(plain[1]):02} ({trigger.timezone})"

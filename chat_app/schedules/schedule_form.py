@@ -12,7 +12,7 @@ from chat_app.schedules.schedules import Schedules
 from chat_app.ui.controls import button, testid, thread_name
 from chat_app.ui.times import moment
 
-KINDS = {
+_KINDS = {
     "daily": "schedules.kind_daily",
     "weekdays": "schedules.kind_weekdays",
     "weekly": "schedules.kind_weekly",
@@ -63,9 +63,7 @@ def schedule_form() -> rx.Component:
         _where(),
         _when(),
         _upcoming(),
-        button(
-            say("schedules.create"), kind="primary", type="submit", custom_attrs=testid("schedule-create")
-        ),
+        button(say("schedules.create"), kind="primary", type="submit", test_id="schedule-create"),
         key=Schedules.cleared.to_string(),
         on_submit=lambda _: Schedules.create(),
         class_name="schedule-form",
@@ -110,7 +108,7 @@ def _agents() -> rx.Component:
 
 def _when() -> rx.Component:
     return rx.el.div(
-        _field("kind", say("schedules.when"), _select("kind", KINDS)),
+        _field("kind", say("schedules.when"), _select("kind", _KINDS)),
         rx.match(
             Schedules.form["kind"],
             ("daily", _time()),

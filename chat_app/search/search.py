@@ -17,7 +17,7 @@ from chat_app.session.service import CommandState
 
 _MAX_HITS = 30
 """How many hits are shown."""
-MAX_QUERY = 200
+_MAX_QUERY = 200
 """More of a query is not looked for, in characters."""
 
 
@@ -69,7 +69,7 @@ async def hits_for(api: AgentApi, query: str) -> list[HitView]:
     Raises:
         AgentCoreError: nothing could be searched.
     """
-    return [_hit_view(hit) for hit in await api.search(query[:MAX_QUERY], _MAX_HITS)]
+    return [_hit_view(hit) for hit in await api.search(query[:_MAX_QUERY], _MAX_HITS)]
 
 
 def _hit_view(hit: SearchHit) -> HitView:

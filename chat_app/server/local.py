@@ -16,7 +16,7 @@ from pathlib import Path
 from chat_app.server.preflight import NotReadyError
 from chat_app.server.processes import die_with
 
-NAME = "SmolLM2-135M"
+_NAME = "SmolLM2-135M"
 _CONTEXT_TOKENS = 8192  # tokens; what the model was trained for
 _MAX_ANSWER_TOKENS = 400  # tokens
 
@@ -36,7 +36,7 @@ def use_local_model() -> None:
         raise NotReadyError(
             "The local model could not be started. To see why, run: python -m chat_app.server.local"
         )
-    os.environ["CHAT_MODEL"] = f"openai/{NAME}"
+    os.environ["CHAT_MODEL"] = f"openai/{_NAME}"
     os.environ.setdefault("CHAT_TITLE_MODEL", "none")  # it is too small to name a thread well
     os.environ["OPENAI_BASE_URL"] = f"{address}/v1"
 
@@ -48,7 +48,7 @@ def main() -> None:
 
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(_weights())
-    parameters.model_alias = [NAME]
+    parameters.model_alias = [_NAME]
     parameters.port = 0
     parameters.n_ctx = _CONTEXT_TOKENS
     parameters.n_parallel = 1

@@ -22,7 +22,7 @@ _DATABASES = ("sqlite", "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class _Variable:
     """One environment variable: its name, what holds when it is not set, and what it does."""
 
     name: str
@@ -31,34 +31,34 @@ class Variable:
 
 
 VARIABLES = (
-    Variable("CHAT_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 opens the app to the network."),
-    Variable("CHAT_PORT", "3000", "Port for the pages, the API and the socket."),
-    Variable(
+    _Variable("CHAT_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 opens the app to the network."),
+    _Variable("CHAT_PORT", "3000", "Port for the pages, the API and the socket."),
+    _Variable(
         "CHAT_ORIGINS",
         "this machine's own",
         "Public addresses of the app behind a proxy, such as https://agents.example.org.",
     ),
-    Variable("CHAT_DATA_DIR", "data", "Folder for the database and the demo's outbox."),
-    Variable(
+    _Variable("CHAT_DATA_DIR", "data", "Folder for the database and the demo's outbox."),
+    _Variable(
         "CHAT_DATABASE_URL",
         "agents.db in CHAT_DATA_DIR",
         "sqlite:///path/to/file.db, or postgresql://user@host/name.",
     ),
-    Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
-    Variable(
+    _Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
+    _Variable(
         "CHAT_TITLE_MODEL",
         "the thread's own",
         "The model that names a thread after its first answer; none keeps the first words of the prompt.",
     ),
-    Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
-    Variable(
+    _Variable("OPENAI_BASE_URL", "none", "An OpenAI-compatible server, such as http://127.0.0.1:1234/v1."),
+    _Variable(
         "CHAT_LOG_LEVEL",
         "INFO",
         "The app's log level: DEBUG, INFO, WARNING, ERROR or CRITICAL; libraries log from WARNING on.",
     ),
-    Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
-    Variable("CHAT_DEMO", "0", "1 adds a button to the page that kills the server; set by `make demo`."),
-    Variable("CHAT_DEMO_SPEED", "1", "Speed of the demo model, as a multiple of reading speed."),
+    _Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
+    _Variable("CHAT_DEMO", "0", "1 adds a button to the page that kills the server; set by `make demo`."),
+    _Variable("CHAT_DEMO_SPEED", "1", "Speed of the demo model, as a multiple of reading speed."),
 )
 
 

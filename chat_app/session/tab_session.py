@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import reflex as rx
 
-Work = TypeVar("Work")
+_Work = TypeVar("_Work")
 
 
 class TabSession:
@@ -23,7 +24,7 @@ class TabSession:
         self._work: dict[type[rx.State], object] = {}
 
     @contextmanager
-    def attached(self, owner: type[rx.State], work: Work) -> Iterator[Work]:
+    def attached(self, owner: type[rx.State], work: _Work) -> Iterator[_Work]:
         """Let handlers find `work` for as long as it runs; a handler that begins anew takes its place."""
         self._work[owner] = work
         try:
@@ -32,7 +33,7 @@ class TabSession:
             if self._work.get(owner) is work:
                 del self._work[owner]
 
-    def find(self, owner: type[rx.State], kind: type[Work]) -> Work | None:
+    def find(self, owner: type[rx.State], kind: type[_Work]) -> _Work | None:
         """Return what runs for a state class of this tab; None if nothing of that kind does."""
         found = self._work.get(owner)
         return found if isinstance(found, kind) else None
@@ -45,3 +46,15 @@ _sessions: WeakValueDictionary[str, TabSession] = WeakValueDictionary()
 def tab_session(state: rx.State) -> TabSession:
     """Return the session of the tab that a state belongs to."""
     return _sessions.setdefault(state.router.session.client_token, TabSession())
+
+
+@asynccontextmanager
+async def background_task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine in the background while open; the rest of it is cancelled."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -20,7 +20,7 @@ from reflex.state import BaseState, StateUpdate
 from agent_core.errors import AccessDeniedError
 from chat_app.extensions import IDENTITY, caller
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _ROUND_INTERVAL = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
 TAB_TIMEOUT = 5.0  # seconds for one tab: whose state is in use is not let go
@@ -65,7 +65,7 @@ class TabKeepalive:
             except TimeoutError:
                 loaded |= self._known & {token}
             except Exception:
-                logger.exception("Could not keep the state of a tab alive")
+                _log.exception("Could not keep the state of a tab alive")
         self._known = loaded
 
     async def _has_loaded(self, token: str) -> bool:

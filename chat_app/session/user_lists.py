@@ -71,10 +71,10 @@ class UserList:
         self._changed = asyncio.Event()
 
 
-ListT = TypeVar("ListT", bound=UserList)
+_ListT = TypeVar("_ListT", bound=UserList)
 
 
-class ListKind(Generic[ListT]):
+class ListKind(Generic[_ListT]):
     """A kind of list that each user has, declared once per process; `UserLists` has a user's own under it.
 
     Args:
@@ -83,7 +83,7 @@ class ListKind(Generic[ListT]):
 
     declared: ClassVar[list[ListKind[Any]]] = []
 
-    def __init__(self, make: Callable[[AgentApi, bool], ListT]) -> None:
+    def __init__(self, make: Callable[[AgentApi, bool], _ListT]) -> None:
         self.make = make
         self.declared.append(self)
 
@@ -102,12 +102,12 @@ class UserLists:
         self._lists: dict[ListKind[Any], UserList] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
-    def __getitem__(self, kind: ListKind[ListT]) -> ListT:
+    def __getitem__(self, kind: ListKind[_ListT]) -> _ListT:
         """Return this user's list of a kind."""
         if kind not in self._lists:
             made = self._lists[kind] = kind.make(self._api, self._everybody)
             self._tasks.append(asyncio.create_task(made.follow()))
-        return cast(ListT, self._lists[kind])
+        return cast(_ListT, self._lists[kind])
 
     @property
     def is_watched(self) -> bool:

@@ -40,7 +40,7 @@ def _thread() -> rx.Component:
             rx.el.p(say("share.read_only")),
         ),
         rx.foreach(
-            Shared.messages + Shared.turn, lambda message: keyed(message.id, shared_row(message=message))
+            Shared.messages + Shared.turn, lambda message: keyed(message.id, _shared_row(message=message))
         ),
         rx.cond(Shared.thinking, rx.el.div(say("turn.thinking"), class_name="shimmer")),
         class_name="column",
@@ -49,7 +49,7 @@ def _thread() -> rx.Component:
 
 
 @rx.memo
-def shared_row(message: rx.Var[MessageView]) -> rx.Component:
+def _shared_row(message: rx.Var[MessageView]) -> rx.Component:
     """A message for somebody who may only read."""
     return _shared(message, lambda part: text_part(SharedText, part))
 

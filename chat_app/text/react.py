@@ -30,9 +30,6 @@ _MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
 """The last two are loaded by a page only when a block needs them."""
 
 
-markdown = react_component("text/markdown.jsx", "Markdown", dependencies=_MARKDOWN_LIBRARIES, text=str)
-"""A whole text as markdown; it renders once per text."""
-
 stream_markdown = react_component(
     "text/stream.jsx",
     "StreamMarkdown",

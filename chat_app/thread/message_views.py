@@ -177,8 +177,8 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
         icon=_icon(name),
         state=state,
         brief=_brief(part.get("input")),
-        arguments="" if question else pretty(part.get("input")),
-        result=pretty(part.get("output")) if state == "done" else "",
+        arguments="" if question else _pretty(part.get("input")),
+        result=_pretty(part.get("output")) if state == "done" else "",
         error=_error(part, state),
         error_info=context.error_info.get(call_id, {}) if state == "failed" else {},
         progress=progress,
@@ -262,7 +262,7 @@ def _progress(data: object) -> tuple[str, int]:
     if isinstance(data, str):
         return clean_text(shorten(data, 200)), -1
     if not isinstance(data, Mapping):
-        return ("", -1) if data is None else (shorten(pretty(data), 200), -1)
+        return ("", -1) if data is None else (shorten(_pretty(data), 200), -1)
     words = next(
         (data[key] for key in ("message", "text", "note", "step") if isinstance(data.get(key), str)), ""
     )
@@ -286,7 +286,7 @@ def _percent(data: Mapping[str, Any]) -> int:
     return round(min(100, max(0, share)))
 
 
-def pretty(value: object) -> str:
+def _pretty(value: object) -> str:
     """Return a value as a person reads it: text as it is, everything else as indented JSON."""
     if value is None:
         return ""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Protocol
 
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
+from chat_app.session.tab_session import background_task
 from chat_app.thread.follower import Follower, Piece
 from chat_app.thread.tool_kinds import async_tools
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
@@ -73,7 +74,7 @@ class ThreadReader:
             self.follower.async_tools |= await async_tools(self._api, self.follower.thread)
 
 
-class Rows(Protocol):
+class _Rows(Protocol):
     """Where the rows of a thread are shown. To enter it locks the tab's state, its live text included."""
 
     async def __aenter__(self) -> Any: ...
@@ -91,7 +92,7 @@ class Rows(Protocol):
     def _lose(self, error: AgentCoreError) -> None: ...
 
 
-class Text(Protocol):
+class _Text(Protocol):
     """Where the text that is being written is shown."""
 
     def _send(self, piece: Piece | None) -> None: ...
@@ -113,7 +114,7 @@ class Subscription:
         text: the state that holds the text being written.
     """
 
-    def __init__(self, rows: Rows, text: Text) -> None:
+    def __init__(self, rows: _Rows, text: _Text) -> None:
         self._rows = rows
         self._text = text
         self._turned = asyncio.Event()
@@ -131,7 +132,8 @@ class Subscription:
         """Follow the open thread, and the next when told to turn, until cancelled."""
         while True:
             self._turned.clear()
-            await _until(self._turned, self._follow_open())
+            async with background_task(self._follow_open()):
+                await self._turned.wait()
 
     async def _follow_open(self) -> None:
         """Follow the open thread until it is gone, or the tab has another open."""
@@ -145,7 +147,7 @@ class Subscription:
         except AgentCoreError as error:
             await self._lose(opened, error)
         except Exception:
-            logger.exception("Could not follow %s", reader or "a thread")
+            _log.exception("Could not follow %s", reader or "a thread")
             await self._lose(
                 opened, AgentCoreError("The server could not read this chat. See the server log.")
             )
@@ -171,14 +173,3 @@ class Subscription:
             if self._rows._opened() == opened:
                 self._rows._lose(error)
                 self._text._forget()
-
-
-async def _until(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Work until the event is set; then whatever is left of the work is dropped."""
-    task = asyncio.create_task(work)
-    try:
-        await event.wait()
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -9,7 +9,7 @@ from typing import Any
 from agent_core import Agent, AgentApi
 from agent_core.agent import AnyAgent
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 async def answerer(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
@@ -25,7 +25,7 @@ async def answerer(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
     try:
         return await agent.resolve(thread.get("user_id"), str(thread["id"]))
     except Exception:  # a factory of somebody's own; the step will say what is wrong with it
-        logger.warning("Agent factory %s failed", agent.name, exc_info=True)
+        _log.warning("Agent factory %s failed", agent.name, exc_info=True)
         return None
 
 

@@ -13,7 +13,7 @@ from chat_app.thread_list.list_cache import BATCH, ListCache
 from chat_app.thread_list.list_patch import ListWindow
 from chat_app.thread_list.thread_views import ThreadItem
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _READ_SHARE = 10
 """A pause is at least so many times as long as the reading before it took."""
@@ -61,7 +61,7 @@ class ListFeed(UserList):
                 try:
                     await self._read()
                 except AgentCoreError:
-                    logger.exception("Could not read the thread list; retrying at the next change")
+                    _log.exception("Could not read the thread list; retrying at the next change")
             await asyncio.sleep(max(READ_INTERVAL, _READ_SHARE * (time.monotonic() - begun)))
 
     async def _read(self) -> None:

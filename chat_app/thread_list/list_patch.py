@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from chat_app.thread_list.thread_views import ThreadItem, ThreadPatch
 
 
-class Rows(Protocol):
+class _Rows(Protocol):
     """The list, as `ListFeed` has it: pinned threads, the newest others, and whether there are more."""
 
     pinned: list[ThreadItem]
@@ -54,7 +54,7 @@ class ListWindow:
         """Send a row again with the next patch: the page foresaw something that may not have come true."""
         self._sent.pop(thread_id, None)
 
-    def patch(self, rows: Rows) -> ThreadPatch | None:
+    def patch(self, rows: _Rows) -> ThreadPatch | None:
         """Return what the page has not been sent; None if that is nothing."""
         wanted = {row.id: row for row in self._shown(rows)}
         more = rows.more or len(rows.newest) > self.limit
@@ -67,5 +67,5 @@ class ListWindow:
         self._sent, self._more = wanted, more
         return ThreadPatch(base, self.number, changed, gone, more, self.limit)
 
-    def _shown(self, rows: Rows) -> Sequence[ThreadItem]:
+    def _shown(self, rows: _Rows) -> Sequence[ThreadItem]:
         return [*rows.pinned, *rows.newest[: self.limit]]

@@ -15,7 +15,7 @@ from chat_app.thread_list.list_feed import ARCHIVE, THREADS, ListFeed
 from chat_app.thread_list.list_patch import ListWindow
 from chat_app.thread_list.thread_views import ThreadPatch
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 UNDO_SECONDS = 8
 """How long a deleted thread can be brought back, as the page says."""
@@ -54,15 +54,17 @@ class ThreadRows(ApiCaller, mixin=True):
         if self._window is not None and feed.version and (patch := self._window.patch(feed)):
             self.patch = patch
 
-    async def _follow(self) -> None:
-        async with self:  # pyright: ignore[reportGeneralTypeIssues]  -- in a background task
+    @rx.event(background=True, supersedes=True)
+    async def follow(self):
+        """Send this tab what changed, until it leaves."""
+        async with self:
             window, feed, version = self._window or ListWindow(), self._feed(), 0
             self._window = window
         with feed.watched(window):
             await feed.reach(window)
             while True:
                 version = await feed.after(version)
-                async with self:  # pyright: ignore[reportGeneralTypeIssues]
+                async with self:
                     self._show()
 
     @rx.event
@@ -94,7 +96,7 @@ class ThreadRows(ApiCaller, mixin=True):
             await getattr(self._api(), method)(thread_id, **options)
         except AgentCoreError as error:
             if not isinstance(error, ThreadNotFoundError):  # another tab was faster
-                logger.warning("Could not change thread %s: %s", thread_id, error)
+                _log.warning("Could not change thread %s: %s", thread_id, error)
             self._correct(thread_id)
             return False
         return True
@@ -153,11 +155,6 @@ class ThreadList(ThreadRows, rx.State):
         self._show()
         return ThreadList.follow
 
-    @rx.event(background=True, supersedes=True)
-    async def follow(self):
-        """Send this tab what changed, until it leaves."""
-        await self._follow()
-
 
 class Archive(ThreadRows, rx.State):
     """The threads in the archive."""
@@ -170,8 +167,3 @@ class Archive(ThreadRows, rx.State):
         """Follow the archive."""
         self._open()
         return Archive.follow
-
-    @rx.event(background=True, supersedes=True)
-    async def follow(self):
-        """Send this tab what changed, until it leaves."""
-        await self._follow()

@@ -12,7 +12,7 @@ from chat_app.plain_text import clean_text, shorten
 
 MAX_ROWS = 150
 """How many rows of one turn are drawn, the newest; a turn may have fifty steps and their tools."""
-MAX_ERROR = 400
+_MAX_ERROR = 400
 """How much of an error is shown, in characters."""
 
 
@@ -179,8 +179,8 @@ def _row(span: Span, from_outside: Collection[str]) -> SpanView:
         tokens_in=int(usage.get("input_tokens") or 0),
         tokens_out=int(usage.get("output_tokens") or 0),
         cost=_cost(usage.get("cost")),
-        error=shorten(clean_text(span.error or ""), MAX_ERROR),
-        error_info=(span.error_info or {}) if len(span.error or "") <= MAX_ERROR else {},
+        error=shorten(clean_text(span.error or ""), _MAX_ERROR),
+        error_info=(span.error_info or {}) if len(span.error or "") <= _MAX_ERROR else {},
     )
 
 

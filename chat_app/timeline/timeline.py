@@ -7,8 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import reflex as rx
 
@@ -16,14 +15,14 @@ from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.scripts import react_component
 from chat_app.session.service import ApiCaller, service
-from chat_app.session.tab_session import tab_session
+from chat_app.session.tab_session import background_task, tab_session
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.thread_state import RUNNING
 from chat_app.thread.tool_kinds import async_tools
 from chat_app.timeline.span_views import HeldView, TurnView, captioned, held_view, turn_views
 from chat_app.timeline.turn_labels import Captions
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 PAGE = 5
 """How many turns are shown before it is asked for more."""
@@ -33,7 +32,7 @@ _LEASE_INTERVAL = 2.0
 """How often a running thread is looked at although nobody told of anything: leases are kept silently."""
 
 
-class Watch:
+class _DrawerWatch:
     """One tab's drawer: whether it is open, and whether there may be something new to show in it."""
 
     def __init__(self, shown: bool) -> None:
@@ -54,22 +53,11 @@ class Watch:
         self.heard.clear()
 
 
-@asynccontextmanager
-async def _hearing(api: AgentApi, thread_id: str, watch: Watch) -> AsyncIterator[None]:
+async def _hear(api: AgentApi, thread_id: str, watch: _DrawerWatch) -> None:
     """Tell `watch` of everything that happens to the thread."""
-
-    async def hear() -> None:
-        with suppress(AgentCoreError):  # it is gone; the next look says so
-            async for _ in api.subscribe(thread_id, limit=1):
-                watch.heard.set()
-
-    task = asyncio.create_task(hear())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    with suppress(AgentCoreError):  # it is gone; the next look says so
+        async for _ in api.subscribe(thread_id, limit=1):
+            watch.heard.set()
 
 
 class Timeline(ApiCaller, rx.State):
@@ -120,7 +108,7 @@ class Timeline(ApiCaller, rx.State):
         self._stir()
 
     def _stir(self) -> None:
-        if watch := tab_session(self).find(Timeline, Watch):
+        if watch := tab_session(self).find(Timeline, _DrawerWatch):
             watch.show(self.shown)
 
     @rx.event(background=True, supersedes=True)
@@ -130,20 +118,20 @@ class Timeline(ApiCaller, rx.State):
 
     async def _follow_open(self) -> None:
         async with self:
-            thread_id, session, watch = self._thread_id, tab_session(self), Watch(self.shown)
+            thread_id, session, watch = self._thread_id, tab_session(self), _DrawerWatch(self.shown)
         with session.attached(Timeline, watch):
             try:
                 async with self:
                     api = self._api()
                 while True:
                     await watch.shown.wait()
-                    async with _hearing(api, thread_id, watch):
+                    async with background_task(_hear(api, thread_id, watch)):
                         await self._follow(api, thread_id, watch)
             except AgentCoreError:  # deleted, or somebody else's: the page itself says so
                 async with self:
                     self._clear(thread_id)
 
-    async def _follow(self, api: AgentApi, thread_id: str, watch: Watch) -> None:
+    async def _follow(self, api: AgentApi, thread_id: str, watch: _DrawerWatch) -> None:
         thread = await api.get_thread(thread_id)
         outside = await async_tools(api, thread.to_dict()) if thread else set()
         captions = Captions(api, thread_id)
@@ -180,7 +168,7 @@ class Timeline(ApiCaller, rx.State):
     def crash(self):
         """End this server with SIGKILL, as a crash would; only where the demo was asked for."""
         if service().settings.demo:
-            logger.warning("Killing the server on request of the demo's page")
+            _log.warning("Killing the server on request of the demo's page")
             service().runtime.leave()  # so the turns that run are not suspect for it
             os.kill(os.getpid(), signal.SIGKILL)
 

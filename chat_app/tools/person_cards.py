@@ -42,7 +42,7 @@ def question(tool: rx.Var[ToolView], on_answer: Any, thread_id: rx.Var[str] | st
                     lambda option: button(
                         option,
                         on_click=on_answer({"call_id": tool.id, "answer": option, "thread_id": thread_id}),
-                        custom_attrs=testid("answer-option"),
+                        test_id="answer-option",
                     ),
                 ),
                 class_name="choices",
@@ -60,7 +60,7 @@ def question(tool: rx.Var[ToolView], on_answer: Any, thread_id: rx.Var[str] | st
             custom_attrs=testid("answer"),
         ),
         rx.el.div(
-            button(say("tool.answer"), kind="primary", type="submit", custom_attrs=testid("answer-send")),
+            button(say("tool.answer"), kind="primary", type="submit", test_id="answer-send"),
             class_name="choices",
         ),
         on_submit=on_answer,

@@ -18,20 +18,27 @@ def icon(name: str, size: int = 16, **props: Any) -> rx.Component:
     return rx.icon(name, size=size, custom_attrs={"aria-hidden": "true"}, **props)
 
 
-def icon_button(name: str, label: str | rx.Var[str], **props: Any) -> rx.Component:
-    """A square button that is only an icon, with a label for those who cannot see it."""
+def icon_button(name: str, label: str | rx.Var[str], *, test_id: str = "", **props: Any) -> rx.Component:
+    """A square button that is only an icon, with a label for those who cannot see it; `test_id` as of `button`."""
     class_name = f"icon-button {props.pop('class_name', '')}".strip()
+    attributes = _attributes(test_id, props)
     return rx.el.button(
-        icon(name), type="button", class_name=class_name, aria_label=label, title=label, **props
+        icon(name), type="button", class_name=class_name, aria_label=label, title=label, **attributes
     )
 
 
-def button(text: str | rx.Var[str], *, icon_name: str = "", kind: str = "", **props: Any) -> rx.Component:
-    """A button with words; `kind` is "", "primary" or "danger"."""
+def button(
+    text: str | rx.Var[str], *, icon_name: str = "", kind: str = "", test_id: str = "", **props: Any
+) -> rx.Component:
+    """A button with words; `kind` is "", "primary" or "danger", `test_id` the name that `testid` takes."""
     children = [icon(icon_name, 14)] if icon_name else []
-    return rx.el.button(
-        *children, text, type=props.pop("type", "button"), class_name=f"button {kind}", **props
-    )
+    attributes: dict[str, Any] = {"type": "button"} | _attributes(test_id, props)
+    return rx.el.button(*children, text, class_name=f"button {kind}", **attributes)
+
+
+def _attributes(test_id: str, props: dict[str, Any]) -> dict[str, Any]:
+    """Return the props of a button with its test id among the others."""
+    return props | {"custom_attrs": props.get("custom_attrs", {}) | testid(test_id)} if test_id else props
 
 
 def error_note(

@@ -19,7 +19,7 @@ from reflex_base.registry import RegistrationContext
 from agent_core.domain.validation import MAX_DEPTH
 from chat_app.plain_text import clean_text
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _STORED = ".update_vars_internal"  # Reflex's own: what the browser has kept of a tab, all of it strings
 _SETTER = ".setvar"  # Reflex's own, for pages that set vars from the browser; no page of the app does
@@ -40,7 +40,7 @@ class Arguments(Middleware):
         if wrong is None:
             event.payload.update({name: _clean(value) for name, value in event.payload.items()})
             return None
-        logger.info("Refused event %s from a page: %s", event.name, wrong)
+        _log.info("Refused event %s from a page: %s", event.name, wrong)
         return StateUpdate()
 
 

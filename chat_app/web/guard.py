@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chat_app.server.origins import Host, Origin, parse_host, parse_origin
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
-OWN = {"same-origin", "none"}
+_OWN = {"same-origin", "none"}
 """Values of Sec-Fetch-Site for the app's own pages, and for a person who typed the address."""
 _LISTS = frozenset(
     [
@@ -49,7 +49,7 @@ _LISTS = frozenset(
 LOGGED = 100  # different refusals; a page could make up more of them than a log should hold
 
 
-class Refusal(NamedTuple):
+class _Refusal(NamedTuple):
     """A status and the sentence that goes with it."""
 
     status: int
@@ -73,7 +73,7 @@ class Guard:
         self._app = app
         self._origins = frozenset(origins)
         self._pages_port = pages_port
-        self._sites = OWN if pages_port is None else OWN | {"same-site"}
+        self._sites = _OWN if pages_port is None else _OWN | {"same-site"}
         listening_at = Host(listening.lower().removesuffix("."))
         self._names = {"localhost", listening_at.name, *(origin.name for origin in origins)}
         address = listening_at.address
@@ -94,21 +94,21 @@ class Guard:
                 return
         await PlainTextResponse(refusal.sentence, refusal.status)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    def _refusal(self, scope: Scope) -> _Refusal | None:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         host = parse_host(hosts[0]) if len(hosts) == 1 else None
         if host is None or len(origins) > 1:
-            return Refusal(400, "A request must have one Host and at most one Origin.")
+            return _Refusal(400, "A request must have one Host and at most one Origin.")
         if ambiguous := _ambiguous(headers):
-            return Refusal(400, f"A request may have only one {ambiguous} header.")
+            return _Refusal(400, f"A request may have only one {ambiguous} header.")
         if not self._answers_to(host):
             return _unlisted("This app is not served at", f"http://{hosts[0]}", host.name)
         if origins:
             return self._foreign(origins[0], host)
         if self._sites.issuperset(headers.getlist("sec-fetch-site")) or _follows_link(headers, scope):
             return None
-        return Refusal(403, "Pages of other sites cannot use this app.")
+        return _Refusal(403, "Pages of other sites cannot use this app.")
 
     def _answers_to(self, host: Host) -> bool:
         address = host.address
@@ -116,7 +116,7 @@ class Guard:
             return host.name in self._names
         return self._addresses or address.is_loopback
 
-    def _foreign(self, text: str, host: Host) -> Refusal | None:
+    def _foreign(self, text: str, host: Host) -> _Refusal | None:
         """Refuse a page that is neither listed nor of `host`.
 
         Whether a request came by https is not known here. So where a listed origin is at this host, only
@@ -124,7 +124,7 @@ class Guard:
         """
         origin = parse_origin(text)
         if origin is None:
-            return Refusal(403, "Pages without an origin cannot use this app.")
+            return _Refusal(403, "Pages without an origin cannot use this app.")
         if origin in self._origins:
             return None
         plain = origin.scheme == "http" or host.port is not None
@@ -138,7 +138,7 @@ class Guard:
     def _log(self, sentence: str) -> None:
         if sentence not in self._logged and len(self._logged) < LOGGED:
             self._logged.add(sentence)
-            logger.warning("Refused a request: %s", sentence)
+            _log.warning("Refused a request: %s", sentence)
 
 
 def _ambiguous(headers: Headers) -> str | None:
@@ -153,8 +153,8 @@ def _ambiguous(headers: Headers) -> str | None:
     return None
 
 
-def _unlisted(words: str, address: str, found: str) -> Refusal:
-    return Refusal(403, f"{words} {found}. If this is your address, set CHAT_ORIGINS={address}")
+def _unlisted(words: str, address: str, found: str) -> _Refusal:
+    return _Refusal(403, f"{words} {found}. If this is your address, set CHAT_ORIGINS={address}")
 
 
 def _follows_link(headers: Headers, scope: Scope) -> bool:

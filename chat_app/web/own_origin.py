@@ -16,7 +16,7 @@ from reflex.plugins import Plugin
 
 ASKS = "export const getBackendURL = (url_str) => {"
 """The function in Reflex's `utils/state.js` through which a page finds the socket and every route."""
-OWN = """
+_OWN = """
   if (typeof window !== "undefined") {
     const asked = new URL(url_str ?? env.PING);
     const own = new URL(BASE_PATH + asked.pathname, window.location.origin);
@@ -55,7 +55,7 @@ def ask_own_origin(script: str) -> str:
         ValueError: Reflex has changed one of them.
     """
     base_path = get_config().frontend_path.rstrip("/")
-    own = OWN.replace("BASE_PATH", f'"{base_path}"')
+    own = _OWN.replace("BASE_PATH", f'"{base_path}"')
     for place, change in ((ASKS, ASKS + own), (CONNECTS, NAMED)):
         if change in script:
             continue

@@ -18,7 +18,7 @@ from chat_app.server.settings import Settings, load_settings
 from chat_app.web.guard import Guard
 from chat_app.web.headers import AnswerHeaders
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 TOO_BIG = 1009  # RFC 6455, section 7.4.1
 
@@ -109,7 +109,7 @@ class SocketBounds:
             text = message.get("text") or ""
             if len(text) <= MAX_VALUES or not has_too_many_values(text.encode("utf-8", "replace")):
                 return message
-            logger.warning("Closed a socket: its message had more than %d JSON values", MAX_VALUES)
+            _log.warning("Closed a socket: its message had more than %d JSON values", MAX_VALUES)
             await send({"type": "websocket.close", "code": TOO_BIG, "reason": "Too many values."})
             return {"type": "websocket.disconnect", "code": TOO_BIG}
 

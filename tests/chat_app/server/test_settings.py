@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent_core.errors import ValidationError
-from chat_app.__main__ import named
+from chat_app.__main__ import database_label
 from chat_app.server.settings import VARIABLES, Settings, load_settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -179,7 +179,7 @@ def test_the_example_file_names_the_variables_a_person_sets():
     ],
 )
 def test_a_password_is_not_printed(url: str, name: str):
-    assert named(url) == name
+    assert database_label(url) == name
 
 
 def test_origins_are_read_with_the_one_path_they_share():

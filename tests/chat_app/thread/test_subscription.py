@@ -18,9 +18,9 @@ from reflex_base.event.context import EventContext
 
 from agent_core import AgentApi
 from agent_core.testing import eventually
-from chat_app.session.tab_session import tab_session
+from chat_app.session.tab_session import background_task, tab_session
 from chat_app.thread.open_thread import OpenThread, Stream
-from chat_app.thread.subscription import Subscription, _until
+from chat_app.thread.subscription import Subscription
 from tests.chat_app.support import Serve, Tab
 
 
@@ -131,14 +131,18 @@ async def test_turning_drops_the_subscription_and_leaving_ends_it() -> None:
         finally:
             ended.set()
 
-    waiting = asyncio.create_task(_until(turned, work()))
+    async def follow() -> None:
+        async with background_task(work()):
+            await turned.wait()
+
+    waiting = asyncio.create_task(follow())
     await asyncio.sleep(0)
     turned.set()
     await waiting
     assert ended.is_set()
     turned.clear()
     ended.clear()
-    leaving = asyncio.create_task(_until(turned, work()))
+    leaving = asyncio.create_task(follow())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     leaving.cancel()
