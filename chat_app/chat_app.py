@@ -18,7 +18,7 @@ from chat_app.shell.frame import ON_LOAD, events_of, framed, not_found, reconnec
 from chat_app.thread_list import list_view  # noqa: F401
 from chat_app.ui.controls import titled
 from chat_app.ui.styles import DARK, LIGHT, stylesheets, token_sheet
-from chat_app.web.argument_checks import Arguments
+from chat_app.web.argument_checks import ArgumentCheck
 from chat_app.web.site import Site
 
 logs.configure(load_settings().log_level, load_settings().extensions)
@@ -48,7 +48,7 @@ app = Site(
     api_transformer=[routes],
 )
 app.add_middleware(TabOwnerCheck(), index=0)  # before anything is sent
-app.add_middleware(Arguments(), index=0)  # before anything is done
+app.add_middleware(ArgumentCheck(), index=0)  # before anything is done
 # In place of Reflex's toast and its modal, which come at once and speak of servers and URLs.
 app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful else None}
 

@@ -21,12 +21,12 @@ _OURS = ("agent_core", "chat_app")
 _MAX_LINE = 100_000  # characters of a line
 _SOCKET = ("engineio.server", "socketio.server")
 """Libraries that write to standard error beside us, past the formatter, unless their loggers have a level."""
-MAX_ALIKE = 20
+MAX_REPEATS = 20
 """Records of one place in a library a minute; a client may provoke any number of them."""
 _MINUTE = 60.0  # seconds
 
 
-class OneLine(logging.Formatter):
+class OneLineFormatter(logging.Formatter):
     """Writes a record on one line, its traceback too."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -44,8 +44,8 @@ class OneLine(logging.Formatter):
         return f"{when} {record.levelname} {escape(record.name)} {words}"
 
 
-class Alike(logging.Filter):
-    """Lets pass `MAX_ALIKE` records a minute of each place in the code, and counts the others.
+class RepeatFilter(logging.Filter):
+    """Lets pass `MAX_REPEATS` records a minute of each place in the code, and counts the others.
 
     Args:
         trusted: loggers of which everything passes, with those below them.
@@ -63,10 +63,10 @@ class Alike(logging.Filter):
         place = record.pathname, record.lineno
         began, count = self._seen.get(place, (record.created, 0))
         if record.created - began >= _MINUTE:
-            record.left_out = max(0, count - MAX_ALIKE)
+            record.left_out = max(0, count - MAX_REPEATS)
             began, count = record.created, 0
         self._seen[place] = began, count + 1
-        return count < MAX_ALIKE
+        return count < MAX_REPEATS
 
 
 class _Handler(logging.StreamHandler):
@@ -83,8 +83,8 @@ def configure(level: str, extensions: Iterable[str] = ()) -> None:
     root = logging.getLogger()
     if not any(isinstance(handler, _Handler) for handler in root.handlers):
         handler = _Handler(sys.stderr)
-        handler.setFormatter(OneLine())
-        handler.addFilter(Alike((*_OURS, *extensions)))
+        handler.setFormatter(OneLineFormatter())
+        handler.addFilter(RepeatFilter((*_OURS, *extensions)))
         root.addHandler(handler)
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     for name in _SOCKET:

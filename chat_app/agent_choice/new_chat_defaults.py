@@ -11,7 +11,7 @@ import reflex as rx
 
 from agent_core.errors import AgentCoreError, ValidationError, words_of
 from chat_app.extensions import OFFERED
-from chat_app.model.answer_options import ASSISTANT, Answers, answers_from
+from chat_app.model.answer_options import ASSISTANT, AnswerOptions, parse_options
 from chat_app.session.service import CommandState, service
 from chat_app.thread.open_thread import OpenThread
 
@@ -19,13 +19,13 @@ KEY = "new_threads"
 """Under which it stands in a person's preferences: {"agent": name, "answers": as in a thread's metadata}."""
 
 
-def wanted(preferences: Mapping[str, Any]) -> tuple[str, Answers]:
+def stored_defaults(preferences: Mapping[str, Any]) -> tuple[str, AnswerOptions]:
     """Return the agent and the answers that new chats get; what is not offered any more is left out."""
     found = preferences.get(KEY)
     known: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
-    agent, answers = known.get("agent"), Answers.of(known)
+    agent, answers = known.get("agent"), AnswerOptions.of(known)
     if answers.model not in _models():
-        answers = Answers("", answers.instructions, answers.temperature)
+        answers = AnswerOptions("", answers.instructions, answers.temperature)
     return (agent if agent in OFFERED else ASSISTANT), answers
 
 
@@ -71,7 +71,7 @@ class NewChatDefaults(CommandState, rx.State):
                     await self._show(preferences)
 
     async def _show(self, preferences: Mapping[str, Any]) -> None:
-        agent, answers = wanted(preferences)
+        agent, answers = stored_defaults(preferences)
         degrees = "" if answers.temperature is None else f"{answers.temperature:g}"
         shown = (agent, answers.model, answers.instructions, degrees)
         if shown != (self.agent, self.model, self.instructions, self.temperature):
@@ -85,8 +85,8 @@ class NewChatDefaults(CommandState, rx.State):
         """Take what stands in the form for every chat that is begun from now on."""
         self.notice, self.saved = "", False
         try:
-            values = {name: str(form.get(name) or "") for name in (*asdict(Answers()), "agent")}
-            answers = answers_from(values["model"], values["instructions"], values["temperature"])
+            values = {name: str(form.get(name) or "") for name in (*asdict(AnswerOptions()), "agent")}
+            answers = parse_options(values["model"], values["instructions"], values["temperature"])
             if answers.model not in {"", *_models()}:
                 raise ValidationError(f"The model {answers.model!r:.60} is not offered here; choose another.")
             kept = answers.metadata() | {"agent": values["agent"] or ASSISTANT}

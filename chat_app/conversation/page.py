@@ -16,7 +16,7 @@ from chat_app.inbox.inbox import Inbox
 from chat_app.messages.message import message_row, queued_message
 from chat_app.messages.message_actions import Actions
 from chat_app.scripts import react_component
-from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread.views import MessageView
 from chat_app.thread_list.thread_list import ThreadList
 from chat_app.timeline.timeline import Timeline, run_drawer, run_toggle
@@ -24,7 +24,14 @@ from chat_app.ui.controls import button, keyed, testid, thread_name
 from chat_app.ui.page_column import thread_note
 from chat_app.ui.styles import NAME
 
-_ON_LOAD = [Stream.open, ThreadList.open, Choices.open, NewChatDefaults.open, Inbox.open, Timeline.open]
+_ON_LOAD = [
+    OpenThreadText.open,
+    ThreadList.open,
+    Choices.open,
+    NewChatDefaults.open,
+    Inbox.open,
+    Timeline.open,
+]
 """Reload, navigation and reconnection all run these: show what is known, then follow by cursor. The thread comes first."""
 
 _viewport = react_component(

@@ -23,7 +23,7 @@ from agent_core.http import body_of, read_body
 from chat_app.extensions import caller
 from chat_app.files.file_types import MAX_BYTES, PICTURES, kind_of, plain_name
 from chat_app.plain_text import file_name
-from chat_app.session.bound_api import calling
+from chat_app.session.bound_api import bind_api
 from chat_app.session.service import service
 
 _SAFE = {
@@ -106,7 +106,7 @@ async def _download_shared(request: Request) -> Response:
 
 
 def _api(request: Request) -> AgentApi:
-    return calling(service().api, caller(request.headers))
+    return bind_api(service().api, caller(request.headers))
 
 
 def _given(file: StoredFile | None, called: str) -> Response:

@@ -39,7 +39,7 @@ def agent_api(agent: AnyAgent, **options: Any) -> Callable[[], AgentApi]:
     return provide
 
 
-def checked(api: ApiSource) -> ApiSource:
+def check_api(api: ApiSource) -> ApiSource:
     """Return `api`.
 
     Raises:
@@ -55,7 +55,7 @@ def checked(api: ApiSource) -> ApiSource:
     return api
 
 
-def found(api: ApiSource) -> AgentApi:
+def resolve_api(api: ApiSource) -> AgentApi:
     """Return the API itself; the runtime must be open.
 
     Raises:
@@ -69,7 +69,7 @@ def found(api: ApiSource) -> AgentApi:
     return given
 
 
-def name_of(api: ApiSource) -> str:
+def api_name(api: ApiSource) -> str:
     """Return a name for the API that is the same in every process: the pages are built in another one."""
     if api is None:
         return "app"

@@ -12,9 +12,9 @@ import reflex as rx
 from agent_core import AgentApi, CallContext, Thread
 from agent_core.errors import AgentCoreError
 from agent_core.support.ids import new_id
-from chat_app.hooks.apis import ApiSource, found
+from chat_app.hooks.apis import ApiSource, resolve_api
 from chat_app.plain_text import thread_title
-from chat_app.session.bound_api import calling
+from chat_app.session.bound_api import bind_api
 from chat_app.thread.follower import Follower
 from chat_app.thread.live_text import LiveText
 from chat_app.thread.thread_state import ThreadState
@@ -73,13 +73,13 @@ class Chat(ThreadState, mixin=True):
     thread: _ThreadInfo = _ThreadInfo()
     messages: list[MessageView] = []
     kept: str = rx.SessionStorage("")
-    _told: int = 0
+    _sent_length: int = 0
 
     def _ctx(self) -> CallContext | None:
         return self.place.context(self) if self.place.context else super()._ctx()
 
     def _api(self) -> AgentApi:
-        return calling(found(self.place.api), self._ctx())
+        return bind_api(resolve_api(self.place.api), self._ctx())
 
     @rx.var
     def is_loading(self) -> bool:
@@ -167,7 +167,7 @@ class Chat(ThreadState, mixin=True):
         self, history: list[MessageView], turn: list[MessageView], follower: Follower
     ) -> dict[str, Any]:
         live = follower.live_text
-        self._told = len(live)
+        self._sent_length = len(live)
         known = follower.thread
         info = _ThreadInfo(
             id=str(known.get("id") or ""),
@@ -179,8 +179,8 @@ class Chat(ThreadState, mixin=True):
         return {"thread": info, "messages": [_with_text(row, live) for row in history + turn]}
 
     def _is_behind(self, follower: Follower) -> bool:
-        grown = len(follower.live_text) - self._told
-        return grown >= max(_MIN_GROWTH, self._told // _GROWTH)
+        grown = len(follower.live_text) - self._sent_length
+        return grown >= max(_MIN_GROWTH, self._sent_length // _GROWTH)
 
 
 def _with_text(row: MessageView, live: str) -> MessageView:

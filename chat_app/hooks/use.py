@@ -12,7 +12,7 @@ import reflex as rx
 
 from agent_core import Message
 from agent_core.errors import ValidationError
-from chat_app.hooks.apis import ApiSource, checked, name_of
+from chat_app.hooks.apis import ApiSource, api_name, check_api
 from chat_app.hooks.chat import Chat, Context, Place, ThreadOnly
 from chat_app.thread.live_text import LiveText
 
@@ -92,7 +92,7 @@ def _use(
         raise ValidationError("context= is a plain function, from a tab's state to a CallContext or None.")
     if route is not None and "[thread_id]" not in route:
         raise ValidationError(f"The route {route!r:.60} has no [thread_id] in it, such as /desk/[thread_id].")
-    key = (kind, checked(api), route, name, context, json.dumps(new_thread, sort_keys=True))
+    key = (kind, check_api(api), route, name, context, json.dumps(new_thread, sort_keys=True))
     if key not in _made:
         _made[key] = _make(kind, name, Place(api, route, new_thread, context))
     return _made[key]
@@ -100,7 +100,7 @@ def _use(
 
 def _make(kind: type[Chat], name: str, place: Place) -> type[Chat]:
     """Make the two classes of a chat: what is on the page, and the text that is being written."""
-    called = _unique(f"{kind.__name__} {name_of(place.api)} {name}")
+    called = _unique(f"{kind.__name__} {api_name(place.api)} {name}")
     home = {"__module__": __name__}
     chat = type(called, (kind, rx.State), home | {"__doc__": kind.__doc__})
     live = type(f"{called}Live", (LiveText, rx.State), home | {"__doc__": LiveText.__doc__})

@@ -13,7 +13,7 @@ from chat_app.messages.message_actions import Actions
 from chat_app.scripts import react_component
 from chat_app.text.react import stream_markdown
 from chat_app.thread.live_text import LiveText
-from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread.views import MessageView, PartView
 from chat_app.tools.tool_row import tool_row
 from chat_app.ui.controls import icon, keyed, testid
@@ -60,7 +60,7 @@ def message_row(message: rx.Var[MessageView], now: rx.Var[bool]) -> rx.Component
     A message stays the same component from its first word on, also when the next turn begins: what a
     person has selected in it stays selected.
     """
-    return _message(message, lambda part: text_part(Stream, part), now)
+    return _message(message, lambda part: text_part(OpenThreadText, part), now)
 
 
 @rx.memo

@@ -23,7 +23,7 @@ _MAX_TEMPERATURE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class AnswerOptions:
     """What a person has chosen for a thread.
 
     Attributes:
@@ -37,7 +37,7 @@ class Answers:
     temperature: float | None = None
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any] | None) -> Answers:
+    def of(cls, metadata: Mapping[str, Any] | None) -> AnswerOptions:
         """Read what stands in a thread's metadata; what makes no sense there counts as not chosen."""
         found = (metadata or {}).get(_KEY)
         known = found if isinstance(found, Mapping) else {}
@@ -53,7 +53,7 @@ class Answers:
         return {_KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)}}
 
 
-def answers_from(model: str, instructions: str, temperature: str) -> Answers:
+def parse_options(model: str, instructions: str, temperature: str) -> AnswerOptions:
     """Read what a person typed.
 
     Raises:
@@ -79,7 +79,7 @@ def answers_from(model: str, instructions: str, temperature: str) -> Answers:
                 typed=typed,
             )
         )
-    return Answers(model, words, degrees)
+    return AnswerOptions(model, words, degrees)
 
 
 def _degrees(value: Any) -> float | None:

@@ -76,7 +76,7 @@ def next_runs(trigger: Trigger, now: float) -> list[float]:
     return found
 
 
-def described(trigger: Trigger) -> dict[str, str]:
+def describe_trigger(trigger: Trigger) -> dict[str, str]:
     """Return what a page says of a trigger: its kind, and what belongs to that.
 
     A cron expression such as the form makes is daily, weekdays or weekly; of the last, `day` is the day.

@@ -15,7 +15,7 @@ from agent_core.sentences import info_of
 from chat_app.agent_choice.choices import Option, agent_options
 from chat_app.extensions import OFFERED
 from chat_app.plain_text import UNTITLED, clean_text, shorten, thread_title
-from chat_app.schedules.schedule_fields import START, FieldError, described, next_runs, trigger_of
+from chat_app.schedules.schedule_fields import START, FieldError, describe_trigger, next_runs, trigger_of
 from chat_app.session.service import CommandState
 from chat_app.thread_list.list_feed import THREADS
 
@@ -29,7 +29,7 @@ class ScheduleItem:
     """A schedule as a row.
 
     Attributes:
-        kind, words, at, day: when it comes due, as `planning.described` says it.
+        kind, words, at, day: when it comes due, as `schedule_fields.describe_trigger` says it.
         status: active, paused or over.
         next_at: seconds since the epoch, 0 for none.
         thread: where each run is sent; "": each begins one, with
@@ -71,7 +71,7 @@ class Schedules(CommandState, rx.State):
         form: what stands in the fields; `cleared` counts how often they were emptied.
         agents: to choose from, the app's own first; none if there is only that.
         threads: the newest threads, to which it can be sent.
-        wrong: the field that cannot be used, and `why`: a word of `planning.FieldError`, or a sentence.
+        wrong: the field that cannot be used, and `why`: a word of `schedule_fields.FieldError`, or a sentence.
         upcoming: the next runs of what stands in the form.
         opened: the schedule whose `history` is shown.
         confirming: the schedule that is about to be deleted, until the person says so.
@@ -248,7 +248,7 @@ class Schedules(CommandState, rx.State):
 
 
 def _item(schedule: Schedule) -> ScheduleItem:
-    when = described(schedule.trigger)
+    when = describe_trigger(schedule.trigger)
     return ScheduleItem(
         id=schedule.id,
         title=thread_title(schedule.title or schedule.prompt),

@@ -13,7 +13,7 @@ from agent_core.agent import AgentFactory
 from agent_core.llm import LitellmModel
 from chat_app.demo.model import register_demo_model
 from chat_app.demo.tools import demo_tools
-from chat_app.model.answer_options import Answers
+from chat_app.model.answer_options import AnswerOptions
 from chat_app.model.model_choice import ModelChoice, choose_model
 from chat_app.server.settings import Settings
 
@@ -40,11 +40,11 @@ def app_agent(
         read: returns a thread.
     """
     models = {model.name: model for model in offers}
-    made: OrderedDict[Answers, Agent] = OrderedDict()
+    made: OrderedDict[AnswerOptions, Agent] = OrderedDict()
 
     async def make(_: CallContext, thread_id: str) -> Agent:
         thread = await read(thread_id)
-        wanted = Answers.of(thread.metadata if thread else None)
+        wanted = AnswerOptions.of(thread.metadata if thread else None)
         if wanted not in made:
             model = models.get(wanted.model, offers[0])
             options: dict[str, Any] = {"temperature": wanted.temperature}

@@ -11,7 +11,7 @@ from agent_core import AgentApi, CallContext
 from agent_core.api import ApiBase
 
 
-class _Calling:
+class _BoundApi:
     """An API whose methods get `ctx` with every call."""
 
     def __init__(self, api: object, ctx: CallContext) -> None:
@@ -21,14 +21,14 @@ class _Calling:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._api, name)
         if isinstance(found, ApiBase):
-            return _Calling(found, self._ctx)
+            return _BoundApi(found, self._ctx)
         function = getattr(found, "__func__", None)
         return partial(found, ctx=self._ctx) if function and _takes_ctx(function) else found
 
 
-def calling(api: AgentApi, ctx: CallContext | None) -> AgentApi:
+def bind_api(api: AgentApi, ctx: CallContext | None) -> AgentApi:
     """Return `api` as `ctx` calls it: the same methods, and nobody has to think of `ctx=`."""
-    return api if ctx is None else cast(AgentApi, _Calling(api, ctx))
+    return api if ctx is None else cast(AgentApi, _BoundApi(api, ctx))
 
 
 @lru_cache(maxsize=256)

@@ -26,7 +26,7 @@ from chat_app.extensions import AGENTS, IDENTITY, caller
 from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
 from chat_app.server.settings import Settings, load_settings
 from chat_app.session.app_agent import app_agent
-from chat_app.session.bound_api import calling
+from chat_app.session.bound_api import bind_api
 from chat_app.session.user_lists import NO_ONE, UserListCache, UserLists
 
 _log = get_logger(__name__)
@@ -53,7 +53,7 @@ class Service:
         """Return the lists of whoever asks."""
         if ctx is None or ctx.user_id is None:
             return self.everybody
-        return self.users.lists_of(ctx.user_id, calling(self.api, ctx))
+        return self.users.lists_of(ctx.user_id, bind_api(self.api, ctx))
 
 
 _opened: Service | None = None
@@ -140,7 +140,7 @@ class ApiCaller(rx.State, mixin=True):
         Raises:
             AccessDeniedError: nobody is signed in.
         """
-        return calling(service().api, self._ctx())
+        return bind_api(service().api, self._ctx())
 
     def _lists(self) -> UserLists:
         """Return the lists of this person's threads; empty ones if nobody is signed in."""

@@ -13,7 +13,7 @@ from chat_app.inbox.inbox import Inbox
 from chat_app.scripts import react_component
 from chat_app.search.search import search_dialog
 from chat_app.shell.sidebar import DRAWER, sidebar
-from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread_list.list_view import toast
 from chat_app.thread_list.thread_list import UNDO_SECONDS, ThreadList
 from chat_app.ui.controls import icon, icon_button, testid
@@ -26,7 +26,7 @@ _reconnect_guard = react_component("shell/reconnect_guard.jsx", "ReconnectGuard"
 "loading".
 """
 
-ON_LOAD = [Stream.leave, ThreadList.open, Inbox.open]
+ON_LOAD = [OpenThreadText.leave, ThreadList.open, Inbox.open]
 """What every page in the frame does first: it shows no thread, the list of threads, and what waits."""
 
 
@@ -49,9 +49,11 @@ def events_of(page: Page) -> list[Any]:
     """
     if page.alone:
         return list(page.on_load)
-    opens = Stream.open in page.on_load
+    opens = OpenThreadText.open in page.on_load
     frame = [
-        event for event in ON_LOAD if event not in page.on_load and not (opens and event == Stream.leave)
+        event
+        for event in ON_LOAD
+        if event not in page.on_load and not (opens and event == OpenThreadText.leave)
     ]
     return [*frame, *page.on_load]
 

@@ -13,7 +13,7 @@ from agent_core.streaming.final_parts import FINISH
 from agent_core.streaming.fold import ThreadView
 from chat_app.plain_text import clean_text, from_unit, units
 from chat_app.thread.message_views import Context, message_view
-from chat_app.thread.message_window import Stretch
+from chat_app.thread.message_window import MessageWindow
 from chat_app.thread.views import MessageView
 
 _ENDED = ("output-available", "output-error")
@@ -21,7 +21,7 @@ _ENDED = ("output-available", "output-error")
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextSlice:
     """A piece of the text that is being written: `chunk` stands at `offset` (UTF-16 units) of `run`."""
 
     run: str = ""
@@ -60,7 +60,7 @@ class Follower:
         self._queued: list[dict[str, Any]] = []
         self._places: dict[str, int] = {}
         self._more: dict[str, int] = {}
-        self._stretch = Stretch()
+        self._window = MessageWindow()
         self._whole = whole
         self.resuming = False
         self.rows_changed = False
@@ -153,7 +153,7 @@ class Follower:
     def untimed(self) -> list[str]:
         """The ids of the answers that are shown and whose tools took it is not known how long."""
         start = self._turn_start()
-        first, end = self._stretch.of(start)
+        first, end = self._window.of(start)
         shown = (*self._messages[first:end], *self._messages[start:])
         return [each["id"] for each in shown if each["id"] not in self._timed and _has_ended_calls(each)]
 
@@ -172,17 +172,17 @@ class Follower:
     def history(self) -> list[MessageView]:
         """The newest messages before the turn under way, or those around one that a link leads to."""
         start = self._turn_start()
-        first, end = (0, start) if self._whole else self._stretch.of(start)
+        first, end = (0, start) if self._whole else self._window.of(start)
         return [self._row(message) for message in self._messages[first:end]]
 
     def has_earlier(self) -> bool:
         """Whether there are messages before those of `history`."""
-        return self._stretch.of(self._turn_start())[0] > 0
+        return self._window.of(self._turn_start())[0] > 0
 
     def left_out(self) -> int:
         """How many messages between those of `history` and the turn are not shown."""
         start = self._turn_start()
-        return start - self._stretch.of(start)[1]
+        return start - self._window.of(start)[1]
 
     def turn(self) -> list[MessageView]:
         """The last prompt and everything after it."""
@@ -198,24 +198,24 @@ class Follower:
 
     def more(self) -> None:
         """Hold another page of earlier messages."""
-        self._stretch.earlier()
+        self._window.earlier()
 
     def fill(self) -> None:
         """Hold another page of those that are left out."""
-        self._stretch.later()
+        self._window.later()
 
     def reach(self, message_id: str) -> None:
         """Hold this message with some around it, however long ago it was."""
         place = next((n for n, message in enumerate(self._messages) if message["id"] == message_id), None)
         if place is not None:
-            self._stretch.reach(place, self._turn_start())
+            self._window.reach(place, self._turn_start())
 
     def known(self) -> list[str]:
         """The ids of the newest messages of the person, which have arrived."""
         messages = [*self._messages[-12:], *self._queued]
         return [message["id"] for message in messages if message["role"] == "user"]
 
-    def piece(self) -> Piece | None:
+    def piece(self) -> TextSlice | None:
         """What of the live text the page has not been sent; None when there is none."""
         if not self._live:
             return None
@@ -224,15 +224,15 @@ class Follower:
         if not text.startswith(sent):
             sent = ""
         self._sent = {run: text}
-        return Piece(run, units(sent), text[len(sent) :])
+        return TextSlice(run, units(sent), text[len(sent) :])
 
-    def piece_from(self, run: str, have: int) -> Piece | None:
+    def piece_from(self, run: str, have: int) -> TextSlice | None:
         """What follows the first `have` UTF-16 units of `run`, for a page that missed something."""
         text = self._sent.get(run)
         if text is None:
             return None
         chunk = from_unit(text, have)
-        return Piece(run, units(text) - units(chunk), chunk)
+        return TextSlice(run, units(text) - units(chunk), chunk)
 
     def _turn_start(self) -> int:
         prompts = (i for i in range(len(self._messages) - 1, -1, -1) if self._messages[i]["role"] == "user")

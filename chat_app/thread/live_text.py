@@ -9,7 +9,7 @@ from reflex_base.constants.state import FIELD_MARKER
 from reflex_base.event.context import EventContext
 
 from chat_app.session.tab_session import tab_session
-from chat_app.thread.follower import Piece
+from chat_app.thread.follower import TextSlice
 from chat_app.thread.shown_thread import ShownThread
 from chat_app.thread.subscription import Subscription
 
@@ -36,7 +36,7 @@ class LiveText(rx.State, mixin=True):
         self.run, self.offset, self.chunk = "", 0, ""
 
     @classmethod
-    async def _pass_on(cls, piece: Piece | None) -> None:
+    async def _pass_on(cls, piece: TextSlice | None) -> None:
         """Send this tab a further piece of the run that its state names, without going through the state.
 
         What the state holds of the text is only ever the newest piece, which nobody reads again: the page
@@ -48,7 +48,7 @@ class LiveText(rx.State, mixin=True):
             delta = {f"{name}{FIELD_MARKER}": value for name, value in new.items()}
             await EventContext.get().emit_delta({cls.get_full_name(): delta})
 
-    def _send(self, piece: Piece | None) -> None:
+    def _send(self, piece: TextSlice | None) -> None:
         if not piece or (not piece.chunk and piece.run == self.run):
             return
         if piece.run != self.run:

@@ -10,7 +10,7 @@ NEAR = 120
 """A link so many messages back shows all of them; from farther back it shows a page, and a gap."""
 
 
-class Stretch:
+class MessageWindow:
     """The part of the messages that is shown, as places in the list of all.
 
     A page with thousands of messages takes a browser many seconds; so whoever comes by a link to an old

@@ -11,7 +11,7 @@ from agent_core import Thread
 from agent_core.errors import AgentCoreError, ValidationError, words_of
 from agent_core.sentences import info_of
 from chat_app.extensions import OFFERED
-from chat_app.model.answer_options import ASSISTANT, Answers, answers_from
+from chat_app.model.answer_options import ASSISTANT, AnswerOptions, parse_options
 from chat_app.session.service import service
 from chat_app.thread.follower import Follower
 from chat_app.thread.live_text import LiveText
@@ -73,20 +73,20 @@ class OpenThread(ThreadState, rx.State):
         super()._show(follower)
         if follower.thread:
             self._show_answers(
-                str(follower.thread.get("agent") or ""), Answers.of(follower.thread.get("metadata"))
+                str(follower.thread.get("agent") or ""), AnswerOptions.of(follower.thread.get("metadata"))
             )
 
-    def _show_answers(self, agent: str, answers: Answers) -> None:
+    def _show_answers(self, agent: str, answers: AnswerOptions) -> None:
         degrees = "" if answers.temperature is None else f"{answers.temperature:g}"
         self._set(agent=agent, model=answers.model, instructions=answers.instructions, temperature=degrees)
 
-    def _begin_with(self, agent: str, answers: Answers) -> None:
+    def _begin_with(self, agent: str, answers: AnswerOptions) -> None:
         """Take over what the person wants for new chats, unless they have chosen otherwise for this one."""
         if not self.open_id and not self._chosen:
             self._show_answers(agent, answers)
 
-    def _answers(self) -> Answers:
-        return answers_from(self.model, self.instructions, self.temperature)
+    def _answers(self) -> AnswerOptions:
+        return parse_options(self.model, self.instructions, self.temperature)
 
     async def _begin(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
         own = self.agent == ASSISTANT
@@ -95,7 +95,7 @@ class OpenThread(ThreadState, rx.State):
             message_id=message_id,
             **named,
             agent=None if own else self.agent,
-            metadata=self._answers().metadata() if own and self._answers() != Answers() else None,
+            metadata=self._answers().metadata() if own and self._answers() != AnswerOptions() else None,
         )
 
     @rx.event
@@ -118,7 +118,7 @@ class OpenThread(ThreadState, rx.State):
         """Take the instructions and the temperature that the person typed."""
         self.answers_error = ""
         try:
-            typed = answers_from("", str(form.get("instructions") or ""), str(form.get("temperature") or ""))
+            typed = parse_options("", str(form.get("instructions") or ""), str(form.get("temperature") or ""))
         except ValidationError as error:
             self.answers_error = words_of(error)
             return
@@ -133,14 +133,14 @@ class OpenThread(ThreadState, rx.State):
         self.notice = ""
         try:
             thread = await self._api().get_thread(self.open_id)
-            changed = replace(Answers.of(thread.metadata if thread else None), **chosen)
+            changed = replace(AnswerOptions.of(thread.metadata if thread else None), **chosen)
             await self._api().change_metadata(self.open_id, changed.metadata())
             self._show_answers(self.agent, changed)
         except AgentCoreError as error:
             self.notice = words_of(error)
 
 
-class Stream(LiveText, rx.State):
+class OpenThreadText(LiveText, rx.State):
     """The text that is being written in the thread of the app's own pages."""
 
     shown: ClassVar[type[ShownThread]] = OpenThread
@@ -151,7 +151,7 @@ class Stream(LiveText, rx.State):
         opened = await self.get_state(OpenThread)
         opened._open(str(self.thread_id or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
         self._forget()
-        return Stream.follow if opened.open_id else None
+        return OpenThreadText.follow if opened.open_id else None
 
     @rx.event
     async def leave(self):

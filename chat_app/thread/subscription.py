@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
 from chat_app.session.tab_session import background_task
-from chat_app.thread.follower import Follower, Piece
+from chat_app.thread.follower import Follower, TextSlice
 from chat_app.thread.tool_kinds import async_tools
 
 _log = logging.getLogger(__name__)
@@ -95,9 +95,9 @@ class _Rows(Protocol):
 class _Text(Protocol):
     """Where the text that is being written is shown."""
 
-    def _send(self, piece: Piece | None) -> None: ...
+    def _send(self, piece: TextSlice | None) -> None: ...
 
-    async def _pass_on(self, piece: Piece | None) -> None: ...
+    async def _pass_on(self, piece: TextSlice | None) -> None: ...
 
     def _forget(self) -> None: ...
 

@@ -12,7 +12,7 @@ from agent_core.agent import AnyAgent
 _log = logging.getLogger(__name__)
 
 
-async def answerer(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
+async def answering_agent(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
     """Return the agent that answers a thread as things stand; None if it cannot be told here.
 
     Args:
@@ -30,6 +30,6 @@ async def answerer(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
 
 
 async def async_tools(api: AgentApi, thread: Mapping[str, Any]) -> set[str]:
-    """Return the names of the tools whose outcome comes from a person or another system; as `answerer`."""
-    found = await answerer(api, thread)
+    """Return the names of the tools whose outcome comes from a person or another system; as `answering_agent`."""
+    found = await answering_agent(api, thread)
     return {name for name, tool in found.tools.items() if tool.kind == "async"} if found else set()

@@ -54,8 +54,8 @@ class PartView:
 
     Attributes:
         kind: text, reasoning, tool, file, source or note.
-        run: names the part and its attempt; what `Stream.run` is compared with.
-        live: its text comes through `Stream` and `text` is empty.
+        run: names the part and its attempt; what `OpenThreadText.run` is compared with.
+        live: its text comes through `OpenThreadText` and `text` is empty.
         turns: of a note, whose `text` is "left_out", "summed_up" or "shortened": how many turns it is about.
     """
 

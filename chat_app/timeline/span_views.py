@@ -130,7 +130,7 @@ def turn_views(spans: Iterable[Span], from_outside: Collection[str] = ()) -> lis
     return found
 
 
-def captioned(
+def with_labels(
     turns: Iterable[TurnView], prompts: Mapping[str, str], models: Mapping[str, str]
 ) -> list[TurnView]:
     """Return the turns with what they answer, by their ids, and names for rows that have none, by theirs."""

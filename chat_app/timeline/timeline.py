@@ -19,8 +19,8 @@ from chat_app.session.tab_session import background_task, tab_session
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.thread_state import RUNNING
 from chat_app.thread.tool_kinds import async_tools
-from chat_app.timeline.span_views import HeldView, TurnView, captioned, held_view, turn_views
-from chat_app.timeline.turn_labels import Captions
+from chat_app.timeline.span_views import HeldView, TurnView, held_view, turn_views, with_labels
+from chat_app.timeline.turn_labels import TurnLabels
 
 _log = logging.getLogger(__name__)
 
@@ -134,21 +134,21 @@ class Timeline(ApiCaller, rx.State):
     async def _follow(self, api: AgentApi, thread_id: str, watch: _DrawerWatch) -> None:
         thread = await api.get_thread(thread_id)
         outside = await async_tools(api, thread.to_dict()) if thread else set()
-        captions = Captions(api, thread_id)
+        labels = TurnLabels(api, thread_id)
         while watch.shown.is_set():
-            running = await self._look(api, thread_id, outside, captions)
+            running = await self._look(api, thread_id, outside, labels)
             await asyncio.sleep(_LOOK_INTERVAL)
             await watch.something(_LEASE_INTERVAL if running else None)
 
-    async def _look(self, api: AgentApi, thread_id: str, outside: set[str], captions: Captions) -> bool:
+    async def _look(self, api: AgentApi, thread_id: str, outside: set[str], labels: TurnLabels) -> bool:
         """Read the thread and show what has changed; return whether it is running."""
         async with self:
             limit = self._limit
         at = time.time()
         spans = await api.timeline(thread_id, turns=limit + 1)
         found, queue = await api.insight.durability(thread_id), await service().runtime.queue()
-        await captions.learn(spans)
-        turns = captioned(turn_views(spans, outside), captions.prompts, captions.models)
+        await labels.learn(spans)
+        turns = with_labels(turn_views(spans, outside), labels.prompts, labels.models)
         busy = sum(kind.running for kind in queue.values()), sum(kind.depth for kind in queue.values())
         held = held_view(found, *busy)
         async with self:

@@ -11,13 +11,13 @@ from agent_core import AgentApi, Message
 from agent_core.domain.messages import text_of
 from agent_core.domain.spans import Span
 from chat_app.plain_text import clean_text, shorten
-from chat_app.thread.tool_kinds import answerer
+from chat_app.thread.tool_kinds import answering_agent
 
 MAX_CAPTION = 80
 """How much of a prompt stands over its turn, in characters."""
 
 
-class Captions:
+class TurnLabels:
     """Learned once for each turn and each attempt, and remembered as long as the drawer is open.
 
     Attributes:
@@ -48,7 +48,7 @@ class Captions:
 
     async def _learn_model(self, spans: Iterable[str]) -> None:
         thread = await self._api.get_thread(self._thread_id)
-        agent = await answerer(self._api, thread.to_dict()) if thread else None
+        agent = await answering_agent(self._api, thread.to_dict()) if thread else None
         for span in spans:
             self.models.setdefault(span, agent.model.name if agent else "")
 

@@ -80,7 +80,7 @@ _SHAPE = {
 _COMPACT = {"scale": "90%", "leading": "1.5"}
 """For those who like more on one screen: every size of the style sheets is a multiple of the scale."""
 
-_SHEETS = [
+_STYLE_SHEETS = [
     "base",
     "shell",
     "threads",
@@ -123,4 +123,4 @@ def token_sheet() -> str:
 
 def stylesheets() -> list[str]:
     """Return the addresses of the style sheets, in the order they apply."""
-    return [f"/styles/{name}.css" for name in _SHEETS]
+    return [f"/styles/{name}.css" for name in _STYLE_SHEETS]

@@ -25,7 +25,7 @@ _STORED = ".update_vars_internal"  # Reflex's own: what the browser has kept of 
 _SETTER = ".setvar"  # Reflex's own, for pages that set vars from the browser; no page of the app does
 
 
-class Arguments(Middleware):
+class ArgumentCheck(Middleware):
     """Passes events on whose arguments are those of their handler, with text that every part of us can hold.
 
     An event with others does nothing but a line in the log: no page of the app sends one.

@@ -17,7 +17,7 @@ from agent_core.testing import ScriptedModel
 from chat_app.model.model_choice import DEMO_MODEL, ModelChoice
 from chat_app.server.settings import Settings
 from chat_app.session.service import Service, opened
-from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
 from tests.support.markdown import Scripts
@@ -44,7 +44,9 @@ async def tab() -> Tab:
     """A tab on the page of a new chat."""
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
     return Tab(
-        await root.get_state(OpenThread), await root.get_state(Stream), await root.get_state(ThreadList)
+        await root.get_state(OpenThread),
+        await root.get_state(OpenThreadText),
+        await root.get_state(ThreadList),
     )
 
 

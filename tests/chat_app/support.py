@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 
 from chat_app.session.service import Service
 from chat_app.thread.follower import Follower
-from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread.subscription import ThreadReader
 from chat_app.thread_list.thread_list import ThreadList
 
@@ -18,7 +18,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Service]]
 class Tab:
     """One browser tab: its state, and a follower that the test moves by hand."""
 
-    def __init__(self, thread: OpenThread, stream: Stream, threads: ThreadList) -> None:
+    def __init__(self, thread: OpenThread, stream: OpenThreadText, threads: ThreadList) -> None:
         self.thread = thread
         self.stream = stream
         self.threads = threads

@@ -21,7 +21,7 @@ from chat_app.server import frontend
 from chat_app.server.settings import read_settings
 from chat_app.shell.frame import events_of, framed
 from chat_app.thread.message_views import Context, tool_view
-from chat_app.thread.open_thread import Stream
+from chat_app.thread.open_thread import OpenThreadText
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
 
@@ -167,13 +167,13 @@ def test_content_is_framed_and_a_component_is_the_whole_page() -> None:
     drawn = str(framed(page.component)().render())
     assert all(words in drawn for words in ("Help", "Desk", "Log", "sidebar"))
     assert str(framed(linked.component)().render()) == str(link().render())
-    assert events_of(page) == [Stream.leave, Inbox.open, print, ThreadList.open]
+    assert events_of(page) == [OpenThreadText.leave, Inbox.open, print, ThreadList.open]
     assert events_of(linked) == [print]
 
 
 def test_the_pages_of_the_app_are_registered_like_those_of_others() -> None:
     for route in ("/", "/chat/[thread_id]", "/inbox", "/archive", "/settings", "/usage", "/schedules"):
-        assert Stream.open in events_of(APP_PAGES[route]) or Stream.leave in events_of(APP_PAGES[route]), (
-            route
-        )
+        assert OpenThreadText.open in events_of(APP_PAGES[route]) or OpenThreadText.leave in events_of(
+            APP_PAGES[route]
+        ), route
     assert ThreadList.open not in events_of(APP_PAGES["/share/[token]"]), "it is for people from outside"

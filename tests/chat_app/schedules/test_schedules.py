@@ -16,7 +16,7 @@ from chat_app.schedules.schedule_fields import (
     SHOWN,
     START,
     FieldError,
-    described,
+    describe_trigger,
     next_runs,
     trigger_of,
 )
@@ -100,14 +100,14 @@ def test_next_runs_are_shown_by_the_persons_own_clock() -> None:
     ],
 )
 def test_trigger_of_the_form_is_described_in_its_words(expression: str, kind: str, words: str) -> None:
-    found = described(cron(expression))
+    found = describe_trigger(cron(expression))
     assert (found["kind"], found["words"]) == (kind, words)
     assert found.get("day", "") == (expression.split()[-1] if kind != "cron" else "")
 
 
 def test_a_trigger_is_described_by_its_largest_whole_unit() -> None:
     triggers = (every(days=2), every(minutes=90), every(seconds=5), every(hours=3), cron("@daily"))
-    assert [(d["kind"], d["words"]) for d in map(described, triggers)] == [
+    assert [(d["kind"], d["words"]) for d in map(describe_trigger, triggers)] == [
         ("days", "2"),
         ("minutes", "90"),
         ("seconds", "5"),

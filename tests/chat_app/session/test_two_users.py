@@ -22,7 +22,7 @@ from chat_app.inbox.inbox import Inbox
 from chat_app.inbox.inbox_feed import INBOX
 from chat_app.schedules.schedules import Schedules
 from chat_app.search.search import hits_for
-from chat_app.session.bound_api import calling
+from chat_app.session.bound_api import bind_api
 from chat_app.session.tab_state import TabOwnerCheck
 from chat_app.session.user_lists import MAX_UNWATCHED, UserListCache
 from chat_app.settings.usage import Usage
@@ -100,7 +100,7 @@ async def test_a_page_of_hooks_says_who_asks_with_every_call(api: AgentApi, tab:
 
 
 async def test_the_namespaces_of_an_api_are_called_as_the_same_person(api: AgentApi) -> None:
-    ann = calling(api, CallContext("ann"))
+    ann = bind_api(api, CallContext("ann"))
     await ann.preferences.change({"colour": "blue"})
     assert await api.preferences.get(ctx=CallContext("ann")) == {"colour": "blue"}
     assert await api.preferences.get() == {}

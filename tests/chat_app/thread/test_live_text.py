@@ -11,9 +11,9 @@ from reflex.istate.manager.memory import StateManagerMemory
 from reflex_base.event.context import EventContext
 
 from chat_app.sharing.shared_thread import SharedText
-from chat_app.thread.follower import Piece
+from chat_app.thread.follower import TextSlice
 from chat_app.thread.live_text import LiveText
-from chat_app.thread.open_thread import Stream
+from chat_app.thread.open_thread import OpenThreadText
 from tests.chat_app.support import Tab
 
 Emitted = list[tuple[str, Mapping[str, Mapping[str, Any]]]]
@@ -35,20 +35,20 @@ async def emitted() -> AsyncIterator[Emitted]:
         yield found
 
 
-@pytest.mark.parametrize("kind", [Stream, SharedText])
+@pytest.mark.parametrize("kind", [OpenThreadText, SharedText])
 async def test_live_text_is_what_the_state_would_send(
     kind: type[LiveText], tab: Tab, emitted: Emitted
 ) -> None:
     state: Any = await tab.stream._get_root_state().get_state(kind)
     root: rx.State = state._get_root_state()
-    state._send(Piece("run", 0, "Leases "))
+    state._send(TextSlice("run", 0, "Leases "))
     root._clean()
-    state._send(Piece("run", 7, "run out."))
-    await state._pass_on(Piece("run", 7, "run out."))
+    state._send(TextSlice("run", 7, "run out."))
+    await state._pass_on(TextSlice("run", 7, "run out."))
     assert emitted == [("t", root.get_delta())]
 
 
 async def test_live_text_sends_only_what_is_new(tab: Tab, emitted: Emitted) -> None:
     await tab.stream._pass_on(None)
-    await tab.stream._pass_on(Piece("run", 7, ""))
+    await tab.stream._pass_on(TextSlice("run", 7, ""))
     assert emitted == []

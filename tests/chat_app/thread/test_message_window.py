@@ -4,52 +4,52 @@ from __future__ import annotations
 
 import pytest
 
-from chat_app.thread.message_window import BEFORE, NEAR, PAGE, Stretch
+from chat_app.thread.message_window import BEFORE, NEAR, PAGE, MessageWindow
 
 
 def test_the_newest_page_and_then_more() -> None:
-    stretch = Stretch()
-    assert stretch.of(1000) == (1000 - PAGE, 1000)
-    stretch.earlier()
-    assert stretch.of(1000) == (1000 - 2 * PAGE, 1000)
-    assert stretch.of(1010) == (1010 - 2 * PAGE, 1010), "it goes with the newest"
-    assert Stretch().of(3) == (0, 3)
+    window = MessageWindow()
+    assert window.of(1000) == (1000 - PAGE, 1000)
+    window.earlier()
+    assert window.of(1000) == (1000 - 2 * PAGE, 1000)
+    assert window.of(1010) == (1010 - 2 * PAGE, 1010), "it goes with the newest"
+    assert MessageWindow().of(3) == (0, 3)
 
 
 @pytest.mark.parametrize("place", [1000 - NEAR, 1000 - PAGE - 1])
 def test_near_message_is_shown_with_all_that_follows(place: int) -> None:
-    stretch = Stretch()
-    stretch.reach(place, 1000)
-    assert stretch.of(1000) == (place - BEFORE, 1000)
+    window = MessageWindow()
+    window.reach(place, 1000)
+    assert window.of(1000) == (place - BEFORE, 1000)
 
 
 @pytest.mark.parametrize("place", [999, 1000 - PAGE, 1000, 1001])
 def test_message_that_is_shown_already_changes_nothing(place: int) -> None:
-    stretch = Stretch()
-    stretch.reach(place, 1000)
-    assert stretch.of(1000) == (1000 - PAGE, 1000)
+    window = MessageWindow()
+    window.reach(place, 1000)
+    assert window.of(1000) == (1000 - PAGE, 1000)
 
 
 @pytest.mark.parametrize("place", [0, 3, 500, 1000 - NEAR - 1])
 def test_far_message_is_shown_among_its_neighbours_until_the_gap_is_filled(place: int) -> None:
-    stretch = Stretch()
-    stretch.reach(place, 1000)
-    first, end = stretch.of(1000)
+    window = MessageWindow()
+    window.reach(place, 1000)
+    first, end = window.of(1000)
     assert first <= place < end
     assert end - first <= PAGE
-    stretch.earlier()
-    assert stretch.of(1000)[0] == max(0, first - PAGE)
-    first, _ = stretch.of(1000)
+    window.earlier()
+    assert window.of(1000)[0] == max(0, first - PAGE)
+    first, _ = window.of(1000)
     for _ in range(1000 // PAGE + 1):
-        stretch.later()
-        assert stretch.of(1000)[0] == first
-    assert stretch.of(1000) == (first, 1000)
-    assert stretch.of(1002)[1] == 1002, "from there on it goes with the newest"
+        window.later()
+        assert window.of(1000)[0] == first
+    assert window.of(1000) == (first, 1000)
+    assert window.of(1002)[1] == 1002, "from there on it goes with the newest"
 
 
 def test_a_link_leads_from_far_back_to_the_newest_again() -> None:
-    stretch = Stretch()
-    stretch.reach(5, 1000)
-    stretch.reach(990, 1000)
-    assert stretch.of(1000)[1] == 1000
-    assert stretch.of(1000)[0] <= 990
+    window = MessageWindow()
+    window.reach(5, 1000)
+    window.reach(990, 1000)
+    assert window.of(1000)[1] == 1000
+    assert window.of(1000)[0] <= 990

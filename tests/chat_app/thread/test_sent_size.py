@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 from reflex.utils import format as reflex_format
 
-from chat_app.thread.open_thread import Stream
+from chat_app.thread.open_thread import OpenThreadText
 from tests.chat_app.support import Tab
 from tests.chat_app.thread.test_follower import START, answer, chunks, delta, prompt, snapshot
 
@@ -29,7 +29,7 @@ def size(found: dict[str, Any]) -> int:
 
 
 def say(tab: Tab) -> dict[str, Any]:
-    """Bring a tab another piece, as `Stream.follow` does; return what its browser is sent."""
+    """Bring a tab another piece, as `OpenThreadText.follow` does; return what its browser is sent."""
     tab.follower.apply(chunks(delta(PIECE)))
     if tab.follower.rows_changed:
         tab.thread._show(tab.follower)
@@ -50,4 +50,4 @@ async def test_15_a_long_chat_is_sent_piece_by_piece(tab: Tab) -> None:
         states |= found.keys()
     assert max(sizes) < 2 * len(PIECE), "a piece is all that is sent"
     # Nothing that reads another state (the composer, the history, the list of threads) is drawn again.
-    assert states == {Stream.get_full_name()}
+    assert states == {OpenThreadText.get_full_name()}

@@ -19,7 +19,7 @@ from reflex_base.event.context import EventContext
 from agent_core import AgentApi
 from agent_core.testing import eventually
 from chat_app.session.tab_session import background_task, tab_session
-from chat_app.thread.open_thread import OpenThread, Stream
+from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread.subscription import Subscription
 from tests.chat_app.support import Serve, Tab
 
@@ -53,8 +53,8 @@ class OpenTab:
     async def following(self) -> AsyncIterator[None]:
         """Run the tab's subscription as Reflex runs a background handler: on a proxy of its state."""
         async with self.thread() as thread:
-            stream = await thread.get_state(Stream)
-        task = asyncio.create_task(Stream.event_handlers["follow"].fn(StateProxy(stream)))
+            stream = await thread.get_state(OpenThreadText)
+        task = asyncio.create_task(OpenThreadText.event_handlers["follow"].fn(StateProxy(stream)))
         try:
             yield
             assert not task.done()
@@ -70,7 +70,7 @@ class OpenTab:
     def text(self) -> str:
         """Return the live text as the page puts it together."""
         text = ""
-        for each in self.of(Stream):
+        for each in self.of(OpenThreadText):
             text = text[: each["offset_rx_state_"]] + each["chunk_rx_state_"]
         return text
 
@@ -86,7 +86,9 @@ async def test_an_answer_reaches_the_page_in_rows_and_pieces(serve: Serve) -> No
             async with tab.following():
                 await eventually(lambda: tab.text() == "One two three.")
                 first = next(
-                    each for each in tab.sent if each.get(Stream.get_full_name(), {}).get("run_rx_state_")
+                    each
+                    for each in tab.sent
+                    if each.get(OpenThreadText.get_full_name(), {}).get("run_rx_state_")
                 )
                 assert first[OpenThread.get_full_name()]["turn_rx_state_"], "a row comes with its first piece"
                 async with tab.thread() as opened:
@@ -111,7 +113,7 @@ async def test_a_tab_that_turns_is_shown_the_other_thread_and_nothing_more_of_th
                 await eventually(lambda: "north north" in tab.text())
                 async with tab.thread() as opened:
                     opened._open(second.id)
-                    (await opened.get_state(Stream))._forget()
+                    (await opened.get_state(OpenThreadText))._forget()
                     found = tab_session(opened).find(OpenThread, Subscription)
                     assert found is not None
                     found.turn()

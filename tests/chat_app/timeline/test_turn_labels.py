@@ -9,9 +9,9 @@ from typing import Any
 
 from agent_core import Message, action_tool
 from agent_core.testing import ToolUse, eventually
-from chat_app.timeline.span_views import SpanView, TurnView, captioned
+from chat_app.timeline.span_views import SpanView, TurnView, with_labels
 from chat_app.timeline.timeline import Timeline
-from chat_app.timeline.turn_labels import MAX_CAPTION, Captions, first_words
+from chat_app.timeline.turn_labels import MAX_CAPTION, TurnLabels, first_words
 from tests.chat_app.support import Serve, Tab
 
 
@@ -40,7 +40,7 @@ def test_a_reply_is_captioned_by_the_prompt_before_it() -> None:
 
 def test_a_name_that_is_written_down_stays() -> None:
     row = SpanView("model:1", "model", "ok", 0, name="written")
-    named = captioned(
+    named = with_labels(
         [TurnView("m", rows=[row, SpanView("model:2", "model", "running", 1)])],
         {"m": "Hi"},
         {"model:1": "x", "model:2": "seen"},
@@ -61,11 +61,11 @@ async def test_known_captions_are_not_asked_for_again(serve: Serve, tab: Tab) ->
     async with serve([[ToolUse("look", {}, "c1")], ["Well."]], {"look": look}) as shared:
         await tab.thread.send("What do you see?", "msg_1", [])
         asked = Counting(shared.api)
-        captions = Captions(asked, tab.thread.open_id)  # pyright: ignore[reportArgumentType]
+        labels = TurnLabels(asked, tab.thread.open_id)  # pyright: ignore[reportArgumentType]
 
         async def learned() -> Sequence[str]:
-            await captions.learn(await shared.api.timeline(tab.thread.open_id))
-            return list(captions.prompts.values())
+            await labels.learn(await shared.api.timeline(tab.thread.open_id))
+            return list(labels.prompts.values())
 
         await eventually(learned)
         assert await learned() == ["What do you see?"]

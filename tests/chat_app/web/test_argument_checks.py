@@ -16,7 +16,7 @@ import chat_app.chat_app  # every state of the app is registered by its pages
 from chat_app.hooks import use_agent_chat
 from chat_app.session.service import Service
 from chat_app.thread.open_thread import OpenThread
-from chat_app.web.argument_checks import Arguments
+from chat_app.web.argument_checks import ArgumentCheck
 from tests.chat_app.support import Serve
 from tests.support.agents import finished
 
@@ -54,7 +54,7 @@ JUNK: list[Any] = [
 async def sent(root: Any, name: str, found: Any, payload: Any) -> None:
     """Let the middleware look at an event, and the handler run it if it passes."""
     event = SimpleNamespace(name=name, payload=payload)
-    if await Arguments().preprocess(app, root, event) is not None:
+    if await ArgumentCheck().preprocess(app, root, event) is not None:
         return
     state = await root.get_state(found.states[0])
     result = found.handler.fn(state, **event.payload)
@@ -111,7 +111,7 @@ async def test_a_refused_event_is_one_line_of_the_log(caplog: pytest.LogCaptureF
     name = next(name for name in table() if name.endswith("open_thread.send"))
     event = SimpleNamespace(name=name, payload={"text": 5, "message_id": "m", "files": []})
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
-    assert await Arguments().preprocess(app, root, event) is not None
+    assert await ArgumentCheck().preprocess(app, root, event) is not None
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.endswith("text has the wrong type")
 
@@ -122,7 +122,7 @@ async def test_text_is_cleaned_before_a_handler_gets_it() -> None:
         name=name, payload={"text": "a\0b\ud800", "message_id": "m", "files": [{"\0": "\0"}]}
     )
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
-    assert await Arguments().preprocess(app, root, event) is None
+    assert await ArgumentCheck().preprocess(app, root, event) is None
     assert event.payload["text"] == "a\ufffdb\ufffd"
     assert event.payload["files"] == [{"\ufffd": "\ufffd"}]
 
@@ -142,8 +142,8 @@ async def test_events_of_reflex_are_looked_at_as_well(end: str, payload: Any, pa
     assert names
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
     event = SimpleNamespace(name=names[0], payload=payload)
-    assert (await Arguments().preprocess(app, root, event) is None) is passes
+    assert (await ArgumentCheck().preprocess(app, root, event) is None) is passes
 
 
 def test_the_app_asks_for_the_arguments_first() -> None:
-    assert isinstance(app._middlewares[0], Arguments)
+    assert isinstance(app._middlewares[0], ArgumentCheck)
