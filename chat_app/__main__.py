@@ -21,7 +21,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Look whether the app can start, build its pages if they changed, say where it is, and serve."""
+    """Check whether the app can start, build its pages if they changed, print its address, and serve."""
     arguments = _arguments()
     os.chdir(_ROOT)
     try:
@@ -63,7 +63,7 @@ def _serve(settings: Settings, *, development: bool) -> None:
 
 
 def database_label(database_url: str) -> str:
-    """Return what people call a database: a file's path, or a URL without its password."""
+    """Return the name of a database to print: a file's path, or a URL without its password."""
     return str(make_url(database_url)).removeprefix("sqlite:///")
 
 

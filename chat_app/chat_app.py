@@ -1,4 +1,4 @@
-"""The app: its pages, its look, and what is open while it runs."""
+"""The Reflex app: its pages, style sheets, middleware and lifespan tasks."""
 
 import reflex as rx
 

@@ -1,7 +1,7 @@
-"""What others add to the app: pages, agents, and views of their tools.
+"""Register pages, agents and tool views that extend the app.
 
-A module that calls these is named in CHAT_EXTENSIONS, is imported before the pages are made, and so
-has its say in every process. What it registers stays for as long as the process lives.
+A module that calls these functions is named in CHAT_EXTENSIONS and imported before the pages are made, in
+every process. What it registers stays for as long as the process lives.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Content:
 
     Args:
         *body: the main column.
-        bar: what stands in the top bar.
-        drawer: what stands beside the column.
+        bar: the content of the top bar.
+        drawer: the content beside the column.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ _DrawT = TypeVar("_DrawT", bound=Draw)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page, of the app or of somebody's own.
+    """A page of the app or of an extension.
 
     Attributes:
         route: its address, such as /desk/[thread_id].
@@ -72,9 +72,9 @@ OFFERED: dict[str, str] = {}
 TOOL_VIEWS: dict[str, ToolView] = {}
 
 Identify = Callable[[Mapping[str, str]], CallContext | None]
-"""From the headers of a request, their names in small letters, to who sent it; None: nobody is signed in."""
+"""From the headers of a request, with names in lower case, to its user; None: no user is signed in."""
 IDENTITY: list[Identify] = []
-"""The one function that says so; none: the app knows no people, and every thread is everybody's."""
+"""The registered function, at most one; without it the app has no users, and every client sees every thread."""
 
 
 def register_page(
@@ -112,12 +112,12 @@ def register_page(
 
 
 def register_agent(agent: AnyAgent, title: str | None = None, *, offered: bool = True) -> None:
-    """Make an agent known to the app's runtime, and offer it to whoever begins a thread.
+    """Register an agent with the app's runtime, and offer it for new threads.
 
     Args:
         agent: an `Agent`, or what `Agent.factory` returned.
         title: what the page calls it; its name by default.
-        offered: False: threads may have it, and nobody is asked.
+        offered: False: threads may use it, but the page does not list it.
 
     Raises:
         ValidationError: it is no agent, or another one has its name.
@@ -150,13 +150,13 @@ def register_tool_view(tool_name: str, view: ToolView) -> None:
 
 
 def register_identity(identify: Identify) -> Identify:
-    """Decorate the function that says who is asking: each person then sees, and reaches, only their own threads.
+    """Decorate the function that identifies users: each user then sees, and reaches, only their own threads.
 
     Args:
         identify: gets the request's headers, as a dict with names in small letters, and returns a
-            `CallContext` with a `user_id`, or None where nobody is signed in: such a request is refused
-            everything. What it trusts must come from somebody who can be trusted, such as the proxy that
-            signs people in, and nobody else may reach the app.
+            `CallContext` with a `user_id`, or None if no user is signed in: such a request is refused. The headers
+            that it reads must be set by a trusted party, such as the proxy that signs users in, and clients must
+            not reach the app past that proxy.
 
     Raises:
         ValidationError: it is no plain function, or there is another.
@@ -170,7 +170,7 @@ def register_identity(identify: Identify) -> Identify:
 
 
 def caller(headers: Mapping[str, str]) -> CallContext | None:
-    """Return who sent a request with these headers; None where the app knows no people.
+    """Return the user who sent a request with these headers; None if the app has no users.
 
     Raises:
         AccessDeniedError: nobody is signed in.

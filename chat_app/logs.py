@@ -3,7 +3,7 @@
     2026-11-29T14:31:45.123+01:00 WARNING agent_core.runners Thread thread_01…: the turn failed at step 2, …
 
 `CHAT_LOG_LEVEL` is that of the app, of agent_core and of extensions; libraries say what is a warning or
-worse. What pages report is logged by Reflex and passes through here as well, so nobody can forge a line.
+worse. What pages report is logged by Reflex and passes through here as well, so they cannot forge a line.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _link_scripts(assets: Path) -> None:
     for source in (*_APP.rglob("*.js"), *_APP.rglob("*.jsx")):
         link = assets / _SERVED / source.relative_to(_APP)
         if link.is_symlink() and link.readlink() == source:
-            continue  # whoever watches the files sees no change
+            continue  # a file watcher sees no change
         link.parent.mkdir(parents=True, exist_ok=True)
         staged = link.with_name(f".{uuid.uuid4().hex}")  # replaced at once: other processes do the same
         staged.symlink_to(source)

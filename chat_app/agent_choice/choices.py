@@ -1,4 +1,4 @@
-"""What there is to choose from: agents and models."""
+"""The agents and models to choose from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a person wants their new chats answered: kept in the database, the same in each of their tabs."""
+"""The options of a person's new chats: kept in the database, and the same in each of their tabs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chat_app.session.service import CommandState, service
 from chat_app.thread.open_thread import OpenThread
 
 KEY = "new_threads"
-"""Under which it stands in a person's preferences: {"agent": name, "answers": as in a thread's metadata}."""
+"""The key in a person's preferences of {"agent": name, "answers": as in a thread's metadata}."""
 
 
 def stored_defaults(preferences: Mapping[str, Any]) -> tuple[str, AnswerOptions]:
@@ -34,11 +34,11 @@ def _models() -> set[str]:
 
 
 class NewChatDefaults(CommandState, rx.State):
-    """What stands in the form of the settings, and what the page of a new chat begins with.
+    """The options in the form of the settings, with which the page of a new chat begins.
 
     Attributes:
         agent: its name; model: "" for the first that is offered.
-        version: how often it was shown anew; the form's fields begin again with it.
+        version: how often other values were shown; the form's fields are made anew with it.
         saved: whether the last thing that was done here was to save.
     """
 
@@ -82,7 +82,7 @@ class NewChatDefaults(CommandState, rx.State):
 
     @rx.event
     async def save(self, form: dict[str, Any]):
-        """Take what stands in the form for every chat that is begun from now on."""
+        """Save the values of the form for every chat that is begun from now on."""
         self.notice, self.saved = "", False
         try:
             values = {name: str(form.get(name) or "") for name in (*asdict(AnswerOptions()), "agent")}

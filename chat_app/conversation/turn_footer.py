@@ -1,4 +1,4 @@
-"""How the turn stands, in plain and calm words: at work, waiting, stopped, failed."""
+"""The status of the turn below the messages: at work, waiting, stopped, failed."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -31,7 +31,7 @@ HINTS = {
 
 @rx.memo
 def turn_state() -> rx.Component:
-    """What stands below the last message."""
+    """The status below the last message."""
     return rx.el.div(
         rx.cond(
             OpenThread.retry.kind == "unknown_agent",
@@ -92,7 +92,7 @@ def _regenerate() -> rx.Component:
 
 
 def _step_limit() -> rx.Component:
-    """The agent took as many steps as it may: it can be let go on, where it is."""
+    """The agent reached its step limit: a button lets it continue."""
     return _cut("flag", say("turn.step_limit"), OpenThread.resume)
 
 

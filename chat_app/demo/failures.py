@@ -1,7 +1,7 @@
 """Failures on request: "fail with 429 twice", "fail with 503 midway", "fail hard".
 
-How often a request has failed cannot stand in the conversation, so it is counted here, by request;
-after a restart the count begins anew.
+The conversation does not say how often a request has failed, so failures are counted here, by request;
+a restart resets the count.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A heading and what stands below it, up to the next heading."""
+    """A heading and the text below it, up to the next heading."""
 
     file: str
     heading: str

@@ -37,7 +37,7 @@ _MAX_READ = 2000
 """Characters of a message that are looked at; the patterns take quadratic time in the worst case."""
 
 _MAX_STREAM_LINES = 3000
-"""Deltas of an answer; a longer one comes in larger pieces, so that nobody waits for half an hour."""
+"""Deltas of an answer; a longer answer comes in larger pieces, so that it does not take half an hour."""
 
 _MIDWAY = 12
 """Words after which a failure "midway" comes."""

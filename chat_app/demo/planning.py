@@ -1,4 +1,4 @@
-"""What the demo model makes of a message: which tools it asks, one batch after another.
+"""Plan which tools the demo model calls for a message, batch by batch.
 
 A real model decides by understanding; this one by a table of words, so that the same conversation
 always gets the same plan, before and after a crash.
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class _PlannedCall:
-    """A tool to ask, and what for in a word."""
+    """A tool to call, and its purpose in a word."""
 
     tool: str
     purpose: str

@@ -1,4 +1,4 @@
-"""What files a message may have: told by what is in them, never by what a browser calls them."""
+"""The files that a message may have, recognised by their content and never by their names alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which API a page's threads are those of."""
+"""The API of a page's threads."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def _with_text(row: MessageView, live: str) -> MessageView:
 
 
 class ThreadOnly(Chat, mixin=True):
-    """The same without its messages: for a page that shows how a thread stands, and little else."""
+    """A chat without its messages: for a page that shows little more than a thread's status."""
 
     def _rows(
         self, history: list[MessageView], turn: list[MessageView], follower: Follower

@@ -59,7 +59,7 @@ def _growing(chat: type[Chat], part: rx.Var[PartView]) -> rx.Component:
 
 
 def _tool_line(chat: type[Chat], tool: rx.Var[ToolView]) -> rx.Component:
-    """Draw a tool call as one line: what it does, how it stands, and buttons if it waits for a person."""
+    """Draw a tool call as one line: its title, its status, and buttons if it waits for a person."""
     return rx.el.div(
         icon("wrench", 14),
         rx.el.span(tool.title),

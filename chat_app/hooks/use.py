@@ -36,7 +36,7 @@ def use_agent_chat(
         api: what `define_agent_api` returned, a function that returns it, or None for the app's own.
         route: of the page, with "[thread_id]" in it: a thread that is begun goes there. Without one
             it opens in place.
-        name: tells two threads apart that stand on one page.
+        name: tells two chats on one page apart.
         context: from the tab's state to the `CallContext` of who has it open, for every call that is
             made; None: whom `register_identity` says, if the app has that.
         **new_thread: for `create_thread`, such as `agent=`, `title=` and `metadata=`.
@@ -60,7 +60,7 @@ def use_thread(api: ApiSource = None, **options: Any) -> type[Chat]:
 
 
 def use_thread_status(api: ApiSource = None, **options: Any) -> type[Chat]:
-    """Return what `use_thread` returns: how the thread stands is among it."""
+    """Return the class that `use_thread` returns, which has the thread's status."""
     return use_thread(api, **options)
 
 

@@ -66,7 +66,7 @@ def say(key: str, **values: Any) -> rx.Var[str]:
 
     Args:
         key: of `en.json`, such as "composer.send".
-        values: what stands in the places of the message's {{names}}; Vars or plain values. Numbers are
+        values: of the message's {{names}}; Vars or plain values. Numbers are
             written as the language writes them, and `count` chooses among forms.
 
     Raises:

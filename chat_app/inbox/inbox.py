@@ -1,4 +1,4 @@
-"""Everything that waits for the person, in whatever thread, and what they say to it."""
+"""The state of the inbox: tool calls of any thread that wait for the person, and their decisions."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from chat_app.session.service import CommandState
 
 
 class Inbox(CommandState, rx.State):
-    """What waits, as every tab shows it.
+    """The waiting calls that a tab shows.
 
     Attributes:
         items: approvals and questions, the longest wait first.
@@ -52,7 +52,7 @@ class Inbox(CommandState, rx.State):
 
     @rx.event
     async def deny(self, thread_id: str, call_id: str, reason: str):
-        """Tell the agent that it may not, and why."""
+        """Deny a tool call, with a reason."""
         await self._call("deny_tool_calls", thread_id, [call_id], clean_text(reason).strip() or None)
 
     @rx.event

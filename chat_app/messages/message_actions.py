@@ -1,4 +1,4 @@
-"""What a person does with a message that stands there."""
+"""The actions on a message."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class Actions(rx.State):
 
     @rx.event
     async def edit(self, message_id: str, text: str):
-        """Put other words in the place of a person's message; its files stay, and it is answered anew."""
+        """Replace the text of a person's message; its files stay, and it is answered again."""
         opened = await self.get_state(OpenThread)
         text = clean_text(text)
         words = [{"type": "text", "text": text}] if text.strip() else []
@@ -57,18 +57,18 @@ class Actions(rx.State):
 
     @rx.event
     async def select(self, message_id: str):
-        """Turn to another version of a message, and to all that followed it."""
+        """Select another version of a message, and the messages that followed it."""
         await self._do("select_branch", message_id)
 
     @rx.event
     async def fork(self, message_id: str):
-        """Go on from a message in a thread of its own, and turn to that."""
+        """Fork the thread at a message, and open the copy."""
         copy: Thread | None = await self._do("fork_thread", message_id)
         return None if copy is None else rx.redirect(f"/chat/{copy.id}")
 
     @rx.event
     async def vote(self, message_id: str, vote: str):
-        """Note what the person thinks of an answer: "up", "down", or "" for nothing."""
+        """Save the person's vote on an answer: "up", "down", or "" for none."""
         await self._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
 
     @rx.event
@@ -83,12 +83,12 @@ class Actions(rx.State):
 
     @rx.event
     async def share(self):
-        """Let whoever gets the link read the thread."""
+        """Create a link with which anyone can read the thread."""
         await self._do("shares.create")
 
     @rx.event
     async def unshare(self):
-        """Make the link lead nowhere."""
+        """Revoke the link."""
         await self._do("shares.revoke")
 
 

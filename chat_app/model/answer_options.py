@@ -1,7 +1,7 @@
-"""How a thread wants to be answered: which model, with what instructions, how freely.
+"""The options with which a thread is answered: model, instructions and temperature.
 
-It stands in the thread's metadata, so that every tab and every process goes by it, and what is
-chosen while the agent is at work holds from its next step on.
+The options are kept in the thread's metadata, so that every tab and process uses them; options that are
+chosen while the agent runs take effect with its next step.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from chat_app.plain_text import clean_text
 ASSISTANT = "assistant"
 """The app's own agent."""
 _KEY = "answers"
-"""Under which it stands in a thread's metadata."""
+"""The key of the options in a thread's metadata."""
 MAX_INSTRUCTIONS = 20_000
 _MAX_TEMPERATURE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """What a person has chosen for a thread.
+    """The options that a person has chosen for a thread.
 
     Attributes:
         model: a litellm model name; "" for the one that answers by default.
@@ -38,7 +38,7 @@ class AnswerOptions:
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any] | None) -> AnswerOptions:
-        """Read what stands in a thread's metadata; what makes no sense there counts as not chosen."""
+        """Read the options from a thread's metadata; an invalid one counts as not chosen."""
         found = (metadata or {}).get(_KEY)
         known = found if isinstance(found, Mapping) else {}
         model, words = known.get("model"), known.get("instructions")
@@ -49,12 +49,12 @@ class AnswerOptions:
         )
 
     def metadata(self) -> dict[str, Any]:
-        """Return this as it stands in a thread's metadata."""
+        """Return the options as a thread's metadata has them."""
         return {_KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)}}
 
 
 def parse_options(model: str, instructions: str, temperature: str) -> AnswerOptions:
-    """Read what a person typed.
+    """Read the options that a person typed.
 
     Raises:
         ValidationError: the instructions are too long, or the temperature is no number from 0 to 2.

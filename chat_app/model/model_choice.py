@@ -27,7 +27,7 @@ _PIECEMEAL = 5
 """How many times as long one has that answers piece by piece."""
 
 _MAX_OFFERED = 40
-"""More models than these nobody chooses from a list."""
+"""The longest list of models to choose from."""
 
 _NOT_FOR_CHAT = ("embed", "whisper", "tts", "rerank", "moderation", "dall-e", "bge-", "clip", "transcribe")
 _WITHOUT_TOOLS = ("smollm",)
@@ -238,7 +238,7 @@ def _advice(status: int) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Return a checked address without the user and the password that may stand in it."""
+    """Return a checked URL without its user and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
@@ -277,7 +277,7 @@ def _listed_models(base_url: str, api_key: str | None) -> list[str]:
 
 
 def _listed_models_if_any(base_url: str) -> list[str]:
-    """Return the same; none if nobody answers there."""
+    """Return the names of a server's chat models; none if no server answers."""
     try:
         return _listed_models(base_url, None)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):

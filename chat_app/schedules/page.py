@@ -43,7 +43,7 @@ def schedules() -> Content:
 
 
 def _row(item: _Item) -> rx.Component:
-    """The row, and under it the runs it has had, if somebody wants to see them."""
+    """The row, and below it the runs of the schedule while they are opened."""
     return rx.el.li(
         rx.el.div(
             rx.el.h3(item.title, dir="auto"),

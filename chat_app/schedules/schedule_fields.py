@@ -25,7 +25,7 @@ START = {
     "moment": "",
     "cron": "0 9 * * mon-fri",
 }
-"""What stands in the form at first."""
+"""The initial values of the form."""
 SHOWN = 5
 """How many runs ahead are shown."""
 

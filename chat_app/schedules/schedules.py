@@ -21,7 +21,7 @@ from chat_app.thread_list.list_feed import THREADS
 
 _RUNS_SHOWN = 20
 _THREADS_OFFERED = 50
-"""More threads than these nobody chooses from a list."""
+"""The longest list of threads to choose from."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class Schedules(CommandState, rx.State):
 
     Attributes:
         zone: the browser's time zone.
-        form: what stands in the fields; `cleared` counts how often they were emptied.
+        form: the values of the fields; `cleared` counts how often they were emptied.
         agents: to choose from, the app's own first; none if there is only that.
         threads: the newest threads, to which it can be sent.
         wrong: the field that cannot be used, and `why`: a word of `schedule_fields.FieldError`, or a sentence.
-        upcoming: the next runs of what stands in the form.
+        upcoming: the next runs of the schedule that the form describes.
         opened: the schedule whose `history` is shown.
         confirming: the schedule that is about to be deleted, until the person says so.
     """

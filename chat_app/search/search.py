@@ -27,7 +27,7 @@ class HitView:
 
     Attributes:
         message_id: "" for the title.
-        snippet: the words with what stands around them; "" for a title.
+        snippet: the words with their context; "" for a title.
         at: the thread's last activity, in seconds since the epoch.
     """
 
@@ -44,7 +44,7 @@ class Search(CommandState, rx.State):
 
     Attributes:
         query: what the hits are for; the page tells by it whether they are the newest.
-        hits: where all its words stand.
+        hits: the titles and messages with all of its words.
     """
 
     query: str = ""

@@ -1,1 +1,1 @@
-"""Starting the app from the command line: look before serving, build the pages, serve."""
+"""Start the app from the command line: check, build the pages, serve."""

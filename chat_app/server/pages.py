@@ -1,4 +1,4 @@
-"""The built pages as they are served below one path, and the scripts that stand in them."""
+"""The built pages as they are served below one path, and the hashes of their inline scripts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def place(base_path: str) -> Path:
 
 
 def _copy(source: Path, target: Path, base_path: bytes) -> None:
-    """Copy files with `base_path` in the place of the word that stands for it."""
+    """Copy files, with `base_path` in place of its placeholder."""
     for path in source.rglob("*"):
         if not path.is_file() or path.suffix == ".gz":  # those go with the files that they are of
             continue
@@ -55,8 +55,8 @@ def _copy(source: Path, target: Path, base_path: bytes) -> None:
 def content_policy(pages: Path) -> str:
     """Return a Content-Security-Policy with which these pages run, and nothing else does.
 
-    Scripts are files of ours, or those that stand in the pages, named by their hashes. Styles may stand
-    anywhere: emotion, KaTeX and mermaid write them.
+    Scripts are files of the app, or inline in the pages and listed by their hashes. Styles may be anywhere:
+    emotion, KaTeX and mermaid write them.
 
     Args:
         pages: the folder of the pages.

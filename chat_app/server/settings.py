@@ -135,11 +135,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 _SET_BY_DEMO = ("CHAT_DEMO_FOLDER", "CHAT_DEMO_PYTHON")
-"""Variables of ours that supervisord hands on; nobody sets them."""
+"""Variables that supervisord hands on; people do not set them."""
 
 
 def _refuse_unknown(values: Mapping[str, str]) -> None:
-    """Refuse variables with our prefix that do nothing: whoever set one believes that it does."""
+    """Refuse unknown variables with the app's prefix: a misspelled setting would do nothing."""
     known = [variable.name for variable in VARIABLES]
     for name in sorted(values):
         if name.upper().startswith("CHAT_") and name not in known and name not in _SET_BY_DEMO:
@@ -220,7 +220,7 @@ def _http_url(name: str, value: str | None) -> str | None:
     if not _is_http_url(value):
         shown = (
             name if set(value) & set("@?#") else f"{name} is {value!r}; it"
-        )  # a password or a key may stand there
+        )  # it may contain a password or a key
         raise ValidationError(f"{shown} must be an address such as http://127.0.0.1:1234/v1.")
     return value.rstrip("/")
 

@@ -1,4 +1,4 @@
-"""The app's own agent: one for every model, made anew for each step with the options of its thread."""
+"""The app's own agent: made for each step, with the model and options of its thread."""
 
 from __future__ import annotations
 

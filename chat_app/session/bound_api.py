@@ -1,4 +1,4 @@
-"""An API as one person calls it."""
+"""An API that is bound to the user who calls it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent_core.api import ApiBase
 
 
 class _BoundApi:
-    """An API whose methods get `ctx` with every call."""
+    """Passes `ctx` to the methods of an API."""
 
     def __init__(self, api: object, ctx: CallContext) -> None:
         self._api = api
@@ -27,7 +27,7 @@ class _BoundApi:
 
 
 def bind_api(api: AgentApi, ctx: CallContext | None) -> AgentApi:
-    """Return `api` as `ctx` calls it: the same methods, and nobody has to think of `ctx=`."""
+    """Return `api` with `ctx` passed to every method that takes it."""
     return api if ctx is None else cast(AgentApi, _BoundApi(api, ctx))
 
 

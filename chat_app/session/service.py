@@ -34,7 +34,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Service:
-    """One worker's open runtime and what stands on it.
+    """One worker's open runtime and what is built on it.
 
     Attributes:
         everybody: the lists of an app that has no users.
@@ -50,7 +50,7 @@ class Service:
     users: UserListCache
 
     def lists(self, ctx: CallContext | None) -> UserLists:
-        """Return the lists of whoever asks."""
+        """Return the lists of the calling user."""
         if ctx is None or ctx.user_id is None:
             return self.everybody
         return self.users.lists_of(ctx.user_id, bind_api(self.api, ctx))
@@ -127,23 +127,23 @@ class ApiCaller(rx.State, mixin=True):
     """Base of the states that call the API. Its methods are private: a public one would be an event of the browser."""
 
     def _ctx(self) -> CallContext | None:
-        """Return who has this tab open; None where the app knows no people.
+        """Return the user who has this tab open; None if the app has no users.
 
         Raises:
-            AccessDeniedError: nobody is signed in.
+            AccessDeniedError: no user is signed in.
         """
         return caller(self.router.headers.raw_headers)
 
     def _api(self) -> AgentApi:
-        """Return the API as this person calls it.
+        """Return the API as this user calls it.
 
         Raises:
-            AccessDeniedError: nobody is signed in.
+            AccessDeniedError: no user is signed in.
         """
         return bind_api(service().api, self._ctx())
 
     def _lists(self) -> UserLists:
-        """Return the lists of this person's threads; empty ones if nobody is signed in."""
+        """Return the lists of this user; empty ones if no user is signed in."""
         try:
             ctx = self._ctx()
         except AccessDeniedError:

@@ -1,8 +1,8 @@
 """Keep the state of a tab for as long as the tab is open, and empty it when another user opens the tab.
 
 Reflex drops the state of a tab when nothing has happened in it for an hour (`redis_token_expiration`), open or not. What
-followed a thread for the tab then finds an empty state, and the tab would show nothing new until somebody presses
-something in it.
+followed a thread for the tab then finds an empty state, and the tab would show nothing new until the next
+click.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from chat_app.extensions import IDENTITY, caller
 _log = logging.getLogger(__name__)
 
 _ROUND_INTERVAL = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
-TAB_TIMEOUT = 5.0  # seconds for one tab: whose state is in use is not let go
+TAB_TIMEOUT = 5.0  # seconds for one tab; Reflex does not drop a state that is in use
 _NO_KEY = "chat:none"
 """Storage key that no browser has a value for; see `_reload`."""
 

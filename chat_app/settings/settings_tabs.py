@@ -1,4 +1,4 @@
-"""The ways between the pages beside the threads."""
+"""The tabs of settings, usage and schedules, and the link to them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What models were asked and what it cost, for the page that shows it."""
+"""The state of the usage page: requests, tokens and cost."""
 
 from __future__ import annotations
 

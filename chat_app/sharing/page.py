@@ -1,4 +1,4 @@
-"""The page of a link to a thread: to be read, by whoever has it, as it goes on."""
+"""The page of a shared thread, which anyone who has its link can read."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -50,7 +50,7 @@ def _thread() -> rx.Component:
 
 @rx.memo
 def _shared_row(message: rx.Var[MessageView]) -> rx.Component:
-    """A message for somebody who may only read."""
+    """A message that can only be read."""
     return _shared(message, lambda part: text_part(SharedText, part))
 
 

@@ -1,4 +1,4 @@
-"""A thread as somebody sees it who has its link: to be read only, and as it goes on."""
+"""A shared thread: read-only, and followed as it changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPEN = ("preparing", "running", "retrying", "approval", "answer")
 
 
 class _SharedReader:
-    """Reads the thread that a link leads to; whole, as whoever has the link cannot ask for more.
+    """Reads the thread of a link; whole, as the page of a link cannot ask for more.
 
     Args:
         api: of the app.
@@ -37,7 +37,7 @@ class _SharedReader:
         self._token = token
 
     def __str__(self) -> str:
-        return "a shared thread"  # whoever knows the token may read it: it is kept out of the log
+        return "a shared thread"  # the token grants access, so it is kept out of the log
 
     async def read(self) -> AsyncGenerator[None]:
         """Yield after each update that the follower has taken in, until the link is taken back."""
@@ -103,7 +103,7 @@ class SharedText(LiveText, rx.State):
 
     @rx.event
     async def open(self):
-        """Follow the thread whose token stands in the address."""
+        """Follow the thread of the token in the URL."""
         shared = await self.get_state(Shared)
         shared._begin(str(self.token or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
         self._forget()

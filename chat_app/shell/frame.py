@@ -61,7 +61,7 @@ def events_of(page: Page) -> list[Any]:
 def shell(
     *children: rx.Component, bar: rx.Component | None = None, drawer: rx.Component | None = None
 ) -> rx.Component:
-    """Sidebar and main column; `bar` is what stands in the top bar, `drawer` beside the column."""
+    """Sidebar and main column; `bar` is the content of the top bar, `drawer` that beside the column."""
     frame = rx.el.div(
         sidebar(),
         rx.el.main(

@@ -59,7 +59,7 @@ def smooth_text(
     """Reveal a text that grows in leaps evenly, as if it were typed.
 
     Args:
-        text: the Var of the text; what stands in place of it may only go on, or be another text.
+        text: the Var of the text; a new value continues the text, or is another one.
         chars_per_sec: how fast at least; when more arrives it is faster, so that it keeps up.
         start_streaming: whether the text that is there at first is typed, too, and not shown at once.
         **props: of the component.

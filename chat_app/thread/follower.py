@@ -22,7 +22,7 @@ _ENDED = ("output-available", "output-error")
 
 @dataclass(frozen=True)
 class TextSlice:
-    """A piece of the text that is being written: `chunk` stands at `offset` (UTF-16 units) of `run`."""
+    """A slice of the text that is being written: `chunk` begins at `offset` (UTF-16 units) of `run`."""
 
     run: str = ""
     offset: int = 0
@@ -36,8 +36,8 @@ class Follower:
     that what changes ten times a second is small. The text part at the end of a running turn leaves
     through `piece`, never through the rows.
 
-    What tools took stands in the thread's timeline; `untimed` says for which answers `know` should be
-    told it, and those are never more than the page shows.
+    The times of tools are in the thread's timeline; `untimed` says for which answers `know` needs them,
+    which are never more than the page shows.
 
     Args:
         whole: all messages are shown, long ones too: for who cannot ask for more.

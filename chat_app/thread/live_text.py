@@ -23,7 +23,7 @@ class LiveText(rx.State, mixin=True):
     Attributes:
         shown: the state that shows the thread in which the text is written.
         run: the part, and the attempt, that the piece belongs to.
-        offset: where `chunk` stands in the text, in UTF-16 code units.
+        offset: the position of `chunk` in the text, in UTF-16 code units.
     """
 
     shown: ClassVar[type[ShownThread]]

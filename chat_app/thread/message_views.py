@@ -53,7 +53,7 @@ class Context:
         took: how long finished calls ran, and at which attempt they ended, by tool call id.
         end_reasons: why calls failed, by tool call id.
         error_info: code and params of their errors, by tool call id.
-        waits: how many seconds calls wait for their next attempt, from when that was told.
+        waits: how many seconds calls wait for their next attempt, from when the wait was announced.
         run: names the attempt that is being streamed, for a part's key; its text is left out.
         live_key: the key of the part that is being streamed, or "".
         votes: the thread's metadata, in which `VOTE` and a message's id is up or down.
@@ -197,7 +197,7 @@ def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
 
 
 def _own_view(part: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return what a view of somebody's own is drawn from; the usual row does not need it, and it is long."""
+    """Return what a registered tool view is drawn from; the usual row does not need it, and it is long."""
     if name not in TOOL_VIEWS:
         return {}
     both = {"input": part.get("input"), "output": part.get("output")}

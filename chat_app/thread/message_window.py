@@ -13,8 +13,8 @@ NEAR = 120
 class MessageWindow:
     """The part of the messages that is shown, as places in the list of all.
 
-    A page with thousands of messages takes a browser many seconds; so whoever comes by a link to an old
-    message gets those around it and the turn under way, and a gap between that can be filled.
+    A page with thousands of messages takes a browser many seconds; so a link to an old message shows
+    the messages around it and the turn under way, and a gap between them that can be filled.
     """
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ class OpenThread(ThreadState, rx.State):
         returned: the message that was taken back last.
         agent: the name of the agent that answers.
         model: the name of its model, if the agent is the app's own.
-        instructions, temperature: as they stand in the form.
+        instructions, temperature: the values of the form.
         answers_error: why what was typed there was not taken.
     """
 

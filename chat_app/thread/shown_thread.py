@@ -36,7 +36,7 @@ class ShownThread(rx.State, mixin=True):
         return False
 
     def _lose(self, error: AgentCoreError) -> None:
-        """Show that the thread cannot be read: it never was, is gone, or is somebody else's."""
+        """Show that the thread cannot be read: it never existed, was deleted, or belongs to another user."""
         raise NotImplementedError
 
     def _subscription(self) -> Subscription | None:

@@ -1,4 +1,4 @@
-"""The thread that is open in a tab: what the page shows of it, and what its buttons do."""
+"""The state of the thread that is open in a tab, and the events of its buttons."""
 
 import re
 from contextlib import suppress
@@ -259,7 +259,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
 
     @rx.event
     async def deny(self, call_id: str, reason: str = ""):
-        """Tell the agent that it may not, and why."""
+        """Deny a tool call, with a reason."""
         await self._do("deny_tool_calls", [call_id], clean_text(reason).strip() or None)
 
     @rx.event

@@ -1,4 +1,4 @@
-"""What the pages need to know of the agents that answer."""
+"""The agent that answers a thread, and its tools whose outcome comes from outside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 async def answering_agent(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
-    """Return the agent that answers a thread as things stand; None if it cannot be told here.
+    """Return the agent that answers a thread at present; None if this process cannot tell.
 
     Args:
         api: whose store knows the thread's agent.
@@ -24,7 +24,7 @@ async def answering_agent(api: AgentApi, thread: Mapping[str, Any]) -> Agent | N
         return None
     try:
         return await agent.resolve(thread.get("user_id"), str(thread["id"]))
-    except Exception:  # a factory of somebody's own; the step will say what is wrong with it
+    except Exception:  # a factory of an extension; the step reports its error
         _log.warning("Agent factory %s failed", agent.name, exc_info=True)
         return None
 

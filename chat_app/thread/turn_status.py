@@ -1,4 +1,4 @@
-"""How a turn stands, read from its rows. Pure functions."""
+"""The status of a turn, read from its rows. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _tools(turn: list[MessageView]) -> list[str]:
 
 
 def needs_person(turn: list[MessageView], retry: Mapping[str, Any]) -> bool:
-    """Whether a tool waits for a yes or for an answer, or the turn for an agent that nobody knows."""
+    """Whether a tool waits for an approval or an answer, or the turn for an agent that no process has."""
     return awaits_agent(retry) or any(state in ("approval", "answer") for state in _tools(turn))
 
 

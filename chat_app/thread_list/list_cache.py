@@ -19,11 +19,11 @@ _Rows = dict[str, tuple[tuple[datetime, str], ThreadItem]]
 class ListCache:
     """What has been read of a list: all of it down to one thread, behind which it may go on.
 
-    A page costs what it holds, and a change what has changed, however much stands here already.
+    Reading a page costs as much as the page, and a change as much as the change, however long the list is.
 
     Args:
         api: whose threads.
-        archived: the archived ones, of which none stand first.
+        archived: the archived threads, of which none is pinned.
 
     Attributes:
         more: whether there may be others behind those that were read.
@@ -39,7 +39,7 @@ class ListCache:
         self._end: Thread | None = None  # the last that was read: the next page begins after it
 
     def __len__(self) -> int:
-        """Return how many stand here besides the pinned ones."""
+        """Return how many were read besides the pinned ones."""
         return len(self._others)
 
     def pinned(self) -> list[ThreadItem]:
@@ -51,7 +51,7 @@ class ListCache:
         return _sorted(self._others)[:count]
 
     async def begin(self) -> None:
-        """Read what stands first."""
+        """Read the pinned threads."""
         if not self._archived:
             await self._put(await self._api.list_threads(_MAX_ENTRIES, pinned=True))
 
@@ -67,7 +67,7 @@ class ListCache:
             self.more = len(found) == size
             self._end = found[-1] if found else self._end
             if self.more and len(self) == before:
-                return  # all of them were here; what moved meanwhile is told with the next change
+                return  # all of them were here; the next change brings what moved meanwhile
 
     async def renew(self, names: Collection[str]) -> None:
         """Read threads again that may have changed, and those that run: they move up without a word."""

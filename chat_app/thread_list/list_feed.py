@@ -25,8 +25,8 @@ class ListFeed(UserList):
     Args:
         api: as the user calls it.
         archived: the archived threads instead of the others.
-        always: read them also while nobody watches, so that they are there at once. Nobody watches the
-            archive all the time: it is not.
+        always: read them also while no tab shows them, so that they are there at once; by default all
+            threads but the archived ones.
 
     Attributes:
         pinned: the pinned threads; the archive pins none.

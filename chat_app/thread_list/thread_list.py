@@ -24,7 +24,7 @@ _UNDO_GRACE_SECONDS = 4
 
 
 class ThreadRows(ApiCaller, mixin=True):
-    """What a page shows of one list of threads; the rows themselves stand in the browser.
+    """What a page shows of one list of threads; the rows themselves are in the browser.
 
     Attributes:
         patch: what changed last.

@@ -29,7 +29,7 @@ PAGE = 5
 _LOOK_INTERVAL = 0.5
 """The least time between two looks, in seconds: an answer that is written changes ten times a second."""
 _LEASE_INTERVAL = 2.0
-"""How often a running thread is looked at although nobody told of anything: leases are kept silently."""
+"""How often a running thread is read without a change, in seconds: renewing a lease announces nothing."""
 
 
 class _DrawerWatch:
@@ -41,7 +41,7 @@ class _DrawerWatch:
         self.show(shown)
 
     def show(self, shown: bool) -> None:
-        """The drawer was opened or closed."""
+        """Note that the drawer was opened or closed."""
         self.shown.set() if shown else self.shown.clear()
         self.heard.set()
 
@@ -127,7 +127,7 @@ class Timeline(ApiCaller, rx.State):
                     await watch.shown.wait()
                     async with background_task(_hear(api, thread_id, watch)):
                         await self._follow(api, thread_id, watch)
-            except AgentCoreError:  # deleted, or somebody else's: the page itself says so
+            except AgentCoreError:  # deleted, or another user's: the page itself says so
                 async with self:
                     self._clear(thread_id)
 

@@ -1,4 +1,4 @@
-"""What a timeline's rows cannot tell: which words a turn answers, and which model is at work just now.
+"""The labels of a timeline that its spans lack: the prompt of a turn, and the model of an attempt under way.
 
 A model's name is written down with its step's usage, so an attempt under way has none yet.
 """
@@ -14,11 +14,11 @@ from chat_app.plain_text import clean_text, shorten
 from chat_app.thread.tool_kinds import answering_agent
 
 MAX_CAPTION = 80
-"""How much of a prompt stands over its turn, in characters."""
+"""How much of a prompt is shown above its turn, in characters."""
 
 
 class TurnLabels:
-    """Learned once for each turn and each attempt, and remembered as long as the drawer is open.
+    """Reads the labels of each turn and attempt once, and keeps them while the drawer is open.
 
     Attributes:
         prompts: the first words of what a turn answers, by the id of its reply; "" where there are none.
@@ -32,7 +32,7 @@ class TurnLabels:
         self._thread_id = thread_id
 
     async def learn(self, spans: Sequence[Span]) -> None:
-        """Look up what these spans do not say and is not known yet."""
+        """Read the labels that these spans lack and that are not known yet."""
         turns = [span.message_id for span in spans if span.kind == "turn" and span.message_id]
         if not self.prompts.keys() >= set(turns):
             await self._learn_prompts(turns)

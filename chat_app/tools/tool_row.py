@@ -19,7 +19,7 @@ _ToolVar = rx.Var[ToolView]
 
 @rx.memo
 def tool_row(tool: rx.Var[ToolView]) -> rx.Component:
-    """The view that somebody registered for the tool while it runs and once it is done, else a row."""
+    """The view that is registered for the tool while it runs and once it is done, else a row."""
     views = [(name, _own_view(view, tool)) for name, view in TOOL_VIEWS.items()]
     return rx.match(tool.name, *views, _row(tool)) if views else _row(tool)
 

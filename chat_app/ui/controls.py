@@ -14,7 +14,7 @@ copy_button = react_component("ui/copy_button.jsx", "CopyButton", text=str, labe
 
 
 def icon(name: str, size: int = 16, **props: Any) -> rx.Component:
-    """A decorative icon; what it means stands beside it or in a label."""
+    """A decorative icon; its meaning is in the text beside it or in a label."""
     return rx.icon(name, size=size, custom_attrs={"aria-hidden": "true"}, **props)
 
 

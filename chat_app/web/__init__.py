@@ -1,1 +1,1 @@
-"""What stands between the app and the web: guard, headers, origin and socket."""
+"""The middleware between the app and the web: guard, headers, origin and socket."""

@@ -1,4 +1,4 @@
-"""The arguments of events: a socket may bring anything, so they are looked at before any handler is."""
+"""Check the arguments of events, which a socket may fill with anything, before any handler runs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SETTER = ".setvar"  # Reflex's own, for pages that set vars from the browser; n
 
 
 class ArgumentCheck(Middleware):
-    """Passes events on whose arguments are those of their handler, with text that every part of us can hold.
+    """Passes on events whose arguments fit their handler, with clean text.
 
-    An event with others does nothing but a line in the log: no page of the app sends one.
+    Any other event only writes a line to the log: no page of the app sends one.
     """
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Any) -> StateUpdate | None:
@@ -70,7 +70,7 @@ def _signature(handler: Any) -> tuple[dict[str, Any], frozenset[str], bool]:
     parameters = list(inspect.signature(handler).parameters.values())[1:]
     try:
         known = get_type_hints(handler)
-    except (NameError, TypeError):  # of somebody's own page, with names that only a type checker knows
+    except (NameError, TypeError):  # of an extension's page, with names that only a type checker knows
         known = {}
     named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
     hints = {each.name: known.get(each.name, Any) for each in named}

@@ -1,7 +1,7 @@
 """A plugin of Reflex's build: the pages ask the server that they came from.
 
 Reflex writes host and port of the server into the pages. Behind a proxy, on a mapped port or below a path the
-pages would ask a place where nobody is. With this plugin they take all of that from the address bar, and only
+pages would ask an address that no server has. With this plugin they take all of that from the address bar, and only
 the path of the pages themselves (Reflex's `frontend_path`) from the build.
 """
 
@@ -37,7 +37,7 @@ class OwnOrigin(Plugin):
             context["add_modify_task"]("utils/state.js", ask_own_origin)
 
     def update_env_json(self, **context: Any) -> dict[str, Any] | None:
-        """Return the routes without the port of whoever builds: the build is the same everywhere."""
+        """Return the routes without the port of the building machine: the build is the same everywhere."""
         if _in_development():
             return None
         backend = {

@@ -48,7 +48,7 @@ def _in_development(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 
 def _readable(app: ASGIApp, settings: Settings, allow_origin_regex: str | None = None) -> ASGIApp:
-    """Let pages of listed origins read answers; the guard has let in nobody else, nor the regex then."""
+    """Let pages of listed origins read responses; the guard refuses all others, also where the regex allows any."""
     return CORSMiddleware(
         app,
         allow_origin_regex=allow_origin_regex,
@@ -93,16 +93,16 @@ class BasePath:
 
 
 class SocketBounds:
-    """Closes a socket of whose messages one has more than `MAX_VALUES` JSON values.
+    """Closes a socket when one of its messages has more than `MAX_VALUES` JSON values.
 
-    Reflex parses a message and looks through its arguments on the event loop, on which everybody waits.
+    Reflex parses a message and walks its arguments on the event loop, which blocks every other tab.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; the app hears of a message with too much in it that the client has left."""
+        """Pass everything on; in place of a message with too many values the app gets a disconnect."""
 
         async def bounded() -> Message:
             message = await receive()
