@@ -154,7 +154,7 @@ class DirectStream:
                 for event in self._events_of(self._body.end()):
                     yield event
         except Exception as error:
-            if not self._is_whole(error):
+            if not self._is_complete(error):
                 raise _wrapper_error(self._answer, error) from error
         for event in self._reader.end():
             yield event
@@ -183,7 +183,7 @@ class DirectStream:
         inner = (fields_of(fields.get(name)) for name in _ENVELOPES)
         return {**fields, **next((each for each in inner if self._reader.knows(each)), Json())}
 
-    def _is_whole(self, error: Exception) -> bool:
+    def _is_complete(self, error: Exception) -> bool:
         """Return whether a connection dropped only after the complete answer."""
         dropped = type(error).__name__ in ("ReadError", "RemoteProtocolError")
         return dropped and self._reader.finish is not None
@@ -204,18 +204,20 @@ def _wrapper_error(answer: Any, error: Exception) -> Exception:
 def refuse_broken(decoder: Any) -> None:
     """Make a decoder of litellm raise `json.JSONDecodeError` at a broken event."""
     by_line = "ollama" in type(decoder).__module__
-    decoder.streaming_response = (_objects if by_line else _events)(decoder.streaming_response)
+    decoder.streaming_response = (_checked_objects if by_line else _checked_events)(
+        decoder.streaming_response
+    )
 
 
-async def _objects(lines: Any) -> AsyncGenerator[Any]:
+async def _checked_objects(lines: Any) -> AsyncGenerator[Any]:
     """Yield lines with one JSON object each."""
     async with contextlib.aclosing(lines):
         async for line in lines:
-            _is_whole(_text(line), at_end=True)
+            _is_complete(_text(line), at_end=True)
             yield line
 
 
-async def _events(lines: Any) -> AsyncGenerator[Any]:
+async def _checked_events(lines: Any) -> AsyncGenerator[Any]:
     """Yield the lines of server-sent events, whose data may span several lines."""
     data = ""
     async with contextlib.aclosing(lines):
@@ -223,9 +225,9 @@ async def _events(lines: Any) -> AsyncGenerator[Any]:
             text = _text(line)
             if text.startswith("data:"):
                 data += text[5:]
-                data = "" if _is_whole(data) else data
+                data = "" if _is_complete(data) else data
             elif not text.strip():
-                _is_whole(data, at_end=True)
+                _is_complete(data, at_end=True)
                 data = ""
             yield line
 
@@ -234,7 +236,7 @@ def _text(line: Any) -> str:
     return line.decode("utf-8", "replace") if isinstance(line, bytes) else str(line)
 
 
-def _is_whole(data: str, *, at_end: bool = False) -> bool:
+def _is_complete(data: str, *, at_end: bool = False) -> bool:
     """Return whether `data` is complete.
 
     Raises:
