@@ -17,7 +17,7 @@ import socketio
 from granian.constants import Interfaces
 from granian.server import Server
 
-from tests.support.server import free_port_pair
+from tests.support.browser.server import free_port_pair
 
 _RATE, _LENGTH = float(os.environ.get("BARE_RATE", "10")), int(os.environ.get("BARE_LENGTH", "100"))
 

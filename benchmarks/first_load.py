@@ -17,7 +17,7 @@ from typing import Any
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from benchmarks.report import heading, row
-from tests.support.server import Server
+from tests.support.browser.server import Server
 from tests.tools import chromium
 
 TIMES = 5

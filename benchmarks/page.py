@@ -17,8 +17,8 @@ from typing import Any
 from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
 from benchmarks.report import heading, row
-from tests.support.provider import Provider
-from tests.support.server import running
+from tests.support.browser.server import running
+from tests.support.providers.provider import Provider
 from tests.tools import chromium
 
 TOKENS, PACE = 4_300, 0.01

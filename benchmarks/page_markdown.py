@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwrig
 
 from benchmarks.page import PACE, SECTION, metrics, send
 from benchmarks.report import heading, row
-from tests.support.provider import Provider
-from tests.support.server import running
+from tests.support.browser.server import running
+from tests.support.providers.provider import Provider
 from tests.tools import chromium
 
 ROWS, SAVED = 500, 200_000  # characters

@@ -26,8 +26,8 @@ from playwright.sync_api import Page, WebSocket, sync_playwright
 
 from benchmarks.bare_socket import serving
 from benchmarks.report import heading, row
-from tests.support.provider import Provider
-from tests.support.server import Server, running
+from tests.support.browser.server import Server, running
+from tests.support.providers.provider import Provider
 from tests.tools import chromium
 
 TABS = 100

@@ -24,8 +24,8 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from benchmarks.page import metrics
 from benchmarks.report import heading, row
 from tests.support.browser.rows import long_thread
-from tests.support.provider import Provider
-from tests.support.server import running
+from tests.support.browser.server import running
+from tests.support.providers.provider import Provider
 from tests.tools import chromium
 
 MESSAGES, KEYS = 2_000, 150

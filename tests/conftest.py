@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support.watch import VIOLATIONS, watch
+from tests.support.providers.watch import VIOLATIONS, watch
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 
 LOOPBACK = ("127.", "::1", "localhost")

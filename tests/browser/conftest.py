@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 
-from tests.support import third_language
+from tests.support.browser import third_language
 from tests.support.browser.chat import PATIENCE, Chat
-from tests.support.provider import Provider
-from tests.support.server import ROOT, Mode, Server, running
+from tests.support.browser.server import ROOT, Mode, Server, running
+from tests.support.providers.provider import Provider
 from tests.tools import chromium
 
 expect.set_options(timeout=1000 * PATIENCE)

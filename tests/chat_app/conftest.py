@@ -20,7 +20,7 @@ from chat_app.session.service import Service, opened
 from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
-from tests.support.markdown import Scripts
+from tests.support.scripts.markdown import Scripts
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from agent_core.testing import eventually
-from tests.support.doc_pages import environment, run, steps
+from tests.support.docs.doc_pages import environment, run, steps
 
 PORT = 8000  # the page's
 

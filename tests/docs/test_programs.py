@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.programs import ROOT, run_program
+from tests.support.docs.programs import ROOT, run_program
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))

@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from tests.support.doc_pages import run, steps
+from tests.support.docs.doc_pages import run, steps
 
 LOADED = """
 from chat_app import extensions

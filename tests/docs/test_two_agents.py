@@ -8,7 +8,7 @@ import pytest
 
 from agent_core.support.faults import CRASH_POINTS
 from tests.support.agents import rows
-from tests.support.programs import ROOT, run_program
+from tests.support.docs.programs import ROOT, run_program
 
 EXAMPLE = ROOT / "examples" / "two_agents.py"
 ANSWER = "The researcher says: Mont Blanc is 4,806 m high."

@@ -14,7 +14,7 @@ from agent_core.domain.messages import Message, Thread, text_of
 from agent_core.llm import LitellmModel, close_connections, warm
 from tests.providers.installed import aimock_command, llmock_command, running
 from tests.providers.llmock import Llmock
-from tests.support.front import Front
+from tests.support.providers.front import Front
 
 HERE = Path(__file__).parent
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_core.llm import close_connections
-from tests.support.pairing import complaint, refusal
+from tests.support.providers.pairing import complaint, refusal
 
 
 @dataclass(frozen=True)

@@ -331,61 +331,6 @@ async def test_texts_of_other_forms_are_read_as_content_is(name: str) -> None:
             assert "neither text nor a list of parts" in str(await refused(server))
 
 
-def call(**fields: Any) -> Json:
-    return {"tool_calls": [fields]}
-
-
-ODD: dict[str, list[Json]] = {
-    "no ids": [call(index=0, function={"name": "clock", "arguments": f'{{"n": {n}}}'}) for n in (1, 2)],
-    "no index": [call(function={"name": "clock", "arguments": f'{{"n": {n}}}'}) for n in (1, 2)],
-    "one id": [
-        call(index=0, id="x", function={"name": "clock", "arguments": f'{{"n": {n}}}'}) for n in (1, 2)
-    ],
-    "both in one delta": [
-        {"tool_calls": [{"function": {"name": "clock", "arguments": f'{{"n": {n}}}'}} for n in (1, 2)]}
-    ],
-    "objects": [
-        call(index=n, id=f"x{n}", function={"name": "clock", "arguments": {"n": n + 1}}) for n in (0, 1)
-    ],
-    "an empty object first": [
-        call(index=0, id="x", function={"name": "clock", "arguments": {}}),
-        call(index=0, function={"arguments": '{"n": 1}'}),
-        call(index=1, id="y", function={"name": "clock", "arguments": None}),
-        call(index=1, function={"name": "", "arguments": '{"n": 2}'}),
-    ],
-    "an index as text": [
-        call(index=str(n), id=f"x{n}", function={"name": "clock", "arguments": f'{{"n": {n + 1}}}'})
-        for n in (0, 1)
-    ],
-    "a fresh id with each piece": [
-        call(index=0, id=f"x{n}", function={"name": "clock", "arguments": piece})
-        for n, piece in enumerate(['{"n"', ": 1", "}", '{"n": 2}'])
-    ],
-    "no function around them": [
-        {"tool_calls": [{"name": "clock", "arguments": f'{{"n": {n}}}'} for n in (1, 2)]},
-    ],
-    "pieces of both in turns": [
-        call(id=f"x{n % 2}", function={"name": "clock" if n < 2 else None, "arguments": piece})
-        for n, piece in enumerate(['{"n', '{"n', '": 1}', '": 2}'])
-    ],
-    "nonsense beside them": [
-        {"tool_calls": [None, "x", {"function": None}, {"type": "custom"}]},
-        call(index=0, id=7, function={"name": "clock", "arguments": '{"n": 1}'}),
-        call(index=1, id=8, function={"name": "clock", "arguments": '{"n": 2}'}),
-    ],
-}
-
-
-@pytest.mark.parametrize("name", COMPATIBLE)
-async def test_no_call_is_lost_glued_or_split(name: str) -> None:
-    async with serving(DIALECTS[name], *[openai_stream(*deltas) for deltas in ODD.values()]) as server:
-        for what in ODD:
-            result = await step(server)
-            found = [(request.name, json.loads(request.arguments)) for request in result.tool_requests]
-            assert found == [("clock", {"n": 1}), ("clock", {"n": 2})], what
-            assert len({request.id for request in result.tool_requests}) == 2
-
-
 @action_tool
 async def clock(zone: str = "UTC") -> str:
     """Tell the time."""

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from tests.providers.loopback import Stream, delta, provider
-from tests.support.front import Front
-from tests.support.pairing import ANTHROPIC, OLLAMA, OPENAI, complaint
-from tests.support.provider import Provider
+from tests.support.providers.front import Front
+from tests.support.providers.pairing import ANTHROPIC, OLLAMA, OPENAI, complaint
+from tests.support.providers.provider import Provider
 
 Message = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""No model of any test is asked what a strict one refuses without the test failing: `tests.support.watch`."""
+"""No model of any test is asked what a strict one refuses without the test failing: `tests.support.providers.watch`."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 from tests.soak.page_vitals import Look, PageVerdict
 from tests.soak.vitals import MB
 from tests.support.browser.rows import long_thread
-from tests.support.provider import Provider
-from tests.support.server import running
+from tests.support.browser.server import running
+from tests.support.providers.provider import Provider
 from tests.tools import chromium
 
 THREADS = 6  # that are written to, in turns

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.server import ROOT, free_port_pair
+from tests.support.browser.server import ROOT, free_port_pair
 
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 MISSING = "No nginx was found and none could be installed, so the tests of proxies CANNOT RUN."

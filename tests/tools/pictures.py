@@ -8,7 +8,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.support.server import ROOT, Server, running
+from tests.support.browser.server import ROOT, Server, running
 from tests.tools import chromium
 
 IMAGES = ROOT / "docs" / "images"

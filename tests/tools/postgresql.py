@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from tests.support.server import free_port_pair
+from tests.support.browser.server import free_port_pair
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """For tests: a crash of the machine may lose the data, a crash of our processes may not."""

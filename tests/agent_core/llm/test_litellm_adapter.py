@@ -24,7 +24,7 @@ from agent_core.llm import (
 from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.testing import eventually
 from tests.providers.loopback import Hang, Stream, call, delta, provider, usage
-from tests.support.provider_calls import QUESTION, TOOL, ask, error, failure, model
+from tests.support.providers.provider_calls import QUESTION, TOOL, ask, error, failure, model
 
 pytestmark = pytest.mark.usefixtures("both_paths")
 

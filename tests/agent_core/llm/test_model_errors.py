@@ -12,7 +12,7 @@ from agent_core.errors import ModelError
 from agent_core.llm import LitellmModel
 from agent_core.llm.errors.model_errors import to_model_error
 from tests.providers.loopback import Answer, Hang, provider
-from tests.support.provider_calls import KEY, ask, error, failure, model
+from tests.support.providers.provider_calls import KEY, ask, error, failure, model
 
 pytestmark = pytest.mark.usefixtures("both_paths")
 

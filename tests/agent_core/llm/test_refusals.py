@@ -7,7 +7,7 @@ import pytest
 from agent_core.errors import ModelError
 from agent_core.llm.errors.refusals import NamedWindow, refuses_file, window_named
 from tests.providers.loopback import Answer
-from tests.support.provider_calls import failure
+from tests.support.providers.provider_calls import failure
 
 WINDOWS = {
     "OpenAI": (

@@ -21,8 +21,8 @@ from agent_core.errors import ToolServerError
 from agent_core.mcp import tools
 from agent_core.testing import ToolUse, eventually
 from tests.support.agents import agent_on, finished, tool_parts
+from tests.support.browser.server import free_port_pair
 from tests.support.mcp.calls import SERVER, call, command, http_server, kill, noted
-from tests.support.server import free_port_pair
 
 DOUBT = "The tool may or may not have taken effect"
 

@@ -16,8 +16,8 @@ from agent_core import Agent, McpServer, action_tool, mcp_tools
 from agent_core.errors import ToolServerError, ValidationError
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.support.agents import Follower, agent_on, finished, texts, tool_parts
+from tests.support.browser.server import free_port_pair
 from tests.support.mcp.calls import LEGACY, call, command, http_server, noted, tool
-from tests.support.server import free_port_pair
 
 
 @pytest.fixture

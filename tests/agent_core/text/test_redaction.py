@@ -25,11 +25,11 @@ from agent_core import (
 )
 from agent_core.context import SummariseOldest
 from agent_core.context.thread_title import ModelTitle
-from agent_core.errors import AccessDeniedError, ModelError, ValidationError, words_of
+from agent_core.errors import AccessDeniedError, ModelError
 from agent_core.testing import ScriptedModel, ToolUse
 from agent_core.text.redaction import HIDDEN, hide_secrets
 from agent_core.tools import Tool
-from tests.support.agents import agent_on, finished, outcomes, rows, tool_parts, waiting
+from tests.support.agents import agent_on, finished, rows, tool_parts, waiting
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
@@ -371,48 +371,3 @@ async def test_secrets_of_schedules_http_and_outcomes_from_outside_are_hidden(
         await api.add_tool_error(call, f"their server said {KEY}")
         await finished(api, thread)
         assert (await tool_parts(api, thread))[0]["errorText"] == "their server said [hidden]"
-
-
-SAID = {
-    "a key": (KeyError("key"), "KeyError: 'key'"),
-    "a number": (ValueError(404), "ValueError: 404"),
-    "None": (RuntimeError(None), "RuntimeError: None"),
-    "a dict": (RuntimeError({"a": 1}), "RuntimeError: {'a': 1}"),
-    "two values": (Exception("a", 2), "Exception: ('a', 2)"),
-    "nothing": (ValueError(), "ValueError"),
-    "a blank": (ValueError(" \n"), "ValueError"),
-    "an assertion": (AssertionError(), "AssertionError"),
-    "an exception": (RuntimeError(OSError("gone")), "RuntimeError: gone"),
-    "a class": (RuntimeError(ValueError), "RuntimeError: <class 'ValueError'>"),
-    "an index": (IndexError("list index out of range"), "list index out of range"),
-    "one word": (RuntimeError("boom"), "boom"),
-    "a file": (FileNotFoundError(2, "No such file", "x"), "[Errno 2] No such file: 'x'"),
-    "a group": (ExceptionGroup("tasks", [KeyError("a")]), "tasks (1 sub-exception): KeyError: 'a'"),
-    "one of ours": (ValidationError("No."), "No."),
-}
-
-
-@pytest.mark.parametrize("name", SAID)
-def test_an_error_without_a_sentence_is_named(name: str) -> None:
-    error, words = SAID[name]
-    assert words_of(error) == words
-
-
-def test_an_error_that_cannot_be_read_is_named() -> None:
-    class SilentError(Exception):
-        def __str__(self) -> str:
-            raise RuntimeError("no")
-
-    assert words_of(SilentError("x")) == "SilentError"
-
-
-async def test_a_key_error_of_a_tool_reads_as_one_to_the_model_and_the_person(tmp_path: Path) -> None:
-    def look() -> None:
-        {}["key"]
-
-    model = ScriptedModel([[ToolUse("look", {})], ["ok"]])
-    async with agent_on(tmp_path / "a.db", model, tools=[_tool("look", look)]) as api:
-        thread = await api.create_thread("Hi")
-        await finished(api, thread)
-        assert (await tool_parts(api, thread))[0]["errorText"] == "KeyError: 'key'"
-        assert "KeyError: 'key'" in outcomes(model)[0]

@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.browser.chat import PATIENCE, Chat, in_production, left_over, wait_for
 from tests.support.browser.rows import on_rows
-from tests.support.provider import Call, Provider, Refuse, Turn
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Call, Provider, Refuse, Turn
 
 pytestmark = in_production
 

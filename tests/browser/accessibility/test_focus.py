@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.support.browser.chat import Chat, eventually, in_production
-from tests.support.provider import Call, Provider
+from tests.support.providers.provider import Call, Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

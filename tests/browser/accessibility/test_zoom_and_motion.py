@@ -11,8 +11,8 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.support.browser.chat import HALF, WORDS, Chat, counting, in_production, left_over
-from tests.support.provider import Call, Provider
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Call, Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

@@ -10,9 +10,9 @@ from playwright.sync_api import Route, expect
 
 from tests.support.browser.chat import Chat, begun, eventually, in_production, wait_for
 from tests.support.browser.rows import long_thread, on_rows, prompts_of
+from tests.support.browser.server import Server
 from tests.support.browser.sockets import slow_tab
-from tests.support.provider import Provider
-from tests.support.server import Server
+from tests.support.providers.provider import Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

@@ -14,8 +14,8 @@ from tests.soak.page import PROMPT, PageSoak, answer
 from tests.soak.page_vitals import ENOUGH, LIMITS
 from tests.support.browser.chat import Chat, in_production
 from tests.support.browser.rows import long_thread
-from tests.support.provider import Provider
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Provider
 
 LOOKS = 2 * ENOUGH
 KEEP = """() => {

@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.browser.chat import Chat, in_production
-from tests.support.provider import Provider
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Provider
 from tests.support.proxy import Proxy
-from tests.support.server import Server
 from tests.tools import chromium, nginx
 
 pytestmark = in_production

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from tests.support.browser.chat import FRAMES, HALF, WORDS, Chat, counting, eventually
 from tests.support.browser.rows import prompts_of
-from tests.support.provider import Call, Provider, Refuse
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Call, Provider, Refuse
 
 OpenTab = Callable[..., Chat]
 HOSTILE = """<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>

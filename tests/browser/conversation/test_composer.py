@@ -11,9 +11,9 @@ from playwright.sync_api import Dialog, expect
 from tests.browser.conversation.test_uploads import PICTURE
 from tests.support.browser.chat import FRAMES, HALF, WORDS, Chat, begun, counting, eventually, in_production
 from tests.support.browser.rows import prompts_of
+from tests.support.browser.server import Server
 from tests.support.browser.sockets import slow_tab
-from tests.support.provider import Provider
-from tests.support.server import Server
+from tests.support.providers.provider import Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 
 from tests.support.browser.chat import FRAMES, Chat, eventually, in_production
 from tests.support.browser.rows import long_thread
-from tests.support.provider import Provider
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.support.browser.chat import FRAMES, Chat, in_production, wait_for
-from tests.support.provider import Provider
+from tests.support.providers.provider import Provider
 
 OpenTab = Callable[..., Chat]
 ANSWER = """Euler: $e^{i\\pi}+1=0$, water: $\\ce{H2O}$, for $5 to $10.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, expect
 
 from tests.support.browser.chat import HALF, WORDS, Chat, counting, in_production
-from tests.support.provider import Call, Provider
+from tests.support.providers.provider import Call, Provider
 
 OpenTab = Callable[..., Chat]
 MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, expect
 
 from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
-from tests.support.provider import Call, Provider
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Call, Provider
 
 OpenTab = Callable[..., Chat]
 # A browser says itself when a server is away.

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.support.browser.chat import HALF, WORDS, Chat, counting, in_production, wait_for
 from tests.support.browser.rows import hurry
-from tests.support.provider import Call, Cite, Provider, Refuse, Thought
+from tests.support.providers.provider import Call, Cite, Provider, Refuse, Thought
 
 OpenTab = Callable[..., Chat]
 pytestmark = in_production

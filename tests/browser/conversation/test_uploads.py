@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import FilePayload, expect
 
 from tests.support.browser.chat import Chat, in_production
-from tests.support.provider import Provider
+from tests.support.providers.provider import Provider
 
 OpenTab = Callable[..., Chat]
 PNG = base64.b64decode(

@@ -13,8 +13,8 @@ from agent_core import Agent, AgentApi
 from agent_core.testing import ScriptedModel
 from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually
 from tests.support.browser.rows import on_rows
-from tests.support.provider import Call, Provider
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Call, Provider
 
 OpenTab = Callable[..., Chat]
 

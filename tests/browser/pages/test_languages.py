@@ -1,6 +1,6 @@
 """Every word of every page is in the language that was chosen, and fits, also in one that is longer.
 
-The third language is one file that was put beside the others (tests/support/third_language.py). All that
+The third language is one file that was put beside the others (tests/support/browser/third_language.py). All that
 people, models and tools say here is Greek, so that a plain letter is one that somebody forgot.
 """
 
@@ -19,9 +19,9 @@ from tests.support.browser.chat import PATIENCE, Chat, left_over
 from tests.support.browser.moments import MOMENTS
 from tests.support.browser.reading import cut, left
 from tests.support.browser.rows import on_rows
-from tests.support.provider import Call, Provider, Refuse, Turn
-from tests.support.server import Server
-from tests.support.third_language import CODE
+from tests.support.browser.server import Server
+from tests.support.browser.third_language import CODE
+from tests.support.providers.provider import Call, Provider, Refuse, Turn
 
 OpenTab = Callable[..., Chat]
 SIZES = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser.chat import Chat
-from tests.support.provider import Provider
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Provider
 
 OpenTab = Callable[..., Chat]
 SIZE = "getComputedStyle(document.documentElement).fontSize"

@@ -15,7 +15,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.support.browser.chat import Chat, in_production, left_over
-from tests.support.provider import Call, Provider
+from tests.support.providers.provider import Call, Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

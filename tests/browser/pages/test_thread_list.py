@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.support.browser.chat import Chat, eventually, in_production
-from tests.support.server import Server
+from tests.support.browser.server import Server
 
 OpenTab = Callable[..., Chat]
 MANY = 130

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.browser.chat import Chat, in_production
 from tests.support.browser.raw import request
-from tests.support.server import Server
+from tests.support.browser.server import Server
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.browser.chat import Chat, in_production
-from tests.support.provider import Call, Provider
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Call, Provider
 from tests.tools import chromium
 
 pytestmark = in_production

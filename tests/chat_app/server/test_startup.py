@@ -23,7 +23,7 @@ from agent_core.testing import eventually
 from chat_app.server import frontend, pages, processes
 from chat_app.server.preflight import NotReadyError, require_database, require_port
 from chat_app.web import own_origin
-from tests.support.server import ROOT, free_port_pair
+from tests.support.browser.server import ROOT, free_port_pair
 
 PAGE = """<!DOCTYPE html><html><head><link href="/__base__/a.css"><script>first()</script></head><body>
 <script type="module" src="/__base__/assets/page-1.js"></script><p><script>

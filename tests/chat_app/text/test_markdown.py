@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support.markdown import Scripts
+from tests.support.scripts.markdown import Scripts
 
 pytestmark = pytest.mark.timeout(240)  # the first of them fetches packages
 

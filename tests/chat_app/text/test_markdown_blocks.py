@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.markdown import Scripts
+from tests.support.scripts.markdown import Scripts
 
 pytestmark = pytest.mark.timeout(240)  # the first of them fetches packages
 

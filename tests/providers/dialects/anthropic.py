@@ -20,7 +20,7 @@ from tests.providers.dialects.dialect import (
 )
 from tests.providers.dialects.script import Item, Json, Ran, Reply, Thought, Use, thoughts_of, uses_of
 from tests.providers.loopback import Answer
-from tests.support.pairing import check_blocks
+from tests.support.providers.pairing import check_blocks
 
 COUNTED = {"input_tokens": 500, "cache_read_input_tokens": 400, "cache_creation_input_tokens": 60}
 

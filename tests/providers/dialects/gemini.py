@@ -14,7 +14,7 @@ from typing import Any
 from tests.providers.dialects.dialect import Dialect, asserted, misfits, pieces
 from tests.providers.dialects.script import Item, Json, Ran, Reply, Thought, Use, uses_of
 from tests.providers.loopback import Answer
-from tests.support.pairing_gemini import check_contents
+from tests.support.providers.pairing_gemini import check_contents
 
 COUNTED = {
     "promptTokenCount": 500,

@@ -12,7 +12,7 @@ from typing import Any
 from tests.providers.dialects.dialect import Dialect, asserted, pieces
 from tests.providers.dialects.script import Json, Reply, Thought, Use, text_of, thoughts_of, uses_of
 from tests.providers.loopback import Answer
-from tests.support.pairing import check_turns
+from tests.support.providers.pairing import check_turns
 
 
 class Ollama(Dialect):

@@ -18,7 +18,7 @@ from tests.providers.dialects.dialect import (
     writer_of,
 )
 from tests.providers.dialects.script import Item, Json, Reply, Thought, Use, thoughts_of
-from tests.support.pairing import check_items
+from tests.support.providers.pairing import check_items
 
 COUNTED = {
     "input_tokens": 1000,

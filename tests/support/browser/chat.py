@@ -14,8 +14,8 @@ from typing import TypeVar
 import pytest
 from playwright.sync_api import Error, Locator, Page, WebSocket, expect
 
-from tests.support.provider import Provider
-from tests.support.server import Server
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Provider
 
 T = TypeVar("T")
 in_production = pytest.mark.parametrize("server", ["prod"], indirect=True, scope="package")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
 from agent_core.testing import ScriptedModel
-from tests.support.server import Server
+from tests.support.browser.server import Server
 
 T = TypeVar("T")
 

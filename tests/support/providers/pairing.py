@@ -13,7 +13,7 @@ import json
 from typing import Any
 
 from agent_core.testing import check_pairing
-from tests.support.pairing_gemini import check_contents
+from tests.support.providers.pairing_gemini import check_contents
 
 OPENAI, ANTHROPIC, OLLAMA = "/chat/completions", "/messages", "/api/chat"
 RESPONSES = "/responses"
@@ -62,7 +62,7 @@ def _check(path: str, request: dict[str, Any]) -> None:
         check_contents(request["contents"])
     else:
         raise AssertionError(
-            f"nobody checks the histories that are sent to {path}: see tests/support/pairing"
+            f"nobody checks the histories that are sent to {path}: see tests/support/providers/pairing"
         )
 
 

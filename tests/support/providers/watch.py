@@ -5,7 +5,7 @@ reached through an httpx client. So nobody who writes a model, an adapter or a s
 think of the check, and nobody can forget it.
 
 A model that another process asks is not seen from here: those are a `ScriptedModel` or
-`tests.support.provider`, which refuse by themselves.
+`tests.support.providers.provider`, which refuse by themselves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httpx
 
 from agent_core.llm import ModelRequest
 from agent_core.testing import check_pairing
-from tests.support.pairing import complaint
+from tests.support.providers.pairing import complaint
 
 VIOLATIONS: list[str] = []
 """What was found since somebody last looked."""

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from agent_core.context.thread_title import INSTRUCTIONS
-from tests.support.pairing import OPENAI, complaint, refusal
+from tests.support.providers.pairing import OPENAI, complaint, refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import socket
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from tests.support.pairing import complaint, refusal
+from tests.support.providers.pairing import complaint, refusal
 from tests.support.proxy import Proxy
 
 

@@ -22,7 +22,7 @@ import psutil
 
 Mode = Literal["prod", "dev"]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 START = {"prod": 400.0, "dev": 400.0}  # seconds; both build the pages the first time
 INHERITED = (
     "PATH",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_app.i18n import HERE, HOLE
-from tests.support.server import ROOT
+from tests.support.browser.server import ROOT
 
 CODE = "en-XA"
 PARTS = ("chat_app", "agent_core", "examples", "assets", "rxconfig.py", "requirements.txt", "reflex.lock")
