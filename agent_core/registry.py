@@ -9,7 +9,7 @@ from agent_core.errors import ValidationError
 from agent_core.hooks import Hooks, call_hook
 
 
-class NamedAgent(Protocol):
+class _NamedAgent(Protocol):
     """Protocol of registered agents; see `agent_core.agent`."""
 
     @property
@@ -23,7 +23,7 @@ class AgentRegistry(Mapping[str, Any]):
 
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks
-        self._agents: dict[str, NamedAgent] = {}
+        self._agents: dict[str, _NamedAgent] = {}
         self._status_hooks: dict[str, list[Callable[..., Any]]] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -36,7 +36,7 @@ class AgentRegistry(Mapping[str, Any]):
         return len(self._agents)
 
     def add(
-        self, agent: NamedAgent, on_status_change: Callable[..., Any] | None = None, *, replace: bool = False
+        self, agent: _NamedAgent, on_status_change: Callable[..., Any] | None = None, *, replace: bool = False
     ) -> None:
         """Register an agent, so that its threads can run in this process.
 

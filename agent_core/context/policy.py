@@ -90,7 +90,7 @@ class Summary:
     usage: Usage | None = None
 
 
-Summariser = Callable[[str, list[ProviderMessage], Budget], Awaitable[Summary]]
+_Summariser = Callable[[str, list[ProviderMessage], Budget], Awaitable[Summary]]
 """Makes a summary of the previous summary (or "") and messages, in `budget.room` tokens."""
 
 
@@ -116,7 +116,7 @@ async def fit_request(
     keep: float,
     max_tokens: int | None,
     room: int = 0,
-    summariser: Summariser | None = None,
+    summariser: _Summariser | None = None,
 ) -> ContextResult:
     """Return the part of a request that fits.
 

@@ -112,7 +112,7 @@ class LitellmModel:
         return refused_tools(tools, self._rules(loaded(), self.options))
 
     def _rules(self, litellm: Any, options: Mapping[str, Any]) -> Rules:
-        provider, model = provider_of(litellm, self.name, options)
+        provider, model = _provider_of(litellm, self.name, options)
         address = options.get("api_base") or options.get("base_url")
         return rules_for(provider, model, address, reasons=_enables_reasoning(options))
 
@@ -145,7 +145,7 @@ class LitellmModel:
         litellm drops it for some providers (NVIDIA, DeepInfra, SambaNova, Z.ai, …), and the openai package
         then retries twice.
         """
-        provider, _ = provider_of(litellm, self.name, options)
+        provider, _ = _provider_of(litellm, self.name, options)
         if provider not in litellm.openai_compatible_providers:
             return {}
         return {"allowed_openai_params": [*(options.get("allowed_openai_params") or ()), "max_retries"]}
@@ -224,7 +224,7 @@ def _cost(litellm: Any, model: str, usage: Any) -> float | None:
         return None
 
 
-def provider_of(litellm: Any, name: str, options: Mapping[str, Any]) -> tuple[str, str]:
+def _provider_of(litellm: Any, name: str, options: Mapping[str, Any]) -> tuple[str, str]:
     """Return litellm's name of a model's provider, and the model's name there."""
     provider: str | None = options.get("custom_llm_provider")
     if provider is None:

@@ -48,14 +48,11 @@ _OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens")
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """A request, and what it was built from.
+    """A request, and what it was built from: the history in the provider's form, and its files.
 
     Attributes:
-        request: the request.
         opening: chunks that report a change of the cut to the thread's readers.
         usage: tokens of the context policy's own requests.
-        files: the files in the request.
-        history: the history, in the provider's form.
         was_cut: whether it was built again to fit a window that the provider named.
         was_unsigned: whether it was built again without imported signatures.
     """
@@ -75,7 +72,7 @@ class RequestBuilder:
     def __init__(self, writer: Writer, reads: Reads, clock: Clock) -> None:
         self._writer = writer
         self._reads = reads
-        self._windows = ContextWindows(writer, reads, clock)
+        self._windows = _ContextWindows(writer, reads, clock)
 
     async def prepare(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> PreparedRequest:
         """Return the request for a thread's history, which is in the form of `to_provider`.
@@ -187,7 +184,7 @@ async def _build(
     return PreparedRequest(sent, opening, fitted.usage, found, history)
 
 
-class ContextWindows:
+class _ContextWindows:
     """Context windows that refusals have named, of models that have none configured.
 
     They are stored for every process and for the next start.

@@ -58,7 +58,7 @@ class _Tail:
         return True
 
 
-class ChangeFeed:
+class _ChangeFeed:
     """Feed of changes, named by the id of a thread or by a constant of the store."""
 
     def __init__(self, name: str, read: Read) -> None:
@@ -76,7 +76,7 @@ class ChangeFeed:
 class _FeedReader:
     """Reader of one feed."""
 
-    def __init__(self, feed: ChangeFeed) -> None:
+    def __init__(self, feed: _ChangeFeed) -> None:
         self._feed = feed
         self._event = asyncio.Event()
         self._seen = feed.version
@@ -114,7 +114,7 @@ class ChangeFeeds:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._feeds: dict[str, ChangeFeed] = {}
+        self._feeds: dict[str, _ChangeFeed] = {}
         self.closed = False
         """Whether the runtime is closing, so that readers should leave."""
 
@@ -123,7 +123,7 @@ class ChangeFeeds:
         """Follow a feed until the block is left."""
         feed = self._feeds.get(name)
         if feed is None:
-            feed = self._feeds[name] = ChangeFeed(name, self._read)
+            feed = self._feeds[name] = _ChangeFeed(name, self._read)
         reader = _FeedReader(feed)
         feed.readers.add(reader)
         try:

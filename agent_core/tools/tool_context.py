@@ -10,7 +10,7 @@ from typing import Any
 from agent_core.tools.result import plain_json
 
 Report = Callable[[Any], Awaitable[None]]
-SetTimeout = Callable[[float | None], Awaitable[None]]
+_SetTimeout = Callable[[float | None], Awaitable[None]]
 
 
 async def _nobody(data: Any) -> None:
@@ -38,7 +38,7 @@ class ToolContext:
     attempt: int = 1
     idempotency_key: str = ""
     _report: Report = field(default=_nobody, repr=False, compare=False)
-    _set_timeout: SetTimeout = field(default=_nobody, repr=False, compare=False)
+    _set_timeout: _SetTimeout = field(default=_nobody, repr=False, compare=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False, compare=False)
 
     async def report(self, data: Any) -> None:

@@ -28,7 +28,6 @@ class Call:
     Attributes:
         index: the provider's number of the call.
         given_id: the provider's id of the call.
-        name: name of the tool.
         arguments: fragments of the arguments' JSON text.
         metadata: what the provider expects back with the call.
         is_repeated: whether each fragment repeats all arguments so far.

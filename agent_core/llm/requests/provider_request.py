@@ -33,11 +33,8 @@ _warned: set[tuple[str, str]] = set()
 class ProviderRequest:
     """A request in the form of its provider.
 
-    Attributes:
-        messages: in the provider's form.
-        tools: the tools that can be sent.
-        options: changes to the request's options.
-        names: the agent's names of renamed tools, by sent name.
+    `tools` are those that can be sent, `options` changes to the request's options, and `names` the agent's names of
+    renamed tools, by sent name.
     """
 
     messages: list[ProviderMessage]
