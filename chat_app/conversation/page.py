@@ -78,9 +78,9 @@ def thread() -> Content:
     return Content(
         rx.match(
             OpenThread.phase,
-            ("missing", thread_note(say("notes.missing"), say("notes.missing_why"))),
-            ("deleted", thread_note(say("notes.deleted"), say("notes.deleted_why"))),
-            ("trouble", thread_note(say("notes.trouble"), tell(OpenThread.notice, OpenThread.notice_info))),
+            ("missing", thread_note(say("page.no_chat"), say("page.no_chat_why"))),
+            ("deleted", thread_note(say("page.deleted"), say("page.deleted_why"))),
+            ("trouble", thread_note(say("page.trouble"), tell(OpenThread.notice, OpenThread.notice_info))),
             rx.fragment(_messages(), dock()),
         ),
         bar=_topbar(),

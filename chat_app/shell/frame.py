@@ -90,7 +90,7 @@ def shell(
 
 def not_found() -> Content:
     """The page for an unknown address: a friendly word and a way back."""
-    return Content(thread_note(say("notes.no_page"), say("notes.no_page_why")))
+    return Content(thread_note(say("page.no_page"), say("page.no_page_why")))
 
 
 def reconnect_banner() -> rx.Component:

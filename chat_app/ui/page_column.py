@@ -24,7 +24,7 @@ def thread_note(heading: rx.Var[str] | str, words: rx.Var[str] | str) -> rx.Comp
     return rx.el.div(
         rx.el.h2(heading),
         rx.el.p(words),
-        link(say("notes.new_chat"), to="/", class_name="button primary"),
+        link(say("page.new_chat"), to="/", class_name="button primary"),
         class_name="page-note",
         custom_attrs=testid("page-note"),
     )
