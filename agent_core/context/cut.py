@@ -59,7 +59,7 @@ class Cut:
             "dropped_messages": self.dropped,
             "dropped_turns": sum(message["role"] == "user" for message in body[: self.dropped]),
             "kept": len(body) - self.dropped,
-            "begins_with": mark(body, self.dropped),
+            "begins_with": fingerprint(body, self.dropped),
             "tokens": tokens,
             "window": window,
             "summarised": summarised,
@@ -83,7 +83,7 @@ def cut_from_note(note: Any, body: Sequence[ProviderMessage]) -> Cut | None:
         return None
     if not 0 <= dropped < max(len(body), 1) or (dropped and not _begins_a_turn(body, dropped)):
         return None
-    if note.get("begins_with") != mark(body, dropped):
+    if note.get("begins_with") != fingerprint(body, dropped):
         return None
     shortened: dict[int, int] = {}
     for pair in items_of(cast(object, pairs)):
@@ -129,7 +129,7 @@ def _begins_a_turn(body: Sequence[ProviderMessage], place: int) -> bool:
     return place < len(body) and body[place].get("role") == "user"
 
 
-def mark(body: Sequence[ProviderMessage], place: int) -> str:
+def fingerprint(body: Sequence[ProviderMessage], place: int) -> str:
     """Return a fingerprint of a message, so that a note is not applied to another thread."""
     if place >= len(body):
         return ""

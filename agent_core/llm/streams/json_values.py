@@ -14,6 +14,8 @@ from typing import Any, cast
 from agent_core.errors import ModelError
 from agent_core.llm.errors.provider_message import provider_sentence
 
+_MAX_BODY_BYTES = 64 * 1024  # bytes of a page or a text that are kept for the error message
+_SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -69,10 +71,6 @@ class EventDecoder:
         elif name == b"error" and value.strip().startswith(b"{"):
             self._data.append(b'{"error":' + value + b"}")
         return None
-
-
-_MAX_BODY_BYTES = 64 * 1024  # bytes of a page or a text that are kept for the error message
-_SPACE = b" \t\r\n"
 
 
 class Body:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent_core import Agent
 from agent_core.context import ContextPolicy, ContextResult, SummariseOldest, TrimOldest
-from agent_core.context.cut import NOTHING, SHORTEST, Cut, cut_from_note, mark, shorten, split, turns
+from agent_core.context.cut import NOTHING, SHORTEST, Cut, cut_from_note, fingerprint, shorten, split, turns
 from agent_core.context.token_meter import IMAGE_TOKENS, at_most
 from agent_core.errors import ModelError, ValidationError
 from agent_core.testing import ScriptedModel
@@ -134,7 +134,7 @@ _notes = _nonsense | st.fixed_dictionaries(
 def test_a_note_that_makes_no_sense_does_no_harm(history: list[dict[str, Any]], note: Any):
     body = split(history)[1]
     if isinstance(note, dict) and isinstance(dropped := note.get("dropped_messages"), int) and dropped >= 0:
-        note["begins_with"] = mark(body, dropped)
+        note["begins_with"] = fingerprint(body, dropped)
     cut = cut_from_note(note, body)
     if cut is not None:
         is_cut_of(cut.apply(*split(history)), history)
@@ -273,11 +273,13 @@ def test_a_note_is_not_read_in_another_thread_than_its_own():
 def test_a_note_with_a_mistake_is_not_read(wrong: dict[str, Any]):
     body = [user("One"), says("1"), user("Two"), *looks("outcome", "outcome"), says("2")]
     right: dict[str, Any] = {"dropped_messages": 2, "shortened": [[5, 3]], "summary": "One."}
-    assert cut_from_note(right | {"begins_with": mark(body, 2)}, body) == Cut(2, {5: 3}, "One.")
+    assert cut_from_note(right | {"begins_with": fingerprint(body, 2)}, body) == Cut(2, {5: 3}, "One.")
     note = right | wrong
     place = note["dropped_messages"]
     assert (
-        cut_from_note(note | {"begins_with": mark(body, place) if isinstance(place, int) else ""}, body)
+        cut_from_note(
+            note | {"begins_with": fingerprint(body, place) if isinstance(place, int) else ""}, body
+        )
         is None
     )
 
