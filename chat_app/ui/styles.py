@@ -64,7 +64,7 @@ DARK = {
     "shadow": "0 1px 2px rgb(0 0 0 / 0.3), 0 8px 24px -12px rgb(0 0 0 / 0.6)",
 }
 
-_SHAPE = {
+SHAPE = {
     "scale": "100%",
     "leading": "1.65",
     "sidebar": "260px",
@@ -108,7 +108,7 @@ def token_sheet() -> str:
     """Return the tokens as CSS: the system's preference until the person chooses, then theirs."""
     return "".join(
         (
-            _rule(":root", _SHAPE | LIGHT),
+            _rule(":root", SHAPE | LIGHT),
             ":root{color-scheme:light}",
             "@media (prefers-color-scheme: dark){" + _rule(":root:not(.light)", DARK),
             ":root:not(.light){color-scheme:dark}}",
