@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import functools
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from chat_app.i18n import ENGLISH
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -26,13 +27,7 @@ def constants(path: Path) -> Iterator[str]:
 def written() -> str:
     """Return all that the two packages, and the words of the page, hold as strings."""
     files = [path for package in ("agent_core", "chat_app") for path in (ROOT / package).rglob("*.py")]
-    words = [value for value in english().values() if isinstance(value, str)]
-    return "\n".join([*(text for path in files for text in constants(path)), *words])
-
-
-def english() -> dict[str, object]:
-    (path,) = (ROOT / "chat_app").rglob("en.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return "\n".join([*(text for path in files for text in constants(path)), *ENGLISH.values()])
 
 
 def test_the_page_quotes_sentences():
