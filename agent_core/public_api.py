@@ -1,4 +1,4 @@
-"""Public API of an agent's threads: the methods that pages call, and the HTTP app that serves them."""
+"""Define the public API of an agent's threads, and serve it over HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PublicAgentApi(AgentApi):
-    """The methods of `AgentApi`, and HTTP; made by `define_agent_api`."""
+    """API with authorization and HTTP; made by `define_agent_api`."""
 
     _takes_system = False
 
@@ -31,38 +31,37 @@ class PublicAgentApi(AgentApi):
         heartbeat: float = 15.0,
         when_busy: WhenBusy = "end_wait",
     ) -> Starlette:
-        """Return an ASGI app that serves these methods over HTTP; `docs/reference/http.md` lists its paths.
+        """Return an ASGI app that serves the methods over HTTP; `docs/reference/http.md` lists its paths.
 
-        Mount it in an app whose lifespan holds the runtime open. It has no login of its own and no
-        CORS headers: `context` says who calls, and `authorization_callback` what they may touch.
-        Without a `context` everybody who reaches it is the same nobody and sees every thread.
+        Mount it in an app whose lifespan opens the runtime. It has no login and no CORS headers: `context`
+        identifies the caller, and `authorization_callback` decides about access. Without `context` there are no
+        users: every client sees every thread.
 
         Args:
             context: `(request) -> CallContext | None`, sync or async; it raises AccessDeniedError or
-                starlette's HTTPException to refuse the caller.
-            max_body: the longest body, in bytes.
-            heartbeat: seconds of silence after which a stream of events gives a sign of life.
-            when_busy: what a message to `/chat` does to a turn under way: "end_wait" closes the calls of
-                one that waits for nobody but people, "interrupt" ends any, "reject" none. A request may
-                say otherwise.
+                starlette's HTTPException to reject the caller.
+            max_body: maximum size of a body, in bytes.
+            heartbeat: seconds without an event after which an event stream sends a comment.
+            when_busy: default effect of a message to `/chat` on a turn in progress: "end_wait" ends a turn that
+                waits only for people, "interrupt" ends any turn, "reject" none.
 
         Raises:
             ValidationError: `when_busy` is none of the three.
         """
-        from agent_core.http import make_app  # Starlette is loaded by those who serve
+        from agent_core.http import make_app  # only programs that serve HTTP load Starlette
 
         return make_app(self, context, max_body=max_body, heartbeat=heartbeat, when_busy=when_busy)
 
     def mount(self, path: str, context: Callable[[Request], Any] | None = None, **options: Any) -> Mount:
         """Return a Starlette route that serves `http_app` below a path.
 
-        Starlette's own `Mount` passes over a path in which an id has a line break, and what answers such
-        a request then is whatever stands outside; here it is the app, in JSON.
+        Unlike Starlette's `Mount`, it also matches a path in which an id has a line break, so that the app
+        answers such a request in JSON.
 
         Args:
             path: such as "/agents".
             context: as in `http_app`.
-            options: the others of `http_app`.
+            options: the other arguments of `http_app`.
         """
         from agent_core.http import mount_app
 
@@ -78,23 +77,23 @@ def define_agent_api(
     *,
     replace: bool = False,
 ) -> PublicAgentApi:
-    """Make an agent known to a runtime and give its methods to pages.
+    """Register an agent with a runtime and return its API for pages.
 
-    A thread may have any agent that its runtime knows (`create_thread(agent=…)`): those given here,
-    to other APIs, or to `runtime.register`.
+    The agent of a thread (`create_thread(agent=…)`) may be any registered one: given here, to other APIs, or to
+    `runtime.register`.
 
     Args:
-        runtime: a `Runtime`; or a `Store`, to send and follow what other processes run.
-        agent: the agent of the threads that name none, or a factory of it.
-        authorization_callback: `(ctx, thread_id)`, sync or async, before every method that touches
-            an existing thread; it raises (AccessDeniedError) to deny. A follower is asked about again.
-            One with a third parameter called `thread` is given the thread, or None where there is none.
-        on_status_change: `(thread_id, status, previous_status)` after each change.
-        exclude_system_messages: whether readers get the thread without its system messages.
-        replace: whether it takes the place of another agent of its name.
+        runtime: a `Runtime`; or a `Store`, if other processes run the threads.
+        agent: the default agent of new threads, or a factory of it.
+        authorization_callback: `(ctx, thread_id)`, sync or async, called before every method that accesses an
+            existing thread, and repeatedly for a subscriber; it raises (AccessDeniedError) to deny. If it has a
+            third parameter called `thread`, it gets the thread, or None if there is none.
+        on_status_change: called with `(thread_id, status, previous_status)` after each change.
+        exclude_system_messages: whether readers get threads without system messages.
+        replace: whether the agent replaces another agent of its name.
 
     Raises:
-        ValidationError: an argument is not acceptable, or another agent has its name.
+        ValidationError: an argument is invalid, or another agent has its name.
     """
     given = {key: value for key, value in locals().items() if key not in ("runtime", "agent")}
     check_arguments(define_agent_api, (), given)

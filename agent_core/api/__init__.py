@@ -1,69 +1,107 @@
-"""The API that pages and programs call: one method per thing that can be done with a thread.
+"""Provide the API of an agent's threads for pages and programs.
 
-Every method is one transaction or one consistent read. Methods that touch an existing thread first
-ask the `authorization_callback`, if there is one.
+Every method is one transaction or one consistent read. In every method, `ctx` is the caller, and `thread_id` an
+existing thread, for which the `authorization_callback`, if there is one, is called first.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from agent_core.agent import AnyAgent, check_agent
-from agent_core.api.base import ApiBase, Authorize, HasStore, StatusHook, store_of
+from agent_core.agent import AnyAgent, CallContext, check_agent
+from agent_core.api.base import (
+    ApiBase,
+    Authorize,
+    HasStore,
+    StatusHook,
+    checked_metadata,
+    store_of,
+    user_of,
+)
 from agent_core.api.branches import BranchMethods
-from agent_core.api.exports import ExportMethods
-from agent_core.api.files import FileMethods
 from agent_core.api.insight import Insight, TimelineMethods
-from agent_core.api.messages import ReadingMethods
-from agent_core.api.preferences import Preferences
-from agent_core.api.queued_messages import QueuedMethods
+from agent_core.api.messages import MessageMethods
 from agent_core.api.schedules import Schedules
 from agent_core.api.search import SearchMethods
 from agent_core.api.shares import Shares
+from agent_core.api.thread_documents import DocumentMethods
 from agent_core.api.threads import ThreadMethods
 from agent_core.api.tool_calls import ToolCallMethods
 from agent_core.api.turns import TurnMethods
+from agent_core.store.database.sql import person_feed
 from agent_core.store.store import Store
+from agent_core.store.threads import preferences
 from agent_core.support.argument_checks import check_arguments
 
 __all__ = ["AgentApi", "ApiBase", "define_internal_agent_api"]
 
 
+class Preferences(ApiBase):
+    """`api.preferences`: plain JSON of the application for each user; callers without a user share one set."""
+
+    async def get(self, *, ctx: CallContext | None = None) -> dict[str, Any]:
+        """Return the caller's preferences by key."""
+        return await self.store.read(preferences.read, user_of(ctx) or "")
+
+    async def change(self, changes: dict[str, Any], *, ctx: CallContext | None = None) -> dict[str, Any]:
+        """Set some keys of the caller's preferences, keep the others, and return all, in one transaction.
+
+        Args:
+            changes: plain JSON by key; None deletes a key.
+
+        Raises:
+            ValidationError: the changes are not a dict of plain JSON, or make the preferences too long.
+        """
+        return await self.store.writer.run(preferences.merge, user_of(ctx) or "", checked_metadata(changes))
+
+    async def follow(self, *, ctx: CallContext | None = None) -> AsyncGenerator[dict[str, Any]]:
+        """Yield the caller's preferences, and again whenever any process has changed them."""
+        name, last = user_of(ctx) or "", None
+        with self.store.feeds.follow(person_feed(name)) as reader:
+            while not self.store.feeds.closed:
+                reader.start_read()
+                found = await self.store.read(preferences.read, name)
+                if found != last:
+                    last = found
+                    yield found
+                await reader.wait()
+
+
 class AgentApi(
     ThreadMethods,
     TurnMethods,
-    QueuedMethods,
     BranchMethods,
-    FileMethods,
-    ExportMethods,
-    ReadingMethods,
+    DocumentMethods,
+    MessageMethods,
     SearchMethods,
     ToolCallMethods,
     TimelineMethods,
 ):
-    """The methods of one agent's threads.
+    """Methods for the threads of one agent.
 
     Attributes:
-        schedules: prompts that are sent by themselves.
-        shares: read-only tokens of threads.
-        insight: how the work is held, and what it cost.
-        preferences: what is noted of each person.
+        schedules: methods for schedules.
+        shares: methods for read-only tokens of threads.
+        insight: methods for current work, and usage.
+        preferences: methods for preferences of users.
     """
 
     def __init__(
         self, store: Store, agent: AnyAgent, authorize: Authorize | None, exclude_system_messages: bool
     ) -> None:
-        super().__init__(store, agent, authorize, exclude_system_messages)
-        self.schedules = Schedules(store, agent, authorize, exclude_system_messages)
-        self.shares = Shares(store, agent, authorize, exclude_system_messages)
-        self.insight = Insight(store, agent, authorize, exclude_system_messages)
-        self.preferences = Preferences(store, agent, authorize, exclude_system_messages)
+        shared = store, agent, authorize, exclude_system_messages
+        super().__init__(*shared)
+        self.schedules = Schedules(*shared)
+        self.shares = Shares(*shared)
+        self.insight = Insight(*shared)
+        self.preferences = Preferences(*shared)
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Return what had this name before there were namespaces; for one release."""
+            """Return a method of a namespace by its old name, for one release."""
             if name not in _MOVED:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             return attrgetter(_MOVED[name])(self)
@@ -88,16 +126,16 @@ def define_internal_agent_api(
     on_status_change: StatusHook | None = None,
     replace: bool = False,
 ) -> AgentApi:
-    """Return the methods for the application's own code: no authorization, no HTTP, system messages included.
+    """Return an API for the application's own code: without authorization and HTTP, with system messages.
 
     Args:
-        runtime: a `Runtime`; or a `Store`, to send and follow what other processes run.
-        agent: the agent of the threads that name none, or a factory of it.
-        on_status_change: `(thread_id, status, previous_status)` after each change.
-        replace: whether it takes the place of another agent of its name.
+        runtime: a `Runtime`; or a `Store`, if other processes run the threads.
+        agent: the default agent of new threads, or a factory of it.
+        on_status_change: called with `(thread_id, status, previous_status)` after each change.
+        replace: whether the agent replaces another agent of its name.
 
     Raises:
-        ValidationError: an argument is not acceptable, or another agent has its name.
+        ValidationError: an argument is invalid, or another agent has its name.
     """
     check_arguments(define_internal_agent_api, (), {"on_status_change": on_status_change, "replace": replace})
     store = store_of(runtime, "define_internal_agent_api")

@@ -1,4 +1,4 @@
-"""The base of the API's parts: the store, the default agent, the authorization."""
+"""Define the base of the API's methods: store, default agent, authorization, and checks of arguments."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from agent_core.support.logs import get_logger
 
 Prompt = str | Sequence[Part]
 Authorize = Callable[..., Any]
-"""`(ctx, thread_id)` or `(ctx, thread_id, thread)`, sync or async; it raises to deny."""
+"""Callback `(ctx, thread_id)` or `(ctx, thread_id, thread)`, sync or async, that raises to deny access."""
 _log = get_logger(__name__)
-_MAX_NAME = 1_000  # characters; an id is shorter, and so is what may stand in its place
+_MAX_NAME = 1_000  # characters of text that is looked up as an id
 StatusHook = Callable[[str, str, str], Any]
 
 
 class HasStore(Protocol):
-    """A `Runtime`, as far as an API needs one."""
+    """Protocol of a `Runtime`."""
 
     @property
     def store(self) -> Store:
-        """The store of its threads."""
+        """The store of the runtime's threads."""
         ...
 
 
 def store_of(runtime: HasStore | Store, who: str) -> Store:
-    """Return the store that an API works with; `who` is given the runtime.
+    """Return the store of a runtime; `who` is the called function, for the error.
 
     Raises:
-        ValidationError: it is neither a Runtime nor a Store.
+        ValidationError: `runtime` is neither a Runtime nor a Store.
     """
     store = getattr(runtime, "store", runtime)
     if not isinstance(store, Store):
@@ -53,13 +53,10 @@ def store_of(runtime: HasStore | Store, who: str) -> Store:
 
 
 class ApiBase:
-    """The store and the agent that the methods work with.
-
-    Every public method of a subclass checks its arguments' types before it does anything else.
-    """
+    """Base of the API classes; it checks the types of the arguments of their public methods."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let the public methods check their arguments."""
+        """Wrap the public methods, so that they check their arguments."""
         super().__init_subclass__(**kwargs)
         for name, method in list(vars(cls).items()):
             if inspect.isfunction(method) and not name.startswith("_"):
@@ -86,14 +83,19 @@ class ApiBase:
             answer = self._authorize_with(ctx, thread_id, **more)
             if inspect.isawaitable(answer):
                 answer = await answer
-            if answer is False:  # to deny is to raise; who answers False does not mean yes
+            if answer is False:  # a callback denies by raising, but False does not mean yes
                 raise AccessDeniedError(sentence("thread_forbidden", thread=thread_id))
 
-    async def _ready(self, thread_id: str, when_busy: WhenBusy, may_queue: bool) -> None:
-        """Check `when_busy`, and before an interruption write down what a step that runs here has said.
+    async def _open(self, ctx: CallContext | None, thread_id: str) -> Thread:
+        """Authorize the caller and return the thread."""
+        await self._authorize(ctx, thread_id)
+        return await self._thread(thread_id)
+
+    async def _prepare_send(self, thread_id: str, when_busy: WhenBusy, may_queue: bool) -> None:
+        """Check `when_busy`, and before an interruption flush the pending chunks of a step that runs here.
 
         Raises:
-            ValidationError: it is none of the four, or "queue" where nothing can be queued.
+            ValidationError: `when_busy` is not one of the allowed values.
         """
         allowed = ("reject", *(("queue",) if may_queue else ()), "interrupt", "end_wait")
         if when_busy not in allowed:
@@ -109,27 +111,30 @@ class ApiBase:
         message_id: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> NewMessage:
-        """Read what a person sends.
+        """Return a user's message.
 
         Raises:
-            ValidationError: the prompt, the id or the metadata is not acceptable.
+            ValidationError: the prompt, the id or the metadata is invalid.
         """
         parts = prompt_parts(prompt)
         sources = await self._sources(ctx, parts)
         return NewMessage(checked_id(message_id, "msg"), "user", parts, message_metadata(metadata), sources)
 
     async def _message(self, ctx: CallContext | None, message: dict[str, Any]) -> NewMessage:
-        """Read a message that the caller wrote; see `_new_message`."""
+        """Return a message that the application wrote; see `_new_message`."""
         new = _new_message(message)
         return replace(new, files=await self._sources(ctx, new.parts))
 
     async def _sources(self, ctx: CallContext | None, parts: Sequence[Part]) -> dict[str, str]:
-        """Return from whom the caller may take the files that parts name; of others nothing is said."""
+        """Return the holders from which the caller may take the files in `parts`, by the ids of the files.
+
+        Files that the caller may not take are left out.
+        """
         found = {file_id: await self._source(ctx, file_id) for file_id in files.attached(parts)}
         return {file_id: holder for file_id, holder in found.items() if holder is not None}
 
     async def _source(self, ctx: CallContext | None, file_id: str) -> str | None:
-        held = await asyncio.to_thread(self.store.reads.read, files.holders, file_id, user_of(ctx))
+        held = await self.store.read(files.holders, file_id, user_of(ctx))
         own = files.waiting_with(user_of(ctx))
         if own in held:
             return own
@@ -139,54 +144,59 @@ class ApiBase:
         return None
 
     async def _may_take(self, ctx: CallContext | None, holder: str) -> bool:
-        """Whether the caller may read the thread that holds a file, or is the program itself."""
+        """Whether the caller may read the thread `holder`, or is the application itself."""
         caller = ctx.user_id if ctx else None
         if caller is None and self._authorize_with is None:
             return True
-        thread = await asyncio.to_thread(self.store.reads.thread, holder)
+        thread = await self.store.get_thread(holder)
         if thread is None or thread.in_bin:
             return False
-        if self._authorize_with is None:  # then a list holds the caller's own, and so does this
+        if self._authorize_with is None:  # the rule of `list_threads`
             return thread.user_id in (None, caller)
         try:
             await self._authorize(ctx, holder)
         except Exception:
-            _log.debug("The caller may not read a thread with the file that was named.")
+            _log.debug("Skipped a thread that has an attached file, because the caller may not read it.")
             return False
         return True
 
-    def _agent_name(self, name: str) -> str:
+    def _agent_name(self, name: str | None) -> str:
+        """Return the name of a registered agent; None is the default agent.
+
+        Raises:
+            ValidationError: no agent has this name.
+        """
+        if name is None:
+            return self.agent.name
         if name not in self.store.agents:
             known = ", ".join(sorted(self.store.agents))
             raise ValidationError(sentence("agent_not_found", agent=name, agents=known))
         return name
 
     async def _thread(self, thread_id: str) -> Thread:
-        thread = await asyncio.to_thread(self.store.reads.thread, thread_id)
+        thread = await self.store.get_thread(thread_id)
         if thread is None or thread.in_bin:
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return thread
 
-    async def _stored(self, thread_id: str, new: NewMessage, stored: float | None) -> Message:
-        if stored is None:
-            found = await asyncio.to_thread(self.store.reads.message, thread_id, new.id)
-            if found is not None:
-                return found
+    async def _stored(self, thread_id: str, message_id: str) -> Message:
+        found = await asyncio.to_thread(self.store.reads.message, thread_id, message_id)
+        if found is None:
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
-        return new.stored(thread_id, stored)
+        return found
 
     def _shown(self, messages: Sequence[Message]) -> list[Message]:
         return [message for message in messages if not (self._exclude_system and message.role == "system")]
 
 
 _READ = ("prompt", "message", "messages", "message_id", "metadata", "trigger", "since", "until")
-"""Parameters that are checked where they are read, in words of their own."""
+"""Parameters that have checks, and error messages, of their own."""
 
 
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that raises ValidationError for arguments of other types than its annotations'.
+    """Return a method that raises ValidationError for arguments that do not fit its annotations.
 
-    Whoever may not touch the thread hears of that first.
+    An error of the authorization comes first.
     """
 
     @functools.wraps(method)
@@ -207,14 +217,14 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 async def _deny(arguments: Mapping[str, Any]) -> None:
-    """Raise what the authorization raises for the caller and the thread that the arguments name."""
+    """Authorize the caller and the thread among the arguments."""
     ctx, thread_id = arguments.get("ctx"), arguments.get("thread_id")
     if isinstance(thread_id, str) and isinstance(ctx, CallContext | None):
         await arguments["self"]._authorize(ctx, thread_id)
 
 
 def _takes_thread(authorize: Authorize) -> bool:
-    """Whether a callback has a parameter `thread`; one that says nothing of its parameters has none."""
+    """Whether a callback has a parameter `thread`; False if it has no signature."""
     try:
         parameter = inspect.signature(authorize).parameters.get("thread")
     except (TypeError, ValueError):
@@ -226,7 +236,10 @@ def _takes_thread(authorize: Authorize) -> bool:
 
 
 def owner_of(ctx: CallContext | None, user_id: str | None) -> str | None:
-    """Return whose threads a list holds: the caller's own, if they have a name; None: everybody's."""
+    """Return the owner whose threads a list has: the user who calls, if there is one; None: all owners.
+
+    NOBODY: no thread can match.
+    """
     caller = ctx.user_id if ctx else None
     if caller is None:
         return user_id if user_id is None or storable(user_id) else NOBODY
@@ -234,15 +247,15 @@ def owner_of(ctx: CallContext | None, user_id: str | None) -> str | None:
 
 
 def storable(name: object) -> bool:
-    """Whether an id can stand in a row at all: text that every database can hold, and not too long."""
+    """Whether text can be an id in a row: every database can store it, and it is not too long."""
     return isinstance(name, str) and len(name) <= _MAX_NAME and clean_text(name) == name
 
 
 def _new_message(message: dict[str, Any]) -> NewMessage:
-    """Read a message that the caller wrote: role, parts or content, and perhaps id and metadata.
+    """Return a message from a dict with role, parts or content, and optionally id and metadata.
 
     Raises:
-        ValidationError: the role or a part is not acceptable.
+        ValidationError: a field is invalid.
     """
     if not isinstance(message, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValidationError("A message is a dict with a role, and parts or content.")
@@ -261,25 +274,25 @@ def _new_message(message: dict[str, Any]) -> NewMessage:
 
 
 def checked_id(given: str | None, prefix: str) -> str:
-    """Return an id that the caller chose, or a new one.
+    """Return a given id, or a new one with a prefix.
 
     Raises:
-        ValidationError: it is no short text, or holds what no row or no key can hold.
+        ValidationError: the id is empty, too long, or has characters that a row or a key cannot have.
     """
     if given is None:
         return new_id(prefix)
     if not storable(given) or not 0 < len(given) <= MAX_ID:
         raise ValidationError(f"An id is a text of 1 to {MAX_ID} characters, not {given!r:.60}.")
-    if prefix == "thread" and ":" in given:  # it parts the keys of wake-ups
+    if prefix == "thread" and ":" in given:  # the separator in keys of wake-ups
         raise ValidationError("A thread's id has no colon.")
     return given
 
 
 def known_id(message_id: str) -> str:
-    """Return the id of a message that may be there.
+    """Return the id of a message that may exist.
 
     Raises:
-        MessageNotFoundError: no row can hold it.
+        MessageNotFoundError: no row can have this id.
     """
     if not storable(message_id):
         raise MessageNotFoundError(sentence("message_not_found", message=message_id))
@@ -293,12 +306,12 @@ def message_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
     """Return a message's metadata as plain JSON.
 
     Raises:
-        ValidationError: it is not a dict of plain JSON, or has a key that tells readers of the queue.
+        ValidationError: it is not a dict of plain JSON, or has a key that the queue uses.
     """
     checked = checked_metadata(given)
     if taken := sorted(_OURS & checked.keys()):
         raise ValidationError(
-            f"The key {taken[0]!r:.60} of a message's metadata is taken; choose another name."
+            f"The key {taken[0]!r:.60} of a message's metadata is reserved; choose another name."
         )
     return checked
 
@@ -317,10 +330,10 @@ def checked_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def checked_title(given: str | None) -> str | None:
-    """Return a title that every database can hold.
+    """Return a title without characters that databases cannot store.
 
     Raises:
-        ValidationError: it is no text, or too long.
+        ValidationError: it is not text, or too long.
     """
     check_text("The title", given, MAX_TITLE)
     return None if given is None else clean_text(given)
@@ -330,21 +343,21 @@ def checked_media_type(given: str) -> str:
     """Return a media type.
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: it is not one.
     """
     if given.count("/") != 1 or clean_text(given) != given or len(given) > MAX_ID:
-        raise ValidationError(f"{given!r:.60} is no media type; give one such as image/png.")
+        raise ValidationError(f"{given!r:.60} is not a media type; give one such as image/png.")
     return given
 
 
 def user_of(ctx: CallContext | None) -> str | None:
-    """Return the name of who calls, to be stored.
+    """Return the name of the user who calls, to be stored.
 
     Raises:
-        ValidationError: no row can hold it.
+        ValidationError: the name is too long, or has characters that databases cannot store.
     """
     name = ctx.user_id if ctx else None
     check_text("The user's name", name, MAX_ID)
     if name is not None and not storable(name):
-        raise ValidationError(f"The user's name is text that a database can hold, not {name!r:.60}.")
+        raise ValidationError(f"The user's name is text that a database can store, not {name!r:.60}.")
     return name

@@ -1,35 +1,30 @@
-"""Branches: edited, regenerated, selected, and forked into a thread of their own."""
+"""Edit messages, regenerate replies, select branches, and fork threads."""
 
 from __future__ import annotations
-
-import asyncio
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, checked_id, known_id, user_of
 from agent_core.domain.messages import Message, Thread
-from agent_core.errors import ThreadNotFoundError
-from agent_core.sentences import sentence
 from agent_core.store.turns import branches, forks
 from agent_core.store.turns.turns import WhenBusy
 from agent_core.support.faults import crash_point
 
 
 class BranchMethods(ApiBase):
-    """The methods that go back to an earlier message; what stood after it is kept beside."""
+    """Methods that return to an earlier message; later messages are kept as a branch."""
 
     async def edit_message(
         self, thread_id: str, message_id: str, prompt: Prompt, *, ctx: CallContext | None = None
     ) -> Message:
-        """Put other words in the place of a person's message, and answer those.
+        """Replace a user's message by a new one, and answer that.
 
-        The message and all after it are put aside as a branch of their own, to which `select_branch`
-        returns. What is still queued is answered afterwards.
+        The old message and all messages after it are put aside as a branch, to which `select_branch` returns.
+        Queued messages are answered afterwards.
 
         Args:
-            thread_id: the thread; it must be idle.
+            thread_id: an idle thread.
             message_id: a shown message of the role user.
             prompt: a str or a list of parts.
-            ctx: who calls.
 
         Returns:
             the new message, which has an id of its own.
@@ -37,16 +32,13 @@ class BranchMethods(ApiBase):
         Raises:
             ThreadNotFoundError, ThreadBusyError
             MessageNotFoundError: the thread has no such message.
-            ValidationError: the message is not shown, queued or not a user's, or the prompt is not acceptable.
+            ValidationError: the message is not shown, queued or not a user's, or the prompt is invalid.
         """
         await self._authorize(ctx, thread_id)
         new = await self._prompt(ctx, prompt)
         await self.store.writer.run(branches.edit, thread_id, known_id(message_id), new)
         crash_point("send.after")
-        found = await asyncio.to_thread(self.store.reads.message, thread_id, new.id)
-        if found is None:
-            raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
-        return found
+        return await self._stored(thread_id, new.id)
 
     async def regenerate(
         self,
@@ -57,17 +49,15 @@ class BranchMethods(ApiBase):
         anywhere: bool = False,
         ctx: CallContext | None = None,
     ) -> Thread:
-        """Answer once more; the answer so far and all after it are put aside as a branch of their own.
+        """Answer again; the old reply and all messages after it are put aside as a branch.
 
-        Name the answer rather than the question: then of two calls at once, or one after the other,
-        one is refused, because the answer is put aside by then. A question may be answered again and again.
+        Pass the reply rather than the user's message: then a second call is rejected, because the first one has
+        put the reply aside. A user's message may be answered any number of times.
 
         Args:
-            thread_id: the thread.
-            message_id: a shown answer, or the shown message that was answered.
-            when_busy: while the thread is running, "reject", "interrupt" or "end_wait", as in `send_message`.
-            anywhere: whether the message may also be one of a branch that is not shown; it is shown then.
-            ctx: who calls.
+            message_id: a shown reply, or the shown message that was answered.
+            when_busy: "reject", "interrupt" or "end_wait", as in `send_message`.
+            anywhere: whether the message may be in a branch that is not shown; that branch is shown then.
 
         Raises:
             ThreadNotFoundError, ThreadBusyError
@@ -75,7 +65,7 @@ class BranchMethods(ApiBase):
             ValidationError: the message is not shown or queued, or there is nothing to answer.
         """
         await self._authorize(ctx, thread_id)
-        await self._ready(thread_id, when_busy, False)
+        await self._prepare_send(thread_id, when_busy, may_queue=False)
         await self.store.writer.run(
             branches.regenerate, thread_id, known_id(message_id), when_busy, anywhere=anywhere
         )
@@ -87,13 +77,12 @@ class BranchMethods(ApiBase):
     ) -> Thread:
         """Show the branch of a message (one of `Message.branches`) as it was last shown.
 
-        The present branch is put aside from where they part. The thread is "completed" then, or
-        "stopped" if that branch was left in the middle of its last reply: `resume_thread` goes on.
+        The current branch is put aside from the message at which they part. The thread becomes "completed", or
+        "stopped" if the last reply of the selected branch is incomplete: `resume_thread` continues it.
 
         Args:
-            thread_id: the thread; it must be idle.
+            thread_id: an idle thread.
             message_id: any message of the branch. If it is shown, nothing happens.
-            ctx: who calls.
 
         Raises:
             ThreadNotFoundError, ThreadBusyError
@@ -111,20 +100,18 @@ class BranchMethods(ApiBase):
         new_thread_id: str | None = None,
         ctx: CallContext | None = None,
     ) -> Thread:
-        """Copy a thread up to a message into a new one, which is idle; the original stays as it is.
+        """Copy a thread up to a message into a new, idle thread; the original may be running and is not changed.
 
-        It has copies of the shown messages with everything that is committed. What was partial is
-        history in the copy, and a tool call that was still open has failed there. The original may
-        be running.
+        The copy has the committed content of the shown messages. Partial text becomes history in it, and open
+        tool calls have failed.
 
         Args:
-            thread_id: the original.
             message_id: the last message that is copied, a shown one.
-            new_thread_id: the copy's id instead of a new one, so that a page can name it first.
-            ctx: who calls; the copy becomes theirs, or without a user it is the original owner's.
+            new_thread_id: the id of the copy; None: a new id.
+            ctx: the caller, who owns the copy; without a user the original's owner does.
 
         Returns:
-            the copy; metadata["forked_from"] holds the original's thread_id and message_id.
+            the copy; metadata["forked_from"] has the original's thread_id and message_id.
 
         Raises:
             ThreadNotFoundError

@@ -1,8 +1,7 @@
-"""Observing: what ran and when, and what it cost."""
+"""Report what ran for threads and when, and what it cost."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -20,7 +19,7 @@ _MAX_REPLIES = 10_000
 
 
 class TimelineMethods(ApiBase):
-    """The method for those who look at how the work of a thread goes."""
+    """Method for the history of a thread's work."""
 
     async def timeline(
         self,
@@ -30,57 +29,53 @@ class TimelineMethods(ApiBase):
         replies: Sequence[str] | None = None,
         ctx: CallContext | None = None,
     ) -> list[Span]:
-        """Return what ran for a thread, each attempt a span, in the order of their beginnings.
+        """Return the spans of a thread, one for each attempt, ordered by start.
 
         Args:
-            thread_id: the thread.
-            turns: only the newest so many turns; None: all. It costs what they cost, however long
-                the thread is.
-            replies: only the turns whose answers are the messages with these ids, at the same cost.
-            ctx: who calls.
+            turns: only the newest turns; None: all. The cost depends on their number, not on the thread's length.
+            replies: only the turns whose replies have these message ids.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
-            ValidationError: `turns` is no number above 0, `replies` are too many, or both are given.
+            ValidationError: `turns` is not a number above 0, there are too many `replies`, or both are given.
         """
         await self._authorize(ctx, thread_id)
         if turns is not None and (type(turns) is not int or not 0 < turns <= _MAX_TURNS):
             raise ValidationError(f"turns is a number from 1 to {_MAX_TURNS}, or None for all.")
         if replies is not None and (turns is not None or len(replies) > _MAX_REPLIES):
-            raise ValidationError(f"Ask for turns, or for up to {_MAX_REPLIES:,} replies.")
-        spans = await asyncio.to_thread(self.store.reads.read, timeline.timeline, thread_id, turns, replies)
+            raise ValidationError(f"Pass turns, or up to {_MAX_REPLIES:,} replies.")
+        spans = await self.store.read(timeline.timeline, thread_id, turns, replies)
         if spans is None:
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return spans
 
 
 class Insight(ApiBase):
-    """`api.insight`: how the work is held at this moment, and what it cost."""
+    """`api.insight`: current work, and usage."""
 
     async def durability(self, thread_id: str, *, ctx: CallContext | None = None) -> Durability:
-        """Return how a thread is held at this moment: who works on it, and what is committed.
+        """Return the current work on a thread: its leases, and what is committed.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
         """
         await self._authorize(ctx, thread_id)
-        mine = self.store.process, self.store.settings.lease
-        found = await asyncio.to_thread(self.store.reads.read, durability.durability, thread_id, *mine)
+        own = self.store.process, self.store.settings.lease
+        found = await self.store.read(durability.durability, thread_id, *own)
         if found is None:
             raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
         return found
 
     async def usage(self, thread_id: str, *, ctx: CallContext | None = None) -> ThreadUsage:
-        """Return the tokens and the cost of a thread: in all, by message and by model.
+        """Return the tokens and the cost of a thread: in total, by message and by model.
 
-        Attempts that failed or were lost count too, as far as the provider told their tokens.
+        Failed and lost attempts are included, if the provider reported their tokens.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
         """
-        await self._authorize(ctx, thread_id)
-        await self._thread(thread_id)
-        return await asyncio.to_thread(self.store.reads.read, usage.of_thread, thread_id)
+        await self._open(ctx, thread_id)
+        return await self.store.read(usage.of_thread, thread_id)
 
     async def usage_summary(
         self,
@@ -90,20 +85,19 @@ class Insight(ApiBase):
         user_id: str | None = None,
         ctx: CallContext | None = None,
     ) -> UsageSummary:
-        """Return the tokens and the cost of all threads there are, by day, model and agent.
+        """Return the tokens and the cost of all existing threads, by day, model and agent.
 
         Args:
-            since: only requests that began then or later; a datetime with its time zone.
-            until: only those that began before.
-            user_id: only this person's threads; without it those of `ctx`'s user, if there is one.
-            ctx: who calls.
+            since: only requests that began at or after this moment; a datetime with a time zone.
+            until: only requests that began before this moment.
+            user_id: only this user's threads; None: those of the user in `ctx`, if there is one.
 
         Raises:
             ValidationError: a moment has no time zone.
         """
         bounds = [None if moment is None else _seconds(moment) for moment in (since, until)]
         owner = user_id if user_id is not None else (ctx.user_id if ctx else None)
-        return await asyncio.to_thread(self.store.reads.read, usage.summary, owner, *bounds)
+        return await self.store.read(usage.summary, owner, *bounds)
 
 
 def _seconds(moment: datetime) -> float:

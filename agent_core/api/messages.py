@@ -1,8 +1,9 @@
-"""Reading: messages, streams, and following a thread while it runs."""
+"""Read and follow messages, and store and read their files."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -11,20 +12,22 @@ from functools import partial
 from typing import Any, Literal
 
 from agent_core.agent import CallContext
-from agent_core.api.base import ApiBase, storable
-from agent_core.domain.field_limits import check_number
-from agent_core.domain.messages import Chunk, Message, Thread, Update
+from agent_core.api.base import ApiBase, checked_media_type, storable, user_of
+from agent_core.domain.field_limits import MAX_FILE_BYTES, check_number
+from agent_core.domain.messages import ATTACHMENT, Chunk, Message, Part, StoredFile, Thread, Update
 from agent_core.domain.states import RUNNING
+from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
 from agent_core.store.database.sql import LIST_FEED, idle_feed
 from agent_core.store.reads import stream_cursors
 from agent_core.store.store import Store
+from agent_core.store.threads import files
 
 _MAX_CURSORS = 1_000
 
 
-class ReadingMethods(ApiBase):
-    """The methods that change nothing."""
+class MessageMethods(ApiBase):
+    """Methods that read and follow threads, and methods for the files of messages."""
 
     async def list_messages(
         self,
@@ -37,16 +40,13 @@ class ReadingMethods(ApiBase):
         """Return persisted messages, oldest first.
 
         Args:
-            thread_id: the thread.
-            limit: only the newest so many.
-            before: only those before the message with this id.
-            ctx: who calls.
+            limit: only the newest messages, at most this number.
+            before: only messages before the one with this id.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
         """
-        await self._authorize(ctx, thread_id)
-        await self._thread(thread_id)
+        await self._open(ctx, thread_id)
         check_number("limit", limit)
         known = before if before is None or storable(before) else ""
         found = await asyncio.to_thread(self.store.reads.messages, thread_id, limit, known)
@@ -59,30 +59,27 @@ class ReadingMethods(ApiBase):
         *,
         ctx: CallContext | None = None,
     ) -> dict[str, Any]:
-        """Return persisted messages, and the streams or what of them a client has not read yet.
+        """Return persisted messages, and the list of streams or their deltas after a client's cursors.
 
-        A client asks for the list, then again and again for the deltas after its cursors, each 0 at
-        first and then the `end` of the last delta it got. In whatever rhythm it asks, it gets the
-        chunks of a stream once and in order, for as long as the stream is in the list: until the
-        second turn after it begins, or the thread has been idle for minutes. By then its message
-        holds all of it.
+        A client requests the list, then repeatedly the deltas after its cursors, each 0 at first and then the
+        `end` of the last delta it received. It receives the chunks of a stream once and in order, at any
+        interval, while the stream is in the list: until the second turn after it begins, or the thread has been
+        idle for minutes. By then its message has all of its content.
 
         Args:
-            thread_id: the thread.
             stream_args: {"kind": "list"} or {"kind": "deltas", "cursors": [{"streamId": …, "cursor":
                 …}, …]}; None: no streams.
-            ctx: who calls.
 
         Returns:
             `messages`, a list of `Message`; and `streams`, which is None, or {"kind": "list",
             "messages": [{streamId, status ("streaming", "finished", "aborted"), msgId, threadId, seq,
             _creationTime}, …]}, or {"kind": "deltas", "deltas": [{streamId, seq, messageId, start,
-            end, parts}, …]} with one delta for each stream that has something new; its parts are
-            chunks of the UI message stream.
+            end, parts}, …]} with one delta for each stream with new chunks; its parts are chunks of the UI
+            message stream.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
-            ValidationError: `stream_args` is neither of the two.
+            ValidationError: `stream_args` has neither form.
         """
         await self._authorize(ctx, thread_id)
         asked = None if stream_args is None else _stream_args(thread_id, stream_args)
@@ -106,8 +103,7 @@ class ReadingMethods(ApiBase):
         Raises:
             ThreadNotFoundError: there is no such thread.
         """
-        await self._authorize(ctx, thread_id)
-        await self._thread(thread_id)
+        await self._open(ctx, thread_id)
         return await asyncio.to_thread(self.store.reads.streams, thread_id, from_seq)
 
     async def subscribe(
@@ -118,39 +114,31 @@ class ReadingMethods(ApiBase):
         limit: int | None = None,
         ctx: CallContext | None = None,
     ) -> AsyncGenerator[Update]:
-        """Follow a thread until the caller leaves: a snapshot, then everything after it, in order.
+        """Yield a snapshot of a thread and all later updates, in order, until the caller leaves.
 
-        With the cursor of the last update read, only what follows it comes, exactly once; if that
-        is not kept any more, a new snapshot comes first. It makes no difference which process runs
-        the thread. The `authorization_callback` is asked again before each later snapshot, and before
-        other updates once `Settings.recheck` seconds have passed; what it raises ends the iteration.
+        With the cursor of the last update read, only later updates are yielded, exactly once; if they were deleted,
+        a new snapshot comes first. Any process may run the thread. The `authorization_callback` is called again
+        before each later snapshot, and before other updates every `Settings.recheck` seconds; its error ends the
+        iteration.
 
         Args:
-            thread_id: the thread.
-            cursor: where an earlier subscription ended.
-            limit: how many of the newest messages a snapshot holds; None: all.
-            ctx: who calls.
+            cursor: the cursor of the last update of an earlier subscription.
+            limit: maximum number of messages in a snapshot, the newest ones; None: all.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
         """
-        await self._authorize(ctx, thread_id)
-        await self._thread(thread_id)
-        async with aclosing(
-            follow(self.store, thread_id, cursor, limit, partial(self._authorize, ctx))
-        ) as updates:
+        await self._open(ctx, thread_id)
+        authorize = partial(self._authorize, ctx)
+        async with aclosing(follow(self.store, thread_id, cursor, limit, authorize)) as updates:
             async for update in updates:
-                yield self._visible(update)
-
-    def _visible(self, update: Update) -> Update:
-        """Return the update without system messages, where they are not shown."""
-        return without_system(update) if self._exclude_system else update
+                yield without_system(update) if self._exclude_system else update
 
     async def changes(self) -> AsyncGenerator[frozenset[str] | None]:
-        """Yield at once, and again whenever any thread may have changed; for lists of threads.
+        """Yield whenever threads may have changed, for lists of threads; the first time at once.
 
-        What is yielded are names, among them the ids of all threads that may have changed since it
-        yielded before, deleted ones too; or None: any may have. The first is always None.
+        A set has, among other names, the ids of the threads that may have changed since the previous one, deleted
+        threads, too. None, which comes first: any thread may have changed.
         """
         with self.store.feeds.follow(LIST_FEED) as reader:
             while not self.store.feeds.closed:
@@ -161,15 +149,15 @@ class ReadingMethods(ApiBase):
     async def wait_until_idle(
         self,
         thread_id: str,
-        timeout: float | None = None,  # part of the contract
+        timeout: float | None = None,
         *,
         ctx: CallContext | None = None,
     ) -> Thread:
         """Wait until a thread is not running and return it.
 
         Raises:
-            ThreadNotFoundError: there is no such thread, or it is deleted meanwhile.
-            TimeoutError: it still runs after `timeout` seconds.
+            ThreadNotFoundError: there is no such thread, or it was deleted meanwhile.
+            TimeoutError: the thread is still running after `timeout` seconds.
         """
         await self._authorize(ctx, thread_id)
         with self.store.feeds.follow(idle_feed(thread_id)) as reader:
@@ -181,12 +169,54 @@ class ReadingMethods(ApiBase):
                         return thread
                     await reader.wait()
 
+    async def add_file(
+        self, data: bytes, *, media_type: str, filename: str | None = None, ctx: CallContext | None = None
+    ) -> Part:
+        """Store a file for a day and return the part with which to send it.
+
+        Only its sender, and users who may read a thread that has the file, can send the part. The message with
+        the part takes the file over: it is forked and deleted with its thread, and the model gets its bytes (a
+        picture, a PDF, or the words of a text).
+
+        Args:
+            data: 1 to `MAX_FILE_BYTES` bytes.
+            media_type: type of the file for the model, such as "image/png".
+            filename: name of the file for people.
+
+        Raises:
+            ValidationError: the file is empty or too large, or `media_type` is not a media type.
+        """
+        if not 0 < len(data) <= MAX_FILE_BYTES:
+            raise ValidationError(f"A file has 1 to {MAX_FILE_BYTES:,} bytes, not {len(data):,}.")
+        checked_media_type(media_type)
+        file_id = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+        await self.store.writer.run(files.keep, StoredFile(file_id, media_type, bytes(data)), user_of(ctx))
+        name = {"filename": clean_text(filename)[:200]} if filename else {}
+        return {"type": "file", "mediaType": media_type, "url": ATTACHMENT + file_id, **name}
+
+    async def read_file(
+        self, thread_id: str, file_id: str, *, ctx: CallContext | None = None
+    ) -> StoredFile | None:
+        """Return a file of a thread by the id in its part's URL; None if the thread has no such file.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+        """
+        await self._open(ctx, thread_id)
+        if not storable(file_id):
+            return None
+        return (await self.store.read(files.read, thread_id, [file_id])).get(file_id)
+
 
 async def follow(
-    store: Store, thread_id: str, cursor: int | None, limit: int | None, ask: Callable[[str], Awaitable[None]]
+    store: Store,
+    thread_id: str,
+    cursor: int | None,
+    limit: int | None,
+    authorize: Callable[[str], Awaitable[None]],
 ) -> AsyncGenerator[Update]:
-    """Follow a thread, as `subscribe` says; `ask` raises as soon as the reader may not any more."""
-    asked = time.monotonic()
+    """Follow a thread as `subscribe` does; `authorize` raises when the reader may no longer read it."""
+    checked_at = time.monotonic()
     with store.feeds.follow(thread_id) as reader:
         while not store.feeds.closed:
             reader.start_read()
@@ -195,10 +225,10 @@ async def follow(
             if updates is None:
                 snapshot = await asyncio.to_thread(store.reads.snapshot, thread_id, limit)
                 updates = [snapshot or Update(type="deleted", cursor=0)]
-            again = again or time.monotonic() - asked >= store.settings.recheck
+            again = again or time.monotonic() - checked_at >= store.settings.recheck
             if again and updates and updates[0].type != "deleted":
-                await ask(thread_id)
-                asked = time.monotonic()
+                await authorize(thread_id)
+                checked_at = time.monotonic()
             for update in updates:
                 yield update
                 if update.type == "deleted":
@@ -222,14 +252,14 @@ def _is_system(chunk: Chunk) -> bool:
 
 
 def _no_streams(*_: object) -> None:
-    """Read nothing beside the messages."""
+    """Read no streams."""
 
 
 def _stream_args(thread_id: str, given: Any) -> Literal["list"] | dict[int, int]:
     """Return "list", or the cursors by seq.
 
     Raises:
-        ValidationError: it is neither of the two forms.
+        ValidationError: `given` has neither form.
     """
     if given == {"kind": "list"}:
         return "list"
@@ -237,27 +267,27 @@ def _stream_args(thread_id: str, given: Any) -> Literal["list"] | dict[int, int]
     if not _is(listed, list) or given != {"kind": "deltas", "cursors": listed}:
         raise ValidationError('stream_args is {"kind": "list"} or {"kind": "deltas", "cursors": […]}.')
     if len(listed) > _MAX_CURSORS:
-        raise ValidationError(f"Ask for at most {_MAX_CURSORS} streams at once.")
+        raise ValidationError(f"Request at most {_MAX_CURSORS} streams at once.")
     after: dict[int, int] = {}
     for one in listed:
         seq = _seq(thread_id, one)
         if seq is not None and after.setdefault(seq, one["cursor"]) != one["cursor"]:
-            raise ValidationError(f"The stream {one['streamId']!r} stands among the cursors twice.")
+            raise ValidationError(f"The stream {one['streamId']!r} has two different cursors.")
     return after
 
 
 def _seq(thread_id: str, one: Any) -> int | None:
-    """Return the seq of the stream that one cursor is for; None for one of another thread, or gone."""
+    """Return the seq of a cursor's stream; None if the thread has no such stream."""
     cursor = one.get("cursor") if _is(one, Mapping) else None
     if type(cursor) is not int or not 0 <= cursor < 2**62 or set(one) != {"streamId", "cursor"}:
         raise ValidationError(
             'A cursor is {"streamId": the stream\'s, "cursor": 0 or the last delta\'s end}.'
         )
     if not isinstance(one["streamId"], str):
-        raise ValidationError("A streamId is a string, as the list of streams gives it.")
+        raise ValidationError("A streamId is a string from the list of streams.")
     return stream_cursors.seq_of(thread_id, one["streamId"])
 
 
 def _is(value: Any, kind: type[Any]) -> bool:
-    """Say isinstance, and leave the type of what came from outside open."""
+    """Return isinstance without narrowing the type of a value from outside."""
     return isinstance(value, kind)

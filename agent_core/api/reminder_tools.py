@@ -1,8 +1,7 @@
-"""Tools by which an agent schedules itself: reminders in the thread in which it is asked for them."""
+"""Make the tools by which an agent sets, lists and cancels reminders in its thread."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import Annotated, Any
 
@@ -21,18 +20,18 @@ from agent_core.support.clock import as_datetime
 from agent_core.tools import Tool, ToolContext, create_action_tool
 
 MAX_REMINDERS = 20
-"""How many reminders of one thread may stand at once: a model that loops fills no database."""
+"""Maximum number of pending reminders of a thread, so that a model in a loop cannot fill the database."""
 
 
 def remind_me(runtime: HasStore | Store, *, name: str = "remind_me") -> Tool:
-    """Make a tool that schedules a message in the thread in which it is called.
+    """Make a tool that schedules a message in the thread that calls it.
 
-    When its time comes, the message is sent like a person's, queued if the thread is running, with
-    {"schedule": id} in its metadata; the agent answers it.
+    The message is sent like a user's, queued if the thread is running, with {"schedule": id} in its metadata, and
+    the agent answers it.
 
     Args:
-        runtime: where the thread runs.
-        name: what the model calls it.
+        runtime: the runtime, or the store, of the threads.
+        name: the name of the tool for the model.
     """
     store = store_of(runtime, "remind_me")
 
@@ -50,17 +49,17 @@ def remind_me(runtime: HasStore | Store, *, name: str = "remind_me") -> Tool:
     ) -> dict[str, Any]:
         now = store.clock.now()
         new = _reminder(what, anchored(_trigger(in_minutes, at_time, repeat, timezone, now), now), ctx)
-        standing = [found for found in await _standing(store, ctx) if found.id != new.id]
-        if len(standing) >= MAX_REMINDERS:
+        pending = [found for found in await _pending(store, ctx) if found.id != new.id]
+        if len(pending) >= MAX_REMINDERS:
             raise ValidationError(f"There are {MAX_REMINDERS} reminders already; cancel one first.")
         await store.writer.run(schedules.create, new)
-        made = await asyncio.to_thread(schedule_reads.one, store.reads, new.id)
-        return _told(made) if made else {"id": new.id}
+        made = await store.read(schedule_reads.one, new.id)
+        return _as_json(made) if made else {"id": new.id}
 
     return create_action_tool(
         handler=handler,
         name=name,
-        retry=True,  # made twice, it is one
+        retry=True,  # created twice, it is one reminder
         description="Set a reminder in this conversation: once, in some minutes or at a time, or again and "
         "again. Pass exactly one of in_minutes, at_time and repeat.",
     )
@@ -71,7 +70,7 @@ def list_reminders(runtime: HasStore | Store, *, name: str = "list_reminders") -
     store = store_of(runtime, "list_reminders")
 
     async def handler(ctx: ToolContext) -> dict[str, Any]:
-        found = [_told(schedule) for schedule in await _standing(store, ctx)]
+        found = [_as_json(schedule) for schedule in await _pending(store, ctx)]
         return {"now": as_datetime(store.clock.now()).isoformat(), "reminders": found}
 
     return create_action_tool(
@@ -89,7 +88,7 @@ def cancel_reminder(runtime: HasStore | Store, *, name: str = "cancel_reminder")
     async def handler(
         reminder_id: Annotated[str, Field(description="as list_reminders shows it")], ctx: ToolContext
     ) -> str:
-        if reminder_id not in [found.id for found in await _standing(store, ctx)]:
+        if reminder_id not in [found.id for found in await _pending(store, ctx)]:
             raise ScheduleNotFoundError(f"There is no reminder {reminder_id!r:.100} in this conversation.")
         await store.writer.run(schedules.remove, reminder_id)
         return "cancelled"
@@ -97,13 +96,13 @@ def cancel_reminder(runtime: HasStore | Store, *, name: str = "cancel_reminder")
     return create_action_tool(handler=handler, name=name, description="Cancel a reminder.")
 
 
-async def _standing(store: Store, ctx: ToolContext) -> list[Schedule]:
-    found = await asyncio.to_thread(schedule_reads.listed, store.reads, thread_id=ctx.thread_id)
+async def _pending(store: Store, ctx: ToolContext) -> list[Schedule]:
+    found = await store.read(schedule_reads.listed, thread_id=ctx.thread_id)
     return [schedule for schedule in found if schedule.status != "over"]
 
 
 def _reminder(what: str, trigger: Trigger, ctx: ToolContext) -> NewSchedule:
-    """Return the schedule that a call makes: its id is the call's, so that made twice it is one."""
+    """Return the schedule of a call; its id is derived from the call's, so that created twice it is one schedule."""
     return NewSchedule(
         id="sched_" + hashlib.sha256(ctx.idempotency_key.encode()).hexdigest()[:26],
         thread_id=ctx.thread_id,
@@ -130,13 +129,8 @@ def _trigger(
     return at(as_datetime(now + every(minutes=in_minutes or 0).seconds))
 
 
-def _told(schedule: Schedule) -> dict[str, Any]:
+def _as_json(schedule: Schedule) -> dict[str, Any]:
     next_at = schedule.next_at.isoformat() if schedule.next_at else None
+    shown = {"id": schedule.id, "next_at": next_at, "what": schedule.prompt.removeprefix("Reminder: ")}
     trigger = schedule.trigger.to_dict()
-    again = {"repeat": trigger["expression"]} if trigger["type"] == "cron" else {}
-    return {
-        "id": schedule.id,
-        "next_at": next_at,
-        "what": schedule.prompt.removeprefix("Reminder: "),
-        **again,
-    }
+    return shown | ({"repeat": trigger["expression"]} if trigger["type"] == "cron" else {})

@@ -1,8 +1,7 @@
-"""Schedules: prompts that are sent by themselves, once or again and again."""
+"""Create, change and run schedules, which send prompts at given times."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from agent_core.agent import CallContext
@@ -29,14 +28,14 @@ from agent_core.store.schedules.schedules import NewSchedule
 
 _MAX_SCHEDULE_ID = 100
 Found = list[Schedule]
-Runs = list[ScheduleRun]  # inside the class `list` is a method
+Runs = list[ScheduleRun]  # in the class, `list` is a method
 
 
 class Schedules(ApiBase):
-    """Methods for schedules, as `api.schedules`.
+    """`api.schedules`: methods for schedules.
 
-    A schedule of a thread belongs to whoever may touch the thread; any other to the person who made
-    it, and to nobody else.
+    Users who may access a thread may access its schedules. A schedule without a thread is accessible only to the
+    user who created it.
     """
 
     async def create(
@@ -53,65 +52,62 @@ class Schedules(ApiBase):
         agent: str | None = None,
         ctx: CallContext | None = None,
     ) -> Schedule:
-        """Send a prompt whenever a trigger comes due; it survives every restart.
+        """Send a prompt whenever a trigger comes due.
 
-        While the thread is running the message is queued, and as long as one of the schedule's waits
-        no other is added. Its metadata holds {"schedule": id}.
+        While the thread is running, the message is queued; while a message of the schedule is queued, no other is
+        added. Its metadata has {"schedule": id}.
 
         Args:
-            thread_id: where it is sent; None: each run makes a thread of its own.
+            thread_id: the thread to send to; None: each run creates a thread.
             prompt: a str or a list of parts.
             trigger: `cron("0 9 * * mon-fri", timezone="Europe/Berlin")`, `every(minutes=5)` or
                 `at("2030-01-31T09:00+01:00")`.
-            title: what it is called, and the title of the threads it makes.
-            metadata: plain JSON of the application's own, for each message.
-            missed: what becomes of runs that nobody was there for, because every worker was down:
-                "run_once" makes one late run of them all, "skip" none.
-            max_runs: it is over after so many.
-            schedule_id: the idempotency key: made twice, it is one schedule.
-            agent: of the threads that it makes, by the name that the runtime knows it by; None: this
-                API's own. A thread that is there keeps its agent.
-            ctx: who calls; the schedule and the threads that it makes become theirs.
+            title: the title of the schedule, and of the threads that it creates.
+            metadata: plain JSON for the application, for each message.
+            missed: effect of runs that came due while no worker was running: "run_once" makes one late run
+                for all of them, "skip" none.
+            max_runs: number of runs after which the schedule is over.
+            schedule_id: the idempotency key: created twice, it is one schedule.
+            agent: the name of a registered agent for the threads that it creates; None: the agent of this API.
+                An existing thread keeps its agent.
+            ctx: the caller, who owns the schedule and the threads that it creates.
 
         Raises:
-            ValidationError: an argument is not acceptable, or the trigger never comes due.
+            ValidationError: an argument is invalid, or the trigger never comes due.
             ThreadNotFoundError: there is no such thread.
         """
         if thread_id is not None:
             await self._authorize(ctx, thread_id)
-        if missed not in ("run_once", "skip"):
-            raise ValidationError('missed must be "run_once" or "skip".')
+        _check_missed(missed)
+        check_number("max_runs", max_runs)
         parts = prompt_parts(prompt)
         new = NewSchedule(
             id=_checked_schedule_id(schedule_id),
             thread_id=thread_id,
-            agent=self.agent.name if agent is None else self._agent_name(agent),
+            agent=self._agent_name(agent),
             user_id=user_of(ctx),
             title=checked_title(title),
             parts=parts,
             files=await self._sources(ctx, parts),
             trigger=self._anchored(trigger),
             missed=missed,
-            max_runs=_checked_count(max_runs),
+            max_runs=max_runs,
             metadata=checked_metadata(metadata),
         )
         if await self.store.writer.run(schedules.create, new):
             return await self._schedule(new.id)
-        return await self._mine(new.id, ctx)
+        return await self._accessible(new.id, ctx)
 
     async def list(self, thread_id: str | None = None, *, ctx: CallContext | None = None) -> Found:
         """Return schedules, the next to come due first.
 
         Args:
-            thread_id: only those of this thread; without it those of `ctx`'s user, or all of them
-                if nobody is said to call.
-            ctx: who calls.
+            thread_id: only schedules of this thread; None: those of the user in `ctx`, or all if `ctx` is None.
         """
         if thread_id is not None:
             await self._authorize(ctx, thread_id)
-        return await asyncio.to_thread(
+        return await self.store.read(
             schedule_reads.listed,
-            self.store.reads,
             thread_id=thread_id,
             user_id=ctx.user_id if ctx else None,
             everybody=ctx is None and self._authorize_with is None,
@@ -120,7 +116,7 @@ class Schedules(ApiBase):
     async def get(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule | None:
         """Return a schedule, or None if there is none with this id."""
         try:
-            return await self._mine(schedule_id, ctx)
+            return await self._accessible(schedule_id, ctx)
         except ScheduleNotFoundError:
             return None
 
@@ -135,15 +131,15 @@ class Schedules(ApiBase):
         missed: Missed | None = None,
         ctx: CallContext | None = None,
     ) -> Schedule:
-        """Change a schedule; what is None stays. With a new trigger one that was over goes on.
+        """Change a schedule; None leaves a value as it is. A new trigger continues a schedule that was over.
 
         Raises:
             ScheduleNotFoundError
-            ValidationError: an argument is not acceptable, or the trigger never comes due.
+            ValidationError: an argument is invalid, or the trigger never comes due.
         """
-        await self._mine(schedule_id, ctx)
-        if missed not in (None, "run_once", "skip"):
-            raise ValidationError('missed must be "run_once" or "skip".')
+        await self._accessible(schedule_id, ctx)
+        if missed is not None:
+            _check_missed(missed)
         parts = None if prompt is None else prompt_parts(prompt)
         sources = await self._sources(ctx, parts or [])
         given = {
@@ -158,7 +154,7 @@ class Schedules(ApiBase):
         return await self._schedule(schedule_id)
 
     async def pause(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
-        """Let a schedule run nothing until it is resumed.
+        """Pause a schedule until it is resumed.
 
         Raises:
             ScheduleNotFoundError
@@ -166,16 +162,16 @@ class Schedules(ApiBase):
         return await self._change(schedules.pause, schedule_id, ctx)
 
     async def resume(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
-        """Let a paused schedule go on; what came due in its pause is not made up for.
+        """Resume a paused schedule; runs that came due during the pause are not made up for.
 
         Raises:
             ScheduleNotFoundError
-            ValidationError: its time has passed meanwhile.
+            ValidationError: its trigger never comes due again.
         """
         return await self._change(schedules.resume, schedule_id, ctx)
 
     async def run_now(self, schedule_id: str, *, ctx: CallContext | None = None) -> Schedule:
-        """Do a run that is not due, also of one that is paused or over; the next stays where it is.
+        """Run a schedule now, also one that is paused or over; its next run keeps its time.
 
         Raises:
             ScheduleNotFoundError, ThreadNotFoundError
@@ -183,45 +179,44 @@ class Schedules(ApiBase):
         return await self._change(running.run_now, schedule_id, ctx)
 
     async def runs(self, schedule_id: str, *, limit: int = 20, ctx: CallContext | None = None) -> Runs:
-        """Return the newest runs of a schedule, newest first; those of deleted threads are gone with them.
+        """Return the newest runs of a schedule, newest first, except those in deleted threads.
 
         Raises:
             ScheduleNotFoundError
             ValidationError: the limit is less than 1.
         """
         check_number("limit", limit)
-        found = await self._mine(schedule_id, ctx)
-        return await asyncio.to_thread(schedule_reads.runs, self.store.reads, found, limit)
+        found = await self._accessible(schedule_id, ctx)
+        return await self.store.read(schedule_reads.runs, found, limit)
 
     async def delete(self, schedule_id: str, *, ctx: CallContext | None = None) -> None:
-        """Delete a schedule; what it has sent stays.
+        """Delete a schedule; its messages and threads stay.
 
         Raises:
             ScheduleNotFoundError
         """
-        await self._mine(schedule_id, ctx)
+        await self._accessible(schedule_id, ctx)
         await self.store.writer.run(schedules.remove, schedule_id)
 
     async def _change(self, change: Any, schedule_id: str, ctx: CallContext | None) -> Schedule:
-        await self._mine(schedule_id, ctx)
+        await self._accessible(schedule_id, ctx)
         await self.store.writer.run(change, schedule_id)
         return await self._schedule(schedule_id)
 
-    async def _mine(self, schedule_id: str, ctx: CallContext | None) -> Schedule:
-        """Return a schedule that the caller may touch."""
+    async def _accessible(self, schedule_id: str, ctx: CallContext | None) -> Schedule:
+        """Return a schedule that the caller may access."""
         found = await self._schedule(schedule_id)
+        is_application = ctx is None and self._authorize_with is None
         if found.thread_id is not None:
             await self._authorize(ctx, found.thread_id)
-        elif ctx is None and self._authorize_with is None:
-            pass  # the application's own code
-        elif found.user_id != (ctx.user_id if ctx else None):
+        elif not is_application and found.user_id != (ctx.user_id if ctx else None):
             raise AccessDeniedError(sentence("schedule_forbidden", schedule=schedule_id))
         return found
 
     async def _schedule(self, schedule_id: str) -> Schedule:
         found = None
         if storable(schedule_id):
-            found = await asyncio.to_thread(schedule_reads.one, self.store.reads, schedule_id)
+            found = await self.store.read(schedule_reads.one, schedule_id)
         if found is None:
             raise ScheduleNotFoundError(sentence("schedule_not_found", schedule=schedule_id))
         return found
@@ -239,6 +234,6 @@ def _checked_schedule_id(given: str | None) -> str:
     return schedule_id
 
 
-def _checked_count(given: int | None) -> int | None:
-    check_number("max_runs", given)
-    return given
+def _check_missed(missed: str) -> None:
+    if missed not in ("run_once", "skip"):
+        raise ValidationError('missed must be "run_once" or "skip".')

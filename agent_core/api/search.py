@@ -1,23 +1,21 @@
-"""Searching titles and messages."""
+"""Search the titles and messages of threads."""
 
 from __future__ import annotations
-
-import asyncio
 
 from agent_core.agent import CallContext
 from agent_core.api.base import NOBODY, ApiBase, owner_of
 from agent_core.domain.field_limits import MAX_QUERY, check_number, check_text
 from agent_core.domain.messages import SearchHit
 from agent_core.domain.validation import clean_text
-from agent_core.store.reads.search import Wanted, search_batch, words_of
+from agent_core.store.reads.search import Search, search_batch, words_of
 from agent_core.support.logs import get_logger
 
-_FIRST_BATCH, _BATCH = 50, 400  # threads looked through at once: few at first, for words that are everywhere
+_FIRST_BATCH, _BATCH = 50, 400  # threads searched at once: few at first, for words that are in most threads
 _log = get_logger(__name__)
 
 
 class SearchMethods(ApiBase):
-    """The method that finds threads by what they say."""
+    """Method for finding threads by their text."""
 
     async def search(
         self,
@@ -28,19 +26,19 @@ class SearchMethods(ApiBase):
         user_id: str | None = None,
         ctx: CallContext | None = None,
     ) -> list[SearchHit]:
-        """Return where all words of a query stand: in a title, or in one message that is shown.
+        """Return titles, and shown messages, that contain all words of a query.
 
-        Threads with the newest activity come first, each with up to three hits, the newest message
-        first. Accents and capitals do not matter, and a word may be a part of a longer one. Tool calls, reasoning and
-        branches that are put aside are not searched. The `authorization_callback` is asked about each
-        thread with a hit; a thread that it denies is left out.
+        Threads are ordered by their newest activity, each with up to three hits, newest message first. Accents
+        and case are ignored, and a word may be a part of a longer one. Tool calls, reasoning and branches that
+        were put aside are not searched. The `authorization_callback` is called for each thread with a hit; a
+        thread that it denies is left out.
 
         Args:
-            query: words, 400 characters at the most; a blank one finds nothing.
-            limit: how many hits at the most, from 1.
-            archived: only among archived threads, or only among the others; None: among both.
-            user_id: only this person's.
-            ctx: who calls; if it has a user, only their own threads are searched, whatever `user_id` says.
+            query: words, at most 400 characters; a blank query finds nothing.
+            limit: maximum number of hits, at least 1.
+            archived: only archived threads, or only the others; None: both.
+            user_id: only this user's threads.
+            ctx: the caller; if it has a user, only that user's threads are searched, regardless of `user_id`.
 
         Raises:
             ValidationError: the query is too long, or `limit` is below 1.
@@ -51,14 +49,14 @@ class SearchMethods(ApiBase):
         if not words or owner is NOBODY:
             return []
         roles = ("user", "assistant") if self._exclude_system else ("user", "assistant", "system")
-        return await self._look(ctx, Wanted(words, archived, owner, roles), limit)
+        return await self._search(ctx, Search(words, archived, owner, roles), limit)
 
-    async def _look(self, ctx: CallContext | None, wanted: Wanted, limit: int) -> list[SearchHit]:
-        """Look through batch after batch of threads until there are hits enough, or no threads left."""
+    async def _search(self, ctx: CallContext | None, search: Search, limit: int) -> list[SearchHit]:
+        """Search batch after batch of threads until there are enough hits, or no threads left."""
         hits, after, size = list[SearchHit](), None, _FIRST_BATCH
         while True:
-            found, after = await asyncio.to_thread(self.store.reads.read, search_batch, wanted, after, size)
-            hits += await self._allowed(ctx, found)
+            batch = await self.store.read(search_batch, search, after, size)
+            hits, after = hits + await self._allowed(ctx, batch.hits), batch.last
             if after is None or len(hits) >= limit:
                 return hits[:limit]
             size = _BATCH
@@ -69,6 +67,8 @@ class SearchMethods(ApiBase):
             try:
                 await self._authorize(ctx, thread_id)
             except Exception:
-                _log.debug("The caller may not see what the thread %r says.", thread_id)
+                _log.debug(
+                    "Left the thread %r out of a search, because the caller may not read it.", thread_id
+                )
                 denied.add(thread_id)
         return [hit for hit in found if hit.thread.id not in denied]

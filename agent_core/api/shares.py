@@ -1,4 +1,4 @@
-"""Sharing: a token with which a thread can be read, and what an application notes on a thread."""
+"""Share threads by read-only tokens."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from agent_core.store.threads import files, thread_row
 
 
 class Shares(ApiBase):
-    """`api.shares`: the methods for read-only tokens of threads."""
+    """`api.shares`: methods for read-only tokens of threads."""
 
     async def create(self, thread_id: str, *, ctx: CallContext | None = None) -> str:
-        """Return the token with which anybody may read the thread; the same until it is taken back.
+        """Return the token with which anybody may read the thread; it is the same until it is revoked.
 
-        It has 256 random bits and is shown in metadata["share"], which nothing else can change.
+        It has 256 random bits and is shown in metadata["share"], which no other method can change.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
@@ -30,7 +30,7 @@ class Shares(ApiBase):
         return await self.store.writer.run(thread_row.share, thread_id)
 
     async def revoke(self, thread_id: str, *, ctx: CallContext | None = None) -> None:
-        """Take the token back: from now on it is unknown. A thread that has none stays as it is.
+        """Revoke the thread's token, if it has one.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
@@ -39,42 +39,42 @@ class Shares(ApiBase):
         await self.store.writer.run(thread_row.unshare, thread_id)
 
     async def read(self, token: str) -> tuple[Thread, list[Message]] | None:
-        """Return the thread with this token, as it stands now, and its messages; None if there is none.
+        """Return the thread with this token, in its current state, and its messages; None if there is none.
 
-        Nobody is asked who calls: the token is what allows it.
+        The token is the authorization; `authorization_callback` is not called.
         """
         thread = await self._shared(token)
         if thread is None:
             return None
-        found = await asyncio.to_thread(self.store.reads.messages, thread.id, None, None)
+        found = await asyncio.to_thread(self.store.reads.messages, thread.id)
         return thread, [message for message in found if message.role != "system"]
 
     async def subscribe(self, token: str) -> AsyncGenerator[Update]:
-        """Follow the thread with this token, as `subscribe` does, for as long as the token leads to it.
+        """Follow the thread with this token, as `AgentApi.subscribe` does, until the token is revoked.
 
         Raises:
-            ThreadNotFoundError: nothing is shared with this token, or not any more: at once when it is
-                taken back, and when the thread is put into the bin.
+            ThreadNotFoundError: no thread has this token: at once, or as soon as the token is revoked or the
+                thread is deleted, with `undo_for`, too.
         """
         thread = await self._shared(token)
 
-        async def ask(thread_id: str) -> None:
+        async def authorize(thread_id: str) -> None:
             known = await self._shared(token)
             if known is None or known.id != thread_id:
-                raise ThreadNotFoundError("Nothing is shared by this link any more.")
+                raise ThreadNotFoundError("This link no longer shares a thread.")
 
         if thread is None:
-            raise ThreadNotFoundError("Nothing is shared by this link.")
-        async with aclosing(follow(self.store, thread.id, None, None, ask)) as updates:
+            raise ThreadNotFoundError("This link shares no thread.")
+        async with aclosing(follow(self.store, thread.id, None, None, authorize)) as updates:
             async for update in updates:
                 if update.type == "deleted" or any(chunk["type"] == "data-thread" for chunk in update.chunks):
-                    await ask(thread.id)
+                    await authorize(thread.id)
                 yield without_system(update)
 
     async def read_file(self, token: str, file_id: str) -> StoredFile | None:
-        """Return a file that a message of the shared thread shows; None if there is none.
+        """Return a file that a shown message of the shared thread has; None if there is none.
 
-        A thread has files of more messages: those of branches that were put aside, and withdrawn ones.
+        Files of withdrawn messages, and of branches that were put aside, are not shared.
         """
         thread = await self._shared(token)
         if thread is None or not storable(file_id):
@@ -87,5 +87,5 @@ class Shares(ApiBase):
     async def _shared(self, token: str) -> Thread | None:
         if not storable(token) or not 0 < len(token) <= 100:
             return None
-        thread_id = await asyncio.to_thread(self.store.reads.read, thread_row.shared_thread, token)
-        return None if thread_id is None else await asyncio.to_thread(self.store.reads.thread, thread_id)
+        thread_id = await self.store.read(thread_row.shared_thread, token)
+        return None if thread_id is None else await self.store.get_thread(thread_id)

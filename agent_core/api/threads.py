@@ -1,8 +1,7 @@
-"""Threads: created, listed, changed, deleted."""
+"""Create, list, change and delete threads."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -18,13 +17,7 @@ from agent_core.api.base import (
     storable,
     user_of,
 )
-from agent_core.domain.field_limits import (
-    MAX_MESSAGES,
-    MAX_QUERY,
-    check_count,
-    check_number,
-    check_text,
-)
+from agent_core.domain.field_limits import MAX_MESSAGES, MAX_QUERY, check_count, check_number, check_text
 from agent_core.domain.messages import Thread
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
@@ -37,7 +30,7 @@ _MAX_UNDO = 366 * 86_400.0
 
 
 class ThreadMethods(ApiBase):
-    """The methods for threads as a whole."""
+    """Methods for threads as a whole."""
 
     async def create_thread(
         self,
@@ -56,19 +49,19 @@ class ThreadMethods(ApiBase):
 
         Args:
             prompt: the first message, a str or a list of parts.
-            messages: earlier messages, dicts with role, parts (or content) and perhaps id, metadata.
-            auto_start: run (or not) whatever is given.
-            title: shown in lists; without one it is taken from the first message.
-            metadata: plain JSON of the application's own.
-            thread_id: its id instead of a new one, so that a page can name it first.
-            message_id: the same for the prompt's message.
-            agent: the name of any agent that the runtime knows, instead of this API's own.
-            ctx: who calls; the thread becomes theirs.
+            messages: earlier messages, dicts with role, parts (or content), and optionally id and metadata.
+            auto_start: whether the thread runs; None: if there is a prompt.
+            title: the title in lists; None: taken from the first message.
+            metadata: plain JSON for the application.
+            thread_id: the id of the thread; None: a new id.
+            message_id: the id of the prompt's message; None: a new id.
+            agent: the name of a registered agent; None: the agent of this API.
+            ctx: the caller, who owns the thread.
 
         Raises:
-            ValidationError: the prompt is blank, a message is not acceptable, the agent is unknown, or
-                the id is taken; nothing was created.
-            DuplicateMessageError: `message_id` is a message of another thread already.
+            ValidationError: the prompt is blank, a message is invalid, the agent is unknown, or a thread has
+                the id; nothing was created.
+            DuplicateMessageError: `message_id` is the id of another thread's message.
         """
         check_count("messages", messages or (), MAX_MESSAGES)
         new = [await self._message(ctx, message) for message in messages or ()]
@@ -80,12 +73,12 @@ class ThreadMethods(ApiBase):
         thread_id = checked_id(thread_id, "thread")
         sent = new[-1].id if prompt is not None and message_id is not None else None
         writer = self.store.writer
-        # An id that was given is looked for in all threads; anything else is the thread's own.
+        # A given message id is looked up in all threads; all other rows are the thread's own.
         write = writer.run if sent is not None else functools.partial(writer.run_for, thread_id)
         await write(
             turns.create,
             thread_id,
-            agent=self.agent.name if agent is None else self._agent_name(agent),
+            agent=self._agent_name(agent),
             title=checked_title(title),
             user_id=user_of(ctx),
             metadata=checked_metadata(metadata),
@@ -101,7 +94,7 @@ class ThreadMethods(ApiBase):
         if not storable(thread_id):
             return None
         await self._authorize(ctx, thread_id)
-        thread = await asyncio.to_thread(self.store.reads.thread, thread_id)
+        thread = await self.store.get_thread(thread_id)
         return None if thread is None or thread.in_bin else thread
 
     async def list_threads(
@@ -120,16 +113,16 @@ class ThreadMethods(ApiBase):
         """Return threads, newest activity first.
 
         Args:
-            limit: how many at the most, from 1.
-            cursor: the last thread of the page before, or its id. The thread itself keeps its place although
-                it has moved or is deleted meanwhile; so the next page is what stood after it.
-            query: words that the title contains.
-            archived: the archived ones instead of the others.
-            pinned: only those that are pinned, or only those that are not.
-            waiting: only those in which a tool call waits for a person's yes, or for an outcome from outside.
-            user_id: only this person's.
-            among: only those with these ids.
-            ctx: who calls; if it has a user, only their own threads are listed, whatever `user_id` says.
+            limit: maximum number of threads, at least 1.
+            cursor: the last thread of the previous page, or its id. With the thread itself no thread is skipped
+                if it has moved or was deleted meanwhile.
+            query: text that the title contains.
+            archived: archived threads instead of the others.
+            pinned: only pinned threads, or only the others; None: both.
+            waiting: only threads in which a tool call waits for an approval, or for an outcome from outside.
+            user_id: only this user's threads.
+            among: only threads with these ids.
+            ctx: the caller; if it has a user, only that user's threads are listed, regardless of `user_id`.
         """
         check_number("limit", limit)
         check_text("query", query, MAX_QUERY)
@@ -137,9 +130,9 @@ class ThreadMethods(ApiBase):
         if owner is NOBODY:
             return []
         if isinstance(cursor, str) and not storable(cursor):
-            cursor = None  # as one that nobody knows
-        asked = thread_list.Listed(limit, cursor, words, archived, owner, pinned, waiting, among)
-        return await asyncio.to_thread(self.store.reads.read, thread_list.threads, asked)
+            cursor = None  # like the id of no thread
+        page = thread_list.ThreadQuery(limit, cursor, words, archived, owner, pinned, waiting, among)
+        return await self.store.read(thread_list.threads, page)
 
     async def update_thread(
         self,
@@ -152,14 +145,14 @@ class ThreadMethods(ApiBase):
         agent: str | None = None,
         ctx: CallContext | None = None,
     ) -> Thread:
-        """Change what a person may change of a thread; what is None stays.
+        """Change a thread; None leaves a value as it is.
 
-        Another `agent`, by the name that the runtime knows it by, answers from the next turn on.
+        Another `agent`, the name of a registered one, answers from the next turn on.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
             ThreadBusyError: the agent cannot change while the thread is running.
-            ValidationError: the agent is unknown, or a value is not acceptable.
+            ValidationError: the agent is unknown, or a value is invalid.
         """
         await self._authorize(ctx, thread_id)
         given = {
@@ -177,23 +170,20 @@ class ThreadMethods(ApiBase):
     async def change_metadata(
         self, thread_id: str, changes: dict[str, Any], *, ctx: CallContext | None = None
     ) -> Thread:
-        """Set some keys of a thread's metadata and leave the others, in one transaction.
+        """Set some keys of a thread's metadata and keep the others, in one transaction.
 
-        Two who change different keys at once don't lose each other's; `update_thread(metadata=)` puts
-        all of it in the place of what was there.
+        So simultaneous changes of different keys are not lost; `update_thread(metadata=)` replaces all keys.
 
         Args:
-            thread_id: the thread.
-            changes: plain JSON by key; None takes a key out.
-            ctx: who calls.
+            changes: plain JSON by key; None deletes a key.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
-            ValidationError: the changes are no dict of plain JSON, or make the metadata too long.
+            ValidationError: the changes are not a dict of plain JSON, or make the metadata too long.
         """
         await self._authorize(ctx, thread_id)
         if thread_row.SHARE in changes:
-            raise ValidationError("api.shares changes the token.")
+            raise ValidationError("Only api.shares changes the token.")
         await self.store.writer.run(thread_row.merge_metadata, thread_id, checked_metadata(changes))
         return await self._thread(thread_id)
 
@@ -203,10 +193,8 @@ class ThreadMethods(ApiBase):
         """Delete a thread with everything that belongs to it, also while it runs.
 
         Args:
-            thread_id: the thread.
-            undo_for: seconds in which `restore_thread` can bring it back. It is stopped and to everybody
-                gone at once, and deleted for good when they are over, whatever becomes of this process.
-            ctx: who calls.
+            undo_for: seconds during which `restore_thread` can restore it. The thread is stopped and hidden at
+                once, and deleted afterwards by any worker.
 
         Raises:
             ThreadNotFoundError: there is no such thread.
@@ -221,10 +209,10 @@ class ThreadMethods(ApiBase):
             await self.store.writer.run(thread_row.remove, thread_id)
 
     async def restore_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> Thread:
-        """Bring back a thread that was deleted with `undo_for`; one that ran is stopped now.
+        """Restore a thread that was deleted with `undo_for`; if it was running, it is stopped now.
 
         Raises:
-            ThreadNotFoundError: there is no such thread, or its time is over.
+            ThreadNotFoundError: there is no such thread, or it was deleted for good.
         """
         await self._authorize(ctx, thread_id)
         await self.store.writer.run(trash.take_back, thread_id)

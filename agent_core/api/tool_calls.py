@@ -1,4 +1,4 @@
-"""Tool calls: outcomes from outside, approvals."""
+"""Report outcomes of tool calls, set their timeouts, and approve or deny them."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from agent_core.text.redaction import hide_secrets
 from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments, take_pictures
 
 _log = get_logger(__name__)
-_ASKED = 50  # threads with one call id that the authorization is asked about, at the most
+_MAX_THREADS = 50  # most threads with one call id that are authorized
 
 
 class ToolCallMethods(ApiBase):
-    """The methods by which people and other systems take part in tool calls."""
+    """Methods by which people and other systems take part in tool calls."""
 
     async def add_tool_result(
         self, tool_call_id: str, result: Any, *, thread_id: str | None = None, ctx: CallContext | None = None
     ) -> None:
-        """Bring the outcome of an async tool call.
+        """Report the result of an async tool call.
 
         Raises:
             ToolCallNotFoundError, AmbiguousToolCallError
-            ToolCallFinishedError: it has its outcome, or still waits for approval.
+            ToolCallFinishedError: the call has its outcome, or waits for approval.
             ValidationError: the result is not JSON, or too long.
         """
         result, pictures = take_pictures(result)
@@ -55,11 +55,11 @@ class ToolCallMethods(ApiBase):
     async def add_tool_error(
         self, tool_call_id: str, error: str, *, thread_id: str | None = None, ctx: CallContext | None = None
     ) -> None:
-        """Bring the failure of an async tool call.
+        """Report the failure of an async tool call.
 
         Raises:
             ToolCallNotFoundError, AmbiguousToolCallError
-            ToolCallFinishedError: it has its outcome, or still waits for approval.
+            ToolCallFinishedError: the call has its outcome, or waits for approval.
         """
         check_text("The error", error, MAX_ERROR)
         await self._outcome(
@@ -79,7 +79,7 @@ class ToolCallMethods(ApiBase):
         await self.store.writer.run(outcomes.finish_from_outside, call_id, thread_id, output, error, pictures)
 
     async def _locate(self, ctx: CallContext | None, call_id: str, thread_id: str | None) -> str:
-        """Return the thread of a call that the caller may touch."""
+        """Return the thread of a call that the caller may access."""
         if not storable(call_id) or not storable(thread_id or ""):
             raise ToolCallNotFoundError(sentence("tool_call_not_found", call=call_id))
         if thread_id is None:
@@ -98,56 +98,56 @@ class ToolCallMethods(ApiBase):
         """Set, move or remove the timeout of an open async tool call.
 
         Args:
-            tool_call_id: the call.
-            seconds: how long it may wait from now on, at most ten years; None: for ever.
-            thread_id: its thread, where the id stands in several.
-            ctx: who calls.
+            seconds: the timeout from now on, at most ten years; None: no timeout.
+            thread_id: the thread of the call; needed only if several threads have a call with this id.
 
         Raises:
             ToolCallNotFoundError, ToolCallFinishedError, AmbiguousToolCallError
-            ValidationError: the tool is no async tool, or `seconds` is not acceptable.
+            ValidationError: the tool is not async, or `seconds` is invalid.
         """
         thread_id = await self._locate(ctx, tool_call_id, thread_id)
         check_timeout(await self._tool(thread_id, tool_call_id), seconds)
         await self.store.writer.run(timeouts.change, tool_call_id, thread_id, seconds)
 
     async def _thread_of(self, ctx: CallContext | None, call_id: str) -> str:
-        """Find the one thread with this call that the caller may touch; say nothing of any other."""
+        """Return the only thread with this call that the caller may access, without revealing any other."""
         may: list[str] = []
-        for thread_id in await asyncio.to_thread(self.store.reads.threads_of_call, call_id, _ASKED):
+        for thread_id in await asyncio.to_thread(self.store.reads.threads_of_call, call_id, _MAX_THREADS):
             try:
                 await self._authorize(ctx, thread_id)
             except Exception:
-                _log.debug("The caller may not touch a thread with the tool call %r.", call_id)
+                _log.debug(
+                    "Skipped a thread with the tool call %r, because the caller may not access it.", call_id
+                )
             else:
                 may.append(thread_id)
         if len(may) == 1:
             return may[0]
         if may:
             raise AmbiguousToolCallError(
-                f"The tool call id {call_id!r} stands in several threads; pass thread_id as well."
+                f"Several threads have a tool call {call_id!r}; pass thread_id as well."
             )
         if self._authorize_with is None:
             raise ToolCallNotFoundError(sentence("tool_call_not_found", call=call_id))
         raise UnreachableToolCallError(
-            f"There is no tool call {call_id!r} that you may answer; pass thread_id to ask about one thread."
+            f"There is no tool call {call_id!r} that you may answer; pass thread_id to name its thread."
         )
 
     async def list_waiting(
         self, limit: int = 100, *, user_id: str | None = None, ctx: CallContext | None = None
     ) -> list[Waiting]:
-        """Return the calls that wait for a person's yes or for an outcome, the longest wait first.
+        """Return the calls that wait for an approval or for an outcome from outside, longest wait first.
 
         Args:
-            limit: how many at the most, from 1.
-            user_id: only in this person's threads.
-            ctx: who calls; if it has a user, only their own threads count, whatever `user_id` says.
+            limit: maximum number of calls, at least 1.
+            user_id: only calls in this user's threads.
+            ctx: the caller; if it has a user, only calls in that user's threads, regardless of `user_id`.
         """
         check_number("limit", limit)
         owner = owner_of(ctx, user_id)
         if owner is NOBODY:
             return []
-        return await asyncio.to_thread(self.store.reads.read, approvals.waiting, limit, owner)
+        return await self.store.read(approvals.waiting, limit, owner)
 
     async def approve_tool_calls(
         self,
@@ -157,13 +157,11 @@ class ToolCallMethods(ApiBase):
         args: dict[str, dict[str, Any]] | None = None,
         ctx: CallContext | None = None,
     ) -> None:
-        """Let tool calls run that wait for a person's yes; all of them or none.
+        """Approve tool calls, either all or none.
 
         Args:
-            thread_id: the thread.
             ids: the calls.
-            args: edited arguments by call id; the others run exactly as they were shown.
-            ctx: who calls.
+            args: edited arguments by call id; the other calls run exactly as they were shown.
 
         Raises:
             ToolCallNotFoundError, ToolCallFinishedError
@@ -171,9 +169,7 @@ class ToolCallMethods(ApiBase):
         """
         await self._authorize(ctx, thread_id)
         _check_ids(ids)
-        edited = {
-            call_id: await self._fit(thread_id, call_id, given) for call_id, given in (args or {}).items()
-        }
+        edited = {name: await self._fit(thread_id, name, given) for name, given in (args or {}).items()}
         await self.store.writer.run(approvals.decide, thread_id, ids, approved=True, reason=None, args=edited)
 
     async def _fit(self, thread_id: str, call_id: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -185,7 +181,7 @@ class ToolCallMethods(ApiBase):
         return parse_arguments(tool, clean) if tool else clean
 
     async def _tool(self, thread_id: str, call_id: str) -> Tool | None:
-        """Return the tool that a call is for; None if there is no such call, or no such tool any more."""
+        """Return the tool of a call; None if the call or the tool does not exist."""
         call = await asyncio.to_thread(self.store.reads.call, thread_id, call_id)
         thread = await self._thread(thread_id)
         known: AnyAgent | None = self.store.agents.get(thread.agent)
@@ -195,14 +191,9 @@ class ToolCallMethods(ApiBase):
         return agent.tools.get(call.name) if call else None
 
     async def deny_tool_calls(
-        self,
-        thread_id: str,
-        ids: Sequence[str],
-        reason: str | None = None,
-        *,
-        ctx: CallContext | None = None,
+        self, thread_id: str, ids: Sequence[str], reason: str | None = None, *, ctx: CallContext | None = None
     ) -> None:
-        """Refuse tool calls that wait for a person's yes; all of them or none.
+        """Deny tool calls, either all or none.
 
         Raises:
             ToolCallNotFoundError, ToolCallFinishedError
@@ -210,14 +201,8 @@ class ToolCallMethods(ApiBase):
         await self._authorize(ctx, thread_id)
         _check_ids(ids)
         check_text("The reason", reason, MAX_REASON)
-        await self.store.writer.run(
-            approvals.decide,
-            thread_id,
-            ids,
-            approved=False,
-            reason=None if reason is None else clean_text(reason),
-            args=None,
-        )
+        words = None if reason is None else clean_text(reason)
+        await self.store.writer.run(approvals.decide, thread_id, ids, approved=False, reason=words, args=None)
 
 
 def _check_ids(ids: Sequence[str]) -> None:

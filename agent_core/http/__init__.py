@@ -1,12 +1,11 @@
-"""The public API over HTTP: an ASGI app that any server runs and any Starlette app mounts.
+"""Serve the public API over HTTP, as an ASGI app for any server or Starlette app.
 
-`docs/reference/http.md` lists the paths. Starlette is imported here and nowhere else in agent_core.
+`docs/reference/http.md` lists the paths. Nothing else in agent_core imports Starlette.
 """
 
 from __future__ import annotations
 
 from agent_core.http.app import make_app, mount_app
-from agent_core.http.request_body import read_body
-from agent_core.http.requests import body_of
+from agent_core.http.requests import body_of, read_body
 
 __all__ = ["body_of", "make_app", "mount_app", "read_body"]

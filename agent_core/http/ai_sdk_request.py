@@ -1,4 +1,4 @@
-"""Read what the AI SDK's clients post: their list of messages, and what has to be done with its end."""
+"""Read the requests of AI SDK clients: their list of messages, and the action for its end."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Posted:
     """A request of DefaultChatTransport, or of a transport made from it.
 
     Attributes:
-        thread_id: the thread; it may not be there yet.
-        messages: what the client shows, each with an id, a role and parts.
-        regenerates: whether the end is to be answered once more.
-        message_id: the message that is edited, regenerated or answered, if the client says so.
-        when_busy: what becomes of a turn under way; None: as the server does.
+        thread_id: the thread, which may not exist yet.
+        messages: the messages that the client shows, each with an id, a role and parts.
+        regenerates: whether the last message is answered again.
+        message_id: the message that is edited, regenerated or answered, if the client names it.
+        when_busy: effect on a turn in progress; None: the server's default.
         is_whole: whether a list of one message means that the client shows no other.
     """
 
@@ -44,15 +44,15 @@ class Posted:
 
     @property
     def earlier(self) -> list[dict[str, Any]]:
-        """The messages before the last one; system prompts are the client's own business."""
+        """The messages before the last one, without the client's system prompts."""
         return [message for message in self.messages[:-1] if message["role"] != "system"]
 
 
 def read_posted(body: dict[str, Any]) -> Posted:
-    """Return what a body holds; a client may send more of its own.
+    """Return the request in a body; unknown fields are ignored.
 
     Raises:
-        ValidationError: it is not what DefaultChatTransport sends.
+        ValidationError: the body is not one of DefaultChatTransport.
     """
     expect(body, {"id": (str,), "messages": (list,), "trigger": (str,), "messageId": (str,)})
     if body.get("trigger") not in (None, "submit-message", _REGENERATE):
@@ -62,20 +62,20 @@ def read_posted(body: dict[str, Any]) -> Posted:
         raise ValidationError(_FORM)
     if "/" in thread_id or thread_id in (".", ".."):
         raise ValidationError(
-            "A thread's id has no slash here and is not a dot or two: it is a part of the path of GET /chat/{id}."
+            "Here a thread's id has no slash and is not '.' or '..', because it is part of the path GET /chat/{id}."
         )
     if messages[-1]["role"] == "system":
         raise ValidationError("The last message must have the role user or assistant.")
     if body.get("when_busy") not in (None, *WHEN_BUSY):
         words = ", ".join(f'"{one}"' for one in WHEN_BUSY)
-        raise ValidationError(f"when_busy must be one of: {words}; a queued turn would stream later.")
+        raise ValidationError(f"when_busy must be one of: {words}, because a queued turn would stream later.")
     return Posted(
         thread_id,
         messages,
         body.get("trigger") == _REGENERATE,
         body.get("messageId"),
         body.get("when_busy"),
-        is_object(body.get("tools")),  # assistant-ui sends them, and always the whole list
+        is_object(body.get("tools")),  # assistant-ui sends tools, and always the whole list
     )
 
 
@@ -89,20 +89,19 @@ def _is_message(message: Any) -> bool:
 
 
 def has_content(message: dict[str, Any]) -> bool:
-    """Whether a client shows anything of a message."""
+    """Whether a client shows content of a message."""
     return any(is_object(part) and part.get("type") != "step-start" for part in message["parts"])
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer of a person, or of the page for them, to one tool call.
+    """Answer of a user, or of the page, to a tool call.
 
     Attributes:
-        call_id: the call.
         state: output-available, output-error or approval-responded.
         output: the result.
-        words: the error, or the reason of a no.
-        approved: a person's yes or no.
+        words: the error, or the reason of a denial.
+        approved: whether the user approved the call.
     """
 
     call_id: str
@@ -113,10 +112,10 @@ class Answer:
 
 
 def read_answers(parts: list[Any]) -> list[Answer]:
-    """Return the answers among the parts of an assistant's message; what else stands there is passed over.
+    """Return the answers in the parts of an assistant's message; other parts are ignored.
 
     Raises:
-        ValidationError: one is not as the AI SDK writes it.
+        ValidationError: an answer does not have the AI SDK's form.
     """
     return [answer for part in parts for answer in _answers(part)]
 
@@ -124,7 +123,7 @@ def read_answers(parts: list[Any]) -> list[Answer]:
 def _answers(part: Any) -> Iterator[Answer]:
     if not is_object(part) or not is_tool_part(part) or not isinstance(part.get("toolCallId"), str):
         return
-    if is_hosted(part):  # the provider has answered it
+    if is_hosted(part):  # the provider's own call
         return
     call_id, state = part["toolCallId"], part.get("state")
     if state == "output-available":

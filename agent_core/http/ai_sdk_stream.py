@@ -1,11 +1,10 @@
-"""A turn as the AI SDK's client reads it: the UI message stream of its reply, from start to finish.
+"""Stream a turn to the AI SDK's client: the UI message stream of its reply, from start to finish.
 
 The protocol is that of the npm package `ai`, versions 6 and 7 (`uiMessageChunkSchema`; SSE whose data are
-chunks, then `[DONE]`): https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol. What an attempt that was lost
-had said is taken back with `reset-step`, which came with version 7; before it a stream can take nothing
-back, and one that would have to ends with an error, so that its client resumes from the beginning. A
-reader who comes in the middle is shown what is not committed as soon as its attempt is known to go on: of
-one that was lost nothing is shown, and the next one begins.
+chunks, then `[DONE]`): https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol. Version 7 has `reset-step`, which removes
+the content of a lost attempt. Version 6 cannot remove content, so such a stream ends with an error, and its client
+resumes from the beginning. A reader that joins in the middle gets uncommitted content as soon as its attempt is
+known to continue; content of a lost attempt is not shown, and the next attempt's is.
 """
 
 from __future__ import annotations
@@ -28,26 +27,29 @@ if TYPE_CHECKING:
     from agent_core.api import AgentApi
 
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
-_LATER = "tool-approval-response"  # of version 7; a client of 6 fails at what it does not know
+_SINCE_7 = "tool-approval-response"  # a client of version 6 fails on unknown chunks
 _ENDS = ("text-end", "reasoning-end")
-_MORE_KEYS = {"tool-output-denied": ("reason",), "tool-output-error": (END_REASON, ERROR_INFO)}  # of ours
+_MORE_KEYS = {
+    "tool-output-denied": ("reason",),
+    "tool-output-error": (END_REASON, ERROR_INFO),
+}  # of this library
 _NEWEST = 30
-"""Messages of a long thread that are read to find the turn; all of them only if it is not there."""
+"""Number of messages that are read to find the turn; if it is not among them, all messages are read."""
 _RESETS = 7
-"""The first version of the AI SDK that takes back what a lost attempt had said."""
-_LOOK_INTERVAL = 0.1
-"""Seconds between two looks at whether the attempt goes on whose words are held back."""
-_BEGINS_AGAIN = "The answer broke off and begins again; resume the stream, or load the messages once more."
-_BEHIND = "This stream has fallen behind; load the messages once more."
+"""First version of the AI SDK with `reset-step`."""
+_CHECK_INTERVAL = 0.1
+"""Seconds between checks whether the attempt with held chunks continues."""
+_BEGINS_AGAIN = "The answer broke off and begins again; resume the stream, or load the messages again."
+_BEHIND = "This stream has fallen behind; load the messages again."
 
 
 class Turn:
-    """The chunks of one turn, as its updates come: of its reply, and of no other.
+    """Turns updates of a thread into the chunks of one turn.
 
     Args:
         prompt: the id of the message that is answered; None: the thread's newest one.
-        reply: the assistant's message that the client goes on with, as the client has it.
-        version: of the AI SDK, as far as the client says it.
+        reply: the assistant's message that the client continues, as the client has it.
+        version: major version of the client's AI SDK; None: unknown.
     """
 
     def __init__(
@@ -61,23 +63,23 @@ class Turn:
         self._resets = version is None or version >= _RESETS
         self._holds_back = version is None or version < _RESETS
         self._held: list[Chunk] = []
-        self._is_lost = False  # the attempt whose words are held back
+        self._is_lost = False  # the attempt with held chunks
         self._started = False
-        self._waits = True  # for the turn to begin
+        self._waits = True  # until the turn begins
         self._error = ""
         self._seq = 0
-        self._is_open = False  # whether the step has shown what is not committed
+        self._is_open = False  # whether uncommitted content of the step was yielded
         self.status = ""
 
     def take(self, update: Update) -> Iterator[Chunk]:
-        """Yield what an update brings, and the end of the turn if that is among it."""
+        """Yield the chunks of an update, and those of the turn's end if it is in the update."""
         if update.type == "deleted":
             yield from self._end({"type": "error", "errorText": "The thread was deleted."})
         elif update.type == "snapshot":
             yield from self._snapshot(update) if self._waits else self._end(_error(_BEHIND))
         else:
             for chunk in update.chunks:
-                if self.over:  # what follows belongs to the next turn
+                if self.over:  # later chunks belong to the next turn
                     return
                 yield from self._chunk(chunk, update)
 
@@ -85,7 +87,7 @@ class Turn:
         self.over, self._held = True, []
         yield chunk
 
-    # The beginning: what there is already
+    # --- the snapshot ---
 
     def _snapshot(self, update: Update) -> Iterator[Chunk]:
         assert update.thread is not None, "a snapshot has its thread"
@@ -93,9 +95,9 @@ class Turn:
         place = self._place(shown)
         if place is None:
             if self.limit is not None and len(update.messages) >= self.limit:
-                self.limit = None  # it may stand before these
+                self.limit = None  # it may be an earlier message
             elif not any(message.id == self._prompt for message in update.messages):
-                yield from self._end({"type": "finish"})  # another turn has taken its place
+                yield from self._end({"type": "finish"})  # another turn has replaced it
             return
         self._waits = False
         reply = next((message for message in shown[place:] if message.role == "assistant"), None)
@@ -111,10 +113,10 @@ class Turn:
             self._held = [chunk for chunk in chunks if _is_of_step(chunk)]
             chunks = [chunk for chunk in chunks if not _is_of_step(chunk)]
         yield from chunks
-        yield from self._now(update.thread.status)
+        yield from self._set_status(update.thread.status)
 
     def _place(self, shown: Sequence[Message]) -> int | None:
-        """Return where the reply stands or will stand; None: nowhere among these messages."""
+        """Return the index of the reply, or that of its place; None: it is not among these messages."""
         if self._known is None and self._prompt is None:
             return len(shown) - 1 if shown else None
         for place, message in enumerate(shown):
@@ -125,7 +127,7 @@ class Turn:
         return None
 
     def _so_far(self, reply: Message) -> Iterator[Chunk]:
-        """Yield what the client does not have of a reply: outcomes of calls, and parts behind its own."""
+        """Yield what the client lacks of a reply: outcomes of calls, and parts after its own."""
         yield from self._start(reply.id)
         self._seq = reply.committed_seq
         has: list[Any] = self._known["parts"] if self._known else []
@@ -134,21 +136,21 @@ class Turn:
                 yield from (
                     _plain(chunk) for chunk in unfold([mine]) if chunk["type"].startswith("tool-output")
                 )
-        yield from (_plain(chunk) for chunk in unfold(reply.parts[len(has) :]) if chunk["type"] != _LATER)
+        yield from (_plain(chunk) for chunk in unfold(reply.parts[len(has) :]) if chunk["type"] != _SINCE_7)
 
-    # The rest: what comes
+    # --- later updates ---
 
     def _chunk(self, chunk: Chunk, update: Update) -> Iterator[Chunk]:
         kind = chunk["type"]
         if self._waits:
             self._waits = not (kind == "data-message" and _begins(chunk["data"], self._prompt))
             return
-        if kind in ("data-message", _LATER):
+        if kind in ("data-message", _SINCE_7):
             return
         if kind == "data-thread":
             yield chunk
             self._error = chunk["data"].get("error") or self._error
-            yield from self._now(chunk["data"].get("status"))
+            yield from self._set_status(chunk["data"].get("status"))
         elif update.message_id is None:
             yield chunk
         elif self._reply in (None, update.message_id):
@@ -156,9 +158,9 @@ class Turn:
             yield from self._of_reply(chunk, update.seq)
 
     def _of_reply(self, chunk: Chunk, seq: int) -> Iterator[Chunk]:
-        """Yield a chunk of the reply, and before it the end of what a lost attempt had said."""
+        """Yield a chunk of the reply, after a chunk that removes the content of a lost attempt."""
         kind = chunk["type"]
-        if self._held and (kind in _ENDS or kind in ABOUT_CALLS):  # the end of a lost attempt has these, too
+        if self._held and (kind in _ENDS or kind in ABOUT_CALLS):  # these may also end a lost attempt
             self._held.append(_plain(chunk))
             return
         if not _is_content(chunk):
@@ -172,14 +174,14 @@ class Turn:
                 self._held, self._is_open, self._is_lost = [], False, False
             if self._is_open:
                 yield from self._take_back()
-                if kind == "start-step":  # the step's beginning stays
+                if kind == "start-step":  # the beginning of the step is kept
                     return
         if self.over:
             return
-        if kind == "reset-step":  # what the step took for text was a thought
+        if kind == "reset-step":  # text of the step was reasoning
             yield from self._reset_step()
             return
-        yield from self._let_go()
+        yield from self._yield_held()
         self._is_open = kind != "finish-step"
         yield chunk
 
@@ -195,29 +197,29 @@ class Turn:
 
     @property
     def held(self) -> int | None:
-        """The fence of the attempt of which a sign of life would let held words go; None: there is none."""
+        """The fence of the attempt with held chunks, if it may continue, else None."""
         return self._seq if self._held and not self._is_lost else None
 
-    def learn(self, goes_on: bool | None) -> Iterator[Chunk]:
-        """Yield the held words if their attempt goes on; None: that is not known yet.
+    def learn(self, continues: bool | None) -> Iterator[Chunk]:
+        """Yield the held chunks if their attempt continues; None: that is unknown.
 
-        Words of a lost attempt are kept until the next one speaks, or the turn ends with them.
+        Chunks of a lost attempt are held until the next one has content, or the turn ends with them.
         """
-        if goes_on:
-            yield from self._let_go()
-        self._is_lost = goes_on is False
+        if continues:
+            yield from self._yield_held()
+        self._is_lost = continues is False
 
-    def _let_go(self) -> Iterator[Chunk]:
+    def _yield_held(self) -> Iterator[Chunk]:
         held, self._held = self._held, []
         yield from held
 
-    def _now(self, status: str | None) -> Iterator[Chunk]:
-        """Take in a status, and end with one that ends a turn."""
+    def _set_status(self, status: str | None) -> Iterator[Chunk]:
+        """Set the status, and yield the end if it ends the turn."""
         if status is None:
             return
         self.status = status
         if status not in RUNNING:
-            yield from self._let_go()
+            yield from self._yield_held()
         if status == "failed":
             yield from self._end(_error(self._error or "The turn failed."))
         elif status not in RUNNING:
@@ -234,7 +236,7 @@ def _error(words: str) -> Chunk:
 
 
 def _plain(chunk: Chunk) -> Chunk:
-    """Return a chunk without the keys that the clients' strict reader does not take."""
+    """Return a chunk without the keys that the client's strict schema rejects."""
     more = _MORE_KEYS.get(chunk["type"], ())
     return {key: value for key, value in chunk.items() if key not in more} if more else chunk
 
@@ -244,43 +246,36 @@ def _is_of_step(chunk: Chunk) -> bool:
 
 
 def _is_content(chunk: Chunk) -> bool:
-    """Whether a chunk is a piece of a step, which is lost with its attempt."""
+    """Whether a chunk is content of a step, which is lost with its attempt."""
     return chunk["type"] not in ("start", *ABOUT_CALLS) and not chunk.get("transient")
 
 
 def _has_outcome(theirs: Any, mine: Part) -> bool:
-    """Whether the client has this outcome of a call; it may have one that came second, and does not count."""
+    """Whether the client has this outcome of a call; it may have a second one, which was rejected."""
     return is_object(theirs) and all(
         theirs.get(key) == mine.get(key) for key in ("state", "output", "errorText")
     )
 
 
 def _begins(message: dict[str, Any], prompt: str | None) -> bool:
-    """Whether this tells that the queued message's turn begins."""
+    """Whether this message is the prompt, no longer queued."""
     return message.get("id") == prompt and not message["metadata"].get("queued")
 
 
 async def ui_stream(
     api: AgentApi, thread_id: str, turn: Turn, ctx: CallContext | None
 ) -> AsyncGenerator[Chunk]:
-    """Yield the chunks of a turn until it ends, or waits for nobody but people.
-
-    Args:
-        api: the API.
-        thread_id: the thread.
-        turn: the turn.
-        ctx: who calls.
-    """
-    reads, witness = api.store.reads, Witness(api.store.process)
+    """Yield the chunks of a turn until it ends, or waits only for people."""
+    witness = Witness(api.store.process)
     while not turn.over:
         limit = turn.limit
         updates = api.subscribe(thread_id, limit=limit, ctx=ctx)
-        async with contextlib.aclosing(_with_looks(updates, turn)) as upcoming:
+        async with contextlib.aclosing(_with_checks(updates, turn)) as upcoming:
             async for update in upcoming:
                 for chunk in turn.take(update) if update is not None else ():
                     yield chunk
                 if (held := turn.held) is not None:
-                    lease = await asyncio.to_thread(reads.read, attempt_lease, thread_id, held)
+                    lease = await api.store.read(attempt_lease, thread_id, held)
                     for chunk in turn.learn(witness.judge(held, lease)):
                         yield chunk
                 if turn.over or turn.limit != limit:
@@ -293,21 +288,16 @@ async def ui_stream(
 
 
 class Witness:
-    """Tells whether an attempt goes on: its worker is this process, or has given a sign of life.
-
-    Args:
-        here: the worker of this process.
-    """
+    """Tells whether an attempt continues: its worker is this process (`here`), or has extended the lease."""
 
     def __init__(self, here: str) -> None:
         self._here = here
         self._first: dict[tuple[int, str], float] = {}
 
     def judge(self, seq: int, lease: AttemptLease | None) -> bool | None:
-        """Judge an attempt by what `attempt_lease` has read.
+        """Return whether the attempt `seq` continues; None: the next heartbeat will tell.
 
-        Returns:
-            True: it goes on. False: it is lost, and stays so. None: the next heartbeat will tell.
+        False is final: the attempt is lost.
         """
         if lease is None:
             return False
@@ -315,8 +305,8 @@ class Witness:
         return lease.worker == self._here or lease.until > first or None
 
 
-async def _with_looks(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenerator[Update | None]:
-    """Yield the updates, and None in between as long as the turn holds something back."""
+async def _with_checks(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGenerator[Update | None]:
+    """Yield the updates, and None at intervals while the turn has held chunks."""
     upcoming: asyncio.Future[Update] | None = None
     try:
         while True:
@@ -324,7 +314,7 @@ async def _with_looks(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGener
                 yield await anext(updates)
                 continue
             upcoming = upcoming or asyncio.ensure_future(anext(updates))
-            await asyncio.wait({upcoming}, timeout=_LOOK_INTERVAL if turn.held is not None else None)
+            await asyncio.wait({upcoming}, timeout=_CHECK_INTERVAL if turn.held is not None else None)
             if upcoming.done():
                 update, upcoming = upcoming.result(), None
                 yield update
@@ -340,15 +330,14 @@ async def _with_looks(updates: AsyncGenerator[Update], turn: Turn) -> AsyncGener
 
 
 async def _pauses(api: AgentApi, thread_id: str, turn: Turn, cursor: int) -> bool:
-    """Whether the turn waits for nobody but people."""
-    return turn.status == "awaiting_tool_results" and await rests(api, thread_id, cursor)
+    """Whether the turn waits only for people."""
+    return turn.status == "awaiting_tool_results" and await is_resting(api, thread_id, cursor)
 
 
-async def rests(api: AgentApi, thread_id: str, cursor: int) -> bool:
-    """Whether nothing follows `cursor` until a person does something."""
-    reads = api.store.reads
-    if await asyncio.to_thread(reads.read, attempts.is_busy, thread_id):
+async def is_resting(api: AgentApi, thread_id: str, cursor: int) -> bool:
+    """Whether no update follows `cursor` until a person acts."""
+    if await api.store.read(attempts.is_busy, thread_id):
         return False
-    # Read after the calls: whatever makes one of them run has moved the cursor.
-    thread = await asyncio.to_thread(reads.thread, thread_id)
+    # Read after the calls, because everything that starts one of them moves the cursor.
+    thread = await api.store.get_thread(thread_id)
     return thread is None or (thread.cursor <= cursor and thread.status != "streaming")

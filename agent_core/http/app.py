@@ -1,4 +1,4 @@
-"""The app: a route for each path, which asks the API's method and answers with what it returns."""
+"""Build the ASGI app: a route for each path calls the API's method and returns its result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_app(
     heartbeat: float = 15.0,
     when_busy: WhenBusy = "end_wait",
 ) -> Starlette:
-    """Return the app; `PublicAgentApi.http_app` says what the arguments are."""
+    """Return the app; see `PublicAgentApi.http_app` for the arguments."""
     if when_busy not in WHEN_BUSY:
         raise ValidationError(f"when_busy is one of: {', '.join(WHEN_BUSY)}.")
 
@@ -42,8 +42,8 @@ def make_app(
         ctx = await caller(context, request)
         values = await _arguments(path, request, max_body)
         value = await attrgetter(path.method)(api)(**values, ctx=ctx)
-        if value is None and path.sought:
-            raise HTTPException(404, f"There is no {path.sought} with this id.")
+        if value is None and path.kind:
+            raise HTTPException(404, f"There is no {path.kind} with this id.")
         return answer({path.name: value} if path.name else value, path.status)
 
     async def events(request: Request) -> Response:
@@ -53,19 +53,19 @@ def make_app(
     routes.append(Route("/threads/{thread_id}/events", guarded(events), methods=["GET"]))
     routes += Chat(api, context, max_body, heartbeat, when_busy).routes()
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
-    app.router.redirect_slashes = False  # there is nothing at such a path, and a redirect says nothing
+    app.router.redirect_slashes = False  # such a path is unknown, and 404 is clearer than a redirect
     return app
 
 
 def mount_app(path: str, app: Starlette) -> Mount:
-    """Return the route; `PublicAgentApi.mount` says what it is for."""
+    """Return the route of `PublicAgentApi.mount`."""
     route = Mount(path, app)
     route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)
     return route
 
 
 async def _arguments(path: Path, request: Request, most: int) -> dict[str, Any]:
-    """Return what the method is called with: from the path, the body and the query."""
+    """Return the arguments of the method from the path, the body and the query."""
     body = await body_of(request, most) if path.verb in ("POST", "PUT", "PATCH") else {}
     given = fields(body, path.required, path.optional) | query_of(request, **path.query)
     expect(given, TYPES, {name for name in path.required if name not in NULLABLE})
@@ -75,8 +75,8 @@ async def _arguments(path: Path, request: Request, most: int) -> dict[str, Any]:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    """Say in a sentence what the routes say in two words."""
-    assert isinstance(error, HTTPException), "it is registered for these"
-    words = {404: "There is nothing at this path.", 405: f"This path does not take {request.method}."}
+    """Return the refusal for an error of the router, with a sentence instead of its two words."""
+    assert isinstance(error, HTTPException), "the handler is registered for these"
+    words = {404: "This path does not exist.", 405: f"This path does not take {request.method}."}
     detail = words.get(error.status_code, error.detail)
     return refusal(request, HTTPException(error.status_code, detail, error.headers))

@@ -1,7 +1,8 @@
-"""What comes in: who calls, and a body or a query of exactly the fields that a path knows."""
+"""Read requests: the caller, and a body or a query with exactly the fields of a path."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -11,36 +12,63 @@ from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from agent_core.agent import CallContext
 from agent_core.domain.field_limits import MAX_VALUES, has_too_many_values
 from agent_core.errors import ValidationError
-from agent_core.http.request_body import read_body
 from agent_core.schedules.triggers import Trigger, at, cron, every
 
 Context = Callable[[Request], Any]
-"""`(request) -> CallContext | None`, sync or async; it raises to refuse the caller."""
+"""Callback `(request) -> CallContext | None`, sync or async, that raises to reject the caller."""
 
 WAIT_TIMEOUT = 30.0
-"""Seconds that a request for an idle thread waits, if it does not say how long."""
+"""Seconds that a request for an idle thread waits by default."""
 _MAX_WAIT_TIMEOUT = 300.0
+
+PIECE_TIMEOUT = 30.0
+"""Seconds without a piece of the body after which a request is rejected, because a server has a limited number."""
 
 
 async def caller(context: Context | None, request: Request) -> CallContext | None:
-    """Return who calls."""
+    """Return the caller."""
     if context is None:
         return None
     found = context(request)
     return await found if inspect.isawaitable(found) else found
 
 
-async def body_of(request: Request, most: int) -> dict[str, Any]:
-    """Return the body, a JSON object; {} if there is none.
+async def read_body(request: Request, most: int) -> bytes:
+    """Return the body, read piece by piece.
 
     Raises:
-        HTTPException: 413, it is longer than `most` bytes or has more than `MAX_VALUES` values; 415, it does
-            not say that it is JSON, or it is compressed; 400, it is none; or what `read_body` raises.
+        HTTPException: 413, the body is longer than `most` bytes, or announces to be; 408, no piece of it arrived
+            for `PIECE_TIMEOUT` seconds; 400, the client disconnected.
+    """
+    too_long = HTTPException(413, f"The body is longer than {most:,} bytes.")
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > most):
+        raise too_long
+    whole = bytearray()
+    pieces = aiter(request.stream())
+    try:
+        while (piece := await asyncio.wait_for(anext(pieces, None), PIECE_TIMEOUT)) is not None:
+            whole += piece
+            if len(whole) > most:
+                raise too_long
+    except TimeoutError:
+        raise HTTPException(408, f"No part of the body arrived for {PIECE_TIMEOUT:.0f} seconds.") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "The client disconnected before the end of its body.") from None
+    return bytes(whole)
+
+
+async def body_of(request: Request, most: int) -> dict[str, Any]:
+    """Return the body, a JSON object; {} for an empty body.
+
+    Raises:
+        HTTPException: 413, the body is longer than `most` bytes or has more than `MAX_VALUES` values; 415, it is
+            compressed, or its Content-Type is not JSON; 400, it is not a JSON object; or raised by `read_body`.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
@@ -48,7 +76,7 @@ async def body_of(request: Request, most: int) -> dict[str, Any]:
     raw = await read_body(request, most)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and (raw or _from_elsewhere(request)):
-        # A page of another site cannot say so without asking first, and is kept out by it.
+        # A page of another origin can send this header only after a preflight request, which is rejected.
         raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
     if not raw:
         return {}
@@ -57,27 +85,27 @@ async def body_of(request: Request, most: int) -> dict[str, Any]:
     try:
         body = json.loads(raw, parse_constant=_no_json)
     except (ValueError, RecursionError):
-        raise HTTPException(400, "The body is no JSON.") from None
+        raise HTTPException(400, "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise HTTPException(400, "The body must be a JSON object.")
     return cast("dict[str, Any]", body)
 
 
 def _from_elsewhere(request: Request) -> bool:
-    """Whether a page of another origin asks; a program says no origin."""
+    """Whether a page of another origin sent the request; programs send no origin."""
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
 
 
 def _no_json(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON.")
+    raise ValueError(f"{name} is not JSON.")
 
 
 def fields(given: Mapping[str, Any], required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
     """Return the fields of a body.
 
     Raises:
-        ValidationError: one is missing, or there is one that nobody knows.
+        ValidationError: a field is missing or unknown.
     """
     if unknown := sorted(set(given) - {*required, *optional}):
         known = ", ".join((*required, *optional)) or "none"
@@ -90,10 +118,10 @@ def fields(given: Mapping[str, Any], required: tuple[str, ...], optional: tuple[
 def expect(
     values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]], must: Collection[str] = ()
 ) -> None:
-    """Check the types of fields where they are given and not null; those of `must` are not null.
+    """Check the types of fields that are present and not null; fields in `must` may not be null.
 
     Raises:
-        ValidationError: one has another type.
+        ValidationError: a field has another type.
     """
     if null := [name for name in must if values.get(name) is None]:
         raise ValidationError(f"The field {null[0]!r} must not be null.")
@@ -116,15 +144,15 @@ _WORDS: dict[type, str] = {
 
 
 def is_object(value: Any) -> bool:
-    """Say whether a value is a JSON object, and leave its type open: it came from outside."""
+    """Whether a value is a JSON object, without narrowing the type of a value from outside."""
     return isinstance(value, dict)
 
 
 def query_of(request: Request, **kinds: Callable[[str], Any]) -> dict[str, Any]:
-    """Return the query's values, read by the function of each name.
+    """Return the query's values, each parsed by the function of its name.
 
     Raises:
-        ValidationError: a value cannot be read, or there is a name that nobody knows.
+        ValidationError: a value is invalid, or a name is unknown.
     """
     fields(request.query_params, (), tuple(kinds))
     found: dict[str, Any] = {}
@@ -132,20 +160,20 @@ def query_of(request: Request, **kinds: Callable[[str], Any]) -> dict[str, Any]:
         try:
             found[name] = kinds[name](text)
         except (ValueError, KeyError):
-            raise ValidationError(f"{name}={text!r:.40} cannot be read as {_said(kinds[name])}.") from None
+            raise ValidationError(f"{name}={text!r:.40} is not {_words(kinds[name])}.") from None
     return found
 
 
 def count(text: str) -> int:
-    """Read a whole number that a database can hold."""
+    """Parse a whole number that a database can store."""
     number = int(text) if len(text) < 20 else -(2**63)
     if not 0 <= number < 2**63:
         raise ValueError(text)
     return number
 
 
-def patience(text: str) -> float:
-    """Read seconds to wait, which a connection outlasts."""
+def seconds_to_wait(text: str) -> float:
+    """Parse seconds to wait, fewer than a connection lasts."""
     seconds = float(text)
     if not 0 <= seconds <= _MAX_WAIT_TIMEOUT:
         raise ValueError(text)
@@ -153,22 +181,22 @@ def patience(text: str) -> float:
 
 
 def truth(text: str) -> bool:
-    """Read true or false."""
+    """Parse true or false."""
     return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
 
 
 def moment(text: str) -> datetime:
-    """Read a moment in ISO 8601; one without a time zone is UTC."""
-    # A plus sign that was not written as %2B arrives as a blank.
+    """Parse a moment in ISO 8601, in UTC by default."""
+    # A plus sign that was not escaped as %2B arrives as a blank.
     when = datetime.fromisoformat(re.sub(r"(T.*) (\d\d:\d\d)$", r"\1+\2", text))
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
 def names(value: list[Any]) -> list[Any]:
-    """Read a list of ids.
+    """Return a list of ids.
 
     Raises:
-        ValidationError: something in it is no string.
+        ValidationError: an id is not a string.
     """
     if not all(isinstance(one, str) for one in value):
         raise ValidationError("The ids must be strings.")
@@ -176,13 +204,13 @@ def names(value: list[Any]) -> list[Any]:
 
 
 def trigger(value: Any) -> Trigger | None:
-    """Read a schedule's trigger, in the form in which schedules come back.
+    """Return a schedule's trigger from its form in answers.
 
-    {"type": "cron", "expression", "timezone"}, {"type": "interval", …} with what `triggers.every`
-    takes, or {"type": "date", "moment"}; moments are ISO 8601 or seconds since the epoch.
+    {"type": "cron", "expression", "timezone"}, {"type": "interval", …} with the arguments of
+    `triggers.every`, or {"type": "date", "moment"}; moments are ISO 8601 or seconds since the epoch.
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: the value is not a trigger.
     """
     if value is None:
         return None
@@ -193,7 +221,7 @@ def trigger(value: Any) -> Trigger | None:
     try:
         return make(**given)
     except TypeError as error:
-        raise ValidationError(f"{value!r:.80} is no trigger: {error}.") from error
+        raise ValidationError(f"{value!r:.80} is not a trigger: {error}.") from error
 
 
 def _when(value: Any) -> Any:
@@ -201,7 +229,7 @@ def _when(value: Any) -> Any:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return datetime.fromtimestamp(value, UTC) if number else value
     except (ValueError, OverflowError, OSError):
-        raise ValidationError(f"{value!r:.40} is no moment.") from None
+        raise ValidationError(f"{value!r:.40} is not a moment.") from None
 
 
 def _at(moment: Any) -> Trigger:
@@ -211,7 +239,7 @@ def _at(moment: Any) -> Trigger:
 _TRIGGERS: Mapping[str, Callable[..., Trigger]] = {"cron": cron, "interval": every, "date": _at}
 
 
-def _said(kind: Callable[[str], Any]) -> str:
-    names: dict[Any, str] = {patience: f"seconds, at most {_MAX_WAIT_TIMEOUT:g}"}
+def _words(kind: Callable[[str], Any]) -> str:
+    names: dict[Any, str] = {seconds_to_wait: f"seconds, at most {_MAX_WAIT_TIMEOUT:g}"}
     names |= {count: "a whole number from 0", truth: "true or false", moment: "a moment in ISO 8601"}
     return names.get(kind, "text")

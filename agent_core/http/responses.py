@@ -1,4 +1,4 @@
-"""What goes back: values as JSON, and errors as the status that fits and the sentence they carry."""
+"""Build responses: values as JSON, and errors with a status, a message and a code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = get_logger(__name__)
 _STATUS: dict[type[Exception], int] = {
     errors.ThreadNotFoundError: 404,
     errors.ToolCallNotFoundError: 404,
-    errors.MessageNotFoundError: 404,  # before the ValidationError that it is, too
+    errors.MessageNotFoundError: 404,  # before its base class ValidationError
     errors.ScheduleNotFoundError: 404,
     errors.ThreadBusyError: 409,
     errors.DuplicateMessageError: 409,
@@ -31,12 +31,12 @@ _STATUS: dict[type[Exception], int] = {
     errors.ToolServerError: 502,
     TimeoutError: 408,
 }
-"""The first kind that fits."""
-_MISTAKE = "The server made a mistake; its log says more."
+"""The status of the first class that matches."""
+_INTERNAL = "The server failed; its log has the details."
 
 
 def plain(value: Any) -> Any:
-    """Return values of the API as plain JSON, also within lists and dicts."""
+    """Return values of the API as plain JSON, recursively."""
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if isinstance(value, dict):
@@ -47,24 +47,29 @@ def plain(value: Any) -> Any:
 
 
 def answer(value: Any = None, status: int = 200) -> Response:
-    """Return a response with `value` as JSON, or none (204)."""
+    """Return a response with `value` as JSON; None: an empty response (204)."""
     if value is None:
         return Response(status_code=204)
     return JSONResponse(plain(value), status)
 
 
 def refusal(request: Request, error: Exception) -> Response:
-    """Return the response for an error: {"error": {"type", "message", "code", "params"}}, never a traceback.
+    """Return the response for an error: {"error": {"type", "message", "code", "params"}}, without a traceback.
 
-    The last two are there for what `AgentCoreError.code` names.
+    Errors without an `AgentCoreError.code` have no code and params.
     """
     if isinstance(error, HTTPException):
         return _refused("HTTPException", hide_secrets(error.detail), error.status_code, error.headers)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     if status == 500:
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return _refused("InternalError", _MISTAKE, 500)
-    return _refused(type(error).__name__, words_of(error) if str(error) else "It took too long.", status)
+        _log.error(
+            "Unexpected error in %s %s; answered with status 500.",
+            request.method,
+            request.url.path,
+            exc_info=error,
+        )
+        return _refused("InternalError", _INTERNAL, 500)
+    return _refused(type(error).__name__, words_of(error) if str(error) else "The request timed out.", status)
 
 
 def _refused(kind: str, message: str, status: int, headers: Any = None) -> Response:
@@ -73,7 +78,7 @@ def _refused(kind: str, message: str, status: int, headers: Any = None) -> Respo
 
 
 def guarded(endpoint: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Any]]:
-    """Answer what `endpoint` raises."""
+    """Return an endpoint that answers exceptions with `refusal`."""
 
     async def run(request: Request) -> Any:
         try:

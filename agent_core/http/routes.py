@@ -1,7 +1,7 @@
-"""The paths: for each one the method of the API behind it, and what its body or query may hold.
+"""Define the paths: the API method of each, and the fields of its body and query.
 
-They name the same arguments as the methods, so that who knows one knows the other. `user_id` is never
-among them: over HTTP the caller is who `context` says it is.
+Fields have the names of the method's arguments. `user_id` is never one of them: over HTTP, `context` determines
+the user.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_core.http.requests import WAIT_TIMEOUT, count, moment, names, patience, trigger, truth
+from agent_core.http.requests import WAIT_TIMEOUT, count, moment, names, seconds_to_wait, trigger, truth
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One verb and path.
+    """A verb and path.
 
     Attributes:
-        verb, path: of the request; what stands in braces is an argument.
+        verb, path: of the request; names in braces are arguments.
         method: the name of the API's method, such as "send_message" or "schedules.create".
         required, optional: the fields of the body.
-        query: the names of the query's values, and what reads each.
-        defaults: arguments that are given all the same.
-        status: of the answer; 204 where the method returns None.
-        name: under which a list is answered, so that there is room beside it.
+        query: the names of the query's values, each with its parser.
+        defaults: arguments that the request may omit.
+        status: status of the response; 204 if the method returns None.
+        name: key of a list in the response, so that other keys can be added.
     """
 
     verb: str
@@ -38,8 +38,8 @@ class Path:
     name: str | None = None
 
     @property
-    def sought(self) -> str | None:
-        """The kind of thing that is not there where the method returns None; None: nothing is looked for."""
+    def kind(self) -> str | None:
+        """The kind of thing that does not exist if the method returns None; None: no error."""
         return {"get_thread": "thread", "schedules.get": "schedule"}.get(self.method)
 
 
@@ -53,13 +53,13 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("messages", "ids"), (list,)),
     **{"prompt": (str, list), "seconds": (int, float), "max_runs": (int,)},
 }
-"""The JSON types of the fields. Null is as good as leaving an optional one out."""
+"""The JSON types of the fields. Null in an optional field is the same as leaving it out."""
 
 NULLABLE = ("result", "seconds")
-"""Required fields in which null says something."""
+"""Required fields in which null is a value."""
 
 READERS: Mapping[str, Callable[[Any], Any]] = {"trigger": trigger, "ids": names}
-"""Fields of which more is to be said than their type."""
+"""Parsers of fields that need more than a check of their type."""
 
 _THREADS, _THREAD = "/threads", "/threads/{thread_id}"
 _MESSAGE, _CALL = _THREAD + "/messages/{message_id}", "/tool-calls/{tool_call_id}"
@@ -94,10 +94,10 @@ PATHS = (
         defaults={"query": ""},
         name="hits",
     ),
-    # Nobody is told when a client goes that waits for an answer, so it may not wait for ever.
+    # A server does not notice that a waiting client has disconnected, so the wait is limited.
     Path(
         *("GET", _THREAD + "/idle", "wait_until_idle"),
-        query={"timeout": patience},
+        query={"timeout": seconds_to_wait},
         defaults={"timeout": WAIT_TIMEOUT},
     ),
     Path(

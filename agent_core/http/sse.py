@@ -1,4 +1,4 @@
-"""Server-sent events: a thread followed over HTTP, and the response that both kinds of streams share.
+"""Stream server-sent events: the updates of a thread, and the response of every stream.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -29,17 +29,17 @@ _HEARTBEAT = ":\n\n"
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",  # nginx would keep the stream back
+    "x-accel-buffering": "no",  # nginx would buffer the stream
 }
 
 
 class EventStream(Response):
-    """A response that is written as its events come, until they end or the client leaves.
+    """Response that sends events as they arrive, until they end or the client disconnects.
 
     Args:
-        events: the events, framed; closed as soon as the client has gone.
-        heartbeat: seconds of silence after which a comment is sent, so that no proxy hangs up.
-        headers: more headers.
+        events: the framed events; closed as soon as the client has disconnected.
+        heartbeat: seconds without an event after which a comment is sent, so that proxies keep the connection.
+        headers: additional headers.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class EventStream(Response):
         self._heartbeat = heartbeat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Write, and listen for the client to leave: a quiet stream would not notice by writing."""
+        """Send the events, and watch for a disconnect, which a stream without events would not notice."""
         if scope["method"] == "HEAD":
             await self._events.aclose()
             await super().__call__(scope, receive, send)
@@ -66,7 +66,7 @@ class EventStream(Response):
             ends = await asyncio.gather(writing, leaving, return_exceptions=True)
             await self._events.aclose()
         if isinstance(ends[0], Exception) and not isinstance(ends[0], OSError):
-            _log.error("A stream of events ended early.", exc_info=ends[0])
+            _log.error("A stream of events failed; the response ends early.", exc_info=ends[0])
 
     async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -108,12 +108,12 @@ async def _left(receive: Receive) -> None:
 async def thread_events(
     api: AgentApi, request: Request, ctx: CallContext | None, heartbeat: float
 ) -> Response:
-    """Answer with the updates of a thread as events: `id` is the cursor, `event` the type.
+    """Return the updates of a thread as events: `id` is the cursor, `event` the type.
 
-    A client that comes back says in Last-Event-ID (or `?cursor=`) how far it has read.
+    A client that reconnects sends the last cursor it has read in Last-Event-ID (or `?cursor=`).
 
     Raises:
-        ThreadNotFoundError, AccessDeniedError, ValidationError: before anything is sent.
+        ThreadNotFoundError, AccessDeniedError, ValidationError: nothing was sent.
     """
     thread_id: str = request.path_params["thread_id"]
     asked = query_of(request, limit=count, cursor=count)
@@ -127,7 +127,7 @@ async def thread_events(
 
 def _last_event_id(request: Request, cursor: int | None) -> int | None:
     given = request.headers.get("last-event-id")
-    with contextlib.suppress(ValueError):  # of an older server, perhaps: a snapshot will do
+    with contextlib.suppress(ValueError):  # an id of another server: the stream begins with a snapshot
         return count(given) if given else cursor
     return None
 
@@ -140,16 +140,16 @@ async def _updates(
         async with contextlib.aclosing(updates):
             async for update in updates:
                 yield framed(update.to_dict(), event=update.type, name=str(update.cursor))
-    except AgentCoreError as error:  # deleted, or not allowed any more, since the headers went out
-        _log.info("The events of %s end: %s", thread_id, error)
+    except AgentCoreError as error:  # after the headers: deleted, or no longer authorized
+        _log.info("The event stream of the thread %s ends: %s", thread_id, error)
 
 
 _LINES = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"})
-"""What ends a line for some readers (httpx, Python's splitlines) and not for the standard."""
+"""Characters that end a line for some readers (httpx, Python's splitlines), but not in the standard."""
 
 
 def framed(data: object, *, event: str | None = None, name: str | None = None) -> str:
-    """Return one event; its data is one line, since JSON has line breaks in strings only, as escapes."""
+    """Return an event; its data is one line, because JSON escapes line breaks."""
     head = (f"id: {name}\n" if name is not None else "") + (f"event: {event}\n" if event is not None else "")
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return f"{head}data: {text if text.isascii() else text.translate(_LINES)}\n\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
@@ -27,6 +28,7 @@ from agent_core.support.clock import Clock, SystemClock
 from agent_core.support.ids import new_id
 from agent_core.support.settings import Settings
 
+R = TypeVar("R")
 _HOOKS_TIMEOUT = 5.0  # seconds that running hooks get to end before the database is closed
 
 
@@ -107,6 +109,10 @@ class Store:
         if clean_text(thread_id) != thread_id:  # no row has such an id
             return None
         return await asyncio.to_thread(self.reads.thread, thread_id)
+
+    async def read(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Return `function(session, *args, **kwargs)`, which reads one consistent snapshot in a thread."""
+        return await asyncio.to_thread(self.reads.read, function, *args, **kwargs)
 
     def _check_open(self) -> None:
         if not self._is_open:

@@ -21,8 +21,8 @@ from agent_core import (
     Worker,
     define_internal_agent_api,
 )
+from agent_core.api import Preferences
 from agent_core.api.insight import Insight
-from agent_core.api.preferences import Preferences
 from agent_core.api.schedules import Schedules
 from agent_core.api.shares import Shares
 from agent_core.domain.messages import Message, Thread

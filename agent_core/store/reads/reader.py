@@ -91,10 +91,10 @@ class Reads:
         """Open a read session."""
         return Session(self._engine, autoflush=False, expire_on_commit=False)
 
-    def read(self, function: Callable[..., R], *args: Any) -> R:
-        """Return `function(session, *args)`, which reads one consistent snapshot."""
+    def read(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Return `function(session, *args, **kwargs)`, which reads one consistent snapshot."""
         with self.session() as session:
-            return function(session, *args)
+            return function(session, *args, **kwargs)
 
     def thread(self, thread_id: str) -> Thread | None:
         """Return a thread, or None; also one in the bin, so that `restore` can be authorized."""

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from agent_core.errors import ValidationError
 from agent_core.schedules.schedule import Schedule, ScheduleRun
 from agent_core.schedules.triggers import At, trigger_from
 from agent_core.store.database.sql import load, load_info
 from agent_core.store.database.tables import MessageRow, ScheduleRow, ThreadRow
-from agent_core.store.reads.reader import Reads
 from agent_core.support.clock import as_datetime
 
 
-def one(reads: Reads, schedule_id: str) -> Schedule | None:
+def one(session: Session, schedule_id: str) -> Schedule | None:
     """Return a schedule, or None."""
-    with reads.session() as session:
-        row = session.get(ScheduleRow, schedule_id)
-        return _to_schedule(row) if row else None
+    row = session.get(ScheduleRow, schedule_id)
+    return _to_schedule(row) if row else None
 
 
 def listed(
-    reads: Reads, *, thread_id: str | None = None, user_id: str | None = None, everybody: bool = False
+    session: Session, *, thread_id: str | None = None, user_id: str | None = None, everybody: bool = False
 ) -> list[Schedule]:
     """Return schedules, the next to come due first, those that are over last.
 
     Args:
-        reads: the store's reading side.
         thread_id: only the schedules of this thread, of any owner.
         user_id: else only the schedules of this owner; None: those without an owner.
         everybody: else all schedules.
@@ -36,14 +33,13 @@ def listed(
         statement = statement.where(ScheduleRow.thread_id == thread_id)
     elif not everybody:
         statement = statement.where(ScheduleRow.user_id == user_id)  # IS NULL without an owner
-    with reads.session() as session:
-        rows = session.exec(statement.order_by(col(ScheduleRow.id))).all()
+    rows = session.exec(statement.order_by(col(ScheduleRow.id))).all()
     return sorted(
         map(_to_schedule, rows), key=lambda found: (found.next_at is None, found.next_at or found.created_at)
     )
 
 
-def runs(reads: Reads, schedule: Schedule, limit: int) -> list[ScheduleRun]:
+def runs(session: Session, schedule: Schedule, limit: int) -> list[ScheduleRun]:
     """Return the runs of a schedule, newest first, by the ids of their messages, which begin with its id.
 
     If the schedule has a thread, only that thread is searched; else the threads of its runs, by their ids.
@@ -55,8 +51,7 @@ def runs(reads: Reads, schedule: Schedule, limit: int) -> list[ScheduleRun]:
     else:  # a run's thread has the id of its message
         own = select(ThreadRow.id).where(col(ThreadRow.id).startswith(began, autoescape=True))
         statement = statement.where(col(message.thread_id).in_(own), message.id == message.thread_id)
-    with reads.session() as session:
-        rows = session.exec(statement.order_by(col(message.created_at).desc()).limit(limit)).all()
+    rows = session.exec(statement.order_by(col(message.created_at).desc()).limit(limit)).all()
     return [
         ScheduleRun(
             row.thread_id,

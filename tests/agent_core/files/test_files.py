@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, Runtime, define_internal_agent_api
-from agent_core.api.files import MAX_FILE_BYTES
+from agent_core.domain.field_limits import MAX_FILE_BYTES
 from agent_core.errors import AgentCoreError, ThreadNotFoundError, ValidationError
 from agent_core.store.database.sql import FILE
 from agent_core.store.threads import files

@@ -9,8 +9,8 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from agent_core.http import request_body
-from agent_core.http.request_body import read_body
+from agent_core.http import requests
+from agent_core.http.requests import read_body
 
 pytestmark = pytest.mark.sqlite  # no database at all
 
@@ -56,9 +56,9 @@ async def test_body_that_becomes_too_long_is_refused_without_its_rest() -> None:
 
 
 async def test_body_that_stops_coming_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_body, "PIECE_TIMEOUT", 0.01)
+    monkeypatch.setattr(requests, "PIECE_TIMEOUT", 0.01)
     error = await refusal(request(piece(b"1")))
-    assert (error.status_code, error.detail) == (408, "Nothing of the body came for 0 seconds.")
+    assert (error.status_code, error.detail) == (408, "No part of the body arrived for 0 seconds.")
 
 
 async def test_body_of_client_that_left_is_refused() -> None:
