@@ -6,14 +6,14 @@ same one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+from agent_core.support.json_value import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(JsonValue):
     """Lease of a wake-up that a worker is running.
 
     Attributes:
@@ -28,18 +28,12 @@ class Lease:
     heartbeat_at: datetime
     expires_at: datetime
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the lease as plain JSON, moments as ISO 8601 strings."""
-        moments = {"heartbeat_at": self.heartbeat_at, "expires_at": self.expires_at}
-        return {"key": self.key, "worker": self.worker} | _iso(moments)
-
 
 @dataclass(frozen=True, slots=True)
-class Durability:
+class Durability(JsonValue):
     """Activity of one thread: its status, its fence, and the leases of its work.
 
     Attributes:
-        thread_id: the thread.
         status: a `ThreadStatus`.
         seq: the fencing token: the newest model step that was started; writes with an older one have no effect.
         committed_seq: the newest model step that is committed; 0 if none is. Later steps would be
@@ -60,14 +54,3 @@ class Durability:
     waiting: int = 0
     next_at: datetime | None = None
     worker: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the activity as plain JSON, moments as ISO 8601 strings."""
-        plain = {name: getattr(self, name) for name in self.__slots__}
-        return (
-            plain | {"leases": [lease.to_dict() for lease in self.leases]} | _iso({"next_at": self.next_at})
-        )
-
-
-def _iso(moments: Mapping[str, datetime | None]) -> dict[str, str | None]:
-    return {name: None if moment is None else moment.isoformat() for name, moment in moments.items()}

@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from agent_core.support.json_value import JsonValue
 
 Part = dict[str, Any]
 """One part of a message: text, reasoning, a tool call with its outcome, a file, a source, data."""
@@ -32,7 +34,7 @@ TOOL_OUTCOME_STATES = frozenset({"output-available", "output-error", "output-den
 
 
 @dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(JsonValue):
     """An ordered conversation and its status.
 
     Attributes:
@@ -47,6 +49,8 @@ class Thread:
         in_bin: whether the thread is deleted but can be restored; only an `authorization_callback` that reads
             rows sees such a thread.
     """
+
+    _hidden: ClassVar[frozenset[str]] = frozenset({"in_bin"})
 
     id: str
     status: str
@@ -66,28 +70,6 @@ class Thread:
     cursor: int = 0
     in_bin: bool = False
     error_info: dict[str, Any] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the thread as plain JSON, moments as ISO 8601 strings."""
-        return {
-            "id": self.id,
-            "status": self.status,
-            "title": self.title,
-            "user_id": self.user_id,
-            "agent": self.agent,
-            "stop_signal": self.stop_signal,
-            "seq": self.seq,
-            "retry_state": self.retry_state,
-            "error": self.error,
-            "error_kind": self.error_kind,
-            "error_info": self.error_info,
-            "pinned": self.pinned,
-            "archived": self.archived,
-            "metadata": self.metadata,
-            "created_at": self.created_at.isoformat(),
-            "updated_at": self.updated_at.isoformat(),
-            "cursor": self.cursor,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +138,7 @@ class CommittedMessage(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class SearchHit:
+class SearchHit(JsonValue):
     """A thread whose title, or one of whose messages, contains all words of a search.
 
     Attributes:
@@ -167,10 +149,6 @@ class SearchHit:
     thread: Thread
     message_id: str | None = None
     snippet: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the hit as plain JSON."""
-        return {"thread": self.thread.to_dict(), "message_id": self.message_id, "snippet": self.snippet}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +219,7 @@ def text_of(parts: Sequence[Part]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(JsonValue):
     """A tool call that waits for a decision or an outcome from outside.
 
     Attributes:
@@ -258,10 +236,6 @@ class Waiting:
     name: str
     input: dict[str, Any]
     since: datetime
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entry as plain JSON, `since` as an ISO 8601 string."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"since": self.since.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)

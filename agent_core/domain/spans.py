@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from agent_core.support.json_value import JsonValue
+
 SpanKind = Literal["turn", "model", "tool", "wait", "approval", "queued"]
 SpanStatus = Literal[
     "running", "waiting", "ok", "retried", "failed", "stopped", "lost", "released", "in doubt", "denied"
@@ -18,7 +20,7 @@ SpanStatus = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Span(JsonValue):
     """A period of work or waiting.
 
     Attributes:
@@ -71,10 +73,3 @@ class Span:
     def seconds(self) -> float | None:
         """Duration of the span; None while it is open."""
         return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the span as plain JSON, moments as ISO 8601 strings."""
-        plain = {name: getattr(self, name) for name in self.__slots__}
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()
-        }

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from agent_core.support.json_value import JsonValue
+
 COUNTS = (
     *("input_tokens", "output_tokens", "total_tokens"),
     *("cached_tokens", "reasoning_tokens", "cache_write_tokens"),
@@ -15,7 +17,7 @@ COUNTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(JsonValue):
     """Total usage of some model requests.
 
     Attributes:
@@ -41,13 +43,9 @@ class Tally:
         costs = [tally.cost for tally in (self, other) if tally.cost is not None]
         return Tally(**counts, cost=sum(costs) if costs else None)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the tally as plain JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 @dataclass(frozen=True, slots=True)
-class ThreadUsage:
+class ThreadUsage(JsonValue):
     """Usage of one thread.
 
     Attributes:
@@ -60,17 +58,9 @@ class ThreadUsage:
     by_message: dict[str, Tally] = field(default_factory=dict[str, Tally])
     by_model: dict[str, Tally] = field(default_factory=dict[str, Tally])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the usage as plain JSON."""
-        return {
-            "total": self.total.to_dict(),
-            "by_message": _plain(self.by_message),
-            "by_model": _plain(self.by_model),
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class UsageSummary:
+class UsageSummary(JsonValue):
     """Usage of many threads.
 
     Attributes:
@@ -85,15 +75,6 @@ class UsageSummary:
     by_model: dict[str, Tally] = field(default_factory=dict[str, Tally])
     by_agent: dict[str, Tally] = field(default_factory=dict[str, Tally])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the summary as plain JSON, days as ISO 8601 strings."""
-        return {
-            "total": self.total.to_dict(),
-            "by_day": {day.isoformat(): tally.to_dict() for day, tally in self.by_day.items()},
-            "by_model": _plain(self.by_model),
-            "by_agent": _plain(self.by_agent),
-        }
-
 
 def tally_of(usage: Mapping[str, Any] | None) -> Tally:
     """Return the tally of one attempt from the usage in its row."""
@@ -106,7 +87,3 @@ def dearest_first(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
     """Return the tallies, ordered by cost, then by tokens."""
     ordered = sorted(tallies.items(), key=lambda item: (-(item[1].cost or 0), -item[1].total_tokens, item[0]))
     return dict(ordered)
-
-
-def _plain(tallies: Mapping[str, Tally]) -> dict[str, Any]:
-    return {name: tally.to_dict() for name, tally in tallies.items()}

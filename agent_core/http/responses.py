@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from agent_core import errors
 from agent_core.errors import words_of
 from agent_core.sentences import info_of
+from agent_core.support.json_value import as_json
 from agent_core.support.logs import get_logger
 from agent_core.text.redaction import hide_secrets
 
@@ -35,22 +36,11 @@ _STATUS: dict[type[Exception], int] = {
 _INTERNAL = "The server failed; its log has the details."
 
 
-def plain(value: Any) -> Any:
-    """Return values of the API as plain JSON, recursively."""
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
-
-
 def answer(value: Any = None, status: int = 200) -> Response:
     """Return a response with `value` as JSON; None: an empty response (204)."""
     if value is None:
         return Response(status_code=204)
-    return JSONResponse(plain(value), status)
+    return JSONResponse(as_json(value), status)
 
 
 def refusal(request: Request, error: Exception) -> Response:

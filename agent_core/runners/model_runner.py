@@ -31,8 +31,9 @@ from agent_core.runners.request_builder import PreparedRequest, RequestBuilder
 from agent_core.runners.step_record import new_calls, stored_parts, usage_of, usage_of_failure
 from agent_core.runners.title_runner import TitleRunner
 from agent_core.sentences import info_of, sentence
+from agent_core.store.database.transaction import FenceLost
 from agent_core.store.store import Store
-from agent_core.store.tool_calls.calls import FenceLost, NewCall
+from agent_core.store.tool_calls.calls import NewCall
 from agent_core.store.turns import steps
 from agent_core.store.turns.steps import Claim, ModelFiles
 from agent_core.streaming.model_step import StepResult, model_step

@@ -19,10 +19,10 @@ from agent_core.runners import journal
 from agent_core.runners.history_cache import HistoryCache
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import load
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.store import Store
 from agent_core.store.tool_calls import calls, outcomes, timeouts
-from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost
+from agent_core.store.tool_calls.calls import ClaimedCall
 from agent_core.support.faults import crash_point
 from agent_core.support.logs import get_logger
 from agent_core.tools import (

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from agent_core.domain.messages import Part, text_of
 from agent_core.schedules.triggers import Every, Trigger
+from agent_core.support.json_value import JsonValue
 
 Missed = Literal["run_once", "skip"]
 """Handling of missed runs: all of them become one late run, or all are skipped."""
@@ -20,7 +21,7 @@ MAX_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(JsonValue):
     """A prompt that is sent automatically, once or repeatedly.
 
     Attributes:
@@ -74,19 +75,12 @@ class Schedule:
         return "over" if self.next_at is None else "paused" if self.paused else "active"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the schedule as plain JSON, moments as ISO 8601 strings."""
-        moments = {"next_at": self.next_at, "last_at": self.last_at, "created_at": self.created_at}
-        names = ("id", "thread_id", "agent", "user_id", "title", "parts", "missed", "max_runs", "runs")
-        more = ("missed_runs", "last_thread_id", "paused", "status", "error", "error_info", "metadata")
-        return {
-            **{name: getattr(self, name) for name in names + more},
-            **{name: moment.isoformat() if moment else None for name, moment in moments.items()},
-            "trigger": self.trigger.to_dict(),
-        }
+        """Return the schedule, with its status, as plain JSON, moments as ISO 8601 strings."""
+        return JsonValue.to_dict(self) | {"status": self.status}
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleRun:
+class ScheduleRun(JsonValue):
     """A past run of a schedule whose message still exists.
 
     Attributes:
@@ -102,11 +96,6 @@ class ScheduleRun:
     due_at: datetime
     sent_at: datetime
     queued: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the run as plain JSON, moments as ISO 8601 strings."""
-        moments = {"due_at": self.due_at.isoformat(), "sent_at": self.sent_at.isoformat()}
-        return {"thread_id": self.thread_id, "message_id": self.message_id, **moments, "queued": self.queued}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,10 @@ class StatusChange(NamedTuple):
     agent: str
 
 
+class FenceLost(Exception):  # noqa: N818  # not an error: the work has another owner
+    """The write missed, because the step or the tool call has moved on or has another owner."""
+
+
 class Tx:
     """A write transaction, or one caller's part of a group commit."""
 
@@ -86,6 +90,17 @@ class Tx:
         # fetchall, not fetchone: SQLite refuses to commit while a RETURNING has rows left.
         rows = self.all(statement, **values)
         return rows[0] if rows else None
+
+    def fenced(self, statement: Statement, **values: Any) -> tuple[Any, ...]:
+        """Execute a statement with a fence in its WHERE and return its row.
+
+        Raises:
+            FenceLost: there is none; nothing was written.
+        """
+        row = self.one(statement, **values)
+        if row is None:
+            raise FenceLost
+        return row
 
     def must(self, statement: Statement, **values: Any) -> tuple[Any, ...]:
         """Execute and return the first row, which exists because this transaction holds its lock."""

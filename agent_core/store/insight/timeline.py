@@ -1,4 +1,4 @@
-"""A thread's timeline, read from its rows: each attempt at a model step or a tool call is kept there."""
+"""Read a thread's timeline from its rows, which record each attempt at a model step or a tool call."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Record = Any
 """A row with the columns that its reader selected."""
 
 _SHORTEST = 0.1
-"""Seconds; what waited less for a worker has no "queued" span of its own."""
+"""Seconds of waiting for a worker below which there is no "queued" span."""
 
 _STATUS: dict[str, SpanStatus] = {
     CallStatus.RUNNING: "running",
@@ -62,13 +62,11 @@ _AS_TURN: dict[str, SpanStatus] = {"lost": "stopped", "released": "stopped", "re
 def timeline(
     session: Session, thread_id: str, turns: int | None = None, replies: Sequence[str] | None = None
 ) -> list[Span] | None:
-    """Return the spans of a thread in the order of their beginnings; None if there is no thread.
+    """Return the spans of a thread, ordered by start; None if there is no thread.
 
     Args:
-        session: a read session.
-        thread_id: the thread.
-        turns: only the newest so many, and what waits; None: all.
-        replies: only the turns that these messages answer, and what waits.
+        turns: only the newest turns, and queued messages; None: all.
+        replies: only the turns of these replies, and queued messages.
     """
     rows = session.connection()
     thread = rows.execute(_THREAD.where(_t.id == thread_id)).first()
@@ -94,16 +92,16 @@ def timeline(
 
 
 def _newest(rows: Connection, thread_id: str, turns: int) -> list[str]:
-    """Return the ids of the replies of the newest turns for which a model was asked."""
+    """Return the ids of the replies of the newest turns with a model request."""
     newest = select(_s.message_id).group_by(_s.message_id).order_by(func.max(_s.seq).desc())
     return list(rows.execute(newest.where(_s.thread_id == thread_id).limit(turns)).scalars())
 
 
 def _first_prompt(rows: Connection, thread_id: str, thread: Record, replies: Sequence[str]) -> int:
-    """Return the place of the message before the first of these replies; any before it would do."""
+    """Return the position of the message before the first of these replies, or an earlier one."""
     place = select(func.min(_m.position)).where(_m.thread_id == thread_id, _m.id.in_(replies))
     first = rows.execute(place).scalar()
-    if thread.reply_id in replies:  # its row may come only with its first committed step
+    if thread.reply_id in replies:  # it may have no row before its first committed step
         first = thread.reply_position if first is None else min(first, thread.reply_position)
     return (first or 1) - 1
 
@@ -170,7 +168,7 @@ def _retry_wait(thread: Record, row: Record, following: Record | None) -> Span:
 
 
 def _call_spans(call: Record) -> list[Span]:
-    """Return what became of one call, in order; `call` has the columns that `timeline` reads."""
+    """Return the spans of a call, in order: its approval, its attempts, and the waits between them."""
     earlier: list[dict[str, Any]] = load(call.attempts) or []
     spans = _approval(call, earlier)
     if call.attempt == 0 and call.status in (CallStatus.APPROVAL, CallStatus.DENIED):
@@ -217,7 +215,7 @@ def _tool_spans(call: Record, earlier: list[dict[str, Any]]) -> list[Span]:
 
 def _newest_attempt(call: Record, recovered: bool) -> list[Span]:
     if call.status == CallStatus.PENDING or (call.approval == "{}" and call.attempt == 0):
-        return []  # it waits for a worker, or was stopped before a person had answered
+        return []  # queued, or stopped before an approval
     status = _STATUS.get(call.status) or _ENDED.get(call.end_reason, "failed")
     began = call.created_at if call.started_at is None else call.started_at
     run = {key: getattr(call, key) for key in ("worker", "attempt", "error", "end_reason")}
@@ -226,7 +224,7 @@ def _newest_attempt(call: Record, recovered: bool) -> list[Span]:
 
 
 def _call_wait(call: Record, entry: dict[str, Any], following: dict[str, Any] | None) -> Span:
-    """Return the wait after a failed attempt: for the next one, or for a stop that came first."""
+    """Return the wait after a failed attempt, which the next attempt or a stop ends."""
     ended, status = call.ended_at, "waiting" if call.ended_at is None else "stopped"
     if following is not None:
         ended, status = following["started_at"], "ok"
@@ -258,7 +256,7 @@ def _of_call(
 
 
 def _times(began: float, ended: float | None) -> dict[str, Any]:
-    """Return the moments of a span from seconds since the epoch."""
+    """Return the start and end of a span from seconds since the epoch."""
     return {"started_at": as_datetime(began), "ended_at": None if ended is None else as_datetime(ended)}
 
 
@@ -266,7 +264,7 @@ def _times(began: float, ended: float | None) -> dict[str, Any]:
 
 
 def _queued_steps(thread: Record, streams: Sequence[Record], calls: Sequence[Record]) -> Iterator[Span]:
-    """Yield what lay between the last outcome of a step's calls and the next step."""
+    """Yield the waits for a worker between the last outcome of a step's calls and the next step."""
     outcomes: dict[int, float] = {}
     for call in calls:
         outcomes[call.seq] = max(outcomes.get(call.seq, 0), call.ended_at or 0)
@@ -280,12 +278,12 @@ def _queued_steps(thread: Record, streams: Sequence[Record], calls: Sequence[Rec
 
 
 def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[Record]) -> Iterator[Span]:
-    """Yield how long messages waited for their turn to begin."""
+    """Yield the waits of messages for their turn to begin."""
     firsts: dict[str, float] = {}
     for row in streams:
         firsts.setdefault(row.message_id, row.started_at)
     prompts = _prompts(thread, messages)
-    # What other replies have answered, among them those of turns that were not asked for.
+    # Messages answered by other replies, also by those of turns that are not read.
     answered = {prompt.id for reply, prompt in prompts.items() if reply not in firsts}
     for message_id, began in firsts.items():
         prompt = prompts.get(message_id)
@@ -299,13 +297,13 @@ def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[
 
 
 def _prompts(thread: Record, messages: Sequence[Record]) -> dict[str, Record]:
-    """Return what a person said, by the reply to it."""
-    said = {row.id: row for row in messages if row.role == "user" and not row.queued}
+    """Return the users' messages by the replies to them."""
+    users = {row.id: row for row in messages if row.role == "user" and not row.queued}
     found = {
-        row.id: said[row.parent_id] for row in messages if row.parent_id in said and row.role == "assistant"
+        row.id: users[row.parent_id] for row in messages if row.parent_id in users and row.role == "assistant"
     }
-    if thread.reply_id is not None and thread.reply_id not in found:  # it gets its row later
-        before = [row for row in said.values() if row.branch == 0 and row.position < thread.reply_position]
+    if thread.reply_id is not None and thread.reply_id not in found:  # it has no row yet
+        before = [row for row in users.values() if row.branch == 0 and row.position < thread.reply_position]
         if before:
             found[thread.reply_id] = max(before, key=lambda row: row.position)
     return found

@@ -1,7 +1,4 @@
-"""Tokens and cost, added up by the database: what comes back is as long as the list of days and models.
-
-The numbers stand as JSON in each stream's row, since only reports ask for them one by one.
-"""
+"""Sum tokens and cost in the database, from the JSON in each stream's row, so that the result is short."""
 
 from __future__ import annotations
 
@@ -16,14 +13,14 @@ from agent_core.domain.usage import COUNTS, Tally, ThreadUsage, UsageSummary, de
 from agent_core.store.database.sql import STREAM, THREAD
 
 UNKNOWN = "unknown"
-"""Stands for the model of an attempt that ended before it could be written down."""
+"""Name for the model of an attempt that ended before its model was stored."""
 
 _s, _t = STREAM.c, THREAD.c
 _NUMBERS = (*COUNTS, "cost")
 
 
 def of_thread(session: Session, thread_id: str) -> ThreadUsage:
-    """Return what a thread used."""
+    """Return the usage of a thread."""
     requests = _requests(session).where(_s.thread_id == thread_id)
     total, by_message, by_model = Tally(), dict[str, Tally](), dict[str, Tally]()
     for row in _added_up(session, requests, "message_id", "model"):
@@ -37,7 +34,7 @@ def of_thread(session: Session, thread_id: str) -> ThreadUsage:
 def summary(
     session: Session, owner: str | None, since: float | None = None, until: float | None = None
 ) -> UsageSummary:
-    """Return what the threads of `owner` (None: all threads) used between two moments."""
+    """Return the usage of the threads of `owner` (None: all threads) between two moments."""
     requests = _requests(session)
     if owner is not None:
         requests = requests.where(_t.user_id == owner)
@@ -58,9 +55,9 @@ def summary(
 
 
 def _requests(session: Session) -> Select[Any]:
-    """Select each attempt at a model step with its numbers in columns of their own.
+    """Select each attempt at a model step with its numbers as columns.
 
-    A step that was committed and says nothing is a fork's copy: the original counts it.
+    A committed step without usage is a fork's copy, which the original counts.
     """
     sqlite = session.get_bind().dialect.name == "sqlite"
     numbers = [cast(_field(name, sqlite), Double).label(name) for name in _NUMBERS]

@@ -46,8 +46,6 @@ def find_client_message(
     """Return the message that a client names; None if the thread never had one with this id.
 
     Args:
-        session: a read session.
-        thread_id: the thread.
         message_id: the id by which the client knows the message.
         parts: the parts that the client shows, if they may have changed.
     """

@@ -1,10 +1,9 @@
-"""Streams by cursor: what a client that keeps a cursor per stream has not read yet.
+"""Read streams by cursor: the deltas that a client with a cursor for each stream has not read.
 
-The form is that of `listMessagesWithStreams` of the npm package convex-durable-agents (0.2.6): first
-the list of streams, then their deltas after the client's cursors. A cursor here is the number of the
-thread's delta row that was read last, so what follows it is found without counting, and a client
-hands back the `end` of the last delta it got. Deltas are half-open: what they hold lies after
-`start`, up to and including `end`, and each begins where the one before it ended.
+The form is that of `listMessagesWithStreams` of the npm package convex-durable-agents (0.2.6): first the list of
+streams, then their deltas after the client's cursors. A cursor is the number of the thread's last delta row that the
+client has read, which it gets as the `end` of a delta, so later rows are found without counting. Deltas are
+half-open: their chunks come after `start`, up to and including `end`, and each begins where the previous one ended.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from agent_core.store.database.sql import DELTA, STREAM, load
 from agent_core.streaming.fold import merge
 
 _OF_THREAD = ("data-thread", "data-message")
-"""Facts about the thread that ride in the same rows; a stream does not hold them."""
+"""Chunks about the thread in the same rows; they do not belong to a stream."""
 
 _STATUS = {
     StreamStatus.STREAMING: "streaming",
@@ -46,7 +45,7 @@ _DELTAS = (
 
 
 def streams(session: Session, thread_id: str) -> list[dict[str, Any]]:
-    """Return the streams whose deltas are kept, oldest first; what was replaced is not among them."""
+    """Return the streams with stored deltas, oldest first, except those that were replaced."""
     rows = session.connection().execute(_LIST.where(_s.thread_id == thread_id))
     return [
         {
@@ -62,7 +61,7 @@ def streams(session: Session, thread_id: str) -> list[dict[str, Any]]:
 
 
 def deltas_after(session: Session, thread_id: str, cursors: Mapping[int, int]) -> list[dict[str, Any]]:
-    """Return what follows the cursor of each stream (by its seq): one delta each, if there is something."""
+    """Return one delta for each stream with chunks after its cursor; `cursors` are by seq."""
     if not cursors:
         return []
     wanted = _DELTAS.where(
@@ -83,16 +82,8 @@ def deltas_after(session: Session, thread_id: str, cursors: Mapping[int, int]) -
 
 
 def _delta(thread_id: str, seq: int, message_id: str, start: int) -> dict[str, Any]:
-    parts: list[Chunk] = []
-    name = _stream_id(thread_id, seq)
-    return {
-        "streamId": name,
-        "seq": seq,
-        "messageId": message_id,
-        "start": start,
-        "end": start,
-        "parts": parts,
-    }
+    ids = {"streamId": _stream_id(thread_id, seq), "seq": seq, "messageId": message_id}
+    return {**ids, "start": start, "end": start, "parts": list[Chunk]()}
 
 
 def _stream_id(thread_id: str, seq: int) -> str:
@@ -101,6 +92,6 @@ def _stream_id(thread_id: str, seq: int) -> str:
 
 
 def seq_of(thread_id: str, name: str) -> int | None:
-    """Return the seq of the stream `name`; None if no stream of this thread is called so."""
+    """Return the seq of the stream `name`; None if it is not a stream of this thread."""
     prefix, _, number = name.rpartition(":")
     return int(number) if prefix == thread_id and _NUMBER.fullmatch(number) else None

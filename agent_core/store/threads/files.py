@@ -1,8 +1,8 @@
-"""Files: the bytes that messages have, in the same database, so that they are wherever a thread is.
+"""Store the bytes of files in the database of their threads.
 
-Each row has a holder: a thread, a schedule, or the person who has sent the file and not yet the message
-that names it. A message takes its files over from the holder that its sender may read, in its own
-transaction; deleted and forked with their thread, files need no count of who still uses them.
+Each row has a holder: a thread, a schedule, or the user who has uploaded the file but not yet sent the message
+that names it. A message copies its files from a holder that its sender may read, in its own transaction. Files are
+deleted and forked with their thread, so they need no reference counts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from agent_core.store.database.tables import FileRow, ThreadRow
 from agent_core.store.database.transaction import Tx
 
 WAITING = ""
-"""The holder of files that somebody without a name has sent, and that no message has yet."""
-_MAX_HOLDERS = 50  # threads with one file that are looked at, at the most
+"""Holder of files that callers without a user have uploaded and that no message names."""
+_MAX_HOLDERS = 50  # most holders of one file that are read
 
 _f = FILE.c
 _COLUMNS = [name for name in _f.keys() if name != "thread_id"]  # noqa: SIM118
@@ -45,45 +45,42 @@ _LET_GO = Statement(delete(FILE).where(_f.thread_id == P("holder")))
 
 
 def waiting_with(user_id: str | None) -> str:
-    """Return the holder of what a person has sent and no message has yet; no thread's id has a colon."""
+    """Return the holder of a user's uploads that no message names; no thread's id has a colon."""
     return WAITING if user_id is None else f":{user_id}"
 
 
 def kept_by(schedule_id: str) -> str:
-    """Return the holder of what a schedule is going to send."""
+    """Return the holder of a schedule's files."""
     return f"schedule:{schedule_id}"
 
 
 def attached(parts: Iterable[Part]) -> dict[str, Part]:
-    """Return the parts that name a file of ours, by its id."""
+    """Return the parts that name a stored file, by its id."""
     named = {attachment_id(part["url"]): part for part in parts if part["type"] == "file"}
     return {file_id: part for file_id, part in named.items() if file_id is not None}
 
 
 def keep(tx: Tx, file: StoredFile, user_id: str | None) -> None:
-    """Store a file that a message of the same person is going to name."""
+    """Store a file that a later message of the same user names."""
     values = {"id": file.id, "media_type": file.media_type, "data": file.data}
     tx.do(_KEEP, thread_id=waiting_with(user_id), created_at=tx.now, **values)
 
 
 def put(tx: Tx, thread_id: str, files: Iterable[StoredFile]) -> None:
-    """Give a thread files that nobody has sent: a tool has made them."""
+    """Store files of a thread that a tool has made, or that were imported."""
     for file in files:
         values = {"id": file.id, "media_type": file.media_type, "data": file.data}
         tx.do(_KEEP, thread_id=thread_id, created_at=tx.now, **values)
 
 
 def take(tx: Tx, holder: str, parts: Iterable[Part], sources: Mapping[str, str]) -> None:
-    """Give a thread, or a schedule, the files that parts of its new message name.
+    """Copy the files that the parts of a new message name to a thread or schedule, which keeps those it has.
 
     Args:
-        tx: the transaction.
-        holder: whose the files become; it keeps what it has already.
-        parts: the message's.
-        sources: by a file's id, the holder from which the sender may take it.
+        sources: the holders from which the sender may take the files, by their ids.
 
     Raises:
-        ValidationError: one of them is not there, or not for the sender; nothing is stored then.
+        ValidationError: a file does not exist, or the sender may not take it.
     """
     for file_id, part in attached(parts).items():
         if has(tx, holder, file_id):
@@ -95,7 +92,7 @@ def take(tx: Tx, holder: str, parts: Iterable[Part], sources: Mapping[str, str])
 
 
 def copy(tx: Tx, thread_id: str, copy_id: str, ids: Iterable[str]) -> None:
-    """Give a fork files of its original, those that there are."""
+    """Copy existing files of a thread to its fork."""
     for file_id in ids:
         tx.do(_TAKE, from_thread=thread_id, to_thread=copy_id, file_id=file_id)
 
@@ -106,18 +103,18 @@ def has(tx: Tx, holder: str, file_id: str) -> bool:
 
 
 def let_go(tx: Tx, holder: str) -> None:
-    """Delete the files of a holder that is no thread."""
+    """Delete the files of a schedule."""
     tx.do(_LET_GO, holder=holder)
 
 
 def forget(tx: Tx, before: float) -> None:
-    """Delete the files that have waited since `before` for a message that never came."""
+    """Delete the uploads from before a moment that no message has named."""
     for statement in _FORGET:
         tx.do(statement, before=before)
 
 
 def holders(session: Session, file_id: str, user_id: str | None) -> list[str]:
-    """Return who holds a file: people and schedules, and threads; a person's own ones first, then the newest."""
+    """Return the holders of a file: a user's own ones first, then the newest."""
     owned = col(ThreadRow.user_id) == user_id
     own = case((col(FileRow.thread_id) == waiting_with(user_id), 0), (owned, 1), else_=2)
     query = (
@@ -130,7 +127,7 @@ def holders(session: Session, file_id: str, user_id: str | None) -> list[str]:
 
 
 def read(session: Session, thread_id: str, ids: Sequence[str]) -> dict[str, StoredFile]:
-    """Return the files of a thread by their ids, those that there are."""
+    """Return existing files of a thread by their ids."""
     rows = session.exec(
         select_rows(FileRow.id, FileRow.media_type, FileRow.data).where(
             FileRow.thread_id == thread_id, col(FileRow.id).in_(ids)

@@ -1,4 +1,4 @@
-"""Messages as rows: a person's with its parts, an assistant's as the place of its streams."""
+"""Store messages: a user's with its parts, an assistant's as a row without parts, which its streams have."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _m, _before = MESSAGE.c, MESSAGE.alias("before").c
 
 
 def message_before(place: str) -> ScalarSelect[str]:
-    """Build the id of the shown message before the position that is bound as `place`: the parent there."""
+    """Build the id of the last shown message before the position bound as `place`: the parent of a message there."""
     return (
         select(_before.id)
         .where(
@@ -42,23 +42,23 @@ _INSERT_QUEUED = Statement(insert(MESSAGE).values(**_values, queued=True))
 _FIND = Statement(select(_m.role).where(_m.thread_id == P("thread_id"), _m.id == P("message_id")))
 
 
-# Forks copy messages with their ids, so no index can forbid that one stands in two threads.
+# Forks copy messages with their ids, so no index can forbid an id in two threads.
 _ELSEWHERE = Statement(
     select(_m.thread_id).where(_m.id == P("message_id"), _m.thread_id != P("thread_id")).limit(1)
 )
 _ALONE = Statement(
-    select(literal(1)),  # on SQLite nobody else writes
+    select(literal(1)),  # SQLite has one writer
     postgresql=select(func.pg_advisory_xact_lock(func.hashtextextended(P("message_id"), 0))),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message about to be stored.
+    """A message to be stored.
 
     Attributes:
-        parts: validated already.
-        files: by the id of a file that it names, from whom its sender may take that; see `files.take`.
+        parts: validated parts.
+        files: holders from which its sender may take the files that it names, by the ids of the files.
     """
 
     id: str
@@ -68,11 +68,11 @@ class NewMessage:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def as_json(self, thread_id: str, created_at: float) -> dict[str, Any]:
-        """Return the message as readers of the deltas get it."""
+        """Return the message in the form of deltas."""
         return self.stored(thread_id, created_at).to_dict()
 
     def stored(self, thread_id: str, created_at: float) -> Message:
-        """Return the message as it stands from `created_at` on."""
+        """Return the message as stored at `created_at`, in seconds since the epoch."""
         when = as_datetime(created_at)
         return Message(self.id, thread_id, self.role, self.parts, when, self.metadata)
 
@@ -83,16 +83,12 @@ def has_message(tx: Tx, thread_id: str, message_id: str) -> bool:
 
 
 def is_sent(tx: Tx, thread_id: str, message_id: str, reply_id: str | None) -> bool:
-    """Whether a person has sent the message already, so that sending it again changes nothing.
+    """Whether a user has sent the message before, so that sending it again has no effect.
 
-    Args:
-        tx: the transaction.
-        thread_id: the thread.
-        message_id: the id that its sender gave the message.
-        reply_id: of the reply to the newest turn, which has no row before its first words.
+    `reply_id` is the reply of the newest turn, which has no row before its first text.
 
     Raises:
-        DuplicateMessageError: it is the id of a message that no person has sent.
+        DuplicateMessageError: it is the id of a message that is not a user's.
     """
     found = tx.one(_FIND, thread_id=thread_id, message_id=message_id)
     if message_id == reply_id or (found is not None and found[0] != "user"):
@@ -101,28 +97,28 @@ def is_sent(tx: Tx, thread_id: str, message_id: str, reply_id: str | None) -> bo
 
 
 def refuse_elsewhere(tx: Tx, thread_id: str, message_id: str) -> None:
-    """Make sure that a message that is new to its thread is new to all of them: its id is one message.
+    """Check that no other thread has a message with this id.
 
     Raises:
-        DuplicateMessageError: it stands in another thread.
+        DuplicateMessageError: another thread has one.
     """
-    tx.all(_ALONE, message_id=message_id)  # two may send it at once, to two threads
+    tx.all(_ALONE, message_id=message_id)  # it may be sent to two threads at once
     if tx.one(_ELSEWHERE, message_id=message_id, thread_id=thread_id) is not None:
         raise DuplicateMessageError(sentence("message_in_other_thread", message=message_id))
 
 
 def insert_message(tx: Tx, thread_id: str, message: NewMessage, position: int) -> Chunk:
-    """Store a message at `position` of the shown branch; return the chunk that tells the readers."""
+    """Store a message at `position` of the shown branch; return the chunk for readers."""
     return _insert(tx, _INSERT, thread_id, message, position, message.metadata)
 
 
 def insert_queued(tx: Tx, thread_id: str, message: NewMessage, position: int) -> Chunk:
-    """Store a message that waits; return the chunk that tells the readers."""
+    """Store a queued message; return the chunk for readers."""
     return _insert(tx, _INSERT_QUEUED, thread_id, message, position, message.metadata | {"queued": True})
 
 
 def store_message(tx: Tx, thread_id: str, message: NewMessage, position: int, created_at: float) -> None:
-    """Store a message as it was written at `created_at`; no reader is told, and its files stand there already."""
+    """Store a message that was written at `created_at`, without a chunk; its files are stored already."""
     tx.do(_INSERT, **_row(thread_id, message, position, created_at))
 
 
@@ -148,13 +144,13 @@ def _insert(
 
 
 def ensure_reply(tx: Tx, thread_id: str, message_id: str, position: int) -> None:
-    """Give the assistant's message its row, in the place kept for it, if it has none yet."""
+    """Insert the row of an assistant's message at its reserved position, if it has none."""
     if not has_message(tx, thread_id, message_id):
         insert_message(tx, thread_id, NewMessage(message_id, "assistant", [], {}), position)
 
 
 def title_of(parts: Sequence[Part]) -> str | None:
-    """Return a title for the thread that begins with these parts; None if they have no words and no file."""
+    """Return a title for a thread that begins with these parts; None if they have neither text nor a file."""
     text = "\n".join(part.get("text", "") for part in parts if part["type"] == "text")
     names = [str(part["filename"]) for part in parts if part.get("filename")]
     line = plain_line(text) or next(iter(names), "") or " ".join(strip_escapes(text[:120]).split())

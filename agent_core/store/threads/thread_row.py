@@ -92,8 +92,6 @@ def lock(tx: Tx, thread_id: str, *, in_bin: bool = False) -> LockedThread:
     """Lock a thread's row and return it.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
         in_bin: whether a thread in the bin is returned, too.
 
     Raises:
@@ -155,8 +153,6 @@ def write_title(tx: Tx, thread_id: str, seq: int, was: str, title: str, used: di
     """Set the title of a thread if it is still `was`; return whether it was set.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
         seq: the model step to whose usage the request is added.
         was: the title that was cut from the first message.
         title: the new title; "" for none.

@@ -17,7 +17,7 @@ from agent_core.sentences import sentence
 from agent_core.store.database.sql import CALL, LIST_FEED, THREAD, P, Statement, dump, dump_info, load, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas
-from agent_core.store.tool_calls.calls import CallPlace, locate, move
+from agent_core.store.tool_calls.calls import CallPlace, move, must_exist
 from agent_core.store.tool_calls.outcomes import end
 from agent_core.support.clock import as_datetime
 
@@ -69,8 +69,6 @@ def decide(
     """Approve or deny several calls at once.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
         ids: the calls; either all or none are decided.
         approved: the person's answer.
         reason: the person's reason for a denial.
@@ -84,7 +82,7 @@ def decide(
     chunks: list[Chunk] = []
     cursor = deltas.tick(tx, thread_id)
     for call_id in ids:
-        locate(tx, call_id, thread_id)
+        must_exist(tx, thread_id, call_id)
         edited = (args or {}).get(call_id)
         place = (
             _approve(tx, thread_id, call_id, edited) if approved else _deny(tx, thread_id, call_id, reason)

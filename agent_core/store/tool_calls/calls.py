@@ -18,10 +18,7 @@ from agent_core.domain.states import CALL as MOVES
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus, sources
 from agent_core.domain.suspects import Suspicion
 from agent_core.domain.wake_up_key import step_key, tool_key
-from agent_core.errors import (
-    AmbiguousToolCallError,
-    ToolCallNotFoundError,
-)
+from agent_core.errors import ToolCallNotFoundError
 from agent_core.sentences import info_of, sentence
 from agent_core.store.database.sql import (
     CALL,
@@ -42,10 +39,6 @@ from agent_core.streaming.fold import error_chunk
 
 _c, _t = CALL.c, THREAD.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
-
-
-class FenceLost(Exception):  # noqa: N818  # not an error: the work has another owner
-    """The write missed, because the step or the tool call has moved on or has another owner."""
 
 
 class UnknownAgent(Exception):  # noqa: N818  # not an error: another process may know the agent
@@ -90,6 +83,11 @@ class ClaimedCall:
     user_id: str | None
     seq: int
     suspicion: Suspicion | None = None
+
+    @property
+    def fence(self) -> dict[str, Any]:
+        """The values of the fence in a statement."""
+        return {"thread_id": self.thread_id, "call_id": self.id, "at_attempt": self.attempt}
 
     @property
     def crashes(self) -> int:
@@ -181,7 +179,7 @@ _ADVANCE = Statement(
     .values(status=ThreadStatus.STREAMING.value)
     .returning(_t.agent)
 )
-_THREADS_OF = Statement(select(_c.thread_id).where(_c.id == P("call_id")))
+_KNOWN = Statement(select(_c.id).where(*_this))
 
 
 def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequence[NewCall]) -> list[Chunk]:
@@ -283,22 +281,14 @@ def _append(tx: Tx, thread_id: str, cursor: int, place: CallPlace, chunk: Chunk)
     deltas.append(tx, thread_id, cursor, [chunk], seq=place.seq, message_id=place.message_id)
 
 
-def locate(tx: Tx, call_id: str, thread_id: str | None) -> str:
-    """Find the thread of a call.
+def must_exist(tx: Tx, thread_id: str, call_id: str) -> None:
+    """Check that a thread has a call.
 
     Raises:
-        ToolCallNotFoundError: there is none; AmbiguousToolCallError: there are several.
+        ToolCallNotFoundError: it has none with this id.
     """
-    threads = [found for (found,) in tx.all(_THREADS_OF, call_id=call_id)]
-    if thread_id is not None:
-        threads = [found for found in threads if found == thread_id]
-    if not threads:
+    if tx.one(_KNOWN, thread_id=thread_id, call_id=call_id) is None:
         raise ToolCallNotFoundError(sentence("tool_call_not_found", call=call_id))
-    if len(threads) > 1:
-        raise AmbiguousToolCallError(
-            f"The tool call id {call_id!r} is in {len(threads)} threads; pass thread_id, too."
-        )
-    return threads[0]
 
 
 def retry(tx: Tx, call: ClaimedCall, end: End, run_at: float) -> None:
@@ -308,15 +298,13 @@ def retry(tx: Tx, call: ClaimedCall, end: End, run_at: float) -> None:
         FenceLost: another attempt runs, or the call has its outcome.
     """
     cursor = deltas.tick(tx, call.thread_id)
-    row = tx.one(_RETRY, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
-    if row is None:
-        raise FenceLost
+    place = CallPlace(*tx.fenced(_RETRY, **call.fence))
     tx.wake.enqueue(tx, tool_key(call.thread_id, call.id), run_at)
     newest = attempts.newest(tx, call.thread_id, call.id)
     attempts.record(tx, call.thread_id, call.id, newest, end, run_at)
     state = {"status": "retrying", "attempt": call.attempt, "next_at": run_at, "error": end.text}
     chunk = attempts.run_chunk(call.id, **state, error_info=info_of(end.text))
-    _append(tx, call.thread_id, cursor, CallPlace(*row), chunk)
+    _append(tx, call.thread_id, cursor, place, chunk)
 
 
 def hand_over(tx: Tx, call: ClaimedCall) -> None:
@@ -325,16 +313,13 @@ def hand_over(tx: Tx, call: ClaimedCall) -> None:
     Raises:
         FenceLost: the call has its outcome already, or another attempt runs.
     """
-    values = {"thread_id": call.thread_id, "call_id": call.id, "at_attempt": call.attempt}
     cursor = deltas.tick(tx, call.thread_id)
-    row = tx.one(_HAND_OVER, **values)
-    if row is None:
-        raise FenceLost
+    place = CallPlace(*tx.fenced(_HAND_OVER, **call.fence))
     tx.wake.done(tx, tool_key(call.thread_id, call.id))
     suspects.completed(tx, call.suspicion)
     since = attempts.newest(tx, call.thread_id, call.id).started_at
     chunk = attempts.run_chunk(call.id, status=CallStatus.WAITING, attempt=call.attempt, started_at=since)
-    _append(tx, call.thread_id, cursor, CallPlace(*row), chunk)
+    _append(tx, call.thread_id, cursor, place, chunk)
     tx.touched.add(LIST_FEED)  # the list shows which threads wait
 
 
@@ -344,13 +329,9 @@ def report(tx: Tx, call: ClaimedCall, data: Any) -> None:
     Raises:
         FenceLost: another attempt runs, or the call has its outcome.
     """
-    values = {"thread_id": call.thread_id, "call_id": call.id, "at_attempt": call.attempt}
     cursor = deltas.tick(tx, call.thread_id)
-    row = tx.one(_REPORT, **values, new_progress=dump(data))
-    if row is None:
-        raise FenceLost
-    chunk = attempts.progress_chunk(call.id, data)
-    _append(tx, call.thread_id, cursor, CallPlace(*row), chunk)
+    place = CallPlace(*tx.fenced(_REPORT, **call.fence, new_progress=dump(data)))
+    _append(tx, call.thread_id, cursor, place, attempts.progress_chunk(call.id, data))
 
 
 def report_run(tx: Tx, call: ClaimedCall) -> None:
@@ -360,9 +341,6 @@ def report_run(tx: Tx, call: ClaimedCall) -> None:
         FenceLost: another attempt runs, or the call has its outcome.
     """
     cursor = deltas.tick(tx, call.thread_id)
-    row = tx.one(_RUNS, thread_id=call.thread_id, call_id=call.id, at_attempt=call.attempt)
-    if row is None:
-        raise FenceLost
-    *place, since = row
+    *place, since = tx.fenced(_RUNS, **call.fence)
     chunk = attempts.run_chunk(call.id, status=CallStatus.RUNNING, attempt=call.attempt, started_at=since)
     _append(tx, call.thread_id, cursor, CallPlace(*place), chunk)

@@ -15,16 +15,15 @@ from agent_core.domain.wake_up_key import timeout_key, tool_key
 from agent_core.errors import ToolCallFinishedError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import CALL, LIST_FEED, P, Statement, dump_info, load, one_of
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.threads import deltas, files, suspects
 from agent_core.store.tool_calls.calls import (
     CallPlace,
     ClaimedCall,
-    FenceLost,
     advance,
     ask_advance,
-    locate,
     move,
+    must_exist,
 )
 from agent_core.streaming.fold import error_chunk
 from agent_core.support.faults import crash_point
@@ -62,9 +61,6 @@ def finish(
     """Give a call its one outcome, and wake the next model step if no other call is open.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
-        call_id: the call.
         output: the result, as JSON; or
         error: why there is none.
         attempt: the fence of the worker that ran it; None: the outcome comes from outside.
@@ -126,8 +122,6 @@ def end(
     """Advance the thread if no call is open, and append a delta.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
         cursor: the cursor of the delta.
         place: the step and the message of the call.
         chunks: the chunks of the delta.
@@ -152,7 +146,7 @@ def seal(tx: Tx, call: ClaimedCall, error: End) -> ThreadStatus:
 def finish_from_outside(
     tx: Tx,
     call_id: str,
-    thread_id: str | None,
+    thread_id: str,
     output: str | None,
     error: str | None,
     pictures: Sequence[StoredFile] = (),
@@ -160,10 +154,10 @@ def finish_from_outside(
     """Give a call the outcome that a person or another system has sent.
 
     Raises:
-        ToolCallNotFoundError, AmbiguousToolCallError
+        ToolCallNotFoundError: the thread has no such call.
         ToolCallFinishedError: the call has its outcome, or waits for approval.
     """
-    thread_id = locate(tx, call_id, thread_id)
+    must_exist(tx, thread_id, call_id)
     try:
         end = None if error is None else failed(error)
         finish(tx, thread_id, call_id, output=output, error=end, pictures=pictures)

@@ -13,10 +13,10 @@ from agent_core.domain.wake_up_key import timeout_key
 from agent_core.errors import ToolCallFinishedError, ToolCallNotFoundError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import CALL, WAKE_UP, P, Statement
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.threads import thread_row
 from agent_core.store.tool_calls import calls, outcomes
-from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost
+from agent_core.store.tool_calls.calls import ClaimedCall
 from agent_core.support.settings import MAX_TIMEOUT
 
 _c, _w = CALL.c, WAKE_UP.c

@@ -156,10 +156,7 @@ def send_after(
     Messages that are shown behind `after` are put aside; a branch that is not shown is shown up to it.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
         after: a message of any branch, or ROOT.
-        message: the new message.
         when_busy: what becomes of a turn under way.
 
     Raises:
@@ -222,8 +219,6 @@ def regenerate(
     Unlike other replies, the new one has its row at once: if it stays empty, its alternatives can still be found.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
         message_id: the answer, or the message that was answered.
         when_busy: what becomes of a turn under way.
         anywhere: whether the message may be in a branch that is not shown, which is shown then.

@@ -84,7 +84,6 @@ def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | N
     """Create the thread `copy_id` from the shown messages of another, up to and including one of them.
 
     Args:
-        tx: the transaction.
         thread_id: the original, running or not.
         message_id: the last message that is copied.
         copy_id: the new thread's id.

@@ -52,7 +52,6 @@ def store(
     """Store an imported thread.
 
     Args:
-        tx: the transaction.
         thread_id: its id.
         agent: the name of the agent that answers it.
         title: the title; None: taken from the first message of a person.

@@ -21,11 +21,11 @@ from agent_core.domain.wake_up_key import step_key
 from agent_core.errors import PoisonedStepError
 from agent_core.sentences import info_of
 from agent_core.store.database.sql import THREAD, WAKE_UP, P, Statement, dump, dump_info, one_of
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.threads import deltas, files, refusals, suspects
 from agent_core.store.threads.messages import ensure_reply
 from agent_core.store.tool_calls import calls
-from agent_core.store.tool_calls.calls import FenceLost, NewCall, UnknownAgent
+from agent_core.store.tool_calls.calls import NewCall, UnknownAgent
 from agent_core.store.turns import imports, streams, turns
 from agent_core.support.faults import crash_point
 
@@ -63,6 +63,11 @@ class Claim:
     user_id: str | None
     position: int
     taken_from: str | None = None
+
+    @property
+    def fence(self) -> dict[str, Any]:
+        """The values of the fence in a statement."""
+        return {"thread_id": self.thread_id, "at_seq": self.seq}
 
     @property
     def crashes(self) -> int:
@@ -194,7 +199,7 @@ def _cut_lost_attempt(tx: Tx, thread_id: str, thread: _ClaimedRow) -> None:
 def flush(tx: Tx, claimed: Claim, chunks: list[Chunk], first: bool) -> bool:
     """Append a delta for readers; return False, without a write, if the fence has moved on."""
     crash_point("delta.before")
-    row = tx.one(_FLUSH, thread_id=claimed.thread_id, at_seq=claimed.seq, now=tx.now)
+    row = tx.one(_FLUSH, **claimed.fence, now=tx.now)
     if row is None:
         return False
     if first:
@@ -221,7 +226,6 @@ def commit(
     """Commit a model step whole: its parts, its tool calls, the thread's status and the next wake-ups.
 
     Args:
-        tx: the transaction.
         claimed: the claim.
         parts: the parts of this step.
         chunks: the chunks that were not flushed.
@@ -277,8 +281,7 @@ def keep_file(tx: Tx, claimed: Claim, file: StoredFile) -> None:
     Raises:
         FenceLost: the step has another owner.
     """
-    if tx.one(_HELD, thread_id=claimed.thread_id, at_seq=claimed.seq) is None:
-        raise FenceLost
+    tx.fenced(_HELD, **claimed.fence)
     files.put(tx, claimed.thread_id, [file])
 
 
@@ -288,12 +291,9 @@ def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usag
     Raises:
         FenceLost: the step has another owner.
     """
-    row = tx.one(_RETRY, thread_id=claimed.thread_id, at_seq=claimed.seq, new_retry=dump(state), now=tx.now)
-    if row is None:
-        raise FenceLost
+    (cursor,) = tx.fenced(_RETRY, **claimed.fence, new_retry=dump(state), now=tx.now)
     tx.wake.enqueue(tx, step_key(claimed.thread_id), state["next_at"])
     changed = deltas.thread_chunk(status=_STREAMING, retry_state=state)
-    (cursor,) = row
     _cut(tx, claimed, cursor, failed(state["error"]), rest, changed, usage)
 
 
@@ -315,9 +315,7 @@ def fail(
         FenceLost: the step has another owner.
     """
     values = {"new_error": error, "new_kind": kind, "new_info": dump_info(error)}
-    row = tx.one(_FAIL, thread_id=claimed.thread_id, at_seq=claimed.seq, now=tx.now, **values)
-    if row is None:
-        raise FenceLost
+    (cursor,) = tx.fenced(_FAIL, **claimed.fence, **values, now=tx.now)
     tx.moved(claimed.thread_id, _STREAMING, ThreadStatus.FAILED, claimed.agent)
     refusals.note_files(tx, claimed.thread_id, *refused, error)
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
@@ -330,7 +328,6 @@ def fail(
     changed = deltas.thread_chunk(status=ThreadStatus.FAILED, **failed_with, retry_state=None)
     why = End(EndReason.POISONED if poisoned else EndReason.ERROR, error)
     ends = streams.close_hosted(tx, claimed.thread_id)
-    (cursor,) = row
     _cut(tx, claimed, cursor, why, rest, changed, usage, ends)
 
 
@@ -340,11 +337,8 @@ def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
     Raises:
         FenceLost: the step has another owner.
     """
-    row = tx.one(_FLUSH, thread_id=claimed.thread_id, at_seq=claimed.seq, now=tx.now)
-    if row is None:
-        raise FenceLost
+    (cursor,) = tx.fenced(_FLUSH, **claimed.fence, now=tx.now)
     tx.wake.enqueue(tx, step_key(claimed.thread_id), run_at)
-    (cursor,) = row
     _cut(tx, claimed, cursor, RELEASED, rest, deltas.thread_chunk(status=_STREAMING))
 
 

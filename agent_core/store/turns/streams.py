@@ -140,8 +140,6 @@ def cut(
     """End an attempt without a commit, and keep its text.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
         seq: the stream.
         position: the position of its message.
         why: the reason, and a sentence for people.

@@ -270,9 +270,6 @@ def start(
     """Start the turn of an idle thread.
 
     Args:
-        tx: the transaction.
-        thread_id: the thread.
-        at: the locked thread.
         chunks: chunks of new messages, for readers.
         position: the position of the reply.
         reply: the id of the reply.

@@ -230,7 +230,6 @@ class LeasedWakeUps:
         """Lease wake-ups that have been due for `delay` seconds, without suspects; return their keys.
 
         Args:
-            tx: the transaction.
             room: most wake-ups of each kind: "step" and "tool", or "work" for both; "other".
             delay: seconds.
         """
@@ -263,7 +262,6 @@ class LeasedWakeUps:
         See `agent_core.domain.suspects`.
 
         Args:
-            tx: the transaction.
             worker: its name.
             executed: whether the code of a key ran when it died; None: that is unknown.
         """
@@ -274,7 +272,6 @@ class LeasedWakeUps:
         """Release the leases of a worker if they have expired.
 
         Args:
-            tx: the transaction.
             worker: its name.
             alive: whether its process is known to live; its work is not suspect then.
         """

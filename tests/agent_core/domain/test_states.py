@@ -26,10 +26,10 @@ from agent_core.domain.states import (
 )
 from agent_core.store.database import sql as tables
 from agent_core.store.database.sql import Statement
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.tool_calls import approvals, calls, outcomes, timeouts
-from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost, NewCall
+from agent_core.store.tool_calls.calls import ClaimedCall, NewCall
 from agent_core.store.turns import branches, steps, streams, turns
 from agent_core.store.turns.steps import Claim
 from tests.support.agents import rows

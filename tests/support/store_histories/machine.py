@@ -24,10 +24,10 @@ from agent_core.domain.messages import Chunk
 from agent_core.domain.states import CallStatus
 from agent_core.domain.wake_up_key import WakeUpKey
 from agent_core.store.database.open import opened
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads.messages import NewMessage
-from agent_core.store.tool_calls.calls import ClaimedCall, FenceLost, NewCall
+from agent_core.store.tool_calls.calls import ClaimedCall, NewCall
 from agent_core.store.turns import steps
 from agent_core.store.turns.steps import Claim
 from agent_core.store.wake_ups.wake_ups import LeasedWakeUps

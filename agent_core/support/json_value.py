@@ -1,0 +1,33 @@
+"""Convert values to plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from typing import Any, ClassVar, cast
+
+
+class JsonValue:
+    """Base of dataclasses with a JSON form."""
+
+    __slots__ = ()
+    _hidden: ClassVar[frozenset[str]] = frozenset()  # fields that are not in the JSON form
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON, moments as ISO 8601 strings."""
+        names = [each.name for each in fields(cast(Any, self)) if each.name not in self._hidden]
+        return {name: as_json(getattr(self, name)) for name in names}
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as plain JSON, recursively: `to_dict` of objects, moments as ISO 8601 strings."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if isinstance(value, date):  # or a datetime
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {as_json(key): as_json(item) for key, item in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in cast("list[Any]", value)]
+    return value
