@@ -42,10 +42,6 @@ def find_tool(written: str, tools: Collection[str]) -> str | None:
     Ignored are: a namespace before the name (`functions.`, `default_api:`), an index behind it, markers of a
     chat template, whitespace and quotes around it, a repetition of the name, and another spelling (upper
     case, `-` for `_`, neither) if only one tool has it.
-
-    Args:
-        written: what the model wrote.
-        tools: the names of the tools.
     """
     if written in tools:
         return written

@@ -45,7 +45,6 @@ class Store:
     Args:
         database_url: sqlite:///path, whose folder is created, or postgresql://user@host/name, which must exist.
         settings: durations; the defaults are for production.
-        clock: the time.
         defer_for: returns what defers a wake-up to a distributed engine; see `Workpools.defer_for`.
 
     Attributes:

@@ -43,7 +43,6 @@ def check_arguments(
 
     Args:
         function: the called function; for a method `args` starts with self, which is ignored.
-        args: positional arguments.
         kwargs: keyword arguments; unknown names are ignored.
         who: name of the function in the error message; its own name by default.
         but: parameters that are not checked.
@@ -80,8 +79,6 @@ def check_has(value: object, method: str, what: str) -> None:
     """Raise ValidationError unless a value has a method.
 
     Args:
-        value: the given value.
-        method: name of the method.
         what: beginning of the error message, such as "clock of Runtime must be a Clock".
     """
     if not callable(getattr(value, method, None)):

@@ -82,10 +82,6 @@ class RetryPolicy:
     async def decide(self, attempt: int, error: BaseException) -> float | None:
         """Return the seconds to wait before the next attempt, or None to give up; `classify` decides first.
 
-        Args:
-            attempt: as in `delay`.
-            error: as in `delay`.
-
         Raises:
             ValidationError: `classify` returned an invalid value; the message includes the error's.
         """

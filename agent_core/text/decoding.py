@@ -21,7 +21,6 @@ def decode_text(data: bytes, charset: str | None = None) -> str | None:
     """Return the text of a file, without its byte order mark; None if the file is not text.
 
     Args:
-        data: the whole file.
         charset: the encoding named by the sender; used if it decodes the bytes.
 
     A file without a declared encoding is decoded by its byte order mark, else as UTF-8, else as the encoding

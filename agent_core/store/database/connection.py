@@ -61,8 +61,6 @@ class _SqliteConnection:
     """A SQLite file: it has one writer at a time, and a counter that changes with others' commits.
 
     Args:
-        engine: the engine.
-        watch: seconds between checks for commits of other processes.
         on_foreign: called in the writer's thread.
     """
 

@@ -77,11 +77,7 @@ class _LiveStream(NamedTuple):
 
 @retry_reads
 class Reads:
-    """The reading side of the store; every method is one consistent snapshot and blocks.
-
-    Args:
-        engine: the engine for readers.
-    """
+    """The reading side of the store; every method is one consistent snapshot and blocks."""
 
     def __init__(self, engine: Engine) -> None:
         isolation = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}

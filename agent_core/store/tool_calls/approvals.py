@@ -70,8 +70,6 @@ def decide(
 
     Args:
         ids: the calls; either all or none are decided.
-        approved: the person's answer.
-        reason: the person's reason for a denial.
         args: edited arguments, by call id; the other calls run as they were shown.
 
     Raises:

@@ -122,9 +122,6 @@ def end(
     """Advance the thread if no call is open, and append a delta.
 
     Args:
-        cursor: the cursor of the delta.
-        place: the step and the message of the call.
-        chunks: the chunks of the delta.
         advanced: the result of `ask_advance`, if it was executed already.
 
     Returns:

@@ -85,8 +85,6 @@ def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | N
 
     Args:
         thread_id: the original, running or not.
-        message_id: the last message that is copied.
-        copy_id: the new thread's id.
         user_id: its owner; None: the original's owner.
 
     Raises:
@@ -103,8 +101,6 @@ def fork(tx: Tx, thread_id: str, message_id: str, copy_id: str, user_id: str | N
         title=origin.title,
         user_id=user_id if user_id is not None else origin.user_id,
         metadata=load(origin.meta) | {"forked_from": {"thread_id": thread_id, "message_id": message_id}},
-        messages=[],
-        run=False,
     )
     _copy(tx, thread_id, copy_id, place.position)
     reply = message_id if place.role == "assistant" else None

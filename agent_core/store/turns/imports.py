@@ -52,26 +52,12 @@ def store(
     """Store an imported thread.
 
     Args:
-        thread_id: its id.
-        agent: the name of the agent that answers it.
         title: the title; None: taken from the first message of a person.
-        user_id: the owner.
-        metadata: the application's metadata.
         messages: each with the time when it was written, in seconds since the epoch.
-        attached: the files that the messages name.
     """
     if title is None:
         title = next((title_of(message.parts) for message, _ in messages if message.role == "user"), None)
-    turns.create(
-        tx,
-        thread_id,
-        agent=agent,
-        title=title,
-        user_id=user_id,
-        metadata=metadata,
-        messages=[],
-        run=False,
-    )
+    turns.create(tx, thread_id, agent=agent, title=title, user_id=user_id, metadata=metadata)
     files.put(tx, thread_id, attached)
     for position, (message, created_at) in enumerate(messages, 1):
         store_message(tx, thread_id, message, position, created_at)

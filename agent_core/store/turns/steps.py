@@ -226,8 +226,6 @@ def commit(
     """Commit a model step whole: its parts, its tool calls, the thread's status and the next wake-ups.
 
     Args:
-        claimed: the claim.
-        parts: the parts of this step.
         chunks: the chunks that were not flushed.
         new_calls: the tool calls; one with an error has its outcome already.
         usage: tokens and cost, as JSON.

@@ -140,7 +140,6 @@ def cut(
     """End an attempt without a commit, and keep its text.
 
     Args:
-        seq: the stream.
         position: the position of its message.
         why: the reason, and a sentence for people.
         rest: its chunks that were not flushed, if they are known.

@@ -5,6 +5,7 @@ Each is one transaction that moves the thread's status and writes the wake-up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import select, update
@@ -111,8 +112,8 @@ def create(
     title: str | None,
     user_id: str | None,
     metadata: dict[str, Any],
-    messages: list[NewMessage],
-    run: bool,
+    messages: Sequence[NewMessage] = (),
+    run: bool = False,
     sent: str | None = None,
 ) -> None:
     """Store a new thread with its messages, and run it if `run`.
@@ -267,14 +268,7 @@ def start(
     reply: str,
     title: str | None,
 ) -> None:
-    """Start the turn of an idle thread.
-
-    Args:
-        chunks: chunks of new messages, for readers.
-        position: the position of the reply.
-        reply: the id of the reply.
-        title: the thread's title.
-    """
+    """Start the turn of an idle thread, with a reply at a position, and append the chunks of its new messages."""
     if at.turn_cursor:
         deltas.trim(tx, thread_id, at.turn_cursor)
     (cursor,) = tx.must(

@@ -231,7 +231,6 @@ class LeasedWakeUps:
 
         Args:
             room: most wake-ups of each kind: "step" and "tool", or "work" for both; "other".
-            delay: seconds.
         """
         lease = {"now": tx.now - delay, "until": tx.now + self._lease, "by": self.process}
         taken = [row for kind, most in room.items() for row in tx.all(_TAKE[kind], most=most, **lease)]
@@ -262,7 +261,6 @@ class LeasedWakeUps:
         See `agent_core.domain.suspects`.
 
         Args:
-            worker: its name.
             executed: whether the code of a key ran when it died; None: that is unknown.
         """
         ran = suspects.judge(tx, worker, executed)
@@ -272,7 +270,6 @@ class LeasedWakeUps:
         """Release the leases of a worker if they have expired.
 
         Args:
-            worker: its name.
             alive: whether its process is known to live; its work is not suspect then.
         """
         if tx.one(_EXPIRED, by=worker, now=tx.now) is None:
