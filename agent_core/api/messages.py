@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, checked_media_type, storable, user_of
 from agent_core.domain.field_limits import MAX_FILE_BYTES, check_number
-from agent_core.domain.messages import ATTACHMENT, Chunk, Message, Part, StoredFile, Thread, Update
+from agent_core.domain.messages import ATTACHMENT, Message, Part, StoredFile, Thread, Update
 from agent_core.domain.states import RUNNING
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
 from agent_core.store.database.sql import LIST_FEED, idle_feed
 from agent_core.store.reads import stream_cursors
-from agent_core.store.store import Store
 from agent_core.store.threads import files
 
 _MAX_CURSORS = 1_000
@@ -130,9 +127,9 @@ class MessageMethods(ApiBase):
         """
         await self._open(ctx, thread_id)
         authorize = partial(self._authorize, ctx)
-        async with aclosing(follow(self.store, thread_id, cursor, limit, authorize)) as updates:
+        async with aclosing(self.store.follow(thread_id, cursor, limit, authorize)) as updates:
             async for update in updates:
-                yield without_system(update) if self._exclude_system else update
+                yield update.without_system() if self._exclude_system else update
 
     async def changes(self) -> AsyncGenerator[frozenset[str] | None]:
         """Yield whenever threads may have changed, for lists of threads; the first time at once.
@@ -206,49 +203,6 @@ class MessageMethods(ApiBase):
         if not storable(file_id):
             return None
         return (await self.store.read(files.read, thread_id, [file_id])).get(file_id)
-
-
-async def follow(
-    store: Store,
-    thread_id: str,
-    cursor: int | None,
-    limit: int | None,
-    authorize: Callable[[str], Awaitable[None]],
-) -> AsyncGenerator[Update]:
-    """Follow a thread as `subscribe` does; `authorize` raises when the reader may no longer read it."""
-    checked_at = time.monotonic()
-    with store.feeds.follow(thread_id) as reader:
-        while not store.feeds.closed:
-            reader.start_read()
-            updates = None if cursor is None else await reader.updates(cursor)
-            again = updates is None and cursor is not None
-            if updates is None:
-                snapshot = await asyncio.to_thread(store.reads.snapshot, thread_id, limit)
-                updates = [snapshot or Update(type="deleted", cursor=0)]
-            again = again or time.monotonic() - checked_at >= store.settings.recheck
-            if again and updates and updates[0].type != "deleted":
-                await authorize(thread_id)
-                checked_at = time.monotonic()
-            for update in updates:
-                yield update
-                if update.type == "deleted":
-                    return
-                cursor = update.cursor
-            if not updates:
-                await reader.wait()
-
-
-def without_system(update: Update) -> Update:
-    """Return the update without system messages."""
-    chunks = [chunk for chunk in update.chunks if not _is_system(chunk)]
-    if update.messages or len(chunks) < len(update.chunks):
-        shown = tuple(message for message in update.messages if message.role != "system")
-        return replace(update, messages=shown, chunks=tuple(chunks))
-    return update
-
-
-def _is_system(chunk: Chunk) -> bool:
-    return chunk["type"] == "data-message" and chunk["data"]["role"] == "system"
 
 
 def _no_streams(*_: object) -> None:

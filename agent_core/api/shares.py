@@ -8,7 +8,6 @@ from contextlib import aclosing
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, storable
-from agent_core.api.messages import follow, without_system
 from agent_core.domain.messages import ATTACHMENT, Message, StoredFile, Thread, Update
 from agent_core.errors import ThreadNotFoundError
 from agent_core.store.database.sql import dump
@@ -65,11 +64,11 @@ class Shares(ApiBase):
 
         if thread is None:
             raise ThreadNotFoundError("This link shares no thread.")
-        async with aclosing(follow(self.store, thread.id, None, None, authorize)) as updates:
+        async with aclosing(self.store.follow(thread.id, None, None, authorize)) as updates:
             async for update in updates:
                 if update.type == "deleted" or any(chunk["type"] == "data-thread" for chunk in update.chunks):
                     await authorize(thread.id)
-                yield without_system(update)
+                yield update.without_system()
 
     async def read_file(self, token: str, file_id: str) -> StoredFile | None:
         """Return a file that a shown message of the shared thread has; None if there is none.

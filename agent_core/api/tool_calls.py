@@ -12,6 +12,7 @@ from agent_core.domain.field_limits import (
     MAX_ERROR,
     MAX_IDS,
     MAX_REASON,
+    MAX_RESULT_BYTES,
     check_count,
     check_json,
     check_number,
@@ -28,7 +29,6 @@ from agent_core.errors import (
 from agent_core.sentences import sentence
 from agent_core.store.tool_calls import approvals, outcomes, timeouts
 from agent_core.support.logs import get_logger
-from agent_core.support.settings import MAX_RESULT_BYTES
 from agent_core.text.redaction import hide_secrets
 from agent_core.tools import Tool, check_timeout, encode_result, parse_arguments, take_pictures
 

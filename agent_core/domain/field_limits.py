@@ -18,6 +18,10 @@ MAX_ID: Final = 200
 """Maximum length of an id, a user's name, or another name given by a program."""
 MAX_TITLE: Final = 5_000
 """Maximum length of the title of a thread or schedule."""
+MAX_PROMPT_CHARS: Final = 4_000_000
+"""Maximum length of a prompt; above any model's context window."""
+MAX_RESULT_BYTES: Final = 1 << 20
+"""Maximum size of a tool result in bytes of JSON."""
 MAX_REASON: Final = 10_000
 """Maximum length of a reason given by a person."""
 MAX_ERROR: Final = 100_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -173,6 +173,12 @@ class Update:
     message_id: str | None = None
     chunks: Sequence[Chunk] = ()
 
+    def without_system(self) -> Update:
+        """Return the update without system messages."""
+        messages = tuple(message for message in self.messages if message.role != "system")
+        chunks = tuple(chunk for chunk in self.chunks if not _is_system(chunk))
+        return replace(self, messages=messages, chunks=chunks)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the update as plain JSON."""
         return {
@@ -184,6 +190,10 @@ class Update:
             "message_id": self.message_id,
             "chunks": list(self.chunks),
         }
+
+
+def _is_system(chunk: Chunk) -> bool:
+    return chunk["type"] == "data-message" and chunk["data"]["role"] == "system"
 
 
 ATTACHMENT = "attachment:"

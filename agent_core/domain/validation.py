@@ -16,6 +16,7 @@ from agent_core.domain.field_limits import (
     MAX_ID,
     MAX_MESSAGE,
     MAX_PARTS,
+    MAX_PROMPT_CHARS,
     MAX_REASON,
     MAX_TITLE,
     MAX_TURN_PARTS,
@@ -33,7 +34,6 @@ from agent_core.domain.messages import (
 )
 from agent_core.errors import ValidationError, words_of
 from agent_core.sentences import Sentence, sentence
-from agent_core.support.settings import MAX_PROMPT_CHARS
 
 MAX_FILE_CHARS: Final = 24_000_000
 """Maximum length of the URL of a file part, in characters: a data URL of about 18 MB."""

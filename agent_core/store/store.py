@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Collection
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -112,6 +113,35 @@ class Store:
     async def read(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Return `function(session, *args, **kwargs)`, which reads one consistent snapshot in a thread."""
         return await asyncio.to_thread(self.reads.read, function, *args, **kwargs)
+
+    async def follow(
+        self,
+        thread_id: str,
+        cursor: int | None,
+        limit: int | None,
+        authorize: Callable[[str], Awaitable[None]],
+    ) -> AsyncGenerator[Update]:
+        """Yield updates as `AgentApi.subscribe` does; `authorize` raises when the reader may no longer read them."""
+        checked_at = time.monotonic()
+        with self.feeds.follow(thread_id) as reader:
+            while not self.feeds.closed:
+                reader.start_read()
+                updates = None if cursor is None else await reader.updates(cursor)
+                again = updates is None and cursor is not None
+                if updates is None:
+                    snapshot = await asyncio.to_thread(self.reads.snapshot, thread_id, limit)
+                    updates = [snapshot or Update(type="deleted", cursor=0)]
+                again = again or time.monotonic() - checked_at >= self.settings.recheck
+                if again and updates and updates[0].type != "deleted":
+                    await authorize(thread_id)
+                    checked_at = time.monotonic()
+                for update in updates:
+                    yield update
+                    if update.type == "deleted":
+                        return
+                    cursor = update.cursor
+                if not updates:
+                    await reader.wait()
 
     def _check_open(self) -> None:
         if not self._is_open:

@@ -54,11 +54,5 @@ class Settings:
                 raise ValidationError(f"{field.name} of Settings must not be negative.")
 
 
-MAX_RESULT_BYTES = 1 << 20
-"""Maximum size of a tool result, in bytes of JSON."""
-
-MAX_PROMPT_CHARS = 4_000_000
-"""Maximum length of a prompt, in characters; above any model's context window."""
-
 MAX_TIMEOUT = 10 * 365 * 86_400.0
 """Maximum timeout of an async tool call, in seconds: ten years."""

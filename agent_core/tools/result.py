@@ -22,11 +22,11 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic_core import from_json
 
+from agent_core.domain.field_limits import MAX_RESULT_BYTES
 from agent_core.domain.messages import ATTACHMENT, StoredFile
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ValidationError
 from agent_core.sentences import sentence
-from agent_core.support.settings import MAX_RESULT_BYTES
 
 MAX_PICTURE_BYTES = 5_000_000
 """Maximum size in bytes of a stored picture of an outcome; providers accept no larger one."""

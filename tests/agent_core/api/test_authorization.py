@@ -196,7 +196,7 @@ async def test_a_follower_is_asked_about_again_while_updates_flow(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door, now = Door(), 0.0
-    monkeypatch.setattr("agent_core.api.messages.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("agent_core.store.store.time", SimpleNamespace(monotonic=lambda: now))
     turn = [item for n in range(10_000) for item in (f"{n} ", 0.01)]
     async with agent_on(path, [turn], settings=Settings(recheck=5), throttle_ms=5) as internal:
         api = define_agent_api(internal.store, internal.agent, door)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_core.domain.field_limits import MAX_PROMPT_CHARS
 from agent_core.domain.messages import Message, Thread, Update
 from agent_core.domain.validation import (
     MAX_DEPTH,
@@ -20,7 +21,6 @@ from agent_core.domain.validation import (
     prompt_parts,
 )
 from agent_core.errors import ValidationError
-from agent_core.support.settings import MAX_PROMPT_CHARS
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 IMAGE = {"type": "file", "url": "data:image/png;base64,AA==", "mediaType": "image/png"}

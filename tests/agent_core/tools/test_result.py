@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_core.domain.field_limits import MAX_RESULT_BYTES
 from agent_core.errors import ValidationError
-from agent_core.support.settings import MAX_RESULT_BYTES
 from agent_core.tools import encode_result
 from tests.support.tools import Place
 
