@@ -49,12 +49,16 @@ class Place:
 
     def _empty(self, server: PostgreSQL, name: str) -> None:
         others = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
-        tables = server.execute(
-            others, "select tablename from pg_tables where schemaname = 'public'", database=name
-        )
-        ours = {table.name for table in metadata.sorted_tables}
-        if {table for (table,) in tables} == ours | {VERSION_TABLE}:
-            server.execute(*(f"delete from {table}" for table in sorted(ours)), database=name)
+        ours = sorted(table.name for table in metadata.sorted_tables)
+        with server.connect(name) as connection:  # one: connecting takes longer than all that is asked
+            connection.execute(others.encode())
+            found = connection.execute(
+                "select tablename from pg_tables where schemaname = 'public'"
+            ).fetchall()
+            as_made = {table for (table,) in found} == {*ours, VERSION_TABLE}
+            if as_made:
+                connection.execute("; ".join(f"delete from {table}" for table in ours).encode())
+        if as_made:
             self.free[server].append(name)
         else:
             server.execute(f'drop database if exists "{name}" with (force)')

@@ -124,9 +124,13 @@ class PostgreSQL:
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+        """Connect to a database; each statement is a transaction of its own."""
+        return psycopg.connect(self.url(database).replace("+psycopg", ""), autocommit=True)
+
     def execute(self, *statements: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Execute statements, each in a transaction of its own; return the rows of the last one."""
-        with psycopg.connect(self.url(database).replace("+psycopg", ""), autocommit=True) as connection:
+        with self.connect(database) as connection:
             cursor = connection.cursor()
             for statement in statements:
                 cursor.execute(statement.encode())
