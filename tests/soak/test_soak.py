@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
+
 from tests.soak.soak import Soak
+from tests.soak.vitals import Verdict, sample
 from tests.support.agents import prepare
 
 
@@ -20,17 +23,11 @@ async def test_a_short_soak_is_steady(tmp_path: Path) -> None:
     assert all("database" in line and "worker" in line for line in said)
 
 
-async def test_leaked_handles_are_found(tmp_path: Path) -> None:
-    left: list[int] = []
-
-    def leak(_line: str) -> None:
+def test_leaked_handles_are_found(tmp_path: Path) -> None:
+    verdict, left = Verdict(warm=0, limit=6, turns=1), list[int]()
+    for at in range(4):
+        verdict.add("main", sample(psutil.Process(), at, tasks=0, blocks=0))
         left.append(os.open(tmp_path, os.O_RDONLY))
-
-    url = f"sqlite:///{prepare(tmp_path / 'agents.db')}"
-    try:
-        # Long enough for looks after the first leak: on a busy machine a round takes four seconds.
-        verdict = await Soak(url, seconds=12, every=1, rate=4, say=leak).run()
-    finally:
-        for handle in left:
-            os.close(handle)
+    for handle in left:
+        os.close(handle)
     assert any("main: handles went from" in complaint for complaint in verdict.complaints()), verdict
