@@ -127,7 +127,7 @@ class Turn:
         return None
 
     def _so_far(self, reply: Message) -> Iterator[Chunk]:
-        """Yield what the client lacks of a reply: outcomes of calls, and parts after its own."""
+        """Yield the content of a reply that the client lacks: outcomes of calls, and later parts."""
         yield from self._start(reply.id)
         self._seq = reply.committed_seq
         has: list[Any] = self._known["parts"] if self._known else []
@@ -288,7 +288,7 @@ async def ui_stream(
 
 
 class Witness:
-    """Tells whether an attempt continues: its worker is this process (`here`), or has extended the lease."""
+    """Judge of an attempt: it continues if its worker is this process (`here`), or has extended the lease."""
 
     def __init__(self, here: str) -> None:
         self._here = here

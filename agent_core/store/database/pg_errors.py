@@ -17,7 +17,7 @@ _STATES = {
     "40001": "kept colliding with other writers; nothing was changed. Try again",
     "40P01": "kept colliding with other writers; nothing was changed. Try again",
     "55P03": "is locked by another program; nothing was changed. End that program and try again",
-    "42501": "may not be used so by this user; nothing was changed. Grant it what it lacks",
+    "42501": "denies this user the permission; nothing was changed. Grant the permission",
 }
 _REFUSED = (
     ("password authentication failed", "refuses the user or the password; check both in the URL"),

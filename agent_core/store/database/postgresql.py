@@ -38,7 +38,7 @@ _SESSION = "SET idle_in_transaction_session_timeout = '10s'", "SET lock_timeout 
 class _Listener:
     """Listens for the commits of other processes, in a thread and on a connection of its own.
 
-    Notifications are hints. While the connection is lost, every feed counts as touched once a second, and once more
+    Notifications are hints. While the connection is lost, every feed counts as touched once a second, and again
     after the reconnection, because notifications that were sent meanwhile are lost.
     https://www.postgresql.org/docs/current/sql-notify.html
 

@@ -1,7 +1,7 @@
 """Locate the messages of a client: by their ids, and by their words once they were edited.
 
-An edited message has an id of its own, but a client that edits goes on with the id that it knows. So an
-id names a place in the tree, and the words tell which of the messages at that place is meant.
+An edited message has an id of its own, but a client that edits keeps the old id. So an id names a
+place in the tree, and the text distinguishes the messages at that place.
 """
 
 from __future__ import annotations

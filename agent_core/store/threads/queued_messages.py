@@ -40,7 +40,7 @@ _FIND = Statement(
 )
 _WITHDRAW = Statement(delete(MESSAGE).where(_of_thread, _m.id == P("message_id"), _m.queued))
 _WITHDRAWN = {"withdrawn": True}
-"""The metadata of a chunk that tells readers that a queued message is gone."""
+"""Metadata of a chunk, for readers: the queued message was withdrawn."""
 
 
 class QueuedMessage(NamedTuple):

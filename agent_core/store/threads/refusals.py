@@ -57,7 +57,7 @@ def copy_files(tx: Tx, thread_id: str, copy_id: str) -> None:
 
 
 def read_files(session: Session, thread_id: str, model: str) -> dict[str, str]:
-    """Return what a model said of the files that it refused in a thread, by their ids."""
+    """Return the errors with which a model refused files of a thread, by the ids of the files."""
     rows = session.exec(
         select_rows(RefusedFileRow.file_id, RefusedFileRow.words).where(
             RefusedFileRow.thread_id == thread_id, RefusedFileRow.model == model

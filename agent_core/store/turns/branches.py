@@ -157,7 +157,7 @@ def send_after(
 
     Args:
         after: a message of any branch, or ROOT.
-        when_busy: what becomes of a turn under way.
+        when_busy: effect on a turn in progress; see `turns.make_idle`.
 
     Raises:
         ThreadNotFoundError, ThreadBusyError
@@ -220,7 +220,7 @@ def regenerate(
 
     Args:
         message_id: the answer, or the message that was answered.
-        when_busy: what becomes of a turn under way.
+        when_busy: effect on a turn in progress; see `turns.make_idle`.
         anywhere: whether the message may be in a branch that is not shown, which is shown then.
 
     Raises:

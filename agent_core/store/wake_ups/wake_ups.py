@@ -53,7 +53,7 @@ def _take(*kinds: WakeUpKind) -> Statement:
         .subquery()
     )
     chosen = select(found.c.id).order_by(found.c.turn, found.c.since).limit(P("most"))
-    # `due` again, because PostgreSQL checks a row once more when it has its lock.
+    # `due` again, because PostgreSQL checks a row again when it has its lock.
     free = select(_w.id).where(due, _w.id.in_(chosen)).with_for_update(skip_locked=True)
     values = {"next_run_time": P("until"), "worker": P("by")}
     return Statement(update(WAKE_UP).where(_w.id.in_(free)).values(values).returning(_w.id))

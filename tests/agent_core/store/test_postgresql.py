@@ -89,7 +89,7 @@ async def test_a_user_that_may_not_write(strict: PostgreSQL) -> None:
     strict.execute(
         "create database closed", "create role guest login", "revoke all on schema public from public"
     )
-    with pytest.raises(errors.DatabaseError, match="may not be used so by this user"):
+    with pytest.raises(errors.DatabaseError, match="denies this user the permission"):
         async with Runtime(strict.url("closed").replace("postgres@", "guest@")):
             pass
 

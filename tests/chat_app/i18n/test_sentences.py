@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,13 +42,17 @@ def composed() -> dict[str, str]:
     return found
 
 
-def test_english_says_every_sentence_as_its_source_does_and_no_other() -> None:
+def test_english_says_every_sentence_as_its_source_does_but_for_chats_and_no_other() -> None:
     told = {
         key.removeprefix("told."): HOLE.sub(r"{\1}", text)
         for key, text in ENGLISH.items()
         if key.startswith("told.")
     }
-    assert told == TEMPLATES | composed()
+    # The page calls a thread a chat.
+    sources = {
+        code: re.sub(r"(?<!\{)\bthread\b", "chat", text) for code, text in (TEMPLATES | composed()).items()
+    }
+    assert told == sources
     assert len(composed()) == 2
 
 
