@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from agent_core.domain.messages import Message, Thread, Update
 from agent_core.streaming.fold import ThreadView
 from chat_app.plain_text import units
-from chat_app.thread.follower import Follower
-from chat_app.thread.message_window import PAGE
+from chat_app.thread.follower import PAGE, Follower
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXT = "Leases 🎉 run out. 👩‍👩‍👧 Nothing is lost."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat_app.thread.message_window import BEFORE, NEAR, PAGE, MessageWindow
+from chat_app.thread.follower import BEFORE, NEAR, PAGE, MessageWindow
 
 
 def test_the_newest_page_and_then_more() -> None:

@@ -10,8 +10,7 @@ from typing import Any
 from agent_core import Message, action_tool
 from agent_core.testing import ToolUse, eventually
 from chat_app.timeline.span_views import SpanView, TurnView, with_labels
-from chat_app.timeline.timeline import Timeline
-from chat_app.timeline.turn_labels import MAX_CAPTION, TurnLabels, first_words
+from chat_app.timeline.timeline import MAX_CAPTION, Timeline, TurnLabels, first_words
 from tests.chat_app.support import Serve, Tab
 
 

@@ -10,8 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from chat_app.web.headers import FOR_EVER, HARDENING, AnswerHeaders
-from chat_app.web.site import BasePath
+from chat_app.web.site import FOR_EVER, HARDENING, AnswerHeaders, BasePath
 
 
 async def plain(request: Request) -> Response:
