@@ -43,9 +43,11 @@ def chromium_path() -> Path:
 
 # No longer than a module: Playwright's own event loop runs as long as this, and no other then can.
 @pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest, chromium_path: Path) -> Iterator[Browser]:
+    """A browser in which the `NAMES` of a test's module are this machine."""
+    names = [f"--host-resolver-rules={rules}" for rules in [getattr(request.module, "NAMES", "")] if rules]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.FLAGS))
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=[*chromium.FLAGS, *names])
         yield browser
         browser.close()
 

@@ -10,19 +10,13 @@ from itertools import cycle
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
+from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, forgive_outage, in_production
 from tests.support.browser.rows import on_rows
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]
-AWAY = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|Failed to load", re.IGNORECASE)
-
-
-def forgive(troubles: list[str]) -> None:
-    """Take out what a browser says itself when a server is away."""
-    troubles[:] = [trouble for trouble in troubles if not AWAY.search(trouble)]
 
 
 HOUR = 3600 * 1000  # milliseconds
@@ -68,7 +62,7 @@ def test_offline_and_back(
     expect(tab.answers.first).to_have_text(" ".join(WORDS))
     expect(tab.prompts).to_have_count(2)
     expect(tab.by("reconnect")).to_have_count(0)
-    forgive(troubles)
+    forgive_outage(troubles)
 
 
 def test_a_lid_closed_for_an_hour(
@@ -94,7 +88,7 @@ def test_a_lid_closed_for_an_hour(
     assert tab.answer_text().split() == WORDS
     expect(tab.by("composer")).to_have_value("Half a thou")
     expect(tab.prompts).to_have_count(1)
-    forgive(troubles)
+    forgive_outage(troubles)
 
 
 def test_the_server_is_killed_while_somebody_types(
@@ -116,7 +110,7 @@ def test_the_server_is_killed_while_somebody_types(
     composer.press("Enter")
     expect(tab.answer).to_contain_text("Hello.")
     expect(tab.prompts).to_have_count(1)
-    forgive(troubles)
+    forgive_outage(troubles)
 
 
 def test_two_tabs_send_at_once(provider: Provider, open_tab: OpenTab) -> None:

@@ -10,28 +10,18 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.support.browser.chat import Chat, in_production
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Provider
 from tests.support.proxy import Proxy
-from tests.tools import chromium, nginx
+from tests.tools import nginx
 
 pytestmark = in_production
 
 NAMES = "MAP agents.example 127.0.0.1"
 PNG = Path(__file__).parents[3] / "docs" / "images" / "chat.png"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    """A browser in which agents.example is this machine."""
-    flags = [*chromium.FLAGS, f"--host-resolver-rules={NAMES}"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.support.browser.chat import FRAMES, HALF, WORDS, Chat, counting, eventually
+from tests.support.browser.chat import FRAMES, HALF, WORDS, Chat, counting, eventually, forgive_outage
 from tests.support.browser.rows import prompts_of
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Call, Provider, Refuse
@@ -121,9 +121,7 @@ def test_kill_9_in_the_middle_of_an_answer_and_the_same_tab_carries_on(
     expect(tab.prompts).to_have_count(2)
     expect(tab.answers).to_have_count(2)
     assert tab.answer_text().split() == WORDS
-    # A browser says itself when a server is away, and the development server's client does too.
-    away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|\[vite\]|Failed to load resource", re.IGNORECASE)
-    troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
+    forgive_outage(troubles)
 
 
 def test_a_thread_that_does_not_exist_is_a_page_with_a_way_back(open_tab: OpenTab) -> None:

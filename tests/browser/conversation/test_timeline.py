@@ -8,14 +8,13 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, expect
 
-from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, in_production
+from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, forgive_outage, in_production
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Call, Provider
 
 OpenTab = Callable[..., Chat]
 # A browser says itself when a server is away.
 RESTART = 400.0  # seconds
-AWAY = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|Failed to load resource", re.IGNORECASE)
 
 
 def rows(tab: Chat, kind: str) -> Locator:
@@ -129,4 +128,4 @@ def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
         expect(rows(tab, "model").first).to_have_attribute("data-status", "lost")
         expect(tab.by("crash")).to_be_enabled()  # once more, if one likes
         tab.page.close()  # before the server goes as it came
-    troubles[:] = [trouble for trouble in troubles if not AWAY.search(trouble)]
+    forgive_outage(troubles)

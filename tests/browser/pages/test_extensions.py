@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ from playwright.sync_api import expect
 
 from agent_core import Agent, AgentApi
 from agent_core.testing import ScriptedModel
-from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually
+from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, forgive_outage
 from tests.support.browser.rows import on_rows
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Call, Provider
@@ -56,8 +55,7 @@ def test_a_page_of_ones_own_shows_an_answer_word_by_word_and_outlives_the_server
     eventually(lambda: answer(tab), lambda words: words == WORDS)
     expect(tab.by("thread-list")).to_contain_text("Help desk")
     assert answer(other) == [], "another browser's desk is another's"
-    away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|Failed to load resource", re.IGNORECASE)
-    troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
+    forgive_outage(troubles)
 
 
 def test_a_page_of_ones_own_stops_the_agent(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.support.browser.chat import Chat, eventually, in_production
+from tests.support.browser.chat import Chat, eventually, forgive_outage, in_production
 from tests.support.browser.server import Server
 
 OpenTab = Callable[..., Chat]
@@ -215,8 +215,7 @@ def test_a_deleted_thread_stays_deleted_although_the_server_dies_and_the_tab_clo
     expect(row(again, "Number 10")).to_be_visible()
     expect(row(again, "Number 9")).to_have_count(0)
     eventually(lambda: _in_bin(server, thread_id(9)), lambda gone: gone == [])
-    away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|\[vite\]|Failed to load resource", re.IGNORECASE)
-    troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
+    forgive_outage(troubles)
 
 
 @in_production
@@ -238,8 +237,7 @@ def test_a_list_far_down_keeps_its_place_although_the_server_dies(
     expect(row(tab, f"Number {MANY - 1}")).to_have_count(0)
     expect(row(tab, f"Number {MANY - 2}")).to_have_count(1)
     eventually(lambda: thread_list.evaluate("list => list.scrollTop"), lambda now: now == place)
-    away = re.compile(r"WebSocket|ERR_CONNECTION_REFUSED|\[vite\]|Failed to load resource", re.IGNORECASE)
-    troubles[:] = [trouble for trouble in troubles if not away.search(trouble)]
+    forgive_outage(troubles)
 
 
 def _in_bin(server: Server, name: str) -> list[bool]:

@@ -7,16 +7,14 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser.chat import Chat, in_production
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Call, Provider
-from tests.tools import chromium
 
 pytestmark = in_production
 
@@ -71,16 +69,6 @@ def site() -> Iterator[int]:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         yield other.server_address[1]
         other.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    """A browser in which names of others are this machine."""
-    flags = [*chromium.FLAGS, f"--host-resolver-rules={NAMES}"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -39,6 +39,9 @@ TAKEN_OVER = """() => {
   const reads = (state) => "open_id_rx_state_" in state || location.pathname.startsWith("/share/");
   return states.some((state) => state.is_hydrated_rx_state_) && !states.some((state) => reads(state) && state.phase_rx_state_ === "loading");
 }"""
+AWAY = re.compile(
+    r"WebSocket|ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|\[vite\]|Failed to load", re.IGNORECASE
+)
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """Wait until what the page has been told is drawn."""
 
@@ -190,6 +193,11 @@ def left_over(look: Callable[[], list[str]], patience: float = PATIENCE) -> list
     while (found := look()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return found
+
+
+def forgive_outage(troubles: list[str]) -> None:
+    """Take out what a browser, and the development server's client, say themselves when a server is away."""
+    troubles[:] = [trouble for trouble in troubles if not AWAY.search(trouble)]
 
 
 def begun(provider: Provider, tab: Chat, prompt: str) -> str:
