@@ -51,9 +51,6 @@ class LitellmModel:
         ValidationError: an option is unknown to litellm, or has an invalid value.
     """
 
-    direct = True
-    """Whether streams of known forms are read past litellm's wrapper; see `agent_core.llm.streams.direct_stream`."""
-
     def __init__(self, name: str, **options: Any) -> None:
         check_arguments(LitellmModel.__init__, (), {"name": name}, who="LitellmModel")
         if not name or any(letter.isspace() for letter in name):
@@ -90,7 +87,7 @@ class LitellmModel:
 
     async def _open(self, litellm: Any, answer: Any) -> DirectStream | WrappedStream:
         mocked = "mock_response" in self.options
-        if self.direct and not mocked and (stream := await open_direct(litellm, answer)):
+        if not mocked and (stream := await open_direct(litellm, answer)):
             return stream
         await refuse_broken_events(answer)
         return WrappedStream(litellm, answer, trusted=mocked, observed=has_listeners(litellm, answer))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_core.llm import LitellmModel
 from tests.support.databases import PLACE, prepare, url
+from tests.support.providers.litellm_paths import both_paths as both_paths
 
 DATABASES = ("sqlite", "postgresql")
 NEEDS = {"path", "database_url"}
@@ -44,9 +44,3 @@ def path(tmp_path: Path) -> Path:
 def database_url(path: Path) -> str:
     """Return the URL of an empty database of today's schema, on either database."""
     return url(prepare(path))
-
-
-@pytest.fixture(params=["direct", "wrapped"])
-def both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What asks for it holds past litellm's stream wrapper and through it."""
-    monkeypatch.setattr(LitellmModel, "direct", request.param == "direct")

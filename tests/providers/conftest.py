@@ -11,10 +11,11 @@ import pytest
 
 from agent_core import Agent, AgentApi, RetryPolicy, Runtime, action_tool, define_internal_agent_api
 from agent_core.domain.messages import Message, Thread, text_of
-from agent_core.llm import LitellmModel, close_connections, warm
+from agent_core.llm import close_connections, warm
 from tests.providers.installed import aimock_command, llmock_command, running
 from tests.providers.llmock import Llmock
 from tests.support.providers.front import Front
+from tests.support.providers.litellm_paths import both_paths as both_paths
 
 HERE = Path(__file__).parent
 
@@ -81,12 +82,6 @@ def _strictly(front: Front) -> Iterator[str]:
     front.violations.clear()
     yield front.url
     assert not front.violations, front.violations
-
-
-@pytest.fixture(params=["direct", "wrapped"])
-def both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is about a stream holds past litellm's wrapper and through it."""
-    monkeypatch.setattr(LitellmModel, "direct", request.param == "direct")
 
 
 @pytest.fixture(autouse=True, scope="session")

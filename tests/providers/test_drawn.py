@@ -70,12 +70,12 @@ async def test_picture_of_a_model_is_a_file_of_the_thread(name: str, tmp_path: P
 
 
 @both_ways
-async def test_picture_is_read_through_litellms_wrapper_too(direct: bool, tmp_path: Path) -> None:
+async def test_picture_is_read_with_a_listener_of_litellms_too(tmp_path: Path) -> None:
     async with (
         serving(DIALECTS["gemini"], DRAWN["gemini"]) as server,
         Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
     ):
-        api = define_internal_agent_api(runtime, agent_for(server, direct, tools=[]))
+        api = define_internal_agent_api(runtime, agent_for(server, tools=[]))
         thread = await finished(api, await api.create_thread("Draw a cat."))
         assert [part["type"] for part in (await api.list_messages(thread.id))[-1].parts] == [
             "step-start",

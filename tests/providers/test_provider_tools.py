@@ -1,4 +1,4 @@
-"""Tools that a provider runs itself, over its own bytes: past litellm's wrapper and through it."""
+"""Tools that a provider runs itself, over its own bytes: without a listener of litellm's and with one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,8 +25,9 @@ from tests.providers.dialects.dialect import event
 from tests.providers.loopback import Stream
 from tests.support.agents import AT_ONCE, finished, tool_parts
 from tests.support.children import FORKED
+from tests.support.providers.litellm_paths import listening
 
-both_ways = pytest.mark.parametrize("direct", [True, False], ids=["direct", "wrapped"])
+both_ways = pytest.mark.usefixtures("both_paths")
 
 HIT = {
     "type": "web_search_result",
@@ -50,9 +52,8 @@ async def clock(zone: str = "UTC") -> str:
     return f"12 in {zone}"
 
 
-def agent_for(server: DialectServer, direct: bool = True, **options: Any) -> Agent:
+def agent_for(server: DialectServer, **options: Any) -> Agent:
     model = LitellmModel(server.dialect.model, **server.options)
-    model.direct = direct
     return Agent("a", model, **{"tools": [clock], "retry": AT_ONCE, **options})
 
 
@@ -95,11 +96,11 @@ STEPS: dict[str, list[Reply]] = {
 @both_ways
 @pytest.mark.parametrize("replies", STEPS.values(), ids=STEPS)
 async def test_tools_of_anthropics_own_are_shown_and_come_back_as_they_were(
-    replies: list[Reply], direct: bool, tmp_path: Path
+    replies: list[Reply], tmp_path: Path
 ) -> None:
     """The server refuses blocks that were changed, left out or put into another order."""
     async with serving(DIALECTS["anthropic"], *replies, ["Again."], ["Bye."]) as server:
-        agent = agent_for(server, direct, provider_tools=[SEARCH, CODE])
+        agent = agent_for(server, provider_tools=[SEARCH, CODE])
         first, *_ = await parts_of(tmp_path, server, agent, ["How is Rome?", "Sure?", "Thanks."])
     assert server.requests[0]["tools"][-2:] == [SEARCH, CODE]
     found = {part[0]: part[1:] for part in hosted(first)}
@@ -129,9 +130,9 @@ PAUSES: dict[str, list[Reply]] = {
 
 @both_ways
 @pytest.mark.parametrize("replies", PAUSES.values(), ids=PAUSES)
-async def test_paused_turn_is_carried_on(replies: list[Reply], direct: bool, tmp_path: Path) -> None:
+async def test_paused_turn_is_carried_on(replies: list[Reply], tmp_path: Path) -> None:
     async with serving(DIALECTS["anthropic"], *replies, ["Bye."]) as server:
-        agent = agent_for(server, direct, provider_tools=[SEARCH])
+        agent = agent_for(server, provider_tools=[SEARCH])
         first, last = await parts_of(tmp_path, server, agent, ["How is Rome?", "Thanks."])
     assert len(server.requests) == len(replies) + 1
     assert [message["role"] for message in server.requests[1]["messages"]] == ["user", "assistant"]
@@ -217,10 +218,10 @@ def gemini_says(*parts: dict[str, Any]) -> Stream:
 
 
 @both_ways
-async def test_tools_of_geminis_own_are_shown_and_come_back(direct: bool, tmp_path: Path) -> None:
+async def test_tools_of_geminis_own_are_shown_and_come_back(tmp_path: Path) -> None:
     tools = [{"googleSearch": {}}, {"codeExecution": {}}]
     async with serving(DIALECTS["gemini"], gemini_says(*GOOGLED, *RAN), ["Again."]) as server:
-        agent = agent_for(server, direct, tools=[], provider_tools=tools)
+        agent = agent_for(server, tools=[], provider_tools=tools)
         first, _ = await parts_of(tmp_path, server, agent, ["How is Rome?", "Thanks."])
     assert {key for tool in server.requests[0]["tools"] for key in tool} == {"googleSearch", "code_execution"}
     searched, *computed = hosted(first)
@@ -266,10 +267,10 @@ ITEMS = [
 
 
 @both_ways
-async def test_tools_of_openais_own_never_strand_a_turn(direct: bool, tmp_path: Path) -> None:
+async def test_tools_of_openais_own_never_strand_a_turn(tmp_path: Path) -> None:
     """What led to a search is refused without the search, which litellm cannot send; so neither is sent."""
     async with serving(DIALECTS["responses"], openai_says(*ITEMS), ["Again."]) as server:
-        agent = agent_for(server, direct, provider_tools=[{"type": "web_search"}])
+        agent = agent_for(server, provider_tools=[{"type": "web_search"}])
         first, last = await parts_of(tmp_path, server, agent, ["How is Rome?", "Thanks."])
     assert {"type": "web_search"} in server.requests[0]["tools"]
     assert [item["type"] for item in server.requests[1]["input"]] == ["message"] * 3
@@ -284,15 +285,15 @@ DRAWN = {"id": "ig_1", "type": "image_generation_call", "status": "completed", "
 
 
 @both_ways
-async def test_picture_that_openai_draws_is_a_file(direct: bool, tmp_path: Path) -> None:
+async def test_picture_that_openai_draws_is_a_file(tmp_path: Path) -> None:
     async with serving(DIALECTS["responses"], openai_says(DRAWN, ITEMS[2]), ["Again."]) as server:
-        agent = agent_for(server, direct, provider_tools=[{"type": "image_generation"}])
+        agent = agent_for(server, provider_tools=[{"type": "image_generation"}])
         first, _ = await parts_of(tmp_path, server, agent, ["Draw Rome.", "Thanks."])
     assert [part["mediaType"] for part in first if part["type"] == "file"] == ["image/png"]
 
 
 @both_ways
-async def test_failed_response_ends_in_the_providers_words(direct: bool, tmp_path: Path) -> None:
+async def test_failed_response_ends_in_the_providers_words(tmp_path: Path) -> None:
     failed = {"status": "failed", "error": {"code": "server_error", "message": "The search is down."}}
     events = [
         {"type": "response.output_item.done", "output_index": 0, "item": ITEMS[1]},
@@ -303,34 +304,17 @@ async def test_failed_response_ends_in_the_providers_words(direct: bool, tmp_pat
         serving(DIALECTS["responses"], says, says, says) as server,
         Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
     ):
-        api = define_internal_agent_api(runtime, agent_for(server, direct))
+        api = define_internal_agent_api(runtime, agent_for(server))
         thread = await finished(api, await api.create_thread("How is Rome?"))
     assert thread.status == "failed"
     assert "The search is down." in str(thread.error)
 
 
 @pytest.fixture
-async def heard(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Return the whole answers of which a callback of litellm's is told."""
-    litellm = await litellm_module()
-    answers: list[Any] = []
-
-    class Listener(litellm.integrations.custom_logger.CustomLogger):
-        async def async_log_success_event(
-            self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
-        ) -> None:
-            answers.append(response_obj)
-
-    for name in (
-        "success_callback",
-        "failure_callback",
-        "_async_success_callback",
-        "_async_failure_callback",
-    ):
-        monkeypatch.setattr(litellm, name, [])  # it copies what is in `callbacks` into them
-    monkeypatch.setattr(litellm, "callbacks", [Listener()])
-    monkeypatch.setattr(litellm, "turn_off_message_logging", False)
-    return answers
+def heard() -> Iterator[list[Any]]:
+    """Return the whole answers that a callback of litellm's gets."""
+    with listening() as answers:
+        yield answers
 
 
 OPENED = {

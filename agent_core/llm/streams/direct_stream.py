@@ -3,60 +3,42 @@
 litellm names, configures and requests the model, and returns a wrapper around the provider's
 own stream. The wrapper makes four or five pydantic objects of each chunk, which costs many times the
 reading itself, and loses metadata that the provider expects back. So supported formats are read
-directly as JSON. Other formats, and requests with listeners inside of litellm (callbacks, its cache, its
-rules, its budget), use the wrapper.
+directly as JSON, and litellm's listeners (callbacks, its cache, its budget) get a copy. The wrapper is used for
+other formats, and where litellm changes or refuses answers: its rules, its time limit, merged reasoning.
 See docs/decisions/0006-streams-are-read-directly.md.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import Any, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from importlib import import_module
+from typing import Any, NamedTuple, cast
 
 from agent_core.domain.model_adapter import Finish, ModelEvent
 from agent_core.llm.errors.error_reports import reported
 from agent_core.llm.readers.formats import RESPONSES, decoder_name, reader_of
 from agent_core.llm.readers.reader import AnswerReader
 from agent_core.llm.streams.json_values import Body
+from agent_core.llm.streams.listeners import ListenerCopy, has_listeners
 from agent_core.sentences import sentence
 from agent_core.support.json_access import Json, fields_of
 
 _NEEDED = ("completion_stream", "custom_llm_provider", "fetch_stream", "messages", "model")
-_LISTENERS = (
-    *("callbacks", "success_callback", "failure_callback", "_async_success_callback"),
-    *("_async_failure_callback", "post_call_rules", "cache", "max_budget"),
-)
 _ENVELOPES = ("data", "result", "response", "body")
 """Keys under which gateways nest the provider's own object."""
-_REQUEST_LISTENERS = (
-    *("dynamic_success_callbacks", "dynamic_async_success_callbacks"),
-    *("dynamic_failure_callbacks", "dynamic_async_failure_callbacks"),
-)
 
 
 async def open_direct(litellm: Any, answer: Any) -> DirectStream | None:
     """Return the stream that reads `answer` without its wrapper; None: the wrapper is needed."""
-    if not _can_be_read_directly(litellm, answer):
+    if not _can_be_read_directly(litellm, answer) or (source := _source_of(await _fetched(answer))) is None:
         return None
-    stream = await _fetched(answer)
-    if _is_openai(stream):
-        return DirectStream(litellm, answer, reader_of(""), stream.response.aiter_bytes())
-    if (name := decoder_name(stream)) and not _translates(stream):
-        source = stream.streaming_response
-        if name != RESPONSES:
-            return DirectStream(litellm, answer, reader_of(name, stream), _lines(source))
-        if hasattr(getattr(source, "response", None), "aiter_bytes"):
-            return DirectStream(litellm, answer, reader_of(name), source.response.aiter_bytes())
-    return None
-
-
-def has_listeners(litellm: Any, answer: Any) -> bool:
-    """Return whether litellm has listeners for answers: a callback, its cache, a rule, its budget."""
-    if any(_is_set(getattr(litellm, name, None)) for name in _LISTENERS):
-        return True
-    return any(getattr(getattr(answer, "logging_obj", None), name, None) for name in _REQUEST_LISTENERS)
+    pieces, copy = source.pieces, None
+    if has_listeners(litellm, answer):
+        copy = ListenerCopy(answer)
+        setattr(source.owner, source.attribute, source.replacement(copy))
+        pieces = copy.of(pieces)
+    return DirectStream(litellm, answer, source.reader, _lines(pieces) if source.by_line else pieces, copy)
 
 
 async def refuse_broken_events(answer: Any) -> None:
@@ -68,7 +50,7 @@ async def refuse_broken_events(answer: Any) -> None:
     if all(hasattr(answer, name) for name in _NEEDED):
         stream = await _fetched(answer)
         if decoder_name(stream) not in ("", RESPONSES):  # lines of the latter are read before its decoder
-            refuse_broken(stream)
+            stream.streaming_response = whole_events(stream.streaming_response)
 
 
 async def _fetched(answer: Any) -> Any:
@@ -84,20 +66,59 @@ def _can_be_read_directly(litellm: Any, answer: Any) -> bool:
     """Return whether an answer can be read without the wrapper."""
     if type(answer) is not litellm.CustomStreamWrapper or not all(hasattr(answer, name) for name in _NEEDED):
         return False
-    if has_listeners(litellm, answer):
+    if getattr(litellm, "post_call_rules", None):
         return False
     if getattr(litellm.constants, "LITELLM_MAX_STREAMING_DURATION_SECONDS", None) is not None:
         return False
     return not getattr(answer, "merge_reasoning_content_in_choices", False)
 
 
-def _is_set(setting: Any) -> bool:
-    # A request to Gemini leaves the callback "cache" behind; without a cache it does nothing.
-    return (
-        any(each != "cache" for each in cast("list[Any]", setting))
-        if isinstance(setting, list)
-        else bool(setting)
-    )
+class _Source(NamedTuple):
+    """Source of a stream.
+
+    Attributes:
+        reader: the reader of its format.
+        pieces: bytes of the response, or its lines.
+        by_line: whether they are lines.
+        owner: object of litellm's whose `attribute` yields the pieces to litellm.
+        replacement: returns what the attribute must be, so that litellm reads a copy.
+    """
+
+    reader: AnswerReader
+    pieces: AsyncGenerator[Any]
+    by_line: bool
+    owner: Any
+    attribute: str
+    replacement: Callable[[ListenerCopy], Any]
+
+
+def _source_of(stream: Any) -> _Source | None:
+    """Return the source of a stream in a supported format, else None."""
+    if _is_openai(stream):
+        response = stream.response
+        return _Source(reader_of(""), response.aiter_bytes(), False, response, "aiter_bytes", _method)
+    name = decoder_name(stream)
+    if not name or _translates(stream):
+        return None
+    source = stream.streaming_response
+    if name != RESPONSES:
+        return _Source(reader_of(name, stream), source, True, stream, "streaming_response", _iterator)
+    decoder = getattr(import_module(type(source).__module__), "SSEDecoder", None)
+    if decoder is None or not hasattr(getattr(source, "response", None), "aiter_bytes"):
+        return None
+
+    def decoded(copy: ListenerCopy) -> Any:
+        return decoder().aiter_bytes(copy.pieces())
+
+    return _Source(reader_of(name), source.response.aiter_bytes(), False, source, "stream_iterator", decoded)
+
+
+def _method(copy: ListenerCopy) -> Callable[[], AsyncIterator[Any]]:
+    return copy.pieces
+
+
+def _iterator(copy: ListenerCopy) -> AsyncIterator[Any]:
+    return copy.pieces()
 
 
 def _translates(decoder: Any) -> bool:
@@ -119,17 +140,39 @@ async def _lines(lines: AsyncGenerator[str | bytes]) -> AsyncGenerator[bytes]:
     """Yield the raw lines that litellm would pass to its decoder."""
     async with contextlib.aclosing(lines):
         async for line in lines:
-            yield (line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")) + b"\n"
+            yield _raw(line)
+
+
+async def whole_events(lines: AsyncGenerator[str | bytes]) -> AsyncGenerator[str | bytes]:
+    """Yield the lines of a response, up to an event that is not JSON."""
+    body = Body()
+    async with contextlib.aclosing(lines):
+        async for line in lines:
+            for _ in body.feed(_raw(line)):
+                pass
+            yield line
+
+
+def _raw(line: str | bytes) -> bytes:
+    return (line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")) + b"\n"
 
 
 class DirectStream:
-    """Answer in any supported format, from the bytes of the response."""
+    """Answer in any supported format, from the bytes of the response; `copy` is for litellm's listeners."""
 
-    def __init__(self, litellm: Any, answer: Any, reader: AnswerReader, pieces: AsyncIterator[bytes]) -> None:
+    def __init__(
+        self,
+        litellm: Any,
+        answer: Any,
+        reader: AnswerReader,
+        pieces: AsyncGenerator[bytes],
+        copy: ListenerCopy | None,
+    ) -> None:
         self._litellm = litellm
         self._answer = answer
         self._reader = reader
         self._pieces = pieces
+        self._copy = copy
         self._body = Body(str(answer.model or ""))
 
     @property
@@ -145,7 +188,7 @@ class DirectStream:
     async def events(self) -> AsyncGenerator[ModelEvent]:
         """Yield the events of the answer; raises the exceptions of litellm's wrapper."""
         try:
-            async with contextlib.aclosing(cast("AsyncGenerator[bytes]", self._pieces)) as pieces:
+            async with self._copy or contextlib.nullcontext(), contextlib.aclosing(self._pieces) as pieces:
                 async for piece in pieces:
                     for event in self._events_of(self._body.feed(piece)):
                         yield event
@@ -199,56 +242,3 @@ def _wrapper_error(answer: Any, error: Exception) -> Exception:
     except Exception as translated:
         return translated
     return error
-
-
-def refuse_broken(decoder: Any) -> None:
-    """Make a decoder of litellm raise `json.JSONDecodeError` at a broken event."""
-    by_line = "ollama" in type(decoder).__module__
-    decoder.streaming_response = (_checked_objects if by_line else _checked_events)(
-        decoder.streaming_response
-    )
-
-
-async def _checked_objects(lines: Any) -> AsyncGenerator[Any]:
-    """Yield lines with one JSON object each."""
-    async with contextlib.aclosing(lines):
-        async for line in lines:
-            _is_complete(_text(line), at_end=True)
-            yield line
-
-
-async def _checked_events(lines: Any) -> AsyncGenerator[Any]:
-    """Yield the lines of server-sent events, whose data may span several lines."""
-    data = ""
-    async with contextlib.aclosing(lines):
-        async for line in lines:
-            text = _text(line)
-            if text.startswith("data:"):
-                data += text[5:]
-                data = "" if _is_complete(data) else data
-            elif not text.strip():
-                _is_complete(data, at_end=True)
-                data = ""
-            yield line
-
-
-def _text(line: Any) -> str:
-    return line.decode("utf-8", "replace") if isinstance(line, bytes) else str(line)
-
-
-def _is_complete(data: str, *, at_end: bool = False) -> bool:
-    """Return whether `data` is complete.
-
-    Raises:
-        json.JSONDecodeError: the data is broken.
-    """
-    data = data.strip()
-    if not data or data.startswith("[DONE]"):
-        return True
-    try:
-        json.loads(data)
-    except json.JSONDecodeError:
-        if at_end:
-            raise
-        return False
-    return True

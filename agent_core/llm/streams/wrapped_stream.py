@@ -1,7 +1,7 @@
 """Read an answer through litellm's own stream wrapper.
 
-The wrapper is used for formats without a reader, and if litellm has listeners for answers. litellm converts
-every format to OpenAI's, with extra fields.
+The wrapper is used for formats without a reader, answers from litellm's cache, and where litellm changes or
+refuses answers. litellm converts every format to OpenAI's, with extra fields.
 """
 
 from __future__ import annotations
@@ -9,23 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from agent_core.domain.model_adapter import (
-    File,
-    Finish,
-    HostedCall,
-    HostedResult,
-    ModelEvent,
-    ReasoningDelta,
-    Source,
-)
+from agent_core.domain.model_adapter import Finish, ModelEvent, ReasoningDelta
 from agent_core.llm.readers.anthropic import hosted_call, hosted_result
-from agent_core.llm.readers.formats import decoder_name, reader_of
 from agent_core.llm.readers.gemini import invocation
 from agent_core.llm.readers.openai_chat import ChatReader
 from agent_core.llm.readers.reader import sources_of
+from agent_core.llm.streams.listeners import accept_repetition
 from agent_core.support.json_access import Json, fields_of, items_of
 
-_OF_PROVIDER_TOOLS = (HostedCall, HostedResult, File, Source)
 _RESULTS = ("web_search_results", "tool_results")
 
 
@@ -96,33 +87,6 @@ def _signed_blocks(delta: Json) -> list[ModelEvent]:
     return found
 
 
-class _ProviderToolEvents:
-    """Events of the provider's own tools, read from the input of litellm's decoder, if its format is known.
-
-    The decoder drops some of them: OpenAI's calls and pictures, code that Gemini ran.
-    """
-
-    def __init__(self, decoder: Any) -> None:
-        self._events: list[ModelEvent] = []
-        name = decoder_name(decoder)
-        self.is_known = bool(name) and hasattr(decoder, "chunk_parser")
-        if self.is_known:
-            self._reader = reader_of(name, decoder)
-            self._parse = decoder.chunk_parser
-            decoder.chunk_parser = self._read
-
-    def _read(self, chunk: Json) -> Any:
-        kind = chunk.get("type")  # an enum if litellm has converted an event of OpenAI
-        events = self._reader.read({**chunk, "type": getattr(kind, "value", kind)})
-        self._events += [event for event in events if isinstance(event, _OF_PROVIDER_TOOLS)]
-        return self._parse(chunk)
-
-    def take(self) -> list[ModelEvent]:
-        """Return the events since the last call."""
-        events, self._events = self._events, []
-        return events
-
-
 class WrappedStream:
     """Answer that is read through litellm's own stream wrapper.
 
@@ -135,11 +99,9 @@ class WrappedStream:
         self._answer = answer
         self._trusted = trusted
         self._reader = _WrapperReader()
-        self._provider_tools = _ProviderToolEvents(getattr(answer, "completion_stream", None))
         self._usage: Any = None
         if observed:
-            # litellm fails an answer with a hundred equal chunks among those that it then keeps.
-            answer.raise_on_model_repetition = lambda: None
+            accept_repetition(answer)
         else:
             _keep_only_usage(answer)
 
@@ -163,20 +125,14 @@ class WrappedStream:
         async for chunk in _until_cut(self._answer):
             if (usage := getattr(chunk, "usage", None)) is not None:
                 self._usage = usage
-            for event in self._events_of(chunk.model_dump(exclude={"usage"})):
+            for event in self._reader.read(chunk.model_dump(exclude={"usage"})):
                 yield event
         # The wrapper does not pass on the usage of an answer that was cut off, though it keeps it; if
         # there was none, it counts tokens itself.
         kept = [chunk.usage for chunk in getattr(self._answer, "chunks", ()) if getattr(chunk, "usage", None)]
         self._usage = (self._usage or kept[-1]) if kept else None
-        for event in [*self._provider_tools.take(), *self._reader.end()]:
+        for event in self._reader.end():
             yield event
-
-    def _events_of(self, chunk: Json) -> list[ModelEvent]:
-        events = self._reader.read(chunk)
-        if self._provider_tools.is_known:
-            events = [event for event in events if not isinstance(event, _OF_PROVIDER_TOOLS)]
-        return [*self._provider_tools.take(), *events]
 
 
 async def _until_cut(answer: Any) -> AsyncGenerator[Any]:

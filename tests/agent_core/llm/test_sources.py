@@ -19,9 +19,8 @@ CITED = {"url": ROME.url, "title": ROME.title, "start_index": 0, "end_index": 5}
 ANNOTATION = {"type": "url_citation", "url_citation": CITED}
 
 
-async def read(server: Provider, name: str, url: str = "", *, direct: bool = True) -> list[ModelEvent]:
+async def read(server: Provider, name: str, url: str = "") -> list[ModelEvent]:
     adapter = LitellmModel(name, api_base=url or server.url, api_key="k" * 12, timeout=60)
-    adapter.direct = direct
     request = ModelRequest([{"role": "user", "content": "Where is the Forum?"}])
     return [event async for event in adapter.stream(request)]
 
@@ -30,22 +29,22 @@ def sources(events: list[ModelEvent]) -> set[Source]:
     return {event for event in events if isinstance(event, Source)}
 
 
-@pytest.mark.parametrize("direct", [True, False])
-async def test_openai_names_them_as_annotations(direct: bool) -> None:
+@pytest.mark.usefixtures("both_paths")
+async def test_openai_names_them_as_annotations() -> None:
     events = [delta("In Rome."), delta(annotations=[ANNOTATION]), delta(finish="stop")]
     async with provider(Stream(events)) as server:
-        said = await read(server, "openai/gpt-4o-mini-search-preview", direct=direct)
+        said = await read(server, "openai/gpt-4o-mini-search-preview")
     assert said[0] == TextDelta("In Rome.")
     assert sources(said) == {ROME}
     assert said[-1] == Finish("stop")
 
 
-@pytest.mark.parametrize("direct", [True, False])
-async def test_perplexity_names_them_beside_each_piece(direct: bool) -> None:
+@pytest.mark.usefixtures("both_paths")
+async def test_perplexity_names_them_beside_each_piece() -> None:
     beside = {"citations": [ROME.url], "search_results": [{"title": "Rome", "url": ROME.url, "date": None}]}
     events = [delta("In ") | beside, delta("Rome.") | beside, delta(finish="stop") | beside]
     async with provider(Stream(events)) as server:
-        assert ROME in sources(await read(server, "perplexity/sonar", direct=direct))
+        assert ROME in sources(await read(server, "perplexity/sonar"))
 
 
 async def test_anthropic_cites_as_it_writes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from agent_core.llm import LitellmModel, ModelRequest
 from agent_core.llm.streams.json_values import EventDecoder
 from tests.providers.loopback import Stream, call, delta, provider, usage
+from tests.support.providers.litellm_paths import through_the_wrapper
 
 _newline = st.sampled_from([b"\n", b"\r\n"])
 _text = st.text(max_size=6)
@@ -94,9 +96,9 @@ async def test_any_answer_says_the_same_past_litellms_wrapper_and_through_it():
         async def read(answer: Stream, direct: bool) -> list[Any]:
             server.answers[:] = [answer]
             adapter = LitellmModel("openai/gpt-4o-mini", api_base=server.url, api_key="k", timeout=5)
-            adapter.direct = direct
             question = ModelRequest([{"role": "user", "content": "hello"}])
-            return [event async for event in adapter.stream(question)]
+            with nullcontext() if direct else through_the_wrapper():
+                return [event async for event in adapter.stream(question)]
 
         for answer in _examples(60):
             assert await read(answer, True) == await read(answer, False), answer

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncGenerator
 
 import pytest
 
 from agent_core.errors import ModelError
 from agent_core.llm import LitellmModel, ModelEvent, ModelRequest, TextDelta
-from agent_core.llm.streams.direct_stream import refuse_broken
+from agent_core.llm.streams.direct_stream import whole_events
 from tests.providers.dialects import DIALECTS, Use
 from tests.providers.dialects.openai import OPENAI_LIKE
 from tests.providers.loopback import Stream, provider
@@ -24,9 +22,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("direct", [True, False], ids=["direct", "wrapped"])
+@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("name", [*OPENAI_LIKE, *OTHERS])
-async def test_a_broken_event_is_an_error_at_once(name: str, direct: bool) -> None:
+async def test_a_broken_event_is_an_error_at_once(name: str) -> None:
     """The server would go on for half a minute: who reads to the end pays for it."""
     broken = b'{"id": "x", "mess\n' if "ollama" in name else b'data: {"id": "x", "mess\n\n'
     said = ["It is ", "late.", Use("clock", {"zone": "UTC"}, "call_1")]
@@ -37,7 +35,6 @@ async def test_a_broken_event_is_an_error_at_once(name: str, direct: bool) -> No
         url = server.url.removesuffix("/v1") if name in OTHERS else server.url
         version = {"api_version": "2024-10-21"} if "azure" in name else {}
         model = LitellmModel(name, api_base=url, api_key="k" * 12, timeout=20, **version)
-        model.direct = direct
         *heard, error = await read(model)
     assert isinstance(error, ModelError)
     assert (error.kind, error.retryable) == ("network", True)
@@ -54,23 +51,6 @@ async def read(model: LitellmModel) -> list[ModelEvent | ModelError]:
         events.append(error)
     return events
 
-
-class Decoder:
-    """What litellm's decoders have in common: where they find the lines."""
-
-    def __init__(self, lines: list[str | bytes]) -> None:
-        self.closed = False
-        self.streaming_response: Any = self._stream(lines)
-
-    async def _stream(self, lines: list[str | bytes]) -> AsyncIterator[str | bytes]:
-        try:
-            for line in lines:
-                yield line
-        finally:
-            self.closed = True
-
-
-OllamaDecoder = type("OllamaDecoder", (Decoder,), {"__module__": "litellm.llms.ollama.x"})
 
 PASSED: list[list[str | bytes]] = [
     [],
@@ -91,33 +71,36 @@ BROKEN: list[list[str | bytes]] = [
 ]
 
 
-async def passed(decoder: Decoder) -> list[str | bytes]:
-    refuse_broken(decoder)
-    return [line async for line in decoder.streaming_response]
+async def passed(lines: list[str | bytes]) -> list[str | bytes]:
+    """Return the lines that pass, and check that the source is closed at the end."""
+    closed: list[bool] = []
+
+    async def source() -> AsyncGenerator[str | bytes]:
+        try:
+            for line in lines:
+                yield line
+        finally:
+            closed.append(True)
+
+    try:
+        return [line async for line in whole_events(source())]
+    finally:
+        assert closed == [True]
 
 
 @pytest.mark.parametrize("lines", PASSED)
 async def test_whole_events_pass_line_by_line(lines: list[str | bytes]) -> None:
-    assert await passed(Decoder(lines)) == lines
+    assert await passed(lines) == lines
 
 
 @pytest.mark.parametrize("lines", BROKEN)
-async def test_broken_ones_do_not(lines: list[str | bytes]) -> None:
-    decoder = Decoder(lines)
+async def test_broken_event_ends_the_answer(lines: list[str | bytes]) -> None:
+    is_text = any("nonsense" in str(line) for line in lines)  # a sentence in place of JSON is shown as it is
+    with pytest.raises(ModelError if is_text else json.JSONDecodeError):
+        await passed(lines)
+
+
+async def test_one_object_per_line_passes_and_a_broken_one_does_not() -> None:
+    assert len(await passed(['{"a": 1}', "", '{"b": 2}'])) == 3
     with pytest.raises(json.JSONDecodeError):
-        await passed(decoder)
-    assert decoder.closed
-
-
-async def test_ollama_sends_an_object_a_line() -> None:
-    assert len(await passed(OllamaDecoder(['{"a": 1}', "", '{"b": 2}']))) == 3
-    with pytest.raises(json.JSONDecodeError):
-        await passed(OllamaDecoder(['{"a": 1}', '{"b"', '{"c": 3}']))
-
-
-async def test_closing_closes_what_is_behind() -> None:
-    decoder = Decoder(['data: {"a": 1}', ""])
-    refuse_broken(decoder)
-    async with contextlib.aclosing(decoder.streaming_response) as lines:
-        await anext(lines)
-    assert decoder.closed
+        await passed(['{"a": 1}', '{"b"', '{"c": 3}'])

@@ -214,8 +214,8 @@ SEARCHING = (
 
 
 @pytest.mark.sqlite  # about the provider's dialect
-@pytest.mark.parametrize("direct", [True, False])
-async def test_anthropics_search_is_shown_and_goes_back_as_it_was(path: Path, direct: bool):
+@pytest.mark.usefixtures("both_paths")
+async def test_anthropics_search_is_shown_and_goes_back_as_it_was(path: Path):
     looking = (
         {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}},
         [{"type": "input_json_delta", "partial_json": '{"city": "Rome"}'}],
@@ -229,7 +229,6 @@ async def test_anthropics_search_is_shown_and_goes_back_as_it_was(path: Path, di
         claude = LitellmModel(
             "anthropic/claude-sonnet-5", api_base=server.url.removesuffix("/v1"), api_key="k" * 12
         )
-        claude.direct = direct
         agent = Agent("a", claude, tools=[look], provider_tools=[SEARCH])
         async with Runtime(f"sqlite:///{path}") as runtime:
             api = define_agent_api(runtime, agent)
