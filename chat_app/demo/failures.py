@@ -51,7 +51,7 @@ class _Failure:
         )
 
 
-def wanted(asked: str) -> _Failure | None:
+def requested_failure(asked: str) -> _Failure | None:
     """Return the failure a message asks for, if it does."""
     found = _WANTED.search(asked)
     if not found:
@@ -62,14 +62,14 @@ def wanted(asked: str) -> _Failure | None:
     return _Failure(status, count, midway=bool(found["midway"]))
 
 
-def due(asked: str, request: str) -> _Failure | None:
+def due_failure(asked: str, request: str) -> _Failure | None:
     """Return the failure if this request has not failed as often as was asked; counts it.
 
     Args:
         asked: the person's message.
         request: what tells this request from others.
     """
-    failure = wanted(asked)
+    failure = requested_failure(asked)
     if failure is None or _failed.get(request, 0) >= failure.times:
         _failed.pop(request, None)
         return None

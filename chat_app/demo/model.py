@@ -25,7 +25,7 @@ from agent_core.llm import (
     Usage,
     register_custom_provider,
 )
-from chat_app.demo import failures, outcomes, prose
+from chat_app.demo import failures, prose
 from chat_app.demo.planning import Batch, plan
 from chat_app.i18n import ENGLISH, LANGUAGES, read
 
@@ -111,7 +111,9 @@ def _text(content: Any) -> str:
 
 
 def _is_literal(asked: str) -> bool:
-    return bool(re.match(r"\s*echo:", asked, re.I) or failures.wanted(asked) or _LENGTH.search(asked))
+    return bool(
+        re.match(r"\s*echo:", asked, re.I) or failures.requested_failure(asked) or _LENGTH.search(asked)
+    )
 
 
 def _next_batch(batch: Batch, *, first: bool) -> Reply:
@@ -127,7 +129,7 @@ def _described(since: _Messages) -> Iterator[str]:
     for message in since:
         if message.get("role") == "tool":
             tool = names.get(message.get("tool_call_id"), "tool")
-            yield outcomes.describe(tool, _text(message.get("content")))
+            yield prose.describe_outcome(tool, _text(message.get("content")))
 
 
 def _echo(asked: str) -> str | None:
@@ -144,7 +146,7 @@ def _say(asked: str) -> str:
         return prose.story(1200 if re.search(r"\blong\b", asked, re.I) else 180, asked)
     if re.search(r"\b(?:markdown|table|formatting)\b", asked, re.I):
         return prose.MARKDOWN
-    if failure := failures.wanted(asked):
+    if failure := failures.requested_failure(asked):
         if failure.midway:
             return prose.story(60, asked)
         return f"It worked on attempt {failure.times + 1}."
@@ -163,7 +165,7 @@ def _thoughts(asked: str) -> str:
 
 async def _stream(request: ModelRequest, speed: float) -> AsyncIterator[ModelEvent]:
     asked, _ = _last_question(request.messages)
-    failure = failures.due(asked[:_MAX_READ], _digest(request.messages))
+    failure = failures.due_failure(asked[:_MAX_READ], _digest(request.messages))
     tools = {tool["function"]["name"] for tool in request.tools}
     reply = reply_to(request.messages, tools)
     await asyncio.sleep(_FIRST_WORD_AFTER / speed)

@@ -1,9 +1,12 @@
-"""Texts of the demo model: an introduction, a tour of markdown, and stories of any length."""
+"""Texts of the demo model: an introduction, a tour of markdown, stories of any length, and sentences on outcomes."""
 
 from __future__ import annotations
 
+import json
 import random
 import zlib
+from contextlib import suppress
+from typing import Any
 
 ABOUT = """I am the **built-in demo model**: a small program that streams like a language model and uses \
 this app's real tools, so that you can try everything without an API key.
@@ -128,3 +131,45 @@ def code(lines: int) -> str:
     """Return a fenced block of exactly `lines` lines of Python."""
     body = "\n".join(f"value_{number} = {number} * {number}" for number in range(1, lines + 1))
     return f"```python\n{body}\n```"
+
+
+_PHRASES = {
+    "clock": "It is **{time}** on {date} ({timezone}).",
+    "calculator": "`{expression}` is **{result}**.",
+    "slow_task": "The slow task is done: {steps} steps in {seconds:g} seconds.",
+    "unreliable_service": "The unreliable service answered **{answer}** on attempt {attempts}.",
+    "send_email": "The e-mail *{subject}* to {to} is {status}. "
+    "(This is a demo: the e-mail was only written to `outbox.jsonl` in the data folder.)",
+}
+"""A sentence on the outcome of each tool, from the fields of the outcome."""
+
+
+def describe_outcome(tool: str, content: str) -> str:
+    """Return an outcome of a tool call as markdown; one in an unexpected form is quoted."""
+    outcome: Any = content
+    with suppress(ValueError):
+        outcome = json.loads(content)
+    if isinstance(outcome, dict):
+        with suppress(KeyError, TypeError, IndexError, ValueError):
+            return _search(outcome) if tool == "search_docs" else _PHRASES[tool].format_map(outcome)
+    if tool == "ask_human":
+        return f"You answered: **{_text(outcome)}**. Thank you."
+    return f"`{tool}` returned:\n\n> {_quoted(_text(outcome))}"
+
+
+def _text(outcome: Any) -> str:
+    if isinstance(outcome, dict) and set(outcome) == {"answer"}:
+        outcome = outcome["answer"]
+    return outcome if isinstance(outcome, str) else json.dumps(outcome, ensure_ascii=False)
+
+
+def _quoted(text: str) -> str:
+    return text.strip().replace("\n", "\n> ") or "(nothing)"
+
+
+def _search(outcome: dict[str, Any]) -> str:
+    results: list[dict[str, Any]] = outcome["results"]
+    if not results:
+        return f"The docs say nothing about *{outcome['query']}*."
+    sections = [f"**{each['heading']}** (`{each['file']}`)\n\n> {_quoted(each['text'])}" for each in results]
+    return f"From the docs about *{outcome['query']}*:\n\n" + "\n\n".join(sections)

@@ -1,17 +1,20 @@
-"""The pages for how things look and behave, and for what was used."""
+"""The pages of settings and of usage."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import reflex as rx
 
+from agent_core.domain.usage import Tally, UsageSummary
+from agent_core.errors import AccessDeniedError
 from chat_app.agent_choice.choices import Choices
 from chat_app.agent_choice.new_chat_defaults import NewChatDefaults
 from chat_app.agent_choice.picker import defaults_form
 from chat_app.extensions import Content, register_page
 from chat_app.i18n import LANGUAGES, say
 from chat_app.scripts import react_component
+from chat_app.session.service import ApiCaller
 from chat_app.settings.settings_tabs import tabs
-from chat_app.settings.usage import SPANS, Usage
 from chat_app.ui.controls import testid, titled
 from chat_app.ui.page_column import section, sheet
 
@@ -23,6 +26,57 @@ _import_thread = react_component("settings/import_thread.jsx", "ImportThread")
 
 _usage_report = react_component("settings/usage.jsx", "Usage", report=dict[str, Any])
 """Figures, a bar a day and tables of a report: total, by_day, by_model, by_agent."""
+
+_SPANS = (7, 30, 90)
+"""Days, today included, to choose from."""
+
+
+class Usage(ApiCaller, rx.State):
+    """A report on the last so many days.
+
+    Attributes:
+        days: how many.
+        report: total, by_day, by_model and by_agent, as plain JSON; empty until it is read.
+    """
+
+    days: str = "30"
+    report: dict[str, Any] = {}
+
+    @rx.event
+    async def open(self):
+        """Read the report."""
+        await self._read()
+
+    @rx.event
+    async def choose(self, days: str):
+        """Read it for other days."""
+        if days in map(str, _SPANS):
+            self.days = days
+            await self._read()
+
+    async def _read(self) -> None:
+        days = int(self.days)
+        first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+            days=days - 1
+        )
+        try:
+            found = await self._api().insight.usage_summary(since=first)
+        except AccessDeniedError:
+            found = UsageSummary()
+        self.report = report(found, first, days)
+
+
+def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:
+    """Return a summary as the page draws it: every day has its place, also one without a request."""
+    every_day = (first.date() + timedelta(days=number) for number in range(days))
+    return {
+        "total": summary.total.to_dict(),
+        "by_day": [
+            {"day": day.isoformat()} | summary.by_day.get(day, Tally()).to_dict() for day in every_day
+        ],
+        "by_model": [{"name": name} | tally.to_dict() for name, tally in summary.by_model.items()],
+        "by_agent": [{"name": name} | tally.to_dict() for name, tally in summary.by_agent.items()],
+    }
 
 
 @register_page("/settings", titled("settings.title"), on_load=[Choices.open, NewChatDefaults.open])
@@ -58,7 +112,7 @@ def usage() -> Content:
             rx.el.label(
                 say("usage.span"),
                 rx.el.select(
-                    *(rx.el.option(say("usage.last_days", days=days), value=str(days)) for days in SPANS),
+                    *(rx.el.option(say("usage.last_days", days=days), value=str(days)) for days in _SPANS),
                     value=Usage.days,
                     on_change=Usage.choose,
                     custom_attrs=testid("usage-span"),

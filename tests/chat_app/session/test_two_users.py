@@ -25,7 +25,7 @@ from chat_app.search.search import hits_for
 from chat_app.session.bound_api import bind_api
 from chat_app.session.tab_state import TabOwnerCheck
 from chat_app.session.user_lists import MAX_UNWATCHED, UserListCache
-from chat_app.settings.usage import Usage
+from chat_app.settings.page import Usage
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread_list.list_feed import THREADS
 from chat_app.thread_list.thread_list import ThreadList

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core.domain.usage import Tally, UsageSummary
-from chat_app.settings.usage import Usage, report
+from chat_app.settings.page import Usage, report
 from tests.chat_app.support import Serve
 
 FIRST = datetime(2026, 2, 27, tzinfo=UTC)
