@@ -11,7 +11,7 @@ from agent_core.domain.messages import TOOL_PREFIX, Waiting
 from agent_core.errors import AgentCoreError
 from chat_app.plain_text import thread_title
 from chat_app.session.user_lists import READ_INTERVAL, ListKind, UserList
-from chat_app.thread.message_views import Context, tool_view
+from chat_app.thread.message_views import MessageContext, tool_view
 from chat_app.thread.views import ToolView
 
 _log = logging.getLogger(__name__)
@@ -65,5 +65,5 @@ def _waiting_view(call: Waiting) -> WaitingView:
         "state": "approval-requested" if asks else "input-available",
         "input": call.input,
     }
-    tool = tool_view(part, Context(is_async=lambda name: not asks))
+    tool = tool_view(part, MessageContext(is_async=lambda name: not asks))
     return WaitingView(call.thread_id, thread_title(call.title), call.since.timestamp(), tool)

@@ -12,10 +12,10 @@ from agent_core.domain.spans import Span
 from agent_core.streaming.final_parts import FINISH
 from agent_core.streaming.fold import ThreadView
 from chat_app.plain_text import clean_text, from_unit, units
-from chat_app.thread.message_views import Context, message_view
+from chat_app.thread.message_views import MessageContext, message_view
 from chat_app.thread.views import MessageView
 
-PAGE = 40
+MESSAGES_PER_PAGE = 40
 """How many messages are shown at once, and how many more when the page is asked for more."""
 BEFORE = 10
 """How many messages before one that a link leads to are shown with it."""
@@ -245,7 +245,7 @@ class Follower:
         return next(prompts, 0)
 
     def _row(self, message: dict[str, Any]) -> MessageView:
-        context = Context(
+        context = MessageContext(
             is_async=self.async_tools.__contains__,
             progress=self._view.progress,
             runs=self._view.runs,
@@ -282,7 +282,7 @@ class MessageWindow:
     """
 
     def __init__(self) -> None:
-        self._limit = PAGE
+        self._limit = MESSAGES_PER_PAGE
         self._far: tuple[int, int] | None = None
 
     def of(self, start: int) -> tuple[int, int]:
@@ -295,14 +295,14 @@ class MessageWindow:
     def earlier(self) -> None:
         """Show another page of earlier messages."""
         if self._far:
-            self._far = (max(0, self._far[0] - PAGE), self._far[1])
+            self._far = (max(0, self._far[0] - MESSAGES_PER_PAGE), self._far[1])
         else:
-            self._limit += PAGE
+            self._limit += MESSAGES_PER_PAGE
 
     def later(self) -> None:
         """Show another page of those in the gap."""
         if self._far:
-            self._far = (self._far[0], self._far[1] + PAGE)
+            self._far = (self._far[0], self._far[1] + MESSAGES_PER_PAGE)
 
     def reach(self, place: int, start: int) -> None:
         """Show the message at `place`, with some before it."""
@@ -312,7 +312,7 @@ class MessageWindow:
         if start - place <= NEAR:
             self._limit, self._far = start - place + BEFORE, None
         else:
-            self._far = (max(0, place - BEFORE), place + PAGE - BEFORE)
+            self._far = (max(0, place - BEFORE), place + MESSAGES_PER_PAGE - BEFORE)
 
 
 def _has_ended_calls(message: dict[str, Any]) -> bool:

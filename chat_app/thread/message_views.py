@@ -44,7 +44,7 @@ _ICONS = {
 
 
 @dataclass(frozen=True)
-class Context:
+class MessageContext:
     """What a message's row needs to know besides the message.
 
     Attributes:
@@ -73,7 +73,7 @@ class Context:
     votes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def message_view(message: Mapping[str, Any], context: Context) -> MessageView:
+def message_view(message: Mapping[str, Any], context: MessageContext) -> MessageView:
     """Return the row of one message."""
     if message["role"] != "assistant":
         return _prompt_view(message, None if context.more is None else context.more.get(message["id"], 0))
@@ -131,7 +131,7 @@ def _file_view(message: Mapping[str, Any], part: Mapping[str, Any]) -> FileView:
     return FileView(name, path, picture=part.get("mediaType") in PICTURES)
 
 
-def part_view(key: str, part: Mapping[str, Any], context: Context) -> PartView | None:
+def part_view(key: str, part: Mapping[str, Any], context: MessageContext) -> PartView | None:
     """Return the row of one part, or None for a part that shows nothing."""
     kind = part["type"]
     if kind in ("text", "reasoning"):
@@ -160,7 +160,7 @@ def _safe_url(url: object) -> str:
     return url if isinstance(url, str) and url.lower().startswith(("https://", "http://")) else ""
 
 
-def tool_view(part: Mapping[str, Any], context: Context) -> ToolView:
+def tool_view(part: Mapping[str, Any], context: MessageContext) -> ToolView:
     """Return the row of a tool call."""
     name, call_id = tool_name(dict(part)), str(part.get("toolCallId"))
     state = _tool_state(part, name, context)
@@ -208,7 +208,7 @@ def _own_view(part: Mapping[str, Any], name: str) -> dict[str, Any]:
     }
 
 
-def _tool_state(part: Mapping[str, Any], name: str, context: Context) -> str:
+def _tool_state(part: Mapping[str, Any], name: str, context: MessageContext) -> str:
     state = _TOOL_STATES.get(str(part.get("state")), "running")
     if state == "failed" and context.end_reasons.get(part.get("toolCallId", "")) == EndReason.STOPPED:
         return "stopped"

@@ -27,7 +27,7 @@ from chat_app.timeline.span_views import HeldView, TurnView, held_view, turn_vie
 
 _log = logging.getLogger(__name__)
 
-PAGE = 5
+TURNS_PER_PAGE = 5
 """How many turns are shown before it is asked for more."""
 MAX_CAPTION = 80
 """How much of a prompt is shown above its turn, in characters."""
@@ -137,7 +137,7 @@ class Timeline(ApiCaller, rx.State):
     at: float = 0
     demo: bool = False
     _thread_id: str = ""
-    _limit: int = PAGE
+    _limit: int = TURNS_PER_PAGE
 
     @rx.event
     async def open(self):
@@ -149,7 +149,7 @@ class Timeline(ApiCaller, rx.State):
         return Timeline.follow if self._thread_id else None
 
     def _clear(self, thread_id: str) -> None:
-        self._thread_id, self._limit = thread_id, PAGE
+        self._thread_id, self._limit = thread_id, TURNS_PER_PAGE
         self.turn, self.earlier, self.more, self.held, self.at = TurnView(), [], False, HeldView(), 0
 
     @rx.event
@@ -161,7 +161,7 @@ class Timeline(ApiCaller, rx.State):
     @rx.event
     def show_earlier(self):
         """Show another page of earlier turns."""
-        self._limit += PAGE
+        self._limit += TURNS_PER_PAGE
         self._stir()
 
     def _stir(self) -> None:

@@ -20,7 +20,7 @@ from chat_app.inbox.inbox import Inbox
 from chat_app.server import frontend
 from chat_app.server.settings import read_settings
 from chat_app.shell.frame import events_of, framed
-from chat_app.thread.message_views import Context, tool_view
+from chat_app.thread.message_views import MessageContext, tool_view
 from chat_app.thread.open_thread import OpenThreadText
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
@@ -90,9 +90,9 @@ def test_a_tool_has_one_view() -> None:
 
 def test_only_a_tool_with_a_view_of_its_own_is_sent_its_values_twice() -> None:
     part = {"type": "tool-t", "toolCallId": "c", "state": "output-available", "input": {"a": 1}, "output": 7}
-    assert (tool_view(part, Context()).input, tool_view(part, Context()).output) == ({}, {})
+    assert (tool_view(part, MessageContext()).input, tool_view(part, MessageContext()).output) == ({}, {})
     register_tool_view("t", str)  # pyright: ignore[reportArgumentType]
-    row = tool_view(part, Context())
+    row = tool_view(part, MessageContext())
     assert (row.input, row.output) == ({"a": 1}, {"value": 7})
 
 

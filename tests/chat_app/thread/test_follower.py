@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from agent_core.domain.messages import Message, Thread, Update
 from agent_core.streaming.fold import ThreadView
 from chat_app.plain_text import units
-from chat_app.thread.follower import PAGE, Follower
+from chat_app.thread.follower import MESSAGES_PER_PAGE, Follower
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXT = "Leases 🎉 run out. 👩‍👩‍👧 Nothing is lost."
@@ -137,12 +137,14 @@ def test_the_turn_is_the_last_prompt_and_what_follows() -> None:
 
 def test_long_history_comes_by_the_page() -> None:
     follower = Follower()
-    messages = [message for number in range(PAGE) for message in (prompt(number), answer(number))]
+    messages = [
+        message for number in range(MESSAGES_PER_PAGE) for message in (prompt(number), answer(number))
+    ]
     follower.apply(snapshot(*messages, prompt(99), status="completed"))
-    assert len(follower.history()) == PAGE
+    assert len(follower.history()) == MESSAGES_PER_PAGE
     assert follower.has_earlier()
     follower.more()
-    assert len(follower.history()) == 2 * PAGE
+    assert len(follower.history()) == 2 * MESSAGES_PER_PAGE
     assert not follower.has_earlier()
 
 
@@ -153,14 +155,21 @@ def looked_up(number: int, state: str = "output-available") -> Message:
 
 def test_the_times_of_tools_are_asked_for_once_and_for_what_is_shown() -> None:
     follower = Follower()
-    talk = [message for number in range(2 * PAGE) for message in (prompt(number), looked_up(number))]
+    talk = [
+        message for number in range(2 * MESSAGES_PER_PAGE) for message in (prompt(number), looked_up(number))
+    ]
     follower.apply(snapshot(*talk, prompt(99), looked_up(99, "input-available"), status="completed"))
     asked = follower.untimed()
-    assert asked == [f"a{number}" for number in range(2 * PAGE - PAGE // 2, 2 * PAGE)]
+    assert asked == [
+        f"a{number}"
+        for number in range(2 * MESSAGES_PER_PAGE - MESSAGES_PER_PAGE // 2, 2 * MESSAGES_PER_PAGE)
+    ]
     follower.know(asked, [])
     assert follower.untimed() == []
     follower.more()
-    assert follower.untimed() == [f"a{number}" for number in range(PAGE, 2 * PAGE - PAGE // 2)]
+    assert follower.untimed() == [
+        f"a{number}" for number in range(MESSAGES_PER_PAGE, 2 * MESSAGES_PER_PAGE - MESSAGES_PER_PAGE // 2)
+    ]
     follower.know(follower.untimed(), [])
     for _ in range(2):  # the second tool of the step ends later
         follower.apply(

@@ -11,7 +11,7 @@ from chat_app.thread.message_views import (
     MAX_FIELD_SHOWN,
     MAX_PROMPT_SHOWN,
     MORE_PROMPT_SHOWN,
-    Context,
+    MessageContext,
     message_view,
     part_view,
     tool_view,
@@ -35,23 +35,27 @@ def call(**part: Any) -> dict[str, Any]:
     ],
 )
 def test_each_state_of_a_call_has_its_row(state: str, shown: str, opened: bool) -> None:
-    row = tool_view(call(state=state, output="x", errorText="no"), Context())
+    row = tool_view(call(state=state, output="x", errorText="no"), MessageContext())
     assert (row.state, row.opened, row.title, row.brief) == (shown, opened, "Get weather", "Kyoto")
 
 
 def test_a_call_that_was_stopped_did_not_fail() -> None:
-    row = tool_view(call(state="output-error", errorText="stopped"), Context(end_reasons={"c": "stopped"}))
+    row = tool_view(
+        call(state="output-error", errorText="stopped"), MessageContext(end_reasons={"c": "stopped"})
+    )
     assert (row.state, row.error, row.opened) == ("stopped", "", False)
 
 
 def test_a_call_whose_error_reads_stopped_failed() -> None:
-    row = tool_view(call(state="output-error", errorText="stopped"), Context(end_reasons={"c": "error"}))
+    row = tool_view(
+        call(state="output-error", errorText="stopped"), MessageContext(end_reasons={"c": "error"})
+    )
     assert (row.state, row.error, row.opened) == ("failed", "stopped", True)
 
 
 def test_an_async_tool_waits_for_a_person() -> None:
     part = call(state="input-available", input={"question": "Which?", "options": ["a", "b"]})
-    row = tool_view(part, Context(is_async=lambda name: name == "get_weather"))
+    row = tool_view(part, MessageContext(is_async=lambda name: name == "get_weather"))
     assert (row.state, row.question, row.options, row.opened) == ("answer", "Which?", ["a", "b"], True)
 
 
@@ -68,36 +72,38 @@ def test_an_async_tool_waits_for_a_person() -> None:
     ],
 )
 def test_progress_in_any_form(progress: Any, words: str, percent: int) -> None:
-    row = tool_view(call(state="input-available"), Context(progress={"c": progress}))
+    row = tool_view(call(state="input-available"), MessageContext(progress={"c": progress}))
     assert (row.progress, row.percent) == (words, percent)
 
 
 def test_a_very_long_result_is_cut() -> None:
-    row = tool_view(call(state="output-available", output="x" * 10**6), Context())
+    row = tool_view(call(state="output-available", output="x" * 10**6), MessageContext())
     assert len(row.result) == MAX_FIELD_SHOWN
 
 
 def test_a_very_long_prompt_comes_in_pieces() -> None:
     message = {"id": "m", "role": "user", "parts": [{"type": "text", "text": "x" * 10**6}]}
-    row = message_view(message, Context())
+    row = message_view(message, MessageContext())
     assert (len(row.text), row.hidden) == (MAX_PROMPT_SHOWN, 10**6 - MAX_PROMPT_SHOWN)
-    more = message_view(message, Context(more={"m": 2}))
+    more = message_view(message, MessageContext(more={"m": 2}))
     assert len(more.text) == MAX_PROMPT_SHOWN + 2 * MORE_PROMPT_SHOWN
-    all_of_it = message_view(message, Context(more={"m": 99}))
+    all_of_it = message_view(message, MessageContext(more={"m": 99}))
     assert (len(all_of_it.text), all_of_it.hidden) == (10**6, 0)
 
 
 def test_text_that_no_browser_can_hold_becomes_text_that_it_can() -> None:
-    row = message_view({"id": "m", "role": "user", "parts": [{"type": "text", "text": "a\ud800"}]}, Context())
+    row = message_view(
+        {"id": "m", "role": "user", "parts": [{"type": "text", "text": "a\ud800"}]}, MessageContext()
+    )
     row.text.encode()
-    part = part_view("k", {"type": "text", "text": "\udfff"}, Context())
+    part = part_view("k", {"type": "text", "text": "\udfff"}, MessageContext())
     assert part is not None
     part.text.encode()
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", None, 7])
 def test_a_source_links_only_to_the_web(url: Any) -> None:
-    part = part_view("k", {"type": "source-url", "url": url, "title": "A page"}, Context())
+    part = part_view("k", {"type": "source-url", "url": url, "title": "A page"}, MessageContext())
     assert part is not None
     assert (part.url, part.text) == ("", "A page")
 
@@ -106,7 +112,7 @@ def test_a_source_links_only_to_the_web(url: Any) -> None:
     "part", [{"type": "step-start"}, {"type": "data-x", "data": 1}, {"type": "text", "text": " "}]
 )
 def test_parts_that_show_nothing_have_no_row(part: dict[str, Any]) -> None:
-    assert part_view("k", part, Context()) is None
+    assert part_view("k", part, MessageContext()) is None
 
 
 @pytest.mark.parametrize(
@@ -128,10 +134,10 @@ def test_a_thread_has_something_to_be_called_by(title: str | None, shown: str) -
     ],
 )
 def test_part_of_a_cut_context_says_what_was_not_sent(data: dict[str, Any], said: str, turns: int) -> None:
-    part = part_view("k", {"type": "data-context", "data": data}, Context())
+    part = part_view("k", {"type": "data-context", "data": data}, MessageContext())
     assert part is not None
     assert (part.kind, part.text, part.turns) == ("note", said, turns)
-    assert part_view("k", {"type": "data-context", "data": "nonsense"}, Context()) is None
+    assert part_view("k", {"type": "data-context", "data": "nonsense"}, MessageContext()) is None
 
 
 @pytest.mark.parametrize(
@@ -148,6 +154,6 @@ def test_part_of_a_cut_context_says_what_was_not_sent(data: dict[str, Any], said
 )
 def test_a_tool_s_icon_goes_by_the_words_of_its_name(name: str, icon: str) -> None:
     part = {"type": f"tool-{name}", "toolCallId": "c", "state": "output-available", "input": {}, "output": 1}
-    view = part_view("k", part, Context())
+    view = part_view("k", part, MessageContext())
     assert view is not None
     assert view.tool.icon == icon

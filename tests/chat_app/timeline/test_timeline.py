@@ -17,7 +17,7 @@ from agent_core.domain.end_reasons import PROCESS_ENDED
 from agent_core.domain.spans import Span
 from agent_core.testing import ToolUse, eventually
 from chat_app.timeline.span_views import MAX_ROWS, turn_views
-from chat_app.timeline.timeline import PAGE, Timeline
+from chat_app.timeline.timeline import TURNS_PER_PAGE, Timeline
 from tests.chat_app.support import Serve, Tab
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -187,16 +187,16 @@ async def test_closed_timeline_reads_nothing_and_shows_all_when_opened_again(ser
 async def test_earlier_turns_come_when_they_are_asked_for(serve: Serve, tab: Tab) -> None:
     async with serve(lambda _messages: ["Yes."]) as shared:
         await tab.thread.send("0", "msg_0", [])
-        for number in range(1, PAGE + 2):
+        for number in range(1, TURNS_PER_PAGE + 2):
             await shared.api.wait_until_idle(tab.thread.open_id, 20)
             await tab.thread.send(f"{number}", f"msg_{number}", [])
         await shared.api.wait_until_idle(tab.thread.open_id, 20)
         async with following(tab) as timeline:
             timeline.show(True)
             await eventually(lambda: timeline.more)
-            assert len(timeline.earlier) == PAGE - 1
+            assert len(timeline.earlier) == TURNS_PER_PAGE - 1
             timeline.show_earlier()
-            await eventually(lambda: len(timeline.earlier) == PAGE + 1)
+            await eventually(lambda: len(timeline.earlier) == TURNS_PER_PAGE + 1)
             assert not timeline.more
 
 
