@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from agent_core import Runtime, define_internal_agent_api
+from tests.providers.answers.test_provider_tools import agent_for, both_ways, openai_says
 from tests.providers.dialects import DIALECTS, serving
 from tests.providers.dialects.dialect import event
 from tests.providers.dialects.openai import chunk
 from tests.providers.loopback import Stream
-from tests.providers.test_provider_tools import agent_for, both_ways, openai_says
 from tests.support.agents import finished
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(64))).decode()

@@ -13,7 +13,7 @@ from agent_core import AgentApi, Runtime, define_agent_api, define_internal_agen
 from agent_core.domain.messages import Thread
 from agent_core.testing import eventually
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, serving
-from tests.providers.test_signatures import SECRETS, STEP, agent_for, settled, signing
+from tests.providers.history.test_signatures import SECRETS, STEP, agent_for, settled, signing
 from tests.support.agents import finished, texts
 
 Json = dict[str, Any]

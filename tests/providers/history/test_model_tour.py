@@ -11,7 +11,7 @@ from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
 from agent_core.domain.messages import Thread
 from agent_core.tools import action_tool
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving
-from tests.providers.test_model_switch import complaints
+from tests.providers.history.test_model_switch import complaints
 from tests.support.agents import AT_ONCE, finished, texts
 
 TOUR = [*DIALECTS, *reversed(DIALECTS)]

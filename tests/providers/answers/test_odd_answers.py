@@ -10,12 +10,12 @@ import pytest
 
 from agent_core.llm import LitellmModel, ModelRequest
 from agent_core.streaming.model_step import model_step
+from tests.providers.answers.test_answers import COMPATIBLE, claude_stream, openai_stream, refused, said, step
 from tests.providers.dialects import DIALECTS, serving
 from tests.providers.dialects.dialect import event
 from tests.providers.dialects.openai import chunk
 from tests.providers.dialects.script import Json
 from tests.providers.loopback import Answer, Stream, provider
-from tests.providers.test_answers import COMPATIBLE, claude_stream, openai_stream, refused, said, step
 
 
 def call(**fields: Any) -> Json:

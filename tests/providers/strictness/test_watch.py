@@ -11,8 +11,8 @@ import pytest
 from agent_core import Agent, RetryPolicy, Runtime, define_internal_agent_api
 from agent_core.llm import Finish, LitellmModel, ModelEvent, ModelRequest, TextDelta, register_custom_provider
 from tests.providers.dialects import Dialect
+from tests.providers.history.test_dialects import HI, A, asked, clock, every_dialect, outcome
 from tests.providers.loopback import Stream, provider
-from tests.providers.test_dialects import HI, A, asked, clock, every_dialect, outcome
 from tests.support.agents import finished
 
 DANGLING = [HI, asked(A), HI]
