@@ -202,14 +202,14 @@ async def test_the_apps_own_api_is_meant_where_none_is_given(serve: Serve, state
 
 
 def test_text_that_is_written_is_sent_by_leaps_of_an_eighth() -> None:
-    chat, follower = SimpleNamespace(_told=0), SimpleNamespace(live_text="")
-    told = total = 0
+    chat, follower = SimpleNamespace(_sent_length=0), SimpleNamespace(live_text="")
+    sendings = total = 0
     for _ in range(1700):
         follower.live_text += "0123456789"
         if Chat._is_behind(cast(Chat, chat), cast(Follower, follower)):
-            chat._told = len(follower.live_text)
-            told, total = told + 1, total + chat._told
-    assert told < 60
+            chat._sent_length = len(follower.live_text)
+            sendings, total = sendings + 1, total + chat._sent_length
+    assert sendings < 60
     assert total < 9 * len(follower.live_text)
 
 
