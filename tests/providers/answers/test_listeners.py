@@ -12,9 +12,9 @@ import pytest
 
 from agent_core.llm import Finish, LitellmModel, ModelRequest, TextDelta
 from agent_core.testing import eventually
+from tests.providers.answers.test_answers import STEP, said, step
 from tests.providers.dialects import DIALECTS, serving
 from tests.providers.loopback import Answer, Stream, delta, provider, usage
-from tests.providers.test_answers import STEP, said, step
 from tests.support.providers.litellm_paths import listening
 
 # For listeners, litellm asks Ollama's server about the model, blocking the event loop of the test's server.
