@@ -41,7 +41,7 @@ run-local: $(VENV)/.local ## serve it with a small real model on this machine, n
 demo: $(VENV)/.demo ## serve it with a button that kills the server, under a supervisor
 	@$(PY) -m chat_app --demo
 
-test: $(VENV)/.dev ## run every test, the browser's included (ARGS="tests/agent_core -x" for some)
+test: $(VENV)/.dev $(MODULES)/.installed ## run every test, the browser's included (ARGS="tests/agent_core -x" for some)
 	@$(PY) -m tests.tools.chromium
 	@$(PY) -m tests.tools.nginx
 	@$(PY) -m pytest $(or $(ARGS),-n $(PROCESSES))
