@@ -17,7 +17,7 @@ from agent_core.context.token_meter import TokenMeter
 from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import ModelError
 from agent_core.sentences import sentence
-from agent_core.support.json_access import fields_of, items_of
+from agent_core.support.plain_json import fields_of, items_of
 
 SUMMARY = "Summary of the earlier conversation, which is not shown here in full:\n\n"
 """Text before a summary."""

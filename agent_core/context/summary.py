@@ -24,8 +24,8 @@ from agent_core.errors import ModelError, ValidationError
 from agent_core.llm.litellm_adapter import adapter_of, options_without
 from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.support.argument_checks import check_arguments
-from agent_core.support.json_access import fields_of, items_of
 from agent_core.support.logs import get_logger
+from agent_core.support.plain_json import fields_of, items_of
 
 _log = get_logger(__name__)
 

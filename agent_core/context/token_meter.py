@@ -13,7 +13,7 @@ from typing import Any
 
 from agent_core.domain.model_adapter import ModelAdapter, ProviderMessage
 from agent_core.llm.tokens import estimate_tokens, most_tokens
-from agent_core.support.json_access import fields_of, items_of
+from agent_core.support.plain_json import fields_of, items_of
 
 MESSAGE_TOKENS = 8
 """Tokens of a message besides its texts: role and delimiters."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent_core.support.json_value import JsonValue
+from agent_core.support.plain_json import JsonValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from agent_core.support.json_value import JsonValue
+from agent_core.support.plain_json import JsonValue
 
 Part = dict[str, Any]
 """One part of a message: text, reasoning, a tool call with its outcome, a file, a source, data."""

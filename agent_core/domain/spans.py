@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from agent_core.support.json_value import JsonValue
+from agent_core.support.plain_json import JsonValue
 
 SpanKind = Literal["turn", "model", "tool", "wait", "approval", "queued"]
 SpanStatus = Literal[

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from agent_core.support.json_value import JsonValue
+from agent_core.support.plain_json import JsonValue
 
 COUNTS = (
     *("input_tokens", "output_tokens", "total_tokens"),

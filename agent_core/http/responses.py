@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from agent_core import errors
 from agent_core.errors import words_of
 from agent_core.sentences import info_of
-from agent_core.support.json_value import as_json
 from agent_core.support.logs import get_logger
+from agent_core.support.plain_json import as_json
 from agent_core.text.redaction import hide_secrets
 
 _log = get_logger(__name__)

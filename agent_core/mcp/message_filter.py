@@ -10,7 +10,7 @@ import pydantic
 from mcp_types import JSONRPCResponse
 from mcp_types.methods import validate_server_result
 
-from agent_core.support.json_access import fields_of, items_of
+from agent_core.support.plain_json import fields_of, items_of
 
 Drop = Callable[[str, str], None]
 

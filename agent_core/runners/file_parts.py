@@ -22,7 +22,7 @@ from agent_core.errors import ModelError
 from agent_core.store.database.writer import Writer
 from agent_core.store.turns import steps
 from agent_core.store.turns.steps import Claim
-from agent_core.support.json_access import fields_of, items_of
+from agent_core.support.plain_json import fields_of, items_of
 from agent_core.text.decoding import decode_text
 
 Read = Callable[[Sequence[str]], dict[str, StoredFile]]

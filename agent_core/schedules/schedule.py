@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from agent_core.domain.messages import Part, text_of
 from agent_core.schedules.triggers import Every, Trigger
-from agent_core.support.json_value import JsonValue
+from agent_core.support.plain_json import JsonValue
 
 Missed = Literal["run_once", "skip"]
 """Handling of missed runs: all of them become one late run, or all are skipped."""

@@ -20,7 +20,7 @@ from pydantic_core import from_json
 
 from agent_core.errors import ValidationError
 from agent_core.sentences import sentence
-from agent_core.support.json_access import fields_of, items_of
+from agent_core.support.plain_json import fields_of, items_of
 from agent_core.tools.json_schema import JsonSchema
 from agent_core.tools.tool import Tool
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from agent_core.errors import ValidationError
-from agent_core.support.json_access import fields_of, items_of
+from agent_core.support.plain_json import fields_of, items_of
 
 _SHOWN = 5  # maximum problems in one message
 _WORDS = 200  # characters of one problem, which quotes the model

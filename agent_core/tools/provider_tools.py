@@ -16,7 +16,7 @@ from agent_core.domain.signatures import METADATA
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import shown
-from agent_core.support.json_access import items_of
+from agent_core.support.plain_json import items_of
 
 NO_RESULT = "The provider told no result of this call."
 _UNNAMED = "provider_tool"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_core.llm.errors.provider_message import words_of_error
-from agent_core.support.json_access import fields_of
+from agent_core.support.plain_json import fields_of
 
 _STATUSES = {
     "rate": 429,

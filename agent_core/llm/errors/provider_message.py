@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
-from agent_core.support.json_access import fields_of, items_of
+from agent_core.support.plain_json import fields_of, items_of
 from agent_core.text.redaction import hide_secrets
 
 _WRAPPING = re.compile(

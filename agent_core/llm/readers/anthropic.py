@@ -19,7 +19,7 @@ from agent_core.domain.model_adapter import (
     ToolCallDelta,
 )
 from agent_core.llm.readers.reader import AnswerReader, arguments_text, deltas_of, sources_of, texts_of
-from agent_core.support.json_access import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, items_of
 
 _HOSTED = ("server_tool_use", "mcp_tool_use")
 """Types of blocks with calls that Anthropic runs itself."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta, ToolCallDelta
 from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, sources_of
-from agent_core.support.json_access import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, items_of
 
 _REASONS = {
     "COMPLETE": "stop",

@@ -17,7 +17,7 @@ from agent_core.domain.model_adapter import (
     TextDelta,
 )
 from agent_core.llm.readers.reader import AnswerReader, arguments_text, call_delta, deltas_of, sources_of
-from agent_core.support.json_access import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, items_of
 
 
 class GeminiReader(AnswerReader):

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent_core.domain.model_adapter import ModelEvent, ReasoningDelta
 from agent_core.llm.readers.reader import AnswerReader, arguments_text, call_delta, deltas_of
-from agent_core.support.json_access import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, items_of
 
 
 class OllamaReader(AnswerReader):

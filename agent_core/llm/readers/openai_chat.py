@@ -23,7 +23,7 @@ from agent_core.domain.model_adapter import (
 )
 from agent_core.domain.signatures import REASONING_FIELDS
 from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, sources_of, texts_of
-from agent_core.support.json_access import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, items_of
 
 _BESIDE = ("citations", "search_results")
 """Keys of Perplexity's sources beside each delta: URLs only, and URLs with titles."""

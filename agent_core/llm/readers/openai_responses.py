@@ -19,7 +19,7 @@ from agent_core.domain.model_adapter import (
 )
 from agent_core.llm.errors.error_reports import reported
 from agent_core.llm.readers.reader import AnswerReader, call_delta, sources_of
-from agent_core.support.json_access import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, items_of
 
 _CALLS = ("function_call", "custom_tool_call")
 _RETURNED = ("type", "id", "summary", "encrypted_content")

@@ -15,7 +15,7 @@ from agent_core.domain.model_adapter import (
     ToolCallDelta,
 )
 from agent_core.errors import ModelError
-from agent_core.support.json_access import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, items_of
 
 FAILED = frozenset(
     {

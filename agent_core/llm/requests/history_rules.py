@@ -17,7 +17,7 @@ from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.domain.tool_name_match import find_tool, wire_name
 from agent_core.llm.requests.gemini_duplicates import split_duplicates
 from agent_core.llm.requests.provider_rules import Rules
-from agent_core.support.json_access import fields_of, items_of
+from agent_core.support.plain_json import fields_of, items_of
 
 BEGINNING = "(The conversation begins here.)"
 """Placeholder for a person's message before a history that starts with the model's."""

@@ -11,8 +11,8 @@ from typing import Any, cast
 from agent_core.domain.model_adapter import ModelEvent, ModelRequest, ProviderMessage, ToolCallDelta
 from agent_core.llm.requests.history_rules import fit_history, sent_name
 from agent_core.llm.requests.provider_rules import Rules
-from agent_core.support.json_access import fields_of, items_of
 from agent_core.support.logs import get_logger
+from agent_core.support.plain_json import fields_of, items_of
 
 _log = get_logger(__name__)
 

@@ -19,10 +19,10 @@ from agent_core.domain.model_adapter import Finish, ModelEvent
 from agent_core.llm.errors.error_reports import reported
 from agent_core.llm.readers.formats import RESPONSES, decoder_name, reader_of
 from agent_core.llm.readers.reader import AnswerReader
-from agent_core.llm.streams.json_values import Body
 from agent_core.llm.streams.listeners import ListenerCopy, has_listeners
+from agent_core.llm.streams.response_body import Body
 from agent_core.sentences import sentence
-from agent_core.support.json_access import Json, fields_of
+from agent_core.support.plain_json import Json, fields_of
 
 _NEEDED = ("completion_stream", "custom_llm_provider", "fetch_stream", "messages", "model")
 _ENVELOPES = ("data", "result", "response", "body")

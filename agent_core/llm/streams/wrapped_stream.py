@@ -15,7 +15,7 @@ from agent_core.llm.readers.gemini import invocation
 from agent_core.llm.readers.openai_chat import ChatReader
 from agent_core.llm.readers.reader import sources_of
 from agent_core.llm.streams.listeners import accept_repetition
-from agent_core.support.json_access import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, items_of
 
 _RESULTS = ("web_search_results", "tool_results")
 

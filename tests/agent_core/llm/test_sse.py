@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_core.llm import LitellmModel, ModelRequest
-from agent_core.llm.streams.json_values import EventDecoder
+from agent_core.llm.streams.response_body import EventDecoder
 from tests.providers.loopback import Stream, call, delta, provider, usage
 from tests.support.providers.litellm_paths import through_the_wrapper
 

@@ -1,4 +1,4 @@
-"""Convert values to plain JSON."""
+"""Convert values to plain JSON, and read JSON whose shape is not known."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from typing import Any, ClassVar, cast
+
+Json = dict[str, Any]
 
 
 class JsonValue:
@@ -31,3 +33,13 @@ def as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(item) for item in cast("list[Any]", value)]
     return value
+
+
+def fields_of(value: object) -> Json:
+    """Return a JSON object; {} for any other value."""
+    return cast(Json, value) if isinstance(value, dict) else {}
+
+
+def items_of(value: object) -> list[Any]:
+    """Return a JSON array; [] for any other value."""
+    return cast("list[Any]", value) if isinstance(value, list) else []

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_core.errors import ModelError
-from agent_core.llm.streams.json_values import Body
+from agent_core.llm.streams.response_body import Body
 
 A, B = {"a": 1}, {"b": 'x\u2028y\u2029z\x85 🌙 \\ " \u0000 \ud800'}
 
