@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.providers.test_answers import STEP, said, step
 
 from agent_core.llm import Finish, LitellmModel, ModelRequest, TextDelta
 from agent_core.testing import eventually
