@@ -1,1 +1,1 @@
-"""A tab's open thread: its rows from the subscription, and its live text."""
+"""The open thread of a tab: its rows, read through a subscription, and its live text."""

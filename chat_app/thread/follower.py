@@ -1,4 +1,4 @@
-"""One tab's reading of one thread: updates in, rows and pieces of text out. Knows nothing of Reflex."""
+"""Fold the updates of one thread into rows and pieces of text for one tab. Does not depend on Reflex."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from chat_app.thread.message_views import MessageContext, message_view
 from chat_app.thread.views import MessageView
 
 MESSAGES_PER_PAGE = 40
-"""How many messages are shown at once, and how many more when the page is asked for more."""
+"""Number of messages that are shown at first, and that each further page adds."""
 BEFORE = 10
-"""How many messages before one that a link leads to are shown with it."""
+"""Number of messages that are shown before a linked message."""
 NEAR = 120
-"""A link so many messages back shows all of them; from farther back it shows a page, and a gap."""
+"""Distance up to which a linked message is shown without a gap before the turn, in messages."""
 
 _ENDED = ("output-available", "output-error")
-"""States of a tool call that ran and is over."""
+"""States of a tool call that ran and has ended."""
 
 
 @dataclass(frozen=True)
 class TextSlice:
-    """A slice of the text that is being written: `chunk` begins at `offset` (UTF-16 units) of `run`."""
+    """Slice of the live text: `chunk` begins at `offset` (UTF-16 code units) of `run`."""
 
     run: str = ""
     offset: int = 0
@@ -36,20 +36,20 @@ class TextSlice:
 
 
 class Follower:
-    """Folds the updates of `subscribe` and says what the page has to show.
+    """Fold of the updates of `subscribe`, with the rows and the live text that the page shows.
 
     The turn under way (the last prompt and everything after it) is kept apart from the history, so
-    that what changes ten times a second is small. The text part at the end of a running turn leaves
-    through `piece`, never through the rows.
+    that the part that changes ten times a second is small. The text part at the end of a running turn
+    is sent through `piece`, never through the rows.
 
-    The times of tools are in the thread's timeline; `untimed` says for which answers `know` needs them,
-    which are never more than the page shows.
+    The times of tool calls are in the thread's timeline; `untimed` returns the answers whose times `know`
+    needs, never more than the page shows.
 
     Args:
-        whole: all messages are shown, long ones too: for who cannot ask for more.
+        whole: show all messages uncut, for readers that cannot load more.
 
     Attributes:
-        async_tools: names of the tools that wait for an outcome from outside.
+        async_tools: names of the async tools.
     """
 
     def __init__(self, *, whole: bool = False) -> None:
@@ -61,7 +61,7 @@ class Follower:
         self._waits: dict[str, float] = {}
         self._seq = 0
         self._live: tuple[str, str] | None = None  # key and text of the part that is being written
-        self._writes: tuple[str, Any] | None = None  # type and id of the deltas that go into it
+        self._writes: tuple[str, Any] | None = None  # type and id of the deltas of that part
         self._messages: list[dict[str, Any]] = []
         self._queued: list[dict[str, Any]] = []
         self._places: dict[str, int] = {}
@@ -70,21 +70,21 @@ class Follower:
         self._whole = whole
         self.resuming = False
         self.rows_changed = False
-        self._timed: set[str] = set()  # answers whose calls' times are known
+        self._timed: set[str] = set()  # answers whose tool call times have been read
 
     @property
     def thread(self) -> dict[str, Any]:
-        """The thread as plain JSON."""
+        """Return the thread as plain JSON."""
         return self._view.thread
 
     @property
     def deleted(self) -> bool:
-        """Whether the thread is gone."""
+        """Return whether the thread was deleted."""
         return self._view.deleted
 
     @property
     def ended(self) -> str:
-        """Why the last answer ended before its end: a provider's reason, or the kind of an error; else ""."""
+        """Return why the last answer is incomplete: a provider's reason or the kind of an error; else ""."""
         if self.thread.get("status") == "failed":
             return str(self.thread.get("error_kind") or "")
         last = self._messages[-1] if self._messages else {}
@@ -95,17 +95,17 @@ class Follower:
 
     @property
     def answer_id(self) -> str:
-        """The id of the answer at the end; "" while there is none."""
+        """Return the id of the last message if it is an answer; else ""."""
         last = self._messages[-1] if self._messages else {}
         return str(last.get("id")) if last.get("role") == "assistant" else ""
 
     @property
     def live_text(self) -> str:
-        """The text that is being written, as far as it is known."""
+        """Return the live text as received so far."""
         return clean_text(self._live[1]) if self._live else ""
 
     def apply(self, update: Update) -> None:
-        """Take in one update; `rows_changed` says whether it was more than another piece of text."""
+        """Apply one update; set `rows_changed` to whether it did more than lengthen the live text."""
         self._view.apply(update)
         self.rows_changed = not self._goes_on(update)
         if self._live and not self.rows_changed:
@@ -115,7 +115,7 @@ class Follower:
         if update.type == "snapshot":
             self._sent.clear()
             self._places.clear()
-            # A later attempt has claimed the step, and shows no text of its own yet.
+            # A later attempt has claimed the step and has not streamed any text yet.
             later = int(self.thread.get("seq") or 0) > update.seq
             self.resuming = bool(update.chunks) and later and self.thread.get("status") == "streaming"
         elif update.seq:
@@ -129,7 +129,7 @@ class Follower:
             self._runs[self._live[0]] = f"{self._live[0]}:{self._seq}"
 
     def _goes_on(self, update: Update) -> bool:
-        """Whether an update only lengthens the live text: nine of ten do, and no row need be made again."""
+        """Return whether an update only lengthens the live text, as nine of ten do; the rows stay valid then."""
         if not self._live or self.resuming or update.type != "chunks" or update.seq != self._seq:
             return False
         return all(
@@ -138,7 +138,7 @@ class Follower:
         )
 
     def _sort(self, messages: list[dict[str, Any]]) -> None:
-        """Put queued messages aside; one that is taken up comes after what was there before."""
+        """Separate queued messages from the others; a message that leaves the queue goes to the end."""
         self._queued = [message for message in messages if message["metadata"].get("queued")]
         asked = [message for message in messages if not message["metadata"].get("queued")]
         for message in asked:
@@ -146,7 +146,7 @@ class Follower:
         self._messages = sorted(asked, key=lambda message: self._places[message["id"]])
 
     def _watch(self, update: Update) -> None:
-        """Note which deltas are being written, how long a tool waits, and that one has ended."""
+        """Note the deltas of the live text, the waits of retried tool calls, and the ends of tool calls."""
         for chunk in update.chunks:
             kind = str(chunk.get("type"))
             if kind in ("text-delta", "reasoning-delta"):
@@ -157,14 +157,14 @@ class Follower:
                 self._timed.discard(update.message_id or "")
 
     def untimed(self) -> list[str]:
-        """The ids of the answers that are shown and whose tools took it is not known how long."""
+        """Return the ids of the shown answers whose tool call times have not been read."""
         start = self._turn_start()
         first, end = self._window.of(start)
         shown = (*self._messages[first:end], *self._messages[start:])
         return [each["id"] for each in shown if each["id"] not in self._timed and _has_ended_calls(each)]
 
     def know(self, answers: Iterable[str], spans: Iterable[Span]) -> None:
-        """Take over from the timeline of these answers how long each call ran, and at which attempt it ended."""
+        """Store how long each tool call of these answers ran and at which attempt it ended, from their spans."""
         self._timed.update(answers)
         runs: dict[str, list[Span]] = {}
         for span in spans:
@@ -176,26 +176,26 @@ class Follower:
                 self._took[call_id] = max(0.0, seconds), own[-1].attempt
 
     def history(self) -> list[MessageView]:
-        """The newest messages before the turn under way, or those around one that a link leads to."""
+        """Return the newest messages before the turn under way, or the messages around a linked one."""
         start = self._turn_start()
         first, end = (0, start) if self._whole else self._window.of(start)
         return [self._row(message) for message in self._messages[first:end]]
 
     def has_earlier(self) -> bool:
-        """Whether there are messages before those of `history`."""
+        """Return whether there are messages before those of `history`."""
         return self._window.of(self._turn_start())[0] > 0
 
     def left_out(self) -> int:
-        """How many messages between those of `history` and the turn are not shown."""
+        """Return the number of messages between `history` and the turn that are not shown."""
         start = self._turn_start()
         return start - self._window.of(start)[1]
 
     def turn(self) -> list[MessageView]:
-        """The last prompt and everything after it."""
+        """Return the last prompt and everything after it."""
         return [self._row(message) for message in self._messages[self._turn_start() :]]
 
     def queued(self) -> list[MessageView]:
-        """What the person has written meanwhile and the agent has not been asked yet."""
+        """Return the messages that wait for the turn under way to end."""
         return [self._row(message) for message in self._queued]
 
     def more_of(self, message_id: str) -> None:
@@ -203,26 +203,26 @@ class Follower:
         self._more[message_id] = self._more.get(message_id, 0) + 1
 
     def more(self) -> None:
-        """Hold another page of earlier messages."""
+        """Extend the history by a page of earlier messages."""
         self._window.earlier()
 
     def fill(self) -> None:
-        """Hold another page of those that are left out."""
+        """Extend the history by a page of the messages that are left out."""
         self._window.later()
 
     def reach(self, message_id: str) -> None:
-        """Hold this message with some around it, however long ago it was."""
+        """Show a message of any age, with some messages around it."""
         place = next((n for n, message in enumerate(self._messages) if message["id"] == message_id), None)
         if place is not None:
             self._window.reach(place, self._turn_start())
 
     def known(self) -> list[str]:
-        """The ids of the newest messages of the person, which have arrived."""
+        """Return the ids of the user's newest stored messages."""
         messages = [*self._messages[-12:], *self._queued]
         return [message["id"] for message in messages if message["role"] == "user"]
 
     def piece(self) -> TextSlice | None:
-        """What of the live text the page has not been sent; None when there is none."""
+        """Return the part of the live text that was not sent to the page yet; None if there is no live text."""
         if not self._live:
             return None
         run, text = self._runs[self._live[0]], clean_text(self._live[1])
@@ -233,7 +233,10 @@ class Follower:
         return TextSlice(run, units(sent), text[len(sent) :])
 
     def piece_from(self, run: str, have: int) -> TextSlice | None:
-        """What follows the first `have` UTF-16 units of `run`, for a page that missed something."""
+        """Return everything after the first `have` UTF-16 units of `run`, for a page that missed a piece.
+
+        None if `run` is no longer the live text.
+        """
         text = self._sent.get(run)
         if text is None:
             return None
@@ -261,7 +264,7 @@ class Follower:
         return message_view(message, context)
 
     def _live_part(self) -> tuple[str, str] | None:
-        """The key and text of the part that is being written, if the turn ends with one."""
+        """Return key and text of the part that is being streamed; None if the turn does not end with one."""
         if not self._messages or self.thread.get("status") != "streaming":
             return None
         last = self._messages[-1]
@@ -275,10 +278,10 @@ class Follower:
 
 
 class MessageWindow:
-    """The part of the messages that is shown, as places in the list of all.
+    """Range of the messages that are shown, as indexes of the list of all messages.
 
-    A page with thousands of messages takes a browser many seconds; so a link to an old message shows
-    the messages around it and the turn under way, and a gap between them that can be filled.
+    A browser needs many seconds for a page with thousands of messages; so a link to an old message shows
+    the messages around it and the turn under way, and leaves a gap between them that can be filled.
     """
 
     def __init__(self) -> None:
@@ -286,8 +289,8 @@ class MessageWindow:
         self._far: tuple[int, int] | None = None
 
     def of(self, start: int) -> tuple[int, int]:
-        """Return the first place that is shown and the one after the last; the turn begins at `start`."""
-        if self._far and self._far[1] >= start:  # the gap is filled
+        """Return the first shown index and the one after the last; the turn begins at `start`."""
+        if self._far and self._far[1] >= start:  # the gap has been filled
             self._limit = max(self._limit, start - self._far[0])
             self._far = None
         return self._far or (max(0, start - self._limit), start)
@@ -300,12 +303,12 @@ class MessageWindow:
             self._limit += MESSAGES_PER_PAGE
 
     def later(self) -> None:
-        """Show another page of those in the gap."""
+        """Show another page of the messages in the gap."""
         if self._far:
             self._far = (self._far[0], self._far[1] + MESSAGES_PER_PAGE)
 
     def reach(self, place: int, start: int) -> None:
-        """Show the message at `place`, with some before it."""
+        """Show the message at index `place`, with some before it."""
         first, end = self.of(start)
         if first <= place < end or place >= start:
             return

@@ -1,4 +1,4 @@
-"""The text that is being written, as a tab is sent it: piece by piece, and again what it missed."""
+"""Live text of a thread: sent to a tab in pieces, with missed pieces sent again on request."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chat_app.thread.subscription import Subscription
 
 
 class LiveText(rx.State, mixin=True):
-    """Base of the states of a text that grows: its newest piece and nothing else, as it changes ten times a second.
+    """Base of the states of a live text; they hold only its newest piece, which changes ten times a second.
 
-    A component that reads any var of a state class renders again when any of them changes; so only
-    the text part that is being written reads these.
+    A component that reads any var of a state class renders again when any var of that class changes, so
+    only the text part that is being streamed reads these vars.
 
     Attributes:
-        shown: the state that shows the thread in which the text is written.
-        run: the part, and the attempt, that the piece belongs to.
+        shown: the state that shows the thread of the text.
+        run: the part and the attempt to which the piece belongs.
         offset: the position of `chunk` in the text, in UTF-16 code units.
     """
 
@@ -37,11 +37,11 @@ class LiveText(rx.State, mixin=True):
 
     @classmethod
     async def _pass_on(cls, piece: TextSlice | None) -> None:
-        """Send this tab a further piece of the run that its state names, without going through the state.
+        """Send this tab a further piece of the current run, bypassing the state.
 
-        What the state holds of the text is only ever the newest piece, which nobody reads again: the page
-        merges pieces by their offsets, and asks for what it misses. Taking the tab's lock and looking for
-        what has changed in its state costs twice what sending does (benchmarks/tabs.py).
+        The state need not have the piece: the page merges pieces by offset and asks for those that it
+        misses. Locking the tab's state and finding its changed vars costs twice as much as sending
+        (benchmarks/tabs.py).
         """
         if piece and piece.chunk:
             new = {"offset": piece.offset, "chunk": piece.chunk}
@@ -57,16 +57,16 @@ class LiveText(rx.State, mixin=True):
 
     @rx.event
     async def resend(self, run: str, have: int):
-        """Send again what follows the first `have` units of `run`; the page missed something."""
+        """Send everything after the first `have` UTF-16 units of `run` again, for a page that missed a piece."""
         shown = await self.get_state(self.shown)
         if reader := shown._followed():
             self._send(reader.follower.piece_from(run, have))
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
-        """Show what is open in this tab and go on showing it, until the tab leaves.
+        """Show the open thread of this tab and its updates until the tab leaves.
 
-        Being part of the page's on_load, it ends by itself with navigation, reload and disconnection.
+        As part of the page's `on_load`, it ends automatically on navigation, reload and disconnection.
         """
         async with self:
             rows, session = await self.get_state(self.shown), tab_session(self)

@@ -1,4 +1,4 @@
-"""From messages and threads, as plain JSON, to what the page draws. Pure functions."""
+"""Convert messages, given as plain JSON, to the views that the page renders. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from chat_app.plain_text import clean_text, shorten
 from chat_app.thread.views import FileView, MessageView, PartView, ToolView
 
 MAX_PROMPT_SHOWN = 20_000
-"""A longer prompt is cut in the page, in characters: a browser takes seconds to lay out a megabyte."""
+"""Length to which the page cuts a prompt, in characters: a browser takes seconds to lay out a megabyte."""
 MORE_PROMPT_SHOWN = 100_000
-"""How much more of it comes each time the person asks, in characters."""
+"""Length by which "show more" extends a cut prompt, in characters."""
 MAX_FIELD_SHOWN = 20_000
-"""A longer argument or result of a tool is cut in the page, in characters."""
+"""Length to which the page cuts an argument or a result of a tool, in characters."""
 
 VOTE = "vote:"
-"""Before a message's id: the key of a thread's metadata that says what the person thinks of it."""
+"""Prefix of the metadata key that stores a user's vote; the message's id follows it."""
 
 _TOOL_STATES = {
     "input-streaming": "preparing",
@@ -45,19 +45,19 @@ _ICONS = {
 
 @dataclass(frozen=True)
 class MessageContext:
-    """What a message's row needs to know besides the message.
+    """Context of a message's row: everything that the message itself does not contain.
 
     Attributes:
-        is_async: whether the tool of a name waits for an outcome from outside.
+        is_async: returns whether the tool with a given name is an async tool.
         progress, runs: by tool call id, as `agent_core.streaming.fold.ThreadView` keeps them.
-        took: how long finished calls ran, and at which attempt they ended, by tool call id.
-        end_reasons: why calls failed, by tool call id.
+        took: seconds that finished calls ran, and the attempt at which they ended, by tool call id.
+        end_reasons: reasons for which calls failed, by tool call id.
         error_info: code and params of their errors, by tool call id.
-        waits: how many seconds calls wait for their next attempt, from when the wait was announced.
-        run: names the attempt that is being streamed, for a part's key; its text is left out.
-        live_key: the key of the part that is being streamed, or "".
-        votes: the thread's metadata, in which `VOTE` and a message's id is up or down.
-        more: how often the person asked for more of a long prompt, by its id; None: all of them are whole.
+        waits: seconds from the announcement of a retry to the next attempt, by tool call id.
+        run: returns the name of the streamed attempt for a part's key.
+        live_key: the key of the part that is being streamed, or ""; its text is left out of the row.
+        votes: the thread's metadata, in which the key `VOTE` + message id has the value up or down.
+        more: how often the user extended a long prompt, by message id; None: no prompt is cut.
     """
 
     is_async: Callable[[str], bool] = lambda name: False
@@ -93,7 +93,7 @@ def message_view(message: Mapping[str, Any], context: MessageContext) -> Message
 
 
 def _versions(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Say which of its versions a message is, and which are beside it."""
+    """Return the position of a message among its versions, and the ids of the versions next to it."""
     branches: list[str] = list(message.get("branches") or ())
     if message["id"] not in branches:
         return {}
@@ -132,7 +132,7 @@ def _file_view(message: Mapping[str, Any], part: Mapping[str, Any]) -> FileView:
 
 
 def part_view(key: str, part: Mapping[str, Any], context: MessageContext) -> PartView | None:
-    """Return the row of one part, or None for a part that shows nothing."""
+    """Return the row of one part; None for a part that is not shown."""
     kind = part["type"]
     if kind in ("text", "reasoning"):
         live = key == context.live_key
@@ -149,7 +149,7 @@ def part_view(key: str, part: Mapping[str, Any], context: MessageContext) -> Par
 
 
 def _note_view(key: str, data: Mapping[str, Any]) -> PartView:
-    """Return the row that says what the model was not sent, because the thread outgrew it."""
+    """Return the note that a thread exceeds the model's context, and how many turns were not sent to it."""
     turns = data.get("dropped_turns")
     if not isinstance(turns, int) or turns < 1:
         return PartView(key, "note", "shortened")
@@ -197,7 +197,7 @@ def tool_view(part: Mapping[str, Any], context: MessageContext) -> ToolView:
 
 
 def _own_view(part: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return what a registered tool view is drawn from; the usual row does not need it, and it is long."""
+    """Return the input and output for a registered tool view; they are long, and the default row omits them."""
     if name not in TOOL_VIEWS:
         return {}
     both = {"input": part.get("input"), "output": part.get("output")}
@@ -258,7 +258,10 @@ def _options(arguments: object) -> list[str]:
 
 
 def _progress(data: object) -> tuple[str, int]:
-    """Read what a tool reported: text, or a dict with a message and done/total, percent or fraction."""
+    """Return text and percentage of a progress report: text, or a dict with a message and a number.
+
+    The number is done and total, percent, or fraction; the percentage is -1 without one.
+    """
     if isinstance(data, str):
         return clean_text(shorten(data, 200)), -1
     if not isinstance(data, Mapping):
@@ -287,7 +290,7 @@ def _percent(data: Mapping[str, Any]) -> int:
 
 
 def _pretty(value: object) -> str:
-    """Return a value as a person reads it: text as it is, everything else as indented JSON."""
+    """Return a value in readable form: text unchanged, any other value as indented JSON."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)

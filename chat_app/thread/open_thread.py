@@ -1,4 +1,4 @@
-"""The thread that is open on the app's own pages, and how it is answered."""
+"""State of the open thread on the app's own pages, with its agent and answer options."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from chat_app.thread.views import MessageView, ReturnedView
 
 
 class OpenThread(ThreadState, rx.State):
-    """What the app's own pages show of a thread, and what their buttons do.
+    """State of the thread on the app's own pages, with the events of their buttons.
 
-    How it is answered is chosen on the page and kept in the thread; on the page of a new chat it is how
-    the next thread will be.
+    The user chooses the agent and the answer options on the page, and the thread stores them; on the page
+    of a new chat they apply to the thread that is created next.
 
     Attributes:
         history, turn: the messages before the turn under way, and that turn.
-        share: the token of the link with which it can be read; "" while there is none.
-        returned: the message that was taken back last.
+        share: the token of the thread's share link; "" while there is none.
+        returned: the message that was returned to the composer last.
         agent: the name of the agent that answers.
-        model: the name of its model, if the agent is the app's own.
+        model: the name of the model, if the agent is the app's own.
         instructions, temperature: the values of the form.
-        answers_error: why what was typed there was not taken.
+        answers_error: the sentence that says why the form was rejected.
     """
 
     history: list[MessageView] = []
@@ -45,21 +45,21 @@ class OpenThread(ThreadState, rx.State):
     instructions: str = ""
     temperature: str = ""
     answers_error: str = ""
-    _chosen: bool = False  # for the chat that is about to begin: what the person prefers elsewhere must wait
+    _chosen: bool = False  # for the new chat, so the user's preferences must not overwrite it
 
     @rx.var
     def may_choose_model(self) -> bool:
-        """Whether the agent is the app's own, which answers with any model."""
+        """Return whether the agent is the app's own, the only one that answers with any model."""
         return self.agent == ASSISTANT
 
     @rx.var
     def has_unlisted_agent(self) -> bool:
-        """Whether the thread's agent is none of those that can be chosen: it is gone, or not offered."""
+        """Return whether the thread's agent cannot be chosen: it was removed or is not offered."""
         return self.agent != ASSISTANT and self.agent not in OFFERED
 
     @rx.var
     def answers_error_info(self) -> dict[str, Any]:
-        """Code and params of `answers_error`."""
+        """Return code and params of `answers_error`."""
         return info_of(self.answers_error) or {}
 
     def _rows(
@@ -69,7 +69,7 @@ class OpenThread(ThreadState, rx.State):
         return {"history": history, "turn": turn, "share": str(metadata.get("share") or "")}
 
     def _show(self, follower: Follower) -> None:
-        """Take over how the thread is answered, too."""
+        """Show the rows of a follower, and the thread's agent and answer options."""
         super()._show(follower)
         if follower.thread:
             self._show_answers(
@@ -81,7 +81,7 @@ class OpenThread(ThreadState, rx.State):
         self._set(agent=agent, model=answers.model, instructions=answers.instructions, temperature=degrees)
 
     def _begin_with(self, agent: str, answers: AnswerOptions) -> None:
-        """Take over what the person wants for new chats, unless they have chosen otherwise for this one."""
+        """Apply the user's preferences to a new chat, unless the user has already chosen options for it."""
         if not self.open_id and not self._chosen:
             self._show_answers(agent, answers)
 
@@ -100,7 +100,7 @@ class OpenThread(ThreadState, rx.State):
 
     @rx.event
     async def choose_agent(self, name: str):
-        """Let another agent answer, from the next turn on."""
+        """Change the agent of the thread; takes effect with the next turn."""
         if not self.open_id:
             self.agent, self._chosen = name, True
             return
@@ -108,14 +108,14 @@ class OpenThread(ThreadState, rx.State):
 
     @rx.event
     async def choose_model(self, name: str):
-        """Let another model answer, from the next step on."""
+        """Change the model of the thread; takes effect with the next step."""
         if name not in {model.name for model in service().offers}:
             return
         await self._change(model=name)
 
     @rx.event
     async def choose_answers(self, form: dict[str, Any]):
-        """Take the instructions and the temperature that the person typed."""
+        """Store the instructions and the temperature of the submitted form."""
         self.answers_error = ""
         try:
             typed = parse_options("", str(form.get("instructions") or ""), str(form.get("temperature") or ""))
@@ -125,7 +125,7 @@ class OpenThread(ThreadState, rx.State):
         await self._change(instructions=typed.instructions, temperature=typed.temperature)
 
     async def _change(self, **chosen: Any) -> None:
-        """Change how the thread is answered, and nothing else of what is known of it."""
+        """Change some answer options and leave the other metadata of the thread unchanged."""
         if not self.open_id:
             self._chosen = True
             self._show_answers(self.agent, replace(self._answers(), **chosen))
@@ -141,13 +141,13 @@ class OpenThread(ThreadState, rx.State):
 
 
 class OpenThreadText(LiveText, rx.State):
-    """The text that is being written in the thread of the app's own pages."""
+    """Live text of the open thread on the app's own pages."""
 
     shown: ClassVar[type[ShownThread]] = OpenThread
 
     @rx.event
     async def open(self):
-        """Turn to the thread of the URL, and follow it."""
+        """Open the thread of the URL and follow it."""
         opened = await self.get_state(OpenThread)
         opened._open(str(self.thread_id or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
         self._forget()
@@ -155,7 +155,7 @@ class OpenThreadText(LiveText, rx.State):
 
     @rx.event
     async def leave(self):
-        """Turn away from the thread: the page that opens shows none."""
+        """Close the thread: the page that opens shows none."""
         opened = await self.get_state(OpenThread)
         opened._open("")
         self._forget()

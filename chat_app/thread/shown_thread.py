@@ -1,4 +1,4 @@
-"""What a tab shows of a thread."""
+"""Base of the states that show a thread in a tab."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from chat_app.thread.subscription import Reader, Subscription
 
 
 class ShownThread(rx.State, mixin=True):
-    """Base of the states that show a thread: a subscription fills them with its rows."""
+    """Base of the states that show a thread; a `Subscription` fills them with rows."""
 
     def _opened(self) -> str:
-        """Return the name of what is open, a thread's id or the token of a link; "" if nothing is."""
+        """Return the id of the open thread or the token of the opened share link; "" if none is open."""
         raise NotImplementedError
 
     def _reader(self) -> Reader:
-        """Return what reads the open thread.
+        """Return a reader of the open thread.
 
         Raises:
-            AgentCoreError: it may not be read.
+            AgentCoreError: the user may not read the thread.
         """
         raise NotImplementedError
 
     def _show(self, follower: Follower) -> None:
-        """Show what a follower has read."""
+        """Show the rows of a follower."""
         raise NotImplementedError
 
     def _is_behind(self, follower: Follower) -> bool:
-        """Return whether the rows are to be sent again, although only the live text has grown."""
+        """Return whether the rows must be sent again although only the live text has changed."""
         return False
 
     def _lose(self, error: AgentCoreError) -> None:
@@ -44,12 +44,12 @@ class ShownThread(rx.State, mixin=True):
         return tab_session(self).find(type(self), Subscription)
 
     def _followed(self) -> Reader | None:
-        """Return what reads the open thread for the subscription; None while nothing does."""
+        """Return the subscription's reader of the open thread; None while there is none."""
         subscription = self._subscription()
         return subscription.reader_of(self._opened()) if subscription else None
 
     def _set(self, **values: Any) -> None:
-        """Set vars; one that is unchanged is not sent again."""
+        """Set vars, skipping unchanged ones, which Reflex would send again."""
         for name, value in values.items():
             if getattr(self, name) != value:
                 setattr(self, name, value)

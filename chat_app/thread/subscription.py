@@ -1,4 +1,4 @@
-"""A tab's subscription to the thread that it has open, and the reader of that thread."""
+"""Subscription of a tab to its open thread, and the reader of that thread."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ _log = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
-    """What a subscription reads.
+    """Source of a subscription's updates.
 
     Attributes:
-        follower: what has been read so far.
+        follower: the updates read so far, folded.
     """
 
     @property
     def follower(self) -> Follower: ...
 
     def read(self) -> AsyncGenerator[None]:
-        """Yield after each update that the follower has taken in; the first is a snapshot.
+        """Yield after each update that the follower has applied; the first update is a snapshot.
 
         Raises:
-            AgentCoreError: there is no such thread for this reader, or no longer.
+            AgentCoreError: the thread does not exist, was deleted, or this reader may not read it.
         """
         ...
 
     async def read_times(self) -> None:
-        """Tell the follower how long the tools that it shows took."""
+        """Read how long the shown tool calls took, and pass the times to the follower."""
         ...
 
 
 class ThreadReader:
-    """Reads a thread of an API."""
+    """Reader of one thread through an API."""
 
     def __init__(self, api: AgentApi, thread_id: str) -> None:
         self.follower = Follower()
@@ -53,7 +53,7 @@ class ThreadReader:
         return f"thread {self._thread_id}"
 
     async def read(self) -> AsyncGenerator[None]:
-        """Yield after each update that the follower has taken in, as `Reader` says."""
+        """Yield after each update that the follower has applied; see `Reader.read`."""
         async with aclosing(self._api.subscribe(self._thread_id)) as updates:
             async for update in updates:
                 self.follower.apply(update)
@@ -63,19 +63,19 @@ class ThreadReader:
                 yield
 
     async def read_times(self) -> None:
-        """Tell the follower how long its tools took: once for each answer, and again as a tool of it ends."""
+        """Read the times of tool calls: once for each answer, and again when one of its tool calls ends."""
         if answers := self.follower.untimed():
             self.follower.know(answers, await self._api.timeline(self._thread_id, replies=answers))
 
     async def _read_agent(self) -> None:
-        """Tell the follower which tools of the thread's agent wait for somebody, when it has another agent."""
+        """Read the names of the agent's async tools after the thread has changed to another agent."""
         if (agent := self.follower.thread.get("agent")) != self._agent:
             self._agent = agent
             self.follower.async_tools |= await async_tools(self._api, self.follower.thread)
 
 
 class _Rows(Protocol):
-    """Where the rows of a thread are shown. To enter it locks the tab's state, its live text included."""
+    """State that shows the rows of a thread; entering it locks the tab's state, its live text included."""
 
     async def __aenter__(self) -> Any: ...
 
@@ -93,7 +93,7 @@ class _Rows(Protocol):
 
 
 class _Text(Protocol):
-    """Where the text that is being written is shown."""
+    """State that shows the live text of a thread."""
 
     def _send(self, piece: TextSlice | None) -> None: ...
 
@@ -103,15 +103,15 @@ class _Text(Protocol):
 
 
 class Subscription:
-    """Shows a tab the thread that it has open, as it goes on.
+    """Subscription that shows a tab its open thread while the thread changes.
 
-    Reload, a second tab, another browser and a restarted server all come through here: first a snapshot,
-    then everything after it. Further pieces of the live text go past the state (decision 0011); what else
-    is new goes into both states under one lock, so that a row and its first piece arrive together.
+    A reload, a second tab, another browser and a restarted server all use this one path: first a snapshot,
+    then every update after it. Further pieces of the live text bypass the state (decision 0011); all other
+    changes go into both states under one lock, so that a row and its first piece arrive together.
 
     Args:
-        rows: the state that shows the thread; it says which one is open.
-        text: the state that holds the text being written.
+        rows: the state that shows the thread and names the open one.
+        text: the state that holds the live text.
     """
 
     def __init__(self, rows: _Rows, text: _Text) -> None:
@@ -121,22 +121,22 @@ class Subscription:
         self._followed: tuple[str, Reader] | None = None
 
     def turn(self) -> None:
-        """Follow the thread that the tab has open by now, in place of the one before."""
+        """Follow the thread that is open now instead of the previous one."""
         self._turned.set()
 
     def reader_of(self, opened: str) -> Reader | None:
-        """Return what reads the thread that is open; None while none is followed, or still another."""
+        """Return the reader of the open thread; None while no thread, or still the previous one, is followed."""
         return self._followed[1] if self._followed and self._followed[0] == opened else None
 
     async def run(self) -> None:
-        """Follow the open thread, and the next when told to turn, until cancelled."""
+        """Follow the open thread, and after `turn` the next one, until cancelled."""
         while True:
             self._turned.clear()
             async with background_task(self._follow_open()):
                 await self._turned.wait()
 
     async def _follow_open(self) -> None:
-        """Follow the open thread until it is gone, or the tab has another open."""
+        """Follow the open thread until it is deleted or the tab opens another one."""
         opened, reader = "", None
         try:
             async with self._rows:

@@ -1,4 +1,4 @@
-"""The state of the thread that is open in a tab, and the events of its buttons."""
+"""State of the open thread of a tab, and the events of its buttons."""
 
 import re
 from contextlib import suppress
@@ -21,25 +21,25 @@ RUNNING = ("streaming", "awaiting_tool_results")
 
 
 class ThreadState(ShownThread, CommandState, mixin=True):
-    """What a page shows of one thread; `OpenThread` is the app's own, `chat_app.hooks` makes others.
+    """Base of the states of a page with one thread: `OpenThread` in the app, and those of `chat_app.hooks`.
 
     Attributes:
         open_id: the thread in the URL; "" on the page of a new chat.
         phase: loading, ready, missing, deleted or trouble.
-        status: the thread's own; "" before it is known.
-        error, error_kind: why the thread failed, in a sentence and as `Thread.error_kind` names it.
-        error_info: code and params of that sentence where it is one of ours; else {}.
-        queued: what the person has written meanwhile.
-        left_out: how many messages are not shown between the history and the turn.
-        known: ids of the person's newest messages, which the outbox need not show any more.
+        status: the status of the thread; "" before it has been read.
+        error, error_kind: the sentence of the thread's failure, and its `Thread.error_kind`.
+        error_info: code and params of a sentence of `agent_core.sentences`; {} for any other sentence.
+        queued: messages that the user sent during the turn under way.
+        left_out: number of messages between the history and the turn that are not shown.
+        known: ids of the user's newest stored messages, which the outbox need not show any more.
         rejected: the id of a message that could not be sent; the composer takes its text back.
-        ended: why the last answer ended before its end: "length", "content-filter", …, or the kind of
-            the error with which it failed; "" if it did not.
-        answer_id: the answer at the end; "" while there is none.
-        thinking: at work, with nothing to show for it yet.
-        resuming: at work on an answer that was interrupted.
-        needs_person: a tool waits for a yes or for an answer.
-        sent: the id of the last message sent from here; the view moves to the end with it.
+        ended: the reason why the last answer is incomplete: "length", "content-filter", …, or the kind
+            of the error with which it failed; "" if it is complete.
+        answer_id: the id of the last answer; "" while there is none.
+        thinking: the agent is at work but shows no activity yet.
+        resuming: the agent is at work on an answer that was interrupted.
+        needs_person: a tool call waits for an approval or an answer.
+        sent: the id of the last message sent from this tab; a new value scrolls the view to the end.
     """
 
     open_id: str = ""
@@ -63,20 +63,20 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     rejected: str = ""
     sent: str = ""
     _retry_key: tuple[Any, ...] | None = None
-    _begun: str = ""  # what the page of a new chat, which may still be shown, has begun
+    _begun: str = ""  # the thread that the new-chat page, which may still be shown, has created
 
     @rx.var
     def is_running(self) -> bool:
-        """Whether the agent is at work or waits for an outcome."""
+        """Return whether the agent is at work or waits for an outcome."""
         return self.status in RUNNING
 
     @rx.var
     def is_empty(self) -> bool:
-        """Whether this is the page of a new chat."""
+        """Return whether this is the page of a new chat."""
         return not self.open_id
 
     def _open(self, thread_id: str) -> None:
-        """Turn to a thread; what the tab already shows of it stays until the rows are read."""
+        """Open a thread; if the tab already shows it, keep its rows until they are read again."""
         if thread_id != self.open_id:
             self._clear(thread_id)
         self.notice, self._begun = "", ""
@@ -86,7 +86,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         self.open_id = open_id
         self.phase = "loading" if open_id else "ready"
 
-    # What the subscription asks and brings
+    # Interface of the subscription
 
     def _opened(self) -> str:
         return self.open_id
@@ -95,7 +95,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         return ThreadReader(self._api(), self.open_id)
 
     def _show(self, follower: Follower) -> None:
-        """Take over what a follower has read; what is unchanged is not sent again."""
+        """Show the rows of a follower; unchanged vars are not sent again."""
         if follower.deleted:
             self._clear(self.open_id)
             self.phase = "deleted"
@@ -126,7 +126,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     def _rows(
         self, history: list[MessageView], turn: list[MessageView], follower: Follower
     ) -> dict[str, Any]:
-        """Return the vars that hold the messages before the turn under way, and that turn."""
+        """Return the vars with the messages before the turn under way, and with that turn."""
         raise NotImplementedError
 
     def _show_retry(self, state: dict[str, Any] | None) -> None:
@@ -141,7 +141,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         self.phase = "missing" if isinstance(error, ThreadNotFoundError | AccessDeniedError) else "trouble"
         self.notice = words_of(error)
 
-    # What the person does
+    # Events of the user
 
     @rx.event
     async def show_earlier(self):
@@ -152,20 +152,20 @@ class ThreadState(ShownThread, CommandState, mixin=True):
 
     @rx.event
     async def show_left_out(self):
-        """Show another page of the messages that are left out after those that a link led to."""
+        """Show another page of the messages left out between the linked message and the turn."""
         if reader := self._followed():
             reader.follower.fill()
             await self._show_longer(reader)
 
     @rx.event
     async def seek(self, message_id: str):
-        """Show this message, to which a link leads, with those around it."""
+        """Show the linked message with the messages around it."""
         if reader := self._followed():
             reader.follower.reach(message_id)
             await self._show_longer(reader)
 
     async def _show_longer(self, reader: Reader) -> None:
-        with suppress(AgentCoreError):  # it is gone; the subscription says so
+        with suppress(AgentCoreError):  # the thread was deleted; the subscription shows that
             await reader.read_times()
         self._show(reader.follower)
 
@@ -178,21 +178,22 @@ class ThreadState(ShownThread, CommandState, mixin=True):
 
     @rx.event
     async def send(self, text: str, message_id: str, files: list[dict[str, Any]]):
-        """Send what the person wrote, with its files, to the open thread; without one it begins one.
+        """Send a message with its files to the open thread; without an open thread, create one.
 
-        `message_id` is the idempotency key: sent twice it is one message, one run, one thread. While
-        the agent is at work it waits for its turn. If it cannot be sent, the composer gets it back.
+        `message_id` is the idempotency key: a message sent twice is stored once and causes one turn and
+        at most one new thread. While the agent is at work, the message is queued. A message that cannot
+        be sent goes back to the composer.
         """
         return await self._send(self.open_id, text, message_id, files)
 
     @rx.event
     async def send_to(self, text: str, message_id: str, files: list[dict[str, Any]], thread_id: str):
-        """Send it to the thread that the page showed, which need not be the one that is open by now.
+        """Send a message to the thread that the page showed, even if another one is open now.
 
         Args:
-            text, message_id, files: as `send` takes them.
-            thread_id: the thread; the one that the message itself begins (`begun_by`): a new one. "" is
-                a new one, too, or the one that the page of a new chat has just begun.
+            text, message_id, files: as of `send`.
+            thread_id: the thread. `begun_by(message_id)` creates a new one; so does "", unless the
+                new-chat page has just created a thread, which then gets the message.
         """
         if not thread_id and self.open_id == self._begun:
             thread_id = self._begun
@@ -215,7 +216,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         except AgentCoreError as error:
             self.notice, self.rejected = words_of(error), message_id
             return None
-        if thread.id == self.open_id:  # sent twice, and begun by the first
+        if thread.id == self.open_id:  # sent twice; the first request created the thread
             self.sent = message_id
             return None
         self._clear(thread.id)
@@ -223,11 +224,11 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         return self._turn_to(thread.id)
 
     def _turn_to(self, thread_id: str) -> Any:
-        """Return the event that shows a thread which was begun here."""
+        """Return the event that opens a thread created in this tab."""
         return rx.redirect(f"/chat/{thread_id}")
 
     async def _begin_once(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
-        """Begin a thread with a message, or return the one that it began when it was sent before."""
+        """Create a thread with a message, or return the thread that an earlier request with it created."""
         thread_id = begun_by(message_id)
         if thread_id is not None and (thread := await self._api().get_thread(thread_id)) is not None:
             return thread
@@ -238,7 +239,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
 
     @rx.event
     async def stop(self):
-        """Stop the agent; what it has written stays."""
+        """Stop the agent and keep the text that it has written."""
         await self._do("stop_thread")
 
     @rx.event
@@ -248,45 +249,48 @@ class ThreadState(ShownThread, CommandState, mixin=True):
 
     @rx.event
     async def go_on(self, words: str):
-        """Have an answer that was cut short continued: `words` ask for it, as a message of the person's."""
+        """Continue an incomplete answer: `words` ask the agent to go on, as a message of the user."""
         if self.ended and (text := clean_text(words).strip()):
             await self._do("resume_thread", text)
 
     @rx.event
     async def approve(self, call_id: str, edited: dict[str, Any] | None = None):
-        """Let a tool run, with exactly the arguments shown or with those that a person put in their place."""
+        """Approve a tool call, with exactly the arguments shown or with the user's edited arguments."""
         await self._do("approve_tool_calls", [call_id], args=None if edited is None else {call_id: edited})
 
     @rx.event
     async def deny(self, call_id: str, reason: str = ""):
-        """Deny a tool call, with a reason."""
+        """Deny a tool call, optionally with a reason."""
         await self._do("deny_tool_calls", [call_id], clean_text(reason).strip() or None)
 
     @rx.event
     async def answer(self, form: dict[str, Any]):
-        """Give a person's answer as the outcome of the tool call that waits for it."""
+        """Store the user's answer as the result of the tool call that waits for it."""
         words = clean_text(str(form.get("answer") or "")).strip()
         if words:
             await self._call("add_tool_result", str(form.get("call_id")), words, thread_id=self.open_id)
 
     async def _do(self, method: str, *args: Any, **options: Any) -> Any:
-        """Call a method of the API with the open thread, as `_call` does; without one nothing is done."""
+        """Call an API method with the open thread through `_call`; do nothing if no thread is open."""
         return await self._call(method, self.open_id, *args, **options) if self.open_id else None
 
     @rx.event
     def dismiss(self):
-        """Put the notice away."""
+        """Dismiss the notice."""
         self.notice = ""
 
 
 def begun_by(message_id: str) -> str | None:
-    """Return the id of the thread that a page's message begins: one message, one thread. None: any."""
+    """Return the id of the thread that a new chat's first message creates; None lets the API choose one.
+
+    Deriving it from the message's id makes a repeated request create one thread.
+    """
     made = re.fullmatch(r"msg_([0-9A-HJKMNP-TV-Z]{26})", message_id)
     return f"thread_{made[1]}" if made else None
 
 
 def _file_part(part: dict[str, Any]) -> dict[str, Any]:
-    """Return a file's part as our server gave it to the page; anything that a page adds is left out."""
+    """Return the file part without any field that the upload route did not give the page."""
     return {"type": "file"} | {
         key: part.get(key) for key in ("mediaType", "url", "filename") if part.get(key)
     }

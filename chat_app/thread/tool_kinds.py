@@ -1,4 +1,4 @@
-"""The agent that answers a thread, and its tools whose outcome comes from outside."""
+"""Find the agent that answers a thread, and the async tools of that agent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _log = logging.getLogger(__name__)
 
 
 async def answering_agent(api: AgentApi, thread: Mapping[str, Any]) -> Agent | None:
-    """Return the agent that answers a thread at present; None if this process cannot tell.
+    """Return the agent that currently answers a thread; None if this process cannot resolve it.
 
     Args:
-        api: whose store knows the thread's agent.
+        api: the API whose store has the thread's agent.
         thread: as plain JSON.
     """
     agent: AnyAgent | None = api.store.agents.get(str(thread.get("agent")))
-    if agent is None:  # another process has it
+    if agent is None:  # registered in another process only
         return None
     try:
         return await agent.resolve(thread.get("user_id"), str(thread["id"]))
@@ -30,6 +30,6 @@ async def answering_agent(api: AgentApi, thread: Mapping[str, Any]) -> Agent | N
 
 
 async def async_tools(api: AgentApi, thread: Mapping[str, Any]) -> set[str]:
-    """Return the names of the tools whose outcome comes from a person or another system; as `answering_agent`."""
+    """Return the names of the agent's async tools; arguments as of `answering_agent`."""
     found = await answering_agent(api, thread)
     return {name for name, tool in found.tools.items() if tool.kind == "async"} if found else set()

@@ -1,4 +1,4 @@
-"""The status of a turn, read from its rows. Pure functions."""
+"""Derive the status of a turn from its rows. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def _tools(turn: list[MessageView]) -> list[str]:
 
 
 def needs_person(turn: list[MessageView], retry: Mapping[str, Any]) -> bool:
-    """Whether a tool waits for an approval or an answer, or the turn for an agent that no process has."""
+    """Return whether a tool call waits for an approval or an answer, or the turn for an unknown agent."""
     return awaits_agent(retry) or any(state in ("approval", "answer") for state in _tools(turn))
 
 
 def awaits_agent(retry: Mapping[str, Any]) -> bool:
-    """Whether a thread waits for its agent, read from its `retry_state`."""
+    """Return whether the `retry_state` of a thread says that no process knows its agent."""
     return retry.get("kind") == "unknown_agent"
 
 
 def is_writing(turn: list[MessageView]) -> bool:
-    """Whether the end of the turn moves by itself: a text, also in its last moment, or a tool that runs."""
+    """Return whether the turn already shows activity at its end: a text, even a finished one, or a running tool."""
     parts = turn[-1].parts if turn else []
     if not parts:
         return False
@@ -34,7 +34,7 @@ def is_writing(turn: list[MessageView]) -> bool:
 
 
 def retry_view(state: Mapping[str, Any]) -> RetryView:
-    """Return the retry that waits, read from a thread's `retry_state`."""
+    """Return the view of the pending retry in a thread's `retry_state`."""
     return RetryView(
         kind=str(state.get("kind") or ""),
         attempt=int(state.get("attempt") or 0),

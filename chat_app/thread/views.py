@@ -1,4 +1,4 @@
-"""What the page draws of a thread: plain values, made by `present` from messages."""
+"""Views of a thread: the plain values that the page renders, created by `message_views` from messages."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ToolView:
-    """One tool call as a row.
+    """Row of one tool call.
 
     Attributes:
-        state: preparing, running, retrying (waits for its next attempt), approval (waits for a yes),
-            answer (waits for a person's words), done, failed, stopped (by a person) or denied.
-        error_info, progress_info: code and params of such a text where it is a sentence of ours; else {}.
-        brief: the arguments in a few words; `arguments` and `result` are pretty JSON or text.
-        progress: what the tool last reported; `percent` is 0 to 100, or -1 when it gave no number.
-        since: when it began to run, in seconds since the epoch; 0 if unknown or not running.
-        took: how long it ran, all attempts together, in seconds; -1 if that is not known.
-        attempt: 1 for the first; of a call that waits, the one that comes next, in `wait` seconds.
-        question, options: what a person is asked, and answers to choose from.
-        input, output: what went in and came out, for a tool with a view of its own
-            (`register_tool_view`) and for no other; an output that is no dict is under "value".
-        opened: whether the row shows what is in it before anyone asks.
+        state: preparing, running, retrying (waits for its next attempt), approval (waits for an approval),
+            answer (waits for a person's answer), done, failed, stopped (by a person) or denied.
+        error_info, progress_info: code and params of a text from `agent_core.sentences`; {} for any other.
+        brief: the arguments in a few words; `arguments` and `result` are indented JSON or text.
+        progress: the last progress report; `percent` is 0 to 100, or -1 if the report has no number.
+        since: start of the run, in seconds since the epoch; 0 if unknown or not running.
+        took: duration of all attempts together, in seconds; -1 if unknown.
+        attempt: number of the attempt, from 1; while retrying, of the next one, due in `wait` seconds.
+        question, options: the question to a person, and the answers to choose from.
+        input, output: arguments and result, only for a tool with a registered view
+            (`register_tool_view`); a value that is not a dict is under "value".
+        opened: whether the row is expanded at first.
     """
 
     id: str = ""
@@ -50,13 +50,13 @@ class ToolView:
 
 @dataclass(frozen=True)
 class PartView:
-    """One part of an assistant message.
+    """Row of one part of an assistant message.
 
     Attributes:
         kind: text, reasoning, tool, file, source or note.
-        run: names the part and its attempt; what `OpenThreadText.run` is compared with.
-        live: its text comes through `OpenThreadText` and `text` is empty.
-        turns: of a note, whose `text` is "left_out", "summed_up" or "shortened": how many turns it is about.
+        run: name of the part and its attempt, compared with `OpenThreadText.run`.
+        live: the text is streamed through `OpenThreadText`, and `text` is empty.
+        turns: number of turns of a note, whose `text` is "left_out", "summed_up" or "shortened".
     """
 
     key: str
@@ -71,11 +71,11 @@ class PartView:
 
 @dataclass(frozen=True)
 class FileView:
-    """A file of a person's message.
+    """File of a user's message.
 
     Attributes:
-        path: where our own server has it; `url` where the web has it; both "" if it only has a name.
-        picture: whether it can be shown in place.
+        path: path on this server, or `url`: address on the web; both are "" if only the name is known.
+        picture: whether the page can show the file inline.
     """
 
     name: str
@@ -86,13 +86,13 @@ class FileView:
 
 @dataclass(frozen=True)
 class MessageView:
-    """One message; a user's words are in `text` and `files`, an assistant's in `parts`.
+    """Row of one message: a user's in `text` and `files`, an assistant's in `parts`.
 
     Attributes:
-        hidden: how many characters of a very long prompt are not in `text`.
-        count: how many versions there are of it, 0 if it is the only one; `place` is which of them
-            this is, from 1; `previous` and `next` are the ids of its neighbours, or "".
-        vote: what the person thinks of an answer: up, down or "".
+        hidden: number of characters by which `text` cuts a long prompt.
+        count: number of versions of the message, 0 if it is the only one; `place` is the position of
+            this version, from 1; `previous` and `next` are the ids of the versions next to it, or "".
+        vote: the user's vote on an answer: up, down or "".
     """
 
     id: str
@@ -110,7 +110,7 @@ class MessageView:
 
 @dataclass(frozen=True)
 class ReturnedView:
-    """A message that was taken back, for the composer: its text, and the parts of its files."""
+    """Message that was returned to the composer: its text and its file parts."""
 
     id: str = ""
     thread_id: str = ""
@@ -120,7 +120,10 @@ class ReturnedView:
 
 @dataclass(frozen=True)
 class RetryView:
-    """A turn that waits: for which attempt, in how many seconds, and why; or for its agent, by `kind`."""
+    """Pending retry of a turn: its next attempt, the `seconds` until then, and the last error.
+
+    With the kind "unknown_agent" the turn waits until a process knows its agent.
+    """
 
     kind: str = ""
     attempt: int = 0
