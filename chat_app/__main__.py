@@ -1,4 +1,4 @@
-"""Serve the app: `python -m chat_app`, which is what `make run` does once everything is installed."""
+"""Command line `python -m chat_app`, which `make run` calls after the installation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Check whether the app can start, build its pages if they changed, print its address, and serve."""
+    """Check that the app can start, build its pages if they changed, print its address, and serve it."""
     arguments = _arguments()
     os.chdir(_ROOT)
     try:
@@ -63,7 +63,7 @@ def _serve(settings: Settings, *, development: bool) -> None:
 
 
 def database_label(database_url: str) -> str:
-    """Return the name of a database to print: a file's path, or a URL without its password."""
+    """Return a printable name of a database: the path of its file, or its URL without the password."""
     return str(make_url(database_url)).removeprefix("sqlite:///")
 
 

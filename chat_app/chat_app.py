@@ -1,10 +1,10 @@
-"""The Reflex app: its pages, style sheets, middleware and lifespan tasks."""
+"""Reflex app: its pages, style sheets, middleware and lifespan tasks."""
 
 import reflex as rx
 
 from chat_app import extensions, logs
 
-# Each of these registers its pages.
+# Each of these modules registers its pages on import.
 from chat_app.conversation import page as conversation  # noqa: F401
 from chat_app.files.uploads import routes
 from chat_app.inbox import page as inbox  # noqa: F401
@@ -22,9 +22,9 @@ from chat_app.web.argument_checks import ArgumentCheck
 from chat_app.web.site import Site
 
 logs.configure(load_settings().log_level, load_settings().extensions)
-extensions.load(load_settings().extensions)  # first: they may change the look, and what is drawn
+extensions.load(load_settings().extensions)  # first: extensions may change styles and components
 
-# In the page's head, so that a page that is drawn small is never seen large.
+# In the head of the page, so that the saved density applies before the first paint.
 _SET_DENSITY = (
     'try{document.documentElement.dataset.density=localStorage.getItem("chat:density")??"comfortable"}catch{}'
 )
@@ -34,7 +34,7 @@ app = Site(
     head_components=[
         rx.el.style(token_sheet()),
         rx.el.script(_SET_DENSITY),
-        # To the edges of a phone: the style sheets keep what is read and pressed away from them.
+        # Extends the page to a phone's edges; the style sheets keep text and controls in the safe area.
         rx.el.meta(name="viewport", content="width=device-width, initial-scale=1, viewport-fit=cover"),
         rx.el.meta(name="color-scheme", content="light dark"),
         *(
@@ -47,9 +47,9 @@ app = Site(
     toaster=None,
     api_transformer=[routes],
 )
-app.add_middleware(TabOwnerCheck(), index=0)  # before anything is sent
-app.add_middleware(ArgumentCheck(), index=0)  # before anything is done
-# In place of Reflex's toast and its modal, which come at once and speak of servers and URLs.
+app.add_middleware(TabOwnerCheck(), index=0)  # runs before any update is sent
+app.add_middleware(ArgumentCheck(), index=0)  # runs before any event handler
+# Replaces Reflex's connection toast and modal, which appear at once and mention servers and URLs.
 app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful else None}
 
 for page in extensions.PAGES.values():

@@ -1,7 +1,7 @@
 """Register pages, agents and tool views that extend the app.
 
-A module that calls these functions is named in CHAT_EXTENSIONS and imported before the pages are made, in
-every process. What it registers stays for as long as the process lives.
+Modules named in CHAT_EXTENSIONS call these functions. Every process imports them before it creates the pages,
+and keeps their registrations until it exits.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from agent_core.agent import AgentFactory, AnyAgent
 from agent_core.errors import AccessDeniedError, ValidationError
 
 ToolView = Callable[[Any], rx.Component]
-"""From the Var of a `chat_app.thread.views.ToolView` to what is drawn."""
+"""Function from the Var of a `chat_app.thread.views.ToolView` to a component."""
 
 
 class Content:
-    """What a page puts into the app's frame, beside the sidebar.
+    """Content of a page inside the app's frame, next to the sidebar.
 
     Args:
         *body: the main column.
         bar: the content of the top bar.
-        drawer: the content beside the column.
+        drawer: the content next to the column.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Content:
 
 
 Draw = Callable[[], rx.Component | Content]
-"""Returns what a page shows: content, which the app frames, or a component that is all of the page."""
+"""Function that returns a page: `Content`, which the app frames, or a component that fills the whole page."""
 _DrawT = TypeVar("_DrawT", bound=Draw)
 
 
@@ -51,11 +51,11 @@ class Page:
     """A page of the app or of an extension.
 
     Attributes:
-        route: its address, such as /desk/[thread_id].
-        title: of the browser's tab.
-        component: draws it.
+        route: the route, such as /desk/[thread_id].
+        title: the title of the browser tab.
+        component: the function that renders the page.
         on_load: events that run whenever the page opens.
-        alone: whether it is for people from outside, who have no list of threads.
+        alone: whether the page is for visitors without a list of threads.
     """
 
     route: str
@@ -68,28 +68,28 @@ class Page:
 PAGES: dict[str, Page] = {}
 AGENTS: dict[str, AnyAgent] = {}
 OFFERED: dict[str, str] = {}
-"""The agents a person may choose: name -> what the page calls it."""
+"""Labels of the agents that users may choose, by name."""
 TOOL_VIEWS: dict[str, ToolView] = {}
 
 Identify = Callable[[Mapping[str, str]], CallContext | None]
-"""From the headers of a request, with names in lower case, to its user; None: no user is signed in."""
+"""Function from the headers of a request, with lower-case names, to its user; None if nobody is signed in."""
 IDENTITY: list[Identify] = []
-"""The registered function, at most one; without it the app has no users, and every client sees every thread."""
+"""Registered function, at most one; without it the app has no users, and every client sees every thread."""
 
 
 def register_page(
     route: str, title: str | rx.Var[str] | None = None, *, on_load: Any = (), alone: bool = False
 ) -> Callable[[_DrawT], _DrawT]:
-    """Decorate a function that returns `Content`, or a component: it is the page at `route`.
+    """Register the decorated function, which returns `Content` or a component, as the page at `route`.
 
     Args:
-        route: such as "/desk" or "/desk/[thread_id]".
-        title: of the browser's tab; the function's name by default.
-        on_load: an event, or a list of them, that runs whenever the page opens.
-        alone: True: the page is for people from outside, and no list of threads is read for it.
+        route: the route, such as "/desk" or "/desk/[thread_id]".
+        title: the title of the browser tab; the function's name by default.
+        on_load: an event, or a list of events, that runs whenever the page opens.
+        alone: whether the page is for visitors without a list of threads; no list is read for it then.
 
     Raises:
-        ValidationError: the route does not begin with "/", or another page has it.
+        ValidationError: the route does not begin with "/", or belongs to another page.
     """
     if not isinstance(route, str) or not route.startswith("/"):
         raise ValidationError(
@@ -115,12 +115,12 @@ def register_agent(agent: AnyAgent, title: str | None = None, *, offered: bool =
     """Register an agent with the app's runtime, and offer it for new threads.
 
     Args:
-        agent: an `Agent`, or what `Agent.factory` returned.
-        title: what the page calls it; its name by default.
-        offered: False: threads may use it, but the page does not list it.
+        agent: an `Agent`, or the result of `Agent.factory`.
+        title: the label on the page; the agent's name by default.
+        offered: whether the page lists the agent; threads may use it in any case.
 
     Raises:
-        ValidationError: it is no agent, or another one has its name.
+        ValidationError: `agent` is not an agent, or another agent has its name.
     """
     if not isinstance(agent, Agent | AgentFactory):
         raise ValidationError(f"register_agent takes an Agent or an Agent.factory(…), not {agent!r:.60}.")
@@ -132,15 +132,15 @@ def register_agent(agent: AnyAgent, title: str | None = None, *, offered: bool =
 
 
 def register_tool_view(tool_name: str, view: ToolView) -> None:
-    """Draw the calls of one tool in a way of their own, once they run.
+    """Register a custom view for the calls of one tool, used once they run.
 
     Args:
-        tool_name: as the model calls it.
-        view: gets the Var of a `ToolView`, with the call's `input` and `output` as dicts, and
-            returns a component. A call that waits for a person or has no result keeps the usual row.
+        tool_name: the name under which the model calls the tool.
+        view: takes the Var of a `ToolView`, with the call's `input` and `output` as dicts, and
+            returns a component. A call that waits for a user or has no result keeps the default row.
 
     Raises:
-        ValidationError: the view is no function, or the tool has another.
+        ValidationError: the view is not callable, or the tool already has another view.
     """
     if not callable(view):
         raise ValidationError(f"The view of {tool_name!r} must be a function that returns a component.")
@@ -150,16 +150,16 @@ def register_tool_view(tool_name: str, view: ToolView) -> None:
 
 
 def register_identity(identify: Identify) -> Identify:
-    """Decorate the function that identifies users: each user then sees, and reaches, only their own threads.
+    """Register the decorated function to identify users, so that each user can access only their own threads.
 
     Args:
-        identify: gets the request's headers, as a dict with names in small letters, and returns a
-            `CallContext` with a `user_id`, or None if no user is signed in: such a request is refused. The headers
-            that it reads must be set by a trusted party, such as the proxy that signs users in, and clients must
-            not reach the app past that proxy.
+        identify: takes the request's headers, as a dict with lower-case names, and returns a `CallContext`
+            with a `user_id`, or None if no user is signed in: such a request is refused. A trusted party,
+            such as the proxy that signs users in, must set the headers that it reads, and clients must
+            not be able to bypass that proxy.
 
     Raises:
-        ValidationError: it is no plain function, or there is another.
+        ValidationError: `identify` is not a plain function, or another one is registered.
     """
     if not callable(identify) or inspect.iscoroutinefunction(identify):
         raise ValidationError("register_identity takes a plain function from headers to a CallContext.")
@@ -173,7 +173,7 @@ def caller(headers: Mapping[str, str]) -> CallContext | None:
     """Return the user who sent a request with these headers; None if the app has no users.
 
     Raises:
-        AccessDeniedError: nobody is signed in.
+        AccessDeniedError: no user is signed in.
     """
     if not IDENTITY:
         return None
@@ -184,10 +184,10 @@ def caller(headers: Mapping[str, str]) -> CallContext | None:
 
 
 def load(modules: Sequence[str]) -> None:
-    """Import the modules that extend the app, in this order.
+    """Import the modules that extend the app, in the given order.
 
     Raises:
-        ValidationError: one of them cannot be found; what goes wrong inside of one is raised as it is.
+        ValidationError: a module cannot be found; an exception inside of a module propagates.
     """
     require(modules)
     for name in modules:
@@ -195,10 +195,10 @@ def load(modules: Sequence[str]) -> None:
 
 
 def require(modules: Sequence[str]) -> None:
-    """Make sure that the modules are there.
+    """Check that the modules can be found.
 
     Raises:
-        ValidationError: one is not.
+        ValidationError: a module cannot be found.
     """
     for name in modules:
         if _spec(name) is None:
@@ -209,7 +209,7 @@ def require(modules: Sequence[str]) -> None:
 
 
 def sources(modules: Sequence[str]) -> Iterator[Path]:
-    """Return the files of the modules: of a package, all that is in its folder."""
+    """Return the files of the modules; for a package, all files in its folder."""
     for name in modules:
         spec = _spec(name)
         if spec is None or spec.origin is None:

@@ -1,9 +1,9 @@
-"""The app's log: one escaped line for each record, on standard error, with the time and no secrets.
+"""Logging of the app: one escaped line per record on standard error, with the time and without secrets.
 
     2026-11-29T14:31:45.123+01:00 WARNING agent_core.runners Thread thread_01…: the turn failed at step 2, …
 
-`CHAT_LOG_LEVEL` is that of the app, of agent_core and of extensions; libraries say what is a warning or
-worse. What pages report is logged by Reflex and passes through here as well, so they cannot forge a line.
+`CHAT_LOG_LEVEL` is the level of the app, of agent_core and of extensions; libraries log warnings and above.
+Reflex logs the reports of pages, which also pass through this formatter, so a page cannot forge a line.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _OURS = ("agent_core", "chat_app")
 _MAX_LINE = 100_000  # characters of a line
 _SOCKET = ("engineio.server", "socketio.server")
-"""Libraries that write to standard error beside us, past the formatter, unless their loggers have a level."""
+"""Libraries that write to standard error directly, past the formatter, unless their loggers have a level."""
 MAX_REPEATS = 20
-"""Records of one place in a library a minute; a client may provoke any number of them."""
+"""Maximum records per minute from one place in a library; clients may provoke any number of them."""
 _MINUTE = 60.0  # seconds
 
 
 class OneLineFormatter(logging.Formatter):
-    """Writes a record on one line, its traceback too."""
+    """Formatter that writes a record, including its traceback, on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return time (ISO 8601), level, logger, message and traceback; line breaks in them are escaped."""
+        """Return time (ISO 8601), level, logger, message and traceback, with line breaks escaped."""
         try:
             message = record.getMessage()
-        except Exception:  # the arguments don't fit the format: better half a message than none
+        except Exception:  # the arguments do not fit the format; log the raw message and arguments
             message = f"{record.msg} {record.args!r}"
         traceback = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
         parts = (message, traceback, record.stack_info or "")
@@ -45,10 +45,10 @@ class OneLineFormatter(logging.Formatter):
 
 
 class RepeatFilter(logging.Filter):
-    """Lets pass `MAX_REPEATS` records a minute of each place in the code, and counts the others.
+    """Filter that passes `MAX_REPEATS` records per minute from each place in the code, and counts the rest.
 
     Args:
-        trusted: loggers of which everything passes, with those below them.
+        trusted: names of loggers whose records all pass, as do those of their children.
     """
 
     def __init__(self, trusted: Iterable[str]) -> None:
@@ -57,7 +57,7 @@ class RepeatFilter(logging.Filter):
         self._seen: dict[tuple[str, int], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a record passes; the first of the next minute carries how many did not."""
+        """Return whether a record passes; the first record of the next minute carries the number dropped."""
         if any(record.name == name or record.name.startswith(f"{name}.") for name in self._trusted):
             return True
         place = record.pathname, record.lineno
@@ -70,14 +70,14 @@ class RepeatFilter(logging.Filter):
 
 
 class _Handler(logging.StreamHandler):
-    """The app's own handler on the root logger, known by its class."""
+    """Handler of the app on the root logger, recognised by its class."""
 
 
 def configure(level: str, extensions: Iterable[str] = ()) -> None:
-    """Log from `level` on, one of `LEVELS`; called again, it only changes the level.
+    """Configure logging from `level` on, one of `LEVELS`; further calls only change the level.
 
     Args:
-        level: of the app's own loggers and of extensions'; the others' is WARNING at the least.
+        level: the level of the app's and the extensions' loggers; all other loggers have at least WARNING.
         extensions: names of the modules that extend the app.
     """
     root = logging.getLogger()

@@ -1,4 +1,4 @@
-"""The module names of before the rooms that pages of others import, for one release."""
+"""Old module names that extensions may import, forwarded for one release."""
 
 MOVED = {
     "chat_app.components": "chat_app.ui",
@@ -11,4 +11,4 @@ MOVED = {
     "chat_app.styles": "chat_app.ui.styles",
     "chat_app.words": "chat_app.i18n",
 }
-"""The old name of each module, and its new one."""
+"""New name of each module, by its old name."""

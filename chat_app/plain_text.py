@@ -1,7 +1,7 @@
-"""Plain text: its length as a browser counts it, cut to a length, and the titles of threads.
+"""Plain text: its length in UTF-16 code units, its shortening, and the titles of threads.
 
-Python counts code points, JavaScript UTF-16 code units; they differ by one for each character beyond
-U+FFFF (most emoji). Offsets on the wire are code units, so the browser never has to convert.
+Python counts code points, JavaScript UTF-16 code units: a character beyond U+FFFF (most emoji) counts as two.
+Offsets on the wire are in code units, so the browser never converts them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from agent_core.text.plain_text import strip_escapes
 
 UNTITLED = "New chat"
 _MAX_TITLE = 120
-"""A longer title is cut, in characters."""
+"""Maximum length of a title in characters; a longer one is cut."""
 
 
 def units(text: str) -> int:
@@ -22,9 +22,9 @@ def units(text: str) -> int:
 
 
 def from_unit(text: str, offset: int) -> str:
-    """Return what follows the first `offset` UTF-16 code units of `text`.
+    """Return `text` after its first `offset` UTF-16 code units.
 
-    An offset inside a character counts as before it, so that no half character is ever sent;
+    An offset inside a character moves to the start of the character, so half a character is never sent;
     `units(text) - units(from_unit(text, offset))` is the offset that was used.
     """
     if text.isascii():
@@ -36,21 +36,21 @@ def from_unit(text: str, offset: int) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return at most `limit` characters of `text`, with an ellipsis where it was cut."""
+    """Cut `text` to at most `limit` characters, with an ellipsis at the cut."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
 def thread_title(title: str | None) -> str:
-    """Return one line to call a thread by."""
+    """Return the title of a thread on one line, or "New chat" if it has none."""
     return one_line(title) or UNTITLED
 
 
 def one_line(title: str | None) -> str:
-    """Return a title on one line, without the escape sequences of terminals; "" if there is none."""
+    """Return a title on one line, without terminal escape sequences; "" if there is none."""
     return clean_text(shorten(" ".join(strip_escapes(title or "").split()), _MAX_TITLE))
 
 
 def file_name(title: str | None, suffix: str) -> str:
-    """Return a file's name from a thread's title that every file system takes."""
+    """Return a file name for a thread's title that is valid on every file system."""
     words = re.sub(r"[^\w\- ]+", "", thread_title(title)).strip()[:60].strip()
     return f"{words or 'chat'}.{suffix}"

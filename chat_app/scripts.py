@@ -1,8 +1,8 @@
-"""Serve the app's scripts, each below its path on disk, and wrap their React components for Python.
+"""Scripts of the app, served under their paths on disk, and Python wrappers of their React components.
 
-`rx.asset` serves a file below the name of the module that asks for it: imports among scripts would name paths
-that are not on disk, and a script that two modules ask for would run twice in one page, each time with a state of
-its own. Here all scripts are linked at once, into a tree that mirrors this folder.
+`rx.asset` serves a file under the name of the calling module: imports among scripts would name paths that do
+not exist on disk, and a script that two modules use would run twice in a page, each time with its own state.
+This module therefore links all scripts at once, into a tree that mirrors this folder.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from reflex.environment import environment
 
 _APP = Path(__file__).parent
 _SERVED = f"{constants.Dirs.EXTERNAL_APP_ASSETS}/{_APP.name}"
-"""Folder of the links among the assets, which `rx.asset` uses for files of packages, too."""
+"""Folder of the links inside the assets; `rx.asset` also uses it for the files of packages."""
 
 
 def script(path: str) -> str:
-    """Return the name by which pages import a script: the `library` of its Python wrapper.
+    """Return the name under which pages import a script: the `library` of its Python wrapper.
 
     Args:
-        path: of the script in this folder, such as "composer/composer.jsx".
+        path: the path of the script in this folder, such as "composer/composer.jsx".
 
     Raises:
         FileNotFoundError: there is no such script.
@@ -38,13 +38,13 @@ def script(path: str) -> str:
 def react_component(
     path: str, tag: str, /, *, dependencies: Sequence[str] = (), **props: Any
 ) -> Callable[..., rx.Component]:
-    """Return the function that draws a React component of a script, with the component's props as arguments.
+    """Return a function that creates a React component of a script from its props.
 
     Args:
-        path: of the script, as `script` takes it.
-        tag: the name by which the script exports the component.
+        path: the path of the script, as `script` takes it.
+        tag: the name under which the script exports the component.
         dependencies: npm packages of the script with their versions, such as "remend@1.4.0".
-        props: the type of each prop; of an event handler (`on_…`), a tuple of the types of its arguments.
+        props: the type of each prop; for an event handler (`on_…`), a tuple of the types of its arguments.
 
     Raises:
         FileNotFoundError: there is no such script.
@@ -58,18 +58,18 @@ def react_component(
 
 
 def _event_spec(arguments: tuple[Any, ...]) -> Any:
-    """Return Reflex's description of an event whose arguments have these types."""
+    """Return the Reflex event spec of an event whose arguments have the given types."""
     return rx.event.passthrough_event_spec(*arguments) if arguments else rx.event.no_args_event_spec
 
 
 def _link_scripts(assets: Path) -> None:
-    """Link every script of the app from the folder `assets`, where Reflex takes the pages' files from."""
+    """Link every script of the app into the folder `assets`, from which Reflex serves files."""
     for source in (*_APP.rglob("*.js"), *_APP.rglob("*.jsx")):
         link = assets / _SERVED / source.relative_to(_APP)
         if link.is_symlink() and link.readlink() == source:
-            continue  # a file watcher sees no change
+            continue  # keep the link, so that file watchers see no change
         link.parent.mkdir(parents=True, exist_ok=True)
-        staged = link.with_name(f".{uuid.uuid4().hex}")  # replaced at once: other processes do the same
+        staged = link.with_name(f".{uuid.uuid4().hex}")  # atomic, as other processes do the same
         staged.symlink_to(source)
         staged.replace(link)
 
