@@ -1,1 +1,1 @@
-"""Which agent and model answers: the picker, and the defaults of new chats."""
+"""Choice of agent and model: the picker, and the defaults of new chats."""

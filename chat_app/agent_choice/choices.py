@@ -1,4 +1,4 @@
-"""The agents and models to choose from."""
+"""Agents and models that users may choose."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from chat_app.session.service import service
 
 @dataclass(frozen=True)
 class Option:
-    """One of several to choose from; the app's own agent has no label, since the page has words for it."""
+    """Option of a list; the app's own agent has no label, because the page translates it."""
 
     value: str
     label: str
 
 
 def agent_options() -> list[Option]:
-    """Return the agents that can be chosen, the app's own first; none if it is the only one."""
+    """Return the selectable agents, the app's own first; none if there are no others."""
     others = [Option(name, title) for name, title in OFFERED.items()]
     return [Option(ASSISTANT, ""), *others] if others else []
 
 
 def agent_option(option: rx.Var[Option]) -> rx.Component:
-    """One agent in a list of them."""
+    """Render an agent as an option of a select."""
     label = rx.cond(option.value == ASSISTANT, say("picker.assistant"), option.label)  # pyright: ignore[reportAttributeAccessIssue]
     return rx.el.option(label, value=option.value)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class Choices(rx.State):
-    """The agents and models there are to choose from.
+    """State of the selectable agents and models.
 
     Attributes:
-        models: of the app's own agent; the first answers where none is chosen.
+        models: the models of the app's own agent; the first is the default.
     """
 
     agents: list[Option] = []
@@ -44,6 +44,6 @@ class Choices(rx.State):
 
     @rx.event
     def open(self):
-        """Show what this process offers."""
+        """Show the agents and models that this process offers."""
         self.agents = agent_options()
         self.models = [Option(model.name, model.name) for model in service().offers]

@@ -1,4 +1,4 @@
-"""The options of a person's new chats: kept in the database, and the same in each of their tabs."""
+"""Defaults of a user's new chats, stored in the database and shared by all of the user's tabs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from chat_app.session.service import CommandState, service
 from chat_app.thread.open_thread import OpenThread
 
 KEY = "new_threads"
-"""The key in a person's preferences of {"agent": name, "answers": as in a thread's metadata}."""
+"""Key of a user's preferences; its value is {"agent": name, "answers": as in a thread's metadata}."""
 
 
 def stored_defaults(preferences: Mapping[str, Any]) -> tuple[str, AnswerOptions]:
-    """Return the agent and the answers that new chats get; what is not offered any more is left out."""
+    """Return the agent and the answer options of new chats, without agents and models no longer offered."""
     found = preferences.get(KEY)
     known: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     agent, answers = known.get("agent"), AnswerOptions.of(known)
@@ -34,12 +34,13 @@ def _models() -> set[str]:
 
 
 class NewChatDefaults(CommandState, rx.State):
-    """The options in the form of the settings, with which the page of a new chat begins.
+    """State of the form of defaults in the settings, which the page of a new chat starts with.
 
     Attributes:
-        agent: its name; model: "" for the first that is offered.
-        version: how often other values were shown; the form's fields are made anew with it.
-        saved: whether the last thing that was done here was to save.
+        agent: the name of the agent.
+        model: the name of the model; "" for the first offered.
+        version: the number of times the shown values changed; the form's fields are recreated with it.
+        saved: whether the last action in the form was a successful save.
     """
 
     agent: str = ASSISTANT
@@ -51,7 +52,7 @@ class NewChatDefaults(CommandState, rx.State):
 
     @rx.event
     async def open(self):
-        """Show what is known, let a new chat begin with it, and follow what other tabs change."""
+        """Show the stored defaults, apply them to a new chat, and follow changes from other tabs."""
         self.notice, self.saved = "", False
         try:
             await self._show(await self._api().preferences.get())
@@ -62,7 +63,7 @@ class NewChatDefaults(CommandState, rx.State):
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
-        """Show what this person changes in any tab, until this one leaves."""
+        """Show the user's changes from any tab, until this tab closes."""
         async with self:
             api = self._api()
         async with aclosing(api.preferences.follow()) as changes:
@@ -82,7 +83,7 @@ class NewChatDefaults(CommandState, rx.State):
 
     @rx.event
     async def save(self, form: dict[str, Any]):
-        """Save the values of the form for every chat that is begun from now on."""
+        """Store the values of the form as the defaults of future chats."""
         self.notice, self.saved = "", False
         try:
             values = {name: str(form.get(name) or "") for name in (*asdict(AnswerOptions()), "agent")}

@@ -1,4 +1,4 @@
-"""The choice of who answers, and how: for the open thread in its top bar, and for new chats in the settings."""
+"""Controls for agent, model and answer options of the open thread (top bar) and of new chats (settings)."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -18,7 +18,7 @@ _PANEL = "answers"
 
 
 def picker() -> rx.Component:
-    """Lists of agents and of models, where there are several, and the button that opens the options."""
+    """Render the selects of agents and models, if there are several, and the button for the options."""
     several = Choices.models.length() > 1
     return rx.el.div(
         rx.cond((Choices.agents.length() > 1) | OpenThread.has_unlisted_agent, _agents()),
@@ -48,9 +48,9 @@ def picker() -> rx.Component:
 
 
 def _agents() -> rx.Component:
-    """The agents; another one answers from the next turn on."""
+    """Render the select of agents; a change takes effect with the next turn."""
     return rx.el.select(
-        # Without an option of its own the browser would show the first one, and nobody could choose that.
+        # Without this option the browser would show the first agent as selected, so users could not pick it.
         rx.cond(
             OpenThread.has_unlisted_agent,
             rx.el.option(OpenThread.agent, value=OpenThread.agent, disabled=True),
@@ -70,7 +70,7 @@ def _agents() -> rx.Component:
 
 
 def _models(**props: Any) -> rx.Component:
-    """The models of the app's own agent; another one answers from the next step on."""
+    """Render the select of the app's own agent's models; a change takes effect with the next step."""
     return rx.el.select(
         _model_options(),
         value=rx.cond(OpenThread.model == "", Choices.models[0].value, OpenThread.model),
@@ -84,7 +84,7 @@ def _model_options() -> rx.Component:
 
 
 def _panel(several: rx.Var[bool]) -> rx.Component:
-    """The instructions and the temperature of this thread, on a phone its model, too."""
+    """Render the form of the thread's instructions and temperature, and on phones also its model."""
     return rx.el.form(
         rx.cond(
             several,
@@ -106,7 +106,7 @@ def _panel(several: rx.Var[bool]) -> rx.Component:
 def _option_fields(
     shown: type[OpenThread] | type[NewChatDefaults], *, name: str, key: Any, class_name: str = ""
 ) -> tuple[rx.Component, rx.Component]:
-    """The instructions and the temperature of what a state shows; another `key` makes the fields anew."""
+    """Render the instructions and temperature fields of a state; a new `key` recreates the fields."""
     instructions = rx.el.textarea(
         name="instructions",
         key=key + shown.instructions,
@@ -131,7 +131,7 @@ def _option_fields(
 
 
 def defaults_form() -> rx.Component:
-    """The options of new chats: agent and model, where there are several, instructions and temperature."""
+    """Render the form of new chats' defaults: agent and model (if several), instructions, temperature."""
     version = NewChatDefaults.version.to_string()
     return rx.el.form(
         rx.el.div(

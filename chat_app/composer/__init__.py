@@ -1,1 +1,1 @@
-"""The text field, its drafts, and the outbox."""
+"""Composer: the text field, its drafts, and the outbox."""

@@ -1,4 +1,4 @@
-"""The composer bar: the text field with Send and Stop, what stands around it, and the messages on their way."""
+"""Composer bar: the text field with Send and Stop, its notes and suggestions, and the outbox."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ SUGGESTIONS = {
     "hourglass": "composer.suggest_slow",
     "message-circle-question": "composer.suggest_ask",
 }
-"""What the page of a new chat offers to send: icon -> key of the words."""
+"""Suggested messages on the page of a new chat: keys of their texts, by icon."""
 
 _composer = react_component(
     "composer/composer.jsx",
@@ -33,21 +33,22 @@ _composer = react_component(
     on_send=(str, str, list[dict[str, str]], str),
     on_stop=(),
 )
-"""The text field with Send and Stop; the draft stays in the browser.
+"""Render the text field with Send and Stop; the draft stays in the browser.
 
-`thread` is the one that is shown; on a page whose address names one, the composer writes to that. `on_send` gets the
-text, the id of the new message, the parts of its files and the thread, which a new one's first message names
-(`begun_by`); it may get the same message again until `sent` is its id or `known` of the outbox has it. Set `rejected` to
-the id to give text and files back when the message could not be sent, and `returned` (a `ReturnedView`) for one that was
-sent and taken back. `max_bytes` is the size limit of a file, `max_files` how many there may be.
+`thread` is the id of the shown thread; if the page's address names a thread, the composer sends to that one.
+`on_send` takes the text, the id of the new message, the parts of its files and the thread; the first message
+of a new thread determines the thread's id (`begun_by`). `on_send` may receive the same message again until
+`sent` is its id or the outbox's `known` contains it. To restore text and files, set `rejected` to the id of a
+message that could not be sent, or `returned` (a `ReturnedView`) for a message that was withdrawn. `max_bytes`
+limits the size of a file, `max_files` the number of files.
 """
 
 outbox = react_component("composer/outbox.jsx", "Outbox", thread=str, known=list[str])
-"""Messages on their way to the server; `known` lists the ids that have arrived."""
+"""Render the messages on their way to the server; `known` lists the ids of messages that have arrived."""
 
 
 def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
-    """The composer at the foot of `thread`, whose draft it keeps."""
+    """Render the composer below `thread`, with the draft of that thread."""
     return rx.el.div(
         _composer(
             thread=thread,
@@ -67,7 +68,7 @@ def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
 
 
 def _fineprint() -> rx.Component:
-    """That a server that was named gave no models, that the demo model answers, and how to connect a real one."""
+    """Render notes on a configured server without models, and on the demo model and how to replace it."""
     return rx.el.p(
         rx.cond(
             ThreadList.unanswered != "",
@@ -80,12 +81,12 @@ def _fineprint() -> rx.Component:
 
 
 def greeting() -> rx.Component:
-    """The page of a new chat: a greeting, the composer, four suggestions."""
+    """Render the page of a new chat: greeting, composer and suggested messages."""
     suggestions = (_suggestion(name, say(key)) for name, key in SUGGESTIONS.items())
     return rx.el.div(
         rx.el.div(
             rx.el.h1(say("composer.greeting")),
-            dock(thread=""),  # from the first moment: what is typed must not go to the thread that was left
+            dock(thread=""),  # not the state's id: typed text must not go to the previous thread
             rx.el.div(*suggestions, class_name="suggestions"),
         ),
         class_name="empty",
@@ -93,7 +94,7 @@ def greeting() -> rx.Component:
 
 
 def _suggestion(icon_name: str, words: rx.Var[str]) -> rx.Component:
-    """A message to send with one click."""
+    """Render a suggested message, which a click sends."""
     return rx.el.button(
         icon(icon_name),
         rx.el.span(words),

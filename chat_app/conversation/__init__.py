@@ -1,1 +1,1 @@
-"""The page of a thread: top bar, column of messages, state of the turn, scrolling."""
+"""Page of a thread: top bar, column of messages, status of the turn, scrolling."""

@@ -1,4 +1,4 @@
-"""The page of a new chat and the page of a thread: the top bar, and the column of messages."""
+"""Pages of a new chat and of a thread: the top bar and the column of messages."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -32,7 +32,7 @@ _ON_LOAD = [
     Inbox.open,
     Timeline.open,
 ]
-"""Reload, navigation and reconnection all run these: show what is known, then follow by cursor. The thread comes first."""
+"""Events of reload, navigation and reconnection, the thread's first: show known state, follow by cursor."""
 
 _viewport = react_component(
     "conversation/viewport.jsx",
@@ -43,13 +43,13 @@ _viewport = react_component(
     running=bool,
     on_seek=(str,),
 )
-"""The scrolling column of messages, which follows its end while the reader is there.
+"""Render the scrolling column of messages, which follows new text while it is scrolled to the end.
 
-`on_seek` gets the id of the message in the address when it is not among the rows.
+`on_seek` takes the id of the message in the address if that message is not among the rows.
 """
 
 _tab_title = react_component("conversation/tab_title.jsx", "TabTitle", words=str, name=str)
-"""Titles the browser's tab with `words` and the app's `name` behind them; without words, with `name` alone."""
+"""Set the browser tab's title to `words` followed by the app's `name`, or to `name` if `words` is empty."""
 
 _thread_menu = react_component(
     "conversation/thread_menu.jsx",
@@ -60,21 +60,22 @@ _thread_menu = react_component(
     on_share=(),
     on_unshare=(),
 )
-"""Export and share; `thread` is its id, and `token` that of the link, "" while there is none.
+"""Render the menu to export and share a thread.
 
-`on_export`, for Markdown, gets the name of each role in the person's language.
+`thread` is the id of the thread, `token` the token of its link ("" if there is none). `on_export`, for
+Markdown, takes the names of the roles in the user's language.
 """
 
 
 @register_page("/", NAME, on_load=_ON_LOAD)
 def new_chat() -> Content:
-    """`/`: an empty page that begins a thread with the first message."""
+    """Render `/`: an empty page, whose first message creates a thread."""
     return Content(greeting(), notice(), bar=_topbar())
 
 
 @register_page("/chat/[thread_id]", NAME, on_load=_ON_LOAD)
 def thread() -> Content:
-    """`/chat/[thread_id]`: a thread, or a friendly word when there is none."""
+    """Render `/chat/[thread_id]`: a thread, or a note if there is none."""
     return Content(
         rx.match(
             OpenThread.phase,
@@ -89,7 +90,7 @@ def thread() -> Content:
 
 
 def _topbar() -> rx.Component:
-    """Title, status, who answers, and what can be done with the whole."""
+    """Render the top bar: title, status, choice of agent and model, and the thread's menu."""
     shown = (OpenThread.phase == "ready") | (OpenThread.phase == "loading")
     return rx.fragment(
         _tab_title(words=thread_name(OpenThread.title), name=NAME),
@@ -128,7 +129,7 @@ def _status() -> rx.Component:
 
 
 def _messages() -> rx.Component:
-    """History, the turn under way and its status, then the queued messages and those in the outbox."""
+    """Render history, the current turn and its status, queued messages, and the outbox."""
     return _viewport(
         rx.cond(
             OpenThread.earlier,
@@ -147,7 +148,7 @@ def _messages() -> rx.Component:
 
 
 def _row(message: rx.Var[MessageView], place: rx.Var[int]) -> rx.Component:
-    """One list for both: a message that leaves the turn under way keeps its place in the page."""
+    """Render a row of history and turn in one list, so that a message that enters history keeps its place."""
     start = OpenThread.history.length()
     return keyed(
         message.id,
@@ -156,7 +157,7 @@ def _row(message: rx.Var[MessageView], place: rx.Var[int]) -> rx.Component:
 
 
 def _left_out() -> rx.Component:
-    """A way to the messages between those that a link led to and the turn."""
+    """Render the button that shows the messages between those around a link's target and the current turn."""
     return rx.cond(
         OpenThread.left_out > 0,
         _more_button(

@@ -1,4 +1,4 @@
-"""The status of the turn below the messages: at work, waiting, stopped, failed."""
+"""Status of the turn below the messages: at work, waiting, stopped, failed."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -26,12 +26,12 @@ HINTS = {
     "StepLimitError": "hint.step_limit",
     "PoisonedStepError": "hint.poisoned",
 }
-"""What a person can do about an error, by its kind as `Thread.error_kind` names it."""
+"""Keys of the hints for errors, by `Thread.error_kind`."""
 
 
 @rx.memo
 def turn_state() -> rx.Component:
-    """The status below the last message."""
+    """Render the status below the last message."""
     return rx.el.div(
         rx.cond(
             OpenThread.retry.kind == "unknown_agent",
@@ -46,7 +46,7 @@ def turn_state() -> rx.Component:
 
 
 def _standing() -> rx.Component:
-    """By the thread's status."""
+    """Render the footer for the thread's status."""
     return rx.match(
         OpenThread.status,
         ("streaming", _at_work()),
@@ -58,7 +58,7 @@ def _standing() -> rx.Component:
 
 
 def _at_work() -> rx.Component:
-    """Until the first word, and while an interrupted answer is taken up again."""
+    """Render the indicator shown before the first word, and while an interrupted answer is resumed."""
     return rx.cond(
         OpenThread.resuming,
         rx.el.div(say("turn.resuming"), class_name="shimmer late", custom_attrs=testid("resuming")),
@@ -70,7 +70,7 @@ def _at_work() -> rx.Component:
 
 
 def _stopped() -> rx.Component:
-    """Stopped by a person: what was written stays, and can be continued."""
+    """Render the line of a turn that a user stopped; its text stays, and the turn can be continued."""
     return rx.el.div(
         icon("circle-stop"),
         say("turn.stopped"),
@@ -82,7 +82,7 @@ def _stopped() -> rx.Component:
 
 
 def _regenerate() -> rx.Component:
-    """The way to another answer; the one so far is kept beside it."""
+    """Render the button that generates another version of the answer; the previous version is kept."""
     return button(
         say("message.regenerate"),
         icon_name="refresh-cw",
@@ -92,12 +92,12 @@ def _regenerate() -> rx.Component:
 
 
 def _step_limit() -> rx.Component:
-    """The agent reached its step limit: a button lets it continue."""
+    """Render the line of a turn that reached its step limit, with a button to continue."""
     return _cut("flag", say("turn.step_limit"), OpenThread.resume)
 
 
 def _cut_short() -> rx.Component:
-    """The provider ended the answer before its end: why, and Continue where that can be continued."""
+    """Render the reason why the provider cut the answer short, and Continue if that is possible."""
     go_on = OpenThread.go_on(say("turn.go_on"))
     return rx.match(
         OpenThread.ended,
@@ -122,7 +122,7 @@ def _cut(name: str, words: rx.Var[str], go_on: Any) -> rx.Component:
 
 
 def _failed() -> rx.Component:
-    """The provider's own words, what to do about it, and Retry."""
+    """Render the card of a failed turn: the provider's error, a hint, and Retry."""
     hints = [(kind, say(key)) for kind, key in HINTS.items()]
     return _card(
         "circle-alert",
@@ -136,7 +136,7 @@ def _failed() -> rx.Component:
 
 
 def _waiting_to_retry() -> rx.Component:
-    """A retry that waits: which attempt comes next, when, and why."""
+    """Render the card of a pending retry: the number of the attempt, the time left, and the error."""
     retry = OpenThread.retry
     attempt = say("turn.attempt", attempt=retry.attempt, most=retry.max_attempts)
     return _card(
@@ -149,7 +149,7 @@ def _waiting_to_retry() -> rx.Component:
 
 
 def _waiting_for_agent() -> rx.Component:
-    """No process knows the thread's agent: why nothing happens, and the ways out."""
+    """Render the card of a thread whose agent no process knows, with buttons to replace it or to stop."""
     retry, replace = OpenThread.retry, OpenThread.choose_agent(ASSISTANT)
     return _card(
         "hourglass",
@@ -169,7 +169,7 @@ def _waiting_for_agent() -> rx.Component:
 
 
 def notice() -> rx.Component:
-    """Why something the person asked for was not done."""
+    """Render the reason why a request of the user failed."""
     return rx.cond(
         OpenThread.notice != "",
         _card(
@@ -186,7 +186,7 @@ def notice() -> rx.Component:
 def _card(
     icon_name: str, name: str, *children: rx.Component, tone: str | None = None, **props: Any
 ) -> rx.Component:
-    """A card about trouble; `name` is what tests find it by."""
+    """Render a card about a problem; `name` is its test id."""
     attributes = testid(name) | ({"data-tone": tone} if tone else {})
     return rx.el.div(
         icon(icon_name, 18), rx.el.div(*children), class_name="trouble", custom_attrs=attributes, **props

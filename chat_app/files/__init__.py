@@ -1,1 +1,1 @@
-"""Attachments: how they are chosen, uploaded, served and shown."""
+"""Attachments: their selection, upload, download and display."""

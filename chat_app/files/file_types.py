@@ -1,4 +1,4 @@
-"""The files that a message may have, recognised by their content and never by their names alone."""
+"""Types of the files that a message may have, detected by content and never by name alone."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import PurePath
 from agent_core.text.decoding import decode_text
 
 MAX_BYTES = 10_000_000
-"""The largest file, in bytes."""
+"""Maximum size of a file, in bytes."""
 MAX_FILES = 10
-"""How many files a message may have."""
+"""Maximum number of files of a message."""
 MAX_NAME = 120
 
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-"""What a browser may show in the page; nothing of it can run."""
+"""Media types that a browser may show in the page; none of them can run scripts."""
 _TEXTS = {".md": "text/markdown", ".csv": "text/csv"}
 
 
 def kind_of(data: bytes, name: str) -> str | None:
-    """Return the media type of a file: a picture, a PDF or a text (code is text); None for any other."""
+    """Return the media type of a file that is a picture, a PDF or text (code is text); None for any other."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -35,7 +35,7 @@ def kind_of(data: bytes, name: str) -> str | None:
 
 
 def plain_name(name: str) -> str:
-    """Return what to call a file: one line, without a path, not too long."""
+    """Return the display name of a file: one line without a path, at most `MAX_NAME` characters."""
     line = "".join(letter if letter.isprintable() else " " for letter in name)
     last = line.replace("\\", "/").rsplit("/", 1)[-1].strip() or "file"
     if len(last) <= MAX_NAME:

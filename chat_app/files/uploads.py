@@ -1,7 +1,8 @@
-"""The routes by which files come and go, and whole threads as files; Reflex's own upload would keep them beside the database.
+"""Routes that upload and download files, and export and import threads.
 
-A page sends a file as soon as it is chosen, and the message names it afterwards. What is given back can
-not run: only pictures are shown in place, everything else is downloaded, and nothing is guessed.
+Reflex's own upload would store files outside of the database. A page uploads a file as soon as it is chosen,
+and the message then refers to it. A served file cannot run scripts: pictures are shown inline, all others are
+downloaded, and browsers must not sniff media types.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "private, max-age=31536000, immutable",  # the address names the very bytes
+    "Cache-Control": "private, max-age=31536000, immutable",  # a file's content never changes
 }
 
 MAX_IMPORT = 32 << 20
-"""Bytes of the largest file that becomes a thread, as in the HTTP API."""
+"""Maximum size of an imported thread in bytes, as in the HTTP API."""
 
 
 async def _upload(request: Request) -> Response:
-    """Keep the body as a file; answers with its part and size, or with the name of what is wrong."""
+    """Store the body as a file, and return its part and size, or the name of an error."""
     name = request.headers.get("x-filename")
-    if name is None:  # no form of another site can send it
+    if name is None:  # required, because a form on another site cannot set this header
         return _refused("unnamed", 400)
     try:
         data = await read_body(request, MAX_BYTES)
@@ -49,7 +50,7 @@ async def _upload(request: Request) -> Response:
     if not data:
         return _refused("empty", 400)
     name = plain_name(unquote(name))
-    kind = await asyncio.to_thread(kind_of, data, name)  # an old encoding takes a second to detect
+    kind = await asyncio.to_thread(kind_of, data, name)  # detecting a legacy encoding may take a second
     if kind is None:
         return _refused("kind", 415)
     try:
@@ -62,7 +63,7 @@ async def _upload(request: Request) -> Response:
 
 
 async def _download(request: Request) -> Response:
-    """Give back a file of a thread."""
+    """Return a file of a thread."""
     asked = request.path_params
     try:
         file = await _api(request).read_file(asked["thread_id"], asked["file_id"])
@@ -72,7 +73,7 @@ async def _download(request: Request) -> Response:
 
 
 async def _export(request: Request) -> Response:
-    """Give a thread as a file, from which `_import_thread` makes one."""
+    """Return a thread as a file that `_import_thread` accepts."""
     try:
         document = await _api(request).export_thread(request.path_params["thread_id"])
     except AgentCoreError:
@@ -84,7 +85,7 @@ async def _export(request: Request) -> Response:
 
 
 async def _import_thread(request: Request) -> Response:
-    """Make a thread of an exported one; answers with its id, or with the name of what is wrong."""
+    """Create a thread from an exported one, and return its id, or the name of an error."""
     try:
         thread = await _api(request).import_thread(await body_of(request, MAX_IMPORT))
     except HTTPException as error:
@@ -100,7 +101,7 @@ async def _import_thread(request: Request) -> Response:
 
 
 async def _download_shared(request: Request) -> Response:
-    """Give back a file of the thread with a token."""
+    """Return a file of the shared thread with a token."""
     asked = request.path_params
     return _given(await service().api.shares.read_file(asked["token"], asked["file_id"]), asked["name"])
 
@@ -133,4 +134,4 @@ routes = Starlette(
         Route("/shared/{token}/{file_id}/{name}", _download_shared),
     ]
 )
-"""To be given to the app as an `api_transformer`."""
+"""Routes for the app's `api_transformer`."""
