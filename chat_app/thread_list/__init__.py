@@ -1,1 +1,1 @@
-"""The list of threads: its feed, patches, rows and menu."""
+"""Thread list: its feed, patches, rows and menu."""

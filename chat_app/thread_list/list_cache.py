@@ -1,4 +1,4 @@
-"""The threads of a list as far as they have been read: page by page, and again one by one as they change."""
+"""Cache of a list of threads, read page by page and updated as single threads change."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from agent_core import AgentApi, Thread
 from chat_app.thread_list.thread_views import ThreadItem, thread_item
 
 _MAX_ENTRIES = 1000
-"""How many pinned threads are read at the most."""
+"""Maximum number of pinned threads that are read."""
 BATCH = 500
-"""How many threads are read at once."""
+"""Maximum number of threads per query."""
 _RUNNING = ("streaming", "awaiting_tool_results")
 _Rows = dict[str, tuple[tuple[datetime, str], ThreadItem]]
 
 
 class ListCache:
-    """What has been read of a list: all of it down to one thread, behind which it may go on.
+    """Cached beginning of a list: all threads down to the last one that was read.
 
-    Reading a page costs as much as the page, and a change as much as the change, however long the list is.
+    The cost of a read depends on the size of the page or of the change, not on the length of the list.
 
     Args:
-        api: whose threads.
-        archived: the archived threads, of which none is pinned.
+        api: the API of the user whose threads are listed.
+        archived: cache the archived threads, none of which is pinned.
 
     Attributes:
-        more: whether there may be others behind those that were read.
+        more: whether there may be threads after the last one that was read.
     """
 
     def __init__(self, api: AgentApi, archived: bool) -> None:
@@ -36,10 +36,10 @@ class ListCache:
         self._pinned: _Rows = {}
         self._others: _Rows = {}
         self._running: set[str] = set()
-        self._end: Thread | None = None  # the last that was read: the next page begins after it
+        self._end: Thread | None = None  # the last thread that was read; the next page begins after it
 
     def __len__(self) -> int:
-        """Return how many were read besides the pinned ones."""
+        """Return the number of cached threads, not counting the pinned ones."""
         return len(self._others)
 
     def pinned(self) -> list[ThreadItem]:
@@ -47,7 +47,7 @@ class ListCache:
         return _sorted(self._pinned)
 
     def newest(self, count: int) -> list[ThreadItem]:
-        """Return the first `count` of the others."""
+        """Return the first `count` unpinned threads, newest activity first."""
         return _sorted(self._others)[:count]
 
     async def begin(self) -> None:
@@ -56,7 +56,7 @@ class ListCache:
             await self._put(await self._api.list_threads(_MAX_ENTRIES, pinned=True))
 
     async def reach(self, count: int) -> None:
-        """Read on until there are `count`, besides the pinned ones, or no more."""
+        """Read further pages until `count` unpinned threads are cached or the list ends."""
         unpinned = None if self._archived else False
         while self.more and len(self) < count:
             size, before = min(BATCH, count - len(self)), len(self)
@@ -67,10 +67,10 @@ class ListCache:
             self.more = len(found) == size
             self._end = found[-1] if found else self._end
             if self.more and len(self) == before:
-                return  # all of them were here; the next change brings what moved meanwhile
+                return  # every thread found was cached already; the next change brings those that moved
 
     async def renew(self, names: Collection[str]) -> None:
-        """Read threads again that may have changed, and those that run: they move up without a word."""
+        """Read changed threads again, and the running ones, which move up without a notification."""
         names = sorted(self._running.union(names))
         for first in range(0, len(names), BATCH):
             some = names[first : first + BATCH]
@@ -81,7 +81,10 @@ class ListCache:
         return not self.more or (self._end is not None and _place(thread) >= _place(self._end))
 
     async def _put(self, threads: Sequence[Thread], instead_of: Collection[str] = ()) -> None:
-        """Put threads in their places, others out; who is cancelled has changed nothing."""
+        """Cache threads and remove those of `instead_of` that were not found.
+
+        Every read precedes the first change, so that a cancelled call leaves the cache unchanged.
+        """
         asking = [thread.id for thread in threads if thread.status == "awaiting_tool_results"]
         waiting = set[str]()
         if asking:

@@ -1,4 +1,4 @@
-"""The newest threads of a user, read once for all of their tabs."""
+"""Feed of a user's newest threads, shared by the user's tabs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from chat_app.thread_list.thread_views import ThreadItem
 _log = logging.getLogger(__name__)
 
 _READ_SHARE = 10
-"""A pause is at least so many times as long as the reading before it took."""
+"""Minimum pause after a read, as a multiple of the duration of that read."""
 
 
 class ListFeed(UserList):
-    """One reader of the thread list for every tab of a user; its viewers are the tabs' windows.
+    """Reader of the thread list, shared by all tabs of a user; its viewers are the tabs' windows.
 
     Args:
-        api: as the user calls it.
-        archived: the archived threads instead of the others.
-        always: read them also while no tab shows them, so that they are there at once; by default all
-            threads but the archived ones.
+        api: the API, called as the user.
+        archived: read the archived threads instead of the others.
+        always: read the list even while no tab shows it, so that a tab gets it at once; by default true
+            unless `archived`.
 
     Attributes:
-        pinned: the pinned threads; the archive pins none.
-        newest: the others, newest activity first, as many as the longest window shows.
-        more: whether there are others beyond those.
+        pinned: the pinned threads; empty in the archive.
+        newest: the other threads, newest activity first, as many as the longest window shows.
+        more: whether there are further threads after those.
     """
 
     def __init__(self, api: AgentApi, *, archived: bool = False, always: bool | None = None) -> None:
@@ -42,18 +42,18 @@ class ListFeed(UserList):
         self._archived = archived
         self._always = not archived if always is None else always
         self._reading = asyncio.Lock()
-        self._changes: frozenset[str] | None = None  # not read yet; None: anything may have changed
+        self._changes: frozenset[str] | None = None  # not read yet; None: any thread may have changed
         self._cache = ListCache(api, archived)
         self._depth = 0
 
     async def reach(self, window: ListWindow) -> None:
-        """Wait until as much has been read as `window` shows."""
+        """Wait until all threads that `window` shows have been read."""
         with self.watched(window):
             if self._changes is None or self._changes or self._depth < window.limit:
                 await self._read()
 
     async def follow(self) -> None:
-        """Read what has changed, as often as it may be read, until cancelled."""
+        """Read changed threads, no more often than the pauses allow, until cancelled."""
         async for names in self._api.changes():
             begun = time.monotonic()
             self._changes = _together(self._changes, names)
@@ -65,12 +65,12 @@ class ListFeed(UserList):
             await asyncio.sleep(max(READ_INTERVAL, _READ_SHARE * (time.monotonic() - begun)))
 
     async def _read(self) -> None:
-        """Read what has changed, and as far as the longest window shows; or all of it anew."""
+        """Read the changed threads and those that the longest window lacks, or the whole list again."""
         async with self._reading:
             names, self._changes = self._changes, frozenset()
             depth = max((window.limit for window in self._viewers), default=ListWindow.PAGE)
             try:
-                if names is None or len(self._cache) > depth + BATCH:  # others have left who went farther
+                if names is None or len(self._cache) > depth + BATCH:  # a tab with a longer window has left
                     self._cache = ListCache(self._api, self._archived)
                     await self._cache.begin()
                 else:
@@ -85,13 +85,16 @@ class ListFeed(UserList):
 
 
 THREADS = ListKind(lambda api, everybody: ListFeed(api, always=everybody))
-"""The threads of each user."""
+"""Feeds of each user's threads."""
 ARCHIVE = ListKind(lambda api, _: ListFeed(api, archived=True))
-"""Their archived threads."""
+"""Feeds of each user's archived threads."""
 
 
 def _together(before: frozenset[str] | None, names: frozenset[str] | None) -> frozenset[str] | None:
-    """Return what may have changed in all; None: anything, or so much that all is read as quickly."""
+    """Return the union of two sets of changed threads; None for all threads.
+
+    A union larger than a batch is None, too, as the whole list is read as quickly.
+    """
     if before is None or names is None or len(before) + len(names) > BATCH:
         return None
     return before | names

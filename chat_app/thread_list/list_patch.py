@@ -1,4 +1,4 @@
-"""One tab's part of a list of threads, and what its page has not been sent of it."""
+"""Window of one tab onto a list of threads, and the patches that update its page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chat_app.thread_list.thread_views import ThreadItem, ThreadPatch
 
 
 class _Rows(Protocol):
-    """The list, as `ListFeed` has it: pinned threads, the newest others, and whether there are more."""
+    """Rows of a list, as of `ListFeed`: pinned threads, the newest others, and whether there are more."""
 
     pinned: list[ThreadItem]
     newest: list[ThreadItem]
@@ -18,19 +18,19 @@ class _Rows(Protocol):
 
 
 class ListWindow:
-    """What one tab shows of a list, from the newest thread on.
+    """Part of a list that one tab shows, beginning with the newest thread.
 
-    A tab that has loaded thousands of rows is sent only those that changed. Patches are numbered, so
-    that a page which missed one finds out and asks for all of it. Numbers begin with the time: a page
-    never takes a new window's for those of the one before.
+    A tab that has loaded thousands of rows is sent only the changed ones. Patches are numbered, so that a
+    page that missed one notices the gap and requests all rows. Numbers start at the current time, so that a
+    page never mistakes a new window's patches for those of the previous window.
 
     Attributes:
-        limit: how many threads it shows besides the pinned ones.
-        number: of the newest patch.
+        limit: maximum number of shown threads, not counting the pinned ones.
+        number: number of the newest patch.
     """
 
     PAGE: ClassVar[int] = 50
-    """How many threads are loaded at once."""
+    """Number of threads that are loaded at once."""
 
     def __init__(self) -> None:
         self.limit = self.PAGE
@@ -39,23 +39,23 @@ class ListWindow:
         self._more: bool | None = None
 
     def lengthen(self, shown: int) -> None:
-        """Show a page more than the `shown` threads that a page has; asked twice, it is one page."""
+        """Show one page more than the `shown` threads; a repeated request adds no second page."""
         self.limit = max(self.limit, shown // self.PAGE * self.PAGE + self.PAGE)
 
     def reach(self, shown: int) -> None:
-        """Show at least as many as a page has that was there before: it keeps its place."""
+        """Show at least the `shown` threads of a page that reconnects, so that it keeps its scroll position."""
         self.limit = max(self.limit, -(-shown // self.PAGE) * self.PAGE)
 
     def forget(self) -> None:
-        """Send everything with the next patch: the page is a new one, or has missed something."""
+        """Send all rows with the next patch, because the page is new or missed a patch."""
         self._sent, self._more = {}, None
 
     def doubt(self, thread_id: str) -> None:
-        """Send a row again with the next patch: the page foresaw something that may not have come true."""
+        """Send a row again with the next patch, because the page's optimistic update may be wrong."""
         self._sent.pop(thread_id, None)
 
     def patch(self, rows: _Rows) -> ThreadPatch | None:
-        """Return what the page has not been sent; None if that is nothing."""
+        """Return the changes since the last patch; None if there are none."""
         wanted = {row.id: row for row in self._shown(rows)}
         more = rows.more or len(rows.newest) > self.limit
         changed = [row for row in wanted.values() if self._sent.get(row.id) != row]

@@ -1,4 +1,4 @@
-"""The lists of threads as they are drawn: the sidebar's, and the page of the archive."""
+"""Views of the thread lists: the sidebar and the archive page."""
 
 import reflex as rx
 
@@ -25,18 +25,18 @@ _threads = react_component(
     on_delete=(str,),
     on_restore=(str, bool),
 )
-"""A list of threads in groups by date; its rows are kept in the browser, and patches change them.
+"""List of threads grouped by date; the browser keeps the rows, and patches change them.
 
-`list` names the rows: "main", or "archive". `on_more` gets how many rows there are, `on_keep` how many there were before
-the connection was lost, `on_restore` whether the thread is to be opened again; `on_gap` asks for everything.
+`list` names the rows: "main" or "archive". `on_more` gets the number of rows, `on_keep` the number of rows before the
+connection was lost, `on_restore` whether to open the thread again; `on_gap` requests all rows.
 """
 
 toast = react_component("thread_list/toast.jsx", "Toast", seconds=int)
-"""What was deleted, and Undo, for `seconds`; one per page."""
+"""Toast that names a deleted thread and offers Undo for `seconds`; one per page."""
 
 
 def thread_rows(rows: type[ThreadList] | type[Archive], name: str, empty: rx.Var[str]) -> rx.Component:
-    """A list of threads, and what can be done with each; `empty` is said when there are none."""
+    """Render a list of threads with the actions on each; `empty` is shown if there are no threads."""
     return _threads(
         list=name,
         patch=rows.patch,
@@ -55,7 +55,7 @@ def thread_rows(rows: type[ThreadList] | type[Archive], name: str, empty: rx.Var
 
 @register_page("/archive", titled("sidebar.archived"), on_load=Archive.open)
 def archive() -> Content:
-    """`/archive`: the threads that were put away, and how to take them out again."""
+    """Render `/archive`, the page of the archived threads, where they can be restored."""
     return Content(
         rx.el.section(thread_rows(Archive, "archive", say("sidebar.archive_empty")), class_name="archive"),
         bar=rx.el.h1(say("sidebar.archived")),

@@ -1,4 +1,4 @@
-"""The lists of threads: the sidebar's, and the archive's."""
+"""States of the thread lists: the sidebar and the archive."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from chat_app.thread_list.thread_views import ThreadPatch
 _log = logging.getLogger(__name__)
 
 UNDO_SECONDS = 8
-"""How long a deleted thread can be brought back, as the page says."""
+"""Time to restore a deleted thread that the page shows, in seconds."""
 _UNDO_GRACE_SECONDS = 4
-"""How much longer it really can: Undo in the last moment still works on a slow line."""
+"""Extra time to restore a thread, in seconds, so that a last-moment Undo works on a slow connection."""
 
 
 class ThreadRows(ApiCaller, mixin=True):
-    """What a page shows of one list of threads; the rows themselves are in the browser.
+    """Base of the states of a thread list; the browser keeps the rows.
 
     Attributes:
-        patch: what changed last.
-        active_id: the thread that is open in this tab.
+        patch: the newest patch.
+        active_id: the id of the thread that is open in this tab.
     """
 
     patch: ThreadPatch = ThreadPatch()
@@ -43,7 +43,7 @@ class ThreadRows(ApiCaller, mixin=True):
         connection = self.router.session.session_id
         if self._window is None:
             self._window = ListWindow()
-        if connection != self._connection:  # a page that was loaded anew has no rows
+        if connection != self._connection:  # a reloaded page has no rows
             self._connection = connection
             self._window.forget()
             self._window.limit = ListWindow.PAGE
@@ -56,7 +56,7 @@ class ThreadRows(ApiCaller, mixin=True):
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
-        """Send this tab what changed, until it leaves."""
+        """Send this tab the changes of the list until the tab leaves."""
         async with self:
             window, feed, version = self._window or ListWindow(), self._feed(), 0
             self._window = window
@@ -69,7 +69,7 @@ class ThreadRows(ApiCaller, mixin=True):
 
     @rx.event
     async def load_more(self, shown: int):
-        """Show a page more; `shown` is how many the page has."""
+        """Show another page of threads after the `shown` ones."""
         if self._window is not None:
             self._window.lengthen(shown)
             await self._feed().reach(self._window)
@@ -77,7 +77,7 @@ class ThreadRows(ApiCaller, mixin=True):
 
     @rx.event
     async def keep(self, shown: int):
-        """Show as many as the page has: it was there before this connection, or before this server."""
+        """Show the `shown` threads that the page had before its connection or the server was replaced."""
         if self._window is not None:
             self._window.reach(shown)
             await self._feed().reach(self._window)
@@ -85,60 +85,60 @@ class ThreadRows(ApiCaller, mixin=True):
 
     @rx.event
     def resend(self):
-        """Send everything again; the page missed something."""
+        """Send all rows again to a page that missed a patch."""
         if self._window is not None:
             self._window.forget()
             self._show()
 
     async def _do(self, method: str, thread_id: str, **options: Any) -> bool:
-        """Do what a person asked for; what could not be done is shown as it is."""
+        """Call an API method; on an error restore the row in the page and return False."""
         try:
             await getattr(self._api(), method)(thread_id, **options)
         except AgentCoreError as error:
-            if not isinstance(error, ThreadNotFoundError):  # another tab was faster
+            if not isinstance(error, ThreadNotFoundError):  # another tab deleted the thread first
                 _log.warning("Could not change thread %s: %s", thread_id, error)
             self._correct(thread_id)
             return False
         return True
 
     def _correct(self, thread_id: str) -> None:
-        """Show a row as it is: the page may have foreseen something else."""
+        """Send the stored row of a thread, because the page's optimistic update may be wrong."""
         if self._window is not None:
             self._window.doubt(thread_id)
             self._show()
 
     @rx.event
     async def rename(self, thread_id: str, title: str):
-        """Give a thread another title; a blank one changes nothing."""
+        """Rename a thread; ignore a blank title."""
         if words := one_line(title):
             await self._do("update_thread", thread_id, title=words)
 
     @rx.event
     async def pin(self, thread_id: str, pinned: bool):
-        """Put a thread above the others, or back among them."""
+        """Pin or unpin a thread."""
         await self._do("update_thread", thread_id, pinned=pinned)
 
     @rx.event
     async def archive(self, thread_id: str, archived: bool):
-        """Put a thread into the archive, or take it out."""
+        """Archive or unarchive a thread."""
         await self._do("update_thread", thread_id, archived=archived)
 
     @rx.event
     async def delete(self, thread_id: str):
-        """Delete a thread, running or not; for a moment it can be brought back."""
+        """Delete a thread, even a running one; it can be restored for `UNDO_SECONDS`."""
         await self._do("delete_thread", thread_id, undo_for=UNDO_SECONDS + _UNDO_GRACE_SECONDS)
         return rx.redirect("/") if thread_id == self.active_id else None
 
     @rx.event
     async def restore(self, thread_id: str, opened: bool):
-        """Bring a deleted thread back; `opened` says whether it is to be opened, too."""
+        """Restore a deleted thread, and open it if `opened`."""
         restored = await self._do("restore_thread", thread_id)
-        self._correct(thread_id)  # who is quick enough is not even seen to have deleted it
+        self._correct(thread_id)  # the list may not have shown the deletion, and then sends no patch
         return rx.redirect(f"/chat/{thread_id}") if restored and opened else None
 
 
 class ThreadList(ThreadRows, rx.State):
-    """The threads in the sidebar."""
+    """State of the thread list in the sidebar."""
 
     model: str = ""
     demo: bool = False
@@ -146,7 +146,7 @@ class ThreadList(ThreadRows, rx.State):
 
     @rx.event
     def open(self):
-        """Show what is known at once, then follow the changes."""
+        """Show the threads read so far, then follow the changes."""
         shared = service()
         self.model, self.demo = shared.choice.name, shared.choice.is_demo
         url = shared.settings.openai_base_url
@@ -157,13 +157,13 @@ class ThreadList(ThreadRows, rx.State):
 
 
 class Archive(ThreadRows, rx.State):
-    """The threads in the archive."""
+    """State of the list of archived threads."""
 
     def _feed(self) -> ListFeed:
         return self._lists()[ARCHIVE]
 
     @rx.event
     def open(self):
-        """Follow the archive."""
+        """Follow the changes of the archive."""
         self._open()
         return Archive.follow

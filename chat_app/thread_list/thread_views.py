@@ -1,4 +1,4 @@
-"""The rows of the thread list, and how threads become them. Pure functions."""
+"""Convert threads to the rows and patches of the thread list. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _TONES = {"streaming": "running", "awaiting_tool_results": "running", "failed": 
 
 @dataclass(frozen=True)
 class ThreadItem:
-    """A row of the thread list.
+    """Row of the thread list.
 
     Attributes:
-        title: "" while it has none.
-        tone: running, waiting (needs the person), failed, or "" when there is nothing to say.
-        at: last activity, in seconds since the epoch, to the minute: a running thread is active all
-            the time, and a row that changed is sent again.
+        title: the title; "" while the thread has none.
+        tone: running, waiting (needs a person), failed, or "" for none of these.
+        at: last activity, in seconds since the epoch, rounded down to the minute: a running thread is
+            active all the time, and each changed row is sent again.
     """
 
     id: str
@@ -31,15 +31,15 @@ class ThreadItem:
 
 @dataclass(frozen=True)
 class ThreadPatch:
-    """What changed in the threads that a tab shows.
+    """Changes of the threads that a tab shows.
 
     Attributes:
-        base: the number of the patch before; 0: this one holds everything.
-        number: its own; 0: nothing has been read yet.
-        rows: the threads that are new or changed.
-        gone: ids of those that are not shown any more.
-        more: whether there are older ones.
-        limit: how many are shown at the most, besides the pinned ones.
+        base: number of the previous patch; 0 if this patch has all rows.
+        number: number of this patch; 0 before the first read.
+        rows: new and changed threads.
+        gone: ids of threads that are not shown any more.
+        more: whether there are older threads.
+        limit: maximum number of shown threads, not counting the pinned ones.
     """
 
     base: int = 0
@@ -51,7 +51,7 @@ class ThreadPatch:
 
 
 def thread_item(thread: Thread, waiting: bool = False) -> ThreadItem:
-    """Return the row of a thread in the list; `waiting` says whether it needs the person."""
+    """Return the row of a thread; `waiting` says whether one of its tool calls needs a person."""
     return ThreadItem(
         id=thread.id,
         title=one_line(thread.title),

@@ -1,1 +1,1 @@
-"""The run drawer: turns, spans and activity."""
+"""Run drawer: turns, spans and activity."""

@@ -1,4 +1,4 @@
-"""From the spans of a thread's timeline to the rows that the drawer draws. Pure functions."""
+"""Convert the spans of a thread's timeline to the rows of the drawer. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from agent_core.domain.spans import Span
 from chat_app.plain_text import clean_text, shorten
 
 MAX_ROWS = 150
-"""How many rows of one turn are drawn, the newest; a turn may have fifty steps and their tools."""
+"""Maximum number of rows of a turn, the newest ones; a turn may have fifty steps with their tool calls."""
 _MAX_ERROR = 400
-"""How much of an error is shown, in characters."""
+"""Length to which an error is cut, in characters."""
 
 
 @dataclass(frozen=True)
 class SpanView:
-    """A row of the waterfall.
+    """Row of the waterfall.
 
     Attributes:
-        kind: model, tool, retry (a wait for the next attempt), person (a call waited for a yes),
-            outside (a tool waited for an outcome from outside), turn (a message waited for its turn),
-            worker (work waited for a free worker) or recovery (one process ended, another went on).
-        start, end: in seconds since the epoch; `end` is 0 while it lasts.
-        until: when a wait will end, or 0.
-        process: who ran it; of a recovery who took over, and `before` whom it took over from.
-        deep: whether it belongs to the row before it.
-        cost: in US dollars; -1 where it is not known.
+        kind: model, tool, retry (wait for the next attempt), person (wait of a tool call for an approval),
+            outside (wait of an async tool for its outcome), turn (wait of a message for its turn),
+            worker (wait for a free worker) or recovery (a process took over from one that died).
+        start, end: in seconds since the epoch; `end` is 0 for a span that has not ended.
+        until: end of a wait, in seconds since the epoch, or 0.
+        process: the process that ran the span; of a recovery, the one that took over, while `before` is
+            the one that died.
+        deep: whether the row is indented below the previous one.
+        cost: in US dollars; -1 if unknown.
     """
 
     id: str
@@ -51,7 +52,7 @@ class SpanView:
 
 @dataclass(frozen=True)
 class TurnView:
-    """One turn: the first words of what it answers, its time and cost in all, and its rows as they began."""
+    """Turn of the waterfall: the first words of its prompt, its total time and cost, and its rows by start."""
 
     id: str = ""
     prompt: str = ""
@@ -66,14 +67,14 @@ class TurnView:
 
 @dataclass(frozen=True)
 class HeldView:
-    """How the thread is held at this moment.
+    """Lease of a thread and the work queue at this moment.
 
     Attributes:
-        owner: the process that works on it; "" if none does.
-        beat: its last sign of life, in seconds since the epoch; 0 if nobody works on it.
-        committed, seq: the newest model step that is committed whole, and the newest that was begun.
-        running, depth: how much work runs in the answering process, and how much waits for one.
-        server: the process that answered.
+        owner: the process that holds the lease; "" if none does.
+        beat: its last heartbeat, in seconds since the epoch; 0 if no process holds the lease.
+        committed, seq: the newest committed model step, and the newest started one.
+        running, depth: amount of work that runs in this process, and that waits for a worker.
+        server: the process that read these values.
     """
 
     owner: str = ""
@@ -87,7 +88,7 @@ class HeldView:
 
 
 def held_view(found: Durability, running: int, depth: int) -> HeldView:
-    """Return how a thread is held; of several leases the newest sign of life counts."""
+    """Return the view of a thread's lease; of several leases, the one with the newest heartbeat counts."""
     newest = max(found.leases, key=lambda lease: lease.heartbeat_at, default=None)
     return HeldView(
         owner=newest.worker if newest else "",
@@ -102,11 +103,11 @@ def held_view(found: Durability, running: int, depth: int) -> HeldView:
 
 
 def turn_views(spans: Iterable[Span], from_outside: Collection[str] = ()) -> list[TurnView]:
-    """Return the turns, the newest first.
+    """Return the turns, newest first.
 
     Args:
         spans: as `api.timeline` returns them.
-        from_outside: the tools whose outcome comes from a person or another system.
+        from_outside: the names of the async tools.
     """
     turns: dict[str, list[SpanView]] = {}
     heads: list[Span] = []
@@ -124,7 +125,7 @@ def turn_views(spans: Iterable[Span], from_outside: Collection[str] = ()) -> lis
         rows.append(_row(span, from_outside))
     waiting = [row for row in turns.get("", []) if not row.end]
     found = [_turn(head, turns.get(head.message_id or "", [])) for head in reversed(heads)]
-    if waiting and found:  # messages that wait for the turn under way to end
+    if waiting and found:  # queued messages belong to no turn yet: show them with the turn under way
         newest = found[0]
         found[0] = TurnView(**{**vars(newest), "rows": [*newest.rows, *waiting]})
     return found
@@ -133,7 +134,7 @@ def turn_views(spans: Iterable[Span], from_outside: Collection[str] = ()) -> lis
 def with_labels(
     turns: Iterable[TurnView], prompts: Mapping[str, str], models: Mapping[str, str]
 ) -> list[TurnView]:
-    """Return the turns with what they answer, by their ids, and names for rows that have none, by theirs."""
+    """Return the turns with their prompts, by turn id, and model names for unnamed rows, by row id."""
     return [
         replace(
             turn,
@@ -145,7 +146,7 @@ def with_labels(
 
 
 def _line(span: Span) -> str:
-    """Name what a span is an attempt at."""
+    """Return the key that all attempts at the same tool call or model step share."""
     return f"tool:{span.tool_call_id}" if span.tool_call_id else f"model:{span.message_id}"
 
 
@@ -187,7 +188,7 @@ def _row(span: Span, from_outside: Collection[str]) -> SpanView:
 def _kind(span: Span, from_outside: Collection[str]) -> str:
     if span.kind == "tool" and span.name in from_outside:
         return "outside"
-    if span.kind == "queued":  # a step and a call have a number; a message that waits has none yet
+    if span.kind == "queued":  # a queued step or call has a number; a queued message has none yet
         return "worker" if span.tool_call_id or _is_step(span.id) else "turn"
     return {"wait": "retry", "approval": "person"}.get(span.kind, span.kind)
 
@@ -198,7 +199,7 @@ def _is_step(span_id: str) -> bool:
 
 
 def _recovery(lost: Span, heir: Span) -> SpanView:
-    """Return the row between an attempt that was cut and the one that took it up."""
+    """Return the row between an interrupted attempt and the one that recovered it."""
     began = lost.ended_at or heir.started_at
     return SpanView(
         id=f"recovery:{heir.id}",

@@ -1,4 +1,4 @@
-"""The run timeline in the drawer: what ran, who holds the thread now, and the demo's way to break it."""
+"""Run drawer: the timeline, the lease of the thread, and the demo's crash button."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from chat_app.timeline.span_views import HeldView, TurnView, held_view, turn_vie
 _log = logging.getLogger(__name__)
 
 TURNS_PER_PAGE = 5
-"""How many turns are shown before it is asked for more."""
+"""Number of turns that are shown at first, and that each further page adds."""
 MAX_CAPTION = 80
-"""How much of a prompt is shown above its turn, in characters."""
+"""Length to which the prompt above a turn is cut, in characters."""
 _LOOK_INTERVAL = 0.5
-"""The least time between two looks, in seconds: an answer that is written changes ten times a second."""
+"""Minimum time between two reads, in seconds: a streamed answer changes ten times a second."""
 _LEASE_INTERVAL = 2.0
-"""How often a running thread is read without a change, in seconds: renewing a lease announces nothing."""
+"""Interval of reads of a running thread, in seconds: renewing a lease sends no notification."""
 
 
 class _DrawerWatch:
-    """One tab's drawer: whether it is open, and whether there may be something new to show in it."""
+    """Events of one tab's drawer: `shown` while it is open, `heard` when the thread may have changed."""
 
     def __init__(self, shown: bool) -> None:
         self.shown = asyncio.Event()
@@ -51,7 +51,7 @@ class _DrawerWatch:
         self.heard.set()
 
     async def something(self, patience: float | None) -> None:
-        """Wait until there may be something new, or for `patience` seconds."""
+        """Wait until the thread may have changed, for at most `patience` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self.heard.wait()
@@ -59,20 +59,20 @@ class _DrawerWatch:
 
 
 async def _hear(api: AgentApi, thread_id: str, watch: _DrawerWatch) -> None:
-    """Tell `watch` of everything that happens to the thread."""
-    with suppress(AgentCoreError):  # it is gone; the next look says so
+    """Set `watch.heard` at every update of the thread."""
+    with suppress(AgentCoreError):  # the thread was deleted; the next read raises, too
         async for _ in api.subscribe(thread_id, limit=1):
             watch.heard.set()
 
 
 class TurnLabels:
-    """Reads the labels of each turn and attempt once, and keeps them while the drawer is open.
+    """Cache of the labels of turns and attempts, each read once while the drawer is open.
 
-    A model's name is saved with its step's usage, so an attempt under way has none yet.
+    A model's name is stored with the usage of its step, so an attempt under way has none yet.
 
     Attributes:
-        prompts: the first words of what a turn answers, by the id of its reply; "" where there are none.
-        models: the model that was seen at work, by the id of its span.
+        prompts: the first words of a turn's prompt, by the id of its reply; "" if there are none.
+        models: the name of the model of an attempt under way, by the id of its span.
     """
 
     def __init__(self, api: AgentApi, thread_id: str) -> None:
@@ -82,7 +82,7 @@ class TurnLabels:
         self._thread_id = thread_id
 
     async def learn(self, spans: Sequence[Span]) -> None:
-        """Read the labels that these spans lack and that are not known yet."""
+        """Read the labels of these spans that are not cached yet."""
         turns = [span.message_id for span in spans if span.kind == "turn" and span.message_id]
         if not self.prompts.keys() >= set(turns):
             await self._learn_prompts(turns)
@@ -104,9 +104,9 @@ class TurnLabels:
 
 
 def first_words(messages: Iterable[Message]) -> dict[str, str]:
-    """Return the beginnings of the prompts by the ids of their replies; under "" the newest one's.
+    """Return the first words of the prompts by the ids of their replies; the key "" has the newest prompt.
 
-    A reply's row may come only with its first committed step, so the newest turn's may be missing.
+    A reply may be stored only with its first committed step, so the newest turn's may be missing.
     """
     newest, found = "", dict[str, str]()
     for message in messages:
@@ -118,15 +118,15 @@ def first_words(messages: Iterable[Message]) -> dict[str, str]:
 
 
 class Timeline(ApiCaller, rx.State):
-    """What the drawer shows. A state class of its own: it changes twice a second while a turn runs.
+    """State of the drawer, separate from other states because it changes twice a second while a turn runs.
 
     Attributes:
-        shown: whether this tab's drawer is open; the browser remembers it and says so.
-        turn: the newest turn; `earlier` are those before it, the newest first.
+        shown: whether this tab's drawer is open; the browser remembers it and reports it.
+        turn: the newest turn; `earlier` has the turns before it, newest first.
         more: whether there are turns before those.
-        held: how the thread is held at this moment.
-        at: when that was read, in seconds since the epoch by the server's clock.
-        demo: whether the server may be killed from here.
+        held: the lease of the thread and the work queue.
+        at: time of the read, in seconds since the epoch by the server's clock.
+        demo: whether the page offers the crash button.
     """
 
     shown: bool = False
@@ -141,7 +141,7 @@ class Timeline(ApiCaller, rx.State):
 
     @rx.event
     async def open(self):
-        """Turn to the thread of the page, and follow it as long as the drawer is open."""
+        """Open the thread of the page, and follow it while the drawer is open."""
         opened = await self.get_state(OpenThread)
         if opened.open_id != self._thread_id:
             self._clear(opened.open_id)
@@ -154,7 +154,7 @@ class Timeline(ApiCaller, rx.State):
 
     @rx.event
     def show(self, shown: bool):
-        """The drawer was opened or closed in this tab."""
+        """Note that the drawer was opened or closed in this tab."""
         self.shown = shown
         self._stir()
 
@@ -170,7 +170,7 @@ class Timeline(ApiCaller, rx.State):
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
-        """Show what happens to the open thread, until this tab leaves; closed, the drawer costs nothing."""
+        """Show the timeline of the open thread until this tab leaves; a closed drawer reads nothing."""
         await self._follow_open()
 
     async def _follow_open(self) -> None:
@@ -184,7 +184,7 @@ class Timeline(ApiCaller, rx.State):
                     await watch.shown.wait()
                     async with background_task(_hear(api, thread_id, watch)):
                         await self._follow(api, thread_id, watch)
-            except AgentCoreError:  # deleted, or another user's: the page itself says so
+            except AgentCoreError:  # deleted or another user's thread, which the page itself shows
                 async with self:
                     self._clear(thread_id)
 
@@ -198,7 +198,7 @@ class Timeline(ApiCaller, rx.State):
             await watch.something(_LEASE_INTERVAL if running else None)
 
     async def _look(self, api: AgentApi, thread_id: str, outside: set[str], labels: TurnLabels) -> bool:
-        """Read the thread and show what has changed; return whether it is running."""
+        """Read the thread, show its changes, and return whether it is running."""
         async with self:
             limit = self._limit
         at = time.time()
@@ -223,15 +223,15 @@ class Timeline(ApiCaller, rx.State):
 
     @rx.event
     def crash(self):
-        """End this server with SIGKILL, as a crash would; only where the demo was asked for."""
+        """Kill this server with SIGKILL to simulate a crash; only in the demo."""
         if service().settings.demo:
             _log.warning("Killing the server on request of the demo's page")
-            service().runtime.leave()  # so the turns that run are not suspect for it
+            service().runtime.leave()  # so that the running turns are not suspected of causing the crash
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 run_toggle = react_component("timeline/drawer.jsx", "RunToggle")
-"""The button that opens and closes the drawer."""
+"""Button that opens and closes the drawer."""
 
 _run_drawer = react_component(
     "timeline/drawer.jsx",
@@ -247,16 +247,16 @@ _run_drawer = react_component(
     on_more=(),
     on_crash=(),
 )
-"""The drawer: the durability panel and the turns, the newest first.
+"""Drawer with the durability panel and the turns, newest first.
 
-The browser remembers whether it is open. `on_show` tells the server whenever `shown` says otherwise, so that a restarted
-server learns it too. `at` is the server's clock.
+The browser remembers whether the drawer is open and calls `on_show` whenever `shown` differs, so that a restarted
+server is informed, too. `at` is a time of the server's clock.
 """
 
 
 @rx.memo
 def run_drawer() -> rx.Component:
-    """The one component that reads `Timeline`, so that nothing else renders when it changes."""
+    """Render the drawer, the only component that reads `Timeline`, so that only it renders on a change."""
     return _run_drawer(
         shown=Timeline.shown,
         turn=Timeline.turn,
