@@ -1,1 +1,1 @@
-"""What the app shows without any set-up: an agent, its tools, and a model that needs no key."""
+"""Demo without set-up: an agent, its tools, and a model that needs no key."""

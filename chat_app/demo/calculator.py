@@ -1,4 +1,4 @@
-"""Arithmetic on text, safely: the text is parsed, and only what is listed here is computed."""
+"""Calculator of arithmetic expressions, safe because it evaluates only what is listed here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Number = int | float
 
 _MAX_LENGTH = 300
 _MAX_BITS = 10_000
-"""The largest whole number, in bits; 9**9**9 would keep a processor busy for ever."""
+"""Maximum size of an integer, in bits; 9**9**9 would occupy a processor forever."""
 
 _BINARY: dict[type[ast.operator], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -47,7 +47,7 @@ def calculate(expression: str) -> _Number:
     """Return the value of an expression such as "2 * (3 + 4)" or "sqrt(2) ^ 3".
 
     Raises:
-        ValueError: it is no arithmetic, has no value, or is too large; the sentence says which.
+        ValueError: the expression is not arithmetic, has no value, or is too large; the message says which.
     """
     text = expression.strip().rstrip("=").translate(_SPELLINGS)
     if len(text) > _MAX_LENGTH:
@@ -86,7 +86,7 @@ def _call(node: ast.Call) -> _Number:
 
 
 def _binary(kind: ast.operator, left: _Number, right: _Number) -> _Number:
-    """Apply an operator; a power's size is looked at before it is computed, not after."""
+    """Apply an operator; the size of a power is checked before it is computed."""
     whole = isinstance(left, int) and isinstance(right, int)
     if isinstance(kind, ast.Pow) and whole and abs(int(left)).bit_length() * abs(right) > _MAX_BITS:
         raise ValueError("The result has too many digits.")

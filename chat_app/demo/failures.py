@@ -1,7 +1,7 @@
 """Failures on request: "fail with 429 twice", "fail with 503 midway", "fail hard".
 
-The conversation does not say how often a request has failed, so failures are counted here, by request;
-a restart resets the count.
+Messages do not record how often a request has failed, so this module counts failures by request; a restart
+resets the counts.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _failed: dict[str, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A failure that was asked for: its HTTP status, how often, and whether after the first words."""
+    """Requested failure: its HTTP status, how often it happens, and whether it follows the first words."""
 
     status: int
     times: int
     midway: bool
 
     def error(self) -> ModelError:
-        """Return the error a provider's answer with this status becomes."""
+        """Return the error for a provider's response with this status."""
         kind = _KINDS.get(self.status) or _kind(self.status)
         words = _WORDS.get(self.status, f"The demo model answers with status {self.status}")
         return ModelError(
@@ -52,7 +52,7 @@ class _Failure:
 
 
 def requested_failure(asked: str) -> _Failure | None:
-    """Return the failure a message asks for, if it does."""
+    """Return the failure that a message requests; None if it requests none."""
     found = _WANTED.search(asked)
     if not found:
         return None
@@ -63,11 +63,11 @@ def requested_failure(asked: str) -> _Failure | None:
 
 
 def due_failure(asked: str, request: str) -> _Failure | None:
-    """Return the failure if this request has not failed as often as was asked; counts it.
+    """Count and return the failure if the request has not yet failed as often as the user asked; else None.
 
     Args:
-        asked: the person's message.
-        request: what tells this request from others.
+        asked: the user's message.
+        request: a key of the request.
     """
     failure = requested_failure(asked)
     if failure is None or _failed.get(request, 0) >= failure.times:

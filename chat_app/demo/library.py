@@ -1,4 +1,4 @@
-"""Search over this project's own documents: README.md, CHANGELOG.md and docs/."""
+"""Search in the project's documents: README.md, CHANGELOG.md and docs/."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 _EXCERPT = 500
-"""The longest excerpt, in characters."""
+"""Maximum length of an excerpt, in characters."""
 
 _WORD = re.compile(r"\w+")
 _COMMON = frozenset(
@@ -23,7 +23,7 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A heading and the text below it, up to the next heading."""
+    """Section of a document: a heading, and the text up to the next heading."""
 
     file: str
     heading: str
@@ -31,7 +31,7 @@ class _Section:
 
 
 def search(query: str, *, root: Path = _ROOT, limit: int = 3) -> list[_Section]:
-    """Return the sections that fit a query best, their text cut to an excerpt; best first."""
+    """Return the sections that match a query best, best first, with their texts cut to excerpts."""
     words = {word for word in _WORD.findall(query.lower()) if word not in _COMMON}
     sections = list(_sections(root))
     ranked = sorted(
@@ -61,7 +61,7 @@ def _split(file: str, text: str) -> Iterator[_Section]:
 
 
 def _scores(words: set[str], sections: list[_Section]) -> Iterator[float]:
-    """Weigh rare words above common ones, and a heading above its text (tf-idf, dampened)."""
+    """Yield the score of each section; rare words and headings weigh more (dampened tf-idf)."""
     counted = [_count(section, words) for section in sections]
     spread = {word: sum(1 for counts in counted if counts.get(word)) for word in words}
     for section, counts in zip(sections, counted, strict=True):
@@ -79,7 +79,7 @@ def _count(section: _Section, words: set[str]) -> dict[str, int]:
 
 
 def _excerpt(text: str, words: set[str]) -> str:
-    """Return the stretch of a text around the first word that was looked for."""
+    """Return the part of a text around the first match of a word."""
     places = [place for word in words if (place := text.lower().find(word)) >= 0]
     start = max(0, min(places, default=0) - 80)
     start = text.rfind("\n", 0, start) + 1

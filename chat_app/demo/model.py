@@ -1,8 +1,7 @@
-"""The demo model: streams text, reasoning and tool calls at a human pace, with no network and no key.
+"""Demo model that streams text, reasoning and tool calls at a human pace, without network and key.
 
-It is registered as a litellm provider, so its answers go the whole way a real provider's go. What it
-answers depends on the conversation alone: a step that is asked again after a crash gets the same
-answer.
+It is registered as a litellm provider, so its answers take the same path as those of a real provider. An
+answer depends only on the messages: a step that runs again after a crash gets the same answer.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ from chat_app.i18n import ENGLISH, LANGUAGES, read
 
 _WORDS_PER_SECOND = 80.0
 _FIRST_WORD_AFTER = 0.35
-_SHORTEST_WAIT = 0.004  # timers are no finer than a millisecond
+_SHORTEST_WAIT = 0.004  # in seconds; the resolution of timers is about a millisecond
 _MAX_ECHO = 20_000
 _MAX_READ = 2000
-"""Characters of a message that are looked at; the patterns take quadratic time in the worst case."""
+"""Maximum characters read of a message; the patterns take quadratic time in the worst case."""
 
 _MAX_STREAM_LINES = 3000
-"""Deltas of an answer; a longer answer comes in larger pieces, so that it does not take half an hour."""
+"""Maximum deltas of an answer; a longer answer has larger deltas, so that it does not take half an hour."""
 
 _MIDWAY = 12
-"""Words after which a failure "midway" comes."""
+"""Number of words before a failure "midway"."""
 
 _WORD = re.compile(r"\s*\S+|\s+")
 _LENGTH = re.compile(r"\b(\d{1,3}(?:,\d{3})+|\d+)[\s-]*words?\b", re.I)
@@ -54,14 +53,14 @@ _SUGGESTIONS = {
     for key, text in read(language).items()
     if key.startswith("composer.suggest_")
 }
-"""What the page of a new chat offers to send, in every language -> in English."""
+"""English texts of the suggestions for a new chat, by their texts in every language."""
 
 _Messages = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: what is thought, what is said, and which tools are asked."""
+    """Answer of the demo model: its text, reasoning and tool calls."""
 
     text: str = ""
     reasoning: str = ""
@@ -69,7 +68,7 @@ class Reply:
 
 
 def register_demo_model(speed: float = 1.0) -> None:
-    """Make "demo/assistant" a model name; `speed` is a factor on its pace."""
+    """Register the model "demo/assistant"; `speed` is a factor of its pace."""
 
     def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
         return _stream(request, speed)
@@ -78,7 +77,7 @@ def register_demo_model(speed: float = 1.0) -> None:
 
 
 def reply_to(messages: _Messages, tools: set[str]) -> Reply:
-    """Decide on the answer to a conversation; the same conversation always gets the same one."""
+    """Return the answer to messages; the same messages always get the same answer."""
     asked, since = _last_question(messages)
     batches = [] if _is_literal(asked[:_MAX_READ]) else plan(asked[:_MAX_READ], tools)
     answered = sum(1 for message in since if message.get("tool_calls"))
@@ -91,7 +90,7 @@ def reply_to(messages: _Messages, tools: set[str]) -> Reply:
 
 
 def _last_question(messages: _Messages) -> tuple[str, _Messages]:
-    """Return what the person said last, and the messages after it."""
+    """Return the text of the last user message, and the messages after it."""
     for place in range(len(messages) - 1, -1, -1):
         if messages[place].get("role") == "user":
             return in_english(_text(messages[place].get("content"))), messages[place + 1 :]
@@ -99,7 +98,7 @@ def _last_question(messages: _Messages) -> tuple[str, _Messages]:
 
 
 def in_english(text: str) -> str:
-    """Return a suggestion in English, whichever language it is in; any other text as it is."""
+    """Translate a suggestion of any language to English; return any other text unchanged."""
     return _SUGGESTIONS.get(text.strip(), text)
 
 
@@ -200,7 +199,7 @@ def _digest(messages: _Messages) -> str:
 
 
 def _usage(messages: _Messages, reply: Reply) -> Usage:
-    """Count words where a real model counts tokens."""
+    """Return the usage, with words counted as tokens."""
     read = sum(len(_text(message.get("content")).split()) for message in messages)
     thought = len(reply.reasoning.split())
     written = len(reply.text.split()) + thought + sum(len(arguments) + 1 for _, arguments in reply.batch)

@@ -1,7 +1,6 @@
-"""Plan which tools the demo model calls for a message, batch by batch.
+"""Planner of the demo model's tool calls for a message, in batches.
 
-A real model decides by understanding; this one by a table of words, so that the same conversation
-always gets the same plan, before and after a crash.
+It matches patterns of words, so that the same message always gets the same plan, before and after a crash.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class _PlannedCall:
-    """A tool to call, and its purpose in a word."""
+    """Planned tool call, with its purpose in a few words."""
 
     tool: str
     purpose: str
@@ -54,11 +53,11 @@ _TIMES = re.compile(r"(\d+)\s*(?:times|failures)", re.I)
 
 
 def plan(text: str, available: set[str]) -> list[Batch]:
-    """Return the batches of tools a message asks for; tools within a batch run side by side.
+    """Return the batches of tool calls that a message asks for; the calls of a batch run in parallel.
 
     Args:
-        text: the person's message.
-        available: names of the tools the request offers; no others are planned.
+        text: the user's message.
+        available: the names of the tools that the request offers; no others are planned.
     """
     batches = (_batch(piece, available) for piece in _THEN.split(text))
     return [batch for batch in batches if batch]
@@ -141,6 +140,6 @@ def _email(text: str) -> _PlannedCall | None:
 
 _Rule = Callable[[str], _PlannedCall | None]
 
-# The first kind takes the whole sentence: what an e-mail says is not for the calculator.
+# A rule of _ALONE takes the whole sentence: the text of an e-mail must not reach the calculator.
 _ALONE: tuple[_Rule, ...] = (_email, _ask, _unreliable, _slow)
 _TOGETHER: tuple[_Rule, ...] = (_clock, _calculator, _search)

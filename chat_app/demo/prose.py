@@ -1,4 +1,4 @@
-"""Texts of the demo model: an introduction, a tour of markdown, stories of any length, and sentences on outcomes."""
+"""Texts of the demo model: an introduction, a tour of markdown, stories of any length, texts on outcomes."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ The lamp turned, the sea answered, and the pages filled
 
 
 def story(words: int, seed: str) -> str:
-    """Return a text of exactly `words` words; the same seed gives the same text."""
+    """Return a story of exactly `words` words; the same seed gives the same story."""
     order = random.Random(zlib.crc32(seed.encode("utf-8", "replace")))
     pieces: list[str] = []
     count = 0
@@ -128,7 +128,7 @@ def story(words: int, seed: str) -> str:
 
 
 def code(lines: int) -> str:
-    """Return a fenced block of exactly `lines` lines of Python."""
+    """Return a fenced code block of exactly `lines` lines of Python."""
     body = "\n".join(f"value_{number} = {number} * {number}" for number in range(1, lines + 1))
     return f"```python\n{body}\n```"
 
@@ -141,11 +141,11 @@ _PHRASES = {
     "send_email": "The e-mail *{subject}* to {to} is {status}. "
     "(This is a demo: the e-mail was only written to `outbox.jsonl` in the data folder.)",
 }
-"""A sentence on the outcome of each tool, from the fields of the outcome."""
+"""Templates of the sentences on outcomes, by tool; the fields are those of the outcome."""
 
 
 def describe_outcome(tool: str, content: str) -> str:
-    """Return an outcome of a tool call as markdown; one in an unexpected form is quoted."""
+    """Return the outcome of a tool call as markdown; an outcome of an unexpected form is quoted."""
     outcome: Any = content
     with suppress(ValueError):
         outcome = json.loads(content)

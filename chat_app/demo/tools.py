@@ -1,4 +1,4 @@
-"""The demo's tools: one for each thing a tool can do, all of them harmless and all of them real."""
+"""Tools of the demo: a harmless, working tool for each ability of tools."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def clock(timezone: str = "UTC") -> dict[str, str]:
 def calculator(expression: str) -> dict[str, Any]:
     """Compute an arithmetic expression, such as "2 * (3 + 4)" or "sqrt(2) ^ 3"."""
     result = calculate(expression)
-    # 5084, not 5084.0; beyond 2**53 a float is not the whole number that it looks like.
+    # 5084, not 5084.0; beyond 2**53 floats do not represent every whole number exactly.
     exact = isinstance(result, float) and result.is_integer() and abs(result) < 2**53
     return {"expression": expression, "result": int(result) if exact else result}
 
@@ -106,7 +106,7 @@ class _Email(BaseModel):
 
 def _send_email(outbox: Path) -> Tool:
     def send(arguments: _Email, ctx: ToolContext) -> dict[str, str]:
-        # A call that was cut off may run again: its key tells whether the e-mail is out already.
+        # An interrupted call may run again; its idempotency key prevents a second e-mail.
         if ctx.idempotency_key not in _sent(outbox):
             outbox.parent.mkdir(parents=True, exist_ok=True)
             with outbox.open("a", encoding="utf-8") as file:

@@ -1,6 +1,6 @@
-"""Chats on pages of one's own: state classes for an API's threads, and what draws them.
+"""Hooks for custom pages: state classes for an API's threads, and components that render their messages.
 
-`use_agent_chat()` is the state class of a page that shows a thread; docs/how-to/extending.md has examples.
+`use_agent_chat()` returns the state class of a page that shows a thread. Examples: docs/how-to/extending.md.
 """
 
 from chat_app.hooks.apis import agent_api
@@ -16,7 +16,7 @@ from chat_app.hooks.use import (
 from chat_app.text.react import smooth_text
 
 use_smooth_text = smooth_text
-"""The component that reveals a growing text evenly, by the name that React's hooks have."""
+"""Component that reveals a growing text evenly, under a name like those of React's hooks."""
 
 __all__ = [
     "Chat",

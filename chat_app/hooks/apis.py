@@ -1,4 +1,4 @@
-"""The API of a page's threads."""
+"""APIs for the threads of custom pages."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from chat_app.extensions import register_agent
 from chat_app.session.service import service
 
 ApiSource = AgentApi | Callable[[], AgentApi] | None
-"""An API; or what returns it once the app is open, as no runtime is open before; None: the app's own."""
+"""API; or a function that returns it once the app's runtime is open; None is the API of the app."""
 
 
 def agent_api(agent: AnyAgent, **options: Any) -> Callable[[], AgentApi]:
-    """Return what makes, in the app's runtime, the API of an agent of one's own.
+    """Register an agent, and return a function that returns its API in the app's runtime.
 
     Args:
-        agent: becomes known to the app, and is not offered in its list of agents.
-        **options: for `define_agent_api`, such as `authorization_callback`.
+        agent: the agent; the app does not list it.
+        **options: arguments of `define_agent_api`, such as `authorization_callback`.
 
     Raises:
-        ValidationError: another agent has its name.
+        ValidationError: another agent has the same name.
     """
     register_agent(agent, offered=False)
     made: list[AgentApi] = []
@@ -40,10 +40,10 @@ def agent_api(agent: AnyAgent, **options: Any) -> Callable[[], AgentApi]:
 
 
 def check_api(api: ApiSource) -> ApiSource:
-    """Return `api`.
+    """Check `api` and return it.
 
     Raises:
-        ValidationError: it is none of the three.
+        ValidationError: `api` is neither an API, nor a plain function, nor None.
     """
     if inspect.iscoroutinefunction(api) or not (
         api is None or isinstance(api, AgentApi) or (callable(api) and not isinstance(api, type))
@@ -56,10 +56,10 @@ def check_api(api: ApiSource) -> ApiSource:
 
 
 def resolve_api(api: ApiSource) -> AgentApi:
-    """Return the API itself; the runtime must be open.
+    """Return the API of a source; the runtime must be open.
 
     Raises:
-        ValidationError: the function returned something else.
+        ValidationError: the function did not return an API.
     """
     if api is None:
         return service().api
@@ -70,7 +70,7 @@ def resolve_api(api: ApiSource) -> AgentApi:
 
 
 def api_name(api: ApiSource) -> str:
-    """Return a name for the API that is the same in every process: the pages are built in another one."""
+    """Return a name for the API that is equal in every process, because another process builds the pages."""
     if api is None:
         return "app"
     if isinstance(api, AgentApi):

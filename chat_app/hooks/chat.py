@@ -1,4 +1,4 @@
-"""The state of a page that shows a thread of any API: what `use_agent_chat` makes classes of."""
+"""State mixins of pages that show a thread of any API, from which `use_agent_chat` creates classes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from chat_app.thread.views import MessageView
 
 _MIN_GROWTH = 40
 _GROWTH = 8
-"""The rows are sent again when the live text has grown by an eighth: nine times its length in all."""
+"""Rows are sent again when the live text has grown by an eighth: nine times its length in total."""
 
 
 Context = Callable[[rx.State], CallContext | None]
-"""From the state of a tab, whose `router` knows its headers and its session, to who has it open."""
+"""Function from a tab's state, whose `router` has headers and session, to the user who has the tab open."""
 
 
 @dataclass(frozen=True)
 class _ThreadInfo:
-    """The open thread; all empty while there is none."""
+    """Summary of the open thread; all fields are empty if no thread is open."""
 
     id: str = ""
     title: str = ""
@@ -42,9 +42,9 @@ class _ThreadInfo:
 
 @dataclass(frozen=True)
 class Place:
-    """What a chat is made for: whose threads, the route of their page, and what a new one is given.
+    """Options of a chat: the API, the route of its page, and the arguments for new threads.
 
-    `context` says who is asking; None: as the app itself does.
+    `context` returns the user of each call; None identifies users as the app does.
     """
 
     api: ApiSource = None
@@ -54,17 +54,17 @@ class Place:
 
 
 class Chat(ThreadState, mixin=True):
-    """What a page shows of one thread, and what it can do with it.
+    """State of a page that shows a thread, with events that change the thread.
 
-    Besides these it has the vars and events of `chat_app.thread.thread_state.ThreadState`, such as `error`,
-    `retry`, `needs_person`, `approve`, `deny` and `answer`.
+    It inherits the vars and events of `chat_app.thread.thread_state.ThreadState`, such as `error`, `retry`,
+    `needs_person`, `approve`, `deny` and `answer`.
 
     Attributes:
-        thread: id, title, status, agent and error.
-        messages: the newest of them, oldest first: `id`, `role`, `text` and `parts`. While an answer
-            is written its `text` follows by leaps; `message_text` shows every word.
-        kept: the open thread, kept in the browser's tab: a page whose address names none comes back
-            to it after a reload, and after a restart of the server.
+        thread: id, title, status, agent and error of the thread.
+        messages: the newest messages, oldest first: `id`, `role`, `text` and `parts`. The `text` of a
+            growing answer is updated in larger steps; `message_text` shows every word.
+        kept: the id of the open thread, stored in the browser tab: a page whose address names no thread
+            opens it again after a reload, and after a restart of the server.
     """
 
     place: ClassVar[Place]
@@ -83,30 +83,30 @@ class Chat(ThreadState, mixin=True):
 
     @rx.var
     def is_loading(self) -> bool:
-        """Whether the thread is being read."""
+        """Return whether the thread is being read."""
         return self.phase == "loading"
 
     @rx.var
     def is_complete(self) -> bool:
-        """Whether the agent has answered, or was never asked."""
+        """Return whether the agent has answered, or was never asked."""
         return self.status == "completed"
 
     @rx.var
     def is_failed(self) -> bool:
-        """Whether the turn failed; `error` says why."""
+        """Return whether the turn failed; `error` has the reason."""
         return self.status == "failed"
 
     @rx.var
     def is_stopped(self) -> bool:
-        """Whether a person stopped the turn."""
+        """Return whether a user stopped the turn."""
         return self.status == "stopped"
 
     @rx.event
     async def load(self, thread_id: str = ""):
-        """Turn to a thread and follow it: the one that is named, else that of the page's address.
+        """Open a thread and follow it: the given one, or else that of the page's address.
 
-        Put it into the page's on_load. Called later, it turns to another thread in place. A page whose
-        address names none goes on with the thread that it showed before, if it has no `route`.
+        Put this event into the page's on_load. A later call opens another thread in place. If the address
+        names no thread, a chat without `route` opens the thread that it showed before.
         """
         wanted = thread_id or str(getattr(self, "thread_id", "") or "")
         self._open(wanted or ("" if self.place.route else self.kept))
@@ -117,7 +117,7 @@ class Chat(ThreadState, mixin=True):
         return self._follow_on()
 
     async def _read(self) -> None:
-        """Read the open thread once: what is shown does not wait for the subscription."""
+        """Read the open thread once, so that the page need not wait for the subscription."""
         if not self.open_id:
             return
         try:
@@ -129,7 +129,7 @@ class Chat(ThreadState, mixin=True):
             self._lose(error)
 
     def _follow_on(self) -> Any:
-        """Turn this tab's subscription to the open thread, or return the event that begins one."""
+        """Switch the tab's subscription to the open thread, or return the event that starts one."""
         subscription = self._subscription()
         if subscription is None:
             return type(self).live.follow
@@ -138,16 +138,16 @@ class Chat(ThreadState, mixin=True):
 
     @rx.event
     async def send_message(self, message: Any, message_id: str = ""):
-        """Send what the person wrote; without an open thread it begins one.
+        """Send the user's message; create a thread if none is open.
 
         Args:
-            message: the text, or a form's data, of which the first field is the text. It has no type here,
-                because a form and a call from a script give events of different types.
+            message: the text, or the data of a form, whose first field is the text. It is not typed, because
+                the events of forms and of scripts have arguments of different types.
             message_id: the idempotency key.
         """
         fields = message if isinstance(message, dict) else {"message": message}
         text = next(iter(fields.values()), "")
-        if not isinstance(text, str):  # a socket may bring anything
+        if not isinstance(text, str):  # clients may send any type
             return None
         event = await self.send(text, message_id or new_id("msg"), [])
         if self._followed() is None:
@@ -184,7 +184,7 @@ class Chat(ThreadState, mixin=True):
 
 
 def _with_text(row: MessageView, live: str) -> MessageView:
-    """Return the row of an answer with all of its text in one piece, as far as it is known."""
+    """Return the row of an answer with all of its text so far joined in `text`."""
     if row.role != "assistant":
         return row
     texts = [live if part.live else part.text for part in row.parts if part.kind == "text"]
@@ -192,7 +192,7 @@ def _with_text(row: MessageView, live: str) -> MessageView:
 
 
 class ThreadOnly(Chat, mixin=True):
-    """A chat without its messages: for a page that shows little more than a thread's status."""
+    """State of a thread without its messages, for pages that show little more than its status."""
 
     def _rows(
         self, history: list[MessageView], turn: list[MessageView], follower: Follower

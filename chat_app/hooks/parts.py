@@ -1,4 +1,4 @@
-"""What draws a message of a `Chat`: its text as it is written, and its tool calls."""
+"""Components that render a message of a `Chat`: its text while it grows, and its tool calls."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -23,13 +23,13 @@ _DrawTool = Callable[[Any], rx.Component]
 def message_text(
     chat: type[Chat], message: rx.Var[MessageView], *, tool: _DrawTool | None = None
 ) -> rx.Component:
-    """Draw one of `chat.messages`: a person's words, or an answer as markdown, word by word.
+    """Render one of `chat.messages`: a user's text, or an answer as markdown, word by word.
 
     Args:
-        chat: what `use_agent_chat` returned.
-        message: from `rx.foreach(chat.messages, …)`.
-        tool: draws a tool call, from the Var of its `ToolView`; by default it is a line, with buttons
-            where it waits for a person.
+        chat: the state class, from `use_agent_chat`.
+        message: a row, from `rx.foreach(chat.messages, …)`.
+        tool: renders a tool call from the Var of its `ToolView`; the default is a line, with buttons if the
+            call waits for a user.
     """
 
     def part(part: rx.Var[PartView]) -> rx.Component:
@@ -59,7 +59,7 @@ def _growing(chat: type[Chat], part: rx.Var[PartView]) -> rx.Component:
 
 
 def _tool_line(chat: type[Chat], tool: rx.Var[ToolView]) -> rx.Component:
-    """Draw a tool call as one line: its title, its status, and buttons if it waits for a person."""
+    """Render a tool call as one line: its title, its status, and buttons if it waits for a user."""
     return rx.el.div(
         icon("wrench", 14),
         rx.el.span(tool.title),

@@ -1,4 +1,4 @@
-"""The hooks: state classes, one for each API, page and kind."""
+"""Hooks that return state classes, one for each API, page and kind."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def use_agent_chat(
 ) -> type[Chat]:
     """Return the state class of a page that shows a thread of `api`.
 
-    The same arguments give the same class; what differs in one of them shares nothing.
+    Equal arguments return the same class; classes with different arguments share no state.
 
     Args:
-        api: what `define_agent_api` returned, a function that returns it, or None for the app's own.
-        route: of the page, with "[thread_id]" in it: a thread that is begun goes there. Without one
-            it opens in place.
-        name: tells two chats on one page apart.
-        context: from the tab's state to the `CallContext` of who has it open, for every call that is
-            made; None: whom `register_identity` says, if the app has that.
-        **new_thread: for `create_thread`, such as `agent=`, `title=` and `metadata=`.
+        api: the API from `define_agent_api`, a function that returns it, or None for the API of the app.
+        route: the route of the page, with "[thread_id]" in it, to which a new thread redirects; None opens
+            a new thread in place.
+        name: distinguishes two chats on one page.
+        context: a function from the tab's state to the `CallContext` of its user, used for every call;
+            None uses the function of `register_identity`, if there is one.
+        **new_thread: arguments of `create_thread`, such as `agent=`, `title=` and `metadata=`.
 
     Raises:
-        ValidationError: `api` is no API, the route has no place for the thread, or `context` is no
-            plain function.
+        ValidationError: `api` is not an API, `route` has no "[thread_id]", or `context` is not a plain
+            function.
     """
     return _use(Chat, api, route, name, context, new_thread)
 
@@ -60,12 +60,12 @@ def use_thread(api: ApiSource = None, **options: Any) -> type[Chat]:
 
 
 def use_thread_status(api: ApiSource = None, **options: Any) -> type[Chat]:
-    """Return the class that `use_thread` returns, which has the thread's status."""
+    """Return the state class of a thread's status, which is that of `use_thread`."""
     return use_thread(api, **options)
 
 
 def get_message_key(message: Any) -> Any:
-    """Return what tells a message from all others, as the key of its row.
+    """Return the id of a message, as the key of its row.
 
     Args:
         message: a row of `messages`, a `Message`, its plain JSON, or a Var of any of them.
@@ -99,7 +99,7 @@ def _use(
 
 
 def _make(kind: type[Chat], name: str, place: Place) -> type[Chat]:
-    """Make the two classes of a chat: what is on the page, and the text that is being written."""
+    """Create the two state classes of a chat: one for its rows, one for its live text."""
     called = _unique(f"{kind.__name__} {api_name(place.api)} {name}")
     home = {"__module__": __name__}
     chat = type(called, (kind, rx.State), home | {"__doc__": kind.__doc__})
@@ -110,7 +110,7 @@ def _make(kind: type[Chat], name: str, place: Place) -> type[Chat]:
 
 
 def _unique(words: str) -> str:
-    """Return a name for a class: the same in every process that makes the same classes in the same order."""
+    """Return a unique class name, equal in all processes that create the same classes in the same order."""
     plain = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", words))
     name = next(name for n in range(1, 10_000) if (name := f"{plain}{n if n > 1 else ''}") not in _names)
     _names.add(name)
