@@ -1,11 +1,11 @@
-"""What the pages say, in each language: one JSON file a language, in i18next's format (v4).
+"""Translations of the pages: one JSON file per language, in i18next's format (v4).
 
-`say("composer.send")` is a Var for the message of a key. English is built into the pages; in a browser that asks
-for another language its file is read, and every message that the file has changes in place.
-`tell(var, info)` is for sentences that come from the server, which knows no languages: `info` has the code and
-the params of those that are the library's or the app's own (`agent_core.sentences`), and under `told.` and the
-code each language has its message for it; any other is shown as it is.
-A new language is one more file beside these, with its own name under `language.name`.
+`say("composer.send")` returns a Var for the message of a key. English is built into the pages; a browser that
+prefers another language loads its file, and each message that the file contains is replaced in place.
+`tell(var, info)` translates sentences of the server, which are always English: for sentences of the library
+or of the app (`agent_core.sentences`), `info` has a code and its params, and each language has a message
+under `told.` and the code; any other sentence is shown unchanged.
+To add a language, add a file to this folder, with the language's name for itself under `language.name`.
 """
 
 import json
@@ -24,14 +24,14 @@ HERE = Path(__file__).parent
 _LIBRARY = script("i18n/words.js")
 HOLE = re.compile(r"\{\{(\w+)\}\}")
 FORM = re.compile(r"_(?:zero|one|two|few|many|other)$")
-"""The end of a key that names a form by number, as Intl.PluralRules does."""
+"""Suffix of a key for a plural form, in the categories of Intl.PluralRules."""
 
 
 def read(language: str) -> dict[str, str]:
     """Return the messages of a language, such as "en", by key.
 
     Raises:
-        ValueError: the file has the format that files had before i18next's.
+        ValueError: the file has the format of versions before i18next's.
     """
     path = HERE / f"{language}.json"
     messages = json.loads(path.read_text(encoding="utf-8"))
@@ -56,22 +56,22 @@ _HOLES: dict[str, set[str]] = {}
 for _key, _text in ENGLISH.items():
     _HOLES.setdefault(FORM.sub("", _key), set()).update(HOLE.findall(_text))
 LANGUAGES = {path.stem: read(path.stem)["language.name"] for path in sorted(HERE.glob("*.json"))}
-"""The languages there are: code -> its own name for itself."""
+"""Names of the available languages in the languages themselves, by code."""
 FILES = {code: str(rx.asset(f"{code}.json", shared=True)) for code in LANGUAGES}
-"""Where a browser reads the messages of a language."""
+"""URLs of the languages' messages, by code."""
 
 
 def say(key: str, **values: Any) -> rx.Var[str]:
-    """Return the message of `key`, in the person's language.
+    """Return a Var for the message of `key` in the user's language.
 
     Args:
-        key: of `en.json`, such as "composer.send".
-        values: of the message's {{names}}; Vars or plain values. Numbers are
-            written as the language writes them, and `count` chooses among forms.
+        key: a key of `en.json`, such as "composer.send".
+        values: the values of the message's {{names}}, as Vars or plain values. Numbers are formatted for the
+            language, and `count` selects the plural form.
 
     Raises:
         KeyError: there is no such message.
-        ValueError: the values are not those that the message asks for.
+        ValueError: the names of the values differ from those in the message.
     """
     if _HOLES[key] != set(values):
         raise ValueError(
@@ -83,11 +83,11 @@ def say(key: str, **values: Any) -> rx.Var[str]:
 
 
 def tell(sentence: rx.Var[str], info: rx.Var[dict[str, Any]]) -> rx.Var[str]:
-    """Return what the server says, in the person's language.
+    """Return a Var for a sentence of the server in the user's language.
 
     Args:
-        sentence: the text, which is English.
-        info: its code and its params, as `agent_core.sentences.info_of` gives them; {} for a text that has none.
+        sentence: the English text.
+        info: its code and params, as `agent_core.sentences.info_of` returns them; {} for a text without.
     """
     hook = _hook("useTell", "tellWords")
     data = VarData.merge(hook, sentence._get_all_var_data(), info._get_all_var_data())
@@ -102,4 +102,4 @@ def _hook(hook: str, name: str) -> VarData:
 
 
 speak = react_component("i18n/words.js", "Speak", files=dict[str, str])
-"""Brings the texts of the person's language; part of every page, and shows nothing."""
+"""Load the messages of the user's language; the component is part of every page and invisible."""

@@ -1,1 +1,1 @@
-"""What waits for a person, in any thread."""
+"""Inbox of the tool calls that wait for a user, in any thread."""

@@ -1,4 +1,4 @@
-"""The state of the inbox: tool calls of any thread that wait for the person, and their decisions."""
+"""State of the inbox: the tool calls of any thread that wait for the user, and the user's decisions."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from chat_app.session.service import CommandState
 
 
 class Inbox(CommandState, rx.State):
-    """The waiting calls that a tab shows.
+    """State of the waiting tool calls that a tab shows.
 
     Attributes:
-        items: approvals and questions, the longest wait first.
-        count: how many they are.
+        items: approvals and questions, longest wait first.
+        count: the number of items.
     """
 
     items: list[WaitingView] = []
@@ -23,14 +23,14 @@ class Inbox(CommandState, rx.State):
 
     @rx.event
     def open(self):
-        """Show what is known at once, then follow the changes."""
+        """Show the cached list at once, then follow its changes."""
         self.notice = ""
         self._show()
         return Inbox.follow
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
-        """Send the list to this tab whenever it changes, until the tab leaves."""
+        """Send the list to this tab whenever it changes, until the tab closes."""
         async with self:
             feed, version = self._lists()[INBOX], -1
         with feed.watched():
@@ -46,7 +46,7 @@ class Inbox(CommandState, rx.State):
 
     @rx.event
     async def approve(self, thread_id: str, call_id: str, edited: dict[str, Any] | None):
-        """Let a tool run, with exactly the arguments shown or with those that a person put in their place."""
+        """Approve a tool call, with exactly the shown arguments or with those that the user edited."""
         args = None if edited is None else {call_id: edited}
         await self._call("approve_tool_calls", thread_id, [call_id], args=args)
 
@@ -57,7 +57,7 @@ class Inbox(CommandState, rx.State):
 
     @rx.event
     async def answer(self, form: dict[str, Any]):
-        """Give a person's answer as the outcome of the tool call that waits for it."""
+        """Send the user's answer as the outcome of the tool call that waits for it."""
         words = clean_text(str(form.get("answer") or "")).strip()
         if words:
             named = str(form.get("thread_id"))

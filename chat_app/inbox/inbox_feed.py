@@ -1,4 +1,4 @@
-"""The tool calls that wait for a user in any thread, read once for all of their tabs."""
+"""Feed of the tool calls that wait for a user in any thread, shared by the user's tabs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from chat_app.thread.views import ToolView
 _log = logging.getLogger(__name__)
 
 _MAX_SHOWN = 100
-"""How many calls are shown; the next ones come up as these are decided."""
+"""Maximum number of shown calls; more appear as these are decided."""
 
 
 @dataclass(frozen=True)
 class WaitingView:
-    """A tool call of some thread that waits for the person; `at` is since when, in seconds since the epoch."""
+    """Tool call of any thread that has waited for the user since `at`, in seconds since the epoch."""
 
     thread_id: str
     title: str
@@ -31,10 +31,10 @@ class WaitingView:
 
 
 class InboxFeed(UserList):
-    """One reader of the calls that wait, for every tab of a user.
+    """Reader of the tool calls that wait for a user, shared by the user's tabs.
 
     Attributes:
-        items: the calls, the longest wait first.
+        items: the calls, longest wait first.
     """
 
     def __init__(self, api: AgentApi) -> None:
@@ -53,11 +53,11 @@ class InboxFeed(UserList):
 
 
 INBOX = ListKind(lambda api, _: InboxFeed(api))
-"""The calls that wait for each user."""
+"""Kind of list that holds a user's waiting calls."""
 
 
 def _waiting_view(call: Waiting) -> WaitingView:
-    """Return the row of a call that waits for the person, as its own thread shows it."""
+    """Return the row of a waiting call, with the tool as its thread shows it."""
     asks = call.kind == "approval"
     part = {
         "type": TOOL_PREFIX + call.name,

@@ -1,4 +1,4 @@
-"""The page of all approvals and questions that need the person, and the link to it with their number."""
+"""Page of all approvals and questions that wait for the user, and the link to it with their number."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -18,7 +18,7 @@ from chat_app.ui.times import ago
 
 
 def inbox_link(**props: Any) -> rx.Component:
-    """The way to the inbox, with how many things wait there."""
+    """Render the link to the inbox, with the number of waiting calls."""
     return link(
         icon("inbox"),
         rx.cond(
@@ -35,12 +35,12 @@ def inbox_link(**props: Any) -> rx.Component:
 
 @register_page("/inbox", titled("inbox.title"))
 def inbox() -> Content:
-    """`/inbox`: approvals and questions of all threads, to be answered here."""
+    """Render `/inbox`: the approvals and questions of all threads, with controls to answer them."""
     return Content(_inbox_list(), bar=rx.el.h1(say("inbox.title"), custom_attrs=testid("title")))
 
 
 def _inbox_list() -> rx.Component:
-    """Each with its thread, and the card to answer it with."""
+    """Render the waiting calls, or a note that there are none."""
     return rx.el.div(
         rx.el.div(
             error_note(Inbox.notice, Inbox.notice_info, class_name="trouble"),
@@ -60,7 +60,7 @@ def _inbox_list() -> rx.Component:
 
 @rx.memo
 def _inbox_item(item: rx.Var[WaitingView]) -> rx.Component:
-    """One thing that waits."""
+    """Render a waiting call: the link to its thread, and the card that answers it."""
     return rx.el.article(
         rx.el.header(
             link(

@@ -1,1 +1,1 @@
-"""One message: its parts, its actions, its editing."""
+"""Messages: their parts, actions and editing."""

@@ -1,4 +1,4 @@
-"""A thread as Markdown, for people, and the name of its file. Pure functions."""
+"""Export of a thread as Markdown."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _TICKS = re.compile(r"`{3,}")
 
 
 def to_markdown(thread: Thread, messages: Sequence[Message], names: Mapping[str, str]) -> str:
-    """Return the shown branch as Markdown: texts as they are, thoughts and tools as quoted blocks.
+    """Return messages as Markdown: texts unchanged, reasoning as quotes, tool calls as code blocks.
 
     Args:
         thread: the thread.
-        messages: its messages.
-        names: what to call each role; one that is not named is called as it is.
+        messages: the messages of its shown branch.
+        names: the label of each role; a role without a label appears unchanged.
     """
     blocks = [f"# {thread_title(thread.title)}"]
     for message in messages:
@@ -56,7 +56,7 @@ def _tool(part: Mapping[str, Any]) -> str:
 
 
 def _fenced(value: object) -> str:
-    """Return a value in a fence that nothing inside it can close."""
+    """Return a value in a code fence that is longer than any fence inside of the value."""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     fence = "`" * (1 + max((len(found) for found in _TICKS.findall(text)), default=2))
     return f"{fence}{'' if isinstance(value, str) else 'json'}\n{text}\n{fence}"

@@ -1,4 +1,4 @@
-"""One message: a person's words in a bubble, an assistant's as plain prose with its tool rows."""
+"""Rows of messages: a user's text in a bubble, an answer as prose with its tool rows."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -21,12 +21,12 @@ from chat_app.ui.controls import icon, keyed, testid
 TextPart = Callable[[rx.Var[PartView]], rx.Component]
 
 file_list = react_component("files/files.jsx", "Files", files=list[Any])
-"""The files of a message, as `FileView`s."""
+"""Render the files of a message, given as `FileView`s."""
 
 _bubble = react_component(
     "messages/user_message.jsx", "Bubble", message_id=str, text=str, has_files=bool, on_save=(str, str)
 )
-"""A person's words, and the field to write them anew; `on_save` gets the message's id and the words."""
+"""Render a user's text and the field to edit it; `on_save` takes the message's id and the new text."""
 
 _message_actions = react_component(
     "messages/message_actions.jsx",
@@ -46,26 +46,27 @@ _message_actions = react_component(
     on_fork=(str,),
     on_vote=(str, str),
 )
-"""The row of actions on a message.
+"""Render the row of actions on a message.
 
-`whole` is whether `text` is all of a person's words; `place`, `count`, `previous` and `next` are its versions; `vote` is
-up, down or "". Every handler gets the id of a message: this one, or the version to turn to; `on_vote` also gets the vote.
+`whole` is whether `text` is the user's full text; `place`, `count`, `previous` and `next` describe the
+message's versions; `vote` is up, down or "". Every handler takes the id of a message: this one, or the version
+to select; `on_vote` also takes the vote.
 """
 
 
 @rx.memo
 def message_row(message: rx.Var[MessageView], now: rx.Var[bool]) -> rx.Component:
-    """A message; `now` says whether it belongs to the turn under way.
+    """Render a message; `now` is whether it belongs to the current turn.
 
-    A message stays the same component from its first word on, also when the next turn begins: what a
-    person has selected in it stays selected.
+    A message stays the same component from its first word on, also when the next turn begins, so that a
+    selection of text in it is kept.
     """
     return _message(message, lambda part: text_part(OpenThreadText, part), now)
 
 
 @rx.memo
 def queued_message(message: rx.Var[MessageView]) -> rx.Component:
-    """What the person wrote while the agent was at work."""
+    """Render a queued message, sent while the agent was at work."""
     return rx.el.article(
         file_list(files=message.files),
         rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
@@ -76,7 +77,7 @@ def queued_message(message: rx.Var[MessageView]) -> rx.Component:
                 say("message.take_back"),
                 type="button",
                 title=say("message.take_back_why"),
-                on_click=Actions.take_back(message.id).throttle(1000),  # a double click is one
+                on_click=Actions.take_back(message.id).throttle(1000),  # count a double click once
                 custom_attrs=testid("take-back"),
             ),
             rx.el.button(
@@ -96,7 +97,7 @@ def queued_message(message: rx.Var[MessageView]) -> rx.Component:
 
 
 def text_part(stream: type[LiveText], part: rx.Var[PartView]) -> rx.Component:
-    """Return a part that is text, which grows by what `stream` holds."""
+    """Render a text part, which grows with the live text of `stream`."""
     return rx.el.div(
         stream_markdown(
             name=part.key,
@@ -169,7 +170,7 @@ def _more_button(message: rx.Var[MessageView]) -> rx.Component:
 
 
 def part_row(part: rx.Var[PartView], text: TextPart) -> rx.Component:
-    """Return one part of a message; `text` draws those that are text."""
+    """Render a part of a message; `text` renders text parts."""
     return rx.match(
         part.kind,
         ("text", text(part)),
@@ -185,7 +186,7 @@ def part_row(part: rx.Var[PartView], text: TextPart) -> rx.Component:
 
 
 def _note(part: rx.Var[PartView]) -> rx.Var[str]:
-    """Say what the model was not sent, because the thread outgrew it."""
+    """Return the note on text that was not sent to the model, because the thread outgrew its context."""
     return rx.match(
         part.text,
         ("left_out", say("note.left_out", count=part.turns)),

@@ -1,4 +1,4 @@
-"""The actions on a message."""
+"""Actions on messages, and on their thread as a whole."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ from chat_app.thread.views import ReturnedView
 
 
 class Actions(rx.State):
-    """The handlers of a message's row of actions. It has no vars: what they change is followed as ever."""
+    """Handlers of a message's actions, without vars: the page follows the thread's changes as usual."""
 
     async def _do(self, method: str, *args: Any) -> Any:
-        """Call a method of the API with the open thread; None, and a notice there, if it was not done."""
+        """Call an API method with the open thread; if it fails, set the thread's notice and return None."""
         opened = await self.get_state(OpenThread)
         return await opened._do(method, *args)
 
     @rx.event
     async def edit(self, message_id: str, text: str):
-        """Replace the text of a person's message; its files stay, and it is answered again."""
+        """Replace the text of a user's message, keep its files, and have it answered again."""
         opened = await self.get_state(OpenThread)
         text = clean_text(text)
         words = [{"type": "text", "text": text}] if text.strip() else []
@@ -38,12 +38,12 @@ class Actions(rx.State):
 
     @rx.event
     async def regenerate(self, message_id: str):
-        """Have the message before an answer answered once more; the answer so far is kept beside."""
+        """Generate another version of an answer; the previous version is kept."""
         await self._do("regenerate", message_id)
 
     @rx.event
     async def take_back(self, message_id: str):
-        """Take a message that waits out of the queue; the composer gets its words and files."""
+        """Withdraw a queued message, and return its text and files to the composer."""
         opened = await self.get_state(OpenThread)
         message: Message | None = await opened._do("withdraw_message", message_id)
         if message is not None:
@@ -52,7 +52,7 @@ class Actions(rx.State):
 
     @rx.event
     async def send_now(self, message_id: str):
-        """Stop what runs, and have a message that waits answered at once."""
+        """Stop the current turn, and have a queued message answered at once."""
         await self._do("send_now", message_id)
 
     @rx.event
@@ -68,12 +68,12 @@ class Actions(rx.State):
 
     @rx.event
     async def vote(self, message_id: str, vote: str):
-        """Save the person's vote on an answer: "up", "down", or "" for none."""
+        """Store the user's vote on an answer: "up", "down", or "" for none."""
         await self._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
 
     @rx.event
     async def export(self, names: dict[str, str]):
-        """Give the thread as Markdown; `names` of the roles are in the person's language."""
+        """Download the thread as Markdown; `names` are the labels of the roles in the user's language."""
         thread: Thread | None = await self._do("get_thread")
         messages: list[Message] | None = await self._do("list_messages")
         if thread is None or messages is None:
@@ -83,12 +83,12 @@ class Actions(rx.State):
 
     @rx.event
     async def share(self):
-        """Create a link with which anyone can read the thread."""
+        """Create a link through which anyone can read the thread."""
         await self._do("shares.create")
 
     @rx.event
     async def unshare(self):
-        """Revoke the link."""
+        """Revoke the thread's link."""
         await self._do("shares.revoke")
 
 
