@@ -1,4 +1,4 @@
-"""What holds for every test: no network but loopback, no keys of the person who runs them."""
+"""Set up every test: only loopback connections, and none of the developer's API keys."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _connect = socket.socket.connect
 
 
 def _connect_to_loopback(self: socket.socket, address: Any) -> None:
-    """Refuse every address off this machine, so that a forgotten price map or key fails at once."""
+    """Refuse addresses outside this machine, so that a forgotten price map or key fails at once."""
     if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(LOOPBACK):
         raise OSError(f"Tests talk to loopback only; this one tried {address[0]}.")
     _connect(self, address)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest groups, so that the processes of a run end at about the same time."""
+    """Run the longest groups first, so that all processes of a run finish at about the same time."""
     place = {group: number for number, group in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(_group_of(item.nodeid), len(place)))
 
 
 class _Groups(LoadScopeScheduling):
-    """Gives each process a whole group; `--dist loadgroup` of pytest-xdist 3.8 splits them under pytest 9.2."""
+    """Keep groups whole: `--dist loadgroup` of pytest-xdist 3.8 splits them under pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _group_of(nodeid)
@@ -66,11 +66,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Groups:
 
 
 def _group_of(nodeid: str) -> str:
-    """Return the folder of tests that share a server or an installation, else the file."""
+    """Return the folder of tests that share a server or an installation, otherwise the file."""
     file, _, name = nodeid.partition("::")
     room = file.removeprefix("tests/").rpartition("/")[0]
     folder = room.partition("/")[0]
-    if folder == "browser":  # each way to serve the app is a build, which takes longer than most tests
+    if folder == "browser":  # each way to serve the app needs a build, which takes longer than most tests
         found = re.search(r"[\[-](dev|prod)[]-]", name)
         return f"browser {found[1] if found else 'extended'}"
     return next((group for group in (room, folder) if group in LONGEST), file)
@@ -78,7 +78,7 @@ def _group_of(nodeid: str) -> str:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a report be sent from one process to another, whatever hostile text was logged or compared."""
+    """Make a report sendable between processes, even if hostile text was logged or compared."""
     report = yield
     report.sections = [(name, _sendable(text)) for name, text in report.sections]
     if report.longrepr is not None and _sendable(words := str(report.longrepr)) != words:
@@ -95,7 +95,7 @@ def _loopback_only() -> Any:
 
 @pytest.fixture(autouse=True)
 def violations(request: pytest.FixtureRequest) -> Generator[list[str]]:
-    """Fail a test that asks a model what a strict provider refuses, and one that says so and does not."""
+    """Fail a test that sends what a strict provider refuses, and an `unpaired` test that does not."""
     yield VIOLATIONS
     found, on_purpose = list(VIOLATIONS), request.node.get_closest_marker("unpaired") is not None
     VIOLATIONS.clear()
@@ -104,7 +104,7 @@ def violations(request: pytest.FixtureRequest) -> Generator[list[str]]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Generator[PostgreSQL]:
-    """Run one server for all tests; in CI it must be there."""
+    """Run one PostgreSQL server for all tests; in CI a missing server is an error."""
     try:
         server = PostgreSQL(FAST)
     except NoServer as error:
@@ -116,7 +116,7 @@ def postgresql() -> Generator[PostgreSQL]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly what was not run: a green run that skipped its proofs is no proof."""
+    """List the skipped tests, because a green run proves nothing about the tests it skipped."""
     skipped = terminalreporter.getreports("skipped")
     if skipped:
         terminalreporter.section(f"SKIPPED: {len(skipped)} tests DID NOT RUN", sep="!", red=True, bold=True)
@@ -133,5 +133,5 @@ def _count_reasons(reports: list[Any]) -> dict[str, int]:
 
 
 def _sendable(text: str) -> str:
-    """Return the text with what UTF-8 does not know (half a character) spelled out."""
+    """Return the text with unencodable characters (lone surrogates) escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

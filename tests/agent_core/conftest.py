@@ -1,7 +1,7 @@
-"""Every test of agent_core that has a database runs on SQLite and on PostgreSQL.
+"""Run every test of agent_core that uses a database on both SQLite and PostgreSQL.
 
-A test has one when it asks for `path` or `database_url`, whoever defines them. Those that are about
-one database say so: `@pytest.mark.sqlite` or `@pytest.mark.postgresql`, with the reason.
+A test uses a database if it requests `path` or `database_url`, wherever these fixtures are defined. Tests
+of a single database are marked `@pytest.mark.sqlite` or `@pytest.mark.postgresql`, with the reason.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def database(request: pytest.FixtureRequest) -> Generator[str]:
-    """Say what a test's paths stand for; the other fixtures of a test come after this one."""
+    """Select the database behind a test's paths, before the test's other fixtures are set up."""
     name = getattr(request, "param", "sqlite")
     if name == "postgresql":
         PLACE.server = request.getfixturevalue("postgresql")
@@ -36,11 +36,11 @@ def database(request: pytest.FixtureRequest) -> Generator[str]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return the path that stands for a database; see `databases`."""
+    """Return the path by which a test names its database; see `databases`."""
     return tmp_path / "agents.db"
 
 
 @pytest.fixture
 def database_url(path: Path) -> str:
-    """Return the URL of an empty database of today's schema, on either database."""
+    """Return the URL of an empty database with the current schema."""
     return url(prepare(path))

@@ -1,4 +1,4 @@
-"""Modules that have moved: their old names give the same objects for one release, and a warning."""
+"""Moved modules: old import paths work for one release and emit a deprecation warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sentences that people read: a code and params beside the text, from one catalogue."""
+"""Sentences shown to people: text, code and params, all from one catalogue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def holes(template: str) -> set[str]:
 
 
 def calls() -> Iterator[tuple[str, int, ast.Call]]:
-    """Yield every call of `sentence` in the sources."""
+    """Yield every call of `sentence` in the source files."""
     for path in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sentence":
@@ -46,7 +46,7 @@ def test_every_sentence_is_given_what_its_template_asks_for() -> None:
 
 
 def test_every_template_is_used() -> None:
-    """A code that is put together in an f-string is listed here with the module that does so."""
+    """Codes built by an f-string are not found by name, so they are listed with their module."""
     put_together = {
         "crontab.py": {f"cron_{field}" for field in ("minute", "hour", "day", "month", "weekday")},
         "errors.py": {f"model_{end}_because" for end in ("unreachable", "interrupted", "timed_out")},

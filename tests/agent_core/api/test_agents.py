@@ -1,4 +1,4 @@
-"""Several agents on one runtime: each thread has its own, chosen and changed by name."""
+"""Several agents on one runtime: each thread's agent is selected and changed by name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def named(name: str, turn: Any = None, **options: Any) -> Agent:
 
 @asynccontextmanager
 async def two_agents(path: Path, *agents: Agent) -> AsyncGenerator[tuple[AgentApi, AgentApi, list[Any]]]:
-    """Run two agents, each with an API of its own, and note what each is told of its threads' statuses."""
+    """Run two agents, each with its own API, and record the status changes that each one's hook receives."""
     one, two = agents or (named("one"), named("two"))
     told: list[Any] = []
 
@@ -117,7 +117,7 @@ async def test_the_agent_of_a_running_thread_stays(path: Path) -> None:
 
 
 async def test_edited_arguments_are_checked_by_the_threads_own_agent(path: Path) -> None:
-    """Also where a factory makes the agent, for the thread's owner."""
+    """This includes an agent that a factory makes for the thread's owner."""
 
     def pays(name: str, kind: type) -> Agent:
         async def pay(amount: kind) -> str:  # type: ignore[valid-type]
@@ -173,7 +173,7 @@ async def test_edited_arguments_are_not_approved_unchecked(path: Path) -> None:
         with pytest.raises(errors.ValidationError, match="'one' is not known here"):
             await stranger.approve_tool_calls(thread.id, [call_id], args={call_id: {"amount": "many"}})
         assert rows(path) == before
-        await stranger.approve_tool_calls(thread.id, [call_id])  # as it was shown, by any process
+        await stranger.approve_tool_calls(thread.id, [call_id])  # unedited arguments: any process may approve
         assert (await finished(api, thread)).status == "completed"
 
 
@@ -210,7 +210,7 @@ async def test_a_second_agent_of_a_name_is_refused_and_the_first_answers_on(
     async with Runtime(f"sqlite:///{path}") as runtime:
         agent = first("one")
         api = define(runtime, agent)
-        define(runtime, agent)  # the same one again is the same one
+        define(runtime, agent)  # registering the same agent twice is allowed
         runtime.register(agent)
         for register in (define, Runtime.register):
             with pytest.raises(errors.ValidationError, match=r"'one'.*replace=True"):
@@ -232,7 +232,7 @@ async def test_an_agent_that_replaces_another_answers_its_threads(path: Path, de
 
 
 async def test_runtimes_know_their_own_agents(path: Path) -> None:
-    """Agents of one name on one database belong to two versions of a program, or to two of its processes."""
+    """Two versions or two processes of a program may each have an agent of the same name on one database."""
     async with Runtime(f"sqlite:///{path}") as one, Runtime(f"sqlite:///{path}", work=False) as two:
         here = define_internal_agent_api(one, named("one"))
         there = define_internal_agent_api(two, named("one", lambda _: ["the other one"]))

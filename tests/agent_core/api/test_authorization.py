@@ -1,4 +1,4 @@
-"""Authorization: before every method that touches an existing thread, however it denies."""
+"""Authorization: checked before every method that touches an existing thread, however the callback denies."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ CREATES = {"create_thread"}
 
 
 def methods() -> list[str]:
-    """Return every public method that is given a thread."""
+    """Return every public method that takes a thread id."""
     found = api_methods().items()
     return [name for name, function in found if "thread_id" in inspect.signature(function).parameters]
 
 
 def call(api: AgentApi, name: str, thread_id: str, ctx: CallContext | None = None) -> Any:
-    """Call a method with arguments that mean nothing: a denial comes before they are looked at."""
+    """Call a method with dummy arguments, because a denial comes before they are read."""
     method = attrgetter(name)(api)
     given: dict[str, Any] = {"thread_id": thread_id, "ctx": ctx}
     for parameter in inspect.signature(method).parameters.values():
@@ -174,7 +174,7 @@ async def test_a_caller_lists_their_own_threads_only(path: Path) -> None:
 
 
 class Door:
-    """An authorization that counts, and can be shut."""
+    """Authorization callback that counts its calls and can start to deny."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -187,7 +187,7 @@ class Door:
 
 
 async def gone(follower: Follower) -> None:
-    """Wait until the follower has been turned away."""
+    """Wait until the follower is denied access."""
     with pytest.raises(PermissionError, match="Not any more"):
         await follower.until(lambda _: False)
 
@@ -238,7 +238,7 @@ async def test_a_follower_is_asked_about_at_each_snapshot(path: Path) -> None:
 
 
 async def test_a_follower_hears_of_the_deletion_all_the_same(path: Path) -> None:
-    """The callback of an application looks the thread up, and there is none any more."""
+    """An application's callback looks up the thread, which no longer exists."""
     async with agent_on(path, [], settings=Settings(recheck=0)) as internal:
 
         async def owned(ctx: CallContext | None, thread_id: str) -> None:
@@ -286,7 +286,7 @@ async def test_an_outcome_without_its_thread_tells_nothing_of_other_threads(path
             await api.add_tool_error("c", "no", thread_id="bob1", ctx=ANN)
         with pytest.raises(errors.AmbiguousToolCallError):
             await api.add_tool_result("c", 1, ctx=BOB)
-        await api.add_tool_result("c", 1, ctx=ANN)  # among her threads there is but one
+        await api.add_tool_result("c", 1, ctx=ANN)  # only one of her threads has this call
         assert (await finished(internal, "ann1")).status == "completed"
         with pytest.raises(errors.ToolCallFinishedError):
             await api.add_tool_result("c", 2, ctx=ANN)

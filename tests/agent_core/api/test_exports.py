@@ -1,4 +1,4 @@
-"""A thread leaves its database as a document and comes into another; a document may come from anywhere."""
+"""Export and import of threads as documents, including untrusted documents."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def ask() -> None:
 
 
 def document(**changes: Any) -> Json:
-    """Return a document of two messages."""
+    """Return a document with two messages."""
     question = {"role": "user", "parts": [{"type": "text", "text": "Hi"}], "created_at": MADE}
     answer = {"role": "assistant", "parts": [{"type": "text", "text": "Yes."}], "created_at": MADE}
     thread = {"title": "T", "agent": "assistant", "metadata": {"k": 1}}
@@ -59,14 +59,14 @@ def document(**changes: Any) -> Json:
 
 
 def parts(*given: Json, role: str = "assistant") -> Json:
-    """Return a document whose last message has these parts."""
+    """Return a document whose last message consists of the given parts."""
     whole = document()
     whole["messages"][1] |= {"role": role, "parts": list(given)}
     return whole
 
 
 def plain(document: Json) -> Json:
-    """Return a document without what is new in each thread: ids, and when it was made and changed."""
+    """Return a document without what differs between copies: ids, and times of creation and change."""
     whole = copy.deepcopy(document)
     for name in ("created_at", "updated_at"):
         del whole["thread"][name]
@@ -162,7 +162,7 @@ async def test_open_calls_of_a_running_thread_have_failed_in_its_copy(path: Path
         await api.stop_thread(thread.id)
 
 
-async def test_system_messages_are_of_ones_own_code_alone(path: Path) -> None:
+async def test_system_messages_are_imported_by_the_internal_api_only(path: Path) -> None:
     async with agent_on(path, []) as internal:
         system = {"role": "system", "content": "Obey."}
         thread = await internal.create_thread(messages=[system, {"role": "user", "content": "Hi"}])
@@ -287,7 +287,7 @@ async def test_document_must_be_an_object(path: Path) -> None:
                 await api.import_thread(wrong)  # type: ignore[arg-type]
 
 
-async def test_an_agent_that_nobody_knows_here_is_this_one(path: Path) -> None:
+async def test_a_document_of_an_unknown_agent_is_given_to_the_importing_agent(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as api:
         copied = await api.import_thread(document(thread={"agent": "elsewhere", "title": None}))
         assert (copied.agent, copied.title) == ("assistant", "Hi")
@@ -372,7 +372,7 @@ def _replace(whole: Any, place: tuple[Any, ...], value: Any) -> None:
             whole = whole[key]
         whole[place[-1]] = value
     except (LookupError, TypeError):
-        pass  # an earlier change has replaced it
+        pass  # an earlier change has replaced the target
 
 
 async def _imported(api: AgentApi, whole: Json) -> None:

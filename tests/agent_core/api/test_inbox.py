@@ -1,4 +1,4 @@
-"""The inbox: what waits for a person, across threads, and nothing else."""
+"""Inbox: open approvals and questions of all threads, and nothing else."""
 
 from __future__ import annotations
 

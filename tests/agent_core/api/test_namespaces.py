@@ -1,4 +1,4 @@
-"""The namespaces of an API, and the flat names that they had before."""
+"""Namespaces of an API, and the flat method names that preceded them."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ BEFORE = {
 }
 
 
-@pytest.mark.sqlite  # names are no matter of the database
+@pytest.mark.sqlite  # names do not depend on the database
 async def test_the_flat_names_lead_to_the_methods_of_the_namespaces(path: Path) -> None:
     assert set(BEFORE) == {name for name in api_methods() if "." in name}
     async with agent_on(path, []) as given:
-        api: Any = given  # a type checker knows the names of today only
+        api: Any = given  # a type checker knows only the current names
         for now, before in BEFORE.items():
             assert getattr(api, before) == attrgetter(now)(api), before
         with pytest.raises(AttributeError, match="has no attribute 'shedule'"):

@@ -1,4 +1,4 @@
-"""Preferences: each person has their own, two who change different keys keep both, and everybody is told."""
+"""Preferences: kept per person, merged when different keys change at once, and sent to followers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searching: what is said is found where it stands, and nobody sees what is not theirs."""
+"""Search: matches with their context, limited to the caller's own threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONG = "The beginning of it all is long ago. " * 10
 
 
 async def place(api: AgentApi, title: str | None, *said: str) -> str:
-    """Make an idle thread in which a person and the assistant said this by turns."""
+    """Create an idle thread whose messages alternate between a person and the assistant."""
     messages = [
         {"role": ("user", "assistant")[n % 2], "content": text, "id": f"{title}-{n}"}
         for n, text in enumerate(said)
@@ -139,7 +139,7 @@ async def test_a_blank_query_finds_nothing(path: Path, query: str) -> None:
         assert await api.search(query) == []
 
 
-async def test_a_query_or_limit_that_is_none_is_refused(path: Path) -> None:
+async def test_an_invalid_query_or_limit_is_refused(path: Path) -> None:
     async with agent_on(path, []) as api:
         with pytest.raises(errors.ValidationError, match="400"):
             await api.search("x" * 401)

@@ -1,4 +1,4 @@
-"""A token with which a thread can be read, and metadata that two may change at once."""
+"""Share tokens for reading a thread, and concurrent changes of its metadata."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_token_gives_the_thread_to_read_until_it_is_taken_back(path: Path)
         assert "share" not in fork.metadata
 
         await api.shares.revoke(thread.id)
-        await api.shares.revoke(thread.id)  # twice is once
+        await api.shares.revoke(thread.id)  # a second revocation has no effect
         for unknown in (token, "", "%", "_" * 43, token[:-1], '"', "a\0b", "x" * 10_000):
             assert await api.shares.read(unknown) is None
         assert await api.shares.read_file(token, file_id) is None
@@ -143,7 +143,7 @@ async def test_a_token_is_one_look_into_an_index(path: Path) -> None:
         with api.store.reads.session() as session:
             connection, ask = session.connection(), "explain query plan "
             if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("set local enable_seqscan = off")  # of so few rows it reads all
+                connection.exec_driver_sql("set local enable_seqscan = off")  # preferred for so few rows
                 ask = "explain "
             asked = "select id from agent_thread where delete_at is null and share = 'x'"
             plan = str(connection.exec_driver_sql(ask + asked).all())

@@ -1,4 +1,4 @@
-"""Stops: a turn that a person ends, wherever it is and in whichever process."""
+"""Stopping a turn: in any phase and from any process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import Follower, agent_on, finished, live, rows, texts, worker_of
 
-LONG = 600.0  # seconds that a scripted model would take if nobody stopped it
+LONG = 600.0  # seconds that a scripted model takes unless it is stopped
 
 
 async def test_stop_keeps_what_was_said_and_ends_the_request(path: Path) -> None:
@@ -31,7 +31,7 @@ async def test_stop_keeps_what_was_said_and_ends_the_request(path: Path) -> None
 
 
 async def test_stop_from_another_process_ends_the_request(path: Path) -> None:
-    """It is noticed by its commit, not at the next look at the fences."""
+    """The worker reacts to the commit of the stop, without waiting for its next check of the fences."""
     seldom = Settings(pulse=600, poll=600, reconcile=600)
     async with (
         agent_on(path, [["a", LONG]], settings=seldom) as api,
@@ -44,7 +44,7 @@ async def test_stop_from_another_process_ends_the_request(path: Path) -> None:
         assert await texts(api, thread) == ["Hi", "a"]
 
 
-async def test_stop_before_the_first_token(path: Path) -> None:
+async def test_stop_before_the_first_token_leaves_no_reply(path: Path) -> None:
     async with agent_on(path, [[LONG]]) as api, agent_on(path, [], runtime={"work": False}) as other:
         thread = await api.create_thread("Hi")
         await eventually(lambda: api.agent.model.requests)  # type: ignore[union-attr]
@@ -78,7 +78,7 @@ async def test_stop_while_a_tool_runs_ends_the_tool(path: Path, elsewhere: bool)
         assert (await finished(api, thread)).status == "stopped"
 
 
-async def test_stop_in_retry_wait(path: Path) -> None:
+async def test_stop_during_a_retry_wait_keeps_the_text_until_resume(path: Path) -> None:
     slow = RetryPolicy(max_attempts=3, initial_delay=LONG)
     fails = ["half", errors.ModelError("Busy.", kind="rate_limited", retryable=True)]
     async with agent_on(path, [fails, ["whole"]], retry=slow) as api:
@@ -108,7 +108,7 @@ async def test_stop_of_an_idle_thread_changes_nothing(path: Path) -> None:
 
 
 async def test_thread_can_be_stopped_at_once_and_sent_to_again_many_times(path: Path) -> None:
-    """A task that is cancelled before it began must not hold its key for ever."""
+    """A task that is cancelled before it starts must release its key."""
     async with agent_on(path, lambda _: ["a", 0.001]) as api:
         thread = await api.create_thread()
         for number in range(20):

@@ -1,4 +1,4 @@
-"""The scripted model and its companions: what tests of agents may rely on."""
+"""Test helpers of `agent_core.testing`: the scripted model, the fake clock and `eventually`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads: created, listed, changed, deleted, waited for."""
+"""Threads: creating, listing, paging, deleting and waiting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import Follower, agent_on, finished, rows, texts, worker_of
 
-LONG = 30.0  # seconds that a scripted model would take if nobody stopped it
+LONG = 30.0  # seconds that a scripted model takes unless it is stopped
 
 
 def empty(path: Path) -> bool:
@@ -24,7 +24,7 @@ def empty(path: Path) -> bool:
 
 
 async def test_a_prompt_is_answered(path: Path) -> None:
-    seen = asyncio.Event()  # that it runs: a quick answer would be there before anybody has looked
+    seen = asyncio.Event()  # the running status was read; a quick answer would end before that
 
     async def turn(_: Any) -> list[Any]:
         await seen.wait()
@@ -79,7 +79,7 @@ async def test_thread_without_a_prompt_is_idle(path: Path) -> None:
         assert (await api.resume_thread(other.id)).status in (
             "streaming",
             "completed",
-        )  # it may be answered already
+        )  # the answer may already be complete
         await finished(api, other)
         assert await texts(api, other) == ["One?", "One.", "Two?", "Yes."]
 

@@ -1,4 +1,4 @@
-"""Deleted with a way back: gone to everybody at once, back on a word, and gone for good whatever happens."""
+"""Trash: a deleted thread is hidden at once, can be restored, and is erased when its time is over."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_restored_thread_is_as_it_was(path: Path) -> None:
         before = await api.list_threads()
         await api.delete_thread(thread.id, undo_for=60)
         await api.restore_thread(thread.id)
-        await api.restore_thread(thread.id)  # another tab's Undo
+        await api.restore_thread(thread.id)  # Undo in another tab
         assert await api.list_threads() == before
         await api.send_message(thread.id, "And now?")
         await finished(api, thread.id)
@@ -115,7 +115,7 @@ async def test_deletion_and_restoring_are_denied_to_others(path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, math.inf, math.nan, 1e9])
-async def test_a_time_that_is_none_is_refused_and_deletes_nothing(path: Path, seconds: float) -> None:
+async def test_an_invalid_undo_time_is_refused_and_deletes_nothing(path: Path, seconds: float) -> None:
     async with agent_on(path, []) as api:
         thread = await api.create_thread()
         with pytest.raises(errors.ValidationError, match="undo_for"):

@@ -1,4 +1,4 @@
-"""Turns: begun by a message, and gone on with after a failure or a stop."""
+"""Turns: started by a message, and resumed after a failure or a stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import Follower, agent_on, finished, held, live, texts, tool_parts
 
-LONG = 30.0  # seconds that a scripted model would take if nobody stopped it
+LONG = 30.0  # seconds that a scripted model takes unless it is stopped
 
 
 # send
@@ -185,7 +185,7 @@ async def test_resume_after_a_failure_runs_the_step_again(path: Path) -> None:
             await follower.agrees()
             await api.resume_thread(thread.id)
             await follower.until(lambda view: view.thread["status"] == "streaming")
-            assert follower.text == "half"  # it stays until the first new token
+            assert follower.text == "half"  # shown until the first new token
             go.set()
             await finished(api, thread)
             assert await texts(api, thread) == ["Hi", "whole"]
@@ -218,7 +218,7 @@ async def test_a_finished_thread_is_not_resumed(path: Path) -> None:
         assert len(api.agent.model.requests) == 1  # type: ignore[union-attr]
 
 
-async def test_resume_after_a_stop_among_tools(path: Path) -> None:
+async def test_resume_after_a_stop_during_a_tool_call_finishes_the_reply(path: Path) -> None:
     @action_tool
     async def wait() -> str:
         """Wait."""
@@ -256,9 +256,9 @@ async def test_an_id_is_one_message_in_all_threads(path: Path) -> None:
         assert await texts(api, other) == []
         assert await api.get_thread("another") is None
         fork = await api.fork_thread(one.id, "m1")
-        await api.send_message(fork.id, "Hi", message_id="m1")  # it stands there, as a copy
+        await api.send_message(fork.id, "Hi", message_id="m1")  # the fork has a copy of this message
         copied = [message.to_dict() for message in await api.list_messages(one.id)]
-        copy = await api.create_thread(messages=copied, auto_start=False)  # so do those that a client brings
+        copy = await api.create_thread(messages=copied, auto_start=False)  # as does a client's history
         assert await texts(api, copy) == await texts(api, one) == ["Hi", "Well."]
         await api.delete_thread(one.id)
 

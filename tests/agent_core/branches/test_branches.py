@@ -1,4 +1,4 @@
-"""Branches: edit, regenerate and return; nothing that was said is lost, every reader sees the same."""
+"""Branches: edit, regenerate and select, without losing messages and with the same view for every reader."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_refused_edit_changes_nothing(path: Path) -> None:
             ("nothing", errors.MessageNotFoundError),
             ("a\0b", errors.MessageNotFoundError),
             (None, errors.MessageNotFoundError),
-            (question, errors.ValidationError),  # put aside
+            (question, errors.ValidationError),  # on a hidden branch
             ((await ids(api, thread))[1], errors.ValidationError),  # an answer
         ]:
             with pytest.raises(why, match=r"\.$"):
@@ -145,7 +145,7 @@ async def test_regenerate_needs_a_message_to_answer(path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["stop", "fail", "fail at once"])
 async def test_failed_and_stopped_turns_can_be_regenerated(path: Path, end: str) -> None:
-    """The partial text goes with its message; what is said on return can be resumed from."""
+    """Partial text stays with its message, and the turn can be resumed once its branch is selected."""
     broken = errors.ModelError("No.", kind="auth")
     turn = {"stop": ["half", LONG], "fail": ["half", broken], "fail at once": [broken]}[end]
     async with agent_on(path, [["one"], turn, ["three"], ["four"]]) as api:
@@ -169,7 +169,7 @@ async def test_failed_and_stopped_turns_can_be_regenerated(path: Path, end: str)
             await follower.agrees()
             told = {update.message_id for update in await api.stream_updates(thread.id)}
             assert told == {(await ids(api, thread))[1]}, "streams of what is shown"
-            await api.add_message(thread.id, {"role": "user", "content": "b"})  # keeps no other branch's text
+            await api.add_message(thread.id, {"role": "user", "content": "b"})  # affects this branch only
 
             back = await api.select_branch(thread.id, two.id)
             assert back.status == "stopped"
@@ -205,7 +205,7 @@ async def test_next_message_keeps_the_partial_text_of_the_shown_branch_alone(pat
         assert sent[2:] == [["a", "part", "Go on"], ["a"]]
 
 
-async def test_a_stop_before_anything_was_claimed(path: Path) -> None:
+async def test_a_turn_stopped_before_its_claim_can_be_selected_and_resumed(path: Path) -> None:
     async with agent_on(path, [["one"]]) as api:
         thread = await talk(api, "a")
         one = (await ids(api, thread))[1]

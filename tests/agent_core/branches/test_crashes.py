@@ -1,4 +1,4 @@
-"""The process dies inside a change of branch: all of it has happened, or nothing."""
+"""Crashes during a change of branch: the change is complete or has not happened."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def look() -> str:
 
 
 def looks(messages: list[dict[str, Any]]) -> list[Any]:
-    """Answer after a look, in the words of the first message."""
+    """Call `look`, then answer with the text of the first message."""
     if messages[-1]["role"] == "tool":
         return ["seen with ", messages[0]["content"]]
     return ["Hm. ", 0.02, ToolUse("look", id="c")]
@@ -133,7 +133,7 @@ async def test_turn_of_a_new_branch_goes_on_after_a_crash(path: Path, point: str
 async def test_turn_in_memory_is_not_used_for_another_branch(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that remembers the turn of the old branch must not use it for the new one."""
+    """A process that caches the turn of the old branch must not use that history for the new branch."""
     kept: list[OpenTurn] = []
     keep = HistoryCache.put
 
@@ -148,7 +148,7 @@ async def test_turn_in_memory_is_not_used_for_another_branch(
         turns = worker_of(api)._steps._history_cache  # pyright: ignore[reportPrivateUsage]
         done = await api.get_thread(thread.id)
         assert done is not None
-        kept[0].seq, kept[0].open = done.seq, set()  # as if it ended with that step
+        kept[0].seq, kept[0].open = done.seq, set()  # as if the turn had ended with that step
         keep(turns, thread.id, kept[0])
         await api.edit_message(thread.id, question, "new")
         await finished(api, thread)

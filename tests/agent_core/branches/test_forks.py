@@ -1,4 +1,4 @@
-"""Forks: a copy that lives on its own, of whatever was committed when it was made."""
+"""Forks: independent copies of what is committed at the time of the fork."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.branches import ids, numbered, talk
 LONG = 30.0
 
 
-async def test_a_fork_goes_its_own_way(path: Path) -> None:
+async def test_a_fork_and_its_original_continue_independently(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b", "c")
         await api.update_thread(thread.id, title="Mine", metadata={"k": [1]})
@@ -117,12 +117,12 @@ async def test_tool_calls_come_along_under_ids_of_their_own(path: Path) -> None:
 
         await eventually(waits)
         answer = (await ids(api, thread))[-1]
-        fork = await api.fork_thread(thread.id, answer)  # while the original runs
+        fork = await api.fork_thread(thread.id, answer)  # while the original thread runs
         assert fork.status == "stopped", "its turn is in the middle, and can be gone on with"
         seen, open_one = await tool_parts(api, fork)
         assert (seen["state"], seen["input"], seen["output"]) == ("output-available", {"x": 1}, 2)
         assert (open_one["state"], open_one["errorText"]) == ("output-error", STILL_OPEN.text)
-        await api.add_tool_result("c2", "yes")  # it is still the only call with this id
+        await api.add_tool_result("c2", "yes")  # still the only call with this id
         await finished(api, thread)
         assert (await tool_parts(api, thread))[1]["output"] == "yes"
         with pytest.raises(errors.ToolCallFinishedError):

@@ -1,4 +1,4 @@
-"""Tool calls and branches: each branch has its own calls, whatever ids the model gives them."""
+"""Tool calls of branches: each branch keeps its own calls, even if the model repeats their ids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def pay(to: str) -> str:
     return f"paid {to}"
 
 
-async def test_call_ids_that_a_model_repeats_in_every_branch(path: Path) -> None:
+async def test_call_ids_that_a_model_repeats_are_unique_in_every_branch(path: Path) -> None:
     asked = 0
 
     def turn(messages: list[dict[str, Any]]) -> list[Any]:
@@ -58,7 +58,7 @@ async def test_call_ids_that_a_model_repeats_in_every_branch(path: Path) -> None
             assert answers[0] == one
 
 
-async def test_regenerate_after_an_approval(path: Path) -> None:
+async def test_regenerate_after_an_approval_asks_for_a_new_approval(path: Path) -> None:
     def turn(messages: list[dict[str, Any]]) -> list[Any]:
         return ["Done."] if messages[-1]["role"] == "tool" else [ToolUse("pay", {"to": "eve"}, id="c")]
 
@@ -85,7 +85,7 @@ async def test_regenerate_after_an_approval(path: Path) -> None:
             assert second != first
             with pytest.raises(errors.ToolCallFinishedError):
                 await api.approve_tool_calls(thread.id, [first])
-            await api.stop_thread(thread.id)  # the call has failed, and nobody was paid
+            await api.stop_thread(thread.id)  # the call fails and `pay` does not run
             await follower.agrees()
             with pytest.raises(errors.ToolCallFinishedError):
                 await api.approve_tool_calls(thread.id, [second])
@@ -95,7 +95,7 @@ async def test_regenerate_after_an_approval(path: Path) -> None:
             await follower.agrees()
             other = next(b for b in (await api.list_messages(thread.id))[1].branches if b != answer)
             assert (await api.select_branch(thread.id, other)).status == "stopped"
-            await api.resume_thread(thread.id)  # the model hears that the call was stopped
+            await api.resume_thread(thread.id)  # the model gets "stopped" as the outcome of the call
             await finished(api, thread)
             assert (await texts(api, thread)) == ["a", "Done."]
             await follower.agrees()

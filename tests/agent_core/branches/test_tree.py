@@ -1,4 +1,4 @@
-"""The tree of a thread: branches of branches, return and return, against a model in memory."""
+"""Tree of a thread's messages: nested branches and their selection, compared with a model in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.agents import Follower, agent_on, finished, rows, texts
 from tests.support.branches import ids, numbered, talk
 
 
-async def test_a_branch_of_a_branch(path: Path) -> None:
+async def test_selecting_a_message_shows_the_newest_path_through_nested_branches(path: Path) -> None:
     async with agent_on(path, numbered()) as api:
         thread = await talk(api, "a", "b", "c")
         first = await ids(api, thread)
@@ -46,7 +46,7 @@ async def test_a_branch_of_a_branch(path: Path) -> None:
 
 
 class Tree:
-    """What a thread must show, kept by the simplest means: each leaf's path, the newest last."""
+    """Simple model of what a thread shows: the path to each leaf, with the newest last."""
 
     def __init__(self) -> None:
         self.paths: list[list[str]] = []
@@ -58,7 +58,7 @@ class Tree:
         self.shown = path
 
     def select(self, message_id: str) -> None:
-        """Show the newest path that holds the message."""
+        """Show the newest path that contains the message."""
         if message_id not in self.shown:
             self.show(next(path for path in reversed(self.paths) if message_id in path))
 
@@ -69,7 +69,7 @@ class Tree:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_any_walk_through_the_tree_shows_what_a_model_of_it_shows(path: Path, seed: int) -> None:
-    """Random edits, answers, sends and returns from two runtimes, beside a follower in each."""
+    """Two runtimes edit, regenerate, send and select at random, each with a follower."""
     dice, tree = random.Random(seed), Tree()
     async with agent_on(path, numbered()) as one, agent_on(path, numbered()) as two:
         thread = await talk(one, "a", "b")
@@ -102,7 +102,7 @@ async def _walk(api: AgentApi, thread: Thread, tree: Tree, dice: random.Random, 
         await api.send_message(thread.id, prompt)
         kept = tree.shown
     elif deed == "edit":
-        place -= place % 2  # questions stand at even places
+        place -= place % 2  # questions have even indexes
         await api.edit_message(thread.id, tree.shown[place], prompt)
         kept = tree.shown[:place]
     else:
@@ -127,7 +127,7 @@ async def test_return_to_a_branch_costs_no_rows_and_changes_nothing_else(path: P
             for goal in (first, second):
                 await api.select_branch(thread.id, goal[-1])
                 assert await ids(api, thread) == goal
-                await api.select_branch(thread.id, goal[0])  # it is shown already
+                await api.select_branch(thread.id, goal[0])  # already shown
                 assert await ids(api, thread) == goal
         after = rows(path)
         for table in (STREAM, CALL, WAKE_UP):
@@ -148,7 +148,7 @@ async def test_change_made_twice_at_once_is_made_once(path: Path) -> None:
             ends = await asyncio.gather(*doing, return_exceptions=True)
             refused = [end for end in ends if isinstance(end, Exception)]
             assert len(ends) - len(refused) == 1
-            # Put aside by the first, or its turn is under way.
+            # The first change has hidden the message, or its turn is running.
             assert all(isinstance(end, errors.ThreadBusyError | errors.ValidationError) for end in refused)
             await finished(one, thread)
             await one.select_branch(thread.id, goal[3])
@@ -159,7 +159,7 @@ async def test_change_made_twice_at_once_is_made_once(path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["edit", "regenerate"])
 async def test_queued_messages_are_answered_after_the_new_turn(path: Path, way: str) -> None:
-    """Also where the new place is far before the old one, and more is queued then."""
+    """This holds even if the change is far up in the thread and more messages are queued after it."""
     hold = asyncio.Event()
 
     async def answer(messages: list[dict[str, Any]]) -> list[Any]:
@@ -219,7 +219,7 @@ async def test_a_change_near_the_end_of_a_long_thread_costs_only_the_end(path: P
 
 
 async def _spent(api: AgentApi, thread: Thread, message_id: str, number: int) -> float:
-    """Return the CPU seconds that the writer's thread takes for an edit."""
+    """Return the CPU seconds that the writer's thread spends on an edit."""
     shown = await ids(api, thread)
     place = shown.index(message_id) if message_id in shown else len(shown) - 2
     new = NewMessage(f"{thread.id}-{number}", "user", [{"type": "text", "text": "x"}], {})
@@ -234,7 +234,7 @@ async def _spent(api: AgentApi, thread: Thread, message_id: str, number: int) ->
     return spent
 
 
-async def test_deletion_takes_every_branch_along(path: Path) -> None:
+async def test_deletion_erases_every_branch(path: Path) -> None:
     model = ScriptedModel(lambda _: ["Yes."])
     async with agent_on(path, model) as api:
         thread = await talk(api, "a", "b")
