@@ -1,4 +1,4 @@
-"""Register pages, agents and tool views that extend the app.
+"""Extension API: functions that register pages, agents, tool views and the identification of users.
 
 Modules named in CHAT_EXTENSIONS call these functions. Every process imports them before it creates the pages,
 and keeps their registrations until it exits.
@@ -48,7 +48,7 @@ _DrawT = TypeVar("_DrawT", bound=Draw)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the app or of an extension.
+    """Page of the app or of an extension.
 
     Attributes:
         route: the route, such as /desk/[thread_id].

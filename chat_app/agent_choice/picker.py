@@ -70,7 +70,7 @@ def _agents() -> rx.Component:
 
 
 def _models(**props: Any) -> rx.Component:
-    """Render the select of the app's own agent's models; a change takes effect with the next step."""
+    """Render the select of models of the app's own agent; a change takes effect with the next step."""
     return rx.el.select(
         _model_options(),
         value=rx.cond(OpenThread.model == "", Choices.models[0].value, OpenThread.model),

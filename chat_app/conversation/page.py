@@ -97,7 +97,7 @@ def _topbar() -> rx.Component:
         rx.el.h1(
             thread_name(OpenThread.title),
             dir="auto",
-            custom_attrs=testid("title") | {"aria-hidden": OpenThread.title == ""},  # a new chat has another
+            custom_attrs=testid("title") | {"aria-hidden": OpenThread.title == ""},  # the greeting is its h1
         ),
         rx.cond(OpenThread.is_running, _status()),
         rx.cond(shown, _tools()),

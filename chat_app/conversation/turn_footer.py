@@ -169,7 +169,7 @@ def _waiting_for_agent() -> rx.Component:
 
 
 def notice() -> rx.Component:
-    """Render the reason why a request of the user failed."""
+    """Render the notice that says why a request of the user failed, if there is one."""
     return rx.cond(
         OpenThread.notice != "",
         _card(

@@ -1,4 +1,4 @@
-"""Demo model that streams text, reasoning and tool calls at a human pace, without network and key.
+"""Demo model that streams text, reasoning and tool calls at a human pace, without a network or a key.
 
 It is registered as a litellm provider, so its answers take the same path as those of a real provider. An
 answer depends only on the messages: a step that runs again after a crash gets the same answer.

@@ -60,7 +60,7 @@ def use_thread(api: ApiSource = None, **options: Any) -> type[Chat]:
 
 
 def use_thread_status(api: ApiSource = None, **options: Any) -> type[Chat]:
-    """Return the state class of a thread's status, which is that of `use_thread`."""
+    """Return the state class of `use_thread`, which has the thread's status."""
     return use_thread(api, **options)
 
 

@@ -1,4 +1,4 @@
-"""Export of a thread as Markdown."""
+"""Export of a thread as Markdown: pure functions."""
 
 from __future__ import annotations
 

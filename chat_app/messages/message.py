@@ -49,8 +49,8 @@ _message_actions = react_component(
 """Render the row of actions on a message.
 
 `whole` is whether `text` is the user's full text; `place`, `count`, `previous` and `next` describe the
-message's versions; `vote` is up, down or "". Every handler takes the id of a message: this one, or the version
-to select; `on_vote` also takes the vote.
+message's versions; `vote` is up, down or "". Every handler takes the id of a message: this one, or the
+version to select; `on_vote` also takes the vote.
 """
 
 
