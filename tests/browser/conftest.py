@@ -1,4 +1,4 @@
-"""A real Chromium before the real app, once as `make run` serves it and once as `make dev` does."""
+"""Fixtures for a real Chromium on the real app, served once by `make run` and once by `make dev`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ expect.set_options(timeout=1000 * PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test here, and give it the time that a browser and a build may take."""
+    """Mark every test here, with a timeout that allows for a browser and a build."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def chromium_path() -> Path:
-    """Where Chromium is; without one there is nothing to start a server for."""
+    """Path of Chromium; without it no server is started."""
     path = chromium.find()
     if path is None and os.environ.get("CI"):
         pytest.fail(chromium.MISSING)
@@ -41,10 +41,10 @@ def chromium_path() -> Path:
     return path
 
 
-# No longer than a module: Playwright's own event loop runs as long as this, and no other then can.
+# Not longer than a module: Playwright's event loop runs as long as this, and no other loop can run beside it.
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest, chromium_path: Path) -> Iterator[Browser]:
-    """A browser in which the `NAMES` of a test's module are this machine."""
+    """A browser that resolves the host `NAMES` of a test's module to this machine."""
     names = [f"--host-resolver-rules={rules}" for rules in [getattr(request.module, "NAMES", "")] if rules]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=[*chromium.FLAGS, *names])
@@ -74,7 +74,7 @@ def server(
 def extended(
     chromium_path: Path, provider: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The app with the examples' page, agent and tool view, a second model to choose, and a third language."""
+    """The app with the examples' page, agent and tool view, a second model and a third language."""
     environment = _model(provider) | {
         "CHAT_EXTENSIONS": "examples.custom_page,examples.custom_tool_view,examples.custom_agent,guests",
     }
@@ -91,7 +91,7 @@ def _model(provider: Provider) -> dict[str, str]:
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
-    """What an answer may wait for; open at the end, whatever happened."""
+    """An event for which an answer may wait; always set at the end."""
     gate = threading.Event()
     yield gate
     gate.set()
@@ -99,7 +99,7 @@ def gate() -> Iterator[threading.Event]:
 
 @pytest.fixture
 def troubles() -> Iterator[list[str]]:
-    """What browsers complained of; a test that expects a complaint takes it out."""
+    """Errors and warnings of the browsers; a test that expects one removes it."""
     found: list[str] = []
     yield found
     assert found == []
@@ -107,9 +107,9 @@ def troubles() -> Iterator[list[str]]:
 
 @pytest.fixture
 def open_tab(browser: Browser, server: Server, troubles: list[str]) -> Iterator[Callable[..., Chat]]:
-    """Call it for a tab in a browser profile of its own; all are closed afterwards.
+    """A function that opens a tab in a new browser profile; all are closed afterwards.
 
-    It takes a path and options of the browser's context, such as `viewport` and `color_scheme`.
+    The function takes a path and options of the browser context, such as `viewport` and `color_scheme`.
     """
     contexts = []
 

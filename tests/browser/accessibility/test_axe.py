@@ -1,7 +1,7 @@
-"""Everybody can use every page: axe-core finds nothing serious, in light and dark, wide and narrow.
+"""Check every page with axe-core, in light and dark, on a wide and on a narrow window.
 
-The pages are those that Reflex has built, so that a new one is looked at without anybody thinking of
-it; one whose route has an argument must say below what a visit of it looks like.
+The pages are taken from Reflex's build, so a new page is checked automatically. A page whose route has an
+argument needs an entry in `visits`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ ASK = Call("ask_human", {"question": "Which city?", "options": ["Rome", "Oslo"]}
 
 @pytest.fixture(scope="module")
 def threads(browser: Browser, server: Server, provider: Provider) -> Iterator[dict[str, str]]:
-    """One thread of each kind, by what it shows; the one that runs does so as long as the module."""
+    """Paths of one thread of each kind, by kind; the running thread runs until the module ends."""
     gate = threading.Event()
     kinds: dict[str, tuple[tuple[Turn, ...], str]] = {
         "prose and tools": (([FIGURES, WRONG], [PROSE]), "completed"),
@@ -84,13 +84,13 @@ def threads(browser: Browser, server: Server, provider: Provider) -> Iterator[di
 
 @pytest.fixture(scope="module")
 def shared(server: Server, threads: dict[str, str]) -> str:
-    """Where one of them is read by whoever has its link."""
+    """Path of the read-only page of a shared thread."""
     thread_id = threads["prose and tools"].rpartition("/")[2]
     return f"/share/{on_rows(server, lambda api: api.shares.create(thread_id))}"
 
 
 def visits(routes: list[str], threads: dict[str, str], shared: str) -> dict[str, str]:
-    """Return where to look, by name: each page of the app, and the page of a thread once for each kind."""
+    """Return the paths to check, by name: each page of the app, and the page of each kind of thread."""
     found: dict[str, str] = {}
     for route in routes:
         if "[" not in route:
@@ -115,57 +115,57 @@ SEEN = {
     "shared": "message",
     "not shared": "page-note",
 }
-"""What must stand on a page for it to be the one that is meant."""
+"""Test id that each page must show, as proof that it is the intended page."""
 
 
 def open_drawer(tab: Chat) -> None:
-    """On a phone, the list of threads."""
+    """Open the drawer with the list of threads on a phone."""
     if tab.by("menu").is_visible():
         tab.by("menu").click()
         expect(tab.by("new-chat")).to_be_visible()
 
 
 def open_tools(tab: Chat) -> None:
-    """Open every row of a tool, and point at the answer."""
+    """Open every tool row and hover over the answer."""
     for row in tab.page.locator("details.tool:not([open]) > summary").all():
         row.click()
     tab.answer.hover()
 
 
 def edit(tab: Chat) -> None:
-    """Begin to write a message anew."""
+    """Start editing a message."""
     tab.prompts.first.hover()
     tab.prompts.first.get_by_test_id("edit").click()
 
 
 def open_timeline(tab: Chat) -> None:
-    """What ran; beside wide pages it is open from here on."""
+    """Open the timeline; beside wide pages it stays open from here on."""
     tab.by("timeline-toggle").click()
     expect(tab.by("timeline-row").first).to_be_visible()
 
 
 def open_palette(tab: Chat) -> None:
-    """The dialog of Ctrl+K with something found; it closes what else is open."""
+    """Open the Ctrl+K dialog with a search result; it closes other dialogs."""
     tab.page.keyboard.press("Control+k")
     tab.by("palette-field").fill("approval")
     expect(tab.by("option").locator("mark").first).to_be_visible()
 
 
 def open_share(tab: Chat) -> None:
-    """The menu of the thread, with a link to it."""
+    """Open the share menu of the thread, with a link created."""
     tab.by("share-menu").click()
     expect(tab.by("share-link")).to_be_visible()
 
 
 def open_answers(tab: Chat) -> None:
-    """Instructions and temperature."""
+    """Open the panel with instructions and temperature."""
     tab.page.keyboard.press("Escape")
     tab.by("answers-open").click()
     expect(tab.by("answers")).to_be_visible()
 
 
 def open_row_menu(tab: Chat) -> None:
-    """What can be done with a thread in the list."""
+    """Open the menu of a thread in the list."""
     open_drawer(tab)
     tab.by("thread-item").first.hover()
     tab.by("thread-menu").first.click()
@@ -173,7 +173,7 @@ def open_row_menu(tab: Chat) -> None:
 
 
 def change_arguments(tab: Chat) -> None:
-    """An approval of something else than was asked for."""
+    """Start changing the arguments of a call that awaits approval."""
     tab.by("approval-field").last.fill("Something else")
 
 
@@ -182,11 +182,11 @@ MOMENTS: dict[str, list[Callable[[Chat], None]]] = {
     "prose and tools": [open_tools, edit, open_share, open_answers, open_timeline],
     "an approval": [change_arguments, open_row_menu],
 }
-"""What else there is to see on a page, and how to come to it."""
+"""Further views of a page, and the function that opens each."""
 
 
 def findings(tab: Chat, where: str) -> list[str]:
-    """Return what is serious or critical on the page as it stands."""
+    """Return the serious and critical findings on the page in its present state."""
     return [
         f"{where}: {found['id']} at {' '.join(node['target'])}: {node['failureSummary']}"
         for found in Axe().run(tab.page).response["violations"]
@@ -196,7 +196,7 @@ def findings(tab: Chat, where: str) -> list[str]:
 
 
 def wear(tab: Chat, scheme: Literal["light", "dark"]) -> None:
-    """Change to light or dark as the system does; what fades in has no contrast yet, so nothing moves."""
+    """Switch to light or dark as the system does, without motion: fading elements lack contrast."""
     tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     wait_for(tab.page, f"document.documentElement.classList.contains('{scheme}')")
 
@@ -212,10 +212,10 @@ def test_nothing_keeps_anybody_from_using_a_page(
 ) -> None:
     tab = open_tab("/", viewport=PLACES[place], color_scheme="light", reduced_motion="reduce")
     found: list[str] = []
-    schemes = cycle(("light", "dark", "dark", "light"))  # each look begins with that of the one before
+    schemes = cycle(("light", "dark", "dark", "light"))  # each check begins with the scheme of the one before
 
     def look_at(where: str) -> None:
-        """Note what is wrong here; whoever has found something need not wait for more."""
+        """Collect the findings here; after the first finding, don't wait for more."""
         for _ in range(2):
             wear(tab, scheme := next(schemes))
             seen = f"{where}, {scheme}"
@@ -230,10 +230,10 @@ def test_nothing_keeps_anybody_from_using_a_page(
     assert not found, "\n\n".join(found)
     troubles[:] = [
         trouble for trouble in troubles if "404" not in trouble
-    ]  # the browser's word for that page
+    ]  # the browser's own message about a 404
 
 
-def test_barriers_that_are_planted_are_found(open_tab: Callable[..., Chat]) -> None:
+def test_planted_barriers_are_found(open_tab: Callable[..., Chat]) -> None:
     tab = open_tab()
     expect(tab.page.locator(".empty h1")).to_be_visible()
     tab.page.evaluate(

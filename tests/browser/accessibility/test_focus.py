@@ -1,4 +1,7 @@
-"""The keyboard's way through what opens over a page: focus goes in, stays in, comes back, and Esc closes one at a time."""
+"""Test keyboard focus in dialogs, menus and drawers.
+
+Focus moves into an overlay, stays inside and returns afterwards; Esc closes one overlay at a time.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def with_answer(open_tab: OpenTab, provider: Provider, **options: object) -> Cha
 
 
 def stays_within(tab: Chat, box: Locator, presses: int = 12) -> None:
-    """Press Tab often; focus may leave for the browser's own buttons, but goes to nothing of the page behind."""
+    """Press Tab often; focus may reach the browser's own buttons, but no element of the page behind."""
     for _ in range(presses):
         tab.page.keyboard.press("Tab")
         assert box.evaluate(WITHIN) or tab.page.evaluate("document.activeElement === document.body")
@@ -66,7 +69,7 @@ def test_esc_closes_the_innermost_and_the_focus_comes_back(
     keys.press("Escape")
     expect(tab.by("answers")).to_be_hidden()
     expect(tab.by("answers-open")).to_be_focused()
-    tab.wait_until("streaming")  # none of these has stopped the answer
+    tab.wait_until("streaming")  # no Esc so far has stopped the answer
     gate.set()
     tab.wait_until("completed")
 
@@ -84,7 +87,7 @@ def test_a_row_s_menu_is_walked_with_arrows_and_gives_the_focus_back(
     expect(tab.by("menu-delete")).to_be_focused()
     sizes = box.bounding_box()
     assert sizes is not None
-    assert sizes["width"] < 260  # as wide as its words: it has once had the width of another menu
+    assert sizes["width"] < 260  # regression: it once had the width of another menu
     keys.press("Escape")
     expect(box).to_have_count(0)
     expect(button).to_be_focused()
@@ -110,7 +113,7 @@ def test_drawer_and_sheet_hold_the_focus_on_a_phone(provider: Provider, open_tab
     expect(tab.by("timeline-toggle")).to_be_focused()
 
 
-def test_targets_of_a_finger_are_large_enough(provider: Provider, open_tab: OpenTab) -> None:
+def test_touch_targets_are_large_enough(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Mail", [Call("send_email", {"to": "a@example.org", "subject": "Hi", "body": "Hello"})])
     tab = open_tab(**PHONE)
     tab.send("Mail")
@@ -127,7 +130,7 @@ def test_targets_of_a_finger_are_large_enough(provider: Provider, open_tab: Open
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_focus_is_seen_at_every_tab_stop(scheme: str, provider: Provider, open_tab: OpenTab) -> None:
+def test_focus_is_visible_at_every_tab_stop(scheme: str, provider: Provider, open_tab: OpenTab) -> None:
     tab = with_answer(open_tab, provider, color_scheme=scheme)
     tab.by("new-chat").focus()
     seen = ["new-chat"]
@@ -137,8 +140,8 @@ def test_focus_is_seen_at_every_tab_stop(scheme: str, provider: Provider, open_t
             "(e => e.dataset.testid || e.getAttribute('aria-label') || e.tagName)(document.activeElement)"
         )
         seen.append(name)
-        if name not in ("composer", "BODY"):  # its box shows it, not the field
+        if name not in ("composer", "BODY"):  # the box around the field shows focus, not the field
             eventually(lambda name=name: tab.page.evaluate(RING) or name, lambda ring: ring is True)
     wanted = ["new-chat", "search", "inbox-link", "settings", "timeline-toggle", "share-menu", "messages"]
-    places = [seen.index(name) for name in wanted]  # in the order in which they are read
+    places = [seen.index(name) for name in wanted]  # in reading order
     assert places == sorted(places), seen

@@ -1,4 +1,4 @@
-"""A screen reader hears every answer to its last word, as it is shown, and no answer twice."""
+"""Test the live region: a screen reader gets every answer to its last word, and no answer twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LISTEN = """
 
 
 def listening(open_tab: OpenTab) -> Chat:
-    """Open a tab that remembers what is added to its live region after each load."""
+    """Open a tab that records additions to its live region after each load."""
     tab = open_tab()
     tab.page.add_init_script(LISTEN)
     tab.reload()
@@ -34,7 +34,7 @@ def listening(open_tab: OpenTab) -> Chat:
 
 
 def heard(tab: Chat) -> list[str]:
-    """The words that were added to the live region since the test listens."""
+    """Return the words added to the live region since `listening`."""
     return " ".join(tab.page.evaluate("window.heard")).split()
 
 
@@ -78,7 +78,7 @@ def test_live_region_gets_an_answer_that_comes_at_once(provider: Provider, open_
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_reloading_reads_nothing_that_was_there(
+def test_live_region_stays_empty_after_a_reload(
     provider: Provider, gate: threading.Event, open_tab: OpenTab, finished: bool
 ) -> None:
     provider.answer("Count", ["One. Two. ", gate, "Three. Four"])
@@ -93,10 +93,10 @@ def test_reloading_reads_nothing_that_was_there(
     assert "restarted" not in tab.by("status").inner_text()
     tab.page.wait_for_timeout(
         1500
-    )  # what is there when a thread is opened is taken stock of after half a second
+    )  # half a second after a thread opens, the region takes stock of its messages
     gate.set()
     tab.wait_until("completed")
     wanted = [] if finished else ["Three.", "Four"]
     eventually(lambda: heard(tab), lambda words: words == wanted)
-    tab.page.wait_for_timeout(2500)  # longer than the pause between two readings
+    tab.page.wait_for_timeout(2500)  # longer than the pause between two announcements
     assert heard(tab) == wanted

@@ -1,4 +1,4 @@
-"""What of an answer a screen reader is given, without a server: words of elements, sentences, texts begun again."""
+"""Test the text that a screen reader gets of an answer, without a server: elements, sentences, restarts."""
 
 from __future__ import annotations
 

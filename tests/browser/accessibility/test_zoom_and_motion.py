@@ -1,4 +1,4 @@
-"""A page twice as large, one without motion, and what a first visit has to load."""
+"""Test pages at 200 percent zoom and with reduced motion, and the script size of a first visit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.providers.provider import Call, Provider
 
 pytestmark = in_production
 OpenTab = Callable[..., Chat]
-BUDGET = 250 * 1024  # bytes of scripts, compressed, that a first visit loads
+BUDGET = 250 * 1024  # bytes of compressed scripts that a first visit may load
 WIDE = """```python
 result = a_function_with_a_long_name(first_argument=1, second_argument=2, third_argument=3, fourth_argument=4)
 ```
@@ -35,7 +35,7 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")]
 
 
 def cut_off(tab: Chat) -> list[str]:
-    """Return what does not fit into the window."""
+    """Return the elements that do not fit into the window."""
     fits = tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     return tab.page.evaluate(CUT_OFF) + ([] if fits else ["the page is wider than the window"])
 
@@ -54,7 +54,7 @@ def test_page_at_200_percent_cuts_nothing_off(
     tab.go("/")
     heading = tab.page.locator(".empty h1")
     heading.scroll_into_view_if_needed()
-    expect(heading).to_be_in_viewport(ratio=1)  # what is higher than the window can be scrolled to its top
+    expect(heading).to_be_in_viewport(ratio=1)  # an element higher than the window can be scrolled to its top
     tab.by("suggestion").last.scroll_into_view_if_needed()
     expect(tab.by("suggestion").last).to_be_in_viewport(ratio=1)
 
@@ -68,7 +68,7 @@ def test_page_at_200_percent_cuts_nothing_off(
     expect(tab.by("new-chat")).to_be_in_viewport(ratio=1)
     troubles[:] = [
         trouble for trouble in troubles if "404" not in trouble
-    ]  # the browser's word for that page
+    ]  # the browser's own message about a 404
 
 
 def test_page_with_reduced_motion_moves_nothing(
@@ -79,7 +79,7 @@ def test_page_with_reduced_motion_moves_nothing(
     tab.send("Count")
     tab.wait_for_half()
     shown = str(len(" ".join(WORDS[:HALF])) + 1)
-    expect(tab.answer.locator(".md")).to_have_attribute("data-shown", shown)  # all that has arrived
+    expect(tab.answer.locator(".md")).to_have_attribute("data-shown", shown)  # all text that has arrived
     moving = """() => document.getAnimations()
       .filter((a) => a.playState === "running" && a.effect.getComputedTiming().activeDuration > 20)
       .map((a) => a.animationName ?? a.transitionProperty)"""

@@ -1,4 +1,4 @@
-"""Awkward moments between a tab and its server: nothing is lost, and nothing is sent or typed twice."""
+"""Test interruptions between a tab and its server: nothing is lost, and nothing is sent or typed twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OpenTab = Callable[..., Chat]
 
 
 HOUR = 3600 * 1000  # milliseconds
-TURNS, A_TURN = 16, 15  # and the words that are written in each
+TURNS, A_TURN = 16, 15  # number of turns, and of words in each
 NOTE_STRANGERS = """(answers) => {
   window.strangers = [];
   const look = () => {
@@ -32,10 +32,10 @@ NOTE_STRANGERS = """(answers) => {
   };
   look();
 }"""
-"""Note in each frame what an answer shows that is not the beginning of one of these."""
+"""Record in each frame any shown text that is not a prefix of one of the expected answers."""
 
 
-def test_offline_and_back(
+def test_offline_tab_catches_up_and_sends_its_message_once_online(
     provider: Provider, gate: threading.Event, open_tab: OpenTab, troubles: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
@@ -46,7 +46,7 @@ def test_offline_and_back(
     gate.set()
     eventually(lambda: tab.stored().split(), lambda words: words == WORDS)
     tab.by("composer").fill("Count")
-    tab.by("composer").press("Enter")  # it waits until it can go
+    tab.by("composer").press("Enter")  # waits until the tab is online
 
     expect(tab.prompts).to_have_count(2)
     expect(tab.by("reconnect")).to_be_visible()
@@ -65,7 +65,7 @@ def test_offline_and_back(
     forgive_outage(troubles)
 
 
-def test_a_lid_closed_for_an_hour(
+def test_tab_catches_up_after_an_hour_of_sleep(
     provider: Provider, gate: threading.Event, open_tab: OpenTab, troubles: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
@@ -91,7 +91,7 @@ def test_a_lid_closed_for_an_hour(
     forgive_outage(troubles)
 
 
-def test_the_server_is_killed_while_somebody_types(
+def test_draft_survives_a_killed_server(
     provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
     provider.answer("Hello over there", ["Hello."])
@@ -103,7 +103,7 @@ def test_the_server_is_killed_while_somebody_types(
     composer.press_sequentially("over ")
     server.start()
     expect(tab.by("reconnect")).to_have_count(0)
-    composer.press_sequentially("there")  # where the cursor was
+    composer.press_sequentially("there")  # typed at the old cursor position
 
     expect(composer).to_be_focused()
     expect(composer).to_have_value("Hello over there")
@@ -113,7 +113,7 @@ def test_the_server_is_killed_while_somebody_types(
     forgive_outage(troubles)
 
 
-def test_two_tabs_send_at_once(provider: Provider, open_tab: OpenTab) -> None:
+def test_messages_sent_at_once_by_two_tabs_are_both_answered(provider: Provider, open_tab: OpenTab) -> None:
     for prompt in ("Begin", "One", "Two"):
         provider.answer(prompt, [f"Answer to {prompt}."])
     first = open_tab()
@@ -133,13 +133,13 @@ def test_two_tabs_send_at_once(provider: Provider, open_tab: OpenTab) -> None:
         expect(tab.answers).to_have_count(3)
         tab.wait_until("completed")
     wanted = sorted(text for prompt in ("Begin", "One", "Two") for text in (prompt, f"Answer to {prompt}."))
-    eventually(  # an answer shows itself by and by
+    eventually(  # an answer appears gradually
         lambda: [tab.by("message").all_inner_texts() for tab in (first, second)],
         lambda said: sorted(said[0]) == wanted and said[0] == said[1],
     )
 
 
-def test_back_and_forward(provider: Provider, open_tab: OpenTab) -> None:
+def test_back_and_forward_restore_threads_and_drafts(provider: Provider, open_tab: OpenTab) -> None:
     tab = open_tab()
     for prompt in ("Left", "Right"):
         provider.answer(prompt, [f"{prompt}, then."])
@@ -163,14 +163,14 @@ def test_back_and_forward(provider: Provider, open_tab: OpenTab) -> None:
 
 @pytest.fixture
 def gates() -> Iterator[list[threading.Event]]:
-    """One for each turn; open at the end, whatever happened."""
+    """One event for each turn; always set at the end."""
     gates = [threading.Event() for _ in range(TURNS)]
     yield gates
     for gate in gates:
         gate.set()
 
 
-def test_turning_between_two_answers_that_are_being_written_mixes_nothing(
+def test_switching_between_two_live_answers_never_mixes_their_text(
     provider: Provider, gates: list[threading.Event], open_tab: OpenTab
 ) -> None:
     tab = open_tab()
@@ -194,7 +194,7 @@ def test_turning_between_two_answers_that_are_being_written_mixes_nothing(
     assert tab.page.evaluate("window.strangers") == []
 
 
-def test_a_thread_is_deleted_elsewhere(
+def test_tab_of_a_thread_deleted_elsewhere_says_so_and_can_begin_another(
     provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab
 ) -> None:
     provider.answer("Count", counting(gate))

@@ -1,4 +1,4 @@
-"""Tabs that are left open for long, and tabs that change hands."""
+"""Test tabs that stay open for long, and tabs whose user changes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tests.support.providers.provider import Provider
 
 OpenTab = Callable[..., Chat]
 SOON = 4
-"""Seconds after which Reflex lets the state of a tab go; an hour as it comes."""
+"""Seconds after which Reflex drops the state of a tab; an hour by default."""
 
 
 @pytest.fixture(scope="module")
 def server(extended: Server) -> Iterator[Server]:
-    """The app when states of tabs are let go soon, and cookies say who asks."""
+    """The app with a short expiry of tab states, and with users identified by cookies."""
     with extended.changed(REFLEX_REDIS_TOKEN_EXPIRATION=str(SOON), GUESTS="yes"):
         yield extended
 
 
 def guest(name: str) -> dict[str, Any]:
-    """Return the options of a browser in which somebody is signed in."""
+    """Return the options of a browser context in which a user is signed in."""
     cookie = {"name": "guest", "value": name, "domain": "127.0.0.1", "path": "/", "expires": -1}
     cookie |= {"httpOnly": False, "secure": False, "sameSite": "Lax"}
     return {"storage_state": {"cookies": [cookie], "origins": []}}
@@ -33,7 +33,7 @@ def guest(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def two_tabs(provider: Provider, open_tab: OpenTab) -> tuple[Chat, Chat]:
-    """Ada's thread, open in two of her browsers."""
+    """Two browsers of the user Ada, both showing the same thread."""
     provider.answer("Hello", ["Good morning."])
     provider.answer("Again", ["Good evening."])
     one = open_tab(**guest("Ada"))
@@ -55,7 +55,7 @@ def test_a_tab_in_which_nothing_happens_for_long_still_shows_what_comes(two_tabs
 def test_a_tab_whose_state_was_let_go_comes_back_by_itself(
     two_tabs: tuple[Chat, Chat], open_tab: OpenTab
 ) -> None:
-    """As when the machine slept for hours, and with it the sockets of its tabs."""
+    """A machine that slept for hours loses its tabs' sockets and their states in the same way."""
     one, two = two_tabs
     one.by("composer").fill("A draft")
     other = open_tab("/sleep", **guest("Ada"))
@@ -68,7 +68,7 @@ def test_a_tab_whose_state_was_let_go_comes_back_by_itself(
 
 
 def heard(page: Page) -> list[str]:
-    """Take down what a tab is sent from now on."""
+    """Return a list that collects the frames a tab receives from now on."""
     found: list[str] = []
 
     def opened(socket: WebSocket) -> None:
@@ -78,7 +78,7 @@ def heard(page: Page) -> list[str]:
     return found
 
 
-def test_a_tab_that_changes_hands_is_sent_nothing_of_who_had_it_before(
+def test_a_tab_whose_user_changes_receives_nothing_of_the_previous_user(
     provider: Provider, open_tab: OpenTab, server: Server
 ) -> None:
     provider.answer("My secret", ["The secret answer."])

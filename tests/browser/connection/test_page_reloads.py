@@ -1,4 +1,4 @@
-"""The page is loaded anew in the middle of things: nothing is lost, sent twice, or somewhere else."""
+"""Test page reloads in mid-action: nothing is lost, sent twice or sent to another thread."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def test_unread_message_is_sent_by_the_page_that_is_loaded_next(
     expect(tab.prompts).to_have_count(2 if in_thread else 1)
 
 
-def test_tabs_older_than_the_servers_pages_are_loaded_anew_where_they_are(
+def test_tabs_older_than_the_servers_pages_reload_in_place(
     provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
-    """The server comes back with new pages, while a message and a draft are in a thread's tab and a new chat's."""
+    """The server returns with new pages while two tabs, a thread's and a new chat's, hold unsent text."""
     tabs = {where: slow_tab(open_tab) for where in (IN_THREAD, NEW_CHAT)}
     prompts = {where: f"Before the new pages, {where}" for where in tabs}
     for prompt in prompts.values():
@@ -78,20 +78,20 @@ def test_tabs_older_than_the_servers_pages_are_loaded_anew_where_they_are(
             expect(tab.by("composer")).to_have_value("and a draft")
         else:
             assert len(on_rows(server, lambda api: api.list_threads(query=prompts[NEW_CHAT]))) == 1
-    troubles.clear()  # of the server that was away
+    troubles.clear()  # errors from the server's absence
 
 
 def test_pages_that_are_gone_take_neither_a_message_nor_a_click(
     provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
-    """New pages were built: the script of the page that a tab turns to is not there any more, until it reloads."""
+    """After a build, the script of the next page is missing until the tab reloads."""
     provider.answer("Into the new", ["Welcome."])
     other = long_thread(server, 2)
     tab = open_tab()
     gone: list[str] = []
 
     def refuse_once(route: Route) -> None:
-        """Refuse the script of the thread's page, as long as nobody has asked for it in vain."""
+        """Refuse the first request for the script of the thread's page."""
         if gone:
             route.continue_()
         else:
@@ -116,4 +116,4 @@ def test_pages_that_are_gone_take_neither_a_message_nor_a_click(
         tab.page.unroute_all()
     threads = on_rows(server, lambda api: api.list_threads(query="Into the new"))
     assert len(threads) == 1, "and it was sent once"
-    troubles.clear()  # the router tells of the script that is not there
+    troubles.clear()  # the router reports the missing script

@@ -1,4 +1,4 @@
-"""The soak of a tab finds what is kept: in the page, and in the server's processes."""
+"""Test that the soak of a tab finds leaks, both in the page and in the server's processes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ for line in sys.stdin:
 
 
 class Growing:
-    """A process that makes two megabytes when it is told to, and keeps them."""
+    """A process that allocates two megabytes on request and keeps them."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = psutil.Process(process.pid)
         self._told, self._done = process.stdin, process.stdout
 
     def keep(self) -> None:
-        """Let it make more, and wait until it has."""
+        """Let the process allocate more, and wait until it is done."""
         assert self._told
         assert self._done
         self._told.write("\n")
@@ -52,7 +52,7 @@ class Growing:
 
 @pytest.fixture
 def grows() -> Iterator[Growing]:
-    """Start such a process."""
+    """A started `Growing` process."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", GROWS], **pipes) as process:
         yield Growing(process)
@@ -73,7 +73,7 @@ def test_leaks_of_a_page_and_a_server_are_found(
     long = [(long_thread(server, 20), "20 messages")]
     tab = open_tab()
     soak = PageSoak(tab.page, long, [*server.processes(), grows.process], last="Word 2 ")
-    for _ in range(5):  # two are begun, then each is written to, deleted, and another begun
+    for _ in range(5):  # begins two threads, then writes to each, deletes it and begins another
         soak.round()
     for second in range(LOOKS):
         tab.page.evaluate(KEEP)

@@ -1,4 +1,4 @@
-"""The app works at every address that it is reached at: by port mapping, through nginx, with TLS, below a path."""
+"""Test the app behind port mapping and behind nginx, with TLS and below a path."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def nginx_path() -> str:
 
 @contextlib.contextmanager
 def tab_at(browser: Browser, server: Server, url: str, troubles: list[str]) -> Iterator[Chat]:
-    """Open a tab at another address of a server; what its console says is noted."""
+    """Open a tab at another address of a server, and collect its console errors."""
     context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
     page.on("console", lambda said: _note(troubles, said.text, said.type in ("error", "warning")))
@@ -54,14 +54,14 @@ def _note(troubles: list[str], words: str, is_trouble: bool = True) -> None:
 
 
 def use(tab: Chat, provider: Provider, url: str) -> None:
-    """Do what a person does: send a picture, read the answer, come back, find the thread, share it."""
+    """Send a picture, read the answer, reload, find the thread and share it, as a user would."""
     prompt = f"I am at {url}"
     provider.answer(prompt, [f"So you are, at {url}."])
     tab.go("/")
     tab.by("file-input").set_input_files(PNG)
     expect(tab.by("chosen-file")).to_have_text(["chat.png"])
     tab.by("composer").fill(prompt)
-    tab.by("send").click()  # it waits for the upload; Enter would not
+    tab.by("send").click()  # the click waits for the upload; Enter would not
     tab.page.wait_for_url("**/chat/thread_*")
     tab.wait_until("completed")
     expect(tab.answer).to_contain_text("So you are")
@@ -110,10 +110,10 @@ def test_nginx_with_tls_on_another_port_works(
             use(tab, provider, url)
 
 
-def test_nginx_gives_the_app_a_path_of_its_own(
+def test_nginx_serves_the_app_below_a_path(
     nginx_path: str, server: Server, browser: Browser, provider: Provider, troubles: list[str]
 ) -> None:
-    """The path is taken off on the way to the app, or left on; one start of the server knows both addresses."""
+    """nginx may strip the path or pass it on; a single start of the server accepts both addresses."""
     with (
         nginx.running(server.port, True, "/agents/", strips=True) as taken_off,
         nginx.running(server.port, False, "/agents/", strips=False) as left_on,

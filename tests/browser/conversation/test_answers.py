@@ -1,4 +1,4 @@
-"""The page's main job, watched in a browser: what is sent is answered, and nothing is ever lost."""
+"""Test in a browser that every message is answered and that nothing is ever lost."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def test_stop_keeps_what_was_written_and_continue_finishes_it(
 
     tab.by("stop").click()
     expect(tab.by("stopped")).to_be_visible()
-    gate.set()  # the provider would go on
+    gate.set()  # the provider would continue
     eventually(lambda: provider.writing, lambda answers: answers == 0)
     tab.page.evaluate(FRAMES)
 
     assert tab.words() == tab.stored().split() == WORDS[:HALF], "it went on after the stop"
     tab.by("continue").click()
     assert tab.answer_text().split() == WORDS
-    expect(tab.answer.locator(".md > p")).to_have_count(1)  # one line: no seam where it went on
+    expect(tab.answer.locator(".md > p")).to_have_count(1)  # one paragraph: the continuation leaves no seam
 
 
 def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_tab: OpenTab) -> None:
@@ -115,9 +115,9 @@ def test_kill_9_in_the_middle_of_an_answer_and_the_same_tab_carries_on(
     server.start()
 
     assert tab.answer_text().split() == WORDS
-    expect(tab.answer.locator(".md > p")).to_have_count(1)  # one line: no seam where it went on
+    expect(tab.answer.locator(".md > p")).to_have_count(1)  # one paragraph: the continuation leaves no seam
     expect(tab.prompts).to_have_count(1)
-    tab.send("Count")  # and the tab is alive: it can go on
+    tab.send("Count")  # the tab still works
     expect(tab.prompts).to_have_count(2)
     expect(tab.answers).to_have_count(2)
     assert tab.answer_text().split() == WORDS
@@ -173,7 +173,7 @@ def test_a_blank_message_is_not_sent(provider: Provider, server: Server, open_ta
     composer.fill("  \n ")
     composer.press("Enter")
     assert tab.page.url.rstrip("/") == server.url
-    tab.send("Not blank")  # what was sent before it would stand before it
+    tab.send("Not blank")  # a blank message sent earlier would precede it
 
     assert tab.answer_text() == "No."
     expect(tab.prompts).to_have_text("Not blank")

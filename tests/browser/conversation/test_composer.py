@@ -1,4 +1,4 @@
-"""What is written goes where the person saw it go, and is never lost on the way."""
+"""Test the composer: text goes to the thread that the user sees, and is never lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def test_a_fast_enter_goes_to_the_thread_that_was_turned_to(
         composer.fill("For the left one")
         composer.press("Enter")
         expect(composer).to_have_value("")
-        expect(tab.prompts).to_have_text("Right")  # the server has not answered; nothing of it stands here
+        expect(tab.prompts).to_have_text(
+            "Right"
+        )  # the server has not answered; the page shows nothing of the other thread
         expect(tab.by("messages").locator(".column")).to_have_attribute("inert", "")
         eventually(lambda: slow.said, lambda said: "For the left one" in said)
 
@@ -68,7 +70,7 @@ def test_a_new_chat_is_new_before_the_server_knows_of_it(
 def test_a_new_chat_after_a_sent_message_is_a_new_thread(
     provider: Provider, server: Server, open_tab: OpenTab
 ) -> None:
-    """A page that is loaded as soon as the address has changed, and written on as soon as it can be."""
+    """The page reloads as soon as the address changes; the user writes as soon as the composer is ready."""
     tab = open_tab("/")
     prompts = [f"One of many, {n}" for n in range(4)]
     found: list[str] = []
@@ -125,7 +127,7 @@ def test_a_page_that_is_left_during_an_upload_asks_and_says_what_to_give_again(
 ) -> None:
     provider.answer("With a picture", ["Seen."])
     tab = open_tab()
-    tab.page.route("**/uploads", lambda route: None)  # it never arrives
+    tab.page.route("**/uploads", lambda route: None)  # the upload never arrives
     tab.by("composer").click()
     tab.by("file-input").set_input_files([PICTURE])
     expect(tab.by("chosen-file")).to_have_attribute("data-ready", "false")
@@ -147,7 +149,7 @@ def test_a_page_that_is_left_during_an_upload_asks_and_says_what_to_give_again(
     expect(tab.by("refused-file")).to_contain_text("The upload of dot.png was interrupted")
     expect(tab.by("composer")).to_have_value("With a picture")
     tab.by("composer").press("Enter")
-    expect(tab.by("send")).to_be_disabled()  # half of it is not sent
+    expect(tab.by("send")).to_be_disabled()  # an incomplete message is not sent
     expect(tab.by("composer")).to_have_value("With a picture")
     tab.page.unroute_all()
     tab.by("file-input").set_input_files([PICTURE])
@@ -186,10 +188,12 @@ def test_queued_message_is_taken_back_or_sent_at_once(
     expect(tab.answer).to_have_text("The last.")
     tab.reload()
     expect(tab.answers).to_have_count(3)
-    expect(tab.by("composer")).to_have_value("Worse\n\nand a draft")  # and not twice
+    expect(tab.by("composer")).to_have_value("Worse\n\nand a draft")  # restored only once
 
 
-def test_the_field_and_its_keys(provider: Provider, gate: threading.Event, open_tab: OpenTab) -> None:
+def test_field_grows_with_its_lines_and_esc_stops_the_answer(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
     provider.answer("one\ntwo", counting(gate))
     tab = open_tab()
     composer = tab.by("composer")
@@ -234,12 +238,12 @@ def test_return_on_a_touch_keyboard_breaks_the_line_and_the_button_sends(
     expect(field).to_have_value("one\ntwo\n")
     provider.answer("With keys", ["Both again."])
     composer.fill("With keys")
-    composer.press("Control+Enter")  # on a keyboard that is attached
+    composer.press("Control+Enter")  # on an attached keyboard
     expect(tab.answer).to_have_text("Both again.")
 
 
 CONFIRM = """(field) => field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", keyCode: 229, bubbles: true, cancelable: true }))"""
-"""Return that ends a composition, as Safari tells of it: the composition is over, and the code alone says what it was."""
+"""Return that ends a composition, as Safari reports it: after the composition, with key code 229."""
 
 
 def test_return_that_confirms_a_composition_sends_and_saves_nothing(
@@ -275,7 +279,7 @@ def test_return_that_confirms_a_composition_sends_and_saves_nothing(
 
 
 def test_long_paste_has_one_direction_and_a_short_text_finds_its_own(open_tab: OpenTab) -> None:
-    """With `dir="auto"` on 20,000 lines the browser looks for a direction in each, which takes seconds."""
+    """With `dir="auto"` on 20,000 lines the browser resolves a direction for each, which takes seconds."""
     tab = open_tab()
     composer = tab.by("composer")
     for line, direction in (("a line of words", "ltr"), ("שורה של מילים", "rtl")):

@@ -1,4 +1,4 @@
-"""What is too long, and what is written otherwise: all of it arrives, and the page stays at rest."""
+"""Test very long texts and other scripts: all text arrives, and the layout does not shift."""
 
 from __future__ import annotations
 
@@ -25,17 +25,20 @@ WATCH_SHIFTS = """() => {
         window.shifted.push([value, ...sources.map((s) => `${s.node?.className} ${s.previousRect.y} -> ${s.currentRect.y}`)]);
   }).observe({ type: "layout-shift", buffered: true });
 }"""
-SHIFT = 0.1  # what https://web.dev/articles/cls calls good
+SHIFT = 0.1  # a good score according to https://web.dev/articles/cls
 
 
 def shift(tab: Chat) -> float:
-    """Return by how much the page has moved by itself since it was loaded or watched."""
+    """Return the layout shift of the page since it was loaded or watched."""
     tab.page.evaluate(FRAMES)
     return sum(value for value, *_ in tab.page.evaluate("window.shifted"))
 
 
 def send_and_watch(tab: Chat, prompt: str) -> None:
-    """Send the first message, and watch what moves from then on: until the thread's page is there it is the person's own doing."""
+    """Send the first message, then watch layout shifts.
+
+    Shifts until the thread's page is shown are caused by the user, so they do not count.
+    """
     tab.send(prompt)
     expect(tab.prompts).to_have_count(1)
     expect(tab.by("stop")).to_be_visible()
@@ -44,7 +47,7 @@ def send_and_watch(tab: Chat, prompt: str) -> None:
 
 
 def prompt_of(tab: Chat) -> str:
-    """The text of the thread's first message as it stands in the database."""
+    """Return the stored text of the thread's first message."""
     with contextlib.closing(sqlite3.connect(tab.server.database)) as rows:
         found = rows.execute(
             "select parts from agent_message where thread_id = ? order by id limit 1", [tab.thread_id]
@@ -71,14 +74,16 @@ def test_nothing_jumps_while_a_page_loads_and_an_answer_grows(
     assert shift(tab) < SHIFT, tab.page.evaluate("window.shifted")
 
     tab.reload()
-    tab.page.evaluate(WATCH_SHIFTS)  # and what was before
+    tab.page.evaluate(WATCH_SHIFTS)  # includes earlier shifts
     expect(tab.answer).to_contain_text("part 11")
     assert shift(tab) < SHIFT, tab.page.evaluate("window.shifted")
     tab.page.evaluate("document.querySelector('main').style.paddingTop = '300px'")
-    eventually(lambda: shift(tab), lambda by: by >= SHIFT)  # what jumps is seen
+    eventually(lambda: shift(tab), lambda by: by >= SHIFT)  # proves that a shift is detected
 
 
-def test_a_thread_of_2000_messages(provider: Provider, server: Server, open_tab: OpenTab) -> None:
+def test_thread_of_2000_messages_is_shown_page_by_page(
+    provider: Provider, server: Server, open_tab: OpenTab
+) -> None:
     provider.answer("One more", ["Here it is."])
     tab = open_tab(f"/chat/{long_thread(server, 2000)}")
     expect(tab.answer).to_contain_text("Message 1999 of 2000.")
@@ -93,7 +98,7 @@ def test_a_thread_of_2000_messages(provider: Provider, server: Server, open_tab:
     eventually(tab.by("message").count, lambda count: count > before)
     assert top is not None
     moved = tab.page.locator(f'[data-message-id="{name}"]').bounding_box
-    # By no more than the button's own height.
+    # The message may move by the button's height at most.
     eventually(moved, lambda now: now is not None and abs(now["y"] - top["y"]) < 60)
 
     tab.send("One more")
@@ -101,7 +106,9 @@ def test_a_thread_of_2000_messages(provider: Provider, server: Server, open_tab:
     expect(tab.answer).to_be_in_viewport()
 
 
-def test_a_message_of_100_kilobytes_both_ways(provider: Provider, open_tab: OpenTab) -> None:
+def test_message_of_100_kilobytes_arrives_whole_in_both_directions(
+    provider: Provider, open_tab: OpenTab
+) -> None:
     long = " ".join(f"word{n:06}" for n in range(9_500))
     assert len(long) > 100_000
     provider.answer(long, [long])
@@ -118,7 +125,9 @@ def test_a_message_of_100_kilobytes_both_ways(provider: Provider, open_tab: Open
     expect(tab.prompts.first).to_contain_text("word009499")
 
 
-def test_an_answer_of_50000_tokens(provider: Provider, gate: threading.Event, open_tab: OpenTab) -> None:
+def test_answer_of_50000_tokens_arrives_whole_and_shifts_nothing(
+    provider: Provider, gate: threading.Event, open_tab: OpenTab
+) -> None:
     tokens = [f"t{n}" + ("\n\n" if n % 100 == 99 else " ") for n in range(50_000)]
     provider.answer("Everything", [gate, *tokens])
     tab = open_tab()
@@ -131,7 +140,7 @@ def test_an_answer_of_50000_tokens(provider: Provider, gate: threading.Event, op
     assert shift(tab) < SHIFT, tab.page.evaluate("window.shifted")
 
 
-def test_a_megabyte_is_pasted(provider: Provider, open_tab: OpenTab) -> None:
+def test_pasted_megabyte_is_sent_and_survives_a_reload(provider: Provider, open_tab: OpenTab) -> None:
     megabyte = "0123456789abcde " * 65_536
     provider.answer(megabyte.strip(), ["That was long."])
     provider.answer(megabyte, ["That was long."])
@@ -150,7 +159,7 @@ def test_a_megabyte_is_pasted(provider: Provider, open_tab: OpenTab) -> None:
     expect(tab.by("show-more")).to_be_visible()
 
 
-def test_enter_belongs_to_the_input_method_while_it_composes(provider: Provider, open_tab: OpenTab) -> None:
+def test_enter_during_a_composition_goes_to_the_input_method(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("日本語です", ["はい。"])
     tab = open_tab()
     composer = tab.by("composer")
@@ -158,7 +167,7 @@ def test_enter_belongs_to_the_input_method_while_it_composes(provider: Provider,
     keys = tab.page.context.new_cdp_session(tab.page)
     keys.send("Input.imeSetComposition", {"text": "日本語", "selectionStart": 3, "selectionEnd": 3})
     taking = {"type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229}
-    keys.send("Input.dispatchKeyEvent", taking)  # takes what the input method suggests
+    keys.send("Input.dispatchKeyEvent", taking)  # accepts the input method's suggestion
     tab.page.evaluate(FRAMES)
     expect(tab.prompts).to_have_count(0)
     expect(composer).to_have_value("日本語")
@@ -204,7 +213,7 @@ LENGTH = """(field) => document.querySelector(`[data-testid="${field}"]`).value.
 def test_text_that_no_message_can_hold_stays_where_it_was_written(
     provider: Provider, open_tab: OpenTab
 ) -> None:
-    """Twenty megabytes used to end the socket, and with it whatever else the page was doing."""
+    """Twenty megabytes used to close the socket, which broke every other action of the page."""
     tab = open_tab()
     provider.answer("Hello", ["Hi."])
     provider.answer("Still there?", ["Yes."])

@@ -1,4 +1,4 @@
-"""Formulas and diagrams: drawn where there are any, and paid for only there."""
+"""Test markdown in a browser: formulas and diagrams load on demand, live text equals reloaded text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
     expect(tab.answer.locator(".diagram > div svg")).to_contain_text("Prompt")
     expect(tab.answer.locator("figure.code").last).to_contain_text("this is no diagram")
     assert tab.page.evaluate("window.hacked") is None
-    # mermaid takes the label apart as markup: it would not run, and the content policy says that it may not.
+    # mermaid parses the label as markup: the script would not run, and the content policy reports it.
     troubles[:] = [trouble for trouble in troubles if "inline event handler" not in trouble]
 
 
@@ -81,7 +81,7 @@ The [recipe][r] is old.[^1] H<sub>2</sub>O <kbd>Ctrl</kbd> <b>open <script>windo
 [^1]: Grandmother's.
 """
 SHOWN = "element => element.innerHTML"
-"""Content of an element, which is the same whether it was seen to grow or read as a whole."""
+"""Content of an element; it must not depend on whether the text was streamed or loaded as a whole."""
 
 
 @in_production
@@ -100,7 +100,9 @@ def test_a_live_answer_equals_the_reloaded_one(provider: Provider, open_tab: Ope
 
     expect(tab.answer.locator(".formula .katex")).to_have_count(2)
     assert tab.answer.locator(".md").evaluate(SHOWN) == live
-    expect(tab.answer.locator("a")).to_have_count(4)  # the recipe, the address, the footnote and back
+    expect(tab.answer.locator("a")).to_have_count(
+        4
+    )  # the recipe, the address, the footnote and its back link
     expect(tab.answer.locator("details td br, details th br")).to_have_count(1)
     expect(tab.answer.locator("script, img, svg[onload], [onerror], [href^=javascript]")).to_have_count(0)
     assert tab.page.evaluate("window.hacked") is None
@@ -147,7 +149,7 @@ def test_a_selection_survives_the_rest_of_the_turn_and_its_end(
     tab.wait_until("completed")
     assert tab.page.evaluate(
         "window.chosen.isConnected"
-    )  # writing in the composer has moved the selection there
+    )  # typing in the composer has moved the selection there
 
 
 NARROW = """> ציטוט
@@ -190,7 +192,7 @@ def test_words_keep_their_room_and_their_side_on_a_phone(provider: Provider, ope
     places = tab.page.evaluate(PLACES)
 
     assert places["quote"] == [True, 0]
-    assert places["column"] >= 140  # a word a line would be the alternative
+    assert places["column"] >= 140  # a narrower column would hold one word a line
     assert places["task"] < 2
     assert places["room"] > 150
     assert places["page"] <= 0
@@ -250,8 +252,8 @@ def test_a_footnote_leads_to_its_words_and_back_and_leaves_the_address(
     assert tab.page.url == address
 
 
-# Labels of definitions are brought to capitals while they are read, formulas are looked through for chemistry and
-# drawings for their width while they are drawn; here all of that fails.
+# Parsing upper-cases the labels of definitions; rendering searches formulas for chemistry and drawings for
+# their width. All of these fail here.
 BREAKING = """
   const upper = String.prototype.toUpperCase;
   String.prototype.toUpperCase = function () {

@@ -1,4 +1,4 @@
-"""What a person does with messages, in a browser: versions, forks, approvals."""
+"""Test actions on messages in a browser: versions, forks, approvals and shared links."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
 
 
 def action(message: Locator, name: str) -> Locator:
-    """A button of a message's row of actions, which shows itself when the message is pointed at."""
+    """Return a button of a message's action row, which appears on hover."""
     message.hover()
     return message.get_by_test_id(name)
 
@@ -43,7 +43,7 @@ def test_a_message_is_edited_and_both_versions_can_be_read(provider: Provider, o
     expect(tab.by("versions")).to_contain_text("1/2")
 
 
-def test_an_edit_that_was_thought_better_of_changes_nothing(provider: Provider, open_tab: OpenTab) -> None:
+def test_a_cancelled_edit_changes_nothing(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Where to?", ["Rome?"])
     tab = open_tab()
     tab.send("Where to?")
@@ -96,7 +96,7 @@ def test_arguments_are_changed_before_a_tool_may_run(provider: Provider, open_ta
     outcome = provider.asked("Mail Ada")[-1]["messages"][-1]
     assert "bob@example.org" in outcome["content"]
     tab.reload()
-    expect(tab.by("tool-status")).to_contain_text(re.compile(r"[0-9] m?s"))  # how long it took is known
+    expect(tab.by("tool-status")).to_contain_text(re.compile(r"[0-9] m?s"))  # the duration is known
 
 
 @in_production

@@ -1,4 +1,4 @@
-"""The run timeline in a browser: what ran is a list that grows, and a server that is killed from the page comes back."""
+"""Test the run timeline in a browser, and that a server killed from the page restarts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.browser.server import Server
 from tests.support.providers.provider import Call, Provider
 
 OpenTab = Callable[..., Chat]
-# A browser says itself when a server is away.
+# Browsers log the absence of a server themselves.
 RESTART = 400.0  # seconds
 
 
@@ -42,7 +42,7 @@ def test_timeline_is_a_list_that_can_be_walked_and_closed(provider: Provider, op
     expect(details).to_contain_text("done")
 
     tab.reload()
-    expect(rows(tab, "model")).to_have_count(2)  # this browser remembers that it was open
+    expect(rows(tab, "model")).to_have_count(2)  # the browser remembers the open timeline
     tab.by("timeline-row").first.press("Escape")
     expect(drawer).to_have_count(0)
     expect(tab.by("timeline-toggle")).to_be_focused()
@@ -66,7 +66,7 @@ def test_timeline_grows_while_a_turn_runs_and_esc_in_it_stops_nothing(
     tab.wait_for_half()
     expect(tab.by("timeline-close")).to_be_focused()
 
-    tab.page.keyboard.press("Escape")  # the focus is in the drawer: it closes, and the agent goes on
+    tab.page.keyboard.press("Escape")  # focus is in the drawer: Esc closes the drawer, and the agent goes on
     expect(tab.by("timeline")).to_have_count(0)
     tab.by("timeline-toggle").click()
     gate.set()
@@ -115,7 +115,7 @@ def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
         assert tab.words() == WORDS[:HALF], "what was on the page went away with the server"
         gate.set()
 
-        # It is started again, and a busy machine takes its time for that.
+        # The supervisor restarts the server, which takes long on a busy machine.
         expect(panel).not_to_have_attribute("data-server", before, timeout=1000 * RESTART)
         assert tab.answer_text().split() == WORDS
         after = panel.get_attribute("data-server") or ""
@@ -126,6 +126,6 @@ def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
         )
         expect(rows(tab, "model")).to_have_count(2)
         expect(rows(tab, "model").first).to_have_attribute("data-status", "lost")
-        expect(tab.by("crash")).to_be_enabled()  # once more, if one likes
-        tab.page.close()  # before the server goes as it came
+        expect(tab.by("crash")).to_be_enabled()  # the server could be killed again
+        tab.page.close()  # before the server is stopped
     forgive_outage(troubles)

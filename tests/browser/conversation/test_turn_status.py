@@ -1,4 +1,4 @@
-"""How a turn stands, as a person sees it: thoughts, sources, tools at work, retries, what waits, drafts."""
+"""Test how the page shows a turn: thoughts, sources, running tools, retries, queued messages and drafts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROME = Cite("https://en.wikipedia.org/wiki/Rome", "Rome")
 FORUM = Cite("https://en.wikipedia.org/wiki/Roman_Forum", "Roman Forum")
 
 
-def test_thoughts_are_folded_and_sources_lead_out(
+def test_thoughts_are_folded_and_sources_link_to_their_pages(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
     answer = [Thought("The Forum is "), Thought("in Rome."), gate, "In **Rome**.", ROME, FORUM, ROME]
@@ -47,7 +47,7 @@ def test_thoughts_are_folded_and_sources_lead_out(
     expect(tab.answer.locator("a.source")).to_have_text(["Rome", "Roman Forum"])
 
 
-def test_a_tool_at_work_says_how_far_and_how_long(provider: Provider, open_tab: OpenTab) -> None:
+def test_running_tool_shows_its_progress_and_duration(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Work", [Call("slow_task", {"seconds": 4})], ["Done."])
     tab = open_tab()
     watch(tab, "tool-progress", "tool-brief", "tool-status")
@@ -87,12 +87,12 @@ WATCH = """(ids) => {
 
 
 def watch(tab: Chat, *testids: str) -> None:
-    """Note from now on, whenever the page changes, how the tool's row stands: its state, whether it is open, its parts."""
+    """Record state, openness and parts of the tool's row at each change of the page from now on."""
     tab.page.evaluate(WATCH, testids)
 
 
 def until_done(tab: Chat) -> list[list[Any]]:
-    """Wait until the tool is done; return how its row stood before, however short."""
+    """Wait until the tool is done; return the recorded states of its row, even those shown only briefly."""
     expect(tab.by("tool")).to_have_attribute("data-state", "done")
     return [each for each in tab.page.evaluate("window.seen") if each[0] != "done"]
 

@@ -1,4 +1,4 @@
-"""Files in a browser: chosen, pasted and dropped, seen by the model, and there again after a reload."""
+"""Test files in a browser: chosen, pasted and dropped, sent to the model, and shown again after a reload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples that extend the app, all three in one app: a page, a view of a tool, an agent."""
+"""Test the three examples of extensions in one app: a page, a tool view and an agent."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def server(extended: Server) -> Server:
 
 
 def ask(tab: Chat, question: str) -> None:
-    """Ask on the help desk."""
+    """Send a question on the help desk page."""
     line = tab.page.get_by_placeholder("How can we help?")
     line.fill(question)
     line.press("Enter")
 
 
 def answer(tab: Chat) -> list[str]:
-    """The words of the desk's newest message."""
+    """Return the words of the newest message on the help desk page."""
     rows = tab.page.locator(".sheet article")
     return rows.last.inner_text().split() if rows.count() else []
 
 
-def test_a_page_of_ones_own_shows_an_answer_word_by_word_and_outlives_the_server(
+def test_an_added_page_shows_an_answer_word_by_word_and_outlives_the_server(
     provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
@@ -58,9 +58,7 @@ def test_a_page_of_ones_own_shows_an_answer_word_by_word_and_outlives_the_server
     forgive_outage(troubles)
 
 
-def test_a_page_of_ones_own_stops_the_agent(
-    provider: Provider, gate: threading.Event, open_tab: OpenTab
-) -> None:
+def test_an_added_page_stops_the_agent(provider: Provider, gate: threading.Event, open_tab: OpenTab) -> None:
     provider.answer("Count on", counting(gate))
     tab = open_tab("/desk")
     ask(tab, "Count on")
@@ -87,7 +85,7 @@ def test_a_tool_has_the_view_that_was_registered_and_others_have_their_row(
     expect(tab.by("tool-view")).to_have_text("19 * 23 = 437")
 
 
-def test_an_agent_of_ones_own_can_be_chosen_and_answers(provider: Provider, open_tab: OpenTab) -> None:
+def test_an_added_agent_can_be_chosen_and_answers(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Roses", ["Violets."])
     provider.answer("Prose", ["Plain."])
     tab = open_tab()

@@ -1,7 +1,7 @@
-"""Every word of every page is in the language that was chosen, and fits, also in one that is longer.
+"""Test that every word of every page is in the chosen language, and that longer languages fit.
 
-The third language is one file that was put beside the others (tests/support/browser/third_language.py). All that
-people, models and tools say here is Greek, so that a plain letter is one that somebody forgot.
+The third language is one additional file (tests/support/browser/third_language.py). All text of users, models
+and tools here is Greek, so every plain Latin letter on a page is a missing translation.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ DATA = (
     r"openai/scripted|demo/assistant|\bpoet\b|assistant",
     r"send[ _]email|ask[ _]human|calculator|slow[ _]task",
     r"\b(?:to|subject|body|expression|result|python|seconds|gr)\b",
-    r"\d+-[0-9a-z-]{3,}",  # a process
+    r"\d+-[0-9a-z-]{3,}",  # process ids
     r"\bEsc\b|\bUTC\b|English|Deutsch|https?://\S+",
     r"thread_\w+|share/\S+",
     r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\b(?:AM|PM)\b",
     r"0 9 \* \* mon-fri|\d+ \d+ \* \* (?:mon-fri|\*)",
 )
-"""What is no language: names of programs, tools, their arguments, and dates."""
+"""Text that is never translated: names of programs, tools and arguments, and dates."""
 
 
 def _call(name: str, state: str, **more: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def server(extended: Server) -> Server:
 
 @pytest.fixture(scope="module")
 def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[dict[str, str]]:
-    """Where to see each state that a thread may be in; those that run do so as long as the module."""
+    """Paths of threads in each state, by state; the running threads run until the module ends."""
     gate = threading.Event()
     titles = _rename(extended)
     kinds: dict[str, tuple[str, tuple[Turn, ...], str]] = {
@@ -100,7 +100,7 @@ def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[
     tab.by("stop").click()
     tab.wait_until("stopped")
     tab.go(made["running"])
-    expect(tab.answer).to_contain_text("Μια")  # from then on Enter sends
+    expect(tab.answer).to_contain_text("Μια")  # only then does Enter send
     tab.send("Οκτώ")
     expect(tab.page.locator('[data-queued="true"]')).to_be_visible()
     context.close()
@@ -118,7 +118,7 @@ def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[
 
 
 def _rename(server: Server, titles: list[tuple[str, str]] | None = None) -> list[tuple[str, str]]:
-    """Give the threads that other tests have left Greek titles, or these; return those that they had."""
+    """Rename the threads left by other tests, to Greek titles by default; return their previous titles."""
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
         had = database.execute("select title, id from agent_thread").fetchall()
         given = [("Άλλα", name) for _, name in had] if titles is None else titles
@@ -139,7 +139,7 @@ SEEN = {
     "gone": "page-note",
     "not shared": "page-note",
 }
-"""What must stand on a page for it to be the one that is meant."""
+"""Test id that each page must show, as proof that it is the intended page."""
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -151,12 +151,12 @@ def test_no_word_is_left_in_another_language_and_none_is_cut(
     found: list[str] = []
 
     def look(where: str) -> None:
-        """Note what is wrong here; whoever has found something need not wait for more."""
+        """Collect the findings here; after the first finding, don't wait for more."""
         found.extend(left_over(lambda: left(tab, where, DATA) + cut(tab, where), 0 if found else PATIENCE))
 
     paths = {"index": "/", "404": "/no/such/page"}
     places = {name: paths.get(name, f"/{name}") for name in server.routes() if "[" not in name} | threads
-    for extension in ("desk", "sleep"):  # in their authors' English
+    for extension in ("desk", "sleep"):  # written in English by their authors
         del places[extension]
     for name, path in places.items():
         tab.visit(path, SEEN.get(name))
@@ -188,7 +188,7 @@ def test_a_link_is_read_in_the_readers_language(threads: dict[str, str], open_ta
 
 
 def test_sentences_of_the_server_are_said_in_german(provider: Provider, open_tab: OpenTab) -> None:
-    """What is stored, live and after a reload; and what a person is told about what was typed."""
+    """Covers stored sentences, live and after a reload, and errors about the user's input."""
     provider.answer("Εννέα", [Call("unbekannt", {})], ["Ναι."])
     tab = open_tab("/", locale="de-DE")
     tab.send("Εννέα")

@@ -1,4 +1,4 @@
-"""Settings, usage and schedules in a browser: what is chosen holds, and still does after a reload."""
+"""Test settings, usage and schedules in a browser: choices take effect and survive a reload."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def server(extended: Server) -> Server:
     return extended
 
 
-def test_looks_and_language_hold_in_every_page_and_after_a_reload(open_tab: OpenTab) -> None:
+def test_theme_and_language_apply_to_every_page_and_survive_a_reload(open_tab: OpenTab) -> None:
     tab = open_tab()
     assert tab.page.evaluate(SIZE) == "16px"
     tab.by("settings").click()
@@ -72,7 +72,7 @@ def test_a_chat_that_was_exported_is_imported(
         "Keep this",
         "It is kept.",
     ]
-    troubles[:] = [trouble for trouble in troubles if "422" not in trouble]  # the other file
+    troubles[:] = [trouble for trouble in troubles if "422" not in trouble]  # of the rejected file
 
 
 def test_the_key_that_sends_is_the_one_that_was_chosen(provider: Provider, open_tab: OpenTab) -> None:
@@ -184,5 +184,5 @@ def test_new_chats_begin_as_the_settings_say_in_every_tab(provider: Provider, op
     tab.go("/settings")
     expect(tab.by("default-instructions")).to_have_value("Be brief.")
     tab.by("default-instructions").fill("")
-    tab.by("defaults-save").click()  # what other tests begin shall be as it was
+    tab.by("defaults-save").click()  # restores the defaults for other tests
     expect(tab.by("defaults-saved")).to_be_visible()

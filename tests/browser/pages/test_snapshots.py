@@ -1,8 +1,8 @@
-"""Three pages look as they did: their boxes, without their words, so that another machine's letters change nothing.
+"""Compare the layout of three pages with snapshots, without text, because fonts differ between machines.
 
-A snapshot is a text file beside this one: one character for a square of 20 pixels, what stands out most
-in it from 0 (dark) to f (light), so that a hairline shows. Delete the file of a page that is meant to look different; the test writes it anew, fails
-once, and the difference stands in the commit for everybody to see.
+A snapshot is a text file in snapshots/ with one character for each square of 20 pixels: the most prominent
+level in the square from 0 (dark) to f (light), so that even a hairline shows. To accept a new layout, delete
+the file: the test fails once and writes a new file, and the commit shows the difference.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ pytestmark = in_production
 OpenTab = Callable[..., Chat]
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 SQUARE = 20  # pixels
-RANGES = {"light": (215, 255), "dark": (10, 70)}  # where a scheme's grounds and lines are
-STRAY = 0.04  # how many squares may differ, for a line of text that breaks elsewhere
+RANGES = {"light": (215, 255), "dark": (10, 70)}  # levels of a scheme's backgrounds and lines
+STRAY = 0.04  # share of squares that may differ, because a line of text may break elsewhere
 WITHOUT_WORDS = """
   *, ::placeholder { color: transparent !important; text-shadow: none !important; }
   svg, img, .badge, .thread-list, select, .run-track, .dot { visibility: hidden !important; }
@@ -50,7 +50,7 @@ LEVELS = """async ([picture, square, low, high, pick]) => {
 
 
 def looks(tab: Chat, scheme: str) -> list[str]:
-    """Return the page as it stands, without its words, as rows of levels."""
+    """Return the page without its text as rows of levels."""
     picture = base64.b64encode(tab.page.screenshot(animations="disabled")).decode()
     return tab.page.evaluate(
         LEVELS, [picture, SQUARE, *RANGES[scheme], "min" if scheme == "light" else "max"]
@@ -58,7 +58,7 @@ def looks(tab: Chat, scheme: str) -> list[str]:
 
 
 def compare(name: str, tab: Chat, scheme: str) -> None:
-    """Hold what is seen against the snapshot, as soon as the page has come to rest."""
+    """Compare the page with its snapshot once the page has stopped changing."""
     tab.page.add_style_tag(content=WITHOUT_WORDS)
     tab.page.mouse.move(1, 1)
     file = SNAPSHOTS / f"{name}.txt"
@@ -70,7 +70,7 @@ def compare(name: str, tab: Chat, scheme: str) -> None:
 
 
 def moved(name: str, seen: list[str]) -> list[str]:
-    """Return what has moved since the snapshot was taken, as a sentence and a picture; nothing if it is little."""
+    """Return the differences from the snapshot as a sentence and a picture; [] if they are small."""
     file = SNAPSHOTS / f"{name}.txt"
     kept = file.read_text().split()
     assert [len(row) for row in seen] == [len(row) for row in kept]
@@ -92,7 +92,7 @@ def opened(open_tab: OpenTab, scheme: str, width: int, height: int, **more: Any)
     return open_tab(**look | more)
 
 
-def test_a_new_chat(open_tab: OpenTab) -> None:
+def test_new_chat_looks_as_before(open_tab: OpenTab) -> None:
     tab = opened(open_tab, "light", 1280, 800)
     expect(tab.by("composer")).to_be_editable()
     expect(tab.by("suggestion")).to_have_count(4)
@@ -102,7 +102,7 @@ def test_a_new_chat(open_tab: OpenTab) -> None:
     assert moved("new-chat", looks(tab, "light")) != [], "what has moved is not seen"
 
 
-def test_a_thread_with_tools_and_its_timeline(provider: Provider, open_tab: OpenTab) -> None:
+def test_thread_with_tools_and_timeline_looks_as_before(provider: Provider, open_tab: OpenTab) -> None:
     code = "```python\nanswer = 42\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
     provider.answer("Look", [Call("calculator", {"expression": "6 * 7"})], [code])
     tab = opened(open_tab, "dark", 1280, 800)
@@ -115,7 +115,7 @@ def test_a_thread_with_tools_and_its_timeline(provider: Provider, open_tab: Open
     compare("thread", tab, "dark")
 
 
-def test_an_approval_on_a_phone(provider: Provider, open_tab: OpenTab) -> None:
+def test_approval_on_a_phone_looks_as_before(provider: Provider, open_tab: OpenTab) -> None:
     mail = Call("send_email", {"to": "ada@example.org", "subject": "Hi", "body": "Hello"})
     provider.answer("Mail", [mail])
     tab = opened(open_tab, "light", 390, 844, is_mobile=True, has_touch=True)

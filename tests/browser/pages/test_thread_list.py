@@ -1,4 +1,4 @@
-"""The list of threads in a browser: found, renamed, pinned, put away, deleted and brought back, in every tab."""
+"""Test the list of threads in a browser: search, rename, pin, archive, delete and undo, in every tab."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.browser.server import Server
 
 OpenTab = Callable[..., Chat]
 MANY = 130
-AGE = 1e8  # seconds by which what other tests have left is older meanwhile
+AGE = 1e8  # seconds by which threads of other tests are aged for the duration of a test
 LONG = 400
 LONG_THREAD = "thread_long"
 
@@ -28,10 +28,10 @@ def thread_id(number: int) -> str:
 
 @pytest.fixture(autouse=True)
 def threads(server: Server) -> Iterator[None]:
-    """Put many threads, and one with many messages, into the database; take out all afterwards.
+    """Many threads, and one with many messages, in the database; all are removed afterwards.
 
-    What other tests have left there is put away meanwhile, and behind these in the archive: a list holds
-    the newest fifty.
+    Threads of other tests are archived for the duration of the test, as the oldest in the archive, because a
+    list holds the newest fifty.
     """
     now = time.time()
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
@@ -81,14 +81,14 @@ def row(tab: Chat, title: str) -> Locator:
 
 
 def do(tab: Chat, title: str, what: str) -> None:
-    """Choose something from the menu of a row."""
+    """Choose an item from the menu of a row."""
     row(tab, title).hover()
     row(tab, title).get_by_test_id("thread-menu").click()
     tab.by(f"menu-{what}").click()
 
 
 def scroll_to_the_end(tab: Chat) -> None:
-    """Scroll down the list until the oldest thread stands there: the next page comes when the end is reached."""
+    """Scroll down the list until it shows the oldest thread; reaching the end loads the next page."""
     last, end = row(tab, f"Number {MANY - 1}"), "list => list.scrollTo(0, list.scrollHeight)"
     eventually(lambda: (tab.by("thread-list").evaluate(end), last.is_visible())[1], bool)
 
@@ -100,13 +100,13 @@ window.setTimeout = (act, ms, ...more) => timer(act, ms > 5000 ? 100 * ms : ms, 
 
 
 def take_time(tab: Chat) -> None:
-    """Let the page offer Undo for as long as the test needs, not for some seconds."""
+    """Let the page offer Undo for as long as the test needs instead of some seconds."""
     tab.page.add_init_script(LONG_TIMES)
     tab.reload()
 
 
 def put_off(server: Server, name: str) -> None:
-    """Let a thread that was deleted be brought back for an hour."""
+    """Postpone the final deletion of a thread by an hour."""
     eventually(lambda: _in_bin(server, name), lambda gone: gone == [True])
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
         database.execute("update agent_thread set delete_at = delete_at + 3600 where id = ?", [name])
@@ -126,10 +126,10 @@ def test_a_search_finds_a_message_in_its_context_and_leads_to_it_far_up(open_tab
     expect(found).to_be_in_viewport()
     expect(found).to_contain_text("A line about heliotrope")
 
-    tab.reload()  # the address alone leads there, too
+    tab.reload()  # the address alone leads there too
     expect(found).to_be_in_viewport()
     shown = tab.prompts.count()
-    tab.by("left-out").click()  # and from there on to what was said later
+    tab.by("left-out").click()  # then to the later messages
     expect(tab.prompts).to_have_count(shown + 40)
 
 
@@ -241,7 +241,7 @@ def test_a_list_far_down_keeps_its_place_although_the_server_dies(
 
 
 def _in_bin(server: Server, name: str) -> list[bool]:
-    """Whether a thread waits to be deleted for good; [] if it is."""
+    """Return whether a thread waits for its final deletion; [] if it no longer exists."""
     with contextlib.closing(sqlite3.connect(server.database)) as database:
         found = database.execute("select delete_at from agent_thread where id = ?", [name]).fetchall()
     return [moment is not None for (moment,) in found]

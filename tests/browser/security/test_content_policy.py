@@ -1,4 +1,4 @@
-"""The pages run under a content policy that lets in nothing else, and nothing of an address is built into them."""
+"""Test that pages run under a strict content policy, and that no address is built into them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLACES = [
 
 @pytest.mark.parametrize("path", PLACES)
 @pytest.mark.parametrize("site", ["same-origin", "cross-site"])
-def test_every_answer_is_hardened(server: Server, path: str, site: str) -> None:
+def test_every_response_has_security_headers(server: Server, path: str, site: str) -> None:
     _, headers, _ = request(
         server.port, f"GET {path}", f"Host: localhost:{server.port}", f"Sec-Fetch-Site: {site}"
     )
@@ -67,7 +67,7 @@ def test_no_address_is_built_into_the_pages(server: Server) -> None:
 
 
 def names_port(text: str, port: int) -> bool:
-    """Whether a text has an address with this port, or a port of this number; the number alone may be a colour's."""
+    """Return whether a text names this port as a port; the bare number may be part of a colour."""
     return re.search(rf"//[^/\s\"'`]*:{port}\b|\bport\b\W{{0,4}}{port}\b", text, re.I) is not None
 
 
@@ -105,4 +105,4 @@ def test_markup_that_gets_into_a_page_can_neither_run_nor_leak(
         assert hacked == "not hacked", what
         assert base.startswith(server.url), what
     assert not [url for url in answered if "evil.example" in url]
-    troubles.clear()  # the browser tells of each
+    troubles.clear()  # the browser reports each violation

@@ -1,4 +1,4 @@
-"""Pages of others in a real browser: none reads, sends, approves, uploads, shares or frames anything."""
+"""Test in a real browser that foreign pages cannot read, send, approve, upload, share or frame anything."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ ATTACK = """async (app) => {
 
 
 class Page404(BaseHTTPRequestHandler):
-    """A site of somebody else: an empty page at each path."""
+    """A foreign site: an empty page at each path."""
 
-    def do_GET(self) -> None:  # the name that http.server looks for
+    def do_GET(self) -> None:  # a name required by http.server
         """Answer with an empty page."""
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
@@ -59,12 +59,12 @@ class Page404(BaseHTTPRequestHandler):
         self.wfile.write(b"<!DOCTYPE html><body>")
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[int]:
-    """The port of another site on this machine."""
+    """Port of a foreign site on this machine."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Page404) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         yield other.server_address[1]
@@ -80,7 +80,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def waiting(browser: Browser, server: Server, provider: Provider) -> Iterator[Chat]:
-    """The person's own tab, in which a tool waits for a yes."""
+    """The user's own tab, in which a tool call awaits approval."""
     provider.answer("Write to Ada", [MAIL])
     context = browser.new_context()
     tab = Chat(context.new_page(), server)
@@ -92,7 +92,7 @@ def waiting(browser: Browser, server: Server, provider: Provider) -> Iterator[Ch
 
 
 def stored(server: Server) -> dict[str, list[Any]]:
-    """Return what an intruder might have changed."""
+    """Return the rows that an attacker might have changed."""
     with contextlib.closing(sqlite3.connect(server.database)) as database:
         tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
         kept = [
@@ -105,7 +105,7 @@ def stored(server: Server) -> dict[str, list[Any]]:
 
 
 def test_the_same_attack_from_the_own_page_succeeds(server: Server, page: Page) -> None:
-    """Show that the other tests' requests are refused for who asks, not for what is asked."""
+    """Proves that the other tests' requests are refused for their origin, not for their content."""
     page.goto(f"{server.url}/no/such/page")
     done = page.evaluate(ATTACK, server.url)
     assert done == {
@@ -144,7 +144,7 @@ def test_a_rebound_name_shows_a_sentence_and_gets_nothing(server: Server, page: 
     assert answer.status == 403
     expect(page.locator("body")).to_contain_text(f"If this is your address, set CHAT_ORIGINS={at}")
     done = page.evaluate(ATTACK, at)
-    assert done.pop("blind") == "basic"  # its own 403
+    assert done.pop("blind") == "basic"  # the server's own 403
     assert all(value in (403, "refused") for value in done.values()), done
     assert stored(server) == before
 

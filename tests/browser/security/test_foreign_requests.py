@@ -1,4 +1,4 @@
-"""Requests that a foreign page makes a browser send are refused by the real server on every way in."""
+"""Test that the real server refuses requests of foreign pages at every entry point."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def test_a_whole_address_in_the_request_line_changes_nothing(server: Server) -> 
         request(server.port, line, f"Host: 127.0.0.1:{server.port}", "Origin: http://evil.example")[0] == 403
     )
     assert request(server.port, line, f"Host: 127.0.0.1:{server.port}")[0] == 200
-    assert request(server.port, "GET http://evil.example/ping")[0] == 403  # the server makes it the Host
+    assert (
+        request(server.port, "GET http://evil.example/ping")[0] == 403
+    )  # the server takes the Host from the address
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]", "LOCALHOST."])
@@ -84,7 +86,7 @@ def test_the_own_page_may_ask_at_every_loopback_name_and_port(server: Server, na
     assert request(server.port, SOCKET, *headers, *UPGRADE)[0] == 101
 
 
-def test_programs_that_are_no_browsers_may_ask(server: Server) -> None:
+def test_requests_of_programs_other_than_browsers_are_accepted(server: Server) -> None:
     own = f"Host: 127.0.0.1:{server.port}"
     assert request(server.port, "GET /ping", own)[0] == 200
     assert request(server.port, SOCKET, own, *UPGRADE)[0] == 101
