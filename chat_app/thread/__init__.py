@@ -1,1 +1,1 @@
-"""The open thread of a tab: its rows, read through a subscription, and its live text."""
+"""Open thread of a tab: its rows, read through a subscription, and its live text."""

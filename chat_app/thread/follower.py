@@ -60,7 +60,7 @@ class Follower:
         self._took: dict[str, tuple[float, int]] = {}
         self._waits: dict[str, float] = {}
         self._seq = 0
-        self._live: tuple[str, str] | None = None  # key and text of the part that is being written
+        self._live: tuple[str, str] | None = None  # key and text of the part that is being streamed
         self._writes: tuple[str, Any] | None = None  # type and id of the deltas of that part
         self._messages: list[dict[str, Any]] = []
         self._queued: list[dict[str, Any]] = []
@@ -129,7 +129,7 @@ class Follower:
             self._runs[self._live[0]] = f"{self._live[0]}:{self._seq}"
 
     def _goes_on(self, update: Update) -> bool:
-        """Return whether an update only lengthens the live text, as nine of ten do; the rows stay valid then."""
+        """Return whether an update only lengthens the live text, as nine of ten do; rows stay valid then."""
         if not self._live or self.resuming or update.type != "chunks" or update.seq != self._seq:
             return False
         return all(
@@ -164,7 +164,7 @@ class Follower:
         return [each["id"] for each in shown if each["id"] not in self._timed and _has_ended_calls(each)]
 
     def know(self, answers: Iterable[str], spans: Iterable[Span]) -> None:
-        """Store how long each tool call of these answers ran and at which attempt it ended, from their spans."""
+        """Store the duration and the last attempt of each tool call of these answers, from their spans."""
         self._timed.update(answers)
         runs: dict[str, list[Span]] = {}
         for span in spans:
@@ -222,7 +222,7 @@ class Follower:
         return [message["id"] for message in messages if message["role"] == "user"]
 
     def piece(self) -> TextSlice | None:
-        """Return the part of the live text that was not sent to the page yet; None if there is no live text."""
+        """Return the part of the live text not yet sent to the page; None if there is no live text."""
         if not self._live:
             return None
         run, text = self._runs[self._live[0]], clean_text(self._live[1])

@@ -57,7 +57,7 @@ class LiveText(rx.State, mixin=True):
 
     @rx.event
     async def resend(self, run: str, have: int):
-        """Send everything after the first `have` UTF-16 units of `run` again, for a page that missed a piece."""
+        """Send the text after the first `have` UTF-16 units of `run` to a page that missed a piece."""
         shown = await self.get_state(self.shown)
         if reader := shown._followed():
             self._send(reader.follower.piece_from(run, have))

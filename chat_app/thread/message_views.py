@@ -197,7 +197,7 @@ def tool_view(part: Mapping[str, Any], context: MessageContext) -> ToolView:
 
 
 def _own_view(part: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the input and output for a registered tool view; they are long, and the default row omits them."""
+    """Return input and output for a registered tool view; the default row omits them, as they are long."""
     if name not in TOOL_VIEWS:
         return {}
     both = {"input": part.get("input"), "output": part.get("output")}

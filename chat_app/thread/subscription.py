@@ -125,7 +125,7 @@ class Subscription:
         self._turned.set()
 
     def reader_of(self, opened: str) -> Reader | None:
-        """Return the reader of the open thread; None while no thread, or still the previous one, is followed."""
+        """Return the reader of the open thread; None while no thread or still the previous one is read."""
         return self._followed[1] if self._followed and self._followed[0] == opened else None
 
     async def run(self) -> None:

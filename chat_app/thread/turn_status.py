@@ -25,7 +25,7 @@ def awaits_agent(retry: Mapping[str, Any]) -> bool:
 
 
 def is_writing(turn: list[MessageView]) -> bool:
-    """Return whether the turn already shows activity at its end: a text, even a finished one, or a running tool."""
+    """Return whether the turn ends with visible activity: a text, even a finished one, or a running tool."""
     parts = turn[-1].parts if turn else []
     if not parts:
         return False

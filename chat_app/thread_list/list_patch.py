@@ -43,7 +43,7 @@ class ListWindow:
         self.limit = max(self.limit, shown // self.PAGE * self.PAGE + self.PAGE)
 
     def reach(self, shown: int) -> None:
-        """Show at least the `shown` threads of a page that reconnects, so that it keeps its scroll position."""
+        """Show at least the `shown` threads of a page that reconnects, to keep its scroll position."""
         self.limit = max(self.limit, -(-shown // self.PAGE) * self.PAGE)
 
     def forget(self) -> None:

@@ -27,8 +27,8 @@ _threads = react_component(
 )
 """List of threads grouped by date; the browser keeps the rows, and patches change them.
 
-`list` names the rows: "main" or "archive". `on_more` gets the number of rows, `on_keep` the number of rows before the
-connection was lost, `on_restore` whether to open the thread again; `on_gap` requests all rows.
+`list` names the rows: "main" or "archive". `on_more` gets the number of rows, `on_keep` the number of rows
+before the connection was lost, `on_restore` whether to open the thread again; `on_gap` requests all rows.
 """
 
 toast = react_component("thread_list/toast.jsx", "Toast", seconds=int)

@@ -133,7 +133,7 @@ class ThreadRows(ApiCaller, mixin=True):
     async def restore(self, thread_id: str, opened: bool):
         """Restore a deleted thread, and open it if `opened`."""
         restored = await self._do("restore_thread", thread_id)
-        self._correct(thread_id)  # the list may not have shown the deletion, and then sends no patch
+        self._correct(thread_id)  # a list that has not read the deletion yet would send no patch
         return rx.redirect(f"/chat/{thread_id}") if restored and opened else None
 
 

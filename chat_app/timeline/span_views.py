@@ -52,7 +52,7 @@ class SpanView:
 
 @dataclass(frozen=True)
 class TurnView:
-    """Turn of the waterfall: the first words of its prompt, its total time and cost, and its rows by start."""
+    """Turn of the waterfall: the first words of its prompt, its total time and cost, its rows by start."""
 
     id: str = ""
     prompt: str = ""

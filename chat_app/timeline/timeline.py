@@ -249,8 +249,8 @@ _run_drawer = react_component(
 )
 """Drawer with the durability panel and the turns, newest first.
 
-The browser remembers whether the drawer is open and calls `on_show` whenever `shown` differs, so that a restarted
-server is informed, too. `at` is a time of the server's clock.
+The browser remembers whether the drawer is open and calls `on_show` whenever `shown` differs, so that a
+restarted server is informed, too. `at` is a time of the server's clock.
 """
 
 

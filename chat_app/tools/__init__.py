@@ -1,1 +1,1 @@
-"""One tool call: its row, its approval card, its question."""
+"""Views of a tool call: its row, approval card and question."""

@@ -1,4 +1,4 @@
-"""The cards on which a person answers a tool call: the approval, and the question."""
+"""Cards for a tool call that needs a person: the approval and the question."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -20,17 +20,17 @@ approval_card = react_component(
     on_approve=(str, dict[str, Any] | None),
     on_deny=(str, str),
 )
-"""The question whether a tool may run, with its arguments as fields.
+"""Approval card of a tool call, with the arguments as fields.
 
-`arguments_text` is their JSON. `on_approve` gets the call's id and the edited arguments, None if they were not edited;
-`on_deny` the id and a reason, or "".
+`arguments_text` has them as JSON. `on_approve` gets the call's id and the edited arguments, None if they are
+unchanged; `on_deny` gets the id and a reason, which may be "".
 """
 
 
 def question(tool: rx.Var[ToolView], on_answer: Any, thread_id: rx.Var[str] | str = "") -> rx.Component:
-    """The question, answers to choose from, and a field; `on_answer` gets a dict with call_id and answer.
+    """Render a question with its options and a text field.
 
-    With a `thread_id` that is in the dict too.
+    `on_answer` gets a dict with call_id, answer and thread_id.
     """
     return rx.el.form(
         rx.cond(tool.question != "", rx.el.p(tool.question, dir="auto")),

@@ -1,4 +1,4 @@
-"""One tool call: a row with icon, name, status and time; opened, what went in and what came out."""
+"""Row of a tool call: icon, name, status and time; when expanded, arguments and result."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -19,7 +19,7 @@ _ToolVar = rx.Var[ToolView]
 
 @rx.memo
 def tool_row(tool: rx.Var[ToolView]) -> rx.Component:
-    """The view that is registered for the tool while it runs and once it is done, else a row."""
+    """Render the tool's registered view while the call runs and when it is done, otherwise a row."""
     views = [(name, _own_view(view, tool)) for name, view in TOOL_VIEWS.items()]
     return rx.match(tool.name, *views, _row(tool)) if views else _row(tool)
 
@@ -33,7 +33,7 @@ def _own_view(view: DrawTool, tool: _ToolVar) -> rx.Component:
 
 
 def _row(tool: _ToolVar) -> rx.Component:
-    """Closed by default; open when it failed or when it needs a person."""
+    """Render a row, collapsed unless the call failed or needs a person."""
     return rx.el.details(
         rx.el.summary(
             _icon(tool),

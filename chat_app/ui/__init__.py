@@ -1,4 +1,4 @@
-"""What every room draws with: controls, times, copying and the look. The names here are for pages of others, too."""
+"""Shared components: controls, times, page columns and styles, also for the pages of extensions."""
 
 from chat_app.ui import styles
 from chat_app.ui.controls import button, icon, icon_button, keyed, testid

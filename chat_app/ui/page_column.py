@@ -1,4 +1,4 @@
-"""The columns of pages that show no messages: settings and the like, and pages with only a few words."""
+"""Columns of pages without messages: settings and similar pages, and short notes."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from chat_app.ui.controls import testid
 
 
 def sheet(*parts: rx.Component, **props: Any) -> rx.Component:
-    """A column for `Content` that scrolls, as wide as that of the messages."""
+    """Render a scrolling column for `Content`, as wide as the column of messages."""
     return rx.el.div(rx.el.div(*parts, class_name="sheet-column"), class_name="sheet", **props)
 
 
 def section(heading: rx.Var[str] | str, *parts: rx.Component, name: str = "") -> rx.Component:
-    """A part of a sheet; `name` is what tests find it by."""
+    """Render a section of a sheet; `name` is its test id."""
     return rx.el.section(rx.el.h2(heading), *parts, class_name="section", custom_attrs=testid(name))
 
 
 def thread_note(heading: rx.Var[str] | str, words: rx.Var[str] | str) -> rx.Component:
-    """A heading, a sentence, and a link to the page of a new chat."""
+    """Render a heading, a sentence, and a link to the page of a new chat."""
     return rx.el.div(
         rx.el.h2(heading),
         rx.el.p(words),

@@ -1,10 +1,10 @@
-"""The tokens: every colour, space and radius of the pages, in one place.
+"""Design tokens: the colours, sizes and fonts of the pages.
 
-The rules that use them are plain CSS in assets/styles. A theme of one's own is another pair of dicts.
+The rules that use them are plain CSS in assets/styles. A custom theme is another pair of dicts.
 """
 
 NAME = "Durable Agents"
-"""What the app calls itself: above the list of threads and in the browser's tab."""
+"""Name of the app, shown above the list of threads and in the title of the browser's tab."""
 
 LIGHT = {
     "page": "#ffffff",
@@ -78,7 +78,7 @@ SHAPE = {
 }
 
 _COMPACT = {"scale": "90%", "leading": "1.5"}
-"""For those who like more on one screen: every size of the style sheets is a multiple of the scale."""
+"""Tokens of the compact density: every size of the style sheets is a multiple of the scale."""
 
 _STYLE_SHEETS = [
     "base",
@@ -105,7 +105,7 @@ def _rule(selector: str, tokens: dict[str, str]) -> str:
 
 
 def token_sheet() -> str:
-    """Return the tokens as CSS: the system's preference until the person chooses, then theirs."""
+    """Return the tokens as CSS; the user's choice of a theme overrides the system's preference."""
     return "".join(
         (
             _rule(":root", SHAPE | LIGHT),
@@ -122,5 +122,5 @@ def token_sheet() -> str:
 
 
 def stylesheets() -> list[str]:
-    """Return the addresses of the style sheets, in the order they apply."""
+    """Return the paths of the style sheets in the order in which they apply."""
     return [f"/styles/{name}.css" for name in _STYLE_SHEETS]

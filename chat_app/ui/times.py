@@ -1,18 +1,18 @@
-"""Times and durations, drawn in the person's language and kept up to date in the browser."""
+"""Components for times and durations, in the user's language and updated in the browser."""
 
 from chat_app.scripts import react_component
 
 ago = react_component("ui/date_time.jsx", "Ago", at=float)
-"""When `at` was, in seconds since the epoch, in a word or two."""
+"""Relative time of `at`, in seconds since the epoch, in a word or two."""
 
 moment = react_component("ui/date_time.jsx", "Moment", at=float)
-"""When `at` is, in seconds since the epoch, in the person's time zone."""
+"""Absolute time of `at`, in seconds since the epoch, in the user's time zone."""
 
 elapsed = react_component("ui/durations.jsx", "Elapsed", since=float)
-"""Live time since `since`, in seconds since the epoch."""
+"""Running time since `since`, in seconds since the epoch."""
 
 countdown = react_component("ui/durations.jsx", "Countdown", seconds=float)
-"""Live "in 4 s" from `seconds`, counted from when the value arrives."""
+"""Countdown such as "in 4 s" that starts at `seconds` when the browser receives the value."""
 
 lasted = react_component("ui/durations.jsx", "Lasted", seconds=float)
-"""How long something took, in `seconds`."""
+"""Duration of `seconds`."""

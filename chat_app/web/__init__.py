@@ -1,1 +1,1 @@
-"""The middleware between the app and the web: guard, headers, origin and socket."""
+"""ASGI and event middleware of the app: guard, headers, base path, and checks of event arguments."""

@@ -21,14 +21,14 @@ from chat_app.plain_text import clean_text
 
 _log = logging.getLogger(__name__)
 
-_STORED = ".update_vars_internal"  # Reflex's own: what the browser has kept of a tab, all of it strings
-_SETTER = ".setvar"  # Reflex's own, for pages that set vars from the browser; no page of the app does
+_STORED = ".update_vars_internal"  # an event of Reflex with the values of client storage, all of them strings
+_SETTER = ".setvar"  # events of Reflex that set vars from the browser; no page of the app uses them
 
 
 class ArgumentCheck(Middleware):
-    """Passes on events whose arguments fit their handler, with clean text.
+    """Middleware that passes on only events whose arguments match their handler, with cleaned text.
 
-    Any other event only writes a line to the log: no page of the app sends one.
+    Any other event is dropped and logged; no page of the app sends one.
     """
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Any) -> StateUpdate | None:
@@ -45,7 +45,7 @@ class ArgumentCheck(Middleware):
 
 
 def _wrong(name: str, handler: Any, payload: Any) -> str | None:
-    """Return what is wrong with a payload, in a few words; None: nothing."""
+    """Return the fault of a payload in a few words; None for a valid payload."""
     if name.endswith(_SETTER):
         return "pages cannot set vars"
     if not isinstance(payload, dict) or not all(isinstance(key, str) for key in payload):
@@ -66,11 +66,11 @@ def _wrong(name: str, handler: Any, payload: Any) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _signature(handler: Any) -> tuple[dict[str, Any], frozenset[str], bool]:
-    """Return a handler's arguments with their types, those that it needs, and whether it takes any other."""
+    """Return a handler's arguments with types, its required arguments, and whether it accepts others."""
     parameters = list(inspect.signature(handler).parameters.values())[1:]
     try:
         known = get_type_hints(handler)
-    except (NameError, TypeError):  # of an extension's page, with names that only a type checker knows
+    except (NameError, TypeError):  # an extension's handler, whose hints only a type checker resolves
         known = {}
     named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
     hints = {each.name: known.get(each.name, Any) for each in named}
@@ -79,7 +79,7 @@ def _signature(handler: Any) -> tuple[dict[str, Any], frozenset[str], bool]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value, as JSON brings it, is of a type; what is no type of JSON is Reflex's to read."""
+    """Return whether a JSON value matches a type; types without a JSON form are left to Reflex."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint is Any:
         return True
@@ -103,13 +103,13 @@ def _fits(value: Any, hint: Any) -> bool:
             for key, each in cast("dict[Any, Any]", value).items()
             if inner
         )
-    # A public method of a state is an event, too; no browser can make what those take.
+    # A public method of a state is an event, too; a browser cannot create the objects that it takes.
     made_by_reflex = not isinstance(hint, type) or is_dataclass(hint) or issubclass(hint, Enum)
     return made_by_reflex or isinstance(value, hint)
 
 
 def _is_flat(value: Any) -> bool:
-    """Whether a value is nested no deeper than any that is meant."""
+    """Return whether a value is nested at most `MAX_DEPTH` levels deep."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         level = [inner for each in level for inner in _inside(each)]
@@ -125,7 +125,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _clean(value: Any) -> Any:
-    """Return a value with clean text; what is no JSON came from a handler of ours and stays."""
+    """Return a value with cleaned text; one that is not JSON is from a handler of the app and is kept."""
     if isinstance(value, str):
         return clean_text(value)
     if type(value) is dict:

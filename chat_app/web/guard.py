@@ -1,10 +1,10 @@
-"""One rule before every route and the socket: who may ask this app.
+"""Guard in front of every route and the socket: it refuses requests from pages of other sites.
 
 A browser sends requests to any server on behalf of any page, and lets any page open a socket. The
-guard tells the app's own pages from those of others by what only the browser can write: `Host`, the name
-in the address bar (a foreign one is DNS rebinding); `Origin`, the page that asks; and the fetch metadata
-(https://w3c.github.io/webappsec-fetch-metadata/), where a request has no `Origin`. Programs that are no
-browsers send none of the last two and pass. Headers that a proxy adds are not read: anybody can send them.
+guard distinguishes the app's own pages from others by headers that only the browser can set: `Host`, the name
+in the address bar (a foreign one is DNS rebinding); `Origin`, the requesting page; and, in requests without
+`Origin`, the fetch metadata (https://w3c.github.io/webappsec-fetch-metadata/). Programs other than browsers
+send neither of the last two and pass. Headers added by proxies are ignored, as anyone can send them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from chat_app.server.origins import Host, Origin, parse_host, parse_origin
 _log = logging.getLogger(__name__)
 
 _OWN = {"same-origin", "none"}
-"""Values of Sec-Fetch-Site for the app's own pages, and for a person who typed the address."""
+"""Values of Sec-Fetch-Site for requests of the app's own pages and for typed addresses."""
 _LISTS = frozenset(
     [
         "accept",
@@ -45,26 +45,26 @@ _LISTS = frozenset(
         "x-forwarded-proto",
     ]
 )
-"""Headers that are lists, so that a proxy may add a line; beside them those that begin with accept-, if- or sec-."""
-LOGGED = 100  # different refusals; a page could make up more of them than a log should hold
+"""List headers, to which a proxy may add a line, as to those with the prefixes accept-, if- and sec-."""
+LOGGED = 100  # distinct refusals; a page could cause any number of them
 
 
 class _Refusal(NamedTuple):
-    """A status and the sentence that goes with it."""
+    """Status and sentence of a refused request."""
 
     status: int
     sentence: str
 
 
 class Guard:
-    """Passes on what the app's own pages, listed origins and programs ask; refuses all else with a sentence.
+    """Middleware that admits only requests of the app's own pages, listed origins and programs.
 
     Args:
-        app: everything behind the guard.
-        listening: the address or name to listen on (CHAT_HOST). Beyond loopback, requests may name any IP
+        app: the app behind the guard.
+        listening: the address or name to listen on (CHAT_HOST). Beyond loopback, `Host` may be any IP
             address, which no DNS server can redirect; names must be listed in either case.
-        origins: further origins whose pages may ask, and whose names requests may carry (CHAT_ORIGINS).
-        pages_port: the port of the development server's pages, which ask this one.
+        origins: further origins whose pages may send requests, with names allowed in `Host` (CHAT_ORIGINS).
+        pages_port: the port of the development server's pages, which send requests to this server.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class Guard:
         self._logged: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a refused request or handshake with 403 or, where it is malformed, with 400."""
+        """Answer a refused request or handshake with 403, and a malformed one with 400."""
         refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
         if refusal is None:
             await self._app(scope, receive, send)
             return
         self._log(refusal.sentence)
         if scope["type"] == "websocket":
-            await receive()  # websocket.connect; closed before it is accepted, the handshake gets a 403
+            await receive()  # websocket.connect; closing before accepting answers the handshake with 403
             if "websocket.http.response" not in scope.get("extensions", {}):
                 await send({"type": "websocket.close", "code": 1008, "reason": refusal.sentence})
                 return
@@ -117,10 +117,10 @@ class Guard:
         return self._addresses or address.is_loopback
 
     def _foreign(self, text: str, host: Host) -> _Refusal | None:
-        """Refuse a page that is neither listed nor of `host`.
+        """Return the refusal of an origin that is neither listed nor at `host`; None if it is accepted.
 
-        Whether a request came by https is not known here. So where a listed origin is at this host, only
-        listed ones are its own; elsewhere one with the port that the request names is.
+        The guard cannot know whether a request came by https. If a listed origin is at `host`, only listed
+        origins are accepted there; otherwise, an origin with the port of the `Host` header is accepted.
         """
         origin = parse_origin(text)
         if origin is None:
@@ -142,10 +142,10 @@ class Guard:
 
 
 def _ambiguous(headers: Headers) -> str | None:
-    """Return a header that says two things; None if there is none.
+    """Return the name of a header with two different values; None if there is none.
 
-    A proxy that signs people in adds a header of its own, and one that does not take away what the
-    request had brings both: which of them is read is chance. Lists may be divided (RFC 9110, section 5.3).
+    A proxy that authenticates users adds a header; if it does not remove the client's header of that name,
+    both arrive, and it is undefined which one is read. Lists may be split (RFC 9110, section 5.3).
     """
     for name in sorted(set(headers.keys()) - _LISTS):
         if not name.startswith(("accept-", "if-", "sec-")) and len(set(headers.getlist(name))) > 1:
@@ -158,9 +158,9 @@ def _unlisted(words: str, address: str, found: str) -> _Refusal:
 
 
 def _follows_link(headers: Headers, scope: Scope) -> bool:
-    """Whether a request opens a page in a tab, as links of other sites may.
+    """Return whether a request opens a page in a tab, as links of other sites may.
 
-    It is the exception of the resource isolation policy (https://web.dev/articles/fetch-metadata).
+    The resource isolation policy makes this exception (https://web.dev/articles/fetch-metadata).
     """
     return (
         scope["type"] == "http"

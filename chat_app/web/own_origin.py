@@ -1,8 +1,8 @@
-"""A plugin of Reflex's build: the pages ask the server that they came from.
+"""Plugin of Reflex's build that makes the pages connect to the server that they were loaded from.
 
-Reflex writes host and port of the server into the pages. Behind a proxy, on a mapped port or below a path the
-pages would ask an address that no server has. With this plugin they take all of that from the address bar, and only
-the path of the pages themselves (Reflex's `frontend_path`) from the build.
+Reflex writes host and port of the server into the pages. Behind a proxy, on a mapped port or below a path,
+the pages would connect to an address without a server. With this plugin, they take scheme, host and port from
+the address bar, and only the path of the pages (Reflex's `frontend_path`) from the build.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reflex.environment import environment
 from reflex.plugins import Plugin
 
 ASKS = "export const getBackendURL = (url_str) => {"
-"""The function in Reflex's `utils/state.js` through which a page finds the socket and every route."""
+"""Function in Reflex's `utils/state.js` that returns the address of the socket and of every route."""
 _OWN = """
   if (typeof window !== "undefined") {
     const asked = new URL(url_str ?? env.PING);
@@ -24,20 +24,24 @@ _OWN = """
     return own;
   }"""
 CONNECTS = "  io(endpoint.href, {"
-"""Line of Reflex's script that opens the socket. Socket.IO takes the path of this address for the namespace, which is the server's."""
+"""Line in Reflex's script that opens the socket.
+
+Socket.IO takes the path of this address as the namespace, which must be the server's, without
+`frontend_path`.
+"""
 NAMED = "  io(endpoint.origin + new URL(EVENTURL).pathname, {"
 
 
 class OwnOrigin(Plugin):
-    """Replaces the server's address in the pages; not in development, where they come from another port."""
+    """Plugin that replaces the server's address in the pages, except in development with its two ports."""
 
     def pre_compile(self, **context: Any) -> None:
-        """Let Reflex write the changed function."""
+        """Register the change of Reflex's script with the build."""
         if not _in_development():
             context["add_modify_task"]("utils/state.js", ask_own_origin)
 
     def update_env_json(self, **context: Any) -> dict[str, Any] | None:
-        """Return the routes without the port of the building machine: the build is the same everywhere."""
+        """Return the routes without the build machine's port, so that the build is the same everywhere."""
         if _in_development():
             return None
         backend = {
@@ -49,10 +53,10 @@ class OwnOrigin(Plugin):
 
 
 def ask_own_origin(script: str) -> str:
-    """Change the two places in Reflex's script; a script that is changed already stays.
+    """Return Reflex's script with both places changed; a changed script is returned as it is.
 
     Raises:
-        ValueError: Reflex has changed one of them.
+        ValueError: a new version of Reflex has changed one of the places.
     """
     base_path = get_config().frontend_path.rstrip("/")
     own = _OWN.replace("BASE_PATH", f'"{base_path}"')

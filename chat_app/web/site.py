@@ -1,4 +1,4 @@
-"""The ASGI app: Reflex's, and the middleware between it and the web."""
+"""ASGI app: Reflex's app behind the middleware."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ TOO_BIG = 1009  # RFC 6455, section 7.4.1
 class Site(rx.App):
     """Reflex's app behind the guard.
 
-    What is given to Reflex as an `api_transformer` stays inside of its CORS middleware and its lifespan,
-    so the guard is put before all that Reflex returns.
+    An `api_transformer` of Reflex stays inside its CORS middleware and its lifespan, so the guard wraps the
+    whole app that Reflex returns.
     """
 
     def __call__(self) -> ASGIApp:
-        """Return what the server runs; called once in each of its processes."""
+        """Return the app that the server runs; called once in each server process."""
         app, settings = SocketBounds(super().__call__()), load_settings()
         if environment.REFLEX_ENV_MODE.get() == constants.Env.DEV:
             return _in_development(app, settings)
@@ -50,13 +50,13 @@ class Site(rx.App):
 
 
 def _in_development(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """Return the app for pages that Vite serves from another port, without a path and with its own headers."""
+    """Return the app for pages that Vite serves from another port with its own headers, without base path."""
     port = get_config().frontend_port
     return Guard(_readable(app, settings, allow_origin_regex=".*"), settings.host, settings.origins, port)
 
 
 def _readable(app: ASGIApp, settings: Settings, allow_origin_regex: str | None = None) -> ASGIApp:
-    """Let pages of listed origins read responses; the guard refuses all others, also where the regex allows any."""
+    """Let pages of listed origins read responses; the guard refuses others, even if the regex allows any."""
     return CORSMiddleware(
         app,
         allow_origin_regex=allow_origin_regex,
@@ -68,13 +68,13 @@ def _readable(app: ASGIApp, settings: Settings, allow_origin_regex: str | None =
 
 
 class BasePath:
-    """Gives every request the path that the browser asked for, whether the proxy took off its beginning or not.
+    """Middleware that restores the path requested by the browser if a proxy has stripped the base path.
 
-    The rest of it is then found, and redirected to, by the rules of ASGI's `root_path`
+    Routing and redirects then follow the rules of ASGI's `root_path`
     (https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope).
 
     Args:
-        app: what lies below the path.
+        app: the app below the base path.
         base_path: begins with a slash and does not end with one; "" for none.
     """
 
@@ -83,7 +83,7 @@ class BasePath:
         self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on with its whole path."""
+        """Pass every request on with its full path."""
         if self._base_path and scope["type"] in ("http", "websocket"):
             raw = scope.get("raw_path") or scope["path"].encode()
             scope = dict(
@@ -101,7 +101,7 @@ class BasePath:
 
 
 class SocketBounds:
-    """Closes a socket when one of its messages has more than `MAX_VALUES` JSON values.
+    """Middleware that closes a socket when one of its messages has more than `MAX_VALUES` JSON values.
 
     Reflex parses a message and walks its arguments on the event loop, which blocks every other tab.
     """
@@ -110,7 +110,7 @@ class SocketBounds:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; in place of a message with too many values the app gets a disconnect."""
+        """Pass every message on, but replace one with too many values by a disconnect."""
 
         async def bounded() -> Message:
             message = await receive()
@@ -125,12 +125,12 @@ class SocketBounds:
 
 
 class AnswerHeaders:
-    """Adds to each answer the headers that it does not have itself.
+    """Middleware that adds the default headers that a response lacks.
 
     Args:
-        app: what answers.
+        app: the app that responds.
         content_policy: the Content-Security-Policy of the pages.
-        assets: the path of the files whose names hold hashes of what is in them.
+        assets: the path of the files whose names contain hashes of their contents.
     """
 
     def __init__(self, app: ASGIApp, content_policy: str, assets: str) -> None:
@@ -139,7 +139,7 @@ class AnswerHeaders:
         self._assets = assets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on, and complete what answers begin with."""
+        """Pass every request on, and complete the headers of its response."""
 
         async def complete(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
@@ -160,9 +160,9 @@ class AnswerHeaders:
 
 
 def _relative(location: str, host: str) -> str:
-    """Leave scheme and host out of an address of our own: a proxy's are others.
+    """Return a redirect target on this server without scheme and host, which differ behind a proxy.
 
-    More than one slash at the beginning would name another host.
+    More than one leading slash would name another host.
     """
     for own in (f"http://{host}/", f"https://{host}/"):
         if host and location.startswith(own):
