@@ -1,1 +1,1 @@
-"""Which model answers, and with which options."""
+"""Choice of the model that answers, and options of its answers."""

@@ -1,4 +1,4 @@
-"""The options with which a thread is answered: model, instructions and temperature.
+"""Options with which a thread is answered: model, instructions and temperature.
 
 The options are kept in the thread's metadata, so that every tab and process uses them; options that are
 chosen while the agent runs take effect with its next step.
@@ -15,21 +15,21 @@ from agent_core.sentences import compose
 from chat_app.plain_text import clean_text
 
 ASSISTANT = "assistant"
-"""The app's own agent."""
+"""Name of the app's own agent."""
 _KEY = "answers"
-"""The key of the options in a thread's metadata."""
+"""Key of the options in a thread's metadata."""
 MAX_INSTRUCTIONS = 20_000
 _MAX_TEMPERATURE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """The options that a person has chosen for a thread.
+    """Options that a user has chosen for a thread.
 
     Attributes:
-        model: a litellm model name; "" for the one that answers by default.
-        instructions: in place of the built-in system prompt; "" for that one.
-        temperature: 0 to 2; None leaves it to the provider.
+        model: litellm model name; "" for the default model.
+        instructions: system prompt in place of the built-in one; "" for the built-in one.
+        temperature: 0 to 2; None for the provider's default.
     """
 
     model: str = ""
@@ -38,7 +38,7 @@ class AnswerOptions:
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any] | None) -> AnswerOptions:
-        """Read the options from a thread's metadata; an invalid one counts as not chosen."""
+        """Read the options from a thread's metadata; an invalid option counts as not chosen."""
         found = (metadata or {}).get(_KEY)
         known = found if isinstance(found, Mapping) else {}
         model, words = known.get("model"), known.get("instructions")
@@ -49,15 +49,15 @@ class AnswerOptions:
         )
 
     def metadata(self) -> dict[str, Any]:
-        """Return the options as a thread's metadata has them."""
+        """Return the options in the form in which a thread's metadata stores them."""
         return {_KEY: {name: value for name, value in asdict(self).items() if value not in ("", None)}}
 
 
 def parse_options(model: str, instructions: str, temperature: str) -> AnswerOptions:
-    """Read the options that a person typed.
+    """Parse the options that a user typed.
 
     Raises:
-        ValidationError: the instructions are too long, or the temperature is no number from 0 to 2.
+        ValidationError: the instructions are too long, or the temperature is not a number from 0 to 2.
     """
     words = clean_text(instructions).strip()
     if len(words) > MAX_INSTRUCTIONS:

@@ -1,6 +1,6 @@
-"""Which model answers: the one asked for, else the first that is at hand, else the demo model.
+"""Choice of the model that answers: the configured one, else the first available one, else the demo model.
 
-Nothing here imports litellm, so the page can tell the model's name while litellm is still loading.
+This module does not import litellm, so the page can show the model's name while litellm is still loading.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from chat_app.server.settings import Settings, is_one_word
 DEMO_MODEL = "demo/assistant"
 _OLLAMA_URL = "http://127.0.0.1:11434/v1"
 PROBE_TIMEOUT = 0.6
-"""Seconds a local server has to answer; the page must not wait for one that is not there."""
+"""Seconds in which a local server must answer; the page must not wait for a server that is not running."""
 
 _PIECEMEAL = 5
-"""How many times as long one has that answers piece by piece."""
+"""Multiple of PROBE_TIMEOUT within which a server that answers piece by piece must finish."""
 
 _MAX_OFFERED = 40
-"""The longest list of models to choose from."""
+"""Maximum number of models to choose from."""
 
 _NOT_FOR_CHAT = ("embed", "whisper", "tts", "rerank", "moderation", "dall-e", "bge-", "clip", "transcribe")
 _WITHOUT_TOOLS = ("smollm",)
-"""In the names of models that are known to be unable to call tools."""
+"""Words in the names of models that are known to be unable to call tools."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Provider:
-    """A provider that is known by its key: the variables that may hold it and the model to take."""
+    """Provider that is recognized by its key: the variables that may hold the key, and the model to use."""
 
     keys: tuple[str, ...]
     model: str
@@ -58,14 +58,14 @@ PROVIDERS = (
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """The model that answers.
+    """Model that answers.
 
     Attributes:
-        name: a litellm model name.
-        reason: a sentence for the person who started the app: which model, and why this one.
-        options: what the model is asked with, such as its server's address and key.
-        calls_tools: False for models known to refuse requests that offer tools.
-        problem: a sentence about the server at OPENAI_BASE_URL, if it could not be used; "" else.
+        name: litellm model name.
+        reason: sentence for the user who started the app: which model was chosen, and why.
+        options: options of every request, such as the address and key of the model's server.
+        calls_tools: False for models that are known to refuse requests with tools.
+        problem: sentence about the server at OPENAI_BASE_URL if that server could not be used, else "".
     """
 
     name: str
@@ -76,22 +76,22 @@ class ModelChoice:
 
     @property
     def is_demo(self) -> bool:
-        """Whether it is the built-in demo model, which the page says plainly."""
+        """Return whether the model is the built-in demo model, which the page points out."""
         return self.name == DEMO_MODEL
 
 
 def choose_model(
     settings: Settings, environ: Mapping[str, str], *, ollama_url: str = _OLLAMA_URL
 ) -> ModelChoice:
-    """Choose the model: CHAT_MODEL, a provider's key, a local server that answers, the demo model.
+    """Choose the first of: CHAT_MODEL, a provider with a key, a local server that answers, the demo model.
 
     Args:
-        settings: `model`, `title_model`, `openai_base_url` and `extensions` are looked at.
-        environ: where providers' keys may be.
-        ollama_url: where a local Ollama would be.
+        settings: `model`, `title_model`, `openai_base_url` and `extensions` are used.
+        environ: environment variables, which may hold providers' keys.
+        ollama_url: address at which a local Ollama would answer.
 
     Raises:
-        ValidationError: CHAT_MODEL or CHAT_TITLE_MODEL cannot be a model's name.
+        ValidationError: CHAT_MODEL or CHAT_TITLE_MODEL is not a valid model name.
     """
     check_names(settings)
     server = _listing(settings, environ)
@@ -108,10 +108,10 @@ def choose_model(
 
 
 def check_names(settings: Settings) -> None:
-    """Check the names of models that were set, without asking any server.
+    """Check the configured model names, without a request to any server.
 
     Raises:
-        ValidationError: CHAT_MODEL or CHAT_TITLE_MODEL cannot be a model's name.
+        ValidationError: CHAT_MODEL or CHAT_TITLE_MODEL is not a valid model name.
     """
     for variable, name in (("CHAT_MODEL", settings.model), ("CHAT_TITLE_MODEL", settings.title_model)):
         if name and name not in ("own", "none"):
@@ -121,9 +121,9 @@ def check_names(settings: Settings) -> None:
 def offered_models(
     settings: Settings, environ: Mapping[str, str], choice: ModelChoice, *, ollama_url: str = _OLLAMA_URL
 ) -> list[ModelChoice]:
-    """Return the models that a person may choose: `choice` first, then all that are at hand, the demo model last.
+    """Return the models that a user may choose: `choice` first, then all available ones, the demo model last.
 
-    Local servers are asked again, which takes as long as they take to answer.
+    Each call queries the local servers again and waits for their answers.
     """
     found = islice(_at_hand(settings, environ, ollama_url), _MAX_OFFERED)
     offered: dict[str, ModelChoice] = {}
@@ -135,7 +135,7 @@ def offered_models(
 def _at_hand(
     settings: Settings, environ: Mapping[str, str], ollama_url: str, server: _Listing | None = None
 ) -> Iterator[ModelChoice]:
-    """Find models one by one: servers are asked only if more than the keys is wanted."""
+    """Yield the available models; servers are queried only when the models of the keys are used up."""
     yield from _by_key(settings, environ)
     yield from _by_server(server or _listing(settings, environ), _key(environ))
     yield from _by_ollama(ollama_url)
@@ -157,7 +157,7 @@ def _check_name(variable: str, name: str, settings: Settings) -> None:
         raise ValidationError(
             f"{variable} is {name!r}; it must be a litellm model name, such as openai/gpt-5-mini, or demo."
         )
-    check_model_name(name, variable, open_ended=bool(settings.extensions))  # they may register a provider
+    check_model_name(name, variable, open_ended=bool(settings.extensions))  # extensions may register one
 
 
 def _may_call_tools(name: str) -> bool:
@@ -167,7 +167,7 @@ def _may_call_tools(name: str) -> bool:
 def _by_key(settings: Settings, environ: Mapping[str, str]) -> Iterator[ModelChoice]:
     for provider in PROVIDERS:
         for key in provider.keys:
-            # With an address of one's own, the key is that server's, and its models have other names.
+            # With OPENAI_BASE_URL, the key belongs to that server, whose models have other names.
             elsewhere = key == "OPENAI_API_KEY" and settings.openai_base_url
             if environ.get(key, "").strip() and not elsewhere:
                 yield ModelChoice(provider.model, f"{provider.model}, because {key} is set.")
@@ -176,7 +176,7 @@ def _by_key(settings: Settings, environ: Mapping[str, str]) -> Iterator[ModelCho
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """Reply of the server at OPENAI_BASE_URL when it was asked for its models."""
+    """Answer of the server at OPENAI_BASE_URL to the request for its models."""
 
     url: str
     names: tuple[str, ...] = ()
@@ -184,7 +184,7 @@ class _Listing:
 
 
 def _listing(settings: Settings, environ: Mapping[str, str]) -> _Listing:
-    """Ask the server at OPENAI_BASE_URL, if there is one and the chosen model may be there."""
+    """Request the models of the server at OPENAI_BASE_URL if it is set and may serve the configured model."""
     url, named = settings.openai_base_url, settings.model
     if not url or (named and not named.startswith("openai/")):
         return _Listing("")
@@ -199,7 +199,7 @@ def _listing(settings: Settings, environ: Mapping[str, str]) -> _Listing:
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         problem = f"{place} answered {status} to the request for its models. {_advice(status)}"
-        return _Listing(url, (), "" if named else problem)  # it need not list the model that is named
+        return _Listing(url, (), "" if named else problem)  # a server need not list its models
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         return _Listing(url, (), f"{place} does not answer: {_why(error)}. {_START_IT}")
     except ValueError:
@@ -215,12 +215,12 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER", "PACKET_LENGTH", "record laye
 
 
 def _key(environ: Mapping[str, str]) -> str | None:
-    """Return the key of the server at OPENAI_BASE_URL; one that is read from a file often ends with a line break."""
+    """Return the key of the server at OPENAI_BASE_URL; a key from a file often ends with a line break."""
     return environ.get("OPENAI_API_KEY", "").strip() or None
 
 
 def _why(error: Exception) -> str:
-    """Return why a server does not answer, as the end of a sentence without its full stop."""
+    """Return the reason why a server does not answer, as the end of a sentence without its full stop."""
     if isinstance(error, httpx.TimeoutException):
         return "the request timed out"
     if any(sign in str(error) for sign in _NO_TLS):
@@ -229,7 +229,7 @@ def _why(error: Exception) -> str:
 
 
 def _advice(status: int) -> str:
-    """Return what to do about an answer to the question for models."""
+    """Return what to do about the status with which a server refused to list its models."""
     if status in (401, 403):
         return "Set OPENAI_API_KEY to a key for that server, then restart the app."
     if status == 404:
@@ -238,7 +238,7 @@ def _advice(status: int) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Return a checked URL without its user and password."""
+    """Return a checked URL without its user name and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
@@ -251,7 +251,7 @@ def _by_server(server: _Listing, api_key: str | None) -> Iterator[ModelChoice]:
 
 
 def _by_ollama(base_url: str) -> Iterator[ModelChoice]:
-    """Find those that can call tools first."""
+    """Yield the models of a local Ollama, first those that can call tools."""
     names, unable = _listed_models_if_any(base_url), list[str]()
     options = _server_options(base_url, "ollama")
     for name in names[:20]:
@@ -265,19 +265,19 @@ def _by_ollama(base_url: str) -> Iterator[ModelChoice]:
 
 
 def _server_options(base_url: str, api_key: str | None) -> dict[str, Any]:
-    # The OpenAI client insists on a key; local servers do not look at it.
+    # The OpenAI client requires a key; local servers ignore it.
     return {"api_base": base_url, "api_key": api_key or "none"}
 
 
 def _listed_models(base_url: str, api_key: str | None) -> list[str]:
-    """Return the names of a server's chat models, in its order; raise httpx's errors, or ValueError for no JSON."""
+    """Return the names of a server's chat models, in its order; raise the errors of `_ask`."""
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     answer = _ask("GET", f"{base_url}/models", headers=headers)
     return [name for name in _names(answer) if not any(word in name.lower() for word in _NOT_FOR_CHAT)]
 
 
 def _listed_models_if_any(base_url: str) -> list[str]:
-    """Return the names of a server's chat models; none if no server answers."""
+    """Return the names of a server's chat models; an empty list if no server answers."""
     try:
         return _listed_models(base_url, None)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
@@ -300,7 +300,7 @@ def _ollama_calls_tools(base_url: str, name: str) -> bool:
 
 
 def _ask(method: str, url: str, **options: Any) -> Any:
-    """Return the JSON that a server answers; raise httpx's errors, or ValueError for no JSON."""
+    """Return the JSON of a server's answer; raise httpx's errors, or ValueError if the answer is not JSON."""
     answered: list[httpx.Response | Exception] = []
 
     def ask() -> None:
@@ -309,7 +309,7 @@ def _ask(method: str, url: str, **options: Any) -> Any:
         except Exception as error:
             answered.append(error)
 
-    # httpx bounds each wait, not all of them: in a thread, because its caller may be a coroutine or not.
+    # httpx limits each wait, not the whole request; a thread limits that for sync and async callers alike.
     with httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False) as client:
         asking = threading.Thread(target=ask, name="probe", daemon=True)
         asking.start()

@@ -1,1 +1,1 @@
-"""The page of schedules: list, form and runs."""
+"""Page of the schedules: list, form and runs."""

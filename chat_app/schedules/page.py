@@ -1,4 +1,4 @@
-"""The page of schedules: those that there are, the runs that each has had, and a form for another."""
+"""Page of the schedules: their list, the past runs of each, and the form for a new one."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -19,12 +19,12 @@ from chat_app.ui.times import moment
 _Item = rx.Var[ScheduleItem]
 
 _zone = react_component("schedules/time_zone.jsx", "Zone", known=str, on_zone=(str,))
-"""Gives the browser's time zone to `on_zone` whenever `known` is another; shows nothing."""
+"""Component that sends the browser's time zone to `on_zone` if `known` is another one; renders nothing."""
 
 
 @register_page("/schedules", titled("schedules.title"), on_load=Schedules.open)
 def schedules() -> Content:
-    """`/schedules`: those there are, and a form for another."""
+    """Render the page `/schedules`: the list of schedules and the form for a new one."""
     rows = rx.foreach(Schedules.items, lambda item: keyed(item.id, _row(item)))
     return Content(
         sheet(
@@ -43,7 +43,7 @@ def schedules() -> Content:
 
 
 def _row(item: _Item) -> rx.Component:
-    """The row, and below it the runs of the schedule while they are opened."""
+    """Render the row of a schedule, with its past runs below while they are expanded."""
     return rx.el.li(
         rx.el.div(
             rx.el.h3(item.title, dir="auto"),

@@ -1,4 +1,4 @@
-"""From what a person filled into the form of a schedule to its trigger. Pure functions."""
+"""Pure functions that convert the fields of the schedule form to a trigger, and describe triggers."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ START = {
     "moment": "",
     "cron": "0 9 * * mon-fri",
 }
-"""The initial values of the form."""
+"""Initial values of the form."""
 SHOWN = 5
-"""How many runs ahead are shown."""
+"""Maximum number of upcoming runs that are shown."""
 
 
 class FieldError(Exception):
-    """What is wrong with one field.
+    """The value of a form field is invalid.
 
     Attributes:
-        field: its name.
-        words: "blank", "time", "amount", "moment", "past" or "never", for which the page has words; else a sentence.
+        field: name of the field.
+        words: "blank", "time", "amount", "moment", "past" or "never", which the page translates; else a
+            sentence.
     """
 
     def __init__(self, field: str, words: str) -> None:
@@ -48,7 +49,7 @@ def trigger_of(form: Mapping[str, str], timezone: str) -> Trigger:
     """Return the trigger that a form describes.
 
     Raises:
-        FieldError: a field cannot be used.
+        FieldError: the value of a field is invalid.
     """
     kind = form.get("kind")
     if kind in ("daily", "weekdays", "weekly"):
@@ -65,7 +66,7 @@ def trigger_of(form: Mapping[str, str], timezone: str) -> Trigger:
 
 
 def next_runs(trigger: Trigger, now: float) -> list[float]:
-    """Return the next moments at which a trigger comes due, in seconds since the epoch."""
+    """Return the next times at which a trigger comes due, in seconds since the epoch; at most `SHOWN`."""
     found, moment, placed = list[float](), now, anchored(trigger, now)
     while len(found) < SHOWN:
         following = placed.next_after(moment)
@@ -77,9 +78,10 @@ def next_runs(trigger: Trigger, now: float) -> list[float]:
 
 
 def describe_trigger(trigger: Trigger) -> dict[str, str]:
-    """Return what a page says of a trigger: its kind, and what belongs to that.
+    """Return a trigger's description for a page: its kind, and the values of that kind.
 
-    A cron expression such as the form makes is daily, weekdays or weekly; of the last, `day` is the day.
+    A cron expression in the shape that the form writes has the kind daily, weekdays or weekly; weekly also
+    has `day`.
     """
     if isinstance(trigger, Cron):
         return _described_cron(trigger)

@@ -1,4 +1,4 @@
-"""The form of a new schedule: what to ask and when, and the next runs that would come of it."""
+"""Form for a new schedule: the prompt, when it runs, and a preview of the next runs."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -45,7 +45,7 @@ _WRONG = {
 
 
 def schedule_form() -> rx.Component:
-    """Each field is filled on the server as it is left, so that the next runs are always those of the form."""
+    """Render the form; it sends each change to the server, so that the preview always matches the fields."""
     return rx.el.form(
         _field("title", say("schedules.name"), _input("title", placeholder=say("schedules.name_hint"))),
         _field(
@@ -73,7 +73,7 @@ def schedule_form() -> rx.Component:
 
 
 def _where() -> rx.Component:
-    """In which thread; and for threads of their own, who answers, where there are several."""
+    """Render the choice of the thread and, for new threads, of the agent if there are several."""
     form = Schedules.form
     return rx.el.div(
         _field(

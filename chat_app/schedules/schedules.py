@@ -1,4 +1,4 @@
-"""The schedules, and the form of a new one."""
+"""State of the schedules page: the list of schedules, and the form for a new one."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from chat_app.thread_list.list_feed import THREADS
 
 _RUNS_SHOWN = 20
 _THREADS_OFFERED = 50
-"""The longest list of threads to choose from."""
+"""Maximum number of threads to choose from."""
 
 
 @dataclass(frozen=True)
 class ScheduleItem:
-    """A schedule as a row.
+    """Row of a schedule.
 
     Attributes:
-        kind, words, at, day: when it comes due, as `schedule_fields.describe_trigger` says it.
+        kind, words, at, day: when the schedule runs, as `schedule_fields.describe_trigger` returns it.
         status: active, paused or over.
-        next_at: seconds since the epoch, 0 for none.
-        thread: where each run is sent; "": each begins one, with
-        agent: the agent of that name; "" for the app's own.
+        next_at: time of the next run, in seconds since the epoch; 0 for none.
+        thread: id of the thread that receives each run; "" if each run starts a new thread.
+        agent: title of the agent that answers in new threads; "" for the app's own.
     """
 
     id: str
@@ -55,7 +55,7 @@ class ScheduleItem:
 
 @dataclass(frozen=True)
 class RunItem:
-    """One run: when it was due, where it was sent, and whether it waits there."""
+    """Past run of a schedule: when it was due, which thread received it, and whether it is queued there."""
 
     key: str
     thread_id: str
@@ -64,17 +64,17 @@ class RunItem:
 
 
 class Schedules(CommandState, rx.State):
-    """What the page of schedules shows, and what its buttons do.
+    """State of the schedules page, and the commands of its buttons.
 
     Attributes:
         zone: the browser's time zone.
-        form: the values of the fields; `cleared` counts how often they were emptied.
-        agents: to choose from, the app's own first; none if there is only that.
-        threads: the newest threads, to which it can be sent.
-        wrong: the field that cannot be used, and `why`: a word of `schedule_fields.FieldError`, or a sentence.
-        upcoming: the next runs of the schedule that the form describes.
-        opened: the schedule whose `history` is shown.
-        confirming: the schedule that is about to be deleted, until the person says so.
+        form: values of the fields; `cleared` counts how often the form was reset.
+        agents: agents to choose from, the app's own first; empty if there is no other.
+        threads: newest threads, one of which may be chosen to receive the runs.
+        wrong: name of the invalid field; `why` is the reason, as in `schedule_fields.FieldError.words`.
+        upcoming: next runs of the schedule that the form describes, in seconds since the epoch.
+        opened: id of the schedule whose `history` is shown.
+        confirming: id of the schedule whose deletion the user is asked to confirm.
     """
 
     items: list[ScheduleItem] = []
@@ -93,12 +93,12 @@ class Schedules(CommandState, rx.State):
 
     @rx.var
     def why_info(self) -> dict[str, Any]:
-        """Code and params of `why`."""
+        """Return the code and parameters of `why`."""
         return info_of(self.why) or {}
 
     @rx.event
     async def open(self):
-        """Show the schedules, and follow what changes."""
+        """Show the schedules, and follow their changes."""
         self.opened, self.confirming, self.notice = "", "", ""
         self._offer()
         await self._read()
@@ -106,7 +106,7 @@ class Schedules(CommandState, rx.State):
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
-        """Read the schedules again whenever a thread has changed, until the tab leaves: a run changes one."""
+        """Reload the schedules after each change of a thread, which every run causes, until the tab leaves."""
         async with self:
             feed = self._lists()[THREADS]
         version = feed.version
@@ -117,7 +117,7 @@ class Schedules(CommandState, rx.State):
                 await self._read()
 
     def _offer(self) -> None:
-        """Show which agents and threads there are; a thread that was chosen stays in the list."""
+        """Update the agents and threads to choose from; a chosen thread stays in the list."""
         feed = self._lists()[THREADS]
         rows = [*feed.pinned, *feed.newest][:_THREADS_OFFERED]
         threads = [Option(row.id, row.title or UNTITLED) for row in rows]
@@ -139,7 +139,7 @@ class Schedules(CommandState, rx.State):
 
     @rx.event
     def set_zone(self, zone: str):
-        """Take the browser's time zone, if it is one."""
+        """Set the browser's time zone; an unknown one becomes UTC."""
         try:
             zone_of(zone)
         except AgentCoreError:
@@ -151,7 +151,7 @@ class Schedules(CommandState, rx.State):
 
     @rx.event
     def fill(self, field: str, value: str):
-        """Take what was put into one field, and show what would come of it."""
+        """Store the value of one field, and update the preview of the next runs."""
         if field in START:
             self.form = self.form | {field: clean_text(str(value))}
             self.wrong = self.why = ""
@@ -162,12 +162,12 @@ class Schedules(CommandState, rx.State):
             self.upcoming = next_runs(trigger_of(self.form, self.zone), time.time())
         except FieldError as error:
             self.upcoming = []
-            if self.form.get(error.field):  # what is still empty is not wrong yet
+            if self.form.get(error.field):  # an empty field is not an error before it is sent
                 self.wrong, self.why = error.field, error.words
 
     @rx.event
     async def create(self):
-        """Make the schedule that the form describes; its runs go to the chosen thread, or begin one each."""
+        """Create the schedule of the form; its runs go to the chosen thread, or each starts a new thread."""
         self.wrong = self.why = self.notice = ""
         try:
             if not self.form["prompt"].strip():
@@ -194,33 +194,33 @@ class Schedules(CommandState, rx.State):
 
     @rx.event
     async def pause(self, schedule_id: str):
-        """Let a schedule run nothing until it is resumed."""
+        """Pause a schedule until it is resumed."""
         await self._do("pause", schedule_id)
 
     @rx.event
     async def resume(self, schedule_id: str):
-        """Let it go on."""
+        """Resume a paused schedule."""
         await self._do("resume", schedule_id)
 
     @rx.event
     async def run_now(self, schedule_id: str):
-        """Do a run that is not due."""
+        """Run a schedule now, although it is not due."""
         await self._do("run_now", schedule_id)
 
     @rx.event
     def ask_delete(self, schedule_id: str):
-        """Ask whether to delete a schedule; "" takes the question back."""
+        """Ask the user to confirm the deletion of a schedule; "" withdraws the question."""
         self.confirming = schedule_id
 
     @rx.event
     async def delete(self, schedule_id: str):
-        """Delete a schedule; what it has sent stays."""
+        """Delete a schedule; the messages that it has sent remain."""
         self.confirming = ""
         await self._do("delete", schedule_id)
 
     @rx.event
     async def toggle_history(self, schedule_id: str):
-        """Show the runs that a schedule has had, or put them away."""
+        """Show or hide the past runs of a schedule."""
         self.opened = "" if self.opened == schedule_id else schedule_id
         self.history = []
         if self.opened:
@@ -241,7 +241,7 @@ class Schedules(CommandState, rx.State):
         try:
             await getattr(self._api().schedules, method)(schedule_id)
         except ScheduleNotFoundError:
-            pass  # another tab was faster, and the list says so
+            pass  # another tab deleted it first; the reloaded list shows that
         except AgentCoreError as error:
             self.notice = words_of(error)
         await self._read()

@@ -1,1 +1,1 @@
-"""The dialog of Ctrl+K."""
+"""Search dialog, which Ctrl+K opens."""

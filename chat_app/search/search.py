@@ -1,4 +1,4 @@
-"""The search in titles and messages, and the dialog of Ctrl+K for it."""
+"""Search in titles and messages, and its dialog, which Ctrl+K opens."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from chat_app.scripts import react_component
 from chat_app.session.service import CommandState
 
 _MAX_HITS = 30
-"""How many hits are shown."""
+"""Maximum number of hits that are shown."""
 _MAX_QUERY = 200
-"""More of a query is not looked for, in characters."""
+"""Maximum length of a query, in characters; the rest is ignored."""
 
 
 @dataclass(frozen=True)
 class HitView:
-    """Where a search found its words: in a thread's title, or in a message of it.
+    """Search hit in the title of a thread, or in one of its messages.
 
     Attributes:
-        message_id: "" for the title.
-        snippet: the words with their context; "" for a title.
-        at: the thread's last activity, in seconds since the epoch.
+        message_id: id of the message; "" for a hit in the title.
+        snippet: matching words with their context; "" for a hit in the title.
+        at: time of the thread's last activity, in seconds since the epoch.
     """
 
     thread_id: str
@@ -40,11 +40,11 @@ class HitView:
 
 
 class Search(CommandState, rx.State):
-    """What a search found.
+    """State of the search dialog.
 
     Attributes:
-        query: what the hits are for; the page tells by it whether they are the newest.
-        hits: the titles and messages with all of its words.
+        query: query of the hits, by which the page recognizes outdated hits.
+        hits: titles and messages that contain every word of the query.
     """
 
     query: str = ""
@@ -52,7 +52,7 @@ class Search(CommandState, rx.State):
 
     @rx.event(background=True, supersedes=True)
     async def find(self, query: str):
-        """Look for the words of a query; a newer one takes the place of this."""
+        """Search for the words of a query; a newer search supersedes an older one."""
         try:
             async with self:
                 api = self._api()
@@ -67,7 +67,7 @@ async def hits_for(api: AgentApi, query: str) -> list[HitView]:
     """Return the hits for a query.
 
     Raises:
-        AgentCoreError: nothing could be searched.
+        AgentCoreError: the search failed.
     """
     return [_hit_view(hit) for hit in await api.search(query[:_MAX_QUERY], _MAX_HITS)]
 
@@ -93,7 +93,7 @@ _COMMANDS = (
     ("settings", "settings.title", "/settings"),
     ("theme", "sidebar.theme", ""),
 )
-"""Name and icon, key of the words, and path of what can be done from anywhere."""
+"""Commands that are available on every page: name and icon, key of the label, and path."""
 
 _palette = react_component(
     "search/palette.jsx",
@@ -106,14 +106,14 @@ _palette = react_component(
     on_query=(str,),
     on_theme=(),
 )
-"""The dialog of Ctrl+K: commands, the newest threads, and what a search finds.
+"""Dialog of Ctrl+K: commands, the newest threads, and search hits.
 
-`commands` are {"name", "label", "icon", "to" (a path, or "" for the theme)}; `hits` are those of `query`.
+`commands` are {"name", "label", "icon", "to" (a path, or "" for the theme)}; `hits` are the hits of `query`.
 """
 
 
 def search_dialog() -> rx.Component:
-    """The search dialog, which Ctrl+K opens on every page."""
+    """Render the search dialog, which Ctrl+K opens on every page."""
     return _palette(
         commands=[
             {"name": name, "icon": name, "label": say(label), "to": path} for name, label, path in _COMMANDS
