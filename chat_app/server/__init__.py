@@ -1,1 +1,1 @@
-"""Start the app from the command line: check, build the pages, serve."""
+"""Start of the app from the command line: checks, build of the pages, server."""

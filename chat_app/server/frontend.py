@@ -1,9 +1,10 @@
-"""The pages as static files: built by Reflex when something they are made of has changed.
+"""Build of the pages as static files, which runs only when something that they depend on has changed.
 
-Reflex builds on every start; that costs ten seconds, and its output depends on nothing but the sources and
-the versions. So the build leaves a fingerprint of these, and while it fits, the server starts in a second
-and needs no JavaScript runtime. The address of the server is not in the pages, and in place of the path
-below which they lie they have a word that `chat_app.server.pages` replaces: one build is for every server.
+Reflex builds on every start, which takes ten seconds, although its output depends only on the sources and
+the versions. The build therefore stores a fingerprint of these; while it matches, the server starts in a
+second and needs no JavaScript runtime. The pages do not contain the server's address, and for the path below
+which they are served they contain a placeholder, which `chat_app.server.pages` replaces: one build fits every
+server.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ ANY_PATH = "/__base__"
 """Placeholder in the built pages for the path below which they will be served."""
 _LOG_LINES = 40
 KEPT_SECONDS = 7 * 24 * 3600
-"""How long the scripts of earlier builds are served: a tab that is still open asks for those of its own."""
+"""Seconds for which the scripts of earlier builds are served, as a tab that is still open requests them."""
 
 
 def web_directory() -> Path:
-    """Return Reflex's folder, in which the pages are built."""
+    """Return Reflex's work folder, in which the pages are built."""
     return Path(os.environ.setdefault("REFLEX_WEB_WORKDIR", ".web"))
 
 
@@ -47,17 +48,17 @@ def built_pages() -> Path:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let one process at a time look after the pages of a checkout; others wait."""
+    """Lock the pages of a checkout, so that one process at a time builds them; others wait."""
     web = web_directory()
     web.parent.mkdir(parents=True, exist_ok=True)
-    with web.with_name(f"{web.name}-lock").open("w") as lock:  # beside it: Reflex may begin it again
+    with web.with_name(f"{web.name}-lock").open("w") as lock:  # beside it: Reflex may recreate the folder
         if fcntl:
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def is_current(extensions: Sequence[Path] = ()) -> bool:
-    """Say whether the pages on disk are those of the present sources, the files of extensions among them."""
+    """Return whether the built pages match the current sources, including the files of extensions."""
     stamp = web_directory() / "fingerprint"
     return built_pages().is_dir() and stamp.is_file() and stamp.read_text() == fingerprint(extensions)
 
@@ -66,7 +67,7 @@ def build(extensions: Sequence[Path] = ()) -> None:
     """Build the pages.
 
     Raises:
-        NotReadyError: Reflex failed; its last words are in the message.
+        NotReadyError: the build failed; the message contains the last lines of Reflex's output.
     """
     stamp = web_directory() / "fingerprint"
     stamp.unlink(missing_ok=True)
@@ -86,14 +87,14 @@ def build(extensions: Sequence[Path] = ()) -> None:
             f"{words}\n\nThe pages could not be built; see the output above. "
             "The first build needs network access to download packages from the npm registry."
         )
-    stamp.write_text(fingerprint(extensions))  # only now: the build may update reflex.lock
+    stamp.write_text(fingerprint(extensions))  # after the build, which may update reflex.lock
 
 
 @contextmanager
 def earlier_scripts(assets: Path) -> Iterator[None]:
-    """Keep what a new build deletes from `assets` for a week; the names hold hashes of what is in the files.
+    """Keep the files that a new build deletes from `assets` for a week; their names contain content hashes.
 
-    The age of a file is that of its build, which copies keep.
+    The age of a file counts from its build, because copies keep the modification time.
     """
     with tempfile.TemporaryDirectory(prefix="earlier-") as folder:
         if assets.is_dir():
@@ -108,7 +109,7 @@ def earlier_scripts(assets: Path) -> Iterator[None]:
 
 
 def fingerprint(extensions: Sequence[Path] = ()) -> str:
-    """Hash everything that the built pages depend on; `extensions` are files of modules that add to them."""
+    """Return a hash of everything that the built pages depend on, including the files of extensions."""
     digest = hashlib.sha256(f"{sys.version_info[:2]} {version('reflex')}".encode())
     for path in (*_files(), *extensions):
         digest.update(f"\0{path.as_posix()}\0".encode())
@@ -120,7 +121,7 @@ def _files() -> Iterator[Path]:
     for source in map(Path, _SOURCES):
         if source.is_file():
             yield source
-        # assets/external holds links that Reflex makes to files of the packages above.
+        # assets/external contains links, created by Reflex, to files of the packages above.
         for path in sorted(source.rglob("*")):
             generated = "__pycache__" in path.parts or path.parts[:2] == ("assets", "external")
             if path.is_file() and not generated:

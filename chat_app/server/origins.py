@@ -1,7 +1,7 @@
 """Origins and hosts as browsers send them: https://example.org, [::1]:3000 (RFC 6454, RFC 9112 section 3.2).
 
-Two spellings of one place compare equal: letters in lower case, IPv6 addresses in their short form,
-no dot at the end, default ports spelled out. What is not exactly an origin or a host is neither.
+Two spellings of the same origin compare equal: names are in lower case without a trailing dot, IPv6 addresses
+in their short form, default ports explicit. Text that is not exactly an origin or a host is rejected.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A name or an address, and the port behind it; None where none is written."""
+    """Name or IP address of a host, and its port; None if no port is given."""
 
     name: str
     port: int | None = None
@@ -37,7 +37,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A scheme, a name and a port: what a browser keeps apart from the rest of the web."""
+    """Scheme, host name and port, by which a browser isolates websites from each other."""
 
     scheme: str
     name: str
@@ -50,12 +50,12 @@ class Origin:
         return f"{self.scheme}://{name}{port}"
 
     def is_at(self, host: Host) -> bool:
-        """Whether a request for this origin names `host`."""
+        """Return whether `host` is the Host header of a request to this origin."""
         return self.name == host.name and self.port == (host.port or _DEFAULT_PORTS[self.scheme])
 
 
 def parse_host(text: str) -> Host | None:
-    """Read a Host header; None for anything else, such as user@host or two names."""
+    """Parse a Host header; return None for anything else, such as user@host or two names."""
     found = _HOST.fullmatch(text)
     if found is None:
         return None
@@ -64,7 +64,7 @@ def parse_host(text: str) -> Host | None:
 
 
 def parse_origin(text: str) -> Origin | None:
-    """Read an Origin header; None for anything else, such as null, a URL with a path, or another scheme."""
+    """Parse an Origin header; return None for anything else, such as null, a path, or another scheme."""
     found = _ORIGIN.fullmatch(text)
     host = parse_host(found[2]) if found else None
     if found is None or host is None:
@@ -74,15 +74,15 @@ def parse_origin(text: str) -> Origin | None:
 
 
 def parse_address(text: str) -> tuple[Origin, str] | None:
-    """Read an address that the app is reached at: its origin, and the path below which the app lies.
+    """Parse an address of the app into its origin and the path below which the app is served.
 
-    A name may be written with letters of any script. The path is "" for none, else begins with a slash
-    and does not end with one. None for anything that is no such address, such as one with a wildcard.
+    A name may contain letters of any script. The path is "" for none; else it begins with a slash and does
+    not end with one. Return None for anything that is not such an address, such as one with a wildcard.
     """
     try:
         parts = urlsplit(text)
         written = parts.netloc if parts.netloc.isascii() else _ascii(parts.netloc)
-    except ValueError:  # idna's errors are such, too
+    except ValueError:  # idna raises subclasses of it
         return None
     origin = parse_origin(f"{parts.scheme}://{written}")
     plain = not (parts.query or parts.fragment or "?" in text or "#" in text)

@@ -1,4 +1,4 @@
-"""The built pages as they are served below one path, and the hashes of their inline scripts."""
+"""Built pages as they are served below one path, and the content policy with their inline scripts' hashes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chat_app.server.frontend import ANY_PATH, built_pages, web_directory
 
 
 def place(base_path: str) -> Path:
-    """Return a folder with the built pages for a path; made unless it is there since this build.
+    """Return a folder with the built pages for a path; create it unless it exists for this build.
 
-    It has the form of Reflex's own folder, so that Reflex serves from it.
+    The folder has the layout of Reflex's work folder, so that Reflex can serve from it.
 
     Args:
-        base_path: the path below which the pages are served, such as /agents; "" for none.
+        base_path: path below which the pages are served, such as /agents; "" for none.
     """
     folder = web_directory() / "served" / (base_path.replace("/", "+") or "+")
     stamp = (web_directory() / "fingerprint").read_text()
@@ -38,9 +38,9 @@ def place(base_path: str) -> Path:
 
 
 def _copy(source: Path, target: Path, base_path: bytes) -> None:
-    """Copy files, with `base_path` in place of its placeholder."""
+    """Copy files, and replace the placeholder in them with `base_path`."""
     for path in source.rglob("*"):
-        if not path.is_file() or path.suffix == ".gz":  # those go with the files that they are of
+        if not path.is_file() or path.suffix == ".gz":  # written below, with the original
             continue
         written, data = target / path.relative_to(source), path.read_bytes()
         written.parent.mkdir(parents=True, exist_ok=True)
@@ -53,13 +53,13 @@ def _copy(source: Path, target: Path, base_path: bytes) -> None:
 
 
 def content_policy(pages: Path) -> str:
-    """Return a Content-Security-Policy with which these pages run, and nothing else does.
+    """Return a Content-Security-Policy that allows what these pages need, and nothing else.
 
-    Scripts are files of the app, or inline in the pages and listed by their hashes. Styles may be anywhere:
-    emotion, KaTeX and mermaid write them.
+    Scripts are files of the app, or inline in the pages and listed by their hashes. Inline styles are
+    allowed, because emotion, KaTeX and mermaid write them.
 
     Args:
-        pages: the folder of the pages.
+        pages: folder of the pages.
     """
     hashes = sorted(
         {hash_ for page in pages.rglob("*.html") for hash_ in _script_hashes(page.read_text("utf-8"))}
@@ -89,7 +89,7 @@ def _script_hashes(page: str) -> set[str]:
 
 
 class _InlineScripts(HTMLParser):
-    """Collects the text of the scripts in a page."""
+    """Parser that collects the text of a page's inline scripts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,16 +97,16 @@ class _InlineScripts(HTMLParser):
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin with a script that has no file."""
+        """Start a text at a script without `src`."""
         self._inside = tag == "script" and "src" not in dict(attrs)
         if self._inside:
             self.found.append("")
 
     def handle_endtag(self, tag: str) -> None:
-        """End with it."""
+        """End the current text."""
         self._inside = False
 
     def handle_data(self, data: str) -> None:
-        """Take its text, which may come in pieces."""
+        """Append to the current text, which may arrive in pieces."""
         if self._inside:
             self.found[-1] += data

@@ -1,6 +1,6 @@
-"""Checks before the server starts; a failed check says what to do.
+"""Checks before the server starts, whose errors say what to do.
 
-Inside a worker, the same faults would be a stack trace and a server that claims to run.
+Inside a worker, the same problems would result in a stack trace and a server that seems to run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def require_port(host: str, port: int) -> None:
     """Check that the server can listen on `host` and `port`.
 
     Raises:
-        NotReadyError: it cannot.
+        NotReadyError: the server cannot.
     """
     problem = _bind_error(host, port)
     if problem is None:
@@ -41,10 +41,10 @@ def require_port(host: str, port: int) -> None:
 
 
 def require_database(url: str) -> None:
-    """Check that the database can be used, and migrate it to this version's schema.
+    """Check that the database is usable, and migrate it to this version's schema.
 
     Raises:
-        NotReadyError: it is locked, read-only, damaged, from a newer version or out of reach.
+        NotReadyError: the database is locked, read-only, damaged, from a newer version or unreachable.
     """
     try:
         migrate_database(url)
@@ -56,7 +56,7 @@ def free_port(host: str, first: int) -> int:
     """Return the first free port from `first` on.
 
     Raises:
-        NotReadyError: none of the next hundred is free.
+        NotReadyError: none of the first hundred ports is free.
     """
     for port in range(first, min(first + 100, 65536)):
         if _bind_error(host, port) is None:
@@ -68,11 +68,11 @@ def _bind_error(host: str, port: int) -> OSError | None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As the server does: a port whose last owner died a moment ago is not taken.
+            # The server sets it, too, so a port whose last owner has just died counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
         return error
-    except UnicodeError as error:  # no name that DNS could know
+    except UnicodeError as error:  # not a valid DNS name
         return OSError(errno.EINVAL, str(error))
     return None

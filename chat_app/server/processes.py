@@ -1,7 +1,7 @@
-"""Start and end the app's processes: the server, the demo's supervisor, and children that die with their parents.
+"""Processes of the app: the server, the demo's supervisor, and children that die with their parents.
 
-The supervisor of `make demo` is supervisord (http://supervisord.org), installed by that and by nothing else; `demo.conf`
-beside this file is its whole configuration.
+The supervisor of `make demo` is supervisord (http://supervisord.org), which only `make demo` installs;
+`demo.conf` beside this file is its whole configuration.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from chat_app.server.preflight import NotReadyError
 
 _CONFIGURATION = Path(__file__).with_name("demo.conf")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_POLL_INTERVAL = 0.5  # seconds between looks, where the kernel cannot tell us
+_POLL_INTERVAL = 0.5  # seconds between checks, where the kernel cannot notify us
 
 
 def serve(host: str, port: int, pages: Path) -> None:
-    """Serve the pages in the folder that `pages.place` returned, until a signal ends it.
+    """Serve the pages in the folder that `pages.place` returned, until a signal ends the server.
 
-    This is the end of `reflex run --env prod`, without the compiling that precedes it there. The functions are
-    Reflex's own and not public, which is one reason for its exact pin.
+    This is the last part of `reflex run --env prod`, without the compilation before it. The functions are
+    internal to Reflex, which is one reason why its version is pinned exactly.
     """
     from reflex.utils import exec as reflex_exec
     from reflex_base import constants
@@ -45,21 +45,21 @@ def serve(host: str, port: int, pages: Path) -> None:
 
 
 def serve_for_development(host: str, port: int, backend_port: int) -> NoReturn:
-    """Become `reflex run`, which rebuilds and reloads what changes."""
+    """Replace this process with `reflex run`, which rebuilds and reloads changed files."""
     command = [sys.executable, "-m", "reflex", "run", "--env", "dev", "--backend-host", host]
     command += ["--frontend-port", str(port), "--backend-port", str(backend_port)]
     os.execv(sys.executable, command)
 
 
 def supervise(folder: Path, supervisor: str = "supervisor") -> NoReturn:
-    """Become the supervisor of `python -m chat_app`.
+    """Replace this process with the supervisor of `python -m chat_app`.
 
     Args:
-        folder: where the supervisor keeps its process id; it is made.
-        supervisor: the package that brings supervisord.
+        folder: folder in which the supervisor keeps its process id; created if missing.
+        supervisor: package that contains supervisord.
 
     Raises:
-        NotReadyError: there is no supervisor here.
+        NotReadyError: supervisord is not installed.
     """
     if importlib.util.find_spec(supervisor) is None:
         raise NotReadyError(
@@ -69,12 +69,12 @@ def supervise(folder: Path, supervisor: str = "supervisor") -> NoReturn:
     own = {"CHAT_DEMO": "1", "CHAT_DEMO_FOLDER": str(folder), "CHAT_DEMO_PYTHON": sys.executable}
     command = [sys.executable, "-m", f"{supervisor}.supervisord", "-c", str(_CONFIGURATION)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command += ["-u", "root"]  # said so, it does not warn of it
+        command += ["-u", "root"]  # an explicit user avoids supervisord's warning
     os.execve(sys.executable, command, os.environ | own)
 
 
 def stay_with_supervisor() -> None:
-    """End this process when its supervisor ends, however that ends: else it would keep the port."""
+    """End this process when its supervisor ends for any reason, because it would keep the port."""
     if os.environ.get("SUPERVISOR_ENABLED") and os.environ.get("CHAT_DEMO_FOLDER"):
         die_with(os.getppid())
 
@@ -83,7 +83,7 @@ def die_with(parent: int) -> None:
     """End this process with SIGKILL once `parent`, the process id of its parent, is gone."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before we asked
+        if os.getppid() != parent:  # the parent ended before prctl
             os.kill(os.getpid(), signal.SIGKILL)
     elif sys.platform != "win32":
         threading.Thread(target=_watch, args=(parent,), name="lifeline", daemon=True).start()

@@ -1,6 +1,7 @@
-"""What the person who runs the app can set: environment variables, or the same lines in `.env`.
+"""Settings of the app: environment variables, or the same lines in `.env`.
 
-The table in docs/reference/configuration.md and the lines of .env.example are those of `VARIABLES`.
+The table in docs/reference/configuration.md and the lines of .env.example list the same variables as
+`VARIABLES`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _DATABASES = ("sqlite", "postgresql")
 
 @dataclass(frozen=True, slots=True)
 class _Variable:
-    """One environment variable: its name, what holds when it is not set, and what it does."""
+    """Environment variable: its name, its default in words, and its meaning."""
 
     name: str
     default: str
@@ -64,22 +65,22 @@ VARIABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The app's settings, checked.
+    """Checked settings of the app.
 
     Attributes:
         host: address to listen on.
         port: 1 to 65535.
-        origins: further origins that the app is reached at.
-        base_path: the path below which it is reached, such as /agents; "" for none.
-        data_dir: absolute; it need not exist yet.
+        origins: further origins at which the app is reached.
+        base_path: path below which the app is served, such as /agents; "" for none.
+        data_dir: absolute path of a folder, which need not exist yet.
         database_url: SQLAlchemy URL.
-        model: what CHAT_MODEL says, None to look for one.
-        title_model: "own" for the thread's model, "none" for no such request, or a litellm model name.
-        openai_base_url: an OpenAI-compatible server, None for OpenAI's own.
-        extensions: names of the modules that extend the app, in the order in which they are imported.
+        model: value of CHAT_MODEL; None to choose an available model.
+        title_model: "own" for the thread's model, "none" for no title requests, or a litellm model name.
+        openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
+        extensions: names of the modules that extend the app, in the order of their import.
         log_level: one of `logs.LEVELS`.
         demo: whether the page has a button that kills the server.
-        demo_speed: factor on the demo model's pace, above 0.
+        demo_speed: factor on the demo model's speed, above 0.
     """
 
     host: str = "127.0.0.1"
@@ -98,10 +99,10 @@ class Settings:
 
 
 def load_settings(dotenv: Path = Path(".env")) -> Settings:
-    """Read `.env` into the environment, which wins over it, and the settings from there.
+    """Load `.env` into the environment, whose own values win, and read the settings from there.
 
     Raises:
-        ValidationError: a value cannot be used; the sentence says which and what would do.
+        ValidationError: a value is invalid; the message says which one, and what is valid.
     """
     load_dotenv(dotenv)
     return read_settings(os.environ)
@@ -111,7 +112,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings from an environment; empty values count as not set.
 
     Raises:
-        ValidationError: as `load_settings`.
+        ValidationError: see `load_settings`.
     """
     values = {name: value.strip() for name, value in environ.items() if value.strip()}
     _refuse_unknown(values)
@@ -135,11 +136,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 _SET_BY_DEMO = ("CHAT_DEMO_FOLDER", "CHAT_DEMO_PYTHON")
-"""Variables that supervisord hands on; people do not set them."""
+"""Variables for supervisord's configuration, which the app's processes inherit; users do not set them."""
 
 
 def _refuse_unknown(values: Mapping[str, str]) -> None:
-    """Refuse unknown variables with the app's prefix: a misspelled setting would do nothing."""
+    """Reject unknown variables with the app's prefix, because a misspelled setting would have no effect."""
     known = [variable.name for variable in VARIABLES]
     for name in sorted(values):
         if name.upper().startswith("CHAT_") and name not in known and name not in _SET_BY_DEMO:
@@ -149,7 +150,7 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
 
 
 def is_one_word(value: str) -> bool:
-    """Whether a name is without blanks and without letters that cannot be seen, which come along when it is copied."""
+    """Return whether a name has no spaces and no invisible characters, which copying text may add."""
     return value.isprintable() and " " not in value
 
 
@@ -197,7 +198,7 @@ def _data_dir(value: str) -> Path:
     try:
         path = Path(value).expanduser().resolve()
         is_file = path.exists() and not path.is_dir()
-    except (OSError, RuntimeError) as error:  # too long; a home folder of nobody
+    except (OSError, RuntimeError) as error:  # path too long; unknown user's home folder
         raise ValidationError(f"CHAT_DATA_DIR is {value[:80]!r}, which is not a folder: {error}") from error
     if is_file:
         raise ValidationError(f"CHAT_DATA_DIR is {value!r}, which is a file; it must be a folder.")
@@ -220,17 +221,17 @@ def _http_url(name: str, value: str | None) -> str | None:
     if not _is_http_url(value):
         shown = (
             name if set(value) & set("@?#") else f"{name} is {value!r}; it"
-        )  # it may contain a password or a key
+        )  # the value may contain a password or a key
         raise ValidationError(f"{shown} must be an address such as http://127.0.0.1:1234/v1.")
     return value.rstrip("/")
 
 
 def _is_http_url(value: str) -> bool:
-    """Whether a path can be put behind an address; a query or a fragment would swallow it."""
+    """Return whether a path can be appended to a URL; a query or a fragment would swallow the path."""
     try:
         parts = urlsplit(value)
         named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # an IPv6 address without its end, or a port that is no number
+    except ValueError:  # an IPv6 address without its bracket, or a port that is not a number
         return False
     return named and value.isprintable() and not set(value) & set(" ?#")
 

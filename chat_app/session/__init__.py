@@ -1,1 +1,1 @@
-"""The process's service, the tab, and the API bound to who asks."""
+"""Service of the process, sessions of the tabs, and the API bound to its caller."""

@@ -1,4 +1,4 @@
-"""The app's own agent: made for each step, with the model and options of its thread."""
+"""Agent of the app, with the model and options of each thread."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ questions about this app, ask_human when you need a decision. Use send_email onl
 When a tool reports an error, say so plainly and suggest what to do."""
 
 _MAX_KEPT = 32
-"""How many agents are kept; making one again costs milliseconds."""
+"""Maximum number of agents that are cached; building one again takes milliseconds."""
 
 
 def app_agent(
     settings: Settings, offers: Sequence[ModelChoice], read: Callable[[str], Awaitable[Thread | None]]
 ) -> AgentFactory:
-    """Return the agent of every thread that has no other.
+    """Return the factory of the app's agent, which answers every thread that has no other agent.
 
     Args:
-        settings: of the app.
-        offers: the models to choose from; the first answers where none is chosen, or one that is no longer offered.
-        read: returns a thread.
+        settings: settings of the app.
+        offers: models to choose from; the first answers if a thread's choice is missing or no longer offered.
+        read: function that returns a thread by its id.
     """
     models = {model.name: model for model in offers}
     made: OrderedDict[AnswerOptions, Agent] = OrderedDict()
@@ -60,13 +60,13 @@ def app_agent(
 def build_agent(
     choice: ModelChoice, settings: Settings, *, instructions: str = "", temperature: float | None = None
 ) -> Agent:
-    """Return the agent that answers with the chosen model; calls nothing and starts nothing.
+    """Build the agent that answers with a model; send no request and start nothing.
 
     Args:
         choice: the model.
-        settings: of the app.
-        instructions: a system prompt in place of the built-in one; the part about the tools is added to either.
-        temperature: for the model; None leaves it to the provider.
+        settings: settings of the app.
+        instructions: system prompt in place of the built-in one; the part about tools is added to both.
+        temperature: temperature of the model; None for the provider's default.
     """
     register_demo_model(settings.demo_speed)
     tools = demo_tools(settings.data_dir) if choice.calls_tools else {}
@@ -84,9 +84,9 @@ def build_agent(
 
 
 def title_model(choice: ModelChoice, settings: Settings) -> ModelTitle | None:
-    """Return what names the threads that a model answers, as CHAT_TITLE_MODEL says; None keeps their first words.
+    """Return the title model that CHAT_TITLE_MODEL selects; None keeps a thread's first words as its title.
 
-    The demo model names none: its answers are scripted, and make worse titles than the first words.
+    The demo model writes no titles: its answers are scripted, and make worse titles than the first words.
     """
     if settings.title_model == "none":
         return None

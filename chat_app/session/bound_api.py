@@ -1,4 +1,4 @@
-"""An API that is bound to the user who calls it."""
+"""API bound to the user who calls it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent_core.api import ApiBase
 
 
 class _BoundApi:
-    """Passes `ctx` to the methods of an API."""
+    """Proxy of an API that passes `ctx` to its methods."""
 
     def __init__(self, api: object, ctx: CallContext) -> None:
         self._api = api

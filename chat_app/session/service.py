@@ -1,6 +1,6 @@
-"""Open what the whole process shares: the runtime, the agent's API and the users' lists; and call it from states.
+"""Service that the whole process shares (runtime, API, users' lists), and bases of the states that call it.
 
-Opened by the app's lifespan, once per worker and never at import: the server forks its workers after
+The app's lifespan opens the service once per worker, never at import: the server forks its workers after
 the app is imported, and no engine, thread or scheduler survives a fork.
 """
 
@@ -34,11 +34,11 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Service:
-    """One worker's open runtime and what is built on it.
+    """Open runtime of one worker, with the API and lists on top of it.
 
     Attributes:
-        everybody: the lists of an app that has no users.
-        users: those of each user, else.
+        everybody: lists that all callers share if the app has no users.
+        users: lists of each user if the app has users.
     """
 
     settings: Settings
@@ -70,8 +70,8 @@ def service() -> Service:
 async def lifespan() -> AsyncIterator[None]:
     """Open the service for as long as the app runs."""
     settings = load_settings()
-    logs.configure(settings.log_level, settings.extensions)  # here: servers reset the log in their workers
-    warm()  # litellm takes seconds to import; the first message shall not wait for it
+    logs.configure(settings.log_level, settings.extensions)  # here, as servers reset logging in workers
+    warm()  # litellm takes seconds to import; the first message must not wait for it
     choice = choose_model(settings, os.environ)
     if choice.problem:
         _log.warning("%s Using %s until then.", choice.problem, choice.name)
@@ -91,10 +91,10 @@ async def opened(
     """Open a runtime and make it the process's service.
 
     Args:
-        settings: of the app.
-        choice: the model that answers where no other is chosen.
-        agent: in place of the app's own.
-        offers: the models to choose from, `choice` first; only that one by default.
+        settings: settings of the app.
+        choice: model that answers if no other is chosen.
+        agent: agent in place of the app's own.
+        offers: models to choose from, `choice` first; only `choice` by default.
     """
     global _opened
     offers = tuple(offers) or (choice,)
@@ -124,7 +124,10 @@ async def opened(
 
 
 class ApiCaller(rx.State, mixin=True):
-    """Base of the states that call the API. Its methods are private: a public one would be an event of the browser."""
+    """Base of the states that call the API.
+
+    The methods are private, because Reflex would let the browser call a public one as an event.
+    """
 
     def _ctx(self) -> CallContext | None:
         """Return the user who has this tab open; None if the app has no users.
@@ -135,7 +138,7 @@ class ApiCaller(rx.State, mixin=True):
         return caller(self.router.headers.raw_headers)
 
     def _api(self) -> AgentApi:
-        """Return the API as this user calls it.
+        """Return the API bound to this user.
 
         Raises:
             AccessDeniedError: no user is signed in.
@@ -143,7 +146,7 @@ class ApiCaller(rx.State, mixin=True):
         return bind_api(service().api, self._ctx())
 
     def _lists(self) -> UserLists:
-        """Return the lists of this user; empty ones if no user is signed in."""
+        """Return the lists of this user; empty lists if no user is signed in."""
         try:
             ctx = self._ctx()
         except AccessDeniedError:
@@ -152,21 +155,21 @@ class ApiCaller(rx.State, mixin=True):
 
 
 class CommandState(ApiCaller, mixin=True):
-    """Base of the states that do what the person asks for, and say so when it was not done.
+    """Base of the states that run a user's commands and show the error of a failed one.
 
     Attributes:
-        notice: why it was not done, as a sentence; "" else.
+        notice: error of the last command, as a sentence; "" if it succeeded.
     """
 
     notice: str = ""
 
     @rx.var
     def notice_info(self) -> dict[str, Any]:
-        """Code and params of `notice`."""
+        """Return the code and parameters of `notice`."""
         return info_of(self.notice) or {}
 
     async def _call(self, method: str, *args: Any, **options: Any) -> Any:
-        """Call a method of the API, such as "shares.create"; None, and a notice, if it was not done."""
+        """Call a method of the API, such as "shares.create"; on an error, set `notice` and return None."""
         self.notice = ""
         try:
             return await attrgetter(method)(self._api())(*args, **options)

@@ -1,4 +1,4 @@
-"""What this process runs for a browser tab, so that the handlers of the tab's events find it."""
+"""Work that this process runs for a browser tab, where the tab's event handlers can find it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _Work = TypeVar("_Work")
 
 
 class TabSession:
-    """The work that runs for one tab, by the state class that it works for.
+    """Running work of one tab, by the state class that it serves.
 
-    A background handler attaches what it runs (a subscription, the run drawer's watch), and the tab's other
-    handlers find it here. It is this process's alone: a state may be kept elsewhere, and what runs can not.
+    A background handler attaches its work (a subscription, the run drawer's watch), and the tab's other
+    handlers find it here. A session belongs to this process: unlike a state, running work cannot be stored
+    elsewhere.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class TabSession:
 
     @contextmanager
     def attached(self, owner: type[rx.State], work: _Work) -> Iterator[_Work]:
-        """Let handlers find `work` for as long as it runs; a handler that begins anew takes its place."""
+        """Register `work` while the context is open; a handler that starts again replaces it."""
         self._work[owner] = work
         try:
             yield work
@@ -34,23 +35,23 @@ class TabSession:
                 del self._work[owner]
 
     def find(self, owner: type[rx.State], kind: type[_Work]) -> _Work | None:
-        """Return what runs for a state class of this tab; None if nothing of that kind does."""
+        """Return the work of class `kind` that runs for a state class of this tab, or None."""
         found = self._work.get(owner)
         return found if isinstance(found, kind) else None
 
 
-# A session lives for as long as something runs in it: `attached` holds it.
+# A session lives while work runs in it, because the open context of `attached` references it.
 _sessions: WeakValueDictionary[str, TabSession] = WeakValueDictionary()
 
 
 def tab_session(state: rx.State) -> TabSession:
-    """Return the session of the tab that a state belongs to."""
+    """Return the session of a state's tab."""
     return _sessions.setdefault(state.router.session.client_token, TabSession())
 
 
 @asynccontextmanager
 async def background_task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a coroutine in the background while open; the rest of it is cancelled."""
+    """Run a coroutine in the background while the context is open, then cancel it."""
     task = asyncio.create_task(work)
     try:
         yield

@@ -1,8 +1,8 @@
-"""Keep the state of a tab for as long as the tab is open, and empty it when another user opens the tab.
+"""Lifetime of a tab's state: kept while the tab is open, and reset when another user opens the tab.
 
-Reflex drops the state of a tab when nothing has happened in it for an hour (`redis_token_expiration`), open or not. What
-followed a thread for the tab then finds an empty state, and the tab would show nothing new until the next
-click.
+Reflex drops a tab's state after an hour without events (`redis_token_expiration`), even if the tab is open. A
+handler that follows a thread would then find an empty state, and the tab would show nothing new until the
+next click.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from chat_app.extensions import IDENTITY, caller
 
 _log = logging.getLogger(__name__)
 
-_ROUND_INTERVAL = 60.0  # seconds between two rounds, or a quarter of what Reflex waits if that is less
+_ROUND_INTERVAL = 60.0  # seconds between two rounds; a quarter of Reflex's expiration if that is less
 TAB_TIMEOUT = 5.0  # seconds for one tab; Reflex does not drop a state that is in use
 _NO_KEY = "chat:none"
-"""Storage key that no browser has a value for; see `_reload`."""
+"""Storage key for which no browser has a value; see `_reload`."""
 
 
 class TabKeepalive:
-    """Keeps the states of the tabs that are connected to an app.
+    """Keepalive of the states of all tabs that are connected to an app.
 
     Args:
-        app: whose tabs.
+        app: app of the tabs.
     """
 
     def __init__(self, app: rx.App) -> None:
         self._app = app
-        self._known: set[str] = set()  # tokens of tabs that had loaded their page at the last round
+        self._known: set[str] = set()  # tokens of tabs that had loaded their page in the last round
 
     async def run(self) -> None:
-        """Keep the states until cancelled, in rounds."""
+        """Touch the states at regular intervals until cancelled."""
         period = min(_ROUND_INTERVAL, get_config().redis_token_expiration / 4)
         while True:
             await asyncio.sleep(period)
             await self.touch()
 
     async def touch(self) -> None:
-        """Use each connected tab's state once, so that Reflex keeps it; a tab whose state is gone loads its page anew.
+        """Use each connected tab's state once, so that Reflex keeps it; reload a tab whose state is gone.
 
-        It is gone when the machine slept: the hour has passed then, and the socket may still be open. A draft is
-        kept in the browser, and everything else is read again.
+        A state is gone after the machine slept for an hour, although the socket may still be open. A reload
+        loses nothing: the browser keeps the draft, and everything else is read again.
         """
         namespace = self._app.event_namespace
         connected = list(namespace.token_to_sid) if namespace else []
@@ -69,15 +69,16 @@ class TabKeepalive:
         self._known = loaded
 
     async def _has_loaded(self, token: str) -> bool:
-        """Whether the state of a tab knows its page; asking keeps it."""
+        """Return whether a tab's state has loaded its page; the check itself keeps the state alive."""
         async with self._app.modify_state(rx.BaseStateToken(ident=token, cls=rx.State)) as state:
             return bool(state.router_data)
 
     async def _reload(self, token: str) -> None:
-        """Have a tab read its page again, as after a reconnection.
+        """Make a tab load its page again, as after a reconnection.
 
-        Reflex's pages do so when a key of theirs is removed from the browser's store. Closing the socket would
-        do, but a browser is told of that by time-outs; and a script may not run (`chat_app.server.pages.content_policy`).
+        A Reflex page does so when one of its keys is removed from session storage. Closing the socket would
+        also work, but a browser may notice that only after a timeout; a script would be blocked by
+        `chat_app.server.pages.content_policy`.
         """
         assert self._app.event_namespace
         read_again = Event.from_event_type(rx.remove_session_storage(_NO_KEY))
@@ -85,20 +86,20 @@ class TabKeepalive:
 
 
 class TabOwner(rx.State):
-    """The user who has had this tab open; "" for one who was not signed in, None before the first event."""
+    """State with the last user of this tab: "" for one who was not signed in, None before the first event."""
 
     _user_id: str | None = None
 
 
 class TabOwnerCheck(Middleware):
-    """Empties the state of a tab before anything is done in it for another user.
+    """Middleware that resets a tab's state before it handles an event of another user.
 
-    A tab keeps its state when another person signs in, and Reflex sends all of it when a page loads,
-    before any of our handlers is asked.
+    A tab keeps its state when another user signs in, and Reflex sends the whole state when a page loads,
+    before any of our handlers runs.
     """
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Any) -> None:
-        """Compare the user of each event with the one before; an app without users has nothing to compare."""
+        """Reset the state if the last event was another user's; do nothing in an app without users."""
         if not IDENTITY:
             return
         root = state._get_root_state()

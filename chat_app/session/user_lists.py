@@ -1,4 +1,4 @@
-"""The lists that each user has, read once for all of their tabs."""
+"""Lists that each user has, read once for all of the user's tabs."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from agent_core import AgentApi, CallContext
 from agent_core.agent import NOBODY
 
 NO_ONE = CallContext(NOBODY)
-"""Whoever is not signed in; no thread is theirs."""
+"""Caller who is not signed in and owns no thread."""
 
 MAX_UNWATCHED = 32
-"""How many users' lists are kept although none of their tabs is open any more."""
+"""Number of users above which the lists of those without an open tab are dropped."""
 
 READ_INTERVAL = 0.25
-"""The least time between two readings of a list, in seconds: a running thread changes ten times a second."""
+"""Minimum seconds between two reads of a list: a running thread changes ten times a second."""
 
 
 class UserList:
-    """Base of the lists: one task reads a list, and every tab of the user is told that it has changed.
+    """Base of the lists: one task reads a list and notifies every tab of the user when it has changed.
 
     Args:
-        api: as the user calls it.
+        api: API bound to the user.
 
     Attributes:
-        version: how often the list has changed; 0 before it was read.
+        version: number of changes of the list; 0 before it is read.
     """
 
     def __init__(self, api: AgentApi) -> None:
         self.version = 0
         self._api = api
-        self._viewers: list[Any] = []  # one that watches twice is in it twice
+        self._viewers: list[Any] = []  # a viewer that watches twice is in it twice
         self._changed = asyncio.Event()
 
     @property
     def is_watched(self) -> bool:
-        """Whether a tab shows the list."""
+        """Return whether a tab shows the list."""
         return bool(self._viewers)
 
     @contextmanager
     def watched(self, viewer: object = None) -> Iterator[None]:
-        """Count a viewer, such as the window of a tab, for as long as this is open."""
+        """Count a viewer, such as the window of a tab, while the context is open."""
         self._viewers.append(viewer)
         try:
             yield
@@ -62,7 +62,7 @@ class UserList:
         raise NotImplementedError
 
     def _publish(self, **values: Any) -> None:
-        """Set attributes of the list; if one of them changed, tell the tabs."""
+        """Set attributes of the list, and notify the tabs if one of the values is new."""
         if self.version and all(getattr(self, name) == value for name, value in values.items()):
             return
         vars(self).update(values)
@@ -75,10 +75,10 @@ _ListT = TypeVar("_ListT", bound=UserList)
 
 
 class ListKind(Generic[_ListT]):
-    """A kind of list that each user has, declared once per process; `UserLists` has a user's own under it.
+    """Kind of list that each user has, declared once per process; the key of a user's list in `UserLists`.
 
     Args:
-        make: from the API as a user calls it, and whether the list is everybody's, to their list.
+        make: function from the API bound to a user, and whether everybody shares the list, to the list.
     """
 
     declared: ClassVar[list[ListKind[Any]]] = []
@@ -89,11 +89,11 @@ class ListKind(Generic[_ListT]):
 
 
 class UserLists:
-    """The lists of one user, each made when it is first asked for and followed from then on.
+    """Lists of one user, each created on first use and followed from then on.
 
     Args:
-        api: as the user calls it.
-        everybody: whether they are the lists of an app that has no users.
+        api: API bound to the user.
+        everybody: whether everybody shares the lists, because the app has no users.
     """
 
     def __init__(self, api: AgentApi, *, everybody: bool = False) -> None:
@@ -111,11 +111,11 @@ class UserLists:
 
     @property
     def is_watched(self) -> bool:
-        """Whether a tab shows one of them."""
+        """Return whether a tab shows one of the lists."""
         return any(each.is_watched for each in self._lists.values())
 
     def begin(self) -> None:
-        """Make the lists of every kind, so that the first tab finds them read."""
+        """Create the list of every kind, so that all are already read when the first tab opens."""
         for kind in ListKind.declared:
             self[kind]
 
@@ -125,13 +125,13 @@ class UserLists:
             task.cancel()
 
     async def close(self) -> None:
-        """Stop following the lists, and wait until that has ended."""
+        """Stop following the lists, and wait until their tasks have ended."""
         self.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 class UserListCache:
-    """The lists of every user, made when a user comes and forgotten some time after they left."""
+    """Cache of the lists of each user, created on first use and dropped some time after the user has left."""
 
     def __init__(self) -> None:
         self._users: OrderedDict[str, UserLists] = OrderedDict()
@@ -145,13 +145,13 @@ class UserListCache:
         return self._users[user_id]
 
     def _forget(self) -> None:
-        """End the oldest lists that nobody watches, if there are too many; never the newest."""
+        """Drop the least recently used lists that no tab shows if there are too many, never the newest."""
         unwatched = [user_id for user_id, lists in self._users.items() if not lists.is_watched]
         for user_id in unwatched[:-1][: max(0, len(self._users) - MAX_UNWATCHED)]:
             self._users.pop(user_id).cancel()
 
     async def close(self) -> None:
-        """End them all."""
+        """Close the lists of every user."""
         users = list(self._users.values())
         self._users.clear()
         for lists in users:
