@@ -1,1 +1,1 @@
-"""The pages of settings and of usage."""
+"""Pages of the settings and of the usage."""

@@ -1,4 +1,4 @@
-"""The pages of settings and of usage."""
+"""Pages of the settings and of the usage."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,24 +19,24 @@ from chat_app.ui.controls import testid, titled
 from chat_app.ui.page_column import section, sheet
 
 _preferences = react_component("settings/preferences.jsx", "Preferences", languages=list[list[str]])
-"""Theme, density, the key that sends and the language; `languages` are pairs of code and own name."""
+"""Controls for theme, density, send key and language; `languages` are pairs of code and native name."""
 
 _import_thread = react_component("settings/import_thread.jsx", "ImportThread")
-"""A button to choose the file of an exported thread; the imported thread is opened."""
+"""Button that imports the file of an exported thread, and opens the imported thread."""
 
 _usage_report = react_component("settings/usage.jsx", "Usage", report=dict[str, Any])
-"""Figures, a bar a day and tables of a report: total, by_day, by_model, by_agent."""
+"""Totals, a bar chart of the days, and tables of a report with total, by_day, by_model and by_agent."""
 
 _SPANS = (7, 30, 90)
-"""Days, today included, to choose from."""
+"""Numbers of days to choose from, today included."""
 
 
 class Usage(ApiCaller, rx.State):
-    """A report on the last so many days.
+    """State of the usage page: a report on the last days.
 
     Attributes:
-        days: how many.
-        report: total, by_day, by_model and by_agent, as plain JSON; empty until it is read.
+        days: number of days, as the value of the page's select.
+        report: total, by_day, by_model and by_agent, as plain JSON; empty until the report is read.
     """
 
     days: str = "30"
@@ -49,7 +49,7 @@ class Usage(ApiCaller, rx.State):
 
     @rx.event
     async def choose(self, days: str):
-        """Read it for other days."""
+        """Read the report for another number of days."""
         if days in map(str, _SPANS):
             self.days = days
             await self._read()
@@ -67,7 +67,7 @@ class Usage(ApiCaller, rx.State):
 
 
 def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:
-    """Return a summary as the page draws it: every day has its place, also one without a request."""
+    """Return a summary in the form that the page renders, with every day, even one without requests."""
     every_day = (first.date() + timedelta(days=number) for number in range(days))
     return {
         "total": summary.total.to_dict(),
@@ -81,7 +81,7 @@ def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:
 
 @register_page("/settings", titled("settings.title"), on_load=[Choices.open, NewChatDefaults.open])
 def settings() -> Content:
-    """`/settings`: how it looks, how new chats are answered, and a chat from a file."""
+    """Render the page `/settings`: appearance, defaults of new chats, and import of a chat."""
     return Content(
         sheet(
             tabs("/settings"),
@@ -105,7 +105,7 @@ def settings() -> Content:
 
 @register_page("/usage", titled("usage.title"), on_load=Usage.open)
 def usage() -> Content:
-    """`/usage`: requests, tokens and cost, by day, model and agent."""
+    """Render the page `/usage`: requests, tokens and cost, by day, model and agent."""
     return Content(
         sheet(
             tabs("/usage"),

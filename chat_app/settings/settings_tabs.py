@@ -1,4 +1,4 @@
-"""The tabs of settings, usage and schedules, and the link to them."""
+"""Tabs of the settings, usage and schedules pages, and the link to the settings."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _PLACES = (
 
 
 def tabs(here: str) -> rx.Component:
-    """The pages beside the threads, with `here` marked as the one that is open."""
+    """Render the tabs, with the page `here` marked as the open one."""
     return rx.el.nav(
         *(
             link(
@@ -34,7 +34,7 @@ def tabs(here: str) -> rx.Component:
 
 
 def settings_link(**props: Any) -> rx.Component:
-    """The way there, for the sidebar's foot."""
+    """Render the link to the settings, for the foot of the sidebar."""
     return link(
         icon("settings"),
         to="/settings",

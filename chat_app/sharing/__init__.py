@@ -1,1 +1,1 @@
-"""The read-only page of a shared thread."""
+"""Read-only page of a shared thread."""

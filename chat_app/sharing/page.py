@@ -1,4 +1,4 @@
-"""The page of a shared thread, which anyone who has its link can read."""
+"""Page of a shared thread, which anyone with its link can read."""
 
 # Reflex makes the attributes of a Var and the children of a component when the page is compiled.
 # pyright: reportAttributeAccessIssue=false, reportReturnType=false, reportArgumentType=false
@@ -17,7 +17,7 @@ from chat_app.ui.styles import NAME
 
 @register_page("/share/[token]", NAME, on_load=SharedText.open, alone=True)
 def share() -> rx.Component:
-    """`/share/[token]`: title and messages, and nothing else of the app."""
+    """Render the page `/share/[token]`: title and messages, and nothing else of the app."""
     return rx.fragment(
         speak(files=FILES),
         rx.el.main(
@@ -50,7 +50,7 @@ def _thread() -> rx.Component:
 
 @rx.memo
 def _shared_row(message: rx.Var[MessageView]) -> rx.Component:
-    """A message that can only be read."""
+    """Render a read-only message."""
     return _shared(message, lambda part: text_part(SharedText, part))
 
 

@@ -1,4 +1,4 @@
-"""A shared thread: read-only, and followed as it changes."""
+"""State of a shared thread, which is read-only and follows the thread's changes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _OPEN = ("preparing", "running", "retrying", "approval", "answer")
 
 
 class _SharedReader:
-    """Reads the thread of a link; whole, as the page of a link cannot ask for more.
+    """Reader of a whole shared thread, because its page cannot request further messages.
 
     Args:
-        api: of the app.
-        token: of the link.
+        api: API of the app.
+        token: token of the link.
     """
 
     def __init__(self, api: AgentApi, token: str) -> None:
@@ -40,24 +40,25 @@ class _SharedReader:
         return "a shared thread"  # the token grants access, so it is kept out of the log
 
     async def read(self) -> AsyncGenerator[None]:
-        """Yield after each update that the follower has taken in, until the link is taken back."""
+        """Yield after each update that the follower has applied, until the link is revoked."""
         async with aclosing(self._api.shares.subscribe(self._token)) as updates:
             async for update in updates:
                 self.follower.apply(update)
                 yield
 
     async def read_times(self) -> None:
-        """Read nothing: how long tools took is not shared."""
+        """Read nothing, because the durations of tools are not shared."""
 
 
 class Shared(ShownThread, rx.State):
-    """The thread of the link in this tab; there is no event with which its reader could change it.
+    """State of the shared thread in this tab, without any event that could change the thread.
 
     Attributes:
-        phase: loading, ready, missing or over (the link was taken back while it was open).
-        messages: those before the turn under way, in the branch that is shown; nothing in them can be answered.
-        turn: that turn.
-        thinking: at work, with nothing to show for it yet.
+        phase: loading, ready, missing or over (the link was revoked while the page was open).
+        messages: messages before the running turn, in the branch that is shown; tool calls in them cannot be
+            answered.
+        turn: messages of the running turn.
+        thinking: whether the agent is working and has nothing to show yet.
     """
 
     phase: str = "loading"
@@ -68,7 +69,7 @@ class Shared(ShownThread, rx.State):
     _token: str = ""
 
     def _begin(self, token: str) -> None:
-        """Turn to the thread with this token."""
+        """Reset the state for the thread of this token."""
         self.reset()
         self._token = token
 
@@ -79,7 +80,7 @@ class Shared(ShownThread, rx.State):
         return _SharedReader(service().api, self._token)
 
     def _show(self, follower: Follower) -> None:
-        """Take over what a follower has read; what is unchanged is not sent again."""
+        """Show the thread that a follower has read; unchanged values are not sent again."""
         name, turn = str(follower.thread.get("id") or ""), follower.turn()
         self._set(
             phase="ready",
@@ -90,14 +91,14 @@ class Shared(ShownThread, rx.State):
         )
 
     def _lose(self, error: AgentCoreError) -> None:
-        """Show nothing any more: the token leads nowhere."""
+        """Hide the thread, because the token is no longer valid."""
         phase = "over" if self.phase in ("ready", "over") else "missing"
         self._begin(self._token)
         self.phase = phase
 
 
 class SharedText(LiveText, rx.State):
-    """The text that is being written in that thread."""
+    """State of the text that is being written in the shared thread."""
 
     shown: ClassVar[type[ShownThread]] = Shared
 
@@ -111,7 +112,7 @@ class SharedText(LiveText, rx.State):
 
 
 def _shared_view(row: MessageView, thread_id: str, token: str) -> MessageView:
-    """Return a message's row with nothing that a reader could press, and files by the token."""
+    """Return a message's row without controls, and with file paths that use the token."""
     prefix = f"/files/{quote(thread_id, safe='')}/"
     files = [_file(file, prefix, token) for file in row.files]
     return replace(

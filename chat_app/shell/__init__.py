@@ -1,4 +1,4 @@
-"""The frame around every page: sidebar, reconnecting, and what it loads."""
+"""Frame around every page: sidebar, reconnection, and events that run when a page opens."""
 
 from chat_app.shell.frame import shell
 

@@ -1,4 +1,4 @@
-"""The frame around every page."""
+"""Frame around every page."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -20,18 +20,18 @@ from chat_app.ui.controls import icon, icon_button, testid
 from chat_app.ui.page_column import thread_note
 
 _reconnect_guard = react_component("shell/reconnect_guard.jsx", "ReconnectGuard", root=str, view=str)
-"""Keeps showing the page while the tab's state is sent anew.
+"""Wrapper that keeps showing the page while the tab's state is sent again.
 
-`root` and `view` name the state classes that tell: the first by `is_hydrated`, the second by a var `phase` that is
-"loading".
+`root` and `view` name the state classes that show whether the state is complete: `root` by its `is_hydrated`,
+`view` by a var `phase` other than "loading".
 """
 
 ON_LOAD = [OpenThreadText.leave, ThreadList.open, Inbox.open]
-"""What every page in the frame does first: it shows no thread, the list of threads, and what waits."""
+"""Events that run when a page in the frame opens: leave the thread, open the thread list and the inbox."""
 
 
 def framed(draw: Draw) -> Callable[[], rx.Component]:
-    """Return a page with the frame around its content; a component is the whole page already."""
+    """Return a page with the frame around its content; a component is already the whole page."""
 
     @wraps(draw)
     def page() -> rx.Component:
@@ -42,10 +42,10 @@ def framed(draw: Draw) -> Callable[[], rx.Component]:
 
 
 def events_of(page: Page) -> list[Any]:
-    """Return what runs whenever a page opens.
+    """Return the events that run when a page opens.
 
-    The frame's events that a page names itself have their place among its own; a page that opens a
-    thread of the app's does not leave it.
+    An event of the frame that the page lists itself runs at its place in the page's list; a page that opens a
+    thread does not leave it first.
     """
     if page.alone:
         return list(page.on_load)
@@ -61,7 +61,7 @@ def events_of(page: Page) -> list[Any]:
 def shell(
     *children: rx.Component, bar: rx.Component | None = None, drawer: rx.Component | None = None
 ) -> rx.Component:
-    """Sidebar and main column; `bar` is the content of the top bar, `drawer` that beside the column."""
+    """Render the sidebar and the main column; `bar` is in the top bar, `drawer` beside the column."""
     frame = rx.el.div(
         sidebar(),
         rx.el.main(
@@ -89,15 +89,15 @@ def shell(
 
 
 def not_found() -> Content:
-    """The page for an unknown address: a friendly word and a way back."""
+    """Render the page for an unknown address: a friendly note and a link to a new chat."""
     return Content(thread_note(say("page.no_page"), say("page.no_page_why")))
 
 
 def reconnect_banner() -> rx.Component:
-    """A quiet word once the server has been out of reach for three seconds; nothing else changes.
+    """Render a quiet note once the server has been unreachable for three seconds; nothing else changes.
 
-    The page goes on showing what it has, what is sent meanwhile waits, and the subscription takes up
-    at the cursor by itself. The three seconds are the delay of the animation.
+    The page keeps its content, messages that are sent meanwhile wait, and the subscription resumes at its
+    cursor automatically. The three seconds are the delay of the animation.
     """
     return rx.cond(
         has_connection_errors,

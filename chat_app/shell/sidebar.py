@@ -1,4 +1,4 @@
-"""The sidebar: new chat, search, the list of threads, the archive, and which model answers."""
+"""Sidebar: new chat, search, thread list, archive, and the name of the model that answers."""
 
 import reflex as rx
 from reflex_components_core.react_router import link
@@ -20,7 +20,7 @@ _close_drawer = rx.call_function(
 
 
 def sidebar() -> rx.Component:
-    """A column beside the page; on phones a drawer, which the browser's own popover opens and closes."""
+    """Render a column beside the page; on phones a drawer, as a native popover of the browser."""
     return rx.el.nav(
         rx.el.div(icon("sparkles", 18), rx.el.span(NAME), class_name="brand"),
         rx.el.div(
@@ -66,7 +66,7 @@ def sidebar() -> rx.Component:
 
 
 def _theme_toggle() -> rx.Component:
-    """Light or dark; the system's preference until it is used."""
+    """Render the light/dark toggle; the system's preference applies until the toggle is used."""
     return rx.el.button(
         rx.color_mode_cond(icon("moon"), icon("sun")),
         type="button",

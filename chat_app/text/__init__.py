@@ -1,1 +1,1 @@
-"""Text as it is drawn: markdown, streaming, code and formulas."""
+"""Rendering of text: markdown, streaming, code and formulas."""

@@ -1,4 +1,4 @@
-"""Python wrappers of the React components that draw text."""
+"""Python wrappers of the React components that render text."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ PARSERS = [
     "remend@1.4.0",
 ]
 _MARKDOWN_LIBRARIES = [*PARSERS, "katex@0.19.1", "mermaid@12.3.0"]
-"""The last two are loaded by a page only when a block needs them."""
+"""Packages of the markdown component; a page loads katex and mermaid only when a block needs them."""
 
 
 stream_markdown = react_component(
@@ -41,11 +41,12 @@ stream_markdown = react_component(
     source=str,
     on_gap=(str, int),
 )
-"""A text part, as markdown, that may still be growing.
+"""Text part, as markdown, that may still grow.
 
-`name` identifies the part on the page and stays; `run` names the part and its attempt. While `live`, slices come as
-`run`, `offset` and `chunk` of the state class whose full name is `source`; afterwards `text` is all of it. Only a part
-that is live reads that state. Offsets count UTF-16 code units. `on_gap` gets the run and how much of it the page has.
+`name` identifies the part on the page and never changes; `run` identifies the part and its attempt. While
+`live`, slices arrive as `run`, `offset` and `chunk` of the state class with the full name `source`; afterwards
+`text` is the whole text. Only a live part reads that state. Offsets count UTF-16 code units. `on_gap` gets the
+run and the length of its text that the page has.
 """
 
 _smooth_text = react_component(
@@ -56,16 +57,16 @@ _smooth_text = react_component(
 def smooth_text(
     text: rx.Var[str] | str, chars_per_sec: float = 128, start_streaming: bool = False, **props: Any
 ) -> rx.Component:
-    """Reveal a text that grows in leaps evenly, as if it were typed.
+    """Render a text that grows in leaps at an even pace, as if it were typed.
 
     Args:
-        text: the Var of the text; a new value continues the text, or is another one.
-        chars_per_sec: how fast at least; when more arrives it is faster, so that it keeps up.
-        start_streaming: whether the text that is there at first is typed, too, and not shown at once.
-        **props: of the component.
+        text: Var of the text; a new value continues the text, or replaces it.
+        chars_per_sec: minimum speed, in characters per second; it rises to keep up with the text.
+        start_streaming: whether the initial text is typed, too, instead of shown at once.
+        **props: props of the component.
 
     Raises:
-        ValidationError: the pace is not above 0.
+        ValidationError: `chars_per_sec` is not above 0.
     """
     if not isinstance(chars_per_sec, rx.Var) and not chars_per_sec > 0:
         raise ValidationError("chars_per_sec is a number above 0, such as 128.")
