@@ -25,7 +25,7 @@ ALL = (
 
 
 def main() -> None:
-    """Run each measurement in a process of its own, so that none warms another's caches."""
+    """Run each measurement in its own process, so that none warms another's caches."""
     names = sys.argv[1:] or list(ALL)
     if unknown := [name for name in names if name not in ALL]:
         sys.exit(f"No measurement is called {', '.join(unknown)}; there are {', '.join(ALL)}.")

@@ -1,4 +1,4 @@
-"""A Socket.IO server that does nothing but send each client a text, so many times a second."""
+"""Socket.IO server that only sends a fixed text to each client at a fixed rate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ app = socketio.ASGIApp(sio)
 
 @sio.event
 async def connect(sid: str, environ: dict[str, Any]) -> None:
-    """Begin to send to a client that has come."""
+    """Start sending to a newly connected client."""
     sio.start_background_task(_send, sid)
 
 
@@ -40,7 +40,7 @@ async def _send(sid: str) -> None:
 
 @contextlib.contextmanager
 def serving(rate: float, length: int) -> Iterator[tuple[str, list[psutil.Process]]]:
-    """Serve messages of `length` characters, `rate` a second to each client, from processes of its own.
+    """Serve messages of `length` characters, `rate` a second to each client, from separate processes.
 
     Yields:
         the address of its socket, and its processes.

@@ -1,7 +1,7 @@
-"""Our own CPU per streamed chunk: everything between the adapter and the rows, and on to a reader.
+"""CPU per streamed chunk that the library itself costs, from the adapter to the rows and on to a reader.
 
-An answer of 3,000 chunks comes in bursts of 50, ten bursts a second, so that deltas are flushed as
-they are in life. The adapter's own CPU, measured by draining it alone, is taken off.
+An answer of 3,000 chunks comes in bursts of 50, ten bursts a second, so that deltas are flushed as in
+production. The adapter's own CPU, measured by draining it alone, is subtracted.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def whole_path(reader: Any) -> Figures:
 def main() -> None:
     """Print microseconds per chunk."""
     heading(f"CPU per streamed chunk ({CHUNKS} chunks, all threads)")
-    asyncio.run(whole_path(read))  # imports and compiled statements are not part of a chunk
+    asyncio.run(whole_path(read))  # warm-up: imports and compiled statements don't count
     runs = [
         lambda: asyncio.run(adapter_alone()),
         lambda: asyncio.run(whole_path(idle)),

@@ -1,8 +1,8 @@
-"""What a first visit costs, and how soon the page answers: the figures that Lighthouse gives.
+"""Cost of a first visit and the time until the page responds, in Lighthouse's metrics.
 
-Read with PerformanceObserver, as https://web.dev/articles/vitals describes each: first and largest
-contentful paint, total blocking time (what long tasks last beyond 50 ms), cumulative layout shift. The
-browser has nothing in its cache. `make run` is timed too, the second time, when the pages are built.
+PerformanceObserver reads each metric as https://web.dev/articles/vitals describes: first and largest
+contentful paint, total blocking time (the part of long tasks beyond 50 ms), cumulative layout shift. The
+browser's cache is empty. The second `make run` is timed too, once the pages are built.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ READ = """() => ({ ...seen, fcp: performance.getEntriesByName("first-contentful-
 
 
 def visit(browser: Browser, url: str) -> dict[str, Any]:
-    """Open the app in a profile that has never seen it; return what was observed."""
+    """Open the app in a fresh browser profile and return the observed metrics."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.add_init_script(WATCH)
     page.goto(url)
     expect(page.get_by_test_id("composer")).to_be_editable(timeout=60_000)
     seen = page.evaluate(READ)
-    page.wait_for_timeout(2000)  # what moves later is a shift, too
+    page.wait_for_timeout(2000)  # late layout shifts count, too
     seen["cls"] = page.evaluate("seen.cls")
     context.close()
     return seen
 
 
 def warm_start(server: Server) -> float:
-    """Return the seconds from the command to the first answer, with the pages built."""
+    """Return the seconds from the command to the first response, with the pages already built."""
     server.stop()
     began = time.perf_counter()
     server.start()
@@ -57,7 +57,7 @@ def warm_start(server: Server) -> float:
 
 
 def main() -> None:
-    """Start the app twice, visit it some times, print the medians."""
+    """Start the app twice, visit it several times and print the medians."""
     heading("A first visit")
     path = chromium.find() or sys.exit(chromium.MISSING)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Database growth: one thread of 400 turns of 600 bytes, in ours and in LangGraph's saver."""
+"""Database growth: one thread of 400 turns of 600 bytes, here and in LangGraph's saver."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def answer(_messages: list[dict[str, Any]]) -> list[Any]:
 
 
 async def converse(database: Path) -> None:
-    """Hold one conversation of `TURNS` turns."""
+    """Run one thread of `TURNS` turns."""
     agent = Agent(name="bench", model=ScriptedModel(answer))
     async with Runtime(database_url=f"sqlite:///{database}") as runtime:
         api = define_agent_api(runtime, agent)
@@ -43,7 +43,7 @@ def size_of(database: Path) -> int:
 
 
 def by_table(database: Path) -> list[tuple[str, int]]:
-    """Return the bytes that each table or index takes, the largest first; [] where SQLite cannot tell."""
+    """Return the size in bytes of each table and index, largest first; [] where SQLite lacks `dbstat`."""
     with contextlib.closing(sqlite3.connect(database)) as connection:
         try:
             return connection.execute(
@@ -54,7 +54,7 @@ def by_table(database: Path) -> list[tuple[str, int]]:
 
 
 def main() -> None:
-    """Print both sizes and what ours is made of."""
+    """Print both sizes, and the size of each table of this library's database."""
     heading(f"Database growth: {TURNS} turns of {SIZE} B ({TURNS * SIZE / 1e6:.2f} MB of text)")
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder, "agents.db")

@@ -1,9 +1,8 @@
-"""How many live streams one process carries: provider's socket, litellm, loop, flusher, rows.
+"""Number of live streams that one process can carry, from the provider's socket to the rows.
 
-A provider in another process sends every stream 50 tokens a second, each token being the moment at
-which it was sent; what the rows hold afterwards tells how long each took to get there (deltas are
-flushed every 100 ms, so 50 ms of it are meant). Beside it, in
-the same run: the same streams read through litellm's own wrapper.
+A provider in another process sends every stream 50 tokens a second. Each token is its own time of sending, so
+the stored rows show how long the token took (deltas are flushed every 100 ms, which accounts for 50 ms on
+average). The same run reads the same streams through litellm's own wrapper for comparison.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from benchmarks.report import heading, row
 
 COUNTS, PACE = (20, 60, 100), 50
 SETTLE, WINDOW = 2.0, 4.0
-TOKENS = int(PACE * (SETTLE + WINDOW + 2))  # an overloaded reader must come to an end too
+TOKENS = int(PACE * (SETTLE + WINDOW + 2))  # finite, so that an overloaded reader ends, too
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -34,7 +33,7 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding
 
 
 async def stream_tokens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer one request with tokens; a late one is not made up for."""
+    """Answer one request with tokens at a steady pace, without catching up after a late one."""
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(HEAD)
@@ -68,7 +67,7 @@ def event(text: str) -> bytes:
 
 
 async def serve() -> None:
-    """Serve until killed, saying on stdout at which port."""
+    """Serve until killed, and print the port on stdout."""
     server = await asyncio.start_server(stream_tokens, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
@@ -76,7 +75,7 @@ async def serve() -> None:
 
 @contextlib.contextmanager
 def provider() -> Iterator[str]:
-    """Run the provider; give its base URL."""
+    """Run the provider and yield its base URL."""
     command = [sys.executable, "-m", "benchmarks.live_streams", "provider"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -86,7 +85,7 @@ def provider() -> Iterator[str]:
             process.kill()
 
 
-# Ours
+# This library
 
 
 class Wrapped(LitellmModel):
@@ -96,7 +95,7 @@ class Wrapped(LitellmModel):
 
 
 async def carry(database: Path, model: LitellmModel, count: int) -> tuple[float, float, float]:
-    """Carry `count` streams for a while; return the share of one core, the window's begin and end."""
+    """Carry `count` streams for a while; return the share of one core and the window's start and end."""
     async with Runtime(f"sqlite:///{database}", workpool=Workpool(max_parallelism=count)) as runtime:
         api = define_agent_api(runtime, Agent(name="bench", model=model))
         threads = [await api.create_thread("Go.") for _ in range(count)]
@@ -126,7 +125,7 @@ def lags(database: Path, began: float, ended: float) -> list[float]:
 
 
 def measure(name: str, kind: type[LitellmModel], url: str, count: int) -> float:
-    """Print one case; return its CPU seconds a chunk."""
+    """Measure and print one case; return its CPU seconds per chunk."""
     model = kind("openai/gpt-4o-mini", api_base=url, api_key="none")
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder, "agents.db")
@@ -146,7 +145,7 @@ def measure(name: str, kind: type[LitellmModel], url: str, count: int) -> float:
 
 
 def main() -> None:
-    """Print each count, direct and wrapped, and what the wrapper costs."""
+    """Print the figures of each count, direct and wrapped, and the wrapper's cost."""
     if sys.argv[1:] == ["provider"]:
         asyncio.run(serve())
         return
@@ -155,7 +154,7 @@ def main() -> None:
         for count in COUNTS:
             direct = measure("direct", LitellmModel, url, count)
             if count > 60:
-                continue  # the loop would be hours late
+                continue  # the event loop would fall hours behind
             wrapped = measure("litellm's wrapper", Wrapped, url, count)
             row("    the wrapper's CPU a chunk", wrapped / direct, "times")
 

@@ -1,9 +1,9 @@
-"""What a thread's length costs: opening it, appending to it, and a model step's own work.
+"""Cost of a thread's length: opening the thread, appending to it, and running a model step.
 
-Threads of 20, 200 and 2,000 messages (turns of a person's words and an answer, every fourth answer
-with a tool call) in one database. A step is a whole turn of a model that answers at once, so what is
-measured is ours: the message stored, the step claimed, its request made, its answer committed. Warm: this
-process ran the turn before. Cold: another one did, as after a restart, and the history is read.
+One database has threads of 20, 200 and 2,000 messages (turns of a user message and an answer, every fourth
+answer with a tool call). A step is a whole turn of a model that answers at once, so the time is the
+library's: storing the message, claiming the step, building its request, committing its answer. Warm: this
+process ran the previous turn. Cold: another process did, as after a restart, and the history is read again.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ LENGTHS, TIMES, SIZE = (20, 200, 2_000), 15, 300
 
 
 class Brief:
-    """Answers at once, without looking at what it was sent."""
+    """Model that answers at once, without reading the request."""
 
     name = "brief"
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        """Call the tool when told to, else say something."""
+        """Call the tool if the prompt asks for it, else answer with text."""
         if request.messages[-1].get("content") == "use":
             yield ToolCallDelta(0, f"call_{len(request.messages)}", "echo", '{"n": 1}')
         yield TextDelta("a" * SIZE)
@@ -43,7 +43,7 @@ async def echo(n: int) -> int:
 
 
 def api_on(runtime: Runtime) -> AgentApi:
-    """Serve the agent."""
+    """Return an API of the agent on `runtime`."""
     return define_internal_agent_api(runtime, Agent("bench", Brief(), tools=[echo]))
 
 
@@ -99,7 +99,7 @@ async def measure(folder: str, length: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print each action at each length, and what the longest costs beside the shortest."""
+    """Print each action's cost at each length, and the ratio of the longest thread to the shortest."""
     heading(f"Long threads: {LENGTHS[0]:,} to {LENGTHS[-1]:,} messages of {SIZE} B (CPU)")
     figures: list[dict[str, float]] = []
     for length in LENGTHS:

@@ -1,7 +1,7 @@
-"""What a streamed answer of 17 KB costs the browser: socket bytes, frames a second, script time.
+"""Cost of a streamed answer of 17 KB in the browser: socket bytes, frames a second, script time.
 
-The app runs as `make run` serves it, a real Chromium shows it, and a provider on loopback sends
-markdown at a hundred tokens a second, so the answer takes 44 s however fast the machine is.
+The app is served as by `make run` and shown in a real Chromium. A provider on loopback sends markdown at
+a hundred tokens a second, so the answer takes 44 s however fast the machine is.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ COUNT_FRAMES = """() => {
 
 @dataclass
 class Socket:
-    """What came over the tab's sockets."""
+    """Bytes received on the tab's sockets."""
 
     received: int = 0
     messages: int = 0
@@ -66,7 +66,7 @@ class Socket:
 
 
 def answer() -> list[str | float]:
-    """Return 17 KB of markdown in tokens of four characters, one each hundredth of a second."""
+    """Return 17 KB of markdown in tokens of four characters, one every hundredth of a second."""
     text = "".join(SECTION.format(n=n) for n in range(1, 200))[: TOKENS * 4]
     return [item for n in range(0, len(text), 4) for item in (text[n : n + 4], PACE)]
 
@@ -77,7 +77,7 @@ def metrics(cdp: CDPSession) -> dict[str, float]:
 
 
 def send(page: Page, prompt: str) -> None:
-    """Write a prompt and send it; return when the address is the thread's."""
+    """Type and send a prompt, and wait until the address is the thread's."""
     composer = page.get_by_test_id("composer")
     expect(composer).to_be_editable()
     composer.fill(prompt)
@@ -86,10 +86,10 @@ def send(page: Page, prompt: str) -> None:
 
 
 def stream_once(page: Page, cdp: CDPSession, socket: Socket, url: str) -> None:
-    """Send the prompt, wait for the end of the answer, print what it took."""
+    """Send the prompt, wait for the end of the answer and print its cost."""
     page.goto(url)
     expect(page.get_by_test_id("composer")).to_be_editable()
-    page.wait_for_timeout(3000)  # the first load is not part of it
+    page.wait_for_timeout(3000)  # exclude the first load
     page.evaluate(COUNT_FRAMES)
     before, sent, began = metrics(cdp), socket.received, time.perf_counter()
     send(page, "Write")
@@ -111,7 +111,7 @@ def stream_once(page: Page, cdp: CDPSession, socket: Socket, url: str) -> None:
 
 
 def main() -> None:
-    """Start everything, stream once, print."""
+    """Start the app and the provider, stream once and print the figures."""
     heading("A streamed answer of 17 KB in the browser")
     path = chromium.find() or sys.exit(chromium.MISSING)
     with tempfile.TemporaryDirectory() as folder, Provider() as provider:

@@ -1,7 +1,7 @@
-"""Two hard texts in the browser: a table of 500 rows that is streamed, and a saved answer of 200 KB that is opened.
+"""Two heavy texts in the browser: a streamed table of 500 rows, and a stored answer of 200 KB.
 
-The app runs as `make run` serves it and a real Chromium shows it. The table comes from a provider on loopback
-at a hundred tokens a second; the answer is loaded by its address and opened from the list of threads.
+The app is served as by `make run` and shown in a real Chromium. The table comes from a provider on loopback
+at a hundred tokens a second; the answer is opened by its address and from the list of threads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TABLE = "| # | name | value | note |\n|--:|---|---|---|\n" + "".join(
     f"| {n} | `step_{n}` | **{n * 7}** | row {n} of *many* |\n" for n in range(1, ROWS + 1)
 )
 ANSWER = "".join(SECTION.format(n=n) for n in range(1, 1 + SAVED // len(SECTION)))
-# Runs before the page's own scripts, and from a click on.
+# Runs before the page's own scripts, and again from a click on.
 WATCH = """() => {
   const seen = (window.seen = { began: performance.now(), frames: 0, longest: 0, blocked: 0, task: 0, drawn: 0 });
   let last = seen.began;
@@ -47,12 +47,12 @@ WATCH = """() => {
 
 
 def watch(length: int) -> str:
-    """Return the function that counts frames until an answer of so many characters is drawn."""
+    """Return JavaScript that counts frames until an answer of `length` characters is drawn."""
     return WATCH.replace("LENGTH", str(length))
 
 
 def read(page: Page) -> dict[str, Any]:
-    """Wait until the answer is drawn and a second more, for a late frame counts, too; return what was seen."""
+    """Return the counts once the answer is drawn, plus one second, because late frames count, too."""
     while not page.evaluate("window.seen?.drawn"):
         page.wait_for_timeout(50)
     page.wait_for_timeout(1000)
@@ -60,7 +60,7 @@ def read(page: Page) -> dict[str, Any]:
 
 
 def show(seen: dict[str, Any], aim: str) -> None:
-    """Print what was seen until the answer was drawn; `aim` is that for the frames."""
+    """Print the counts; `aim` is the goal for the frames."""
     seconds = (seen["drawn"] - seen["began"]) / 1000
     row("frames a second", seen["frames"] / seconds, "fps", aim)
     row("longest frame", seen["longest"], "ms", "aim: 100 ms")
@@ -69,10 +69,10 @@ def show(seen: dict[str, Any], aim: str) -> None:
 
 
 def stream_table(page: Page, cdp: CDPSession, url: str) -> None:
-    """Send the prompt, wait for the last row, print what it took."""
+    """Send the prompt, wait for the last row and print its cost."""
     page.goto(url)
     expect(page.get_by_test_id("composer")).to_be_editable()
-    page.wait_for_timeout(3000)  # the first load is not part of it
+    page.wait_for_timeout(3000)  # exclude the first load
     before, began = metrics(cdp), time.perf_counter()
     page.evaluate(watch(len(TABLE)))
     send(page, "Tabulate")
@@ -95,7 +95,7 @@ def stream_table(page: Page, cdp: CDPSession, url: str) -> None:
 
 
 def open_saved(browser: Browser, url: str) -> None:
-    """Save the long answer, load it by its address and open it from the list, print what each took."""
+    """Store the long answer, open it by its address and from the list, and print the cost of each."""
     page = browser.new_page()
     page.goto(url)
     send(page, "Save")
@@ -122,7 +122,7 @@ def open_saved(browser: Browser, url: str) -> None:
 
 
 def main() -> None:
-    """Start everything, stream the table, open the answer."""
+    """Start the app and the provider, stream the table and open the answer."""
     heading(f"A streamed table of {ROWS} rows, {len(TABLE) / 1000:.0f} KB")
     path = chromium.find() or sys.exit(chromium.MISSING)
     with tempfile.TemporaryDirectory() as folder, Provider() as provider:

@@ -1,4 +1,4 @@
-"""How a measurement is repeated, summed up and printed."""
+"""Repeat measurements, take their medians and print them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def heading(text: str) -> None:
 
 
 def machine() -> str:
-    """Describe what the figures were taken on."""
+    """Describe this machine and its Python."""
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
@@ -27,9 +27,9 @@ def row(name: str, value: float, unit: str, note: str = "") -> None:
 
 
 def interleaved(runs: Sequence[Callable[[], Figures]], times: int) -> list[Figures]:
-    """Call each of `runs` in turn, `times` over; return the medians of what each returned.
+    """Call each of `runs` in turn, `times` times; return the medians of their figures.
 
-    Turn by turn, so that a machine that slows down half-way slows them all down.
+    The runs alternate, so that a machine that slows down half-way slows down all of them.
     """
     samples: list[list[Figures]] = [[] for _ in runs]
     for _ in range(times):

@@ -1,7 +1,7 @@
-"""From `kill -9` in the middle of an answer to the first new token after a restart.
+"""Time from a restart, after `kill -9` in the middle of an answer, to the first new token.
 
-A child process runs the real runtime with a model that never ends; it is killed once its words are
-in the database, started again, and the clock stops at the first delta of the new attempt.
+A child process runs the real runtime with a model that never ends. It is killed once its words are in the
+database and started again; the clock stops at the first delta of the new attempt.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def endless(_messages: list[dict[str, Any]]) -> Iterator[Any]:
 
 
 async def work(database: str) -> None:
-    """Run the runtime until killed, saying on stdout when it is up and when each new token comes."""
+    """Run the runtime until killed, printing when it is up and when each new token comes."""
     async with Runtime(database_url=f"sqlite:///{database}") as runtime:
         api = define_agent_api(runtime, Agent(name="bench", model=ScriptedModel(endless)))
         print("up", time.time(), flush=True)
@@ -51,7 +51,7 @@ def start(database: Path) -> subprocess.Popen[str]:
 
 
 def heard(worker: subprocess.Popen[str], word: str) -> float:
-    """Wait until the worker says `word`; return the moment it gives."""
+    """Wait until the worker prints `word`; return the time printed with it."""
     assert worker.stdout is not None
     for line in worker.stdout:
         said, moment = line.split()
@@ -71,7 +71,7 @@ def killed_afterwards(worker: subprocess.Popen[str]) -> Iterator[subprocess.Pope
 
 
 def once() -> tuple[float, float]:
-    """Return the seconds from start of the process, and from its being up, to the first token."""
+    """Return the seconds to the first token, from the start of the process and from its readiness."""
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder, "agents.db")
         with killed_afterwards(start(database)) as worker:

@@ -1,8 +1,8 @@
 """Durable steps per second: 20 threads of 20 rounds of model and tool, each step committed.
 
-Beside it, in the same run: LangGraph's AsyncSqliteSaver with `durability="sync"` doing the same
-work, and bare sqlite3 (WAL, synchronous NORMAL) writing the rows that our run left behind, with as
-many commits as there were steps. The second is the ceiling of anything that stores what we store.
+For comparison, the same run lets LangGraph's AsyncSqliteSaver with `durability="sync"` do the same work, and
+bare sqlite3 (WAL, synchronous NORMAL) write the rows of this library's run, with one commit per step. The
+latter is the ceiling for anything that stores the same rows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def answer(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 async def converse(url: str) -> Figures:
-    """Run the conversations; return the seconds and the CPU seconds from first prompt to last answer."""
+    """Run the threads; return the seconds and the CPU seconds from first prompt to last answer."""
     agent = Agent(name="bench", model=ScriptedModel(answer), tools=[echo], max_steps=ROUNDS + 2)
     async with Runtime(database_url=url) as runtime:
         api = define_agent_api(runtime, agent)
@@ -55,13 +55,13 @@ async def converse(url: str) -> Figures:
 
 
 def ours() -> Figures:
-    """Return our seconds."""
+    """Return this library's seconds and CPU seconds on SQLite."""
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(converse(f"sqlite:///{Path(folder, 'agents.db')}"))
 
 
 def bare_sqlite(source: Path) -> Figures:
-    """Write the rows of `source` into a database like it, in `STEPS` commits; return the seconds."""
+    """Return the seconds of writing the rows of `source` into an empty copy in `STEPS` commits."""
     with contextlib.closing(sqlite3.connect(source)) as old:
         schema = [sql for (sql,) in old.execute("select sql from sqlite_master where sql is not null")]
         tables = [name for (name,) in old.execute("select name from sqlite_master where type = 'table'")]
@@ -93,7 +93,7 @@ def langgraph() -> Figures:
 
 
 def main() -> None:
-    """Print steps per second, and per second of CPU: the latter holds on a busy machine too."""
+    """Print steps per second, and per second of CPU, which holds on a busy machine, too."""
     heading(f"Durable steps: {THREADS} threads x {ROUNDS} rounds of model and tool, SQLite")
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder, "agents.db")

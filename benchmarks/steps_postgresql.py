@@ -1,10 +1,9 @@
-"""Durable steps per second on PostgreSQL: the work of `steps`, on a server that this starts.
+"""Durable steps per second on PostgreSQL: the work of `steps`, on a server of its own.
 
-The server has PostgreSQL's own settings (fsync, synchronous_commit and full_page_writes are on), its
-data in a temporary folder, and is reached over a Unix socket. Beside it, in the same run: LangGraph's
-AsyncPostgresSaver with `durability="sync"` doing the same work, and bare psycopg writing the rows
-that our run left behind, with as many commits as there were steps, by as many callers as there were
-threads.
+The server has PostgreSQL's default settings (fsync, synchronous_commit and full_page_writes are on), keeps
+its data in a temporary folder and listens on a Unix socket. For comparison, the same run lets LangGraph's
+AsyncPostgresSaver with `durability="sync"` do the same work, and bare psycopg write the rows of this
+library's run, with one commit per step and one caller per thread.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ _names = (f"run{number}" for number in itertools.count())
 
 
 def fresh(server: PostgreSQL, template: str = "template0") -> str:
-    """Make a database and return its name."""
+    """Create a database and return its name."""
     name = next(_names)
     server.execute(f"create database {name} template {template}", "checkpoint")
     return name
 
 
 def ours(server: PostgreSQL) -> Figures:
-    """Return our seconds."""
+    """Return this library's seconds and CPU seconds on PostgreSQL."""
     return asyncio.run(converse(server.url(fresh(server))))
 
 
 def bare_psycopg(server: PostgreSQL, source: str) -> Figures:
-    """Write the rows of `source` into empty tables like them, in `STEPS` commits; return the seconds."""
+    """Return the seconds of writing the rows of `source` into empty copies in `STEPS` commits."""
     with psycopg.connect(plain(server, source)) as old:
         tables = [
             name for (name,) in old.execute("select tablename from pg_tables where schemaname = 'public'")
@@ -84,7 +83,7 @@ def langgraph(server: PostgreSQL) -> Figures:
 
 
 def plain(server: PostgreSQL, database: str) -> str:
-    """Return a URL as libpq reads it."""
+    """Return the database's URL in the form that libpq reads."""
     return server.url(database).replace("+psycopg", "")
 
 

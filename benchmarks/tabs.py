@@ -1,9 +1,9 @@
-"""The server's CPU while a hundred tabs watch one answer being written.
+"""CPU of the server while a hundred tabs watch one answer being written.
 
-A real tab opens the thread once; what it sends on its socket is taken down, and sent again on as many
-sockets as there shall be tabs, with a token of its own on each. A hundred Chromium tabs would need all of
-the machine for themselves. Beside it stands the floor: a bare Socket.IO server on the same web server,
-which does nothing but send as many messages of the same length to as many clients.
+A real tab opens the thread once. Its socket messages are recorded and replayed on one socket per simulated
+tab, each with a different token, because a hundred Chromium tabs would need all of the machine. The floor
+for comparison is a bare Socket.IO server on the same web server, which only sends as many messages of the
+same length to as many clients.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ PING, PONG = "2", "3"  # https://socket.io/docs/v4/engine-io-protocol/
 
 @dataclass
 class Recorded:
-    """What a tab sends on its socket: to which address, with which token, and the messages."""
+    """Record of a tab's socket: address, token and sent messages."""
 
     url: str = ""
     sent: list[str] = field(default_factory=list)
 
     def listen(self, page: Page) -> None:
-        """Take down what this page sends from now on."""
+        """Record the messages that `page` sends from now on."""
 
         def opened(socket: WebSocket) -> None:
             self.url = socket.url
@@ -53,7 +53,7 @@ class Recorded:
         page.on("websocket", opened)
 
     def for_another(self) -> tuple[str, list[str]]:
-        """Return the same with another token."""
+        """Return the address and messages with another token."""
         token = re.search(r"token=([^&]+)", self.url)
         assert token, f"no token in {self.url}"
         another = str(uuid.uuid4())
@@ -62,14 +62,14 @@ class Recorded:
 
 @dataclass
 class Received:
-    """What came over the sockets of all tabs: messages, and their characters."""
+    """Messages received on the sockets of all tabs, and their characters."""
 
     messages: int = 0
     length: int = 0
 
 
 async def watch(url: str, messages: list[str], received: Received) -> None:
-    """Be one tab: say what a tab says, and count what comes."""
+    """Simulate one tab: send its messages, and count the received ones."""
     origin = re.sub(r"^ws(s?://[^/]+).*", r"http\1", url)
     async with (
         aiohttp.ClientSession() as session,
@@ -89,7 +89,7 @@ async def watch(url: str, messages: list[str], received: Received) -> None:
 
 @contextlib.asynccontextmanager
 async def watching(tabs: list[tuple[str, list[str]]]) -> AsyncIterator[Received]:
-    """Keep these tabs open for a block.
+    """Keep tabs open for the block.
 
     Raises:
         AssertionError: a socket was closed by the server.
@@ -107,13 +107,13 @@ async def watching(tabs: list[tuple[str, list[str]]]) -> AsyncIterator[Received]
 
 
 def cpu(processes: list[psutil.Process]) -> float:
-    """Return the seconds of CPU that these have used."""
+    """Return the CPU seconds that the processes have used."""
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one run: share of a core, messages a second on each socket, characters of each."""
+    """Figures of one run: share of a core, messages a second on each socket, characters of each message."""
 
     share: float
     rate: float
@@ -121,7 +121,7 @@ class Measured:
 
 
 async def measure(tabs: list[tuple[str, list[str]]], processes: list[psutil.Process]) -> Measured:
-    """Open the tabs, wait until all follow, and measure for a while."""
+    """Open the tabs, wait until each follows the thread, and measure for a while."""
     async with watching(tabs) as received:
         await asyncio.sleep(SETTLE)
         before, used, begun = Received(received.messages, received.length), cpu(processes), time.monotonic()
@@ -133,7 +133,7 @@ async def measure(tabs: list[tuple[str, list[str]]], processes: list[psutil.Proc
 
 
 def recorded(server: Server) -> Recorded:
-    """Have an answer begun in one tab; return what a second one sends to watch it."""
+    """Start an answer in one tab; return the record of a second tab that watches it."""
     found = Recorded()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
@@ -150,7 +150,7 @@ def recorded(server: Server) -> Recorded:
 
 
 def main(tabs: int = TABS) -> None:
-    """Measure one tab, many, and the floor."""
+    """Measure one tab, many tabs and the floor."""
     answer: list[Any] = [item for number in range(WORDS) for item in (f"word{number} ", PACE)]
     with tempfile.TemporaryDirectory() as folder, Provider() as provider:
         provider.answer("Go", answer)

@@ -1,6 +1,6 @@
-"""What a list of 5,000 threads costs: scrolled to its end page by page, and then one thread that changes.
+"""Cost of a list of 5,000 threads: scrolling to its end page by page, then changing one thread.
 
-CPU of this process, threads of the readers included; the browser's part is measured by nobody here.
+The figures are this process's CPU, reader threads included, and leave out the browser.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHANGES = 5
 
 
 async def measure(path: Path) -> tuple[list[float], float]:
-    """Return the seconds of CPU of each page, and of a change."""
+    """Return the CPU seconds of each page, and of a change."""
     async with Runtime(f"sqlite:///{path}", work=False) as runtime:
         _fill(path)
         api = define_internal_agent_api(runtime, Agent("assistant", ScriptedModel([])))

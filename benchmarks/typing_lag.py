@@ -1,13 +1,13 @@
-"""What a key costs in a thread of 2,000 messages while an answer is being written.
+"""Cost of a key press in a thread of 2,000 messages while an answer is being written.
 
-Beside it stands a page of nothing but a text field, typed into in the same browser in the same way: at
-rest, and while a line of it changes with every frame. A browser shows a key with the next frame, and frames
-come every 16.7 ms while anything moves; so nothing can be quicker than that page, and a ratio of 1 is all.
+For comparison, the same browser types in the same way into a page that has only a text field: at rest, and
+while a line of the page changes with every frame. A browser shows a key with the next frame, and frames come
+every 16.7 ms while anything moves, so nothing can be quicker than that page: the best ratio is 1.
 
-Of each key: how long its handlers take; how long until the task after its frame, when the main thread is
-done with it; and until the frame is on the screen (Event Timing, https://www.w3.org/TR/event-timing/, in
-steps of 8 ms). The last is a word of the compositor that a headless browser at rest gives late, seconds at
-times, for keys that were painted long before; while frames come it is to be trusted.
+Three times are taken of each key: until its handlers end; until the task after its frame, when the main
+thread is done with the key; and until the frame is on the screen (Event Timing, in steps of 8 ms,
+https://www.w3.org/TR/event-timing/). The compositor of a headless browser at rest reports the last one late,
+sometimes by seconds, for keys that were painted long before; while frames come, it can be trusted.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ WATCH = """() => {
 
 @dataclass(frozen=True)
 class Typed:
-    """Milliseconds of each key, and the share of a core that the main thread took meanwhile."""
+    """Milliseconds of each key, and the share of a core that the main thread used meanwhile."""
 
     handled: list[float]
     painted: list[float]
@@ -76,7 +76,7 @@ def pooled(turns: list[Typed]) -> Typed:
 
 
 def typed(page: Page, field: Locator, text: str = TEXT) -> Typed:
-    """Type as a person does."""
+    """Type `text` at a person's pace and return the times of each key."""
     cdp = page.context.new_cdp_session(page)
     cdp.send("Performance.enable")
     if not page.evaluate("'handled' in window"):
@@ -87,13 +87,13 @@ def typed(page: Page, field: Locator, text: str = TEXT) -> Typed:
     after = metrics(cdp)
     page.wait_for_timeout(500)
     handled, painted, shown = page.evaluate("[handled, painted, shown]")
-    shown += [8.0] * (len(handled) - len(shown))  # those under 16 ms are not told of
+    shown += [8.0] * (len(handled) - len(shown))  # events under 16 ms are not reported
     taken = after["TaskDuration"] - before["TaskDuration"]
     return Typed(handled, painted, shown, taken / (after["Timestamp"] - before["Timestamp"]))
 
 
 def report(what: str, keys: Typed, beside: Typed | None = None) -> float:
-    """Print the figures of one page, against another if there is one; return the median until painted."""
+    """Print the figures of one page, compared with `beside` if given; return the median until painted."""
     median, late = statistics.median(keys.painted), statistics.quantiles(keys.painted, n=20)[-1]
     ratio = f"{median / statistics.median(beside.painted):.2f} x the bare page's" if beside else ""
     row(f"{what}: handlers, median", statistics.median(keys.handled), "ms")
@@ -107,13 +107,13 @@ def report(what: str, keys: Typed, beside: Typed | None = None) -> float:
 
 
 def answer() -> list[str | float]:
-    """A hundred words a second, in paragraphs."""
+    """Return paragraphs that are streamed at a hundred words a second."""
     ends = {PARAGRAPH - 1: "\n\n"}
     return [item for n in range(12_000) for item in (f"w{n}{ends.get(n % PARAGRAPH, ' ')}", 0.01)]
 
 
 def bare(page: Page) -> tuple[Typed, Typed]:
-    """Type into a page of nothing else: at rest, and while a line changes with every frame."""
+    """Type into a page that has only a text field: at rest, and while a line changes with every frame."""
     page.set_content(BARE)
     field = page.locator("textarea")
     at_rest = typed(page, field)
@@ -122,7 +122,7 @@ def bare(page: Page) -> tuple[Typed, Typed]:
 
 
 def with_and_without_a_pulse(page: Page, field: Locator) -> tuple[Typed, Typed]:
-    """Type while a dot stands still and while it pulses, turn by turn."""
+    """Type while a dot rests and while it pulses, in turns."""
     still, pulsing = [], []
     for _ in range(TURNS):
         for turns in (still, pulsing):
@@ -132,7 +132,7 @@ def with_and_without_a_pulse(page: Page, field: Locator) -> tuple[Typed, Typed]:
 
 
 def main() -> None:
-    """Type into nothing, into a short thread at rest, and into a long one while an answer comes."""
+    """Type into the bare page, a short thread at rest, and a long thread while an answer streams."""
     heading(f"A key in a thread of {MESSAGES:,} messages while an answer is written")
     path = chromium.find() or sys.exit(chromium.MISSING)
     with tempfile.TemporaryDirectory() as folder, Provider() as provider:

@@ -1,4 +1,4 @@
-"""An agent of one's own, which whoever begins a thread may choose: it answers in verse.
+"""Add an agent to the app's agent menu: a poet that answers in verse.
 
 Serve it with `CHAT_EXTENSIONS=examples.custom_agent make run` and choose Poet above the page.
 """
@@ -9,7 +9,7 @@ from chat_app.session.service import service
 
 
 def poet(ctx: CallContext, thread_id: str) -> Agent:
-    """Make the agent before each step, of the model that the app found."""
+    """Build the agent before each step, with the model that the app found."""
     model = service().choice
     return Agent("poet", model.name, system="Answer in verse, in two lines.", **model.options)
 

@@ -1,4 +1,4 @@
-"""A page of one's own: a help desk on the app's agent, with a thread of its own.
+"""Add a page to the app: a help desk on the app's agent, with a separate thread.
 
 Serve it with `CHAT_EXTENSIONS=examples.custom_page make run` and open /desk.
 """
@@ -14,7 +14,7 @@ Desk = use_agent_chat(title="Help desk")
 
 @register_page("/desk", title="Help desk", on_load=Desk.load)
 def desk() -> Content:
-    """What was said, a way to stop, and a line to ask in."""
+    """Show the messages, a stop button and an input line."""
     said = rx.foreach(
         Desk.messages,
         lambda message: rx.el.article(message_text(Desk, message), key=get_message_key(message)),

@@ -1,4 +1,4 @@
-"""A view of one's own for one tool: the calculator's calls as a line of arithmetic.
+"""Replace the view of one tool: show the calculator's calls as a line of arithmetic.
 
 Serve it with `CHAT_EXTENSIONS=examples.custom_tool_view make run` and ask for 19 * 23.
 """
@@ -11,7 +11,7 @@ from chat_app.extensions import register_tool_view
 
 
 def sum_line(tool: Any) -> rx.Component:
-    """`19 * 23 = 437`; while it is computed, the result is an ellipsis."""
+    """Show `19 * 23 = 437`, with an ellipsis for the result while the call runs."""
     return rx.el.p(
         rx.el.code(tool.input["expression"]),
         " = ",

@@ -1,6 +1,6 @@
-"""An e-mail that waits for a person's yes, asked for on the terminal. Needs no key.
+"""Ask on the terminal for approval of an e-mail before it is sent. Needs no key.
 
-Name a database (`sqlite:///email.db`), kill it while it asks and start it again: it asks again.
+Name a database (`sqlite:///email.db`), kill the program while it asks, and start it again: it asks again.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ async def send_email(to: str, text: str) -> str:
 
 
 def answer(messages: list[dict[str, Any]]) -> list[Any]:
-    """Stand in for a model; name one of litellm's instead."""
+    """Stand in for a model; use a litellm model name instead."""
     last = messages[-1]
     if last["role"] == "tool":
         return [f"The e-mail: {last['content']}"]
@@ -26,7 +26,7 @@ def answer(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 async def ask(api: AgentApi, thread_id: str) -> None:
-    """Ask about each call that waits for an answer."""
+    """Ask the person about each pending call."""
     for message in await api.list_messages(thread_id):
         for part in message.parts:
             if part.get("state") != "approval-requested":
@@ -43,7 +43,7 @@ async def ask(api: AgentApi, thread_id: str) -> None:
 
 
 async def main(url: str) -> None:
-    """Follow one thread to its end, asking on the way."""
+    """Follow one thread to its end, and ask for each approval on the way."""
     async with Runtime(url) as runtime:
         api = define_agent_api(runtime, Agent("assistant", ScriptedModel(answer), tools=[send_email]))
         thread = await api.get_thread("late")

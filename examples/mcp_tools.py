@@ -1,4 +1,4 @@
-"""An agent with the tools of an MCP server, which it starts itself; needs no key.
+"""Give an agent the tools of an MCP server, which the program starts itself. Needs no key.
 
 It prints `{'price': 12.5} The blue one costs 12.50.`
 """
@@ -9,7 +9,7 @@ import sys
 from agent_core import Agent, Runtime, define_agent_api, mcp_tools
 from agent_core.testing import ScriptedModel, ToolUse
 
-# A server would be a file of its own, or a package that npx or uvx runs.
+# A real server would be a separate file, or a package that npx or uvx runs.
 SHOP = """
 from mcp.server import MCPServer
 from mcp_types import ToolAnnotations
@@ -24,12 +24,12 @@ def price_of(colour: str) -> dict[str, float]:
 server.run("stdio")
 """
 
-# Stands in for a model; name one of litellm's instead, such as "openai/gpt-5-mini".
+# Stands in for a model; use a litellm model name instead, such as "openai/gpt-5-mini".
 MODEL = ScriptedModel([[ToolUse("price_of", {"colour": "blue"})], ["The blue one costs 12.50."]])
 
 
 async def main() -> None:
-    """Ask the agent, which asks the server."""
+    """Ask the agent a question that needs the server's tool."""
     async with mcp_tools([sys.executable, "-c", SHOP]) as shop, Runtime("sqlite://") as runtime:
         api = define_agent_api(runtime, Agent("assistant", MODEL, tools=[*shop.tools]))
         thread = await api.create_thread("What does the blue one cost?")

@@ -1,6 +1,6 @@
-"""A schedule that makes threads, and an agent that reminds itself. Needs no key and a few seconds.
+"""Run a schedule that creates threads, and an agent that reminds itself. Needs no key; takes a few seconds.
 
-Name a database (`sqlite:///news.db`), and what came due while it was stopped is made up for.
+With a database (`sqlite:///news.db`), runs that came due while the program was stopped are made up for.
 
 It prints `The news ran 2 times.
 user: Remind me of my tea in a second.
@@ -18,7 +18,7 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 
 def answer(messages: list[dict[str, Any]]) -> list[Any]:
-    """Stand in for a model, so that the example runs anywhere; name a litellm model instead."""
+    """Stand in for a model, so that the example runs anywhere; use a litellm model name instead."""
     last = messages[-1]
     if last["role"] == "tool":
         return ["I will remind you."]
@@ -28,7 +28,7 @@ def answer(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 async def main(url: str) -> None:
-    """Run both until each has had its say."""
+    """Run the schedule and the agent until both have answered."""
     async with Runtime(url) as runtime:
         agent = Agent("assistant", ScriptedModel(answer), tools=[remind_me(runtime)])
         api = define_agent_api(runtime, agent)

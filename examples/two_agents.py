@@ -1,8 +1,8 @@
-"""An assistant that hands questions to a researcher, in a thread of the researcher's own. Needs no key.
+"""Let an assistant hand questions to a researcher, which answers in a separate thread. Needs no key.
 
-The assistant's tool is an async tool: it opens the thread and is done, and no worker waits. When the
-researcher's thread has come to rest, its answer is brought to the call. Kill the program wherever you
-like and start it again with the same database: nothing is asked or answered twice, and nothing is lost.
+The assistant's tool is an async tool: it opens the thread and returns, and no worker waits. When the
+researcher's thread is idle, its answer becomes the call's outcome. Kill the program at any point and start it
+again with the same database: nothing is asked or answered twice, and nothing is lost.
 
 It prints `The researcher says: Mont Blanc is 4,806 m high.`
 """
@@ -21,7 +21,7 @@ RUNNING = ("streaming", "awaiting_tool_results")
 
 
 def assist(messages: list[dict[str, Any]]) -> list[Any]:
-    """Stand in for the assistant's model; name one of litellm's instead."""
+    """Stand in for the assistant's model; use a litellm model name instead."""
     last = messages[-1]
     if last["role"] == "tool":
         return ["The researcher says: ", last["content"].strip('"')]
@@ -29,17 +29,17 @@ def assist(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 def research(messages: list[dict[str, Any]]) -> list[Any]:
-    """Stand in for the researcher's."""
+    """Stand in for the researcher's model."""
     return ["Mont Blanc is ", 0.2, "4,806 m high."]
 
 
 def asking(researchers: AgentApi) -> Tool:
-    """Make the assistant's tool. It may run again after a crash: it opens one thread for one call."""
+    """Make the assistant's tool, which may run again after a crash: it opens one thread per call."""
 
     @async_tool(rerun_on_interrupt=True, timeout=3600)
     async def ask_researcher(question: str, ctx: ToolContext) -> None:
         """Ask the researcher, who looks things up."""
-        thread_id = uuid.uuid5(uuid.NAMESPACE_OID, ctx.idempotency_key).hex  # the same in each attempt
+        thread_id = uuid.uuid5(uuid.NAMESPACE_OID, ctx.idempotency_key).hex  # the same id in each attempt
         if await researchers.get_thread(thread_id) is None:
             asked_by = {"thread_id": ctx.thread_id, "tool_call_id": ctx.tool_call_id}
             await researchers.create_thread(question, thread_id=thread_id, metadata={"asked_by": asked_by})
@@ -48,11 +48,11 @@ def asking(researchers: AgentApi) -> Tool:
 
 
 async def main(url: str) -> None:
-    """Ask the assistant one question; on a database that has it already, go on with it."""
+    """Ask the assistant one question, or continue where the database already has it."""
     async with Runtime(url) as runtime:
 
         async def deliver(thread_id: str, status: str, previous: str = "") -> None:
-            """Bring what a thread of the researcher came to; a second time changes nothing."""
+            """Deliver the result of a researcher's thread to its call; repetition changes nothing."""
             thread = None if status in RUNNING else await researchers.get_thread(thread_id)
             if thread is None or "asked_by" not in thread.metadata:
                 return
@@ -70,7 +70,7 @@ async def main(url: str) -> None:
         assistant = Agent("assistant", ScriptedModel(assist), tools=[asking(researchers)])
         assistants = define_agent_api(runtime, assistant)
 
-        # A hook is told once, and a process that dies just then takes it along: look for yourself.
+        # A hook runs once and is lost if the process dies right then, so check all threads.
         for thread in await researchers.list_threads():
             await deliver(thread.id, thread.status)
 

@@ -1,4 +1,4 @@
-"""Other libraries doing the same work, each in a virtual environment that the benchmark makes."""
+"""Other libraries doing the same work, each in a virtual environment that the benchmark creates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def run_langgraph(work: str, **arguments: int | str) -> dict[str, Any]:
     """Run `langgraph_peer.py` in its own environment and return what it measured.
 
     Raises:
-        subprocess.CalledProcessError: it could not be installed, or failed.
+        subprocess.CalledProcessError: LangGraph could not be installed, or its run failed.
     """
     python = _environment()
     script = Path(__file__).with_name("langgraph_peer.py")

@@ -1,8 +1,8 @@
 """The same work in LangGraph: `python langgraph_peer.py steps '{"threads": 20, "rounds": 20}'`.
 
-A graph of two nodes, model and tool, whose state is the list of messages, made durable after every
-node (`durability="sync"`) in the AsyncSqliteSaver, or in the AsyncPostgresSaver where a `url` is
-given. Prints one JSON object.
+A graph of two nodes, model and tool, whose state is the list of messages. It is checkpointed after every node
+(`durability="sync"`) in the AsyncSqliteSaver, or in the AsyncPostgresSaver where a `url` is given. Prints
+one JSON object.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from langgraph.graph import END, START, StateGraph  # pyright: ignore[reportMiss
 
 
 class State(TypedDict):
-    """What LangGraph checkpoints."""
+    """State of the graph, as LangGraph checkpoints it."""
 
     messages: Annotated[list[dict[str, Any]], operator.add]
     rounds: int
@@ -50,7 +50,7 @@ async def tool(state: State) -> dict[str, Any]:
 
 
 def steps_graph() -> Any:
-    """Model and tool, in turn, until the model calls no tool."""
+    """Return a graph that alternates model and tool until the model calls no tool."""
     graph = StateGraph(State)
     graph.add_node("model", model)
     graph.add_node("tool", tool)
@@ -80,7 +80,7 @@ async def steps(path: Path, threads: int, rounds: int, url: str | None = None) -
 
 
 async def growth(path: Path, turns: int, size: int) -> dict[str, float]:
-    """One conversation of `turns` questions and answers of `size` bytes together."""
+    """Run one conversation of `turns` turns, each of `size` bytes with its answer."""
     graph = StateGraph(State)
 
     async def answer(state: State) -> dict[str, Any]:

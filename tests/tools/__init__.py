@@ -1,1 +1,1 @@
-"""What tests need beside tests: the browser's finder, helpers, harnesses."""
+"""Tools for the tests: find or install Chromium, nginx and PostgreSQL, and take the README's pictures."""

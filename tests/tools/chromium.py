@@ -1,7 +1,7 @@
 """Find Chromium for the browser tests, or install it: `python -m tests.tools.chromium`.
 
-Looked for in this order: the path in `CHROMIUM`, a system Chromium or Chrome on PATH, Playwright's
-own. Where there is none it is installed, through Playwright or (as root) through apt.
+The search order is the path in `CHROMIUM`, a system Chromium or Chrome on PATH, and Playwright's own. If none
+is found, Chromium is installed through Playwright or (as root) through apt.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _succeeds(command: list[str], *, timeout: float) -> bool:
 
 
 def main() -> None:
-    """Say which Chromium the tests will use; never fail, for the tests themselves say what they skip."""
+    """Print which Chromium the tests will use; never fail, because tests report what they skip."""
     path = find() or install()
     print(f"The browser tests use {path}" if path else MISSING)
 

