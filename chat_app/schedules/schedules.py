@@ -106,7 +106,7 @@ class Schedules(CommandState, rx.State):
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
-        """Reload the schedules after each change of a thread, which every run causes, until the tab leaves."""
+        """Reload the schedules when a thread has changed, as each run changes one, until the tab leaves."""
         async with self:
             feed = self._lists()[THREADS]
         version = feed.version

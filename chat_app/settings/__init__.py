@@ -1,1 +1,1 @@
-"""Pages of the settings and of the usage."""
+"""Pages of settings and usage."""

@@ -1,4 +1,4 @@
-"""Pages of the settings and of the usage."""
+"""Pages of settings and usage."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -44,9 +44,9 @@ stream_markdown = react_component(
 """Text part, as markdown, that may still grow.
 
 `name` identifies the part on the page and never changes; `run` identifies the part and its attempt. While
-`live`, slices arrive as `run`, `offset` and `chunk` of the state class with the full name `source`; afterwards
-`text` is the whole text. Only a live part reads that state. Offsets count UTF-16 code units. `on_gap` gets the
-run and the length of its text that the page has.
+`live`, slices arrive as `run`, `offset` and `chunk` of the state class with full name `source`; then `text`
+is the whole text. Only a live part reads that state. Offsets count UTF-16 code units. `on_gap` gets the run
+and the length of its text that the page has.
 """
 
 _smooth_text = react_component(
